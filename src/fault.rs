@@ -1,0 +1,130 @@
+//! Why an attempt to get a token failed: a kind for the program to decide on, and texts for people.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What went wrong between us and the issuer. The kind decides what happens next; the texts decide nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The issuer's name could not be resolved.
+    Dns,
+    /// No connection: refused, unreachable, or no route.
+    Connect,
+    /// The certificate is for another name.
+    TlsName,
+    /// The certificate has expired, or is not valid yet.
+    TlsExpired,
+    /// The certificate's issuer is not trusted, or the handshake failed otherwise.
+    TlsUntrusted,
+    /// No root certificates to trust: the system has none, or the CA file cannot be used.
+    NoCa,
+    /// No complete answer in time.
+    Timeout,
+    /// The connection broke in the middle of the exchange.
+    Reset,
+    /// The issuer answered with a redirect, which is never followed: it would carry the secret elsewhere.
+    Redirect,
+    /// An answer that is not a token answer.
+    Malformed,
+    /// An answer over the size cap.
+    TooLarge,
+    /// The issuer rejected the credential, or the address is not that of a token endpoint: trying again
+    /// changes nothing until a person does something (RFC 6749 section 5.2).
+    Rejected,
+    /// The issuer asked us to slow down (429).
+    RateLimited,
+    /// The issuer failed (5xx, 408, 425).
+    ServerError,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What the program decides on.
+    pub kind: FaultKind,
+    /// How long the issuer asked us to wait (`Retry-After`), unclamped; the schedule clamps it.
+    pub retry_after: Option<Duration>,
+    /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
+    /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
+    pub detail: String,
+}
+
+// === impl FaultKind ===
+
+impl FaultKind {
+    /// Whether asking again with the same credential is useless until something is changed by a person.
+    pub const fn is_permanent(self) -> bool {
+        matches!(self, Self::Rejected)
+    }
+
+    /// The kind as the local interface spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::TlsName => "tls_name",
+            Self::TlsExpired => "tls_expired",
+            Self::TlsUntrusted => "tls_untrusted",
+            Self::NoCa => "no_ca",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::Redirect => "redirect",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Rejected => "rejected",
+            Self::RateLimited => "rate_limited",
+            Self::ServerError => "server_error",
+        }
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// A fault of this kind with a sentence for people. The sentence must hold nothing of an answer's body.
+    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// The same fault with the wait that the issuer asked for.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_spelled_the_same_in_text_and_in_json() {
+        for kind in [
+            FaultKind::Dns,
+            FaultKind::Connect,
+            FaultKind::TlsName,
+            FaultKind::TlsExpired,
+            FaultKind::TlsUntrusted,
+            FaultKind::NoCa,
+            FaultKind::Timeout,
+            FaultKind::Reset,
+            FaultKind::Redirect,
+            FaultKind::Malformed,
+            FaultKind::TooLarge,
+            FaultKind::Rejected,
+            FaultKind::RateLimited,
+            FaultKind::ServerError,
+        ] {
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{}\"", kind.as_str()));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Two kinds of time that must never be mixed: the boot clock, which decides, and Unix time, which is shown.
+
+use std::time::Duration;
+
+/// A moment on the boot clock: the time since the machine started, suspend included (`CLOCK_BOOTTIME`).
+///
+/// Lifetimes are counted on it because the monotonic clock stands still in suspend and the wall clock can be
+/// set (tokio#3185, rust#87906): either would let an expired token be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootInstant(Duration);
+
+/// A moment in Unix time, for people and programs to read; nothing is decided by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(Duration);
+
+// === impl BootInstant ===
+
+impl BootInstant {
+    /// The moment `since_boot` after the machine started.
+    pub const fn from_boot(since_boot: Duration) -> Self {
+        Self(since_boot)
+    }
+
+    /// The time since the machine started.
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+
+    /// This moment and `by` more, at most the end of time: a sum never overflows.
+    #[must_use]
+    pub const fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+
+    /// `by` before this moment, at least the start of the machine.
+    #[must_use]
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by))
+    }
+
+    /// How long it is from `earlier` to this moment; zero when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+// === impl UnixTime ===
+
+impl UnixTime {
+    /// The moment `since_epoch` after 1970.
+    pub const fn from_epoch(since_epoch: Duration) -> Self {
+        Self(since_epoch)
+    }
+
+    /// The time since 1970.
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down: right for an expiry, which must not seem later than it is.
+    pub const fn seconds_down(self) -> u64 {
+        self.0.as_secs()
+    }
+
+    /// Whole seconds since 1970, rounded up: right for a retry, which must not seem earlier than it is.
+    pub const fn seconds_up(self) -> u64 {
+        if self.0.subsec_nanos() == 0 {
+            self.0.as_secs()
+        } else {
+            self.0.as_secs().saturating_add(1)
+        }
+    }
+
+    /// The Unix time of the boot moment `at`, given the two clocks' reading at one moment.
+    #[must_use]
+    pub const fn of_boot(at: BootInstant, boot_now: BootInstant, unix_now: Self) -> Self {
+        Self(
+            unix_now
+                .0
+                .saturating_add(at.since(boot_now))
+                .saturating_sub(boot_now.since(at)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn boot(s: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(s))
+    }
+
+    #[test]
+    fn sums_and_differences_saturate_instead_of_panicking() {
+        let end = boot(5).after(Duration::MAX);
+        assert_eq!(end.since_boot(), Duration::MAX);
+        assert_eq!(boot(5).before(Duration::MAX), boot(0));
+        assert_eq!(boot(5).since(boot(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn boot_moments_are_shown_in_unix_time_before_and_after_now() {
+        let unix = UnixTime::from_epoch(Duration::from_secs(1_000));
+        assert_eq!(
+            UnixTime::of_boot(boot(70), boot(50), unix).seconds_down(),
+            1_020
+        );
+        assert_eq!(
+            UnixTime::of_boot(boot(20), boot(50), unix).seconds_down(),
+            970
+        );
+    }
+
+    #[test]
+    fn an_expiry_is_rounded_down_and_a_retry_up() {
+        let t = UnixTime::from_epoch(Duration::from_millis(1_500));
+        assert_eq!((t.seconds_down(), t.seconds_up()), (1, 2));
+        let whole = UnixTime::from_epoch(Duration::from_secs(3));
+        assert_eq!((whole.seconds_down(), whole.seconds_up()), (3, 3));
+    }
+}

@@ -1,0 +1,8 @@
+//! Jeton keeps bearer tokens fresh and serves them to local processes.
+#![forbid(unsafe_code)]
+
+pub mod credential;
+pub mod fault;
+pub mod instant;
+pub mod profile;
+pub mod token;

@@ -1,0 +1,184 @@
+//! The bearer token, how long it holds, and what an issuer grants. Redaction of tokens lives here.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::instant::BootInstant;
+
+/// The longest token that is taken, in bytes (`facts` C10: real ones are below 4 KiB, headers of servers end at 8 to 16).
+pub const MAX_TOKEN_LEN: usize = 16_384;
+
+/// The lifetime assumed when the issuer states none and the token shows none.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+/// The shortest lifetime that is believed; an issuer's 0 counts as this.
+pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
+
+/// The longest lifetime that is believed.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
+
+/// A bearer token. It cannot be printed, cloned or serialised; it is shared behind an `Arc`.
+pub struct AccessToken(SecretString);
+
+/// Why a text is not a bearer token. It never quotes the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidToken {
+    /// No characters at all.
+    Empty,
+    /// More than [`MAX_TOKEN_LEN`] bytes.
+    TooLong,
+    /// A character outside of `b64token` (RFC 6750 section 2.1): with one, a token could break a header or a line.
+    Characters,
+}
+
+/// What an issuer granted: the token and the lifetime it stated for it.
+#[derive(Debug)]
+pub struct Grant {
+    /// The token.
+    pub token: AccessToken,
+    /// The lifetime from the moment of the request; `None` when the issuer stated none that can be used.
+    pub lifetime: Option<Duration>,
+}
+
+/// From when to when a token holds, on the boot clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// When the request for it was sent: network delay shortens a lifetime and never lengthens it.
+    pub issued: BootInstant,
+    /// When we stop serving it: the stated expiry less a reserve of min(30 s, 5 %).
+    pub expires: BootInstant,
+}
+
+// === impl AccessToken ===
+
+impl AccessToken {
+    /// Takes a token that has only the characters of RFC 6750's `b64token`.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] tells what is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, InvalidToken> {
+        if text.is_empty() {
+            return Err(InvalidToken::Empty);
+        }
+        if text.len() > MAX_TOKEN_LEN {
+            return Err(InvalidToken::TooLong);
+        }
+        let b64token = |b: u8| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+        };
+        if !text.bytes().all(b64token) {
+            return Err(InvalidToken::Characters);
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// The token's text: the one door to it, for the bytes of an answer that was asked for.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
+// === impl InvalidToken ===
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the token is empty",
+            Self::TooLong => "the token is longer than 16384 bytes",
+            Self::Characters => "the token has characters that a bearer token cannot have",
+        })
+    }
+}
+
+impl std::error::Error for InvalidToken {}
+
+// === impl Validity ===
+
+impl Validity {
+    /// The validity of a token requested at `sent` with the `stated` lifetime: clamped to 1 s … 24 h, and less
+    /// min(30 s, 5 %) so that a token handed out in its last moment still holds when it arrives.
+    pub fn new(sent: BootInstant, stated: Option<Duration>) -> Self {
+        let lifetime = stated
+            .unwrap_or(DEFAULT_LIFETIME)
+            .clamp(MIN_LIFETIME, MAX_LIFETIME);
+        let reserve = (lifetime / 20).min(Duration::from_secs(30));
+        Self {
+            issued: sent,
+            expires: sent.after(lifetime.saturating_sub(reserve)),
+        }
+    }
+
+    /// The whole time for which it is served; zero when the ends are reversed.
+    pub const fn lifetime(&self) -> Duration {
+        self.expires.since(self.issued)
+    }
+
+    /// How long it still holds at `now`.
+    pub const fn remaining(&self, now: BootInstant) -> Duration {
+        self.expires.since(now)
+    }
+
+    /// Whether it still holds at `now`.
+    pub fn holds(&self, now: BootInstant) -> bool {
+        now < self.expires
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn boot(s: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(s))
+    }
+
+    #[test]
+    fn only_the_characters_of_a_bearer_token_are_taken() {
+        for good in ["a", "eyJ.x-_~+/=", &"a".repeat(MAX_TOKEN_LEN)] {
+            assert_eq!(AccessToken::parse(good).unwrap().expose(), good);
+        }
+        assert_eq!(AccessToken::parse("").unwrap_err(), InvalidToken::Empty);
+        let long = "a".repeat(MAX_TOKEN_LEN + 1);
+        assert_eq!(
+            AccessToken::parse(&long).unwrap_err(),
+            InvalidToken::TooLong
+        );
+        for bad in ["a b", "a\n", "a\rb", "\"", "a\u{7f}", "é", "a\0"] {
+            assert_eq!(
+                AccessToken::parse(bad).unwrap_err(),
+                InvalidToken::Characters,
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself() {
+        let token = AccessToken::parse("canary-token").unwrap();
+        assert!(!format!("{token:?} {token:#?}").contains("canary"));
+    }
+
+    #[test]
+    fn the_expiry_keeps_a_reserve_of_at_most_30_s_or_5_percent() {
+        for (stated, served) in [
+            (Some(3_600), 3_570_000),
+            (Some(100), 95_000),
+            (Some(1), 950),
+            (Some(0), 950),
+            (Some(10_000_000), 86_370_000),
+            (None, 285_000),
+        ] {
+            let v = Validity::new(boot(7), stated.map(Duration::from_secs));
+            assert_eq!(v.lifetime(), Duration::from_millis(served), "{stated:?}");
+            assert!(v.holds(boot(7)) && !v.holds(v.expires));
+        }
+    }
+}
