@@ -5,4 +5,5 @@ pub mod credential;
 pub mod fault;
 pub mod instant;
 pub mod profile;
+pub mod schedule;
 pub mod token;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::instant::BootInstant;
 
-/// The longest token that is taken, in bytes (`facts` C10: real ones are below 4 KiB, headers of servers end at 8 to 16).
+/// The longest token that is taken, in bytes : real ones are below 4 KiB, and servers end a header at 8 to 16.
 pub const MAX_TOKEN_LEN: usize = 16_384;
 
 /// The lifetime assumed when the issuer states none and the token shows none.
@@ -47,7 +47,9 @@ pub struct Grant {
 pub struct Validity {
     /// When the request for it was sent: network delay shortens a lifetime and never lengthens it.
     pub issued: BootInstant,
-    /// When we stop serving it: the stated expiry less a reserve of min(30 s, 5 %).
+    /// The lifetime that the issuer stated, clamped to 1 s … 24 h; what the schedule counts in.
+    pub lifetime: Duration,
+    /// When we stop serving it: the end of the lifetime less a reserve of min(30 s, 5 %).
     pub expires: BootInstant,
 }
 
@@ -112,13 +114,9 @@ impl Validity {
         let reserve = (lifetime / 20).min(Duration::from_secs(30));
         Self {
             issued: sent,
+            lifetime,
             expires: sent.after(lifetime.saturating_sub(reserve)),
         }
-    }
-
-    /// The whole time for which it is served; zero when the ends are reversed.
-    pub const fn lifetime(&self) -> Duration {
-        self.expires.since(self.issued)
     }
 
     /// How long it still holds at `now`.
@@ -177,7 +175,11 @@ mod tests {
             (None, 285_000),
         ] {
             let v = Validity::new(boot(7), stated.map(Duration::from_secs));
-            assert_eq!(v.lifetime(), Duration::from_millis(served), "{stated:?}");
+            assert_eq!(
+                v.expires.since(v.issued),
+                Duration::from_millis(served),
+                "{stated:?}"
+            );
             assert!(v.holds(boot(7)) && !v.holds(v.expires));
         }
     }
