@@ -4,6 +4,9 @@
 pub mod credential;
 pub mod fault;
 pub mod instant;
+pub mod lifecycle;
+pub mod problem;
 pub mod profile;
 pub mod schedule;
 pub mod token;
+pub mod wire;

@@ -1,0 +1,692 @@
+//! The life of one profile's token as a state machine without I/O: events in, effects out.
+//!
+//! What is held is kept apart from what is being done, so a refresh can never hide a good token. Every attempt has a
+//! number; the result of an attempt that is no longer the current one (its credential was replaced) is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::instant::BootInstant;
+use crate::schedule::{self, Unit};
+use crate::token::{AccessToken, Grant, Validity};
+
+/// Generations stay below this, so that every JSON reader keeps them exact.
+const GENERATION_END: u64 = 1 << 53;
+
+/// How long to wait before the credential is looked for again when it could not be used: only our own disk is asked.
+const BLOCKED_RETRY: Duration = Duration::from_secs(60);
+
+/// A token that is held, as callers share it.
+#[derive(Debug)]
+pub struct Held {
+    /// The token.
+    pub token: AccessToken,
+    /// From when to when it holds.
+    pub validity: Validity,
+    /// Its number; each new token of a profile has a larger one.
+    pub generation: u64,
+}
+
+/// Why a profile cannot even ask: something on this machine has to be put right first. Nothing is sent meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// No credential is stored for it.
+    NotEnrolled,
+    /// The credential was enrolled for another address, CA or proxy than the configuration names now.
+    BindingChanged,
+    /// The credential or the configuration cannot be used.
+    Misconfigured,
+}
+
+/// What a person sees of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// The first token is being fetched.
+    Starting,
+    /// A valid token is held and the last attempt succeeded.
+    Fresh,
+    /// The last attempt failed; a valid token may still be held.
+    Retrying,
+    /// The issuer rejected the credential again and again: the breaker is open.
+    Rejected,
+    /// The token held has expired.
+    Expired,
+    /// Nobody asks for it; it is fetched when somebody does.
+    Resting,
+    /// Something on this machine has to be put right first.
+    Misconfigured,
+}
+
+/// What happens to a profile.
+#[derive(Debug)]
+pub enum Event {
+    /// The moment given by [`Lifecycle::next_wake`] has come, or may have.
+    Due,
+    /// A caller waits for a token with at least this much validity left.
+    Wanted {
+        /// As the caller asked, clamped to half the lifetime by [`Lifecycle::step`].
+        min_valid: Duration,
+    },
+    /// A person asked for a refresh, and the budget allowed it.
+    RefreshRequested,
+    /// The credential was replaced: what runs with the old one no longer counts.
+    CredentialChanged,
+    /// An attempt brought a token.
+    Fetched {
+        /// The attempt's number.
+        attempt: u64,
+        /// When its request was sent.
+        sent: BootInstant,
+        /// What the issuer granted.
+        grant: Grant,
+    },
+    /// An attempt failed.
+    Failed {
+        /// The attempt's number.
+        attempt: u64,
+        /// Why.
+        fault: Fault,
+    },
+    /// An attempt could not be made.
+    Blocked {
+        /// The attempt's number.
+        attempt: u64,
+        /// Why.
+        block: Block,
+        /// The same for people.
+        detail: String,
+    },
+}
+
+/// What the machine asks of its surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Start this attempt, and drop any other that still runs.
+    Fetch {
+        /// Its number, to be given back with its result.
+        attempt: u64,
+    },
+}
+
+/// The last fault of a profile.
+#[derive(Debug, Clone)]
+pub struct LastFault {
+    /// Its kind and texts.
+    pub fault: Fault,
+    /// When it was seen.
+    pub at: BootInstant,
+}
+
+/// What others see of a profile at one moment; it changes as one.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The token held, valid or not: judge it by its validity at the moment of use.
+    pub held: Option<Arc<Held>>,
+    /// The generation of the last token, or where counting starts.
+    pub generation: u64,
+    /// Whether an attempt runs.
+    pub attempting: bool,
+    /// When the next attempt is due, when none runs.
+    pub next_attempt: Option<BootInstant>,
+    /// Whether the breaker is open.
+    pub rejected: bool,
+    /// Why nothing can be asked, if so.
+    pub block: Option<(Block, Arc<str>)>,
+    /// The last fault; it stays after a success, as history.
+    pub last_fault: Option<Arc<LastFault>>,
+    /// How many attempts brought a token.
+    pub refreshes: u64,
+    /// How many attempts failed.
+    pub failures: u64,
+    /// Failures since the last success.
+    pub failing: u32,
+}
+
+/// One profile's state.
+#[derive(Debug)]
+pub struct Lifecycle {
+    held: Option<Arc<Held>>,
+    generation: u64,
+    activity: Activity,
+    attempt: u64,
+    last_attempt: Option<BootInstant>,
+    failing: u32,
+    rejections: u32,
+    block: Option<(Block, Arc<str>)>,
+    last_fault: Option<Arc<LastFault>>,
+    refreshes: u64,
+    failures: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Activity {
+    Attempting,
+    Waiting { due: BootInstant },
+}
+
+// === impl Lifecycle ===
+
+impl Lifecycle {
+    /// A profile that holds nothing yet and fetches at once; generations count on from `generation`.
+    pub fn new(now: BootInstant, generation: u64) -> Self {
+        Self {
+            held: None,
+            generation: generation.min(GENERATION_END - 1),
+            activity: Activity::Waiting { due: now },
+            attempt: 0,
+            last_attempt: None,
+            failing: 0,
+            rejections: 0,
+            block: None,
+            last_fault: None,
+            refreshes: 0,
+            failures: 0,
+        }
+    }
+
+    /// When [`Event::Due`] is to be sent; `None` while an attempt runs.
+    pub fn next_wake(&self) -> Option<BootInstant> {
+        match self.activity {
+            Activity::Attempting => None,
+            Activity::Waiting { due } => Some(due),
+        }
+    }
+
+    /// Takes one event at the moment `now`.
+    pub fn step(&mut self, now: BootInstant, jitter: Unit, event: Event) -> Effect {
+        match event {
+            Event::Due => self.due(now),
+            Event::Wanted { min_valid } => self.wanted(now, min_valid),
+            Event::RefreshRequested => match self.activity {
+                Activity::Attempting => Effect::None,
+                Activity::Waiting { .. } => self.attempt(now),
+            },
+            Event::CredentialChanged => {
+                self.failing = 0;
+                self.rejections = 0;
+                self.block = None;
+                self.attempt(now)
+            }
+            Event::Fetched {
+                attempt,
+                sent,
+                grant,
+            } if self.is_current(attempt) => self.fetched(now, jitter, sent, grant),
+            Event::Failed { attempt, fault } if self.is_current(attempt) => {
+                self.failed(now, jitter, fault)
+            }
+            Event::Blocked {
+                attempt,
+                block,
+                detail,
+            } if self.is_current(attempt) => {
+                self.block = Some((block, detail.into()));
+                self.wait_until(now.after(BLOCKED_RETRY))
+            }
+            Event::Fetched { .. } | Event::Failed { .. } | Event::Blocked { .. } => Effect::None,
+        }
+    }
+
+    /// What others may see.
+    pub fn view(&self) -> View {
+        View {
+            held: self.held.clone(),
+            generation: self.generation,
+            attempting: self.activity == Activity::Attempting,
+            next_attempt: self.next_wake(),
+            rejected: self.breaker_open(),
+            block: self.block.clone(),
+            last_fault: self.last_fault.clone(),
+            refreshes: self.refreshes,
+            failures: self.failures,
+            failing: self.failing,
+        }
+    }
+
+    fn is_current(&self, attempt: u64) -> bool {
+        self.activity == Activity::Attempting && self.attempt == attempt
+    }
+
+    fn breaker_open(&self) -> bool {
+        self.rejections >= 2
+    }
+
+    fn valid(&self, now: BootInstant) -> Option<&Validity> {
+        self.held
+            .as_ref()
+            .map(|held| &held.validity)
+            .filter(|validity| validity.holds(now))
+    }
+
+    fn attempt(&mut self, now: BootInstant) -> Effect {
+        self.attempt += 1;
+        self.last_attempt = Some(now);
+        self.activity = Activity::Attempting;
+        Effect::Fetch {
+            attempt: self.attempt,
+        }
+    }
+
+    fn wait_until(&mut self, due: BootInstant) -> Effect {
+        self.activity = Activity::Waiting { due };
+        Effect::None
+    }
+
+    fn due(&mut self, now: BootInstant) -> Effect {
+        match self.activity {
+            Activity::Waiting { due } if due <= now => self.attempt(now),
+            _ => Effect::None,
+        }
+    }
+
+    /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never while
+    /// the breaker is open: else a thousand callers would hammer an issuer that is in trouble.
+    fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
+        let Activity::Waiting { due } = self.activity else {
+            return Effect::None;
+        };
+        if self.breaker_open() || self.block.is_some() {
+            return Effect::None;
+        }
+        if let Some(validity) = self.valid(now) {
+            let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
+            if enough || self.failing > 0 {
+                return Effect::None;
+            }
+        }
+        let allowed = schedule::demand_due(now, self.last_attempt);
+        if allowed <= now {
+            self.attempt(now)
+        } else {
+            self.wait_until(due.min(allowed))
+        }
+    }
+
+    fn fetched(
+        &mut self,
+        now: BootInstant,
+        jitter: Unit,
+        sent: BootInstant,
+        grant: Grant,
+    ) -> Effect {
+        let validity = Validity::new(sent, grant.lifetime);
+        let same = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.token.expose() == grant.token.expose());
+        if !same {
+            self.generation = (self.generation + 1).min(GENERATION_END - 1);
+        }
+        self.held = Some(Arc::new(Held {
+            token: grant.token,
+            validity,
+            generation: self.generation,
+        }));
+        self.refreshes += 1;
+        self.failing = 0;
+        self.rejections = 0;
+        self.block = None;
+        self.wait_until(if same {
+            schedule::same_token_due(now, &validity)
+        } else {
+            schedule::refresh_due(now, &validity, jitter)
+        })
+    }
+
+    fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
+        let retry_after = fault.retry_after;
+        if fault.kind.is_permanent() {
+            self.rejections = self.rejections.saturating_add(1);
+        }
+        let due = if self.rejections > 0 {
+            schedule::probe_due(now, self.rejections)
+        } else {
+            schedule::retry_due(now, self.failing, self.valid(now), retry_after, jitter)
+        };
+        self.failing = self.failing.saturating_add(1);
+        self.failures += 1;
+        self.block = None;
+        self.last_fault = Some(Arc::new(LastFault { fault, at: now }));
+        self.wait_until(due)
+    }
+}
+
+// === impl View ===
+
+impl View {
+    /// The token held if it is valid at `now`.
+    pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
+        self.held.as_ref().filter(|held| held.validity.holds(now))
+    }
+
+    /// What a person is told of the profile at `now`.
+    pub fn phase(&self, now: BootInstant) -> Phase {
+        match (&self.held, self.valid(now)) {
+            _ if self.block.is_some() => Phase::Misconfigured,
+            _ if self.rejected => Phase::Rejected,
+            (_, Some(_)) if self.failing == 0 => Phase::Fresh,
+            (_, Some(_)) => Phase::Retrying,
+            (Some(_), None) => Phase::Expired,
+            (None, None) if self.failing == 0 => Phase::Starting,
+            (None, None) => Phase::Retrying,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::FaultKind;
+
+    const HALF: f64 = 0.5;
+
+    fn at(s: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(1_000 + s))
+    }
+
+    fn u() -> Unit {
+        Unit::new(HALF)
+    }
+
+    fn grant(text: &str, secs: u64) -> Grant {
+        Grant {
+            token: AccessToken::parse(text).unwrap(),
+            lifetime: Some(Duration::from_secs(secs)),
+        }
+    }
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault::new(kind, "x")
+    }
+
+    /// A machine that fetched `text` at second 0 with this lifetime.
+    fn holding(text: &str, secs: u64) -> Lifecycle {
+        let mut l = Lifecycle::new(at(0), 100);
+        assert_eq!(l.step(at(0), u(), Event::Due), Effect::Fetch { attempt: 1 });
+        let got = Event::Fetched {
+            attempt: 1,
+            sent: at(0),
+            grant: grant(text, secs),
+        };
+        assert_eq!(l.step(at(0), u(), got), Effect::None);
+        l
+    }
+
+    fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
+        let attempt = l.attempt;
+        assert_eq!(
+            l.step(
+                now,
+                u(),
+                Event::Failed {
+                    attempt,
+                    fault: fault(kind)
+                }
+            ),
+            Effect::None
+        );
+    }
+
+    #[test]
+    fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
+        let mut l = holding("a", 3_600);
+        assert_eq!(l.view().generation, 101);
+        assert_eq!(l.view().phase(at(0)), Phase::Fresh);
+        assert_eq!(l.next_wake(), Some(at(1_800)));
+        assert_eq!(l.step(at(1_799), u(), Event::Due), Effect::None);
+        assert_eq!(
+            l.step(at(1_800), u(), Event::Due),
+            Effect::Fetch { attempt: 2 }
+        );
+        let got = Event::Fetched {
+            attempt: 2,
+            sent: at(1_800),
+            grant: grant("b", 3_600),
+        };
+        assert_eq!(l.step(at(1_801), u(), got), Effect::None);
+        let view = l.view();
+        assert_eq!((view.generation, view.refreshes), (102, 2));
+        assert_eq!(view.held.unwrap().token.expose(), "b");
+    }
+
+    #[test]
+    fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry() {
+        let mut l = holding("a", 100);
+        let mut tries = 0;
+        while let Some(due) = l.next_wake().filter(|due| *due < at(400)) {
+            assert!(matches!(l.step(due, u(), Event::Due), Effect::Fetch { .. }));
+            fail(&mut l, due, FaultKind::Connect);
+            tries += 1;
+            let valid = l.view().valid(due).is_some();
+            assert_eq!(valid, due < at(95), "{due:?}");
+            let phase = l.view().phase(due);
+            assert_eq!(
+                phase,
+                if valid {
+                    Phase::Retrying
+                } else {
+                    Phase::Expired
+                }
+            );
+        }
+        assert!(tries > 8, "{tries}");
+        let attempt = l.attempt + 1;
+        assert_eq!(l.step(at(500), u(), Event::Due), Effect::Fetch { attempt });
+        let got = Event::Fetched {
+            attempt,
+            sent: at(500),
+            grant: grant("b", 100),
+        };
+        assert_eq!(l.step(at(500), u(), got), Effect::None);
+        assert_eq!(l.view().phase(at(500)), Phase::Fresh);
+    }
+
+    #[test]
+    fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
+        let mut l = holding("a", 100);
+        assert_eq!(
+            l.step(at(50), u(), Event::Due),
+            Effect::Fetch { attempt: 2 }
+        );
+        assert_eq!(
+            l.step(at(51), u(), Event::CredentialChanged),
+            Effect::Fetch { attempt: 3 }
+        );
+        for late in [
+            Event::Fetched {
+                attempt: 2,
+                sent: at(50),
+                grant: grant("of-the-old", 100),
+            },
+            Event::Failed {
+                attempt: 2,
+                fault: fault(FaultKind::Rejected),
+            },
+            Event::Blocked {
+                attempt: 2,
+                block: Block::NotEnrolled,
+                detail: String::new(),
+            },
+        ] {
+            assert_eq!(l.step(at(52), u(), late), Effect::None);
+            assert!(l.view().attempting);
+            assert_eq!(l.view().held.unwrap().token.expose(), "a");
+        }
+        let got = Event::Fetched {
+            attempt: 3,
+            sent: at(51),
+            grant: grant("of-the-new", 100),
+        };
+        assert_eq!(l.step(at(53), u(), got), Effect::None);
+        assert_eq!(l.view().held.unwrap().token.expose(), "of-the-new");
+    }
+
+    #[test]
+    fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
+        let mut l = holding("a", 3_600);
+        assert!(matches!(
+            l.step(at(1_800), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        fail(&mut l, at(1_800), FaultKind::Rejected);
+        assert_eq!(l.next_wake(), Some(at(1_805)));
+        assert_eq!(l.view().phase(at(1_800)), Phase::Retrying);
+        assert!(matches!(
+            l.step(at(1_805), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        fail(&mut l, at(1_805), FaultKind::Rejected);
+        assert_eq!(l.view().phase(at(1_805)), Phase::Rejected);
+        assert!(l.view().valid(at(1_805)).is_some());
+        assert_eq!(l.next_wake(), Some(at(1_865)));
+        let wanted = Event::Wanted {
+            min_valid: Duration::from_secs(1_800),
+        };
+        assert_eq!(l.step(at(1_820), u(), wanted), Effect::None);
+        assert_eq!(
+            l.step(
+                at(9_000),
+                u(),
+                Event::Wanted {
+                    min_valid: Duration::ZERO
+                }
+            ),
+            Effect::None
+        );
+        assert!(matches!(
+            l.step(at(9_001), u(), Event::CredentialChanged),
+            Effect::Fetch { .. }
+        ));
+        assert!(!l.view().rejected);
+    }
+
+    #[test]
+    fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
+        let mut l = Lifecycle::new(at(0), 0);
+        for s in [0, 5] {
+            assert!(matches!(
+                l.step(at(s), u(), Event::Due),
+                Effect::Fetch { .. }
+            ));
+            fail(&mut l, at(s), FaultKind::Rejected);
+        }
+        assert!(matches!(
+            l.step(at(65), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        fail(&mut l, at(65), FaultKind::Timeout);
+        assert!(l.view().rejected);
+        assert_eq!(l.next_wake(), Some(at(125)));
+    }
+
+    #[test]
+    fn callers_join_one_attempt_and_cannot_cause_two_in_two_seconds() {
+        let mut l = Lifecycle::new(at(0), 0);
+        let wanted = || Event::Wanted {
+            min_valid: Duration::ZERO,
+        };
+        assert_eq!(l.step(at(0), u(), wanted()), Effect::Fetch { attempt: 1 });
+        assert_eq!(l.step(at(0), u(), wanted()), Effect::None);
+        fail(&mut l, at(0), FaultKind::Connect);
+        for _ in 0..7 {
+            l.failing += 1;
+        }
+        let attempt = l.attempt + 1;
+        l.activity = Activity::Waiting { due: at(60) };
+        assert_eq!(l.step(at(1), u(), wanted()), Effect::None);
+        assert_eq!(
+            l.next_wake(),
+            Some(at(2)),
+            "pulled in to two seconds after the last"
+        );
+        assert_eq!(l.step(at(2), u(), wanted()), Effect::Fetch { attempt });
+    }
+
+    #[test]
+    fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off() {
+        let mut l = holding("a", 3_600);
+        let wanted = || Event::Wanted {
+            min_valid: Duration::from_secs(7_200),
+        };
+        assert_eq!(
+            l.step(at(10), u(), wanted()),
+            Effect::None,
+            "half the lifetime is left"
+        );
+        assert_eq!(
+            l.step(at(1_790), u(), wanted()),
+            Effect::Fetch { attempt: 2 }
+        );
+        fail(&mut l, at(1_790), FaultKind::ServerError);
+        assert_eq!(l.step(at(1_799), u(), wanted()), Effect::None);
+    }
+
+    #[test]
+    fn the_same_token_again_keeps_its_number_and_is_not_asked_for_in_a_loop() {
+        let mut l = holding("a", 100);
+        assert!(matches!(
+            l.step(at(50), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        let got = Event::Fetched {
+            attempt: 2,
+            sent: at(50),
+            grant: grant("a", 50),
+        };
+        assert_eq!(l.step(at(50), u(), got), Effect::None);
+        assert_eq!(l.view().generation, 101);
+        assert_eq!(l.next_wake(), Some(l.view().held.unwrap().validity.expires));
+    }
+
+    #[test]
+    fn a_profile_that_cannot_ask_says_so_and_looks_again() {
+        let mut l = Lifecycle::new(at(0), 0);
+        assert!(matches!(
+            l.step(at(0), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        let blocked = Event::Blocked {
+            attempt: 1,
+            block: Block::NotEnrolled,
+            detail: "none".into(),
+        };
+        assert_eq!(l.step(at(0), u(), blocked), Effect::None);
+        assert_eq!(l.view().phase(at(0)), Phase::Misconfigured);
+        assert_eq!(
+            l.step(
+                at(1),
+                u(),
+                Event::Wanted {
+                    min_valid: Duration::ZERO
+                }
+            ),
+            Effect::None
+        );
+        assert_eq!(l.next_wake(), Some(at(60)));
+        assert_eq!(l.view().failures, 0);
+    }
+
+    #[test]
+    fn generations_never_pass_what_json_readers_keep_exact() {
+        let mut l = Lifecycle::new(at(0), u64::MAX);
+        assert!(matches!(
+            l.step(at(0), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        let got = Event::Fetched {
+            attempt: 1,
+            sent: at(0),
+            grant: grant("a", 10),
+        };
+        assert_eq!(l.step(at(0), u(), got), Effect::None);
+        assert!(l.view().generation < 1 << 53);
+    }
+}

@@ -1,0 +1,370 @@
+//! Every way in which a request can fail: one table of code, HTTP status, exit code and texts.
+//!
+//! The texts are fixed, so a client's screen never shows what an issuer or another client wrote.
+
+use serde::Serialize;
+
+use crate::instant::UnixTime;
+use crate::profile::ProfileName;
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The request is malformed.
+    BadRequest,
+    /// The request is larger than its cap.
+    PayloadTooLarge,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// No such path.
+    NotFound,
+    /// The caller may not.
+    Forbidden,
+    /// No such profile.
+    UnknownProfile,
+    /// The profile has no credential.
+    NotEnrolled,
+    /// The configuration or the stored credential cannot be used.
+    Misconfigured,
+    /// The credential was enrolled for another address than the configuration names.
+    BindingChanged,
+    /// The issuer rejects the credential.
+    RejectedByProvider,
+    /// No valid token now.
+    Unavailable,
+    /// No valid token in time; an attempt is still running.
+    Deadline,
+    /// The budget of requested refreshes is used up.
+    TooManyRequests,
+    /// Fresh tokens keep being reported as rejected.
+    CoolingDown,
+    /// It exists already, or somebody else is changing it.
+    Conflict,
+    /// A person has to do something.
+    NeedsHuman,
+    /// This daemon cannot do that.
+    NotSupported,
+    /// A fault of ours.
+    Internal,
+}
+
+/// The row of a code in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The code, as the row states it.
+    pub code: Code,
+    /// The code as the interface spells it.
+    pub name: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The companion's exit code (sysexits.h, but for 1).
+    pub exit: u8,
+    /// A few words for people.
+    pub title: &'static str,
+    /// A sentence for people: what to do.
+    pub detail: &'static str,
+}
+
+/// The table.
+pub const TABLE: &[Row] = &[
+    row(
+        Code::BadRequest,
+        "bad_request",
+        400,
+        64,
+        "Bad request",
+        "the request is malformed",
+    ),
+    row(
+        Code::PayloadTooLarge,
+        "payload_too_large",
+        413,
+        64,
+        "Request too large",
+        "the request is larger than this path takes",
+    ),
+    row(
+        Code::MethodNotAllowed,
+        "method_not_allowed",
+        405,
+        64,
+        "Method not allowed",
+        "this path takes another method",
+    ),
+    row(
+        Code::NotFound,
+        "not_found",
+        404,
+        64,
+        "Not found",
+        "there is no such path",
+    ),
+    row(
+        Code::Forbidden,
+        "forbidden",
+        403,
+        77,
+        "Refused",
+        "this process may not do that; only the daemon's own user and root may",
+    ),
+    row(
+        Code::UnknownProfile,
+        "unknown_profile",
+        404,
+        78,
+        "Unknown profile",
+        "there is no such profile; 'jeton status' lists them and 'jetond add' makes one",
+    ),
+    row(
+        Code::NotEnrolled,
+        "not_enrolled",
+        409,
+        78,
+        "No credential",
+        "no credential is stored for this profile; run 'jetond add' for it",
+    ),
+    row(
+        Code::Misconfigured,
+        "misconfigured",
+        503,
+        78,
+        "Misconfigured",
+        "the configuration or the stored credential cannot be used; run 'jetond check'",
+    ),
+    row(
+        Code::BindingChanged,
+        "binding_changed",
+        409,
+        78,
+        "Address changed",
+        "the configuration names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add --rebind'",
+    ),
+    row(
+        Code::RejectedByProvider,
+        "rejected_by_provider",
+        502,
+        1,
+        "Rejected by the issuer",
+        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add --replace' stores a new one",
+    ),
+    row(
+        Code::Unavailable,
+        "unavailable",
+        503,
+        75,
+        "No token now",
+        "no valid token is held and the issuer gave none; 'jeton status' shows why",
+    ),
+    row(
+        Code::Deadline,
+        "deadline",
+        504,
+        75,
+        "No token in time",
+        "the issuer has not answered yet; try again, or wait longer",
+    ),
+    row(
+        Code::TooManyRequests,
+        "too_many_requests",
+        429,
+        75,
+        "Too many refreshes",
+        "a refresh can be asked for once in 10 s and 20 times an hour",
+    ),
+    row(
+        Code::CoolingDown,
+        "cooling_down",
+        503,
+        75,
+        "Cooling down",
+        "fresh tokens keep being rejected, so the service that rejects them is at fault; trying again later",
+    ),
+    row(
+        Code::Conflict,
+        "conflict",
+        409,
+        75,
+        "Conflict",
+        "it exists already, or somebody else is changing it",
+    ),
+    row(
+        Code::NeedsHuman,
+        "needs_human",
+        409,
+        1,
+        "A person is needed",
+        "this cannot be put right without a person; 'jeton status' says what to do",
+    ),
+    row(
+        Code::NotSupported,
+        "not_supported",
+        501,
+        64,
+        "Not supported",
+        "this daemon does not know that",
+    ),
+    row(
+        Code::Internal,
+        "internal",
+        500,
+        1,
+        "Internal error",
+        "the daemon failed; its log says how",
+    ),
+];
+
+const fn row(
+    code: Code,
+    name: &'static str,
+    status: u16,
+    exit: u8,
+    title: &'static str,
+    detail: &'static str,
+) -> Row {
+    Row {
+        code,
+        name,
+        status,
+        exit,
+        title,
+        detail,
+    }
+}
+
+/// A failed request, as its client is told of it (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind of failure.
+    pub code: Code,
+    /// A fixed sentence that is nearer to the case than the code's own.
+    pub detail: Option<&'static str>,
+    /// The profile concerned.
+    pub profile: Option<ProfileName>,
+    /// When the next attempt is due.
+    pub retry_at: Option<UnixTime>,
+}
+
+// === impl Code ===
+
+impl Code {
+    /// The code's row.
+    pub fn row(self) -> &'static Row {
+        // Every code has its row (a test walks them all); the last one, `internal`, stands in for none.
+        const LAST: &Row = &TABLE[TABLE.len() - 1];
+        TABLE.iter().find(|row| row.code == self).unwrap_or(LAST)
+    }
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// A problem with the code's own text.
+    pub const fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            profile: None,
+            retry_at: None,
+        }
+    }
+
+    /// A malformed request, with the fixed sentence that says what is wrong.
+    pub fn bad_request(detail: &'static str) -> Self {
+        Self {
+            detail: Some(detail),
+            ..Self::new(Code::BadRequest)
+        }
+    }
+
+    /// The same problem with a fixed sentence nearer to the case.
+    #[must_use]
+    pub fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// The same problem with its profile.
+    #[must_use]
+    pub fn of(mut self, profile: &ProfileName) -> Self {
+        self.profile = Some(profile.clone());
+        self
+    }
+
+    /// The same problem with the moment of the next attempt.
+    #[must_use]
+    pub fn until(mut self, retry_at: Option<UnixTime>) -> Self {
+        self.retry_at = retry_at;
+        self
+    }
+
+    /// The sentence for people.
+    pub fn detail(&self) -> &'static str {
+        self.detail.unwrap_or(self.code.row().detail)
+    }
+
+    /// The body of the answer: `application/problem+json`.
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            title: &'a str,
+            status: u16,
+            code: &'a str,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            profile: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_at: Option<u64>,
+        }
+        let row = self.code.row();
+        let body = Body {
+            title: row.title,
+            status: row.status,
+            code: row.name,
+            detail: self.detail(),
+            profile: self.profile.as_ref().map(ProfileName::as_str),
+            retry_at: self.retry_at.map(UnixTime::seconds_up),
+        };
+        // A struct of strings and numbers always serialises.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_that_of_the_design() {
+        let table: Vec<String> = TABLE
+            .iter()
+            .map(|row| format!("{} {}/{}", row.name, row.status, row.exit))
+            .collect();
+        assert_eq!(
+            table.join(", "),
+            "bad_request 400/64, payload_too_large 413/64, method_not_allowed 405/64, not_found 404/64, \
+             forbidden 403/77, unknown_profile 404/78, not_enrolled 409/78, misconfigured 503/78, \
+             binding_changed 409/78, rejected_by_provider 502/1, unavailable 503/75, deadline 504/75, \
+             too_many_requests 429/75, cooling_down 503/75, conflict 409/75, needs_human 409/1, \
+             not_supported 501/64, internal 500/1"
+        );
+        for row in TABLE {
+            assert_eq!(row.code.row().name, row.name);
+        }
+    }
+
+    #[test]
+    fn a_problem_says_what_rfc_9457_and_we_promise() {
+        let research = ProfileName::parse("research").unwrap();
+        let problem = Problem::new(Code::Unavailable)
+            .of(&research)
+            .until(Some(UnixTime::from_epoch(Duration::from_millis(1_500))));
+        assert_eq!(
+            String::from_utf8(problem.to_json()).unwrap(),
+            "{\"title\":\"No token now\",\"status\":503,\"code\":\"unavailable\",\"detail\":\"no valid token is held and \
+             the issuer gave none; 'jeton status' shows why\",\"profile\":\"research\",\"retry_at\":2}"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! The local interface: its paths, what its answers look like, and the caps on its requests.
+
+pub mod frame;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::FaultKind;
+use crate::instant::{BootInstant, UnixTime};
+use crate::lifecycle::{Held, Phase, View};
+use crate::profile::ProfileName;
+
+/// The largest body of a request to `/v1/helper`, in bytes, and of its answer.
+pub const MAX_FRAME: usize = 256 * 1024;
+
+/// The largest body of any other request, in bytes.
+pub const MAX_BODY: usize = 16 * 1024;
+
+/// The answer to a request for a token.
+#[derive(Debug, Serialize)]
+pub struct TokenReply<'a> {
+    /// The profile.
+    pub profile: &'a str,
+    /// The token; this is one of the doors through which it leaves.
+    pub access_token: &'a str,
+    /// Always `Bearer`.
+    pub token_type: &'static str,
+    /// Whole seconds for which it is still served.
+    pub expires_in: u64,
+    /// Until when it is served, in Unix seconds.
+    pub expires_at: u64,
+    /// Its number.
+    pub generation: u64,
+    /// Whether it has less validity left than was asked for.
+    pub stale: bool,
+}
+
+/// A profile's state, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileReply {
+    /// The profile.
+    pub profile: String,
+    /// Its provider, as the configuration names it.
+    pub provider: String,
+    /// What a person sees of it.
+    pub phase: Phase,
+    /// The generation of its token.
+    pub generation: u64,
+    /// Whole seconds for which its token is still served.
+    pub expires_in: Option<u64>,
+    /// Until when its token is served, in Unix seconds.
+    pub expires_at: Option<u64>,
+    /// When the next attempt is due, in Unix seconds; absent while one runs.
+    pub next_attempt_at: Option<u64>,
+    /// The last fault, kept after a success.
+    pub last_fault: Option<FaultReply>,
+    /// What has been counted since the daemon knows the profile.
+    pub counts: Counts,
+}
+
+/// A fault, as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultReply {
+    /// What kind, or why the profile cannot ask.
+    pub kind: String,
+    /// When, in Unix seconds.
+    pub at: u64,
+    /// One sentence for people.
+    pub detail: String,
+}
+
+/// What has been counted of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests for its token.
+    pub requests: u64,
+    /// Attempts that brought a token.
+    pub refreshes: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+}
+
+/// The list of profiles that the caller may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfilesReply {
+    /// The profiles, by name.
+    pub profiles: Vec<ProfileReply>,
+}
+
+/// The two clocks at one moment, for showing boot moments in Unix time.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// The boot clock.
+    pub boot: BootInstant,
+    /// The wall clock.
+    pub unix: UnixTime,
+}
+
+// === impl Now ===
+
+impl Now {
+    /// The Unix time of a boot moment.
+    pub const fn unix_of(&self, at: BootInstant) -> UnixTime {
+        UnixTime::of_boot(at, self.boot, self.unix)
+    }
+}
+
+// === impl TokenReply ===
+
+impl<'a> TokenReply<'a> {
+    /// The answer that hands out `held` at `now`.
+    pub fn new(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Self {
+        Self {
+            profile: profile.as_str(),
+            access_token: held.token.expose(),
+            token_type: "Bearer",
+            expires_in: held.validity.remaining(now.boot).as_secs(),
+            expires_at: now.unix_of(held.validity.expires).seconds_down(),
+            generation: held.generation,
+            stale,
+        }
+    }
+}
+
+// === impl ProfileReply ===
+
+impl ProfileReply {
+    /// The state shown by `view` at `now`.
+    pub fn new(
+        profile: &ProfileName,
+        provider: &str,
+        view: &View,
+        requests: u64,
+        now: Now,
+    ) -> Self {
+        let valid = view.valid(now.boot);
+        let last_fault = match (&view.block, &view.last_fault) {
+            (Some((_, detail)), _) => Some(FaultReply {
+                kind: "misconfigured".to_owned(),
+                at: now.unix.seconds_down(),
+                detail: detail.to_string(),
+            }),
+            (None, Some(last)) => Some(FaultReply {
+                kind: FaultKind::as_str(last.fault.kind).to_owned(),
+                at: now.unix_of(last.at).seconds_down(),
+                detail: last.fault.detail.clone(),
+            }),
+            (None, None) => None,
+        };
+        Self {
+            profile: profile.as_str().to_owned(),
+            provider: provider.to_owned(),
+            phase: view.phase(now.boot),
+            generation: view.generation,
+            expires_in: valid.map(|held| held.validity.remaining(now.boot).as_secs()),
+            expires_at: valid.map(|held| now.unix_of(held.validity.expires).seconds_down()),
+            next_attempt_at: view.next_attempt.map(|at| now.unix_of(at).seconds_up()),
+            last_fault,
+            counts: Counts {
+                requests,
+                refreshes: view.refreshes,
+                failures: view.failures,
+            },
+        }
+    }
+}
