@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod credential;
+pub mod dialect;
 pub mod fault;
 pub mod instant;
 pub mod lifecycle;

@@ -204,15 +204,17 @@ pub const TABLE: &[Row] = &[
         "Not supported",
         "this daemon does not know that",
     ),
-    row(
-        Code::Internal,
-        "internal",
-        500,
-        1,
-        "Internal error",
-        "the daemon failed; its log says how",
-    ),
+    INTERNAL,
 ];
+
+const INTERNAL: Row = row(
+    Code::Internal,
+    "internal",
+    500,
+    1,
+    "Internal error",
+    "the daemon failed; its log says how",
+);
 
 const fn row(
     code: Code,
@@ -250,9 +252,11 @@ pub struct Problem {
 impl Code {
     /// The code's row.
     pub fn row(self) -> &'static Row {
-        // Every code has its row (a test walks them all); the last one, `internal`, stands in for none.
-        const LAST: &Row = &TABLE[TABLE.len() - 1];
-        TABLE.iter().find(|row| row.code == self).unwrap_or(LAST)
+        // Every code has its row: a test walks them all.
+        TABLE
+            .iter()
+            .find(|row| row.code == self)
+            .unwrap_or(&INTERNAL)
     }
 }
 

@@ -189,7 +189,7 @@ mod tests {
     /// Validities that no constructor makes: zero, reversed, at the ends of time.
     fn wild() -> impl Strategy<Value = Validity> {
         let any = (any::<u64>(), 0u32..1_000_000_000).prop_map(|(s, n)| Duration::new(s, n));
-        let at = any.clone().prop_map(BootInstant::from_boot);
+        let at = any.prop_map(BootInstant::from_boot);
         (at.clone(), 0u64..u64::MAX / 4, at).prop_map(|(issued, l, expires)| Validity {
             issued,
             lifetime: Duration::from_secs(l),

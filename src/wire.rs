@@ -2,6 +2,8 @@
 
 pub mod frame;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
@@ -14,6 +16,26 @@ pub const MAX_FRAME: usize = 256 * 1024;
 
 /// The largest body of any other request, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;
+
+/// The most validity that a caller may ask for (`min_valid`).
+pub const MAX_MIN_VALID: Duration = Duration::from_secs(86_400);
+
+/// The longest that a caller may wait (`max_wait`).
+pub const MAX_MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a caller waits that did not say.
+pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// Reads seconds as the interface spells them: decimal digits, at most one point, no sign, no exponent, 0 to `max`.
+pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |s: &str| (1..=9).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(part) {
+        return None;
+    }
+    let nanos = part.parse::<u32>().ok()? * 10u32.pow(9 - u32::try_from(part.len()).ok()?);
+    Some(Duration::new(whole.parse().ok()?, nanos)).filter(|wait| *wait <= max)
+}
 
 /// The answer to a request for a token.
 #[derive(Debug, Serialize)]
@@ -160,6 +182,54 @@ impl ProfileReply {
                 refreshes: view.refreshes,
                 failures: view.failures,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_plain_decimals_in_their_range() {
+        let max = MAX_MAX_WAIT;
+        for (text, ms) in [
+            ("0", 0),
+            ("5", 5_000),
+            ("0.25", 250),
+            ("60", 60_000),
+            ("60.000", 60_000),
+            ("007", 7_000),
+        ] {
+            assert_eq!(
+                seconds(text, max),
+                Some(Duration::from_millis(ms)),
+                "{text}"
+            );
+        }
+        for bad in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "+1",
+            "1e3",
+            "NaN",
+            "inf",
+            "60.1",
+            "61",
+            "1,5",
+            " 1",
+            "1 ",
+            "0x10",
+            "1_0",
+            "99999999999999999999",
+            "0.1234567890",
+            "1.2.3",
+            "٣",
+        ] {
+            assert_eq!(seconds(bad, max), None, "{bad}");
         }
     }
 }

@@ -1,0 +1,298 @@
+//! What the companion's verbs mean: one verb, or one foreign protocol, a file; request in, bytes and exit code out.
+//!
+//! All of it is pure. The companion only carries arguments and bytes, so a daemon upgrade upgrades every dialect.
+
+mod args;
+mod exec;
+mod header;
+mod human;
+mod ready;
+mod refresh;
+mod reload;
+mod status;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::lifecycle::Held;
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::wire::frame::{Invocation, Reply};
+use crate::wire::{Now, ProfileReply};
+
+/// What a verb asks of the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// A token.
+    Token {
+        /// Whose; the only profile there is when none is named.
+        profile: Option<ProfileName>,
+        /// The validity it must have left.
+        min_valid: Duration,
+        /// How long to wait for it.
+        max_wait: Duration,
+    },
+    /// The state of one profile, or of all.
+    Profiles {
+        /// Which; all when none is named.
+        profile: Option<ProfileName>,
+    },
+    /// Whether the daemon, or a profile, is ready.
+    Ready {
+        /// Which profile; the daemon itself when none is named.
+        profile: Option<ProfileName>,
+        /// How long to wait until it is.
+        wait: Duration,
+    },
+    /// A new token, now.
+    Refresh {
+        /// Whose; the only profile there is when none is named.
+        profile: Option<ProfileName>,
+    },
+    /// Reading the configuration again.
+    Reload,
+}
+
+/// What the daemon found.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A token.
+    Token {
+        /// Whose.
+        profile: ProfileName,
+        /// The token.
+        held: Arc<Held>,
+        /// Whether it has less validity left than was asked for.
+        stale: bool,
+    },
+    /// States of profiles.
+    Profiles(Vec<ProfileState>),
+    /// It is ready.
+    Ready,
+    /// A profile has a new token.
+    Refreshed(ProfileState),
+    /// The configuration was read again.
+    Reloaded(Reloaded),
+}
+
+/// A profile's state, with what only a picture of it needs.
+#[derive(Debug, Clone)]
+pub struct ProfileState {
+    /// The state as the interface shows it.
+    pub reply: ProfileReply,
+    /// The whole lifetime of the token held.
+    pub lifetime: Option<Duration>,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Profiles that are new.
+    pub added: usize,
+    /// Profiles that are gone.
+    pub removed: usize,
+    /// Profiles that changed, and start anew.
+    pub changed: usize,
+    /// Profiles that did not change, and keep their token.
+    pub kept: usize,
+}
+
+/// What a rendering may need beside the outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The moment.
+    pub now: Now,
+    /// The daemon's token socket.
+    pub socket: &'a str,
+}
+
+/// One verb with its arguments.
+pub trait Dialect: Send {
+    /// What it asks of the daemon.
+    fn query(&self) -> Query;
+    /// What it prints of the daemon's answer.
+    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply;
+}
+
+/// Reads a run of the companion.
+///
+/// # Errors
+/// What the companion prints when its arguments make no sense: the usage, and exit code 64.
+pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Reply> {
+    let verb = run.args.get(1).map(String::as_str);
+    match verb {
+        Some("token") => boxed(token::Token::parse(run)),
+        Some("header") => boxed(header::Header::parse(run)),
+        Some("exec") => boxed(exec::Exec::parse(run)),
+        Some("status") => boxed(status::Status::parse(run)),
+        Some("ready") => boxed(ready::Ready::parse(run)),
+        Some("refresh") => boxed(refresh::Refresh::parse(run)),
+        Some("reload") => boxed(reload::Reload::parse(run)),
+        _ => Err(refusal(
+            Code::NotSupported.row().exit,
+            "this daemon does not know that verb; 'jeton help' lists them",
+        )),
+    }
+}
+
+fn boxed<D: Dialect + 'static>(parsed: Result<D, args::Usage>) -> Result<Box<dyn Dialect>, Reply> {
+    match parsed {
+        Ok(dialect) => Ok(Box::new(dialect)),
+        Err(usage) => Err(refusal(Code::BadRequest.row().exit, &usage.to_string())),
+    }
+}
+
+/// What the companion prints of a failed request: one line that says what to do.
+pub fn failure(problem: &Problem, now: Now) -> Reply {
+    let mut line = String::new();
+    if let Some(profile) = &problem.profile {
+        line.push_str(profile.as_str());
+        line.push_str(": ");
+    }
+    line.push_str(problem.detail());
+    if let Some(at) = problem.retry_at {
+        let wait = at.since_epoch().saturating_sub(now.unix.since_epoch());
+        line.push_str(&format!(" (next attempt in {})", human::duration(wait)));
+    }
+    refusal(problem.code.row().exit, &line)
+}
+
+fn refusal(exit: u8, line: &str) -> Reply {
+    Reply {
+        stderr: format!("jeton: {line}\n"),
+        exit,
+        ..Reply::default()
+    }
+}
+
+/// What a verb prints when it is given the outcome of another: a fault of ours, and not the user's.
+fn unexpected() -> Reply {
+    let row = Code::Internal.row();
+    refusal(row.exit, row.detail)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::instant::{BootInstant, UnixTime};
+    use crate::token::{AccessToken, Validity};
+
+    pub(crate) fn run(args: &[&str]) -> Invocation {
+        Invocation {
+            args: std::iter::once("jeton")
+                .chain(args.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+            ..Invocation::default()
+        }
+    }
+
+    pub(crate) fn around() -> Surroundings<'static> {
+        Surroundings {
+            now: Now {
+                boot: BootInstant::from_boot(Duration::from_secs(10_000)),
+                unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000)),
+            },
+            socket: "/run/user/1000/jeton/jeton.sock",
+        }
+    }
+
+    /// The outcome of a request for a token of an hour, sent just now.
+    pub(crate) fn token_outcome(stale: bool) -> Outcome {
+        let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
+        Outcome::Token {
+            profile: ProfileName::parse("research").unwrap(),
+            held: Arc::new(Held {
+                token: AccessToken::parse("T0KEN").unwrap(),
+                validity,
+                generation: 7,
+            }),
+            stale,
+        }
+    }
+
+    pub(crate) fn reply(stdout: &str, stderr: &str, exit: u8) -> Reply {
+        Reply {
+            stdout: stdout.as_bytes().to_vec().into(),
+            stderr: stderr.into(),
+            exit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
+        for args in [
+            &["\u{1b}[31mno-such-verb"][..],
+            &[],
+            &["token", "a", "b"],
+            &["token", "--no-such-option"],
+            &["token", "Bad Name"],
+            &["token", "a\nhost=evil"],
+            &["token", "--min-valid"],
+            &["token", "--min-valid", "-1"],
+            &["token", "--min-valid=1e9"],
+            &["exec", "research"],
+            &["exec", "--env", "A=B", "research"],
+            &["reload", "research"],
+            &["ready", "--wait", "x"],
+        ] {
+            let reply = parse(&run(args)).err().expect("refused");
+            assert_eq!(reply.exit, 64, "{args:?}");
+            assert!(reply.stdout.is_empty());
+            let line = reply.stderr;
+            assert!(
+                line.starts_with("jeton: ") && line.ends_with('\n'),
+                "{line:?}"
+            );
+            assert!(line.trim_end().chars().all(|c| !c.is_control()), "{line:?}");
+            assert!(
+                !line.contains("evil") && !line.contains("no-such"),
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_says_what_why_and_when_it_is_tried_again() {
+        let research = ProfileName::parse("research").unwrap();
+        let now = around().now;
+        let at = now.unix.since_epoch() + Duration::from_secs(90);
+        let problem = Problem::new(Code::Unavailable)
+            .of(&research)
+            .until(Some(crate::instant::UnixTime::from_epoch(at)));
+        assert_eq!(
+            failure(&problem, now),
+            reply(
+                "",
+                "jeton: research: no valid token is held and the issuer gave none; 'jeton status' shows why \
+                 (next attempt in 1 min 30 s)\n",
+                75
+            )
+        );
+    }
+
+    #[test]
+    fn the_profile_comes_from_the_argument_else_from_the_environment() {
+        let profile =
+            |run: &Invocation| match parse(run).unwrap_or_else(|_| panic!("parsed")).query() {
+                Query::Token { profile, .. } => profile.map(|p| p.to_string()),
+                other => panic!("{other:?}"),
+            };
+        let mut with_env = run(&["token"]);
+        assert_eq!(profile(&with_env), None);
+        with_env.env.insert("JETON_PROFILE".into(), "ci".into());
+        assert_eq!(profile(&with_env).as_deref(), Some("ci"));
+        with_env.args.push("research".into());
+        assert_eq!(profile(&with_env).as_deref(), Some("research"));
+        with_env.args.pop();
+        with_env.env.insert("JETON_PROFILE".into(), String::new());
+        assert_eq!(profile(&with_env), None, "empty counts as unset");
+    }
+}

@@ -1,0 +1,41 @@
+//! `jeton reload`: the daemon reads its configuration again; one line that says what changed.
+
+use super::args::{Grammar, Usage};
+use super::{Dialect, Outcome, Query, Surroundings, unexpected};
+use crate::wire::frame::{Invocation, Reply};
+
+/// The verb.
+pub(super) struct Reload;
+
+const GRAMMAR: Grammar = Grammar {
+    usage: "jeton reload",
+    values: &[],
+    flags: &[],
+    profile: false,
+};
+
+impl Reload {
+    pub(super) fn parse(run: &Invocation) -> Result<Self, Usage> {
+        GRAMMAR.read(run).map(|_| Self)
+    }
+}
+
+impl Dialect for Reload {
+    fn query(&self) -> Query {
+        Query::Reload
+    }
+
+    fn render(&self, outcome: &Outcome, _: Surroundings<'_>) -> Reply {
+        let Outcome::Reloaded(done) = outcome else {
+            return unexpected();
+        };
+        let line = format!(
+            "reloaded: {} added, {} removed, {} changed, {} unchanged\n",
+            done.added, done.removed, done.changed, done.kept
+        );
+        Reply {
+            stdout: line.into_bytes().into(),
+            ..Reply::default()
+        }
+    }
+}
