@@ -398,7 +398,7 @@ mod tests {
             (
                 2,
                 &[
-                    "a-profile-with-a-rathe…",
+                    "a-profile-with-a-rather…",
                     "rejected",
                     "..........",
                     "none",
