@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod credential;
+pub mod daemon;
 pub mod dialect;
 pub mod fault;
 pub mod instant;
 pub mod lifecycle;
 pub mod problem;
 pub mod profile;
+pub mod provider;
 pub mod schedule;
 pub mod token;
 pub mod wire;

@@ -58,8 +58,8 @@ const REFRESH_SPACING: Duration = Duration::from_secs(10);
 /// At most [`REFRESH_BUDGET`] requested refreshes in this time.
 const REFRESH_WINDOW: Duration = Duration::from_secs(3_600);
 
-/// See [`REFRESH_WINDOW`].
-const REFRESH_BUDGET: usize = 20;
+/// How many requested refreshes an hour may see.
+pub const REFRESH_BUDGET: usize = 20;
 
 /// A random number in [0, 1): the jitter, as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]

@@ -406,7 +406,13 @@ mod tests {
                     "rejected, 30 s ago",
                 ],
             ),
-            (3, &["socket /run/user/1000/jeton/jeton.sock"]),
+            (
+                3,
+                &[
+                    "  https://acme.run.ai answered 401: invalid_client: Client authentication failed",
+                ],
+            ),
+            (4, &["socket /run/user/1000/jeton/jeton.sock"]),
         ] {
             for word in words {
                 assert!(lines[line].contains(word), "{word:?} in {table}");

@@ -1,0 +1,96 @@
+//! One attempt: the credential, the request, and a second look into the store when the issuer rejects the credential.
+
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::keeper::CredentialSource;
+use crate::credential::Credential;
+use crate::fault::{Fault, FaultKind};
+use crate::instant::BootInstant;
+use crate::lifecycle::Block;
+use crate::provider::Provider;
+use crate::token::Grant;
+
+/// How an attempt ended.
+pub(super) enum End {
+    /// With a token.
+    Granted {
+        credential: Arc<Credential>,
+        sent: BootInstant,
+        grant: Grant,
+    },
+    /// With a fault.
+    Failed {
+        credential: Arc<Credential>,
+        fault: Fault,
+    },
+    /// Before anything was sent.
+    Blocked { block: Block, detail: String },
+}
+
+impl End {
+    /// The end of an attempt whose task is gone.
+    pub(super) fn lost() -> Self {
+        Self::Blocked {
+            block: Block::Misconfigured,
+            detail: "the attempt was lost".to_owned(),
+        }
+    }
+}
+
+/// Makes one attempt with the credential given, else with the one in the store.
+pub(super) async fn fly(
+    source: Arc<dyn CredentialSource>,
+    provider: Arc<dyn Provider>,
+    clock: Arc<dyn Clock>,
+    credential: Option<Arc<Credential>>,
+) -> End {
+    let mut credential = match credential {
+        Some(credential) => credential,
+        None => match load(Arc::clone(&source)).await {
+            Ok(credential) => credential,
+            Err((block, detail)) => return End::Blocked { block, detail },
+        },
+    };
+    let mut rejected_before = false;
+    loop {
+        let sent = clock.now().boot;
+        let fault = match provider.fetch(&credential).await {
+            Ok(granted) => {
+                return End::Granted {
+                    credential,
+                    sent,
+                    grant: granted.grant,
+                };
+            }
+            Err(fault) => fault,
+        };
+        // The secret may have been replaced behind our back: if the store has another, that one is tried at once.
+        if fault.kind == FaultKind::Rejected && !rejected_before {
+            rejected_before = true;
+            if let Ok(stored) = load(Arc::clone(&source)).await {
+                let replaced = stored.client_id != credential.client_id
+                    || stored.client_secret != credential.client_secret;
+                if replaced {
+                    credential = stored;
+                    continue;
+                }
+            }
+        }
+        return End::Failed { credential, fault };
+    }
+}
+
+/// Asks the store on a thread of its own: a disk or a keyring may hang, and the event loop may not.
+pub(super) async fn load(
+    source: Arc<dyn CredentialSource>,
+) -> Result<Arc<Credential>, (Block, String)> {
+    tokio::task::spawn_blocking(move || source.load())
+        .await
+        .unwrap_or_else(|_| {
+            Err((
+                Block::Misconfigured,
+                "the store could not be asked".to_owned(),
+            ))
+        })
+}

@@ -1,0 +1,489 @@
+//! What the rest of the daemon holds of a profile: its view, and the way to its keeper.
+//!
+//! A held token is served from the view alone, without a word to the keeper.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::Clock;
+use super::keeper::{Command, Keeper, Parts};
+use crate::dialect::ProfileState;
+use crate::lifecycle::{Block, Held, View};
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::wire::{self, ProfileReply};
+
+/// How many commands may wait for a keeper; a sender beyond them waits, inside its own deadline.
+const QUEUE: usize = 64;
+
+/// A profile that is being kept.
+pub struct Handle {
+    name: ProfileName,
+    provider: &'static str,
+    view: watch::Receiver<View>,
+    commands: mpsc::Sender<Command>,
+    clock: Arc<dyn Clock>,
+    requests: AtomicU64,
+    task: tokio::task::AbortHandle,
+}
+
+/// A token, as it is handed out.
+#[derive(Debug)]
+pub struct Served {
+    /// The token.
+    pub held: Arc<Held>,
+    /// Whether it has less validity left than was asked for.
+    pub stale: bool,
+}
+
+// === impl Handle ===
+
+impl Handle {
+    /// Starts the keeper of a profile.
+    pub fn spawn(parts: Parts, provider: &'static str) -> Self {
+        let (commands, inbox) = mpsc::channel(QUEUE);
+        let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
+        let (keeper, view) = Keeper::new(parts, inbox);
+        let task = tokio::spawn(keeper.run()).abort_handle();
+        Self {
+            name,
+            provider,
+            view,
+            commands,
+            clock,
+            requests: AtomicU64::new(0),
+            task,
+        }
+    }
+
+    /// The profile's name.
+    pub const fn name(&self) -> &ProfileName {
+        &self.name
+    }
+
+    /// A token with at least `min_valid` left (clamped to half its lifetime), waited for at most `max_wait`; then
+    /// whatever valid token is held.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none, and when the next attempt is due.
+    pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.now().boot;
+        if let Some(held) = self.view.borrow().valid(now)
+            && held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
+        {
+            return Ok(Served {
+                held: Arc::clone(held),
+                stale: false,
+            });
+        }
+        if max_wait.is_zero() {
+            // It starts a flight, and leaves; with a full queue others have asked already.
+            let (done, _) = oneshot::channel();
+            let _: Result<(), _> = self.commands.try_send(Command::Wanted { min_valid, done });
+        } else {
+            // What came of the wait is judged below, whether it ended or was cut off.
+            let _: Result<(), _> =
+                tokio::time::timeout(max_wait, self.wait(min_valid, max_wait)).await;
+        }
+        self.judge(min_valid)
+    }
+
+    /// Waits until the view shows a token that is good enough, or that none can come before the deadline.
+    async fn wait(&self, min_valid: Duration, max_wait: Duration) {
+        let deadline = self.clock.now().boot.after(max_wait);
+        let mut seen = self.view.clone();
+        loop {
+            let (good, attempting) = self.look(&mut seen, min_valid);
+            if good {
+                return;
+            }
+            if !attempting {
+                let (done, stepped) = oneshot::channel();
+                let asked = self
+                    .commands
+                    .send(Command::Wanted { min_valid, done })
+                    .await;
+                if asked.is_err() || stepped.await.is_err() {
+                    return;
+                }
+                let (good, attempting) = self.look(&mut seen, min_valid);
+                let view = seen.borrow();
+                let hopeless = view.rejected
+                    || view.block.is_some()
+                    || view.next_attempt.is_none_or(|next| next >= deadline);
+                if good || (!attempting && hopeless) {
+                    return;
+                }
+            }
+            if seen.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the view shows a token that is good enough, and whether an attempt runs.
+    fn look(&self, seen: &mut watch::Receiver<View>, min_valid: Duration) -> (bool, bool) {
+        let view = seen.borrow_and_update();
+        let now = self.clock.now().boot;
+        let good = view.valid(now).is_some_and(|held| {
+            held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
+        });
+        (good, view.attempting)
+    }
+
+    /// What a caller gets now: the token held if it is valid, else the reason.
+    fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
+        let now = self.clock.now();
+        let view = self.view.borrow();
+        if let Some(held) = view.valid(now.boot) {
+            let wanted = min_valid.min(held.validity.lifetime / 2);
+            let stale = held.validity.remaining(now.boot) < wanted;
+            return Ok(Served {
+                held: Arc::clone(held),
+                stale,
+            });
+        }
+        let code = match &view.block {
+            Some((Block::NotEnrolled, _)) => Code::NotEnrolled,
+            Some((Block::BindingChanged, _)) => Code::BindingChanged,
+            Some((Block::Misconfigured, _)) => Code::Misconfigured,
+            None if view.rejected => Code::RejectedByProvider,
+            None if view.attempting => Code::Deadline,
+            None => Code::Unavailable,
+        };
+        let retry_at = view.next_attempt.map(|at| now.unix_of(at.max(now.boot)));
+        Err(Problem::new(code).of(&self.name).until(retry_at))
+    }
+
+    /// Waits at most `wait` until a valid token is held.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none.
+    pub async fn ready(&self, wait: Duration) -> Result<(), Problem> {
+        let mut seen = self.view.clone();
+        let valid = async {
+            while seen
+                .borrow_and_update()
+                .valid(self.clock.now().boot)
+                .is_none()
+            {
+                if seen.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // What came of the wait is judged below, whether it ended or was cut off.
+        let _: Result<(), _> = tokio::time::timeout(wait, valid).await;
+        self.judge(Duration::ZERO).map(|_| ())
+    }
+
+    /// Gets a new token now, if the budget allows it.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why not, and when it may be asked again.
+    pub async fn refresh(&self) -> Result<(), Problem> {
+        let gone = || Problem::new(Code::Unavailable).of(&self.name);
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(Command::Refresh { reply })
+            .await
+            .map_err(|_| gone())?;
+        let before = answer.await.map_err(|_| gone())?.map_err(|(code, at)| {
+            let now = self.clock.now();
+            Problem::new(code)
+                .of(&self.name)
+                .until(at.map(|at| now.unix_of(at)))
+        })?;
+        let mut seen = self.view.clone();
+        let landed = async {
+            loop {
+                let view = seen.borrow_and_update().clone();
+                if view.refreshes > before || !view.attempting || seen.changed().await.is_err() {
+                    return view.refreshes > before;
+                }
+            }
+        };
+        if tokio::time::timeout(wire::DEFAULT_MAX_WAIT, landed)
+            .await
+            .unwrap_or(false)
+        {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let view = self.view.borrow();
+        let code = if view.attempting {
+            Code::Deadline
+        } else {
+            Code::Unavailable
+        };
+        let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
+        let retry_at = view.next_attempt.map(|at| now.unix_of(at));
+        Err(Problem::new(code)
+            .with_detail(detail)
+            .of(&self.name)
+            .until(retry_at))
+    }
+
+    /// Has the keeper look whether the credential was replaced, and waits until it has looked: at most as long as a
+    /// store may take.
+    pub async fn recheck(&self) {
+        const STORE: Duration = Duration::from_secs(3);
+        let (done, looked) = oneshot::channel();
+        let asked = async {
+            if self.commands.send(Command::Recheck { done }).await.is_ok() {
+                // A keeper that is gone has nothing to look at.
+                let _: Result<(), _> = looked.await;
+            }
+        };
+        // A store that does not answer is looked at again before the next attempt.
+        let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
+    }
+
+    /// The profile's state.
+    pub fn state(&self) -> ProfileState {
+        let view = self.view.borrow();
+        let requests = self.requests.load(Ordering::Relaxed);
+        let now = self.clock.now();
+        ProfileState {
+            reply: ProfileReply::new(&self.name, self.provider, &view, requests, now),
+            lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
+        }
+    }
+}
+
+impl Drop for Handle {
+    /// A profile that is gone from the configuration is no longer refreshed.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::fault::FaultKind;
+    use crate::lifecycle::Phase;
+
+    const fn secs(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    const NOW: Duration = Duration::ZERO;
+
+    fn grant(s: u64) -> Play {
+        Play::Grant {
+            secs: s,
+            after: NOW,
+        }
+    }
+
+    fn fail(kind: FaultKind) -> Play {
+        Play::Fail { kind, after: NOW }
+    }
+
+    async fn text(handle: &Handle, min_valid: Duration, max_wait: Duration) -> String {
+        match handle.token(min_valid, max_wait).await {
+            Ok(served) => format!(
+                "{}{}",
+                served.held.token.expose(),
+                if served.stale { " stale" } else { "" }
+            ),
+            Err(problem) => problem.code.row().name.to_owned(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_cold_callers_cause_one_request() {
+        let issuer = ScriptedIssuer::new(&[Play::Grant {
+            secs: 3_600,
+            after: secs(1),
+        }]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        let callers: Vec<_> = (0..1_000)
+            .map(|_| {
+                let handle = Arc::clone(&handle);
+                tokio::spawn(async move { text(&handle, NOW, secs(5)).await })
+            })
+            .collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap(), "token-1");
+        }
+        assert_eq!(issuer.seen().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_are_refreshed_ahead_and_an_outage_is_not_noticed_before_the_expiry() {
+        let issuer = ScriptedIssuer::new(&[grant(100), grant(100), fail(FaultKind::Connect)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        tokio::time::sleep(secs(49)).await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        tokio::time::sleep(secs(2)).await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+        tokio::time::sleep(secs(90)).await;
+        assert_eq!(
+            text(&handle, NOW, secs(5)).await,
+            "token-2",
+            "40 s into the outage"
+        );
+        assert_eq!(handle.state().reply.phase, Phase::Retrying);
+        tokio::time::sleep(secs(10)).await;
+        assert_eq!(
+            text(&handle, NOW, NOW).await,
+            "unavailable",
+            "expired, and never served"
+        );
+        assert_eq!(handle.state().reply.phase, Phase::Expired);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_come_inside_their_deadline_when_the_issuer_hangs() {
+        let issuer = ScriptedIssuer::new(&[Play::Hang]);
+        let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+        for wait in [0, 1, 5, 60] {
+            let start = clock.now().boot;
+            let problem = handle.token(NOW, secs(wait)).await.unwrap_err();
+            assert_eq!(clock.now().boot.since(start), secs(wait));
+            let code = if wait == 0 {
+                Code::Unavailable
+            } else {
+                Code::Deadline
+            };
+            assert_eq!(problem.code, code, "{wait}");
+        }
+        assert_eq!(issuer.seen().len(), 1, "all joined one flight");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flight_outlives_the_caller_that_caused_it() {
+        let issuer = ScriptedIssuer::new(&[
+            fail(FaultKind::Connect),
+            Play::Grant {
+                secs: 100,
+                after: secs(3),
+            },
+        ]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        tokio::task::yield_now().await;
+        assert_eq!(text(&handle, NOW, secs(1)).await, "deadline");
+        tokio::time::sleep(secs(3)).await;
+        assert_eq!(text(&handle, NOW, NOW).await, "token-2");
+        assert_eq!(issuer.seen().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_wants_more_validity_gets_a_new_token_or_the_old_one_marked() {
+        let after = secs(2);
+        let issuer =
+            ScriptedIssuer::new(&[grant(100), Play::Grant { secs: 100, after }, Play::Hang]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        tokio::time::sleep(secs(46)).await;
+        assert_eq!(
+            text(&handle, secs(500), secs(1)).await,
+            "token-1 stale",
+            "the flight takes 2 s"
+        );
+        assert_eq!(text(&handle, secs(500), secs(5)).await, "token-2");
+        tokio::time::sleep(secs(60)).await;
+        assert_eq!(
+            text(&handle, secs(50), secs(5)).await,
+            "token-2 stale",
+            "it hangs"
+        );
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_requests() {
+        let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
+        let store = MemoryStore::new(Some("old"));
+        let (handle, clock) = keep(&issuer, &store);
+        tokio::time::sleep(secs(6)).await;
+        let start = clock.now();
+        let problem = handle.token(NOW, secs(60)).await.unwrap_err();
+        assert_eq!(problem.code, Code::RejectedByProvider);
+        assert_eq!(problem.retry_at.unwrap().seconds_down(), 1_800_000_065);
+        assert_eq!(clock.now().boot, start.boot, "without waiting");
+        assert_eq!(issuer.seen(), ["old", "old"]);
+        assert_eq!(
+            handle.refresh().await.unwrap_err().code,
+            Code::RejectedByProvider
+        );
+        tokio::time::sleep(secs(3_600)).await;
+        assert!(issuer.seen().len() <= 10, "{}", issuer.seen().len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
+        let issuer = ScriptedIssuer::new(&[
+            fail(FaultKind::Rejected),
+            fail(FaultKind::Rejected),
+            grant(100),
+        ]);
+        let store = MemoryStore::new(Some("old"));
+        let (handle, _) = keep(&issuer, &store);
+        tokio::time::sleep(secs(6)).await;
+        assert_eq!(issuer.seen(), ["old", "old"]);
+        handle.recheck().await;
+        tokio::time::sleep(secs(1)).await;
+        assert_eq!(issuer.seen().len(), 2, "the same secret is not sent again");
+        store.set("new");
+        handle.recheck().await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-3");
+        assert_eq!(issuer.seen(), ["old", "old", "new"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
+        let issuer = ScriptedIssuer::new(&[grant(100)]);
+        let store = MemoryStore::new(None);
+        let (handle, _) = keep(&issuer, &store);
+        assert_eq!(text(&handle, NOW, secs(5)).await, "not_enrolled");
+        assert!(issuer.seen().is_empty());
+        store.set("s");
+        handle.recheck().await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ready_waits_through_everything_until_there_is_a_token() {
+        let issuer = ScriptedIssuer::new(&[
+            fail(FaultKind::Rejected),
+            fail(FaultKind::Rejected),
+            grant(100),
+        ]);
+        let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+        let start = clock.now().boot;
+        assert_eq!(
+            handle.ready(secs(1)).await.unwrap_err().code,
+            Code::Unavailable
+        );
+        assert_eq!(clock.now().boot.since(start), secs(1));
+        assert_eq!(handle.ready(secs(100)).await, Ok(()));
+        assert_eq!(clock.now().boot.since(start).as_secs(), 65);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
+        let issuer =
+            ScriptedIssuer::new(&[grant(1_000), grant(1_000), fail(FaultKind::ServerError)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        handle.refresh().await.unwrap();
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+        let problem = handle.refresh().await.unwrap_err();
+        assert_eq!(
+            (problem.code, problem.retry_at.unwrap().seconds_up()),
+            (Code::TooManyRequests, 1_800_000_010)
+        );
+        tokio::time::sleep(secs(10)).await;
+        assert_eq!(handle.refresh().await.unwrap_err().code, Code::Unavailable);
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    }
+}

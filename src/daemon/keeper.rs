@@ -1,0 +1,360 @@
+//! One task a profile: it alone owns the profile's state. It feeds the lifecycle with what happens, starts the attempts
+//! that the lifecycle asks for, and publishes what others may see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{Instrument, debug, info, warn};
+
+use super::clock::Clock;
+use super::flight::{self, End};
+use crate::credential::Credential;
+use crate::instant::BootInstant;
+use crate::lifecycle::{Block, Effect, Event, Lifecycle, View};
+use crate::problem::Code;
+use crate::profile::ProfileName;
+use crate::provider::Provider;
+use crate::schedule::{self, Unit};
+
+/// Where a profile's credential comes from: the store, checked against the configuration. It may block, so it is asked
+/// on a thread of its own.
+pub trait CredentialSource: Send + Sync {
+    /// Reads the credential.
+    ///
+    /// # Errors
+    /// Why none can be used, for the program and for people.
+    fn load(&self) -> Result<Arc<Credential>, (Block, String)>;
+}
+
+/// What a keeper is asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A caller waits for a token.
+    Wanted {
+        min_valid: Duration,
+        /// Answered when the lifecycle has taken it and the view shows what came of it.
+        done: oneshot::Sender<()>,
+    },
+    /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
+    Refresh {
+        reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
+    },
+    /// The credential may have been replaced. Answered when the store has been looked at.
+    Recheck { done: oneshot::Sender<()> },
+}
+
+/// What a keeper works with.
+pub struct Parts {
+    /// The profile.
+    pub name: ProfileName,
+    /// Its credential.
+    pub source: Arc<dyn CredentialSource>,
+    /// Its issuer.
+    pub provider: Arc<dyn Provider>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The jitter: a fresh random number at each call.
+    pub jitter: fn() -> Unit,
+}
+
+pub(super) struct Keeper {
+    parts: Parts,
+    lifecycle: Lifecycle,
+    credential: Option<Arc<Credential>>,
+    /// The credential that the issuer rejected last: it is not sent again before its probe is due.
+    bad: Option<Arc<Credential>>,
+    refreshes: Vec<BootInstant>,
+    commands: mpsc::Receiver<Command>,
+    view: watch::Sender<View>,
+}
+
+/// What ended a wait of the keeper.
+enum Woken {
+    Command(Option<Command>),
+    Landed(u64, End),
+    Rechecked(Result<Arc<Credential>, (Block, String)>),
+    Alarm,
+}
+
+/// A task whose result is awaited, and which is aborted when nobody waits any more.
+struct Running<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    pub(super) fn new(
+        parts: Parts,
+        commands: mpsc::Receiver<Command>,
+    ) -> (Self, watch::Receiver<View>) {
+        let now = parts.clock.now();
+        let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
+        let lifecycle = Lifecycle::new(now.boot, generation);
+        let (view, seen) = watch::channel(lifecycle.view());
+        let keeper = Self {
+            parts,
+            lifecycle,
+            credential: None,
+            bad: None,
+            refreshes: vec![],
+            commands,
+            view,
+        };
+        (keeper, seen)
+    }
+
+    /// Runs until every handle is gone.
+    pub(super) async fn run(mut self) {
+        let span = tracing::info_span!("profile", profile = %self.parts.name);
+        self.work().instrument(span).await;
+    }
+
+    async fn work(&mut self) {
+        let clock = Arc::clone(&self.parts.clock);
+        let mut flight: Option<(u64, Running<End>)> = None;
+        let mut recheck: Option<Running<Result<Arc<Credential>, (Block, String)>>> = None;
+        let mut waiting: Vec<oneshot::Sender<()>> = vec![];
+        loop {
+            let wake = self.lifecycle.next_wake();
+            let woken = tokio::select! { biased;
+                command = self.commands.recv() => Woken::Command(command),
+                (attempt, end) = landing(&mut flight) => Woken::Landed(attempt, end),
+                loaded = rechecked(&mut recheck) => Woken::Rechecked(loaded),
+                () = alarm(clock.as_ref(), wake) => Woken::Alarm,
+            };
+            let mut done = vec![];
+            let effect = match woken {
+                Woken::Command(None) => return,
+                Woken::Command(Some(Command::Wanted {
+                    min_valid,
+                    done: ack,
+                })) => {
+                    done.push(ack);
+                    self.step(Event::Wanted { min_valid })
+                }
+                Woken::Command(Some(Command::Refresh { reply })) => {
+                    self.refresh(reply, &mut recheck)
+                }
+                Woken::Command(Some(Command::Recheck { done })) => {
+                    waiting.push(done);
+                    recheck = Some(self.load());
+                    Effect::None
+                }
+                Woken::Landed(attempt, end) => {
+                    flight = None;
+                    self.landed(attempt, end)
+                }
+                Woken::Rechecked(loaded) => {
+                    recheck = None;
+                    done.append(&mut waiting);
+                    self.rechecked(loaded)
+                }
+                Woken::Alarm => self.step(Event::Due),
+            };
+            if let Effect::Fetch { attempt } = effect {
+                flight = Some((attempt, self.take_off(attempt)));
+            }
+            self.publish();
+            for done in done {
+                // The caller may have gone away; that cancels nothing.
+                let _: Result<(), ()> = done.send(());
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Effect {
+        let now = self.parts.clock.now().boot;
+        self.lifecycle.step(now, (self.parts.jitter)(), event)
+    }
+
+    /// Starts an attempt in a task of its own: a caller that goes away cancels nothing, and a slow issuer keeps this
+    /// task from nothing.
+    fn take_off(&self, attempt: u64) -> Running<End> {
+        debug!(attempt, "attempt starts");
+        let flight = flight::fly(
+            Arc::clone(&self.parts.source),
+            Arc::clone(&self.parts.provider),
+            Arc::clone(&self.parts.clock),
+            self.credential.clone(),
+        );
+        Running(tokio::spawn(flight.in_current_span()))
+    }
+
+    fn load(&self) -> Running<Result<Arc<Credential>, (Block, String)>> {
+        Running(tokio::spawn(flight::load(Arc::clone(&self.parts.source))))
+    }
+
+    fn landed(&mut self, attempt: u64, end: End) -> Effect {
+        let event = match end {
+            End::Granted {
+                credential,
+                sent,
+                grant,
+            } => {
+                self.credential = Some(credential);
+                self.bad = None;
+                Event::Fetched {
+                    attempt,
+                    sent,
+                    grant,
+                }
+            }
+            End::Failed { credential, fault } => {
+                let rejected = fault.kind.is_permanent();
+                self.bad = rejected.then(|| Arc::clone(&credential));
+                // After a rejection the next attempt looks in the store again.
+                self.credential = (!rejected).then_some(credential);
+                Event::Failed { attempt, fault }
+            }
+            End::Blocked { block, detail } => {
+                self.credential = None;
+                Event::Blocked {
+                    attempt,
+                    block,
+                    detail,
+                }
+            }
+        };
+        let before = self.lifecycle.view();
+        let effect = self.step(event);
+        self.log(&before);
+        effect
+    }
+
+    /// One line for each change of state.
+    fn log(&self, before: &View) {
+        let after = self.lifecycle.view();
+        let now = self.parts.clock.now().boot;
+        let held_for = after
+            .valid(now)
+            .map(|held| held.validity.remaining(now).as_secs());
+        let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
+        if after.refreshes > before.refreshes {
+            let recovered = before.failing > 0 || before.block.is_some();
+            info!(
+                generation = after.generation,
+                held_for, next_in, recovered, "new token"
+            );
+        } else if let (true, Some(last)) = (after.failures > before.failures, &after.last_fault) {
+            let fault = &last.fault;
+            if before.failing == 0 || before.rejected != after.rejected {
+                warn!(
+                    kind = fault.kind.as_str(),
+                    detail = fault.detail,
+                    rejected = after.rejected,
+                    held_for,
+                    next_in,
+                    "refresh failed"
+                );
+            } else {
+                debug!(
+                    kind = fault.kind.as_str(),
+                    detail = fault.detail,
+                    held_for,
+                    next_in,
+                    "refresh failed again"
+                );
+            }
+        } else if let (None, Some((_, detail))) = (&before.block, &after.block) {
+            warn!(%detail, held_for, "nothing can be asked");
+        }
+    }
+
+    fn refresh(
+        &mut self,
+        reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
+        recheck: &mut Option<Running<Result<Arc<Credential>, (Block, String)>>>,
+    ) -> Effect {
+        let now = self.parts.clock.now().boot;
+        let view = self.lifecycle.view();
+        let (answer, effect) = if view.rejected {
+            // The bad secret is not sent again before its probe, but a new one in the store is taken up at once.
+            *recheck = Some(self.load());
+            (
+                Err((Code::RejectedByProvider, view.next_attempt)),
+                Effect::None,
+            )
+        } else if let Err(at) = schedule::refresh_budget(now, &self.refreshes) {
+            (Err((Code::TooManyRequests, Some(at))), Effect::None)
+        } else {
+            self.refreshes.push(now);
+            let old = self
+                .refreshes
+                .len()
+                .saturating_sub(schedule::REFRESH_BUDGET);
+            self.refreshes.drain(..old);
+            (Ok(view.refreshes), self.step(Event::RefreshRequested))
+        };
+        // The caller may have gone away; that cancels nothing.
+        let _: Result<(), _> = reply.send(answer);
+        effect
+    }
+
+    fn rechecked(&mut self, loaded: Result<Arc<Credential>, (Block, String)>) -> Effect {
+        let known = self.credential.as_ref().or(self.bad.as_ref());
+        match loaded {
+            Ok(new) if known.is_some_and(|known| same(known, &new)) => {
+                if self.lifecycle.view().block.is_some() {
+                    self.step(Event::CredentialChanged)
+                } else {
+                    Effect::None
+                }
+            }
+            Ok(new) => {
+                if known.is_some() {
+                    info!("the credential was replaced");
+                }
+                self.credential = Some(new);
+                self.bad = None;
+                self.step(Event::CredentialChanged)
+            }
+            Err((_, detail)) => {
+                warn!(%detail, "the credential cannot be read; the one in use stays in use");
+                Effect::None
+            }
+        }
+    }
+
+    fn publish(&self) {
+        self.view.send_replace(self.lifecycle.view());
+    }
+}
+
+fn same(a: &Credential, b: &Credential) -> bool {
+    a.client_id == b.client_id && a.client_secret == b.client_secret
+}
+
+async fn landing(flight: &mut Option<(u64, Running<End>)>) -> (u64, End) {
+    match flight {
+        None => std::future::pending().await,
+        Some((attempt, task)) => {
+            let end = (&mut task.0).await;
+            // A flight is neither aborted while it is waited for nor does it panic (the process would have ended).
+            (*attempt, end.unwrap_or_else(|_| End::lost()))
+        }
+    }
+}
+
+async fn rechecked(
+    task: &mut Option<Running<Result<Arc<Credential>, (Block, String)>>>,
+) -> Result<Arc<Credential>, (Block, String)> {
+    match task {
+        None => std::future::pending().await,
+        Some(task) => (&mut task.0)
+            .await
+            .unwrap_or_else(|_| Err((Block::Misconfigured, "the store did not answer".to_owned()))),
+    }
+}
+
+async fn alarm(clock: &dyn Clock, wake: Option<BootInstant>) {
+    match wake {
+        None => std::future::pending().await,
+        Some(at) => clock.sleep_until(at).await,
+    }
+}

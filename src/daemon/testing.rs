@@ -1,0 +1,163 @@
+//! Doubles for tests on a paused clock: a clock that follows tokio's, an issuer that plays a script, a store in memory.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::handle::Handle;
+use super::keeper::{CredentialSource, Parts};
+use crate::credential::Credential;
+use crate::fault::{Fault, FaultKind};
+use crate::instant::{BootInstant, UnixTime};
+use crate::lifecycle::Block;
+use crate::profile::ProfileName;
+use crate::provider::{Fetching, Granted, Provider};
+use crate::schedule::Unit;
+use crate::token::{AccessToken, Grant};
+use crate::wire::Now;
+
+/// A clock that moves with tokio's paused one.
+pub(crate) struct PausedClock {
+    start: tokio::time::Instant,
+}
+
+impl PausedClock {
+    pub(crate) fn new() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test's clock is tokio's paused one"
+        )]
+        let start = tokio::time::Instant::now();
+        Self { start }
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> Now {
+        let run = self.start.elapsed();
+        Now {
+            boot: BootInstant::from_boot(Duration::from_secs(1_000) + run),
+            unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000) + run),
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(at.since(self.now().boot)))
+    }
+}
+
+/// What the issuer does with one request.
+#[derive(Debug, Clone)]
+pub(crate) enum Play {
+    /// Grants a token of this lifetime after a delay; tokens are numbered `token-1`, `token-2` …
+    Grant { secs: u64, after: Duration },
+    /// Fails after a delay.
+    Fail { kind: FaultKind, after: Duration },
+    /// Never answers.
+    Hang,
+}
+
+/// An issuer that plays a script, its last scene again and again.
+pub(crate) struct ScriptedIssuer {
+    script: Mutex<VecDeque<Play>>,
+    seen: Mutex<Vec<String>>,
+}
+
+impl ScriptedIssuer {
+    pub(crate) fn new(script: &[Play]) -> Arc<Self> {
+        Arc::new(Self {
+            script: Mutex::new(script.iter().cloned().collect()),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// The secrets that requests came with, in order.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Provider for ScriptedIssuer {
+    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
+        Box::pin(async move {
+            let number = {
+                let mut seen = self.seen.lock().unwrap();
+                seen.push(credential.client_secret.expose().to_owned());
+                seen.len()
+            };
+            let scene = {
+                let mut script = self.script.lock().unwrap();
+                let scene = script.front().cloned().unwrap();
+                if script.len() > 1 {
+                    script.pop_front();
+                }
+                scene
+            };
+            match scene {
+                Play::Grant { secs, after } => {
+                    tokio::time::sleep(after).await;
+                    let token = AccessToken::parse(&format!("token-{number}")).unwrap();
+                    let grant = Grant {
+                        token,
+                        lifetime: Some(Duration::from_secs(secs)),
+                    };
+                    Ok(Granted {
+                        grant,
+                        server_date: None,
+                    })
+                }
+                Play::Fail { kind, after } => {
+                    tokio::time::sleep(after).await;
+                    Err(Fault::new(kind, "scripted"))
+                }
+                Play::Hang => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// A store in memory whose secret can be replaced.
+pub(crate) struct MemoryStore(Mutex<Option<&'static str>>);
+
+impl MemoryStore {
+    pub(crate) fn new(secret: Option<&'static str>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(secret)))
+    }
+
+    pub(crate) fn set(&self, secret: &'static str) {
+        *self.0.lock().unwrap() = Some(secret);
+    }
+}
+
+impl CredentialSource for MemoryStore {
+    fn load(&self) -> Result<Arc<Credential>, (Block, String)> {
+        match *self.0.lock().unwrap() {
+            Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
+            None => Err((Block::NotEnrolled, "no credential".to_owned())),
+        }
+    }
+}
+
+/// A profile kept on a paused clock with jitter 0.5.
+pub(crate) fn keep(
+    issuer: &Arc<ScriptedIssuer>,
+    store: &Arc<MemoryStore>,
+) -> (Arc<Handle>, Arc<PausedClock>) {
+    let clock = Arc::new(PausedClock::new());
+    let handle = Handle::spawn(
+        Parts {
+            name: ProfileName::parse("research").unwrap(),
+            source: Arc::<MemoryStore>::clone(store),
+            provider: Arc::<ScriptedIssuer>::clone(issuer),
+            clock: Arc::<PausedClock>::clone(&clock),
+            jitter: || Unit::new(0.5),
+        },
+        "scripted",
+    );
+    (Arc::new(handle), clock)
+}
