@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod fault;
 pub mod instant;
 pub mod lifecycle;
+pub mod policy;
 pub mod problem;
 pub mod profile;
 pub mod provider;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::keeper::CredentialSource;
+use super::keeper::{CredentialSource, Loaded};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
@@ -82,9 +82,7 @@ pub(super) async fn fly(
 }
 
 /// Asks the store on a thread of its own: a disk or a keyring may hang, and the event loop may not.
-pub(super) async fn load(
-    source: Arc<dyn CredentialSource>,
-) -> Result<Arc<Credential>, (Block, String)> {
+pub(super) async fn load(source: Arc<dyn CredentialSource>) -> Loaded {
     tokio::task::spawn_blocking(move || source.load())
         .await
         .unwrap_or_else(|_| {

@@ -17,6 +17,9 @@ use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::{self, Unit};
 
+/// A credential, or why none can be used: for the program and for people.
+pub type Loaded = Result<Arc<Credential>, (Block, String)>;
+
 /// Where a profile's credential comes from: the store, checked against the configuration. It may block, so it is asked
 /// on a thread of its own.
 pub trait CredentialSource: Send + Sync {
@@ -24,7 +27,7 @@ pub trait CredentialSource: Send + Sync {
     ///
     /// # Errors
     /// Why none can be used, for the program and for people.
-    fn load(&self) -> Result<Arc<Credential>, (Block, String)>;
+    fn load(&self) -> Loaded;
 }
 
 /// What a keeper is asked.
@@ -73,7 +76,7 @@ pub(super) struct Keeper {
 enum Woken {
     Command(Option<Command>),
     Landed(u64, End),
-    Rechecked(Result<Arc<Credential>, (Block, String)>),
+    Rechecked(Loaded),
     Alarm,
 }
 
@@ -118,7 +121,7 @@ impl Keeper {
     async fn work(&mut self) {
         let clock = Arc::clone(&self.parts.clock);
         let mut flight: Option<(u64, Running<End>)> = None;
-        let mut recheck: Option<Running<Result<Arc<Credential>, (Block, String)>>> = None;
+        let mut recheck: Option<Running<Loaded>> = None;
         let mut waiting: Vec<oneshot::Sender<()>> = vec![];
         loop {
             let wake = self.lifecycle.next_wake();
@@ -186,7 +189,7 @@ impl Keeper {
         Running(tokio::spawn(flight.in_current_span()))
     }
 
-    fn load(&self) -> Running<Result<Arc<Credential>, (Block, String)>> {
+    fn load(&self) -> Running<Loaded> {
         Running(tokio::spawn(flight::load(Arc::clone(&self.parts.source))))
     }
 
@@ -269,7 +272,7 @@ impl Keeper {
     fn refresh(
         &mut self,
         reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
-        recheck: &mut Option<Running<Result<Arc<Credential>, (Block, String)>>>,
+        recheck: &mut Option<Running<Loaded>>,
     ) -> Effect {
         let now = self.parts.clock.now().boot;
         let view = self.lifecycle.view();
@@ -296,7 +299,7 @@ impl Keeper {
         effect
     }
 
-    fn rechecked(&mut self, loaded: Result<Arc<Credential>, (Block, String)>) -> Effect {
+    fn rechecked(&mut self, loaded: Loaded) -> Effect {
         let known = self.credential.as_ref().or(self.bad.as_ref());
         match loaded {
             Ok(new) if known.is_some_and(|known| same(known, &new)) => {
@@ -341,9 +344,7 @@ async fn landing(flight: &mut Option<(u64, Running<End>)>) -> (u64, End) {
     }
 }
 
-async fn rechecked(
-    task: &mut Option<Running<Result<Arc<Credential>, (Block, String)>>>,
-) -> Result<Arc<Credential>, (Block, String)> {
+async fn rechecked(task: &mut Option<Running<Loaded>>) -> Loaded {
     match task {
         None => std::future::pending().await,
         Some(task) => (&mut task.0)

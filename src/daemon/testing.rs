@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::handle::Handle;
-use super::keeper::{CredentialSource, Parts};
+use super::keeper::{CredentialSource, Loaded, Parts};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
@@ -135,7 +135,7 @@ impl MemoryStore {
 }
 
 impl CredentialSource for MemoryStore {
-    fn load(&self) -> Result<Arc<Credential>, (Block, String)> {
+    fn load(&self) -> Loaded {
         match *self.0.lock().unwrap() {
             Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
             None => Err((Block::NotEnrolled, "no credential".to_owned())),

@@ -1,0 +1,92 @@
+//! What a request must be like before anybody looks at its path.
+//!
+//! hyper answers requests without `Host`, with two of them, and with any value; and a web page can make a browser send
+//! requests to whatever it can reach (CVE-2024-28224, CVE-2025-59956: DNS rebinding). So these checks are ours.
+
+use hyper::header::{HOST, ORIGIN, REFERER, TRANSFER_ENCODING};
+use hyper::{Request, Version};
+
+use crate::problem::Problem;
+
+/// Refuses what no local tool sends.
+///
+/// # Errors
+/// `bad_request` with the reason.
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
+    let headers = request.headers();
+    let from_a_page = headers.contains_key(ORIGIN)
+        || headers.contains_key(REFERER)
+        || headers
+            .keys()
+            .any(|name| name.as_str().starts_with("sec-fetch-"));
+    if from_a_page {
+        return Err(Problem::bad_request("requests of web pages are refused"));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_10 => {}
+        (None, _) => return Err(Problem::bad_request("the Host header is missing")),
+        (Some(host), None) if host == "localhost" => {}
+        (Some(_), None) => return Err(Problem::bad_request("the Host header is not 'localhost'")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::bad_request("there is more than one Host header"));
+        }
+    }
+    if request
+        .uri()
+        .authority()
+        .is_some_and(|authority| authority != "localhost")
+    {
+        return Err(Problem::bad_request("the request is for another host"));
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Problem::bad_request(
+            "requests with a Transfer-Encoding are refused; send a Content-Length",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(version: Version, uri: &str, headers: &[(&str, &str)]) -> Result<(), &'static str> {
+        let mut request = Request::builder().version(version).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(()).unwrap()).map_err(|problem| problem.detail())
+    }
+
+    #[test]
+    fn only_what_a_local_tool_sends_is_let_through() {
+        let host = ("host", "localhost");
+        let (h10, h11) = (Version::HTTP_10, Version::HTTP_11);
+        assert_eq!(verdict(h11, "/", &[host]), Ok(()));
+        assert_eq!(verdict(h10, "/", &[]), Ok(()));
+        assert_eq!(verdict(h10, "/", &[host]), Ok(()));
+        assert_eq!(verdict(h11, "http://localhost/", &[host]), Ok(()));
+        for (version, uri, headers) in [
+            (h11, "/", &[][..]),
+            (h11, "/", &[("host", "evil.example")]),
+            (h11, "/", &[("host", "localhost:80")]),
+            (h11, "/", &[("host", "")]),
+            (h10, "/", &[("host", "evil.example")]),
+            (h11, "/", &[host, host]),
+            (h11, "/", &[host, ("host", "evil.example")]),
+            (h11, "http://evil.example/", &[host]),
+            (h11, "/", &[host, ("origin", "null")]),
+            (h11, "/", &[host, ("referer", "http://localhost/")]),
+            (h11, "/", &[host, ("sec-fetch-site", "same-origin")]),
+            (h11, "/", &[host, ("Sec-Fetch-Mode", "cors")]),
+            (h11, "/", &[host, ("transfer-encoding", "chunked")]),
+            (h11, "/", &[host, ("transfer-encoding", "identity")]),
+        ] {
+            assert!(
+                verdict(version, uri, headers).is_err(),
+                "{version:?} {uri} {headers:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The paths of the local interface: which there are, at which door, with which parameters.
+
+use std::time::Duration;
+
+use hyper::Method;
+
+use super::service::{ADMIN_ONLY, Door};
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::wire;
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Healthz,
+    Helper,
+    Profile(ProfileName),
+    Profiles,
+    Readyz(Option<ProfileName>),
+    Refresh(ProfileName),
+    Reload,
+    Token {
+        profile: ProfileName,
+        min_valid: Duration,
+        max_wait: Duration,
+    },
+}
+
+/// A path that exists.
+enum Path<'a> {
+    Healthz,
+    Helper,
+    Profile(&'a str),
+    Profiles,
+    Readyz(Option<&'a str>),
+    Refresh(&'a str),
+    Reload,
+    Token(&'a str),
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Reads a request's line.
+    ///
+    /// # Errors
+    /// `not_found`, `method_not_allowed`, `forbidden` at the wrong door, `unknown_profile` for what cannot be a name,
+    /// `bad_request` for parameters that make no sense.
+    pub(super) fn parse(
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+        door: Door,
+    ) -> Result<Self, Problem> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let path = match segments.as_slice() {
+            ["", "healthz"] => Path::Healthz,
+            ["", "readyz"] => Path::Readyz(None),
+            ["", "readyz", p] => Path::Readyz(Some(p)),
+            ["", "v1", "helper"] => Path::Helper,
+            ["", "v1", "profiles"] => Path::Profiles,
+            ["", "v1", "profiles", p] => Path::Profile(p),
+            ["", "v1", "profiles", p, "refresh"] => Path::Refresh(p),
+            ["", "v1", "profiles", p, "token"] => Path::Token(p),
+            ["", "v1", "reload"] => Path::Reload,
+            _ => return Err(Problem::new(Code::NotFound)),
+        };
+        path.door(door)?;
+        if *method != path.method() {
+            return Err(Problem::new(Code::MethodNotAllowed));
+        }
+        let mut parameters = Parameters::parse(query)?;
+        let route = match path {
+            Path::Healthz => Self::Healthz,
+            Path::Helper => Self::Helper,
+            Path::Profile(p) => Self::Profile(name(p)?),
+            Path::Profiles => Self::Profiles,
+            Path::Readyz(p) => Self::Readyz(p.map(name).transpose()?),
+            Path::Refresh(p) => Self::Refresh(name(p)?),
+            Path::Reload => Self::Reload,
+            Path::Token(p) => Self::Token {
+                profile: name(p)?,
+                min_valid: parameters
+                    .take("min_valid", wire::MAX_MIN_VALID)?
+                    .unwrap_or_default(),
+                max_wait: parameters
+                    .take("max_wait", wire::MAX_MAX_WAIT)?
+                    .unwrap_or(wire::DEFAULT_MAX_WAIT),
+            },
+        };
+        parameters.end()?;
+        Ok(route)
+    }
+
+    /// The method that a path takes, for `Allow` (RFC 9110 section 15.5.6).
+    pub(super) fn allowed(path: &str) -> &'static str {
+        let post = ["/refresh", "/v1/helper", "/v1/reload"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        if post { "POST" } else { "GET" }
+    }
+}
+
+impl Path<'_> {
+    const fn method(&self) -> Method {
+        match self {
+            Self::Helper | Self::Refresh(_) | Self::Reload => Method::POST,
+            Self::Healthz
+            | Self::Profile(_)
+            | Self::Profiles
+            | Self::Readyz(_)
+            | Self::Token(_) => Method::GET,
+        }
+    }
+
+    /// A container that is given the token socket cannot do the admin socket's work, and the other way round a token
+    /// never leaves through the admin socket's paths.
+    fn door(&self, door: Door) -> Result<(), Problem> {
+        match (self, door) {
+            (Self::Helper | Self::Healthz, _) | (Self::Reload, Door::Admin) => Ok(()),
+            (Self::Reload, Door::Tokens) => {
+                Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY))
+            }
+            (_, Door::Tokens) => Ok(()),
+            (_, Door::Admin) => Err(Problem::new(Code::NotFound)
+                .with_detail("the admin socket has no such path; try the token socket")),
+        }
+    }
+}
+
+fn name(segment: &str) -> Result<ProfileName, Problem> {
+    ProfileName::parse(segment).map_err(|_| Problem::new(Code::UnknownProfile))
+}
+
+/// The parameters of a query, none of them twice.
+struct Parameters<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Parameters<'a> {
+    fn parse(query: Option<&'a str>) -> Result<Self, Problem> {
+        let mut seen: Vec<(&str, &str)> = vec![];
+        for pair in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if seen.iter().any(|(other, _)| *other == name) {
+                return Err(Problem::bad_request("a parameter is given twice"));
+            }
+            seen.push((name, value));
+        }
+        Ok(Self(seen))
+    }
+
+    fn take(&mut self, name: &str, max: Duration) -> Result<Option<Duration>, Problem> {
+        let Some(at) = self.0.iter().position(|(other, _)| *other == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.0.swap_remove(at);
+        wire::seconds(value, max).map(Some).ok_or_else(|| {
+            Problem::bad_request("min_valid takes seconds from 0 to 86400 and max_wait from 0 to 60, such as 30 or 0.5")
+        })
+    }
+
+    /// A parameter that nobody took is a misspelt one, and silently doing without it would be worse than refusing.
+    fn end(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::bad_request("there is no such parameter"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(line: &str, door: Door) -> Result<Route, &'static str> {
+        let (method, target) = line.split_once(' ').unwrap();
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(p, q)| (p, Some(q)));
+        Route::parse(&method.parse().unwrap(), path, query, door)
+            .map_err(|problem| problem.code.row().name)
+    }
+
+    fn research() -> ProfileName {
+        ProfileName::parse("research").unwrap()
+    }
+
+    #[test]
+    fn every_path_is_found_at_its_door() {
+        let token = |min_valid, max_wait| Route::Token {
+            profile: research(),
+            min_valid,
+            max_wait,
+        };
+        let ms = Duration::from_millis;
+        for (line, want) in [
+            ("GET /healthz", Route::Healthz),
+            ("GET /readyz", Route::Readyz(None)),
+            ("GET /readyz/research", Route::Readyz(Some(research()))),
+            ("POST /v1/helper", Route::Helper),
+            ("GET /v1/profiles", Route::Profiles),
+            ("GET /v1/profiles/research", Route::Profile(research())),
+            (
+                "POST /v1/profiles/research/refresh",
+                Route::Refresh(research()),
+            ),
+            ("GET /v1/profiles/research/token", token(ms(0), ms(5_000))),
+            ("GET /v1/profiles/research/token?", token(ms(0), ms(5_000))),
+            (
+                "GET /v1/profiles/research/token?max_wait=0&min_valid=1.5",
+                token(ms(1_500), ms(0)),
+            ),
+        ] {
+            assert_eq!(route(line, Door::Tokens), Ok(want), "{line}");
+        }
+        assert_eq!(route("POST /v1/reload", Door::Admin), Ok(Route::Reload));
+        assert_eq!(route("POST /v1/helper", Door::Admin), Ok(Route::Helper));
+    }
+
+    #[test]
+    fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
+        let long = format!("GET /v1/profiles/{}/token", "a".repeat(5_000));
+        for (line, door, code) in [
+            ("GET /", Door::Tokens, "not_found"),
+            ("GET /v2/profiles", Door::Tokens, "not_found"),
+            ("GET /v1/profiles/", Door::Tokens, "unknown_profile"),
+            ("GET /v1/profiles/research/", Door::Tokens, "not_found"),
+            (
+                "GET /v1/profiles/research/token/",
+                Door::Tokens,
+                "not_found",
+            ),
+            ("GET //v1/profiles", Door::Tokens, "not_found"),
+            ("GET /v1/profiles/../reload", Door::Tokens, "not_found"),
+            ("GET /v1/profiles/..", Door::Tokens, "unknown_profile"),
+            (
+                "GET /v1/profiles/a%0ahost=evil/token",
+                Door::Tokens,
+                "unknown_profile",
+            ),
+            (
+                "GET /v1/profiles/Research/token",
+                Door::Tokens,
+                "unknown_profile",
+            ),
+            (&long, Door::Tokens, "unknown_profile"),
+            ("POST /v1/profiles", Door::Tokens, "method_not_allowed"),
+            (
+                "DELETE /v1/profiles/research",
+                Door::Tokens,
+                "method_not_allowed",
+            ),
+            ("HEAD /healthz", Door::Tokens, "method_not_allowed"),
+            ("GET /v1/helper", Door::Tokens, "method_not_allowed"),
+            ("POST /v1/reload", Door::Tokens, "forbidden"),
+            ("GET /v1/reload", Door::Tokens, "forbidden"),
+            ("GET /v1/reload", Door::Admin, "method_not_allowed"),
+            ("GET /v1/profiles/research/token", Door::Admin, "not_found"),
+            (
+                "GET /v1/profiles/research/token?min_valid=",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?min_valid=-1",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?min_valid=86401",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?max_wait=61",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?max_wait=1e1",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?max_wait=NaN",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?max_wait=%31",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?max_wait=1&max_wait=2",
+                Door::Tokens,
+                "bad_request",
+            ),
+            (
+                "GET /v1/profiles/research/token?min-valid=1",
+                Door::Tokens,
+                "bad_request",
+            ),
+            ("GET /v1/profiles?min_valid=1", Door::Tokens, "bad_request"),
+        ] {
+            assert_eq!(route(line, door), Err(code), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_allowed_method_is_the_one_that_the_path_takes() {
+        for (path, method) in [
+            ("/v1/helper", Method::POST),
+            ("/v1/reload", Method::POST),
+            ("/v1/profiles/research/refresh", Method::POST),
+            ("/v1/profiles/research/token", Method::GET),
+            ("/healthz", Method::GET),
+        ] {
+            assert_eq!(Route::allowed(path), method.as_str());
+            let door = if path == "/v1/reload" {
+                Door::Admin
+            } else {
+                Door::Tokens
+            };
+            assert!(Route::parse(&method, path, None, door).is_ok());
+        }
+    }
+}

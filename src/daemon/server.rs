@@ -1,0 +1,151 @@
+//! Accepts connections at one socket and answers their requests, until it is told to stop.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tracing::{debug, info, trace, warn};
+
+use super::connections::{Connections, Place};
+use super::peers::Peer;
+use super::respond;
+use super::service::{Door, Service};
+use super::stream::{Pace, Timed};
+use crate::policy::Gate;
+use crate::problem::{Code, Problem};
+
+/// The room for a request's line and headers; hyper answers 431 to more.
+const HEAD_BUFFER: usize = 16 * 1024;
+
+/// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// What every connection needs.
+pub struct Server {
+    /// What can be asked.
+    pub service: Arc<Service>,
+    /// Who may ask.
+    pub gate: Gate,
+    /// How many may.
+    pub connections: Arc<Connections>,
+}
+
+impl Server {
+    /// Serves `listener` until `closing` is true; connections then finish the request they are at. They have all ended
+    /// when no other receiver of `closing` is left.
+    pub async fn run(
+        self: Arc<Self>,
+        listener: UnixListener,
+        door: Door,
+        mut closing: watch::Receiver<bool>,
+    ) {
+        loop {
+            let accepted = tokio::select! { biased;
+                _ = closing.wait_for(|closing| *closing) => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.admit(stream, door, &closing),
+                Err(error) => {
+                    warn!(%error, "accept failed");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, closing: &watch::Receiver<bool>) {
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => peer,
+            Err(error) => {
+                warn!(%error, "refused: the kernel does not say who it is");
+                return;
+            }
+        };
+        let Some(place) = self.connections.admit(peer.uid) else {
+            debug!(peer.uid, "refused: too many connections");
+            tokio::spawn(turn_away(stream));
+            return;
+        };
+        let connection = Arc::clone(self).connection(stream, peer, door, place, closing.clone());
+        tokio::spawn(connection);
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: UnixStream,
+        peer: Peer,
+        door: Door,
+        place: Place,
+        mut closing: watch::Receiver<bool>,
+    ) {
+        let pace = Pace::default();
+        let admitted = self.gate.admits(peer.uid);
+        if !admitted {
+            info!(peer.uid, peer.pid, "refused: not the daemon's user");
+        }
+        let (server, place) = (&self, &place);
+        let answer = service_fn(|request| {
+            let busy = pace.busy();
+            place.established();
+            async move {
+                let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+                let service = &server.service;
+                let response = if admitted {
+                    respond::respond(service, door, request, busy).await
+                } else {
+                    respond::refuse(&Problem::new(Code::Forbidden), service.clock.now(), busy)
+                };
+                let status = response.status().as_u16();
+                trace!(%method, path, status, peer.uid, peer.pid, "answered");
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(HEAD_BUFFER)
+            .half_close(true)
+            .keep_alive(admitted)
+            .serve_connection(stream, answer);
+        let mut connection = std::pin::pin!(connection);
+        let mut asked_to_close = false;
+        loop {
+            tokio::select! { biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        trace!(%error, peer.uid, peer.pid, "connection ended");
+                    }
+                    return;
+                }
+                () = place.evicted() => return,
+                _ = closing.wait_for(|closing| *closing), if !asked_to_close => {
+                    asked_to_close = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Says 503 and closes: without reading a word, since there is no place to wait in.
+async fn turn_away(mut stream: UnixStream) {
+    let problem =
+        Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
+    let body = problem.to_json();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let bytes = [head.as_bytes(), &body].concat();
+    // A few hundred bytes fit the socket's buffer, so this ends at once; a peer that is gone is no matter.
+    let _: Result<_, _> = tokio::time::timeout(ACCEPT_REST, stream.write_all(&bytes)).await;
+}

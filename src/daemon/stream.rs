@@ -1,0 +1,183 @@
+//! A connection with a timer around it: nobody holds a place by being slow.
+//!
+//! hyper's own header timer would also end idle keep-alive connections, so it is off and this one decides by what the
+//! connection is doing.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// How long a connection may wait before its first byte, and a request from its first byte to the end of its headers.
+pub const HEAD: Duration = Duration::from_secs(2);
+
+/// How long a connection may idle between requests.
+pub const IDLE: Duration = Duration::from_secs(60);
+
+/// How long a write may make no progress.
+pub const WRITE: Duration = Duration::from_secs(10);
+
+const WAITING: u8 = 0;
+const IN_HEAD: u8 = 1;
+const BUSY: u8 = 2;
+const IDLING: u8 = 3;
+
+/// What a connection is doing, shared with the service that answers its requests.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Arc<AtomicU8>);
+
+/// Holds a connection busy until it is dropped: no timer of ours runs while a request is being answered.
+#[derive(Debug)]
+pub struct Busy(Pace);
+
+/// A stream whose reads and writes end with `TimedOut` when the peer is too slow.
+pub struct Timed<S> {
+    stream: S,
+    pace: Pace,
+    armed: u8,
+    timer: Pin<Box<Sleep>>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// A request's headers are complete; its answer begins.
+    pub fn busy(&self) -> Busy {
+        self.0.store(BUSY, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.0.store(IDLING, Ordering::Relaxed);
+    }
+}
+
+// === impl Timed ===
+
+impl<S> Timed<S> {
+    /// A timer around `stream`.
+    pub fn new(stream: S, pace: Pace) -> Self {
+        let timer = Box::pin(tokio::time::sleep(HEAD));
+        Self {
+            stream,
+            pace,
+            armed: WAITING,
+            timer,
+            writing: None,
+        }
+    }
+
+    /// The moment of the read's deadline; `None` while an answer is on its way.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let doing = self.pace.get();
+        if doing == BUSY {
+            self.armed = BUSY;
+            return Poll::Pending;
+        }
+        if doing != self.armed {
+            self.armed = doing;
+            let limit = if doing == IDLING { IDLE } else { HEAD };
+            self.timer.as_mut().reset(from_now(limit));
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer is too slow",
+        ))
+    }
+
+    fn poll_write_timer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.writing = None;
+            return result;
+        }
+        let timer = self
+            .writing
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer does not read",
+        )))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokio's timers are set in tokio's time; no lifetime is counted on it"
+)]
+fn from_now(limit: Duration) -> Instant {
+    Instant::now() + limit
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) {
+            if buf.filled().len() > before && this.pace.get() != BUSY {
+                this.pace.0.store(IN_HEAD, Ordering::Relaxed);
+            }
+            return Poll::Ready(result);
+        }
+        this.poll_timer(cx).map(Err)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.poll_write_timer(cx, result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        this.poll_write_timer(cx, result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.poll_write_timer(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.poll_write_timer(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
