@@ -1,16 +1,20 @@
 //! Jeton keeps bearer tokens fresh and serves them to local processes.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod credential;
 pub mod daemon;
 pub mod dialect;
 pub mod fault;
+mod folder;
 pub mod instant;
 pub mod lifecycle;
+pub mod paths;
 pub mod policy;
 pub mod problem;
 pub mod profile;
 pub mod provider;
 pub mod schedule;
 pub mod token;
+pub mod trust;
 pub mod wire;

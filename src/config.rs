@@ -1,0 +1,213 @@
+//! The configuration: which profiles there are, where each one's issuer is, and how it is reached.
+//!
+//! Parsing is pure and tells every fault with its place, not only the first. The configuration never holds a secret.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::profile::ProfileName;
+
+mod edit;
+mod fault;
+mod keys;
+mod reader;
+mod url;
+mod write;
+
+pub use edit::{EditError, add_profile, remove_profile};
+pub use fault::ConfigFault;
+pub use keys::{KeyDoc, reference};
+pub use url::{BaseUrl, InvalidUrl, ProxyUrl};
+pub use write::{Readers, WriteError, write_config};
+
+/// A configuration without faults.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// The profiles by name.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    /// Who can connect to the token socket.
+    pub socket: SocketMode,
+}
+
+/// What one can ask a token for. Two that are equal need the same token: a reload keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Who issues its tokens.
+    pub provider: Provider,
+    /// Where its credential is.
+    pub store: StoreKind,
+    /// The certificates to trust, and no others; `None` means the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How the issuer is reached. A loopback address is reached directly whatever this says; see
+    /// [`Profile::proxy_in_use`].
+    pub proxy: Proxy,
+    /// Whether it is refreshed although nobody asks for it.
+    pub keep_warm: bool,
+}
+
+/// Who issues a profile's tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Provider {
+    /// NVIDIA Run:ai.
+    Runai {
+        /// The control plane.
+        url: BaseUrl,
+        /// Which API gives the token.
+        api: Api,
+    },
+}
+
+/// Which of Run:ai's APIs gives the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Api {
+    /// The newest one that the control plane has.
+    #[default]
+    Auto,
+    /// `/api/v2/token`.
+    V2,
+    /// `/api/v1/token`.
+    V1,
+}
+
+/// Where credentials are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StoreKind {
+    /// A file of mode 0600 in the state folder.
+    #[default]
+    File,
+}
+
+/// How an issuer is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// Directly, whatever the environment says: the secret goes to no proxy unasked.
+    #[default]
+    Direct,
+    /// Through the proxy that `HTTPS_PROXY` names.
+    Environment,
+    /// Through this one.
+    Http(ProxyUrl),
+}
+
+/// Who can connect to the token socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SocketMode {
+    /// Our own user, and root: 0600 in a folder of mode 0700.
+    #[default]
+    Private,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Every fault in it, ordered by place; when it is not TOML, the first place where it is not.
+pub fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
+    reader::parse(text)
+}
+
+/// Reads a configuration of bytes that may not be UTF-8.
+///
+/// # Errors
+/// As [`parse`]; the first byte that is not UTF-8 is a fault at its place.
+pub fn parse_bytes(bytes: &[u8]) -> Result<Config, Vec<ConfigFault>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(text),
+        Err(e) => Err(vec![ConfigFault::not_utf8(bytes, e.valid_up_to())]),
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Whether there is no profile yet: a daemon runs all the same, and says how to add one.
+    pub fn is_empty(&self) -> bool {
+        self.profiles.is_empty()
+    }
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// The address that the secret is sent to.
+    pub const fn url(&self) -> &BaseUrl {
+        match &self.provider {
+            Provider::Runai { url, .. } => url,
+        }
+    }
+
+    /// How the issuer is reached in fact: a loopback address never through a proxy, since it would mean another
+    /// machine there.
+    pub fn proxy_in_use(&self) -> &Proxy {
+        if self.url().is_loopback() {
+            &Proxy::Direct
+        } else {
+            &self.proxy
+        }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// The provider as the configuration spells it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Runai { .. } => "runai",
+        }
+    }
+}
+
+// === impl Api ===
+
+impl Api {
+    /// The API as the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::V2 => "v2",
+            Self::V1 => "v1",
+        }
+    }
+}
+
+// === impl StoreKind ===
+
+impl StoreKind {
+    /// The store as the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+        }
+    }
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// The proxy as the configuration spells it; `None` for none.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Direct => None,
+            Self::Environment => Some("environment"),
+            Self::Http(url) => Some(url.as_str()),
+        }
+    }
+
+    /// Reads what the configuration or a person says.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] when it is neither `environment` nor the address of an HTTP proxy.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        if text == "environment" {
+            Ok(Self::Environment)
+        } else {
+            ProxyUrl::parse(text).map(Self::Http)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! Adding and removing a profile in a configuration's text, every other byte staying as it is.
+//!
+//! The text is appended to and cut, not written anew. Each result is read again and must be the old configuration with
+//! just that difference, so a form that this does not understand is refused and never spoilt.
+
+use std::fmt;
+use std::ops::Range;
+
+use toml_edit::{Document, Item, TableLike, Value};
+
+use super::{Api, Config, ConfigFault, Profile, Provider, parse};
+use crate::profile::ProfileName;
+
+/// Why a configuration was not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The text has faults already; they come first.
+    Invalid(Vec<ConfigFault>),
+    /// There is a profile of this name.
+    Conflict(ProfileName),
+    /// There is no profile of this name.
+    Unknown(ProfileName),
+    /// The profiles are written in a form that cannot be changed here, such as an inline table; or the profile cannot
+    /// be written in TOML, such as a path that is not UTF-8.
+    Form(ProfileName),
+}
+
+/// The text with a profile more, at its end.
+///
+/// # Errors
+/// [`EditError`]; a profile of this name is a [`EditError::Conflict`].
+pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<String, EditError> {
+    let mut config = parse(text).map_err(EditError::Invalid)?;
+    if config.profiles.contains_key(name) {
+        return Err(EditError::Conflict(name.clone()));
+    }
+    let end = line_end(text);
+    let mut new = text.to_owned();
+    if !new.is_empty() {
+        if !new.ends_with('\n') {
+            new.push_str(end);
+        }
+        new.push_str(end);
+    }
+    let lines = lines_of(name, profile).ok_or_else(|| EditError::Form(name.clone()))?;
+    for line in lines {
+        new.push_str(&line);
+        new.push_str(end);
+    }
+    config.profiles.insert(name.clone(), profile.clone());
+    checked(new, &config, name)
+}
+
+/// The text without a profile: its lines are cut, and the blank line before them when there is one on both sides.
+///
+/// # Errors
+/// [`EditError`]; no profile of this name is [`EditError::Unknown`].
+pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditError> {
+    let mut config = parse(text).map_err(EditError::Invalid)?;
+    if config.profiles.remove(name).is_none() {
+        return Err(EditError::Unknown(name.clone()));
+    }
+    let form = || EditError::Form(name.clone());
+    let document = Document::parse(text).map_err(|_| form())?;
+    let profiles = document.get("profiles").and_then(Item::as_table_like);
+    let (key, item) = profiles
+        .and_then(|profiles| profiles.get_key_value(name.as_str()))
+        .ok_or_else(form)?;
+    let mut cuts = Vec::new();
+    collect(key.span(), item, &mut cuts);
+    let mut new = String::new();
+    let mut kept = 0;
+    for cut in merged(text, cuts) {
+        new.push_str(text.get(kept..cut.start).ok_or_else(form)?);
+        kept = cut.end;
+    }
+    new.push_str(text.get(kept..).ok_or_else(form)?);
+    checked(new, &config, name)
+}
+
+/// The new text, if it says what it should.
+fn checked(new: String, expected: &Config, name: &ProfileName) -> Result<String, EditError> {
+    match parse(&new) {
+        Ok(config) if config == *expected => Ok(new),
+        _ => Err(EditError::Form(name.clone())),
+    }
+}
+
+/// The line end that the text uses.
+fn line_end(text: &str) -> &'static str {
+    match text.split_once('\n') {
+        Some((line, _)) if line.ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
+/// A profile's lines. What is the default is left out, but for the store: it is decided once, and so it is written.
+fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
+    let quoted = |text: &str| Value::from(text).to_string();
+    let line = |key: &str, text: &str| format!("{key} = {}", quoted(text));
+    let header = if name.as_str().contains('.') {
+        format!("[profiles.\"{name}\"]")
+    } else {
+        format!("[profiles.{name}]")
+    };
+    let Provider::Runai { url, api } = &profile.provider;
+    let mut lines = vec![
+        header,
+        line("provider", profile.provider.as_str()),
+        line("url", &url.to_string()),
+        line("store", profile.store.as_str()),
+    ];
+    if *api != Api::default() {
+        lines.push(line("api", api.as_str()));
+    }
+    if let Some(path) = &profile.ca_file {
+        lines.push(line("ca-file", path.to_str()?));
+    }
+    if let Some(proxy) = profile.proxy.as_str() {
+        lines.push(line("proxy", proxy));
+    }
+    if profile.keep_warm {
+        lines.push("keep-warm = true".into());
+    }
+    Some(lines)
+}
+
+/// Where the lines of an item are: of a table with a header of its own, from the header to its last value.
+fn collect(key: Option<Range<usize>>, item: &Item, cuts: &mut Vec<Range<usize>>) {
+    match item {
+        Item::None => {}
+        Item::Value(value) => cuts.extend(joined(key, value.span())),
+        Item::Table(table) => {
+            if !table.is_implicit() && !table.is_dotted() {
+                cuts.extend(joined(table.span(), last_value(table)));
+            }
+            for (name, _) in table.iter() {
+                if let Some((key, item)) = table.get_key_value(name) {
+                    collect(key.span(), item, cuts);
+                }
+            }
+        }
+        Item::ArrayOfTables(tables) => {
+            for table in tables {
+                collect(None, &Item::Table(table.clone()), cuts);
+            }
+        }
+    }
+}
+
+/// The last value under a table's own header.
+fn last_value(table: &dyn TableLike) -> Option<Range<usize>> {
+    table
+        .iter()
+        .filter_map(|(_, item)| match item {
+            Item::Value(value) => value.span(),
+            Item::Table(table) if table.is_dotted() => last_value(table),
+            _ => None,
+        })
+        .max_by_key(|span| span.end)
+}
+
+/// From the beginning of the first to the end of the last.
+fn joined(first: Option<Range<usize>>, last: Option<Range<usize>>) -> Option<Range<usize>> {
+    match (first, last) {
+        (Some(first), Some(last)) => Some(first.start..last.end),
+        (first, last) => first.or(last),
+    }
+}
+
+/// The cuts as whole lines, in order and apart from each other.
+fn merged(text: &str, mut cuts: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    cuts.sort_by_key(|cut| cut.start);
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    for cut in cuts {
+        let cut = without_double_blank(text, whole_lines(text, cut));
+        match lines.last_mut() {
+            Some(last) if cut.start <= last.end => last.end = last.end.max(cut.end),
+            _ => lines.push(cut),
+        }
+    }
+    lines
+}
+
+fn whole_lines(text: &str, cut: Range<usize>) -> Range<usize> {
+    let before = text.get(..cut.start).unwrap_or("");
+    let after = text.get(cut.end..).unwrap_or("");
+    let mut start = before.rfind('\n').map_or(0, |at| at + 1);
+    if start == 0 && text.starts_with('\u{feff}') {
+        start = '\u{feff}'.len_utf8();
+    }
+    let end = after.find('\n').map_or(text.len(), |at| cut.end + at + 1);
+    start..end
+}
+
+/// Takes the blank line before the cut with it where the text ends, or is blank, after the cut.
+fn without_double_blank(text: &str, cut: Range<usize>) -> Range<usize> {
+    let before = text.get(..cut.start).unwrap_or("");
+    let after = text.get(cut.end..).unwrap_or("");
+    let blank = |text: &str| text.is_empty() || text.starts_with('\n') || text.starts_with("\r\n");
+    if !blank(after) {
+        return cut;
+    }
+    let line = ["\r\n", "\n"].into_iter().find(|end| {
+        let above = before.strip_suffix(end);
+        above.is_some_and(|above| above.ends_with('\n') || above.is_empty())
+    });
+    cut.start - line.map_or(0, str::len)..cut.end
+}
+
+// === impl EditError ===
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(faults) => {
+                write!(
+                    f,
+                    "the configuration has faults, and is not changed before they are gone"
+                )?;
+                faults.iter().try_for_each(|fault| write!(f, "\n{fault}"))
+            }
+            Self::Conflict(name) => write!(f, "there is a profile {name} already"),
+            Self::Unknown(name) => write!(f, "there is no profile {name}"),
+            Self::Form(name) => write!(
+                f,
+                "the profile {name} cannot be changed here without changing what else is in the configuration: edit it by hand, as [profiles.{name}]"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}

@@ -1,0 +1,374 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    let faults = parse(text).unwrap_err();
+    faults.iter().map(ConfigFault::to_string).collect()
+}
+
+fn name(text: &str) -> ProfileName {
+    ProfileName::parse(text).unwrap()
+}
+
+fn profile(url: &str) -> Profile {
+    Profile {
+        provider: Provider::Runai {
+            url: BaseUrl::parse(url).unwrap(),
+            api: Api::Auto,
+        },
+        store: StoreKind::File,
+        ca_file: None,
+        proxy: Proxy::Direct,
+        keep_warm: false,
+    }
+}
+
+const FULL: &str = r#"
+[socket]
+mode = "private"
+
+[profiles.research]
+provider  = "runai"
+url       = "https://acme.run.ai/api/v1/"
+store     = "file"
+api       = "v2"
+ca-file   = "/etc/ssl/acme.pem"
+proxy     = "http://proxy:3128"
+keep-warm = true
+
+[profiles."ci.prod"]
+provider = "runai"
+url = "http://127.0.0.1:8080"
+proxy = "environment"
+"#;
+
+#[test]
+fn every_key_is_read_and_the_others_have_their_defaults() {
+    let config = parse(FULL).unwrap();
+    let research = Profile {
+        provider: Provider::Runai {
+            url: BaseUrl::parse("https://acme.run.ai").unwrap(),
+            api: Api::V2,
+        },
+        ca_file: Some("/etc/ssl/acme.pem".into()),
+        proxy: Proxy::Http(ProxyUrl::parse("http://proxy:3128").unwrap()),
+        keep_warm: true,
+        ..profile("https://acme.run.ai")
+    };
+    let ci = Profile {
+        proxy: Proxy::Environment,
+        ..profile("http://127.0.0.1:8080")
+    };
+    assert_eq!(*research.proxy_in_use(), research.proxy);
+    assert_eq!(*ci.proxy_in_use(), Proxy::Direct);
+    let profiles = BTreeMap::from([(name("research"), research), (name("ci.prod"), ci)]);
+    let socket = SocketMode::Private;
+    assert_eq!(config, Config { profiles, socket });
+}
+
+#[test]
+fn the_reference_tells_of_every_key_that_is_read() {
+    let reference = reference();
+    for (_, keys) in &reference {
+        for key in keys {
+            assert!(FULL.contains(&format!("\n{}", key.name)), "{}", key.name);
+            assert!(!key.about.is_empty() && !key.takes.is_empty());
+        }
+    }
+    assert_eq!(reference.len(), 2);
+}
+
+#[test]
+fn no_profiles_are_no_fault() {
+    for text in [
+        "",
+        "# nothing\n",
+        "[profiles]\n",
+        "\u{feff}",
+        "[socket]\r\n",
+    ] {
+        assert!(parse(text).unwrap().is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn every_form_of_a_table_is_understood() {
+    let header = parse("[profiles.a]\nprovider='runai'\nurl='https://x'\n").unwrap();
+    for same in [
+        "profiles.a = { provider = 'runai', url = 'https://x' }",
+        "profiles = { a = { provider = 'runai', url = 'https://x' } }",
+        "profiles.a.provider = 'runai'\nprofiles.a.url = 'https://x'",
+        "[profiles]\na.provider = 'runai'\na.url = 'https://x'",
+    ] {
+        assert_eq!(parse(same).as_ref(), Ok(&header), "{same}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_each_at_its_place() {
+    let text = r#"profile = 1
+[sockets]
+[socket]
+mode = "all"
+[profiles.Bad]
+provider = "runai"
+url = "https://x"
+[profiles.a]
+  provider = "oauth2"
+  urls = "https://x"
+  store = "keyring"
+  keep_warm = true
+  api = "V2"
+  ca-file = "~/x.pem"
+  proxy = 3
+[profiles.b]
+provider = "runai"
+"é" = 1
+url = "http://localhost:1"
+"#;
+    let expected = [
+        "1:1: profile: unknown key (did you mean profiles?)",
+        "2:2: sockets: unknown key (did you mean socket?)",
+        "4:8: socket.mode: \"all\" is not supported in this version; it takes \"private\"",
+        "5:11: profiles.Bad: a profile's name has",
+        "8:1: profiles.a: url is missing: the control plane",
+        "9:14: profiles.a.provider: \"oauth2\" is not supported in this version; it takes \"runai\"",
+        "10:3: profiles.a.urls: unknown key (did you mean url?)",
+        "11:11: profiles.a.store: \"keyring\" is not supported in this version; it takes \"file\"",
+        "12:3: profiles.a.keep_warm: unknown key (did you mean keep-warm?)",
+        "13:9: profiles.a.api: it takes \"auto\", \"v2\", \"v1\" (did you mean \"v2\"?)",
+        "14:13: profiles.a.ca-file: this must be an absolute path",
+        "15:11: profiles.a.proxy: this must be a string, and is of type integer",
+        "18:1: profiles.b.\"é\": unknown key; known here are provider, url,",
+        "19:7: profiles.b.url: http is possible only",
+    ];
+    let found = faults(text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_told_by_its_place_without_its_text() {
+    for (text, start) in [
+        ("a", "1:"),
+        ("\n\n[profiles.a]\nurl = \"canary", "4:"),
+        ("[profiles.a]\n[profiles.a]\n", "2:"),
+        (
+            "[profiles.a]\nurl='1'\nurl='canary'\n",
+            "3:1: duplicate key",
+        ),
+        ("y = 1 # é\r\nx = canary\r\n", "2:"),
+        ("a = 1\0", "1:"),
+    ] {
+        let found = faults(text);
+        assert!(found.len() == 1 && found[0].starts_with(start), "{found:?}");
+        assert!(!found[0].contains("canary"), "{found:?}");
+    }
+    let e = parse_bytes(b"# \xc3\xa9\n# \xc3\xa9 \xff\n").unwrap_err();
+    assert_eq!(
+        e[0].to_string(),
+        "2:5: this is not UTF-8: save the file as UTF-8"
+    );
+    assert!(parse_bytes(FULL.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_type_that_is_wrong_is_told_for_tables_too() {
+    for (text, start) in [
+        ("profiles = 1", "1:12: profiles: this must be a table"),
+        ("[[profiles]]", "1:1: profiles: this must be a table"),
+        (
+            "[profiles]\na = 'x'",
+            "2:5: profiles.a: this must be a table, as [profiles.a] begins one",
+        ),
+        ("socket = []", "1:10: socket: this must be a table"),
+        ("[socket.mode]", "1:1: socket.mode: this must be a string"),
+        (
+            "[profiles.a]\nprovider = ['runai']\nurl = 'https://x'",
+            "2:12: profiles.a.provider: this must be a string",
+        ),
+    ] {
+        let found = faults(text);
+        assert!(found.len() == 1 && found[0].starts_with(start), "{found:?}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_is_told_from_a_typing_error_and_never_quoted() {
+    for key in [
+        "client-secret",
+        "client_secret",
+        "Password",
+        "token",
+        "client-id",
+    ] {
+        let text =
+            format!("[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n{key} = 'canary'\n");
+        let found = faults(&text);
+        assert!(found[0].contains("never holds a credential"), "{found:?}");
+        assert!(!found[0].contains("canary"), "{found:?}");
+    }
+    let found = faults(
+        "[profiles.a]\nprovider = 'canary'\nurl = 'https://u:canary@x'\napi = 'canary'\n'\\e[31m\u{1b}'=1",
+    );
+    assert!(!found.join("\n").contains("canary"), "{found:?}");
+}
+
+#[test]
+fn a_flood_of_faults_is_cut() {
+    let text: String = (0..1_000).map(|n| format!("k{n} = 1\n")).collect();
+    let found = faults(&text);
+    assert_eq!(found.len(), 51);
+    assert_eq!(found[50], "51:1: and 950 more faults from here on");
+}
+
+// === editing ===
+
+const NASTY: &str = "\u{feff}# top\r\n\r\n[socket] # s\r\nmode='private'\t\r\n# above a\r\n[profiles.a]   # a\r\n  url = '''\r\nhttps://x''' # u\r\n# in a\r\nprovider = \"runai\"\r\n# after a\r\n\r\n\r\n[ profiles . \"b.c\" ]\r\nprovider = 'runai'\r\nurl = 'https://[profiles.a]'";
+
+#[test]
+fn adding_appends_and_keeps_every_byte_that_was_there() {
+    let crlf = NASTY.replace("https://[profiles.a]", "https://y");
+    for text in [
+        &crlf,
+        FULL,
+        "",
+        "# c",
+        "\n",
+        "[profiles]",
+        "[profiles.x]\nurl='https://x'\nprovider='runai'",
+    ] {
+        let new = add_profile(text, &name("new.1"), &profile("https://z")).unwrap();
+        assert!(new.starts_with(text), "{new}");
+        let config = parse(&new).unwrap();
+        assert_eq!(config.profiles[&name("new.1")], profile("https://z"));
+        assert_eq!(
+            config.profiles.len(),
+            parse(text).unwrap().profiles.len() + 1
+        );
+    }
+    let new = add_profile(&crlf, &name("n"), &profile("https://z")).unwrap();
+    assert!(new.ends_with("'https://y'\r\n\r\n[profiles.n]\r\nprovider = \"runai\"\r\nurl = \"https://z\"\r\nstore = \"file\"\r\n"));
+    assert!(!new.replace("\r\n", "").contains('\n'));
+    let empty = add_profile("", &name("n"), &profile("https://z")).unwrap();
+    assert!(empty.starts_with("[profiles.n]\nprovider"), "{empty}");
+}
+
+#[test]
+fn what_cannot_be_edited_without_harm_is_refused() {
+    let z = profile("https://z");
+    let a = name("a");
+    let text = "[profiles.a]\nprovider='runai'\nurl='https://x'\n";
+    assert_eq!(
+        add_profile(text, &a, &z),
+        Err(EditError::Conflict(a.clone()))
+    );
+    assert_eq!(
+        remove_profile(text, &name("b")),
+        Err(EditError::Unknown(name("b")))
+    );
+    assert!(matches!(add_profile("x", &a, &z), Err(EditError::Invalid(f)) if f.len() == 1));
+    assert!(matches!(
+        remove_profile("x=1", &a),
+        Err(EditError::Invalid(_))
+    ));
+    let inline = "profiles = { b = { provider = 'runai', url = 'https://x' }, a = { provider = 'runai', url = 'https://x' } }";
+    assert_eq!(
+        add_profile(inline, &name("c"), &z),
+        Err(EditError::Form(name("c")))
+    );
+    assert_eq!(remove_profile(inline, &a), Err(EditError::Form(a.clone())));
+    let odd = std::os::unix::ffi::OsStringExt::from_vec(vec![b'/', 0xff]);
+    let odd: std::ffi::OsString = odd;
+    let ca_file = Some(odd.into());
+    assert_eq!(
+        add_profile("", &a, &Profile { ca_file, ..z }),
+        Err(EditError::Form(a))
+    );
+}
+
+#[test]
+fn removing_cuts_the_profiles_lines_and_no_others() {
+    let p = "provider='runai'\nurl='https://x'\n";
+    for (text, expected) in [
+        (format!("[profiles.a]\n{p}"), String::new()),
+        (format!("# h\n[profiles.a] # c\n# in\n{p}# after\n"), "# h\n# after\n".into()),
+        (format!("[socket]\n\n[profiles.a]\n{p}\n[profiles.b]\n{p}"), format!("[socket]\n\n[profiles.b]\n{p}")),
+        (format!("[profiles.a]\n{p}\n[profiles.b]\n{p}"), format!("\n[profiles.b]\n{p}")),
+        (format!("[profiles.b]\n{p}\n[profiles.a]\n{p}\n# end"), format!("[profiles.b]\n{p}\n# end")),
+        (format!("[profiles.b]\n{p}[profiles.a]\nprovider='runai'\nurl='https://x' # end"), format!("[profiles.b]\n{p}")),
+        ("[profiles]\na.provider='runai'\nb={provider='runai',url='https://x'}\na.url='https://x'\n".into(), "[profiles]\nb={provider='runai',url='https://x'}\n".into()),
+        ("profiles.a = {provider='runai',\n url='https://x'} # c\n[socket]\n".into(), "[socket]\n".into()),
+    ] {
+        let new = remove_profile(&text, &name("a"));
+        assert_eq!(new.as_deref(), Ok(expected.as_str()), "{text}");
+    }
+    let crlf = NASTY.replace("https://[profiles.a]", "https://y");
+    let expected = "\u{feff}# top\r\n\r\n[socket] # s\r\nmode='private'\t\r\n# above a\r\n# after a\r\n\r\n\r\n[ profiles . \"b.c\" ]\r\nprovider = 'runai'\r\nurl = 'https://y'";
+    assert_eq!(remove_profile(&crlf, &name("a")).as_deref(), Ok(expected));
+    let bom = add_profile("\u{feff}", &name("a"), &profile("https://z")).unwrap();
+    assert!(
+        remove_profile(&bom, &name("a"))
+            .unwrap()
+            .starts_with('\u{feff}')
+    );
+}
+
+fn any_profile() -> impl Strategy<Value = Profile> {
+    let api = prop_oneof![Just(Api::Auto), Just(Api::V1), Just(Api::V2)];
+    let proxy = prop_oneof![
+        Just(Proxy::Direct),
+        Just(Proxy::Environment),
+        (1u16..).prop_map(|port| Proxy::parse(&format!("http://proxy:{port}")).unwrap()),
+    ];
+    let ca_file = proptest::option::of("/[^\0]{0,20}");
+    ("[a-z]{1,9}", api, ca_file, proxy, any::<bool>()).prop_map(
+        |(host, api, ca_file, proxy, keep_warm)| Profile {
+            provider: Provider::Runai {
+                url: BaseUrl::parse(&format!("https://{host}.example/base")).unwrap(),
+                api,
+            },
+            store: StoreKind::File,
+            ca_file: ca_file.map(PathBuf::from),
+            proxy,
+            keep_warm,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_profile_that_is_added_is_read_back_and_removed_without_a_trace(
+        text in "(\u{feff}?|[\u{feff}]?# c|[socket]|\n){0,3}(\n# [^\u{0}-\u{1f}\u{7f}]{0,9}|\n){0,6}\n",
+        id in "[a-z0-9][a-z0-9._-]{0,9}",
+        profile in any_profile(),
+    ) {
+        prop_assume!(parse(&text).is_ok());
+        let name = name(&id);
+        let added = add_profile(&text, &name, &profile).unwrap();
+        prop_assert_eq!(&parse(&added).unwrap().profiles[&name], &profile);
+        prop_assert_eq!(remove_profile(&added, &name).unwrap(), text);
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic_and_every_fault_has_a_place(text in "(\\PC|[\\[\\]='\"#.\n\r]|profiles|url|a){0,60}") {
+        if let Err(faults) = parse(&text) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                prop_assert!(fault.line >= 1 && fault.column >= 1);
+                prop_assert!(fault.line <= text.matches('\n').count() + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn no_address_makes_its_parser_panic_and_what_is_taken_is_stable(text in "https?://(\\PC|[/@:?#.\\[\\]a1]){0,20}") {
+        if let Ok(url) = BaseUrl::parse(&text) {
+            prop_assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url);
+        }
+        let _ = ProxyUrl::parse(&text);
+    }
+}

@@ -1,0 +1,361 @@
+//! The addresses in a configuration: what a person writes or pastes, made into the one form that everything compares.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a final
+/// slash, an API's path, a query, a fragment or a user.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BaseUrl(Url);
+
+/// The address of an HTTP proxy: `http://HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProxyUrl(String);
+
+/// Why an address is refused. It never quotes the address, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidUrl {
+    /// What is wrong with it.
+    pub message: String,
+    /// What may have been meant.
+    pub suggestion: Option<String>,
+}
+
+// === impl BaseUrl ===
+
+impl BaseUrl {
+    /// Reads an address as it is written or pasted: a final slash and the path of an API are taken off.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        let mut url = strict(text, "https")?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            "http" => return Err(insecure(&url)),
+            _ => {
+                return Err(invalid(
+                    "only https is possible, or http for a loopback address such as 127.0.0.1",
+                ));
+            }
+        }
+        if url.host_str().is_some_and(|host| host.ends_with('.')) {
+            return Err(invalid("the host must not end in a dot"));
+        }
+        let path = base_path(url.path());
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// `scheme://host[:port]`, in lower case and punycode, without the default port.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// The path below which the API is, without a final slash: mostly empty.
+    pub fn path(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+
+    /// Whether the host is a loopback address, to which no proxy leads.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
+    /// The address of an endpoint: `api/v2/token`.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/{}", self.path(), path.trim_start_matches('/')));
+        url
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin(), self.path())
+    }
+}
+
+/// The path less its final slashes and what begins with an API's path.
+fn base_path(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').collect();
+    let api = parts
+        .windows(2)
+        .position(|pair| matches!(pair, ["api", "v1" | "v2"]))
+        .unwrap_or(parts.len());
+    let base: Vec<_> = parts.into_iter().take(api).collect();
+    base.join("/").trim_end_matches('/').to_owned()
+}
+
+fn insecure(url: &Url) -> InvalidUrl {
+    let localhost = url
+        .host_str()
+        .is_some_and(|host| host == "localhost" || host.ends_with(".localhost"));
+    let mut meant = url.clone();
+    let changed = if localhost {
+        meant.set_host(Some("127.0.0.1")).is_ok()
+    } else {
+        meant.set_scheme("https").is_ok()
+    };
+    InvalidUrl {
+        message: if localhost {
+            "http is possible only for an address that cannot leave this machine; what localhost is, is up to name resolution: write 127.0.0.1".into()
+        } else {
+            "http would send the secret unprotected: https is needed, unless the host is a loopback address such as 127.0.0.1".into()
+        },
+        suggestion: changed.then(|| meant.as_str().trim_end_matches('/').to_owned()),
+    }
+}
+
+// === impl ProxyUrl ===
+
+impl ProxyUrl {
+    /// Reads `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        let url = strict(text, "http")?;
+        if url.scheme() != "http" {
+            return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
+        }
+        if !matches!(url.path(), "" | "/") {
+            return Err(invalid("a proxy has no path: http://HOST:PORT"));
+        }
+        // The parser drops the default port, and the usual defaults of proxies contradict each other.
+        let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
+        match (url.host_str(), url.port_or_known_default()) {
+            (Some(host), Some(port)) if end.parse() == Ok(port) => {
+                Ok(Self(format!("http://{host}:{port}")))
+            }
+            _ => Err(invalid("a proxy needs its port: http://HOST:PORT")),
+        }
+    }
+
+    /// `http://host:port`, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === both ===
+
+/// Parses an address with a host and without what a base address has no use for. What the URL standard would repair
+/// silently (a missing slash, spaces, line ends, backslashes) is refused: where a secret is sent must be plain to see.
+fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
+    if !text.contains("://") {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:/[]".contains(&b);
+        let address = !text.is_empty() && text.bytes().all(plain);
+        return Err(InvalidUrl {
+            message: format!("this is not an address: it begins with {scheme}://"),
+            suggestion: address.then(|| format!("{scheme}://{text}")),
+        });
+    }
+    let violation = std::cell::Cell::new(None);
+    let note = |v| violation.set(Some(v));
+    let url = Url::options()
+        .syntax_violation_callback(Some(&note))
+        .parse(text)
+        .map_err(|e| invalid(format!("this is not an address: {e}")))?;
+    if !url.username().is_empty() || url.password().is_some() || authority(text).contains('@') {
+        return Err(invalid("an address must not have a user or password"));
+    }
+    if let Some(violation) = violation.take() {
+        return Err(invalid(format!(
+            "this is not an address: {}",
+            violation.description()
+        )));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("this address must not have a ? or # part"));
+    }
+    if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
+        return Err(invalid("this address has no host, or port 0"));
+    }
+    Ok(url)
+}
+
+/// What stands between `://` and the path.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?', '#', '\\']).next().unwrap_or("")
+}
+
+/// 127.0.0.0/8 or ::1, written as a number.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        _ => false,
+    }
+}
+
+fn invalid(message: impl Into<String>) -> InvalidUrl {
+    InvalidUrl {
+        message: message.into(),
+        suggestion: None,
+    }
+}
+
+// === impl InvalidUrl ===
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, " (did you mean {suggestion}?)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for InvalidUrl {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_becomes_the_one_base_address() {
+        for (pasted, origin, path) in [
+            ("https://acme.run.ai", "https://acme.run.ai", ""),
+            ("https://acme.run.ai///", "https://acme.run.ai", ""),
+            ("HTTPS://Acme.Run.AI:443/", "https://acme.run.ai", ""),
+            ("https://acme.run.ai/api/v1", "https://acme.run.ai", ""),
+            ("https://acme.run.ai/api/v1/", "https://acme.run.ai", ""),
+            (
+                "https://acme.run.ai/api/v2/token",
+                "https://acme.run.ai",
+                "",
+            ),
+            (
+                "https://acme.run.ai//api/v2//token",
+                "https://acme.run.ai",
+                "",
+            ),
+            (
+                "https://console.x.org:8443/runai/",
+                "https://console.x.org:8443",
+                "/runai",
+            ),
+            (
+                "https://x.org/runai/api/v1/token",
+                "https://x.org",
+                "/runai",
+            ),
+            ("https://x.org/api", "https://x.org", "/api"),
+            ("https://x.org/api/v10", "https://x.org", "/api/v10"),
+            (
+                "https://bücher.example",
+                "https://xn--bcher-kva.example",
+                "",
+            ),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080", ""),
+            ("http://127.8.9.1", "http://127.8.9.1", ""),
+            ("http://[::1]:80", "http://[::1]", ""),
+            ("https://localhost:8443", "https://localhost:8443", ""),
+        ] {
+            let url = BaseUrl::parse(pasted).unwrap_or_else(|e| panic!("{pasted}: {e}"));
+            assert_eq!(
+                (url.origin().as_str(), url.path()),
+                (origin, path),
+                "{pasted}"
+            );
+            assert_eq!(url.to_string(), format!("{origin}{path}"));
+            assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url, "stable");
+            assert_eq!(
+                url.endpoint("api/v2/token").as_str(),
+                format!("{origin}{path}/api/v2/token")
+            );
+            assert_eq!(
+                url.is_loopback(),
+                pasted.contains("//127") || pasted.contains("::1")
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_could_send_the_secret_elsewhere_is_refused_without_quoting_it() {
+        for (bad, why) in [
+            ("http://acme.run.ai", "unprotected"),
+            ("http://localhost", "127.0.0.1"),
+            ("http://127.0.0.1.nip.io", "unprotected"),
+            ("http://[::ffff:127.0.0.1]", "unprotected"),
+            ("http://0.0.0.0", "unprotected"),
+            ("http://10.0.0.1", "unprotected"),
+            ("ftp://canary", "only https"),
+            ("file:///canary", "no host"),
+            ("unix:///canary", "no host"),
+            ("https://user:canary@acme.run.ai", "user or password"),
+            ("https://@acme.run.ai", "user or password"),
+            ("https://acme.run.ai?canary", "? or #"),
+            ("https://acme.run.ai/#canary", "? or #"),
+            ("https://acme.run.ai?", "? or #"),
+            ("https://", "not an address"),
+            ("https:///acme.run.ai", "not an address"),
+            ("https:\\\\acme.run.ai", "not an address"),
+            ("https://acme.run.ai\\@evil", "not an address"),
+            ("https://a b", "not an address"),
+            (" https://acme.run.ai", "not an address"),
+            ("https://acme.run.ai\n", "not an address"),
+            ("https://acme.run.ai:0", "port 0"),
+            ("https://acme.run.ai:99999", "not an address"),
+            ("https://acme.run.ai.", "dot"),
+            ("acme.run.ai", "https://"),
+            ("", "https://"),
+        ] {
+            let e = BaseUrl::parse(bad).expect_err(bad);
+            assert!(e.message.contains(why), "{bad}: {e}");
+            assert!(!e.to_string().contains("canary"), "{e}");
+        }
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_suggested() {
+        for (bad, meant) in [
+            ("acme.run.ai", Some("https://acme.run.ai")),
+            ("acme.run.ai:8443/", Some("https://acme.run.ai:8443/")),
+            ("http://acme.run.ai/", Some("https://acme.run.ai")),
+            ("http://localhost:8080/", Some("http://127.0.0.1:8080")),
+            ("user:pw@acme", None),
+        ] {
+            let e = BaseUrl::parse(bad).unwrap_err();
+            assert_eq!(e.suggestion.as_deref(), meant, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for (good, canonical) in [
+            ("http://Proxy:3128", "http://proxy:3128"),
+            ("http://10.0.0.1:80/", "http://10.0.0.1:80"),
+            ("http://[fe80::1]:8080", "http://[fe80::1]:8080"),
+        ] {
+            assert_eq!(ProxyUrl::parse(good).unwrap().as_str(), canonical);
+        }
+        for bad in [
+            "proxy:3128",
+            "http://proxy",
+            "http://proxy/",
+            "https://proxy:1",
+            "socks5://proxy:1",
+            "http://u:canary@proxy:1",
+            "http://proxy:1/x",
+            "http://proxy:1?x",
+            "http://[::1]",
+            "",
+        ] {
+            let e = ProxyUrl::parse(bad).expect_err(bad);
+            assert!(!e.to_string().contains("canary"), "{e}");
+        }
+    }
+}

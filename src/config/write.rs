@@ -1,0 +1,194 @@
+//! Writing the configuration: the old file or the new one is there, never a part of either.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::folder::{Attributes, Folder};
+use crate::trust::make_folders;
+
+/// As many links as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// Who may read a file that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone: a user's own configuration.
+    Owner,
+    /// Everybody: a system's configuration, which root writes and the daemon's user reads. It holds no secret.
+    Everyone,
+}
+
+/// Why a configuration was not written, or not surely.
+#[derive(Debug)]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// What we tried to do, as a verb with its object.
+    pub action: &'static str,
+    /// Whether the new text is in place all the same: it then might not outlive a power failure.
+    pub replaced: bool,
+    source: io::Error,
+}
+
+/// Replaces the configuration. An existing file keeps its owner, group and mode, and where `path` is a link its target is
+/// replaced; a new file and the folders made for it are `uid`'s, and for these `readers`.
+///
+/// # Errors
+/// [`WriteError`] when the file could not be replaced: then it is as it was, unless it says otherwise.
+pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Result<(), WriteError> {
+    let fail = |action| {
+        move |source| WriteError {
+            path: path.to_owned(),
+            action,
+            replaced: false,
+            source,
+        }
+    };
+    let (real, existing) = target(path).map_err(fail("follow it"))?;
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+        return Err(fail("write it")(io::ErrorKind::InvalidFilename.into()));
+    };
+    let (file_mode, folder_mode) = match readers {
+        Readers::Owner => (0o600, 0o700),
+        Readers::Everyone => (0o644, 0o755),
+    };
+    make_folders(folder, uid, folder_mode)
+        .map_err(|e| fail("make its folder")(io::Error::other(e)))?;
+    let attributes = match existing {
+        None => Attributes {
+            owner: uid,
+            group: None,
+            mode: file_mode,
+        },
+        Some(meta) if meta.is_file() => Attributes {
+            owner: meta.uid(),
+            group: Some(meta.gid()),
+            mode: u16::try_from(meta.permissions().mode() & 0o777).unwrap_or(file_mode),
+        },
+        Some(_) => {
+            return Err(fail("replace it")(io::Error::other(
+                "it is not a regular file",
+            )));
+        }
+    };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    Folder::open(folder)
+        .map_err(fail("open its folder"))?
+        .replace(name, text.as_bytes(), attributes)
+        .map_err(|e| WriteError {
+            path: path.to_owned(),
+            action: e.action,
+            replaced: e.replaced,
+            source: e.source,
+        })
+}
+
+/// Where a path leads, and what is there; a link may lead to a file that is not there yet.
+fn target(path: &Path) -> io::Result<(PathBuf, Option<std::fs::Metadata>)> {
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        match path.symlink_metadata() {
+            Ok(meta) if meta.is_symlink() => {
+                let link = path.read_link()?;
+                path = path.parent().unwrap_or(Path::new("")).join(link);
+            }
+            Ok(meta) => return Ok((path, Some(meta))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((path, None)),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+// === impl WriteError ===
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        let action = self.action;
+        if self.replaced {
+            write!(
+                f,
+                "{path}: it is written, but might not outlive a power failure: cannot {action}"
+            )
+        } else {
+            write!(f, "{path}: cannot {action}; it is as it was")
+        }
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn write(path: &Path, text: &str, readers: Readers) -> Result<(), WriteError> {
+        write_config(path, text, rustix::process::geteuid().as_raw(), readers)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_file_and_its_folders_are_its_owners_or_for_everyone_to_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let private = dir.path().join("a/b/config.toml");
+        write(&private, "x", Readers::Owner).unwrap();
+        assert_eq!(fs::read(&private).unwrap(), b"x");
+        assert_eq!(
+            (mode(&private), mode(&dir.path().join("a"))),
+            (0o600, 0o700)
+        );
+        let public = dir.path().join("c/config.toml");
+        write(&public, "x", Readers::Everyone).unwrap();
+        assert_eq!((mode(&public), mode(&dir.path().join("c"))), (0o644, 0o755));
+    }
+
+    #[test]
+    fn an_existing_file_keeps_its_mode_and_a_link_stays_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+        symlink("real", &link).unwrap();
+        write(&link, "new", Readers::Owner).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(
+            (fs::read(&real).unwrap(), mode(&real)),
+            (b"new".to_vec(), 0o640)
+        );
+        symlink("later/config.toml", dir.path().join("dangling")).unwrap();
+        write(&dir.path().join("dangling"), "x", Readers::Owner).unwrap();
+        assert_eq!(
+            fs::read(dir.path().join("later/config.toml")).unwrap(),
+            b"x"
+        );
+    }
+
+    #[test]
+    fn a_folder_and_a_ring_of_links_are_refused_and_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("ring", dir.path().join("ring")).unwrap();
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        for bad in ["ring", "folder"] {
+            let e = write(&dir.path().join(bad), "x", Readers::Owner).unwrap_err();
+            assert!(e.to_string().ends_with("it is as it was"), "{e}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

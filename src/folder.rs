@@ -1,0 +1,255 @@
+//! A folder held by its descriptor, and the replacing of one file in it as a whole.
+//!
+//! Everything is relative to the descriptor, so what was judged is what is written to, even when the folder's path
+//! leads elsewhere a moment later; root may write into the folder of an unprivileged daemon this way.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+/// The beginning of a temporary file's name: no profile's name begins with a dot.
+const TEMPORARY: &str = ".jeton-new-";
+
+/// A folder that is open.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    file: File,
+    path: PathBuf,
+}
+
+/// Whose a new file is, and its mode.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attributes {
+    pub(crate) owner: u32,
+    /// `None` leaves the group that the system gives.
+    pub(crate) group: Option<u32>,
+    pub(crate) mode: u16,
+}
+
+/// Why a file was not replaced, or not surely.
+#[derive(Debug)]
+pub(crate) struct ReplaceError {
+    /// What we tried to do, as a verb with its object.
+    pub(crate) action: &'static str,
+    pub(crate) source: io::Error,
+    /// Whether the new file is in place all the same: it then might not outlive a power failure.
+    pub(crate) replaced: bool,
+}
+
+impl Folder {
+    /// `file` is the folder at `path`, opened and judged; the path is only for cleaning up and for messages.
+    pub(crate) fn new(file: File, path: &Path) -> Self {
+        Self {
+            file,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Opens the folder `path`.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+        let fd = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self::new(File::from(fd), path))
+    }
+
+    /// Opens the file `name`, which must not be a link, with further flags.
+    pub(crate) fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = rustix::fs::openat(&self.file, name, flags, Mode::from_raw_mode(0o600))?;
+        Ok(File::from(fd))
+    }
+
+    /// Puts a file with these bytes in the place of `name`: readers see the old one or the new one, never a part,
+    /// and after a crash one of them is there. When it fails, the temporary file is removed.
+    ///
+    /// An fsync that failed is not tried again on the same file: the kernel may have dropped the pages and say yes
+    /// the second time (PostgreSQL's "fsyncgate").
+    pub(crate) fn replace(
+        &self,
+        name: &OsStr,
+        bytes: &[u8],
+        attributes: Attributes,
+    ) -> Result<(), ReplaceError> {
+        let step = |action| move |source| ReplaceError::before(action, source);
+        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let temporary = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .make_in(&self.path, |path| {
+                let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+                self.open_file(name, new)
+            })
+            .map_err(step("make a file beside it"))?;
+        let (mut file, mut path) = temporary.into_parts();
+        attributes
+            .apply(&file)
+            .map_err(step("keep its owner and mode"))?;
+        file.write_all(bytes).map_err(step("write it"))?;
+        file.sync_all().map_err(step("sync it"))?;
+        let from = path.file_name().unwrap_or_default();
+        rustix::fs::renameat(&self.file, from, &self.file, name)
+            .map_err(|e| ReplaceError::before("rename it into place", e.into()))?;
+        path.disable_cleanup(true);
+        self.sync().map_err(|source| ReplaceError {
+            action: "sync its folder",
+            source,
+            replaced: true,
+        })
+    }
+
+    /// Removes the file `name`; whether there was one.
+    pub(crate) fn remove(&self, name: &OsStr) -> Result<bool, ReplaceError> {
+        match rustix::fs::unlinkat(&self.file, name, AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(false),
+            Err(e) => return Err(ReplaceError::before("remove it", e.into())),
+        }
+        self.sync().map_err(|source| ReplaceError {
+            action: "sync its folder",
+            source,
+            replaced: true,
+        })?;
+        Ok(true)
+    }
+
+    /// Removes the temporary files that a killed process has left: they may hold a secret. Only for who holds the
+    /// lock of all writers. A file that cannot be removed is left to the next one.
+    pub(crate) fn sweep(&self) {
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.file) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            if entry
+                .file_name()
+                .to_bytes()
+                .starts_with(TEMPORARY.as_bytes())
+            {
+                let _ = rustix::fs::unlinkat(&self.file, entry.file_name(), AtFlags::empty());
+            }
+        }
+    }
+
+    /// Makes the renames in this folder last. Some network file systems cannot, and say so: there they last as they do.
+    fn sync(&self) -> io::Result<()> {
+        match rustix::fs::fsync(&self.file) {
+            Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+}
+
+impl Attributes {
+    /// Gives a file that was just made to its owner.
+    pub(crate) fn apply(self, file: &File) -> io::Result<()> {
+        let stat = rustix::fs::fstat(file)?;
+        let owner = Some(self.owner).filter(|&owner| owner != stat.st_uid);
+        let group = self.group.filter(|&group| group != stat.st_gid);
+        if owner.is_some() || group.is_some() {
+            rustix::fs::fchown(
+                file.as_fd(),
+                owner.map(Uid::from_raw),
+                group.map(Gid::from_raw),
+            )?;
+        }
+        // After the owner, whose change takes some bits away.
+        Ok(rustix::fs::fchmod(
+            file,
+            Mode::from_raw_mode(self.mode.into()),
+        )?)
+    }
+}
+
+impl ReplaceError {
+    const fn before(action: &'static str, source: io::Error) -> Self {
+        Self {
+            action,
+            source,
+            replaced: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    use super::*;
+
+    fn ours(mode: u16) -> Attributes {
+        Attributes {
+            owner: rustix::process::geteuid().as_raw(),
+            group: None,
+            mode,
+        }
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let file = dir.path().join("f");
+        symlink("/dev/null", &file).unwrap();
+        for mode in [0o600, 0o644] {
+            folder.replace(OsStr::new("f"), b"new", ours(mode)).unwrap();
+            assert_eq!(std::fs::read(&file).unwrap(), b"new");
+            let meta = file.symlink_metadata().unwrap();
+            assert!(meta.is_file(), "the link itself was replaced");
+            assert_eq!(meta.mode() & 0o777, u32::from(mode));
+        }
+        assert_eq!(names(dir.path()), ["f"]);
+        assert!(folder.remove(OsStr::new("f")).unwrap());
+        assert!(!folder.remove(OsStr::new("f")).unwrap());
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file_and_no_temporary_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        // A folder in the file's place is what makes the rename fail for root, too.
+        std::fs::create_dir(dir.path().join("f")).unwrap();
+        std::fs::write(dir.path().join("f/old"), "").unwrap();
+        let err = folder
+            .replace(OsStr::new("f"), b"new", ours(0o600))
+            .unwrap_err();
+        assert_eq!((err.action, err.replaced), ("rename it into place", false));
+        assert_eq!(names(dir.path()), ["f"]);
+        assert_eq!(names(&dir.path().join("f")), ["old"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".jeton-new-abc", ".lock", "a.json"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        Folder::open(dir.path()).unwrap().sweep();
+        assert_eq!(names(dir.path()), [".lock", "a.json"]);
+    }
+
+    #[test]
+    fn a_folder_that_was_exchanged_after_it_was_opened_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, evil) = (dir.path().join("good"), dir.path().join("evil"));
+        std::fs::create_dir(&good).unwrap();
+        std::fs::create_dir(&evil).unwrap();
+        let folder = Folder::open(&good).unwrap();
+        std::fs::rename(&good, dir.path().join("moved")).unwrap();
+        symlink(&evil, &good).unwrap();
+        folder.replace(OsStr::new("f"), b"x", ours(0o600)).unwrap();
+        assert_eq!(names(&dir.path().join("moved")), ["f"]);
+        assert!(names(&evil).is_empty());
+    }
+}

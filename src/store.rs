@@ -1,0 +1,180 @@
+//! Where credentials are kept between runs, and what each is bound to.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::config::{Profile, Proxy};
+use crate::credential::Credential;
+use crate::instant::UnixTime;
+use crate::profile::ProfileName;
+
+mod error;
+mod file;
+mod record;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use file::FileStore;
+
+/// A store of credentials, one record for a profile. Its calls block: keep them off the event loop.
+pub trait CredentialStore: Send + Sync {
+    /// What is kept for the profile; `None` when nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store or the record cannot be read or trusted.
+    fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError>;
+
+    /// Keeps this record for the profile, in the place of an older one; all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::changed`] tells whether the new record is in place all the same.
+    fn save(&self, profile: &ProfileName, record: &Record) -> Result<(), StoreError>;
+
+    /// Forgets what is kept for the profile; whether there was anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be changed.
+    fn remove(&self, profile: &ProfileName) -> Result<bool, StoreError>;
+}
+
+/// What is kept for a profile.
+#[derive(Debug)]
+pub struct Record {
+    /// The key in use.
+    pub key: Key,
+    /// What the credential was enrolled for, and is sent to.
+    pub binding: Binding,
+    /// The key before this one, while a rotation still needs it.
+    pub previous: Option<Key>,
+}
+
+/// A credential, and what its issuer calls it.
+#[derive(Debug)]
+pub struct Key {
+    /// The client ID and the client secret.
+    pub credential: Credential,
+    /// The issuer's ID of the key, which is not the client ID.
+    pub key_id: Option<String>,
+    /// The name under which the issuer lists the key.
+    pub key_name: Option<String>,
+    /// When it was enrolled or made.
+    pub created_at: UnixTime,
+}
+
+/// What a credential was enrolled for. When the configuration says something else, nothing is sent until a person
+/// confirms it: whoever can write the configuration must not be able to have the secret sent elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// `scheme://host[:port]` of the issuer.
+    pub origin: String,
+    /// The SHA-256 of the CA file's content, in hexadecimal.
+    pub ca: Option<String>,
+    /// The proxy, as the configuration spells it.
+    pub proxy: Option<String>,
+}
+
+/// A part of a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindingPart {
+    /// The issuer's address.
+    Origin,
+    /// The certificates to trust.
+    Ca,
+    /// The proxy.
+    Proxy,
+}
+
+// === impl Binding ===
+
+impl Binding {
+    /// The binding that a profile asks for. `ca` is the content of its CA file, if it has one.
+    pub fn of(profile: &Profile, ca: Option<&[u8]>) -> Self {
+        Self {
+            origin: profile.url().origin(),
+            ca: ca.map(fingerprint),
+            proxy: match profile.proxy_in_use() {
+                Proxy::Direct => None,
+                proxy => proxy.as_str().map(str::to_owned),
+            },
+        }
+    }
+
+    /// The parts in which `now`, what the configuration asks for, is not what the credential was enrolled for.
+    pub fn differences(&self, now: &Self) -> Vec<BindingPart> {
+        [
+            (BindingPart::Origin, self.origin == now.origin),
+            (BindingPart::Ca, self.ca == now.ca),
+            (BindingPart::Proxy, self.proxy == now.proxy),
+        ]
+        .into_iter()
+        .filter(|(_, same)| !same)
+        .map(|(part, _)| part)
+        .collect()
+    }
+}
+
+/// The SHA-256 in hexadecimal.
+fn fingerprint(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+// === impl BindingPart ===
+
+impl fmt::Display for BindingPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Origin => "the address (url)",
+            Self::Ca => "the certificates (ca-file)",
+            Self::Proxy => "the proxy (proxy)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(extra: &str) -> Profile {
+        let text = format!("[profiles.a]\nprovider='runai'\n{extra}");
+        let config = crate::config::parse(&text).unwrap();
+        config.profiles.into_values().next().unwrap()
+    }
+
+    #[test]
+    fn a_binding_is_of_the_origin_the_certificates_and_the_proxy_and_of_nothing_else() {
+        let plain = profile("url='https://a.b/api/v1'");
+        let bound = Binding::of(&plain, None);
+        assert_eq!(bound.origin, "https://a.b");
+        let same = profile("url='https://A.b:443/'\nkeep-warm=true\napi='v1'");
+        assert_eq!(bound.differences(&Binding::of(&same, None)), []);
+        for (extra, ca, part) in [
+            ("url='https://a.c'", None, BindingPart::Origin),
+            ("url='https://a.b:444'", None, BindingPart::Origin),
+            ("url='https://a.b'", Some("pem"), BindingPart::Ca),
+            (
+                "url='https://a.b'\nproxy='http://p:1'",
+                None,
+                BindingPart::Proxy,
+            ),
+            (
+                "url='https://a.b'\nproxy='environment'",
+                None,
+                BindingPart::Proxy,
+            ),
+        ] {
+            let now = Binding::of(&profile(extra), ca.map(str::as_bytes));
+            assert_eq!(bound.differences(&now), [part], "{extra}");
+            assert_eq!(now.differences(&bound), [part], "{extra}");
+        }
+        let ca = Binding::of(&plain, Some(b"abc")).ca.unwrap();
+        assert!(ca.starts_with("ba7816bf8f01cfea") && ca.len() == 64, "{ca}");
+    }
+
+    #[test]
+    fn a_loopback_address_has_no_proxy_to_be_bound_to() {
+        let direct = profile("url='http://127.0.0.1:1'");
+        let proxied = profile("url='http://127.0.0.1:1'\nproxy='environment'");
+        assert_eq!(Binding::of(&direct, None), Binding::of(&proxied, None));
+    }
+}

@@ -1,0 +1,188 @@
+//! Why a store could not be read or changed, and what a person does about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::folder::ReplaceError;
+use crate::trust::Untrusted;
+
+/// A failure of a store.
+#[derive(Debug)]
+pub struct StoreError {
+    /// What it is about: a record, a folder or the lock.
+    pub path: PathBuf,
+    /// What went wrong.
+    pub kind: StoreErrorKind,
+    /// Whether the record has changed all the same: it then might not outlive a power failure. Otherwise what was kept
+    /// before is still kept.
+    pub changed: bool,
+}
+
+/// What went wrong with a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Somebody else could have read or written it.
+    Untrusted(Untrusted),
+    /// The record is not one; its text is never quoted.
+    Malformed {
+        /// The line, from 1; 0 where no place can be told.
+        line: usize,
+        /// The column in bytes, from 1; 0 where no place can be told.
+        column: usize,
+        /// What is wrong there, in our words.
+        what: &'static str,
+    },
+    /// The record was written by a later version.
+    Version(u64),
+    /// Another process is changing the store.
+    Busy,
+    /// The file system has no locks.
+    NoLocks,
+    /// The file system, or the user's share of it, is full.
+    Full,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// The system refused something else.
+    Io {
+        /// What we tried to do, as a verb with its object.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+// === impl StoreError ===
+
+impl StoreError {
+    pub(super) fn new(path: &Path, kind: StoreErrorKind) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+            changed: false,
+        }
+    }
+
+    pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::new(path, StoreErrorKind::of(action, source))
+    }
+
+    pub(super) fn replace(path: &Path, error: ReplaceError) -> Self {
+        Self {
+            changed: error.replaced,
+            ..Self::io(path, error.action, error.source)
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        if self.changed {
+            write!(
+                f,
+                "{path}: it is changed, but might not outlive a power failure: "
+            )?;
+        } else if !matches!(self.kind, StoreErrorKind::Untrusted(_)) {
+            write!(f, "{path}: ")?;
+        }
+        match &self.kind {
+            StoreErrorKind::Untrusted(untrusted) => write!(f, "{untrusted}")?,
+            StoreErrorKind::Malformed { line, column, what } => {
+                f.write_str("this is not a credential's record: ")?;
+                if *line > 0 {
+                    write!(f, "line {line}, column {column}: ")?;
+                }
+                write!(f, "{what}; restore it, or enrol the profile anew")?;
+            }
+            StoreErrorKind::Version(version) => write!(
+                f,
+                "the record is of version {version} and this program knows version 1: use the program that wrote it, or a later one"
+            )?,
+            StoreErrorKind::Busy => {
+                f.write_str("another jetond is changing the store: try again")?;
+            }
+            StoreErrorKind::NoLocks => {
+                f.write_str("its file system has no locks (flock): keep the state on another one, with --state or XDG_STATE_HOME")?;
+            }
+            StoreErrorKind::Full => {
+                f.write_str("the disk or the quota is full: make room and try again")?;
+            }
+            StoreErrorKind::ReadOnly => f.write_str(
+                "its file system is mounted read-only: keep the state elsewhere, with --state or XDG_STATE_HOME",
+            )?,
+            StoreErrorKind::Io { action, .. } => write!(f, "cannot {action}")?,
+        }
+        let reading = matches!(
+            self.kind,
+            StoreErrorKind::Malformed { .. }
+                | StoreErrorKind::Version(_)
+                | StoreErrorKind::Untrusted(_)
+        );
+        if self.changed || reading {
+            Ok(())
+        } else {
+            f.write_str(" (what was kept is unchanged)")
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            StoreErrorKind::Untrusted(untrusted) => std::error::Error::source(untrusted),
+            StoreErrorKind::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+// === impl StoreErrorKind ===
+
+impl StoreErrorKind {
+    /// The kind of what the system said, by its number: what a person does about it differs.
+    pub(super) fn of(action: &'static str, source: io::Error) -> Self {
+        match Errno::from_io_error(&source) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::Full,
+            Some(Errno::ROFS) => Self::ReadOnly,
+            _ => Self::Io { action, source },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_told_by_what_to_do_about_it() {
+        let of = |errno: Errno| StoreError::io(Path::new("/s/a.json"), "write it", errno.into());
+        for (errno, text) in [
+            (Errno::NOSPC, "is full"),
+            (Errno::DQUOT, "is full"),
+            (Errno::ROFS, "read-only"),
+            (Errno::IO, "cannot write it"),
+        ] {
+            let error = of(errno);
+            let shown = error.to_string();
+            assert!(
+                shown.starts_with("/s/a.json: ") && shown.contains(text),
+                "{shown}"
+            );
+            assert!(shown.ends_with("(what was kept is unchanged)"), "{shown}");
+        }
+        let after = ReplaceError {
+            action: "sync its folder",
+            source: Errno::IO.into(),
+            replaced: true,
+        };
+        let shown = StoreError::replace(Path::new("/s/a.json"), after).to_string();
+        assert!(
+            shown.contains("it is changed") && !shown.contains("unchanged"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! The store in files: `STATE/credentials/PROFILE.json`, each its owner's alone.
+
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
+use crate::folder::{Attributes, Folder};
+use crate::profile::ProfileName;
+use crate::trust::{Distrust, Facts, Untrusted, open_private, private_dir};
+
+/// The file whose lock a writer holds.
+const LOCK: &str = ".lock";
+
+/// How often a writer looks whether another one has finished, and how long it waits in between: a second in all. A
+/// write takes some milliseconds; who takes longer hangs on its disk, and then so would we.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// A store in files of mode 0600, in a folder of mode 0700.
+#[derive(Debug)]
+pub struct FileStore {
+    folder: PathBuf,
+    owner: u32,
+    tries: u32,
+}
+
+impl FileStore {
+    /// The store below this state folder, whose files are `owner`'s. That is another user than ours only when root sets
+    /// up a system daemon. Nothing is touched before the first call.
+    pub fn new(state: &Path, owner: u32) -> Self {
+        Self {
+            folder: state.join("credentials"),
+            owner,
+            tries: TRIES,
+        }
+    }
+
+    /// The file of a profile's record.
+    pub fn path(&self, profile: &ProfileName) -> PathBuf {
+        self.folder.join(file_name(profile))
+    }
+
+    fn untrusted(untrusted: Untrusted) -> StoreError {
+        let path = untrusted.path.clone();
+        match untrusted.why {
+            Distrust::Io { action, source } => StoreError::io(&path, action, source),
+            _ => StoreError::new(&path, StoreErrorKind::Untrusted(untrusted)),
+        }
+    }
+
+    /// The folder, if there is one.
+    fn existing(&self) -> Result<Option<Folder>, StoreError> {
+        match open_private(&self.folder, self.owner) {
+            Ok(file) => Ok(Some(Folder::new(file, &self.folder))),
+            Err(e) if e.is_missing() => Ok(None),
+            Err(e) => Err(Self::untrusted(e)),
+        }
+    }
+
+    /// Takes the lock of all writers, which is held as long as the file is.
+    fn lock(&self, folder: &Folder) -> Result<File, StoreError> {
+        let path = self.folder.join(LOCK);
+        let io = |action, e| StoreError::io(&path, action, e);
+        let lock = self.open_lock(folder).map_err(|e| io("open the lock", e))?;
+        self.judge(&lock, &path)?;
+        for again in (0..self.tries).rev() {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if again == 0 => break,
+                Err(TryLockError::WouldBlock) => pause(),
+                Err(TryLockError::Error(e)) => {
+                    return Err(match Errno::from_io_error(&e) {
+                        Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => {
+                            StoreError::new(&path, StoreErrorKind::NoLocks)
+                        }
+                        _ => io("take the lock", e),
+                    });
+                }
+            }
+        }
+        Err(StoreError::new(&path, StoreErrorKind::Busy))
+    }
+
+    /// Opens the lock's file, or makes it. Only one that was just made is given to the owner: root must not give away
+    /// what the owner may have linked there.
+    fn open_lock(&self, folder: &Folder) -> io::Result<File> {
+        let name = OsStr::new(LOCK);
+        match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+            Ok(file) => {
+                self.attributes().apply(&file)?;
+                Ok(file)
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                folder.open_file(name, OFlags::RDWR)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    const fn attributes(&self) -> Attributes {
+        Attributes {
+            owner: self.owner,
+            group: None,
+            mode: 0o600,
+        }
+    }
+
+    /// Judges an opened file, which must be its owner's alone.
+    fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
+        let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
+        facts
+            .judge_private_file(self.owner)
+            .map_err(|why| Self::untrusted(Untrusted::new(path, why)))?;
+        Ok(facts)
+    }
+}
+
+impl CredentialStore for FileStore {
+    fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(None);
+        };
+        let path = self.path(profile);
+        let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(unopened(&path, e)),
+        };
+        let facts = self.judge(&file, &path)?;
+        let too_large = || {
+            let why = Distrust::TooLarge(record::MAX_LEN as u64);
+            Self::untrusted(Untrusted::new(&path, why))
+        };
+        if facts.len > record::MAX_LEN as u64 {
+            return Err(too_large());
+        }
+        // One more than the most, so that reading never makes it grow and leave a copy behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
+        file.take(record::MAX_LEN as u64 + 1)
+            .read_to_end(&mut json)
+            .map_err(|e| StoreError::io(&path, "read it", e))?;
+        if json.len() > record::MAX_LEN {
+            return Err(too_large());
+        }
+        let record = record::from_json(&json).map_err(|kind| StoreError::new(&path, kind))?;
+        Ok(Some(record))
+    }
+
+    fn save(&self, profile: &ProfileName, record: &Record) -> Result<(), StoreError> {
+        let path = self.path(profile);
+        let json = record::to_json(record).ok_or_else(|| {
+            let source = io::ErrorKind::FileTooLarge.into();
+            StoreError::io(&path, "keep a record of this size", source)
+        })?;
+        let file = private_dir(&self.folder, self.owner).map_err(Self::untrusted)?;
+        let folder = Folder::new(file, &self.folder);
+        let _lock = self.lock(&folder)?;
+        folder.sweep();
+        folder
+            .replace(OsStr::new(&file_name(profile)), &json, self.attributes())
+            .map_err(|e| StoreError::replace(&path, e))
+    }
+
+    fn remove(&self, profile: &ProfileName) -> Result<bool, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(false);
+        };
+        let _lock = self.lock(&folder)?;
+        folder.sweep();
+        folder
+            .remove(OsStr::new(&file_name(profile)))
+            .map_err(|e| StoreError::replace(&self.path(profile), e))
+    }
+}
+
+/// A profile's name is safe as a file's: it has no separator and no leading dot.
+fn file_name(profile: &ProfileName) -> String {
+    format!("{profile}.json")
+}
+
+/// What a file that cannot be opened is: a link or a socket is not trusted, all else is the system's word.
+fn unopened(path: &Path, error: io::Error) -> StoreError {
+    let why = match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => Distrust::IsALink,
+        Some(Errno::NXIO) => Distrust::NotAFile,
+        _ => return StoreError::io(path, "open it", error),
+    };
+    FileStore::untrusted(Untrusted::new(path, why))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store's calls block, and are kept off the event loop"
+)]
+fn pause() {
+    std::thread::sleep(PAUSE);
+}
+
+#[cfg(test)]
+mod tests;

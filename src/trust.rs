@@ -1,0 +1,254 @@
+//! Whom a file or a folder belongs to and who else can change it, judged before it is trusted.
+//!
+//! A configuration decides where a secret is sent, so whoever can write it, or rename a folder above it, could have
+//! the secret sent elsewhere. A file is opened once and judged by its descriptor; the folders on the way to it, and
+//! the links among them, are judged before they are followed, so that nothing can be exchanged in between.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags};
+use rustix::io::Errno;
+
+mod error;
+mod private;
+
+pub use error::{Distrust, Untrusted};
+pub use private::private_dir;
+pub(crate) use private::{make_folders, open_private};
+
+/// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
+pub const MAX_CONFIG_LEN: u64 = 1 << 20;
+
+/// As many links on one path as Linux follows.
+const MAX_LINKS: usize = 40;
+
+/// What is known of a file or a folder when it is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) kind: FileType,
+    pub(crate) owner: u32,
+    pub(crate) mode: u32,
+    pub(crate) links: u64,
+    pub(crate) len: u64,
+    /// On a file system that is mounted read-only: nobody writes to it, whatever the mode says. The folder of a
+    /// Kubernetes configuration volume is 0777 and mounted like this.
+    pub(crate) read_only: bool,
+}
+
+/// Reads a configuration file that nobody but root and `uid` can have written.
+///
+/// # Errors
+/// [`Untrusted`] names what is wrong with the file or with a folder above it, and the remedy. A missing file is
+/// [`Distrust::Missing`].
+pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, Untrusted> {
+    let real = resolve(path, uid)?;
+    let file = open_file(&real).map_err(|why| Untrusted::new(&real, why))?;
+    judge_config(&real, &file, uid)
+}
+
+/// Judges an opened configuration file by its descriptor, and reads it.
+fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, Untrusted> {
+    let untrusted = |why| Untrusted::new(path, why);
+    let facts = Facts::of(file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    facts.judge_file(uid).map_err(untrusted)?;
+    if facts.len > MAX_CONFIG_LEN {
+        return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_CONFIG_LEN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| untrusted(Distrust::io("read", e)))?;
+    if bytes.len() as u64 > MAX_CONFIG_LEN {
+        return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
+    }
+    Ok(bytes)
+}
+
+/// Opens a file to be judged. A fifo must not make us wait, and a link is not followed: `resolve` has done it.
+fn open_file(path: &Path) -> Result<File, Distrust> {
+    let flags =
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => Ok(File::from(fd)),
+        // a socket, or a device without a driver
+        Err(Errno::NXIO) => Err(Distrust::NotAFile),
+        Err(Errno::LOOP) => Err(Distrust::IsALink),
+        Err(e) => Err(Distrust::io("open", e.into())),
+    }
+}
+
+/// Follows a path as the kernel would, judging each folder before it looks into it and each link before it follows
+/// it. The result has no link in it, and nobody but root and `uid` can change what it leads to.
+///
+/// # Errors
+/// [`Untrusted`] names the folder or link that others could change.
+pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
+    let absolute = std::path::absolute(path)
+        .map_err(|e| Untrusted::new(path, Distrust::io("find the folder of", e)))?;
+    let mut todo: VecDeque<OsString> = names(&absolute);
+    let mut real = PathBuf::from("/");
+    let mut links = 0;
+    judge_folder(&real, uid)?;
+    while let Some(name) = todo.pop_front() {
+        if name == ".." {
+            real.pop();
+            continue;
+        }
+        real.push(&name);
+        let untrusted = |why| Untrusted::new(&real, why);
+        let stat = rustix::fs::statat(CWD, &real, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|e| untrusted(Distrust::io("find", e.into())))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(untrusted(Distrust::TooManyLinks));
+                }
+                owned(stat.st_uid, uid).map_err(untrusted)?;
+                let target = std::fs::read_link(&real)
+                    .map_err(|e| untrusted(Distrust::io("read the link", e)))?;
+                real.pop();
+                if target.is_absolute() {
+                    real = PathBuf::from("/");
+                }
+                for name in names(&target).into_iter().rev() {
+                    todo.push_front(name);
+                }
+            }
+            FileType::Directory => judge_folder(&real, uid)?,
+            FileType::RegularFile if todo.is_empty() => {}
+            _ if todo.is_empty() => return Err(untrusted(Distrust::NotAFile)),
+            _ => return Err(untrusted(Distrust::NotAFolder)),
+        }
+    }
+    Ok(real)
+}
+
+/// The names of a path, without its root and its dots; `..` stays, since what it means depends on links.
+fn names(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
+    let untrusted = |why| Untrusted::new(path, why);
+    let stat = rustix::fs::stat(path)
+        .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
+    let mount = rustix::fs::statvfs(path)
+        .map_err(|e| untrusted(Distrust::io("read the mount of", e.into())))?;
+    let read_only = mount.f_flag.contains(StatVfsMountFlags::RDONLY);
+    Facts::new(&stat, read_only)
+        .judge_folder(uid)
+        .map_err(untrusted)
+}
+
+/// Root's or ours: everybody else could give it away or take it back.
+fn owned(owner: u32, uid: u32) -> Result<(), Distrust> {
+    if owner == 0 || owner == uid {
+        Ok(())
+    } else {
+        Err(Distrust::Owner { owner, uid })
+    }
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// What the descriptor says.
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(&file)?;
+        let mount = rustix::fs::fstatvfs(&file)?;
+        let read_only = mount.f_flag.contains(StatVfsMountFlags::RDONLY);
+        Ok(Self::new(&stat, read_only))
+    }
+
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_lossless,
+        reason = "the fields' widths differ between systems"
+    )]
+    fn new(stat: &Stat, read_only: bool) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(stat.st_mode),
+            owner: stat.st_uid,
+            mode: stat.st_mode as u32 & 0o7777,
+            links: stat.st_nlink as u64,
+            len: u64::try_from(stat.st_size).unwrap_or(0),
+            read_only,
+        }
+    }
+
+    /// A regular file of root or us that nobody else can write to.
+    pub(crate) fn judge_file(&self, uid: u32) -> Result<(), Distrust> {
+        if self.kind != FileType::RegularFile {
+            return Err(Distrust::NotAFile);
+        }
+        owned(self.owner, uid)?;
+        if self.mode & 0o022 != 0 && !self.read_only {
+            return Err(Distrust::Writable(self.mode));
+        }
+        Ok(())
+    }
+
+    /// A folder of root or us in which nobody else can exchange what we or root have put there: where the sticky bit
+    /// is set, only its owner can rename or remove an entry.
+    pub(crate) fn judge_folder(&self, uid: u32) -> Result<(), Distrust> {
+        if self.kind != FileType::Directory {
+            return Err(Distrust::NotAFolder);
+        }
+        owned(self.owner, uid)?;
+        if self.mode & 0o022 != 0 && self.mode & 0o1000 == 0 && !self.read_only {
+            return Err(Distrust::Writable(self.mode));
+        }
+        Ok(())
+    }
+
+    /// A file that is `uid`'s alone: nobody else can read it, and it has one name.
+    pub(crate) fn judge_private_file(&self, uid: u32) -> Result<(), Distrust> {
+        if self.kind != FileType::RegularFile {
+            return Err(Distrust::NotAFile);
+        }
+        self.judge_private(uid)?;
+        if self.links != 1 {
+            return Err(Distrust::HardLinks(self.links));
+        }
+        Ok(())
+    }
+
+    /// A folder that is `uid`'s alone.
+    pub(crate) fn judge_private_folder(&self, uid: u32) -> Result<(), Distrust> {
+        if self.kind != FileType::Directory {
+            return Err(Distrust::NotAFolder);
+        }
+        self.judge_private(uid)
+    }
+
+    fn judge_private(&self, uid: u32) -> Result<(), Distrust> {
+        if self.owner != uid {
+            return Err(Distrust::NotOurs {
+                owner: self.owner,
+                uid,
+            });
+        }
+        if self.mode & 0o077 != 0 {
+            return Err(Distrust::Open {
+                mode: self.mode,
+                folder: self.kind == FileType::Directory,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

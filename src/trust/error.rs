@@ -1,0 +1,170 @@
+//! Why a file or a folder is not trusted, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The user that stands for every user from outside of a user namespace.
+const OVERFLOW_UID: u32 = 65_534;
+
+/// A file or folder that is not trusted.
+#[derive(Debug)]
+pub struct Untrusted {
+    /// Which one: the file itself, or a folder or link on the way to it.
+    pub path: PathBuf,
+    /// Why not.
+    pub why: Distrust,
+}
+
+/// Why a file or folder is not trusted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// There is no such file or folder.
+    Missing,
+    /// It is not a regular file.
+    NotAFile,
+    /// It is not a folder.
+    NotAFolder,
+    /// It is a symbolic link, where none is followed.
+    IsALink,
+    /// The path leads through more links than the kernel would follow.
+    TooManyLinks,
+    /// It belongs neither to root nor to us.
+    Owner {
+        /// Whom it belongs to.
+        owner: u32,
+        /// Who we are.
+        uid: u32,
+    },
+    /// It must be ours alone, and belongs to another user.
+    NotOurs {
+        /// Whom it belongs to.
+        owner: u32,
+        /// Who we are.
+        uid: u32,
+    },
+    /// Its group or others can write to it. The mode's bits.
+    Writable(u32),
+    /// It must be ours alone, and its group or others can use it.
+    Open {
+        /// The mode's bits.
+        mode: u32,
+        /// Whether it is a folder.
+        folder: bool,
+    },
+    /// It has this many names, so that somebody may have it elsewhere.
+    HardLinks(u64),
+    /// It is larger than this many bytes.
+    TooLarge(u64),
+    /// The system refused something.
+    Io {
+        /// What we tried to do with it, as a verb.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+// === impl Untrusted ===
+
+impl Untrusted {
+    /// `path` is not trusted.
+    pub(crate) fn new(path: &Path, why: Distrust) -> Self {
+        Self {
+            path: path.to_owned(),
+            why,
+        }
+    }
+
+    /// Whether the file is simply not there.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.why, Distrust::Missing)
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        write!(f, "{path}: ")?;
+        match &self.why {
+            Distrust::Missing => f.write_str("there is no such file or folder"),
+            Distrust::NotAFile => {
+                f.write_str("it is not a regular file: put an ordinary file there")
+            }
+            Distrust::NotAFolder => f.write_str("it is not a folder"),
+            Distrust::IsALink => f.write_str(
+                "it is a symbolic link, which is not followed here: put the file itself there",
+            ),
+            Distrust::TooManyLinks => f.write_str("too many symbolic links"),
+            Distrust::Owner { owner, uid } => {
+                write!(
+                    f,
+                    "it belongs to {}, neither to root nor to uid {uid}, who could change what we are told: chown {uid} {path}",
+                    User(*owner)
+                )
+            }
+            Distrust::NotOurs { owner, uid } => {
+                write!(
+                    f,
+                    "it belongs to {} and must belong to uid {uid}: chown {uid} {path}, or run as its owner",
+                    User(*owner)
+                )
+            }
+            Distrust::Writable(mode) => write!(
+                f,
+                "others can write to it (mode {mode:04o}): chmod go-w {path}"
+            ),
+            Distrust::Open { mode, folder } => {
+                let right = if *folder { "700" } else { "600" };
+                write!(
+                    f,
+                    "others have access to it (mode {mode:04o}): chmod {right} {path}, and replace the secret if somebody may have read it"
+                )
+            }
+            Distrust::HardLinks(n) => {
+                write!(
+                    f,
+                    "it has {n} names (hard links), so others may read it elsewhere: copy it to a new file and remove this one"
+                )
+            }
+            Distrust::TooLarge(cap) => write!(f, "it is larger than {cap} bytes"),
+            Distrust::Io { action, .. } => write!(f, "cannot {action} it"),
+        }
+    }
+}
+
+impl std::error::Error for Untrusted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.why {
+            Distrust::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+// === impl Distrust ===
+
+impl Distrust {
+    /// The system refused `action`.
+    pub(crate) fn io(action: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            io::ErrorKind::NotADirectory => Self::NotAFolder,
+            _ => Self::Io { action, source },
+        }
+    }
+}
+
+/// A user by number, with the hint that 65534 is often somebody else.
+struct User(u32);
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "uid {}", self.0)?;
+        if self.0 == OVERFLOW_UID {
+            f.write_str(" (nobody, or a user that this container or namespace does not know)")?;
+        }
+        Ok(())
+    }
+}

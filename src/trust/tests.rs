@@ -1,0 +1,280 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// A folder whose path has no link in it, so that faults name the path that a test expects.
+fn folder() -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().canonicalize().unwrap();
+    (dir, path)
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    chmod(path, 0o644);
+}
+
+fn refused(path: &Path) -> Untrusted {
+    open_config(path, uid()).unwrap_err()
+}
+
+const FILE: Facts = Facts {
+    kind: FileType::RegularFile,
+    owner: 1000,
+    mode: 0o600,
+    links: 1,
+    len: 0,
+    read_only: false,
+};
+
+const FOLDER: Facts = Facts {
+    kind: FileType::Directory,
+    mode: 0o700,
+    ..FILE
+};
+
+#[test]
+fn a_file_is_trusted_when_only_root_or_we_can_change_it() {
+    for (mode, good) in [
+        (0o600, true),
+        (0o644, true),
+        (0o444, true),
+        (0o664, false),
+        (0o646, false),
+        (0o1666, false),
+    ] {
+        let verdict = Facts { mode, ..FILE }.judge_file(1000);
+        assert_eq!(verdict.is_ok(), good, "{mode:o}");
+    }
+    for (owner, good) in [(0, true), (1000, true), (1001, false), (65_534, false)] {
+        assert_eq!(
+            Facts { owner, ..FILE }.judge_file(1000).is_ok(),
+            good,
+            "{owner}"
+        );
+        assert_eq!(
+            Facts { owner, ..FOLDER }.judge_folder(1000).is_ok(),
+            good,
+            "{owner}"
+        );
+    }
+    assert!(matches!(FOLDER.judge_file(1000), Err(Distrust::NotAFile)));
+    assert!(matches!(FILE.judge_folder(1000), Err(Distrust::NotAFolder)));
+}
+
+#[test]
+fn a_folder_may_be_open_to_others_only_with_the_sticky_bit_or_on_a_read_only_mount() {
+    for (mode, good) in [
+        (0o755, true),
+        (0o1777, true),
+        (0o777, false),
+        (0o770, false),
+        (0o2775, false),
+    ] {
+        let facts = Facts { mode, ..FOLDER };
+        assert_eq!(facts.judge_folder(1000).is_ok(), good, "{mode:o}");
+        let mounted = Facts {
+            read_only: true,
+            ..facts
+        };
+        assert!(mounted.judge_folder(1000).is_ok(), "{mode:o}");
+        let others = Facts {
+            owner: 1001,
+            ..mounted
+        };
+        assert!(others.judge_folder(1000).is_err(), "{mode:o}");
+    }
+}
+
+#[test]
+fn what_is_private_is_ours_not_roots_and_has_one_name() {
+    assert!(FILE.judge_private_file(1000).is_ok());
+    assert!(FOLDER.judge_private_folder(1000).is_ok());
+    for bad in [
+        Facts { owner: 0, ..FILE },
+        Facts {
+            mode: 0o640,
+            ..FILE
+        },
+        Facts {
+            mode: 0o601,
+            ..FILE
+        },
+        Facts { links: 2, ..FILE },
+        Facts { links: 0, ..FILE },
+        Facts {
+            mode: 0o640,
+            read_only: true,
+            ..FILE
+        },
+        FOLDER,
+    ] {
+        assert!(bad.judge_private_file(1000).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_good_file_is_read_through_links_and_dots() {
+    let (_dir, path) = folder();
+    fs::create_dir(path.join("real")).unwrap();
+    write(&path.join("real/c.toml"), "x");
+    symlink("real/../real", path.join("one")).unwrap();
+    symlink(path.join("one/c.toml"), path.join("two")).unwrap();
+    for good in ["real/c.toml", "one/c.toml", "two", "./one/../two"] {
+        assert_eq!(
+            open_config(&path.join(good), uid()).unwrap(),
+            b"x",
+            "{good}"
+        );
+    }
+    assert_eq!(
+        resolve(&path.join("two"), uid()).unwrap(),
+        path.join("real/c.toml")
+    );
+}
+
+#[test]
+fn a_file_or_folder_that_others_can_write_to_is_refused_by_name_with_the_remedy() {
+    let (_dir, path) = folder();
+    let (open, file) = (path.join("open"), path.join("open/c.toml"));
+    fs::create_dir(&open).unwrap();
+    write(&file, "x");
+    chmod(&file, 0o666);
+    let text = refused(&file).to_string();
+    assert!(
+        text.contains(&format!("chmod go-w {}", file.display())),
+        "{text}"
+    );
+    chmod(&file, 0o644);
+    chmod(&open, 0o775);
+    let text = refused(&file).to_string();
+    assert!(
+        text.ends_with(&format!("chmod go-w {}", open.display())),
+        "{text}"
+    );
+    chmod(&open, 0o1777);
+    assert!(open_config(&file, uid()).is_ok(), "sticky");
+}
+
+#[test]
+fn the_folder_of_a_link_is_judged_as_well_as_the_folder_of_its_target() {
+    let (_dir, path) = folder();
+    let (open, good) = (path.join("open"), path.join("good"));
+    fs::create_dir(&open).unwrap();
+    fs::create_dir(&good).unwrap();
+    write(&good.join("c.toml"), "x");
+    symlink("../good/c.toml", open.join("c.toml")).unwrap();
+    assert!(open_config(&open.join("c.toml"), uid()).is_ok());
+    chmod(&open, 0o777);
+    let err = refused(&open.join("c.toml"));
+    assert!(
+        matches!(err.why, Distrust::Writable(_)) && err.path == open,
+        "{err}"
+    );
+    chmod(&open, 0o755);
+    chmod(&good, 0o777);
+    assert_eq!(refused(&open.join("c.toml")).path, good);
+}
+
+#[test]
+fn what_is_not_a_regular_file_is_refused_and_never_waited_for() {
+    let (_dir, path) = folder();
+    let fifo = path.join("fifo");
+    rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(path.join("sock")).unwrap();
+    for name in ["fifo", "sock", "."] {
+        let err = refused(&path.join(name));
+        assert!(matches!(err.why, Distrust::NotAFile), "{name}: {err}");
+    }
+    assert!(matches!(
+        refused(Path::new("/dev/null")).why,
+        Distrust::NotAFile
+    ));
+    assert!(matches!(open_file(&fifo), Ok(_) | Err(Distrust::NotAFile)));
+    write(&path.join("c.toml"), "");
+    let below = refused(&path.join("c.toml/x"));
+    assert!(matches!(below.why, Distrust::NotAFolder), "{below}");
+}
+
+#[test]
+fn missing_files_and_rings_of_links_are_told_apart() {
+    let (_dir, path) = folder();
+    assert!(refused(&path.join("none")).is_missing());
+    symlink("nowhere", path.join("dangling")).unwrap();
+    assert!(refused(&path.join("dangling")).is_missing());
+    symlink("ring", path.join("ring")).unwrap();
+    assert!(matches!(
+        refused(&path.join("ring")).why,
+        Distrust::TooManyLinks
+    ));
+    write(&path.join("f"), "");
+    symlink("f", path.join("l")).unwrap();
+    assert!(matches!(open_file(&path.join("l")), Err(Distrust::IsALink)));
+}
+
+#[test]
+fn the_size_is_capped() {
+    let (_dir, path) = folder();
+    let file = path.join("c.toml");
+    for (len, good) in [(MAX_CONFIG_LEN, true), (MAX_CONFIG_LEN + 1, false)] {
+        fs::File::create(&file).unwrap().set_len(len).unwrap();
+        chmod(&file, 0o644);
+        let verdict = open_config(&file, uid());
+        assert_eq!(verdict.is_ok(), good);
+    }
+    // A file whose length the system does not tell is capped while it is read.
+    #[cfg(target_os = "linux")]
+    assert!(open_config(Path::new("/proc/self/status"), uid()).is_ok());
+}
+
+#[test]
+fn a_private_folder_is_made_with_its_parents_for_its_owner_alone() {
+    let (_dir, path) = folder();
+    let deep = path.join("a/b/c");
+    private_dir(&deep, uid()).unwrap();
+    private_dir(&deep, uid()).unwrap();
+    for made in ["a", "a/b", "a/b/c"] {
+        let meta = path.join(made).metadata().unwrap();
+        assert_eq!((meta.mode() & 0o777, meta.uid()), (0o700, uid()), "{made}");
+    }
+}
+
+#[test]
+fn a_private_folder_that_is_open_linked_or_a_file_is_refused_as_it_is() {
+    let (_dir, path) = folder();
+    let open = path.join("open");
+    fs::create_dir(&open).unwrap();
+    chmod(&open, 0o750);
+    let err = private_dir(&open, uid()).unwrap_err();
+    assert!(matches!(err.why, Distrust::Open { .. }), "{err}");
+    assert_eq!(
+        open.metadata().unwrap().mode() & 0o777,
+        0o750,
+        "left as it is"
+    );
+    chmod(&open, 0o700);
+    symlink("open", path.join("link")).unwrap();
+    for link in ["link", "link/"] {
+        let err = private_dir(&path.join(link), uid()).unwrap_err();
+        assert!(matches!(err.why, Distrust::IsALink), "{link}: {err}");
+    }
+    symlink("nowhere", path.join("dangling")).unwrap();
+    let err = private_dir(&path.join("dangling"), uid()).unwrap_err();
+    assert!(matches!(err.why, Distrust::IsALink), "{err}");
+    write(&path.join("file"), "");
+    let err = private_dir(&path.join("file"), uid()).unwrap_err();
+    assert!(matches!(err.why, Distrust::NotAFolder), "{err}");
+    let err = private_dir(&path.join("open"), uid() + 1).unwrap_err();
+    assert!(matches!(err.why, Distrust::NotOurs { .. }), "{err}");
+}
