@@ -1,4 +1,8 @@
-//! daemon
+//! The daemon: wiring, start and stop.
+//!
+//! A request's way: `listener` → `server` (with `peers`, `connections`, `stream`) → `respond` (with `guard`, `routes`)
+//! → `service` → `roster` → `handle`. A token's way: `keeper` starts a `flight`, which asks the `source` for the
+//! credential and the provider for the token; the keeper publishes what came of it, and the handle serves it.
 
 pub mod clock;
 pub mod connections;
@@ -6,6 +10,7 @@ mod flight;
 mod guard;
 pub mod handle;
 pub mod hardening;
+pub mod issuer;
 pub mod keeper;
 pub mod listener;
 pub mod logging;
@@ -15,7 +20,226 @@ pub mod roster;
 mod routes;
 pub mod server;
 pub mod service;
+pub mod settings;
 pub mod signals;
+pub mod source;
 pub mod stream;
 #[cfg(test)]
 mod testing;
+pub mod wiring;
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error, info, warn};
+
+use self::clock::SystemClock;
+use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
+use self::listener::{Bound, ListenError, listen_at};
+use self::roster::Roster;
+use self::server::Server;
+use self::service::{Door, ReloadRequest, Service};
+use self::settings::Unusable;
+use self::signals::{Signals, Wish};
+use self::wiring::Wiring;
+use crate::dialect::Reloaded;
+use crate::paths::SocketPlaces;
+use crate::policy::{Gate, UserNamespace};
+use crate::problem::{Code, Problem};
+
+/// How long requests that are being answered may take after the daemon was told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a daemon is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The state folder.
+    pub state: PathBuf,
+    /// The sockets.
+    pub places: SocketPlaces,
+    /// The user that we are.
+    pub uid: u32,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    Config(Unusable),
+    /// A socket cannot be served.
+    Listen(ListenError),
+    /// The system refused something.
+    Io(io::Error),
+}
+
+/// Both sockets, bound before anything is started.
+struct Sockets {
+    tokens: (UnixListener, Bound),
+    admin: (UnixListener, Bound),
+}
+
+/// Runs a daemon until it is told to stop.
+///
+/// # Errors
+/// [`StartError`]; nothing is left behind then.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    let config = settings::read(&options.config, options.uid).map_err(StartError::Config)?;
+    let sockets = Sockets::bind(&options.places, options.uid).map_err(StartError::Listen)?;
+    hardening::raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()
+        .map_err(StartError::Io)?;
+    let result = runtime.block_on(serve(options, config, sockets));
+    // A thread that hangs in the system's resolver or on a disk does not keep the process.
+    runtime.shutdown_background();
+    result.map_err(StartError::Io)
+}
+
+impl Sockets {
+    fn bind(places: &SocketPlaces, uid: u32) -> Result<Self, ListenError> {
+        let admin_lock = places.admin.with_extension("sock.lock");
+        Ok(Self {
+            tokens: listen_at(&places.token, &places.lock, uid)?,
+            admin: listen_at(&places.admin, &admin_lock, uid)?,
+        })
+    }
+}
+
+async fn serve(
+    options: &Options,
+    config: crate::config::Config,
+    sockets: Sockets,
+) -> io::Result<()> {
+    let mut signals = Signals::new()?;
+    let roster = Arc::new(Roster::default());
+    let clock = Arc::new(SystemClock);
+    let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
+    let service = Service {
+        roster: Arc::clone(&roster),
+        clock: Arc::<SystemClock>::clone(&clock),
+        socket: options.places.token.display().to_string(),
+        reloads,
+    };
+    let namespace = peers::user_namespace();
+    if namespace == UserNamespace::Other {
+        info!(
+            uid = options.uid,
+            "in a user namespace: this user alone is served"
+        );
+    }
+    let server = Arc::new(Server {
+        service: Arc::new(service),
+        gate: Gate {
+            own_uid: options.uid,
+            namespace,
+        },
+        connections: Connections::new(MAX_TOTAL, MAX_PER_UID),
+    });
+    let (close, closing) = watch::channel(false);
+    for ((listener, _), door) in [
+        (&sockets.tokens, Door::Tokens),
+        (&sockets.admin, Door::Admin),
+    ] {
+        let listener = listener.try_clone()?;
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        tokio::spawn(Arc::clone(&server).run(listener, door, closing.clone()));
+    }
+    drop((closing, server));
+    let mut wiring = Wiring::new(&options.state, options.uid, clock, roster);
+    if config.is_empty() {
+        warn!(config = %options.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
+    }
+    wiring.apply(config).await;
+    info!(socket = %options.places.token.display(), "serving");
+    loop {
+        tokio::select! { biased;
+            wish = signals.next() => match wish {
+                Wish::Stop => break,
+                // What went wrong is in the log already; there is nobody else to tell.
+                Wish::Reload => drop(reload(options, &mut wiring).await),
+            },
+            Some(done) = reload_requests.recv() => {
+                let result = reload(options, &mut wiring).await;
+                // Whoever asked may be gone; the reload has happened all the same.
+                let _: Result<(), _> = done.send(result);
+            }
+        }
+    }
+    info!("stopping");
+    // The sockets go first, so that nobody connects to a daemon that no longer answers.
+    drop(sockets);
+    close.send_replace(true);
+    tokio::select! { biased;
+        _ = signals.next() => warn!("told to stop again: stopping at once"),
+        ended = tokio::time::timeout(GRACE, close.closed()) => match ended {
+            Ok(()) => debug!("all connections have ended"),
+            Err(_) => warn!("some connections did not end in time"),
+        },
+    }
+    Ok(())
+}
+
+/// Reads the configuration again. An invalid one changes nothing.
+async fn reload(options: &Options, wiring: &mut Wiring) -> Result<Reloaded, Problem> {
+    let (path, uid) = (options.config.clone(), options.uid);
+    let read = tokio::task::spawn_blocking(move || settings::read(&path, uid)).await;
+    match read {
+        Ok(Ok(config)) => {
+            let done = wiring.apply(config).await;
+            info!(
+                added = done.added,
+                removed = done.removed,
+                changed = done.changed,
+                kept = done.kept,
+                "reloaded"
+            );
+            Ok(done)
+        }
+        Ok(Err(unusable)) => {
+            for fault in unusable.lines() {
+                error!(
+                    fault,
+                    "the configuration is invalid; the old one stays in force"
+                );
+            }
+            let detail = "the configuration is invalid, and the old one stays in force; 'jetond check' says what is wrong";
+            Err(Problem::new(Code::Misconfigured).with_detail(detail))
+        }
+        Err(_) => Err(Problem::new(Code::Internal)),
+    }
+}
+
+// === impl StartError ===
+
+impl StartError {
+    /// The exit code that says it (sysexits.h).
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Listen(ListenError::InUse(_)) => 75,
+            Self::Config(_) | Self::Listen(_) => 78,
+            Self::Io(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(unusable) => unusable.fmt(f),
+            Self::Listen(error) => error.fmt(f),
+            Self::Io(error) => write!(f, "the system refused to start it: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

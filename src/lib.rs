@@ -14,7 +14,13 @@ pub mod policy;
 pub mod problem;
 pub mod profile;
 pub mod provider;
+pub mod sandbox;
 pub mod schedule;
+pub mod store;
 pub mod token;
 pub mod trust;
 pub mod wire;
+
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

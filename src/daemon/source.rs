@@ -1,0 +1,72 @@
+//! Where a profile's credential comes from: the store, and only while the configuration names what it was enrolled for.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::keeper::{CredentialSource, Loaded};
+use crate::config::Profile;
+use crate::lifecycle::Block;
+use crate::profile::ProfileName;
+use crate::store::{Binding, CredentialStore, Key};
+
+/// The largest CA file that is read, in bytes: the bundle of a whole system has a quarter of it.
+const MAX_CA_LEN: u64 = 1 << 20;
+
+/// The store's record of one profile.
+pub struct StoreSource {
+    /// The profile.
+    pub name: ProfileName,
+    /// Its configuration.
+    pub profile: Profile,
+    /// The store.
+    pub store: Arc<dyn CredentialStore>,
+}
+
+impl CredentialSource for StoreSource {
+    fn load(&self) -> Loaded {
+        let misconfigured = |why: String| (Block::Misconfigured, why);
+        let record = self
+            .store
+            .load(&self.name)
+            .map_err(|e| misconfigured(e.to_string()))?;
+        let Some(record) = record else {
+            return Err((
+                Block::NotEnrolled,
+                format!(
+                    "no credential is stored for {0}; run 'jetond add {0} --rebind'",
+                    self.name
+                ),
+            ));
+        };
+        let now = binding_of(&self.profile).map_err(misconfigured)?;
+        if let Some(part) = record.binding.differences(&now).first() {
+            return Err((
+                Block::BindingChanged,
+                format!(
+                    "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",
+                    record.binding.origin, self.name
+                ),
+            ));
+        }
+        let Key { credential, .. } = record.key;
+        Ok(Arc::new(credential))
+    }
+}
+
+/// What a credential of this profile is bound to, as the configuration and the CA file are now.
+///
+/// # Errors
+/// A sentence for people, when the CA file cannot be read.
+pub fn binding_of(profile: &Profile) -> Result<Binding, String> {
+    let ca = profile.ca_file.as_deref().map(read_ca).transpose()?;
+    Ok(Binding::of(profile, ca.as_deref()))
+}
+
+fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![];
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_CA_LEN).read_to_end(&mut bytes))
+        .map_err(|e| format!("the CA file {} cannot be read: {e}", path.display()))?;
+    Ok(bytes)
+}

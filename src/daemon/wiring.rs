@@ -1,0 +1,105 @@
+//! Builds the profiles that a configuration names: the only place that knows every implementation.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::{error, info};
+
+use super::clock::Clock;
+use super::handle::Handle;
+use super::issuer;
+use super::keeper::Parts;
+use super::roster::{Profiles, Roster};
+use super::source::StoreSource;
+use crate::config::{Config, Profile};
+use crate::dialect::Reloaded;
+use crate::profile::ProfileName;
+use crate::schedule::Unit;
+use crate::store::{CredentialStore, FileStore};
+
+/// What profiles are built with.
+pub struct Wiring {
+    store: Arc<dyn CredentialStore>,
+    clock: Arc<dyn Clock>,
+    roster: Arc<Roster>,
+    /// The configuration in force.
+    config: Config,
+}
+
+impl Wiring {
+    /// Builds with the credentials below this state folder; no profile is kept yet.
+    pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
+        let store = Arc::new(FileStore::new(state, uid));
+        Self {
+            store,
+            clock,
+            roster,
+            config: Config::default(),
+        }
+    }
+
+    /// Puts a configuration in force: a profile that did not change keeps its token and only looks whether its
+    /// credential was replaced; one that changed starts anew.
+    pub async fn apply(&mut self, config: Config) -> Reloaded {
+        let old = self.roster.all();
+        let mut profiles = Profiles::new();
+        let mut done = Reloaded::default();
+        let mut kept = vec![];
+        for (name, profile) in &config.profiles {
+            let before = self.config.profiles.get(name);
+            match old.get(name).filter(|_| before == Some(profile)) {
+                Some(handle) => {
+                    done.kept += 1;
+                    kept.push(Arc::clone(handle));
+                    profiles.insert(name.clone(), Arc::clone(handle));
+                }
+                None => {
+                    let Some(handle) = self.keep(name, profile) else {
+                        continue;
+                    };
+                    if before.is_some() {
+                        done.changed += 1;
+                    } else {
+                        done.added += 1;
+                    }
+                    profiles.insert(name.clone(), Arc::new(handle));
+                }
+            }
+        }
+        done.removed = old
+            .keys()
+            .filter(|name| !config.profiles.contains_key(*name))
+            .count();
+        self.config = config;
+        self.roster.replace(profiles);
+        let looking: Vec<_> = kept
+            .into_iter()
+            .map(|handle| tokio::spawn(async move { handle.recheck().await }))
+            .collect();
+        for look in looking {
+            // A look that was lost is made up for before the next attempt.
+            let _: Result<(), _> = look.await;
+        }
+        done
+    }
+
+    fn keep(&self, name: &ProfileName, profile: &Profile) -> Option<Handle> {
+        let provider = issuer::provider(profile)
+            .inspect_err(|why| error!(profile = %name, %why, "this profile has no usable address"))
+            .ok()?;
+        info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
+        let source = StoreSource {
+            name: name.clone(),
+            profile: profile.clone(),
+            store: Arc::clone(&self.store),
+        };
+        let parts = Parts {
+            name: name.clone(),
+            source: Arc::new(source),
+            provider,
+            clock: Arc::clone(&self.clock),
+            jitter: || Unit::new(fastrand::f64()),
+        };
+        Some(Handle::spawn(parts, profile.provider.as_str()))
+    }
+}

@@ -1,0 +1,466 @@
+use super::*;
+
+const SECRET: &str = "canary-secret &%";
+
+fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
+    Answer {
+        status,
+        content_type: Some(content_type.to_owned()),
+        date: None,
+        retry_after: None,
+        location: None,
+        body: Zeroizing::new(body.to_vec()),
+    }
+}
+
+fn judge(answer: Answer, spelling: Spelling) -> Result<Grant, Fault> {
+    let credential = Credential::parse("id", SECRET).unwrap();
+    let result = answer.into_grant(
+        spelling,
+        Asked {
+            at: "https://a.example",
+            credential: &credential,
+        },
+    );
+    if let Err(fault) = &result {
+        assert!(fault.detail.starts_with("https://a.example"), "{fault:?}");
+        assert!(
+            !format!("{fault:?}").to_lowercase().contains("canary"),
+            "{fault:?}"
+        );
+        assert!(
+            fault.detail.bytes().all(|b| (b' '..=b'~').contains(&b)),
+            "{fault:?}"
+        );
+    }
+    result
+}
+
+fn ok(body: &str) -> Result<Grant, Fault> {
+    judge(
+        answer(200, "application/json", body.as_bytes()),
+        Spelling::Snake,
+    )
+}
+
+fn refused(status: u16, body: &str) -> Fault {
+    judge(
+        answer(status, "application/json", body.as_bytes()),
+        Spelling::Camel,
+    )
+    .unwrap_err()
+}
+
+#[test]
+fn a_token_answer_is_understood_in_both_spellings() {
+    for (body, spelling, token, lifetime) in [
+        (
+            r#"{"access_token":"s","token_type":"Bearer","expires_in":3600}"#,
+            Spelling::Snake,
+            "s",
+            Some(3_600),
+        ),
+        (
+            r#"{"accessToken":"c","expiresIn":3600}"#,
+            Spelling::Camel,
+            "c",
+            Some(3_600),
+        ),
+        (r#"{"accessToken":"c"}"#, Spelling::Camel, "c", None),
+        (
+            r#"{"accessToken":"c","expiresIn":60}"#,
+            Spelling::Snake,
+            "c",
+            Some(60),
+        ),
+        (
+            r#"{"access_token":"s","expires_in":60}"#,
+            Spelling::Camel,
+            "s",
+            Some(60),
+        ),
+        (
+            r#"{"access_token":"s","accessToken":"c","expires_in":1,"expiresIn":2}"#,
+            Spelling::Snake,
+            "s",
+            Some(1),
+        ),
+        (
+            r#"{"access_token":"s","accessToken":"c","expires_in":1,"expiresIn":2}"#,
+            Spelling::Camel,
+            "c",
+            Some(2),
+        ),
+        (
+            r#"{"access_token":null,"accessToken":"c","expires_in":null}"#,
+            Spelling::Snake,
+            "c",
+            None,
+        ),
+        (
+            r#"{"access_token":"s","token_type":"bEARER","refresh_token":"r","x":[[{}]]}"#,
+            Spelling::Snake,
+            "s",
+            None,
+        ),
+        (
+            r#"{"access_token":"a\/b\u002bc","error":null}"#,
+            Spelling::Snake,
+            "a/b+c",
+            None,
+        ),
+        (
+            " \r\n{\"access_token\":\"s\"}\n ",
+            Spelling::Snake,
+            "s",
+            None,
+        ),
+    ] {
+        let grant = judge(answer(200, "application/json", body.as_bytes()), spelling).unwrap();
+        assert_eq!(grant.token.expose(), token, "{body}");
+        assert_eq!(grant.lifetime, lifetime.map(Duration::from_secs), "{body}");
+    }
+}
+
+#[test]
+fn every_content_type_of_json_is_json_and_no_other_is() {
+    for (kind, json) in [
+        ("application/json", true),
+        ("Application/JSON; charset=utf-8", true),
+        ("application/problem+json", true),
+        ("text/html", false),
+        ("text/plain", false),
+        ("application/jsonx", false),
+        ("text/html; application/json", false),
+        ("", false),
+    ] {
+        let answer = answer(200, kind, br#"{"access_token":"canary"}"#);
+        assert_eq!(
+            (answer.is_json(), answer.is_absent()),
+            (json, !json),
+            "{kind}"
+        );
+        let result = judge(answer, Spelling::Snake);
+        assert_eq!(
+            result.map_err(|fault| fault.kind).err(),
+            (!json).then_some(FaultKind::Malformed),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn an_odd_lifetime_does_not_cost_the_token() {
+    for (raw, read) in [
+        ("3600", Some(3_600)),
+        ("\"3600\"", Some(3_600)),
+        ("3600.0", Some(3_600)),
+        ("3.6e3", Some(3_600)),
+        ("0", Some(1)),
+        ("-1", None),
+        ("null", None),
+        ("true", None),
+        ("[]", None),
+        ("{}", None),
+        ("\"NaN\"", None),
+        ("1e400", Some(86_400)),
+        ("2147483648", Some(86_400)),
+        ("9223372036854775808", Some(86_400)),
+        ("18446744073709551616", Some(86_400)),
+        ("100000000000000000000000000", Some(86_400)),
+        ("\"3600s\"", None),
+        ("\" 3600 \"", Some(3_600)),
+    ] {
+        let grant = ok(&format!(r#"{{"access_token":"t","expires_in":{raw}}}"#)).unwrap();
+        assert_eq!(grant.lifetime, read.map(Duration::from_secs), "{raw}");
+        // Where nothing usable is stated, what the token itself shows is next; e30 is {}, the payload exp 60, iat 0.
+        let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";
+        let grant = ok(&format!(r#"{{"access_token":"{jwt}","expires_in":{raw}}}"#)).unwrap();
+        assert_eq!(
+            grant.lifetime,
+            Some(Duration::from_secs(read.unwrap_or(60))),
+            "{raw}"
+        );
+    }
+    for raw in [
+        "NaN",
+        "Infinity",
+        "",
+        "0x10",
+        "1,\"expires_in\":1",
+        "1,\"expires\\u005fin\":1",
+    ] {
+        let body = format!(r#"{{"access_token":"canary","expires_in":{raw}}}"#);
+        assert_eq!(ok(&body).unwrap_err().kind, FaultKind::Malformed, "{raw}");
+    }
+}
+
+#[test]
+fn a_200_without_a_usable_token_is_malformed() {
+    let long = format!(r#"{{"access_token":"canary{}"}}"#, "a".repeat(16_384));
+    let deep = format!(
+        r#"{{"access_token":"canary","x":{}{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    let secret_echo = format!(r#"{{"error":"x","error_description":"{SECRET}"}}"#);
+    for body in [
+        "",
+        "null",
+        "[]",
+        "\"canary\"",
+        "{}",
+        "<html>canary</html>",
+        "canary",
+        "{\"access_token\":\"canary\"",
+        "{\"access_token\":\"canary\"}{\"access_token\":\"canary\"}",
+        "{\"access_token\":\"canary\"}x",
+        "\u{feff}{\"access_token\":\"canary\"}",
+        "{\"access_token\":\"canary\",\"access_token\":\"canary\"}",
+        "{\"access_token\":\"canary\",\"x\":1,\"x\":2}",
+        r#"{"error":"invalid_client"}"#,
+        r#"{"error":"x","access_token":"canary"}"#,
+        r#"{"error":{"a":"canary"}}"#,
+        r#"{"code":401,"message":"no"}"#,
+        r#"{"access_token":""}"#,
+        r#"{"access_token":null}"#,
+        r#"{"access_token":5}"#,
+        r#"{"access_token":["canary"]}"#,
+        r#"{"access_token":"canary b"}"#,
+        r#"{"access_token":"canary\n"}"#,
+        r#"{"access_token":"canary\r\nX: y"}"#,
+        r#"{"access_token":"canary\u0000"}"#,
+        r#"{"access_token":"canary\u007f"}"#,
+        r#"{"access_token":"canaryé"}"#,
+        r#"{"access_token":"\"canary\""}"#,
+        r#"{"access_token":"canary\ud800"}"#,
+        r#"{"access_token":"Bearer canary"}"#,
+        r#"{"access_token":"canary","token_type":"mac"}"#,
+        r#"{"access_token":"canary","token_type":""}"#,
+        r#"{"access_token":"canary","token_type":["bearer"]}"#,
+        r#"{"access_token":"canary","token_type":"canary bearer"}"#,
+        r#"{"id_token":"canary"}"#,
+        &long,
+        &deep,
+        &secret_echo,
+    ] {
+        let fault = ok(body).unwrap_err();
+        assert_eq!(
+            (fault.kind, fault.retry_after),
+            (FaultKind::Malformed, None),
+            "{body:.60}"
+        );
+    }
+    let latin1 = answer(
+        200,
+        "application/json",
+        b"{\"access_token\":\"canary\xe9\"}",
+    );
+    assert_eq!(
+        judge(latin1, Spelling::Snake).unwrap_err().kind,
+        FaultKind::Malformed
+    );
+    let untyped = Answer {
+        content_type: None,
+        ..answer(200, "", br#"{"access_token":"canary"}"#)
+    };
+    assert_eq!(
+        judge(untyped, Spelling::Snake).unwrap_err().kind,
+        FaultKind::Malformed
+    );
+}
+
+#[test]
+fn a_status_decides_whatever_the_body_says() {
+    let bodies = [
+        "",
+        "{}",
+        "<html>canary</html>",
+        "{\"access_token\":\"canary\"}",
+        r#"{"error":"invalid_client"}"#,
+        r#"{"code":400,"message":"Required parameter is missing","details":"clientID"}"#,
+        "{\"error\":[\"canary\"]}",
+    ];
+    for (status, kind) in [
+        (201, FaultKind::Malformed),
+        (204, FaultKind::Malformed),
+        (300, FaultKind::Redirect),
+        (301, FaultKind::Redirect),
+        (302, FaultKind::Redirect),
+        (303, FaultKind::Redirect),
+        (304, FaultKind::Redirect),
+        (307, FaultKind::Redirect),
+        (308, FaultKind::Redirect),
+        (400, FaultKind::Rejected),
+        (401, FaultKind::Rejected),
+        (403, FaultKind::Rejected),
+        (404, FaultKind::Rejected),
+        (405, FaultKind::Rejected),
+        (408, FaultKind::ServerError),
+        (410, FaultKind::Rejected),
+        (415, FaultKind::Rejected),
+        (425, FaultKind::ServerError),
+        (429, FaultKind::RateLimited),
+        (500, FaultKind::ServerError),
+        (502, FaultKind::ServerError),
+        (503, FaultKind::ServerError),
+        (504, FaultKind::ServerError),
+        (599, FaultKind::ServerError),
+    ] {
+        for body in bodies {
+            let fault = refused(status, body);
+            assert_eq!(fault.kind, kind, "{status} {body}");
+            assert!(fault.detail.contains(&format!("({status})")), "{fault:?}");
+        }
+    }
+    for (status, error) in [(400, "temporarily_unavailable"), (401, "server_error")] {
+        let fault = refused(status, &format!(r#"{{"error":"{error}"}}"#));
+        assert_eq!(fault.kind, FaultKind::ServerError);
+    }
+}
+
+#[test]
+fn what_the_issuer_says_is_passed_on_and_nothing_else() {
+    for (body, said) in [
+        (
+            r#"{"error":"invalid_client","error_description":"Client authentication failed","x":"canary"}"#,
+            r#"(401): "invalid_client: Client authentication failed""#,
+        ),
+        (
+            r#"{"code":401,"message":"Issuer is not familiar."}"#,
+            r#"(401): "Issuer is not familiar.""#,
+        ),
+        (
+            r#"{"code":401,"message":"a","details":"b"}"#,
+            r#"(401): "a: b""#,
+        ),
+        (
+            r#"{"error":"Invalid credentials"}"#,
+            r#"(401): "Invalid credentials""#,
+        ),
+        (r#"{"error":{"message":"canary"}}"#, "(401)"),
+        (r#"{"error":"a","error":"canary"}"#, "(401)"),
+        ("\"canary\"", "(401)"),
+        (
+            r#"{"message":"\u001b[2J\u202e \"q\""}"#,
+            r#"(401): "\x1b[2J\u{202e} \"q\"""#,
+        ),
+        (
+            r#"{"message":"no canary-secret &% here, nor CANARY-SECRET+%26%25"}"#,
+            r#"(401): "no [secret] here, nor [secret]""#,
+        ),
+        (
+            r#"{"message":"token eyJhbGciOiJSUzI1NiJ9.canary.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#,
+            r#"(401): "token [long word]""#,
+        ),
+    ] {
+        let fault = refused(401, body);
+        assert!(fault.detail.ends_with(said), "{} / {said}", fault.detail);
+    }
+    let html = judge(
+        answer(401, "text/html", br#"{"error":"canary"}"#),
+        Spelling::Snake,
+    )
+    .unwrap_err();
+    assert!(html.detail.ends_with("(401)"), "{html:?}");
+    assert!(
+        refused(400, &format!(r#"{{"error":"{}"}}"#, "a ".repeat(5_000)))
+            .detail
+            .len()
+            < 300
+    );
+}
+
+#[test]
+fn a_redirect_names_the_other_address_without_its_path() {
+    for (location, shown) in [
+        (
+            Some("https://u:canary@b.example:8443/canary?canary#canary"),
+            r#"(302) to "https://b.example:8443", "#,
+        ),
+        (
+            Some("https://b.example/"),
+            r#"(302) to "https://b.example", "#,
+        ),
+        (Some("http://[::1]:9/"), r#"(302) to "http://[::1]:9", "#),
+        (Some("/canary"), "(302), "),
+        (Some("\u{1b}canary"), "(302), "),
+        (
+            Some("x://canary-secret+%26%25/"),
+            r#"(302) to "x://[secret]", "#,
+        ),
+        (None, "(302), "),
+    ] {
+        let mut answer = answer(302, "text/html", b"canary");
+        answer.location = location.map(str::to_owned);
+        let fault = judge(answer, Spelling::Snake).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Redirect);
+        assert!(fault.detail.contains(shown), "{} / {shown}", fault.detail);
+    }
+}
+
+#[test]
+fn retry_after_is_read_as_seconds_or_relative_to_the_answers_own_date() {
+    const NOW: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+    for (retry_after, date, wait) in [
+        ("0", None, Some(0)),
+        ("120", None, Some(120)),
+        (" 7 ", NOW, Some(7)),
+        ("18446744073709551615", None, Some(u64::MAX)),
+        ("99999999999999999999999999", None, Some(u64::MAX)),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", NOW, Some(60)),
+        ("Sunday, 06-Nov-94 08:50:37 GMT", NOW, Some(60)),
+        ("Sun Nov  6 08:50:37 1994", NOW, Some(60)),
+        ("Sun, 06 Nov 1994 08:48:37 GMT", NOW, Some(0)),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", None, None),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", Some("soon"), None),
+        ("Sun, 06 Nov 1994 08:50:37 +0100", NOW, None),
+        ("", NOW, None),
+        ("-1", NOW, None),
+        ("1.5", NOW, None),
+        ("1e9", NOW, None),
+        ("soon", NOW, None),
+    ] {
+        for (status, heeded) in [
+            (429, true),
+            (503, true),
+            (500, true),
+            (401, false),
+            (302, false),
+            (404, false),
+        ] {
+            let mut answer = answer(status, "application/json", b"{}");
+            (answer.retry_after, answer.date) =
+                (Some(retry_after.to_owned()), date.map(str::to_owned));
+            let fault = judge(answer, Spelling::Snake).unwrap_err();
+            assert_eq!(
+                fault.retry_after,
+                wait.filter(|_| heeded).map(Duration::from_secs),
+                "{status} {retry_after}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_servers_date_is_read_if_it_is_one() {
+    for (date, read) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+        ("Thu, 01 Jan 1969 00:00:00 GMT", None),
+        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+        ("1994-11-06T08:49:37Z", None),
+        ("", None),
+        (&"9".repeat(5_000), None),
+    ] {
+        let answer = Answer {
+            date: Some(date.to_owned()),
+            ..answer(200, "", b"")
+        };
+        assert_eq!(
+            answer.server_date().map(UnixTime::seconds_down),
+            read,
+            "{date:.40}"
+        );
+    }
+}

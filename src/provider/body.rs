@@ -1,0 +1,126 @@
+//! Request bodies that hold a secret: each is written once, into a buffer that is wiped when it is freed.
+
+use url::form_urlencoded::byte_serialize;
+use zeroize::Zeroizing;
+
+/// A body that is wiped when it is freed.
+pub(super) type SecretBody = Zeroizing<Vec<u8>>;
+
+/// `application/x-www-form-urlencoded` (RFC 6749 appendix B), in the given order.
+pub(super) fn form(fields: &[(&str, &str)]) -> SecretBody {
+    let mut out = buffer(fields, 3);
+    for (name, value) in fields {
+        if !out.is_empty() {
+            out.push(b'&');
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        for piece in byte_serialize(value.as_bytes()) {
+            out.extend_from_slice(piece.as_bytes());
+        }
+    }
+    out
+}
+
+/// A JSON object of strings, in the given order.
+pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
+    let mut out = buffer(fields, 6);
+    out.push(b'{');
+    for (name, value) in fields {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        string(&mut out, name);
+        out.push(b':');
+        string(&mut out, value);
+    }
+    out.push(b'}');
+    out
+}
+
+/// Room for the longest encoding from the start: a buffer that grew would leave the secret in the one it outgrew.
+fn buffer(fields: &[(&str, &str)], widest: usize) -> SecretBody {
+    let len = |(name, value): &(&str, &str)| name.len() + widest * value.len() + 8;
+    Zeroizing::new(Vec::with_capacity(
+        fields.iter().map(len).sum::<usize>() + 2,
+    ))
+}
+
+/// How a form or a JSON body of ours spells a text: for finding it again in what an issuer echoes.
+pub(super) fn spellings(text: &str) -> [SecretBody; 2] {
+    let as_form = form(&[("", text)]);
+    let mut as_json = buffer(&[("", text)], 6);
+    string(&mut as_json, text);
+    let bare = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+    [
+        bare(as_form.strip_prefix(b"=").unwrap_or_default()),
+        bare(
+            as_json
+                .get(1..as_json.len().saturating_sub(1))
+                .unwrap_or_default(),
+        ),
+    ]
+}
+
+fn string(out: &mut SecretBody, text: &str) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
+    out.push(b'"');
+    for b in text.bytes() {
+        match b {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', b]),
+            0..0x20 => {
+                let digit = |n: u8| HEX.get(usize::from(n)).copied().unwrap_or(b'0');
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(b >> 4), digit(b & 15)]);
+            }
+            _ => out.push(b),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HARD: &str = "&=+% \"\\/~a\u{e9}\n";
+
+    #[test]
+    fn a_form_says_what_was_meant() {
+        let body = form(&[("client_id", "a-b.c_d"), ("client_secret", HARD)]);
+        assert_eq!(
+            std::str::from_utf8(&body).unwrap(),
+            "client_id=a-b.c_d&client_secret=%26%3D%2B%25+%22%5C%2F%7Ea%C3%A9%0A"
+        );
+        let read: Vec<_> = url::form_urlencoded::parse(&body).collect();
+        assert_eq!(read[1].1, HARD);
+    }
+
+    #[test]
+    fn a_json_body_says_what_was_meant() {
+        let body = json(&[("clientID", "x"), ("clientSecret", HARD)]);
+        assert_eq!(
+            std::str::from_utf8(&body).unwrap(),
+            "{\"clientID\":\"x\",\"clientSecret\":\"&=+% \\\"\\\\/~a\u{e9}\\u000a\"}"
+        );
+        let read: std::collections::BTreeMap<String, String> =
+            serde_json::from_slice(&body).unwrap();
+        assert_eq!(read["clientSecret"], HARD);
+    }
+
+    #[test]
+    fn a_body_never_outgrows_its_first_buffer() {
+        for worst in [
+            "\u{1}".repeat(1_024),
+            "%".repeat(1_024),
+            "\u{e9}".repeat(512),
+        ] {
+            for (write, widest) in [(form as fn(&[(&str, &str)]) -> SecretBody, 3), (json, 6)] {
+                let fields = [("a", "b"), ("c", worst.as_str())];
+                assert_eq!(
+                    write(&fields).capacity(),
+                    buffer(&fields, widest).capacity()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, Stream};
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::provider::address::Address;
+use crate::provider::http::{Http, Roots, Settings};
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/tls")
+        .join(name)
+}
+
+/// A server for one connection with this certificate; joining it gives what it read in the clear.
+fn serve(certificate: &str) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
+    let chain = vec![CertificateDer::from_pem_file(fixture(certificate)).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut tls = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut stream = Stream::new(&mut tls, &mut socket);
+        let mut read = Vec::new();
+        let mut chunk = [0; 4_096];
+        while !read.ends_with(b"canary") {
+            match stream.read(&mut chunk) {
+                Ok(n) if n > 0 => read.extend_from_slice(&chunk[..n]),
+                _ => return read,
+            }
+        }
+        let answer =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        stream.write_all(answer).unwrap();
+        stream.flush().unwrap();
+        read
+    });
+    (address, server)
+}
+
+async fn post(address: SocketAddr, roots: &str) -> Result<u16, Fault> {
+    let path = fixture(roots);
+    post_trusting(address, Roots::File { path, sha256: None }).await
+}
+
+async fn post_trusting(address: SocketAddr, roots: Roots) -> Result<u16, Fault> {
+    let settings = Settings {
+        roots,
+        ..Settings::default()
+    };
+    let http = Http::new(
+        Address::parse(&format!("https://{address}")).unwrap(),
+        settings,
+    );
+    let body = Zeroizing::new(b"canary".to_vec());
+    http.post("/token", "text/plain", body)
+        .await
+        .map(|answer| answer.status)
+}
+
+/// The system's roots are found by way of the environment, so this runs itself in another process, where our CA is
+/// the system's only one.
+#[test]
+fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
+    let mut inner = Command::new(std::env::current_exe().unwrap());
+    inner.args([
+        "--exact",
+        "--ignored",
+        "provider::classify::tests::where_the_system_trusts_our_ca",
+    ]);
+    inner
+        .env("SSL_CERT_FILE", fixture("ca.pem"))
+        .env_remove("SSL_CERT_DIR");
+    let output = inner.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "run by a_ca_file_means_its_roots_and_not_the_systems_as_well"]
+async fn where_the_system_trusts_our_ca() {
+    let (address, server) = serve("good.pem");
+    assert_eq!(post_trusting(address, Roots::System).await.unwrap(), 200);
+    server.join().unwrap();
+    let (address, server) = serve("good.pem");
+    assert_eq!(
+        post(address, "self-signed.pem").await.unwrap_err().kind,
+        FaultKind::TlsUntrusted
+    );
+    assert_eq!(server.join().unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_configured_ca_is_trusted() {
+    let (address, server) = serve("good.pem");
+    assert_eq!(post(address, "ca.pem").await.unwrap(), 200);
+    assert!(
+        server
+            .join()
+            .unwrap()
+            .starts_with(b"POST /token HTTP/1.1\r\n")
+    );
+}
+
+#[tokio::test]
+async fn every_other_certificate_is_refused_before_anything_is_sent() {
+    for (certificate, roots, kind, why) in [
+        (
+            "wrong-name.pem",
+            "ca.pem",
+            FaultKind::TlsName,
+            "another name",
+        ),
+        ("expired.pem", "ca.pem", FaultKind::TlsExpired, "clock"),
+        (
+            "not-yet-valid.pem",
+            "ca.pem",
+            FaultKind::TlsExpired,
+            "clock",
+        ),
+        (
+            "self-signed.pem",
+            "ca.pem",
+            FaultKind::TlsUntrusted,
+            "not trusted",
+        ),
+        (
+            "wrong-purpose.pem",
+            "ca.pem",
+            FaultKind::TlsUntrusted,
+            "not trusted",
+        ),
+        // A CA file means its roots and no others.
+        (
+            "good.pem",
+            "self-signed.pem",
+            FaultKind::TlsUntrusted,
+            "not trusted",
+        ),
+    ] {
+        let (address, server) = serve(certificate);
+        let fault = post(address, roots).await.unwrap_err();
+        assert_eq!(fault.kind, kind, "{certificate}: {fault:?}");
+        assert!(
+            fault.detail.contains(why) && fault.detail.contains(&address.to_string()),
+            "{fault:?}"
+        );
+        assert_eq!(server.join().unwrap(), b"", "{certificate}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_gets_nothing() {
+    for (answer, kind) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            FaultKind::TlsUntrusted,
+        ),
+        (&b""[..], FaultKind::Reset),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut read = vec![0; 4_096];
+            let n = socket.read(&mut read).unwrap();
+            socket.write_all(answer).unwrap();
+            read.truncate(n);
+            read
+        });
+        let fault = post(address, "ca.pem").await.unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert!(!server.join().unwrap().windows(6).any(|w| w == b"canary"));
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_resolved_is_told_from_a_failed_connection() {
+    struct Nowhere;
+    impl reqwest::dns::Resolve for Nowhere {
+        fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            Box::pin(async { Err("canary".into()) })
+        }
+    }
+    let client = reqwest::Client::builder()
+        .tls_certs_only([])
+        .no_proxy()
+        .dns_resolver(Nowhere)
+        .build()
+        .unwrap();
+    let error = client
+        .post("http://issuer.invalid/canary")
+        .send()
+        .await
+        .unwrap_err();
+    for (proxy, detail) in [
+        (
+            None,
+            "the name in https://issuer.invalid cannot be resolved",
+        ),
+        (
+            Some("the proxy http://p:3128"),
+            "the name in https://issuer.invalid cannot be resolved, through the proxy http://p:3128",
+        ),
+    ] {
+        let route = Route {
+            at: "https://issuer.invalid".to_owned(),
+            proxy: proxy.map(str::to_owned),
+        };
+        let fault = classify(&error, &route, &Timeouts::default());
+        assert_eq!(
+            (fault.kind, fault.detail.as_str()),
+            (FaultKind::Dns, detail)
+        );
+    }
+}

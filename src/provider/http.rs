@@ -1,0 +1,261 @@
+//! One request to one address, and nothing else: no redirect is followed, no proxy is used unasked, nothing is sent
+//! in the clear, nothing is kept open, and every answer has a deadline and a cap.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, ClientBuilder, Response, redirect, retry};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::address::Address;
+use super::answer::Answer;
+use super::body::SecretBody;
+use super::classify::{Route, classify};
+use crate::fault::{Fault, FaultKind};
+
+mod roots;
+
+pub use roots::Roots;
+
+/// The largest answer that is read, in bytes: a token of 16 KiB, an ID token and a refresh token beside it, and room.
+const MAX_BODY: usize = 65_536;
+
+/// How an issuer is reached. The default is what a user gets who configures nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Whom to trust.
+    pub roots: Roots,
+    /// Which proxy to use; never one for a loopback IP literal.
+    pub proxy: Proxy,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// Which proxy is used. It is only ever asked to open a tunnel (`CONNECT`), and sees nothing of what goes through.
+#[derive(Clone, Default)]
+pub enum Proxy {
+    /// None, whatever the environment says: an environment is written by many, and a proxy learns who asks whom.
+    #[default]
+    None,
+    /// This one, an `http://` address.
+    Url(Url),
+    /// What `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say when the client is built.
+    Environment,
+}
+
+/// The deadlines; each includes those before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Name resolution, connection and TLS handshake.
+    pub connect: Duration,
+    /// One request and its whole answer.
+    pub exchange: Duration,
+    /// One attempt to get a token, which may need several requests.
+    pub fetch: Duration,
+}
+
+/// The client for one address, built when it is first needed.
+pub struct Http {
+    address: Address,
+    settings: Arc<Settings>,
+    client: Mutex<Option<Client>>,
+}
+
+// === impl Timeouts ===
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            exchange: Duration::from_secs(10),
+            fetch: Duration::from_secs(20),
+        }
+    }
+}
+
+// === impl Proxy ===
+
+impl fmt::Debug for Proxy {
+    /// A proxy's address may hold a password, so its origin only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Url(url) => f.write_str(&url.origin().ascii_serialization()),
+            Self::Environment => f.write_str("Environment"),
+        }
+    }
+}
+
+// === impl Http ===
+
+impl Http {
+    /// A client that speaks to this address only. Nothing is read or opened yet.
+    pub fn new(address: Address, settings: Settings) -> Self {
+        Self {
+            address,
+            settings: Arc::new(settings),
+            client: Mutex::new(None),
+        }
+    }
+
+    /// The address it speaks to.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// How long one attempt to get a token may take.
+    pub fn fetch_timeout(&self) -> Duration {
+        self.settings.timeouts.fetch
+    }
+
+    /// Posts a body to a path below the address. The answer's body is read only where it decides something.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no answer, or not the whole of one that matters.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: SecretBody,
+    ) -> Result<Answer, Fault> {
+        let client = self.client().await?;
+        let request = client
+            .post(self.address.join(path))
+            .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+            // The buffer itself is sent and then wiped; a copy of it would stay behind in freed memory.
+            .body(Bytes::from_owner(body));
+        let response = request.send().await.map_err(|error| self.fault(&error))?;
+        let mut answer = head(&response);
+        if answer.status == 200 {
+            if answer.is_json() {
+                answer.body = self.read(response).await?;
+            }
+        } else if answer.is_json() {
+            // The status has decided already; what the issuer says about it is worth having, and no more than that.
+            answer.body = self.read(response).await.unwrap_or_default();
+        }
+        Ok(answer)
+    }
+
+    /// The client, built now if it was not yet. Roots are read from disk for that, so it is done off the event loop,
+    /// where it would hold up those who are served meanwhile. A failure is not kept: the next attempt tries again.
+    async fn client(&self) -> Result<Client, Fault> {
+        if let Some(client) = self.slot().clone() {
+            return Ok(client);
+        }
+        let (address, settings) = (self.address.clone(), Arc::clone(&self.settings));
+        let built = tokio::task::spawn_blocking(move || build(&address, &settings)).await;
+        // The task is neither aborted nor does it unwind: it can only be lost when the program ends.
+        let client = built.map_err(|_| Fault::new(FaultKind::NoCa, "the program is ending"))??;
+        *self.slot() = Some(client.clone());
+        Ok(client)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Client>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body, up to the cap. The buffer has its full size from the start: one that grew would leave pieces of a
+    /// token in those it outgrew.
+    async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let too_large = || {
+            let what = format!(
+                "{} answered with more than {MAX_BODY} bytes",
+                self.address.origin()
+            );
+            Fault::new(FaultKind::TooLarge, what)
+        };
+        if response
+            .content_length()
+            .is_some_and(|len| len > MAX_BODY as u64)
+        {
+            return Err(too_large());
+        }
+        let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(&error))? {
+            if chunk.len() > MAX_BODY - body.len() {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        let fault = classify(error, &self.route(), &self.settings.timeouts);
+        if fault.kind == FaultKind::TlsUntrusted {
+            // The system's roots may be mended while we run; the next attempt reads them anew.
+            *self.slot() = None;
+        }
+        fault
+    }
+
+    fn route(&self) -> Route {
+        let proxy = match &self.settings.proxy {
+            _ if self.address.is_loopback_literal() => None,
+            Proxy::None => None,
+            proxy @ Proxy::Url(_) => Some(format!("the proxy {proxy:?}")),
+            Proxy::Environment => Some("the proxy that the environment names, if any".to_owned()),
+        };
+        Route {
+            at: self.address.origin(),
+            proxy,
+        }
+    }
+}
+
+fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let builder = ClientBuilder::new()
+        .user_agent(concat!("jeton/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        // A redirect would carry the secret elsewhere: on 307 and 308 with the whole body.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // When to try again is the schedule's to say; a client that repeats on its own breaks its promises.
+        .retry(retry::never())
+        .https_only(address.is_https())
+        .http1_only()
+        .connect_timeout(settings.timeouts.connect)
+        .timeout(settings.timeouts.exchange)
+        // There are minutes between two requests; a kept connection would mostly be found dead.
+        .pool_max_idle_per_host(0);
+    let builder = match &settings.proxy {
+        _ if address.is_loopback_literal() => builder.no_proxy(),
+        Proxy::None => builder.no_proxy(),
+        Proxy::Url(url) => {
+            let proxy = reqwest::Proxy::all(url.clone()).map_err(|_| {
+                Fault::new(
+                    FaultKind::Connect,
+                    "the configured proxy's address cannot be used",
+                )
+            })?;
+            builder.no_proxy().proxy(proxy)
+        }
+        Proxy::Environment => builder,
+    };
+    settings.roots.build(builder, address.is_https())
+}
+
+fn head(response: &Response) -> Answer {
+    let text = |name: HeaderName| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    Answer {
+        status: response.status().as_u16(),
+        content_type: text(header::CONTENT_TYPE),
+        date: text(header::DATE),
+        retry_after: text(header::RETRY_AFTER),
+        location: text(header::LOCATION),
+        body: Zeroizing::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! How long a token holds, from what issuers write about it: their numbers are checked, never trusted.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use super::members::Members;
+use crate::token::{MAX_LIFETIME, MIN_LIFETIME};
+
+/// The longest JWT payload that is looked into, in bytes before base64.
+const MAX_PAYLOAD: usize = 8_192;
+
+/// Padding is not part of a JWT (RFC 7515 section 2), and some issuers write it all the same.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The lifetime that `expires_in` states, from the value as it was written. RFC 6749 section 5.1 wants a number;
+/// strings of digits and numbers with a fraction or an exponent are common all the same (its erratum 5379).
+///
+/// The answer is within 1 s … 24 h: a 0 is 1 s, for a lifetime of zero has been read as "for ever" before. `None` for
+/// what is no lifetime: negative, a word, a list.
+pub(super) fn stated(raw: &str) -> Option<Duration> {
+    if !raw.starts_with('"') {
+        return number(raw).map(clamp);
+    }
+    let text: String = serde_json::from_str(raw).ok()?;
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if digits {
+        number(text).map(clamp)
+    } else {
+        None
+    }
+}
+
+/// The lifetime of a token that shows one: `exp − iat` of a JWT (RFC 7519 section 4.1), within 1 s … 24 h.
+///
+/// A hint and no more: nothing is verified, and whatever is odd about the token means that there is no hint. Only a
+/// difference of the issuer's own clock is used, so that it need not agree with ours.
+pub(super) fn hint(token: &str) -> Option<Duration> {
+    let mut parts = token.splitn(4, '.');
+    let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || payload.len() > MAX_PAYLOAD.div_ceil(3) * 4 {
+        return None;
+    }
+    let payload = Zeroizing::new(BASE64.decode(payload).ok()?);
+    let claims = Members::parse(&payload)?;
+    let moment = |name| number(claims.raw(name)?).filter(|n| n.fract() == 0.0 && *n < 9e15);
+    let lifetime = moment("exp")? - moment("iat")?;
+    (lifetime >= 1.0).then(|| clamp(lifetime))
+}
+
+/// A JSON number that is not negative; one that is out of every range is infinite. Words that Rust would read as
+/// numbers ("inf", "nan") do not begin with a digit.
+fn number(raw: &str) -> Option<f64> {
+    if !raw.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    raw.parse().ok()
+}
+
+/// From seconds to 1 s … 24 h, rounded down. In this order, because making a `Duration` of a float panics on what it
+/// cannot hold.
+fn clamp(seconds: f64) -> Duration {
+    if seconds >= MAX_LIFETIME.as_secs_f64() {
+        return MAX_LIFETIME;
+    }
+    // A conversion with `as` saturates; between 0 and a day it only drops the fraction.
+    Duration::from_secs(seconds as u64).max(MIN_LIFETIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(raw: &str) -> Option<u64> {
+        stated(raw).map(|d| d.as_secs())
+    }
+
+    #[test]
+    fn a_stated_lifetime_is_a_number_of_seconds_in_any_spelling() {
+        for (raw, read) in [
+            ("3600", 3_600),
+            ("1", 1),
+            ("3600.0", 3_600),
+            ("3.6e3", 3_600),
+            ("36E2", 3_600),
+            ("3600.9", 3_600),
+            ("0", 1),
+            ("0.0", 1),
+            ("0.5", 1),
+            ("1e-400", 1),
+            ("86399", 86_399),
+            ("86400", 86_400),
+            ("86401", 86_400),
+            ("2147483648", 86_400),
+            ("9223372036854775808", 86_400),
+            ("18446744073709551616", 86_400),
+            ("100000000000000000000000000", 86_400),
+            ("1e400", 86_400),
+            ("\"3600\"", 3_600),
+            ("\" 3600 \"", 3_600),
+            ("\"\\u0033600\"", 3_600),
+            ("\"0\"", 1),
+            ("\"99999999999999999999999999\"", 86_400),
+        ] {
+            assert_eq!(seconds(raw), Some(read), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_lifetime_is_treated_as_not_stated() {
+        for raw in [
+            "-1",
+            "-0",
+            "-1e400",
+            "true",
+            "false",
+            "[]",
+            "[3600]",
+            "{}",
+            "{\"a\":1}",
+            "\"\"",
+            "\" \"",
+            "\"3600s\"",
+            "\"-1\"",
+            "\"+1\"",
+            "\"NaN\"",
+            "\"inf\"",
+            "\"1e3\"",
+            "\"3600.0\"",
+            "\"\u{661}\"",
+            "\"3 600\"",
+            "\"0x10\"",
+        ] {
+            assert_eq!(seconds(raw), None, "{raw}");
+        }
+    }
+
+    fn jwt(payload: &str) -> String {
+        format!(
+            "eyJhbGciOiJSUzI1NiJ9.{}.c2ln",
+            BASE64.encode(payload).trim_end_matches('=')
+        )
+    }
+
+    #[test]
+    fn a_token_that_shows_its_lifetime_gives_a_hint() {
+        for (payload, read) in [
+            (r#"{"exp":1700003600,"iat":1700000000}"#, 3_600),
+            (r#"{"exp":1700003600.0,"iat":1.7e9}"#, 3_600),
+            (r#"{"exp":1700000001,"iat":1700000000}"#, 1),
+            (r#"{"exp":9999999999,"iat":1700000000}"#, 86_400),
+            (r#"{"exp":60,"iat":0,"name":"Zoë >>>???","aud":["a"]}"#, 60),
+        ] {
+            assert_eq!(
+                hint(&jwt(payload)),
+                Some(Duration::from_secs(read)),
+                "{payload}"
+            );
+        }
+        // The alphabet is the URL-safe one, and padding is borne.
+        assert_eq!(
+            hint("e30=.eyJleHAiOjYwLCJpYXQiOjAsImEiOiI_In0=.c2ln"),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            hint("e30.eyJleHAiOjYwLCJpYXQiOjAsImEiOiI_In0.c2ln"),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(hint("e30.eyJleHAiOjYwLCJpYXQiOjAsImEiOiI/In0.c2ln"), None);
+    }
+
+    #[test]
+    fn an_odd_token_gives_no_hint() {
+        for payload in [
+            "",
+            "{}",
+            "[]",
+            "x",
+            r#"{"exp":1700003600}"#,
+            r#"{"iat":1700000000}"#,
+            r#"{"exp":"1700003600","iat":1700000000}"#,
+            r#"{"exp":1700003600.5,"iat":1700000000}"#,
+            r#"{"exp":-1,"iat":-100}"#,
+            r#"{"exp":5,"iat":5}"#,
+            r#"{"exp":5,"iat":6}"#,
+            r#"{"exp":1e308,"iat":0}"#,
+            r#"{"exp":1e400,"iat":1e400}"#,
+            r#"{"exp":null,"iat":0}"#,
+            r#"{"exp":60,"exp":60,"iat":0}"#,
+            r#"{"exp":true,"iat":0}"#,
+            r#"{"exp":NaN,"iat":0}"#,
+            r#"{"exp":[60],"iat":0}"#,
+        ] {
+            assert_eq!(hint(&jwt(payload)), None, "{payload}");
+        }
+        let long = jwt(&format!(
+            r#"{{"exp":60,"iat":0,"a":"{}"}}"#,
+            "a".repeat(MAX_PAYLOAD)
+        ));
+        let good = jwt(r#"{"exp":60,"iat":0}"#);
+        let good_payload = good.split('.').nth(1).unwrap();
+        for odd in [
+            "",
+            "opaque",
+            "..",
+            ".",
+            "a.b",
+            "a.b.c",
+            "a.%%%.c",
+            &".".repeat(16_384),
+            &long,
+            &format!("{good}.x.y"),
+            &format!("a.{good_payload}"),
+            &format!("a.{good_payload}.b.c.d"),
+        ] {
+            assert_eq!(hint(odd), None, "{odd:.40}");
+        }
+    }
+}

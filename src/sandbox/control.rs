@@ -1,0 +1,158 @@
+//! The control address: switches for people and programs, by plain HTTP, on a port of its own since the main one can
+//! be closed by a fault.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+
+use super::answer::{self, Answer};
+use super::door::Door;
+use super::fault::Fault;
+use super::panel::Panel;
+use super::server;
+use super::service::{method_not_allowed, read_body};
+use crate::credential::ClientSecret;
+
+/// How many connections are served at a time.
+const MAX_CONNECTIONS: usize = 64;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Serves the control address until it is dropped.
+pub(super) async fn run(door: Door, panel: Panel, url: String) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = connections.join_next() => {}
+            stream = door.accept(), if connections.len() < MAX_CONNECTIONS => {
+                let (panel, url) = (panel.clone(), url.clone());
+                connections.spawn(async move {
+                    let service = service_fn(|request| {
+                        let (panel, url) = (panel.clone(), url.clone());
+                        async move { Ok::<_, Infallible>(answer(&panel, &url, request).await.map(Full::new)) }
+                    });
+                    // an error is a client that went away or spoke no HTTP
+                    let _ = server::http().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        }
+    }
+}
+
+async fn answer(panel: &Panel, url: &str, request: Request<Incoming>) -> Answer {
+    let outcome = match (request.uri().path(), request.method()) {
+        ("/", &Method::GET) => Ok(help(url)),
+        ("/", _) => return method_not_allowed("GET"),
+        ("/fault", &Method::GET) => Ok(fault_in_force(panel)),
+        ("/fault", &Method::PUT) => put_fault(panel, request).await,
+        ("/fault", &Method::DELETE) => set_fault(panel, None, None).await,
+        ("/fault", _) => return method_not_allowed("GET, PUT, DELETE"),
+        ("/stats", &Method::GET) => match serde_json::to_value(panel.stats()) {
+            Ok(stats) => return answer::json(StatusCode::OK, &stats),
+            Err(_) => Err((StatusCode::INTERNAL_SERVER_ERROR, String::new())),
+        },
+        ("/stats", _) => return method_not_allowed("GET"),
+        ("/secret", &Method::PUT) => put_secret(panel, request).await,
+        ("/secret", _) => return method_not_allowed("PUT"),
+        ("/revoke", &Method::POST) => {
+            panel.issuer().revoke_all();
+            Ok("every token issued so far is revoked\n".to_owned())
+        }
+        ("/revoke", _) => return method_not_allowed("POST"),
+        _ => Err((
+            StatusCode::NOT_FOUND,
+            "no such path; GET / lists them".to_owned(),
+        )),
+    };
+    match outcome {
+        Ok(text) => answer::plain(StatusCode::OK, TEXT, text),
+        Err((status, why)) => answer::plain(status, TEXT, format!("{why}\n")),
+    }
+}
+
+type Outcome = Result<String, (StatusCode, String)>;
+
+async fn put_fault(panel: &Panel, request: Request<Incoming>) -> Outcome {
+    let requests = count(request.uri().query())?;
+    let text = text(request).await?;
+    let fault = match text.trim() {
+        "none" => None,
+        text => {
+            Some(Fault::parse(text).map_err(|why| bad(&format!("{why}; GET / lists the faults")))?)
+        }
+    };
+    set_fault(panel, fault, requests).await
+}
+
+async fn set_fault(panel: &Panel, fault: Option<Fault>, requests: Option<u64>) -> Outcome {
+    match panel.set_fault(fault, requests).await {
+        Ok(()) => Ok(fault_in_force(panel)),
+        Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => Err(bad(&why)),
+        Err(why) => Err((StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
+    }
+}
+
+async fn put_secret(panel: &Panel, request: Request<Incoming>) -> Outcome {
+    let secret = ClientSecret::parse(text(request).await?.trim_end_matches(['\r', '\n']))
+        .map_err(|why| bad(&why))?;
+    panel.issuer().set_secret(secret);
+    Ok("the client secret is changed; tokens issued so far stay valid\n".to_owned())
+}
+
+fn fault_in_force(panel: &Panel) -> String {
+    match panel.issuer().fault() {
+        Some(fault) => format!("fault: {fault}\n"),
+        None => "fault: none\n".to_owned(),
+    }
+}
+
+/// `count=N` of the query.
+fn count(query: Option<&str>) -> Result<Option<u64>, (StatusCode, String)> {
+    let mut requests = None;
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match (name.as_ref(), value.parse()) {
+            ("count", Ok(n)) if n > 0 => requests = Some(n),
+            ("count", _) => return Err(bad("count is a whole number from 1")),
+            _ => return Err(bad("the one parameter is count")),
+        }
+    }
+    Ok(requests)
+}
+
+async fn text(request: Request<Incoming>) -> Result<String, (StatusCode, String)> {
+    let body = read_body(request.into_body())
+        .await
+        .map_err(|status| (status, status.to_string()))?;
+    String::from_utf8(body.into()).map_err(|_| bad("the body is not text"))
+}
+
+fn bad(why: &(impl ToString + ?Sized)) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, why.to_string())
+}
+
+fn help(url: &str) -> String {
+    let mut help = format!(
+        "The control address of a Run:ai-compatible sandbox, which is at {url}\n\n\
+         PUT /fault           make something go wrong, until it is changed; `none` ends it\n\
+         PUT /fault?count=N   the same for the next N token requests\n\
+         DELETE /fault        end it\n\
+         GET /fault           what is in force\n\
+         GET /stats           counts, as JSON\n\
+         PUT /secret          change the client secret behind the client's back\n\
+         POST /revoke         revoke every token issued so far\n\n\
+         For example: curl -X PUT --data hang THIS_ADDRESS/fault\n\n\
+         Faults concern the token endpoints; refuse and hang concern every request.\n\n"
+    );
+    for (example, what) in Fault::HELP {
+        // a String takes everything
+        let _ = writeln!(help, "{example}\n    {what}");
+    }
+    help
+}

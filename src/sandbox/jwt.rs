@@ -1,0 +1,114 @@
+//! Makes tokens that look like the control plane's: JWTs whose signature is random, so that nobody can use them elsewhere.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::moment::Moment;
+
+/// What an RS256 signature of a 2048-bit key takes.
+const SIGNATURE_LEN: usize = 256;
+
+/// The bearer's name, not in ASCII: `þ` ends in the bits of `-` and `ÿ` in those of `_`, and three of each make one fall
+/// on the end of a group wherever the name begins. A client that decodes with the ordinary alphabet (as the official
+/// Python client does) fails here.
+const DISPLAY_NAME: &str = "Zoë þþþ ÿÿÿ";
+
+/// A token for `client_id`, issued at `now` by `issuer` for `life`: about 1,100 characters, never twice the same.
+///
+/// # Errors
+/// The operating system gives no random bytes.
+pub(super) fn mint(
+    issuer: &str,
+    client_id: &str,
+    now: Moment,
+    life: Duration,
+) -> Result<String, getrandom::Error> {
+    let mut signature = [0_u8; SIGNATURE_LEN];
+    let (mut token_id, mut session) = ([0_u8; 16], [0_u8; 16]);
+    getrandom::fill(&mut signature)?;
+    getrandom::fill(&mut token_id)?;
+    getrandom::fill(&mut session)?;
+    let issued_at = now.unix.as_secs();
+    let header = json!({
+        "alg": "RS256",
+        "typ": "JWT",
+        "kid": "jeton-sandbox-8Hq3zV0mWcYt1nRfKdXoLb5sJg2uEwPiAa7",
+    });
+    let payload = json!({
+        "exp": issued_at.saturating_add(life.as_secs()),
+        "iat": issued_at,
+        "jti": URL_SAFE_NO_PAD.encode(token_id),
+        "iss": format!("{issuer}/auth/realms/runai"),
+        "aud": ["runai", "account"],
+        "sub": "5f0c0d2e-6d0b-4c43-9f0a-5a4db0c00001",
+        "typ": "Bearer",
+        "azp": client_id,
+        "sid": URL_SAFE_NO_PAD.encode(session),
+        "scope": "openid email profile",
+        "realm_access": {"roles": ["offline_access", "uma_authorization"]},
+        "clientHost": "127.0.0.1",
+        "client_id": client_id,
+        "preferred_username": format!("service-account-{client_id}"),
+        "name": DISPLAY_NAME,
+        "email_verified": false,
+    });
+    Ok([
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(payload.to_string()),
+        URL_SAFE_NO_PAD.encode(signature),
+    ]
+    .join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn part(token: &str, n: usize) -> Value {
+        let raw = URL_SAFE_NO_PAD
+            .decode(token.split('.').nth(n).unwrap())
+            .unwrap();
+        serde_json::from_slice(&raw).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_shaped_like_a_jwt_and_says_how_long_it_lives() {
+        let now = Moment::now();
+        let life = Duration::from_secs(77);
+        let token = mint("http://127.0.0.1:1", "app-1", now, life).unwrap();
+        assert_eq!(token.split('.').count(), 3);
+        assert_eq!(part(&token, 0)["alg"], "RS256");
+        let payload = part(&token, 1);
+        assert_eq!(payload["iat"], now.unix.as_secs());
+        assert_eq!(payload["exp"], now.unix.as_secs() + 77);
+        assert_eq!(payload["azp"], "app-1");
+        assert_eq!(payload["iss"], "http://127.0.0.1:1/auth/realms/runai");
+        assert!(token.len() >= 800, "{}", token.len());
+    }
+
+    #[test]
+    fn the_name_needs_the_url_safe_alphabet_wherever_it_begins() {
+        for before in ["", "a", "ab"] {
+            let text = URL_SAFE_NO_PAD.encode(format!("{before}{DISPLAY_NAME}"));
+            assert!(text.contains('-') && text.contains('_'), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_two_tokens_of_one_moment_are_equal() {
+        let now = Moment::now();
+        let mut seen = HashSet::new();
+        for _ in 0..64 {
+            let token = mint("http://127.0.0.1:1", "a", now, Duration::ZERO).unwrap();
+            let payload = token.rsplit_once('.').unwrap().0.to_owned();
+            assert!(seen.insert(payload));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The switches and dials of a running sandbox, shared by its two listeners and by whoever started it.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::Fault;
+use super::issuer::Issuer;
+use super::record::Stats;
+
+/// Asks the listener to look at the fault in force; it answers when it has done what that takes.
+pub(super) type Look = oneshot::Sender<io::Result<()>>;
+
+/// A handle on a running sandbox.
+#[derive(Debug, Clone)]
+pub(super) struct Panel {
+    issuer: Arc<Mutex<Issuer>>,
+    open: Arc<AtomicU64>,
+    looks: mpsc::Sender<Look>,
+}
+
+/// Counts a connection as open until it is dropped.
+#[derive(Debug)]
+pub(super) struct Open(Arc<AtomicU64>);
+
+impl Panel {
+    pub(super) fn new(issuer: Issuer, looks: mpsc::Sender<Look>) -> Self {
+        Self {
+            issuer: Arc::new(Mutex::new(issuer)),
+            open: Arc::default(),
+            looks,
+        }
+    }
+
+    /// The issuer, for a moment: never hold it across an await.
+    pub(super) fn issuer(&self) -> MutexGuard<'_, Issuer> {
+        self.issuer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn opened(&self) -> Open {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(Arc::clone(&self.open))
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            open_connections: self.open.load(Ordering::Relaxed),
+            ..self.issuer().stats()
+        }
+    }
+
+    /// Puts a fault in force, and waits until the port is closed or open accordingly. The listener reads the fault
+    /// itself, so that of two calls at once the later one wins for both.
+    pub(super) async fn set_fault(
+        &self,
+        fault: Option<Fault>,
+        requests: Option<u64>,
+    ) -> io::Result<()> {
+        if requests.is_some() && fault == Some(Fault::Refuse) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "refused connections cannot be counted: no request arrives",
+            ));
+        }
+        self.issuer().set_fault(fault, requests);
+        let stopped = || io::Error::new(io::ErrorKind::NotConnected, "the sandbox has stopped");
+        let (done, outcome) = oneshot::channel();
+        self.looks.send(done).await.map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,174 @@
+//! Answers byte by byte: what HTTP libraries do not let one do, written to the connection by hand.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::answer::Answer;
+use super::fault::Fault;
+use super::moment::Moment;
+
+/// How much an endless answer sends at most.
+const FLOOD_LEN: usize = 1 << 30;
+
+/// How an answer gets to the client.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// At once, by the HTTP library.
+    Whole(Answer),
+    /// After a delay.
+    Late(Duration, Answer),
+    /// By hand.
+    Raw(Script),
+}
+
+/// Bytes, and what follows them.
+#[derive(Debug)]
+pub(super) struct Script {
+    bytes: Vec<u8>,
+    /// The pause before each byte; without one they are written at once.
+    pace: Option<Duration>,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    /// An ordinary end of the connection.
+    Close,
+    /// Nothing more, until the client goes away.
+    Silence,
+    /// An abortive end: RST.
+    Reset,
+    /// A gibibyte of the same letter, or less if the client goes away.
+    Flood,
+}
+
+// === impl Delivery ===
+
+impl Delivery {
+    /// How `fault` lets `answer` through.
+    pub(super) fn of(fault: Option<&Fault>, mut answer: Answer, now: Moment) -> Self {
+        match fault {
+            Some(Fault::Slow(delay)) => Self::Late(*delay, answer),
+            Some(Fault::Hang) => Self::silence(),
+            Some(Fault::HangHeaders) => Self::raw(encode(&answer, now, Cut::Head), End::Silence),
+            Some(Fault::HangBody) => Self::raw(encode(&answer, now, Cut::Body), End::Silence),
+            Some(Fault::Reset) => Self::raw(encode(&answer, now, Cut::Body), End::Reset),
+            Some(Fault::ResetEarly) => Self::raw(Vec::new(), End::Reset),
+            Some(Fault::Drip(pace)) => Self::Raw(Script {
+                bytes: encode(&answer, now, Cut::Nothing),
+                pace: Some(*pace),
+                end: End::Close,
+            }),
+            Some(Fault::Huge) => Self::raw(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"access_token\":\""
+                    .to_vec(),
+                End::Flood,
+            ),
+            Some(Fault::Truncated) => {
+                let half = answer.body().len() / 2;
+                *answer.body_mut() = answer.body().slice(..half);
+                Self::Whole(answer)
+            }
+            _ => Self::Whole(answer),
+        }
+    }
+
+    /// No answer, ever.
+    pub(super) fn silence() -> Self {
+        Self::raw(Vec::new(), End::Silence)
+    }
+
+    fn raw(bytes: Vec<u8>, end: End) -> Self {
+        Self::Raw(Script {
+            bytes,
+            pace: None,
+            end,
+        })
+    }
+}
+
+/// Where an answer breaks off.
+#[derive(Clone, Copy)]
+enum Cut {
+    Nothing,
+    Head,
+    Body,
+}
+
+/// An answer as HTTP/1.1, whole or up to the middle of its head or body.
+fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
+    let mut bytes = format!("HTTP/1.1 {}\r\n", answer.status()).into_bytes();
+    for (name, value) in answer.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    let (date, length) = (now.http_date(Duration::ZERO), answer.body().len());
+    bytes.extend_from_slice(
+        format!("date: {date}\r\ncontent-length: {length}\r\nconnection: close\r\n").as_bytes(),
+    );
+    match cut {
+        Cut::Head => bytes.truncate(bytes.len() / 2),
+        Cut::Body | Cut::Nothing => {
+            bytes.extend_from_slice(b"\r\n");
+            let head = bytes.len();
+            bytes.extend_from_slice(answer.body());
+            if matches!(cut, Cut::Body) {
+                bytes.truncate(head + length / 2);
+            }
+        }
+    }
+    bytes
+}
+
+// === impl Script ===
+
+impl Script {
+    /// Plays it to the end of the connection.
+    ///
+    /// # Errors
+    /// The client went away first.
+    pub(super) async fn play(self, mut stream: TcpStream) -> io::Result<()> {
+        if let Some(pace) = self.pace {
+            for byte in self.bytes {
+                // a timer takes a millisecond even for nothing
+                if !pace.is_zero() {
+                    tokio::time::sleep(pace).await;
+                }
+                stream.write_all(&[byte]).await?;
+            }
+        } else {
+            stream.write_all(&self.bytes).await?;
+        }
+        match self.end {
+            End::Close => {
+                stream.shutdown().await?;
+                // closing with unread bytes would send RST, which can overtake the answer
+                drain(&mut stream).await
+            }
+            End::Silence => drain(&mut stream).await,
+            End::Reset => stream.set_zero_linger(),
+            End::Flood => flood(&mut stream).await,
+        }
+    }
+}
+
+/// Reads until the client closes.
+async fn drain(stream: &mut TcpStream) -> io::Result<()> {
+    let mut unread = [0_u8; 1_024];
+    while stream.read(&mut unread).await? > 0 {}
+    Ok(())
+}
+
+async fn flood(stream: &mut TcpStream) -> io::Result<()> {
+    let chunk = Bytes::from_static(&[b'A'; 64 * 1_024]);
+    for _ in 0..FLOOD_LEN / chunk.len() {
+        stream.write_all(&chunk).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The main listener: its connections, and the faults that concern connections.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::door::Door;
+use super::fault::Fault;
+use super::panel::{Look, Panel};
+use super::script::{Delivery, Script};
+use super::service;
+
+/// How many connections are served at a time; more wait in the backlog.
+const MAX_CONNECTIONS: usize = 1_024;
+
+/// The largest head of a request.
+const MAX_HEAD_LEN: usize = 16 * 1_024;
+
+/// How long a connection may be without a complete head, idle ones included.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves the control plane until it is dropped, with all of its connections.
+pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<Look>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            look = looks.recv() => {
+                let Some(done) = look else { return };
+                let refuses = matches!(panel.issuer().fault(), Some(Fault::Refuse));
+                let outcome = if refuses {
+                    door.close();
+                    connections.shutdown().await;
+                    Ok(())
+                } else {
+                    door.reopen().await
+                };
+                // whoever asked may be gone; the door is as it should be anyway
+                let _ = done.send(outcome);
+            }
+            Some(_) = connections.join_next() => {}
+            stream = door.accept(), if connections.len() < MAX_CONNECTIONS => {
+                connections.spawn(serve(stream, panel.clone()));
+            }
+        }
+    }
+}
+
+/// Serves one connection. Faults at the level of bytes take it out of the HTTP library's hands: the request is read
+/// by the library, and the answer written by the script.
+async fn serve(stream: TcpStream, panel: Panel) {
+    let _open = panel.opened();
+    // a dripping answer must not be gathered into segments; failing that, it is only less of a fault
+    let _ = stream.set_nodelay(true);
+    let (hand_over, mut taken_over) = mpsc::channel::<Script>(1);
+    let service = service_fn(|request| {
+        let (panel, hand_over) = (panel.clone(), hand_over.clone());
+        async move {
+            let answer = match service::answer(&panel, request).await {
+                Delivery::Whole(answer) => answer,
+                Delivery::Late(delay, answer) => {
+                    tokio::time::sleep(delay).await;
+                    answer
+                }
+                Delivery::Raw(script) => {
+                    let _ = hand_over.send(script).await;
+                    std::future::pending().await
+                }
+            };
+            Ok::<_, Infallible>(answer.map(Full::new))
+        }
+    });
+    let mut connection = http().serve_connection(TokioIo::new(stream), service);
+    let script = tokio::select! {
+        biased;
+        script = taken_over.recv() => script,
+        // an error here is a client that went away or spoke no HTTP, and it was told so
+        _ = &mut connection => return,
+    };
+    let stream = connection.into_parts().io.into_inner();
+    if let Some(script) = script {
+        let _ = script.play(stream).await;
+    }
+}
+
+/// HTTP/1.1 with our limits.
+pub(super) fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_header_size(MAX_HEAD_LEN);
+    http
+}

@@ -1,0 +1,142 @@
+//! One request to the control plane: from HTTP to the issuer's question, and back.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+
+use super::answer::{self, Answer};
+use super::fault::Fault;
+use super::issuer::TokenRequest;
+use super::line::{Api, Endpoint};
+use super::moment::Moment;
+use super::panel::Panel;
+use super::script::Delivery;
+
+/// The largest body that is read: many times what a token request needs.
+pub(super) const MAX_BODY_LEN: usize = 64 * 1_024;
+
+/// How long a client may take to send a body: a connection must not be held for ever by one that stopped.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Answers one request.
+pub(super) async fn answer<B>(panel: &Panel, request: Request<B>) -> Delivery
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let endpoint = Endpoint::at(request.uri().path());
+    if let Some(Endpoint::Token(api)) = endpoint
+        && request.method() == Method::POST
+    {
+        return token(panel, api, request).await;
+    }
+    let mut issuer = panel.issuer();
+    if matches!(issuer.fault(), Some(Fault::Hang)) {
+        return Delivery::silence();
+    }
+    let get = request.method() == Method::GET;
+    Delivery::Whole(match endpoint {
+        Some(Endpoint::Token(api)) if issuer.line().has(api) => method_not_allowed("POST"),
+        None | Some(Endpoint::Token(_)) => issuer.unknown_path(),
+        Some(_) if !get => method_not_allowed("GET"),
+        Some(resource) => {
+            let authorization = request.headers().get(AUTHORIZATION);
+            let authorization = authorization.and_then(|value| value.to_str().ok());
+            match resource {
+                _ if !issuer.admits(authorization, Moment::now()) => {
+                    answer::error(StatusCode::UNAUTHORIZED)
+                }
+                Endpoint::Clusters => answer::clusters(issuer.line()),
+                _ => answer::permissions(),
+            }
+        }
+    })
+}
+
+async fn token<B>(panel: &Panel, api: Api, request: Request<B>) -> Delivery
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(status) => return Delivery::Whole(answer::error(status)),
+    };
+    let content_type = head.headers.get(CONTENT_TYPE);
+    let request = TokenRequest {
+        api,
+        path: head.uri.path(),
+        content_type: content_type.and_then(|value| value.to_str().ok()),
+        header_names: head.headers.keys().map(ToString::to_string).collect(),
+        body: &body,
+    };
+    let now = Moment::now();
+    let (fault, answer) = panel.issuer().token(request, now);
+    Delivery::of(fault.as_ref(), answer, now)
+}
+
+/// Reads a body up to [`MAX_BODY_LEN`].
+///
+/// # Errors
+/// The status of the answer instead.
+pub(super) async fn read_body<B>(body: B) -> Result<Bytes, StatusCode>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // one that says so itself is turned away before it is sent
+    if body.size_hint().lower() > MAX_BODY_LEN as u64 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let read = Limited::new(body, MAX_BODY_LEN).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, read).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// 405 with the method that is allowed (RFC 9110 section 15.5.6).
+pub(super) fn method_not_allowed(allowed: &'static str) -> Answer {
+    let answer = answer::error(StatusCode::METHOD_NOT_ALLOWED);
+    answer::with(answer, ALLOW, HeaderValue::from_static(allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::credential::ClientSecret;
+    use crate::sandbox::issuer::Issuer;
+    use crate::sandbox::{Line, Options};
+
+    /// Over sockets it cannot be told from outside that a request was read and will not be answered.
+    #[tokio::test]
+    async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
+        let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
+        let panel = Panel::new(Issuer::new(options, String::new()), mpsc::channel(1).0);
+        let raw = async |method, path| {
+            let mut request = Request::new(Empty::<Bytes>::new());
+            *request.method_mut() = method;
+            *request.uri_mut() = path;
+            matches!(answer(&panel, request).await, Delivery::Raw(_))
+        };
+        for (fault, elsewhere) in [(Fault::Hang, true), (Fault::ResetEarly, false)] {
+            panel.issuer().set_fault(Some(fault), None);
+            for path in ["/api/v1/clusters", "/api/v2/token", "/favicon.ico"] {
+                let path = hyper::Uri::from_static(path);
+                assert_eq!(raw(Method::GET, path.clone()).await, elsewhere, "{path}");
+            }
+            for path in ["/api/v1/token", "/api/v2/token"] {
+                assert!(raw(Method::POST, hyper::Uri::from_static(path)).await);
+            }
+        }
+    }
+}

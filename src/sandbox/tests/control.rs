@@ -1,0 +1,110 @@
+//! The control address.
+
+use super::*;
+
+async fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> (u16, String) {
+    // what curl's --data sends
+    let headers = format!("Content-Type: {FORM}\r\n");
+    let reply = ask(&sandbox.control_url(), method, path, &headers, body).await;
+    (reply.status, String::from_utf8(reply.body).unwrap())
+}
+
+#[tokio::test]
+async fn a_fault_is_switched_on_counted_and_off() {
+    let sandbox = start(Line::V2_24).await;
+    assert_eq!(
+        control(&sandbox, "PUT", "/fault", "status:503\n").await,
+        (200, "fault: status:503\n".to_owned())
+    );
+    assert_eq!(v2(&sandbox).await.status, 503);
+    assert_eq!(v2(&sandbox).await.status, 503);
+    assert_eq!(
+        control(&sandbox, "DELETE", "/fault", "").await,
+        (200, "fault: none\n".to_owned())
+    );
+    assert_eq!(v2(&sandbox).await.status, 200);
+    control(&sandbox, "PUT", "/fault?count=1", "html").await;
+    assert_eq!(
+        control(&sandbox, "GET", "/fault", "").await.1,
+        "fault: html\n"
+    );
+    assert_eq!(
+        v2(&sandbox).await.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(
+        control(&sandbox, "GET", "/fault", "").await.1,
+        "fault: none\n"
+    );
+    control(&sandbox, "PUT", "/fault", "empty").await;
+    control(&sandbox, "PUT", "/fault", "none").await;
+    assert_eq!(sandbox.fault(), None);
+}
+
+#[tokio::test]
+async fn the_control_address_stays_while_the_main_port_refuses() {
+    let sandbox = start(Line::V2_24).await;
+    assert_eq!(control(&sandbox, "PUT", "/fault", "refuse").await.0, 200);
+    assert!(connect(&sandbox.url(), "").await.is_err());
+    assert_eq!(control(&sandbox, "DELETE", "/fault", "").await.0, 200);
+    assert_eq!(v2(&sandbox).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_and_changes_nothing() {
+    let sandbox = start(Line::V2_24).await;
+    for (method, path, body, status) in [
+        ("PUT", "/fault", "nonsense", 400),
+        ("PUT", "/fault", "", 400),
+        ("PUT", "/fault?count=0", "html", 400),
+        ("PUT", "/fault?count=x", "html", 400),
+        ("PUT", "/fault?cout=1", "html", 400),
+        ("PUT", "/fault?count=1", "refuse", 400),
+        ("PUT", "/secret", "", 400),
+        ("POST", "/fault", "html", 405),
+        ("GET", "/secret", "", 405),
+        ("GET", "/revoke", "", 405),
+        ("PUT", "/stats", "", 405),
+        ("GET", "/nowhere", "", 404),
+    ] {
+        assert_eq!(
+            control(&sandbox, method, path, body).await.0,
+            status,
+            "{method} {path} {body}"
+        );
+    }
+    assert_eq!(sandbox.fault(), None);
+    assert_eq!(v2(&sandbox).await.status, 200);
+}
+
+#[tokio::test]
+async fn secrets_and_tokens_are_changed_and_counts_are_read() {
+    let sandbox = start(Line::V2_24).await;
+    let token = v2(&sandbox).await.token();
+    assert_eq!(control(&sandbox, "PUT", "/secret", "other").await.0, 200);
+    assert_eq!(v2(&sandbox).await.status, 401);
+    assert_eq!(control(&sandbox, "POST", "/revoke", "").await.0, 200);
+    assert_eq!(probe(&sandbox, &token).await.status, 401);
+    let (status, stats) = control(&sandbox, "GET", "/stats", "").await;
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(status, 200);
+    for (name, count) in [
+        ("token_requests", 2),
+        ("granted", 1),
+        ("rejected", 1),
+        ("resource_unauthorized", 1),
+    ] {
+        assert_eq!(stats[name], count, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_help_names_the_sandbox_and_every_fault() {
+    let sandbox = start(Line::V2_24).await;
+    let (status, help) = control(&sandbox, "GET", "/", "").await;
+    assert_eq!(status, 200);
+    assert!(help.contains(&sandbox.url()));
+    for (example, what) in Fault::HELP {
+        assert!(help.contains(example) && help.contains(what), "{example}");
+    }
+}
