@@ -1,6 +1,7 @@
 //! Jeton keeps bearer tokens fresh and serves them to local processes.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod credential;
 pub mod daemon;

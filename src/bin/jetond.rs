@@ -1,1 +1,6 @@
-fn main() {}
+//! `jetond`: see the library.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    jetond::cli::main()
+}

@@ -1,0 +1,85 @@
+//! `jetond`'s command line: reads it, and hands on to the command.
+
+mod add;
+mod admin;
+mod check;
+mod demo;
+mod output;
+mod prompt;
+mod remove;
+mod run;
+mod sandbox;
+mod target;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use self::output::Exit;
+use crate::paths::Env;
+
+/// Keeps bearer tokens fresh and serves them to local processes over a Unix socket.
+#[derive(Debug, Parser)]
+#[command(name = "jetond", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+struct CommandLine {
+    #[command(flatten)]
+    run: run::RunArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 the issuer refuses or a fault of ours, 64 usage, 75 try again later (a daemon is there already, \
+the issuer cannot be reached), 78 configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon in the foreground (the default)
+    Run(run::RunArgs),
+    /// Enrol a credential: get one token as proof, then store it and write the profile
+    Add(add::AddArgs),
+    /// Forget a profile and its credential
+    Remove(remove::RemoveArgs),
+    /// Say every fault of the configuration and the store
+    Check(check::CheckArgs),
+    /// Show in half a minute what this is for: no account needed
+    Demo(demo::DemoArgs),
+    /// Run a control plane like Run:ai's on this machine, for tests and for trying
+    Sandbox(sandbox::SandboxArgs),
+}
+
+/// Runs `jetond` with this process's arguments and environment.
+pub fn main() -> ExitCode {
+    let uid = rustix::process::geteuid().as_raw();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment is read here, once, and is an argument from here on"
+    )]
+    let env = Env::from_vars(std::env::vars_os(), uid);
+    dispatch(std::env::args_os(), &env).into()
+}
+
+fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
+    let line = match CommandLine::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => {
+            // A closed standard output is no failure of ours.
+            let _: std::io::Result<()> = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+                _ => Exit::Usage,
+            };
+        }
+    };
+    match line.command {
+        None => run::run(&line.run, env),
+        Some(Command::Run(args)) => run::run(&args, env),
+        Some(Command::Add(args)) => add::add(&args, env),
+        Some(Command::Remove(args)) => remove::remove(&args, env),
+        Some(Command::Check(args)) => check::check(&args, env),
+        Some(Command::Demo(args)) => demo::demo(&args),
+        Some(Command::Sandbox(args)) => sandbox::sandbox(&args),
+    }
+}

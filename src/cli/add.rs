@@ -1,0 +1,275 @@
+//! `jetond add`: enrols a credential. Nothing is written before the issuer has given a token for it.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::admin;
+use super::output::{Exit, fail, say};
+use super::prompt;
+use super::target::{Target, TargetArgs};
+use crate::config::{self, Api, BaseUrl, Profile, Provider, Proxy, StoreKind};
+use crate::credential::Credential;
+use crate::daemon::clock::{Clock, SystemClock};
+use crate::daemon::issuer;
+use crate::daemon::source::binding_of;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::store::{CredentialStore, Key, Record};
+use crate::token::{Grant, Validity};
+
+/// The arguments of `jetond add`.
+#[derive(Debug, clap::Args)]
+pub(super) struct AddArgs {
+    /// The profile's name
+    #[arg(value_parser = ProfileName::parse)]
+    name: ProfileName,
+    /// The kind of issuer
+    #[arg(long, value_parser = ["runai"], required_unless_present = "rebind")]
+    provider: Option<String>,
+    /// The issuer's address, such as https://acme.run.ai
+    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, required_unless_present = "rebind")]
+    url: Option<BaseUrl>,
+    /// Which of Run:ai's APIs to use
+    #[arg(long, value_parser = ["auto", "v2", "v1"])]
+    api: Option<String>,
+    /// The certificates to trust, and no others
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+    /// How to reach the issuer: http://HOST:PORT, or "environment" for HTTPS_PROXY
+    #[arg(long, value_parser = Proxy::parse)]
+    proxy: Option<Proxy>,
+    /// The client ID; asked for when it is missing
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Read the client secret from standard input
+    #[arg(long, conflicts_with = "client_secret_file")]
+    client_secret_stdin: bool,
+    /// Read the client secret from a file
+    #[arg(long, value_name = "PATH")]
+    client_secret_file: Option<PathBuf>,
+    /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
+    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy"])]
+    rebind: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
+    try_add(args, env).err().unwrap_or(Exit::Done)
+}
+
+fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find(env)?;
+    let config = target.read_config()?;
+    let name = &args.name;
+    let (profile, new_text) = match (config.profiles.get(name), args.profile(env)?) {
+        (Some(profile), None) => (profile.clone(), None),
+        (None, None) => {
+            return Err(fail(
+                Exit::Config,
+                format!("there is no profile {name} to rebind; add it with --provider and --url"),
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(fail(
+                Exit::Later,
+                format!(
+                    "there is a profile {name} already; give it a new credential with --rebind, or remove it with: jetond remove {name}"
+                ),
+            ));
+        }
+        (None, Some(profile)) => {
+            let text =
+                config::add_profile(&target.config_text()?, name, &profile).map_err(|error| {
+                    fail(
+                        Exit::Config,
+                        format!("{}: {error}", target.config.display()),
+                    )
+                })?;
+            (profile, Some(text))
+        }
+    };
+    let binding = binding_of(&profile).map_err(|error| fail(Exit::Config, error))?;
+    let credential = args.credential(&target, &binding.origin)?;
+    let validity = prove(&profile, &credential)?;
+    let key = Key {
+        credential,
+        key_id: None,
+        key_name: None,
+        created_at: SystemClock.now().unix,
+    };
+    let record = Record {
+        key,
+        binding,
+        previous: None,
+    };
+    let store = target.store();
+    store
+        .save(name, &record)
+        .map_err(|error| fail(Exit::Config, format!("nothing is changed: {error}")))?;
+    if let Some(text) = new_text {
+        config::write_config(&target.config, &text, target.uid, target.readers).map_err(
+            |error| {
+                // The record without its profile is of no use; enrolling again replaces it in any case.
+                drop(store.remove(name));
+                fail(Exit::Config, format!("nothing is changed: {error}"))
+            },
+        )?;
+    }
+    say(format!(
+        "{name} is enrolled: {} gave a token that holds for {} s; the credential is in {}",
+        record.binding.origin,
+        validity.lifetime.as_secs(),
+        store.path(name).display()
+    ));
+    admin::reload(&target, env);
+    Ok(())
+}
+
+/// Gets one token as proof, and throws it away.
+fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
+    let provider = issuer::provider(profile).map_err(|error| fail(Exit::Config, error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| fail(Exit::Failed, error))?;
+    let answer = runtime.block_on(provider.fetch(credential));
+    runtime.shutdown_background();
+    match answer {
+        Ok(granted) => {
+            let Grant { lifetime, .. } = granted.grant;
+            Ok(Validity::new(SystemClock.now().boot, lifetime))
+        }
+        Err(fault) => {
+            let exit = if fault.kind.is_permanent() {
+                Exit::Failed
+            } else {
+                Exit::Later
+            };
+            Err(fail(
+                exit,
+                format!("no token, so nothing is written: {}", fault.detail),
+            ))
+        }
+    }
+}
+
+impl AddArgs {
+    /// The profile that the arguments describe; none with `--rebind`.
+    fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
+        let Some(url) = &self.url else {
+            return Ok(None);
+        };
+        let api = match self.api.as_deref() {
+            Some("v2") => Api::V2,
+            Some("v1") => Api::V1,
+            _ => Api::Auto,
+        };
+        let profile = Profile {
+            provider: Provider::Runai {
+                url: url.clone(),
+                api,
+            },
+            store: StoreKind::File,
+            ca_file: self.ca_file.clone().map(absolute).transpose()?,
+            proxy: match &self.proxy {
+                Some(proxy) => proxy.clone(),
+                None => ask_for_proxy(env, url)?,
+            },
+            keep_warm: false,
+        };
+        Ok(Some(profile))
+    }
+
+    /// The credential: as given, asked for, or with `--rebind` the one in the store.
+    fn credential(&self, target: &Target, origin: &str) -> Result<Credential, Exit> {
+        let stored = if self.rebind {
+            self.stored(target)?
+        } else {
+            None
+        };
+        let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
+        if let (Some(stored), None, false, false) =
+            (&stored, &self.client_id, secret_given, prompt::possible())
+        {
+            return copy(stored);
+        }
+        if !prompt::possible() && (self.client_id.is_none() && stored.is_none() || !secret_given) {
+            return Err(fail(
+                Exit::Usage,
+                "there is no terminal to ask on; give --client-id ID with --client-secret-stdin or --client-secret-file PATH",
+            ));
+        }
+        let id = match (&self.client_id, &stored) {
+            (Some(id), _) => id.clone(),
+            (None, Some(stored)) if secret_given => stored.client_id.clone(),
+            (None, Some(stored)) => {
+                let typed = prompt::line(&format!("Client ID (Enter keeps {})", stored.client_id))?;
+                if typed.is_empty() {
+                    stored.client_id.clone()
+                } else {
+                    typed
+                }
+            }
+            (None, None) => prompt::line("Client ID")?,
+        };
+        let secret = if self.client_secret_stdin {
+            prompt::secret_from_stdin()?
+        } else if let Some(path) = &self.client_secret_file {
+            prompt::secret_from_file(path)?
+        } else if let Some(stored) = stored.filter(|stored| stored.client_id == id) {
+            let typed = prompt::secret(&format!(
+                "Client secret for {origin} (Enter keeps the stored one)"
+            ))?;
+            if typed.is_empty() {
+                Zeroizing::new(stored.client_secret.expose().to_owned())
+            } else {
+                typed
+            }
+        } else {
+            prompt::secret("Client secret (not shown)")?
+        };
+        Credential::parse(&id, &secret).map_err(|why| {
+            fail(
+                Exit::Usage,
+                format!("this is not a client ID and a client secret: {why}"),
+            )
+        })
+    }
+
+    fn stored(&self, target: &Target) -> Result<Option<Credential>, Exit> {
+        let record = target
+            .store()
+            .load(&self.name)
+            .map_err(|error| fail(Exit::Config, error))?;
+        Ok(record.map(|record| record.key.credential))
+    }
+}
+
+fn copy(credential: &Credential) -> Result<Credential, Exit> {
+    Credential::parse(&credential.client_id, credential.client_secret.expose()).map_err(|why| {
+        fail(
+            Exit::Config,
+            format!("the stored credential cannot be used: {why}"),
+        )
+    })
+}
+
+/// A proxy learns who asks whom, and so is used only when somebody says so; but where everything goes through one,
+/// forgetting it is the usual reason for a connection that hangs.
+fn ask_for_proxy(env: &Env, url: &BaseUrl) -> Result<Proxy, Exit> {
+    if env.https_proxy.is_none() || url.is_loopback() || !prompt::possible() {
+        return Ok(Proxy::Direct);
+    }
+    let answer = prompt::line("HTTPS_PROXY is set: reach the issuer through it? [y/N]")?;
+    Ok(if matches!(answer.as_str(), "y" | "Y" | "yes") {
+        Proxy::Environment
+    } else {
+        Proxy::Direct
+    })
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf, Exit> {
+    std::path::absolute(&path).map_err(|e| fail(Exit::Usage, format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,74 @@
+//! `jetond check`: every fault of the configuration and the store, with the place and what to do.
+
+use super::output::{Exit, fail, say};
+use super::target::{Target, TargetArgs};
+use crate::config::{Config, Profile};
+use crate::daemon::source::binding_of;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::store::CredentialStore;
+
+/// The arguments of `jetond check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(super) fn check(args: &CheckArgs, env: &Env) -> Exit {
+    try_check(args, env).err().unwrap_or(Exit::Done)
+}
+
+fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find(env)?;
+    let config = target.read_config()?;
+    if config.is_empty() {
+        say(format!(
+            "{}: no profiles yet; make one with: jetond add NAME --provider runai --url https://…",
+            target.config.display()
+        ));
+        return Ok(());
+    }
+    let faults = faults(&target, &config);
+    for fault in &faults {
+        fail(Exit::Config, fault);
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Exit::Config)
+    }
+}
+
+/// Checks each profile's credential; says of the good ones that they are.
+fn faults(target: &Target, config: &Config) -> Vec<String> {
+    let mut faults = vec![];
+    for (name, profile) in &config.profiles {
+        match check_profile(target, name, profile) {
+            Ok(client_id) => say(format!(
+                "{name}: ok, {} at {}, client {client_id}, credential in a file",
+                profile.provider.as_str(),
+                profile.url()
+            )),
+            Err(fault) => faults.push(format!("{name}: {fault}")),
+        }
+    }
+    faults
+}
+
+fn check_profile(target: &Target, name: &ProfileName, profile: &Profile) -> Result<String, String> {
+    let record = target.store().load(name).map_err(|e| e.to_string())?;
+    let Some(record) = record else {
+        return Err(format!(
+            "no credential is stored; run: jetond add {name} --rebind"
+        ));
+    };
+    let now = binding_of(profile)?;
+    match record.binding.differences(&now).first() {
+        None => Ok(record.key.credential.client_id),
+        Some(part) => Err(format!(
+            "the credential was enrolled for {}, and {part} is another now; if that is right, run: jetond add {name} --rebind",
+            record.binding.origin
+        )),
+    }
+}

@@ -1,0 +1,139 @@
+//! `jetond sandbox`: a control plane like Run:ai's on this machine, until it is interrupted.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::output::{Exit, fail, say};
+use super::prompt;
+use crate::credential::ClientSecret;
+use crate::daemon::signals::{Signals, Wish};
+use crate::sandbox::{Fault, Line, Options, Sandbox};
+use crate::wire;
+
+/// The arguments of `jetond sandbox`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SandboxArgs {
+    /// Which line of the control plane: 2.23 (v1 tokens) or 2.24 (v2 tokens)
+    #[arg(long, value_name = "LINE", default_value = "2.24")]
+    api: Line,
+    /// Where to listen: a loopback address, port 0 for any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The client ID that it knows
+    #[arg(long, value_name = "ID", default_value = "sandbox")]
+    client_id: String,
+    /// The file of the client secret that it knows; without it, a random one is made in a new file of mode 0600
+    #[arg(long, value_name = "PATH")]
+    client_secret_file: Option<PathBuf>,
+    /// How long its tokens hold, in seconds, from 1 on
+    #[arg(long, value_name = "S", default_value = "3600", value_parser = life)]
+    token_life: Duration,
+}
+
+fn life(text: &str) -> Result<Duration, String> {
+    wire::seconds(text, Duration::from_secs(86_400 * 365))
+        .filter(|life| *life >= Duration::from_secs(1))
+        .ok_or_else(|| "seconds from 1 to a year".to_owned())
+}
+
+pub(super) fn sandbox(args: &SandboxArgs) -> Exit {
+    try_sandbox(args).err().unwrap_or(Exit::Done)
+}
+
+fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
+    // Held until the end: a made file goes with the sandbox that it belongs to.
+    let made = if args.client_secret_file.is_none() {
+        Some(make_secret()?)
+    } else {
+        None
+    };
+    let path = args
+        .client_secret_file
+        .clone()
+        .or_else(|| made.as_ref().map(|folder| folder.path().join("secret")))
+        .unwrap_or_default();
+    let secret = prompt::secret_from_file(&path)?;
+    let secret = ClientSecret::parse(&secret).map_err(|why| {
+        fail(
+            Exit::Usage,
+            format!("{} holds no client secret: {why}", path.display()),
+        )
+    })?;
+    let options = Options {
+        listen: args.listen,
+        token_life: args.token_life,
+        ..Options::new(args.api, args.client_id.clone(), secret)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| fail(Exit::Failed, e))?;
+    runtime.block_on(serve(options, args, &path))
+}
+
+async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<(), Exit> {
+    let mut signals = Signals::new().map_err(|e| fail(Exit::Failed, e))?;
+    let sandbox = Sandbox::start(options).await.map_err(|e| {
+        fail(
+            Exit::Later,
+            format!("it cannot listen at {}: {e}", args.listen),
+        )
+    })?;
+    say(format!(
+        "a Run:ai control plane of line {} is at {}",
+        args.api,
+        sandbox.url()
+    ));
+    say("enrol its application:");
+    say(format!(
+        "  jetond add sandbox --provider runai --url {} --client-id {} --client-secret-file {}",
+        sandbox.url(),
+        args.client_id,
+        secret.display()
+    ));
+    say("make it fail, and mend it again:");
+    say(format!(
+        "  curl -X PUT --data FAULT {}/fault",
+        sandbox.control_url()
+    ));
+    say(format!("  curl -X DELETE {}/fault", sandbox.control_url()));
+    let faults: Vec<&str> = Fault::HELP.iter().map(|(example, _)| *example).collect();
+    say(format!(
+        "FAULT is one of: {} (curl {} explains them)",
+        faults.join(", "),
+        sandbox.control_url()
+    ));
+    say("Ctrl-C ends it");
+    while signals.next().await != Wish::Stop {}
+    sandbox.stop().await;
+    Ok(())
+}
+
+/// A random secret in a file of mode 0600, in a folder that is removed with it.
+fn make_secret() -> Result<tempfile::TempDir, Exit> {
+    let failed = |e: std::io::Error| {
+        fail(
+            Exit::Failed,
+            format!("no file for a secret could be made: {e}"),
+        )
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("jeton-sandbox-")
+        .tempdir()
+        .map_err(failed)?;
+    let mut random = [0u8; 24];
+    getrandom::fill(&mut random).map_err(|e| fail(Exit::Failed, e))?;
+    let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(folder.path().join("secret"))
+        .and_then(|mut file| writeln!(file, "{secret}"))
+        .map_err(failed)?;
+    Ok(folder)
+}

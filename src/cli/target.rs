@@ -1,0 +1,99 @@
+//! Which configuration and which state a command works on.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::output::{Exit, fail};
+use crate::config::{Config, Readers};
+use crate::daemon::settings;
+use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
+use crate::store::FileStore;
+
+/// Which configuration and state.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct TargetArgs {
+    /// The configuration file
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// The state folder, which holds the credentials
+    #[arg(long, value_name = "PATH")]
+    state: Option<PathBuf>,
+    /// The system's daemon: /etc/jeton and /var/lib/jeton
+    #[arg(long, conflicts_with_all = ["config", "state"])]
+    system: bool,
+}
+
+/// A configuration file and a state folder.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) config: PathBuf,
+    pub(super) state: PathBuf,
+    /// Whose new files are: ours, but for a system's state, which is its daemon's.
+    pub(super) owner: u32,
+    pub(super) uid: u32,
+    pub(super) readers: Readers,
+    pub(super) system: bool,
+}
+
+impl TargetArgs {
+    /// Finds them.
+    pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
+        let uid = env.uid;
+        if self.system {
+            let state = PathBuf::from(SYSTEM_STATE);
+            let owner = state.metadata().map_or(uid, |meta| meta.uid());
+            let (config, readers) = (SYSTEM_CONFIG.into(), Readers::Everyone);
+            return Ok(Target {
+                config,
+                state,
+                owner,
+                uid,
+                readers,
+                system: true,
+            });
+        }
+        let state = env
+            .state_dir(self.state.as_deref())
+            .map_err(|error| fail(Exit::Config, error))?;
+        let config = env.config_file(self.config.as_deref(), Path::exists);
+        Ok(Target {
+            config,
+            state,
+            owner: uid,
+            uid,
+            readers: Readers::Owner,
+            system: false,
+        })
+    }
+}
+
+impl Target {
+    /// The store of this state.
+    pub(super) fn store(&self) -> FileStore {
+        FileStore::new(&self.state, self.owner)
+    }
+
+    /// The configuration, with every fault told.
+    pub(super) fn read_config(&self) -> Result<Config, Exit> {
+        settings::read(&self.config, self.uid).map_err(|unusable| {
+            for line in unusable.lines() {
+                fail(Exit::Config, line);
+            }
+            Exit::Config
+        })
+    }
+
+    /// The configuration's text; empty when there is none yet.
+    pub(super) fn config_text(&self) -> Result<String, Exit> {
+        match crate::trust::open_config(&self.config, self.uid) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|_| {
+                fail(
+                    Exit::Config,
+                    format!("{} is not UTF-8", self.config.display()),
+                )
+            }),
+            Err(untrusted) if untrusted.is_missing() => Ok(String::new()),
+            Err(untrusted) => Err(fail(Exit::Config, untrusted)),
+        }
+    }
+}
