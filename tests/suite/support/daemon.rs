@@ -1,0 +1,98 @@
+//! A `jetond` that runs as a program, at TRACE, with its output kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a program may take to do what a test waits for, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
+    /// Its token socket.
+    pub(crate) socket: PathBuf,
+    /// Its admin socket.
+    pub(crate) admin: PathBuf,
+    /// What it wrote to standard output and standard error.
+    pub(crate) output: PathBuf,
+    pub(crate) seen_in_proc: Vec<(String, Vec<u8>)>,
+}
+
+impl Daemon {
+    /// Its log so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.output).unwrap()
+    }
+
+    /// Waits until the log has this text. The log is written by another process, so there is nothing else to wait on.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait_until(&format!("the log to say {text:?}"), || {
+            self.log().contains(text)
+        });
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Remembers what everybody can see of the process: its arguments and its environment.
+    pub(crate) fn look_at_proc(&mut self) {
+        for name in ["cmdline", "environ"] {
+            if let Ok(bytes) = fs::read(format!("/proc/{}/{name}", self.child.id())) {
+                self.seen_in_proc
+                    .push((format!("/proc/PID/{name} of jetond"), bytes));
+            }
+        }
+    }
+
+    /// Stops it and waits for its end.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.look_at_proc();
+        if self.child.try_wait().unwrap().is_none() {
+            self.signal(Signal::TERM);
+        }
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the daemon to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Looks again and again until something is so that no event tells of.
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test's thread has nothing else to do"
+        )]
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether something accepts connections there.
+pub(crate) fn accepts(socket: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(socket).is_ok()
+}

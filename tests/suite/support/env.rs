@@ -1,0 +1,381 @@
+//! A hermetic place: folders of its own, an environment of its own, a secret of its own that must not come out.
+
+use std::cell::RefCell;
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jetond::credential::ClientSecret;
+use jetond::sandbox::{Fault, Line, Options, Sandbox};
+use tempfile::TempDir;
+
+use super::daemon::{Daemon, accepts, wait_until};
+use super::http::{self, Response};
+use super::leaks::Canary;
+
+/// What a program printed, and how it ended.
+#[derive(Debug, Clone)]
+#[must_use = "assert on what it printed or on its exit code"]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The place. When it is dropped after a test that passed, everything that came out is searched for its secret and for
+/// every token that its sandbox gave.
+pub(crate) struct TestEnv {
+    root: TempDir,
+    runtime: tokio::runtime::Runtime,
+    sandbox: Option<Sandbox>,
+    secret: String,
+    /// What came out, and whether a token was asked for there.
+    out: RefCell<Vec<(String, Vec<u8>, bool)>>,
+    extra: Vec<Canary>,
+}
+
+impl TestEnv {
+    /// A place without a sandbox.
+    pub(crate) fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
+        for folder in ["home", "run", "state", "config", "tmp", "out"] {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(root.path().join(folder))
+                .unwrap();
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random).unwrap();
+        let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
+        // With characters that forms and JSON must escape.
+        let secret = format!("canary\"\\&=+%~{hex}");
+        Self {
+            root,
+            runtime,
+            sandbox: None,
+            secret,
+            out: RefCell::default(),
+            extra: vec![],
+        }
+    }
+
+    /// A place with a sandbox of the newest line whose tokens hold this many seconds.
+    pub(crate) fn with_sandbox(token_life: u64) -> Self {
+        Self::with_line(Line::V2_24, token_life)
+    }
+
+    /// A place with a sandbox of this line.
+    pub(crate) fn with_line(line: Line, token_life: u64) -> Self {
+        let mut env = Self::new();
+        let secret = ClientSecret::parse(&env.secret).unwrap();
+        let options = Options {
+            token_life: Duration::from_secs(token_life),
+            ..Options::new(line, "test-client".to_owned(), secret)
+        };
+        env.sandbox = Some(env.runtime.block_on(Sandbox::start(options)).unwrap());
+        env
+    }
+
+    /// The sandbox.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        self.sandbox.as_ref().expect("this place has a sandbox")
+    }
+
+    /// Switches the sandbox's fault.
+    pub(crate) fn fault(&self, fault: &str) {
+        let fault = (fault != "none").then(|| Fault::parse(fault).unwrap());
+        self.runtime
+            .block_on(self.sandbox().set_fault(fault))
+            .unwrap();
+    }
+
+    /// Runs something on the runtime of the sandbox.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// A path in the place.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.path().join(relative)
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("config/jeton/config.toml")
+    }
+
+    /// The file in which the store keeps a profile's credential.
+    pub(crate) fn record(&self, profile: &str) -> PathBuf {
+        self.path(&format!("state/jeton/credentials/{profile}.json"))
+    }
+
+    /// The client secret, a canary.
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// One more text that must not come out anywhere.
+    pub(crate) fn watch_for(&mut self, name: &str, text: &str) {
+        self.extra.push(Canary::new(name, text));
+    }
+
+    /// Puts what a test got by other means among what is searched.
+    pub(crate) fn came_out(&self, what: &str, bytes: &[u8], token_asked_for: bool) {
+        self.out
+            .borrow_mut()
+            .push((what.to_owned(), bytes.to_vec(), token_asked_for));
+    }
+
+    /// A program with the environment of the place and nothing else, at TRACE.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("HOME", self.path("home"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("JETON_LOG", "trace")
+            .env("RUST_BACKTRACE", "1")
+            .current_dir(self.path("home"));
+        command
+    }
+
+    /// `jetond` with these arguments, not started yet.
+    pub(crate) fn jetond_command(&self, args: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_jetond"));
+        command.args(args);
+        command
+    }
+
+    /// Runs `jetond` with these arguments to its end.
+    pub(crate) fn jetond(&self, args: &[&str]) -> Output {
+        self.finish("jetond", self.jetond_command(args), b"", false)
+    }
+
+    /// Runs `jeton` with these arguments to its end. Its standard output may hold a token when the verb says so.
+    pub(crate) fn jeton(&self, args: &[&str]) -> Output {
+        let mut command = self.command(env!("CARGO_BIN_EXE_jeton"));
+        command.args(args);
+        let asked = args.iter().any(|arg| ["token", "header"].contains(arg));
+        self.finish("jeton", command, b"", asked)
+    }
+
+    /// Runs a program to its end with this standard input, and keeps what came out.
+    pub(crate) fn finish(
+        &self,
+        what: &str,
+        mut command: Command,
+        stdin: &[u8],
+        token_asked_for: bool,
+    ) -> Output {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(stdin);
+        let output = child.wait_with_output().unwrap();
+        self.came_out(
+            &format!("stdout of {what}"),
+            &output.stdout,
+            token_asked_for,
+        );
+        self.came_out(&format!("stderr of {what}"), &output.stderr, false);
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Writes the client secret to a file of mode 0600, for `--client-secret-file`.
+    pub(crate) fn secret_file(&self) -> PathBuf {
+        let path = self.path("secret");
+        fs::write(&path, format!("{}\n", self.secret)).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// Enrols the sandbox's application as this profile.
+    pub(crate) fn enrol(&self, profile: &str) {
+        let secret = self.secret_file();
+        let url = self.sandbox().url();
+        let added = self.jetond(&[
+            "add",
+            profile,
+            "--provider",
+            "runai",
+            "--url",
+            &url,
+            "--client-id",
+            "test-client",
+            "--client-secret-file",
+            secret.to_str().unwrap(),
+        ]);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+
+    /// Starts a daemon and waits until it serves.
+    pub(crate) fn start(&self) -> Daemon {
+        self.start_with(&[])
+    }
+
+    /// Starts a daemon with these arguments and waits until it serves.
+    pub(crate) fn start_with(&self, args: &[&str]) -> Daemon {
+        let mut daemon = self.spawn(args);
+        let socket = daemon.socket.clone();
+        wait_until("the daemon to serve", || {
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "the daemon ended with {ended:?}: {}",
+                daemon.log()
+            );
+            accepts(&socket)
+        });
+        daemon.look_at_proc();
+        daemon
+    }
+
+    /// Starts a daemon without waiting.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Daemon {
+        let out = self.path("out");
+        let output = out.join(format!("jetond-{}", fs::read_dir(&out).unwrap().count()));
+        let file = File::create(&output).unwrap();
+        let child = self
+            .jetond_command(&[&["run"], args].concat())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Daemon {
+            child,
+            socket: self.path("run/jeton/jeton.sock"),
+            admin: self.path("run/jeton-admin/admin.sock"),
+            output,
+            seen_in_proc: vec![],
+        }
+    }
+
+    /// A request on a connection of its own; a token may be in the answer when the path asks for one.
+    pub(crate) fn request(
+        &self,
+        socket: &Path,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        let response = http::request(socket, method, target, headers, body);
+        let path = target.split('?').next().unwrap();
+        let asked = response.status == 200 && path.ends_with("/token");
+        self.came_out(&format!("{method} {target}"), &response.body, asked);
+        let headers: String = response
+            .headers
+            .iter()
+            .map(|(n, v)| format!("{n}: {v}\n"))
+            .collect();
+        self.came_out(
+            &format!("headers of {method} {target}"),
+            headers.as_bytes(),
+            false,
+        );
+        response
+    }
+
+    /// `GET` at the daemon's token socket.
+    pub(crate) fn get(&self, daemon: &Daemon, target: &str) -> Response {
+        self.request(&daemon.socket, "GET", target, &[], b"")
+    }
+
+    /// The token of a profile, by the plain-text form.
+    pub(crate) fn token(&self, daemon: &Daemon, profile: &str) -> String {
+        let target = format!("/v1/profiles/{profile}/token");
+        let response = self.request(
+            &daemon.socket,
+            "GET",
+            &target,
+            &[("Accept", "text/plain")],
+            b"",
+        );
+        assert_eq!(response.status, 200, "{response:?}");
+        response.text().trim_end().to_owned()
+    }
+
+    /// Everything in which a secret or a token was found that nobody asked for.
+    pub(crate) fn leaks(&self) -> Vec<String> {
+        let secret = Canary::new("the client secret", &self.secret);
+        let tokens: Vec<Canary> = self
+            .sandbox
+            .iter()
+            .flat_map(Sandbox::issued)
+            // The signature is what makes it a token, and no two are alike.
+            .map(|token| Canary::new("a token", token.rsplit('.').next().unwrap()))
+            .collect();
+        let mut leaks = vec![];
+        let mut search = |what: &str, bytes: &[u8], token_allowed: bool, secret_allowed: bool| {
+            let tokens = tokens.iter().filter(|_| !token_allowed);
+            let secrets = std::iter::once(&secret).filter(|_| !secret_allowed);
+            for canary in secrets.chain(tokens).chain(&self.extra) {
+                leaks.extend(canary.find(bytes).map(|found| format!("{found} in {what}")));
+            }
+        };
+        for (what, bytes, asked) in self.out.borrow().iter() {
+            search(what, bytes, *asked, false);
+        }
+        let store = self.path("state/jeton/credentials");
+        for path in files_below(self.root.path()) {
+            let secret_allowed = path.starts_with(&store) || path == self.path("secret");
+            if let Ok(bytes) = fs::read(&path) {
+                search(&path.display().to_string(), &bytes, false, secret_allowed);
+            }
+        }
+        leaks
+    }
+
+    /// Stops a daemon in order, and puts what could be seen of it among what is searched.
+    pub(crate) fn stop(&self, daemon: &mut Daemon) {
+        let status = daemon.stop();
+        assert!(status.success(), "{status:?}: {}", daemon.log());
+        for (what, bytes) in daemon.seen_in_proc.drain(..) {
+            self.came_out(&what, &bytes, false);
+        }
+    }
+}
+
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let leaks = self.leaks();
+            assert!(leaks.is_empty(), "secrets came out: {leaks:#?}");
+        }
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return vec![];
+    };
+    entries
+        .flatten()
+        .flat_map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_below(&entry.path()),
+            Ok(kind) if kind.is_file() => vec![entry.path()],
+            _ => vec![],
+        })
+        .collect()
+}
