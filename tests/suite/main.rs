@@ -2,4 +2,6 @@
 
 mod support;
 
+mod companion;
 mod first_light;
+mod footprint;

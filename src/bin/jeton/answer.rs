@@ -1,0 +1,280 @@
+//! The answer: an HTTP head, then fields that are written as they arrive, however the bytes are cut.
+
+use crate::input::Extent;
+use crate::output::{self, Exit, FAILED, TRY_AGAIN, complain};
+use crate::problem::Problem;
+use crate::request::{CAP, FIELD_HEAD, VERSION};
+use crate::sys::copy;
+
+const TAG_STDOUT: u8 = 1;
+const TAG_STDERR: u8 = 2;
+const TAG_EXIT: u8 = 3;
+const TAG_SEND_INPUT: u8 = 4;
+
+/// What an HTTP head may be at most; the daemon's has some 150 bytes.
+const HEAD_CAP: usize = 16 * 1024;
+
+/// `HTTP/1.1 200`.
+const STATUS_LINE: usize = 12;
+
+/// What follows an answer.
+pub(crate) enum Next {
+    Exit(u8),
+    /// The same request once more, with standard input.
+    SendInput(Extent),
+}
+
+/// Where standard output's fields go.
+pub(crate) enum Sink<'a> {
+    Stdout,
+    /// Kept, never shown: the token of `exec --env`, behind the first `used` bytes of `room`.
+    Kept {
+        room: &'a mut [u8],
+        used: &'a mut usize,
+    },
+}
+
+impl Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Exit> {
+        match self {
+            Self::Stdout => output::stdout(bytes),
+            Self::Kept { room, used } => {
+                let free = room.get_mut(**used..).unwrap_or_default();
+                if bytes.len() > free.len() {
+                    return Err(complain(
+                        FAILED,
+                        &[b"the token is too long for an environment variable"],
+                    ));
+                }
+                **used += copy(free, bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the next byte is a part of.
+enum Part {
+    Head {
+        line: usize,
+    },
+    Version,
+    FieldHead {
+        held: [u8; FIELD_HEAD],
+        used: usize,
+    },
+    Payload {
+        tag: u8,
+        left: usize,
+        first: Option<u8>,
+    },
+    Problem,
+}
+
+/// Reads one answer.
+pub(crate) struct Answer<'a> {
+    sink: Sink<'a>,
+    /// How much of the body may still come. A `watch` has no end, but each of its fields has.
+    left: usize,
+    endless: bool,
+    status_line: [u8; STATUS_LINE],
+    head: usize,
+    status: u16,
+    part: Part,
+    problem: Problem,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn new(sink: Sink<'a>, endless: bool) -> Self {
+        let part = Part::Head { line: 0 };
+        let problem = Problem::new();
+        Self {
+            sink,
+            left: CAP,
+            endless,
+            status_line: [0; _],
+            head: 0,
+            status: 0,
+            part,
+            problem,
+        }
+    }
+
+    /// Begins the next answer, after the first one asked for standard input.
+    pub(crate) fn again(self) -> Self {
+        Self::new(self.sink, self.endless)
+    }
+
+    /// Takes what has arrived. A result is the last field's; nothing after it is looked at.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
+        while !bytes.is_empty() {
+            match &mut self.part {
+                Part::Head { .. } => {
+                    let (byte, rest) = split_first(bytes);
+                    bytes = rest;
+                    self.head_byte(byte)?;
+                }
+                Part::Version => {
+                    let (version, rest) = split_first(bytes);
+                    bytes = rest;
+                    self.spend(1)?;
+                    if version != VERSION {
+                        return Err(complain(
+                            TRY_AGAIN,
+                            &[b"the answer has a form that this jeton does not know"],
+                        ));
+                    }
+                    self.part = Part::FieldHead {
+                        held: [0; _],
+                        used: 0,
+                    };
+                }
+                Part::FieldHead { held, used } => {
+                    let (byte, rest) = split_first(bytes);
+                    bytes = rest;
+                    if let Some(slot) = held.get_mut(*used) {
+                        *slot = byte;
+                    }
+                    *used += 1;
+                    if *used == FIELD_HEAD {
+                        let [tag, length @ ..] = *held;
+                        let left =
+                            usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+                        if self.endless {
+                            self.left = CAP;
+                        }
+                        self.spend(left.saturating_add(FIELD_HEAD))?;
+                        self.part = Part::Payload {
+                            tag,
+                            left,
+                            first: None,
+                        };
+                        if left == 0 {
+                            self.field_end(tag, None)?;
+                        }
+                    }
+                }
+                Part::Payload { tag, left, first } => {
+                    let (now, rest) = bytes.split_at(bytes.len().min(*left));
+                    bytes = rest;
+                    *left -= now.len();
+                    *first = first.or(now.first().copied());
+                    let (tag, first, done) = (*tag, *first, *left == 0);
+                    match tag {
+                        TAG_STDOUT => self.sink.write(now)?,
+                        TAG_STDERR => output::stderr(now),
+                        _ => {}
+                    }
+                    if done && let Some(next) = self.field_end(tag, first)? {
+                        return Ok(Some(next));
+                    }
+                }
+                Part::Problem => {
+                    self.problem.push(bytes);
+                    bytes = &[];
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The stream is at its end and no last field has come.
+    pub(crate) fn end(&self) -> Result<Next, Exit> {
+        match self.part {
+            Part::Problem => Ok(Next::Exit(self.problem.report(self.status))),
+            _ => Err(complain(TRY_AGAIN, &[b"the answer broke off; try again"])),
+        }
+    }
+
+    fn head_byte(&mut self, byte: u8) -> Result<(), Exit> {
+        let Part::Head { line } = &mut self.part else {
+            return Ok(());
+        };
+        if let Some(slot) = self.status_line.get_mut(self.head) {
+            *slot = byte;
+        }
+        self.head += 1;
+        if self.head == STATUS_LINE {
+            self.status = status(self.status_line).ok_or_else(not_http)?;
+        }
+        match byte {
+            b'\n' if *line == 0 => {
+                self.part = match self.status {
+                    0 => return Err(not_http()),
+                    200 => Part::Version,
+                    _ => Part::Problem,
+                }
+            }
+            b'\n' => *line = 0,
+            b'\r' => {}
+            _ => *line += 1,
+        }
+        if self.head > HEAD_CAP {
+            Err(not_http())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Counts what has been announced, before any of it is shown.
+    fn spend(&mut self, bytes: usize) -> Result<(), Exit> {
+        self.left = self
+            .left
+            .checked_sub(bytes)
+            .ok_or_else(|| complain(TRY_AGAIN, &[b"the answer is longer than 256 KiB"]))?;
+        Ok(())
+    }
+
+    fn field_end(&mut self, tag: u8, first: Option<u8>) -> Result<Option<Next>, Exit> {
+        self.part = Part::FieldHead {
+            held: [0; _],
+            used: 0,
+        };
+        match (tag, first) {
+            (TAG_EXIT, Some(code)) => Ok(Some(Next::Exit(code))),
+            (TAG_SEND_INPUT, Some(0)) => Ok(Some(Next::SendInput(Extent::All))),
+            (TAG_SEND_INPUT, Some(1)) => Ok(Some(Next::SendInput(Extent::Line))),
+            (TAG_EXIT | TAG_SEND_INPUT, _) => {
+                Err(complain(TRY_AGAIN, &[b"the answer makes no sense"]))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn split_first(bytes: &[u8]) -> (u8, &[u8]) {
+    bytes
+        .split_first()
+        .map_or((0, bytes), |(&byte, rest)| (byte, rest))
+}
+
+/// The status of `HTTP/1.x NNN`.
+fn status(line: [u8; STATUS_LINE]) -> Option<u16> {
+    let [
+        b'H',
+        b'T',
+        b'T',
+        b'P',
+        b'/',
+        b'1',
+        b'.',
+        _,
+        b' ',
+        digits @ ..,
+    ] = line
+    else {
+        return None;
+    };
+    digits.iter().try_fold(0, |sum, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + u16::from(digit - b'0'))
+    })
+}
+
+fn not_http() -> Exit {
+    complain(
+        TRY_AGAIN,
+        &[b"what listens there is not jetond: the answer is not HTTP"],
+    )
+}

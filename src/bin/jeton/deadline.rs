@@ -1,0 +1,103 @@
+//! The moment at which the companion stops waiting, and waiting until then.
+
+use crate::output::{self, Exit, TRY_AGAIN, complain};
+use crate::sys::{self, PollFd, errno};
+
+/// In milliseconds of the monotonic clock; `None` is never (`watch`).
+pub(crate) struct Deadline {
+    /// What the daemon is told.
+    told: Option<u64>,
+    /// When we give up. Later than `told` where the caller chose the wait of the daemon (`ready --wait`), so that its answer still arrives.
+    ours: Option<u64>,
+}
+
+impl Deadline {
+    pub(crate) fn never() -> Self {
+        Self {
+            told: None,
+            ours: None,
+        }
+    }
+
+    pub(crate) fn after(ms: u32, grace_ms: u32) -> Self {
+        let told = sys::now_ms().saturating_add(u64::from(ms));
+        Self {
+            told: Some(told),
+            ours: Some(told.saturating_add(u64::from(grace_ms))),
+        }
+    }
+
+    /// The milliseconds left that the daemon is told.
+    pub(crate) fn left_ms(&self) -> Option<u32> {
+        self.told
+            .map(|at| u32::try_from(at.saturating_sub(sys::now_ms())).unwrap_or(u32::MAX))
+    }
+
+    /// Whether the time that the daemon was given is over.
+    pub(crate) fn told_is_over(&self) -> bool {
+        self.left_ms() == Some(0)
+    }
+
+    /// The timeout for `poll`: -1 is for ever.
+    fn poll_ms(&self) -> Result<i32, Exit> {
+        let Some(at) = self.ours else { return Ok(-1) };
+        match at.saturating_sub(sys::now_ms()) {
+            0 => Err(late()),
+            left => Ok(i32::try_from(left).unwrap_or(i32::MAX)),
+        }
+    }
+
+    /// Waits until the descriptor is ready for `events`, or has failed, which the next call on it will tell.
+    ///
+    /// With `reader`, also ends when standard output has lost its reader: a `watch` that waits for hours must not outlive its pipe.
+    pub(crate) fn wait(&self, fd: i32, events: i16, reader: bool) -> Result<(), Exit> {
+        // poll skips a negative descriptor.
+        let mut fds = [
+            PollFd::new(fd, events),
+            PollFd::new(if reader { 1 } else { -1 }, 0),
+        ];
+        loop {
+            match sys::poll(&mut fds, self.poll_ms()?) {
+                Err(errno::EINTR) | Ok(0) => continue,
+                Err(error) => return Err(sys_failed(b"poll", error)),
+                Ok(_) => {}
+            }
+            let [awaited, stdout] = &fds;
+            if awaited.is_ready() {
+                return Ok(());
+            }
+            if stdout.is_ready() {
+                return Err(output::reader_gone());
+            }
+        }
+    }
+
+    /// Sleeps, but not beyond the deadline.
+    pub(crate) fn pause(&self, ms: i32) -> Result<(), Exit> {
+        let left = self.poll_ms()?;
+        let _ = sys::poll(&mut [], if left < 0 { ms } else { ms.min(left) });
+        Ok(())
+    }
+}
+
+#[cold]
+fn late() -> Exit {
+    complain(
+        TRY_AGAIN,
+        &[b"no answer in time; try again, or give it longer with --timeout"],
+    )
+}
+
+/// A system call failed in a way that nobody can act on but by trying again.
+#[cold]
+#[inline(never)]
+pub(crate) fn sys_failed(call: &[u8], error: sys::Errno) -> Exit {
+    complain(
+        TRY_AGAIN,
+        &[
+            call,
+            b" failed: error ",
+            output::Decimal::new(error.0.unsigned_abs()).digits(),
+        ],
+    )
+}

@@ -1,0 +1,326 @@
+//! `exec [--env NAME] [PROFILE] -- COMMAND…`: the command replaces the companion, and finds the daemon by its environment.
+
+use core::ffi::CStr;
+
+use crate::answer::Sink;
+use crate::args::Call;
+use crate::ask::{ask, deadline_of};
+use crate::output::{self, Decimal, Exit, FAILED, USAGE, complain};
+use crate::places::{PATH_MAX, Place, Places, Room};
+use crate::request::Words;
+use crate::sys::{self, Arg, Env, Errno, errno};
+use crate::text;
+
+/// As env(1): the command was found but cannot be run.
+const CANNOT_RUN: u8 = 126;
+/// As env(1): there is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// The longest string of an environment that Linux accepts (MAX_ARG_STRLEN).
+const LONGEST_VARIABLE: usize = 128 * 1024;
+
+/// The most pointers that can be passed on: a quarter of the usual stack holds no more strings of a usual length.
+const POINTERS: usize = 32 * 1024;
+
+/// A list of C strings that ends with a null pointer.
+type List<'a> = [Option<Arg<'a>>; POINTERS];
+
+/// The arguments between `exec` and the command.
+struct Plan {
+    variable: Option<&'static [u8]>,
+    profile: Option<&'static [u8]>,
+    /// The command and its arguments, with the closing null pointer.
+    command: &'static [Option<Arg<'static>>],
+}
+
+/// Runs the command. Comes back only if that did not happen.
+pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
+    let Some(plan) = Plan::parse(call)? else {
+        return output::stdout(text::HELP.as_bytes()).map(|()| 0);
+    };
+    match plan.variable {
+        None => start(call, env, &plan, None),
+        Some(name) => with_token(call, env, &plan, name),
+    }
+}
+
+impl Plan {
+    /// `None` is a call for help.
+    fn parse(call: &Call) -> Result<Option<Self>, Exit> {
+        let at = call
+            .rest
+            .iter()
+            .position(|arg| arg.is_some_and(|arg| arg.bytes() == b"--"));
+        let command = at
+            .and_then(|at| call.rest.get(at + 1..))
+            .unwrap_or_default();
+        let mut plan = Self {
+            variable: None,
+            profile: None,
+            command,
+        };
+        let mut words = call.words().skip(1).take_while(|&word| word != b"--");
+        while let Some(word) = words.next() {
+            match word {
+                b"--env" if plan.variable.is_none() => {
+                    plan.variable = Some(words.next().ok_or_else(usage)?);
+                }
+                b"--help" | b"-h" => return Ok(None),
+                _ => match word.strip_prefix(b"--env=") {
+                    Some(name) if plan.variable.is_none() => plan.variable = Some(name),
+                    None if plan.profile.is_none() && !word.starts_with(b"-") => {
+                        plan.profile = Some(word);
+                    }
+                    _ => return Err(usage()),
+                },
+            }
+        }
+        if let Some(name) = plan.variable.filter(|name| !is_variable_name(name)) {
+            return Err(complain(
+                USAGE,
+                &[
+                    b"--env wants the name of a variable of your own, not '",
+                    name,
+                    b"'",
+                ],
+            ));
+        }
+        // Not only the null pointer.
+        if matches!(plan.command, [] | [None]) {
+            Err(usage())
+        } else {
+            Ok(Some(plan))
+        }
+    }
+}
+
+fn usage() -> Exit {
+    complain(USAGE, &[text::EXEC_USAGE.as_bytes()])
+}
+
+/// A shell's name, and not one of the two that `exec` itself sets.
+fn is_variable_name(name: &[u8]) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    matches!(name, [first, rest @ ..] if letter(*first) && rest.iter().all(|&byte| letter(byte) || byte.is_ascii_digit()))
+        && name != b"JETON_SOCKET"
+        && name != b"JETON_PROFILE"
+}
+
+/// Asks for the token and puts it into the environment of the command: never on standard output, never in an argument.
+#[inline(never)]
+fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Result<u8, Exit> {
+    let words: [&[u8]; 4] = [b"exec", b"--env", name, plan.profile.unwrap_or_default()];
+    let words = words
+        .get(..if plan.profile.is_some() { 4 } else { 3 })
+        .unwrap_or_default();
+    let mut room = [0; LONGEST_VARIABLE];
+    let begin = sys::join(&mut room, &[name, b"="]).map_or(0, <[u8]>::len);
+    let mut used = begin;
+    let code = ask(
+        call,
+        Words::Fixed(words),
+        env,
+        Sink::Kept {
+            room: &mut room,
+            used: &mut used,
+        },
+    )?;
+    if code != 0 {
+        return Ok(code);
+    }
+    let variable = finish(&mut room, begin, used);
+    let variable = variable.ok_or_else(|| {
+        complain(
+            FAILED,
+            &[b"the daemon's answer holds no token that fits an environment variable"],
+        )
+    })?;
+    start(call, env, plan, Some(Arg::new(variable)))
+}
+
+/// `NAME=token` as a C string: one newline at the end dropped, something left, and no zero byte in it.
+fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
+    let token = room.get(begin..used)?;
+    let token = token.strip_suffix(b"\n").unwrap_or(token);
+    let end = begin + token.len();
+    if token.is_empty() {
+        return None;
+    }
+    *room.get_mut(end)? = 0;
+    CStr::from_bytes_with_nul(room.get(..=end)?).ok()
+}
+
+/// Finds the daemon, so that JETON_SOCKET is true, and becomes the command.
+#[inline(never)]
+fn start(call: &Call, env: Env<'static>, plan: &Plan, token: Option<Arg<'_>>) -> Result<u8, Exit> {
+    let mut room = Room::new();
+    let (_, place) = Places::of(call, env, &mut room)?.connect(&deadline_of(call), false)?;
+    let (mut socket, mut profile) = ([0; 2 * PATH_MAX], [0; PATH_MAX]);
+    let socket = socket_variable(&mut socket, place)?;
+    let profile = match plan.profile {
+        None => None,
+        Some(name) => {
+            Some(c_string(&mut profile, &[b"JETON_PROFILE=", name, b"\0"]).ok_or_else(too_long)?)
+        }
+    };
+    let mut list: List<'_> = [None; POINTERS];
+    let ours = [Some(socket), profile, token];
+    let kept = env.args().filter(|old| {
+        !ours
+            .iter()
+            .flatten()
+            .any(|new| is_same_name(old.bytes(), new.bytes()))
+    });
+    fill(&mut list, kept.chain(ours.into_iter().flatten()))?;
+    Err(become_command(plan.command, env, &list))
+}
+
+fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    one.split(|&byte| byte == b'=').next() == other.split(|&byte| byte == b'=').next()
+}
+
+/// The child may run in another folder, so the path is made absolute; it is not made shorter, since a `..` may follow a link.
+fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, Exit> {
+    let mut folder = [0; PATH_MAX];
+    let (folder, slash): (&[u8], &[u8]) = match place.base {
+        [b'/', ..] => (b"", b""),
+        _ => (
+            sys::cwd(&mut folder)
+                .ok_or_else(|| complain(FAILED, &[b"cannot tell the current folder"]))?,
+            b"/",
+        ),
+    };
+    c_string(
+        room,
+        &[
+            b"JETON_SOCKET=",
+            folder,
+            slash,
+            place.base,
+            place.tail,
+            b"\0",
+        ],
+    )
+    .ok_or_else(too_long)
+}
+
+fn too_long() -> Exit {
+    complain(USAGE, &[b"an argument is too long"])
+}
+
+/// The parts end with a zero byte and have no other one.
+fn c_string<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<Arg<'a>> {
+    CStr::from_bytes_with_nul(sys::join(room, parts)?)
+        .ok()
+        .map(Arg::new)
+}
+
+/// Leaves at least one null pointer at the end.
+fn fill<'a>(list: &mut List<'a>, args: impl Iterator<Item = Arg<'a>>) -> Result<(), Exit> {
+    let mut slots = list.iter_mut().take(POINTERS - 1);
+    for arg in args {
+        match slots.next() {
+            Some(slot) => *slot = Some(arg),
+            None => {
+                return Err(complain(
+                    CANNOT_RUN,
+                    &[b"the environment or the arguments have too many entries"],
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// execvp(3): a name without a slash is looked for in PATH. Comes back with the reason.
+fn become_command(
+    command: &'static [Option<Arg<'static>>],
+    env: Env<'static>,
+    variables: &List<'_>,
+) -> Exit {
+    let name = command
+        .first()
+        .copied()
+        .flatten()
+        .map_or(b"".as_slice(), Arg::bytes);
+    // An empty PATH is one empty element; without PATH, the C library's default.
+    let path = env.get_even_empty(b"PATH").unwrap_or(b"/bin:/usr/bin");
+    let (folders, slash): (&[u8], &[u8]) = if name.contains(&b'/') {
+        (b"", b"")
+    } else {
+        (path, b"/")
+    };
+    let mut worst = errno::ENOENT;
+    for folder in folders.split(|&byte| byte == b':') {
+        // An empty element is the current folder.
+        let slash = if folder.is_empty() { b"" } else { slash };
+        let mut room = [0; PATH_MAX];
+        let Some(file) =
+            sys::join(&mut room, &[folder, slash, name, b"\0"]).filter(|_| !name.is_empty())
+        else {
+            continue;
+        };
+        let Ok(file) = CStr::from_bytes_with_nul(file) else {
+            continue;
+        };
+        match try_file(file, command, variables) {
+            Ok(errno::ENOENT | errno::ENOTDIR) => {}
+            Ok(errno::EACCES) => worst = errno::EACCES,
+            Ok(error) => {
+                worst = error;
+                break;
+            }
+            Err(exit) => return exit,
+        }
+    }
+    match worst {
+        errno::ENOENT => complain(NOT_FOUND, &[b"exec: ", name, b": not found"]),
+        errno::EACCES => complain(CANNOT_RUN, &[b"exec: ", name, b": permission denied"]),
+        errno::ENOEXEC => complain(CANNOT_RUN, &[b"exec: ", name, b": not a program"]),
+        errno::E2BIG => complain(
+            CANNOT_RUN,
+            &[b"exec: ", name, b": too many arguments or variables"],
+        ),
+        error => complain(
+            CANNOT_RUN,
+            &[
+                b"exec: ",
+                name,
+                b": error ",
+                Decimal::new(error.0.unsigned_abs()).digits(),
+            ],
+        ),
+    }
+}
+
+/// A file that the kernel does not know how to run is a shell script without its first line.
+fn try_file(
+    file: &CStr,
+    command: &'static [Option<Arg<'static>>],
+    variables: &List<'_>,
+) -> Result<Errno, Exit> {
+    match sys::execve(file, command, variables) {
+        errno::ENOEXEC => with_shell(file, command, variables),
+        error => Ok(error),
+    }
+}
+
+#[inline(never)]
+fn with_shell(
+    file: &CStr,
+    command: &'static [Option<Arg<'static>>],
+    variables: &List<'_>,
+) -> Result<Errno, Exit> {
+    const SHELL: &CStr = c"/bin/sh";
+    let mut list: List<'_> = [None; POINTERS];
+    let rest = command.iter().skip(1).copied().flatten();
+    fill(
+        &mut list,
+        [Arg::new(SHELL), Arg::new(file)].into_iter().chain(rest),
+    )?;
+    // Where there is no shell, what is wrong is still the file.
+    match sys::execve(SHELL, &list, variables) {
+        errno::ENOENT => Ok(errno::ENOEXEC),
+        error => Ok(error),
+    }
+}

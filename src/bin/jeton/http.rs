@@ -1,0 +1,128 @@
+//! One HTTP/1.0 exchange on a connection: the request out, the answer in to its end.
+
+use crate::answer::{Answer, Next};
+use crate::deadline::{Deadline, sys_failed};
+use crate::output::{Decimal, Exit, USAGE, complain};
+use crate::request::{CAP, Request, Unsent};
+use crate::sys::{self, Stream, errno};
+
+/// What one read takes at most. The answers of every day fit.
+const READ: usize = 8 * 1024;
+
+/// How an exchange ends without a result.
+pub(crate) enum Failure {
+    /// The connection broke before the first byte of the answer, so nothing has been shown and it may be tried again.
+    Broken,
+    /// It is over.
+    Exit(Exit),
+}
+
+impl From<Exit> for Failure {
+    fn from(exit: Exit) -> Self {
+        Self::Exit(exit)
+    }
+}
+
+/// Sends the request and feeds the answer, as it arrives, to `answer`.
+pub(crate) fn exchange(
+    stream: &Stream,
+    request: &Request<'_>,
+    endless: bool,
+    answer: &mut Answer<'_>,
+) -> Result<Next, Failure> {
+    let length = request.len();
+    if length > CAP {
+        return Err(complain(USAGE, &[b"the request is longer than 256 KiB"]).into());
+    }
+    send(stream, request, length)?;
+    let mut chunk = [0; READ];
+    let mut answered = false;
+    loop {
+        let got = match stream.receive(&mut chunk) {
+            Ok(got) => got,
+            Err(errno::EINTR) => continue,
+            Err(errno::EAGAIN) => {
+                request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
+                continue;
+            }
+            // An answer that was there before is read before this error is told.
+            Err(errno::ECONNRESET | errno::EPIPE) => 0,
+            Err(error) => return Err(sys_failed(b"recv", error).into()),
+        };
+        match chunk.get(..got) {
+            None | Some([]) if !answered => return Err(Failure::Broken),
+            None | Some([]) => return Ok(answer.end()?),
+            Some(bytes) => {
+                answered = true;
+                if let Some(next) = answer.feed(bytes)? {
+                    return Ok(next);
+                }
+            }
+        }
+    }
+}
+
+/// The head, then the frame. A daemon that closes early may have said why, so a broken pipe is not yet a failure: reading tells.
+fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exit> {
+    let mut out = Outgoing {
+        stream,
+        deadline: request.deadline,
+        held: [0; _],
+        used: 0,
+    };
+    // No more than CAP.
+    let digits = Decimal::new(length as u32);
+    let head: [&[u8]; 3] = [
+        b"POST /v1/helper HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: ",
+        digits.digits(),
+        b"\r\n\r\n",
+    ];
+    let sent = head
+        .iter()
+        .try_for_each(|part| out.put(part))
+        .and_then(|()| request.write(&mut |bytes| out.put(bytes)));
+    match sent.and_then(|()| out.flush()) {
+        Ok(()) | Err(Unsent::Closed) => Ok(()),
+        Err(Unsent::Exit(exit)) => Err(exit),
+    }
+}
+
+/// Collects small pieces, so that a usual request is one system call.
+struct Outgoing<'a> {
+    stream: &'a Stream,
+    deadline: &'a Deadline,
+    held: [u8; 4096],
+    used: usize,
+}
+
+impl Outgoing<'_> {
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), Unsent> {
+        while !bytes.is_empty() {
+            let copied = sys::copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
+            self.used += copied;
+            bytes = bytes.get(copied..).unwrap_or_default();
+            if self.used == self.held.len() {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Unsent> {
+        let mut bytes = self.held.get(..self.used).unwrap_or_default();
+        self.used = 0;
+        while !bytes.is_empty() {
+            match self.stream.send(bytes) {
+                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+                Err(errno::EINTR) => {}
+                Err(errno::EAGAIN) => self
+                    .deadline
+                    .wait(self.stream.fd(), sys::POLLOUT, false)
+                    .map_err(Unsent::Exit)?,
+                Err(errno::EPIPE | errno::ECONNRESET) => return Err(Unsent::Closed),
+                Err(error) => return Err(Unsent::Exit(sys_failed(b"send", error))),
+            }
+        }
+        Ok(())
+    }
+}

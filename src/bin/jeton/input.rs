@@ -1,0 +1,51 @@
+//! Standard input, read only when the daemon asks for it.
+
+use crate::deadline::Deadline;
+use crate::output::{Decimal, Exit, FAILED, USAGE, complain};
+use crate::sys::{self, errno};
+
+/// How much of standard input is wanted.
+#[derive(Clone, Copy)]
+pub(crate) enum Extent {
+    /// To its end.
+    All,
+    /// One line, with its newline.
+    Line,
+}
+
+/// Fills `room` with standard input. More than fits is refused rather than cut.
+pub(crate) fn read<'a>(
+    extent: Extent,
+    room: &'a mut [u8],
+    deadline: &Deadline,
+) -> Result<&'a [u8], Exit> {
+    let mut used = 0;
+    loop {
+        let free = room.get_mut(used..).unwrap_or_default();
+        // A line is read byte by byte: what follows it in a pipe may be meant for the next reader.
+        let free = match extent {
+            Extent::All => free,
+            Extent::Line => free.get_mut(..1).unwrap_or_default(),
+        };
+        if free.is_empty() {
+            return Err(complain(USAGE, &[b"standard input is longer than 256 KiB"]));
+        }
+        deadline.wait(0, sys::POLLIN, false)?;
+        let got = match sys::read(0, free) {
+            Ok(got) => got,
+            Err(errno::EINTR | errno::EAGAIN) => continue,
+            Err(error) => {
+                let number = Decimal::new(error.0.unsigned_abs());
+                return Err(complain(
+                    FAILED,
+                    &[b"cannot read standard input: error ", number.digits()],
+                ));
+            }
+        };
+        let line_ends = matches!(extent, Extent::Line) && free.first() == Some(&b'\n');
+        used += got;
+        if got == 0 || line_ends {
+            return Ok(room.get(..used).unwrap_or_default());
+        }
+    }
+}

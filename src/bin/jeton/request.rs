@@ -1,0 +1,147 @@
+//! The request: byte `01`, then fields of `u8 tag, u32 LE length, bytes`.
+//!
+//! It is written straight from where its parts lie, so it needs no memory of its own and can be sent again.
+
+use crate::args::Call;
+use crate::deadline::Deadline;
+use crate::output::Exit;
+use crate::sys::{self, Env, same};
+
+/// 256 KiB each way; a daemon reads no more.
+pub(crate) const CAP: usize = 256 * 1024;
+
+/// The version of the frame, both ways.
+pub(crate) const VERSION: u8 = 1;
+
+/// Tag and length of a field.
+pub(crate) const FIELD_HEAD: usize = 5;
+
+const TAG_ARGUMENT: u8 = 1;
+const TAG_VARIABLE: u8 = 2;
+const TAG_TERMINAL: u8 = 3;
+const TAG_INPUT: u8 = 4;
+const TAG_DEADLINE: u8 = 5;
+
+/// The variables that are sent: ours, those that decide how text looks, and those by which a tool talks to its helper.
+const VARIABLES: [&[u8]; 6] = [
+    b"JETON_PROFILE",
+    b"NO_COLOR",
+    b"TERM",
+    b"COLUMNS",
+    b"KUBERNETES_EXEC_INFO",
+    b"CARGO_REGISTRY_INDEX_URL",
+];
+/// Of these, all whose names begin so.
+const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
+
+/// The words after the name.
+#[derive(Clone, Copy)]
+pub(crate) enum Words<'a> {
+    /// As called, less the companion's own options.
+    Given(&'a Call),
+    /// Put together by the companion.
+    Fixed(&'a [&'a [u8]]),
+}
+
+/// Why a request could not be sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The other side has closed the connection. It may have said why.
+    Closed,
+    /// It is over.
+    Exit(Exit),
+}
+
+/// What is done with the tag and the payload of each field.
+type Each<'a> = &'a mut dyn FnMut(u8, &[u8]) -> Result<(), Unsent>;
+
+/// One request.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) words: Words<'a>,
+    pub(crate) env: Env<'static>,
+    pub(crate) terminal: Terminal,
+    pub(crate) deadline: &'a Deadline,
+    /// Standard input, once the daemon has asked for it.
+    pub(crate) input: Option<&'a [u8]>,
+}
+
+impl Request<'_> {
+    /// The length of the frame.
+    pub(crate) fn len(&self) -> usize {
+        let mut length = 1_usize;
+        let counted = self.fields(&mut |_, payload| {
+            length = length
+                .saturating_add(FIELD_HEAD)
+                .saturating_add(payload.len());
+            Ok(())
+        });
+        debug_assert!(counted.is_ok(), "counting cannot fail");
+        length
+    }
+
+    /// The frame, in pieces.
+    pub(crate) fn write(
+        &self,
+        put: &mut dyn FnMut(&[u8]) -> Result<(), Unsent>,
+    ) -> Result<(), Unsent> {
+        put(&[VERSION])?;
+        self.fields(&mut |tag, payload| {
+            put(&[tag])?;
+            // No longer than the frame, whose length was checked.
+            put(&(payload.len() as u32).to_le_bytes())?;
+            put(payload)
+        })
+    }
+
+    #[inline(never)]
+    fn fields(&self, each: Each<'_>) -> Result<(), Unsent> {
+        each(TAG_ARGUMENT, self.name)?;
+        match self.words {
+            Words::Given(call) => call.words().try_for_each(|word| each(TAG_ARGUMENT, word))?,
+            Words::Fixed(words) => words.iter().try_for_each(|word| each(TAG_ARGUMENT, word))?,
+        }
+        self.env
+            .iter()
+            .filter(|variable| is_sent(variable))
+            .try_for_each(|variable| each(TAG_VARIABLE, variable))?;
+        each(TAG_TERMINAL, &self.terminal.payload())?;
+        if let Some(left) = self.deadline.left_ms() {
+            each(TAG_DEADLINE, &left.to_le_bytes())?;
+        }
+        self.input.map_or(Ok(()), |input| each(TAG_INPUT, input))
+    }
+}
+
+fn is_sent(variable: &[u8]) -> bool {
+    let name = variable
+        .split(|&byte| byte == b'=')
+        .next()
+        .unwrap_or_default();
+    name.starts_with(VARIABLE_PREFIX) || VARIABLES.iter().any(|sent| same(sent, name))
+}
+
+/// Which of the standard descriptors are terminals, and how wide.
+#[derive(Clone, Copy)]
+pub(crate) struct Terminal {
+    bits: u8,
+    columns: u16,
+}
+
+impl Terminal {
+    /// Asks the kernel: the call that tells a terminal's width fails on everything else.
+    pub(crate) fn look() -> Self {
+        let [input, output, errors] = [0, 1, 2].map(sys::columns);
+        let bit = |found: Option<u16>, bit| if found.is_some() { bit } else { 0 };
+        Self {
+            bits: bit(input, 1) | bit(output, 2) | bit(errors, 4),
+            columns: output.or(errors).unwrap_or(0),
+        }
+    }
+
+    fn payload(self) -> [u8; 3] {
+        let [low, high] = self.columns.to_le_bytes();
+        [self.bits, low, high]
+    }
+}

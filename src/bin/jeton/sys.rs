@@ -1,0 +1,265 @@
+//! What the companion needs of the operating system: a safe, small interface over raw system calls or over libc.
+
+use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+pub(crate) mod errno;
+
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+#[path = "sys/linux_x86_64.rs"]
+mod os;
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+)))]
+#[path = "sys/libc.rs"]
+mod os;
+
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+#[path = "sys/memory.rs"]
+mod memory;
+
+#[cfg(not(target_os = "macos"))]
+pub(crate) use os::uid;
+pub(crate) use os::{exit, now_ms, poll, read, write};
+
+/// `poll` for reading; the same number everywhere, as the next.
+pub(crate) const POLLIN: i16 = 1;
+/// `poll` for writing.
+pub(crate) const POLLOUT: i16 = 4;
+
+/// What the kernel answered; see [`errno`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Errno(pub(crate) i32);
+
+/// `struct pollfd`.
+#[repr(C)]
+pub(crate) struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+
+impl PollFd {
+    pub(crate) const fn new(fd: i32, events: i16) -> Self {
+        Self {
+            fd,
+            events,
+            revents: 0,
+        }
+    }
+
+    /// Something has happened to it, be it a failure.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.revents != 0
+    }
+}
+
+/// A C string of argv or of the environment. `Option<Arg>` is a pointer that may be null, so a slice of them is an `argv`.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Arg<'a> {
+    text: NonNull<c_char>,
+    borrowed: PhantomData<&'a CStr>,
+}
+
+impl<'a> Arg<'a> {
+    pub(crate) const fn new(text: &'a CStr) -> Self {
+        Self {
+            text: NonNull::from_ref(text).cast(),
+            borrowed: PhantomData,
+        }
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the kernel hands over argv and the environment as pointers to C strings"
+    )]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        // SAFETY: made from a `CStr` that lives for 'a, or by the kernel, whose strings end with a zero byte and last as long as the process.
+        unsafe { CStr::from_ptr(self.text.as_ptr()) }.to_bytes()
+    }
+}
+
+/// The environment, `NAME=VALUE` each.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'a>(&'a [Option<Arg<'a>>]);
+
+impl<'a> Env<'a> {
+    /// The value of a variable; an empty one counts as absent.
+    pub(crate) fn get(self, name: &[u8]) -> Option<&'a [u8]> {
+        self.get_even_empty(name).filter(|value| !value.is_empty())
+    }
+
+    #[inline(never)]
+    pub(crate) fn get_even_empty(self, name: &[u8]) -> Option<&'a [u8]> {
+        self.iter()
+            .find_map(|variable| match variable.strip_prefix(name) {
+                Some([b'=', value @ ..]) => Some(value),
+                _ => None,
+            })
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.args().map(Arg::bytes)
+    }
+
+    pub(crate) fn args(self) -> impl Iterator<Item = Arg<'a>> {
+        self.0.iter().copied().flatten()
+    }
+}
+
+/// Calls the program with what the kernel or the C library has put on the stack.
+///
+/// # Safety
+/// `argv` has `argc` pointers to C strings and then a null pointer; `envp` has any number and then a null pointer; all last as long as the process.
+#[expect(
+    unsafe_code,
+    reason = "start-up: argv and the environment are raw pointers"
+)]
+unsafe fn enter(
+    argc: usize,
+    argv: *const Option<Arg<'static>>,
+    envp: *const Option<Arg<'static>>,
+) -> u8 {
+    let mut variables = 0;
+    // SAFETY: no further than the null pointer, by the contract.
+    while unsafe { *envp.add(variables) }.is_some() {
+        variables += 1;
+    }
+    // SAFETY: as many as the contract says and as were counted.
+    let (argv, env) = unsafe {
+        (
+            core::slice::from_raw_parts(argv, argc + 1),
+            core::slice::from_raw_parts(envp, variables),
+        )
+    };
+    crate::run(argv, Env(env))
+}
+
+/// The width of the terminal behind a descriptor, 0 when it does not know; `None` when it is no terminal.
+pub(crate) fn columns(fd: i32) -> Option<u16> {
+    // `struct winsize`: rows, columns, and the same in pixels.
+    let mut size = [0_u16; 4];
+    os::window_size(fd, &mut size).ok().map(|()| size[1])
+}
+
+/// The current folder, absolute.
+pub(crate) fn cwd(room: &mut [u8]) -> Option<&[u8]> {
+    os::getcwd(room).ok()?;
+    let folder = room.split(|&byte| byte == 0).next()?;
+    // Linux says "(unreachable)" of a folder outside our root.
+    folder.starts_with(b"/").then_some(folder)
+}
+
+/// Replaces the process. Comes back only with a failure.
+pub(crate) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
+    match (argv.last(), env.last()) {
+        (Some(None), Some(None)) => os::execve(file, argv, env),
+        // The kernel reads up to the null pointer.
+        _ => errno::E2BIG,
+    }
+}
+
+/// Comparing as a call: the optimiser otherwise unrolls a search in a table into a kilobyte of comparisons.
+#[inline(never)]
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    one == other
+}
+
+/// Copies what fits; the result is how much that is. (The standard one brings the text of a panic along that cannot happen here.)
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    to.len().min(from.len())
+}
+
+/// The parts one after the other, if they fit.
+pub(crate) fn join<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<&'a [u8]> {
+    let mut used = 0_usize;
+    for part in parts {
+        let (_, free) = room.split_at_mut_checked(used)?;
+        if part.len() > free.len() {
+            return None;
+        }
+        used += copy(free, part);
+    }
+    room.get(..used)
+}
+
+/// `struct sockaddr_un`.
+#[repr(C)]
+pub(crate) struct Address {
+    /// The family, and on macOS the length before it, in one byte each.
+    family: [u8; 2],
+    path: [u8; SUN_PATH],
+}
+
+const SUN_PATH: usize = if cfg!(target_os = "macos") { 104 } else { 108 };
+
+/// The same number everywhere, as the next.
+const AF_UNIX: u8 = 1;
+const SOCK_STREAM: i32 = 1;
+
+impl Address {
+    /// In bytes; one more is the closing zero.
+    pub(crate) const LONGEST: usize = SUN_PATH - 1;
+
+    /// `None`: the path is too long.
+    pub(crate) fn new(parts: &[&[u8]]) -> Option<Self> {
+        let family = if cfg!(target_os = "macos") {
+            [size_of::<Self>() as u8, AF_UNIX]
+        } else {
+            u16::from(AF_UNIX).to_ne_bytes()
+        };
+        let mut path = [0; SUN_PATH];
+        join(path.get_mut(..Self::LONGEST)?, parts)?;
+        Some(Self { family, path })
+    }
+}
+
+/// A connection. It never blocks: whoever uses it waits until a deadline.
+pub(crate) struct Stream(i32);
+
+impl Stream {
+    pub(crate) fn open() -> Result<Self, Errno> {
+        let low = Self(os::socket(AF_UNIX.into(), SOCK_STREAM)?);
+        // Whoever started us without a standard output must not get its bytes on the socket.
+        if low.0 > 2 {
+            Ok(low)
+        } else {
+            os::dup_above_stderr(low.0).map(Self)
+        }
+    }
+
+    pub(crate) fn connect(&self, address: &Address) -> Result<(), Errno> {
+        os::connect(self.0, address)
+    }
+
+    pub(crate) fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        os::send(self.0, bytes)
+    }
+
+    pub(crate) fn receive(&self, room: &mut [u8]) -> Result<usize, Errno> {
+        os::read(self.0, room)
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.0
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        os::close(self.0);
+    }
+}

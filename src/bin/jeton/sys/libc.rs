@@ -1,0 +1,138 @@
+//! Start-up and system calls by the C library: macOS, other processors, and the feature `companion-libc`.
+//!
+//! What differs on macOS is in `libc/macos.rs`. Sources: POSIX.1-2017, the Linux and macOS headers.
+#![expect(unsafe_code, reason = "the C main and the C library's functions")]
+
+use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+
+use super::{Address, Arg, Errno, PollFd};
+
+#[cfg(not(target_os = "macos"))]
+#[path = "libc/linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "libc/macos.rs"]
+mod platform;
+
+use platform::{CLOCK_MONOTONIC, Count, MSG_NOSIGNAL, TIOCGWINSZ};
+pub(super) use platform::{dup_above_stderr, socket};
+
+#[link(name = "c")]
+unsafe extern "C" {
+    safe fn _exit(code: c_int) -> !;
+    #[link_name = "read"]
+    fn c_read(fd: c_int, room: *mut c_void, length: usize) -> isize;
+    #[link_name = "write"]
+    fn c_write(fd: c_int, bytes: *const c_void, length: usize) -> isize;
+    #[link_name = "send"]
+    fn c_send(fd: c_int, bytes: *const c_void, length: usize, flags: c_int) -> isize;
+    #[link_name = "connect"]
+    fn c_connect(fd: c_int, address: *const Address, length: c_uint) -> c_int;
+    #[link_name = "close"]
+    safe fn c_close(fd: c_int) -> c_int;
+    #[link_name = "poll"]
+    fn c_poll(fds: *mut PollFd, count: Count, ms: c_int) -> c_int;
+    fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    #[cfg(not(target_os = "macos"))]
+    safe fn geteuid() -> c_uint;
+    #[link_name = "getcwd"]
+    fn c_getcwd(room: *mut c_char, length: usize) -> *mut c_char;
+    #[link_name = "execve"]
+    fn c_execve(
+        file: *const c_char,
+        argv: *const Option<Arg<'_>>,
+        env: *const Option<Arg<'_>>,
+    ) -> c_int;
+}
+
+/// # Safety
+/// Called once, by the C library, as C's `main`; the third argument is common to all systems that this runs on.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn main(
+    argc: c_int,
+    argv: *const Option<Arg<'static>>,
+    envp: *const Option<Arg<'static>>,
+) -> c_int {
+    // SAFETY: C's promise about argv, and the system's about the environment. argc is not negative.
+    unsafe { super::enter(usize::try_from(argc).unwrap_or(0), argv, envp) }.into()
+}
+
+/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// The result of a function that says -1 and sets errno.
+fn checked(result: isize) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| platform::last_error())
+}
+
+pub(crate) fn exit(code: u8) -> ! {
+    _exit(code.into())
+}
+
+pub(crate) fn read(fd: i32, room: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: writes into `room`, no more than its length.
+    checked(unsafe { c_read(fd, room.as_mut_ptr().cast(), room.len()) })
+}
+
+pub(crate) fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: reads `bytes`.
+    checked(unsafe { c_write(fd, bytes.as_ptr().cast(), bytes.len()) })
+}
+
+pub(super) fn send(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: reads `bytes`.
+    checked(unsafe { c_send(fd, bytes.as_ptr().cast(), bytes.len(), MSG_NOSIGNAL) })
+}
+
+pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
+    // SAFETY: reads `address`, whose form is that of a sockaddr_un.
+    checked(unsafe { c_connect(fd, address, size_of::<Address>() as c_uint) } as isize).map(drop)
+}
+
+pub(super) fn close(fd: i32) {
+    // Nothing is left to be told by a failure.
+    let _ = c_close(fd);
+}
+
+/// How many are ready. -1 ms is for ever.
+pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
+    // SAFETY: reads and writes `fds`, whose elements have the form of a pollfd. There are two at most.
+    checked(unsafe { c_poll(fds.as_mut_ptr(), fds.len() as Count, ms) } as isize)
+}
+
+/// Milliseconds of the monotonic clock.
+pub(crate) fn now_ms() -> u64 {
+    let mut time = [0; 2];
+    // SAFETY: writes a timespec: seconds and nanoseconds, of 64 bits each on every 64-bit system. It cannot fail on this clock.
+    let _ = unsafe { clock_gettime(CLOCK_MONOTONIC, &raw mut time) };
+    let [seconds, nanoseconds] = time.map(i64::unsigned_abs);
+    seconds * 1000 + nanoseconds / 1_000_000
+}
+
+pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
+    // SAFETY: writes a winsize: four numbers of 16 bits.
+    checked(unsafe { ioctl(fd, TIOCGWINSZ, size.as_mut_ptr()) } as isize).map(drop)
+}
+
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn uid() -> u32 {
+    geteuid()
+}
+
+pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
+    // SAFETY: writes into `room`, no more than its length.
+    let folder = unsafe { c_getcwd(room.as_mut_ptr().cast(), room.len()) };
+    if folder.is_null() {
+        Err(platform::last_error())
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
+    // SAFETY: C strings, and two lists of such that the caller has seen to end with a null pointer.
+    let _ = unsafe { c_execve(file.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    platform::last_error()
+}

@@ -1,0 +1,186 @@
+//! Start-up and system calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and `asm-generic`.
+#![expect(
+    unsafe_code,
+    reason = "the entry point and the system call instruction"
+)]
+
+use core::arch::{asm, global_asm};
+use core::ffi::CStr;
+
+use super::{Address, Arg, Errno, PollFd};
+
+// The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
+global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
+
+/// # Safety
+/// Called once, by `_start`, with the stack that the kernel has set up: argc, argv, a null pointer, the environment, a null pointer.
+unsafe extern "C" fn start(stack: *const usize) -> ! {
+    // SAFETY: the layout above, which `enter` asks for.
+    let code = unsafe {
+        let argc = *stack;
+        super::enter(argc, stack.add(1).cast(), stack.add(argc + 2).cast())
+    };
+    exit(code)
+}
+
+/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+const READ: usize = 0;
+const WRITE: usize = 1;
+const CLOSE: usize = 3;
+const POLL: usize = 7;
+const IOCTL: usize = 16;
+const SOCKET: usize = 41;
+const CONNECT: usize = 42;
+const SENDTO: usize = 44;
+const EXECVE: usize = 59;
+const FCNTL: usize = 72;
+const GETCWD: usize = 79;
+const GETEUID: usize = 107;
+const CLOCK_GETTIME: usize = 228;
+const EXIT_GROUP: usize = 231;
+
+const TIOCGWINSZ: usize = 0x5413;
+const CLOCK_MONOTONIC: usize = 1;
+const SOCK_CLOEXEC: i32 = 0o2_000_000;
+const SOCK_NONBLOCK: i32 = 0o4_000;
+const MSG_NOSIGNAL: usize = 0x4000;
+const F_DUPFD_CLOEXEC: usize = 1030;
+
+/// # Safety
+/// The arguments are what the system call takes: every pointer among them is valid for what the kernel does with it.
+unsafe fn call(number: usize, arguments: [usize; 4]) -> Result<usize, Errno> {
+    let [a, b, c, d] = arguments;
+    let result: isize;
+    // SAFETY: the caller's contract. The kernel clobbers rcx and r11 alone. The fifth and sixth argument are those of sendto: no address.
+    unsafe {
+        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") 0, in("r9") 0,
+             lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    // Errors are the last page of the address space, negated.
+    usize::try_from(result).map_err(|_| Errno(-result as i32))
+}
+
+/// A descriptor as an argument; a negative one stays negative.
+fn arg(fd: i32) -> usize {
+    fd as isize as usize
+}
+
+pub(crate) fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: no pointers. It does not come back.
+        let _ = unsafe { call(EXIT_GROUP, [code.into(), 0, 0, 0]) };
+    }
+}
+
+pub(crate) fn read(fd: i32, room: &mut [u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes into `room`, no more than its length.
+    unsafe { call(READ, [arg(fd), room.as_mut_ptr() as usize, room.len(), 0]) }
+}
+
+pub(crate) fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads `bytes`.
+    unsafe { call(WRITE, [arg(fd), bytes.as_ptr() as usize, bytes.len(), 0]) }
+}
+
+pub(super) fn send(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads `bytes`; there is no address.
+    unsafe {
+        call(
+            SENDTO,
+            [arg(fd), bytes.as_ptr() as usize, bytes.len(), MSG_NOSIGNAL],
+        )
+    }
+}
+
+pub(super) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
+    // SAFETY: no pointers.
+    unsafe {
+        call(
+            SOCKET,
+            [arg(family), arg(kind | SOCK_CLOEXEC | SOCK_NONBLOCK), 0, 0],
+        )
+    }
+    .map(|fd| fd as i32)
+}
+
+pub(super) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
+    // SAFETY: no pointers.
+    unsafe { call(FCNTL, [arg(fd), F_DUPFD_CLOEXEC, 3, 0]) }.map(|fd| fd as i32)
+}
+
+pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
+    // SAFETY: the kernel reads `address`, whose form is that of a sockaddr_un.
+    unsafe {
+        call(
+            CONNECT,
+            [
+                arg(fd),
+                core::ptr::from_ref(address) as usize,
+                size_of::<Address>(),
+                0,
+            ],
+        )
+    }
+    .map(drop)
+}
+
+pub(super) fn close(fd: i32) {
+    // SAFETY: no pointers. Nothing is left to be told by a failure.
+    let _ = unsafe { call(CLOSE, [arg(fd), 0, 0, 0]) };
+}
+
+/// How many are ready. -1 ms is for ever.
+pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
+    // SAFETY: the kernel reads and writes `fds`, whose elements have the form of a pollfd.
+    unsafe { call(POLL, [fds.as_mut_ptr() as usize, fds.len(), arg(ms), 0]) }
+}
+
+/// Milliseconds of the monotonic clock.
+pub(crate) fn now_ms() -> u64 {
+    let mut time = [0_u64; 2];
+    // SAFETY: the kernel writes a timespec: seconds and nanoseconds of 64 bits each. It cannot fail on this clock.
+    let _ = unsafe {
+        call(
+            CLOCK_GETTIME,
+            [CLOCK_MONOTONIC, time.as_mut_ptr() as usize, 0, 0],
+        )
+    };
+    let [seconds, nanoseconds] = time;
+    seconds * 1000 + nanoseconds / 1_000_000
+}
+
+pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
+    // SAFETY: the kernel writes a winsize: four numbers of 16 bits.
+    unsafe { call(IOCTL, [arg(fd), TIOCGWINSZ, size.as_mut_ptr() as usize, 0]) }.map(drop)
+}
+
+pub(crate) fn uid() -> u32 {
+    // SAFETY: no pointers. It cannot fail.
+    unsafe { call(GETEUID, [0; 4]) }.map_or(u32::MAX, |uid| uid as u32)
+}
+
+pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
+    // SAFETY: the kernel writes into `room`, no more than its length.
+    unsafe { call(GETCWD, [room.as_mut_ptr() as usize, room.len(), 0, 0]) }.map(drop)
+}
+
+pub(super) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
+    // SAFETY: C strings, and two lists of such that the caller has seen to end with a null pointer.
+    match unsafe {
+        call(
+            EXECVE,
+            [
+                file.as_ptr() as usize,
+                argv.as_ptr() as usize,
+                env.as_ptr() as usize,
+                0,
+            ],
+        )
+    } {
+        Ok(_) => Errno(0),
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,16 @@
+//! The companion as a program, against a scripted daemon, in an environment of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+mod answers;
+mod daemon;
+mod execs;
+mod fixtures;
+mod local;
+mod reach;
+mod requests;
+mod run;

@@ -1,0 +1,514 @@
+//! What is made of an answer.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+
+use super::daemon::{Daemon, Step, frame, http, ok};
+use super::run::{assert_line, assert_refusal, jeton_at, outcome, program};
+
+fn answered(step: Step) -> (i32, String, String) {
+    let daemon = Daemon::new(vec![step]);
+    let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
+    assert_eq!(daemon.asked().len(), 1);
+    outcome(&output)
+}
+
+#[track_caller]
+fn assert_broken_off(step: Step, stdout: &str, part: &str) {
+    let (code, out, err) = answered(step);
+    assert_eq!((code, out.as_str()), (75, stdout));
+    assert_line(&err, part);
+}
+
+#[test]
+fn fields_become_output_errors_and_exit_code() {
+    let answer = ok(&[
+        (1, b"a"),
+        (2, b"b"),
+        (1, b""),
+        (1, b"c\n"),
+        (2, b"d\n"),
+        (3, &[42]),
+    ]);
+    assert_eq!(
+        answered(Step::Answer(answer)),
+        (42, "ac\n".into(), "bd\n".into())
+    );
+}
+
+#[test]
+fn unknown_fields_are_skipped() {
+    let answer = ok(&[
+        (9, b"what"),
+        (1, b"a"),
+        (255, &[7; 70_000]),
+        (0, b""),
+        (1, b"b"),
+        (3, &[0]),
+    ]);
+    assert_eq!(
+        answered(Step::Answer(answer)),
+        (0, "ab".into(), String::new())
+    );
+}
+
+#[test]
+fn the_exit_code_is_the_last_field_and_is_not_waited_on() {
+    // The daemon stays connected, so a companion that reads on would end by its deadline.
+    assert_eq!(
+        answered(Step::Hold(ok(&[(1, b"a"), (3, &[5])]))),
+        (5, "a".into(), String::new())
+    );
+}
+
+#[test]
+fn an_answer_without_an_exit_code_is_no_success() {
+    assert_broken_off(Step::Answer(ok(&[(1, b"tok")])), "tok", "broke off");
+    assert_broken_off(Step::Answer(ok(&[])), "", "broke off");
+    assert_broken_off(
+        Step::Answer(b"HTTP/1.1 200 OK\r\n".to_vec()),
+        "",
+        "broke off",
+    );
+}
+
+#[test]
+fn an_answer_cut_anywhere_is_no_success() {
+    let whole = ok(&[(1, b"tok\n"), (3, &[0])]);
+    for length in 1..whole.len() {
+        let (code, stdout, stderr) = answered(Step::Answer(whole[..length].to_vec()));
+        assert_eq!(code, 75, "cut at {length}");
+        assert!("tok\n".starts_with(&stdout));
+        assert_line(&stderr, "broke off");
+    }
+}
+
+#[test]
+fn fields_are_shown_while_the_answer_is_still_coming() {
+    // The daemon goes on only when the part before has been read from the companion's standard output. So the rest of the answer, be it cut
+    // inside a tag, a length or a payload, arrives in a read of its own.
+    let rest = frame(&[(2, b"note\n"), (1, b"cd"), (77, b"?"), (3, &[4])])[1..].to_vec();
+    for cut in 0..rest.len() {
+        let (tell, told) = channel::<()>();
+        let (first, second) = (rest[..cut].to_vec(), rest[cut..].to_vec());
+        let daemon = Daemon::new(vec![Step::Script(Box::new(
+            move |mut stream: UnixStream| {
+                let mut answer = ok(&[(1, b"ab")]);
+                answer.extend(first);
+                stream.write_all(&answer).unwrap();
+                told.recv().unwrap();
+                stream.write_all(&second).unwrap();
+            },
+        ))]);
+        let mut child = jeton_at(&daemon.socket, &["token"]).spawn().unwrap();
+        let mut seen = [0; 2];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut seen)
+            .unwrap();
+        assert_eq!(&seen, b"ab");
+        tell.send(()).unwrap();
+        assert_eq!(
+            outcome(&child.wait_with_output().unwrap()),
+            (4, "cd".into(), "note\n".into()),
+            "cut at {cut}"
+        );
+        daemon.asked_once();
+    }
+}
+
+#[test]
+fn an_answer_may_arrive_in_crumbs() {
+    // So small a send buffer holds a handful of one-byte writes: the companion must read many times, in the head too.
+    let whole = ok(&[(1, &[b'x'; 300]), (2, b"note\n"), (3, &[0])]);
+    let step = Step::Script(Box::new(move |mut stream: UnixStream| {
+        rustix::net::sockopt::set_socket_send_buffer_size(&stream, 1).unwrap();
+        for byte in whole {
+            stream.write_all(&[byte]).unwrap();
+        }
+    }));
+    assert_eq!(answered(step), (0, "x".repeat(300), "note\n".into()));
+}
+
+#[test]
+fn an_answer_of_up_to_256_kib_is_shown_and_no_longer_one() {
+    let room = 256 * 1024 - frame(&[(1, b""), (3, &[0])]).len();
+    let text = vec![b'x'; room];
+    let (code, stdout, _) = answered(Step::Answer(ok(&[(1, &text), (3, &[0])])));
+    assert_eq!((code, stdout.len()), (0, room));
+
+    // The companion may close before all is written.
+    let too_much = |answer: Vec<u8>| {
+        Step::Script(Box::new(move |mut stream: UnixStream| {
+            drop(stream.write_all(&answer));
+        }))
+    };
+    assert_broken_off(
+        too_much(ok(&[(1, b"a"), (1, &vec![b'x'; 256 * 1024]), (3, &[0])])),
+        "a",
+        "longer than 256 KiB",
+    );
+    let endless = [ok(&[(1, b"a")]), vec![9, 0xff, 0xff, 0xff, 0xff]].concat();
+    assert_broken_off(Step::Answer(endless), "a", "longer than 256 KiB");
+    let zeros = frame(&[(1, b"")])[1..].repeat(53_000);
+    assert_broken_off(
+        too_much(http(&[vec![1], zeros].concat())),
+        "",
+        "longer than 256 KiB",
+    );
+}
+
+#[test]
+fn a_watch_has_no_end_but_its_fields_have() {
+    let text = vec![b'x'; 200 * 1024];
+    let daemon = Daemon::answering(&[(1, &text), (1, &text), (3, &[0])]);
+    let output = jeton_at(&daemon.socket, &["watch"]).output().unwrap();
+    assert_eq!(
+        (
+            output.status.code(),
+            output.stdout.len(),
+            output.stderr.len()
+        ),
+        (Some(0), 2 * text.len(), 0)
+    );
+    daemon.asked_once();
+
+    let daemon = Daemon::new(vec![Step::Answer([ok(&[]), vec![1, 0, 0, 4, 0]].concat())]);
+    assert_refusal(
+        &jeton_at(&daemon.socket, &["watch"]).output().unwrap(),
+        75,
+        "longer than 256 KiB",
+    );
+    daemon.asked_once();
+}
+
+#[test]
+fn a_later_form_of_the_answer_is_no_success() {
+    assert_broken_off(Step::Answer(http(&[2, 1, 0, 0])), "", "does not know");
+    assert_broken_off(Step::Answer(ok(&[(3, b"")])), "", "makes no sense");
+    assert_broken_off(Step::Answer(ok(&[(4, &[2])])), "", "makes no sense");
+}
+
+#[test]
+fn what_is_not_http_is_no_success() {
+    assert_broken_off(
+        Step::Answer(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
+        "",
+        "not HTTP",
+    );
+    assert_broken_off(Step::Answer(b"HTTP/1.1\n\n".to_vec()), "", "not HTTP");
+    let endless = [b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'x'; 20_000]].concat();
+    assert_broken_off(
+        Step::Script(Box::new(move |mut s: UnixStream| {
+            drop(s.write_all(&endless));
+        })),
+        "",
+        "not HTTP",
+    );
+}
+
+#[test]
+fn a_silent_daemon_is_waited_for_until_the_deadline() {
+    for step in [Step::Hold(Vec::new()), Step::Hold(ok(&[]))] {
+        let daemon = Daemon::new(vec![step]);
+        let output = jeton_at(&daemon.socket, &["token", "--timeout", "0.3"])
+            .output()
+            .unwrap();
+        assert_refusal(&output, 75, "no answer in time");
+        let left = daemon.asked_once().deadline().unwrap();
+        assert!(left <= 300, "{left}");
+    }
+}
+
+#[test]
+fn silent_standard_input_is_waited_for_until_the_deadline() {
+    let daemon = Daemon::new(vec![Step::Answer(ok(&[(4, &[0])]))]);
+    let mut command = jeton_at(&daemon.socket, &["git", "--timeout", "0.3"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let kept_open = child.stdin.take();
+    assert_refusal(&child.wait_with_output().unwrap(), 75, "no answer in time");
+    drop(kept_open);
+    daemon.asked_once();
+}
+
+#[test]
+fn a_daemon_that_does_not_read_is_waited_for_until_the_deadline() {
+    // More than the socket's buffer holds, so that sending blocks. The listener accepts nothing.
+    let folder = tempfile::TempDir::new().unwrap();
+    let socket = folder.path().join("jeton.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let large = "x".repeat(100_000);
+    let mut command = jeton_at(&socket, &["token", "--timeout", "0.3", &large, &large]);
+    assert_refusal(
+        &command.env("JETON_PROFILE", "p").output().unwrap(),
+        75,
+        "no answer in time",
+    );
+}
+
+#[test]
+fn a_connection_that_breaks_before_the_first_byte_is_tried_once_more() {
+    for step in [Step::Close, Step::Reset] {
+        let daemon = Daemon::new(vec![step, Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))]);
+        let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
+        assert_eq!(outcome(&output), (0, "tok\n".into(), String::new()));
+        assert!(!daemon.asked().is_empty());
+    }
+}
+
+#[test]
+fn the_second_request_is_the_same_as_the_first() {
+    let daemon = Daemon::new(vec![Step::Close, Step::Answer(ok(&[(3, &[0])]))]);
+    assert_eq!(
+        outcome(&jeton_at(&daemon.socket, &["token", "p"]).output().unwrap()).0,
+        0
+    );
+    let asked = daemon.asked();
+    let [first, second] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(first.head, second.head);
+    assert_eq!(
+        first.frame[..first.frame.len() - 4],
+        second.frame[..second.frame.len() - 4]
+    );
+    assert!(second.deadline() <= first.deadline());
+}
+
+#[test]
+fn it_is_tried_twice_and_not_three_times() {
+    let daemon = Daemon::new(vec![Step::Close, Step::Close]);
+    assert_refusal(
+        &jeton_at(&daemon.socket, &["token"]).output().unwrap(),
+        75,
+        "broke before the answer",
+    );
+    assert_eq!(daemon.asked().len(), 2);
+}
+
+#[test]
+fn after_the_first_byte_it_is_not_tried_again() {
+    let daemon = Daemon::new(vec![
+        Step::Answer(b"H".to_vec()),
+        Step::Answer(ok(&[(3, &[0])])),
+    ]);
+    assert_refusal(
+        &jeton_at(&daemon.socket, &["token"]).output().unwrap(),
+        75,
+        "broke off",
+    );
+    assert_eq!(daemon.asked().len(), 1);
+}
+
+#[test]
+fn an_answer_before_the_request_was_read_counts() {
+    // The daemon closes on a request that it finds too long; sending then fails, and the reason lies in the answer.
+    let refusal =
+        b"HTTP/1.1 413 x\r\n\r\n{\"code\":\"payload_too_large\",\"detail\":\"too much\"}".to_vec();
+    let daemon = Daemon::new(vec![Step::Early(refusal)]);
+    let large = "x".repeat(120_000);
+    let output = jeton_at(&daemon.socket, &["token", &large, &large])
+        .output()
+        .unwrap();
+    assert_eq!(
+        outcome(&output),
+        (64, String::new(), "jeton: too much\n".into())
+    );
+    assert_eq!(daemon.asked().len(), 0, "and nothing was sent again");
+}
+
+fn problem(status: u16, body: &str) -> (i32, String, String) {
+    answered(Step::Answer(
+        format!(
+            "HTTP/1.1 {status} Some Words\r\ncontent-type: application/problem+json\r\n\r\n{body}"
+        )
+        .into_bytes(),
+    ))
+}
+
+#[test]
+fn a_problem_is_told_in_its_own_words() {
+    let body = r#"{ "title":"Forbidden","status":403,"code":"forbidden","x":{"detail":"no"},"y":["detail"],"z":"detail","detail" : "uid 7 may not use \"p\"" }"#;
+    assert_eq!(
+        problem(403, body),
+        (77, String::new(), "jeton: uid 7 may not use \"p\"\n".into())
+    );
+}
+
+#[test]
+fn escapes_are_undone_and_control_characters_shown() {
+    let body = "{\"detail\":\"\\u00e9\\ud83d\\ude00 \\ud83d \\/\\\\ a\\nb\\tc\\u001b[2J\\u009b\\u007f\u{9b}\u{e9}\\b\\f\\r\"}";
+    let (code, _, stderr) = problem(503, body);
+    assert_eq!(code, 75);
+    assert_eq!(
+        stderr,
+        "jeton: é😀 \u{fffd} /\\ a\\x0ab\\x09c\\x1b[2J\\x9b\\x7f\\x9bé\\x08\\x0c\\x0d\n"
+    );
+}
+
+#[test]
+fn a_problem_that_makes_no_sense_still_has_its_status() {
+    for body in [
+        "",
+        "<html>",
+        "{\"detail\":5}",
+        "{\"detail\":\"cut",
+        "{\"detail\":\"\\u00",
+        "}{\"detail\":\"x\"}",
+        "\"detail\":\"x\"",
+    ] {
+        let (code, _, stderr) = problem(503, body);
+        assert_eq!(
+            (code, stderr.as_str()),
+            (75, "jeton: the daemon answered with HTTP status 503\n"),
+            "{body}"
+        );
+    }
+    let long = format!("{{\"detail\":\"{}\"}}", "x".repeat(5000));
+    assert_eq!(problem(404, &long).0, 64);
+}
+
+#[test]
+fn a_long_line_is_whole() {
+    let text = "é".repeat(1500);
+    assert_eq!(
+        problem(500, &format!("{{\"detail\":\"{text}\"}}")),
+        (1, String::new(), format!("jeton: {text}\n"))
+    );
+}
+
+#[test]
+fn every_code_has_its_exit_code() {
+    // The table of the design, section 4.
+    let table = "bad_request 400/64, payload_too_large 413/64, method_not_allowed 405/64, not_found 404/64, forbidden 403/77, \
+        unknown_profile 404/78, not_enrolled 409/78, misconfigured 503/78, binding_changed 409/78, rejected_by_provider 502/1, \
+        unavailable 503/75, deadline 504/75, too_many_requests 429/75, cooling_down 503/75, conflict 409/75, needs_human 409/1, \
+        not_supported 501/64, internal 500/1";
+    for row in table.split(", ") {
+        let (code, numbers) = row.trim().split_once(' ').unwrap();
+        let (status, exit) = numbers.split_once('/').unwrap();
+        let (status, exit): (u16, i32) = (status.parse().unwrap(), exit.parse().unwrap());
+        assert_eq!(
+            problem(status, &format!("{{\"code\":\"{code}\",\"detail\":\"d\"}}")).0,
+            exit,
+            "{row}"
+        );
+        // The code decides, not the status.
+        assert_eq!(
+            problem(418, &format!("{{\"detail\":\"d\",\"code\":\"{code}\"}}")).0,
+            exit,
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_code_falls_back_on_the_status() {
+    for (status, exit) in [
+        (400, 64),
+        (403, 77),
+        (404, 64),
+        (429, 75),
+        (500, 1),
+        (502, 1),
+        (503, 75),
+        (504, 75),
+        (302, 75),
+        (204, 75),
+    ] {
+        let (code, _, stderr) = problem(status, r#"{"code":"of_a_later_daemon","detail":"d"}"#);
+        assert_eq!((code, stderr.as_str()), (exit, "jeton: d\n"), "{status}");
+    }
+}
+
+#[test]
+fn a_closed_standard_output_ends_it_quietly() {
+    // Once with the signal, and once with it ignored, where writing fails instead. The pipe's reader is gone from the start.
+    for script in ["exec \"$0\" token", "trap '' PIPE; exec \"$0\" token"] {
+        let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = program("/bin/sh");
+        command
+            .env("JETON_SOCKET", &daemon.socket)
+            .args(["-c", script, env!("CARGO_BIN_EXE_jeton")])
+            .stdout(writer);
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "nobody has the token");
+        assert_eq!(output.stderr, b"");
+        daemon.asked_once();
+    }
+}
+
+#[test]
+fn a_watch_ends_with_its_reader() {
+    // The daemon has nothing more to say, and there is no deadline: only the reader's going can end it.
+    let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"first\n")]))]);
+    let mut child = jeton_at(&daemon.socket, &["watch"]).spawn().unwrap();
+    let mut seen = [0; 6];
+    let mut reader = child.stdout.take().unwrap();
+    reader.read_exact(&mut seen).unwrap();
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(141), b"".as_slice())
+    );
+    daemon.asked_once();
+}
+
+#[test]
+fn a_full_standard_output_is_told() {
+    let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
+    let mut command = jeton_at(&daemon.socket, &["token"]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    assert_refusal(
+        &command.stdout(full).output().unwrap(),
+        1,
+        "cannot write to standard output",
+    );
+    daemon.asked_once();
+}
+
+#[test]
+fn without_a_standard_output_the_socket_is_not_mistaken_for_it() {
+    // The socket would get the free number 1. The daemon stays, so that writing to it would succeed.
+    let daemon = Daemon::new(vec![Step::Hold(ok(&[(1, b"tok\n"), (3, &[0])]))]);
+    let mut command = program("/bin/sh");
+    command.env("JETON_SOCKET", &daemon.socket).args([
+        "-c",
+        "exec \"$0\" token >&-",
+        env!("CARGO_BIN_EXE_jeton"),
+    ]);
+    assert_refusal(
+        &command.output().unwrap(),
+        1,
+        "cannot write to standard output",
+    );
+    daemon.asked_once();
+}
+
+#[test]
+fn a_standard_output_that_does_not_block_is_written_whole() {
+    // A pipe that a neighbour has set to non-blocking: it is full long before the answer is.
+    let text = vec![b'x'; 250_000];
+    let daemon = Daemon::answering(&[(1, &text), (3, &[0])]);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut child = jeton_at(&daemon.socket, &["token"])
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    let mut seen = Vec::new();
+    reader.read_to_end(&mut seen).unwrap();
+    assert_eq!(
+        (child.wait().unwrap().code(), seen.len()),
+        (Some(0), text.len())
+    );
+    daemon.asked_once();
+}

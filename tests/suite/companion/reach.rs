@@ -1,0 +1,395 @@
+//! Which socket is taken, and what is said when there is none.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::daemon::{Daemon, Step, ok};
+use super::run::{assert_refusal, install, jeton, jeton_at, outcome, program};
+
+fn daemon_at(socket: &Path) -> Daemon {
+    Daemon::at(socket, vec![Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))])
+}
+
+/// A socket that nobody listens at any more.
+fn stale(socket: &Path) {
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    drop(UnixListener::bind(socket).unwrap());
+}
+
+#[test]
+fn the_runtime_folder_is_the_first_usual_place() {
+    let folder = TempDir::new().unwrap();
+    let daemon = daemon_at(&folder.path().join("jeton/jeton.sock"));
+    let output = jeton()
+        .env("XDG_RUNTIME_DIR", folder.path())
+        .arg("token")
+        .output()
+        .unwrap();
+    assert_eq!(outcome(&output), (0, "tok\n".into(), String::new()));
+    daemon.asked_once();
+}
+
+#[test]
+fn an_empty_variable_counts_as_absent() {
+    let folder = TempDir::new().unwrap();
+    let daemon = daemon_at(&folder.path().join("jeton/jeton.sock"));
+    let mut command = jeton();
+    command
+        .env("XDG_RUNTIME_DIR", folder.path())
+        .env("JETON_SOCKET", "")
+        .arg("token");
+    assert_eq!(outcome(&command.output().unwrap()).0, 0);
+    daemon.asked_once();
+}
+
+#[test]
+fn the_line_names_every_place_that_was_tried() {
+    let folder = TempDir::new().unwrap();
+    let uid = fs::metadata("/proc/self")
+        .map(|m| std::os::unix::fs::MetadataExt::uid(&m))
+        .unwrap();
+    // An absent folder, one with a stale socket, and one that is a file: all are passed over.
+    for prepare in [
+        (|_: &Path| {}) as fn(&Path),
+        |folder| stale(&folder.join("jeton/jeton.sock")),
+        |folder| {
+            fs::remove_dir_all(folder.join("jeton")).unwrap();
+            fs::write(folder.join("jeton"), "").unwrap();
+        },
+    ] {
+        prepare(folder.path());
+        let output = jeton()
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .arg("token")
+            .output()
+            .unwrap();
+        let expected = format!(
+            "jetond is not running: nothing listens at {}/jeton/jeton.sock or /run/user/{uid}/jeton/jeton.sock or /run/jeton/jeton.sock \
+             (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)",
+            folder.path().display()
+        );
+        assert_refusal(&output, 69, &expected);
+    }
+}
+
+#[test]
+fn places_are_not_listed_twice_and_relative_ones_not_at_all() {
+    let uid = fs::metadata("/proc/self")
+        .map(|m| std::os::unix::fs::MetadataExt::uid(&m))
+        .unwrap();
+    for runtime in [format!("/run/user/{uid}"), "relative".into()] {
+        let output = jeton()
+            .env("XDG_RUNTIME_DIR", runtime)
+            .arg("token")
+            .output()
+            .unwrap();
+        assert_refusal(
+            &output,
+            69,
+            &format!(
+                "nothing listens at /run/user/{uid}/jeton/jeton.sock or /run/jeton/jeton.sock ("
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_named_place_is_the_only_one() {
+    let folder = TempDir::new().unwrap();
+    let daemon = daemon_at(&folder.path().join("jeton/jeton.sock"));
+    let named = folder.path().join("other.sock");
+    for command in [
+        jeton().args(["token", "--socket"]).arg(&named),
+        jeton().arg("token").env("JETON_SOCKET", &named),
+    ] {
+        let output = command
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .output()
+            .unwrap();
+        assert_refusal(
+            &output,
+            69,
+            &format!("nothing listens at {} (start", named.display()),
+        );
+    }
+    assert_eq!(daemon.asked().len(), 0);
+}
+
+#[test]
+fn a_path_is_shown_without_its_control_characters() {
+    assert_refusal(
+        &jeton()
+            .args(["token", "--socket", "/x\x1b[2J\n"])
+            .output()
+            .unwrap(),
+        69,
+        "/x\\x1b[2J\\x0a (start",
+    );
+}
+
+#[test]
+fn a_path_that_is_too_long_has_its_own_line() {
+    let folder = TempDir::new().unwrap();
+    let length = 107 - folder.path().as_os_str().len() - 1;
+    let longest = folder.path().join("s".repeat(length));
+    let daemon = daemon_at(&longest);
+    assert_eq!(
+        outcome(&jeton_at(&longest, &["token"]).output().unwrap()).0,
+        0
+    );
+    daemon.asked_once();
+
+    let longer = folder.path().join("s".repeat(length + 1));
+    let expected = format!(
+        "the socket's path is longer than 107 bytes: {}",
+        longer.display()
+    );
+    assert_refusal(
+        &jeton_at(&longer, &["token"]).output().unwrap(),
+        64,
+        &expected,
+    );
+}
+
+#[test]
+fn what_cannot_be_connected_for_another_reason_is_told_with_it() {
+    let folder = TempDir::new().unwrap();
+    let link = folder.path().join("loop");
+    std::os::unix::fs::symlink(&link, &link).unwrap();
+    assert_refusal(
+        &jeton_at(&link, &["token"]).output().unwrap(),
+        69,
+        &format!("cannot connect to {}: error ", link.display()),
+    );
+}
+
+#[test]
+fn a_folder_that_is_closed_to_us_is_a_refusal() {
+    // Root may go everywhere, so as root the companion runs as somebody else, from a copy that this user can reach.
+    let (closed, open) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let copy = open.path().join("jeton");
+    install(Path::new(env!("CARGO_BIN_EXE_jeton")), &copy, "755");
+    fs::set_permissions(open.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let daemon = Daemon::at(&closed.path().join("jeton/jeton.sock"), vec![]);
+    let root = rustix::process::geteuid().is_root();
+    fs::set_permissions(
+        closed.path(),
+        PermissionsExt::from_mode(if root { 0o700 } else { 0 }),
+    )
+    .unwrap();
+    let run = |name: &str, value: &Path| {
+        let mut command = program(&copy);
+        command.arg("token").env(name, value);
+        if root {
+            command.uid(65_533).gid(65_533);
+        }
+        command.output().unwrap()
+    };
+    let named = run("JETON_SOCKET", &daemon.socket);
+    // The other usual places are absent, so it is this one that is told of.
+    let usual = run("XDG_RUNTIME_DIR", closed.path());
+    fs::set_permissions(closed.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    for output in [named, usual] {
+        assert_refusal(
+            &output,
+            77,
+            &format!(
+                "you may not connect to {}: permission denied",
+                daemon.socket.display()
+            ),
+        );
+    }
+    assert_eq!(daemon.asked().len(), 0);
+}
+
+#[test]
+fn the_verbs_that_change_things_go_to_the_admin_socket() {
+    for verb in ["reload", "rotate", "applications"] {
+        let folder = TempDir::new().unwrap();
+        let tokens = daemon_at(&folder.path().join("jeton/jeton.sock"));
+        let admin = || daemon_at(&folder.path().join("jeton-admin/admin.sock"));
+        let again = |daemon: Daemon| {
+            assert_eq!(daemon.asked_once().words(), ["jeton", verb, "p"]);
+            fs::remove_file(folder.path().join("jeton-admin/admin.sock")).unwrap();
+        };
+        // Beside a usual place, beside a named one, beside a relative one, in the folder itself.
+        let daemon = admin();
+        assert_eq!(
+            outcome(
+                &jeton()
+                    .env("XDG_RUNTIME_DIR", folder.path())
+                    .args([verb, "p"])
+                    .output()
+                    .unwrap()
+            )
+            .0,
+            0
+        );
+        again(daemon);
+        let daemon = admin();
+        assert_eq!(
+            outcome(&jeton_at(&tokens.socket, &[verb, "p"]).output().unwrap()).0,
+            0
+        );
+        again(daemon);
+        let daemon = admin();
+        assert_eq!(
+            outcome(
+                &jeton_at(Path::new("jeton/jeton.sock"), &[verb, "p"])
+                    .current_dir(folder.path())
+                    .output()
+                    .unwrap()
+            )
+            .0,
+            0
+        );
+        again(daemon);
+        for inside in ["jeton.sock", "./jeton.sock"] {
+            let daemon = admin();
+            let mut command = jeton_at(Path::new(inside), &[verb, "p"]);
+            assert_eq!(
+                outcome(
+                    &command
+                        .current_dir(folder.path().join("jeton"))
+                        .output()
+                        .unwrap()
+                )
+                .0,
+                0
+            );
+            again(daemon);
+        }
+        assert_eq!(tokens.asked().len(), 0);
+    }
+}
+
+#[test]
+fn the_admin_socket_can_be_named() {
+    let folder = TempDir::new().unwrap();
+    let (path, other) = (folder.path().join("a.sock"), folder.path().join("b.sock"));
+    for (args, value) in [
+        (
+            vec![
+                "reload".as_ref(),
+                "--admin-socket".as_ref(),
+                path.as_os_str(),
+            ],
+            &other,
+        ),
+        (vec!["reload".as_ref()], &path),
+    ] {
+        let daemon = daemon_at(&path);
+        let output = jeton_at(Path::new("/nowhere"), &[])
+            .args(args)
+            .env("JETON_ADMIN_SOCKET", value)
+            .output()
+            .unwrap();
+        assert_eq!(outcome(&output).0, 0);
+        assert_eq!(daemon.asked_once().words(), ["jeton", "reload"]);
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn other_verbs_do_not_go_to_the_admin_socket() {
+    let daemon = Daemon::answering(&[(3, &[0])]);
+    let mut command = jeton_at(&daemon.socket, &["token", "reload"]);
+    assert_eq!(
+        outcome(
+            &command
+                .env("JETON_ADMIN_SOCKET", "/nowhere")
+                .output()
+                .unwrap()
+        )
+        .0,
+        0
+    );
+    daemon.asked_once();
+}
+
+#[test]
+fn an_absent_admin_socket_is_told_with_its_own_option() {
+    let output = jeton_at(Path::new("/nowhere/jeton.sock"), &["reload"])
+        .output()
+        .unwrap();
+    assert_refusal(
+        &output,
+        69,
+        "nothing listens at /nowhere-admin/admin.sock (start it with 'jetond run', or name its socket with --admin-socket",
+    );
+    let output = jeton_at(Path::new("../jeton.sock"), &["reload"])
+        .output()
+        .unwrap();
+    assert_refusal(&output, 64, "name it with --admin-socket: ../jeton.sock");
+}
+
+#[test]
+fn ready_waits_for_a_daemon_that_is_not_there_yet() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("d/jeton.sock");
+    let child = jeton_at(&socket, &["ready", "--wait", "60"])
+        .spawn()
+        .unwrap();
+    // The daemon comes when the companion has been refused and sleeps, or is no more.
+    let stat = format!("/proc/{}/stat", child.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") S ")
+        && !fs::read_to_string(&stat).unwrap().contains(") Z ")
+    {
+        std::thread::yield_now();
+    }
+    let daemon = daemon_at(&socket);
+    assert_eq!(
+        outcome(&child.wait_with_output().unwrap()),
+        (0, "tok\n".into(), String::new())
+    );
+    assert_eq!(
+        daemon.asked_once().words(),
+        ["jeton", "ready", "--wait", "60"]
+    );
+}
+
+#[test]
+fn ready_gives_up_when_its_wait_is_over_and_without_one_at_once() {
+    for args in [
+        &["ready", "--wait", "0.2"][..],
+        &["ready", "--wait=0"],
+        &["ready"],
+    ] {
+        let output = jeton_at(Path::new("/nowhere/jeton.sock"), args)
+            .output()
+            .unwrap();
+        assert_refusal(&output, 69, "nothing listens at /nowhere/jeton.sock");
+    }
+}
+
+#[test]
+fn a_queue_that_is_full_is_a_daemon_that_is_busy() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("jeton.sock");
+    let listener = rustix::net::socket(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        None,
+    )
+    .unwrap();
+    rustix::net::bind(
+        &listener,
+        &rustix::net::SocketAddrUnix::new(&socket).unwrap(),
+    )
+    .unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    // Takes the only place.
+    let _first = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    assert_refusal(
+        &jeton_at(&socket, &["token", "--timeout", "0.3"])
+            .output()
+            .unwrap(),
+        75,
+        "no answer in time",
+    );
+}
