@@ -18,6 +18,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use self::output::Exit;
+use crate::daemon::hardening;
 use crate::paths::Env;
 
 /// Keeps bearer tokens fresh and serves them to local processes over a Unix socket.
@@ -52,6 +53,8 @@ enum Command {
 
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    // Before anything is read, since what is read may be a secret.
+    hardening::harden();
     let uid = rustix::process::geteuid().as_raw();
     #[expect(
         clippy::disallowed_methods,

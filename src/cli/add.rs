@@ -1,6 +1,6 @@
 //! `jetond add`: enrols a credential. Nothing is written before the issuer has given a token for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -172,7 +172,7 @@ impl AddArgs {
                 api,
             },
             store: StoreKind::File,
-            ca_file: self.ca_file.clone().map(absolute).transpose()?,
+            ca_file: self.ca_file.as_deref().map(absolute).transpose()?,
             proxy: match &self.proxy {
                 Some(proxy) => proxy.clone(),
                 None => ask_for_proxy(env, url)?,
@@ -270,6 +270,6 @@ fn ask_for_proxy(env: &Env, url: &BaseUrl) -> Result<Proxy, Exit> {
     })
 }
 
-fn absolute(path: PathBuf) -> Result<PathBuf, Exit> {
-    std::path::absolute(&path).map_err(|e| fail(Exit::Usage, format!("{}: {e}", path.display())))
+fn absolute(path: &Path) -> Result<PathBuf, Exit> {
+    std::path::absolute(path).map_err(|e| fail(Exit::Usage, format!("{}: {e}", path.display())))
 }

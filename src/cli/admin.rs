@@ -25,7 +25,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
     match post(&places.admin, "/v1/reload") {
         Ok(200) => say("the running daemon has read it"),
         Ok(_) => {
-            tell("the running daemon could not read its configuration; 'jetond check' says why")
+            tell("the running daemon could not read its configuration; 'jetond check' says why");
         }
         Err(e)
             if matches!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::output::{Exit, fail};
 use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
-use crate::daemon::{self, Options, StartError, hardening, listener::ListenError};
+use crate::daemon::{self, Options, StartError, listener::ListenError};
 use crate::paths::Env;
 
 /// The arguments of `jetond run`.
@@ -28,7 +28,6 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
     if let Err(error) = logging::start(args.log_format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);
     }
-    hardening::harden();
     let target = match args.target.find(env) {
         Ok(target) => target,
         Err(exit) => return exit,

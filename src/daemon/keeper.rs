@@ -317,6 +317,8 @@ impl Keeper {
                 self.bad = None;
                 self.step(Event::CredentialChanged)
             }
+            // A profile that cannot ask says the reason of today, and not that of its last try.
+            Err(_) if self.lifecycle.view().block.is_some() => self.step(Event::CredentialChanged),
             Err((_, detail)) => {
                 warn!(%detail, "the credential cannot be read; the one in use stays in use");
                 Effect::None
