@@ -6,7 +6,7 @@
 
 pub mod clock;
 pub mod connections;
-mod flight;
+pub mod flight;
 mod guard;
 pub mod handle;
 pub mod hardening;

@@ -3,13 +3,25 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::keeper::{CredentialSource, Loaded};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::token::Grant;
+
+/// A credential, or why none can be used: for the program and for people.
+pub type Loaded = Result<Arc<Credential>, (Block, String)>;
+
+/// Where a profile's credential comes from: the store, checked against the configuration. It may block, so it is asked
+/// on a thread of its own.
+pub trait CredentialSource: Send + Sync {
+    /// Reads the credential.
+    ///
+    /// # Errors
+    /// Why none can be used, for the program and for people.
+    fn load(&self) -> Loaded;
+}
 
 /// How an attempt ended.
 pub(super) enum End {

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, debug, info, warn};
 
 use super::clock::Clock;
-use super::flight::{self, End};
+use super::flight::{self, CredentialSource, End, Loaded};
 use crate::credential::Credential;
 use crate::instant::BootInstant;
 use crate::lifecycle::{Block, Effect, Event, Lifecycle, View};
@@ -16,19 +16,6 @@ use crate::problem::Code;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::{self, Unit};
-
-/// A credential, or why none can be used: for the program and for people.
-pub type Loaded = Result<Arc<Credential>, (Block, String)>;
-
-/// Where a profile's credential comes from: the store, checked against the configuration. It may block, so it is asked
-/// on a thread of its own.
-pub trait CredentialSource: Send + Sync {
-    /// Reads the credential.
-    ///
-    /// # Errors
-    /// Why none can be used, for the program and for people.
-    fn load(&self) -> Loaded;
-}
 
 /// What a keeper is asked.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::keeper::{CredentialSource, Loaded};
+use super::flight::{CredentialSource, Loaded};
 use crate::config::Profile;
 use crate::lifecycle::Block;
 use crate::profile::ProfileName;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::flight::{CredentialSource, Loaded};
 use super::handle::Handle;
-use super::keeper::{CredentialSource, Loaded, Parts};
+use super::keeper::Parts;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
