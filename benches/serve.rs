@@ -1,0 +1,479 @@
+//! The daemon under load, beside a bare hyper server that answers as many bytes from memory.
+//!
+//! Both are programs of their own, on one thread each, and are loaded in turns by one client over eight kept
+//! connections, so that whatever else the machine does meets both. The daemon's tokens live for a few seconds, so it
+//! is refreshing all the while. A request that fails fails the run; the figures are goals and only printed.
+//!
+//! `JETON_BENCH_SECONDS` says how long each of the two loads lasts (default 6).
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a program for developers: it stops at the first surprise, and it is a stopwatch"
+)]
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jetond::credential::ClientSecret;
+use jetond::sandbox::{Line, Options, Sandbox};
+
+const CONNECTIONS: usize = 8;
+const SLICES: u32 = 12;
+const PER_SECOND: u32 = 5_000;
+const TOKEN_LIFE: Duration = Duration::from_secs(4);
+const REQUEST: &[u8] = b"GET /v1/profiles/bench/token HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("bare") {
+        let socket = arguments.next().unwrap();
+        bare(
+            Path::new(&socket),
+            arguments.next().unwrap().parse().unwrap(),
+        );
+    }
+    let seconds = std::env::var("JETON_BENCH_SECONDS").map_or(6, |s| s.parse().unwrap());
+    let load = Duration::from_secs(seconds);
+
+    let place = Place::new();
+    let daemon = place.daemon();
+    let idle = daemon.memory();
+    let bare = place.bare(daemon.ask_once());
+
+    println!("closed loop, {CONNECTIONS} connections");
+    let mut clients = [Client::new(&daemon.socket), Client::new(&bare.socket)];
+    let servers = [&daemon, &bare];
+    let mut sums = [(0, Duration::ZERO, Duration::ZERO); 2];
+    for _ in 0..SLICES {
+        for ((client, server), sum) in clients.iter_mut().zip(servers).zip(&mut sums) {
+            let (start, cpu) = (Instant::now(), server.cpu_time());
+            sum.0 += client.as_fast_as_possible(load / SLICES / 2);
+            sum.1 += start.elapsed();
+            sum.2 += server.cpu_time() - cpu;
+        }
+    }
+    let speeds = sums.map(|(n, time, _)| f64::from(n) / time.as_secs_f64());
+    let costs = sums.map(|(n, _, cpu)| cpu.as_secs_f64() * 1e6 / f64::from(n));
+    println!("             requests/s   CPU µs/request");
+    println!("  daemon     {:>10.0}   {:>14.1}", speeds[0], costs[0]);
+    println!("  bare hyper {:>10.0}   {:>14.1}", speeds[1], costs[1]);
+    println!(
+        "  ratio      {:>10.2}   {:>14.2}",
+        speeds[0] / speeds[1],
+        costs[0] / costs[1]
+    );
+
+    println!("open loop, {PER_SECOND} requests/s, counted from the moment at which each was due");
+    println!("                p50 µs     p99 µs   p99.9 µs     max µs");
+    let mut times = [vec![], vec![]];
+    for _ in 0..SLICES {
+        for (client, times) in clients.iter_mut().zip(&mut times) {
+            client.at_a_rate(load / SLICES / 2, times);
+        }
+    }
+    for (name, times) in ["daemon", "bare hyper"].iter().zip(&mut times) {
+        times.sort();
+        let at = |per_mille: usize| times[(times.len() - 1) * per_mille / 1000].as_secs_f64() * 1e6;
+        println!(
+            "  {name:<10} {:>10.0} {:>10.0} {:>10.0} {:>10.0}",
+            at(500),
+            at(990),
+            at(999),
+            at(1000)
+        );
+    }
+
+    println!("memory, KiB   anonymous   resident   highest");
+    for (name, memory) in [
+        ("daemon, idle", idle),
+        ("daemon, after", daemon.memory()),
+        ("bare, after", bare.memory()),
+    ] {
+        println!(
+            "  {name:<13} {:>8}   {:>8}  {:>8}",
+            memory[0], memory[1], memory[2]
+        );
+    }
+    let sent = clients.iter().map(|client| client.sent).sum::<u64>();
+    let failed = clients.iter().map(|client| client.failed).sum::<u64>();
+    let refreshes = place.sandbox.stats().granted;
+    println!("{sent} requests, {failed} failed; {refreshes} tokens were granted meanwhile");
+    if failed == 0 && refreshes > 1 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+// === The servers ===
+
+/// A folder, and a sandbox with a thread of its own.
+struct Place {
+    folder: tempfile::TempDir,
+    sandbox: Sandbox,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// A server that runs as a program, and ends with this value.
+struct Server {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
+        for name in ["run", "state", "config"] {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let secret = folder.path().join("secret");
+        fs::write(&secret, "not-a-secret").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let options = Options {
+            token_life: TOKEN_LIFE,
+            ..Options::new(
+                Line::V2_24,
+                "bench",
+                ClientSecret::parse("not-a-secret").unwrap(),
+            )
+        };
+        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        Self {
+            folder,
+            sandbox,
+            _runtime: runtime,
+        }
+    }
+
+    fn jetond(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jetond"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("JETON_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(self.folder.path().join("log")).unwrap());
+        command
+    }
+
+    /// The daemon, with a token.
+    fn daemon(&self) -> Server {
+        let url = self.sandbox.url();
+        let added = self
+            .jetond()
+            .args([
+                "add",
+                "bench",
+                "--provider",
+                "runai",
+                "--client-id",
+                "bench",
+            ])
+            .args(["--url", &url, "--client-secret-file"])
+            .arg(self.folder.path().join("secret"))
+            .status()
+            .unwrap();
+        assert!(added.success(), "jetond add failed: {}", self.log());
+        let child = self.jetond().arg("run").spawn().unwrap();
+        let socket = self.folder.path().join("run/jeton/jeton.sock");
+        let server = Server { child, socket };
+        server.wait();
+        server.ask_once();
+        server
+    }
+
+    /// The bare server, whose answers have bodies of this length.
+    fn bare(&self, length: usize) -> Server {
+        let socket = self.folder.path().join("bare.sock");
+        let child = Command::new(std::env::current_exe().unwrap())
+            .arg("bare")
+            .arg(&socket)
+            .arg(length.to_string())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Server { child, socket };
+        server.wait();
+        server
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+impl Server {
+    fn wait(&self) {
+        let start = Instant::now();
+        while UnixStream::connect(&self.socket).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(30), "no server");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// One answer; the result is the length of its body.
+    fn ask_once(&self) -> usize {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.write_all(REQUEST).unwrap();
+        let mut answer = vec![];
+        let mut buffer = [0; 4096];
+        loop {
+            let n = stream.read(&mut buffer).unwrap();
+            assert!(n > 0, "the server closed");
+            answer.extend(&buffer[..n]);
+            if let Some((head, body)) = extent(&answer).expect("a good answer") {
+                assert_eq!(answer.len(), head + body);
+                return body;
+            }
+        }
+    }
+
+    /// RssAnon, VmRSS and VmHWM of proc(5), in KiB, when the server has come to rest.
+    fn memory(&self) -> [u64; 3] {
+        std::thread::sleep(Duration::from_millis(300));
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("a system with /proc");
+        ["RssAnon:", "VmRSS:", "VmHWM:"].map(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap()
+                .trim()
+                .trim_end_matches(" kB")
+                .parse()
+                .unwrap()
+        })
+    }
+
+    /// The processor time of its main thread, on which it serves.
+    fn cpu_time(&self) -> Duration {
+        let path = format!("/proc/{}/schedstat", self.child.id());
+        let text = fs::read_to_string(path).expect("a system with /proc");
+        Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The bare server: the same runtime, allocator and HTTP settings as the daemon, and the same head of an answer.
+fn bare(socket: &Path, length: usize) -> ! {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let body = Bytes::from(vec![b'x'; length]);
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::bind(socket).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let body = body.clone();
+            let answer = service_fn(move |_| {
+                let mut response = Response::new(Full::new(body.clone()));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                async move { Ok::<_, Infallible>(response) }
+            });
+            tokio::spawn(
+                http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(None)
+                    .max_buf_size(16 * 1024)
+                    .half_close(true)
+                    .serve_connection(TokioIo::new(stream), answer),
+            );
+        }
+    })
+}
+
+// === The load ===
+
+/// Eight kept connections, each with at most one request under way.
+struct Client {
+    connections: Vec<Connection>,
+    socket: PathBuf,
+    nonblocking: bool,
+    sent: u64,
+    failed: u64,
+}
+
+struct Connection {
+    stream: UnixStream,
+    answer: Vec<u8>,
+    /// When the request that is under way was due.
+    due: Option<Instant>,
+}
+
+impl Client {
+    fn new(socket: &Path) -> Self {
+        Self {
+            connections: (0..CONNECTIONS).map(|_| Connection::open(socket)).collect(),
+            socket: socket.to_owned(),
+            nonblocking: false,
+            sent: 0,
+            failed: 0,
+        }
+    }
+
+    /// Keeps every connection busy for this long; the result is the number of answers.
+    fn as_fast_as_possible(&mut self, time: Duration) -> u32 {
+        let start = Instant::now();
+        let mut answers = 0;
+        for n in 0..CONNECTIONS {
+            self.send(n, start);
+        }
+        while start.elapsed() < time {
+            for n in 0..CONNECTIONS {
+                self.receive(n);
+                answers += 1;
+                self.send(n, start);
+            }
+        }
+        for n in 0..CONNECTIONS {
+            self.receive(n);
+            answers += 1;
+        }
+        answers
+    }
+
+    /// Sends at an even rate whatever comes back, and adds how long each answer took since its request was due. It
+    /// never sleeps: a sleep ends late, and the lateness would be counted as the server's.
+    fn at_a_rate(&mut self, time: Duration, times: &mut Vec<Duration>) {
+        self.set_nonblocking(true);
+        let start = Instant::now();
+        let requests = PER_SECOND * u32::try_from(time.as_millis()).unwrap() / 1000;
+        let (mut sent, mut answered) = (0, 0);
+        while answered < requests {
+            let due = start + Duration::from_secs(1) * sent / PER_SECOND;
+            if sent < requests && Instant::now() >= due {
+                let free = self.connections.iter().position(|c| c.due.is_none());
+                if let Some(n) = free {
+                    self.send(n, due);
+                    sent += 1;
+                }
+            }
+            for n in 0..CONNECTIONS {
+                if self.connections[n].due.is_some() && self.try_receive(n) {
+                    let due = self.connections[n].due.take();
+                    times.push(due.unwrap().elapsed());
+                    answered += 1;
+                }
+            }
+        }
+        self.set_nonblocking(false);
+    }
+
+    fn set_nonblocking(&mut self, nonblocking: bool) {
+        self.nonblocking = nonblocking;
+        for connection in &self.connections {
+            connection.stream.set_nonblocking(nonblocking).unwrap();
+        }
+    }
+
+    fn send(&mut self, n: usize, due: Instant) {
+        let connection = &mut self.connections[n];
+        self.sent += 1;
+        connection.due = Some(due);
+        connection.answer.clear();
+        // A connection that is gone shows when its answer is read.
+        let _ = connection.stream.write_all(REQUEST);
+    }
+
+    fn receive(&mut self, n: usize) {
+        while !self.try_receive(n) {}
+        self.connections[n].due = None;
+    }
+
+    /// Reads once; whether the request has come to its end, a good one or a bad one.
+    fn try_receive(&mut self, n: usize) -> bool {
+        let connection = &mut self.connections[n];
+        let mut buffer = [0; 8192];
+        let extent = match connection.stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(_) | Ok(0) => None,
+            Ok(n) => {
+                connection.answer.extend_from_slice(&buffer[..n]);
+                extent(&connection.answer)
+            }
+        };
+        match extent {
+            Some(None) => false,
+            Some(Some((head, body))) if connection.answer.len() < head + body => false,
+            Some(Some((head, body))) if connection.answer.len() == head + body => true,
+            _ => {
+                let shown = String::from_utf8_lossy(&connection.answer);
+                println!("FAILED: {:?}", shown.lines().next());
+                self.failed += 1;
+                *connection = Connection {
+                    due: connection.due,
+                    ..Connection::open(&self.socket)
+                };
+                connection.stream.set_nonblocking(self.nonblocking).unwrap();
+                true
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn open(socket: &Path) -> Self {
+        Self {
+            stream: UnixStream::connect(socket).unwrap(),
+            answer: Vec::with_capacity(8192),
+            due: None,
+        }
+    }
+}
+
+/// The lengths of an answer's head and body: `None` when it is no 200 with a length, `Some(None)` while its head is
+/// not whole.
+fn extent(answer: &[u8]) -> Option<Option<(usize, usize)>> {
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
+    const LENGTH: &[u8] = b"\r\ncontent-length: ";
+    let known = answer.len().min(OK.len());
+    if answer[..known] != OK[..known] {
+        return None;
+    }
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Some(None);
+    };
+    let at = answer[..end]
+        .windows(LENGTH.len())
+        .position(|window| window.eq_ignore_ascii_case(LENGTH))?;
+    let digits = answer[at + LENGTH.len()..end]
+        .split(|byte| *byte == b'\r')
+        .next()?;
+    let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(Some((end + 4, length)))
+}
