@@ -12,13 +12,11 @@ mod fault;
 mod keys;
 mod reader;
 mod url;
-mod write;
 
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use keys::{KeyDoc, reference};
 pub use url::{BaseUrl, InvalidUrl, ProxyUrl};
-pub use write::{Readers, WriteError, write_config};
 
 /// A configuration without faults.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

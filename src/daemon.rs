@@ -20,7 +20,6 @@ pub mod roster;
 mod routes;
 pub mod server;
 pub mod service;
-pub mod settings;
 pub mod signals;
 pub mod source;
 pub mod stream;
@@ -44,13 +43,13 @@ use self::listener::{Bound, ListenError, listen_at};
 use self::roster::Roster;
 use self::server::Server;
 use self::service::{Door, ReloadRequest, Service};
-use self::settings::Unusable;
 use self::signals::{Signals, Wish};
 use self::wiring::Wiring;
 use crate::dialect::Reloaded;
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, UserNamespace};
 use crate::problem::{Code, Problem};
+use crate::settings::{self, Unusable};
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);

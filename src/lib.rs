@@ -17,6 +17,7 @@ pub mod profile;
 pub mod provider;
 pub mod sandbox;
 pub mod schedule;
+pub mod settings;
 pub mod store;
 pub mod token;
 pub mod trust;

@@ -15,6 +15,7 @@ use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::settings;
 use crate::store::{CredentialStore, Key, Record};
 use crate::token::{Grant, Validity};
 
@@ -109,7 +110,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         .save(name, &record)
         .map_err(|error| fail(Exit::Config, format!("nothing is changed: {error}")))?;
     if let Some(text) = new_text {
-        config::write_config(&target.config, &text, target.uid, target.readers).map_err(
+        settings::write_config(&target.config, &text, target.uid, target.readers).map_err(
             |error| {
                 // The record without its profile is of no use; enrolling again replaces it in any case.
                 drop(store.remove(name));

@@ -6,6 +6,7 @@ use super::target::TargetArgs;
 use crate::config::{self, EditError};
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::settings;
 use crate::store::CredentialStore;
 
 /// The arguments of `jetond remove`.
@@ -27,7 +28,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     let text = target.config_text()?;
     let in_config = match config::remove_profile(&text, &args.name) {
         Ok(without) => {
-            config::write_config(&target.config, &without, target.uid, target.readers)
+            settings::write_config(&target.config, &without, target.uid, target.readers)
                 .map_err(|error| fail(Exit::Config, error))?;
             true
         }

@@ -4,9 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::output::{Exit, fail};
-use crate::config::{Config, Readers};
-use crate::daemon::settings;
+use crate::config::Config;
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
+use crate::settings::{self, Readers};
 use crate::store::FileStore;
 
 /// Which configuration and state.

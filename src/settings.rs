@@ -1,10 +1,14 @@
-//! Reads the configuration file, for the daemon and for the commands.
+//! The configuration as a file: read for the daemon and for the commands, and written whole or not at all.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config, ConfigFault};
 use crate::trust::{self, Untrusted};
+
+mod write;
+
+pub use write::{Readers, WriteError, write_config};
 
 /// Why there is no valid configuration.
 #[derive(Debug)]
