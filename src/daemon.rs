@@ -3,6 +3,33 @@
 //! A request's way: `listener` → `server` (with `peers`, `connections`, `stream`) → `respond` (with `guard`, `routes`)
 //! → `service` → `roster` → `handle`. A token's way: `keeper` starts a `flight`, which asks the `source` for the
 //! credential and the provider for the token; the keeper publishes what came of it, and the handle serves it.
+//!
+//! # Map
+//! As the crate's: a file names only what its row lists, and that stands below it. What it names of the core is free.
+//! The implementations of providers and stores are named by `wiring` and `issuer` alone.
+//!
+//! | File | What it does | Names | Edges |
+//! |---|---|---|---|
+//! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
+//! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
+//! | `respond` | one HTTP request in, one answer out | guard routes service stream | |
+//! | `routes` | the paths, and what may be asked at which door | service | |
+//! | [`service`] | what the daemon can be asked, whichever way | clock roster | |
+//! | [`roster`] | the profiles by name | handle | |
+//! | [`handle`] | a profile as the others see it | clock keeper | |
+//! | [`keeper`] | one task a profile, which alone owns its state | clock flight | provider |
+//! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
+//! | [`flight`] | one attempt to get a token | clock | provider |
+//! | [`issuer`] | the provider that a profile's configuration means | | provider |
+//! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
+//! | [`clock`] | reads the machine's clocks and waits for them | | |
+//! | [`connections`] | how many connections there may be | | |
+//! | `guard` | refuses what no local tool sends | | |
+//! | [`hardening`] | what the process gives up before it reads a secret | | |
+//! | [`logging`] | the log | | |
+//! | [`peers`] | who connected | | |
+//! | [`signals`] | what the process is told by signals | | |
+//! | [`stream`] | nobody holds a connection by being slow | | |
 
 pub mod clock;
 pub mod connections;

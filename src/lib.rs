@@ -1,4 +1,45 @@
 //! Jeton keeps bearer tokens fresh and serves them to local processes.
+//!
+//! # Two ways through the code
+//! ```text
+//! store ──credential──▶ provider ──token or fault──▶ daemon::keeper ──▶ lifecycle, schedule
+//!                                                          │ a view of what is held
+//! client ──socket──▶ daemon::server ──▶ daemon::service ──▶ daemon::handle ──▶ wire, dialect ──▶ bytes
+//! ```
+//!
+//! # Map
+//! A module names those that its row lists and no others, and all of them stand below it. A test reads these tables and
+//! the code (`tests/suite/architecture.rs`).
+//!
+//! | Top | What it is | Names |
+//! |---|---|---|
+//! | [`cli`] | the commands of `jetond` | config credential daemon paths profile sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | config credential dialect fault instant lifecycle paths policy problem profile provider schedule settings store token trust wire |
+//!
+//! | Edges: files, network, threads | What it is | Names |
+//! |---|---|---|
+//! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
+//! | [`provider`] | asks an issuer for a token, once | credential fault instant token |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant profile trust |
+//! | [`settings`] | the configuration as a file | config folder trust |
+//! | [`trust`] | which files and folders may be believed, and making those that may | |
+//! | `folder` | a folder whose files are replaced whole or not at all | |
+//!
+//! | Core: no file, socket, clock, thread or `async` | What it is | Names |
+//! |---|---|---|
+//! | [`dialect`] | the companion's verbs: arguments in, bytes and exit code out | lifecycle problem profile wire |
+//! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
+//! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
+//! | [`schedule`] | when to refresh, and when to try again | instant token |
+//! | [`problem`] | everything a caller can be told that went wrong | instant profile |
+//! | [`config`] | the configuration's text, parsed and edited | profile |
+//! | [`token`] | a bearer token and how long it holds | instant |
+//! | [`credential`] | a client ID and its secret | |
+//! | [`fault`] | why an attempt brought no token | |
+//! | [`instant`] | moments of the two clocks | |
+//! | [`paths`] | where everything is, as a function of the environment | |
+//! | [`policy`] | who may ask | |
+//! | [`profile`] | a profile's name, which is safe wherever it stands | |
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -23,6 +64,7 @@ pub mod token;
 pub mod trust;
 pub mod wire;
 
+/// Wipes memory when it is freed: what HTTP and TLS leave behind of secrets and tokens would stay readable otherwise.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);

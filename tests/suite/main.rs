@@ -2,6 +2,7 @@
 
 mod support;
 
+mod architecture;
 mod companion;
 mod first_light;
 mod footprint;
