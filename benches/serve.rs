@@ -319,11 +319,11 @@ fn bare(socket: &Path, length: usize) -> ! {
 
 // === The load ===
 
-/// Eight kept connections, each with at most one request under way.
+/// Eight kept connections, each with at most one request under way. It never sleeps: waking it would be work of the
+/// server, and it would wake late.
 struct Client {
     connections: Vec<Connection>,
     socket: PathBuf,
-    nonblocking: bool,
     sent: u64,
     failed: u64,
 }
@@ -340,7 +340,6 @@ impl Client {
         Self {
             connections: (0..CONNECTIONS).map(|_| Connection::open(socket)).collect(),
             socket: socket.to_owned(),
-            nonblocking: false,
             sent: 0,
             failed: 0,
         }
@@ -349,28 +348,26 @@ impl Client {
     /// Keeps every connection busy for this long; the result is the number of answers.
     fn as_fast_as_possible(&mut self, time: Duration) -> u32 {
         let start = Instant::now();
-        let mut answers = 0;
+        let (mut sending, mut answers) = (true, 0);
         for n in 0..CONNECTIONS {
             self.send(n, start);
         }
-        while start.elapsed() < time {
+        while self.connections.iter().any(|c| c.due.is_some()) {
             for n in 0..CONNECTIONS {
-                self.receive(n);
-                answers += 1;
-                self.send(n, start);
+                if self.has_come(n).is_some() {
+                    answers += 1;
+                    if sending {
+                        self.send(n, start);
+                    }
+                }
             }
-        }
-        for n in 0..CONNECTIONS {
-            self.receive(n);
-            answers += 1;
+            sending = sending && start.elapsed() < time;
         }
         answers
     }
 
-    /// Sends at an even rate whatever comes back, and adds how long each answer took since its request was due. It
-    /// never sleeps: a sleep ends late, and the lateness would be counted as the server's.
+    /// Sends at an even rate whatever comes back, and adds how long each answer took since its request was due.
     fn at_a_rate(&mut self, time: Duration, times: &mut Vec<Duration>) {
-        self.set_nonblocking(true);
         let start = Instant::now();
         let requests = PER_SECOND * u32::try_from(time.as_millis()).unwrap() / 1000;
         let (mut sent, mut answered) = (0, 0);
@@ -384,20 +381,11 @@ impl Client {
                 }
             }
             for n in 0..CONNECTIONS {
-                if self.connections[n].due.is_some() && self.try_receive(n) {
-                    let due = self.connections[n].due.take();
-                    times.push(due.unwrap().elapsed());
+                if let Some(due) = self.has_come(n) {
+                    times.push(due.elapsed());
                     answered += 1;
                 }
             }
-        }
-        self.set_nonblocking(false);
-    }
-
-    fn set_nonblocking(&mut self, nonblocking: bool) {
-        self.nonblocking = nonblocking;
-        for connection in &self.connections {
-            connection.stream.set_nonblocking(nonblocking).unwrap();
         }
     }
 
@@ -410,17 +398,13 @@ impl Client {
         let _ = connection.stream.write_all(REQUEST);
     }
 
-    fn receive(&mut self, n: usize) {
-        while !self.try_receive(n) {}
-        self.connections[n].due = None;
-    }
-
-    /// Reads once; whether the request has come to its end, a good one or a bad one.
-    fn try_receive(&mut self, n: usize) -> bool {
+    /// When the request that has just come to its end, a good one or a bad one, was due.
+    fn has_come(&mut self, n: usize) -> Option<Instant> {
         let connection = &mut self.connections[n];
+        connection.due?;
         let mut buffer = [0; 8192];
         let extent = match connection.stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(_) | Ok(0) => None,
             Ok(n) => {
                 connection.answer.extend_from_slice(&buffer[..n]);
@@ -428,28 +412,26 @@ impl Client {
             }
         };
         match extent {
-            Some(None) => false,
-            Some(Some((head, body))) if connection.answer.len() < head + body => false,
-            Some(Some((head, body))) if connection.answer.len() == head + body => true,
+            Some(None) => return None,
+            Some(Some((head, body))) if connection.answer.len() < head + body => return None,
+            Some(Some((head, body))) if connection.answer.len() == head + body => {}
             _ => {
                 let shown = String::from_utf8_lossy(&connection.answer);
                 println!("FAILED: {:?}", shown.lines().next());
                 self.failed += 1;
-                *connection = Connection {
-                    due: connection.due,
-                    ..Connection::open(&self.socket)
-                };
-                connection.stream.set_nonblocking(self.nonblocking).unwrap();
-                true
+                connection.stream = Connection::open(&self.socket).stream;
             }
         }
+        connection.due.take()
     }
 }
 
 impl Connection {
     fn open(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        stream.set_nonblocking(true).unwrap();
         Self {
-            stream: UnixStream::connect(socket).unwrap(),
+            stream,
             answer: Vec::with_capacity(8192),
             due: None,
         }
