@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::daemon::{Daemon, accepts, wait_until};
 use super::http::{self, Response};
-use super::leaks::Canary;
+use super::leaks::{Canary, Search};
 
 /// What a program printed, and how it ended.
 #[derive(Debug, Clone)]
@@ -30,8 +30,9 @@ pub(crate) struct Output {
 pub(crate) struct TestEnv {
     root: TempDir,
     runtime: tokio::runtime::Runtime,
-    sandbox: Option<Sandbox>,
-    secret: String,
+    sandboxes: Vec<Sandbox>,
+    /// The client secrets, the newest last.
+    secrets: Vec<String>,
     /// What came out, and whether a token was asked for there.
     out: RefCell<Vec<(String, Vec<u8>, bool)>>,
     extra: Vec<Canary>,
@@ -52,16 +53,11 @@ impl TestEnv {
             .enable_all()
             .build()
             .unwrap();
-        let mut random = [0u8; 16];
-        getrandom::fill(&mut random).unwrap();
-        let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
-        // With characters that forms and JSON must escape.
-        let secret = format!("canary\"\\&=+%~{hex}");
         Self {
             root,
             runtime,
-            sandbox: None,
-            secret,
+            sandboxes: vec![],
+            secrets: vec![fresh_secret()],
             out: RefCell::default(),
             extra: vec![],
         }
@@ -75,25 +71,53 @@ impl TestEnv {
     /// A place with a sandbox of this line.
     pub(crate) fn with_line(line: Line, token_life: u64) -> Self {
         let mut env = Self::new();
-        let secret = ClientSecret::parse(&env.secret).unwrap();
-        let options = Options {
-            token_life: Duration::from_secs(token_life),
-            ..Options::new(line, "test-client".to_owned(), secret)
-        };
-        env.sandbox = Some(env.runtime.block_on(Sandbox::start(options)).unwrap());
+        env.add_sandbox(line, token_life);
         env
     }
 
-    /// The sandbox.
+    /// One more sandbox, which knows the same application; gives back its number.
+    pub(crate) fn add_sandbox(&mut self, line: Line, token_life: u64) -> usize {
+        self.add_sandbox_that(line, token_life, |_| {})
+    }
+
+    /// One more sandbox with its options changed; gives back its number.
+    pub(crate) fn add_sandbox_that(
+        &mut self,
+        line: Line,
+        token_life: u64,
+        change: impl FnOnce(&mut Options),
+    ) -> usize {
+        let secret = ClientSecret::parse(self.secret()).unwrap();
+        let mut options = Options {
+            token_life: Duration::from_secs(token_life),
+            ..Options::new(line, "test-client".to_owned(), secret)
+        };
+        change(&mut options);
+        let sandbox = self.runtime.block_on(Sandbox::start(options)).unwrap();
+        self.sandboxes.push(sandbox);
+        self.sandboxes.len() - 1
+    }
+
+    /// The sandbox, the first if there are several.
     pub(crate) fn sandbox(&self) -> &Sandbox {
-        self.sandbox.as_ref().expect("this place has a sandbox")
+        self.sandboxes.first().expect("this place has a sandbox")
+    }
+
+    /// The sandboxes.
+    pub(crate) fn sandboxes(&self) -> &[Sandbox] {
+        &self.sandboxes
     }
 
     /// Switches the sandbox's fault.
     pub(crate) fn fault(&self, fault: &str) {
+        self.fault_at(0, fault);
+    }
+
+    /// Switches the fault of one of the sandboxes.
+    pub(crate) fn fault_at(&self, sandbox: usize, fault: &str) {
         let fault = (fault != "none").then(|| Fault::parse(fault).unwrap());
         self.runtime
-            .block_on(self.sandbox().set_fault(fault))
+            .block_on(self.sandboxes[sandbox].set_fault(fault))
             .unwrap();
     }
 
@@ -117,9 +141,16 @@ impl TestEnv {
         self.path(&format!("state/jeton/credentials/{profile}.json"))
     }
 
-    /// The client secret, a canary.
+    /// The client secret, a canary; the newest if there were several.
     pub(crate) fn secret(&self) -> &str {
-        &self.secret
+        self.secrets.last().expect("there is one from the start")
+    }
+
+    /// Gives the application of the sandbox a new client secret, behind the back of everybody else.
+    pub(crate) fn replace_secret(&mut self) {
+        self.secrets.push(fresh_secret());
+        self.sandbox()
+            .set_secret(ClientSecret::parse(self.secret()).unwrap());
     }
 
     /// One more text that must not come out anywhere.
@@ -204,28 +235,37 @@ impl TestEnv {
     /// Writes the client secret to a file of mode 0600, for `--client-secret-file`.
     pub(crate) fn secret_file(&self) -> PathBuf {
         let path = self.path("secret");
-        fs::write(&path, format!("{}\n", self.secret)).unwrap();
+        fs::write(&path, format!("{}\n", self.secret())).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path
     }
 
     /// Enrols the sandbox's application as this profile.
     pub(crate) fn enrol(&self, profile: &str) {
+        self.enrol_at(profile, &self.sandbox().url());
+    }
+
+    /// Enrols the application as this profile at this address.
+    pub(crate) fn enrol_at(&self, profile: &str, url: &str) {
+        let added = self.try_enrol_at(profile, url);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+
+    /// The same, and it may fail.
+    pub(crate) fn try_enrol_at(&self, profile: &str, url: &str) -> Output {
         let secret = self.secret_file();
-        let url = self.sandbox().url();
-        let added = self.jetond(&[
+        self.jetond(&[
             "add",
             profile,
             "--provider",
             "runai",
             "--url",
-            &url,
+            url,
             "--client-id",
             "test-client",
             "--client-secret-file",
             secret.to_str().unwrap(),
-        ]);
-        assert_eq!(added.code, 0, "{added:?}");
+        ])
     }
 
     /// Starts a daemon and waits until it serves.
@@ -235,7 +275,12 @@ impl TestEnv {
 
     /// Starts a daemon with these arguments and waits until it serves.
     pub(crate) fn start_with(&self, args: &[&str]) -> Daemon {
-        let mut daemon = self.spawn(args);
+        self.start_command(self.jetond_command(&[&["run"], args].concat()))
+    }
+
+    /// Starts this command, a daemon, and waits until it serves.
+    pub(crate) fn start_command(&self, command: Command) -> Daemon {
+        let mut daemon = self.spawn_command(command);
         let socket = daemon.socket.clone();
         wait_until("the daemon to serve", || {
             let ended = daemon.child.try_wait().unwrap();
@@ -252,11 +297,15 @@ impl TestEnv {
 
     /// Starts a daemon without waiting.
     pub(crate) fn spawn(&self, args: &[&str]) -> Daemon {
+        self.spawn_command(self.jetond_command(&[&["run"], args].concat()))
+    }
+
+    /// Starts this command, a daemon, without waiting.
+    fn spawn_command(&self, mut command: Command) -> Daemon {
         let out = self.path("out");
         let output = out.join(format!("jetond-{}", fs::read_dir(&out).unwrap().count()));
         let file = File::create(&output).unwrap();
-        let child = self
-            .jetond_command(&[&["run"], args].concat())
+        let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
@@ -318,30 +367,41 @@ impl TestEnv {
 
     /// Everything in which a secret or a token was found that nobody asked for.
     pub(crate) fn leaks(&self) -> Vec<String> {
-        let secret = Canary::new("the client secret", &self.secret);
-        let tokens: Vec<Canary> = self
-            .sandbox
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|secret| (Kind::Secret, Canary::new("the client secret", secret)));
+        let tokens = self
+            .sandboxes
             .iter()
             .flat_map(Sandbox::issued)
             // The signature is what makes it a token, and no two are alike.
             .map(|token| Canary::new("a token", token.rsplit('.').next().unwrap()))
-            .collect();
+            .map(|canary| (Kind::Token, canary));
+        let extra = self
+            .extra
+            .iter()
+            .map(|canary| (Kind::Extra, canary.clone()));
+        let (kinds, canaries): (Vec<Kind>, Vec<Canary>) =
+            secrets.chain(tokens).chain(extra).unzip();
+        let canaries = Search::new(&canaries);
         let mut leaks = vec![];
-        let mut search = |what: &str, bytes: &[u8], token_allowed: bool, secret_allowed: bool| {
-            let tokens = tokens.iter().filter(|_| !token_allowed);
-            let secrets = std::iter::once(&secret).filter(|_| !secret_allowed);
-            for canary in secrets.chain(tokens).chain(&self.extra) {
-                leaks.extend(canary.find(bytes).map(|found| format!("{found} in {what}")));
+        let mut search = |what: &str, bytes: &[u8], allowed: Option<Kind>| {
+            for (canary, found) in canaries.find(bytes) {
+                if Some(kinds[canary]) != allowed {
+                    leaks.push(format!("{found} in {what}"));
+                }
             }
         };
         for (what, bytes, asked) in self.out.borrow().iter() {
-            search(what, bytes, *asked, false);
+            search(what, bytes, asked.then_some(Kind::Token));
         }
         let store = self.path("state/jeton/credentials");
         for path in files_below(self.root.path()) {
             let secret_allowed = path.starts_with(&store) || path == self.path("secret");
             if let Ok(bytes) = fs::read(&path) {
-                search(&path.display().to_string(), &bytes, false, secret_allowed);
+                let allowed = secret_allowed.then_some(Kind::Secret);
+                search(&path.display().to_string(), &bytes, allowed);
             }
         }
         leaks
@@ -364,6 +424,22 @@ impl Drop for TestEnv {
             assert!(leaks.is_empty(), "secrets came out: {leaks:#?}");
         }
     }
+}
+
+/// What kind of text must not come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Secret,
+    Token,
+    Extra,
+}
+
+/// A client secret with characters that forms and JSON must escape.
+fn fresh_secret() -> String {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).unwrap();
+    let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    format!("canary\"\\&=+%~{hex}")
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
