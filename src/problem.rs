@@ -146,7 +146,7 @@ pub const TABLE: &[Row] = &[
         502,
         1,
         "Rejected by the issuer",
-        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add --replace' stores a new one",
+        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add --rebind' stores a new one",
     ),
     row(
         Code::Unavailable,
