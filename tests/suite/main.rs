@@ -6,3 +6,8 @@ mod architecture;
 mod companion;
 mod first_light;
 mod footprint;
+mod issuer_answers;
+mod outage;
+mod redaction;
+mod redirects;
+mod traps;

@@ -1,0 +1,476 @@
+//! Outages: while a valid token is held nobody notices, afterwards nobody is given an expired one, and the end of the
+//! outage is noticed within seconds.
+
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jetond::sandbox::{Fault, Line};
+use serde_json::Value;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::http;
+
+/// A profile with a sandbox of its own, as a client sees it that asks again and again.
+struct Client {
+    profile: String,
+    sandbox: usize,
+    fault: &'static str,
+    /// The last token, when it ends, and its number, by what the daemon said.
+    token: String,
+    expires_at: u64,
+    generation: u64,
+    served: u64,
+    /// The codes of what was refused.
+    refused: Vec<String>,
+}
+
+/// What a sandbox's fault is called, and what it is meant to be told as.
+const FAULTS: [(&str, &str); Fault::HELP.len()] = [
+    ("refuse", "connect"),
+    ("hang", "timeout"),
+    ("hang-headers", "timeout"),
+    ("hang-body", "timeout"),
+    ("slow", ""),
+    ("drip", "timeout"),
+    ("reset", "reset"),
+    ("reset-early", "reset"),
+    ("status", "server_error"),
+    ("rate-limit", "rate_limited"),
+    ("retry-after-date", "rate_limited"),
+    ("html", "malformed"),
+    ("garbage", "malformed"),
+    ("truncated", "malformed"),
+    ("empty", "malformed"),
+    ("huge", "too_large"),
+    ("redirect", "redirect"),
+    ("invalid-client", "rejected"),
+    ("raw", ""),
+    ("answer", "rejected"),
+    ("skew", ""),
+    ("revoke", ""),
+];
+
+fn kind_of(fault: &str) -> &'static str {
+    let name = fault.split(':').next().unwrap();
+    let row = FAULTS.iter().find(|(known, _)| *known == name);
+    row.unwrap_or_else(|| panic!("no row for the fault {name}"))
+        .1
+}
+
+fn unix_now() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs_f64()
+}
+
+/// The `exp` of a sandbox's token: by it, and not by what the daemon says, a resource would judge.
+fn exp(token: &str) -> u64 {
+    let payload = token.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    claims["exp"].as_u64().unwrap()
+}
+
+impl Client {
+    /// Enrols a profile for each of these faults, each at a sandbox of its own.
+    fn enrol_each(env: &mut TestEnv, faults: &[&'static str], token_life: u64) -> Vec<Self> {
+        let mut clients = vec![];
+        for (n, fault) in faults.iter().enumerate() {
+            let sandbox = env.add_sandbox(Line::V2_24, token_life);
+            let profile = format!("p{n}");
+            env.enrol_at(&profile, &env.sandboxes()[sandbox].url());
+            clients.push(Self {
+                profile,
+                sandbox,
+                fault,
+                token: String::new(),
+                expires_at: 0,
+                generation: 0,
+                served: 0,
+                refused: vec![],
+            });
+        }
+        clients
+    }
+
+    /// Asks for the token, and holds the answer against the promises.
+    fn ask(&mut self, env: &TestEnv, daemon: &Daemon, max_wait: &str) {
+        let target = format!("/v1/profiles/{}/token?max_wait={max_wait}", self.profile);
+        let before = unix_now();
+        // Not by the place's own method, which would keep every one of thousands of tokens.
+        let answer = http::request(&daemon.socket, "GET", &target, &[], b"");
+        let after = unix_now();
+        let what = format!("{} under {}", self.profile, self.fault);
+        if answer.status == 200 {
+            let json = answer.json();
+            let expires_at = json["expires_at"].as_u64().unwrap();
+            assert!(
+                before < expires_at as f64 + 1.0,
+                "{what}: an expired token was served"
+            );
+            self.token = json["access_token"].as_str().unwrap().to_owned();
+            if !self.fault.starts_with("skew") {
+                assert!(expires_at <= exp(&self.token), "{what}: {json}");
+            }
+            let generation = json["generation"].as_u64().unwrap();
+            assert!(generation >= self.generation, "{what}: {json}");
+            assert_eq!(json["stale"], false, "{what}");
+            (self.expires_at, self.generation) = (expires_at, generation);
+            self.served += 1;
+            return;
+        }
+        // Judged before `after`, so refused while a valid token was held.
+        assert!(
+            after >= self.expires_at as f64,
+            "{what}: {} s of the token were left: {answer:?}",
+            self.expires_at as f64 - after
+        );
+        env.came_out(&target, &answer.body, false);
+        let problem = answer.json();
+        match (answer.status, answer.code().as_str()) {
+            (503, "unavailable") => {
+                let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+                let retry_at = problem["retry_at"].as_u64().unwrap();
+                assert!(
+                    wait >= 1 && retry_at + 1 >= before as u64,
+                    "{what}: {answer:?}"
+                );
+            }
+            // An attempt runs: there is no next one yet.
+            (504, "deadline") => assert!(problem.get("retry_at").is_none(), "{what}: {problem}"),
+            (502, "rejected_by_provider") => assert!(problem["retry_at"].is_u64()),
+            other => panic!("{what}: {other:?}: {answer:?}"),
+        }
+        self.refused.push(answer.code());
+    }
+
+    /// Asks for a refresh and does not wait for what comes of it.
+    fn refresh(&self, daemon: &Daemon) {
+        let request = format!(
+            "POST /v1/profiles/{}/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+            self.profile
+        );
+        let mut stream = http::connect(&daemon.socket);
+        stream.write_all(request.as_bytes()).unwrap();
+    }
+
+    fn status(&self, env: &TestEnv, daemon: &Daemon) -> Value {
+        env.get(daemon, &format!("/v1/profiles/{}", self.profile))
+            .json()
+    }
+
+    fn attempts(&self, env: &TestEnv) -> u64 {
+        env.sandboxes()[self.sandbox].stats().token_requests
+    }
+}
+
+/// Promises 1 and 2: a fault of any kind during a refresh is noticed by nobody who asks for the token.
+#[test]
+fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
+    let faults = Fault::HELP.map(|(example, _)| example);
+    let mut env = TestEnv::new();
+    let mut clients = Client::enrol_each(&mut env, &faults, 300);
+    let mut daemon = env.start();
+    for client in &mut clients {
+        client.ask(&env, &daemon, "30");
+    }
+    let first: Vec<(u64, u64)> = clients
+        .iter()
+        .map(|client| (client.generation, client.attempts(&env)))
+        .collect();
+    for client in &clients {
+        env.fault_at(client.sandbox, client.fault);
+    }
+    for client in &clients {
+        client.refresh(&daemon);
+    }
+    // Each lasts until its profile has met it. Meanwhile clients ask without a pause.
+    let mut met = vec![None; clients.len()];
+    wait_until("every fault to be met", || {
+        for (client, met) in clients.iter_mut().zip(&mut met) {
+            client.ask(&env, &daemon, "5");
+            if met.is_some() {
+                continue;
+            }
+            let status = client.status(&env, &daemon);
+            let has_met = if kind_of(client.fault).is_empty() {
+                status["counts"]["refreshes"] == 2
+            } else {
+                status["last_fault"].is_object()
+            };
+            if has_met {
+                env.fault_at(client.sandbox, "none");
+                *met = Some(status);
+            }
+        }
+        met.iter().all(Option::is_some)
+    });
+    for ((client, status), (generation, _)) in clients.iter().zip(&met).zip(&first) {
+        let status = status.as_ref().unwrap();
+        let (what, kind) = (client.fault, kind_of(client.fault));
+        if kind.is_empty() {
+            assert_eq!(status["last_fault"], Value::Null, "{what}: {status}");
+            assert_eq!(status["phase"], "fresh", "{what}: {status}");
+            continue;
+        }
+        assert_eq!(status["last_fault"]["kind"], kind, "{what}: {status}");
+        assert_eq!(status["phase"], "retrying", "{what}: {status}");
+        assert_eq!(status["generation"], *generation, "{what}: {status}");
+        if what.starts_with("ra") || what.starts_with("retry") {
+            // Both examples ask for 7 s; a date has whole seconds.
+            let next = status["next_attempt_at"].as_u64().unwrap();
+            let waits = next - status["last_fault"]["at"].as_u64().unwrap();
+            assert!((6..=9).contains(&waits), "{what}: {status}");
+        }
+    }
+    wait_until("the next token of every profile", || {
+        clients.iter_mut().for_each(|c| c.ask(&env, &daemon, "5"));
+        let mut pairs = clients.iter().zip(&first);
+        pairs.all(|(client, (generation, _))| client.generation > *generation)
+    });
+    for (client, (_, attempts)) in clients.iter().zip(&first) {
+        assert_eq!(client.refused, Vec::<String>::new(), "{}", client.fault);
+        assert!(client.served > 10, "{}", client.fault);
+        // Nobody's asking caused an attempt: there was the requested one, and those of the back-off until it ended.
+        let made = client.attempts(&env) - attempts;
+        assert!(made <= 8, "{}: {made} requests", client.fault);
+    }
+    env.stop(&mut daemon);
+}
+
+/// Promises 3 and 4: an outage longer than a token's life.
+#[test]
+fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
+    let faults = [
+        "refuse",
+        "hang",
+        "reset-early",
+        "status:503",
+        "rate-limit:2",
+        "html",
+        "garbage",
+        "redirect:307:http://127.0.0.1:9/",
+        "invalid-client",
+    ];
+    let mut env = TestEnv::new();
+    let mut clients = Client::enrol_each(&mut env, &faults, 5);
+    let mut daemon = env.start();
+    for client in &mut clients {
+        client.ask(&env, &daemon, "30");
+        env.fault_at(client.sandbox, client.fault);
+    }
+    let start: Vec<u64> = clients.iter().map(|c| c.attempts(&env)).collect();
+    let begun = unix_now();
+    for client in &clients {
+        client.refresh(&daemon);
+    }
+    wait_until("every token to end", || {
+        clients.iter_mut().for_each(|c| c.ask(&env, &daemon, "0"));
+        clients.iter().all(|client| !client.refused.is_empty())
+    });
+    for client in &mut clients {
+        client.refused.clear();
+        client.ask(&env, &daemon, "0.1");
+        let status = client.status(&env, &daemon);
+        let (code, phase) = match client.fault {
+            "hang" => ("deadline", "expired"),
+            // The second rejection comes 5 s after the first, which may be before or after the token's end.
+            "invalid-client" if status["phase"] == "rejected" => {
+                ("rejected_by_provider", "rejected")
+            }
+            _ => ("unavailable", "expired"),
+        };
+        let told = client.refused.last().unwrap();
+        // An attempt may be on its way at any moment.
+        assert!(
+            told == code || told == "deadline",
+            "{}: {told}, {status}",
+            client.fault
+        );
+        assert_eq!(status["phase"], phase, "{}: {status}", client.fault);
+        assert_eq!(status["expires_in"], Value::Null, "{}", client.fault);
+        assert_eq!(
+            status["last_fault"]["kind"].as_str().unwrap_or("timeout"),
+            kind_of(client.fault)
+        );
+    }
+    let lasted = unix_now() - begun;
+    for (client, start) in clients.iter().zip(&start) {
+        let made = client.attempts(&env) - start;
+        let most = match client.fault {
+            "refuse" => 0,
+            "hang" => 1,
+            // Once more after 5 s.
+            "invalid-client" => 2,
+            // A request every second endpoint.
+            "html" => 2 * (2 + (lasted / 0.5) as u64),
+            _ => 2 + (lasted / 0.5) as u64,
+        };
+        assert!(made <= most, "{}: {made} in {lasted} s", client.fault);
+        env.fault_at(client.sandbox, "none");
+    }
+    // A rejected credential waits for its probe or for a new secret.
+    clients.retain(|client| client.fault != "invalid-client");
+    let ended = unix_now();
+    let generations: Vec<u64> = clients.iter().map(|client| client.generation).collect();
+    wait_until("every profile to recover", || {
+        clients.iter_mut().for_each(|c| c.ask(&env, &daemon, "0"));
+        let mut pairs = clients.iter().zip(&generations);
+        pairs.all(|(client, generation)| client.generation > *generation)
+    });
+    // What hangs is given up after 10 s, and who asks causes an attempt every 2 s.
+    assert!(unix_now() - ended < 30.0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_cold_start_during_an_outage_waits_as_told_and_then_succeeds() {
+    let mut env = TestEnv::new();
+    let cases = [
+        ("refuse", "refused"),
+        ("hang", "hangs"),
+        ("status:503", "fails"),
+    ];
+    for (fault, profile) in cases {
+        let sandbox = env.add_sandbox(Line::V2_24, 300);
+        env.enrol_at(profile, &env.sandboxes()[sandbox].url());
+        env.fault_at(sandbox, fault);
+    }
+    let mut daemon = env.start();
+    for (_, profile) in cases {
+        let asked = env.jeton(&["token", profile, "--max-wait", "0.5"]);
+        assert_eq!(asked.code, 75, "{profile}: {asked:?}");
+        assert_eq!(asked.stdout, "", "{profile}");
+        assert_eq!(asked.stderr.lines().count(), 1, "{profile}: {asked:?}");
+        assert!(asked.stderr.starts_with("jeton: "), "{asked:?}");
+        let status = env.get(&daemon, &format!("/v1/profiles/{profile}")).json();
+        assert_eq!(status["counts"]["refreshes"], 0, "{status}");
+        let ready = env.get(&daemon, &format!("/readyz/{profile}"));
+        assert!([503, 504].contains(&ready.status), "{ready:?}");
+    }
+    (0..cases.len()).for_each(|sandbox| env.fault_at(sandbox, "none"));
+    for (n, (_, profile)) in cases.iter().enumerate() {
+        // One more than the attempt that hangs may last.
+        let asked = env.jeton(&["token", profile, "--max-wait", "25"]);
+        assert_eq!(asked.code, 0, "{profile}: {asked:?}");
+        let issued = env.sandboxes()[n].issued();
+        assert_eq!(issued.last().unwrap(), asked.stdout.trim_end());
+        assert_eq!(asked.stderr, "", "{profile}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn sixty_four_cold_callers_get_one_token_and_those_who_leave_cancel_nothing() {
+    let env = TestEnv::with_sandbox(300);
+    env.enrol("research");
+    env.fault("slow:1.5");
+    let before = env.sandbox().stats();
+    let mut daemon = env.start();
+    let ask = || {
+        let mut stream = http::connect(&daemon.socket);
+        let request =
+            "GET /v1/profiles/research/token?max_wait=50 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let (leaving, staying): (Vec<_>, Vec<_>) = (0..96)
+        .map(|_| ask())
+        .enumerate()
+        .partition(|(n, _)| n % 3 == 0);
+    // Until the attempt runs for sure: the first who asked is among those who leave.
+    wait_until("the attempt", || {
+        env.sandbox().stats().token_requests > before.token_requests
+    });
+    drop(leaving);
+    assert_eq!(staying.len(), 64);
+    let mut tokens: Vec<String> = vec![];
+    for (_, mut stream) in staying {
+        let answer = http::read_response(&mut stream).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        tokens.push(answer.json()["access_token"].as_str().unwrap().to_owned());
+    }
+    let stats = env.sandbox().stats();
+    assert_eq!(stats.granted - before.granted, 1, "{stats:?}");
+    assert_eq!(stats.token_requests - before.token_requests, 1, "{stats:?}");
+    tokens.dedup();
+    assert_eq!(tokens, [env.sandbox().issued().last().unwrap().clone()]);
+    env.stop(&mut daemon);
+}
+
+/// The secret is replaced at the issuer, and nobody tells us.
+#[test]
+fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
+    let mut env = TestEnv::with_sandbox(12);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let old_secret = env.secret_file();
+    let old_text = std::fs::read_to_string(&old_secret).unwrap();
+    env.replace_secret();
+    let asked = env.jeton(&["refresh", "research"]);
+    assert_eq!(asked.code, 75, "{asked:?}");
+    let status = || env.get(&daemon, "/v1/profiles/research").json();
+    let after_one = status();
+    assert_eq!(after_one["phase"], "retrying", "{after_one}");
+    assert_eq!(after_one["last_fault"]["kind"], "rejected", "{after_one}");
+    wait_until("the second rejection", || {
+        let json = http::request(
+            &daemon.socket,
+            "GET",
+            "/v1/profiles/research/token?max_wait=0",
+            &[],
+            b"",
+        )
+        .json();
+        assert_eq!(
+            json["access_token"],
+            held.as_str(),
+            "the valid token is served all the time"
+        );
+        status()["phase"] == "rejected"
+    });
+    let at = |status: &Value| status["last_fault"]["at"].as_u64().unwrap();
+    let after_two = status();
+    let between = at(&after_two) - at(&after_one);
+    assert!((4..30).contains(&between), "{between}");
+    assert_eq!(after_two["counts"]["failures"], 2, "{after_two}");
+    assert_eq!(env.sandbox().stats().rejected, 2);
+    let next = after_two["next_attempt_at"].as_u64().unwrap();
+    assert!(next - at(&after_two) >= 60, "{after_two}");
+    let detail = after_two["last_fault"]["detail"].as_str().unwrap();
+    assert!(detail.contains("invalid_client"), "{detail}");
+    // A request for a refresh sends the same secret no third time.
+    assert_eq!(env.jeton(&["refresh", "research"]).code, 1);
+    wait_until("the token's end", || status()["expires_in"].is_null());
+    let asked = env.jeton(&["token", "research"]);
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert_eq!(asked.stdout, "");
+    assert!(asked.stderr.contains("rejects the credential"), "{asked:?}");
+    assert!(asked.stderr.contains("jetond add --rebind"), "{asked:?}");
+    let shown = env.jeton(&["status", "research"]);
+    assert!(shown.stdout.contains("invalid_client"), "{shown:?}");
+    assert_eq!(env.sandbox().stats().rejected, 2);
+
+    // The old secret once more is no new one; the new one is taken up without a restart and without a wait.
+    let rebind = |secret: &std::path::Path| {
+        let secret = secret.to_str().unwrap();
+        env.jetond(&[
+            "add",
+            "research",
+            "--rebind",
+            "--client-secret-file",
+            secret,
+        ])
+    };
+    std::fs::write(&old_secret, old_text).unwrap();
+    assert_eq!(rebind(&old_secret).code, 1);
+    assert_eq!(status()["phase"], "rejected");
+    let added = rebind(&env.secret_file());
+    assert_eq!(added.code, 0, "{added:?}");
+    let asked = env.jeton(&["token", "research"]);
+    assert_eq!(asked.code, 0, "{asked:?}");
+    assert_eq!(status()["phase"], "fresh");
+    env.stop(&mut daemon);
+}

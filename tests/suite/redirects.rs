@@ -1,0 +1,233 @@
+//! The client secret goes to the address that it was enrolled for, and nowhere else: not to a redirect, not to a proxy
+//! that nobody configured, and not in the clear through one that somebody did.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use jetond::sandbox::Line;
+use serde_json::Value;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// A host that must hear nothing.
+struct Stranger(TcpListener);
+
+impl Stranger {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    fn address(&self) -> String {
+        self.0.local_addr().unwrap().to_string()
+    }
+
+    /// Whoever has connected; what comes later is not waited for.
+    fn accept(&self) -> Option<TcpStream> {
+        match self.0.accept() {
+            Ok((stream, _)) => Some(stream),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
+    env.get(daemon, &format!("/v1/profiles/{profile}")).json()
+}
+
+fn wait_for_fault(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
+    let mut fault = Value::Null;
+    wait_until("a fault", || {
+        fault = status(env, daemon, profile)["last_fault"].clone();
+        fault.is_object()
+    });
+    fault
+}
+
+#[test]
+fn no_redirect_of_any_kind_is_followed() {
+    let mut env = TestEnv::new();
+    let stranger = Stranger::new();
+    let to = stranger.address();
+    let password = "password-of-a-redirect";
+    env.watch_for("a password in a Location", password);
+    let locations = [
+        format!("http://{to}/api/v2/token"),
+        format!("//{to}/"),
+        format!("http://user:{password}@{to}/"),
+        format!("https://{to}/?next={password}"),
+        "/api/v1/token".to_owned(),
+        "".to_owned(),
+    ];
+    let mut cases = vec![];
+    for code in [300, 301, 302, 303, 304, 305, 307, 308] {
+        for location in &locations {
+            let sandbox = env.add_sandbox(Line::V2_24, 600);
+            let profile = format!("p{sandbox}");
+            env.enrol_at(&profile, &env.sandboxes()[sandbox].url());
+            env.fault_at(sandbox, &format!("redirect:{code}:{location}"));
+            cases.push((sandbox, profile, code, location));
+        }
+    }
+    let mut daemon = env.start();
+    for (sandbox, profile, code, location) in &cases {
+        let fault = wait_for_fault(&env, &daemon, profile);
+        assert_eq!(fault["kind"], "redirect", "{code} {location}: {fault}");
+        let detail = fault["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("({code})")), "{detail}");
+        let names_target = location.starts_with("http");
+        assert_eq!(
+            detail.contains(&to),
+            names_target,
+            "{code} {location}: {detail}"
+        );
+        // Each attempt is one request: not even a redirect to the same host leads to a second.
+        let sandbox = &env.sandboxes()[*sandbox];
+        let attempts = status(&env, &daemon, profile)["counts"]["failures"].as_u64();
+        let paths: Vec<String> = sandbox
+            .requests()
+            .into_iter()
+            .map(|seen| seen.path)
+            .collect();
+        assert!(
+            paths.iter().all(|path| path == "/api/v2/token"),
+            "{paths:?}"
+        );
+        // Enrolment, and one that may be on its way.
+        let most = attempts.unwrap() + 2;
+        assert!(sandbox.stats().token_requests <= most, "{code} {location}");
+    }
+    // An answer of the stranger's would have come by now: all that it is asked is that nothing has.
+    assert!(
+        stranger.accept().is_none(),
+        "somebody has followed a redirect"
+    );
+    env.stop(&mut daemon);
+    assert!(
+        stranger.accept().is_none(),
+        "somebody has followed a redirect"
+    );
+}
+
+#[test]
+fn nothing_is_enrolled_at_an_address_that_redirects() {
+    let env = TestEnv::with_sandbox(600);
+    let stranger = Stranger::new();
+    env.fault(&format!("redirect:308:http://{}/", stranger.address()));
+    let added = env.try_enrol_at("research", &env.sandbox().url());
+    assert_eq!(added.code, 75, "{added:?}");
+    assert!(added.stderr.contains("redirect"), "{added:?}");
+    assert!(!env.record("research").exists() && !env.config().exists());
+    assert!(stranger.accept().is_none());
+}
+
+/// Puts a credential into the store as if it had been enrolled at this address, which gives no tokens here.
+fn enrol_elsewhere(env: &TestEnv, profile: &str, url: &str, proxy: Option<&str>) {
+    env.enrol("model");
+    let record = fs::read_to_string(env.record("model")).unwrap();
+    let mut record: Value = serde_json::from_str(&record).unwrap();
+    record["origin"] = url.into();
+    record["proxy"] = proxy.map_or(Value::Null, Value::from);
+    fs::copy(env.record("model"), env.record(profile)).unwrap();
+    fs::write(env.record(profile), record.to_string()).unwrap();
+    let proxy = proxy.map_or(String::new(), |proxy| format!("proxy = \"{proxy}\"\n"));
+    let config = format!(
+        "[profiles.{profile}]\nprovider = \"runai\"\nurl = \"{url}\"\nstore = \"file\"\n{proxy}"
+    );
+    fs::write(env.config(), config).unwrap();
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_used_unasked() {
+    let env = TestEnv::with_sandbox(600);
+    let stranger = Stranger::new();
+    enrol_elsewhere(&env, "far", "https://issuer.invalid", None);
+    env.enrol("near");
+    let mut command = env.jetond_command(&["run"]);
+    let proxy = format!("http://{}", stranger.address());
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
+        command.env(name, &proxy).env(name.to_lowercase(), &proxy);
+    }
+    let mut daemon = env.start_command(command);
+    let fault = wait_for_fault(&env, &daemon, "far");
+    assert_eq!(fault["kind"], "dns", "{fault}");
+    env.token(&daemon, "near");
+    env.stop(&mut daemon);
+    assert!(stranger.accept().is_none(), "the proxy was asked");
+}
+
+/// Answers whoever connects with this, and gives back what was asked.
+fn answer_one(stranger: &Stranger, answer: &str) -> String {
+    let mut stream = None;
+    wait_until("a connection at the proxy", || {
+        stream = stranger.accept();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut head = vec![];
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    stream.write_all(answer.as_bytes()).unwrap();
+    // Whatever was sent beside the question.
+    let mut rest = vec![];
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.read_to_end(&mut rest);
+    head.extend(rest);
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
+    let env = TestEnv::with_sandbox(600);
+    let stranger = Stranger::new();
+    let proxy = format!("http://{}", stranger.address());
+    enrol_elsewhere(&env, "far", "https://issuer.invalid", Some(&proxy));
+    let mut daemon = env.start();
+    let asked = answer_one(
+        &stranger,
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    );
+    // The place searches this for the secret as well.
+    env.came_out("what the proxy was told", asked.as_bytes(), false);
+    assert!(
+        asked.starts_with("CONNECT issuer.invalid:443 HTTP/1.1\r\n"),
+        "{asked}"
+    );
+    let asked = asked.to_lowercase();
+    for header in ["authorization", "cookie", "content-length", "referer"] {
+        assert!(!asked.contains(header), "{asked}");
+    }
+    let fault = wait_for_fault(&env, &daemon, "far");
+    assert_eq!(fault["kind"], "connect", "{fault}");
+    let detail = fault["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("the proxy {proxy}")), "{detail}");
+    env.stop(&mut daemon);
+}
+
+/// The other way round: a proxy that is configured for a loopback address is not used for it.
+#[test]
+fn a_loopback_address_is_reached_without_any_proxy() {
+    let env = TestEnv::with_sandbox(600);
+    let stranger = Stranger::new();
+    let proxy = format!("http://{}", stranger.address());
+    env.enrol("near");
+    let config = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), format!("{config}proxy = \"{proxy}\"\n")).unwrap();
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "near");
+    assert_eq!(env.sandbox().issued().last(), Some(&token));
+    env.stop(&mut daemon);
+    assert!(stranger.accept().is_none(), "the proxy was asked");
+}
