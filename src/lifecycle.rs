@@ -287,13 +287,14 @@ impl Lifecycle {
         }
     }
 
-    /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never while
-    /// the breaker is open: else a thousand callers would hammer an issuer that is in trouble.
+    /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never once the
+    /// credential was rejected: else a thousand callers would hammer an issuer that is in trouble, or open the breaker
+    /// before the issuer's replicas know a new secret.
     fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
         let Activity::Waiting { due } = self.activity else {
             return Effect::None;
         };
-        if self.breaker_open() || self.block.is_some() {
+        if self.rejections > 0 || self.block.is_some() {
             return Effect::None;
         }
         if let Some(validity) = self.valid(now) {
@@ -585,6 +586,19 @@ mod tests {
         fail(&mut l, at(65), FaultKind::Timeout);
         assert!(l.view().rejected);
         assert_eq!(l.next_wake(), Some(at(125)));
+    }
+
+    #[test]
+    fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
+        let mut l = Lifecycle::new(at(0), 0);
+        let wanted = || Event::Wanted {
+            min_valid: Duration::ZERO,
+        };
+        assert_eq!(l.step(at(0), u(), wanted()), Effect::Fetch { attempt: 1 });
+        fail(&mut l, at(0), FaultKind::Rejected);
+        assert_eq!(l.step(at(4), u(), wanted()), Effect::None);
+        assert_eq!(l.next_wake(), Some(at(5)));
+        assert_eq!(l.step(at(5), u(), Event::Due), Effect::Fetch { attempt: 2 });
     }
 
     #[test]
