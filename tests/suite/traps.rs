@@ -1,1 +1,301 @@
-//! x
+//! The traps of Run:ai's API, each met on the wire. T6 (redirects) has a module of its own.
+
+use jetond::sandbox::{Line, Seen, UnknownPath};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// The paths that a sandbox was asked for tokens at, in order.
+fn paths(env: &TestEnv, sandbox: usize) -> Vec<String> {
+    let requests = env.sandboxes()[sandbox].requests();
+    requests.into_iter().map(|seen| seen.path).collect()
+}
+
+fn refreshes(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
+    let status = env.get(daemon, &format!("/v1/profiles/{profile}")).json();
+    assert_eq!(status["counts"]["failures"], 0, "{status}");
+    status["counts"]["refreshes"].as_u64().unwrap()
+}
+
+/// How long the daemon serves the token that it holds, in seconds.
+fn held_for(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
+    let target = format!("/v1/profiles/{profile}/token");
+    let answer = env.get(daemon, &target);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["expires_in"].as_u64().unwrap()
+}
+
+/// T1: lines up to 2.23 tell no expiry; the JWT does.
+#[test]
+fn t1_a_token_without_a_stated_expiry_ends_when_its_jwt_does() {
+    let env = TestEnv::with_line(Line::V2_23, 700);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let left = held_for(&env, &daemon, "research");
+    // 670, and not the 285 of a token that shows nothing.
+    assert!((640..=670).contains(&left), "{left}");
+    env.stop(&mut daemon);
+}
+
+/// T1 and T2: v1 is asked in camel case and JSON, with the specification's `clientID`; v2 in snake case and a form.
+#[test]
+fn t2_each_endpoint_is_asked_in_its_own_spelling() {
+    let mut env = TestEnv::new();
+    for (line, profile) in [(Line::V2_23, "old"), (Line::V2_24, "new")] {
+        let sandbox = env.add_sandbox(line, 600);
+        env.enrol_at(profile, &env.sandboxes()[sandbox].url());
+    }
+    let mut daemon = env.start();
+    env.token(&daemon, "old");
+    env.token(&daemon, "new");
+    let look = |seen: &Seen| {
+        let mut names = seen.field_names.clone();
+        names.sort();
+        (seen.path.clone(), seen.content_type.clone().unwrap(), names)
+    };
+    let json = || {
+        let names = ["clientID", "clientSecret", "grantType"].map(str::to_owned);
+        (
+            "/api/v1/token".to_owned(),
+            "application/json".to_owned(),
+            names.to_vec(),
+        )
+    };
+    let form = || {
+        let names = ["client_id", "client_secret", "grant_type"].map(str::to_owned);
+        (
+            "/api/v2/token".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+            names.to_vec(),
+        )
+    };
+    let seen = |n: usize| -> Vec<_> { env.sandboxes()[n].requests().iter().map(look).collect() };
+    // Enrolment and the daemon's start each find out for themselves.
+    assert_eq!(seen(0), [form(), json(), form(), json()]);
+    assert_eq!(seen(1), [form(), form()]);
+    env.stop(&mut daemon);
+}
+
+/// T3: v2, then v1, by absence alone; what was found is remembered.
+#[test]
+fn t3_an_older_endpoint_is_found_once_and_remembered() {
+    let mut env = TestEnv::new();
+    for (unknown_path, profile) in [
+        (UnknownPath::Html, "html"),
+        (UnknownPath::NotFound, "absent"),
+    ] {
+        let sandbox = env.add_sandbox_that(Line::V2_23, 4, |o| o.unknown_path = unknown_path);
+        env.enrol_at(profile, &env.sandboxes()[sandbox].url());
+    }
+    let mut daemon = env.start();
+    wait_until("three tokens of each", || {
+        refreshes(&env, &daemon, "html") >= 3 && refreshes(&env, &daemon, "absent") >= 3
+    });
+    env.stop(&mut daemon);
+    for sandbox in 0..2 {
+        let paths = paths(&env, sandbox);
+        let (found, remembered) = paths.split_at(4);
+        assert_eq!(found, ["/api/v2/token", "/api/v1/token"].repeat(2));
+        assert!(remembered.len() >= 2, "{paths:?}");
+        assert!(
+            remembered.iter().all(|path| path == "/api/v1/token"),
+            "{paths:?}"
+        );
+    }
+}
+
+/// T3 and T10: a credential that is rejected is not tried elsewhere, and not again and again.
+#[test]
+fn t3_a_rejected_credential_is_not_sent_to_another_endpoint() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    env.fault("invalid-client");
+    let mut daemon = env.start();
+    let asked = env.jeton(&["token", "research", "--max-wait", "2"]);
+    assert_eq!(asked.code, 75, "{asked:?}");
+    assert_eq!(asked.stderr.lines().count(), 1, "{asked:?}");
+    let paths = paths(&env, 0);
+    assert!(
+        paths.iter().all(|path| path == "/api/v2/token"),
+        "{paths:?}"
+    );
+    assert_eq!(env.sandbox().stats().granted, 1, "that of the enrolment");
+    env.stop(&mut daemon);
+}
+
+/// T4: 200 with a web page is no token, at any path.
+#[test]
+fn t4_a_web_page_is_not_taken_for_an_answer() {
+    let mut env = TestEnv::new();
+    for (unknown_path, code) in [(UnknownPath::Html, 75), (UnknownPath::NotFound, 1)] {
+        let sandbox = env.add_sandbox_that(Line::V2_24, 600, |o| o.unknown_path = unknown_path);
+        let url = format!("{}/console", env.sandboxes()[sandbox].url());
+        let added = env.try_enrol_at("research", &url);
+        assert_eq!(added.code, code, "{added:?}");
+        assert!(
+            added.stderr.contains("no token, so nothing is written"),
+            "{added:?}"
+        );
+        assert!(!env.record("research").exists() && !env.config().exists());
+        assert_eq!(env.sandboxes()[sandbox].stats().granted, 0);
+    }
+}
+
+/// T5: what v1 says to a wrong secret is not documented: either shape on any 4xx is a rejection, and is quoted.
+#[test]
+fn t5_v1_may_reject_a_secret_in_either_shape_with_any_status() {
+    let mut env = TestEnv::new();
+    let shapes = [
+        r#"{"error":"invalid_client","error_description":"no such client"}"#,
+        r#"{"code":4,"message":"no such client","details":"invalid_client"}"#,
+    ];
+    let mut cases = vec![];
+    for code in [400, 401, 403, 409, 422] {
+        for shape in shapes {
+            let sandbox = env.add_sandbox(Line::V2_23, 600);
+            let profile = format!("p{sandbox}");
+            env.enrol_at(&profile, &env.sandboxes()[sandbox].url());
+            env.fault_at(sandbox, &format!("answer:{code}:{shape}"));
+            cases.push((profile, code, shape));
+        }
+    }
+    let mut daemon = env.start();
+    for (profile, code, shape) in cases {
+        let mut fault = serde_json::Value::Null;
+        wait_until("a fault", || {
+            let status = env.get(&daemon, &format!("/v1/profiles/{profile}")).json();
+            fault = status["last_fault"].clone();
+            fault.is_object()
+        });
+        assert_eq!(fault["kind"], "rejected", "{code} {shape}: {fault}");
+        let detail = fault["detail"].as_str().unwrap();
+        for said in ["no such client", "invalid_client", &code.to_string()] {
+            assert!(detail.contains(said), "{code} {shape}: {fault}");
+        }
+    }
+    env.stop(&mut daemon);
+}
+
+/// T7: the credential is in the body alone, whatever the documents say of a header; and nothing else is told.
+#[test]
+fn t7_a_token_call_has_no_authorization_header() {
+    for line in Line::ALL {
+        let env = TestEnv::with_line(line, 4);
+        env.enrol("research");
+        let mut daemon = env.start();
+        // Also once a token is held.
+        wait_until("a refresh", || refreshes(&env, &daemon, "research") >= 2);
+        env.stop(&mut daemon);
+        for seen in env.sandbox().requests() {
+            let mut names = seen.header_names.clone();
+            names.sort();
+            let expected = [
+                "accept",
+                "content-length",
+                "content-type",
+                "host",
+                "user-agent",
+            ];
+            assert_eq!(names, expected, "{line}");
+        }
+    }
+}
+
+/// T8: no lifetime is built in.
+#[test]
+fn t8_a_token_holds_as_long_as_its_issuer_says() {
+    let mut env = TestEnv::new();
+    let lives = [
+        (20, 19_u64),
+        (3_600, 3_570),
+        (36_000, 35_970),
+        (86_400, 86_370),
+        (1_000_000, 86_370),
+    ];
+    for line in Line::ALL {
+        for (life, _) in lives {
+            let sandbox = env.add_sandbox(line, life);
+            env.enrol_at(&format!("p{sandbox}"), &env.sandboxes()[sandbox].url());
+        }
+    }
+    let mut daemon = env.start();
+    for sandbox in 0..env.sandboxes().len() {
+        let (life, most) = lives[sandbox % lives.len()];
+        let left = held_for(&env, &daemon, &format!("p{sandbox}"));
+        assert!(
+            (most.saturating_sub(30)..=most).contains(&left),
+            "{left} of {life}"
+        );
+    }
+    env.stop(&mut daemon);
+}
+
+/// T9: a refresh token, if one comes, is neither used nor kept; the credential asks again.
+#[test]
+fn t9_a_refresh_token_is_not_used() {
+    let mut env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let others = ["refresh-token-c4d1aa07", "identity-token-90b2ee31"];
+    env.watch_for("a refresh token", others[0]);
+    env.watch_for("an ID token", others[1]);
+    env.fault(&format!(
+        r#"raw:{{"access_token":"$TOKEN","expires_in":2,"refresh_token":"{}","refreshToken":"{}","id_token":"{}"}}"#,
+        others[0], others[0], others[1]
+    ));
+    let mut daemon = env.start();
+    wait_until("three tokens", || refreshes(&env, &daemon, "research") >= 3);
+    env.stop(&mut daemon);
+    let requests = env.sandbox().requests();
+    assert!(requests.len() >= 4);
+    for seen in requests {
+        assert_eq!(
+            seen.field_names,
+            ["grant_type", "client_id", "client_secret"]
+        );
+    }
+}
+
+/// T15: base addresses as people paste them.
+#[test]
+fn t15_a_pasted_address_is_understood() {
+    let mut env = TestEnv::new();
+    let pasted = [
+        "",
+        "/",
+        "//",
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2",
+        "/api/v1/token",
+        "/api/v2/token/",
+    ];
+    let mut profiles = vec![];
+    for line in Line::ALL {
+        let sandbox = env.add_sandbox(line, 600);
+        for path in pasted {
+            let profile = format!("p{}", profiles.len());
+            let url = format!("{}{path}", env.sandboxes()[sandbox].url());
+            env.enrol_at(&profile, &url);
+            profiles.push((profile, sandbox));
+        }
+    }
+    let mut daemon = env.start();
+    for (profile, sandbox) in &profiles {
+        let token = env.token(&daemon, profile);
+        assert!(
+            env.sandboxes()[*sandbox].issued().contains(&token),
+            "{profile}"
+        );
+    }
+    for sandbox in 0..2 {
+        let known = ["/api/v1/token", "/api/v2/token"];
+        assert!(
+            paths(&env, sandbox)
+                .iter()
+                .all(|path| known.contains(&path.as_str()))
+        );
+    }
+    env.stop(&mut daemon);
+}
