@@ -5,6 +5,7 @@ pub mod frame;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::fault::FaultKind;
 use crate::instant::{BootInstant, UnixTime};
@@ -141,6 +142,29 @@ impl<'a> TokenReply<'a> {
             stale,
         }
     }
+
+    /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
+    /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
+    pub fn to_line(&self) -> Zeroizing<Vec<u8>> {
+        /// More than the names of the members and the longest numbers need.
+        const REST: usize = 192;
+        let length = self.profile.len() + self.access_token.len() + REST;
+        let mut line = Zeroizing::new(Vec::with_capacity(length));
+        let mut put = |parts: &[&str]| {
+            for part in parts {
+                line.extend_from_slice(part.as_bytes());
+            }
+        };
+        put(&[r#"{"profile":""#, self.profile]);
+        put(&[r#"","access_token":""#, self.access_token]);
+        put(&[r#"","token_type":""#, self.token_type]);
+        let numbers = format!(
+            r#"","expires_in":{},"expires_at":{},"generation":{},"stale":{}}}"#,
+            self.expires_in, self.expires_at, self.generation, self.stale
+        );
+        put(&[&numbers, "\n"]);
+        line
+    }
 }
 
 // === impl ProfileReply ===
@@ -189,6 +213,29 @@ impl ProfileReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_reply_is_one_line_of_json_in_a_buffer_that_never_grew() {
+        let token = "aZ09-._~+/=".repeat(1_400);
+        let profile = "a".repeat(64);
+        for (number, stale) in [(0, false), (u64::MAX, true)] {
+            let reply = TokenReply {
+                profile: &profile,
+                access_token: &token,
+                token_type: "Bearer",
+                expires_in: number,
+                expires_at: number,
+                generation: number,
+                stale,
+            };
+            let line = reply.to_line();
+            assert_eq!(
+                line.strip_suffix(b"\n").unwrap(),
+                serde_json::to_vec(&reply).unwrap()
+            );
+            assert_eq!(line.capacity(), profile.len() + token.len() + 192);
+        }
+    }
 
     #[test]
     fn seconds_are_plain_decimals_in_their_range() {

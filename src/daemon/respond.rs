@@ -70,7 +70,7 @@ pub(super) async fn respond(
     request: Request<Incoming>,
     busy: Busy,
 ) -> Response<Answering> {
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     match answer(service, door, request).await {
         Ok(said) => http(StatusCode::OK, said.content_type, said.body, busy),
         Err(problem) => {
@@ -78,7 +78,7 @@ pub(super) async fn respond(
             if problem.code == Code::MethodNotAllowed {
                 response
                     .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static(Route::allowed(&path)));
+                    .insert(ALLOW, HeaderValue::from_static(Route::allowed(uri.path())));
             }
             response
         }
@@ -162,19 +162,18 @@ async fn answer(
                 .token(min_valid, max_wait)
                 .await?;
             if plain {
-                let mut body = Zeroizing::new(served.held.token.expose().as_bytes().to_vec());
-                body.push(b'\n');
+                let token = served.held.token.expose().as_bytes();
+                let body = Zeroizing::new([token, b"\n"].concat());
                 return Ok(Said {
                     content_type: TEXT,
                     body,
                 });
             }
-            Ok(json(&TokenReply::new(
-                &profile,
-                &served.held,
-                served.stale,
-                service.clock.now(),
-            )))
+            let now = service.clock.now();
+            Ok(Said {
+                content_type: JSON,
+                body: TokenReply::new(&profile, &served.held, served.stale, now).to_line(),
+            })
         }
         Route::Refresh(name) => {
             let handle = service.roster.get(&name)?;
@@ -209,6 +208,9 @@ async fn answer(
 
 /// Reads a body up to its cap and inside its deadline.
 async fn read(request: Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(Zeroizing::default());
+    }
     let stated = request
         .headers()
         .get(CONTENT_LENGTH)

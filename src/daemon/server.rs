@@ -95,7 +95,7 @@ impl Server {
             let busy = pace.busy();
             place.established();
             async move {
-                let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+                let (method, uri) = (request.method().clone(), request.uri().clone());
                 let service = &server.service;
                 let response = if admitted {
                     respond::respond(service, door, request, busy).await
@@ -103,7 +103,7 @@ impl Server {
                     respond::refuse(&Problem::new(Code::Forbidden), service.clock.now(), busy)
                 };
                 let status = response.status().as_u16();
-                trace!(%method, path, status, peer.uid, peer.pid, "answered");
+                trace!(%method, path = uri.path(), status, peer.uid, peer.pid, "answered");
                 Ok::<_, Infallible>(response)
             }
         });

@@ -106,14 +106,11 @@ impl Dialect for Token {
         else {
             return unexpected();
         };
-        let mut stdout = Zeroizing::new(if self.json {
-            // A struct of strings and numbers always serialises.
-            serde_json::to_vec(&TokenReply::new(profile, held, *stale, around.now))
-                .unwrap_or_default()
+        let stdout = if self.json {
+            TokenReply::new(profile, held, *stale, around.now).to_line()
         } else {
-            held.token.expose().as_bytes().to_vec()
-        });
-        stdout.push(b'\n');
+            Zeroizing::new([held.token.expose().as_bytes(), b"\n"].concat())
+        };
         let left = held.validity.remaining(around.now.boot);
         let stderr = stale_note(profile, *stale && !self.json, left);
         Reply {

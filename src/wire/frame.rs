@@ -148,7 +148,12 @@ fn text(field: &[u8]) -> Result<&str, MalformedFrame> {
 impl Answer {
     /// The answer's bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(Vec::new());
+        // Of its final size, since a buffer that grows leaves copies behind: what is in it, and 5 bytes for each field.
+        let fields = match self {
+            Self::Done(reply) => reply.stdout.len() + reply.stderr.len(),
+            Self::SendInput { .. } => 0,
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(fields + 17));
         bytes.push(VERSION);
         match self {
             Self::Done(reply) => {
@@ -169,10 +174,9 @@ impl Answer {
 fn push(bytes: &mut Vec<u8>, tag: u8, field: &[u8]) {
     // Fields are capped far below 4 GiB; a longer one is cut rather than given a length that lies.
     let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
-    bytes.reserve(field.len() + 5);
     bytes.push(tag);
     bytes.extend_from_slice(&len.to_le_bytes());
-    bytes.extend(field.iter().take(len as usize));
+    bytes.extend_from_slice(field.get(..len as usize).unwrap_or(field));
 }
 
 impl From<Reply> for Answer {
