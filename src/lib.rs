@@ -60,6 +60,8 @@ pub mod sandbox;
 pub mod schedule;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod token;
 pub mod trust;
 pub mod wire;

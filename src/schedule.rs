@@ -219,7 +219,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(crate::testing::many_cases())]
 
         #[test]
         fn a_nothing_is_due_before_the_floor_and_no_retry_after_15_min(
