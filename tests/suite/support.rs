@@ -1,4 +1,11 @@
 //! What the tests share: a hermetic place with both programs, a sandbox, and a search for secrets in all that came out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which stop at the first surprise as tests do, and which wait"
+)]
 
 pub(crate) mod daemon;
 pub(crate) mod env;
@@ -6,3 +13,12 @@ pub(crate) mod http;
 pub(crate) mod leaks;
 
 pub(crate) use env::TestEnv;
+
+/// Says that a test leaves something out, because this machine lacks what it needs. It is written past libtest, which
+/// keeps what tests print: `.ci/run` fails on such a line, and whoever runs `cargo test` sees it.
+#[allow(dead_code, reason = "for whichever tests need more than Rust")]
+pub(crate) fn ignored(why: &str) {
+    use std::io::Write as _;
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "\nIGNORED: {why}");
+}
