@@ -57,6 +57,8 @@ pub struct Env {
     pub log: Option<String>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
+    /// `TERM`: what kind of terminal there is.
+    pub term: Option<String>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
     /// The user that we are.
@@ -133,6 +135,7 @@ impl Env {
             admin_socket: None,
             log: None,
             no_color: false,
+            term: None,
             https_proxy: None,
             uid,
             platform: Platform::CURRENT,
@@ -153,6 +156,7 @@ impl Env {
                 b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
                 b"JETON_LOG" => env.log = value.into_string().ok(),
                 b"NO_COLOR" => env.no_color = true,
+                b"TERM" => env.term = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),
                 _ => {}
