@@ -82,7 +82,7 @@ fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
         Some(Command::Add(args)) => add::add(&args, env),
         Some(Command::Remove(args)) => remove::remove(&args, env),
         Some(Command::Check(args)) => check::check(&args, env),
-        Some(Command::Demo(args)) => demo::demo(&args),
+        Some(Command::Demo(args)) => demo::demo(&args, env),
         Some(Command::Sandbox(args)) => sandbox::sandbox(&args),
     }
 }

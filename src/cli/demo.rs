@@ -1,11 +1,119 @@
-//! `jetond demo`.
+//! `jetond demo`: the whole story in half a minute, with the real programs and without an account.
+//!
+//! `story` says what happens when. `stage` has what runs: the sandbox here, our own programs as children, all in a
+//! `home` that goes away; `clients` ask all the time, each over a `link`. `teller` waits for what happens and tells it:
+//! `view` and `score` say how that looks, in `line`s, and `screen` shows them.
 
-use super::output::Exit;
+mod clients;
+mod home;
+mod line;
+mod link;
+mod score;
+mod screen;
+mod stage;
+mod story;
+mod teller;
+mod view;
+
+use std::time::Duration;
+
+use self::screen::Screen;
+use self::stage::Stage;
+use self::story::Story;
+use super::output::{Exit, fail};
+use crate::daemon::signals::Signals;
+use crate::paths::Env;
 
 /// The arguments of `jetond demo`.
 #[derive(Debug, clap::Args)]
-pub(super) struct DemoArgs {}
+pub(super) struct DemoArgs {
+    /// Shorter, without pauses for the reader: for tests
+    #[arg(long, hide = true)]
+    quick: bool,
+}
 
-pub(super) fn demo(_: &DemoArgs) -> Exit {
-    Exit::Done
+/// How fast the story goes.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// How long the sandbox's tokens live.
+    token_life: Duration,
+    /// The time to read a step.
+    reading: Duration,
+    /// How many tokens are renewed before each outage.
+    calm: [u64; 2],
+    /// An outage ends when the token that is held has no more than this left.
+    brink: Duration,
+    /// How many programs ask.
+    programs: usize,
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// About 25 s. The daemon renews a token of 6 s when 2.1 … 3.3 s are left to serve it, and tries at the latest
+    /// when 0.6 s are left: an outage that ends before is one that nobody notices.
+    const SHOW: Self = Self {
+        token_life: Duration::from_secs(6),
+        reading: Duration::from_millis(1_200),
+        calm: [2, 1],
+        brink: Duration::from_millis(1_400),
+        programs: 6,
+    };
+
+    /// About 8 s: an outage ends as soon as the daemon has met it.
+    const QUICK: Self = Self {
+        token_life: Duration::from_secs(4),
+        reading: Duration::ZERO,
+        calm: [0, 0],
+        brink: Duration::MAX,
+        programs: 2,
+    };
+}
+
+pub(super) fn demo(args: &DemoArgs, env: &Env) -> Exit {
+    let pace = if args.quick { Pace::QUICK } else { Pace::SHOW };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(play(pace, env)),
+        Err(e) => fail(Exit::Failed, e),
+    }
+}
+
+async fn play(pace: Pace, env: &Env) -> Exit {
+    // From here on a signal ends the story, and not this process before it has cleared away.
+    let (mut signals, mut stage) = match (Signals::new(), Stage::new()) {
+        (Ok(signals), Ok(stage)) => (signals, stage),
+        (Err(e), _) => return fail(Exit::Failed, e),
+        (_, Err(why)) => return fail(Exit::Failed, why),
+    };
+    let mut screen = Screen::new(env);
+    let told = tokio::select! { biased;
+        // A reload means that the terminal is gone.
+        _ = signals.next() => Err("stopped before the end".to_owned()),
+        told = Story::new(pace, &mut stage, &mut screen).tell() => told,
+    };
+    screen.wipe();
+    let cleared = stage.clear().await;
+    match (told, cleared) {
+        (Ok(score), Ok(())) => {
+            for line in score.lines() {
+                screen.line(&line);
+            }
+            match score.complaint() {
+                None => Exit::Done,
+                Some(complaint) => fail(Exit::Failed, complaint),
+            }
+        }
+        (Ok(_), Err(why)) => fail(Exit::Failed, why),
+        (Err(why), Ok(())) => fail(Exit::Failed, format!("{why}; nothing is left behind")),
+        (Err(why), Err(more)) => {
+            // A daemon that has ended by itself is found when it is stopped, too.
+            if why != more {
+                fail(Exit::Failed, why);
+            }
+            fail(Exit::Failed, more)
+        }
+    }
 }

@@ -1,0 +1,89 @@
+//! Where the demo is shown: lines that stay, and on a terminal a live part below them that is drawn again in place.
+//!
+//! The cursor is never hidden and no mode of the terminal is changed, so there is nothing to restore however this ends.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use rustix::termios::tcgetwinsize;
+
+use super::line::Line;
+use crate::paths::Env;
+
+/// The smallest terminal on which a live part makes sense.
+const SMALLEST: (usize, usize) = (40, 12);
+
+/// The place.
+pub(super) struct Screen {
+    live: bool,
+    colour: bool,
+    /// How many lines of the live part there are now.
+    drawn: usize,
+}
+
+// === impl Screen ===
+
+impl Screen {
+    pub(super) fn new(env: &Env) -> Self {
+        let clever = !matches!(env.term.as_deref(), None | Some("dumb"));
+        let terminal = std::io::stdout().is_terminal() && clever;
+        Self {
+            live: terminal && size().is_none_or(|(c, r)| c >= SMALLEST.0 && r >= SMALLEST.1),
+            colour: terminal && !env.no_color,
+            drawn: 0,
+        }
+    }
+
+    /// Whether there is a live part, which shows what else would need lines of its own.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// A line that stays.
+    pub(super) fn line(&mut self, line: &Line) {
+        let text = line.show(usize::MAX, self.colour);
+        let text = format!("{}{text}\n", self.up());
+        write(&text);
+    }
+
+    /// The live part, in the place of the one before. No line of it is wider than the terminal, so that as many lines
+    /// as were written are there to be drawn over.
+    pub(super) fn draw(&mut self, lines: &[Line]) {
+        if !self.live {
+            return;
+        }
+        let columns = size().map_or(80, |(columns, _)| columns);
+        let mut text = self.up();
+        for line in lines {
+            text += &line.show(columns, self.colour);
+            text.push('\n');
+        }
+        self.drawn = lines.len();
+        write(&text);
+    }
+
+    /// Takes the live part away.
+    pub(super) fn wipe(&mut self) {
+        let text = self.up();
+        write(&text);
+    }
+
+    /// What moves the cursor to the start of the live part, and clears from there on.
+    fn up(&mut self) -> String {
+        match std::mem::take(&mut self.drawn) {
+            0 => String::new(),
+            n => format!("\x1b[{n}A\r\x1b[J"),
+        }
+    }
+}
+
+/// The terminal's columns and rows; none when it does not know.
+fn size() -> Option<(usize, usize)> {
+    let size = tcgetwinsize(std::io::stdout()).ok()?;
+    Some((size.ws_col.into(), size.ws_row.into())).filter(|(c, r)| *c > 0 && *r > 0)
+}
+
+/// A reader that has gone away is no failure.
+fn write(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _: std::io::Result<()> = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

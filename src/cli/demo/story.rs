@@ -1,0 +1,177 @@
+//! What happens when.
+
+use tokio::task::JoinSet;
+
+use super::Pace;
+use super::clients;
+use super::line::{Line, Tone};
+use super::link::Place;
+use super::score::Score;
+use super::screen::Screen;
+use super::stage::Stage;
+use super::teller::Teller;
+use super::view;
+use crate::daemon::clock::{Clock as _, SystemClock};
+use crate::sandbox::Fault;
+
+/// The profile.
+const PROFILE: &str = "demo";
+
+/// The outages. Both leave the rest of the API alone, so that each token can be tried there meanwhile.
+const OUTAGES: [(Fault, &str); 2] = [
+    (
+        Fault::Status(503),
+        "it answers 503 to whoever wants a token",
+    ),
+    (Fault::ResetEarly, "it hangs up on whoever wants a token"),
+];
+
+/// The story, and those who ask. They end with it.
+pub(super) struct Story<'a> {
+    teller: Teller<'a>,
+    programs: JoinSet<()>,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(pace: Pace, stage: &'a mut Stage, screen: &'a mut Screen) -> Self {
+        Self {
+            teller: Teller::new(pace, stage, screen),
+            programs: JoinSet::new(),
+        }
+    }
+
+    /// Tells it from the beginning to the end.
+    pub(super) async fn tell(mut self) -> Result<Score, String> {
+        self.set_up().await?;
+        self.let_programs_ask().await?;
+        let mut met = 0;
+        for ((fault, how), renewals) in OUTAGES.into_iter().zip(self.teller.pace.calm) {
+            self.teller
+                .explain("Each token is renewed halfway, and no program ever waits for it.");
+            let enough = self.teller.tally.lock().tokens + renewals;
+            self.teller
+                .until("a renewed token", |tally, _| tally.tokens >= enough)
+                .await?;
+            met += u64::from(self.suffer(fault, how, met == 0).await?);
+        }
+        self.programs.shutdown().await;
+        let tally = self.teller.tally.lock();
+        Ok(Score {
+            requests: tally.requests,
+            refreshes: tally.tokens.saturating_sub(1),
+            outages: met,
+            planned: OUTAGES.len() as u64,
+            failed: tally.failed,
+            first_failure: tally.first_failure.clone(),
+        })
+    }
+
+    /// The sandbox, the enrolment, the daemon, the first token.
+    async fn set_up(&mut self) -> Result<(), String> {
+        let teller = &mut self.teller;
+        let life = teller.pace.token_life;
+        let seconds = life.as_secs();
+        teller.lines(&view::title());
+        teller.lines(&view::step(
+            &format!(
+                "A control plane like Run:ai's, here. Its tokens live no longer than {seconds} s."
+            ),
+            &format!("jetond sandbox --token-life {seconds}"),
+        ));
+        let url = teller.stage.open_sandbox(life).await?.url();
+        teller.read().await?;
+        teller.lines(&view::step(
+            "Enrol its application. The secret goes into the store; programs never see it.",
+            &format!("jetond add {PROFILE} --provider runai --url {url} …"),
+        ));
+        teller.stage.enrol(PROFILE, &url).await?;
+        teller.read().await?;
+        teller.lines(&view::step(
+            "Start the daemon. It gets a token, and from now on renews it in time.",
+            "jetond run",
+        ));
+        teller.stage.start_daemon()?;
+        let socket = teller.stage.socket();
+        teller.until("the socket", |_, _| socket.exists()).await?;
+        teller.read().await?;
+        teller.lines(&view::step(
+            "Any program of yours can have the token: it asks, and is answered at once.",
+            &format!("jeton token {PROFILE}"),
+        ));
+        let token = match teller.stage.companion(&["token", PROFILE]).await? {
+            Some(token) => token,
+            None => clients::token_once(Place::Socket(socket), PROFILE).await?,
+        };
+        teller.lines(&[view::token(token.trim_end())]);
+        teller.read().await
+    }
+
+    async fn let_programs_ask(&mut self) -> Result<(), String> {
+        let teller = &mut self.teller;
+        let n = teller.pace.programs;
+        let what =
+            format!("Now {n} programs ask without a break, and call the API with each answer.");
+        teller.lines(&[Line::default(), Line::new(Tone::Plain, what)]);
+        let url = teller.stage.sandbox()?.url();
+        let api = Place::Api(url.trim_start_matches("http://").to_owned());
+        let socket = Place::Socket(teller.stage.socket());
+        for _ in 0..n {
+            let (socket, api, tally) = (socket.clone(), api.clone(), teller.tally.clone());
+            self.programs
+                .spawn(clients::ask(PROFILE, socket, api, tally));
+        }
+        teller
+            .until("the first answer", |tally, _| tally.requests > 0)
+            .await
+    }
+
+    /// An outage, until the daemon has a new token again. Whether the daemon met it.
+    async fn suffer(
+        &mut self,
+        fault: Fault,
+        how: &'static str,
+        look: bool,
+    ) -> Result<bool, String> {
+        let teller = &mut self.teller;
+        let (before, failed) = (teller.faulted()?, teller.tally.lock().failed);
+        teller.set_fault(Some(fault)).await?;
+        teller.explain("The daemon tries again and again, and serves the token that it has.");
+        teller.lines(&[view::down(teller.elapsed(), how)]);
+        teller
+            .until("a failed attempt", |_, faulted| faulted > before)
+            .await?;
+        if look {
+            show_status(teller).await?;
+        }
+        let brink = teller.pace.brink;
+        teller
+            .until("the brink", |tally, _| {
+                tally.left(SystemClock.now().boot) <= brink
+            })
+            .await?;
+        teller.set_fault(None).await?;
+        let times = teller.faulted()? - before;
+        let lost = teller.tally.lock().failed - failed;
+        teller.explain("The issuer is back; the daemon finds out in a moment.");
+        teller.lines(&[view::back(teller.elapsed(), times, lost)]);
+        let held = teller.tally.lock().tokens;
+        teller
+            .until("the next token", |tally, _| tally.tokens > held)
+            .await?;
+        if teller.tally.lock().failed == failed {
+            teller.explain("The token is a new one, and nobody noticed.");
+        }
+        teller.read().await?;
+        Ok(times > 0)
+    }
+}
+
+/// What `jeton status` says: the table, without where the socket is.
+async fn show_status(teller: &mut Teller<'_>) -> Result<(), String> {
+    if let Some(status) = teller.stage.companion(&["status", PROFILE]).await? {
+        let mut lines = vec![Line::command(&format!("jeton status {PROFILE}"))];
+        lines.extend(status.lines().take(2).map(view::output));
+        teller.aside(lines);
+    }
+    Ok(())
+}

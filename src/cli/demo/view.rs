@@ -1,0 +1,154 @@
+//! How the demo looks: lines as values, made by pure functions.
+
+use std::time::Duration;
+
+use super::line::{Line, Tone};
+use super::score::{counted, grouped};
+
+/// The cells of the bar.
+const BAR: usize = 40;
+
+/// How much of a token is shown: the start of its header, which is the same in all of them.
+const SHOWN: usize = 12;
+
+/// What the live part shows.
+#[derive(Debug, Clone)]
+pub(super) struct Board<'a> {
+    /// One sentence: what is going on.
+    pub(super) caption: &'a str,
+    /// Whether the issuer fails.
+    pub(super) outage: bool,
+    /// Which token is held, from 1.
+    pub(super) token: u64,
+    /// How long it is still served.
+    pub(super) left: Duration,
+    /// How long a new one is served.
+    pub(super) served: Duration,
+    pub(super) requests: u64,
+    pub(super) per_second: u64,
+    pub(super) slowest: Duration,
+    pub(super) failed: u64,
+    /// What a command says beside it.
+    pub(super) aside: &'a [Line],
+}
+
+/// What it is.
+pub(super) fn title() -> [Line; 2] {
+    [
+        Line::new(Tone::Bold, "jetond demo").and(
+            Tone::Plain,
+            ": the whole story in half a minute, without an account",
+        ),
+        Line::default(),
+    ]
+}
+
+/// A step, and the command that does it.
+pub(super) fn step(what: &str, command: &str) -> [Line; 2] {
+    [Line::new(Tone::Plain, what), Line::command(command)]
+}
+
+/// What a command printed, cleaned.
+pub(super) fn output(text: &str) -> Line {
+    let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
+    Line::new(Tone::Dim, clean.collect::<String>())
+}
+
+/// The start of a token.
+pub(super) fn token(token: &str) -> Line {
+    let shown: String = token.chars().take(SHOWN).collect();
+    let all = counted(token.chars().count() as u64, "character", "characters");
+    output(&format!("{shown}…  (the first {SHOWN} of its {all})"))
+}
+
+/// Something that happened.
+fn event(at: Duration, tone: Tone, what: &str) -> Line {
+    let (minutes, seconds) = (at.as_secs() / 60, at.as_secs() % 60);
+    Line::new(Tone::Dim, format!("{minutes:>2}:{seconds:02}  ")).and(tone, what)
+}
+
+/// The start of an outage.
+pub(super) fn down(at: Duration, how: &str) -> Line {
+    event(at, Tone::Bad, &format!("the issuer is down: {how}"))
+}
+
+/// Its end, and who met it: so many attempts of the daemon, so many requests of the programs.
+pub(super) fn back(at: Duration, attempts: u64, requests: u64) -> Line {
+    let attempts = counted(attempts, "attempt", "attempts");
+    let (tone, requests) = match requests {
+        0 => (Tone::Good, "not one request".to_owned()),
+        n => (Tone::Bad, counted(n, "request", "requests")),
+    };
+    let what = format!("it is back: {attempts} to renew had failed, and {requests}");
+    event(at, tone, &what)
+}
+
+/// A new token, where there is no live part.
+pub(super) fn renewed(at: Duration, token: u64, requests: u64, failed: u64) -> Line {
+    let (requests, failed) = (counted(requests, "request", "requests"), grouped(failed));
+    let what = format!("token {token} is served; so far {requests}, {failed} failed");
+    event(at, Tone::Plain, &what)
+}
+
+/// The live part.
+pub(super) fn board(board: &Board<'_>) -> Vec<Line> {
+    let label = |label: &str| Line::new(Tone::Plain, format!("  {label:<10}"));
+    let issuer = if board.outage {
+        label("issuer").and(Tone::Bad, "● down")
+    } else {
+        label("issuer").and(Tone::Good, "● up")
+    };
+    let left = board.left.as_secs_f64();
+    let part = left / board.served.as_secs_f64().max(f64::MIN_POSITIVE);
+    let full = cells(part);
+    let tone = if part > 0.35 {
+        Tone::Good
+    } else {
+        Tone::Warning
+    };
+    let token = label(&format!("token {}", board.token))
+        .and(tone, "█".repeat(full))
+        .and(Tone::Dim, "░".repeat(BAR - full))
+        .and(Tone::Plain, format!("  {left:.1} s left"));
+    let counts = format!(
+        "{} requests, {} a second, slowest {}, ",
+        grouped(board.requests),
+        grouped(board.per_second),
+        milliseconds(board.slowest),
+    );
+    let tone = if board.failed == 0 {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
+    let programs = label("programs")
+        .and(Tone::Plain, counts)
+        .and(tone, format!("{} failed", grouped(board.failed)));
+    let caption = Line::new(Tone::Bold, format!("  {}", board.caption));
+    let mut lines = vec![Line::default(), caption, issuer, token, programs];
+    lines.extend_from_slice(board.aside);
+    lines
+}
+
+/// The full cells of the bar: none only when nothing is left.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 ..= BAR after the clamp"
+)]
+fn cells(part: f64) -> usize {
+    (part * BAR as f64).ceil().clamp(0.0, BAR as f64) as usize
+}
+
+/// Milliseconds, with a tenth while they are few.
+fn milliseconds(d: Duration) -> String {
+    let ms = d.as_secs_f64() * 1_000.0;
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{ms:.0} ms")
+    }
+}
+
+#[cfg(test)]
+mod tests;
