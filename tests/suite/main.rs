@@ -4,6 +4,7 @@ mod support;
 
 mod architecture;
 mod companion;
+mod demo;
 mod first_light;
 mod footprint;
 mod issuer_answers;
