@@ -43,7 +43,13 @@ pub(super) fn secret_from_stdin() -> Result<Zeroizing<String>, Exit> {
 /// Reads a secret from a file, and says so when others can read it too.
 pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     let shown = path.display();
-    let unreadable = |e: io::Error| fail(Exit::Config, format!("{shown} cannot be read: {e}"));
+    // Somebody may have given the secret itself in the place of its file.
+    let unreadable = |e: io::Error| {
+        fail(
+            Exit::Config,
+            format!("the file given by --client-secret-file cannot be read: {e}"),
+        )
+    };
     let file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
