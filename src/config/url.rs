@@ -153,11 +153,9 @@ impl fmt::Display for ProxyUrl {
 /// silently (a missing slash, spaces, line ends, backslashes) is refused: where a secret is sent must be plain to see.
 fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:/[]".contains(&b);
-        let address = !text.is_empty() && text.bytes().all(plain);
         return Err(InvalidUrl {
             message: format!("this is not an address: it begins with {scheme}://"),
-            suggestion: address.then(|| format!("{scheme}://{text}")),
+            suggestion: is_host(text).then(|| format!("{scheme}://{text}")),
         });
     }
     let violation = std::cell::Cell::new(None);
@@ -191,6 +189,20 @@ fn authority(text: &str) -> &str {
 }
 
 /// 127.0.0.0/8 or ::1, written as a number.
+/// Whether a text is a host, perhaps with a port, as people write them: with a dot, in lower case, no part long. A
+/// secret or a token that was pasted in the wrong place is not, and must not be repeated.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.trim_end_matches('/').split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text.trim_end_matches('/'), None),
+    };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = |label: &str| (1..=24).contains(&label.len()) && label.bytes().all(plain);
+    host.contains('.')
+        && host.split('.').all(is_label)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -327,6 +339,11 @@ mod tests {
             ("http://acme.run.ai/", Some("https://acme.run.ai")),
             ("http://localhost:8080/", Some("http://127.0.0.1:8080")),
             ("user:pw@acme", None),
+            ("acme", None),
+            ("acme.run.ai:x", None),
+            ("eyJhbGciOiJI.eyJleHAiOjYw.c2lnbmF0", None),
+            ("0123456789abcdef0123456789abcdef", None),
+            ("0123456789abcdef0123456789abcdef.a", None),
         ] {
             let e = BaseUrl::parse(bad).unwrap_err();
             assert_eq!(e.suggestion.as_deref(), meant, "{bad}");
