@@ -10,6 +10,7 @@ mod remove;
 mod run;
 mod sandbox;
 mod target;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
         Ok(line) => line,
         Err(error) => {
             // A closed standard output is no failure of ours.
+            let error = usage::without_values(error);
             let _: std::io::Result<()> = error.print();
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
