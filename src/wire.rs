@@ -83,8 +83,8 @@ pub struct ProfileReply {
 /// A fault, as status shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultReply {
-    /// What kind, or why the profile cannot ask.
-    pub kind: String,
+    /// What kind.
+    pub kind: FaultKind,
     /// When, in Unix seconds.
     pub at: u64,
     /// One sentence for people.
@@ -179,19 +179,11 @@ impl ProfileReply {
         now: Now,
     ) -> Self {
         let valid = view.valid(now.boot);
-        let last_fault = match (&view.block, &view.last_fault) {
-            (Some((_, detail)), _) => Some(FaultReply {
-                kind: "misconfigured".to_owned(),
-                at: now.unix.seconds_down(),
-                detail: detail.to_string(),
-            }),
-            (None, Some(last)) => Some(FaultReply {
-                kind: FaultKind::as_str(last.fault.kind).to_owned(),
-                at: now.unix_of(last.at).seconds_down(),
-                detail: last.fault.detail.clone(),
-            }),
-            (None, None) => None,
-        };
+        let last_fault = view.last_fault.as_ref().map(|last| FaultReply {
+            kind: last.fault.kind,
+            at: now.unix_of(last.at).seconds_down(),
+            detail: last.fault.detail.clone(),
+        });
         Self {
             profile: profile.as_str().to_owned(),
             provider: provider.to_owned(),

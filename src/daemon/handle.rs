@@ -251,6 +251,7 @@ impl Handle {
         ProfileState {
             reply: ProfileReply::new(&self.name, self.provider, &view, requests, now),
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
+            blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),
         }
     }
 }

@@ -33,6 +33,9 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 
 /// `text` in lines of at most `width` columns, broken between words where it can be; control characters become `?`.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    if text.is_empty() {
+        return vec![];
+    }
     let width = width.max(1);
     let clean: String = text
         .chars()
@@ -81,7 +84,7 @@ mod tests {
     fn texts_are_wrapped_between_words_and_long_words_cut() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
-        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("", 3), [""; 0]);
     }
 
     #[test]

@@ -169,15 +169,8 @@ fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> S
         ));
         for profile in profiles {
             line(&row(profile, around, &columns, style));
-            if let Some(fault) = profile
-                .reply
-                .last_fault
-                .as_ref()
-                .filter(|_| profile.reply.phase != Phase::Fresh)
-            {
-                for text in human::wrap(&fault.detail, style.columns.saturating_sub(2)) {
-                    line(&format!("  {text}"));
-                }
+            for text in human::wrap(explanation(profile), style.columns.saturating_sub(2)) {
+                line(&format!("  {text}"));
             }
         }
     }
@@ -186,6 +179,15 @@ fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> S
         style.columns,
     ));
     out
+}
+
+/// What stands below the row of a profile that is not well.
+fn explanation(profile: &ProfileState) -> &str {
+    match (&profile.blocked, &profile.reply.last_fault) {
+        (Some(why), _) => why,
+        (None, Some(fault)) if profile.reply.phase != Phase::Fresh => &fault.detail,
+        _ => "",
+    }
 }
 
 /// The widths of the table's columns; 0 where a narrow terminal does without.
@@ -282,7 +284,7 @@ fn row(
         None => "-".to_owned(),
         Some(fault) => {
             let ago = Duration::from_secs(now.saturating_sub(fault.at));
-            format!("{}, {} ago", fault.kind, human::duration(ago))
+            format!("{}, {} ago", fault.kind.as_str(), human::duration(ago))
         }
     };
     columns.row(
@@ -343,7 +345,7 @@ mod tests {
             expires_at: None,
             next_attempt_at: Some(now + 60),
             last_fault: Some(FaultReply {
-                kind: "rejected".into(),
+                kind: crate::fault::FaultKind::Rejected,
                 at: now - 30,
                 detail:
                     "https://acme.run.ai answered 401: invalid_client: Client authentication failed"
@@ -356,10 +358,12 @@ mod tests {
             ProfileState {
                 reply: fresh,
                 lifetime: hour,
+                blocked: None,
             },
             ProfileState {
                 reply: broken,
                 lifetime: None,
+                blocked: None,
             },
         ])
     }
