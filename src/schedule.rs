@@ -49,6 +49,9 @@ const PROBE_FIRST: Duration = Duration::from_secs(60);
 /// The longest time between probes with the breaker open.
 pub const PROBE_CAP: Duration = Duration::from_secs(900);
 
+/// An attempt is never given less than this: a healthy issuer that is far away takes a part of it.
+const ATTEMPT_FLOOR: Duration = Duration::from_secs(2);
+
 /// A caller without any valid token may cause an attempt, but no two within this time.
 pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
 
@@ -120,6 +123,20 @@ pub fn retry_due(
 pub fn last_call(held: &Validity) -> BootInstant {
     held.expires
         .before((held.lifetime / 10).min(Duration::from_secs(60)))
+}
+
+/// How long an attempt may take that starts at `now`: while a valid token is held, half of the time until the last call,
+/// and from then on no longer than until the expiry, so that an issuer which hangs does not use up the time in which
+/// another try would have succeeded. Without a valid token there is nothing to lose by waiting.
+pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Duration> {
+    let held = held.filter(|v| v.holds(now))?;
+    let last_call = last_call(held);
+    let limit = if now < last_call {
+        last_call.since(now) / 2
+    } else {
+        held.expires.since(now)
+    };
+    Some(limit.max(ATTEMPT_FLOOR))
 }
 
 /// When to try a rejected credential again, `rejections` being how often in a row it was rejected (1 for the first):
@@ -274,6 +291,18 @@ mod tests {
             if now < f {
                 prop_assert!(retry_due(now, n, Some(&v), hint, u) <= f.max(now.after(FLOOR)));
             }
+        }
+
+        #[test]
+        fn an_attempt_leaves_time_for_another_before_the_expiry(v in validity(), part in 0.0f64..1.2) {
+            let now = during(&v, part);
+            let f = last_call(&v);
+            match attempt_limit(now, Some(&v)) {
+                None => prop_assert!(!v.holds(now)),
+                Some(limit) if now < f => prop_assert_eq!(limit, (f.since(now) / 2).max(ATTEMPT_FLOOR)),
+                Some(limit) => prop_assert_eq!(limit, v.expires.since(now).max(ATTEMPT_FLOOR)),
+            }
+            prop_assert_eq!(attempt_limit(now, None), None);
         }
 
         #[test]

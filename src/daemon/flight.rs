@@ -1,13 +1,14 @@
 //! One attempt: the credential, the request, and a second look into the store when the issuer rejects the credential.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::Clock;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::Block;
-use crate::provider::Provider;
+use crate::provider::{Fetching, Granted, Provider};
 use crate::token::Grant;
 
 /// A credential, or why none can be used: for the program and for people.
@@ -50,12 +51,13 @@ impl End {
     }
 }
 
-/// Makes one attempt with the credential given, else with the one in the store.
+/// Makes one attempt with the credential given, else with the one in the store; each request of it may take `limit`.
 pub(super) async fn fly(
     source: Arc<dyn CredentialSource>,
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,
     credential: Option<Arc<Credential>>,
+    limit: Option<Duration>,
 ) -> End {
     let mut credential = match credential {
         Some(credential) => credential,
@@ -67,7 +69,7 @@ pub(super) async fn fly(
     let mut rejected_before = false;
     loop {
         let sent = clock.now().boot;
-        let fault = match provider.fetch(&credential).await {
+        let fault = match within(limit, provider.fetch(&credential)).await {
             Ok(granted) => {
                 return End::Granted {
                     credential,
@@ -91,6 +93,20 @@ pub(super) async fn fly(
         }
         return End::Failed { credential, fault };
     }
+}
+
+/// Ends an attempt that would use up the time of the next one. The provider has a deadline of its own.
+async fn within(limit: Option<Duration>, fetching: Fetching<'_>) -> Result<Granted, Fault> {
+    let Some(limit) = limit else {
+        return fetching.await;
+    };
+    tokio::time::timeout(limit, fetching)
+        .await
+        .unwrap_or_else(|_| {
+            let left = limit.as_secs_f64();
+            let detail = format!("no answer within {left:.1} s, after which the next try is due");
+            Err(Fault::new(FaultKind::Timeout, detail))
+        })
 }
 
 /// Asks the store on a thread of its own: a disk or a keyring may hang, and the event loop may not.

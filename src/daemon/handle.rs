@@ -401,11 +401,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_issuer_that_hangs_twice_does_not_cost_the_token() {
+        let hang = Play::Hang;
+        let issuer = ScriptedIssuer::new(&[grant(20), hang.clone(), hang, grant(20)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        for _ in 0..30 {
+            tokio::time::sleep(secs(1)).await;
+            assert!(text(&handle, NOW, NOW).await.starts_with("token-"));
+        }
+        assert_ne!(text(&handle, NOW, NOW).await, "token-1");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_requests() {
         let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
         let store = MemoryStore::new(Some("old"));
         let (handle, clock) = keep(&issuer, &store);
-        tokio::time::sleep(secs(6)).await;
+        tokio::time::sleep(secs(1)).await;
+        let asked = handle.refresh().await.unwrap_err();
+        assert_eq!(asked.code, Code::RejectedByProvider);
+        assert_eq!(
+            issuer.seen(),
+            ["old"],
+            "a request does not send it again either"
+        );
+        tokio::time::sleep(secs(5)).await;
         let start = clock.now();
         let problem = handle.token(NOW, secs(60)).await.unwrap_err();
         assert_eq!(problem.code, Code::RejectedByProvider);

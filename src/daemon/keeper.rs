@@ -166,12 +166,16 @@ impl Keeper {
     /// Starts an attempt in a task of its own: a caller that goes away cancels nothing, and a slow issuer keeps this
     /// task from nothing.
     fn take_off(&self, attempt: u64) -> Running<End> {
-        debug!(attempt, "attempt starts");
+        let now = self.parts.clock.now().boot;
+        let view = self.lifecycle.view();
+        let limit = schedule::attempt_limit(now, view.held.as_ref().map(|held| &held.validity));
+        debug!(attempt, ?limit, "attempt starts");
         let flight = flight::fly(
             Arc::clone(&self.parts.source),
             Arc::clone(&self.parts.provider),
             Arc::clone(&self.parts.clock),
             self.credential.clone(),
+            limit,
         );
         Running(tokio::spawn(flight.in_current_span()))
     }
@@ -263,7 +267,7 @@ impl Keeper {
     ) -> Effect {
         let now = self.parts.clock.now().boot;
         let view = self.lifecycle.view();
-        let (answer, effect) = if view.rejected {
+        let (answer, effect) = if view.rejected || self.bad.is_some() {
             // The bad secret is not sent again before its probe, but a new one in the store is taken up at once.
             *recheck = Some(self.load());
             (
