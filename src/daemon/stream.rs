@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,14 +22,19 @@ pub const IDLE: Duration = Duration::from_secs(60);
 /// How long a write may make no progress.
 pub const WRITE: Duration = Duration::from_secs(10);
 
-const WAITING: u8 = 0;
-const IN_HEAD: u8 = 1;
-const BUSY: u8 = 2;
-const IDLING: u8 = 3;
+const WAITING: u32 = 0;
+const IN_HEAD: u32 = 1;
+const BUSY: u32 = 2;
+const IDLING: u32 = 3;
+
+/// The bits of the above in a [`Pace`]; the bits over them count the changes.
+const DOING: u32 = 0b11;
 
 /// What a connection is doing, shared with the service that answers its requests.
+///
+/// It counts its changes: an answer may be given without a wait, and the idling after it is not the idling before it.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<AtomicU8>);
+pub struct Pace(Arc<AtomicU32>);
 
 /// Holds a connection busy until it is dropped: no timer of ours runs while a request is being answered.
 #[derive(Debug)]
@@ -39,7 +44,8 @@ pub struct Busy(Pace);
 pub struct Timed<S> {
     stream: S,
     pace: Pace,
-    armed: u8,
+    /// The pace for which the timer runs.
+    armed: u32,
     timer: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
@@ -49,18 +55,31 @@ pub struct Timed<S> {
 impl Pace {
     /// A request's headers are complete; its answer begins.
     pub fn busy(&self) -> Busy {
-        self.0.store(BUSY, Ordering::Relaxed);
+        self.set(BUSY);
         Busy(self.clone())
     }
 
-    fn get(&self) -> u8 {
+    fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Only the connection's own task changes it, so nothing comes between the load and the store.
+    fn set(&self, doing: u32) {
+        let pace = self.get();
+        if pace & DOING != doing {
+            let changes = (pace & !DOING).wrapping_add(DOING + 1);
+            self.0.store(changes | doing, Ordering::Relaxed);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.get() & DOING == BUSY
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.0.store(IDLING, Ordering::Relaxed);
+        self.0.set(IDLING);
     }
 }
 
@@ -81,14 +100,13 @@ impl<S> Timed<S> {
 
     /// The moment of the read's deadline; `None` while an answer is on its way.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let doing = self.pace.get();
-        if doing == BUSY {
-            self.armed = BUSY;
+        if self.pace.is_busy() {
             return Poll::Pending;
         }
-        if doing != self.armed {
-            self.armed = doing;
-            let limit = if doing == IDLING { IDLE } else { HEAD };
+        let pace = self.pace.get();
+        if pace != self.armed {
+            self.armed = pace;
+            let limit = if pace & DOING == IDLING { IDLE } else { HEAD };
             self.timer.as_mut().reset(from_now(limit));
         }
         ready!(self.timer.as_mut().poll(cx));
@@ -135,8 +153,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let this = &mut *self;
         let before = buf.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) {
-            if buf.filled().len() > before && this.pace.get() != BUSY {
-                this.pace.0.store(IN_HEAD, Ordering::Relaxed);
+            if buf.filled().len() > before && !this.pace.is_busy() {
+                this.pace.set(IN_HEAD);
             }
             return Poll::Ready(result);
         }
