@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tracing::{debug, info, trace, warn};
@@ -77,9 +77,11 @@ impl Server {
         tokio::spawn(connection);
     }
 
-    async fn connection(
+    /// Answers the requests of one connection. It takes any stream, so that its timers can be tested on a paused clock,
+    /// which real sockets do not know of.
+    async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
-        stream: UnixStream,
+        stream: S,
         peer: Peer,
         door: Door,
         place: Place,
@@ -149,3 +151,6 @@ async fn turn_away(mut stream: UnixStream) {
     // A few hundred bytes fit the socket's buffer, so this ends at once; a peer that is gone is no matter.
     let _: Result<_, _> = tokio::time::timeout(ACCEPT_REST, stream.write_all(&bytes)).await;
 }
+
+#[cfg(test)]
+mod tests;

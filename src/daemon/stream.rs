@@ -199,3 +199,90 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    const fn secs(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    fn pair() -> (Timed<DuplexStream>, Pace, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(64);
+        let pace = Pace::default();
+        (Timed::new(ours, pace.clone()), pace, theirs)
+    }
+
+    /// After how many seconds a read fails.
+    async fn read_fails(stream: &mut Timed<DuplexStream>) -> u64 {
+        let start = from_now(Duration::ZERO);
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        start.elapsed().as_secs()
+    }
+
+    async fn pass(stream: &mut Timed<DuplexStream>, theirs: &mut DuplexStream) {
+        theirs.write_all(b"x").await.unwrap();
+        stream.read_u8().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn before_the_first_byte_there_are_2_s_and_from_it_on_2_more() {
+        let (mut silent, _, _theirs) = pair();
+        assert_eq!(read_fails(&mut silent).await, 2);
+
+        let (mut stream, _, mut theirs) = pair();
+        for late in [1_900, 0, 1_000, 900] {
+            let read = tokio::time::timeout(Duration::from_millis(late), stream.read_u8()).await;
+            assert!(read.is_err(), "nothing has come yet");
+            pass(&mut stream, &mut theirs).await;
+        }
+        assert_eq!(read_fails(&mut stream).await, 0, "1.9 s are over already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_request_is_answered_no_timer_runs_and_afterwards_it_is_the_idle_one() {
+        let (mut stream, pace, mut theirs) = pair();
+        pass(&mut stream, &mut theirs).await;
+        let busy = pace.busy();
+        let read = tokio::time::timeout(secs(3_600), stream.read_u8()).await;
+        assert!(read.is_err(), "no timer runs while it is busy");
+        drop(busy);
+        assert_eq!(read_fails(&mut stream).await, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_request_starts_the_idle_time_anew_also_when_it_is_answered_without_a_wait() {
+        let (mut stream, pace, mut theirs) = pair();
+        for _ in 0..3 {
+            pass(&mut stream, &mut theirs).await;
+            drop(pace.busy());
+            let read = tokio::time::timeout(secs(59), stream.read_u8()).await;
+            assert!(read.is_err(), "idle");
+        }
+        assert_eq!(read_fails(&mut stream).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_may_stand_still_for_10_s() {
+        let (mut stream, _, mut theirs) = pair();
+        let start = from_now(Duration::ZERO);
+        let reader = tokio::spawn(async move {
+            for _ in 0..4 {
+                tokio::time::sleep(secs(9)).await;
+                theirs.read_exact(&mut [0; 64]).await.unwrap();
+            }
+            theirs
+        });
+        // The pipe takes the first 64 bytes at once.
+        stream.write_all(&[0; 5 * 64]).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 4 * 9);
+        let _theirs = reader.await.unwrap();
+        let error = stream.write_all(&[0]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(start.elapsed().as_secs(), 4 * 9 + 10);
+    }
+}
