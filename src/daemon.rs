@@ -117,17 +117,23 @@ struct Sockets {
 /// [`StartError`]; nothing is left behind then.
 pub fn run(options: &Options) -> Result<(), StartError> {
     let config = settings::read(&options.config, options.uid).map_err(StartError::Config)?;
-    let sockets = Sockets::bind(&options.places, options.uid).map_err(StartError::Listen)?;
     hardening::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(Duration::from_secs(1))
         .build()
         .map_err(StartError::Io)?;
-    let result = runtime.block_on(serve(options, config, sockets));
+    let result = runtime.block_on(async {
+        // Signals come first: one that ended us with a socket bound would leave it behind.
+        let signals = Signals::new().map_err(StartError::Io)?;
+        let sockets = Sockets::bind(&options.places, options.uid).map_err(StartError::Listen)?;
+        serve(options, config, sockets, signals)
+            .await
+            .map_err(StartError::Io)
+    });
     // A thread that hangs in the system's resolver or on a disk does not keep the process.
     runtime.shutdown_background();
-    result.map_err(StartError::Io)
+    result
 }
 
 impl Sockets {
@@ -144,8 +150,8 @@ async fn serve(
     options: &Options,
     config: crate::config::Config,
     sockets: Sockets,
+    mut signals: Signals,
 ) -> io::Result<()> {
-    let mut signals = Signals::new()?;
     let roster = Arc::new(Roster::default());
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
