@@ -52,21 +52,9 @@ impl Route {
         query: Option<&str>,
         door: Door,
     ) -> Result<Self, Problem> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let path = match segments.as_slice() {
-            ["", "healthz"] => Path::Healthz,
-            ["", "readyz"] => Path::Readyz(None),
-            ["", "readyz", p] => Path::Readyz(Some(p)),
-            ["", "v1", "helper"] => Path::Helper,
-            ["", "v1", "profiles"] => Path::Profiles,
-            ["", "v1", "profiles", p] => Path::Profile(p),
-            ["", "v1", "profiles", p, "refresh"] => Path::Refresh(p),
-            ["", "v1", "profiles", p, "token"] => Path::Token(p),
-            ["", "v1", "reload"] => Path::Reload,
-            _ => return Err(Problem::new(Code::NotFound)),
-        };
+        let path = Path::parse(path).ok_or(Problem::new(Code::NotFound))?;
         path.door(door)?;
-        if *method != path.method() {
+        if method.as_str() != path.method() {
             return Err(Problem::new(Code::MethodNotAllowed));
         }
         let mut parameters = Parameters::parse(query)?;
@@ -94,22 +82,35 @@ impl Route {
 
     /// The method that a path takes, for `Allow` (RFC 9110 section 15.5.6).
     pub(super) fn allowed(path: &str) -> &'static str {
-        let post = ["/refresh", "/v1/helper", "/v1/reload"]
-            .iter()
-            .any(|end| path.ends_with(end));
-        if post { "POST" } else { "GET" }
+        Path::parse(path).map_or("GET", |path| path.method())
     }
 }
 
-impl Path<'_> {
-    const fn method(&self) -> Method {
+impl<'a> Path<'a> {
+    fn parse(path: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.split('/').collect();
+        Some(match *segments.as_slice() {
+            ["", "healthz"] => Self::Healthz,
+            ["", "readyz"] => Self::Readyz(None),
+            ["", "readyz", p] => Self::Readyz(Some(p)),
+            ["", "v1", "helper"] => Self::Helper,
+            ["", "v1", "profiles"] => Self::Profiles,
+            ["", "v1", "profiles", p] => Self::Profile(p),
+            ["", "v1", "profiles", p, "refresh"] => Self::Refresh(p),
+            ["", "v1", "profiles", p, "token"] => Self::Token(p),
+            ["", "v1", "reload"] => Self::Reload,
+            _ => return None,
+        })
+    }
+
+    const fn method(&self) -> &'static str {
         match self {
-            Self::Helper | Self::Refresh(_) | Self::Reload => Method::POST,
+            Self::Helper | Self::Refresh(_) | Self::Reload => "POST",
             Self::Healthz
             | Self::Profile(_)
             | Self::Profiles
             | Self::Readyz(_)
-            | Self::Token(_) => Method::GET,
+            | Self::Token(_) => "GET",
         }
     }
 
@@ -318,6 +319,7 @@ mod tests {
             ("/v1/reload", Method::POST),
             ("/v1/profiles/research/refresh", Method::POST),
             ("/v1/profiles/research/token", Method::GET),
+            ("/v1/profiles/refresh", Method::GET),
             ("/healthz", Method::GET),
         ] {
             assert_eq!(Route::allowed(path), method.as_str());
