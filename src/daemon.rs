@@ -212,7 +212,7 @@ async fn serve(
     drop(sockets);
     close.send_replace(true);
     tokio::select! { biased;
-        _ = signals.next() => warn!("told to stop again: stopping at once"),
+        () = signals.stop() => warn!("told to stop again: stopping at once"),
         ended = tokio::time::timeout(GRACE, close.closed()) => match ended {
             Ok(()) => debug!("all connections have ended"),
             Err(_) => warn!("some connections did not end in time"),

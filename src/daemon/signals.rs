@@ -48,6 +48,11 @@ impl Signals {
             _ => std::future::pending().await,
         }
     }
+
+    /// The next wish to stop; others that come meanwhile are passed over.
+    pub async fn stop(&mut self) {
+        while self.next().await != Wish::Stop {}
+    }
 }
 
 /// A stream that gets a byte whenever one of the signals arrives: all that a handler may do safely.
