@@ -11,6 +11,7 @@ pub(crate) mod daemon;
 pub(crate) mod env;
 pub(crate) mod http;
 pub(crate) mod leaks;
+pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;
 

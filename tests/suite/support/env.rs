@@ -278,7 +278,7 @@ impl TestEnv {
         self.start_command(self.jetond_command(&[&["run"], args].concat()))
     }
 
-    /// Starts this command, a daemon, and waits until it serves.
+    /// Starts a daemon by this command and waits until it serves.
     pub(crate) fn start_command(&self, command: Command) -> Daemon {
         let mut daemon = self.spawn_command(command);
         let socket = daemon.socket.clone();
@@ -300,8 +300,8 @@ impl TestEnv {
         self.spawn_command(self.jetond_command(&[&["run"], args].concat()))
     }
 
-    /// Starts this command, a daemon, without waiting.
-    fn spawn_command(&self, mut command: Command) -> Daemon {
+    /// Starts a daemon by this command without waiting.
+    pub(crate) fn spawn_command(&self, mut command: Command) -> Daemon {
         let out = self.path("out");
         let output = out.join(format!("jetond-{}", fs::read_dir(&out).unwrap().count()));
         let file = File::create(&output).unwrap();

@@ -1,0 +1,96 @@
+//! A connection whose every byte a test decides.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::TestEnv;
+use super::http::{self, Response};
+
+/// A connection. All that came over it is searched for secrets afterwards.
+pub(crate) struct Wire<'a> {
+    env: &'a TestEnv,
+    stream: UnixStream,
+    came: Vec<u8>,
+    token_asked_for: bool,
+}
+
+/// A `GET` on a connection that stays open.
+pub(crate) fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+impl<'a> Wire<'a> {
+    /// Connects.
+    pub(crate) fn new(env: &'a TestEnv, socket: &Path) -> Self {
+        Self {
+            env,
+            stream: http::connect(socket),
+            came: vec![],
+            token_asked_for: false,
+        }
+    }
+
+    /// A token may come over it.
+    pub(crate) fn asks_for_token(mut self) -> Self {
+        self.token_asked_for = true;
+        self
+    }
+
+    /// Sends these bytes; a daemon that has closed already does not take them.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// The next answer.
+    pub(crate) fn answer(&mut self) -> Response {
+        http::read_response(self).unwrap()
+    }
+
+    /// Everything that comes until the daemon closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = vec![];
+        match self.read_to_end(&mut rest) {
+            Ok(_) => {}
+            // It closes on what it has not read.
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+            Err(e) => panic!("the daemon does not close: {e}"),
+        }
+        rest
+    }
+
+    /// Sends these bytes and reads the answer and the end of the connection.
+    pub(crate) fn ask_last(mut self, bytes: impl AsRef<[u8]>) -> Response {
+        // What is refused by its head alone may not be read to its end.
+        let _ = self.send(bytes);
+        let answer = self.answer();
+        assert_eq!(self.rest(), b"", "after {answer:?}");
+        answer
+    }
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(buf)?;
+        self.came.extend_from_slice(&buf[..n]);
+        Ok(n)
+    }
+}
+
+impl Drop for Wire<'_> {
+    fn drop(&mut self) {
+        self.env
+            .came_out("a connection", &self.came, self.token_asked_for);
+    }
+}
