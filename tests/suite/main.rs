@@ -11,4 +11,5 @@ mod issuer_answers;
 mod outage;
 mod redaction;
 mod redirects;
+mod serve;
 mod traps;

@@ -1,0 +1,159 @@
+//! The companion with a real daemon: how each kind of failure ends.
+
+use std::fs;
+
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+use crate::support::env::Output;
+
+#[track_caller]
+fn refused(output: &Output, code: i32, says: &str) {
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (code, ""),
+        "{output:?}"
+    );
+    assert!(
+        output.stderr.starts_with("jeton: ") && output.stderr.trim_end().lines().count() == 1,
+        "{output:?}"
+    );
+    assert!(output.stderr.contains(says), "{output:?}");
+}
+
+#[test]
+fn without_a_daemon_it_ends_with_69() {
+    let env = TestEnv::new();
+    for args in [
+        &["token"][..],
+        &["status"],
+        &["reload"],
+        &["ready", "--wait", "0.1"],
+    ] {
+        let output = env.jeton(args);
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (69, ""),
+            "{args:?} {output:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_an_unknown_profile_with_78() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.enrol("ci");
+    let mut daemon = env.start();
+    refused(&env.jeton(&["frobnicate"]), 64, "does not know that verb");
+    refused(&env.jeton(&["token", "a", "b"]), 64, "too many arguments");
+    refused(&env.jeton(&["token", "--min-valid", "x"]), 64, "seconds");
+    refused(&env.jeton(&["token"]), 64, "several profiles");
+    refused(&env.jeton(&["refresh"]), 64, "several profiles");
+    refused(
+        &env.jeton(&["token", "absent"]),
+        78,
+        "absent: there is no such profile",
+    );
+    refused(&env.jeton(&["ready", "absent"]), 78, "no such profile");
+    refused(&env.jeton(&["status", "absent"]), 78, "no such profile");
+    refused(
+        &env.jeton(&["exec", "--env", "T", "absent", "--", "true"]),
+        78,
+        "no such profile",
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_profile_without_a_credential_ends_with_78() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    fs::remove_file(env.record("research")).unwrap();
+    let mut daemon = env.start();
+    let mut output = env.jeton(&["token", "research"]);
+    wait_until("the store to be looked at", || {
+        output = env.jeton(&["token", "research"]);
+        output.code != 75
+    });
+    refused(&output, 78, "research: no credential is stored");
+    let response = env.get(&daemon, "/v1/profiles/research/token");
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (409, "not_enrolled")
+    );
+    assert_eq!(
+        env.get(&daemon, "/v1/profiles/research").json()["phase"],
+        "misconfigured"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_issuer_in_trouble_ends_with_75() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("status:503");
+    let mut daemon = env.start();
+    refused(
+        &env.jeton(&["token", "--max-wait", "0.1"]),
+        75,
+        "research: ",
+    );
+    refused(&env.jeton(&["ready", "research"]), 75, "research: ");
+    let status = env.jeton(&["status"]);
+    assert_eq!(status.code, 0, "the daemon itself is well");
+    env.fault("none");
+    let ready = env.jeton(&["ready", "research", "--wait", "29"]);
+    assert_eq!(
+        (ready.code, ready.stdout.as_str(), ready.stderr.as_str()),
+        (0, "", "")
+    );
+    assert_eq!(env.jeton(&["refresh"]).code, 0);
+    refused(&env.jeton(&["refresh"]), 75, "once in 10 s");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_rejected_credential_ends_with_1_once_the_breaker_is_open() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("invalid-client");
+    let mut daemon = env.start();
+    let mut output = env.jeton(&["token", "--max-wait", "0.1"]);
+    // The second rejection, 5 s after the first, opens it.
+    wait_until("the breaker to open", || {
+        output = env.jeton(&["token", "--max-wait", "0.1"]);
+        output.code != 75
+    });
+    refused(&output, 1, "research: the issuer rejects the credential");
+    refused(&env.jeton(&["refresh"]), 1, "the issuer rejects");
+    let response = env.get(&daemon, "/v1/profiles/research/token");
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (502, "rejected_by_provider")
+    );
+    assert_eq!(response.header("retry-after"), None);
+    assert!(response.json()["retry_at"].is_u64());
+    assert_eq!(
+        env.get(&daemon, "/v1/profiles/research").json()["phase"],
+        "rejected"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_belongs_to_the_admin_socket_ends_with_77_at_the_token_socket() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let tokens = daemon.socket.to_str().unwrap();
+    refused(
+        &env.jeton(&["reload", "--admin-socket", tokens]),
+        77,
+        "admin socket only",
+    );
+    // The other way round there is no harm: whoever has the admin socket may have a token.
+    let admin = daemon.admin.to_str().unwrap();
+    assert_eq!(env.jeton(&["token", "--socket", admin]).code, 0);
+    env.stop(&mut daemon);
+}

@@ -1,0 +1,47 @@
+//! Connections: how long they live, and what the oldest clients may do.
+
+use crate::support::TestEnv;
+use crate::support::wire::{Wire, get};
+
+#[test]
+fn a_ten_line_script_asks_without_a_host_and_reads_to_the_end() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let ask = "GET /v1/profiles/research/token HTTP/1.0\r\nAccept: text/plain\r\n\r\n";
+    let wire = Wire::new(&env, &daemon.socket).asks_for_token();
+    let response = wire.ask_last(ask);
+    assert_eq!(response.status, 200);
+    assert!(
+        env.sandbox()
+            .issued()
+            .contains(&response.text().trim_end().to_owned())
+    );
+    // Also one that says at once that it will say no more, as `nc -N` does.
+    let mut wire = Wire::new(&env, &daemon.socket).asks_for_token();
+    wire.send(ask).unwrap();
+    wire.finish();
+    assert_eq!(wire.answer().status, 200);
+    assert_eq!(wire.rest(), b"");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_connection_serves_several_requests_and_ends_when_the_client_says_so() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let mut wire = Wire::new(&env, &daemon.socket);
+    for _ in 0..5 {
+        for (target, status) in [("/healthz", 200), ("/nothing", 404), ("/v1/profiles", 200)] {
+            wire.send(get(target)).unwrap();
+            assert_eq!(wire.answer().status, status);
+        }
+        wire.send("POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nnope")
+            .unwrap();
+        assert_eq!(wire.answer().code(), "bad_request");
+    }
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(wire.ask_last(last).status, 200);
+    env.stop(&mut daemon);
+}

@@ -1,0 +1,148 @@
+//! Reading the configuration again: what did not change is not touched.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::http::Response;
+
+fn reload(env: &TestEnv, daemon: &Daemon) -> Response {
+    env.request(&daemon.admin, "POST", "/v1/reload", &[], b"")
+}
+
+fn change_config(env: &TestEnv, change: impl FnOnce(String) -> String) {
+    let text = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), change(text)).unwrap();
+}
+
+fn generation(env: &TestEnv, daemon: &Daemon, profile: &str) -> u64 {
+    let response = env.get(daemon, &format!("/v1/profiles/{profile}/token"));
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()["generation"].as_u64().unwrap()
+}
+
+#[test]
+fn an_unchanged_profile_keeps_its_token_a_new_one_starts_and_a_removed_one_goes() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let one = fs::read_to_string(env.config()).unwrap();
+    env.enrol("ci");
+    let both = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), &one).unwrap();
+    let mut daemon = env.start();
+    let held = generation(&env, &daemon, "research");
+    let token = env.token(&daemon, "research");
+
+    let asked = env.sandbox().stats().token_requests;
+    let response = reload(&env, &daemon);
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        response.json(),
+        json!({ "added": 0, "removed": 0, "changed": 0, "kept": 1 })
+    );
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    assert_eq!(
+        env.sandbox().stats().token_requests,
+        asked,
+        "nothing was asked for"
+    );
+
+    assert_eq!(
+        env.get(&daemon, "/v1/profiles/ci/token").code(),
+        "unknown_profile"
+    );
+    fs::write(env.config(), &both).unwrap();
+    assert_eq!(
+        reload(&env, &daemon).json(),
+        json!({ "added": 1, "removed": 0, "changed": 0, "kept": 1 })
+    );
+    assert!(generation(&env, &daemon, "ci") > 0);
+    assert_eq!(env.sandbox().stats().token_requests, asked + 1);
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    assert_eq!(env.token(&daemon, "research"), token);
+
+    fs::write(env.config(), &one).unwrap();
+    assert_eq!(
+        reload(&env, &daemon).json(),
+        json!({ "added": 0, "removed": 1, "changed": 0, "kept": 1 })
+    );
+    assert_eq!(
+        env.get(&daemon, "/v1/profiles/ci/token").code(),
+        "unknown_profile"
+    );
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_changed_profile_starts_anew_with_a_larger_generation() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = generation(&env, &daemon, "research");
+    change_config(&env, |text| format!("{text}keep-warm = true\n"));
+    assert_eq!(
+        reload(&env, &daemon).json(),
+        json!({ "added": 0, "removed": 0, "changed": 1, "kept": 0 })
+    );
+    assert!(generation(&env, &daemon, "research") > held);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_invalid_configuration_changes_nothing() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = generation(&env, &daemon, "research");
+    let good = fs::read_to_string(env.config()).unwrap();
+    for bad in [
+        "[profiles.research]\nprovider = \"runia\"\ncolour = 1\n",
+        "not TOML",
+        "[profiles.Research]\n",
+    ] {
+        fs::write(env.config(), bad).unwrap();
+        let response = reload(&env, &daemon);
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (503, "misconfigured"),
+            "{bad}"
+        );
+        assert!(
+            response.json()["detail"]
+                .as_str()
+                .unwrap()
+                .contains("the old one stays in force")
+        );
+        assert_eq!(generation(&env, &daemon, "research"), held);
+    }
+    daemon.wait_for_log("did you mean");
+    daemon.wait_for_log("unknown key");
+    fs::write(env.config(), good).unwrap();
+    assert_eq!(reload(&env, &daemon).json()["kept"], 1);
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_secret_that_was_replaced_is_taken_up() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = generation(&env, &daemon, "research");
+    let record = fs::read_to_string(env.record("research")).unwrap();
+    assert_eq!(record.matches("test-client").count(), 1, "{}", record.len());
+    // The sandbox knows no other client, so this one is rejected; the token that is held stays.
+    fs::write(
+        env.record("research"),
+        record.replace("test-client", "other-client"),
+    )
+    .unwrap();
+    assert_eq!(reload(&env, &daemon).json()["kept"], 1);
+    daemon.wait_for_log("the credential was replaced");
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    env.stop(&mut daemon);
+}

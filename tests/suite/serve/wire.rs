@@ -1,0 +1,145 @@
+//! The recorded runs of every released companion, as the daemon reads them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jetond::wire::frame::Invocation;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::http::Response;
+
+/// The folders of the recorded runs.
+fn runs() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut folders: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
+        folders.retain(|path| path.is_dir());
+        folders.sort();
+        folders
+    };
+    let runs: Vec<_> = below(&root)
+        .iter()
+        .flat_map(|release| below(release))
+        .collect();
+    assert!(runs.len() >= 9, "{runs:?}");
+    runs
+}
+
+fn lines(path: PathBuf) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_daemon_reads_what_was_recorded() {
+    for run in runs() {
+        let argv = lines(run.join("argv"));
+        let env: Vec<_> = lines(run.join("env"));
+        for (name, stdin) in [("request.bin", None), ("request-2.bin", Some("stdin"))] {
+            let Ok(bytes) = fs::read(run.join(name)) else {
+                assert_eq!(name, "request-2.bin", "{}", run.display());
+                continue;
+            };
+            let read = Invocation::parse(&bytes).unwrap();
+            assert_eq!(read.args, argv, "{}", run.display());
+            let mut sent: Vec<_> = read.env.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            sent.sort();
+            assert_eq!(sent, env, "{}", run.display());
+            assert_eq!(read.deadline, Some(Duration::from_secs(30)));
+            assert!(!read.terminal.input && !read.terminal.output && !read.terminal.error);
+            let recorded = stdin.map(|name| fs::read(run.join(name)).unwrap());
+            match (&read.stdin, &recorded) {
+                (None, None) => {}
+                // All of it, or its first line.
+                (Some(sent), Some(input)) => assert!(input.starts_with(sent), "{}", run.display()),
+                other => panic!("{}: {other:?}", run.display()),
+            }
+        }
+    }
+}
+
+fn helper(env: &TestEnv, daemon: &Daemon, run: &str) -> Response {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/0.1.0");
+    let frame = fs::read(root.join(run).join("request.bin")).unwrap();
+    let answer = env.request(&daemon.socket, "POST", "/v1/helper", &[], &frame);
+    assert_eq!(answer.status, 200, "{run}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    answer
+}
+
+/// The fields of an answer.
+fn fields(mut frame: &[u8]) -> Vec<(u8, String)> {
+    assert_eq!(frame.first(), Some(&1));
+    frame = &frame[1..];
+    let mut fields = vec![];
+    while let [tag, a, b, c, d, rest @ ..] = frame {
+        let (payload, after) = rest.split_at(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
+        fields.push((*tag, String::from_utf8(payload.to_vec()).unwrap()));
+        frame = after;
+    }
+    assert_eq!(frame, b"");
+    fields
+}
+
+#[test]
+fn a_frozen_companion_gets_from_this_daemon_what_it_got_then() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    for (run, answer) in [
+        ("ready", vec![(3, "\0".to_owned())]),
+        (
+            "refresh",
+            vec![
+                (1, "research: a new token, valid for 59 min\n".to_owned()),
+                (3, "\0".to_owned()),
+            ],
+        ),
+    ] {
+        assert_eq!(fields(&helper(&env, &daemon, run).body), answer, "{run}");
+    }
+    let newer = env.token(&daemon, "research");
+    assert_ne!(newer, token);
+    let allowed = |run: &str| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/0.1.0");
+        let frame = fs::read(root.join(run).join("request.bin")).unwrap();
+        // Not through the place's search: this answer may hold a token.
+        let answer =
+            crate::support::http::request(&daemon.socket, "POST", "/v1/helper", &[], &frame);
+        fields(&answer.body)
+    };
+    assert_eq!(
+        allowed("token"),
+        [(1, format!("{newer}\n")), (3, "\0".to_owned())]
+    );
+    assert_eq!(
+        allowed("header"),
+        [
+            (1, format!("Authorization: Bearer {newer}\n")),
+            (3, "\0".to_owned())
+        ]
+    );
+    // Exit code 78 and one line on standard error.
+    let refused = fields(&helper(&env, &daemon, "token-refused").body);
+    assert_eq!(refused.last(), Some(&(3, "N".to_owned())));
+    assert!(
+        refused[0].0 == 2
+            && refused[0]
+                .1
+                .starts_with("jeton: absent: there is no such profile")
+    );
+    // Exit code 77: this is the token socket. And 64 for verbs that this daemon does not know.
+    assert_eq!(
+        fields(&helper(&env, &daemon, "reload").body).last(),
+        Some(&(3, "M".to_owned()))
+    );
+    assert_eq!(
+        fields(&helper(&env, &daemon, "stdin-all").body).last(),
+        Some(&(3, "@".to_owned()))
+    );
+    env.stop(&mut daemon);
+}
