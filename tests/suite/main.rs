@@ -8,6 +8,7 @@ mod demo;
 mod first_light;
 mod footprint;
 mod issuer_answers;
+mod limits;
 mod outage;
 mod redaction;
 mod redirects;

@@ -1,0 +1,15 @@
+//! What no local tool sends is refused, and nobody who is slow, silent or greedy costs anybody else anything.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+mod crowds;
+mod heads;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+
+fn assert_serves(env: &TestEnv, daemon: &Daemon) {
+    assert_eq!(env.get(daemon, "/healthz").status, 200);
+}

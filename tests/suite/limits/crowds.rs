@@ -1,0 +1,130 @@
+//! Clients that are many, silent or greedy.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::assert_serves;
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::http::connect;
+use crate::support::wire::{Wire, get};
+
+/// Makes room for many connections at this end.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
+}
+
+fn resident_kib(daemon: &Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn who_connects_and_says_nothing_or_half_a_request_is_closed_while_others_are_served() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let mut silent = Wire::new(&env, &daemon.socket);
+    let mut half = Wire::new(&env, &daemon.socket);
+    half.send("GET /v1/profiles/research/token HTTP/1.1\r\nHost: local")
+        .unwrap();
+    for _ in 0..50 {
+        env.token(&daemon, "research");
+    }
+    assert_eq!(silent.rest(), b"");
+    assert_eq!(half.rest(), b"");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn in_a_crowd_of_silent_connections_over_the_cap_every_honest_request_is_answered() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    raise_descriptor_limit();
+    let mut daemon = env.start();
+    let mut crowd: Vec<UnixStream> = (0..2_000).map(|_| connect(&daemon.socket)).collect();
+    for i in 0..200 {
+        // With these there are more than a user may have: the oldest silent ones go.
+        crowd.extend((0..10).map(|_| connect(&daemon.socket)));
+        let response = env.get(&daemon, "/v1/profiles/research/token");
+        assert_eq!(response.status, 200, "{i}");
+    }
+    drop(crowd);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn pipelined_requests_are_all_answered_in_their_order() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let mut wire = Wire::new(&env, &daemon.socket);
+    let targets = [
+        "/healthz",
+        "/v1/profiles/research",
+        "/nothing",
+        "/readyz",
+        "/v1/profiles?x=1",
+    ];
+    let pipeline: String = targets
+        .iter()
+        .chain(&targets)
+        .map(|target| get(target))
+        .collect();
+    wire.send(pipeline).unwrap();
+    for _ in 0..2 {
+        assert_eq!(wire.answer().text(), "ok\n");
+        assert_eq!(wire.answer().json()["profile"], "research");
+        assert_eq!(wire.answer().code(), "not_found");
+        assert_eq!(wire.answer().text(), "ready\n");
+        assert_eq!(wire.answer().code(), "bad_request");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn clients_that_ask_and_never_read_cost_nobody_anything() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let before = resident_kib(&daemon);
+    let pipeline = get("/v1/profiles").repeat(5_000);
+    let greedy: Vec<UnixStream> = (0..20)
+        .map(|_| {
+            let mut stream = connect(&daemon.socket);
+            stream.set_nonblocking(true).unwrap();
+            // As much as the daemon and the kernel take.
+            loop {
+                match stream.write(pipeline.as_bytes()) {
+                    Ok(_) => {}
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => return stream,
+                    Err(e) => panic!("{e}"),
+                }
+            }
+        })
+        .collect();
+    for _ in 0..50 {
+        env.token(&daemon, "research");
+    }
+    let grown = resident_kib(&daemon).saturating_sub(before);
+    assert!(
+        grown < 20 * 1_024,
+        "{grown} KiB for {} of them",
+        greedy.len()
+    );
+    assert_serves(&env, &daemon);
+    drop(greedy);
+    env.stop(&mut daemon);
+}
