@@ -7,6 +7,7 @@ mod companion;
 mod demo;
 mod first_light;
 mod footprint;
+mod hygiene;
 mod issuer_answers;
 mod limits;
 mod outage;
