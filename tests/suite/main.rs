@@ -11,6 +11,7 @@ mod hygiene;
 mod issuer_answers;
 mod limits;
 mod outage;
+mod peers;
 mod redaction;
 mod redirects;
 mod serve;

@@ -1,0 +1,254 @@
+//! Who is served: the kernel's word decides. The folders are opened up here so that nothing else does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use tempfile::TempDir;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::http::{self, Response};
+
+/// A user that nobody is.
+const STRANGER: u32 = 65_533;
+
+/// Whether this test can be run here; only root can be somebody else.
+fn are_root(test: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("IGNORED: {test}: only root can run programs as another user");
+    }
+    root
+}
+
+/// The same program, as the stranger and with none of our groups.
+fn as_stranger(env: &TestEnv, program: impl AsRef<Path>, args: &[&str]) -> Command {
+    let mut command = env.command("setpriv");
+    command
+        .args([
+            &format!("--reuid={STRANGER}"),
+            &format!("--regid={STRANGER}"),
+            "--clear-groups",
+        ])
+        .arg(program.as_ref())
+        .args(args);
+    command
+}
+
+/// A request from a thread of its own that becomes the stranger before it connects.
+fn request_as_stranger(
+    env: &TestEnv,
+    socket: &Path,
+    method: &str,
+    target: &str,
+) -> (Response, Vec<u8>) {
+    let ask = || {
+        let (uid, gid) = (Uid::from_raw(STRANGER), Gid::from_raw(STRANGER));
+        set_thread_groups(&[]).unwrap();
+        set_thread_res_gid(gid, gid, gid).unwrap();
+        set_thread_res_uid(uid, uid, uid).unwrap();
+        let mut stream = http::connect(socket);
+        let request =
+            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let response = http::read_response(&mut stream).unwrap();
+        let mut rest = vec![];
+        if response.status == 403 {
+            // The daemon closes, although the client would like to go on.
+            std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
+        }
+        (response, rest)
+    };
+    let answer = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
+    env.came_out("an answer to a stranger", &answer.0.body, false);
+    answer
+}
+
+/// Opens every folder on the way, and both sockets, to everybody.
+fn open_up(env: &TestEnv, daemon: &Daemon) {
+    let chmod =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    for folder in ["", "run", "run/jeton", "run/jeton-admin"] {
+        chmod(&env.path(folder), 0o755);
+    }
+    chmod(&daemon.socket, 0o666);
+    chmod(&daemon.admin, 0o666);
+}
+
+/// A program where every user can run it: beside the place, whose every byte is searched for secrets.
+struct Installed {
+    program: PathBuf,
+    _folder: TempDir,
+}
+
+fn install(program: &str) -> Installed {
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let target = folder.path().join(Path::new(program).file_name().unwrap());
+    // By a program of its own: a file that is held open for writing by a child of another test cannot be run.
+    let status = Command::new("install")
+        .args(["-m", "755", program])
+        .arg(&target)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Installed {
+        program: target,
+        _folder: folder,
+    }
+}
+
+#[test]
+fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
+    if !are_root("another_user_is_told_no_and_nothing_else_whatever_the_modes") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    open_up(&env, &daemon);
+    for (method, target) in [
+        ("GET", "/v1/profiles/research/token"),
+        ("GET", "/v1/profiles"),
+        ("GET", "/v1/profiles/absent"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("POST", "/v1/profiles/research/refresh"),
+        ("POST", "/v1/helper"),
+        ("POST", "/v1/reload"),
+        ("GET", "/nothing"),
+    ] {
+        for socket in [&daemon.socket, &daemon.admin] {
+            let (response, rest) = request_as_stranger(&env, socket, method, target);
+            assert_eq!(response.status, 403, "{target}");
+            assert_eq!(response.code(), "forbidden");
+            assert_eq!(response.header("cache-control"), Some("no-store"));
+            assert_eq!(response.header("connection"), Some("close"));
+            assert_eq!(rest, b"", "the connection ends");
+            let text = response.text();
+            assert!(
+                !text.contains("research") && !text.contains("profile"),
+                "{text}"
+            );
+        }
+    }
+    let jeton = install(env!("CARGO_BIN_EXE_jeton"));
+    for args in [&["token"][..], &["status"], &["reload"], &["ready"]] {
+        let command = as_stranger(&env, &jeton.program, args);
+        let output = env.finish("jeton of a stranger", command, b"", false);
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (77, ""),
+            "{output:?}"
+        );
+    }
+    assert_eq!(
+        env.get(&daemon, "/v1/profiles/research").json()["counts"]["requests"],
+        0
+    );
+    daemon.wait_for_log("refused: not the daemon's user");
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
+
+/// Gives the place to the stranger, and a daemon to run.
+fn give_away(env: &TestEnv) -> Installed {
+    fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o711)).unwrap();
+    for folder in ["home", "run", "state", "config", "tmp"] {
+        chown(env.path(folder), Some(STRANGER), Some(STRANGER)).unwrap();
+    }
+    install(env!("CARGO_BIN_EXE_jetond"))
+}
+
+#[test]
+fn a_daemon_of_another_user_serves_that_user_and_root() {
+    if !are_root("a_daemon_of_another_user_serves_that_user_and_root") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    let jetond = give_away(&env);
+    let secret = env.secret_file();
+    chown(&secret, Some(STRANGER), Some(STRANGER)).unwrap();
+    let url = env.sandbox().url();
+    let args = [
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        "test-client",
+        "--client-secret-file",
+        secret.to_str().unwrap(),
+    ];
+    let added = env.finish(
+        "jetond add",
+        as_stranger(&env, &jetond.program, &args),
+        b"",
+        false,
+    );
+    assert_eq!(added.code, 0, "{added:?}");
+    let mut daemon = env.start_command(as_stranger(&env, &jetond.program, &["run"]));
+    assert!(!env.token(&daemon, "research").is_empty(), "root is served");
+    let (response, _) = request_as_stranger(&env, &daemon.socket, "GET", "/v1/profiles");
+    assert_eq!(response.status, 200, "and the daemon's own user");
+    assert_eq!(response.json()["profiles"][0]["profile"], "research");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
+    if !are_root("in_a_user_namespace_the_daemons_own_user_alone_is_served") {
+        return;
+    }
+    let possible = Command::new("unshare")
+        .args(["-Ur", "true"])
+        .stderr(Stdio::null())
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "IGNORED: in_a_user_namespace_the_daemons_own_user_alone_is_served: no user namespaces here"
+        );
+        return;
+    }
+    let env = TestEnv::new();
+    // Root is root in there as well, and nobody else has a number.
+    let mut command = env.command("unshare");
+    command.args(["-Ur", env!("CARGO_BIN_EXE_jetond"), "run"]);
+    let mut daemon = env.start_command(command);
+    open_up(&env, &daemon);
+    daemon.wait_for_log("in a user namespace: this user alone is served");
+    assert_eq!(env.get(&daemon, "/healthz").status, 200);
+    let (refused, _) = request_as_stranger(&env, &daemon.socket, "GET", "/healthz");
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (403, "forbidden")
+    );
+    daemon.wait_for_log("peer.uid=65534");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn without_a_runtime_folder_the_daemon_says_that_it_has_no_place() {
+    if !are_root("without_a_runtime_folder_the_daemon_says_that_it_has_no_place") {
+        return;
+    }
+    let env = TestEnv::new();
+    let jetond = give_away(&env);
+    assert!(!Path::new(&format!("/run/user/{STRANGER}")).exists());
+    let mut command = as_stranger(&env, &jetond.program, &["run"]);
+    command.env_remove("XDG_RUNTIME_DIR");
+    let output = env.finish("jetond", command, b"", false);
+    assert_eq!(output.code, 78, "{output:?}");
+    assert!(output.stderr.contains("/run/jeton"), "{output:?}");
+}
