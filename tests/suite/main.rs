@@ -15,4 +15,5 @@ mod peers;
 mod redaction;
 mod redirects;
 mod serve;
+mod stop;
 mod traps;

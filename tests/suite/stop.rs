@@ -1,0 +1,218 @@
+//! Signals and the log.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::wire::{Wire, get};
+
+/// A daemon without a token, whose issuer hangs, and a caller who waits for one this long.
+fn waiting(env: &TestEnv, seconds: u32) -> (Daemon, Wire<'_>) {
+    env.enrol("research");
+    env.fault("hang");
+    let daemon = env.start();
+    let mut wire = Wire::new(env, &daemon.socket);
+    wire.send(get(&format!(
+        "/v1/profiles/research/token?max_wait={seconds}"
+    )))
+    .unwrap();
+    wait_until("the caller to be taken", || {
+        env.get(&daemon, "/v1/profiles/research").json()["counts"]["requests"] == 1
+    });
+    (daemon, wire)
+}
+
+#[test]
+fn a_stop_ends_in_order_and_takes_the_sockets_away() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let env = TestEnv::with_sandbox(3_600);
+        env.enrol("research");
+        let mut daemon = env.start();
+        let mut idle = Wire::new(&env, &daemon.socket);
+        idle.send(get("/healthz")).unwrap();
+        assert_eq!(idle.answer().status, 200);
+        daemon.signal(signal);
+        assert_eq!(idle.rest(), b"", "an idle connection is closed");
+        assert_eq!(daemon.wait().code(), Some(0));
+        assert!(!daemon.socket.exists() && !daemon.admin.exists());
+        assert!(daemon.log().contains("stopping"));
+    }
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_end() {
+    let env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, mut wire) = waiting(&env, 1);
+    daemon.signal(Signal::TERM);
+    daemon.wait_for_log("stopping");
+    assert!(daemon.child.try_wait().unwrap().is_none());
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.code().as_str()), (504, "deadline"));
+    assert_eq!(wire.rest(), b"");
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert!(!daemon.socket.exists());
+}
+
+#[test]
+fn a_reload_during_the_stop_cuts_nobody_off_and_a_second_stop_does() {
+    let env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, mut wire) = waiting(&env, 2);
+    daemon.signal(Signal::TERM);
+    daemon.wait_for_log("stopping");
+    daemon.signal(Signal::HUP);
+    assert_eq!(wire.answer().status, 504);
+    assert_eq!(daemon.wait().code(), Some(0));
+
+    env.fault("none");
+    let env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, mut wire) = waiting(&env, 60);
+    daemon.signal(Signal::TERM);
+    daemon.wait_for_log("stopping");
+    daemon.signal(Signal::INT);
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert!(
+        daemon.log().contains("stopping at once"),
+        "and not after the grace"
+    );
+    assert_eq!(wire.rest(), b"");
+    assert!(!daemon.socket.exists() && !daemon.admin.exists());
+}
+
+#[test]
+fn a_hangup_reloads_and_a_broken_configuration_is_told_whole_and_changes_nothing() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let good = fs::read_to_string(env.config()).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("reloaded");
+    fs::write(
+        env.config(),
+        "[profiles.research]\nprovider = \"runia\"\nurl = 7\n[profiles.Bad]\n",
+    )
+    .unwrap();
+    daemon.signal(Signal::HUP);
+    for place in ["config.toml:2:", "config.toml:3:", "config.toml:4:"] {
+        daemon.wait_for_log(place);
+    }
+    assert_eq!(env.token(&daemon, "research"), held);
+    fs::write(env.config(), good).unwrap();
+    daemon.signal(Signal::HUP);
+    wait_until("the second reload", || {
+        daemon.log().matches("reloaded").count() == 2
+    });
+    assert_eq!(env.token(&daemon, "research"), held);
+    env.stop(&mut daemon);
+}
+
+/// The lines of a log in JSON.
+fn lines(daemon: &Daemon) -> Vec<Value> {
+    daemon
+        .log()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect()
+}
+
+#[test]
+fn each_line_of_the_json_log_says_when_how_bad_where_what_and_whose() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("status:503");
+    let mut daemon = env.start_with(&["--log-format", "json"]);
+    daemon.wait_for_log("refresh failed");
+    env.fault("none");
+    daemon.wait_for_log("new token");
+    env.get(&daemon, "/v1/profiles");
+    env.stop(&mut daemon);
+    let lines = lines(&daemon);
+    for line in &lines {
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+        let level = line["level"].as_str().unwrap();
+        assert!(
+            ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&level),
+            "{line}"
+        );
+        assert!(!line["target"].as_str().unwrap().is_empty());
+        assert!(!line["message"].as_str().unwrap().is_empty(), "{line}");
+    }
+    for message in [
+        "profile is kept",
+        "attempt starts",
+        "refresh failed",
+        "new token",
+    ] {
+        let line = lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .unwrap();
+        assert_eq!(line["profile"], "research", "{line}");
+        assert!(
+            line["target"].as_str().unwrap().starts_with("jetond::"),
+            "{line}"
+        );
+    }
+    let failed = lines
+        .iter()
+        .find(|line| line["message"] == "refresh failed")
+        .unwrap();
+    assert_eq!(
+        (&failed["level"], &failed["kind"]),
+        (&"WARN".into(), &"server_error".into())
+    );
+    let serving = lines
+        .iter()
+        .find(|line| line["message"] == "serving")
+        .unwrap();
+    assert_eq!(serving["profile"], Value::Null);
+}
+
+#[test]
+fn at_the_usual_level_an_outage_is_one_line_at_its_beginning_and_one_at_its_end() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("status:503");
+    let mut command = env.jetond_command(&["run", "--log-format", "json"]);
+    command.env_remove("JETON_LOG");
+    let mut daemon = env.start_command(command);
+    wait_until("several failures", || {
+        env.get(&daemon, "/v1/profiles/research").json()["counts"]["failures"].as_u64() >= Some(3)
+    });
+    env.fault("none");
+    wait_until("the recovery", || {
+        env.get(&daemon, "/readyz/research").status == 200
+    });
+    for _ in 0..20 {
+        env.token(&daemon, "research");
+    }
+    let mut connection = Wire::new(&env, &daemon.socket);
+    connection.send("nonsense\r\n\r\n").unwrap();
+    connection.rest();
+    env.stop(&mut daemon);
+    let lines = lines(&daemon);
+    let messages: Vec<_> = lines
+        .iter()
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "profile is kept",
+            "serving",
+            "refresh failed",
+            "new token",
+            "stopping"
+        ]
+    );
+    assert_eq!(lines[3]["recovered"], true);
+}
