@@ -122,18 +122,31 @@ impl FileStore {
     }
 }
 
+/// Whether the file that was opened has no name any more.
+const fn has_no_name(error: &StoreError) -> bool {
+    matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
+}
+
 impl CredentialStore for FileStore {
     fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(None);
         };
         let path = self.path(profile);
-        let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(unopened(&path, e)),
+        let mut again = self.tries;
+        let (file, facts) = loop {
+            let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
+                Ok(file) => file,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(unopened(&path, e)),
+            };
+            match self.judge(&file, &path) {
+                Ok(facts) => break (file, facts),
+                // It was replaced between being opened and being looked at, and what replaced it is there.
+                Err(e) if again > 0 && has_no_name(&e) => again -= 1,
+                Err(e) => return Err(e),
+            }
         };
-        let facts = self.judge(&file, &path)?;
         let too_large = || {
             let why = Distrust::TooLarge(record::MAX_LEN as u64);
             Self::untrusted(Untrusted::new(&path, why))
