@@ -42,6 +42,7 @@
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
 #![forbid(unsafe_code)]
 
+mod causes;
 pub mod cli;
 pub mod config;
 pub mod credential;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::causes::Causes;
 use crate::config::{self, Config, ConfigFault};
 use crate::trust::{self, Untrusted};
 
@@ -45,7 +46,7 @@ impl Unusable {
     /// One line for each fault.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Self::File(untrusted) => vec![untrusted.to_string()],
+            Self::File(untrusted) => vec![Causes(untrusted).to_string()],
             Self::Faults { path, faults } => faults
                 .iter()
                 .map(|fault| format!("{}:{fault}", path.display()))

@@ -1,8 +1,11 @@
 //! What commands print, and how they exit.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
+
+use crate::causes::Causes;
 
 /// How a command ends (sysexits.h, but for 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,4 +48,9 @@ pub(super) fn tell(line: impl Display) {
 pub(super) fn fail(exit: Exit, line: impl Display) -> Exit {
     tell(line);
     exit
+}
+
+/// Tells an error with its causes, and ends so.
+pub(super) fn fail_with(exit: Exit, error: &dyn Error) -> Exit {
+    fail(exit, Causes(error))
 }

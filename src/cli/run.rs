@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::output::{Exit, fail};
+use super::output::{Exit, fail, fail_with};
 use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, listener::ListenError};
@@ -54,8 +54,8 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
             }
             Exit::Config
         }
-        Err(StartError::Listen(error @ ListenError::InUse(_))) => fail(Exit::Later, error),
-        Err(StartError::Listen(error)) => fail(Exit::Config, error),
-        Err(error) => fail(Exit::Failed, error),
+        Err(StartError::Listen(error @ ListenError::InUse(_))) => fail_with(Exit::Later, &error),
+        Err(StartError::Listen(error)) => fail_with(Exit::Config, &error),
+        Err(error) => fail_with(Exit::Failed, &error),
     }
 }

@@ -14,6 +14,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
+use crate::causes::Causes;
 use crate::trust::{Untrusted, private_dir, resolve};
 
 /// How many connections may wait to be accepted.
@@ -154,7 +155,7 @@ impl Drop for Bound {
 impl std::fmt::Display for ListenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Folder(untrusted) => write!(f, "the socket's folder: {untrusted}"),
+            Self::Folder(untrusted) => write!(f, "the socket's folder: {}", Causes(untrusted)),
             Self::InUse(path) => write!(f, "a daemon already serves {}", path.display()),
             Self::NotASocket(path) => write!(
                 f,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::flight::{CredentialSource, Loaded};
+use crate::causes::Causes;
 use crate::config::Profile;
 use crate::lifecycle::Block;
 use crate::profile::ProfileName;
@@ -29,7 +30,7 @@ impl CredentialSource for StoreSource {
         let record = self
             .store
             .load(&self.name)
-            .map_err(|e| misconfigured(e.to_string()))?;
+            .map_err(|e| misconfigured(Causes(&e).to_string()))?;
         let Some(record) = record else {
             return Err((
                 Block::NotEnrolled,

@@ -1,0 +1,40 @@
+//! An error with its causes, in one line for people.
+
+use std::error::Error;
+use std::fmt;
+
+/// Shows an error, then each cause behind a colon: what an error says of itself is only what we tried to do.
+pub(crate) struct Causes<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::trust::{Distrust, Untrusted};
+
+    #[test]
+    fn what_the_system_said_stands_behind_what_we_tried() {
+        let source = io::Error::other("the disk is on fire");
+        let error = Untrusted::new(Path::new("/a"), Distrust::io("open", source));
+        assert_eq!(
+            Causes(&error).to_string(),
+            "/a: cannot open it: the disk is on fire"
+        );
+        let missing = Untrusted::new(Path::new("/a"), Distrust::Missing);
+        assert_eq!(Causes(&missing).to_string(), missing.to_string());
+    }
+}
