@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 /// What the log looks like.
@@ -32,13 +33,24 @@ impl std::fmt::Display for InvalidFilter {
 
 impl std::error::Error for InvalidFilter {}
 
+/// A word that is no level would be taken for a target, and everything else would be silent: `verbose`, for one.
+fn is_mistyped_level(part: &str) -> bool {
+    let part = part.trim();
+    let is_word = !part.is_empty() && !part.contains(['=', '[', ':']);
+    is_word && part.parse::<LevelFilter>().is_err()
+}
+
 /// Starts the log. `filter` is the value of `JETON_LOG`; without it, state changes and worse are logged.
 ///
 /// # Errors
 /// [`InvalidFilter`].
 pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<(), InvalidFilter> {
+    let filter = filter.unwrap_or("info");
+    if filter.split(',').any(is_mistyped_level) {
+        return Err(InvalidFilter);
+    }
     let filter = EnvFilter::builder()
-        .parse(filter.unwrap_or("info"))
+        .parse(filter)
         .map_err(|_| InvalidFilter)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -59,4 +71,27 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     // A second start in one process keeps the first log: only tests do that.
     drop(started);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_must_be_a_level_and_targets_are_left_alone() {
+        for good in [
+            "",
+            "info",
+            " WARN ",
+            "off",
+            "jetond=debug",
+            "jetond::cli",
+            "[span]=trace",
+        ] {
+            assert!(!is_mistyped_level(good), "{good:?}");
+        }
+        for bad in ["verbose", "inf", "debug trace"] {
+            assert!(is_mistyped_level(bad), "{bad:?}");
+        }
+    }
 }
