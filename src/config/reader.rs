@@ -56,7 +56,13 @@ pub(super) struct Field<'a> {
 pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
     let document = Document::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
-        vec![ConfigFault::at(text, at, "", e.message())]
+        let message = match e.message() {
+            "duplicate key" => {
+                "this name is there twice: put both together under one, or remove one"
+            }
+            message => message,
+        };
+        vec![ConfigFault::at(text, at, "", message)]
     })?;
     let mut reader = Reader {
         text,

@@ -158,7 +158,7 @@ fn what_is_not_toml_is_told_by_its_place_without_its_text() {
         ("[profiles.a]\n[profiles.a]\n", "2:"),
         (
             "[profiles.a]\nurl='1'\nurl='canary'\n",
-            "3:1: duplicate key",
+            "3:1: this name is there twice: put both together under one, or remove one",
         ),
         ("y = 1 # é\r\nx = canary\r\n", "2:"),
         ("a = 1\0", "1:"),
