@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use signal_hook::consts::SIGINT;
 use zeroize::Zeroizing;
 
 use super::output::{Exit, fail, tell};
@@ -24,19 +27,40 @@ pub(super) fn line(question: &str) -> Result<String, Exit> {
     write!(terminal, "{question}: ")
         .and_then(|()| terminal.flush())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .map_err(|e| fail(Exit::Failed, format!("the terminal cannot be read: {e}")))?;
+        .map_err(unreadable)?;
     Ok(answer.trim().to_owned())
 }
 
 /// Asks for a secret, without echo.
 pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
-    rpassword::prompt_password(format!("{question}: "))
-        .map(Zeroizing::new)
-        .map_err(|e| fail(Exit::Failed, format!("the terminal cannot be read: {e}")))
+    // Ctrl-C must not end us before the echo is back, so for this while the signal does nothing by itself.
+    let usual = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&usual))
+        .map_err(unreadable)?;
+    let answer = rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new);
+    usual.store(true, Ordering::Relaxed);
+    if matches!(&answer, Err(e) if e.kind() == io::ErrorKind::Interrupted) {
+        // Whoever started us, a script for one, sees that it was Ctrl-C. It does not return when it succeeds.
+        drop(signal_hook::low_level::emulate_default_handler(SIGINT));
+    }
+    answer.map_err(unreadable)
 }
 
-/// Reads a secret from standard input.
+fn unreadable(error: io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return fail(Exit::Usage, "nothing was typed, so nothing is done");
+    }
+    fail(
+        Exit::Failed,
+        format!("the terminal cannot be read: {error}"),
+    )
+}
+
+/// Reads a secret from standard input; a terminal does not show it.
 pub(super) fn secret_from_stdin() -> Result<Zeroizing<String>, Exit> {
+    if possible() {
+        return secret("Client secret (not shown)");
+    }
     read(io::stdin().lock(), "standard input")
 }
 
@@ -62,19 +86,27 @@ pub(super) fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
 
 /// One trailing line end is the editor's and not the secret's.
 fn read(source: impl Read, name: &str) -> Result<Zeroizing<String>, Exit> {
-    let mut text = Zeroizing::new(String::new());
+    // As large as it can get, so that no growth leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET as usize + 1));
     source
         .take(MAX_SECRET)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|e| {
             fail(
                 Exit::Config,
-                format!("the secret cannot be read from {name}: {e}"),
+                format!("the client secret cannot be read from {name}: {e}"),
             )
         })?;
-    let end = text.strip_suffix('\n').map_or(text.len(), |line| {
-        line.strip_suffix('\r').unwrap_or(line).len()
-    });
-    text.truncate(end);
-    Ok(text)
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        fail(
+            Exit::Usage,
+            format!("the client secret in {name} is not text"),
+        )
+    })?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = match text.len() - line.len() {
+        0 => line,
+        _ => line.strip_suffix('\r').unwrap_or(line),
+    };
+    Ok(Zeroizing::new(line.to_owned()))
 }
