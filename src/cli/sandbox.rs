@@ -1,7 +1,7 @@
 //! `jetond sandbox`: a control plane like Run:ai's on this machine, until it is interrupted.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,10 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
     let secret = ClientSecret::parse(&secret).map_err(|why| {
         fail(
             Exit::Usage,
-            format!("{} holds no client secret: {why}", path.display()),
+            format!(
+                "the client secret in {} cannot be used: {why}",
+                path.display()
+            ),
         )
     })?;
     let options = Options {
@@ -72,16 +75,19 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
         .enable_all()
         .build()
         .map_err(|e| fail(Exit::Failed, e))?;
+    // The line that is printed can be pasted in another folder.
+    let path = std::path::absolute(&path).unwrap_or(path);
     runtime.block_on(serve(options, args, &path))
 }
 
 async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<(), Exit> {
     let mut signals = Signals::new().map_err(|e| fail(Exit::Failed, e))?;
-    let sandbox = Sandbox::start(options).await.map_err(|e| {
-        fail(
+    let sandbox = Sandbox::start(options).await.map_err(|e| match e.kind() {
+        ErrorKind::InvalidInput => fail(Exit::Usage, e),
+        _ => fail(
             Exit::Later,
-            format!("it cannot listen at {}: {e}", args.listen),
-        )
+            format!("the sandbox cannot listen at {}: {e}", args.listen),
+        ),
     })?;
     say(format!(
         "a Run:ai control plane of line {} is at {}",
@@ -92,8 +98,8 @@ async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<()
     say(format!(
         "  jetond add sandbox --provider runai --url {} --client-id {} --client-secret-file {}",
         sandbox.url(),
-        args.client_id,
-        secret.display()
+        quoted(&args.client_id),
+        quoted(&secret.display().to_string())
     ));
     say("make it fail, and mend it again:");
     say(format!(
@@ -111,6 +117,16 @@ async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<()
     while signals.next().await != Wish::Stop {}
     sandbox.stop().await;
     Ok(())
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._/:@%+,=".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// A random secret in a file of mode 0600, in a folder that is removed with it.
