@@ -13,15 +13,15 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | config credential daemon instant paths profile sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | config credential dialect fault instant lifecycle paths policy problem profile provider schedule settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes config credential daemon instant paths profile sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle paths policy problem profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
 //! | [`provider`] | asks an issuer for a token, once | credential fault instant token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant profile trust |
-//! | [`settings`] | the configuration as a file | config folder trust |
+//! | [`settings`] | the configuration as a file | causes config folder trust |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
 //!
@@ -39,6 +39,7 @@
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |
+//! | `causes` | an error with its causes, in one line | |
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
 #![forbid(unsafe_code)]
 

@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::admin;
-use super::output::{Exit, fail, say};
+use super::output::{Exit, fail, fail_with, say};
 use super::prompt;
 use super::target::{Target, TargetArgs};
+use crate::causes::Causes;
 use crate::config::{self, Api, BaseUrl, Profile, Provider, Proxy, StoreKind};
-use crate::credential::Credential;
+use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::settings;
-use crate::store::{CredentialStore, Key, Record};
+use crate::settings::{self, WriteError};
+use crate::store::{CredentialStore, FileStore, Key, Record, StoreError, StoreErrorKind};
 use crate::token::{Grant, Validity};
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = USAGE, after_help = EXAMPLE)]
 pub(super) struct AddArgs {
     /// The profile's name
     #[arg(value_parser = ProfileName::parse)]
@@ -56,6 +58,14 @@ pub(super) struct AddArgs {
     target: TargetArgs,
 }
 
+const USAGE: &str = "\
+jetond add <NAME> --provider runai --url <URL> [OPTIONS]
+       jetond add <NAME> --rebind [OPTIONS]";
+
+const EXAMPLE: &str = "\
+Example: jetond add research --provider runai --url https://acme.run.ai
+It asks for the client ID and, without showing it, for the client secret.";
+
 pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
     try_add(args, env).err().unwrap_or(Exit::Done)
 }
@@ -69,14 +79,17 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         (None, None) => {
             return Err(fail(
                 Exit::Config,
-                format!("there is no profile {name} to rebind; add it with --provider and --url"),
+                format!(
+                    "there is no profile {name} in {} to rebind; add it with --provider and --url",
+                    target.config.display()
+                ),
             ));
         }
         (Some(_), Some(_)) => {
             return Err(fail(
                 Exit::Later,
                 format!(
-                    "there is a profile {name} already; give it a new credential with --rebind, or remove it with: jetond remove {name}"
+                    "there is a profile {name} already; for a new credential run: jetond add {name} --rebind, for another issuer first: jetond remove {name}"
                 ),
             ));
         }
@@ -93,6 +106,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     };
     let binding = binding_of(&profile).map_err(|error| fail(Exit::Config, error))?;
     let credential = args.credential(&target, &binding.origin)?;
+    let store = target.store();
     let validity = prove(&profile, &credential)?;
     let key = Key {
         credential,
@@ -105,18 +119,14 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         binding,
         previous: None,
     };
-    let store = target.store();
+    // Of a profile that was taken out of the configuration by hand, there may be one.
+    let before = store.load(name).ok().flatten();
     store
         .save(name, &record)
-        .map_err(|error| fail(Exit::Config, format!("nothing is changed: {error}")))?;
+        .map_err(|error| not_saved(&error))?;
     if let Some(text) = new_text {
-        settings::write_config(&target.config, &text, target.uid, target.readers).map_err(
-            |error| {
-                // The record without its profile is of no use; enrolling again replaces it in any case.
-                drop(store.remove(name));
-                fail(Exit::Config, format!("nothing is changed: {error}"))
-            },
-        )?;
+        settings::write_config(&target.config, &text, target.uid, target.readers)
+            .map_err(|error| not_written(&error, || restore(&store, name, before.as_ref())))?;
     }
     say(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; the credential is in {}",
@@ -124,8 +134,45 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         validity.lifetime.as_secs(),
         store.path(name).display()
     ));
-    admin::reload(&target, env);
+    admin::reload(&target, env, Some(name));
     Ok(())
+}
+
+fn not_saved(error: &StoreError) -> Exit {
+    let exit = match error.kind {
+        StoreErrorKind::Busy => Exit::Later,
+        _ => Exit::Config,
+    };
+    let what = if error.changed {
+        "the credential is stored, but perhaps not for long"
+    } else {
+        "the credential is not stored"
+    };
+    fail(exit, format!("{what}: {}", Causes(error)))
+}
+
+/// A credential without its profile is of no use, so it goes again, unless the profile is in place all the same.
+fn not_written(error: &WriteError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
+    let what = if error.replaced {
+        "the profile is written, but perhaps not for long"
+    } else if restore().is_ok() {
+        "the profile is not written, so the credential is not stored either"
+    } else {
+        "the credential is stored, but its profile is not written"
+    };
+    fail(Exit::Config, format!("{what}: {}", Causes(error)))
+}
+
+/// Puts the store back to what it was.
+fn restore(
+    store: &FileStore,
+    name: &ProfileName,
+    before: Option<&Record>,
+) -> Result<(), StoreError> {
+    match before {
+        Some(record) => store.save(name, record),
+        None => store.remove(name).map(drop),
+    }
 }
 
 /// Gets one token as proof, and throws it away.
@@ -185,12 +232,13 @@ impl AddArgs {
 
     /// The credential: as given, asked for, or with `--rebind` the one in the store.
     fn credential(&self, target: &Target, origin: &str) -> Result<Credential, Exit> {
-        let stored = if self.rebind {
+        let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
+        // What is replaced as a whole need not be readable.
+        let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
             self.stored(target)?
         } else {
             None
         };
-        let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
         if let (Some(stored), None, false, false) =
             (&stored, &self.client_id, secret_given, prompt::possible())
         {
@@ -199,7 +247,7 @@ impl AddArgs {
         if !prompt::possible() && (self.client_id.is_none() && stored.is_none() || !secret_given) {
             return Err(fail(
                 Exit::Usage,
-                "there is no terminal to ask on; give --client-id ID with --client-secret-stdin or --client-secret-file PATH",
+                "there is no terminal to ask on: give --client-id ID with --client-secret-file PATH or --client-secret-stdin",
             ));
         }
         let id = match (&self.client_id, &stored) {
@@ -215,13 +263,14 @@ impl AddArgs {
             }
             (None, None) => prompt::line("Client ID")?,
         };
+        check("the client ID", &id)?;
         let secret = if self.client_secret_stdin {
             prompt::secret_from_stdin()?
         } else if let Some(path) = &self.client_secret_file {
             prompt::secret_from_file(path)?
         } else if let Some(stored) = stored.filter(|stored| stored.client_id == id) {
             let typed = prompt::secret(&format!(
-                "Client secret for {origin} (Enter keeps the stored one)"
+                "Client secret for {origin} (not shown; Enter keeps the stored one)"
             ))?;
             if typed.is_empty() {
                 Zeroizing::new(stored.client_secret.expose().to_owned())
@@ -229,23 +278,30 @@ impl AddArgs {
                 typed
             }
         } else {
-            prompt::secret("Client secret (not shown)")?
+            prompt::secret(&format!("Client secret for {origin} (not shown)"))?
         };
-        Credential::parse(&id, &secret).map_err(|why| {
-            fail(
-                Exit::Usage,
-                format!("this is not a client ID and a client secret: {why}"),
-            )
-        })
+        check("the client secret", &secret)?;
+        Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
     }
 
     fn stored(&self, target: &Target) -> Result<Option<Credential>, Exit> {
         let record = target
             .store()
             .load(&self.name)
-            .map_err(|error| fail(Exit::Config, error))?;
+            .map_err(|error| fail_with(Exit::Config, &error))?;
         Ok(record.map(|record| record.key.credential))
     }
+}
+
+/// Both are of the same characters.
+fn check(what: &str, text: &str) -> Result<(), Exit> {
+    ClientSecret::parse(text)
+        .map(drop)
+        .map_err(|why| refuse(what, why))
+}
+
+fn refuse(what: &str, why: InvalidCredential) -> Exit {
+    fail(Exit::Usage, format!("{what} cannot be used: {why}"))
 }
 
 fn copy(credential: &Credential) -> Result<Credential, Exit> {

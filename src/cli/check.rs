@@ -1,7 +1,10 @@
 //! `jetond check`: every fault of the configuration and the store, with the place and what to do.
 
+use std::io::ErrorKind::NotFound;
+
 use super::output::{Exit, fail, say};
 use super::target::{Target, TargetArgs};
+use crate::causes::Causes;
 use crate::config::{Config, Profile};
 use crate::daemon::source::binding_of;
 use crate::paths::Env;
@@ -21,6 +24,17 @@ pub(super) fn check(args: &CheckArgs, env: &Env) -> Exit {
 
 fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
+    if target.config_named
+        && target
+            .config
+            .symlink_metadata()
+            .is_err_and(|e| e.kind() == NotFound)
+    {
+        return Err(fail(
+            Exit::Config,
+            format!("{}: there is no such file", target.config.display()),
+        ));
+    }
     let config = target.read_config()?;
     if config.is_empty() {
         say(format!(
@@ -57,7 +71,10 @@ fn faults(target: &Target, config: &Config) -> Vec<String> {
 }
 
 fn check_profile(target: &Target, name: &ProfileName, profile: &Profile) -> Result<String, String> {
-    let record = target.store().load(name).map_err(|e| e.to_string())?;
+    let record = target
+        .store()
+        .load(name)
+        .map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
         return Err(format!(
             "no credential is stored; run: jetond add {name} --rebind"

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::output::{Exit, fail};
+use super::output::{Exit, fail, fail_with};
 use crate::config::Config;
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::settings::{self, Readers};
@@ -28,6 +28,9 @@ pub(super) struct TargetArgs {
 pub(super) struct Target {
     pub(super) config: PathBuf,
     pub(super) state: PathBuf,
+    /// Whether somebody named this very file; else it is the usual one, which may not be there yet.
+    pub(super) config_named: bool,
+    pub(super) state_named: bool,
     /// Whose new files are: ours, but for a system's state, which is its daemon's.
     pub(super) owner: u32,
     pub(super) uid: u32,
@@ -46,6 +49,8 @@ impl TargetArgs {
             return Ok(Target {
                 config,
                 state,
+                config_named: false,
+                state_named: false,
                 owner,
                 uid,
                 readers,
@@ -59,6 +64,8 @@ impl TargetArgs {
         Ok(Target {
             config,
             state,
+            config_named: self.config.is_some() || env.config.is_some(),
+            state_named: self.state.is_some(),
             owner: uid,
             uid,
             readers: Readers::Owner,
@@ -93,7 +100,7 @@ impl Target {
                 )
             }),
             Err(untrusted) if untrusted.is_missing() => Ok(String::new()),
-            Err(untrusted) => Err(fail(Exit::Config, untrusted)),
+            Err(untrusted) => Err(fail_with(Exit::Config, &untrusted)),
         }
     }
 }
