@@ -27,7 +27,7 @@ pub(super) fn line(question: &str) -> Result<String, Exit> {
     write!(terminal, "{question}: ")
         .and_then(|()| terminal.flush())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .map_err(unreadable)?;
+        .map_err(|e| unreadable(&e))?;
     Ok(answer.trim().to_owned())
 }
 
@@ -36,17 +36,17 @@ pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
     // Ctrl-C must not end us before the echo is back, so for this while the signal does nothing by itself.
     let usual = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&usual))
-        .map_err(unreadable)?;
+        .map_err(|e| unreadable(&e))?;
     let answer = rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new);
     usual.store(true, Ordering::Relaxed);
     if matches!(&answer, Err(e) if e.kind() == io::ErrorKind::Interrupted) {
         // Whoever started us, a script for one, sees that it was Ctrl-C. It does not return when it succeeds.
         drop(signal_hook::low_level::emulate_default_handler(SIGINT));
     }
-    answer.map_err(unreadable)
+    answer.map_err(|e| unreadable(&e))
 }
 
-fn unreadable(error: io::Error) -> Exit {
+fn unreadable(error: &io::Error) -> Exit {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return fail(Exit::Usage, "nothing was typed, so nothing is done");
     }
