@@ -148,9 +148,7 @@ impl Handle {
             });
         }
         let code = match &view.block {
-            Some((Block::NotEnrolled, _)) => Code::NotEnrolled,
-            Some((Block::BindingChanged, _)) => Code::BindingChanged,
-            Some((Block::Misconfigured, _)) => Code::Misconfigured,
+            Some((block, _)) => code_of(*block),
             None if view.rejected => Code::RejectedByProvider,
             None if view.attempting => Code::Deadline,
             None => Code::Unavailable,
@@ -222,6 +220,9 @@ impl Handle {
         };
         let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
         let retry_at = view.next_attempt.map(|at| now.unix_of(at));
+        if let Some((block, _)) = &view.block {
+            return Err(Problem::new(code_of(*block)).of(&self.name).until(retry_at));
+        }
         Err(Problem::new(code)
             .with_detail(detail)
             .of(&self.name)
@@ -260,6 +261,15 @@ impl Drop for Handle {
     /// A profile that is gone from the configuration is no longer refreshed.
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// What callers are told of a profile that cannot even ask.
+const fn code_of(block: Block) -> Code {
+    match block {
+        Block::NotEnrolled => Code::NotEnrolled,
+        Block::BindingChanged => Code::BindingChanged,
+        Block::Misconfigured => Code::Misconfigured,
     }
 }
 
