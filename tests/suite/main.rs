@@ -5,6 +5,7 @@ mod support;
 mod architecture;
 mod companion;
 mod demo;
+mod enrol;
 mod first_light;
 mod footprint;
 mod hygiene;
