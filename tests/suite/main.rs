@@ -3,6 +3,7 @@
 mod support;
 
 mod architecture;
+mod check;
 mod companion;
 mod demo;
 mod enrol;
