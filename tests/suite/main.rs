@@ -14,6 +14,7 @@ mod issuer_answers;
 mod limits;
 mod outage;
 mod peers;
+mod rebind;
 mod redaction;
 mod redirects;
 mod serve;
