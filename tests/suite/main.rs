@@ -19,4 +19,5 @@ mod redaction;
 mod redirects;
 mod serve;
 mod stop;
+mod terminal;
 mod traps;

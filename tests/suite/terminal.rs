@@ -1,0 +1,278 @@
+//! What a person sees who is asked on a terminal: a pseudo-terminal that the program has for its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use jetond::credential::ClientSecret;
+use jetond::sandbox::{Line, Options, Sandbox};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::enrol::{assert_nothing_written, write_config};
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+
+/// A terminal in which `jetond` runs.
+struct Terminal {
+    keyboard: File,
+    child: Child,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Terminal {
+    fn start(env: &TestEnv, args: &[&str], vars: &[(&str, &str)]) -> Self {
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, vec![]).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let screen = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
+        // It makes the terminal the program's own, as a login does.
+        let mut command = env.command("setsid");
+        let child = command
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_jetond")])
+            .args(args)
+            .envs(vars.iter().copied())
+            .stdin(Stdio::from(screen.try_clone().unwrap()))
+            .stdout(Stdio::from(screen.try_clone().unwrap()))
+            .stderr(Stdio::from(screen))
+            .spawn()
+            .unwrap();
+        // Its copies of the terminal are closed with it, so that the reader sees the end.
+        drop(command);
+        let keyboard = File::from(master);
+        let (mut master, shown) = (keyboard.try_clone().unwrap(), Arc::new(Mutex::default()));
+        let seen: Arc<Mutex<Vec<u8>>> = Arc::clone(&shown);
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            // A terminal that nobody has open any more is an error, not an end.
+            while let Ok(n @ 1..) = master.read(&mut bytes) {
+                seen.lock().unwrap().extend_from_slice(&bytes[..n]);
+            }
+        });
+        Self {
+            keyboard,
+            child,
+            shown,
+            reader: Some(reader),
+        }
+    }
+
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+
+    fn wait_for(&self, text: &str) {
+        wait_until(&format!("the terminal to show {text:?}"), || {
+            self.shown().contains(text)
+        });
+    }
+
+    /// Whether what is typed is shown, and whether Ctrl-C is a signal.
+    fn modes(&self) -> (bool, bool) {
+        let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
+        (
+            modes.contains(LocalModes::ECHO),
+            modes.contains(LocalModes::ISIG),
+        )
+    }
+
+    fn wait_for_no_echo(&self) {
+        wait_until("the terminal not to echo", || !self.modes().0);
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits for the end, and puts what was shown among what is searched for secrets.
+    fn end(mut self, env: &TestEnv) -> (ExitStatus, String) {
+        let mut status = None;
+        wait_until("jetond to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        self.reader.take().unwrap().join().unwrap();
+        env.came_out("the terminal", &self.shown.lock().unwrap(), false);
+        (status.unwrap(), self.shown())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_client_id_is_asked_for_and_the_secret_without_echo() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let mut terminal = Terminal::start(
+        &env,
+        &["add", "research", "--provider", "runai", "--url", &url],
+        &[],
+    );
+    terminal.wait_for("Client ID: ");
+    assert_eq!(terminal.modes(), (true, true));
+    terminal.type_in("test-client\n");
+    terminal.wait_for(&format!("Client secret for {url} (not shown): "));
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(shown.contains("Client ID: test-client\r\n"), "{shown}");
+    assert!(shown.contains("research is enrolled"), "{shown}");
+    assert!(!shown.contains(&secret), "the secret was shown");
+    let record = fs::read_to_string(env.record("research")).unwrap();
+    assert!(record.contains("\"test-client\""));
+    assert_eq!(env.sandbox().stats().granted, 1);
+}
+
+#[test]
+fn what_is_typed_for_standard_input_is_not_shown_either() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let args = [
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        "test-client",
+        "--client-secret-stdin",
+    ];
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(!shown.contains(&secret), "the secret was shown");
+}
+
+#[test]
+fn ctrl_c_at_the_secret_gives_the_echo_back_and_ends_as_by_the_signal() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let args = [
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        "test-client",
+    ];
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    terminal.type_in("half\u{3}");
+    // The program is gone when the modes are looked at, and the terminal is still open here.
+    wait_until("jetond to end", || {
+        terminal.child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(terminal.modes(), (true, true));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.signal(), Some(2), "{status:?} {shown}");
+    assert!(!shown.contains("half"), "{shown}");
+    assert_eq!(env.sandbox().stats().token_requests, 0);
+    assert_nothing_written(&env);
+}
+
+#[test]
+fn an_end_of_input_at_the_secret_is_no_secret() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let args = [
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        "test-client",
+    ];
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    terminal.type_in("\u{4}");
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(64), "{shown}");
+    assert!(shown.contains("nothing was typed"), "{shown}");
+    assert_nothing_written(&env);
+}
+
+#[test]
+fn enter_keeps_the_credential_when_it_is_bound_anew() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let secret = ClientSecret::parse(env.secret()).unwrap();
+    let options = Options::new(Line::V2_24, "test-client", secret);
+    let other = env.block_on(Sandbox::start(options)).unwrap();
+    write_config(
+        &env,
+        format!(
+            "[profiles.research]\nprovider = \"runai\"\nurl = \"{}\"\n",
+            other.url()
+        ),
+    );
+    let mut terminal = Terminal::start(&env, &["add", "research", "--rebind"], &[]);
+    terminal.wait_for("Client ID (Enter keeps test-client): ");
+    terminal.type_in("\n");
+    terminal.wait_for(&format!(
+        "Client secret for {} (not shown; Enter keeps the stored one): ",
+        other.url()
+    ));
+    terminal.wait_for_no_echo();
+    assert_eq!(other.stats().token_requests, 0);
+    terminal.type_in("\n");
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert_eq!(other.stats().granted, 1);
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(env.record("research")).unwrap()).unwrap();
+    assert_eq!(record["origin"], other.url());
+    assert!(record["client_secret"] == env.secret());
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_asked_about_and_not_used_unasked() {
+    let env = TestEnv::new();
+    let args = [
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        "https://issuer.invalid",
+    ];
+    let vars = [("HTTPS_PROXY", "http://127.0.0.1:9")];
+    let mut terminal = Terminal::start(&env, &args, &vars);
+    terminal.wait_for("HTTPS_PROXY is set: reach the issuer through it? [y/N]: ");
+    terminal.type_in("\n");
+    terminal.wait_for("Client ID: ");
+    terminal.type_in("\u{3}");
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.signal(), Some(2), "{shown}");
+    assert_nothing_written(&env);
+}
