@@ -9,6 +9,7 @@ mod demo;
 mod enrol;
 mod first_light;
 mod footprint;
+mod full_disk;
 mod hygiene;
 mod issuer_answers;
 mod limits;

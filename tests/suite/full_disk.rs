@@ -1,0 +1,164 @@
+//! A disk that is full or read-only while a credential is enrolled: real ones, mounted where only the test sees them.
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that cannot run here says so"
+)]
+
+use std::fs;
+
+use jetond::credential::ClientSecret;
+use jetond::sandbox::{Line, Options, Sandbox};
+
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+/// Runs a shell script in a mount namespace of its own; `None`, with the reason, where that is not possible.
+fn in_namespace(env: &TestEnv, script: &str) -> Option<Output> {
+    let run = |script: &str| {
+        let mut command = env.command("unshare");
+        command
+            .args(["--mount", "sh", "-eu", "-c", script])
+            .env("JETOND", env!("CARGO_BIN_EXE_jetond"))
+            .env("STATE", env.path("state/jeton"))
+            .env("CONFIG", env.path("config/jeton"))
+            .env("SECRET", env.secret_file())
+            .env("URL", env.sandbox().url());
+        env.finish("a script", command, b"", false)
+    };
+    let possible = run("mount -t tmpfs tmpfs /mnt");
+    if possible.code != 0 {
+        eprintln!(
+            "IGNORED: nothing can be mounted here: {}",
+            possible.stderr.trim()
+        );
+        return None;
+    }
+    Some(run(script))
+}
+
+const ENROL: &str = r#"
+enrol() { "$JETOND" add "$1" --provider runai --url "$URL" --client-id test-client --client-secret-file "$SECRET"; }
+rebind() { "$JETOND" add research --rebind --client-id test-client --client-secret-file "$SECRET"; }
+fill() { dd if=/dev/zero of="$1/fill" bs=1k 2>/dev/null || true; }
+"#;
+
+#[test]
+fn a_full_or_read_only_store_keeps_the_old_credential_byte_by_byte() {
+    let env = TestEnv::with_sandbox(60);
+    let script = format!(
+        r#"{ENROL}
+mkdir -m 700 "$STATE"
+mount -t tmpfs -o size=64k,mode=0700 tmpfs "$STATE"
+enrol research
+cp "$STATE/credentials/research.json" "$STATE/before"
+set +e
+fill "$STATE"; rebind; echo "full: $?"
+cmp "$STATE/before" "$STATE/credentials/research.json"; echo "same: $?"
+enrol second; echo "second: $?"
+ls -A "$STATE/credentials"
+mount -o remount,ro "$STATE"; rebind; echo "read-only: $?"
+cmp "$STATE/before" "$STATE/credentials/research.json"; echo "same: $?"
+"$JETOND" check; echo "check: $?"
+"#
+    );
+    let Some(out) = in_namespace(&env, &script) else {
+        return;
+    };
+    let lines: Vec<_> = out
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("no daemon is running") && !line.contains("is enrolled"))
+        .collect();
+    let url = env.sandbox().url();
+    let ok = format!("research: ok, runai at {url}, client test-client, credential in a file");
+    let expected = [
+        "full: 78",
+        "same: 0",
+        "second: 78",
+        ".lock",
+        "research.json",
+        "read-only: 78",
+        "same: 0",
+        &ok,
+        "check: 0",
+    ];
+    assert_eq!(lines, expected, "{out:?}");
+    let said: Vec<_> = out.stderr.lines().collect();
+    assert_eq!(said.len(), 3, "{out:?}");
+    for (line, reason) in said.iter().zip([
+        "quota is full: make room",
+        "quota is full: make room",
+        "mounted read-only",
+    ]) {
+        assert!(
+            line.starts_with("jetond: the credential is not stored: ") && line.contains(reason),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_written_leaves_the_store_as_it_was() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = ClientSecret::parse(env.secret()).unwrap();
+    let before = env.block_on(Sandbox::start(Options::new(
+        Line::V2_24,
+        "test-client",
+        secret,
+    )));
+    let before = before.unwrap();
+    // Of a profile that was taken out of the configuration by hand.
+    let (url, file) = (before.url(), env.secret_file());
+    let left = env.jetond(&[
+        "add",
+        "research",
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        "test-client",
+        "--client-secret-file",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(left.code, 0, "{left:?}");
+    fs::remove_file(env.config()).unwrap();
+    let record = fs::read(env.record("research")).unwrap();
+
+    let script = format!(
+        r#"{ENROL}
+mount -t tmpfs -o size=16k,mode=0700 tmpfs "$CONFIG"
+printf '# mine\n' > "$CONFIG/config.toml"
+set +e
+fill "$CONFIG"
+enrol research; echo "full: $?"
+enrol new; echo "full: $?"
+mount -o remount,ro "$CONFIG"
+enrol research; echo "read-only: $?"
+cat "$CONFIG/config.toml"
+ls "$CONFIG"
+"#
+    );
+    let Some(out) = in_namespace(&env, &script) else {
+        return;
+    };
+    assert_eq!(
+        out.stdout, "full: 78\nfull: 78\nread-only: 78\n# mine\nconfig.toml\nfill\n",
+        "{out:?}"
+    );
+    for (line, reason) in
+        out.stderr
+            .lines()
+            .zip(["No space left", "No space left", "Read-only file system"])
+    {
+        assert!(
+            line.starts_with(
+                "jetond: the profile is not written, so the credential is not stored either: "
+            ) && line.contains(reason),
+            "{line}"
+        );
+    }
+    assert_eq!(out.stderr.lines().count(), 3, "{out:?}");
+    assert!(fs::read(env.record("research")).unwrap() == record);
+    assert!(!env.record("new").exists());
+}
