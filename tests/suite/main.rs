@@ -18,6 +18,7 @@ mod peers;
 mod rebind;
 mod redaction;
 mod redirects;
+mod sandbox_cli;
 mod serve;
 mod stop;
 mod terminal;
