@@ -15,7 +15,7 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use self::output::Exit;
@@ -68,8 +68,7 @@ pub fn main() -> ExitCode {
 fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
     let line = match CommandLine::try_parse_from(args) {
         Ok(line) => line,
-        Err(mut error) => {
-            hide_values(&mut error);
+        Err(error) => {
             // A closed standard output is no failure of ours.
             let error = usage::without_values(error);
             let _: std::io::Result<()> = error.print();
@@ -87,33 +86,5 @@ fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
         Some(Command::Check(args)) => check::check(&args, env),
         Some(Command::Demo(args)) => demo::demo(&args, env),
         Some(Command::Sandbox(args)) => sandbox::sandbox(&args),
-    }
-}
-
-/// Where no secret can be given, somebody may give one all the same: what is not known is not repeated, unless it is
-/// the name of an option.
-fn hide_values(error: &mut clap::Error) {
-    let text = |error: &clap::Error, kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let hidden = || ContextValue::String("…".to_owned());
-    match error.kind() {
-        ErrorKind::UnknownArgument => {
-            let argument = text(error, ContextKind::InvalidArg).unwrap_or_default();
-            if !argument.starts_with('-') {
-                error.insert(ContextKind::InvalidArg, hidden());
-            }
-        }
-        ErrorKind::TooManyValues => {
-            error.insert(ContextKind::InvalidValue, hidden());
-        }
-        // An address with a password in it, which is refused for that.
-        ErrorKind::ValueValidation
-            if text(error, ContextKind::InvalidValue).is_some_and(|value| value.contains('@')) =>
-        {
-            error.insert(ContextKind::InvalidValue, hidden());
-        }
-        _ => {}
     }
 }

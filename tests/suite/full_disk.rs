@@ -1,8 +1,5 @@
 //! A disk that is full or read-only while a credential is enrolled: real ones, mounted where only the test sees them.
-#![expect(
-    clippy::print_stderr,
-    reason = "a test that cannot run here says so"
-)]
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 
 use std::fs;
 
