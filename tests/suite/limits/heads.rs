@@ -93,7 +93,7 @@ fn bodies_have_a_stated_length_and_no_other_coding() {
         "Content-Length: 99999999999999999999",
     ] {
         let request =
-            format!("POST /v1/helper HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n0\r\n\r\n");
+            format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n0\r\n\r\n");
         let mut wire = Wire::new(&env, &daemon.socket);
         wire.send(request).unwrap();
         assert_eq!(wire.answer().status, 400, "{headers}");
