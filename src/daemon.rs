@@ -58,7 +58,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -80,6 +80,9 @@ use crate::settings::{self, Unusable};
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
+const READING: Duration = Duration::from_secs(5);
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
@@ -138,10 +141,11 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 
 impl Sockets {
     fn bind(places: &SocketPlaces, uid: u32) -> Result<Self, ListenError> {
-        let admin_lock = places.admin.with_extension("sock.lock");
+        let mut admin_lock = places.admin.clone().into_os_string();
+        admin_lock.push(".lock");
         Ok(Self {
             tokens: listen_at(&places.token, &places.lock, uid)?,
-            admin: listen_at(&places.admin, &admin_lock, uid)?,
+            admin: listen_at(&places.admin, admin_lock.as_ref(), uid)?,
         })
     }
 }
@@ -175,6 +179,7 @@ async fn serve(
             namespace,
         },
         connections: Connections::new(MAX_TOTAL, MAX_PER_UID),
+        refused: Mutex::default(),
     });
     let (close, closing) = watch::channel(false);
     for ((listener, _), door) in [
@@ -224,9 +229,9 @@ async fn serve(
 /// Reads the configuration again. An invalid one changes nothing.
 async fn reload(options: &Options, wiring: &mut Wiring) -> Result<Reloaded, Problem> {
     let (path, uid) = (options.config.clone(), options.uid);
-    let read = tokio::task::spawn_blocking(move || settings::read(&path, uid)).await;
-    match read {
-        Ok(Ok(config)) => {
+    let read = tokio::task::spawn_blocking(move || settings::read(&path, uid));
+    match tokio::time::timeout(READING, read).await {
+        Ok(Ok(Ok(config))) => {
             let done = wiring.apply(config).await;
             info!(
                 added = done.added,
@@ -237,7 +242,7 @@ async fn reload(options: &Options, wiring: &mut Wiring) -> Result<Reloaded, Prob
             );
             Ok(done)
         }
-        Ok(Err(unusable)) => {
+        Ok(Ok(Err(unusable))) => {
             for fault in unusable.lines() {
                 error!(
                     fault,
@@ -247,7 +252,12 @@ async fn reload(options: &Options, wiring: &mut Wiring) -> Result<Reloaded, Prob
             let detail = "the configuration is invalid, and the old one stays in force; 'jetond check' says what is wrong";
             Err(Problem::new(Code::Misconfigured).with_detail(detail))
         }
-        Err(_) => Err(Problem::new(Code::Internal)),
+        Ok(Err(_)) => Err(Problem::new(Code::Internal)),
+        Err(_) => {
+            error!("the configuration could not be read in time; the old one stays in force");
+            Err(Problem::new(Code::Misconfigured)
+                .with_detail("the configuration cannot be read now"))
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Accepts connections at one socket and answers their requests, until it is told to stop.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -34,6 +35,8 @@ pub struct Server {
     pub gate: Gate,
     /// How many may.
     pub connections: Arc<Connections>,
+    /// The users that were refused already, so that no stranger can fill the log.
+    pub refused: Mutex<BTreeSet<u32>>,
 }
 
 impl Server {
@@ -57,6 +60,21 @@ impl Server {
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
+        }
+    }
+
+    /// The first refusal of a user is news; the others are not.
+    fn log_refusal(&self, peer: Peer) {
+        const REMEMBERED: usize = 1_024;
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REMEMBERED && refused.insert(peer.uid) {
+            info!(
+                peer.uid,
+                peer.pid,
+                "refused: not the daemon's user; further refusals of it are logged at debug"
+            );
+        } else {
+            debug!(peer.uid, peer.pid, "refused: not the daemon's user");
         }
     }
 
@@ -90,7 +108,7 @@ impl Server {
         let pace = Pace::default();
         let admitted = self.gate.admits(peer.uid);
         if !admitted {
-            info!(peer.uid, peer.pid, "refused: not the daemon's user");
+            self.log_refusal(peer);
         }
         let (server, place) = (&self, &place);
         let answer = service_fn(|request| {

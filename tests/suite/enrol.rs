@@ -336,7 +336,7 @@ fn a_secret_file_that_others_can_read_is_warned_of() {
     assert!(
         missing
             .stderr
-            .contains("cannot be read from /nowhere/secret: No such file"),
+            .contains("--client-secret-file cannot be read: No such file"),
         "{missing:?}"
     );
 }

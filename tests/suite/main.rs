@@ -1,4 +1,12 @@
 //! The integration tests: one binary, a module a topic. `support` holds what they share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
+)]
 
 mod support;
 

@@ -56,6 +56,7 @@ fn connect_as(uid: u32, scene: Play) -> Client {
             namespace: UserNamespace::Identity,
         },
         connections: Connections::new(8, 8),
+        refused: Mutex::default(),
     });
     let (close, closing) = watch::channel(false);
     let place = server.connections.admit(uid).unwrap();
