@@ -1,7 +1,8 @@
 //! The sandbox: a control plane of our own on loopback that speaks as Run:ai's does, and fails on demand.
 //!
 //! It serves our tests, `jetond demo`, and whoever wants to try a client without an account. Two listeners: the control
-//! plane itself, and a control address where faults are switched.
+//! plane itself, and a control address where faults are switched. What the vendor does not document is guessed, and
+//! said to be a guess where it is.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -16,14 +17,18 @@
 //! ```
 //!
 //! # Layout
-//! A connection: `door` (the port) → `server` → `service` (one request) → `issuer` (decides, without I/O) → `script`
-//! (how the answer is delivered). Beside it: `line` (which endpoints a release has), `grant` (reads a token request),
-//! `answer` (the bodies), `jwt`, `ledger` (the tokens issued), `fault`, `moment` (the clocks), `record`, `panel` (the switches), `control` (the
-//! switches by HTTP).
+//! A connection: `door` (the port) → `server` → `service` (one request) → `issuer` (applies the fault in force, without
+//! I/O) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
+//!
+//! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `keys` and
+//! `manage` (the keys, and the endpoints that manage them), `resources` (what else a token opens), `ledger` (the tokens
+//! issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
+//!
+//! The faults': `fault`, `switch` (which is in force), `panel` (the switches), `control`
+//! (the switches by HTTP), `record` (what is remembered), `options`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -33,61 +38,38 @@ use crate::credential::ClientSecret;
 mod answer;
 mod control;
 mod door;
+mod endpoint;
 mod fault;
 mod grant;
 mod issuer;
 mod jwt;
+mod keys;
 mod ledger;
 mod line;
+mod manage;
 mod moment;
+mod options;
 mod panel;
+mod random;
 mod record;
+mod resources;
 mod script;
 mod server;
 mod service;
+mod switch;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
 pub use fault::{Fault, InvalidFault, TOKEN_PLACEHOLDER};
 pub use line::{Line, UnknownLine};
-pub use record::{Seen, Stats};
+pub use options::{OldTokens, Options, Role, UnknownPath};
+pub use record::{Application, Seen, Stats};
 
 use door::Door;
 use issuer::Issuer;
+use moment::Moment;
 use panel::Panel;
-
-/// The longest life of a token: what people mean by "for ever" must not overflow a date.
-const MAX_TOKEN_LIFE: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-/// What a sandbox is to be.
-#[derive(Debug)]
-pub struct Options {
-    /// The release line to reproduce.
-    pub line: Line,
-    /// The address of the control plane, on loopback; port 0 is any free one.
-    pub listen: SocketAddr,
-    /// The control address, on loopback; port 0 is any free one.
-    pub control: SocketAddr,
-    /// The one client that gets tokens.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: ClientSecret,
-    /// How long a token lives: a second or more. The answer and the JWT tell whole seconds, rounded down.
-    pub token_life: Duration,
-    /// What the control plane says on paths that it does not have.
-    pub unknown_path: UnknownPath,
-}
-
-/// The answer on paths that the control plane does not have. Both are out there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum UnknownPath {
-    /// 200 with the web application's page, as `app.run.ai` did when it was looked at.
-    #[default]
-    Html,
-    /// 404 with the vendor's `Error`.
-    NotFound,
-}
 
 /// A running sandbox. Dropping it stops it: the ports are closed and its connections cut.
 #[derive(Debug)]
@@ -96,38 +78,6 @@ pub struct Sandbox {
     address: SocketAddr,
     control: SocketAddr,
     tasks: JoinSet<()>,
-}
-
-// === impl Options ===
-
-impl Options {
-    /// A sandbox on free ports of 127.0.0.1 whose tokens live for an hour.
-    pub fn new(line: Line, client_id: impl Into<String>, client_secret: ClientSecret) -> Self {
-        Self {
-            line,
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            control: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            client_id: client_id.into(),
-            client_secret,
-            token_life: Duration::from_secs(3_600),
-            unknown_path: UnknownPath::default(),
-        }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        let loopback = self.listen.ip().is_loopback() && self.control.ip().is_loopback();
-        let problem = if !loopback {
-            // anyone who reaches it can switch it, and it has no TLS
-            "the sandbox listens on loopback alone"
-        } else if !(Duration::from_secs(1)..=MAX_TOKEN_LIFE).contains(&self.token_life) {
-            "a token lives from one second to a hundred years"
-        } else if self.client_id.is_empty() {
-            "the client ID is empty"
-        } else {
-            return Ok(());
-        };
-        Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
-    }
 }
 
 // === impl Sandbox ===
@@ -144,7 +94,8 @@ impl Sandbox {
         let (address, control) = (door.address(), control_door.address());
         let url = format!("http://{address}");
         let (looks, looked_for) = mpsc::channel(1);
-        let panel = Panel::new(Issuer::new(options, url.clone()), looks);
+        let issuer = Issuer::new(options, url.clone(), Moment::now());
+        let panel = Panel::new(issuer, looks);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(door, panel.clone(), looked_for));
         tasks.spawn(control::run(control_door, panel.clone(), url));
@@ -174,7 +125,7 @@ impl Sandbox {
         self.panel.set_fault(fault, None).await
     }
 
-    /// Puts a fault in force for the next `requests` token requests.
+    /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change keys.
     ///
     /// # Errors
     /// [`Fault::Refuse`] (`InvalidInput`): no request arrives that could be counted. Else as [`Sandbox::set_fault`].
@@ -184,7 +135,7 @@ impl Sandbox {
 
     /// The fault in force.
     pub fn fault(&self) -> Option<Fault> {
-        self.panel.issuer().fault().cloned()
+        self.panel.issuer().switch.fault().cloned()
     }
 
     /// Counts since the start.
@@ -194,7 +145,17 @@ impl Sandbox {
 
     /// Every token issued, in order (of the last 16,384), lost and revoked ones included: for leak checks.
     pub fn issued(&self) -> Vec<String> {
-        self.panel.issuer().issued()
+        self.panel.issuer().tenant.ledger.issued()
+    }
+
+    /// Every secret that was made for a key, in order (of the last 16,384), dead ones included: for leak checks.
+    pub fn secrets(&self) -> Vec<String> {
+        self.panel.issuer().tenant.keys.secrets()
+    }
+
+    /// The keys as they are now, the oldest first.
+    pub fn applications(&self) -> Vec<Application> {
+        self.panel.issuer().tenant.keys.list()
     }
 
     /// What each token request looked like, in order (of the last 16,384).
@@ -202,14 +163,19 @@ impl Sandbox {
         self.panel.issuer().seen()
     }
 
-    /// Changes the client secret behind the client's back. Tokens stay valid.
+    /// Changes the secret of the key that it started with, behind its user's back. Tokens stay valid.
     pub fn set_secret(&self, secret: ClientSecret) {
-        self.panel.issuer().set_secret(secret);
+        self.panel.issuer().tenant.keys.set_first_secret(secret);
     }
 
     /// Revokes every token issued so far.
     pub fn revoke_all(&self) {
-        self.panel.issuer().revoke_all();
+        self.panel.issuer().tenant.ledger.revoke_all();
+    }
+
+    /// Chooses what becomes of a key's tokens from now on when it loses its secret.
+    pub fn set_old_tokens(&self, old_tokens: OldTokens) {
+        self.panel.issuer().tenant.set_old_tokens(old_tokens);
     }
 
     /// Stops the sandbox, and waits until its sockets are closed; dropping it closes them a moment later.

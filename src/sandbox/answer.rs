@@ -7,9 +7,10 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATI
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::endpoint::Api;
 use super::fault::Fault;
 use super::grant::Refusal;
-use super::line::{Api, Line};
+use super::line::Line;
 use super::moment::Moment;
 
 /// A whole answer.
@@ -58,9 +59,22 @@ pub(super) fn error(status: StatusCode) -> Answer {
     )
 }
 
-fn error_with(status: StatusCode, message: &str, details: &str) -> Answer {
+/// The vendor's `Error`.
+pub(super) fn error_with(status: StatusCode, message: &str, details: &str) -> Answer {
     let body = json!({"code": status.as_u16(), "message": message, "details": details});
     json(status, &body)
+}
+
+/// 204: done, and nothing to say.
+pub(super) fn no_content() -> Answer {
+    let mut answer = Response::default();
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+/// The answer of a fault that brings its own.
+pub(super) fn canned(status: u16, body: impl Into<Bytes>) -> Answer {
+    plain(status_of(status), "application/json", body)
 }
 
 /// A token request that is not granted. What the first endpoint says to a wrong secret is not documented: 401 with
@@ -95,41 +109,6 @@ pub(super) fn granted(line: Line, api: Api, token: &str, expires_in: u64) -> Ans
         json(StatusCode::OK, &body),
         CACHE_CONTROL,
         HeaderValue::from_static("no-store"),
-    )
-}
-
-/// `GET /api/v1/authorization/permissions`: a list of `Permission`.
-pub(super) fn permissions() -> Answer {
-    json(
-        StatusCode::OK,
-        &json!([{
-            "resourceType": "project",
-            "displayName": "Projects",
-            "groupId": "organization",
-            "actions": ["read"],
-        }]),
-    )
-}
-
-/// `GET /api/v1/clusters`: a bare list, with one cluster.
-pub(super) fn clusters(line: Line) -> Answer {
-    json(
-        StatusCode::OK,
-        &json!([{
-            "uuid": "71f69d83-ba66-4822-adf5-55ce55efd210",
-            "tenantId": 1001,
-            "name": "sandbox",
-            "createdAt": "2025-01-01T00:00:00Z",
-            "updatedAt": "2025-01-01T00:00:00Z",
-            "domain": "cluster.sandbox.invalid",
-            "version": format!("{line}.1"),
-            "status": {
-                "state": "Connected",
-                "conditions": [],
-                "operands": {},
-                "platform": {"type": "vanilla", "kubeVersion": "1.31.0"},
-            },
-        }]),
     )
 }
 
@@ -175,12 +154,13 @@ pub(super) fn instead(fault: &Fault, now: Moment) -> Answer {
                 Err(_) => answer,
             }
         }
+        Fault::Answer { status, body } => canned(*status, body.clone()),
         _ => plain(StatusCode::OK, "application/json", ""),
     }
 }
 
 /// A status of a fault's text, which was checked when it was parsed.
-pub(super) fn status_of(status: u16) -> StatusCode {
+fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::answer::{self, Answer};
 use super::door::Door;
 use super::fault::Fault;
+use super::options::OldTokens;
 use super::panel::Panel;
 use super::server;
 use super::service::{method_not_allowed, read_body};
@@ -54,6 +55,8 @@ async fn answer(panel: &Panel, url: &str, request: Request<Incoming>) -> Answer 
         ("/fault", &Method::PUT) => put_fault(panel, request).await,
         ("/fault", &Method::DELETE) => set_fault(panel, None, None).await,
         ("/fault", _) => return method_not_allowed("GET, PUT, DELETE"),
+        ("/old-tokens", &Method::PUT) => put_old_tokens(panel, request).await,
+        ("/old-tokens", _) => return method_not_allowed("PUT"),
         ("/stats", &Method::GET) => match serde_json::to_value(panel.stats()) {
             Ok(stats) => return answer::json(StatusCode::OK, &stats),
             Err(_) => Err((StatusCode::INTERNAL_SERVER_ERROR, String::new())),
@@ -62,7 +65,7 @@ async fn answer(panel: &Panel, url: &str, request: Request<Incoming>) -> Answer 
         ("/secret", &Method::PUT) => put_secret(panel, request).await,
         ("/secret", _) => return method_not_allowed("PUT"),
         ("/revoke", &Method::POST) => {
-            panel.issuer().revoke_all();
+            panel.issuer().tenant.ledger.revoke_all();
             Ok("every token issued so far is revoked\n".to_owned())
         }
         ("/revoke", _) => return method_not_allowed("POST"),
@@ -99,15 +102,25 @@ async fn set_fault(panel: &Panel, fault: Option<Fault>, requests: Option<u64>) -
     }
 }
 
+async fn put_old_tokens(panel: &Panel, request: Request<Incoming>) -> Outcome {
+    let old_tokens = match text(request).await?.trim() {
+        "survive" => OldTokens::Survive,
+        "die" => OldTokens::Die,
+        _ => return Err(bad("old tokens survive or die")),
+    };
+    panel.issuer().tenant.set_old_tokens(old_tokens);
+    Ok("so it will be when a key loses its secret\n".to_owned())
+}
+
 async fn put_secret(panel: &Panel, request: Request<Incoming>) -> Outcome {
     let secret = ClientSecret::parse(text(request).await?.trim_end_matches(['\r', '\n']))
         .map_err(|why| bad(&why))?;
-    panel.issuer().set_secret(secret);
+    panel.issuer().tenant.keys.set_first_secret(secret);
     Ok("the client secret is changed; tokens issued so far stay valid\n".to_owned())
 }
 
 fn fault_in_force(panel: &Panel) -> String {
-    match panel.issuer().fault() {
+    match panel.issuer().switch.fault() {
         Some(fault) => format!("fault: {fault}\n"),
         None => "fault: none\n".to_owned(),
     }
@@ -141,14 +154,16 @@ fn help(url: &str) -> String {
     let mut help = format!(
         "The control address of a Run:ai-compatible sandbox, which is at {url}\n\n\
          PUT /fault           make something go wrong, until it is changed; `none` ends it\n\
-         PUT /fault?count=N   the same for the next N token requests\n\
+         PUT /fault?count=N   the same for the next N requests that it concerns\n\
          DELETE /fault        end it\n\
          GET /fault           what is in force\n\
+         PUT /old-tokens      `die` or `survive`: a key's tokens when it loses its secret\n\
          GET /stats           counts, as JSON\n\
-         PUT /secret          change the client secret behind the client's back\n\
+         PUT /secret          change the secret of the first key behind its user's back\n\
          POST /revoke         revoke every token issued so far\n\n\
          For example: curl -X PUT --data hang THIS_ADDRESS/fault\n\n\
-         Faults concern the token endpoints; refuse and hang concern every request.\n\n"
+         Faults concern the token endpoints; refuse and hang concern every request, swallow and keys those that\n\
+         change keys.\n\n"
     );
     for (example, what) in Fault::HELP {
         // a String takes everything

@@ -1,15 +1,9 @@
-//! What can be made to go wrong at the token endpoint, and the plain words for it: `kind` or `kind:argument`.
+//! What can be made to go wrong, and the plain words for it: `kind` or `kind:argument`.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use hyper::header::HeaderValue;
-
-use super::moment::MAX_SKEW;
-
-/// The longest delay that can be asked for: a day.
-const MAX_DELAY: Duration = Duration::from_secs(86_400);
+mod parse;
 
 /// Stands for a token, issued for the occasion and valid, in the text of [`Fault::Answer`].
 pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
@@ -43,6 +37,9 @@ pub enum Fault {
     Answer { status: u16, body: String },
     Skew(i64),
     Revoke,
+    NonAscii,
+    Swallow,
+    Keys(Box<Self>),
 }
 
 /// Why a text is not a fault. It never quotes the text.
@@ -61,7 +58,7 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 22] = [
+    pub const HELP: [(&'static str, &'static str); 25] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
         ("hang-headers", "half of the answer's headers, then silence"),
@@ -84,110 +81,62 @@ impl Fault {
         ("answer:400:{\"error\":\"invalid_client\"}", "this status with this body; $TOKEN is a valid token"),
         ("skew:-600", "the server's clock is so many seconds off, in the Date header and in the token"),
         ("revoke", "each token is revoked as soon as it is issued"),
+        ("non-ascii", "the token names someone whose name is not in ASCII: its payload needs the alphabet of base64url"),
+        ("swallow", "a key is created, regenerated, changed or deleted, and the connection closed without an answer"),
+        ("keys:status:503", "any of the faults of an answer, from hang-headers to answer, when keys are changed"),
     ];
 
-    /// Parses `kind` or `kind:argument`.
-    ///
-    /// # Errors
-    /// [`InvalidFault`] tells what is wrong, without the text.
-    pub fn parse(text: &str) -> Result<Self, InvalidFault> {
-        let (kind, argument) = match text.split_once(':') {
-            Some((kind, argument)) => (kind, Some(argument)),
-            None => (text, None),
+    /// What it does to a token request. The endpoint's own doings need the endpoint; the others happen in front of it
+    /// (a proxy, the network), and so also where the line does not have it.
+    pub(super) fn of_tokens(&self, has_endpoint: bool) -> Option<Self> {
+        let concerned = match self {
+            Self::Swallow | Self::Keys(_) => false,
+            Self::InvalidClient
+            | Self::Answer { .. }
+            | Self::Skew(_)
+            | Self::Revoke
+            | Self::NonAscii => has_endpoint,
+            _ => true,
         };
-        if let Some(fault) = Self::plain(kind) {
-            return match argument {
-                None => Ok(fault),
-                Some(_) => Err(InvalidFault::NoArgument),
-            };
-        }
-        let argument = argument.unwrap_or_default();
-        match kind {
-            "slow" => argument
-                .parse()
-                .ok()
-                .and_then(|s| Duration::try_from_secs_f64(s).ok())
-                .filter(|delay| *delay <= MAX_DELAY)
-                .map(Self::Slow),
-            "drip" => argument
-                .parse()
-                .ok()
-                .map(Duration::from_millis)
-                .filter(|pace| *pace <= MAX_DELAY)
-                .map(Self::Drip),
-            "status" => status(argument).map(Self::Status),
-            "rate-limit" => argument.parse().ok().map(Self::RateLimit),
-            "retry-after-date" => argument.parse().ok().map(Self::RetryAfterDate),
-            "redirect" => status_and_text(argument)
-                .filter(|(status, to)| {
-                    (300..400).contains(status) && HeaderValue::from_str(to).is_ok()
-                })
-                .map(|(status, location)| Self::Redirect { status, location }),
-            "raw" if !argument.is_empty() => Some(Self::Answer {
-                status: 200,
-                body: argument.to_owned(),
-            }),
-            "raw" => None,
-            "answer" => {
-                status_and_text(argument).map(|(status, body)| Self::Answer { status, body })
-            }
-            "skew" => argument
-                .parse()
-                .ok()
-                .filter(|by: &i64| by.unsigned_abs() <= MAX_SKEW.unsigned_abs())
-                .map(Self::Skew),
-            _ => return Err(InvalidFault::Unknown),
-        }
-        .ok_or(InvalidFault::Argument)
+        concerned.then(|| self.clone())
     }
 
-    /// The faults without an argument.
-    fn plain(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "refuse" => Self::Refuse,
-            "hang" => Self::Hang,
-            "hang-headers" => Self::HangHeaders,
-            "hang-body" => Self::HangBody,
-            "reset" => Self::Reset,
-            "reset-early" => Self::ResetEarly,
-            "html" => Self::Html,
-            "garbage" => Self::Garbage,
-            "truncated" => Self::Truncated,
-            "empty" => Self::Empty,
-            "huge" => Self::Huge,
-            "invalid-client" => Self::InvalidClient,
-            "revoke" => Self::Revoke,
-            _ => return None,
-        })
+    /// What it does to a request that changes keys.
+    pub(super) fn of_keys(&self) -> Option<Self> {
+        match self {
+            Self::Swallow => Some(Self::Swallow),
+            Self::Keys(fault) => Some(Self::clone(fault)),
+            _ => None,
+        }
     }
 
-    /// Whether it is the endpoint's own doing. The others happen in front of it (a proxy, the network), and so
-    /// also where the line does not have the endpoint.
-    pub(super) const fn is_of_the_endpoint(&self) -> bool {
+    /// Whether the right answer is made, and what it says happens, however little of it arrives.
+    pub(super) const fn lets_through(&self) -> bool {
         matches!(
             self,
-            Self::InvalidClient | Self::Answer { .. } | Self::Skew(_) | Self::Revoke
+            Self::Slow(_)
+                | Self::Drip(_)
+                | Self::Reset
+                | Self::HangBody
+                | Self::HangHeaders
+                | Self::Truncated
+                | Self::Swallow
         )
     }
-}
 
-/// A status that ends a request. 101 and the like would leave HTTP, and are no answers.
-fn status(text: &str) -> Option<u16> {
-    text.parse()
-        .ok()
-        .filter(|status| (200..600).contains(status))
-}
-
-fn status_and_text(argument: &str) -> Option<(u16, String)> {
-    let (number, text) = argument.split_once(':')?;
-    Some((status(number)?, text.to_owned()))
-}
-
-impl FromStr for Fault {
-    type Err = InvalidFault;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
+    /// Whether it is one of an answer, so that it can be one of any endpoint's.
+    const fn is_of_an_answer(&self) -> bool {
+        !matches!(
+            self,
+            Self::Refuse
+                | Self::Hang
+                | Self::InvalidClient
+                | Self::Skew(_)
+                | Self::Revoke
+                | Self::NonAscii
+                | Self::Swallow
+                | Self::Keys(_)
+        )
     }
 }
 
@@ -216,6 +165,9 @@ impl fmt::Display for Fault {
             Self::Answer { status, body } => write!(f, "answer:{status}:{body}"),
             Self::Skew(seconds) => write!(f, "skew:{seconds}"),
             Self::Revoke => f.write_str("revoke"),
+            Self::NonAscii => f.write_str("non-ascii"),
+            Self::Swallow => f.write_str("swallow"),
+            Self::Keys(fault) => write!(f, "keys:{fault}"),
         }
     }
 }
@@ -233,44 +185,3 @@ impl fmt::Display for InvalidFault {
 }
 
 impl std::error::Error for InvalidFault {}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::mem::discriminant;
-
-    use super::*;
-
-    #[test]
-    fn every_example_is_parsed_and_printed_back_as_it_was() {
-        let mut kinds = HashSet::new();
-        for (example, _) in Fault::HELP {
-            let fault = Fault::parse(example).unwrap();
-            assert_eq!(fault.to_string(), example);
-            kinds.insert(discriminant(&fault));
-        }
-        // `raw` and `answer` are one kind
-        assert_eq!(kinds.len(), Fault::HELP.len() - 1);
-    }
-
-    #[test]
-    fn what_is_not_a_fault_is_refused_with_the_reason() {
-        for bad in ["", "Hang", "hang ", "none", "nonsense:1"] {
-            assert_eq!(Fault::parse(bad), Err(InvalidFault::Unknown), "{bad:?}");
-        }
-        for bad in ["hang:", "refuse:1", "html:<p>"] {
-            assert_eq!(Fault::parse(bad), Err(InvalidFault::NoArgument), "{bad:?}");
-        }
-        #[rustfmt::skip]
-        let bad_arguments = [
-            "slow", "slow:", "slow:-1", "slow:NaN", "slow:inf", "slow:1e300", "slow:86401",
-            "drip:-1", "drip:1.5", "drip:99999999999", "status:101", "status:600", "status:abc",
-            "rate-limit:-1", "rate-limit:4294967296", "retry-after-date:x", "redirect:307",
-            "redirect:200:http://a/", "redirect:302:a\nb", "raw", "raw:", "answer:{}", "answer:99:{}",
-            "skew:", "skew:1.5", "skew:9223372036854775807", "skew:-9223372036854775808",
-        ];
-        for bad in bad_arguments {
-            assert_eq!(Fault::parse(bad), Err(InvalidFault::Argument), "{bad:?}");
-        }
-    }
-}

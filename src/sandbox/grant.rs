@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::line::{Api, Line};
+use super::endpoint::Api;
+use super::line::Line;
 use crate::credential::Credential;
 
 /// Why no token is granted.
@@ -72,7 +73,9 @@ fn read_json(line: Line, body: &[u8]) -> Reading {
     }
     let keys = match fields.get("granttype").map(String::as_str) {
         _ if !readable => Err(Refusal::Unreadable),
-        Some("client_credentials") => Ok(("clientid", "clientsecret")),
+        Some("client_credentials") if line.v1_takes_client_credentials() => {
+            Ok(("clientid", "clientsecret"))
+        }
         Some("app_token") if line.takes_app_token() => Ok(("appid", "appsecret")),
         None | Some("") => Err(Refusal::Missing),
         Some(_) => Err(Refusal::UnsupportedGrant),
@@ -166,6 +169,27 @@ mod tests {
             v2("grant_type=client_credentials&client_id=i%2B1&client_secret=a+b%26").as_deref(),
             Ok("i+1/a b&")
         );
+    }
+
+    #[test]
+    fn each_line_takes_the_grants_that_its_documents_list() {
+        for line in Line::ALL {
+            for (body, taken) in [
+                (
+                    r#"{"grantType":"client_credentials","clientID":"i","clientSecret":"s"}"#,
+                    line != Line::V2_18,
+                ),
+                (
+                    r#"{"grantType":"app_token","appID":"i","appSecret":"s"}"#,
+                    line != Line::V3_0,
+                ),
+            ] {
+                let reading = read(line, Api::V1, JSON, body.as_bytes());
+                let refusal = reading.credential.map(|_| ()).err();
+                let expected = (!taken).then_some(Refusal::UnsupportedGrant);
+                assert_eq!(refusal, expected, "{line} {body}");
+            }
+        }
     }
 
     #[test]

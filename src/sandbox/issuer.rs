@@ -1,22 +1,24 @@
-//! The issuer: who may have a token, which tokens are valid, which fault is in force. It decides from arguments
-//! alone; clocks and sockets are elsewhere.
+//! The issuer: the tenant's answers, and what the fault in force makes of them. It decides from arguments alone;
+//! clocks and sockets are elsewhere.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hyper::StatusCode;
 use hyper::header::{DATE, HeaderValue};
+use hyper::{Method, StatusCode};
 
 use super::answer::{self, Answer};
+use super::endpoint::{Api, Endpoint};
 use super::fault::{Fault, TOKEN_PLACEHOLDER};
 use super::grant::{self, Refusal};
-use super::jwt;
-use super::ledger::{self, Ledger};
-use super::line::{Api, Line};
+use super::jwt::Bearer;
+use super::ledger;
 use super::moment::Moment;
+use super::options::{Options, UnknownPath};
 use super::record::{Seen, Stats};
-use super::{Options, UnknownPath};
-use crate::credential::ClientSecret;
+use super::switch::Switch;
+use super::tenant::{Request, Tenant};
+use crate::credential::Credential;
 
 /// A `POST` to a token path, read from the wire.
 #[derive(Debug)]
@@ -31,36 +33,20 @@ pub(super) struct TokenRequest<'a> {
 /// The issuer's state.
 #[derive(Debug)]
 pub(super) struct Issuer {
-    line: Line,
+    pub(super) tenant: Tenant,
+    pub(super) switch: Switch,
     unknown_path: UnknownPath,
-    /// The address in the tokens' `iss`.
-    url: String,
-    client_id: String,
-    client_secret: ClientSecret,
-    ledger: Ledger,
     seen: VecDeque<Seen>,
-    fault: Option<InForce>,
     stats: Stats,
 }
 
-#[derive(Debug)]
-struct InForce {
-    fault: Fault,
-    /// For how many more token requests; none means until it is changed.
-    left: Option<u64>,
-}
-
 impl Issuer {
-    pub(super) fn new(options: Options, url: String) -> Self {
+    pub(super) fn new(options: Options, url: String, now: Moment) -> Self {
         Self {
-            line: options.line,
             unknown_path: options.unknown_path,
-            url,
-            client_id: options.client_id,
-            client_secret: options.client_secret,
-            ledger: Ledger::new(options.token_life),
+            tenant: Tenant::new(options, url, now),
+            switch: Switch::default(),
             seen: VecDeque::new(),
-            fault: None,
             stats: Stats::default(),
         }
     }
@@ -78,7 +64,7 @@ impl Issuer {
             header_names,
             body,
         } = request;
-        let reading = grant::read(self.line, api, content_type, body);
+        let reading = grant::read(self.tenant.line, api, content_type, body);
         self.stats.token_requests += 1;
         ledger::remember(
             &mut self.seen,
@@ -89,29 +75,23 @@ impl Issuer {
                 field_names: reading.field_names,
             },
         );
-        let fault = self.take_fault(self.line.has(api));
+        let has_endpoint = self.tenant.line.has(Endpoint::Token(api));
+        let fault = self.switch.take(|fault| fault.of_tokens(has_endpoint));
         self.stats.faulted += u64::from(fault.is_some());
+        let credential = reading.credential;
         let answer = match &fault {
-            None
-            | Some(
-                Fault::Slow(_)
-                | Fault::Drip(_)
-                | Fault::Reset
-                | Fault::HangBody
-                | Fault::HangHeaders
-                | Fault::Truncated,
-            ) => self.usual(api, reading.credential, now),
             Some(Fault::Revoke) => {
                 let granted = self.stats.granted;
-                let answer = self.usual(api, reading.credential, now);
+                let answer = self.usual(api, credential, Bearer::Plain, now);
                 if self.stats.granted > granted {
-                    self.ledger.revoke_newest();
+                    self.tenant.ledger.revoke_newest();
                 }
                 answer
             }
+            Some(Fault::NonAscii) => self.usual(api, credential, Bearer::NonAscii, now),
             Some(Fault::Skew(seconds)) => {
                 let shown = now.skewed(*seconds);
-                let answer = self.usual(api, reading.credential, shown);
+                let answer = self.usual(api, credential, Bearer::Plain, shown);
                 match HeaderValue::try_from(shown.http_date(Duration::ZERO)) {
                     Ok(date) => answer::with(answer, DATE, date),
                     Err(_) => answer,
@@ -119,7 +99,8 @@ impl Issuer {
             }
             Some(Fault::InvalidClient) => self.refuse(api, Refusal::Client),
             Some(Fault::Answer { status, body }) => self.canned(*status, body, now),
-            Some(fault) => answer::instead(fault, now),
+            Some(fault) if !fault.lets_through() => answer::instead(fault, now),
+            _ => self.usual(api, credential, Bearer::Plain, now),
         };
         (fault, answer)
     }
@@ -128,22 +109,24 @@ impl Issuer {
     fn usual(
         &mut self,
         api: Api,
-        credential: Result<crate::credential::Credential, Refusal>,
+        credential: Result<Credential, Refusal>,
+        bearer: Bearer,
         now: Moment,
     ) -> Answer {
-        if !self.line.has(api) {
+        if !self.tenant.line.has(Endpoint::Token(api)) {
             return self.unknown_path();
         }
-        let credential = match credential {
-            Ok(credential) => credential,
-            Err(refusal) => return self.refuse(api, refusal),
+        let granted = match credential {
+            Ok(credential) => self.tenant.grant(&credential, bearer, now),
+            Err(refusal) => Ok(Err(refusal)),
         };
-        if credential.client_id != self.client_id || credential.client_secret != self.client_secret
-        {
-            return self.refuse(api, Refusal::Client);
-        }
-        match self.issue(now) {
-            Ok(token) => answer::granted(self.line, api, &token, self.ledger.life().as_secs()),
+        match granted {
+            Ok(Ok(token)) => {
+                self.stats.granted += 1;
+                let life = self.tenant.ledger.life().as_secs();
+                answer::granted(self.tenant.line, api, &token, life)
+            }
+            Ok(Err(refusal)) => self.refuse(api, refusal),
             Err(_) => answer::error(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
@@ -156,35 +139,49 @@ impl Issuer {
     /// The text of a fault as an answer, with a token where it asks for one.
     fn canned(&mut self, status: u16, body: &str, now: Moment) -> Answer {
         let body = if body.contains(TOKEN_PLACEHOLDER) {
-            match self.issue(now) {
-                Ok(token) => body.replace(TOKEN_PLACEHOLDER, &token),
+            match self.tenant.issue("canned", "", Bearer::Plain, now) {
+                Ok(token) => {
+                    self.stats.granted += 1;
+                    body.replace(TOKEN_PLACEHOLDER, &token)
+                }
                 Err(_) => return answer::error(StatusCode::INTERNAL_SERVER_ERROR),
             }
         } else {
             body.to_owned()
         };
-        answer::plain(answer::status_of(status), "application/json", body)
+        answer::canned(status, body)
     }
 
-    fn issue(&mut self, now: Moment) -> Result<String, getrandom::Error> {
-        let token = jwt::mint(&self.url, &self.client_id, now, self.ledger.life())?;
-        self.ledger.enter(&token, now);
-        self.stats.granted += 1;
-        Ok(token)
-    }
-
-    /// Whether the `Authorization` header carries a valid token of ours (RFC 6750 section 2.1); it is counted.
-    pub(super) fn admits(&mut self, authorization: Option<&str>, now: Moment) -> bool {
-        let valid = authorization
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .is_some_and(|(_, token)| self.ledger.is_valid(token, now));
-        if valid {
-            self.stats.resource_ok += 1;
-        } else {
-            self.stats.resource_unauthorized += 1;
+    /// Answers a request to another endpoint that the line has, by a method that it has; and tells the fault that
+    /// decides how the answer is delivered.
+    pub(super) fn resource(
+        &mut self,
+        request: &Request<'_>,
+        authorization: Option<&str>,
+        now: Moment,
+    ) -> (Option<Fault>, Answer) {
+        let writes = request.method != Method::GET;
+        let fault = self.switch.take(|fault| fault.of_keys().filter(|_| writes));
+        self.stats.faulted += u64::from(fault.is_some());
+        if let Some(fault) = fault.as_ref().filter(|fault| !fault.lets_through()) {
+            return (Some(fault.clone()), answer::instead(fault, now));
         }
-        valid
+        let Some(bearer) = self.tenant.admits(authorization, now) else {
+            self.stats.resource_unauthorized += 1;
+            return (fault, answer::error(StatusCode::UNAUTHORIZED));
+        };
+        self.stats.resource_ok += 1;
+        let answer = self.tenant.answer(&bearer, request, now);
+        if answer.status().is_success() {
+            let done = u64::from(writes);
+            match (request.endpoint, &request.method) {
+                (Endpoint::Keys(_), _) => self.stats.keys_created += done,
+                (Endpoint::KeySecret(..), _) => self.stats.keys_regenerated += done,
+                (Endpoint::Key(..), &Method::DELETE) => self.stats.keys_deleted += done,
+                _ => {}
+            }
+        }
+        (fault, answer)
     }
 
     /// The answer on a path that the line does not have.
@@ -195,53 +192,8 @@ impl Issuer {
         }
     }
 
-    /// The fault for this token request, one request less of it left.
-    fn take_fault(&mut self, has_endpoint: bool) -> Option<Fault> {
-        let in_force = self.fault.as_mut()?;
-        if in_force.fault.is_of_the_endpoint() && !has_endpoint {
-            return None;
-        }
-        let fault = in_force.fault.clone();
-        if let Some(left) = &mut in_force.left {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                self.fault = None;
-            }
-        }
-        Some(fault)
-    }
-
-    /// Puts a fault in force, for the next `requests` token requests or until it is changed.
-    pub(super) fn set_fault(&mut self, fault: Option<Fault>, requests: Option<u64>) {
-        self.fault = fault.filter(|_| requests != Some(0)).map(|fault| InForce {
-            fault,
-            left: requests,
-        });
-    }
-
-    /// The fault in force.
-    pub(super) fn fault(&self) -> Option<&Fault> {
-        self.fault.as_ref().map(|in_force| &in_force.fault)
-    }
-
-    pub(super) fn set_secret(&mut self, secret: ClientSecret) {
-        self.client_secret = secret;
-    }
-
-    pub(super) fn revoke_all(&mut self) {
-        self.ledger.revoke_all();
-    }
-
-    pub(super) const fn line(&self) -> Line {
-        self.line
-    }
-
     pub(super) const fn stats(&self) -> Stats {
         self.stats
-    }
-
-    pub(super) fn issued(&self) -> Vec<String> {
-        self.ledger.issued().map(str::to_owned).collect()
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {

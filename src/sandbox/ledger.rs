@@ -22,6 +22,8 @@ pub(super) struct Ledger {
 
 struct Issued {
     born: Instant,
+    /// The ID of the key that it was issued for.
+    holder: Box<str>,
     revoked: bool,
 }
 
@@ -38,11 +40,12 @@ impl Ledger {
         self.life
     }
 
-    /// Enters a token issued at `now`.
-    pub(super) fn enter(&mut self, token: &str, now: Moment) {
+    /// Enters a token issued at `now` for the key `holder`.
+    pub(super) fn enter(&mut self, token: &str, holder: &str, now: Moment) {
         let token: Arc<str> = token.into();
         let issued = Issued {
             born: now.mono,
+            holder: holder.into(),
             revoked: false,
         };
         self.tokens.insert(Arc::clone(&token), issued);
@@ -51,17 +54,24 @@ impl Ledger {
         }
     }
 
-    /// Whether the token is one of these, not revoked, and within its life.
-    pub(super) fn is_valid(&self, token: &str, now: Moment) -> bool {
+    /// The key that the token was issued for, if it is one of these, not revoked, and within its life.
+    pub(super) fn holder(&self, token: &str, now: Moment) -> Option<&str> {
         self.tokens
             .get(token)
-            .is_some_and(|issued| !issued.revoked && now.is_within(issued.born, self.life))
+            .filter(|issued| !issued.revoked && now.is_within(issued.born, self.life))
+            .map(|issued| &*issued.holder)
     }
 
     pub(super) fn revoke_newest(&mut self) {
         let newest = self.order.back();
         if let Some(issued) = newest.and_then(|token| self.tokens.get_mut(token)) {
             issued.revoked = true;
+        }
+    }
+
+    pub(super) fn revoke_of(&mut self, holder: &str) {
+        for issued in self.tokens.values_mut() {
+            issued.revoked |= &*issued.holder == holder;
         }
     }
 
@@ -72,8 +82,8 @@ impl Ledger {
     }
 
     /// The tokens in the order of issue.
-    pub(super) fn issued(&self) -> impl Iterator<Item = &str> {
-        self.order.iter().map(AsRef::as_ref)
+    pub(super) fn issued(&self) -> Vec<String> {
+        self.order.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -110,15 +120,22 @@ mod tests {
             ..now
         };
         let mut ledger = Ledger::new(LIFE);
-        ledger.enter("a", now);
-        ledger.enter("b", at(LIFE / 2));
-        assert!(ledger.is_valid("a", now) && !ledger.is_valid("c", now));
-        assert!(!ledger.is_valid("a", at(LIFE)) && ledger.is_valid("b", at(LIFE)));
+        ledger.enter("a", "one", now);
+        ledger.enter("b", "two", at(LIFE / 2));
+        assert_eq!(ledger.holder("a", now), Some("one"));
+        assert_eq!(ledger.holder("c", now), None);
+        assert_eq!(ledger.holder("a", at(LIFE)), None);
+        assert_eq!(ledger.holder("b", at(LIFE)), Some("two"));
         ledger.revoke_newest();
-        assert!(ledger.is_valid("a", now) && !ledger.is_valid("b", at(LIFE / 2)));
+        assert_eq!(ledger.holder("a", now), Some("one"));
+        assert_eq!(ledger.holder("b", at(LIFE / 2)), None);
+        ledger.enter("c", "two", now);
+        ledger.revoke_of("one");
+        assert_eq!(ledger.holder("a", now), None);
+        assert_eq!(ledger.holder("c", now), Some("two"));
         ledger.revoke_all();
-        assert!(!ledger.is_valid("a", now));
-        assert_eq!(ledger.issued().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(ledger.holder("c", now), None);
+        assert_eq!(ledger.issued(), ["a", "b", "c"]);
     }
 
     #[test]
@@ -126,11 +143,12 @@ mod tests {
         let now = Moment::now();
         let mut ledger = Ledger::new(LIFE);
         for n in 0..=REMEMBERED {
-            ledger.enter(&n.to_string(), now);
+            ledger.enter(&n.to_string(), "key", now);
         }
-        assert!(!ledger.is_valid("0", now) && ledger.is_valid("1", now));
+        assert_eq!(ledger.holder("0", now), None);
+        assert_eq!(ledger.holder("1", now), Some("key"));
         assert_eq!(
-            (ledger.issued().count(), ledger.tokens.len()),
+            (ledger.issued().len(), ledger.tokens.len()),
             (REMEMBERED, REMEMBERED)
         );
     }
@@ -138,7 +156,7 @@ mod tests {
     #[test]
     fn tokens_are_not_printed() {
         let mut ledger = Ledger::new(LIFE);
-        ledger.enter("canary", Moment::now());
+        ledger.enter("canary", "key", Moment::now());
         assert!(!format!("{ledger:?}").contains("canary"));
     }
 }

@@ -54,6 +54,30 @@ impl Moment {
     }
 }
 
+/// A time since 1970 as in the control plane's answers: `2025-01-02T03:04:05.678Z` (RFC 3339).
+pub(super) fn rfc3339(unix: Duration) -> String {
+    let (days, second) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
+    // days from 0000-03-01 on, so that a leap day ends its year; then eras of 400 years, which are all alike
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+        second % 60,
+        unix.subsec_millis()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +112,19 @@ mod tests {
             "Thu, 01 Jan 1970 00:00:11 GMT"
         );
         let _ = Moment::now().skewed(MAX_SKEW).http_date(SECOND * u32::MAX);
+    }
+
+    #[test]
+    fn dates_are_written_as_rfc_3339_has_them() {
+        for (seconds, date) in [
+            (0, "1970-01-01T00:00:00.678Z"),
+            (951_782_399, "2000-02-28T23:59:59.678Z"),
+            (951_782_400, "2000-02-29T00:00:00.678Z"),
+            (951_868_800, "2000-03-01T00:00:00.678Z"),
+            (1_735_787_045, "2025-01-02T03:04:05.678Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.678Z"),
+        ] {
+            assert_eq!(rfc3339(Duration::from_millis(seconds * 1_000 + 678)), date);
+        }
     }
 }

@@ -64,12 +64,15 @@ impl Panel {
                 "refused connections cannot be counted: no request arrives",
             ));
         }
-        self.issuer().set_fault(fault, requests);
-        let stopped = || io::Error::new(io::ErrorKind::NotConnected, "the sandbox has stopped");
+        self.issuer().switch.set(fault, requests);
         let (done, outcome) = oneshot::channel();
         self.looks.send(done).await.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
     }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the sandbox has stopped")
 }
 
 impl Drop for Open {

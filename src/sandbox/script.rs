@@ -58,6 +58,7 @@ impl Delivery {
             Some(Fault::HangBody) => Self::raw(encode(&answer, now, Cut::Body), End::Silence),
             Some(Fault::Reset) => Self::raw(encode(&answer, now, Cut::Body), End::Reset),
             Some(Fault::ResetEarly) => Self::raw(Vec::new(), End::Reset),
+            Some(Fault::Swallow) => Self::raw(Vec::new(), End::Close),
             Some(Fault::Drip(pace)) => Self::Raw(Script {
                 bytes: encode(&answer, now, Cut::Nothing),
                 pace: Some(*pace),

@@ -34,7 +34,7 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
             biased;
             look = looks.recv() => {
                 let Some(done) = look else { return };
-                let refuses = matches!(panel.issuer().fault(), Some(Fault::Refuse));
+                let refuses = matches!(panel.issuer().switch.fault(), Some(Fault::Refuse));
                 let outcome = if refuses {
                     door.close();
                     connections.shutdown().await;

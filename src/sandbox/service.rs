@@ -8,12 +8,13 @@ use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
 use super::answer::{self, Answer};
+use super::endpoint::{Api, Endpoint};
 use super::fault::Fault;
 use super::issuer::TokenRequest;
-use super::line::{Api, Endpoint};
 use super::moment::Moment;
 use super::panel::Panel;
 use super::script::Delivery;
+use super::tenant;
 
 /// The largest body that is read: many times what a token request needs.
 pub(super) const MAX_BODY_LEN: usize = 64 * 1_024;
@@ -27,33 +28,56 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let endpoint = Endpoint::at(request.uri().path());
+    let path = request.uri().path().to_owned();
+    let endpoint = Endpoint::at(&path);
     if let Some(Endpoint::Token(api)) = endpoint
         && request.method() == Method::POST
     {
         return token(panel, api, request).await;
     }
-    let mut issuer = panel.issuer();
-    if matches!(issuer.fault(), Some(Fault::Hang)) {
-        return Delivery::silence();
-    }
-    let get = request.method() == Method::GET;
-    Delivery::Whole(match endpoint {
-        Some(Endpoint::Token(api)) if issuer.line().has(api) => method_not_allowed("POST"),
-        None | Some(Endpoint::Token(_)) => issuer.unknown_path(),
-        Some(_) if !get => method_not_allowed("GET"),
-        Some(resource) => {
-            let authorization = request.headers().get(AUTHORIZATION);
-            let authorization = authorization.and_then(|value| value.to_str().ok());
-            match resource {
-                _ if !issuer.admits(authorization, Moment::now()) => {
-                    answer::error(StatusCode::UNAUTHORIZED)
-                }
-                Endpoint::Clusters => answer::clusters(issuer.line()),
-                _ => answer::permissions(),
-            }
+    let line = {
+        let issuer = panel.issuer();
+        if matches!(issuer.switch.fault(), Some(Fault::Hang)) {
+            return Delivery::silence();
         }
-    })
+        issuer.tenant.line
+    };
+    match endpoint.filter(|endpoint| line.has(*endpoint)) {
+        None => Delivery::Whole(panel.issuer().unknown_path()),
+        Some(endpoint) if !endpoint.methods().contains(request.method()) => {
+            let methods: Vec<_> = endpoint.methods().iter().map(Method::as_str).collect();
+            Delivery::Whole(method_not_allowed(&methods.join(", ")))
+        }
+        Some(endpoint) => resource(panel, endpoint, request).await,
+    }
+}
+
+async fn resource<B>(panel: &Panel, endpoint: Endpoint<'_>, request: Request<B>) -> Delivery
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(status) => return Delivery::Whole(answer::error(status)),
+    };
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let request = tenant::Request {
+        is_json: text(CONTENT_TYPE).is_some_and(is_json),
+        method: head.method.clone(),
+        endpoint,
+        query: head.uri.query().unwrap_or_default(),
+        body,
+    };
+    let now = Moment::now();
+    let (fault, answer) = panel.issuer().resource(&request, text(AUTHORIZATION), now);
+    Delivery::of(fault.as_ref(), answer, now)
+}
+
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 async fn token<B>(panel: &Panel, api: Api, request: Request<B>) -> Delivery
@@ -102,9 +126,12 @@ where
 }
 
 /// 405 with the method that is allowed (RFC 9110 section 15.5.6).
-pub(super) fn method_not_allowed(allowed: &'static str) -> Answer {
+pub(super) fn method_not_allowed(allowed: &str) -> Answer {
     let answer = answer::error(StatusCode::METHOD_NOT_ALLOWED);
-    answer::with(answer, ALLOW, HeaderValue::from_static(allowed))
+    match HeaderValue::try_from(allowed) {
+        Ok(allowed) => answer::with(answer, ALLOW, allowed),
+        Err(_) => answer,
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +148,8 @@ mod tests {
     #[tokio::test]
     async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
         let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
-        let panel = Panel::new(Issuer::new(options, String::new()), mpsc::channel(1).0);
+        let issuer = Issuer::new(options, String::new(), Moment::now());
+        let panel = Panel::new(issuer, mpsc::channel(1).0);
         let raw = async |method, path| {
             let mut request = Request::new(Empty::<Bytes>::new());
             *request.method_mut() = method;
@@ -129,7 +157,7 @@ mod tests {
             matches!(answer(&panel, request).await, Delivery::Raw(_))
         };
         for (fault, elsewhere) in [(Fault::Hang, true), (Fault::ResetEarly, false)] {
-            panel.issuer().set_fault(Some(fault), None);
+            panel.issuer().switch.set(Some(fault), None);
             for path in ["/api/v1/clusters", "/api/v2/token", "/favicon.ico"] {
                 let path = hyper::Uri::from_static(path);
                 assert_eq!(raw(Method::GET, path.clone()).await, elsewhere, "{path}");

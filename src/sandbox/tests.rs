@@ -13,7 +13,9 @@ use crate::credential::ClientSecret;
 mod connections;
 mod control;
 mod faults;
+mod keys;
 mod lines;
+mod tables;
 
 const SECRET: &str = "s3cret & +";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -139,4 +141,32 @@ async fn open_v2(sandbox: &Sandbox) -> TcpStream {
     let content_type = format!("Content-Type: {FORM}\r\n");
     let request = request("POST", "/api/v2/token", &content_type, GOOD_FORM);
     connect(&sandbox.url(), &request).await.unwrap()
+}
+
+/// A token of the first key, by the grant that the line has.
+async fn token(sandbox: &Sandbox) -> String {
+    credential(sandbox, "app", SECRET).await.token()
+}
+
+/// What the first form of the token endpoint answers to a credential, in the grant that the line has.
+async fn credential(sandbox: &Sandbox, id: &str, secret: &str) -> Reply {
+    let [grant, id_name, secret_name] = if sandbox.panel.issuer().tenant.line == Line::V2_18 {
+        ["app_token", "appID", "appSecret"]
+    } else {
+        ["client_credentials", "clientID", "clientSecret"]
+    };
+    let body = serde_json::json!({"grantType": grant, id_name: id, secret_name: secret});
+    post(
+        sandbox,
+        "/api/v1/token",
+        "application/json",
+        &body.to_string(),
+    )
+    .await
+}
+
+/// What a request with a token and a JSON body gets.
+async fn managed(sandbox: &Sandbox, token: &str, method: &str, path: &str, body: &str) -> Reply {
+    let headers = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+    ask(&sandbox.url(), method, path, &headers, body).await
 }

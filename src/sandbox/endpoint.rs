@@ -1,0 +1,189 @@
+//! The paths of the control plane, of all lines together.
+
+use hyper::Method;
+
+/// The two forms of the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Api {
+    /// JSON in camel case.
+    V1,
+    /// A form in, snake case out: OAuth 2.0.
+    V2,
+}
+
+/// The families of endpoints through which keys are managed. They share one set of keys: in 2.24 the old names and the
+/// new ones stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// The keys of the user (2.20 to 2.24).
+    UserApplications,
+    /// The keys of the user (from 2.24 on).
+    AccessKeys,
+    /// Every user's keys (2.20 to 2.24).
+    AdminUserApplications,
+    /// Every user's keys (from 2.24 on).
+    AdminAccessKeys,
+    /// The keys of the organisation (up to 2.24).
+    Apps,
+    /// The keys of the organisation (from 2.24 on).
+    ServiceAccounts,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint<'a> {
+    /// A token for a credential.
+    Token(Api),
+    /// The permissions of the bearer.
+    Permissions,
+    /// The access rules of the bearer.
+    AccessRules,
+    /// How many they are.
+    AccessRulesCount,
+    /// The clusters.
+    Clusters,
+    /// One of them.
+    Cluster(&'a str),
+    /// The clusters, as much of them as every user may see.
+    ClustersMinimal,
+    /// One of them.
+    ClusterMinimal(&'a str),
+    /// A family's keys.
+    Keys(Family),
+    /// One of them.
+    Key(Family, &'a str),
+    /// Its secret.
+    KeySecret(Family, &'a str),
+}
+
+impl Family {
+    /// Whose keys they are: the organisation's, or else users'.
+    pub(super) const fn is_of_the_organisation(self) -> bool {
+        matches!(self, Self::Apps | Self::ServiceAccounts)
+    }
+
+    /// Whether it takes an administrator (the vendor's table of roles).
+    pub(super) const fn is_for_administrators(self) -> bool {
+        !matches!(self, Self::UserApplications | Self::AccessKeys)
+    }
+
+    const fn is_administration(self) -> bool {
+        matches!(self, Self::AdminUserApplications | Self::AdminAccessKeys)
+    }
+}
+
+impl<'a> Endpoint<'a> {
+    /// The endpoint at `path`, whether or not the line has it: an outage in front of a server does not know either.
+    pub(super) fn at(path: &'a str) -> Option<Self> {
+        let mut segments = path.strip_prefix("/api/")?.split('/');
+        let mut next = || segments.next().unwrap_or_default();
+        let five = [next(), next(), next(), next(), next()];
+        if segments.next().is_some() {
+            return None;
+        }
+        if path.ends_with('/') {
+            return None; // an empty segment is none
+        }
+        Some(match five {
+            ["v1", "token", "", "", ""] => Self::Token(Api::V1),
+            ["v2", "token", "", "", ""] => Self::Token(Api::V2),
+            ["v1", "authorization", "permissions", "", ""] => Self::Permissions,
+            ["v1", "authorization", "me", "access-rules", ""] => Self::AccessRules,
+            ["v1", "authorization", "me", "access-rules", "count"] => Self::AccessRulesCount,
+            ["v1", "clusters", "", "", ""] => Self::Clusters,
+            ["v1", "clusters", "minimal", "", ""] => Self::ClustersMinimal,
+            ["v1", "clusters", id, "", ""] => Self::Cluster(id),
+            ["v1", "clusters", id, "minimal", ""] => Self::ClusterMinimal(id),
+            ["v1", "administration", "user-applications", id, ""] => {
+                Self::key(Family::AdminUserApplications, id)
+            }
+            ["v1", "administration", "access-keys", id, ""] => {
+                Self::key(Family::AdminAccessKeys, id)
+            }
+            ["v1", name, id, "", ""] => Self::key(family(name)?, id),
+            ["v1", name, id, "secret", ""] if !id.is_empty() => Self::KeySecret(family(name)?, id),
+            _ => return None,
+        })
+    }
+
+    fn key(family: Family, id: &'a str) -> Self {
+        if id.is_empty() {
+            Self::Keys(family)
+        } else {
+            Self::Key(family, id)
+        }
+    }
+
+    /// The methods that it has.
+    pub(super) fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Token(_) | Self::KeySecret(..) => &[Method::POST],
+            Self::Keys(family) if family.is_administration() => &[Method::GET],
+            Self::Keys(_) => &[Method::GET, Method::POST],
+            Self::Key(family, _) if family.is_administration() => &[Method::DELETE],
+            Self::Key(family, _) if family.is_of_the_organisation() => {
+                &[Method::GET, Method::PATCH, Method::DELETE]
+            }
+            Self::Key(..) => &[Method::GET, Method::DELETE],
+            _ => &[Method::GET],
+        }
+    }
+}
+
+fn family(name: &str) -> Option<Family> {
+    Some(match name {
+        "user-applications" => Family::UserApplications,
+        "access-keys" => Family::AccessKeys,
+        "apps" => Family::Apps,
+        "service-accounts" => Family::ServiceAccounts,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_where_the_vendors_documents_say_and_nothing_else_leads_anywhere() {
+        for (path, endpoint) in [
+            ("/api/v1/token", Endpoint::Token(Api::V1)),
+            ("/api/v2/token", Endpoint::Token(Api::V2)),
+            ("/api/v1/apps", Endpoint::Keys(Family::Apps)),
+            ("/api/v1/apps/7", Endpoint::Key(Family::Apps, "7")),
+            (
+                "/api/v1/access-keys/7/secret",
+                Endpoint::KeySecret(Family::AccessKeys, "7"),
+            ),
+            (
+                "/api/v1/administration/access-keys/7",
+                Endpoint::Key(Family::AdminAccessKeys, "7"),
+            ),
+            ("/api/v1/clusters/7/minimal", Endpoint::ClusterMinimal("7")),
+            (
+                "/api/v1/authorization/me/access-rules/count",
+                Endpoint::AccessRulesCount,
+            ),
+        ] {
+            assert_eq!(Endpoint::at(path), Some(endpoint), "{path}");
+        }
+        for path in [
+            "/",
+            "/api",
+            "/api/",
+            "/api/v1",
+            "/api/v1/token/",
+            "/api/v1//token",
+            "/api/v1/apps/",
+            "/api/v1/apps//secret",
+            "/api/v1/apps/7/secret/",
+            "/api/v1/apps/7/secret/x",
+            "/api/v1/administration/apps",
+            "/api/v1/administration/access-keys/7/secret",
+            "/api/v1/asset/credentials/access-key",
+            "/api/v2/clusters",
+        ] {
+            assert_eq!(Endpoint::at(path), None, "{path}");
+        }
+    }
+}

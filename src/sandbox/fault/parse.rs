@@ -1,0 +1,159 @@
+//! Reads a fault from its plain words.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+
+use super::{Fault, InvalidFault};
+use crate::sandbox::moment::MAX_SKEW;
+
+/// The longest delay that can be asked for: a day.
+const MAX_DELAY: Duration = Duration::from_secs(86_400);
+
+impl Fault {
+    /// Parses `kind` or `kind:argument`.
+    ///
+    /// # Errors
+    /// [`InvalidFault`] tells what is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, InvalidFault> {
+        let (kind, argument) = match text.split_once(':') {
+            Some((kind, argument)) => (kind, Some(argument)),
+            None => (text, None),
+        };
+        if let Some(fault) = Self::plain(kind) {
+            return match argument {
+                None => Ok(fault),
+                Some(_) => Err(InvalidFault::NoArgument),
+            };
+        }
+        let argument = argument.unwrap_or_default();
+        match kind {
+            "slow" => argument
+                .parse()
+                .ok()
+                .and_then(|s| Duration::try_from_secs_f64(s).ok())
+                .filter(|delay| *delay <= MAX_DELAY)
+                .map(Self::Slow),
+            "drip" => argument
+                .parse()
+                .ok()
+                .map(Duration::from_millis)
+                .filter(|pace| *pace <= MAX_DELAY)
+                .map(Self::Drip),
+            "status" => status(argument).map(Self::Status),
+            "rate-limit" => argument.parse().ok().map(Self::RateLimit),
+            "retry-after-date" => argument.parse().ok().map(Self::RetryAfterDate),
+            "redirect" => status_and_text(argument)
+                .filter(|(status, to)| {
+                    (300..400).contains(status) && HeaderValue::from_str(to).is_ok()
+                })
+                .map(|(status, location)| Self::Redirect { status, location }),
+            "raw" if !argument.is_empty() => Some(Self::Answer {
+                status: 200,
+                body: argument.to_owned(),
+            }),
+            "raw" => None,
+            "answer" => {
+                status_and_text(argument).map(|(status, body)| Self::Answer { status, body })
+            }
+            // to the depth of one: what is inside must be of an answer
+            "keys" if argument.starts_with("keys:") => None,
+            "keys" => Self::parse(argument)
+                .ok()
+                .filter(Self::is_of_an_answer)
+                .map(|fault| Self::Keys(Box::new(fault))),
+            "skew" => argument
+                .parse()
+                .ok()
+                .filter(|by: &i64| by.unsigned_abs() <= MAX_SKEW.unsigned_abs())
+                .map(Self::Skew),
+            _ => return Err(InvalidFault::Unknown),
+        }
+        .ok_or(InvalidFault::Argument)
+    }
+
+    /// The faults without an argument.
+    fn plain(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "refuse" => Self::Refuse,
+            "hang" => Self::Hang,
+            "hang-headers" => Self::HangHeaders,
+            "hang-body" => Self::HangBody,
+            "reset" => Self::Reset,
+            "reset-early" => Self::ResetEarly,
+            "html" => Self::Html,
+            "garbage" => Self::Garbage,
+            "truncated" => Self::Truncated,
+            "empty" => Self::Empty,
+            "huge" => Self::Huge,
+            "invalid-client" => Self::InvalidClient,
+            "revoke" => Self::Revoke,
+            "non-ascii" => Self::NonAscii,
+            "swallow" => Self::Swallow,
+            _ => return None,
+        })
+    }
+}
+
+/// A status that ends a request. 101 and the like would leave HTTP, and are no answers.
+fn status(text: &str) -> Option<u16> {
+    text.parse()
+        .ok()
+        .filter(|status| (200..600).contains(status))
+}
+
+fn status_and_text(argument: &str) -> Option<(u16, String)> {
+    let (number, text) = argument.split_once(':')?;
+    Some((status(number)?, text.to_owned()))
+}
+
+impl FromStr for Fault {
+    type Err = InvalidFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::mem::discriminant;
+
+    use super::*;
+
+    #[test]
+    fn every_example_is_parsed_and_printed_back_as_it_was() {
+        let mut kinds = HashSet::new();
+        for (example, _) in Fault::HELP {
+            let fault = Fault::parse(example).unwrap();
+            assert_eq!(fault.to_string(), example);
+            kinds.insert(discriminant(&fault));
+        }
+        // `raw` and `answer` are one kind
+        assert_eq!(kinds.len(), Fault::HELP.len() - 1);
+    }
+
+    #[test]
+    fn what_is_not_a_fault_is_refused_with_the_reason() {
+        for bad in ["", "Hang", "hang ", "none", "nonsense:1"] {
+            assert_eq!(Fault::parse(bad), Err(InvalidFault::Unknown), "{bad:?}");
+        }
+        for bad in ["hang:", "refuse:1", "html:<p>"] {
+            assert_eq!(Fault::parse(bad), Err(InvalidFault::NoArgument), "{bad:?}");
+        }
+        #[rustfmt::skip]
+        let bad_arguments = [
+            "slow", "slow:", "slow:-1", "slow:NaN", "slow:inf", "slow:1e300", "slow:86401",
+            "drip:-1", "drip:1.5", "drip:99999999999", "status:101", "status:600", "status:abc",
+            "rate-limit:-1", "rate-limit:4294967296", "retry-after-date:x", "redirect:307",
+            "redirect:200:http://a/", "redirect:302:a\nb", "raw", "raw:", "answer:{}", "answer:99:{}",
+            "keys", "keys:", "keys:nonsense", "keys:hang", "keys:refuse", "keys:swallow", "keys:keys:html", "keys:status:1",
+            "skew:", "skew:1.5", "skew:9223372036854775807", "skew:-9223372036854775808",
+        ];
+        for bad in bad_arguments {
+            assert_eq!(Fault::parse(bad), Err(InvalidFault::Argument), "{bad:?}");
+        }
+    }
+}

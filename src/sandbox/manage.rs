@@ -1,0 +1,188 @@
+//! The endpoints that manage keys, field by field as the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
+//! its reference have them.
+
+use hyper::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::answer::{self, Answer};
+use super::endpoint::{Endpoint, Family};
+use super::keys::{Key, MAX_USER_KEYS, NotCreated, Owner};
+use super::line::Line;
+use super::moment::{self, Moment};
+use super::resources;
+use super::tenant::{Request, Tenant, USER};
+
+/// Answers a request to an endpoint of this family, from a bearer who may send it.
+pub(super) fn answer(
+    tenant: &mut Tenant,
+    family: Family,
+    request: &Request<'_>,
+    now: Moment,
+) -> Answer {
+    let done = match (&request.method, request.endpoint) {
+        (&Method::POST, Endpoint::Keys(_)) => create(tenant, family, request, now),
+        (_, Endpoint::Keys(_)) => Ok(list(tenant, family, request.query)),
+        (&Method::PATCH, Endpoint::Key(_, id)) => enable(tenant, family, id, request, now),
+        (&Method::DELETE, Endpoint::Key(_, id)) => delete(tenant, family, id),
+        (_, Endpoint::Key(_, id)) => show(tenant, family, id),
+        (_, Endpoint::KeySecret(_, id)) => renew(tenant, family, id, now),
+        _ => Err(StatusCode::NOT_FOUND),
+    };
+    done.unwrap_or_else(answer::error)
+}
+
+type Done = Result<Answer, StatusCode>;
+
+fn list(tenant: &Tenant, family: Family, query: &str) -> Answer {
+    let asked = |key: &&Key| {
+        url::form_urlencoded::parse(query.as_bytes()).all(|(name, value)| match name.as_ref() {
+            "clientId" if is_administration(family) => value == key.client_id.as_str(),
+            "createdBy" if is_administration(family) => value == USER,
+            _ => true,
+        })
+    };
+    let keys = tenant.keys.of(Owner::of(family)).filter(asked);
+    let items: Value = keys.map(|key| item(tenant.line, family, key)).collect();
+    let body = match family {
+        Family::AccessKeys | Family::AdminAccessKeys => json!({"accessKeys": items}),
+        _ => items,
+    };
+    answer::json(StatusCode::OK, &body)
+}
+
+fn show(tenant: &mut Tenant, family: Family, id: &str) -> Done {
+    let line = tenant.line;
+    let key = tenant.keys.find(Owner::of(family), id);
+    let key = key.ok_or(StatusCode::NOT_FOUND)?;
+    Ok(answer::json(StatusCode::OK, &item(line, family, key)))
+}
+
+fn create(tenant: &mut Tenant, family: Family, request: &Request<'_>, now: Moment) -> Done {
+    let line = tenant.line;
+    let body = object(request)?;
+    let name = body.get("name").and_then(Value::as_str);
+    let name = name.ok_or(StatusCode::BAD_REQUEST)?;
+    let bad = |message: &str, details: &str| {
+        answer::error_with(StatusCode::BAD_REQUEST, message, details)
+    };
+    let key = match tenant.keys.create(line, Owner::of(family), name, now.unix) {
+        Ok(key) => key,
+        Err(NotCreated::Name) => {
+            let rule = "name must match ^[a-z][-_a-z0-9]*[a-z0-9]$";
+            return Ok(bad(rule, "answered by the sandbox"));
+        }
+        Err(NotCreated::Taken) => return Err(StatusCode::CONFLICT),
+        Err(NotCreated::TooMany) => {
+            let limit = format!("The limit of {MAX_USER_KEYS} keys for each user is reached");
+            let guess = "the sandbox guesses: this answer is not documented";
+            return Ok(bad(&limit, guess));
+        }
+        Err(NotCreated::NoRandom) => return Err(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let mut body = Map::new();
+    let mut put = |name: &str, value: &str| drop(body.insert(name.to_owned(), value.into()));
+    put("id", &key.id);
+    put("name", &key.name);
+    put(secret_name(family), key.secret.expose());
+    if family != Family::Apps || line.apps_have_client_ids() {
+        put("clientId", &key.client_id);
+    }
+    let tells_creation = match family {
+        Family::UserApplications => line.user_applications_tell_creation(),
+        _ => !family.is_of_the_organisation(),
+    };
+    if tells_creation {
+        put("createdAt", &moment::rfc3339(key.created_at));
+    }
+    Ok(answer::json(StatusCode::CREATED, &body.into()))
+}
+
+fn delete(tenant: &mut Tenant, family: Family, id: &str) -> Done {
+    if !tenant.keys.remove(Owner::of(family), id) {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    tenant.secret_lost(id);
+    Ok(answer::no_content())
+}
+
+/// The old secret is dead at once.
+fn renew(tenant: &mut Tenant, family: Family, id: &str, now: Moment) -> Done {
+    let secret = tenant.keys.make_secret();
+    let key = tenant.keys.find(Owner::of(family), id);
+    let key = key.ok_or(StatusCode::NOT_FOUND)?;
+    key.secret = secret.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    key.updated_at = now.unix;
+    let name = match family {
+        Family::UserApplications if tenant.line.user_applications_renew_client_secrets() => {
+            "clientSecret"
+        }
+        _ => secret_name(family),
+    };
+    let body = json!({name: key.secret.expose()});
+    tenant.secret_lost(id);
+    Ok(answer::json(StatusCode::OK, &body))
+}
+
+fn enable(
+    tenant: &mut Tenant,
+    family: Family,
+    id: &str,
+    request: &Request<'_>,
+    now: Moment,
+) -> Done {
+    let body = object(request)?;
+    let enabled = body.get("enabled").and_then(Value::as_bool);
+    let enabled = enabled.ok_or(StatusCode::BAD_REQUEST)?;
+    let key = tenant.keys.find(Owner::of(family), id);
+    let key = key.ok_or(StatusCode::NOT_FOUND)?;
+    (key.enabled, key.updated_at) = (enabled, now.unix);
+    if !enabled {
+        tenant.secret_lost(id);
+    }
+    show(tenant, family, id)
+}
+
+fn object(request: &Request<'_>) -> Result<Map<String, Value>, StatusCode> {
+    if !request.is_json {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    serde_json::from_slice(&request.body).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// A key as lists and single answers show it: never with its secret.
+fn item(line: Line, family: Family, key: &Key) -> Value {
+    let mut item = Map::new();
+    let mut put = |name: &str, value: Value| drop(item.insert(name.to_owned(), value));
+    put("id", key.id.as_str().into());
+    put("name", key.name.as_str().into());
+    put("createdAt", moment::rfc3339(key.created_at).into());
+    put("lastLogin", key.last_login.map(moment::rfc3339).into());
+    if family != Family::Apps || line.apps_have_client_ids() {
+        put("clientId", key.client_id.as_str().into());
+    }
+    if is_administration(family) {
+        put("createdBy", USER.into());
+    }
+    if family.is_of_the_organisation() {
+        put("createdBy", USER.into());
+        put("updatedAt", moment::rfc3339(key.updated_at).into());
+        put("enabled", key.enabled.into());
+        put("tenantId", resources::TENANT_ID.to_string().into());
+    }
+    item.into()
+}
+
+const fn is_administration(family: Family) -> bool {
+    matches!(
+        family,
+        Family::AdminUserApplications | Family::AdminAccessKeys
+    )
+}
+
+/// The older families say `secret`.
+const fn secret_name(family: Family) -> &'static str {
+    match family {
+        Family::Apps | Family::UserApplications => "secret",
+        _ => "clientSecret",
+    }
+}

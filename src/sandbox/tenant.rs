@@ -1,0 +1,142 @@
+//! The tenant: who may have a token, which tokens are valid, who may do what. It decides from arguments alone, and
+//! knows nothing of faults.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+
+use super::answer::{self, Answer};
+use super::endpoint::Endpoint;
+use super::grant::Refusal;
+use super::jwt::{self, Bearer};
+use super::keys::Keys;
+use super::ledger::Ledger;
+use super::line::Line;
+use super::moment::Moment;
+use super::options::{OldTokens, Options, Role};
+use super::{manage, resources};
+use crate::credential::Credential;
+
+/// The one user, to whom the user's keys belong.
+pub(super) const USER: &str = "user@sandbox.invalid";
+
+/// A tenant of the control plane.
+#[derive(Debug)]
+pub(super) struct Tenant {
+    pub(super) line: Line,
+    pub(super) keys: Keys,
+    pub(super) ledger: Ledger,
+    role: Role,
+    old_tokens: OldTokens,
+    /// The address in the tokens' `iss`.
+    url: String,
+}
+
+/// A request to another endpoint than those of tokens, read from the wire.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) method: hyper::Method,
+    pub(super) endpoint: Endpoint<'a>,
+    pub(super) query: &'a str,
+    pub(super) is_json: bool,
+    pub(super) body: Bytes,
+}
+
+impl Tenant {
+    pub(super) fn new(options: Options, url: String, now: Moment) -> Self {
+        Self {
+            line: options.line,
+            keys: Keys::new(
+                options.line,
+                options.client_id,
+                options.client_secret,
+                now.unix,
+            ),
+            ledger: Ledger::new(options.token_life),
+            role: options.role,
+            old_tokens: options.old_tokens,
+            url,
+        }
+    }
+
+    /// A token for a credential; the inner error says why not.
+    pub(super) fn grant(
+        &mut self,
+        credential: &Credential,
+        bearer: Bearer,
+        now: Moment,
+    ) -> Result<Result<String, Refusal>, getrandom::Error> {
+        let Some(key) = self.keys.log_in(credential, now.unix) else {
+            return Ok(Err(Refusal::Client));
+        };
+        let (client_id, id) = (key.client_id.clone(), key.id.clone());
+        self.issue(&client_id, &id, bearer, now).map(Ok)
+    }
+
+    /// A token for a client, whether or not there is such a key.
+    pub(super) fn issue(
+        &mut self,
+        client_id: &str,
+        key_id: &str,
+        bearer: Bearer,
+        now: Moment,
+    ) -> Result<String, getrandom::Error> {
+        let token = jwt::mint(&self.url, client_id, bearer, now, self.ledger.life())?;
+        self.ledger.enter(&token, key_id, now);
+        Ok(token)
+    }
+
+    /// The ID of the key whose valid token the `Authorization` header carries (RFC 6750 section 2.1).
+    pub(super) fn admits(&self, authorization: Option<&str>, now: Moment) -> Option<String> {
+        let (scheme, token) = authorization?.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        self.ledger.holder(token, now).map(str::to_owned)
+    }
+
+    /// Answers a request that was admitted with a token of the key `bearer`. A key has the permissions of its user, so
+    /// any token may do what the user may do; that a token may manage its own key is inferred, not documented.
+    pub(super) fn answer(&mut self, bearer: &str, request: &Request<'_>, now: Moment) -> Answer {
+        if !self.allows(request.endpoint) {
+            return answer::error(StatusCode::FORBIDDEN);
+        }
+        match request.endpoint {
+            Endpoint::Keys(family) | Endpoint::Key(family, _) | Endpoint::KeySecret(family, _) => {
+                manage::answer(self, family, request, now)
+            }
+            Endpoint::Permissions => resources::permissions(),
+            Endpoint::AccessRules => {
+                resources::access_rules(self.line, self.role, self.keys.by_id(bearer))
+            }
+            Endpoint::AccessRulesCount => resources::access_rules_count(),
+            Endpoint::Clusters => resources::clusters(self.line, request.query),
+            Endpoint::ClustersMinimal => resources::clusters_minimal(self.line),
+            Endpoint::Cluster(id) => resources::cluster(self.line, id, request.query),
+            Endpoint::ClusterMinimal(id) => resources::cluster_minimal(self.line, id),
+            // has a way of its own
+            Endpoint::Token(_) => answer::error(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn allows(&self, endpoint: Endpoint<'_>) -> bool {
+        let for_administrators = match endpoint {
+            Endpoint::Clusters | Endpoint::Cluster(_) => self.line.hides_clusters(),
+            Endpoint::Keys(family) | Endpoint::Key(family, _) | Endpoint::KeySecret(family, _) => {
+                family.is_for_administrators()
+            }
+            _ => false,
+        };
+        !for_administrators || self.role == Role::Administrator
+    }
+
+    /// A key's secret is no more, or the key is: what becomes of its tokens is as was chosen.
+    pub(super) fn secret_lost(&mut self, key_id: &str) {
+        if self.old_tokens == OldTokens::Die {
+            self.ledger.revoke_of(key_id);
+        }
+    }
+
+    pub(super) fn set_old_tokens(&mut self, old_tokens: OldTokens) {
+        self.old_tokens = old_tokens;
+    }
+}
