@@ -24,7 +24,7 @@
 //! `manage` (the keys, and the endpoints that manage them), `resources` (what else a token opens), `ledger` (the tokens
 //! issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
 //!
-//! The faults': `fault`, `switch` (which is in force), `panel` (the switches), `control`
+//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `panel` (the switches), `control`
 //! (the switches by HTTP), `record` (what is remembered), `options`.
 
 use std::io;
@@ -60,11 +60,13 @@ mod switch;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use fault::{Fault, InvalidFault, TOKEN_PLACEHOLDER};
 pub use line::{Line, UnknownLine};
 pub use options::{OldTokens, Options, Role, UnknownPath};
 pub use record::{Application, Seen, Stats};
+pub use timeline::{InvalidStep, InvalidTimeline, Timeline};
 
 use door::Door;
 use issuer::Issuer;
@@ -94,10 +96,12 @@ impl Sandbox {
         let (address, control) = (door.address(), control_door.address());
         let url = format!("http://{address}");
         let (looks, looked_for) = mpsc::channel(1);
+        let (timelines, planned) = mpsc::channel(1);
         let issuer = Issuer::new(options, url.clone(), Moment::now());
-        let panel = Panel::new(issuer, looks);
+        let panel = Panel::new(issuer, looks, timelines);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(door, panel.clone(), looked_for));
+        tasks.spawn(timeline::run(panel.clone(), planned));
         tasks.spawn(control::run(control_door, panel.clone(), url));
         Ok(Self {
             panel,
@@ -131,6 +135,15 @@ impl Sandbox {
     /// [`Fault::Refuse`] (`InvalidInput`): no request arrives that could be counted. Else as [`Sandbox::set_fault`].
     pub async fn set_fault_for(&self, fault: Fault, requests: u64) -> io::Result<()> {
         self.panel.set_fault(Some(fault), Some(requests)).await
+    }
+
+    /// Follows a timeline from now on, in the place of the one before. When this returns, what is due at once is in
+    /// force.
+    ///
+    /// # Errors
+    /// The sandbox has stopped.
+    pub async fn run_script(&self, timeline: Timeline) -> io::Result<()> {
+        self.panel.play(timeline).await
     }
 
     /// The fault in force.

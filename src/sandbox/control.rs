@@ -18,6 +18,7 @@ use super::options::OldTokens;
 use super::panel::Panel;
 use super::server;
 use super::service::{method_not_allowed, read_body};
+use super::timeline::Timeline;
 use crate::credential::ClientSecret;
 
 /// How many connections are served at a time.
@@ -55,6 +56,8 @@ async fn answer(panel: &Panel, url: &str, request: Request<Incoming>) -> Answer 
         ("/fault", &Method::PUT) => put_fault(panel, request).await,
         ("/fault", &Method::DELETE) => set_fault(panel, None, None).await,
         ("/fault", _) => return method_not_allowed("GET, PUT, DELETE"),
+        ("/script", &Method::PUT) => put_script(panel, request).await,
+        ("/script", _) => return method_not_allowed("PUT"),
         ("/old-tokens", &Method::PUT) => put_old_tokens(panel, request).await,
         ("/old-tokens", _) => return method_not_allowed("PUT"),
         ("/stats", &Method::GET) => match serde_json::to_value(panel.stats()) {
@@ -98,6 +101,15 @@ async fn set_fault(panel: &Panel, fault: Option<Fault>, requests: Option<u64>) -
     match panel.set_fault(fault, requests).await {
         Ok(()) => Ok(fault_in_force(panel)),
         Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => Err(bad(&why)),
+        Err(why) => Err((StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
+    }
+}
+
+async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
+    let timeline = Timeline::parse(&text(request).await?).map_err(|why| bad(&why))?;
+    let steps = timeline.steps().len();
+    match panel.play(timeline).await {
+        Ok(()) => Ok(format!("script: {steps} steps\n")),
         Err(why) => Err((StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
     }
 }
@@ -157,6 +169,8 @@ fn help(url: &str) -> String {
          PUT /fault?count=N   the same for the next N requests that it concerns\n\
          DELETE /fault        end it\n\
          GET /fault           what is in force\n\
+         PUT /script          faults over time, from now on: lines of SECONDS FAULT, the seconds counted from now,\n\
+         \x20                    as `10 hang` and `20 none`; an empty one ends the one before\n\
          PUT /old-tokens      `die` or `survive`: a key's tokens when it loses its secret\n\
          GET /stats           counts, as JSON\n\
          PUT /secret          change the secret of the first key behind its user's back\n\

@@ -9,9 +9,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::fault::Fault;
 use super::issuer::Issuer;
 use super::record::Stats;
+use super::timeline::Timeline;
 
 /// Asks the listener to look at the fault in force; it answers when it has done what that takes.
 pub(super) type Look = oneshot::Sender<io::Result<()>>;
+
+/// A timeline to follow from now on, and whom to tell when what is due at once is in force.
+pub(super) type Play = (Timeline, oneshot::Sender<()>);
 
 /// A handle on a running sandbox.
 #[derive(Debug, Clone)]
@@ -19,6 +23,7 @@ pub(super) struct Panel {
     issuer: Arc<Mutex<Issuer>>,
     open: Arc<AtomicU64>,
     looks: mpsc::Sender<Look>,
+    timelines: mpsc::Sender<Play>,
 }
 
 /// Counts a connection as open until it is dropped.
@@ -26,11 +31,16 @@ pub(super) struct Panel {
 pub(super) struct Open(Arc<AtomicU64>);
 
 impl Panel {
-    pub(super) fn new(issuer: Issuer, looks: mpsc::Sender<Look>) -> Self {
+    pub(super) fn new(
+        issuer: Issuer,
+        looks: mpsc::Sender<Look>,
+        timelines: mpsc::Sender<Play>,
+    ) -> Self {
         Self {
             issuer: Arc::new(Mutex::new(issuer)),
             open: Arc::default(),
             looks,
+            timelines,
         }
     }
 
@@ -68,6 +78,14 @@ impl Panel {
         let (done, outcome) = oneshot::channel();
         self.looks.send(done).await.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
+    }
+
+    /// Follows a timeline in the place of the one before.
+    pub(super) async fn play(&self, timeline: Timeline) -> io::Result<()> {
+        let (done, outcome) = oneshot::channel();
+        let sent = self.timelines.send((timeline, done)).await;
+        sent.map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())
     }
 }
 

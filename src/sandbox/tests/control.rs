@@ -1,6 +1,7 @@
 //! The control address.
 
 use super::*;
+use crate::sandbox::Timeline;
 
 async fn control(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> (u16, String) {
     // what curl's --data sends
@@ -61,7 +62,10 @@ async fn what_cannot_be_done_is_said_and_changes_nothing() {
         ("PUT", "/fault?cout=1", "html", 400),
         ("PUT", "/fault?count=1", "refuse", 400),
         ("PUT", "/secret", "", 400),
+        ("PUT", "/script", "0 garbage\n1 nonsense", 400),
+        ("PUT", "/old-tokens", "both", 400),
         ("POST", "/fault", "html", 405),
+        ("GET", "/script", "", 405),
         ("GET", "/secret", "", 405),
         ("GET", "/revoke", "", 405),
         ("PUT", "/stats", "", 405),
@@ -106,5 +110,44 @@ async fn the_help_names_the_sandbox_and_every_fault() {
     assert!(help.contains(&sandbox.url()));
     for (example, what) in Fault::HELP {
         assert!(help.contains(example) && help.contains(what), "{example}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_is_followed_from_the_answer_on_or_refused_with_its_line() {
+    let sandbox = start(Line::V2_24).await;
+    let (status, told) =
+        control(&sandbox, "PUT", "/script", "# now\n0 status:503\n9999 hang").await;
+    assert_eq!((status, told.as_str()), (200, "script: 2 steps\n"));
+    assert_eq!(v2(&sandbox).await.status, 503);
+    let (status, told) = control(&sandbox, "PUT", "/script", "0 html\n\n1 nonsense").await;
+    assert_eq!(
+        (status, told.as_str()),
+        (400, "line 3: no fault has this name\n")
+    );
+    assert_eq!(sandbox.fault(), Some(Fault::Status(503)));
+    sandbox
+        .run_script(Timeline::new([(Duration::ZERO, None)]))
+        .await
+        .unwrap();
+    assert_eq!(v2(&sandbox).await.status, 200);
+}
+
+#[tokio::test]
+async fn old_tokens_are_told_to_die_and_to_survive() {
+    for (old_tokens, status) in [("die", 401), ("survive\n", 200)] {
+        let sandbox = start(Line::V2_24).await;
+        assert_eq!(
+            control(&sandbox, "PUT", "/old-tokens", old_tokens).await.0,
+            200
+        );
+        let token = v2(&sandbox).await.token();
+        let id = &sandbox.applications()[0].id;
+        let path = format!("/api/v1/access-keys/{id}/secret");
+        assert_eq!(
+            managed(&sandbox, &token, "POST", &path, "").await.status,
+            200
+        );
+        assert_eq!(probe(&sandbox, &token).await.status, status);
     }
 }

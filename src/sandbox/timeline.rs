@@ -1,0 +1,162 @@
+//! Faults over time: which one comes when, as text, and the task that switches them.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::fault::{Fault, InvalidFault};
+use super::moment::Moment;
+use super::panel::{Panel, Play};
+
+/// The latest that a fault can be planned for: a week.
+const MAX_AFTER: Duration = Duration::from_secs(7 * 86_400);
+
+/// How many steps there can be.
+const MAX_STEPS: usize = 10_000;
+
+/// Which fault comes when, counted from the start; the first step is the earliest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timeline(Vec<(Duration, Option<Fault>)>);
+
+/// Why a text is not a timeline: the line, counted from 1, and what is wrong with it. It never quotes the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidTimeline {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: InvalidStep,
+}
+
+/// Why a line is not a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidStep {
+    /// Not a number of seconds, a blank, and a fault.
+    Shape,
+    /// Not a number of seconds up to a week.
+    Seconds,
+    /// Earlier than the line before.
+    Order,
+    /// More steps than there can be.
+    TooMany,
+    /// Not a fault.
+    Fault(InvalidFault),
+}
+
+// === impl Timeline ===
+
+impl Timeline {
+    /// Faults (or the end of the one in force) at times counted from the start, in any order; of two at the same time
+    /// the later in the list wins.
+    pub fn new(steps: impl IntoIterator<Item = (Duration, Option<Fault>)>) -> Self {
+        let mut steps: Vec<_> = steps.into_iter().collect();
+        steps.sort_by_key(|(after, _)| *after);
+        Self(steps)
+    }
+
+    /// Parses lines of `SECONDS FAULT`, where the fault may be `none`: `10 hang`, `12.5 none`. Lines that begin with `#`
+    /// are comments; elsewhere a `#` may be of a fault's text.
+    ///
+    /// # Errors
+    /// [`InvalidTimeline`] tells the line, and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidTimeline> {
+        let mut steps: Vec<(Duration, Option<Fault>)> = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let invalid = |why| InvalidTimeline {
+                line: number + 1,
+                why,
+            };
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let step = step(line).map_err(invalid)?;
+            if steps.last().is_some_and(|(before, _)| *before > step.0) {
+                return Err(invalid(InvalidStep::Order));
+            }
+            if steps.len() >= MAX_STEPS {
+                return Err(invalid(InvalidStep::TooMany));
+            }
+            steps.push(step);
+        }
+        Ok(Self(steps))
+    }
+
+    /// The steps, the earliest first.
+    pub fn steps(&self) -> &[(Duration, Option<Fault>)] {
+        &self.0
+    }
+}
+
+fn step(line: &str) -> Result<(Duration, Option<Fault>), InvalidStep> {
+    let (seconds, fault) = line
+        .split_once(char::is_whitespace)
+        .ok_or(InvalidStep::Shape)?;
+    let after = seconds
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|after| *after <= MAX_AFTER)
+        .ok_or(InvalidStep::Seconds)?;
+    let fault = match fault.trim_start() {
+        "none" => None,
+        text => Some(Fault::parse(text).map_err(InvalidStep::Fault)?),
+    };
+    Ok((after, fault))
+}
+
+/// Follows the latest timeline, until it is dropped. Between two steps anyone may switch faults by hand.
+pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
+    let mut play = timelines.recv().await;
+    while let Some((timeline, started)) = play {
+        let start = Moment::now().mono;
+        let mut started = Some(started);
+        play = tokio::select! {
+            biased;
+            next = timelines.recv() => next,
+            () = follow(&panel, &timeline, start, &mut started) => timelines.recv().await,
+        };
+    }
+}
+
+async fn follow(
+    panel: &Panel,
+    timeline: &Timeline,
+    start: Instant,
+    started: &mut Option<tokio::sync::oneshot::Sender<()>>,
+) {
+    let mut tell = || {
+        // whoever asked may be gone
+        started.take().map(|started| started.send(()));
+    };
+    for (after, fault) in timeline.steps() {
+        if !after.is_zero() {
+            tell();
+        }
+        tokio::time::sleep_until(start + *after).await;
+        // a port that could not be opened again stays closed, and is tried again at the next step
+        let _ = panel.set_fault(fault.clone(), None).await;
+    }
+    tell();
+}
+
+// === impl InvalidTimeline ===
+
+impl fmt::Display for InvalidTimeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        match self.why {
+            InvalidStep::Shape => f.write_str("it is not SECONDS FAULT"),
+            InvalidStep::Seconds => f.write_str("the time is not a number of seconds up to a week"),
+            InvalidStep::Order => f.write_str("it is earlier than the line before"),
+            InvalidStep::TooMany => write!(f, "there are more than {MAX_STEPS} steps"),
+            InvalidStep::Fault(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTimeline {}
+
+#[cfg(test)]
+mod tests;
