@@ -11,13 +11,13 @@ use super::output::{Exit, fail, say};
 use super::prompt;
 use crate::credential::ClientSecret;
 use crate::daemon::signals::{Signals, Wish};
-use crate::sandbox::{Fault, Line, Options, Sandbox};
+use crate::sandbox::{Fault, Line, OldTokens, Options, Role, Sandbox, Timeline, UnknownPath};
 use crate::wire;
 
 /// The arguments of `jetond sandbox`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxArgs {
-    /// Which line of the control plane: 2.23 (v1 tokens) or 2.24 (v2 tokens)
+    /// Which line of the control plane: 2.18, 2.20, 2.23 (tokens by v1), 2.24 or 3.0 (by v2 too)
     #[arg(long, value_name = "LINE", default_value = "2.24")]
     api: Line,
     /// Where to listen: a loopback address, port 0 for any free one
@@ -32,6 +32,18 @@ pub(super) struct SandboxArgs {
     /// How long its tokens hold, in seconds, from 1 on
     #[arg(long, value_name = "S", default_value = "3600", value_parser = life)]
     token_life: Duration,
+    /// Faults over time: lines of SECONDS FAULT, as `10 hang` and `20 none`, counted from the start; # begins a comment
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Its user may not do what takes an administrator (403)
+    #[arg(long)]
+    practitioner: bool,
+    /// A key's tokens die when its secret is regenerated, or it is deleted or disabled
+    #[arg(long)]
+    tokens_die: bool,
+    /// Unknown paths are 404 instead of a web page
+    #[arg(long)]
+    no_web_page: bool,
 }
 
 fn life(text: &str) -> Result<Duration, String> {
@@ -66,21 +78,44 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
             ),
         )
     })?;
-    let options = Options {
+    let timeline = args.script.as_deref().map(read_script).transpose()?;
+    let mut options = Options {
         listen: args.listen,
         token_life: args.token_life,
         ..Options::new(args.api, args.client_id.clone(), secret)
     };
+    if args.practitioner {
+        options.role = Role::Practitioner;
+    }
+    if args.tokens_die {
+        options.old_tokens = OldTokens::Die;
+    }
+    if args.no_web_page {
+        options.unknown_path = UnknownPath::NotFound;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| fail(Exit::Failed, e))?;
     // The line that is printed can be pasted in another folder.
     let path = std::path::absolute(&path).unwrap_or(path);
-    runtime.block_on(serve(options, args, &path))
+    runtime.block_on(serve(options, args, &path, timeline.unwrap_or_default()))
 }
 
-async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<(), Exit> {
+fn read_script(path: &Path) -> Result<Timeline, Exit> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let why = format!("{} cannot be read: {e}", path.display());
+        fail(Exit::Usage, why)
+    })?;
+    Timeline::parse(&text).map_err(|why| fail(Exit::Usage, format!("{}, {why}", path.display())))
+}
+
+async fn serve(
+    options: Options,
+    args: &SandboxArgs,
+    secret: &Path,
+    timeline: Timeline,
+) -> Result<(), Exit> {
     let mut signals = Signals::new().map_err(|e| fail(Exit::Failed, e))?;
     let sandbox = Sandbox::start(options).await.map_err(|e| match e.kind() {
         ErrorKind::InvalidInput => fail(Exit::Usage, e),
@@ -89,6 +124,8 @@ async fn serve(options: Options, args: &SandboxArgs, secret: &Path) -> Result<()
             format!("the sandbox cannot listen at {}: {e}", args.listen),
         ),
     })?;
+    let started = sandbox.run_script(timeline).await;
+    started.map_err(|e| fail(Exit::Failed, e))?;
     say(format!(
         "a Run:ai control plane of line {} is at {}",
         args.api,
