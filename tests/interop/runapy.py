@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The vendor's Python client (runapy 1.224.0, unmodified) against a control plane: a token, then the keys of its user.
+
+Needs `pip install runapy==1.224.0`. Takes RUNAI_URL and RUNAI_KEYS (`access-keys`, the default, or
+`user-applications`) from the environment, and the client ID and the client secret as two lines of standard input.
+Prints one line of JSON: what it saw, without any secret.
+
+Of this client: it gets its tokens by `app_token` alone, so none from 3.0; it repeats a 401 three times; its base64 is
+not URL-safe, so a name outside of ASCII in the token breaks it; and it puts `-` for `_` in the IDs that it asks for.
+"""
+
+import json
+import os
+import sys
+
+from runai import api
+from runai.api_client import ApiClient
+from runai.configuration import Configuration
+
+
+def main() -> int:
+    client_id, secret = (sys.stdin.readline().rstrip("\n") for _ in range(2))
+    url = os.environ["RUNAI_URL"]
+    old = os.environ.get("RUNAI_KEYS", "access-keys") == "user-applications"
+    saw = {"client": "runapy"}
+
+    def ask(named, function, *arguments):
+        try:
+            answer = function(*arguments)
+        except Exception as error:  # whatever it is, it is what was seen
+            saw[named] = {"failed": type(error).__name__, "status": getattr(error, "status", None)}
+            return None
+        saw[named] = {"status": answer.status_code}
+        return answer.data
+
+    try:
+        client = ApiClient(Configuration(client_id=client_id, client_secret=secret, runai_base_url=url))
+    except Exception as error:
+        saw["token"] = {"failed": type(error).__name__}
+        print(json.dumps(saw))
+        return 1
+    saw["token"] = {"length": len(client._token)}
+
+    keys = api.UserApplicationsApi(client) if old else api.AccessKeysApi(client)
+    names = ("get_user_applications", "create_user_application", "regenerate_user_application_secret",
+             "delete_user_application_by_id") if old else (
+             "get_access_keys", "create_access_key1", "regenerate_access_key_secret", "delete_access_key_by_id")
+    fetch, create, regenerate, delete = (getattr(keys, name) for name in names)
+
+    def listed(named):
+        data = ask(named, fetch)
+        found = data if old else (data or {}).get("accessKeys")
+        saw[named]["names"] = sorted(key["name"] for key in found or [])
+
+    listed("list")
+    made = ask("create", create, {"name": "made-by-runapy"}) or {}
+    saw["create"]["members"] = sorted(made)
+    listed("list_after_create")
+    if "id" in made:
+        renewed = ask("regenerate", regenerate, made["id"]) or {}
+        saw["regenerate"]["members"] = sorted(renewed)
+        ask("delete", delete, made["id"])
+    listed("list_after_delete")
+    print(json.dumps(saw))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
