@@ -1,16 +1,18 @@
 //! NVIDIA Run:ai: user access keys (once called applications) and service accounts.
 //!
 //! A control plane has one of several token endpoints, by its age: `/api/v2/token` (2.24 and later) is OAuth 2.0;
-//! `/api/v1/token` is JSON of its own, with the grant `client_credentials` since 2.20.
+//! `/api/v1/token` is JSON of its own, with the grant `client_credentials` since 2.20, and up to 2.19 with `app_token`.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::address::{Address, InvalidAddress};
 use super::answer::{Answer, Asked, Spelling};
 use super::body::{self, SecretBody};
 use super::http::{Http, Settings};
+use super::members::Members;
 use super::{Fetching, Granted, Provider};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
@@ -43,6 +45,8 @@ enum Endpoint {
     V1,
     /// With `clientId`, as the guides have it. Which of the two a server reads, or both, is not documented.
     V1ClientId,
+    /// With the grant `app_token`, the only one for keys up to 2.19. 3.0 does not have it any more.
+    V1AppToken,
 }
 
 /// What came of asking at one endpoint.
@@ -50,12 +54,14 @@ enum Outcome {
     Granted(Granted),
     /// There is no such endpoint: another may be tried.
     Absent(Fault),
+    /// There is an endpoint, and it does not have this grant: it may have another.
+    NoGrant(Fault),
     /// The request was not understood, by a server that does not say that the credential is wrong.
     NotUnderstood(Fault),
 }
 
-/// The ways to ask, newest first. The grant `app_token` of servers up to 2.19 belongs at the end.
-const BY_AGE: [Endpoint; 2] = [Endpoint::V2, Endpoint::V1];
+/// The ways to ask, newest first.
+const BY_AGE: [Endpoint; 3] = [Endpoint::V2, Endpoint::V1, Endpoint::V1AppToken];
 
 // === impl Runai ===
 
@@ -82,57 +88,75 @@ impl Runai {
         self.http.address()
     }
 
-    /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint
-    /// is *absent*: one that rejects the credential or fails has answered the question, and asking others would send
-    /// the secret about for nothing.
+    /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint or
+    /// its grant is *absent*, or where nothing says that the credential is wrong and an older grant is left to try: one
+    /// that rejects the credential or fails has answered the question, and asking others would send the secret about
+    /// for nothing.
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
         let known = Endpoint::of_number(self.known.load(Ordering::Relaxed));
-        let mut absent = None;
+        let (mut absent, mut not_understood) = (None, None);
+        let mut absent_path = None;
         for endpoint in self.candidates(known) {
+            if absent_path == Some(endpoint.path()) {
+                continue;
+            }
             match self.ask_in_both_spellings(endpoint, credential).await? {
-                Ok(granted) => return Ok(granted),
-                Err(fault) => absent = Some(fault),
+                Outcome::Granted(granted) => return Ok(granted),
+                Outcome::Absent(fault) => {
+                    absent = Some(fault);
+                    absent_path = Some(endpoint.path());
+                }
+                Outcome::NoGrant(fault) => absent = Some(fault),
+                // It gave a token by this very grant, and this one stays: it is something else that it does not like.
+                Outcome::NotUnderstood(fault)
+                    if known == Some(endpoint) && endpoint != Endpoint::V1AppToken =>
+                {
+                    return Err(fault);
+                }
+                Outcome::NotUnderstood(fault) => {
+                    not_understood.get_or_insert(fault);
+                }
             }
             // It was there and is not any more: whatever was learnt about this server may have changed.
             self.known.store(0, Ordering::Relaxed);
         }
-        Err(absent.unwrap_or_else(|| {
+        Err(not_understood.or(absent).unwrap_or_else(|| {
             Fault::new(FaultKind::Rejected, "there is no token endpoint to ask")
         }))
     }
 
-    /// The known one first, then those of another path that the configuration allows.
+    /// The known one first, then the others that the configuration allows. An endpoint that is known to take
+    /// `client_credentials` is not asked by the grant of its ancestors.
     fn candidates(&self, known: Option<Endpoint>) -> Vec<Endpoint> {
         let allowed = |endpoint: &Endpoint| match self.api {
             Api::Auto => true,
             Api::V2 => endpoint.path() == Endpoint::V2.path(),
             Api::V1 => endpoint.path() == Endpoint::V1.path(),
         };
-        let others = BY_AGE
-            .into_iter()
-            .filter(|other| known.is_none_or(|known| known.path() != other.path()));
+        let others = BY_AGE.into_iter().filter(|other| match known {
+            None => true,
+            Some(Endpoint::V1AppToken) => *other != Endpoint::V1AppToken,
+            Some(known) => known.path() != other.path(),
+        });
         known.into_iter().chain(others).filter(allowed).collect()
     }
 
-    /// The inner error is an endpoint's absence.
     async fn ask_in_both_spellings(
         &self,
         endpoint: Endpoint,
         credential: &Credential,
-    ) -> Result<Result<Granted, Fault>, Fault> {
+    ) -> Result<Outcome, Fault> {
         let (rejected, other) = match self.ask_at(endpoint, credential).await? {
-            Outcome::Granted(granted) => return Ok(Ok(granted)),
-            Outcome::Absent(fault) => return Ok(Err(fault)),
             Outcome::NotUnderstood(fault) => match endpoint.other_spelling() {
                 Some(other) => (fault, other),
-                None => return Err(fault),
+                None => return Ok(Outcome::NotUnderstood(fault)),
             },
+            outcome => return Ok(outcome),
         };
         match self.ask_at(other, credential).await {
-            Ok(Outcome::Granted(granted)) => Ok(Ok(granted)),
-            // Rejected in both: the first is the spelling that worked before, or else the specification's.
-            Ok(_) => Err(rejected),
-            Err(fault) if fault.kind == FaultKind::Rejected => Err(rejected),
+            Ok(Outcome::Granted(granted)) => Ok(Outcome::Granted(granted)),
+            // Not understood in both: the first is the spelling that worked before, or else the specification's.
+            Ok(_) => Ok(Outcome::NotUnderstood(rejected)),
             Err(fault) => Err(fault),
         }
     }
@@ -143,7 +167,9 @@ impl Runai {
             .http
             .post(endpoint.path(), endpoint.content_type(), body)
             .await?;
-        let (absent, not_understood) = (answer.is_absent(), endpoint.is_not_understood(&answer));
+        let absent = answer.is_absent();
+        let no_grant = endpoint.has_no_such_grant(&answer);
+        let not_understood = endpoint.is_not_understood(&answer);
         let server_date = answer.server_date();
         let at = self.address().origin();
         match answer.into_grant(
@@ -158,6 +184,7 @@ impl Runai {
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
             Err(fault) if absent => Ok(Outcome::Absent(fault)),
+            Err(fault) if no_grant => Ok(Outcome::NoGrant(fault)),
             Err(fault) if not_understood => Ok(Outcome::NotUnderstood(fault)),
             Err(fault) => Err(fault),
         }
@@ -187,6 +214,7 @@ impl Endpoint {
             Self::V2 => 1,
             Self::V1 => 2,
             Self::V1ClientId => 3,
+            Self::V1AppToken => 4,
         }
     }
 
@@ -195,6 +223,7 @@ impl Endpoint {
             1 => Some(Self::V2),
             2 => Some(Self::V1),
             3 => Some(Self::V1ClientId),
+            4 => Some(Self::V1AppToken),
             _ => None,
         }
     }
@@ -202,27 +231,27 @@ impl Endpoint {
     const fn path(self) -> &'static str {
         match self {
             Self::V2 => "/api/v2/token",
-            Self::V1 | Self::V1ClientId => "/api/v1/token",
+            Self::V1 | Self::V1ClientId | Self::V1AppToken => "/api/v1/token",
         }
     }
 
     const fn content_type(self) -> &'static str {
         match self {
             Self::V2 => "application/x-www-form-urlencoded",
-            Self::V1 | Self::V1ClientId => "application/json",
+            Self::V1 | Self::V1ClientId | Self::V1AppToken => "application/json",
         }
     }
 
     const fn spelling(self) -> Spelling {
         match self {
             Self::V2 => Spelling::Snake,
-            Self::V1 | Self::V1ClientId => Spelling::Camel,
+            Self::V1 | Self::V1ClientId | Self::V1AppToken => Spelling::Camel,
         }
     }
 
     const fn other_spelling(self) -> Option<Self> {
         match self {
-            Self::V2 => None,
+            Self::V2 | Self::V1AppToken => None,
             Self::V1 => Some(Self::V1ClientId),
             Self::V1ClientId => Some(Self::V1),
         }
@@ -248,14 +277,44 @@ impl Endpoint {
                 ("clientId", id),
                 ("clientSecret", secret),
             ]),
+            Self::V1AppToken => body::json(&[
+                ("grantType", "app_token"),
+                ("appID", id),
+                ("appSecret", secret),
+            ]),
         }
     }
 
-    /// A 400 that does not say that the credential is wrong, where there is another spelling to try.
+    /// A 400 of the JSON endpoint that does not say that the credential is wrong: another spelling or an older grant may
+    /// be what it wants.
     fn is_not_understood(self, answer: &Answer) -> bool {
-        self.other_spelling().is_some() && answer.status == 400 && !answer.is_understood()
+        self != Self::V2 && answer.status == 400 && !answer.is_understood()
+    }
+
+    /// A 400 of the JSON endpoint that is about the grant. How a server says so that does not have it is not
+    /// documented: OAuth 2.0's code (RFC 6749 section 5.2), or a message that names the member or its meaning.
+    fn has_no_such_grant(self, answer: &Answer) -> bool {
+        if self == Self::V2 || answer.status != 400 || !answer.is_json() {
+            return false;
+        }
+        let Some(members) = Members::parse(&answer.body) else {
+            return false;
+        };
+        if let Some(code) = members.text("error") {
+            return code.as_str() == "unsupported_grant_type";
+        }
+        ["message", "details"].into_iter().any(|name| {
+            members.text(name).is_some_and(|text| {
+                let text = Zeroizing::new(text.to_ascii_lowercase());
+                ["granttype", "grant type", "grant_type"]
+                    .iter()
+                    .any(|grant| text.contains(grant))
+            })
+        })
     }
 }
 
+#[cfg(test)]
+mod against_sandbox;
 #[cfg(test)]
 mod tests;

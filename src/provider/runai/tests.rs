@@ -303,14 +303,14 @@ async fn v1_is_asked_once_more_in_the_other_spelling_of_the_id() {
 }
 
 #[tokio::test]
-async fn a_v1_that_rejects_both_spellings_is_asked_twice_and_no_more() {
+async fn a_v1_that_understands_nothing_is_asked_once_in_each_way_and_no_more() {
     let (result, requests) = play(
         Api::V1,
         vec![missing(), json(400, r#"{"code":400,"message":"second"}"#)],
     )
     .await;
     let fault = result.unwrap_err();
-    assert_eq!((fault.kind, requests.len()), (FaultKind::Rejected, 2));
+    assert_eq!((fault.kind, requests.len()), (FaultKind::Rejected, 3));
     assert!(
         fault.detail.contains("Required parameter is missing"),
         "{fault:?}"

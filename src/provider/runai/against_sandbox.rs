@@ -1,0 +1,203 @@
+//! The provider against every line of the sandbox.
+
+use super::*;
+use crate::sandbox::{Fault as Broken, Line, Options, Sandbox, UnknownPath};
+
+const SECRET: &str = "canary&=+% \"\\/'~";
+
+fn options(line: Line) -> Options {
+    Options::new(line, "my id", secret(SECRET))
+}
+
+fn secret(text: &str) -> crate::credential::ClientSecret {
+    crate::credential::ClientSecret::parse(text).unwrap()
+}
+
+async fn start(line: Line) -> Sandbox {
+    Sandbox::start(options(line)).await.unwrap()
+}
+
+fn provider(sandbox: &Sandbox, api: Api) -> Runai {
+    Runai::new(&sandbox.url(), api, Settings::default()).unwrap()
+}
+
+async fn ask(provider: &Runai) -> Result<Granted, Fault> {
+    provider
+        .fetch(&Credential::parse("my id", SECRET).unwrap())
+        .await
+}
+
+/// The requests so far, as the path and the member of the client's ID.
+fn asked(sandbox: &Sandbox) -> Vec<String> {
+    let id = |name: &String| name.to_ascii_lowercase().ends_with("id");
+    let seen = sandbox.requests();
+    seen.iter()
+        .map(|seen| {
+            let field = seen.field_names.iter().find(|name| id(name)).unwrap();
+            format!("{} {field}", seen.path)
+        })
+        .collect()
+}
+
+const V2: &str = "/api/v2/token client_id";
+const V1: &str = "/api/v1/token clientID";
+const APP_TOKEN: &str = "/api/v1/token appID";
+
+/// What the first attempt needs on each line.
+const NEEDED: [(Line, &[&str]); 5] = [
+    (Line::V2_18, &[V2, V1, APP_TOKEN]),
+    (Line::V2_20, &[V2, V1]),
+    (Line::V2_23, &[V2, V1]),
+    (Line::V2_24, &[V2]),
+    (Line::V3_0, &[V2]),
+];
+
+#[tokio::test]
+async fn every_line_gives_a_token_and_is_asked_once_when_it_is_known() {
+    for (line, needed) in NEEDED {
+        for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
+            let sandbox = Sandbox::start(Options {
+                unknown_path,
+                ..options(line)
+            })
+            .await
+            .unwrap();
+            let provider = provider(&sandbox, Api::Auto);
+            let granted = ask(&provider).await.unwrap();
+            assert_eq!(asked(&sandbox), needed, "{line}");
+            assert_eq!(granted.grant.token.expose(), sandbox.issued()[0]);
+            let life = granted.grant.lifetime.unwrap().as_secs();
+            assert_eq!(life, 3_600, "{line}");
+            ask(&provider).await.unwrap();
+            let last = needed.last().unwrap();
+            assert_eq!(asked(&sandbox)[needed.len()..], [*last], "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_rejected_by_every_line_and_sent_no_more_often_than_a_right_one() {
+    for (line, needed) in NEEDED {
+        let sandbox = start(line).await;
+        let provider = provider(&sandbox, Api::Auto);
+        sandbox.set_secret(secret("another"));
+        let fault = ask(&provider).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected, "{line} {fault:?}");
+        let says_why = fault.detail.contains("Client authentication failed");
+        assert!(says_why, "{line} {fault:?}");
+        assert_eq!(asked(&sandbox), needed, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_goes_wrong_later_is_sent_once_to_the_endpoint_that_is_known() {
+    for (line, needed) in NEEDED {
+        let sandbox = start(line).await;
+        let provider = provider(&sandbox, Api::Auto);
+        ask(&provider).await.unwrap();
+        sandbox.set_secret(secret("another"));
+        let fault = ask(&provider).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected, "{line} {fault:?}");
+        assert_eq!(asked(&sandbox).len(), needed.len() + 1, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_configured_form_is_the_only_one_and_has_both_grants_of_its_path() {
+    let old = start(Line::V2_18).await;
+    ask(&provider(&old, Api::V1)).await.unwrap();
+    assert_eq!(asked(&old), [V1, APP_TOKEN]);
+    let newer = start(Line::V3_0).await;
+    ask(&provider(&newer, Api::V1)).await.unwrap();
+    assert_eq!(asked(&newer), [V1]);
+    let without = start(Line::V2_23).await;
+    ask(&provider(&without, Api::V2)).await.unwrap_err();
+    assert_eq!(asked(&without), [V2]);
+}
+
+/// The server is upgraded under a provider that knows it, and says that it does not have the grant, or says less.
+#[tokio::test]
+async fn a_server_that_loses_app_token_is_asked_in_the_newer_ways() {
+    for vague in [false, true] {
+        let old = start(Line::V2_18).await;
+        let address = old.url().strip_prefix("http://").unwrap().parse().unwrap();
+        let provider = provider(&old, Api::Auto);
+        ask(&provider).await.unwrap();
+        old.stop().await;
+        let new = Sandbox::start(Options {
+            listen: address,
+            ..options(Line::V3_0)
+        })
+        .await
+        .unwrap();
+        if vague {
+            let fault = r#"answer:400:{"code":400,"message":"Required parameter is missing"}"#;
+            let fault = Broken::parse(fault).unwrap();
+            new.set_fault_for(fault, 1).await.unwrap();
+        }
+        ask(&provider).await.unwrap();
+        ask(&provider).await.unwrap();
+        assert_eq!(asked(&new), [APP_TOKEN, V2, V2]);
+    }
+}
+
+/// A known way that suddenly is not understood is not a reason to send the secret in ways that never worked.
+#[tokio::test]
+async fn a_known_grant_that_is_not_understood_any_more_is_not_replaced_by_an_older_one() {
+    let sandbox = start(Line::V2_23).await;
+    let provider = provider(&sandbox, Api::Auto);
+    ask(&provider).await.unwrap();
+    let fault = Broken::parse(r#"answer:400:{"code":400,"message":"no"}"#).unwrap();
+    sandbox.set_fault(Some(fault)).await.unwrap();
+    ask(&provider).await.unwrap_err();
+    assert_eq!(asked(&sandbox), [V2, V1, V1, "/api/v1/token clientId"]);
+}
+
+/// What a server says to a grant that it does not have, or to a wrong secret, is documented nowhere.
+#[tokio::test]
+async fn a_vague_400_is_tried_in_the_older_grant_and_a_clear_one_is_final() {
+    let vague = [V1, "/api/v1/token clientId", APP_TOKEN];
+    let grant = [V1, APP_TOKEN];
+    for (body, expected) in [
+        (
+            r#"{"code":400,"message":"Required parameter is missing"}"#,
+            &vague[..],
+        ),
+        (r#"{"error":"invalid_request"}"#, &vague),
+        (
+            r#"{"code":400,"message":"value is not in enum","details":"grantType"}"#,
+            &grant,
+        ),
+        (r#"{"error":"unsupported_grant_type"}"#, &grant),
+        (r#"{"error":"invalid_client"}"#, &[V1]),
+        (
+            r#"{"error":"unauthorized_client","error_description":"grant type"}"#,
+            &[V1],
+        ),
+        (r#"{"error":"invalid_grant"}"#, &[V1]),
+    ] {
+        let sandbox = start(Line::V2_20).await;
+        let fault = Broken::parse(&format!("answer:400:{body}")).unwrap();
+        sandbox.set_fault(Some(fault)).await.unwrap();
+        let fault = ask(&provider(&sandbox, Api::V1)).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected, "{body} {fault:?}");
+        assert_eq!(asked(&sandbox), expected, "{body}");
+    }
+    for status in [401, 403] {
+        let sandbox = start(Line::V2_18).await;
+        let fault = format!("answer:{status}:{{\"code\":{status},\"message\":\"grant type\"}}");
+        let fault = Broken::parse(&fault).unwrap();
+        sandbox.set_fault(Some(fault)).await.unwrap();
+        let fault = ask(&provider(&sandbox, Api::V1)).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected, "{fault:?}");
+        assert_eq!(asked(&sandbox), [V1], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_needs_the_url_safe_alphabet_tells_its_life_too() {
+    let sandbox = start(Line::V2_23).await;
+    sandbox.set_fault(Some(Broken::NonAscii)).await.unwrap();
+    let granted = ask(&provider(&sandbox, Api::Auto)).await.unwrap();
+    assert_eq!(granted.grant.lifetime.unwrap().as_secs(), 3_600);
+}
