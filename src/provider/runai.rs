@@ -6,16 +6,17 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use super::address::{Address, InvalidAddress};
-use super::answer::{Answer, Asked, Spelling};
-use super::body::{self, SecretBody};
+use super::answer::Asked;
 use super::http::{Http, Settings};
-use super::members::Members;
 use super::{Fetching, Granted, Provider};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
+
+mod endpoint;
+
+use endpoint::{BY_AGE, Endpoint};
 
 /// Which token endpoint is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,18 +38,6 @@ pub struct Runai {
     known: AtomicU8,
 }
 
-/// A way to ask for a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Endpoint {
-    V2,
-    /// With `clientID`, as the specification has it.
-    V1,
-    /// With `clientId`, as the guides have it. Which of the two a server reads, or both, is not documented.
-    V1ClientId,
-    /// With the grant `app_token`, the only one for keys up to 2.19. 3.0 does not have it any more.
-    V1AppToken,
-}
-
 /// What came of asking at one endpoint.
 enum Outcome {
     Granted(Granted),
@@ -59,9 +48,6 @@ enum Outcome {
     /// The request was not understood, by a server that does not say that the credential is wrong.
     NotUnderstood(Fault),
 }
-
-/// The ways to ask, newest first.
-const BY_AGE: [Endpoint; 3] = [Endpoint::V2, Endpoint::V1, Endpoint::V1AppToken];
 
 // === impl Runai ===
 
@@ -202,114 +188,6 @@ impl Provider for Runai {
                         format!("no token from {} within {limit:?}", self.address().origin());
                     Err(Fault::new(FaultKind::Timeout, what))
                 })
-        })
-    }
-}
-
-// === impl Endpoint ===
-
-impl Endpoint {
-    const fn number(self) -> u8 {
-        match self {
-            Self::V2 => 1,
-            Self::V1 => 2,
-            Self::V1ClientId => 3,
-            Self::V1AppToken => 4,
-        }
-    }
-
-    const fn of_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::V2),
-            2 => Some(Self::V1),
-            3 => Some(Self::V1ClientId),
-            4 => Some(Self::V1AppToken),
-            _ => None,
-        }
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Self::V2 => "/api/v2/token",
-            Self::V1 | Self::V1ClientId | Self::V1AppToken => "/api/v1/token",
-        }
-    }
-
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::V2 => "application/x-www-form-urlencoded",
-            Self::V1 | Self::V1ClientId | Self::V1AppToken => "application/json",
-        }
-    }
-
-    const fn spelling(self) -> Spelling {
-        match self {
-            Self::V2 => Spelling::Snake,
-            Self::V1 | Self::V1ClientId | Self::V1AppToken => Spelling::Camel,
-        }
-    }
-
-    const fn other_spelling(self) -> Option<Self> {
-        match self {
-            Self::V2 | Self::V1AppToken => None,
-            Self::V1 => Some(Self::V1ClientId),
-            Self::V1ClientId => Some(Self::V1),
-        }
-    }
-
-    /// No endpoint gets the credential in a header: the documents' "Authorization required" is an artefact.
-    fn body(self, credential: &Credential) -> SecretBody {
-        let id = credential.client_id.as_str();
-        let secret = credential.client_secret.expose();
-        match self {
-            Self::V2 => body::form(&[
-                ("grant_type", "client_credentials"),
-                ("client_id", id),
-                ("client_secret", secret),
-            ]),
-            Self::V1 => body::json(&[
-                ("grantType", "client_credentials"),
-                ("clientID", id),
-                ("clientSecret", secret),
-            ]),
-            Self::V1ClientId => body::json(&[
-                ("grantType", "client_credentials"),
-                ("clientId", id),
-                ("clientSecret", secret),
-            ]),
-            Self::V1AppToken => body::json(&[
-                ("grantType", "app_token"),
-                ("appID", id),
-                ("appSecret", secret),
-            ]),
-        }
-    }
-
-    /// A 400 of the JSON endpoint that does not say that the credential is wrong: another spelling or an older grant may
-    /// be what it wants.
-    fn is_not_understood(self, answer: &Answer) -> bool {
-        self != Self::V2 && answer.status == 400 && !answer.is_understood()
-    }
-
-    /// A 400 of the JSON endpoint that is about the grant. How a server says so that does not have it is not
-    /// documented: OAuth 2.0's code (RFC 6749 section 5.2), or a message that names the member or its meaning.
-    fn has_no_such_grant(self, answer: &Answer) -> bool {
-        if self == Self::V2 || answer.status != 400 || !answer.is_json() {
-            return false;
-        }
-        let Some(members) = Members::parse(&answer.body) else {
-            return false;
-        };
-        if let Some(code) = members.text("error") {
-            return code.as_str() == "unsupported_grant_type";
-        }
-        ["message", "details"].into_iter().any(|name| {
-            members.text(name).is_some_and(|text| {
-                let text = Zeroizing::new(text.to_ascii_lowercase());
-                ["granttype", "grant type", "grant_type"]
-                    .iter()
-                    .any(|grant| text.contains(grant))
-            })
         })
     }
 }
