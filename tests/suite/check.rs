@@ -9,8 +9,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
 use crate::enrol::write_config;
-use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -230,7 +230,7 @@ fn a_record_that_cannot_be_trusted_or_read_is_told_with_what_to_do() {
         fault("it belongs to uid 65534");
         chown(&record, Some(0), None).unwrap();
     } else {
-        eprintln!("IGNORED: only root can give a record away");
+        ignored("only root can give a record away");
     }
     assert_eq!(env.jetond(&["check"]).code, 0);
 }

@@ -1,13 +1,11 @@
 //! A disk that is full or read-only while a credential is enrolled: real ones, mounted where only the test sees them.
-#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
-
 use std::fs;
 
 use jetond::credential::ClientSecret;
 use jetond::sandbox::{Line, Options, Sandbox};
 
-use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
 
 /// Runs a shell script in a mount namespace of its own; `None`, with the reason, where that is not possible.
 fn in_namespace(env: &TestEnv, script: &str) -> Option<Output> {
@@ -24,10 +22,10 @@ fn in_namespace(env: &TestEnv, script: &str) -> Option<Output> {
     };
     let possible = run("mount -t tmpfs tmpfs /mnt");
     if possible.code != 0 {
-        eprintln!(
-            "IGNORED: nothing can be mounted here: {}",
+        ignored(&format!(
+            "nothing can be mounted here: {}",
             possible.stderr.trim()
-        );
+        ));
         return None;
     }
     Some(run(script))

@@ -51,6 +51,10 @@ const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("answer", "rejected"),
     ("skew", ""),
     ("revoke", ""),
+    ("non-ascii", ""),
+    // These two concern keys, and no token.
+    ("swallow", ""),
+    ("keys", ""),
 ];
 
 fn kind_of(fault: &str) -> &'static str {

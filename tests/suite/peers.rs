@@ -1,7 +1,6 @@
 //! Who is served: the kernel's word decides. The folders are opened up here so that nothing else does.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
@@ -14,9 +13,9 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tempfile::TempDir;
 
-use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::http::{self, Response};
+use crate::support::{TestEnv, ignored};
 
 /// A user that nobody is.
 const STRANGER: u32 = 65_533;
@@ -25,7 +24,9 @@ const STRANGER: u32 = 65_533;
 fn are_root(test: &str) -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("IGNORED: {test}: only root can run programs as another user");
+        ignored(&format!(
+            "{test}: only root can run programs as another user"
+        ));
     }
     root
 }
@@ -216,8 +217,8 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!(
-            "IGNORED: in_a_user_namespace_the_daemons_own_user_alone_is_served: no user namespaces here"
+        ignored(
+            "in_a_user_namespace_the_daemons_own_user_alone_is_served: no user namespaces here",
         );
         return;
     }

@@ -17,7 +17,6 @@ pub(crate) use env::TestEnv;
 
 /// Says that a test leaves something out, because this machine lacks what it needs. It is written past libtest, which
 /// keeps what tests print: `.ci/run` fails on such a line, and whoever runs `cargo test` sees it.
-#[allow(dead_code, reason = "for whichever tests need more than Rust")]
 pub(crate) fn ignored(why: &str) {
     use std::io::Write as _;
     // Without a standard error there is nobody to tell.
