@@ -11,12 +11,14 @@ pub const MAX_CREDENTIAL_LEN: usize = 1_024;
 pub struct ClientSecret(SecretString);
 
 /// A client ID and its secret.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Credential {
     /// The client ID; not a secret.
     pub client_id: String,
     /// The client secret.
     pub client_secret: ClientSecret,
+    /// `scheme://host[:port]` of the token endpoint that it was enrolled for.
+    origin: Option<String>,
 }
 
 /// Why a text is not a client ID or a client secret. It never quotes the text.
@@ -74,7 +76,20 @@ impl Credential {
         Ok(Self {
             client_id: client_id.to_owned(),
             client_secret: ClientSecret::parse(client_secret)?,
+            origin: None,
         })
+    }
+
+    /// The same credential, for the token endpoint at this origin and for no other.
+    #[must_use]
+    pub fn bound_to(mut self, origin: &str) -> Self {
+        self.origin = Some(origin.to_owned());
+        self
+    }
+
+    /// `scheme://host[:port]` of the token endpoint that it was enrolled for; `None` before it is enrolled.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 }
 
@@ -116,6 +131,15 @@ mod tests {
         assert_eq!(secret, ClientSecret::parse("canary secret").unwrap());
         assert_ne!(secret, ClientSecret::parse("canary secreT").unwrap());
         assert_ne!(secret, ClientSecret::parse("canary").unwrap());
+    }
+
+    #[test]
+    fn a_credential_that_is_bound_to_another_origin_is_another_one() {
+        let bound = |origin: &str| Credential::parse("id", "x").unwrap().bound_to(origin);
+        assert_eq!(bound("https://a"), bound("https://a"));
+        assert_ne!(bound("https://a"), bound("https://b"));
+        assert_ne!(bound("https://a"), Credential::parse("id", "x").unwrap());
+        assert_eq!(bound("https://a").origin(), Some("https://a"));
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub enum FaultKind {
     RateLimited,
     /// The issuer failed (5xx, 408, 425).
     ServerError,
+    /// The issuer now names another token endpoint than the credential was enrolled for. Nothing secret was sent, so
+    /// this is no failed attempt: the profile is blocked until a person enrols the credential anew.
+    BindingChanged,
 }
 
 /// A failed attempt.
@@ -57,7 +60,7 @@ pub struct Fault {
 impl FaultKind {
     /// Whether asking again with the same credential is useless until something is changed by a person.
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Rejected)
+        matches!(self, Self::Rejected | Self::BindingChanged)
     }
 
     /// The kind as the local interface spells it.
@@ -77,6 +80,7 @@ impl FaultKind {
             Self::Rejected => "rejected",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
+            Self::BindingChanged => "binding_changed",
         }
     }
 }
@@ -122,6 +126,7 @@ mod tests {
             FaultKind::Rejected,
             FaultKind::RateLimited,
             FaultKind::ServerError,
+            FaultKind::BindingChanged,
         ] {
             let json = serde_json::to_string(&kind).unwrap();
             assert_eq!(json, format!("\"{}\"", kind.as_str()));

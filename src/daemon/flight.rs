@@ -80,16 +80,20 @@ pub(super) async fn fly(
             Err(fault) => fault,
         };
         // The secret may have been replaced behind our back: if the store has another, that one is tried at once.
-        if fault.kind == FaultKind::Rejected && !rejected_before {
+        if fault.kind.is_permanent() && !rejected_before {
             rejected_before = true;
             if let Ok(stored) = load(Arc::clone(&source)).await {
-                let replaced = stored.client_id != credential.client_id
-                    || stored.client_secret != credential.client_secret;
-                if replaced {
+                if *stored != *credential {
                     credential = stored;
                     continue;
                 }
             }
+        }
+        if fault.kind == FaultKind::BindingChanged {
+            return End::Blocked {
+                block: Block::BindingChanged,
+                detail: fault.detail,
+            };
         }
         return End::Failed { credential, fault };
     }

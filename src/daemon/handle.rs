@@ -472,6 +472,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
+        let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        tokio::time::sleep(secs(60)).await;
+        assert_eq!(issuer.seen().len(), 2);
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        tokio::time::sleep(secs(40)).await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "binding_changed");
+        assert_eq!(handle.state().reply.phase, Phase::Misconfigured);
+        tokio::time::sleep(secs(3_600)).await;
+        assert!(issuer.seen().len() <= 63, "{}", issuer.seen().len());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
         let issuer = ScriptedIssuer::new(&[grant(100)]);
         let store = MemoryStore::new(None);

@@ -293,7 +293,7 @@ impl Keeper {
     fn rechecked(&mut self, loaded: Loaded) -> Effect {
         let known = self.credential.as_ref().or(self.bad.as_ref());
         match loaded {
-            Ok(new) if known.is_some_and(|known| same(known, &new)) => {
+            Ok(new) if known.is_some_and(|known| **known == *new) => {
                 if self.lifecycle.view().block.is_some() {
                     self.step(Event::CredentialChanged)
                 } else {
@@ -320,10 +320,6 @@ impl Keeper {
     fn publish(&self) {
         self.view.send_replace(self.lifecycle.view());
     }
-}
-
-fn same(a: &Credential, b: &Credential) -> bool {
-    a.client_id == b.client_id && a.client_secret == b.client_secret
 }
 
 async fn landing(flight: &mut Option<(u64, Running<End>)>) -> (u64, End) {

@@ -49,14 +49,16 @@ pub(super) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
         key_name: read.key_name,
         created_at: read.created_at,
     };
+    let previous = read.previous.map(|key| key.parse(&read.origin));
+    let previous = previous.transpose()?;
     Ok(Record {
-        key: key.parse()?,
+        key: key.parse(&read.origin)?,
         binding: Binding {
             origin: read.origin,
             ca: read.ca,
             proxy: read.proxy,
         },
-        previous: read.previous.map(ReadKey::parse).transpose()?,
+        previous,
     })
 }
 
@@ -157,15 +159,18 @@ struct ReadKey {
 }
 
 impl ReadKey {
-    fn parse(self) -> Result<Key, StoreErrorKind> {
+    /// The key, its credential bound to what the record says that it was enrolled for.
+    fn parse(self, origin: &str) -> Result<Key, StoreErrorKind> {
         let credential = Credential::parse(&self.client_id, &self.client_secret.0);
         let what = "the client ID or the client secret is empty, too long, or has other characters than ASCII";
         Ok(Key {
-            credential: credential.map_err(|_| StoreErrorKind::Malformed {
-                line: 0,
-                column: 0,
-                what,
-            })?,
+            credential: credential
+                .map_err(|_| StoreErrorKind::Malformed {
+                    line: 0,
+                    column: 0,
+                    what,
+                })?
+                .bound_to(origin),
             key_id: self.key_id,
             key_name: self.key_name,
             created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
@@ -234,6 +239,7 @@ mod tests {
         let read = from_json(&json).unwrap();
         assert_eq!(read.key.credential.client_secret.expose(), secret);
         assert_eq!(read.key.credential.client_id, "app");
+        assert_eq!(read.key.credential.origin(), Some("https://a.b"));
         assert_eq!(read.key.key_id.as_deref(), Some("k-1"));
         assert_eq!(read.key.key_name, None);
         assert_eq!(
@@ -243,6 +249,7 @@ mod tests {
         assert_eq!(read.binding, record("x", None).binding);
         let previous = read.previous.unwrap();
         assert_eq!(previous.credential.client_secret.expose(), "older");
+        assert_eq!(previous.credential.origin(), Some("https://a.b"));
         assert_eq!(
             *to_json(&from_json(&json).unwrap()).unwrap(),
             *json,
