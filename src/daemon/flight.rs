@@ -82,11 +82,11 @@ pub(super) async fn fly(
         // The secret may have been replaced behind our back: if the store has another, that one is tried at once.
         if fault.kind.is_permanent() && !rejected_before {
             rejected_before = true;
-            if let Ok(stored) = load(Arc::clone(&source)).await {
-                if *stored != *credential {
-                    credential = stored;
-                    continue;
-                }
+            if let Ok(stored) = load(Arc::clone(&source)).await
+                && *stored != *credential
+            {
+                credential = stored;
+                continue;
             }
         }
         if fault.kind == FaultKind::BindingChanged {

@@ -26,6 +26,7 @@ pub fn provider(profile: &Profile) -> Result<Arc<dyn Provider>, InvalidAddress> 
                 http::Proxy::Url(url.as_str().parse().map_err(|_| InvalidAddress::NotAUrl)?)
             }
         },
+        identity: None,
         timeouts: Timeouts::default(),
     };
     match &profile.provider {

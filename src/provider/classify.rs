@@ -36,6 +36,9 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
         FaultKind::TlsUntrusted if is_bad_certificate(error) => {
             format!("the certificate of {at} is not trusted")
         }
+        FaultKind::TlsUntrusted if is_about_ours(error) => {
+            format!("{at} asks for a client certificate that it trusts")
+        }
         FaultKind::TlsUntrusted => format!("the TLS handshake with {at} failed"),
         FaultKind::Timeout if error.is_connect() => {
             format!("no connection to {at} within {:?}", timeouts.connect)
@@ -103,6 +106,28 @@ fn tls_kind(error: &rustls::Error) -> FaultKind {
 
 fn is_bad_certificate(error: &reqwest::Error) -> bool {
     sources(error).any(|e| matches!(e.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// Whether the server ended the handshake because of our certificate, or of there being none (RFC 8446 section 6.2).
+fn is_about_ours(error: &reqwest::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let alert = sources(error).find_map(|e| match e.downcast_ref() {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    });
+    matches!(
+        alert,
+        Some(
+            Alert::CertificateRequired
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+        )
+    )
 }
 
 fn http_kind(error: &hyper::Error) -> Option<FaultKind> {

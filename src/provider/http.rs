@@ -17,8 +17,10 @@ use super::body::SecretBody;
 use super::classify::{Route, classify};
 use crate::fault::{Fault, FaultKind};
 
+mod identity;
 mod roots;
 
+pub use identity::Identity;
 pub use roots::Roots;
 
 /// The largest answer that is read, in bytes: a token of 16 KiB, an ID token and a refresh token beside it, and room.
@@ -31,6 +33,8 @@ pub struct Settings {
     pub roots: Roots,
     /// Which proxy to use; never one for a loopback IP literal.
     pub proxy: Proxy,
+    /// The client certificate to show, if any.
+    pub identity: Option<Identity>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -56,6 +60,17 @@ pub struct Timeouts {
     pub exchange: Duration,
     /// One attempt to get a token, which may need several requests.
     pub fetch: Duration,
+}
+
+/// One request. What is secret in it is in buffers that are sent themselves and then wiped; a copy would stay behind in
+/// freed memory.
+pub(super) struct Request {
+    /// Where, with path and query.
+    pub(super) url: Url,
+    /// `Authorization`.
+    pub(super) authorization: Option<SecretBody>,
+    /// The body with its type, of a request that posts one.
+    pub(super) post: Option<(&'static str, SecretBody)>,
 }
 
 /// The client for one address, built when it is first needed.
@@ -122,12 +137,52 @@ impl Http {
         content_type: &'static str,
         body: SecretBody,
     ) -> Result<Answer, Fault> {
+        self.send(Request {
+            url: self.address.join(path),
+            authorization: None,
+            post: Some((content_type, body)),
+        })
+        .await
+    }
+
+    /// Sends a request to the address's origin. The answer's body is read only where it decides something.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub(super) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        let Request {
+            url,
+            authorization,
+            post,
+        } = request;
+        // Proxy, roots and the demand for TLS were chosen for this origin.
+        if url.origin().ascii_serialization() != self.address.origin() {
+            let what = format!(
+                "a request to another address than {}",
+                self.address.origin()
+            );
+            return Err(Fault::new(FaultKind::Connect, what));
+        }
         let client = self.client().await?;
-        let request = client
-            .post(self.address.join(path))
-            .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
-            // The buffer itself is sent and then wiped; a copy of it would stay behind in freed memory.
-            .body(Bytes::from_owner(body));
+        let mut request = match post {
+            None => client.get(url),
+            Some((content_type, body)) => client
+                .post(url)
+                .header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+                .body(Bytes::from_owner(body)),
+        };
+        if let Some(authorization) = authorization {
+            // Only a line end would not be a value, and there is none in base64.
+            let value = HeaderValue::from_maybe_shared(Bytes::from_owner(authorization));
+            let mut value = value.map_err(|_| {
+                Fault::new(
+                    FaultKind::Rejected,
+                    "the credential cannot be put into a header",
+                )
+            })?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
         let response = request.send().await.map_err(|error| self.fault(&error))?;
         let mut answer = head(&response);
         if answer.status == 200 {
@@ -151,7 +206,10 @@ impl Http {
         let built = tokio::task::spawn_blocking(move || build(&address, &settings)).await;
         // The task is neither aborted nor does it unwind: it can only be lost when the program ends.
         let client = built.map_err(|_| Fault::new(FaultKind::NoCa, "the program is ending"))??;
-        *self.slot() = Some(client.clone());
+        // Client certificates are short-lived and renewed in place, so their files are read for each request.
+        if self.settings.identity.is_none() {
+            *self.slot() = Some(client.clone());
+        }
         Ok(client)
     }
 
@@ -238,6 +296,10 @@ fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
             builder.no_proxy().proxy(proxy)
         }
         Proxy::Environment => builder,
+    };
+    let builder = match &settings.identity {
+        Some(identity) if address.is_https() => builder.identity(identity.read()?),
+        _ => builder,
     };
     settings.roots.build(builder, address.is_https())
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::provider::address::Address;
-use crate::provider::http::{Http, Roots, Settings};
+use crate::provider::http::{Http, Identity, Roots, Settings};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,15 +22,38 @@ fn fixture(name: &str) -> std::path::PathBuf {
 
 /// A server for one connection with this certificate; joining it gives what it read in the clear.
 fn serve(certificate: &str) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
+    serve_to(certificate, Clients::Anybody)
+}
+
+/// Whom a server lets in.
+enum Clients {
+    Anybody,
+    /// Who shows a certificate of our CA.
+    OfOurCa,
+}
+
+fn serve_to(certificate: &str, clients: Clients) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
     let chain = vec![CertificateDer::from_pem_file(fixture(certificate)).unwrap()];
     let key = PrivateKeyDer::from_pem_file(fixture("server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
         .unwrap();
+    let config = match clients {
+        Clients::Anybody => config.with_no_client_auth(),
+        Clients::OfOurCa => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots
+                .add(CertificateDer::from_pem_file(fixture("ca.pem")).unwrap())
+                .unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider,
+            );
+            config.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let config = config.with_single_cert(chain, key).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -64,6 +87,10 @@ async fn post_trusting(address: SocketAddr, roots: Roots) -> Result<u16, Fault> 
         roots,
         ..Settings::default()
     };
+    post_with(address, settings).await
+}
+
+async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault> {
     let http = Http::new(
         Address::parse(&format!("https://{address}")).unwrap(),
         settings,
@@ -107,6 +134,37 @@ async fn where_the_system_trusts_our_ca() {
         FaultKind::TlsUntrusted
     );
     assert_eq!(server.join().unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_client_certificate_gets_the_configured_one() {
+    let settings = |cert: Option<&str>| Settings {
+        roots: Roots::File {
+            path: fixture("ca.pem"),
+            sha256: None,
+        },
+        identity: cert.map(|cert| Identity {
+            cert: fixture(cert),
+            key: fixture("server.key"),
+        }),
+        ..Settings::default()
+    };
+    let (address, server) = serve_to("good.pem", Clients::OfOurCa);
+    let certificate = settings(Some("wrong-purpose.pem"));
+    assert_eq!(post_with(address, certificate).await.unwrap(), 200);
+    assert!(server.join().unwrap().ends_with(b"canary"));
+    // Not for clients, of nobody, and none at all: the server ends the handshake.
+    for cert in [Some("good.pem"), Some("self-signed.pem"), None] {
+        let (address, server) = serve_to("good.pem", Clients::OfOurCa);
+        let fault = post_with(address, settings(cert)).await.unwrap_err();
+        // The server's reason may be lost: it ends the connection while we already send (TLS 1.3).
+        let why = "asks for a client certificate that it trusts";
+        match fault.kind {
+            FaultKind::TlsUntrusted => assert!(fault.detail.contains(why), "{cert:?} {fault:?}"),
+            kind => assert_eq!(kind, FaultKind::Reset, "{cert:?} {fault:?}"),
+        }
+        assert_eq!(server.join().unwrap(), b"", "{cert:?}");
+    }
 }
 
 #[tokio::test]

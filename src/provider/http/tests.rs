@@ -133,6 +133,74 @@ async fn a_client_that_could_not_be_built_is_built_at_the_next_attempt() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
+    let another = fixture("ca.pem");
+    let absent = folder.path().join("absent");
+    let large = file("large", &vec![b'\n'; 65_537]);
+    let text = file("text", b"hello\n");
+    for (cert, key, named, why) in [
+        (&absent, &key, &absent, "cannot be used: No such file"),
+        (&cert, &absent, &absent, "cannot be used: No such file"),
+        (
+            &cert,
+            &folder.path().to_owned(),
+            &folder.path().to_owned(),
+            "is not a file",
+        ),
+        (&large, &key, &large, "is larger than"),
+        (&cert, &large, &large, "is larger than"),
+        (&text, &key, &text, "that can be used together"),
+        (&cert, &text, &text, "that can be used together"),
+        (&cert, &cert, &cert, "that can be used together"),
+        (&another, &key, &another, "do not belong together"),
+    ] {
+        let fake = Fake::start(vec![json(200, "{}")]).await;
+        let identity = Identity {
+            cert: cert.clone(),
+            key: key.clone(),
+        };
+        let settings = Settings {
+            identity: Some(identity),
+            ..trusting(fixture("ca.pem"))
+        };
+        let fault = post(&format!("https://{}", fake.address), settings)
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::TlsUntrusted, "{fault:?}");
+        let shown = named.display().to_string();
+        assert!(
+            fault.detail.contains(why) && fault.detail.contains(&shown),
+            "{fault:?} / {why}"
+        );
+        assert_eq!(fake.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_client_goes_to_no_other_origin_than_its_own() {
+    let (own, other) = (
+        Fake::start(vec![json(200, "{}")]).await,
+        Fake::start(vec![json(200, "{}")]).await,
+    );
+    let http = Http::new(Address::parse(&own.url()).unwrap(), Settings::default());
+    let request = Request {
+        url: other.url().parse().unwrap(),
+        authorization: None,
+        post: None,
+    };
+    assert!(http.send(request).await.is_err());
+    assert_eq!((own.connections(), other.connections()), (0, 0));
+}
+
+#[tokio::test]
 async fn an_address_in_the_clear_needs_no_roots() {
     let fake = Fake::start(vec![json(200, "{}")]).await;
     let answer = post(&fake.url(), trusting("/nonexistent".into()))
