@@ -1,5 +1,7 @@
-//! Request bodies that hold a secret: each is written once, into a buffer that is wiped when it is freed.
+//! What is sent with a secret in it: each is written once, into a buffer that is wiped when it is freed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
@@ -38,6 +40,28 @@ pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
     out
 }
 
+/// `Basic …` (RFC 7617) as OAuth 2.0 has it: ID and secret are encoded as in a form before they are joined, so that a
+/// colon in either is no separator (RFC 6749 section 2.3.1).
+pub(super) fn basic(id: &str, secret: &str) -> SecretBody {
+    const SCHEME: &[u8] = b"Basic ";
+    let mut pair = buffer(&[(id, secret), ("", id)], 3);
+    for (text, end) in [(id, ":"), (secret, "")] {
+        for piece in byte_serialize(text.as_bytes()) {
+            pair.extend_from_slice(piece.as_bytes());
+        }
+        pair.extend_from_slice(end.as_bytes());
+    }
+    // Four characters for three bytes, the last ones padded.
+    let len = pair.len().div_ceil(3) * 4;
+    let mut out = Zeroizing::new(Vec::with_capacity(SCHEME.len() + len));
+    out.extend_from_slice(SCHEME);
+    out.resize(SCHEME.len() + len, 0);
+    let room = out.get_mut(SCHEME.len()..).unwrap_or_default();
+    // The room is exactly what it takes.
+    let _: Result<usize, _> = STANDARD.encode_slice(&*pair, room);
+    out
+}
+
 /// Room for the longest encoding from the start: a buffer that grew would leave the secret in the one it outgrew.
 fn buffer(fields: &[(&str, &str)], widest: usize) -> SecretBody {
     let len = |(name, value): &(&str, &str)| name.len() + widest * value.len() + 8;
@@ -46,11 +70,15 @@ fn buffer(fields: &[(&str, &str)], widest: usize) -> SecretBody {
     ))
 }
 
-/// How a form or a JSON body of ours spells a text: for finding it again in what an issuer echoes.
-pub(super) fn spellings(text: &str) -> [SecretBody; 2] {
-    let as_form = form(&[("", text)]);
-    let mut as_json = buffer(&[("", text)], 6);
-    string(&mut as_json, text);
+/// How a form, a JSON body or a header of ours spells the secret: for finding it again in what an issuer echoes.
+pub(super) fn spellings(id: &str, secret: &str) -> [SecretBody; 3] {
+    let as_form = form(&[("", secret)]);
+    let mut as_json = buffer(&[("", secret)], 6);
+    string(&mut as_json, secret);
+    let as_basic = basic(id, secret);
+    // With or without its padding.
+    let as_basic = as_basic.strip_prefix(b"Basic ").unwrap_or_default();
+    let as_basic = as_basic.split(|b| *b == b'=').next().unwrap_or_default();
     let bare = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
     [
         bare(as_form.strip_prefix(b"=").unwrap_or_default()),
@@ -59,6 +87,7 @@ pub(super) fn spellings(text: &str) -> [SecretBody; 2] {
                 .get(1..as_json.len().saturating_sub(1))
                 .unwrap_or_default(),
         ),
+        bare(as_basic),
     ]
 }
 
@@ -93,6 +122,21 @@ mod tests {
         );
         let read: Vec<_> = url::form_urlencoded::parse(&body).collect();
         assert_eq!(read[1].1, HARD);
+    }
+
+    #[test]
+    fn a_basic_header_is_of_encoded_parts() {
+        for (id, secret, pair) in [
+            ("s6BhdRkqt3", "gX1fBat3bV", "s6BhdRkqt3:gX1fBat3bV"),
+            ("a:b", "c:d", "a%3Ab:c%3Ad"),
+            ("my id", HARD, "my+id:%26%3D%2B%25+%22%5C%2F%7Ea%C3%A9%0A"),
+            ("a@b.c_d-*", "x", "a%40b.c_d-*:x"),
+        ] {
+            let header = basic(id, secret);
+            let encoded = header.strip_prefix(b"Basic ").unwrap();
+            assert_eq!(STANDARD.decode(encoded).unwrap(), pair.as_bytes());
+            assert_eq!(header.len(), header.capacity(), "the buffer never grew");
+        }
     }
 
     #[test]
