@@ -18,6 +18,7 @@ mod classify;
 pub mod http;
 mod lifetime;
 mod members;
+pub mod oauth2;
 mod quote;
 pub mod runai;
 

@@ -177,7 +177,7 @@ impl Answer {
         Fault::new(kind, format!("{at} {what} ({status}){said}")).with_retry_after(wait)
     }
 
-    fn members(&self) -> Option<Members<'_>> {
+    pub(super) fn members(&self) -> Option<Members<'_>> {
         if self.is_json() {
             Members::parse(&self.body)
         } else {
@@ -187,7 +187,7 @@ impl Answer {
 
     /// `Retry-After` (RFC 9110 section 10.2.3). A date is taken relative to the answer's own `Date`: that needs no
     /// clock, and is right even if ours is not.
-    fn wait(&self) -> Option<Duration> {
+    pub(super) fn wait(&self) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             // Only a number over the top does not parse; the schedule clamps it.

@@ -15,11 +15,9 @@ pub(super) fn form(fields: &[(&str, &str)]) -> SecretBody {
         if !out.is_empty() {
             out.push(b'&');
         }
-        out.extend_from_slice(name.as_bytes());
+        encode(&mut out, name);
         out.push(b'=');
-        for piece in byte_serialize(value.as_bytes()) {
-            out.extend_from_slice(piece.as_bytes());
-        }
+        encode(&mut out, value);
     }
     out
 }
@@ -44,11 +42,9 @@ pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
 /// colon in either is no separator (RFC 6749 section 2.3.1).
 pub(super) fn basic(id: &str, secret: &str) -> SecretBody {
     const SCHEME: &[u8] = b"Basic ";
-    let mut pair = buffer(&[(id, secret), ("", id)], 3);
+    let mut pair = buffer(&[(id, secret)], 3);
     for (text, end) in [(id, ":"), (secret, "")] {
-        for piece in byte_serialize(text.as_bytes()) {
-            pair.extend_from_slice(piece.as_bytes());
-        }
+        encode(&mut pair, text);
         pair.extend_from_slice(end.as_bytes());
     }
     // Four characters for three bytes, the last ones padded.
@@ -62,9 +58,15 @@ pub(super) fn basic(id: &str, secret: &str) -> SecretBody {
     out
 }
 
+fn encode(out: &mut SecretBody, text: &str) {
+    for piece in byte_serialize(text.as_bytes()) {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
 /// Room for the longest encoding from the start: a buffer that grew would leave the secret in the one it outgrew.
 fn buffer(fields: &[(&str, &str)], widest: usize) -> SecretBody {
-    let len = |(name, value): &(&str, &str)| name.len() + widest * value.len() + 8;
+    let len = |(name, value): &(&str, &str)| widest * (name.len() + value.len()) + 8;
     Zeroizing::new(Vec::with_capacity(
         fields.iter().map(len).sum::<usize>() + 2,
     ))
@@ -122,6 +124,11 @@ mod tests {
         );
         let read: Vec<_> = url::form_urlencoded::parse(&body).collect();
         assert_eq!(read[1].1, HARD);
+        assert_eq!(
+            *form(&[("a&b", "c")]),
+            *b"a%26b=c",
+            "a name says only itself"
+        );
     }
 
     #[test]

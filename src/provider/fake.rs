@@ -68,8 +68,14 @@ impl Sent {
 impl Fake {
     /// Listens on a free port; connections play the scripts in order, and all after that the last one.
     pub(super) async fn start(plays: Vec<Play>) -> Self {
+        Self::start_with(|_| plays).await
+    }
+
+    /// The same with scripts that depend on its own URL.
+    pub(super) async fn start_with(plays: impl FnOnce(&str) -> Vec<Play>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let plays = plays(&format!("http://{address}"));
         let seen = Arc::<Seen>::default();
         let kept = Arc::clone(&seen);
         tokio::spawn(async move {

@@ -1,0 +1,217 @@
+//! Any OAuth 2.0 issuer with the client-credentials grant (RFC 6749 section 4.4).
+//!
+//! Where the secret goes is decided by a person: either the configuration names the token endpoint, or the issuer's
+//! discovery document does, and then the secret goes only to the origin that it named when the credential was enrolled.
+//! Whoever can change that document later, can stop the tokens but not collect the secret.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::timeout;
+
+use super::address::InvalidAddress;
+use super::answer::{Asked, Spelling};
+use super::http::{Http, Settings};
+use super::{Fetching, Granted, Provider};
+use crate::credential::Credential;
+use crate::fault::{Fault, FaultKind};
+
+mod discovery;
+mod endpoint;
+mod request;
+
+use endpoint::{Endpoint, Issuer};
+pub use request::{ClientAuth, Options};
+
+/// Where the token endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// Where this issuer's discovery document says. The text is the issuer's identifier, exactly as the issuer writes
+    /// it: a final slash counts (RFC 8414 section 3.3).
+    Issuer(String),
+    /// At this address.
+    Token(String),
+}
+
+/// An OAuth 2.0 issuer.
+pub struct Oauth2 {
+    place: Place,
+    options: Options,
+    settings: Settings,
+}
+
+enum Place {
+    Known(Arc<Target>),
+    Discovered(Box<Discovered>),
+}
+
+struct Discovered {
+    issuer: Issuer,
+    http: Http,
+    /// What the discovery document said, once the credential's origin agreed with it.
+    remembered: Mutex<Option<Arc<Target>>>,
+}
+
+/// A token endpoint and the client for it.
+struct Target {
+    endpoint: Endpoint,
+    http: Http,
+}
+
+// === impl Oauth2 ===
+
+impl Oauth2 {
+    /// An issuer, or its token endpoint. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] when no secret may be sent there.
+    pub fn new(at: At, options: Options, settings: Settings) -> Result<Self, InvalidAddress> {
+        let place = match at {
+            At::Token(text) => {
+                Place::Known(Arc::new(Target::new(Endpoint::parse(&text)?, &settings)))
+            }
+            At::Issuer(text) => {
+                let issuer = Issuer::parse(&text)?;
+                Place::Discovered(Box::new(Discovered {
+                    http: Http::new(issuer.address().clone(), settings.clone()),
+                    issuer,
+                    remembered: Mutex::default(),
+                }))
+            }
+        };
+        Ok(Self {
+            place,
+            options,
+            settings,
+        })
+    }
+
+    /// `scheme://host[:port]` of the token endpoint: what a credential is to be bound to. An issuer is asked where it
+    /// is; nothing secret is sent, and nothing is remembered.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no discovery document, or one that cannot be trusted.
+    pub async fn destination(&self) -> Result<String, Fault> {
+        self.in_time(async {
+            match &self.place {
+                Place::Known(target) => Ok(target.origin()),
+                Place::Discovered(place) => Ok(self.discover(place).await?.origin()),
+            }
+        })
+        .await
+    }
+
+    async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
+        let target = self.target_for(credential).await?;
+        let request = request::build(&target.endpoint, &self.options, credential);
+        let answer = target.http.send(request).await.inspect_err(|fault| {
+            // The endpoint's name is gone, or is somebody else's now: the issuer may have moved it.
+            if matches!(fault.kind, FaultKind::Dns | FaultKind::TlsName) {
+                self.forget();
+            }
+        })?;
+        if answer.is_absent() || (300..400).contains(&answer.status) {
+            self.forget();
+        }
+        let server_date = answer.server_date();
+        let at = target.origin();
+        let grant = answer.into_grant(
+            Spelling::Snake,
+            Asked {
+                at: &at,
+                credential,
+            },
+        )?;
+        Ok(Granted { grant, server_date })
+    }
+
+    /// The token endpoint, if it is one that this credential may be sent to.
+    async fn target_for(&self, credential: &Credential) -> Result<Arc<Target>, Fault> {
+        let place = match &self.place {
+            Place::Known(target) => {
+                let origin = target.origin();
+                // The configuration names the endpoint, and so decides for a credential that is not enrolled yet.
+                let bound_to = credential.origin().unwrap_or(&origin);
+                target.demand(bound_to, "the configuration")?;
+                return Ok(Arc::clone(target));
+            }
+            Place::Discovered(place) => place,
+        };
+        // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
+        let issuers_own = place.issuer.address().origin();
+        let bound_to = credential.origin().unwrap_or(&issuers_own);
+        let known = lock(&place.remembered).clone();
+        if let Some(known) = known.filter(|known| known.origin() == bound_to) {
+            return Ok(known);
+        }
+        let found = Arc::new(self.discover(place).await?);
+        found.demand(bound_to, &format!("the issuer at {issuers_own}"))?;
+        *lock(&place.remembered) = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    async fn discover(&self, place: &Discovered) -> Result<Target, Fault> {
+        let mutual_tls = self.settings.identity.is_some();
+        let endpoint = discovery::discover(&place.issuer, &place.http, mutual_tls).await?;
+        Ok(Target::new(endpoint, &self.settings))
+    }
+
+    /// Lets the next attempt ask the issuer again where its token endpoint is.
+    fn forget(&self) {
+        if let Place::Discovered(place) = &self.place {
+            *lock(&place.remembered) = None;
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let limit = self.settings.timeouts.fetch;
+        timeout(limit, attempt).await.unwrap_or_else(|_| {
+            let at = match &self.place {
+                Place::Known(target) => target.origin(),
+                Place::Discovered(place) => place.issuer.address().origin(),
+            };
+            let what = format!("no token from {at} within {limit:?}");
+            Err(Fault::new(FaultKind::Timeout, what))
+        })
+    }
+}
+
+impl Provider for Oauth2 {
+    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
+        Box::pin(self.in_time(self.ask(credential)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Target ===
+
+impl Target {
+    fn new(endpoint: Endpoint, settings: &Settings) -> Self {
+        let http = Http::new(endpoint.address().clone(), settings.clone());
+        Self { endpoint, http }
+    }
+
+    fn origin(&self) -> String {
+        self.endpoint.address().origin()
+    }
+
+    /// Refuses a token endpoint at another origin than this one.
+    fn demand(&self, origin: &str, who: &str) -> Result<(), Fault> {
+        let named = self.origin();
+        if named == origin {
+            return Ok(());
+        }
+        let what = format!(
+            "{who} now names a token endpoint at {named}, and the credential is for {origin}: nothing is sent until it is enrolled anew (jetond add --rebind)"
+        );
+        Err(Fault::new(FaultKind::BindingChanged, what))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Finding an issuer's token endpoint: authorization server metadata (RFC 8414), or an `OpenID` provider's.
+//!
+//! Nothing secret is sent for it. What is read of a document is what decides where the secret goes, so it is judged as
+//! strictly as a token answer, and none of its words are passed on.
+
+use super::endpoint::{Endpoint, Issuer};
+use crate::fault::{Fault, FaultKind};
+use crate::provider::answer::Answer;
+use crate::provider::http::{Http, Request};
+use crate::provider::members::Members;
+
+/// What came of looking at one address.
+type Looked = Result<Endpoint, Unfound>;
+
+/// Why an address gave no token endpoint.
+#[derive(Debug)]
+enum Unfound {
+    /// There is no document at this address: there may be one at another.
+    Absent(Fault),
+    /// There is one, and it cannot be used.
+    Bad(Fault),
+}
+
+/// Asks the issuer where its token endpoint is.
+pub(super) async fn discover(
+    issuer: &Issuer,
+    http: &Http,
+    mutual_tls: bool,
+) -> Result<Endpoint, Fault> {
+    let mut told: Option<Fault> = None;
+    for url in issuer.documents() {
+        let request = Request {
+            url,
+            authorization: None,
+            post: None,
+        };
+        match read(&http.send(request).await?, issuer, mutual_tls) {
+            Ok(endpoint) => return Ok(endpoint),
+            Err(Unfound::Bad(fault)) => return Err(fault),
+            // What failed says more than what is simply not there.
+            Err(Unfound::Absent(fault)) => {
+                told = told
+                    .filter(|told| !told.kind.is_permanent())
+                    .or(Some(fault));
+            }
+        }
+    }
+    Err(told.unwrap_or_else(|| Fault::new(FaultKind::Rejected, "there is nowhere to look")))
+}
+
+/// Judges an answer, without I/O.
+fn read(answer: &Answer, issuer: &Issuer, mutual_tls: bool) -> Looked {
+    let at = issuer.address().origin();
+    if answer.status != 200 || !answer.is_json() {
+        return Err(absence(answer, &at));
+    }
+    let malformed = |what: &str| {
+        let what = format!("the discovery document of {at} {what}");
+        Unfound::Bad(Fault::new(FaultKind::Malformed, what))
+    };
+    let Some(members) = answer.members() else {
+        return Err(malformed("is malformed JSON"));
+    };
+    let Some(named) = members.text("issuer") else {
+        return Err(malformed("names no issuer"));
+    };
+    // By its characters (RFC 8414 section 3.3): a document of somebody else must not stand in for this issuer's.
+    if *named != issuer.identifier() {
+        let slash = named.trim_end_matches('/') == issuer.identifier().trim_end_matches('/');
+        return Err(malformed(if slash {
+            "names another issuer: the two differ in the final slash, so write the issuer as it does"
+        } else {
+            "names another issuer than the configured one"
+        }));
+    }
+    let Some(text) = token_endpoint(&members, mutual_tls) else {
+        return Err(malformed("names no token endpoint"));
+    };
+    let endpoint = Endpoint::parse(&text).map_err(|why| {
+        malformed(&format!(
+            "names a token endpoint that no secret may be sent to: {why}"
+        ))
+    })?;
+    if !endpoint.address().is_https() && !issuer.address().is_loopback_literal() {
+        return Err(malformed(
+            "names a token endpoint without TLS on this machine, and is not on this machine itself",
+        ));
+    }
+    Ok(endpoint)
+}
+
+/// The token endpoint; for mutual TLS the one that asks for a certificate, where the issuer has one of its own for that
+/// (RFC 8705 section 5).
+fn token_endpoint(members: &Members<'_>, mutual_tls: bool) -> Option<zeroize::Zeroizing<String>> {
+    const NAME: &str = "token_endpoint";
+    let aliases = members
+        .raw("mtls_endpoint_aliases")
+        .filter(|_| mutual_tls)
+        .map(|raw| Members::parse(raw.as_bytes()));
+    match aliases {
+        // One that cannot be read decides nothing: neither for the alias nor for the other.
+        Some(None) => None,
+        Some(Some(aliases)) if aliases.raw(NAME).is_some() => aliases.text(NAME),
+        _ => members.text(NAME),
+    }
+}
+
+/// What an answer without a document means. The words of a stranger are of no use here.
+fn absence(answer: &Answer, at: &str) -> Unfound {
+    let status = answer.status;
+    let (kind, what) = match status {
+        200 => (
+            FaultKind::Malformed,
+            "answered with something other than JSON, so not with a discovery document; is it the right issuer?".to_owned(),
+        ),
+        300..400 => (
+            FaultKind::Redirect,
+            format!("answered with a redirect ({status}) instead of a discovery document, which is never followed"),
+        ),
+        429 => (
+            FaultKind::RateLimited,
+            format!("asked us to slow down ({status})"),
+        ),
+        408 | 425 | 500.. => (
+            FaultKind::ServerError,
+            format!("failed to give a discovery document ({status})"),
+        ),
+        400..500 => (
+            FaultKind::Rejected,
+            format!("has no discovery document for this issuer ({status}): is the issuer written as it should be? Else set token-url"),
+        ),
+        _ => (
+            FaultKind::Malformed,
+            format!("answered with an unexpected status ({status}) instead of a discovery document"),
+        ),
+    };
+    let fault = Fault::new(kind, format!("{at} {what}")).with_retry_after(answer.wait());
+    if kind == FaultKind::RateLimited {
+        Unfound::Bad(fault)
+    } else {
+        Unfound::Absent(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests;

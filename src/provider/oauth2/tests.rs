@@ -1,0 +1,416 @@
+use std::time::Duration;
+
+use super::*;
+use crate::provider::fake::{Fake, Play, Sent, answer, json};
+
+/// Every character that a form must escape, and the separator of Basic.
+const SECRET: &str = "canary:&=+% \"\\/'~";
+const FORM: &str = "grant_type=client_credentials&client_id=my+id&client_secret=canary%3A%26%3D%2B%25+%22%5C%2F%27%7E";
+/// `my+id:canary%3A%26%3D%2B%25+%22%5C%2F%27%7E`
+const BASIC: &str = "Basic bXkraWQ6Y2FuYXJ5JTNBJTI2JTNEJTJCJTI1KyUyMiU1QyUyRiUyNyU3RQ==";
+const OAUTH: &str = "GET /.well-known/oauth-authorization-server HTTP/1.1";
+const OPENID: &str = "GET /.well-known/openid-configuration HTTP/1.1";
+const TOKEN: &str = "POST /token HTTP/1.1";
+
+fn credential() -> Credential {
+    Credential::parse("my id", SECRET).unwrap()
+}
+
+fn token(text: &str) -> Play {
+    json(
+        200,
+        &format!(r#"{{"access_token":"{text}","token_type":"bearer","expires_in":60}}"#),
+    )
+}
+
+/// Plays from the listener's own address on: `{issuer}` in an answer stands for it.
+async fn start(plays: Vec<Play>) -> Fake {
+    Fake::start_with(|url| {
+        let named = |play: Play| match play {
+            Play::Answer(bytes) => {
+                let text = String::from_utf8(bytes).unwrap();
+                let (head, body) = text.split_once("\r\n\r\n").unwrap();
+                let body = body.replace("{issuer}", url);
+                let len = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+                let head: Vec<_> = head
+                    .split("\r\n")
+                    .filter(|line| !line.starts_with("Content-Length"))
+                    .collect();
+                Play::Answer(format!("{}\r\n{len}", head.join("\r\n")).into_bytes())
+            }
+            other => other,
+        };
+        plays.into_iter().map(named).collect()
+    })
+    .await
+}
+
+fn document(token_endpoint: &str) -> Play {
+    json(
+        200,
+        &format!(r#"{{"issuer":"{{issuer}}","token_endpoint":"{token_endpoint}"}}"#),
+    )
+}
+
+fn at_token(fake: &Fake, options: Options) -> Oauth2 {
+    let at = At::Token(format!("{}/token", fake.url()));
+    Oauth2::new(at, options, Settings::default()).unwrap()
+}
+
+fn at_issuer(fake: &Fake) -> Oauth2 {
+    let at = At::Issuer(fake.url());
+    Oauth2::new(at, Options::default(), Settings::default()).unwrap()
+}
+
+/// The token of one attempt, or its fault, which must hold nothing of the secret.
+async fn ask(provider: &Oauth2, credential: &Credential) -> Result<String, Fault> {
+    let result = provider.fetch(credential).await;
+    if let Err(fault) = &result {
+        let shown = format!("{fault:?}");
+        assert!(
+            !shown.contains("canary") && !shown.contains("Y2FuYXJ5"),
+            "{shown}"
+        );
+    }
+    result.map(|granted| granted.grant.token.expose().to_owned())
+}
+
+fn lines(requests: &[Sent]) -> Vec<&str> {
+    requests.iter().map(Sent::line).collect()
+}
+
+fn sent_the_secret(fake: &Fake) -> bool {
+    fake.requests()
+        .iter()
+        .any(|sent| sent.header("authorization").is_some() || sent.text().contains("client_secret"))
+}
+
+#[tokio::test]
+async fn basic_puts_the_secret_into_the_header_alone() {
+    let fake = start(vec![token("t")]).await;
+    let provider = at_token(&fake, Options::default());
+    assert_eq!(
+        fake.connections(),
+        0,
+        "nothing is opened before it is needed"
+    );
+    let granted = provider.fetch(&credential()).await.unwrap();
+    assert_eq!(granted.grant.lifetime, Some(Duration::from_secs(60)));
+    let sent = &fake.requests()[0];
+    assert_eq!(
+        (sent.line(), sent.text()),
+        (TOKEN, "grant_type=client_credentials")
+    );
+    assert_eq!(sent.header("authorization"), Some(BASIC));
+    assert_eq!(
+        sent.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    assert_eq!(
+        sent.header_names(),
+        [
+            "accept",
+            "authorization",
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn post_puts_the_secret_into_the_body_alone() {
+    let fake = start(vec![token("t")]).await;
+    let options = Options {
+        client_auth: ClientAuth::Post,
+        ..Options::default()
+    };
+    assert_eq!(
+        ask(&at_token(&fake, options), &credential()).await.unwrap(),
+        "t"
+    );
+    let sent = &fake.requests()[0];
+    assert_eq!((sent.text(), sent.header("authorization")), (FORM, None));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_sent_exactly_and_in_order() {
+    let fake = start(vec![token("t")]).await;
+    let options = Options {
+        scope: vec!["api.read".into(), "https://api.example/.default".into()],
+        audience: Some("https://api.example/?a=b&c".into()),
+        resource: vec!["https://one.example/x".into(), "urn:two:\u{e9}".into()],
+        extra: vec![
+            ("organization".into(), "a b".into()),
+            ("x.y".into(), "&z=1".into()),
+        ],
+        ..Options::default()
+    };
+    let at = At::Token(format!("{}/t/oauth?p=b2c_1", fake.url()));
+    let provider = Oauth2::new(at, options, Settings::default()).unwrap();
+    ask(&provider, &credential()).await.unwrap();
+    let sent = &fake.requests()[0];
+    assert_eq!(sent.line(), "POST /t/oauth?p=b2c_1 HTTP/1.1");
+    assert_eq!(
+        sent.text(),
+        "grant_type=client_credentials&scope=api.read+https%3A%2F%2Fapi.example%2F.default\
+         &audience=https%3A%2F%2Fapi.example%2F%3Fa%3Db%26c&resource=https%3A%2F%2Fone.example%2Fx\
+         &resource=urn%3Atwo%3A%C3%A9&organization=a+b&x.y=%26z%3D1"
+    );
+}
+
+#[tokio::test]
+async fn an_opaque_token_without_a_lifetime_has_none() {
+    let fake = start(vec![json(
+        200,
+        r#"{"access_token":"0.opaque~+/=","token_type":"BEARER"}"#,
+    )])
+    .await;
+    let granted = at_token(&fake, Options::default())
+        .fetch(&credential())
+        .await
+        .unwrap();
+    assert_eq!(granted.grant.token.expose(), "0.opaque~+/=");
+    assert_eq!(granted.grant.lifetime, None);
+}
+
+#[tokio::test]
+async fn a_rejected_client_is_told_by_the_issuers_words_without_the_secret() {
+    let challenge = "WWW-Authenticate: Bearer realm=\"https://elsewhere.example/\"\r\n";
+    let body =
+        format!(r#"{{"error":"invalid_client","error_description":"no such header: {BASIC}"}}"#);
+    for status in [400, 401] {
+        let fake = start(vec![answer(status, "application/json", challenge, &body)]).await;
+        let fault = ask(&at_token(&fake, Options::default()), &credential())
+            .await
+            .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected);
+        assert!(
+            fault
+                .detail
+                .contains("invalid_client: no such header: Basic [secret]"),
+            "{fault:?}"
+        );
+        assert!(!fault.detail.contains("elsewhere"), "{fault:?}");
+        assert_eq!(fake.connections(), 1, "no challenge is answered");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_redirects_is_not_followed() {
+    let elsewhere = start(vec![token("t")]).await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("Location: {}/token\r\n", elsewhere.url());
+        let fake = start(vec![answer(status, "application/json", &location, "{}")]).await;
+        let fault = ask(&at_token(&fake, Options::default()), &credential())
+            .await
+            .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Redirect);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_bad_answer_is_no_token() {
+    for play in [
+        answer(200, "text/html", "", "<html>canary</html>"),
+        json(200, r#"{"access_token":"a"}{"access_token":"b"}"#),
+        json(200, r#"{"access_token":"a","access_token":"b"}"#),
+        json(200, r#"{"access_token":"a","token_type":"DPoP"}"#),
+        json(200, r#"{"access_token":"a b"}"#),
+        json(200, r#"{"error":"invalid_scope"}"#),
+        json(200, r#"{"id_token":"canary"}"#),
+    ] {
+        let fake = start(vec![play]).await;
+        let fault = ask(&at_token(&fake, Options::default()), &credential())
+            .await
+            .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it() {
+    let fake = start(vec![token("t")]).await;
+    let provider = at_token(&fake, Options::default());
+    assert_eq!(provider.destination().await.unwrap(), fake.url());
+    let fault = ask(&provider, &credential().bound_to("https://idp.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::BindingChanged);
+    assert_eq!(fake.connections(), 0);
+    assert_eq!(
+        ask(&provider, &credential().bound_to(&fake.url()))
+            .await
+            .unwrap(),
+        "t"
+    );
+}
+
+// === discovery ===
+
+#[tokio::test]
+async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
+    let fake = start(vec![document("{issuer}/token"), token("t1"), token("t2")]).await;
+    let provider = at_issuer(&fake);
+    let credential = credential().bound_to(&fake.url());
+    assert_eq!(ask(&provider, &credential).await.unwrap(), "t1");
+    assert_eq!(ask(&provider, &credential).await.unwrap(), "t2");
+    let requests = fake.requests();
+    assert_eq!(lines(&requests), [OAUTH, TOKEN, TOKEN]);
+    assert_eq!(
+        requests[0].header_names(),
+        ["accept", "host", "user-agent"],
+        "nothing of ours"
+    );
+}
+
+#[tokio::test]
+async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
+    for absent in [
+        json(404, "{}"),
+        json(500, "{}"),
+        answer(200, "text/html", "", "<html>"),
+        answer(302, "text/html", "Location: /login\r\n", ""),
+    ] {
+        let fake = start(vec![absent, document("{issuer}/token"), token("t")]).await;
+        let provider = at_issuer(&fake);
+        assert_eq!(provider.destination().await.unwrap(), fake.url());
+        assert_eq!(lines(&fake.requests()), [OAUTH, OPENID]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told() {
+    let page = || answer(200, "text/html", "", "<html>canary</html>");
+    let redirect = || answer(302, "text/html", "Location: /canary\r\n", "");
+    for (plays, kind) in [
+        (vec![json(404, "{}"), json(404, "{}")], FaultKind::Rejected),
+        (vec![json(404, "{}"), page()], FaultKind::Malformed),
+        (vec![page(), json(404, "{}")], FaultKind::Malformed),
+        (vec![redirect(), redirect()], FaultKind::Redirect),
+        (
+            vec![json(503, "{}"), json(404, "{}")],
+            FaultKind::ServerError,
+        ),
+        (
+            vec![json(404, "{}"), json(503, "{}")],
+            FaultKind::ServerError,
+        ),
+        (vec![json(429, "{}")], FaultKind::RateLimited),
+        (vec![Play::Reset(vec![])], FaultKind::Reset),
+        (
+            vec![json(200, "{\"issuer\":\"canary\"}")],
+            FaultKind::Malformed,
+        ),
+        (vec![json(200, &" ".repeat(70_000))], FaultKind::TooLarge),
+    ] {
+        let expected = plays.len();
+        let fake = start(plays).await;
+        let fault = ask(&at_issuer(&fake), &credential().bound_to(&fake.url()))
+            .await
+            .unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert_eq!(fake.requests().len(), expected, "{fault:?}");
+        assert!(!sent_the_secret(&fake));
+    }
+}
+
+#[tokio::test]
+async fn the_secret_goes_to_no_other_origin_than_the_enrolled_one_whatever_the_document_says() {
+    let thief = start(vec![token("stolen")]).await;
+    let endpoint = format!("{}/token", thief.url());
+    let fake = start(vec![document(&endpoint)]).await;
+    let provider = at_issuer(&fake);
+    // Neither one that was enrolled for the issuer's own, nor one for a third, nor one that is not enrolled.
+    for bound in [
+        credential().bound_to(&fake.url()),
+        credential().bound_to("https://tokens.example"),
+        credential(),
+    ] {
+        let fault = ask(&provider, &bound).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::BindingChanged);
+        let (at, named) = (fake.url(), thief.url());
+        let said = format!("the issuer at {at} now names a token endpoint at {named}");
+        assert!(fault.detail.starts_with(&said), "{fault:?}");
+        assert!(fault.detail.contains("--rebind"), "{fault:?}");
+    }
+    assert_eq!((thief.connections(), sent_the_secret(&fake)), (0, false));
+    // A person who is shown the origin and enrols the credential for it has decided.
+    let shown = provider.destination().await.unwrap();
+    assert_eq!(shown, thief.url());
+    assert_eq!(
+        ask(&provider, &credential().bound_to(&shown))
+            .await
+            .unwrap(),
+        "stolen"
+    );
+    assert!(!sent_the_secret(&fake));
+}
+
+#[tokio::test]
+async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_up() {
+    let moved = start(vec![token("moved")]).await;
+    let there = format!("{}/token", moved.url());
+    let fake = start(vec![
+        document(&there),
+        document("{issuer}/token"),
+        token("home"),
+        document(&there),
+    ])
+    .await;
+    let provider = at_issuer(&fake);
+    let home = credential().bound_to(&fake.url());
+    let fault = ask(&provider, &home).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::BindingChanged);
+    assert_eq!(ask(&provider, &home).await.unwrap(), "home");
+    // What is remembered is no reason to refuse a credential that was enrolled for the new place meanwhile.
+    let enrolled_anew = credential().bound_to(&moved.url());
+    assert_eq!(ask(&provider, &enrolled_anew).await.unwrap(), "moved");
+    assert_eq!(lines(&fake.requests()), [OAUTH, OAUTH, TOKEN, OAUTH]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not() {
+    let renamed = || vec![document("{issuer}/new"), token("t")];
+    for gone in [
+        json(404, "{}"),
+        json(405, "{}"),
+        answer(200, "text/html", "", "<html>"),
+        answer(308, "text/html", "Location: /new\r\n", ""),
+    ] {
+        let plays = [vec![document("{issuer}/token"), gone], renamed()].concat();
+        let fake = start(plays).await;
+        let (provider, credential) = (at_issuer(&fake), credential().bound_to(&fake.url()));
+        ask(&provider, &credential).await.unwrap_err();
+        assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
+        assert_eq!(
+            lines(&fake.requests()),
+            [OAUTH, TOKEN, OAUTH, "POST /new HTTP/1.1"]
+        );
+    }
+    for failing in [
+        json(401, r#"{"error":"invalid_client"}"#),
+        json(503, "{}"),
+        json(429, "{}"),
+        Play::Reset(vec![]),
+    ] {
+        let fake = start(vec![document("{issuer}/token"), failing, token("t")]).await;
+        let (provider, credential) = (at_issuer(&fake), credential().bound_to(&fake.url()));
+        ask(&provider, &credential).await.unwrap_err();
+        assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
+        assert_eq!(lines(&fake.requests()), [OAUTH, TOKEN, TOKEN]);
+    }
+}
+
+#[test]
+fn an_address_to_which_no_secret_may_be_sent_is_refused() {
+    for at in [
+        At::Token("http://idp.example/token".into()),
+        At::Issuer("http://idp.example".into()),
+    ] {
+        let refused = Oauth2::new(at, Options::default(), Settings::default()).map(|_| ());
+        assert_eq!(refused, Err(InvalidAddress::NotHttps));
+    }
+}
