@@ -26,6 +26,7 @@ fn serve(certificate: &str) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
 }
 
 /// Whom a server lets in.
+#[derive(Clone, Copy)]
 enum Clients {
     Anybody,
     /// Who shows a certificate of our CA.
