@@ -10,12 +10,14 @@ use crate::profile::ProfileName;
 mod edit;
 mod fault;
 mod keys;
+pub mod oauth2;
 mod reader;
 mod url;
 
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use keys::{KeyDoc, reference};
+pub use oauth2::Oauth2;
 pub use url::{BaseUrl, InvalidUrl, ProxyUrl};
 
 /// A configuration without faults.
@@ -39,8 +41,19 @@ pub struct Profile {
     /// How the issuer is reached. A loopback address is reached directly whatever this says; see
     /// [`Profile::proxy_in_use`].
     pub proxy: Proxy,
+    /// The certificate to show to the issuer, if any.
+    pub client_certificate: Option<ClientCertificate>,
     /// Whether it is refreshed although nobody asks for it.
     pub keep_warm: bool,
+}
+
+/// A client certificate (mutual TLS) in PEM form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate's file.
+    pub cert: PathBuf,
+    /// The file of its key.
+    pub key: PathBuf,
 }
 
 /// Who issues a profile's tokens.
@@ -54,6 +67,8 @@ pub enum Provider {
         /// Which API gives the token.
         api: Api,
     },
+    /// Another OAuth 2.0 issuer.
+    Oauth2(Box<Oauth2>),
 }
 
 /// Which of Run:ai's APIs gives the token.
@@ -129,17 +144,48 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// The address that the secret is sent to.
-    pub const fn url(&self) -> &BaseUrl {
+    /// The address that the configuration names, for people.
+    pub fn url(&self) -> String {
         match &self.provider {
-            Provider::Runai { url, .. } => url,
+            Provider::Runai { url, .. } => url.to_string(),
+            Provider::Oauth2(oauth2) => oauth2.at.url().to_string(),
+        }
+    }
+
+    /// `scheme://host[:port]` of where the secret is sent; `None` where an issuer says it, who is asked when the
+    /// credential is enrolled.
+    pub fn origin(&self) -> Option<String> {
+        match &self.provider {
+            Provider::Runai { url, .. } => Some(url.origin()),
+            Provider::Oauth2(oauth2) => match &oauth2.at {
+                oauth2::At::Token(url) => Some(url.origin()),
+                oauth2::At::Issuer(_) => None,
+            },
+        }
+    }
+
+    /// The issuer that says where the secret is sent, as its identifier is written.
+    pub fn issuer(&self) -> Option<&str> {
+        match &self.provider {
+            Provider::Runai { .. } => None,
+            Provider::Oauth2(oauth2) => match &oauth2.at {
+                oauth2::At::Token(_) => None,
+                oauth2::At::Issuer(url) => Some(url.as_str()),
+            },
+        }
+    }
+
+    fn is_loopback(&self) -> bool {
+        match &self.provider {
+            Provider::Runai { url, .. } => url.is_loopback(),
+            Provider::Oauth2(oauth2) => oauth2.at.url().is_loopback(),
         }
     }
 
     /// How the issuer is reached in fact: a loopback address never through a proxy, since it would mean another
     /// machine there.
     pub fn proxy_in_use(&self) -> &Proxy {
-        if self.url().is_loopback() {
+        if self.is_loopback() {
             &Proxy::Direct
         } else {
             &self.proxy
@@ -154,6 +200,7 @@ impl Provider {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Runai { .. } => "runai",
+            Self::Oauth2(_) => "oauth2",
         }
     }
 }

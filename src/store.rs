@@ -65,8 +65,10 @@ pub struct Key {
 /// confirms it: whoever can write the configuration must not be able to have the secret sent elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// `scheme://host[:port]` of the issuer.
+    /// `scheme://host[:port]` of the token endpoint: where the secret goes.
     pub origin: String,
+    /// The issuer whose discovery document named that endpoint, unless the configuration names it.
+    pub issuer: Option<String>,
     /// The SHA-256 of the CA file's content, in hexadecimal.
     pub ca: Option<String>,
     /// The proxy, as the configuration spells it.
@@ -76,8 +78,10 @@ pub struct Binding {
 /// A part of a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BindingPart {
-    /// The issuer's address.
+    /// The address.
     Origin,
+    /// The issuer that says the address.
+    Issuer,
     /// The certificates to trust.
     Ca,
     /// The proxy.
@@ -87,10 +91,12 @@ pub enum BindingPart {
 // === impl Binding ===
 
 impl Binding {
-    /// The binding that a profile asks for. `ca` is the content of its CA file, if it has one.
-    pub fn of(profile: &Profile, ca: Option<&[u8]>) -> Self {
+    /// The binding that a profile asks for. `discovered` is the origin of the token endpoint where the profile does not
+    /// name it; `ca` is the content of its CA file, if it has one.
+    pub fn of(profile: &Profile, discovered: &str, ca: Option<&[u8]>) -> Self {
         Self {
-            origin: profile.url().origin(),
+            origin: profile.origin().unwrap_or_else(|| discovered.to_owned()),
+            issuer: profile.issuer().map(str::to_owned),
             ca: ca.map(fingerprint),
             proxy: match profile.proxy_in_use() {
                 Proxy::Direct => None,
@@ -103,6 +109,7 @@ impl Binding {
     pub fn differences(&self, now: &Self) -> Vec<BindingPart> {
         [
             (BindingPart::Origin, self.origin == now.origin),
+            (BindingPart::Issuer, self.issuer == now.issuer),
             (BindingPart::Ca, self.ca == now.ca),
             (BindingPart::Proxy, self.proxy == now.proxy),
         ]
@@ -124,7 +131,8 @@ fn fingerprint(bytes: &[u8]) -> String {
 impl fmt::Display for BindingPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Origin => "the address (url)",
+            Self::Origin => "the address (url or token-url)",
+            Self::Issuer => "the issuer (issuer)",
             Self::Ca => "the certificates (ca-file)",
             Self::Proxy => "the proxy (proxy)",
         })
@@ -144,10 +152,10 @@ mod tests {
     #[test]
     fn a_binding_is_of_the_origin_the_certificates_and_the_proxy_and_of_nothing_else() {
         let plain = profile("url='https://a.b/api/v1'");
-        let bound = Binding::of(&plain, None);
+        let bound = Binding::of(&plain, "", None);
         assert_eq!(bound.origin, "https://a.b");
         let same = profile("url='https://A.b:443/'\nkeep-warm=true\napi='v1'");
-        assert_eq!(bound.differences(&Binding::of(&same, None)), []);
+        assert_eq!(bound.differences(&Binding::of(&same, "", None)), []);
         for (extra, ca, part) in [
             ("url='https://a.c'", None, BindingPart::Origin),
             ("url='https://a.b:444'", None, BindingPart::Origin),
@@ -163,18 +171,53 @@ mod tests {
                 BindingPart::Proxy,
             ),
         ] {
-            let now = Binding::of(&profile(extra), ca.map(str::as_bytes));
+            let now = Binding::of(&profile(extra), "", ca.map(str::as_bytes));
             assert_eq!(bound.differences(&now), [part], "{extra}");
             assert_eq!(now.differences(&bound), [part], "{extra}");
         }
-        let ca = Binding::of(&plain, Some(b"abc")).ca.unwrap();
+        let ca = Binding::of(&plain, "", Some(b"abc")).ca.unwrap();
         assert!(ca.starts_with("ba7816bf8f01cfea") && ca.len() == 64, "{ca}");
+    }
+
+    #[test]
+    fn where_an_issuer_says_the_address_it_is_bound_too() {
+        let bound = |extra: &str| {
+            let text = format!("[profiles.a]\nprovider='oauth2'\n{extra}");
+            let config = crate::config::parse(&text).unwrap();
+            let profile = config.profiles.into_values().next().unwrap();
+            Binding::of(&profile, "https://tokens.example", None)
+        };
+        let discovered = bound("issuer='https://idp.example/x'");
+        assert_eq!(discovered.origin, "https://tokens.example");
+        for (extra, parts) in [
+            ("issuer='https://idp.example/x'\nscope=['a']", vec![]),
+            ("issuer='https://idp.example/'", vec![BindingPart::Issuer]),
+            ("issuer='https://evil.example/x'", vec![BindingPart::Issuer]),
+            (
+                "token-url='https://tokens.example/y'",
+                vec![BindingPart::Issuer],
+            ),
+            (
+                "token-url='https://evil.example'",
+                vec![BindingPart::Origin, BindingPart::Issuer],
+            ),
+        ] {
+            assert_eq!(discovered.differences(&bound(extra)), parts, "{extra}");
+        }
+        let set = bound("token-url='https://idp.example/token'");
+        assert_eq!(
+            (set.origin.as_str(), set.issuer),
+            ("https://idp.example", None)
+        );
     }
 
     #[test]
     fn a_loopback_address_has_no_proxy_to_be_bound_to() {
         let direct = profile("url='http://127.0.0.1:1'");
         let proxied = profile("url='http://127.0.0.1:1'\nproxy='environment'");
-        assert_eq!(Binding::of(&direct, None), Binding::of(&proxied, None));
+        assert_eq!(
+            Binding::of(&direct, "", None),
+            Binding::of(&proxied, "", None)
+        );
     }
 }

@@ -14,6 +14,7 @@ use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
+use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, WriteError};
@@ -104,8 +105,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
             (profile, Some(text))
         }
     };
-    let binding = binding_of(&profile).map_err(|error| fail(Exit::Config, error))?;
-    let credential = args.credential(&target, &binding.origin)?;
+    let origin = destination(&profile)?;
+    let binding = binding_of(&profile, &origin).map_err(|error| fail(Exit::Config, error))?;
+    let credential = args.credential(&target, &origin)?.bound_to(&origin);
     let store = target.store();
     let validity = prove(&profile, &credential)?;
     let key = Key {
@@ -136,6 +138,17 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     ));
     admin::reload(&target, env, Some(name));
     Ok(())
+}
+
+/// Where the secret will be sent. It is shown where it is not what the person has typed.
+fn destination(profile: &Profile) -> Result<String, Exit> {
+    let origin = ask(issuer::destination(profile))?;
+    if profile.origin().is_none() {
+        say(format!(
+            "the issuer's token endpoint is at {origin}: the secret is sent there, and nowhere else"
+        ));
+    }
+    Ok(origin)
 }
 
 fn not_saved(error: &StoreError) -> Exit {
@@ -178,29 +191,29 @@ fn restore(
 /// Gets one token as proof, and throws it away.
 fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
     let provider = issuer::provider(profile).map_err(|error| fail(Exit::Config, error))?;
+    let Grant { lifetime, .. } = ask(provider.fetch(credential))?.grant;
+    Ok(Validity::new(SystemClock.now().boot, lifetime))
+}
+
+/// Waits for the issuer.
+fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| fail(Exit::Failed, error))?;
-    let answer = runtime.block_on(provider.fetch(credential));
+    let answer = runtime.block_on(question);
     runtime.shutdown_background();
-    match answer {
-        Ok(granted) => {
-            let Grant { lifetime, .. } = granted.grant;
-            Ok(Validity::new(SystemClock.now().boot, lifetime))
-        }
-        Err(fault) => {
-            let exit = if fault.kind.is_permanent() {
-                Exit::Failed
-            } else {
-                Exit::Later
-            };
-            Err(fail(
-                exit,
-                format!("no token, so nothing is written: {}", fault.detail),
-            ))
-        }
-    }
+    answer.map_err(|fault| {
+        let exit = if fault.kind.is_permanent() {
+            Exit::Failed
+        } else {
+            Exit::Later
+        };
+        fail(
+            exit,
+            format!("no token, so nothing is written: {}", fault.detail),
+        )
+    })
 }
 
 impl AddArgs {
@@ -225,6 +238,7 @@ impl AddArgs {
                 Some(proxy) => proxy.clone(),
                 None => ask_for_proxy(env, url)?,
             },
+            client_certificate: None,
             keep_warm: false,
         };
         Ok(Some(profile))

@@ -80,7 +80,7 @@ fn check_profile(target: &Target, name: &ProfileName, profile: &Profile) -> Resu
             "no credential is stored; run: jetond add {name} --rebind"
         ));
     };
-    let now = binding_of(profile)?;
+    let now = binding_of(profile, &record.binding.origin)?;
     match record.binding.differences(&now).first() {
         None => Ok(record.key.credential.client_id),
         Some(part) => Err(format!(

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use toml_edit::{Document, Item, TableLike, Value};
+use toml_edit::{Array, Document, InlineTable, Item, TableLike, Value};
 
+use super::oauth2::{At, ClientAuth, Oauth2};
 use super::{Api, Config, ConfigFault, Profile, Provider, parse};
 use crate::profile::ProfileName;
 
@@ -104,15 +105,23 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     } else {
         format!("[profiles.{name}]")
     };
-    let Provider::Runai { url, api } = &profile.provider;
-    let mut lines = vec![
-        header,
-        line("provider", profile.provider.as_str()),
-        line("url", &url.to_string()),
-        line("store", profile.store.as_str()),
-    ];
-    if *api != Api::default() {
-        lines.push(line("api", api.as_str()));
+    let mut lines = vec![header, line("provider", profile.provider.as_str())];
+    let store = line("store", profile.store.as_str());
+    match &profile.provider {
+        Provider::Runai { url, api } => {
+            lines.extend([line("url", &url.to_string()), store]);
+            if *api != Api::default() {
+                lines.push(line("api", api.as_str()));
+            }
+        }
+        Provider::Oauth2(oauth2) => {
+            let (key, url) = match &oauth2.at {
+                At::Issuer(url) => ("issuer", url),
+                At::Token(url) => ("token-url", url),
+            };
+            lines.extend([line(key, url.as_str()), store]);
+            lines.extend(request_lines(oauth2));
+        }
     }
     if let Some(path) = &profile.ca_file {
         lines.push(line("ca-file", path.to_str()?));
@@ -120,10 +129,37 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     if let Some(proxy) = profile.proxy.as_str() {
         lines.push(line("proxy", proxy));
     }
+    if let Some(certificate) = &profile.client_certificate {
+        let (cert, key) = (certificate.cert.to_str()?, certificate.key.to_str()?);
+        let pair = InlineTable::from_iter([("cert", cert), ("key", key)]);
+        lines.push(format!("client-certificate = {}", Value::from(pair)));
+    }
     if profile.keep_warm {
         lines.push("keep-warm = true".into());
     }
     Some(lines)
+}
+
+/// The lines of what is asked of an OAuth 2.0 issuer.
+fn request_lines(oauth2: &Oauth2) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |key: &str, value: Value| lines.push(format!("{key} = {value}"));
+    if oauth2.client_auth != ClientAuth::default() {
+        line("client-auth", oauth2.client_auth.as_str().into());
+    }
+    if !oauth2.scope.is_empty() {
+        line("scope", Array::from_iter(&oauth2.scope).into());
+    }
+    if let Some(audience) = &oauth2.audience {
+        line("audience", audience.into());
+    }
+    if !oauth2.resource.is_empty() {
+        line("resource", Array::from_iter(&oauth2.resource).into());
+    }
+    if !oauth2.extra.is_empty() {
+        line("extra", InlineTable::from_iter(&oauth2.extra).into());
+    }
+    lines
 }
 
 /// Where the lines of an item are: of a table with a header of its own, from the header to its last value.

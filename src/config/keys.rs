@@ -1,9 +1,11 @@
 //! Every key there is, once: how it is read, and what the reference says about it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::oauth2::{self, ClientAuth, EndpointUrl};
 use super::reader::{Field, Reader};
-use super::{Api, BaseUrl, Proxy, SocketMode, StoreKind};
+use super::{Api, BaseUrl, ClientCertificate, Proxy, SocketMode, StoreKind};
 
 /// What a reader of the reference wants to know of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct KeyDoc {
     pub takes: &'static str,
     /// What holds when it is not there; empty when it must be there.
     pub default: &'static str,
+    /// The provider whose key it is; empty for every one's.
+    pub provider: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
 }
@@ -30,9 +34,17 @@ pub(super) struct Draft {
     pub(super) provider: Option<ProviderKind>,
     pub(super) url: Option<BaseUrl>,
     pub(super) api: Api,
+    pub(super) issuer: Option<EndpointUrl>,
+    pub(super) token_url: Option<EndpointUrl>,
+    pub(super) client_auth: ClientAuth,
+    pub(super) scope: Vec<String>,
+    pub(super) audience: Option<String>,
+    pub(super) resource: Vec<String>,
+    pub(super) extra: BTreeMap<String, String>,
     pub(super) store: StoreKind,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) proxy: Proxy,
+    pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) keep_warm: bool,
 }
 
@@ -40,6 +52,14 @@ pub(super) struct Draft {
 #[derive(Clone, Copy)]
 pub(super) enum ProviderKind {
     Runai,
+    Oauth2,
+}
+
+/// A client certificate while it is read.
+#[derive(Default)]
+struct Pair {
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 /// A value that later versions take.
@@ -56,9 +76,22 @@ const fn key<D>(
         name,
         takes,
         default,
+        provider: "",
         about,
     };
     Key { doc, read }
+}
+
+/// The same key, of this provider alone.
+const fn of<D>(provider: &'static str, key: &Key<D>) -> Key<D> {
+    let doc = KeyDoc {
+        provider,
+        ..key.doc
+    };
+    Key {
+        doc,
+        read: key.read,
+    }
 }
 
 #[rustfmt::skip]
@@ -70,26 +103,67 @@ pub(super) const SOCKET: &[Key<SocketMode>] = &[
 
 #[rustfmt::skip]
 pub(super) const PROFILE: &[Key<Draft>] = &[
-    key("provider", "\"runai\"", "", "who issues the tokens", |r, f, d| {
-        d.provider = r.one_of(f, &[("runai", ProviderKind::Runai)], &[("oauth2", LATER)]);
+    key("provider", "\"runai\" or \"oauth2\"", "", "who issues the tokens: NVIDIA Run:ai, or another OAuth 2.0 issuer", |r, f, d| {
+        d.provider = r.one_of(f, &[("runai", ProviderKind::Runai), ("oauth2", ProviderKind::Oauth2)], &[]);
     }),
-    key("url", "an https address", "", "the control plane; http only for a loopback address such as http://127.0.0.1:8080", |r, f, d| {
+    of("runai", &key("url", "an https address", "", "the control plane; http only for a loopback address such as http://127.0.0.1:8080", |r, f, d| {
         d.url = r.parsed(f, BaseUrl::parse);
-    }),
+    })),
     key("store", "\"file\"", "\"file\"", "where the credential is kept", |r, f, d| {
         set(&mut d.store, r.one_of(f, &[("file", StoreKind::File)], &[("keyring", LATER)]));
     }),
-    key("api", "\"auto\", \"v2\" or \"v1\"", "\"auto\"", "which of the control plane's APIs gives the token", |r, f, d| {
+    of("runai", &key("api", "\"auto\", \"v2\" or \"v1\"", "\"auto\"", "which of the control plane's APIs gives the token", |r, f, d| {
         set(&mut d.api, r.one_of(f, &[("auto", Api::Auto), ("v2", Api::V2), ("v1", Api::V1)], &[]));
-    }),
+    })),
+    of("oauth2", &key("issuer", "an https address", "token-url is there", "the issuer, exactly as it calls itself: its discovery document says where the token endpoint is", |r, f, d| {
+        d.issuer = r.parsed(f, EndpointUrl::issuer);
+    })),
+    of("oauth2", &key("token-url", "an https address", "issuer is there", "the token endpoint", |r, f, d| {
+        d.token_url = r.parsed(f, EndpointUrl::token);
+    })),
+    of("oauth2", &key("client-auth", "\"basic\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header or in the body", |r, f, d| {
+        set(&mut d.client_auth, r.one_of(f, &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post)], &[("private-key-jwt", LATER), ("mtls", LATER)]));
+    })),
+    of("oauth2", &key("scope", "an array of strings", "what the issuer gives", "the scopes to ask for", |r, f, d| {
+        d.scope = r.list(f, oauth2::scope);
+    })),
+    of("oauth2", &key("audience", "a string", "none", "the audience to ask for", |r, f, d| {
+        d.audience = r.checked(f, oauth2::value);
+    })),
+    of("oauth2", &key("resource", "an absolute URI, or an array of them", "none", "the resources to ask for (RFC 8707)", |r, f, d| {
+        d.resource = r.one_or_list(f, oauth2::resource);
+    })),
+    of("oauth2", &key("extra", "a table of strings", "none", "further parameters of the request for a token", |r, f, d| {
+        for field in r.entries(f) {
+            let name = r.name(&field, oauth2::parameter);
+            if let (Some(name), Some(value)) = (name, r.checked(&field, oauth2::value)) {
+                d.extra.insert(name, value);
+            }
+        }
+    })),
     key("ca-file", "an absolute path", "the system's certificates", "the certificates (PEM) to trust instead of the system's", |r, f, d| {
         d.ca_file = r.text(f).and_then(|text| absolute(r, f, text));
     }),
-    key("proxy", "\"http://HOST:PORT\" or \"environment\"", "no proxy", "the proxy to the control plane; \"environment\" takes HTTPS_PROXY", |r, f, d| {
+    key("proxy", "\"http://HOST:PORT\" or \"environment\"", "no proxy", "the proxy to the issuer; \"environment\" takes HTTPS_PROXY", |r, f, d| {
         set(&mut d.proxy, r.parsed(f, Proxy::parse));
+    }),
+    key("client-certificate", "{ cert = \"PATH\", key = \"PATH\" }", "none", "the certificate (PEM) to show to the issuer, and its key", |r, f, d| {
+        let mut pair = Pair::default();
+        r.table_of(f, CERTIFICATE, &mut pair);
+        d.client_certificate = pair.cert.zip(pair.key).map(|(cert, key)| ClientCertificate { cert, key });
     }),
     key("keep-warm", "true or false", "false", "refresh the token although nobody asks for it", |r, f, d| {
         set(&mut d.keep_warm, r.flag(f));
+    }),
+];
+
+#[rustfmt::skip]
+const CERTIFICATE: &[Key<Pair>] = &[
+    key("cert", "an absolute path", "", "the certificate and those between it and its root", |r, f, d| {
+        d.cert = r.text(f).and_then(|text| absolute(r, f, text));
+    }),
+    key("key", "an absolute path", "", "the certificate's key, not encrypted", |r, f, d| {
+        d.key = r.text(f).and_then(|text| absolute(r, f, text));
     }),
 ];
 
@@ -98,6 +172,10 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
     vec![
         ("socket", SOCKET.iter().map(|key| key.doc).collect()),
         ("profiles.NAME", PROFILE.iter().map(|key| key.doc).collect()),
+        (
+            "profiles.NAME.client-certificate",
+            CERTIFICATE.iter().map(|key| key.doc).collect(),
+        ),
     ]
 }
 

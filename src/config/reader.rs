@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::keys::{Draft, Key, PROFILE, ProviderKind, SOCKET};
-use super::{Config, ConfigFault, InvalidUrl, Profile, Provider};
-use crate::profile::ProfileName;
+use super::keys::{Key, SOCKET};
+use super::{Config, ConfigFault};
+
+mod profile;
+mod values;
 
 /// What people call a secret: it must not be in this file, whatever they call it.
 const SECRETS: &[&str] = &[
@@ -156,81 +158,6 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The text of a value.
-    pub(super) fn text<'f>(&mut self, field: &Field<'f>) -> Option<&'f str> {
-        let text = field.item.as_str();
-        if text.is_none() {
-            self.wrong_type(field, "a string");
-        }
-        text
-    }
-
-    /// The yes or no of a value.
-    pub(super) fn flag(&mut self, field: &Field<'_>) -> Option<bool> {
-        let flag = field.item.as_bool();
-        if flag.is_none() {
-            self.wrong_type(field, "true or false");
-        }
-        flag
-    }
-
-    /// One of these words; `known` are words that are refused for a reason of their own.
-    pub(super) fn one_of<T: Copy>(
-        &mut self,
-        field: &Field<'_>,
-        words: &[(&'static str, T)],
-        known: &[(&'static str, &'static str)],
-    ) -> Option<T> {
-        let text = self.text(field)?;
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Some(*value);
-        }
-        let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let list: Vec<_> = all.iter().map(|word| format!("\"{word}\"")).collect();
-        let list = list.join(", ");
-        let (message, suggestion) = match known.iter().find(|(word, _)| *word == text) {
-            Some((word, why)) => (format!("\"{word}\" {why}; it takes {list}"), None),
-            None => (
-                format!("it takes {list}"),
-                nearest(text, &all).map(|word| format!("\"{word}\"")),
-            ),
-        };
-        self.fault(field, message, suggestion);
-        None
-    }
-
-    /// A value that has a parser of its own.
-    pub(super) fn parsed<T>(
-        &mut self,
-        field: &Field<'_>,
-        parse: impl Fn(&str) -> Result<T, InvalidUrl>,
-    ) -> Option<T> {
-        match parse(self.text(field)?) {
-            Ok(value) => Some(value),
-            Err(e) => {
-                self.fault(field, e.message, e.suggestion);
-                None
-            }
-        }
-    }
-
-    fn wrong_type(&mut self, field: &Field<'_>, wanted: &str) {
-        let found = field.item.type_name();
-        self.fault(
-            field,
-            format!("this must be {wanted}, and is of type {found}"),
-            None,
-        );
-    }
-
-    fn table<'f>(&mut self, field: &Field<'f>) -> Option<&'f dyn TableLike> {
-        let table = field.item.as_table_like();
-        if table.is_none() {
-            self.wrong_type(field, &format!("a table, as [{}] begins one", field.path));
-        }
-        table
-    }
-
     /// Reads a table by its keys.
     fn keys<D>(&mut self, path: &str, table: &dyn TableLike, keys: &[Key<D>], draft: &mut D) {
         for field in fields(path, table) {
@@ -244,38 +171,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn profile(&mut self, field: &Field<'_>) -> Option<(ProfileName, Profile)> {
-        let name = ProfileName::parse(field.name);
-        if let Err(e) = name {
-            self.fault_at(field.key, &field.path, e.to_string(), None);
-        }
-        let table = self.table(field)?;
-        let mut draft = Draft::default();
-        self.keys(&field.path, table, PROFILE, &mut draft);
-        for key in PROFILE.iter().filter(|key| key.doc.default.is_empty()) {
-            if !table.contains_key(key.doc.name) {
-                let message = format!("{} is missing: {}", key.doc.name, key.doc.about);
-                self.fault_at(field.value, &field.path, message, None);
-            }
-        }
-        let provider = match draft.provider? {
-            ProviderKind::Runai => Provider::Runai {
-                url: draft.url?,
-                api: draft.api,
-            },
-        };
-        let profile = Profile {
-            provider,
-            store: draft.store,
-            ca_file: draft.ca_file,
-            proxy: draft.proxy,
-            keep_warm: draft.keep_warm,
-        };
-        Some((name.ok()?, profile))
-    }
-
     fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
         let name = field.name.to_lowercase().replace('_', "-");
+        let source = ["client-id", "client-secret"].contains(&name.as_str());
+        if source && !field.item.is_str() {
+            let message = "a source of the credential is not supported in this version: remove it, and let `jetond add` ask for the credential and store it";
+            self.fault_at(field.key, &field.path, message, None);
+            return;
+        }
         if SECRETS.contains(&name.as_str()) {
             let message = "this file never holds a credential: remove it, and let `jetond add` ask for it and store it";
             self.fault_at(field.key, &field.path, message, None);

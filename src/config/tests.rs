@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::oauth2::{At, ClientAuth, EndpointUrl};
 use super::*;
 
 fn faults(text: &str) -> Vec<String> {
@@ -20,7 +21,15 @@ fn profile(url: &str) -> Profile {
         store: StoreKind::File,
         ca_file: None,
         proxy: Proxy::Direct,
+        client_certificate: None,
         keep_warm: false,
+    }
+}
+
+fn certificate() -> ClientCertificate {
+    ClientCertificate {
+        cert: "/etc/jeton/client.pem".into(),
+        key: "/etc/jeton/client.key".into(),
     }
 }
 
@@ -35,7 +44,25 @@ store     = "file"
 api       = "v2"
 ca-file   = "/etc/ssl/acme.pem"
 proxy     = "http://proxy:3128"
+client-certificate = { cert = "/etc/jeton/client.pem", key = "/etc/jeton/client.key" }
 keep-warm = true
+
+[profiles.other]
+provider = "oauth2"
+issuer = "https://idp.example/realms/x/"
+client-auth = "post"
+scope = ["api.read", "api.write"]
+audience = "https://api.example"
+resource = "urn:example:api"
+extra = { organization = "acme" }
+[profiles.other.client-certificate]
+cert = "/etc/jeton/client.pem"
+key = "/etc/jeton/client.key"
+
+[profiles.plain]
+provider = "oauth2"
+token-url = "https://idp.example/token?p=1"
+resource = ["https://one.example", "https://two.example"]
 
 [profiles."ci.prod"]
 provider = "runai"
@@ -53,6 +80,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         },
         ca_file: Some("/etc/ssl/acme.pem".into()),
         proxy: Proxy::Http(ProxyUrl::parse("http://proxy:3128").unwrap()),
+        client_certificate: Some(certificate()),
         keep_warm: true,
         ..profile("https://acme.run.ai")
     };
@@ -62,7 +90,45 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     };
     assert_eq!(*research.proxy_in_use(), research.proxy);
     assert_eq!(*ci.proxy_in_use(), Proxy::Direct);
-    let profiles = BTreeMap::from([(name("research"), research), (name("ci.prod"), ci)]);
+    let other = Profile {
+        provider: Provider::Oauth2(Box::new(Oauth2 {
+            at: At::Issuer(EndpointUrl::issuer("https://idp.example/realms/x/").unwrap()),
+            client_auth: ClientAuth::Post,
+            scope: vec!["api.read".into(), "api.write".into()],
+            audience: Some("https://api.example".into()),
+            resource: vec!["urn:example:api".into()],
+            extra: BTreeMap::from([("organization".into(), "acme".into())]),
+        })),
+        client_certificate: Some(certificate()),
+        ..profile("https://acme.run.ai")
+    };
+    assert_eq!(other.issuer(), Some("https://idp.example/realms/x/"));
+    assert_eq!(
+        (other.origin(), other.url().as_str()),
+        (None, "https://idp.example/realms/x/")
+    );
+    let plain = Profile {
+        provider: Provider::Oauth2(Box::new(Oauth2 {
+            at: At::Token(EndpointUrl::token("https://idp.example/token?p=1").unwrap()),
+            client_auth: ClientAuth::Basic,
+            scope: vec![],
+            audience: None,
+            resource: vec!["https://one.example".into(), "https://two.example".into()],
+            extra: BTreeMap::new(),
+        })),
+        ..profile("https://acme.run.ai")
+    };
+    assert_eq!(plain.origin().as_deref(), Some("https://idp.example"));
+    assert_eq!(
+        (plain.issuer(), plain.url().as_str()),
+        (None, "https://idp.example/token")
+    );
+    let profiles = BTreeMap::from([
+        (name("research"), research),
+        (name("ci.prod"), ci),
+        (name("other"), other),
+        (name("plain"), plain),
+    ]);
     let socket = SocketMode::Private;
     assert_eq!(config, Config { profiles, socket });
 }
@@ -76,7 +142,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 2);
+    assert_eq!(reference.len(), 3);
 }
 
 #[test]
@@ -115,7 +181,7 @@ mode = "all"
 provider = "runai"
 url = "https://x"
 [profiles.a]
-  provider = "oauth2"
+  provider = "oauth"
   urls = "https://x"
   store = "keyring"
   keep_warm = true
@@ -132,8 +198,7 @@ url = "http://localhost:1"
         "2:2: sockets: unknown key (did you mean socket?)",
         "4:8: socket.mode: \"all\" is not supported in this version; it takes \"private\"",
         "5:11: profiles.Bad: a profile's name has",
-        "8:1: profiles.a: url is missing: the control plane",
-        "9:14: profiles.a.provider: \"oauth2\" is not supported in this version; it takes \"runai\"",
+        "9:14: profiles.a.provider: it takes \"runai\", \"oauth2\" (did you mean \"oauth2\"?)",
         "10:3: profiles.a.urls: unknown key (did you mean url?)",
         "11:11: profiles.a.store: \"keyring\" is not supported in this version; it takes \"file\"",
         "12:3: profiles.a.keep_warm: unknown key (did you mean keep-warm?)",
@@ -148,6 +213,79 @@ url = "http://localhost:1"
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}\nexpected {expected}");
     }
+}
+
+#[test]
+fn all_faults_of_an_oauth2_profile_are_told_each_at_its_place() {
+    let text = r#"[profiles.a]
+provider = "oauth2"
+url = "https://x"
+api = "v2"
+[profiles.b]
+provider = "oauth2"
+issuer = "https://x"
+token-url = "https://x/token"
+[profiles.c]
+provider = "oauth2"
+issuer = "https://idp.example/.well-known/openid-configuration"
+client-auth = "Post"
+scope = "canary"
+audience = ""
+resource = ["https://x", "canary", 3]
+client-certificate = { crt = "/x", key = "x" }
+[profiles.c.extra]
+scope = "canary"
+client_secret = "canary"
+fine = 1
+[profiles.d]
+provider = "oauth2"
+token-url = "http://x/token"
+scope = [
+  "a",
+  "b canary",
+]
+extra = [1]
+client-auth = "mtls"
+client-secret = { file = "/etc/canary" }
+client-certificate = "/canary.pem"
+[profiles.e]
+provider = "runai"
+url = "https://x"
+issuer = "https://x"
+scope = ["a"]
+"#;
+    let expected = [
+        "1:1: profiles.a: issuer or token-url is missing",
+        "3:1: profiles.a.url: this is a key of provider = \"runai\" (did you mean issuer or token-url?)",
+        "4:1: profiles.a.api: this is a key of provider = \"runai\"",
+        "5:1: profiles.b: issuer and token-url exclude each other",
+        "11:10: profiles.c.issuer: this is the address of a discovery document; write the issuer's alone, as the document names it (did you mean https://idp.example?)",
+        "12:15: profiles.c.client-auth: it takes \"basic\", \"post\" (did you mean \"post\"?)",
+        "13:9: profiles.c.scope: this must be an array of strings",
+        "14:12: profiles.c.audience: this must not be empty",
+        "15:26: profiles.c.resource: this is not a resource",
+        "15:36: profiles.c.resource: this must be a string, and is of type integer",
+        "16:22: profiles.c.client-certificate: cert is missing",
+        "16:24: profiles.c.client-certificate.crt: unknown key (did you mean cert?)",
+        "16:42: profiles.c.client-certificate.key: this must be an absolute path",
+        "18:1: profiles.c.extra.scope: scope cannot be set here: write it as the key scope",
+        "19:1: profiles.c.extra.client_secret: this file never holds a credential",
+        "20:8: profiles.c.extra.fine: this must be a string, and is of type integer",
+        "23:13: profiles.d.token-url: http would send the secret unprotected",
+        "26:3: profiles.d.scope: a scope has no spaces",
+        "28:9: profiles.d.extra: this must be a table",
+        "29:15: profiles.d.client-auth: \"mtls\" is not supported in this version; it takes \"basic\", \"post\"",
+        "30:1: profiles.d.client-secret: a source of the credential is not supported in this version",
+        "31:22: profiles.d.client-certificate: this must be a table",
+        "35:1: profiles.e.issuer: this is a key of provider = \"oauth2\"",
+        "36:1: profiles.e.scope: this is a key of provider = \"oauth2\"",
+    ];
+    let found = faults(text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\nexpected {expected}");
+    }
+    assert!(!found.join("\n").contains("canary"), "{found:#?}");
 }
 
 #[test]
@@ -317,6 +455,35 @@ fn removing_cuts_the_profiles_lines_and_no_others() {
     );
 }
 
+fn any_oauth2() -> impl Strategy<Value = Provider> {
+    let at =
+        ("[a-z]{1,9}", any::<bool>(), "(/[a-z]{0,3}){0,2}").prop_map(|(host, issuer, path)| {
+            let url = format!("https://{host}.example{path}");
+            if issuer {
+                At::Issuer(EndpointUrl::issuer(&url).unwrap())
+            } else {
+                At::Token(EndpointUrl::token(&format!("{url}?p=1")).unwrap())
+            }
+        });
+    let client_auth = prop_oneof![Just(ClientAuth::Basic), Just(ClientAuth::Post)];
+    let scope = proptest::collection::vec("[!#-\\[\\]-~]{1,5}", 0..3);
+    let audience = proptest::option::of("[^\\p{Cc}]{1,5}");
+    let resource = proptest::collection::vec("urn:[a-z]{1,5}", 0..3);
+    let extra = proptest::collection::btree_map("x[a-zA-Z0-9._-]{0,5}", "[^\\p{Cc}]{1,5}", 0..3);
+    (at, client_auth, scope, audience, resource, extra).prop_map(
+        |(at, client_auth, scope, audience, resource, extra)| {
+            Provider::Oauth2(Box::new(Oauth2 {
+                at,
+                client_auth,
+                scope,
+                audience,
+                resource,
+                extra,
+            }))
+        },
+    )
+}
+
 fn any_profile() -> impl Strategy<Value = Profile> {
     let api = prop_oneof![Just(Api::Auto), Just(Api::V1), Just(Api::V2)];
     let proxy = prop_oneof![
@@ -325,15 +492,22 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         (1u16..).prop_map(|port| Proxy::parse(&format!("http://proxy:{port}")).unwrap()),
     ];
     let ca_file = proptest::option::of("/[^\0]{0,20}");
-    ("[a-z]{1,9}", api, ca_file, proxy, any::<bool>()).prop_map(
-        |(host, api, ca_file, proxy, keep_warm)| Profile {
-            provider: Provider::Runai {
-                url: BaseUrl::parse(&format!("https://{host}.example/base")).unwrap(),
-                api,
-            },
+    let runai = ("[a-z]{1,9}", api).prop_map(|(host, api)| Provider::Runai {
+        url: BaseUrl::parse(&format!("https://{host}.example/base")).unwrap(),
+        api,
+    });
+    let provider = prop_oneof![runai, any_oauth2()];
+    let certificate = proptest::option::of(("/[^\0]{0,9}", "/[^\0]{0,9}"));
+    (provider, ca_file, proxy, certificate, any::<bool>()).prop_map(
+        |(provider, ca_file, proxy, certificate, keep_warm)| Profile {
+            provider,
             store: StoreKind::File,
             ca_file: ca_file.map(PathBuf::from),
             proxy,
+            client_certificate: certificate.map(|(cert, key)| ClientCertificate {
+                cert: cert.into(),
+                key: key.into(),
+            }),
             keep_warm,
         },
     )

@@ -22,6 +22,8 @@ pub struct InvalidUrl {
     pub suggestion: Option<String>,
 }
 
+const NO_QUERY: &str = "this address must not have a ? or # part";
+
 // === impl BaseUrl ===
 
 impl BaseUrl {
@@ -30,19 +32,9 @@ impl BaseUrl {
     /// # Errors
     /// [`InvalidUrl`] says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
-        let mut url = strict(text, "https")?;
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(&url) => {}
-            "http" => return Err(insecure(&url)),
-            _ => {
-                return Err(invalid(
-                    "only https is possible, or http for a loopback address such as 127.0.0.1",
-                ));
-            }
-        }
-        if url.host_str().is_some_and(|host| host.ends_with('.')) {
-            return Err(invalid("the host must not end in a dot"));
+        let mut url = secure(text)?;
+        if url.query().is_some() {
+            return Err(invalid(NO_QUERY));
         }
         let path = base_path(url.path());
         url.set_path(&path);
@@ -77,6 +69,25 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin(), self.path())
     }
+}
+
+/// Parses an address to which a secret may be sent: `https`, or `http` to a loopback address. It may have a query.
+pub(super) fn secure(text: &str) -> Result<Url, InvalidUrl> {
+    let url = strict(text, "https")?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(insecure(&url)),
+        _ => {
+            return Err(invalid(
+                "only https is possible, or http for a loopback address such as 127.0.0.1",
+            ));
+        }
+    }
+    if url.host_str().is_some_and(|host| host.ends_with('.')) {
+        return Err(invalid("the host must not end in a dot"));
+    }
+    Ok(url)
 }
 
 /// The path less its final slashes and what begins with an API's path.
@@ -121,6 +132,9 @@ impl ProxyUrl {
         let url = strict(text, "http")?;
         if url.scheme() != "http" {
             return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
+        }
+        if url.query().is_some() {
+            return Err(invalid(NO_QUERY));
         }
         if !matches!(url.path(), "" | "/") {
             return Err(invalid("a proxy has no path: http://HOST:PORT"));
@@ -173,8 +187,8 @@ fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
             violation.description()
         )));
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("this address must not have a ? or # part"));
+    if url.fragment().is_some() {
+        return Err(invalid("this address must not have a # part"));
     }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         return Err(invalid("this address has no host, or port 0"));
@@ -188,7 +202,6 @@ fn authority(text: &str) -> &str {
     rest.split(['/', '?', '#', '\\']).next().unwrap_or("")
 }
 
-/// 127.0.0.0/8 or ::1, written as a number.
 /// Whether a text is a host, perhaps with a port, as people write them: with a dot, in lower case, no part long. A
 /// secret or a token that was pasted in the wrong place is not, and must not be repeated.
 fn is_host(text: &str) -> bool {
@@ -203,7 +216,8 @@ fn is_host(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// 127.0.0.0/8 or ::1, written as a number.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -211,7 +225,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn invalid(message: impl Into<String>) -> InvalidUrl {
+pub(super) fn invalid(message: impl Into<String>) -> InvalidUrl {
     InvalidUrl {
         message: message.into(),
         suggestion: None,
@@ -310,7 +324,7 @@ mod tests {
             ("https://user:canary@acme.run.ai", "user or password"),
             ("https://@acme.run.ai", "user or password"),
             ("https://acme.run.ai?canary", "? or #"),
-            ("https://acme.run.ai/#canary", "? or #"),
+            ("https://acme.run.ai/#canary", "# part"),
             ("https://acme.run.ai?", "? or #"),
             ("https://", "not an address"),
             ("https:///acme.run.ai", "not an address"),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::config::oauth2::{At, ClientAuth};
 use crate::config::{self, Api, Profile, Proxy};
-use crate::provider::http::{self, Roots, Settings, Timeouts};
+use crate::fault::{Fault, FaultKind};
+use crate::provider::http::{self, Identity, Roots, Settings, Timeouts};
+use crate::provider::oauth2::{self, Oauth2};
 use crate::provider::runai::{self, Runai};
 use crate::provider::{Provider, address::InvalidAddress};
 
@@ -13,7 +16,59 @@ use crate::provider::{Provider, address::InvalidAddress};
 /// [`InvalidAddress`] when no secret may be sent to the profile's address; the configuration has refused such
 /// addresses before.
 pub fn provider(profile: &Profile) -> Result<Arc<dyn Provider>, InvalidAddress> {
-    let settings = Settings {
+    let settings = settings(profile)?;
+    match &profile.provider {
+        config::Provider::Runai { url, api } => {
+            let api = match api {
+                Api::Auto => runai::Api::Auto,
+                Api::V2 => runai::Api::V2,
+                Api::V1 => runai::Api::V1,
+            };
+            Ok(Arc::new(Runai::new(&url.to_string(), api, settings)?))
+        }
+        config::Provider::Oauth2(issuer) => Ok(Arc::new(oauth2(issuer, settings)?)),
+    }
+}
+
+/// `scheme://host[:port]` of where the profile's secret would be sent: what its credential is to be bound to. Asks the
+/// issuer where the configuration does not say it; nothing secret is sent.
+///
+/// # Errors
+/// A [`Fault`] when the issuer does not say it either.
+pub async fn destination(profile: &Profile) -> Result<String, Fault> {
+    // The configuration has refused such addresses before.
+    let unusable = |why: InvalidAddress| Fault::new(FaultKind::Rejected, why.to_string());
+    match (profile.origin(), &profile.provider) {
+        (None, config::Provider::Oauth2(issuer)) => {
+            let settings = settings(profile).map_err(unusable)?;
+            let provider = oauth2(issuer, settings).map_err(unusable)?;
+            provider.destination().await
+        }
+        (origin, _) => Ok(origin.unwrap_or_default()),
+    }
+}
+
+fn oauth2(issuer: &config::Oauth2, settings: Settings) -> Result<Oauth2, InvalidAddress> {
+    let at = match &issuer.at {
+        At::Issuer(url) => oauth2::At::Issuer(url.as_str().to_owned()),
+        At::Token(url) => oauth2::At::Token(url.as_str().to_owned()),
+    };
+    let extra = issuer.extra.iter();
+    let options = oauth2::Options {
+        client_auth: match issuer.client_auth {
+            ClientAuth::Basic => oauth2::ClientAuth::Basic,
+            ClientAuth::Post => oauth2::ClientAuth::Post,
+        },
+        scope: issuer.scope.clone(),
+        audience: issuer.audience.clone(),
+        resource: issuer.resource.clone(),
+        extra: extra.map(|(k, v)| (k.clone(), v.clone())).collect(),
+    };
+    Oauth2::new(at, options, settings)
+}
+
+fn settings(profile: &Profile) -> Result<Settings, InvalidAddress> {
+    Ok(Settings {
         roots: profile
             .ca_file
             .clone()
@@ -26,17 +81,10 @@ pub fn provider(profile: &Profile) -> Result<Arc<dyn Provider>, InvalidAddress> 
                 http::Proxy::Url(url.as_str().parse().map_err(|_| InvalidAddress::NotAUrl)?)
             }
         },
-        identity: None,
+        identity: profile.client_certificate.as_ref().map(|files| Identity {
+            cert: files.cert.clone(),
+            key: files.key.clone(),
+        }),
         timeouts: Timeouts::default(),
-    };
-    match &profile.provider {
-        config::Provider::Runai { url, api } => {
-            let api = match api {
-                Api::Auto => runai::Api::Auto,
-                Api::V2 => runai::Api::V2,
-                Api::V1 => runai::Api::V1,
-            };
-            Ok(Arc::new(Runai::new(&url.to_string(), api, settings)?))
-        }
-    }
+    })
 }

@@ -40,7 +40,8 @@ impl CredentialSource for StoreSource {
                 ),
             ));
         };
-        let now = binding_of(&self.profile).map_err(misconfigured)?;
+        // Where an issuer says the origin, the provider asks it, and refuses to send elsewhere.
+        let now = binding_of(&self.profile, &record.binding.origin).map_err(misconfigured)?;
         if let Some(part) = record.binding.differences(&now).first() {
             return Err((
                 Block::BindingChanged,
@@ -55,13 +56,15 @@ impl CredentialSource for StoreSource {
     }
 }
 
-/// What a credential of this profile is bound to, as the configuration and the CA file are now.
+/// What a credential of this profile is bound to, as the configuration and the CA file are now. `discovered` is the
+/// origin of the token endpoint where the configuration does not say it: as `issuer::destination` found it, or as it was
+/// enrolled.
 ///
 /// # Errors
 /// A sentence for people, when the CA file cannot be read.
-pub fn binding_of(profile: &Profile) -> Result<Binding, String> {
+pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, String> {
     let ca = profile.ca_file.as_deref().map(read_ca).transpose()?;
-    Ok(Binding::of(profile, ca.as_deref()))
+    Ok(Binding::of(profile, discovered, ca.as_deref()))
 }
 
 fn read_ca(path: &Path) -> Result<Vec<u8>, String> {

@@ -25,6 +25,7 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         version: VERSION,
         key: WrittenKey::of(&record.key),
         origin: &record.binding.origin,
+        issuer: record.binding.issuer.as_deref(),
         ca: record.binding.ca.as_deref(),
         proxy: record.binding.proxy.as_deref(),
         previous: record.previous.as_ref().map(WrittenKey::of),
@@ -55,6 +56,7 @@ pub(super) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
         key: key.parse(&read.origin)?,
         binding: Binding {
             origin: read.origin,
+            issuer: read.issuer,
             ca: read.ca,
             proxy: read.proxy,
         },
@@ -84,6 +86,8 @@ struct Written<'a> {
     #[serde(flatten)]
     key: WrittenKey<'a>,
     origin: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
     ca: Option<&'a str>,
     proxy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +148,7 @@ struct Read {
     key_name: Option<String>,
     created_at: u64,
     origin: String,
+    issuer: Option<String>,
     ca: Option<String>,
     proxy: Option<String>,
     previous: Option<ReadKey>,
@@ -217,6 +222,7 @@ mod tests {
             key: key("app", secret),
             binding: Binding {
                 origin: "https://a.b".into(),
+                issuer: None,
                 ca: None,
                 proxy: Some("http://p:1".into()),
             },
@@ -273,6 +279,14 @@ mod tests {
             "previous": {"client_id": "old", "client_secret": "s2", "key_id": "k-1", "key_name": null, "created_at": 1_700_000_000_u64},
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_record_of_a_discovered_endpoint_says_who_named_it() {
+        let mut discovered = record("x", None);
+        discovered.binding.issuer = Some("https://idp.example/".into());
+        let json = to_json(&discovered).unwrap();
+        assert_eq!(from_json(&json).unwrap().binding, discovered.binding);
     }
 
     #[test]
