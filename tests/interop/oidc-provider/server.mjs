@@ -1,0 +1,101 @@
+// A real issuer for jetond: the npm package oidc-provider over TLS with a private CA.
+//
+// Prints one line of JSON when it listens: {issuer, ca, client: {cert, key}, clients: {NAME: {id, secret}}}; then it
+// serves until its standard input ends or it is told to terminate.
+//
+//   OUT          the folder for the certificates (required)
+//   HOST         the host in the issuer's name: 127.0.0.1 (the default) or localhost
+//   PORT         0 (the default) for any free one
+//   ISSUER_PATH  such as /realms/x: then the discovery document is only where OpenID puts it
+//   MUTUAL_TLS   1 to let in only those who show a certificate of the CA
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+
+import Provider from 'oidc-provider';
+
+import { makeCertificates } from './tls.mjs';
+
+const { OUT, HOST = '127.0.0.1', PORT = '0', ISSUER_PATH = '', MUTUAL_TLS } = process.env;
+if (!OUT) throw new Error('OUT must name a folder');
+
+const at = makeCertificates(OUT);
+const mutual = MUTUAL_TLS === '1';
+const server = createServer({
+  key: readFileSync(at('server.key')),
+  cert: readFileSync(at('server.pem')),
+  ca: readFileSync(at('ca.pem')),
+  requestCert: mutual,
+  rejectUnauthorized: mutual,
+});
+await new Promise((listening) => server.listen(Number(PORT), '127.0.0.1', listening));
+const issuer = `https://${HOST}:${server.address().port}${ISSUER_PATH}`;
+
+// Every kind of character that a form or a header must encode.
+const secret = () => `${randomBytes(16).toString('hex')}:&=+% "\\/'~`;
+const clients = {
+  basic: { id: 'basic:client', secret: secret() },
+  post: { id: 'post client', secret: secret() },
+};
+const client = ({ id, secret }, method) => ({
+  client_id: id,
+  client_secret: secret,
+  token_endpoint_auth_method: method,
+  grant_types: ['client_credentials'],
+  response_types: [],
+  redirect_uris: [],
+  scope: 'api.read api.write',
+});
+
+const provider = new Provider(issuer, {
+  clients: [client(clients.basic, 'client_secret_basic'), client(clients.post, 'client_secret_post')],
+  scopes: ['api.read', 'api.write', 'admin'],
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (_ctx, resource) => ({
+        scope: 'api.read api.write',
+        audience: resource,
+        accessTokenTTL: 120,
+        accessTokenFormat: resource.includes('jwt') ? 'jwt' : 'opaque',
+        jwt: { sign: { alg: 'RS256' } },
+      }),
+    },
+  },
+});
+// The package takes a secret by either way, whatever the client is registered with; other issuers do not.
+provider.use(async (ctx, next) => {
+  await next();
+  if (ctx.oidc?.route === 'token' && ctx.oidc.client) {
+    const used = ctx.get('authorization') ? 'client_secret_basic' : 'client_secret_post';
+    if (used !== ctx.oidc.client.tokenEndpointAuthMethod) {
+      ctx.status = 401;
+      ctx.body = { error: 'invalid_client', error_description: 'not the registered way' };
+    }
+  }
+});
+const callback = provider.callback();
+server.on('request', (req, res) => {
+  if (ISSUER_PATH) {
+    if (!req.url.startsWith(`${ISSUER_PATH}/`)) {
+      res.writeHead(404).end();
+      return;
+    }
+    // As a framework does that mounts an application below a path.
+    req.originalUrl = req.url;
+    req.url = req.url.slice(ISSUER_PATH.length);
+  }
+  callback(req, res);
+});
+
+console.log(JSON.stringify({
+  issuer,
+  ca: at('ca.pem'),
+  client: { cert: at('client.pem'), key: at('client.key') },
+  clients,
+}));
+process.stdin.resume().on('end', () => process.exit());
