@@ -41,7 +41,7 @@ enum Command {
     /// Run the daemon in the foreground (the default)
     Run(run::RunArgs),
     /// Enrol a credential: get one token as proof, then store it and write the profile
-    Add(add::AddArgs),
+    Add(Box<add::AddArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
     /// Say every fault of the configuration and the store

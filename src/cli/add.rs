@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ArgGroup;
 use zeroize::Zeroizing;
 
 use super::admin;
@@ -20,19 +21,23 @@ use crate::profile::ProfileName;
 use crate::settings::{self, WriteError};
 use crate::store::{CredentialStore, FileStore, Key, Record, StoreError, StoreErrorKind};
 use crate::token::{Grant, Validity};
+use oauth2::{OAUTH2_NAMES, Oauth2Args};
+
+mod oauth2;
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = USAGE, after_help = EXAMPLE)]
+#[command(group(ArgGroup::new("oauth2").args(oauth2::NAMES).multiple(true)))]
 pub(super) struct AddArgs {
     /// The profile's name
     #[arg(value_parser = ProfileName::parse)]
     name: ProfileName,
     /// The kind of issuer
-    #[arg(long, value_parser = ["runai"], required_unless_present = "rebind")]
+    #[arg(long, value_parser = ["runai", "oauth2"], required_unless_present = "rebind")]
     provider: Option<String>,
-    /// The issuer's address, such as https://acme.run.ai
-    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, required_unless_present = "rebind")]
+    /// The control plane's address, such as https://acme.run.ai
+    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, required_if_eq("provider", "runai"))]
     url: Option<BaseUrl>,
     /// Which of Run:ai's APIs to use
     #[arg(long, value_parser = ["auto", "v2", "v1"])]
@@ -53,18 +58,22 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
-    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy"])]
+    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "oauth2"])]
     rebind: bool,
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    oauth2: Oauth2Args,
 }
 
 const USAGE: &str = "\
 jetond add <NAME> --provider runai --url <URL> [OPTIONS]
+       jetond add <NAME> --provider oauth2 --issuer <URL> [OPTIONS]
        jetond add <NAME> --rebind [OPTIONS]";
 
 const EXAMPLE: &str = "\
 Example: jetond add research --provider runai --url https://acme.run.ai
+         jetond add reports --provider oauth2 --issuer https://login.acme.com --scope read
 It asks for the client ID and, without showing it, for the client secret.";
 
 pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
@@ -81,7 +90,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
             return Err(fail(
                 Exit::Config,
                 format!(
-                    "there is no profile {name} in {} to rebind; add it with --provider and --url",
+                    "there is no profile {name} in {} to rebind; add it with --provider and --url or --issuer",
                     target.config.display()
                 ),
             ));
@@ -107,7 +116,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     };
     let origin = destination(&profile)?;
     let binding = binding_of(&profile, &origin).map_err(|error| fail(Exit::Config, error))?;
-    let credential = args.credential(&target, &origin)?.bound_to(&origin);
+    let credential = args
+        .credential(&target, &origin, profile.origin().is_none())?
+        .bound_to(&origin);
     let store = target.store();
     let validity = prove(&profile, &credential)?;
     let key = Key {
@@ -219,24 +230,43 @@ fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
 impl AddArgs {
     /// The profile that the arguments describe; none with `--rebind`.
     fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
-        let Some(url) = &self.url else {
-            return Ok(None);
-        };
         let api = match self.api.as_deref() {
             Some("v2") => Api::V2,
             Some("v1") => Api::V1,
             _ => Api::Auto,
         };
+        let foreign = |names: &str, provider: &str| {
+            let what = format!("{names} are for --provider {provider}");
+            Err(fail(Exit::Usage, what))
+        };
+        let (provider, is_loopback) = match (&self.url, self.oauth2.issuer()) {
+            _ if self.provider.is_none() => return Ok(None),
+            (Some(url), _) if self.provider.as_deref() == Some("runai") => {
+                if !self.oauth2.is_empty() {
+                    return foreign(OAUTH2_NAMES, "oauth2");
+                }
+                let (url, is_loopback) = (url.clone(), url.is_loopback());
+                (Provider::Runai { url, api }, is_loopback)
+            }
+            (url, Some(issuer)) => {
+                if url.is_some() || self.api.is_some() {
+                    return foreign("--url and --api", "runai");
+                }
+                let is_loopback = issuer.at.url().is_loopback();
+                (Provider::Oauth2(Box::new(issuer)), is_loopback)
+            }
+            (_, None) => {
+                let what = "--provider oauth2 needs --issuer URL or --token-url URL";
+                return Err(fail(Exit::Usage, what));
+            }
+        };
         let profile = Profile {
-            provider: Provider::Runai {
-                url: url.clone(),
-                api,
-            },
+            provider,
             store: StoreKind::File,
             ca_file: self.ca_file.as_deref().map(absolute).transpose()?,
             proxy: match &self.proxy {
                 Some(proxy) => proxy.clone(),
-                None => ask_for_proxy(env, url)?,
+                None => ask_for_proxy(env, is_loopback)?,
             },
             client_certificate: None,
             keep_warm: false,
@@ -244,8 +274,14 @@ impl AddArgs {
         Ok(Some(profile))
     }
 
-    /// The credential: as given, asked for, or with `--rebind` the one in the store.
-    fn credential(&self, target: &Target, origin: &str) -> Result<Credential, Exit> {
+    /// The credential: as given, asked for, or with `--rebind` the one in the store. A person sees the origin before the
+    /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
+    fn credential(
+        &self,
+        target: &Target,
+        origin: &str,
+        discovered: bool,
+    ) -> Result<Credential, Exit> {
         let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
         // What is replaced as a whole need not be readable.
         let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
@@ -256,6 +292,12 @@ impl AddArgs {
         if let (Some(stored), None, false, false) =
             (&stored, &self.client_id, secret_given, prompt::possible())
         {
+            if discovered && stored.origin() != Some(origin) {
+                return Err(fail(
+                    Exit::Usage,
+                    "the issuer names another token endpoint than at enrolment, and there is no terminal to confirm it on; nothing is sent: run this in a terminal, or give the secret with --client-secret-stdin or --client-secret-file PATH",
+                ));
+            }
             return copy(stored);
         }
         if !prompt::possible() && (self.client_id.is_none() && stored.is_none() || !secret_given) {
@@ -329,8 +371,8 @@ fn copy(credential: &Credential) -> Result<Credential, Exit> {
 
 /// A proxy learns who asks whom, and so is used only when somebody says so; but where everything goes through one,
 /// forgetting it is the usual reason for a connection that hangs.
-fn ask_for_proxy(env: &Env, url: &BaseUrl) -> Result<Proxy, Exit> {
-    if env.https_proxy.is_none() || url.is_loopback() || !prompt::possible() {
+fn ask_for_proxy(env: &Env, is_loopback: bool) -> Result<Proxy, Exit> {
+    if env.https_proxy.is_none() || is_loopback || !prompt::possible() {
         return Ok(Proxy::Direct);
     }
     let answer = prompt::line("HTTPS_PROXY is set: reach the issuer through it? [y/N]")?;
@@ -344,3 +386,6 @@ fn ask_for_proxy(env: &Env, url: &BaseUrl) -> Result<Proxy, Exit> {
 fn absolute(path: &Path) -> Result<PathBuf, Exit> {
     std::path::absolute(path).map_err(|e| fail(Exit::Usage, format!("{}: {e}", path.display())))
 }
+
+#[cfg(test)]
+mod tests;
