@@ -156,7 +156,7 @@ fn destination(profile: &Profile) -> Result<String, Exit> {
     let origin = ask(issuer::destination(profile))?;
     if profile.origin().is_none() {
         say(format!(
-            "the issuer's token endpoint is at {origin}: the secret is sent there, and nowhere else"
+            "the issuer's token endpoint is at {origin}: the credential is for it alone"
         ));
     }
     Ok(origin)
