@@ -250,7 +250,7 @@ fn each_profile_is_told_of_the_good_and_the_bad() {
     assert!(checked.stdout.starts_with("good: ok, "), "{checked:?}");
     let url = env.sandbox().url();
     let faults = format!(
-        "jetond: moved: the credential was enrolled for {url}, and the address (url) is another now; if that is right, run: jetond add moved --rebind\n\
+        "jetond: moved: the credential was enrolled for {url}, and the address (url or token-url) is another now; if that is right, run: jetond add moved --rebind\n\
          jetond: new: no credential is stored; run: jetond add new --rebind\n"
     );
     assert_eq!(checked.stderr, faults);
