@@ -138,7 +138,7 @@ pub const TABLE: &[Row] = &[
         409,
         78,
         "Address changed",
-        "the configuration names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add --rebind'",
+        "the configuration or the issuer's discovery document names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add --rebind'",
     ),
     row(
         Code::RejectedByProvider,
