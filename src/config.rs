@@ -90,6 +90,8 @@ pub enum StoreKind {
     /// A file of mode 0600 in the state folder.
     #[default]
     File,
+    /// An entry of the OS keyring.
+    Keyring,
 }
 
 /// How an issuer is reached.
@@ -225,6 +227,7 @@ impl StoreKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
+            Self::Keyring => "keyring",
         }
     }
 }

@@ -11,10 +11,14 @@ use crate::profile::ProfileName;
 
 mod error;
 mod file;
+mod keyring;
+mod kinds;
 mod record;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use file::FileStore;
+pub use keyring::{KeyringFault, KeyringStore};
+pub use kinds::Stores;
 
 /// A store of credentials, one record for a profile. Its calls block: keep them off the event loop.
 pub trait CredentialStore: Send + Sync {

@@ -109,8 +109,8 @@ pub(super) const PROFILE: &[Key<Draft>] = &[
     of("runai", &key("url", "an https address", "", "the control plane; http only for a loopback address such as http://127.0.0.1:8080", |r, f, d| {
         d.url = r.parsed(f, BaseUrl::parse);
     })),
-    key("store", "\"file\"", "\"file\"", "where the credential is kept", |r, f, d| {
-        set(&mut d.store, r.one_of(f, &[("file", StoreKind::File)], &[("keyring", LATER)]));
+    key("store", "\"file\" or \"keyring\"", "\"file\"", "where the credential is kept: a file in the state folder, or the OS keyring", |r, f, d| {
+        set(&mut d.store, r.one_of(f, &[("file", StoreKind::File), ("keyring", StoreKind::Keyring)], &[]));
     }),
     of("runai", &key("api", "\"auto\", \"v2\" or \"v1\"", "\"auto\"", "which of the control plane's APIs gives the token", |r, f, d| {
         set(&mut d.api, r.one_of(f, &[("auto", Api::Auto), ("v2", Api::V2), ("v1", Api::V1)], &[]));

@@ -183,7 +183,7 @@ url = "https://x"
 [profiles.a]
   provider = "oauth"
   urls = "https://x"
-  store = "keyring"
+  store = "keychain"
   keep_warm = true
   api = "V2"
   ca-file = "~/x.pem"
@@ -200,7 +200,7 @@ url = "http://localhost:1"
         "5:11: profiles.Bad: a profile's name has",
         "9:14: profiles.a.provider: it takes \"runai\", \"oauth2\" (did you mean \"oauth2\"?)",
         "10:3: profiles.a.urls: unknown key (did you mean url?)",
-        "11:11: profiles.a.store: \"keyring\" is not supported in this version; it takes \"file\"",
+        "11:11: profiles.a.store: it takes \"file\", \"keyring\"",
         "12:3: profiles.a.keep_warm: unknown key (did you mean keep-warm?)",
         "13:9: profiles.a.api: it takes \"auto\", \"v2\", \"v1\" (did you mean \"v2\"?)",
         "14:13: profiles.a.ca-file: this must be an absolute path",

@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::io::Errno;
 
+use super::KeyringFault;
 use crate::folder::ReplaceError;
 use crate::trust::Untrusted;
 
 /// A failure of a store.
 #[derive(Debug)]
 pub struct StoreError {
-    /// What it is about: a record, a folder or the lock.
-    pub path: PathBuf,
+    /// What it is about: a record, a folder, the lock, or an entry of the OS keyring.
+    pub place: String,
     /// What went wrong.
     pub kind: StoreErrorKind,
-    /// Whether the record has changed all the same: it then might not outlive a power failure. Otherwise what was kept
-    /// before is still kept.
+    /// Whether the record has changed all the same: it then might not outlive a power failure; and nobody can tell
+    /// whether a keyring that did not answer has changed it. Otherwise what was kept before is still kept.
     pub changed: bool,
 }
 
@@ -46,6 +47,8 @@ pub enum StoreErrorKind {
     Full,
     /// The file system is mounted read-only.
     ReadOnly,
+    /// The OS keyring cannot be used.
+    Keyring(KeyringFault),
     /// The system refused something else.
     Io {
         /// What we tried to do, as a verb with its object.
@@ -60,7 +63,7 @@ pub enum StoreErrorKind {
 impl StoreError {
     pub(super) fn new(path: &Path, kind: StoreErrorKind) -> Self {
         Self {
-            path: path.to_owned(),
+            place: path.display().to_string(),
             kind,
             changed: false,
         }
@@ -80,14 +83,17 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        if self.changed {
-            write!(
+        let place = &self.place;
+        match self.kind {
+            StoreErrorKind::Keyring(_) if self.changed => {
+                write!(f, "{place}: whether it has changed is not known; ")?;
+            }
+            _ if self.changed => write!(
                 f,
-                "{path}: it is changed, but might not outlive a power failure: "
-            )?;
-        } else if !matches!(self.kind, StoreErrorKind::Untrusted(_)) {
-            write!(f, "{path}: ")?;
+                "{place}: it is changed, but might not outlive a power failure: "
+            )?,
+            StoreErrorKind::Untrusted(_) => {}
+            _ => write!(f, "{place}: ")?,
         }
         match &self.kind {
             StoreErrorKind::Untrusted(untrusted) => write!(f, "{untrusted}")?,
@@ -114,6 +120,9 @@ impl fmt::Display for StoreError {
             StoreErrorKind::ReadOnly => f.write_str(
                 "its file system is mounted read-only: keep the state elsewhere, with --state or XDG_STATE_HOME",
             )?,
+            StoreErrorKind::Keyring(fault) => {
+                write!(f, "the OS keyring cannot be used: {fault}")?;
+            }
             StoreErrorKind::Io { action, .. } => write!(f, "cannot {action}")?,
         }
         let reading = matches!(
@@ -121,6 +130,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Malformed { .. }
                 | StoreErrorKind::Version(_)
                 | StoreErrorKind::Untrusted(_)
+                | StoreErrorKind::Keyring(_)
         );
         if self.changed || reading {
             Ok(())
@@ -135,6 +145,7 @@ impl std::error::Error for StoreError {
         match &self.kind {
             StoreErrorKind::Untrusted(untrusted) => std::error::Error::source(untrusted),
             StoreErrorKind::Io { source, .. } => Some(source),
+            StoreErrorKind::Keyring(fault) => Some(fault),
             _ => None,
         }
     }

@@ -1,0 +1,90 @@
+//! Why the OS keyring cannot be used, and what a person does about it. Nothing that a keyring says is quoted but the
+//! name of its error: its sentences could hold anything.
+
+use std::fmt;
+
+/// Why the OS keyring cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyringFault {
+    /// There is no session bus, on which a keyring would be.
+    NoBus,
+    /// Nothing on the session bus is a keyring.
+    NoService,
+    /// The keyring has no default collection.
+    NoDefault,
+    /// Its default collection ends with the session.
+    SessionOnly,
+    /// It runs as this user, and not as ours.
+    Foreign(u32),
+    /// It is locked, and only a person can unlock it.
+    Locked,
+    /// It has not answered in time, or still owes an earlier answer.
+    Timeout,
+    /// There are several entries for the profile.
+    Ambiguous,
+    /// It failed otherwise.
+    Failed(String),
+}
+
+impl KeyringFault {
+    /// The reason alone, in a few words.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NoBus => "there is no session bus".into(),
+            Self::NoService => "nothing on the session bus is one".into(),
+            Self::NoDefault => "it has no default keyring".into(),
+            Self::SessionOnly => "its default keyring ends with the session".into(),
+            Self::Foreign(uid) => format!("the one on this session bus is user {uid}'s"),
+            Self::Locked => "it is locked".into(),
+            Self::Timeout => "it does not answer".into(),
+            Self::Ambiguous => "it has several entries for this profile".into(),
+            Self::Failed(what) => format!("it failed: {what}"),
+        }
+    }
+
+    /// What a person does about it.
+    const fn advice(&self) -> &'static str {
+        match self {
+            Self::NoBus => {
+                "a daemon outside of a login session cannot use it; inside of one, set DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR"
+            }
+            Self::NoService => "start or install one, such as gnome-keyring, KWallet or KeePassXC",
+            Self::NoDefault | Self::SessionOnly => {
+                "make a default keyring with its own program, such as Passwords and Keys (seahorse)"
+            }
+            Self::Foreign(_) => "use the session bus of the user that the daemon runs as",
+            Self::Locked => {
+                "unlock it by logging in to the desktop or with its own program, such as Passwords and Keys (seahorse); without a desktop, with 'gnome-keyring-daemon --unlock', which reads the password from its standard input"
+            }
+            Self::Timeout => {
+                "it may be waiting for a person, or hang: look for its window, or restart it"
+            }
+            Self::Ambiguous => "remove all but one with its own program; their service is jeton",
+            Self::Failed(_) => "look into its log",
+        }
+    }
+}
+
+impl fmt::Display for KeyringFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason(), self.advice())
+    }
+}
+
+impl std::error::Error for KeyringFault {}
+
+impl KeyringFault {
+    /// What the keyring crates say, less their texts.
+    pub(super) fn of(error: &keyring::Error) -> Self {
+        match error {
+            keyring::Error::Ambiguous(_) => Self::Ambiguous,
+            // That there is a default collection was seen just before; so it was locked since.
+            keyring::Error::NoStorageAccess(_) => Self::Locked,
+            keyring::Error::PlatformFailure(source) => super::system::fault(source.as_ref()),
+            keyring::Error::NoEntry => Self::Failed("the entry has gone".into()),
+            keyring::Error::TooLong(..) => Self::Failed("the record is too long for it".into()),
+            _ => Self::Failed("an answer that is not understood".into()),
+        }
+    }
+}
