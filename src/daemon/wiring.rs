@@ -15,11 +15,11 @@ use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
 use crate::profile::ProfileName;
 use crate::schedule::Unit;
-use crate::store::{CredentialStore, FileStore};
+use crate::store::Stores;
 
 /// What profiles are built with.
 pub struct Wiring {
-    store: Arc<dyn CredentialStore>,
+    stores: Stores,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
     /// The configuration in force.
@@ -29,9 +29,8 @@ pub struct Wiring {
 impl Wiring {
     /// Builds with the credentials below this state folder; no profile is kept yet.
     pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
-        let store = Arc::new(FileStore::new(state, uid));
         Self {
-            store,
+            stores: Stores::new(state, uid),
             clock,
             roster,
             config: Config::default(),
@@ -91,7 +90,7 @@ impl Wiring {
         let source = StoreSource {
             name: name.clone(),
             profile: profile.clone(),
-            store: Arc::clone(&self.store),
+            store: self.stores.of(profile.store),
         };
         let parts = Parts {
             name: name.clone(),
