@@ -5,6 +5,7 @@ mod admin;
 mod check;
 mod demo;
 mod output;
+mod place;
 mod prompt;
 mod remove;
 mod run;

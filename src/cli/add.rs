@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 
 use super::admin;
 use super::output::{Exit, fail, fail_with, say};
+use super::place::{Asked, Place};
 use super::prompt;
-use super::target::{Target, TargetArgs};
+use super::target::TargetArgs;
 use crate::causes::Causes;
 use crate::config::{self, Api, BaseUrl, Profile, Provider, Proxy, StoreKind};
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
@@ -19,7 +20,7 @@ use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, WriteError};
-use crate::store::{CredentialStore, FileStore, Key, Record, StoreError, StoreErrorKind};
+use crate::store::{CredentialStore, Key, Record, StoreError, StoreErrorKind};
 use crate::token::{Grant, Validity};
 use oauth2::{OAUTH2_NAMES, Oauth2Args};
 
@@ -57,8 +58,11 @@ pub(super) struct AddArgs {
     /// Read the client secret from a file
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
+    /// Where to keep the credential; without it the OS keyring if it can be used here, else a file
+    #[arg(long, value_name = "STORE")]
+    store: Option<Asked>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
-    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "oauth2"])]
+    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "store", "oauth2"])]
     rebind: bool,
     #[command(flatten)]
     target: TargetArgs,
@@ -84,8 +88,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     let config = target.read_config()?;
     let name = &args.name;
-    let (profile, new_text) = match (config.profiles.get(name), args.profile(env)?) {
-        (Some(profile), None) => (profile.clone(), None),
+    let stores = target.stores();
+    let (profile, place, new_text) = match (config.profiles.get(name), args.profile(env)?) {
+        (Some(profile), None) => (profile.clone(), Place::of(profile.store), None),
         (None, None) => {
             return Err(fail(
                 Exit::Config,
@@ -103,7 +108,10 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
                 ),
             ));
         }
-        (None, Some(profile)) => {
+        (None, Some(mut profile)) => {
+            let place = Place::choose(args.store, target.system, || stores.keyring().probe(name))
+                .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
+            profile.store = place.kind();
             let text =
                 config::add_profile(&target.config_text()?, name, &profile).map_err(|error| {
                     fail(
@@ -111,15 +119,15 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
                         format!("{}: {error}", target.config.display()),
                     )
                 })?;
-            (profile, Some(text))
+            (profile, place, Some(text))
         }
     };
     let origin = destination(&profile)?;
     let binding = binding_of(&profile, &origin).map_err(|error| fail(Exit::Config, error))?;
+    let store = stores.of(profile.store);
     let credential = args
-        .credential(&target, &origin, profile.origin().is_none())?
+        .credential(store.as_ref(), &origin, profile.origin().is_none())?
         .bound_to(&origin);
-    let store = target.store();
     let validity = prove(&profile, &credential)?;
     let key = Key {
         credential,
@@ -138,14 +146,15 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         .save(name, &record)
         .map_err(|error| not_saved(&error))?;
     if let Some(text) = new_text {
-        settings::write_config(&target.config, &text, target.uid, target.readers)
-            .map_err(|error| not_written(&error, || restore(&store, name, before.as_ref())))?;
+        settings::write_config(&target.config, &text, target.uid, target.readers).map_err(
+            |error| not_written(&error, || restore(store.as_ref(), name, before.as_ref())),
+        )?;
     }
     say(format!(
-        "{name} is enrolled: {} gave a token that holds for {} s; the credential is in {}",
+        "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.origin,
         validity.lifetime.as_secs(),
-        store.path(name).display()
+        place.sentence(&stores.file().path(name))
     ));
     admin::reload(&target, env, Some(name));
     Ok(())
@@ -167,10 +176,10 @@ fn not_saved(error: &StoreError) -> Exit {
         StoreErrorKind::Busy => Exit::Later,
         _ => Exit::Config,
     };
-    let what = if error.changed {
-        "the credential is stored, but perhaps not for long"
-    } else {
-        "the credential is not stored"
+    let what = match error.kind {
+        StoreErrorKind::Keyring(_) if error.changed => "the configuration is not changed",
+        _ if error.changed => "the credential is stored, but perhaps not for long",
+        _ => "the credential is not stored",
     };
     fail(exit, format!("{what}: {}", Causes(error)))
 }
@@ -189,7 +198,7 @@ fn not_written(error: &WriteError, restore: impl FnOnce() -> Result<(), StoreErr
 
 /// Puts the store back to what it was.
 fn restore(
-    store: &FileStore,
+    store: &dyn CredentialStore,
     name: &ProfileName,
     before: Option<&Record>,
 ) -> Result<(), StoreError> {
@@ -278,14 +287,14 @@ impl AddArgs {
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     fn credential(
         &self,
-        target: &Target,
+        store: &dyn CredentialStore,
         origin: &str,
         discovered: bool,
     ) -> Result<Credential, Exit> {
         let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
         // What is replaced as a whole need not be readable.
         let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
-            self.stored(target)?
+            self.stored(store)?
         } else {
             None
         };
@@ -340,9 +349,8 @@ impl AddArgs {
         Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
     }
 
-    fn stored(&self, target: &Target) -> Result<Option<Credential>, Exit> {
-        let record = target
-            .store()
+    fn stored(&self, store: &dyn CredentialStore) -> Result<Option<Credential>, Exit> {
+        let record = store
             .load(&self.name)
             .map_err(|error| fail_with(Exit::Config, &error))?;
         Ok(record.map(|record| record.key.credential))

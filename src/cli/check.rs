@@ -5,11 +5,11 @@ use std::io::ErrorKind::NotFound;
 use super::output::{Exit, fail, say};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
-use crate::config::{Config, Profile};
+use crate::config::{Config, Profile, StoreKind};
 use crate::daemon::source::binding_of;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::CredentialStore;
+use crate::store::{KeyringStore, Stores};
 
 /// The arguments of `jetond check`.
 #[derive(Debug, clap::Args)]
@@ -56,13 +56,15 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
 
 /// Checks each profile's credential; says of the good ones that they are.
 fn faults(target: &Target, config: &Config) -> Vec<String> {
+    let stores = target.stores();
     let mut faults = vec![];
     for (name, profile) in &config.profiles {
-        match check_profile(target, name, profile) {
+        match check_profile(&stores, name, profile) {
             Ok(client_id) => say(format!(
-                "{name}: ok, {} at {}, client {client_id}, credential in a file",
+                "{name}: ok, {} at {}, client {client_id}, credential in {}",
                 profile.provider.as_str(),
-                profile.url()
+                profile.url(),
+                place(profile.store)
             )),
             Err(fault) => faults.push(format!("{name}: {fault}")),
         }
@@ -70,11 +72,16 @@ fn faults(target: &Target, config: &Config) -> Vec<String> {
     faults
 }
 
-fn check_profile(target: &Target, name: &ProfileName, profile: &Profile) -> Result<String, String> {
-    let record = target
-        .store()
-        .load(name)
-        .map_err(|e| Causes(&e).to_string())?;
+fn place(store: StoreKind) -> String {
+    match store {
+        StoreKind::File => "a file".to_owned(),
+        StoreKind::Keyring => format!("the OS keyring ({})", KeyringStore::NAME),
+    }
+}
+
+fn check_profile(stores: &Stores, name: &ProfileName, profile: &Profile) -> Result<String, String> {
+    let store = stores.of(profile.store);
+    let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
         return Err(format!(
             "no credential is stored; run: jetond add {name} --rebind"

@@ -7,7 +7,7 @@ use super::output::{Exit, fail, fail_with};
 use crate::config::Config;
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::settings::{self, Readers};
-use crate::store::FileStore;
+use crate::store::Stores;
 
 /// Which configuration and state.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -75,9 +75,9 @@ impl TargetArgs {
 }
 
 impl Target {
-    /// The store of this state.
-    pub(super) fn store(&self) -> FileStore {
-        FileStore::new(&self.state, self.owner)
+    /// The stores of this state.
+    pub(super) fn stores(&self) -> Stores {
+        Stores::new(&self.state, self.owner)
     }
 
     /// The configuration, with every fault told.

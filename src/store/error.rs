@@ -145,7 +145,6 @@ impl std::error::Error for StoreError {
         match &self.kind {
             StoreErrorKind::Untrusted(untrusted) => std::error::Error::source(untrusted),
             StoreErrorKind::Io { source, .. } => Some(source),
-            StoreErrorKind::Keyring(fault) => Some(fault),
             _ => None,
         }
     }
