@@ -20,6 +20,7 @@ mod footprint;
 mod full_disk;
 mod hygiene;
 mod issuer_answers;
+mod keyring;
 mod limits;
 mod outage;
 mod peers;

@@ -10,6 +10,8 @@
 pub(crate) mod daemon;
 pub(crate) mod env;
 pub(crate) mod http;
+#[cfg(target_os = "linux")]
+pub(crate) mod keyring;
 pub(crate) mod leaks;
 pub(crate) mod wire;
 

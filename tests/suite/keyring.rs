@@ -1,0 +1,232 @@
+//! The OS keyring, against a real one on a bus of our own: unlocked, locked, hanging, and not there.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::env::Output;
+use crate::support::keyring::Bus;
+
+const PASSWORD: Option<&str> = Some("a password of the keyring");
+
+fn add(env: &TestEnv, profile: &str, more: &[&str]) -> Output {
+    let (url, secret) = (env.sandbox().url(), env.secret_file());
+    let secret = secret.to_str().unwrap();
+    let mut args = vec!["add", profile, "--provider", "runai", "--url", &url];
+    args.extend(["--client-id", "test-client", "--client-secret-file", secret]);
+    args.extend(more);
+    env.jetond(&args)
+}
+
+/// The names of the daemon's threads.
+fn threads(daemon: &Daemon) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+    tasks
+        // A thread may end meanwhile.
+        .filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+fn assert_nothing_written(env: &TestEnv, profile: &str) {
+    assert!(!env.record(profile).exists());
+    let config = fs::read_to_string(env.config()).unwrap_or_default();
+    assert!(!config.contains(profile), "{config}");
+}
+
+#[test]
+fn a_credential_lives_in_the_keyring_and_nowhere_else() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    let added = add(&env, "research", &[]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let sentence = "the credential is in the OS keyring (Secret Service)";
+    assert!(added.stdout.contains(sentence), "{added:?}");
+    let config = fs::read_to_string(env.config()).unwrap();
+    assert!(config.contains("store = \"keyring\""), "{config}");
+    assert!(!env.record("research").exists());
+
+    // It is in the real one: another program finds it there.
+    let record: serde_json::Value = serde_json::from_str(&bus.lookup("research")).unwrap();
+    assert_eq!(record["client_secret"], env.secret());
+    let checked = env.jetond(&["check"]);
+    let sentence = "credential in the OS keyring (Secret Service)";
+    assert!(
+        checked.code == 0 && checked.stdout.contains(sentence),
+        "{checked:?}"
+    );
+
+    // It outlives the keyring, whose file is encrypted.
+    bus.keyring(PASSWORD);
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    assert!(env.sandbox().issued().contains(&token));
+    env.stop(&mut daemon);
+
+    let removed = env.jetond(&["remove", "research"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(bus.lookup("research"), "");
+    assert_nothing_written(&env, "research");
+}
+
+#[test]
+fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    assert_eq!(add(&env, "research", &[]).code, 0);
+    bus.lock();
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 78);
+    assert!(
+        checked.stderr.contains("it is locked (unlock it"),
+        "{checked:?}"
+    );
+    let removed = env.jetond(&["remove", "research"]);
+    assert!(
+        removed.code == 78 && removed.stderr.contains("locked"),
+        "{removed:?}"
+    );
+
+    let asked = add(&env, "asked", &["--store", "keyring"]);
+    assert!(
+        asked.code == 78 && asked.stderr.contains("it is locked"),
+        "{asked:?}"
+    );
+    assert_nothing_written(&env, "asked");
+    let chosen = add(&env, "chosen", &[]);
+    let sentence = "no OS keyring to use here (it is locked), so the credential is in ";
+    assert!(
+        chosen.code == 0 && chosen.stdout.contains(sentence),
+        "{chosen:?}"
+    );
+
+    // The daemon runs, says why, and takes it up when it is unlocked.
+    let mut daemon = env.start();
+    let answer = env.get(&daemon, "/v1/profiles/research/token");
+    assert_eq!(
+        (answer.status, answer.code()),
+        (503, "misconfigured".to_owned())
+    );
+    daemon.wait_for_log("it is locked (unlock it");
+    bus.keyring(PASSWORD);
+    daemon.signal(Signal::HUP);
+    wait_until("the token", || {
+        env.get(&daemon, "/v1/profiles/research/token").status == 200
+    });
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_keyring_that_hangs_holds_up_nobody() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    assert_eq!(add(&env, "research", &[]).code, 0);
+    bus.hang(true);
+    let checked = env.jetond(&["check"]);
+    assert!(
+        checked.code == 78 && checked.stderr.contains("it does not answer"),
+        "{checked:?}"
+    );
+    let asked = add(&env, "asked", &["--store", "keyring"]);
+    assert!(
+        asked.code == 78 && asked.stderr.contains("it does not answer"),
+        "{asked:?}"
+    );
+    assert_nothing_written(&env, "asked");
+    let chosen = add(&env, "chosen", &[]);
+    let sentence = "no OS keyring to use here (it does not answer), so ";
+    assert!(
+        chosen.code == 0 && chosen.stdout.contains(sentence),
+        "{chosen:?}"
+    );
+
+    let mut daemon = env.start();
+    env.token(&daemon, "chosen");
+    for _ in 0..5 {
+        daemon.signal(Signal::HUP);
+        env.token(&daemon, "chosen");
+    }
+    daemon.wait_for_log("it does not answer");
+    bus.hang(false);
+    // What was asked of it meanwhile may still be in its way.
+    wait_until("the token", || {
+        daemon.signal(Signal::HUP);
+        env.get(&daemon, "/v1/profiles/research/token").status == 200
+    });
+    // No call leaves a thread behind but the one on which they all wait for the bus.
+    wait_until("the threads to end", || {
+        let mut names = threads(&daemon);
+        names.retain(|name| name != "jetond" && !name.starts_with("tokio"));
+        names == ["async-io"]
+    });
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_keyring_that_would_not_last_is_not_chosen() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    let chosen = |profile: &str, why: &str| {
+        let added = add(&env, profile, &[]);
+        let sentence = format!("no OS keyring to use here ({why}), so ");
+        assert!(
+            added.code == 0 && added.stdout.contains(&sentence),
+            "{added:?}"
+        );
+        assert!(env.record(profile).exists());
+    };
+    chosen("a", "nothing on the session bus is one");
+    bus.keyring(None);
+    chosen("b", "it has no default keyring");
+    bus.session_is_default();
+    chosen("c", "its default keyring ends with the session");
+    let asked = add(&env, "asked", &["--store", "keyring"]);
+    assert_eq!(asked.code, 78, "{asked:?}");
+    assert_nothing_written(&env, "asked");
+}
+
+#[test]
+fn without_a_session_bus_the_credential_is_in_a_file_and_nothing_of_a_keyring_runs() {
+    let env = TestEnv::with_sandbox(60);
+    let added = add(&env, "research", &[]);
+    let sentence = "no OS keyring to use here (there is no session bus), so the credential is in ";
+    assert!(
+        added.code == 0 && added.stdout.contains(sentence),
+        "{added:?}"
+    );
+    let asked = add(&env, "asked", &["--store", "keyring"]);
+    assert!(
+        asked.code == 78 && asked.stderr.contains("there is no session bus"),
+        "{asked:?}"
+    );
+    assert_nothing_written(&env, "asked");
+    let plain = add(&env, "plain", &["--store", "file"]);
+    assert!(
+        plain.code == 0 && !plain.stdout.contains("keyring"),
+        "{plain:?}"
+    );
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let names = threads(&daemon);
+    let of_keyring = |name: &String| ["keyring", "async-io"].contains(&name.as_str());
+    assert!(!names.iter().any(of_keyring), "{names:?}");
+    env.stop(&mut daemon);
+}

@@ -1,0 +1,149 @@
+//! A session bus of a place's own, with a gnome-keyring on it or without.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
+use zbus::blocking::fdo::DBusProxy;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath};
+
+use super::TestEnv;
+use super::daemon::{accepts, wait_until};
+
+const SECRETS: &str = "org.freedesktop.secrets";
+const SERVICE: Option<&str> = Some("org.freedesktop.Secret.Service");
+const PATH: &str = "/org/freedesktop/secrets";
+
+/// Everybody may do everything, and nothing is started by being called.
+const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path=BUS</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>"#;
+
+/// A session bus where every program of the place finds it: at `$XDG_RUNTIME_DIR/bus`.
+pub(crate) struct Bus<'a> {
+    env: &'a TestEnv,
+    daemon: Child,
+    keyring: Option<Child>,
+}
+
+impl<'a> Bus<'a> {
+    /// Starts a bus; `None`, and a line that says so, where the system has not what the tests need.
+    pub(crate) fn start(env: &'a TestEnv) -> Option<Self> {
+        for (program, package) in [
+            ("dbus-daemon", "dbus-daemon"),
+            ("gnome-keyring-daemon", "gnome-keyring"),
+            ("secret-tool", "libsecret-tools"),
+        ] {
+            let places = ["/usr/local/bin", "/usr/bin", "/bin"];
+            if !places.iter().any(|p| Path::new(p).join(program).exists()) {
+                eprintln!("IGNORED: there is no {program} here; install the package {package}");
+                return None;
+            }
+        }
+        let (socket, config) = (env.path("run/bus"), env.path("bus.conf"));
+        let text = CONFIG.replace("BUS", socket.to_str().unwrap());
+        fs::write(&config, text).unwrap();
+        let daemon = env
+            .command("dbus-daemon")
+            .arg("--nofork")
+            .arg(format!("--config-file={}", config.display()))
+            .stderr(File::create(env.path("tmp/dbus-daemon")).unwrap())
+            .spawn()
+            .unwrap();
+        wait_until("the session bus", || accepts(&socket));
+        let keyring = None;
+        Some(Self {
+            env,
+            daemon,
+            keyring,
+        })
+    }
+
+    /// Starts a keyring, in the place of the one that runs; with a password its default collection is unlocked, and made
+    /// if there was none.
+    pub(crate) fn keyring(&mut self, password: Option<&str>) {
+        stop(self.keyring.take());
+        let proxy = |bus: &Connection| DBusProxy::new(bus).unwrap();
+        let bus = self.connect();
+        let owned = || proxy(&bus).name_has_owner(SECRETS.try_into().unwrap());
+        wait_until("the old keyring to go", || !owned().unwrap());
+        let mut command = self.env.command("gnome-keyring-daemon");
+        command.args(["--foreground", "--components=secrets"]);
+        command.args(password.map(|_| "--unlock"));
+        let mut keyring = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = keyring.stdin.take().unwrap();
+        stdin.write_all(password.unwrap_or("").as_bytes()).unwrap();
+        drop(stdin);
+        self.keyring = Some(keyring);
+        wait_until("the keyring", || owned().unwrap());
+    }
+
+    /// Stops the keyring in its tracks, as one that hangs; or lets it go on.
+    pub(crate) fn hang(&self, hangs: bool) {
+        let id = self.keyring.as_ref().unwrap().id();
+        let pid = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+        let signal = if hangs { Signal::STOP } else { Signal::CONT };
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Locks the default collection.
+    pub(crate) fn lock(&self) {
+        let bus = self.connect();
+        let reply = bus.call_method(Some(SECRETS), PATH, SERVICE, "ReadAlias", &"default");
+        let default: OwnedObjectPath = reply.unwrap().body().deserialize().unwrap();
+        bus.call_method(Some(SECRETS), PATH, SERVICE, "Lock", &vec![default])
+            .unwrap();
+    }
+
+    /// Makes the collection that ends with the session the default one.
+    pub(crate) fn session_is_default(&self) {
+        let session = ObjectPath::try_from("/org/freedesktop/secrets/collection/session").unwrap();
+        let alias = ("default", session);
+        self.connect()
+            .call_method(Some(SECRETS), PATH, SERVICE, "SetAlias", &alias)
+            .unwrap();
+    }
+
+    /// The secret of an entry, as a program that is not ours finds it.
+    pub(crate) fn lookup(&self, profile: &str) -> String {
+        let mut command: Command = self.env.command("secret-tool");
+        command.args(["lookup", "service", "jeton", "username", profile]);
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn connect(&self) -> Connection {
+        let address = format!("unix:path={}", self.env.path("run/bus").display());
+        Builder::address(&*address).unwrap().build().unwrap()
+    }
+}
+
+impl Drop for Bus<'_> {
+    fn drop(&mut self) {
+        stop(self.keyring.take());
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
+
+fn stop(keyring: Option<Child>) {
+    if let Some(mut keyring) = keyring {
+        let _ = keyring.kill();
+        let _ = keyring.wait();
+    }
+}
