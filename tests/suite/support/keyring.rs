@@ -1,6 +1,7 @@
 //! A session bus of a place's own, with a gnome-keyring on it or without.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
