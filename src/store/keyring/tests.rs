@@ -98,6 +98,7 @@ fn record(secret: &str) -> Record {
         },
         binding: Binding {
             origin: "https://a.b".into(),
+            issuer: None,
             ca: None,
             proxy: None,
         },
