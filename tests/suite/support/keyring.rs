@@ -1,7 +1,6 @@
 //! A session bus of a place's own, with a gnome-keyring on it or without.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
@@ -16,8 +15,8 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 
-use super::TestEnv;
 use super::daemon::{accepts, wait_until};
+use super::{TestEnv, ignored};
 
 const SECRETS: &str = "org.freedesktop.secrets";
 const SERVICE: Option<&str> = Some("org.freedesktop.Secret.Service");
@@ -47,7 +46,9 @@ impl<'a> Bus<'a> {
         ] {
             let places = ["/usr/local/bin", "/usr/bin", "/bin"];
             if !places.iter().any(|p| Path::new(p).join(program).exists()) {
-                eprintln!("IGNORED: there is no {program} here; install the package {package}");
+                ignored(&format!(
+                    "there is no {program} here; install the package {package}"
+                ));
                 return None;
             }
         }
