@@ -13,7 +13,7 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tempfile::TempDir;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, wait_until};
 use crate::support::http::{self, Response};
 use crate::support::{TestEnv, ignored};
 
@@ -78,6 +78,8 @@ fn request_as_stranger(
 fn open_up(env: &TestEnv, daemon: &Daemon) {
     let chmod =
         |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    // The daemon that serves may still be making the other socket.
+    wait_until("the admin socket", || daemon.admin.exists());
     for folder in ["", "run", "run/jeton", "run/jeton-admin"] {
         chmod(&env.path(folder), 0o755);
     }
