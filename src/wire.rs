@@ -5,7 +5,6 @@ pub mod frame;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::fault::FaultKind;
 use crate::instant::{BootInstant, UnixTime};
@@ -145,11 +144,11 @@ impl<'a> TokenReply<'a> {
 
     /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
     /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
-    pub fn to_line(&self) -> Zeroizing<Vec<u8>> {
+    pub fn to_line(&self) -> Vec<u8> {
         /// More than the names of the members and the longest numbers need.
         const REST: usize = 192;
         let length = self.profile.len() + self.access_token.len() + REST;
-        let mut line = Zeroizing::new(Vec::with_capacity(length));
+        let mut line = Vec::with_capacity(length);
         let mut put = |parts: &[&str]| {
             for part in parts {
                 line.extend_from_slice(part.as_bytes());

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::args::{Args, Grammar, Usage};
 use super::{Dialect, Outcome, Query, Surroundings, human, unexpected};
 use crate::profile::ProfileName;
@@ -109,12 +107,12 @@ impl Dialect for Token {
         let stdout = if self.json {
             TokenReply::new(profile, held, *stale, around.now).to_line()
         } else {
-            Zeroizing::new([held.token.expose().as_bytes(), b"\n"].concat())
+            [held.token.expose().as_bytes(), b"\n"].concat()
         };
         let left = held.validity.remaining(around.now.boot);
         let stderr = stale_note(profile, *stale && !self.json, left);
         Reply {
-            stdout,
+            stdout: stdout.into(),
             stderr,
             exit: 0,
         }
