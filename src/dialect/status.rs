@@ -1,33 +1,19 @@
 //! `jeton status`: a table for a person that fits the terminal, or JSON for a program.
 
-use std::time::Duration;
+mod style;
+mod table;
 
+use self::style::Style;
 use super::args::{Grammar, Usage};
-use super::{Dialect, Outcome, ProfileState, Query, Surroundings, human, unexpected};
-use crate::lifecycle::Phase;
+use super::{Dialect, Outcome, ProfileState, Query, Surroundings, unexpected};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Invocation, Reply};
-
-/// The width of a table that is not for a terminal, and of one whose width is not known.
-const DEFAULT_COLUMNS: usize = 100;
-
-/// The cells of the bar of seconds left.
-const BAR: usize = 10;
 
 /// The verb.
 pub(super) struct Status {
     profile: Option<ProfileName>,
     json: bool,
     style: Style,
-}
-
-/// How the table looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Style {
-    columns: usize,
-    colour: bool,
-    /// Block characters and an ellipsis, or ASCII alone.
-    unicode: bool,
 }
 
 const GRAMMAR: Grammar = Grammar {
@@ -67,71 +53,12 @@ impl Dialect for Status {
         let stdout = if self.json {
             json(profiles, around)
         } else {
-            table(profiles, around, self.style)
+            table::table(profiles, around, self.style)
         };
         Reply {
             stdout: stdout.into_bytes().into(),
             ..Reply::default()
         }
-    }
-}
-
-// === impl Style ===
-
-impl Style {
-    /// Colours and block characters only for a terminal that has them, and colours only without `NO_COLOR`
-    /// (no-color.org: set and not empty).
-    fn of(run: &Invocation) -> Self {
-        let var = |name: &str| run.env.get(name).map_or("", String::as_str);
-        let rich = run.terminal.output && !matches!(var("TERM"), "" | "dumb");
-        let columns = match (run.columns, var("COLUMNS").parse::<usize>()) {
-            (0, Ok(columns)) if columns > 0 => columns,
-            (0, _) => DEFAULT_COLUMNS,
-            (columns, _) => columns.into(),
-        };
-        Self {
-            columns: if run.terminal.output {
-                columns
-            } else {
-                columns.max(DEFAULT_COLUMNS)
-            },
-            colour: rich && var("NO_COLOR").is_empty(),
-            unicode: rich,
-        }
-    }
-
-    fn paint(self, text: &str, phase: Phase) -> String {
-        let colour = match phase {
-            Phase::Fresh | Phase::Resting => 32,
-            Phase::Starting | Phase::Retrying => 33,
-            Phase::Rejected | Phase::Expired | Phase::Misconfigured => 31,
-        };
-        if self.colour {
-            format!("\x1b[{colour}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn bar(self, left: Duration, whole: Duration) -> String {
-        let part = if whole.is_zero() {
-            0.0
-        } else {
-            left.as_secs_f64() / whole.as_secs_f64()
-        };
-        // At most BAR, and at least one cell while anything is left: an empty bar means expired.
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "0 ..= BAR after the clamp"
-        )]
-        let full = ((part * BAR as f64).ceil().clamp(0.0, BAR as f64)) as usize;
-        let (on, off) = if self.unicode {
-            ("█", "░")
-        } else {
-            ("#", ".")
-        };
-        on.repeat(full) + &off.repeat(BAR - full)
     }
 }
 
@@ -149,176 +76,13 @@ fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
     serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
 }
 
-fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> String {
-    let mut out = String::new();
-    let mut line = |text: &str| {
-        out.push_str(text.trim_end());
-        out.push('\n');
-    };
-    if profiles.is_empty() {
-        line("no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
-    } else {
-        let columns = Columns::of(profiles, style);
-        line(&columns.row(
-            "PROFILE",
-            ("STATE", None),
-            ("", "LEFT"),
-            "NEXT",
-            "LAST FAULT",
-            style,
-        ));
-        for profile in profiles {
-            line(&row(profile, around, &columns, style));
-            for text in human::wrap(explanation(profile), style.columns.saturating_sub(2)) {
-                line(&format!("  {text}"));
-            }
-        }
-    }
-    line(&human::fit(
-        &format!("socket {}", around.socket),
-        style.columns,
-    ));
-    out
-}
-
-/// What stands below the row of a profile that is not well.
-fn explanation(profile: &ProfileState) -> &str {
-    match (&profile.blocked, &profile.reply.last_fault) {
-        (Some(why), _) => why,
-        (None, Some(fault)) if profile.reply.phase != Phase::Fresh => &fault.detail,
-        _ => "",
-    }
-}
-
-/// The widths of the table's columns; 0 where a narrow terminal does without.
-struct Columns {
-    name: usize,
-    state: usize,
-    bar: usize,
-    left: usize,
-    next: usize,
-    fault: usize,
-}
-
-impl Columns {
-    fn of(profiles: &[ProfileState], style: Style) -> Self {
-        let longest = profiles
-            .iter()
-            .map(|p| p.reply.profile.len())
-            .max()
-            .unwrap_or(0);
-        let mut room = style.columns;
-        let mut take = |width: usize| {
-            let taken = if width <= room { width } else { 0 };
-            room -= taken;
-            taken
-        };
-        // In the order in which a reader would miss them.
-        let (name, state) = (
-            take(longest.clamp(7, 24).min(style.columns / 2) + 1),
-            take(14),
-        );
-        let (left, bar, next) = (take(13), take(BAR + 1), take(13));
-        let fault = if room < 12 { 0 } else { room.min(24) };
-        Self {
-            name,
-            state,
-            bar,
-            left,
-            next,
-            fault,
-        }
-    }
-
-    fn row(
-        &self,
-        name: &str,
-        (state, phase): (&str, Option<Phase>),
-        (bar, left): (&str, &str),
-        next: &str,
-        fault: &str,
-        style: Style,
-    ) -> String {
-        let cell = |text: &str, width: usize| match width {
-            0 => String::new(),
-            _ => format!("{:<width$}", human::fit(text, width - 1)),
-        };
-        let state = match (self.state, phase) {
-            (0, _) => String::new(),
-            (width, None) => cell(state, width),
-            (width, Some(phase)) => {
-                style.paint(state, phase) + &" ".repeat(width.saturating_sub(state.len()))
-            }
-        };
-        let bar = cell(bar, self.bar);
-        let name = if self.name == 0 {
-            human::fit(name, style.columns)
-        } else {
-            cell(name, self.name)
-        };
-        name + &state
-            + &cell(left, self.left)
-            + &bar
-            + &cell(next, self.next)
-            + &cell(fault, self.fault)
-    }
-}
-
-fn row(
-    profile: &ProfileState,
-    around: Surroundings<'_>,
-    columns: &Columns,
-    style: Style,
-) -> String {
-    let reply = &profile.reply;
-    let now = around.now.unix.seconds_down();
-    let left = reply.expires_in.map(Duration::from_secs);
-    let next = match reply.next_attempt_at {
-        None => "now".to_owned(),
-        Some(at) => format!(
-            "in {}",
-            human::duration(Duration::from_secs(at.saturating_sub(now)))
-        ),
-    };
-    let fault = match &reply.last_fault {
-        None => "-".to_owned(),
-        Some(fault) => {
-            let ago = Duration::from_secs(now.saturating_sub(fault.at));
-            format!("{}, {} ago", fault.kind.as_str(), human::duration(ago))
-        }
-    };
-    columns.row(
-        &reply.profile,
-        (phase(reply.phase), Some(reply.phase)),
-        (
-            &style.bar(
-                left.unwrap_or_default(),
-                profile.lifetime.unwrap_or_default(),
-            ),
-            &left.map_or_else(|| "none".to_owned(), human::duration),
-        ),
-        &next,
-        &fault,
-        style,
-    )
-}
-
-const fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Starting => "starting",
-        Phase::Fresh => "fresh",
-        Phase::Retrying => "retrying",
-        Phase::Rejected => "rejected",
-        Phase::Expired => "expired",
-        Phase::Resting => "resting",
-        Phase::Misconfigured => "misconfigured",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::testing::*;
     use super::*;
+    use crate::lifecycle::Phase;
     use crate::wire::{Counts, FaultReply, ProfileReply};
 
     fn states() -> Outcome {

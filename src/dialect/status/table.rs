@@ -1,0 +1,174 @@
+//! The table of profiles, for a person: what a narrow terminal has no room for is left out.
+
+use std::time::Duration;
+
+use super::style::{BAR, Style};
+use crate::dialect::{ProfileState, Surroundings, human};
+use crate::lifecycle::Phase;
+
+/// The whole text.
+pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> String {
+    let mut out = String::new();
+    let mut line = |text: &str| {
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    if profiles.is_empty() {
+        line("no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
+    } else {
+        let columns = Columns::of(profiles, style);
+        line(&columns.row(
+            "PROFILE",
+            ("STATE", None),
+            ("", "LEFT"),
+            "NEXT",
+            "LAST FAULT",
+            style,
+        ));
+        for profile in profiles {
+            line(&row(profile, around, &columns, style));
+            for text in human::wrap(explanation(profile), style.columns.saturating_sub(2)) {
+                line(&format!("  {text}"));
+            }
+        }
+    }
+    line(&human::fit(
+        &format!("socket {}", around.socket),
+        style.columns,
+    ));
+    out
+}
+
+/// What stands below the row of a profile that is not well.
+fn explanation(profile: &ProfileState) -> &str {
+    match (&profile.blocked, &profile.reply.last_fault) {
+        (Some(why), _) => why,
+        (None, Some(fault)) if profile.reply.phase != Phase::Fresh => &fault.detail,
+        _ => "",
+    }
+}
+
+/// The widths of the table's columns; 0 where a narrow terminal does without.
+struct Columns {
+    name: usize,
+    state: usize,
+    bar: usize,
+    left: usize,
+    next: usize,
+    fault: usize,
+}
+
+impl Columns {
+    fn of(profiles: &[ProfileState], style: Style) -> Self {
+        let longest = profiles
+            .iter()
+            .map(|p| p.reply.profile.len())
+            .max()
+            .unwrap_or(0);
+        let mut room = style.columns;
+        let mut take = |width: usize| {
+            let taken = if width <= room { width } else { 0 };
+            room -= taken;
+            taken
+        };
+        // In the order in which a reader would miss them.
+        let (name, state) = (
+            take(longest.clamp(7, 24).min(style.columns / 2) + 1),
+            take(14),
+        );
+        let (left, bar, next) = (take(13), take(BAR + 1), take(13));
+        let fault = if room < 12 { 0 } else { room.min(24) };
+        Self {
+            name,
+            state,
+            bar,
+            left,
+            next,
+            fault,
+        }
+    }
+
+    fn row(
+        &self,
+        name: &str,
+        (state, phase): (&str, Option<Phase>),
+        (bar, left): (&str, &str),
+        next: &str,
+        fault: &str,
+        style: Style,
+    ) -> String {
+        let cell = |text: &str, width: usize| match width {
+            0 => String::new(),
+            _ => format!("{:<width$}", human::fit(text, width - 1)),
+        };
+        let state = match (self.state, phase) {
+            (0, _) => String::new(),
+            (width, None) => cell(state, width),
+            (width, Some(phase)) => {
+                style.paint(state, phase) + &" ".repeat(width.saturating_sub(state.len()))
+            }
+        };
+        let bar = cell(bar, self.bar);
+        let name = if self.name == 0 {
+            human::fit(name, style.columns)
+        } else {
+            cell(name, self.name)
+        };
+        name + &state
+            + &cell(left, self.left)
+            + &bar
+            + &cell(next, self.next)
+            + &cell(fault, self.fault)
+    }
+}
+
+fn row(
+    profile: &ProfileState,
+    around: Surroundings<'_>,
+    columns: &Columns,
+    style: Style,
+) -> String {
+    let reply = &profile.reply;
+    let now = around.now.unix.seconds_down();
+    let left = reply.expires_in.map(Duration::from_secs);
+    let next = match reply.next_attempt_at {
+        None => "now".to_owned(),
+        Some(at) => format!(
+            "in {}",
+            human::duration(Duration::from_secs(at.saturating_sub(now)))
+        ),
+    };
+    let fault = match &reply.last_fault {
+        None => "-".to_owned(),
+        Some(fault) => {
+            let ago = Duration::from_secs(now.saturating_sub(fault.at));
+            format!("{}, {} ago", fault.kind.as_str(), human::duration(ago))
+        }
+    };
+    columns.row(
+        &reply.profile,
+        (phase(reply.phase), Some(reply.phase)),
+        (
+            &style.bar(
+                left.unwrap_or_default(),
+                profile.lifetime.unwrap_or_default(),
+            ),
+            &left.map_or_else(|| "none".to_owned(), human::duration),
+        ),
+        &next,
+        &fault,
+        style,
+    )
+}
+
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Starting => "starting",
+        Phase::Fresh => "fresh",
+        Phase::Retrying => "retrying",
+        Phase::Rejected => "rejected",
+        Phase::Expired => "expired",
+        Phase::Resting => "resting",
+        Phase::Misconfigured => "misconfigured",
+    }
+}
