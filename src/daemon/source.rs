@@ -68,9 +68,36 @@ pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, String
 }
 
 fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let unreadable = |e: std::io::Error| format!("the CA file {shown} cannot be read: {e}");
+    // Before it is opened: opening a pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(format!("the CA file {shown} is not a file"));
+    }
     let mut bytes = vec![];
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_CA_LEN).read_to_end(&mut bytes))
-        .map_err(|e| format!("the CA file {} cannot be read: {e}", path.display()))?;
+        .map_err(unreadable)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_file_that_is_none_is_refused_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [pipe.as_path(), dir.path()] {
+            assert!(read_ca(path).unwrap_err().contains("is not a file"));
+        }
+        assert!(
+            read_ca(&dir.path().join("none"))
+                .unwrap_err()
+                .contains("cannot be read")
+        );
+    }
 }
