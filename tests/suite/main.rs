@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
+#[path = "../support/support.rs"]
 mod support;
 
 mod architecture;
