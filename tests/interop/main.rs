@@ -1,0 +1,52 @@
+//! Real clients and real servers, as they come from Debian, PyPI and npm. What is missing on a machine is told with its
+//! reason, test by test; `.ci/run` installs all of it, and fails when a test is left out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
+)]
+
+#[path = "../support/support.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "they are the suite's, which uses more of them and tests them"
+)]
+mod support;
+
+mod runapy;
+mod tools;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use tools::Missing;
+
+/// A test: done, or left out because of something that this machine does not have.
+type Test = fn() -> Result<(), Missing>;
+
+fn main() -> ExitCode {
+    let topics: [(&str, &[(&str, Test)]); 1] = [("runapy", runapy::TESTS)];
+    let trials = topics
+        .into_iter()
+        .flat_map(|(topic, tests)| tests.iter().map(move |test| (topic, *test)))
+        .map(|(topic, (name, test))| {
+            Trial::ignorable_test(format!("{topic}::{name}"), move || run(test))
+        })
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn run(test: Test) -> Result<Completion, libtest_mimic::Failed> {
+    Ok(match test() {
+        Ok(()) => Completion::Completed,
+        Err(Missing(what)) => {
+            support::ignored(&what);
+            Completion::ignored_with(what)
+        }
+    })
+}

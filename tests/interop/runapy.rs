@@ -1,0 +1,84 @@
+//! The vendor's Python client, unmodified, against the sandbox: what it takes for a control plane is one.
+
+use serde_json::{Value, json};
+
+use jetond::sandbox::Line;
+
+use crate::Test;
+use crate::support::TestEnv;
+use crate::tools::{Missing, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("manages_access_keys", manages_access_keys),
+    ("manages_user_applications", manages_user_applications),
+    ("gets_a_token_from_2_18", gets_a_token_from_2_18),
+    ("a_wrong_secret_is_refused", a_wrong_secret_is_refused),
+];
+
+/// Lets it do its work with these keys: what it saw.
+fn saw(env: &TestEnv, keys: &str, secret: &str) -> Result<Value, Missing> {
+    let mut command = env.command(python()?);
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/runapy.py"
+        ))
+        .env("RUNAI_URL", env.sandbox().url())
+        .env("RUNAI_KEYS", keys);
+    let input = format!("test-client\n{secret}\n");
+    let output = env.finish("runapy", command, input.as_bytes(), false);
+    Ok(serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}")))
+}
+
+/// A token, and the life of a key: listed, created, its secret renewed, deleted; these are the members of the answers.
+fn manages(line: Line, keys: &str, created: &[&str], renewed: &[&str]) -> Result<(), Missing> {
+    let env = TestEnv::with_line(line, 600);
+    let saw = saw(&env, keys, env.secret())?;
+    let token = env.sandbox().issued().pop().unwrap();
+    let wanted = json!({
+        "client": "runapy",
+        "token": {"length": token.len()},
+        "list": {"status": 200, "names": ["first-key"]},
+        "create": {"status": 201, "members": created},
+        "list_after_create": {"status": 200, "names": ["first-key", "made-by-runapy"]},
+        "regenerate": {"status": 200, "members": renewed},
+        "delete": {"status": 204},
+        "list_after_delete": {"status": 200, "names": ["first-key"]},
+    });
+    assert_eq!(saw, wanted, "{line}");
+    Ok(())
+}
+
+fn manages_access_keys() -> Result<(), Missing> {
+    let created = ["clientId", "clientSecret", "createdAt", "id", "name"];
+    manages(Line::V2_24, "access-keys", &created, &["clientSecret"])
+}
+
+fn manages_user_applications() -> Result<(), Missing> {
+    let old = ["clientId", "id", "name", "secret"];
+    let newer = ["clientId", "createdAt", "id", "name", "secret"];
+    manages(Line::V2_20, "user-applications", &old, &["secret"])?;
+    manages(Line::V2_23, "user-applications", &newer, &["secret"])
+}
+
+/// That line has no keys of users yet: its page for what it does not know is what the client cannot read.
+fn gets_a_token_from_2_18() -> Result<(), Missing> {
+    let env = TestEnv::with_line(Line::V2_18, 600);
+    let saw = saw(&env, "user-applications", env.secret())?;
+    let token = env.sandbox().issued().pop().unwrap();
+    assert_eq!(saw["token"], json!({"length": token.len()}));
+    assert_eq!(saw["list"]["failed"], "JSONDecodeError", "{saw}");
+    Ok(())
+}
+
+fn a_wrong_secret_is_refused() -> Result<(), Missing> {
+    let env = TestEnv::with_line(Line::V2_24, 600);
+    let saw = saw(&env, "access-keys", "another")?;
+    assert_eq!(
+        saw,
+        json!({"client": "runapy", "token": {"failed": "MaxRetryError"}})
+    );
+    // It repeats a refusal three times, which is what Jeton must not do.
+    assert_eq!(env.sandbox().requests().len(), 4);
+    Ok(())
+}
