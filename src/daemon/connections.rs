@@ -4,6 +4,7 @@
 //! cap the oldest connection of that user that has never sent a whole request makes room.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -36,6 +37,7 @@ struct Table {
 pub struct Place {
     connections: Arc<Connections>,
     key: (u32, u64),
+    established: AtomicBool,
     evicted: Arc<Notify>,
 }
 
@@ -80,6 +82,7 @@ impl Connections {
         Some(Place {
             connections: Arc::clone(self),
             key,
+            established: AtomicBool::new(false),
             evicted,
         })
     }
@@ -95,7 +98,10 @@ impl Connections {
 impl Place {
     /// The connection has sent a whole request: it makes no room for others any more.
     pub fn established(&self) {
-        self.connections.lock().half_open.remove(&self.key);
+        // Said of every request, and news of the first one alone.
+        if !self.established.swap(true, Ordering::Relaxed) {
+            self.connections.lock().half_open.remove(&self.key);
+        }
     }
 
     /// Ends when the connection has to make room.

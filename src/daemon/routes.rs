@@ -88,8 +88,14 @@ impl Route {
 
 impl<'a> Path<'a> {
     fn parse(path: &'a str) -> Option<Self> {
-        let segments: Vec<&str> = path.split('/').collect();
-        Some(match *segments.as_slice() {
+        // No path has more segments than this, so what is beyond them tells only that it is none of ours.
+        let mut segments = [""; 6];
+        let mut count = 0;
+        for segment in path.split('/') {
+            *segments.get_mut(count)? = segment;
+            count += 1;
+        }
+        Some(match *segments.get(..count)? {
             ["", "healthz"] => Self::Healthz,
             ["", "readyz"] => Self::Readyz(None),
             ["", "readyz", p] => Self::Readyz(Some(p)),

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
-use tracing::{debug, info, trace, warn};
+use tracing::{Level, debug, enabled, info, trace, warn};
 
 use super::connections::{Connections, Place};
 use super::peers::Peer;
@@ -115,15 +115,19 @@ impl Server {
             let busy = pace.busy();
             place.established();
             async move {
-                let (method, uri) = (request.method().clone(), request.uri().clone());
+                // Only for the log: most of the time nobody reads it.
+                let asked = enabled!(Level::TRACE)
+                    .then(|| (request.method().clone(), request.uri().clone()));
                 let service = &server.service;
                 let response = if admitted {
                     respond::respond(service, door, request, busy).await
                 } else {
                     respond::refuse(&Problem::new(Code::Forbidden), service.clock.now(), busy)
                 };
-                let status = response.status().as_u16();
-                trace!(%method, path = uri.path(), status, peer.uid, peer.pid, "answered");
+                if let Some((method, uri)) = asked {
+                    let status = response.status().as_u16();
+                    trace!(%method, path = uri.path(), status, peer.uid, peer.pid, "answered");
+                }
                 Ok::<_, Infallible>(response)
             }
         });

@@ -44,8 +44,10 @@ pub struct Busy(Pace);
 pub struct Timed<S> {
     stream: S,
     pace: Pace,
-    /// The pace for which the timer runs.
+    /// The pace that the deadline is for.
     armed: u32,
+    deadline: Instant,
+    /// Rings at the deadline or before it.
     timer: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
@@ -93,6 +95,7 @@ impl<S> Timed<S> {
             stream,
             pace,
             armed: WAITING,
+            deadline: timer.deadline(),
             timer,
             writing: None,
         }
@@ -107,13 +110,22 @@ impl<S> Timed<S> {
         if pace != self.armed {
             self.armed = pace;
             let limit = if pace & DOING == IDLING { IDLE } else { HEAD };
-            self.timer.as_mut().reset(from_now(limit));
+            self.deadline = from_now(limit);
+            // A timer that rings too early is set again then: nearly every request would else move it twice.
+            if self.deadline < self.timer.deadline() {
+                self.timer.as_mut().reset(self.deadline);
+            }
         }
-        ready!(self.timer.as_mut().poll(cx));
-        Poll::Ready(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the peer is too slow",
-        ))
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if self.timer.deadline() >= self.deadline {
+                return Poll::Ready(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer is too slow",
+                ));
+            }
+            self.timer.as_mut().reset(self.deadline);
+        }
     }
 
     fn poll_write_timer<T>(
