@@ -1,0 +1,256 @@
+use super::super::testing::*;
+use super::*;
+use crate::fault::FaultKind;
+use crate::lifecycle::Phase;
+
+const fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+const NOW: Duration = Duration::ZERO;
+
+fn grant(s: u64) -> Play {
+    Play::Grant {
+        secs: s,
+        after: NOW,
+    }
+}
+
+fn fail(kind: FaultKind) -> Play {
+    Play::Fail { kind, after: NOW }
+}
+
+async fn text(handle: &Handle, min_valid: Duration, max_wait: Duration) -> String {
+    match handle.token(min_valid, max_wait).await {
+        Ok(served) => format!(
+            "{}{}",
+            served.held.token.expose(),
+            if served.stale { " stale" } else { "" }
+        ),
+        Err(problem) => problem.code.row().name.to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_cold_callers_cause_one_request() {
+    let issuer = ScriptedIssuer::new(&[Play::Grant {
+        secs: 3_600,
+        after: secs(1),
+    }]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let handle = Arc::clone(&handle);
+            tokio::spawn(async move { text(&handle, NOW, secs(5)).await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "token-1");
+    }
+    assert_eq!(issuer.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_refreshed_ahead_and_an_outage_is_not_noticed_before_the_expiry() {
+    let issuer = ScriptedIssuer::new(&[grant(100), grant(100), fail(FaultKind::Connect)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(49)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    tokio::time::sleep(secs(90)).await;
+    assert_eq!(
+        text(&handle, NOW, secs(5)).await,
+        "token-2",
+        "40 s into the outage"
+    );
+    assert_eq!(handle.state().reply.phase, Phase::Retrying);
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(
+        text(&handle, NOW, NOW).await,
+        "unavailable",
+        "expired, and never served"
+    );
+    assert_eq!(handle.state().reply.phase, Phase::Expired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_come_inside_their_deadline_when_the_issuer_hangs() {
+    let issuer = ScriptedIssuer::new(&[Play::Hang]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    for wait in [0, 1, 5, 60] {
+        let start = clock.now().boot;
+        let problem = handle.token(NOW, secs(wait)).await.unwrap_err();
+        assert_eq!(clock.now().boot.since(start), secs(wait));
+        let code = if wait == 0 {
+            Code::Unavailable
+        } else {
+            Code::Deadline
+        };
+        assert_eq!(problem.code, code, "{wait}");
+    }
+    assert_eq!(issuer.seen().len(), 1, "all joined one flight");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_outlives_the_caller_that_caused_it() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Connect),
+        Play::Grant {
+            secs: 100,
+            after: secs(3),
+        },
+    ]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    tokio::task::yield_now().await;
+    assert_eq!(text(&handle, NOW, secs(1)).await, "deadline");
+    tokio::time::sleep(secs(3)).await;
+    assert_eq!(text(&handle, NOW, NOW).await, "token-2");
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_wants_more_validity_gets_a_new_token_or_the_old_one_marked() {
+    let after = secs(2);
+    let issuer = ScriptedIssuer::new(&[grant(100), Play::Grant { secs: 100, after }, Play::Hang]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(46)).await;
+    assert_eq!(
+        text(&handle, secs(500), secs(1)).await,
+        "token-1 stale",
+        "the flight takes 2 s"
+    );
+    assert_eq!(text(&handle, secs(500), secs(5)).await, "token-2");
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(
+        text(&handle, secs(50), secs(5)).await,
+        "token-2 stale",
+        "it hangs"
+    );
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_hangs_twice_does_not_cost_the_token() {
+    let hang = Play::Hang;
+    let issuer = ScriptedIssuer::new(&[grant(20), hang.clone(), hang, grant(20)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    for _ in 0..30 {
+        tokio::time::sleep(secs(1)).await;
+        assert!(text(&handle, NOW, NOW).await.starts_with("token-"));
+    }
+    assert_ne!(text(&handle, NOW, NOW).await, "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_requests() {
+    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, clock) = keep(&issuer, &store);
+    tokio::time::sleep(secs(1)).await;
+    let asked = handle.refresh().await.unwrap_err();
+    assert_eq!(asked.code, Code::RejectedByProvider);
+    assert_eq!(
+        issuer.seen(),
+        ["old"],
+        "a request does not send it again either"
+    );
+    tokio::time::sleep(secs(5)).await;
+    let start = clock.now();
+    let problem = handle.token(NOW, secs(60)).await.unwrap_err();
+    assert_eq!(problem.code, Code::RejectedByProvider);
+    assert_eq!(problem.retry_at.unwrap().seconds_down(), 1_800_000_065);
+    assert_eq!(clock.now().boot, start.boot, "without waiting");
+    assert_eq!(issuer.seen(), ["old", "old"]);
+    assert_eq!(
+        handle.refresh().await.unwrap_err().code,
+        Code::RejectedByProvider
+    );
+    tokio::time::sleep(secs(3_600)).await;
+    assert!(issuer.seen().len() <= 10, "{}", issuer.seen().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Rejected),
+        fail(FaultKind::Rejected),
+        grant(100),
+    ]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(6)).await;
+    assert_eq!(issuer.seen(), ["old", "old"]);
+    handle.recheck().await;
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(issuer.seen().len(), 2, "the same secret is not sent again");
+    store.set("new");
+    handle.recheck().await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-3");
+    assert_eq!(issuer.seen(), ["old", "old", "new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
+    let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(issuer.seen().len(), 2);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(40)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "binding_changed");
+    assert_eq!(handle.state().reply.phase, Phase::Misconfigured);
+    tokio::time::sleep(secs(3_600)).await;
+    assert!(issuer.seen().len() <= 63, "{}", issuer.seen().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
+    let issuer = ScriptedIssuer::new(&[grant(100)]);
+    let store = MemoryStore::new(None);
+    let (handle, _) = keep(&issuer, &store);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "not_enrolled");
+    assert!(issuer.seen().is_empty());
+    store.set("s");
+    handle.recheck().await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_waits_through_everything_until_there_is_a_token() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Rejected),
+        fail(FaultKind::Rejected),
+        grant(100),
+    ]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let start = clock.now().boot;
+    assert_eq!(
+        handle.ready(secs(1)).await.unwrap_err().code,
+        Code::Unavailable
+    );
+    assert_eq!(clock.now().boot.since(start), secs(1));
+    assert_eq!(handle.ready(secs(100)).await, Ok(()));
+    assert_eq!(clock.now().boot.since(start).as_secs(), 65);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
+    let issuer = ScriptedIssuer::new(&[grant(1_000), grant(1_000), fail(FaultKind::ServerError)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    handle.refresh().await.unwrap();
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    let problem = handle.refresh().await.unwrap_err();
+    assert_eq!(
+        (problem.code, problem.retry_at.unwrap().seconds_up()),
+        (Code::TooManyRequests, 1_800_000_010)
+    );
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(handle.refresh().await.unwrap_err().code, Code::Unavailable);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+}

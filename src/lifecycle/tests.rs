@@ -1,0 +1,319 @@
+use super::*;
+use crate::fault::FaultKind;
+
+const HALF: f64 = 0.5;
+
+fn at(s: u64) -> BootInstant {
+    BootInstant::from_boot(Duration::from_secs(1_000 + s))
+}
+
+fn u() -> Unit {
+    Unit::new(HALF)
+}
+
+fn grant(text: &str, secs: u64) -> Grant {
+    Grant {
+        token: AccessToken::parse(text).unwrap(),
+        lifetime: Some(Duration::from_secs(secs)),
+    }
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault::new(kind, "x")
+}
+
+/// A machine that fetched `text` at second 0 with this lifetime.
+fn holding(text: &str, secs: u64) -> Lifecycle {
+    let mut l = Lifecycle::new(at(0), 100);
+    assert_eq!(l.step(at(0), u(), Event::Due), Effect::Fetch { attempt: 1 });
+    let got = Event::Fetched {
+        attempt: 1,
+        sent: at(0),
+        grant: grant(text, secs),
+    };
+    assert_eq!(l.step(at(0), u(), got), Effect::None);
+    l
+}
+
+fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
+    let attempt = l.attempt;
+    assert_eq!(
+        l.step(
+            now,
+            u(),
+            Event::Failed {
+                attempt,
+                fault: fault(kind)
+            }
+        ),
+        Effect::None
+    );
+}
+
+#[test]
+fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
+    let mut l = holding("a", 3_600);
+    assert_eq!(l.view().generation, 101);
+    assert_eq!(l.view().phase(at(0)), Phase::Fresh);
+    assert_eq!(l.next_wake(), Some(at(1_800)));
+    assert_eq!(l.step(at(1_799), u(), Event::Due), Effect::None);
+    assert_eq!(
+        l.step(at(1_800), u(), Event::Due),
+        Effect::Fetch { attempt: 2 }
+    );
+    let got = Event::Fetched {
+        attempt: 2,
+        sent: at(1_800),
+        grant: grant("b", 3_600),
+    };
+    assert_eq!(l.step(at(1_801), u(), got), Effect::None);
+    let view = l.view();
+    assert_eq!((view.generation, view.refreshes), (102, 2));
+    assert_eq!(view.held.unwrap().token.expose(), "b");
+}
+
+#[test]
+fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry() {
+    let mut l = holding("a", 100);
+    let mut tries = 0;
+    while let Some(due) = l.next_wake().filter(|due| *due < at(400)) {
+        assert!(matches!(l.step(due, u(), Event::Due), Effect::Fetch { .. }));
+        fail(&mut l, due, FaultKind::Connect);
+        tries += 1;
+        let valid = l.view().valid(due).is_some();
+        assert_eq!(valid, due < at(95), "{due:?}");
+        let phase = l.view().phase(due);
+        assert_eq!(
+            phase,
+            if valid {
+                Phase::Retrying
+            } else {
+                Phase::Expired
+            }
+        );
+    }
+    assert!(tries > 8, "{tries}");
+    let attempt = l.attempt + 1;
+    assert_eq!(l.step(at(500), u(), Event::Due), Effect::Fetch { attempt });
+    let got = Event::Fetched {
+        attempt,
+        sent: at(500),
+        grant: grant("b", 100),
+    };
+    assert_eq!(l.step(at(500), u(), got), Effect::None);
+    assert_eq!(l.view().phase(at(500)), Phase::Fresh);
+}
+
+#[test]
+fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
+    let mut l = holding("a", 100);
+    assert_eq!(
+        l.step(at(50), u(), Event::Due),
+        Effect::Fetch { attempt: 2 }
+    );
+    assert_eq!(
+        l.step(at(51), u(), Event::CredentialChanged),
+        Effect::Fetch { attempt: 3 }
+    );
+    for late in [
+        Event::Fetched {
+            attempt: 2,
+            sent: at(50),
+            grant: grant("of-the-old", 100),
+        },
+        Event::Failed {
+            attempt: 2,
+            fault: fault(FaultKind::Rejected),
+        },
+        Event::Blocked {
+            attempt: 2,
+            block: Block::NotEnrolled,
+            detail: String::new(),
+        },
+    ] {
+        assert_eq!(l.step(at(52), u(), late), Effect::None);
+        assert!(l.view().attempting);
+        assert_eq!(l.view().held.unwrap().token.expose(), "a");
+    }
+    let got = Event::Fetched {
+        attempt: 3,
+        sent: at(51),
+        grant: grant("of-the-new", 100),
+    };
+    assert_eq!(l.step(at(53), u(), got), Effect::None);
+    assert_eq!(l.view().held.unwrap().token.expose(), "of-the-new");
+}
+
+#[test]
+fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
+    let mut l = holding("a", 3_600);
+    assert!(matches!(
+        l.step(at(1_800), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    fail(&mut l, at(1_800), FaultKind::Rejected);
+    assert_eq!(l.next_wake(), Some(at(1_805)));
+    assert_eq!(l.view().phase(at(1_800)), Phase::Retrying);
+    assert!(matches!(
+        l.step(at(1_805), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    fail(&mut l, at(1_805), FaultKind::Rejected);
+    assert_eq!(l.view().phase(at(1_805)), Phase::Rejected);
+    assert!(l.view().valid(at(1_805)).is_some());
+    assert_eq!(l.next_wake(), Some(at(1_865)));
+    let wanted = Event::Wanted {
+        min_valid: Duration::from_secs(1_800),
+    };
+    assert_eq!(l.step(at(1_820), u(), wanted), Effect::None);
+    assert_eq!(
+        l.step(
+            at(9_000),
+            u(),
+            Event::Wanted {
+                min_valid: Duration::ZERO
+            }
+        ),
+        Effect::None
+    );
+    assert!(matches!(
+        l.step(at(9_001), u(), Event::CredentialChanged),
+        Effect::Fetch { .. }
+    ));
+    assert!(!l.view().rejected);
+}
+
+#[test]
+fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
+    let mut l = Lifecycle::new(at(0), 0);
+    for s in [0, 5] {
+        assert!(matches!(
+            l.step(at(s), u(), Event::Due),
+            Effect::Fetch { .. }
+        ));
+        fail(&mut l, at(s), FaultKind::Rejected);
+    }
+    assert!(matches!(
+        l.step(at(65), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    fail(&mut l, at(65), FaultKind::Timeout);
+    assert!(l.view().rejected);
+    assert_eq!(l.next_wake(), Some(at(125)));
+}
+
+#[test]
+fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
+    let mut l = Lifecycle::new(at(0), 0);
+    let wanted = || Event::Wanted {
+        min_valid: Duration::ZERO,
+    };
+    assert_eq!(l.step(at(0), u(), wanted()), Effect::Fetch { attempt: 1 });
+    fail(&mut l, at(0), FaultKind::Rejected);
+    assert_eq!(l.step(at(4), u(), wanted()), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(5)));
+    assert_eq!(l.step(at(5), u(), Event::Due), Effect::Fetch { attempt: 2 });
+}
+
+#[test]
+fn callers_join_one_attempt_and_cannot_cause_two_in_two_seconds() {
+    let mut l = Lifecycle::new(at(0), 0);
+    let wanted = || Event::Wanted {
+        min_valid: Duration::ZERO,
+    };
+    assert_eq!(l.step(at(0), u(), wanted()), Effect::Fetch { attempt: 1 });
+    assert_eq!(l.step(at(0), u(), wanted()), Effect::None);
+    fail(&mut l, at(0), FaultKind::Connect);
+    for _ in 0..7 {
+        l.failing += 1;
+    }
+    let attempt = l.attempt + 1;
+    l.activity = Activity::Waiting { due: at(60) };
+    assert_eq!(l.step(at(1), u(), wanted()), Effect::None);
+    assert_eq!(
+        l.next_wake(),
+        Some(at(2)),
+        "pulled in to two seconds after the last"
+    );
+    assert_eq!(l.step(at(2), u(), wanted()), Effect::Fetch { attempt });
+}
+
+#[test]
+fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off() {
+    let mut l = holding("a", 3_600);
+    let wanted = || Event::Wanted {
+        min_valid: Duration::from_secs(7_200),
+    };
+    assert_eq!(
+        l.step(at(10), u(), wanted()),
+        Effect::None,
+        "half the lifetime is left"
+    );
+    assert_eq!(
+        l.step(at(1_790), u(), wanted()),
+        Effect::Fetch { attempt: 2 }
+    );
+    fail(&mut l, at(1_790), FaultKind::ServerError);
+    assert_eq!(l.step(at(1_799), u(), wanted()), Effect::None);
+}
+
+#[test]
+fn the_same_token_again_keeps_its_number_and_is_not_asked_for_in_a_loop() {
+    let mut l = holding("a", 100);
+    assert!(matches!(
+        l.step(at(50), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    let got = Event::Fetched {
+        attempt: 2,
+        sent: at(50),
+        grant: grant("a", 50),
+    };
+    assert_eq!(l.step(at(50), u(), got), Effect::None);
+    assert_eq!(l.view().generation, 101);
+    assert_eq!(l.next_wake(), Some(l.view().held.unwrap().validity.expires));
+}
+
+#[test]
+fn a_profile_that_cannot_ask_says_so_and_looks_again() {
+    let mut l = Lifecycle::new(at(0), 0);
+    assert!(matches!(
+        l.step(at(0), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    let blocked = Event::Blocked {
+        attempt: 1,
+        block: Block::NotEnrolled,
+        detail: "none".into(),
+    };
+    assert_eq!(l.step(at(0), u(), blocked), Effect::None);
+    assert_eq!(l.view().phase(at(0)), Phase::Misconfigured);
+    assert_eq!(
+        l.step(
+            at(1),
+            u(),
+            Event::Wanted {
+                min_valid: Duration::ZERO
+            }
+        ),
+        Effect::None
+    );
+    assert_eq!(l.next_wake(), Some(at(60)));
+    assert_eq!(l.view().failures, 0);
+}
+
+#[test]
+fn generations_never_pass_what_json_readers_keep_exact() {
+    let mut l = Lifecycle::new(at(0), u64::MAX);
+    assert!(matches!(
+        l.step(at(0), u(), Event::Due),
+        Effect::Fetch { .. }
+    ));
+    let got = Event::Fetched {
+        attempt: 1,
+        sent: at(0),
+        grant: grant("a", 10),
+    };
+    assert_eq!(l.step(at(0), u(), got), Effect::None);
+    assert!(l.view().generation < 1 << 53);
+}
