@@ -1,5 +1,6 @@
 use super::*;
 use crate::fault::FaultKind;
+use crate::token::AccessToken;
 
 const HALF: f64 = 0.5;
 

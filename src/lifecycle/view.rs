@@ -1,0 +1,108 @@
+//! What others see of a profile: what is held, and how it stands.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::instant::BootInstant;
+use crate::token::{AccessToken, Validity};
+
+/// A token that is held, as callers share it.
+#[derive(Debug)]
+pub struct Held {
+    /// The token.
+    pub token: AccessToken,
+    /// From when to when it holds.
+    pub validity: Validity,
+    /// Its number; each new token of a profile has a larger one.
+    pub generation: u64,
+}
+
+/// Why a profile cannot even ask: something on this machine has to be put right first. Nothing is sent meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// No credential is stored for it.
+    NotEnrolled,
+    /// The credential was enrolled for another address, CA or proxy than the configuration names now.
+    BindingChanged,
+    /// The credential or the configuration cannot be used.
+    Misconfigured,
+}
+
+/// What a person sees of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// The first token is being fetched.
+    Starting,
+    /// A valid token is held and the last attempt succeeded.
+    Fresh,
+    /// The last attempt failed; a valid token may still be held.
+    Retrying,
+    /// The issuer rejected the credential again and again: the breaker is open.
+    Rejected,
+    /// The token held has expired.
+    Expired,
+    /// Nobody asks for it; it is fetched when somebody does.
+    Resting,
+    /// Something on this machine has to be put right first.
+    Misconfigured,
+}
+
+/// The last fault of a profile.
+#[derive(Debug, Clone)]
+pub struct LastFault {
+    /// Its kind and texts.
+    pub fault: Fault,
+    /// When it was seen.
+    pub at: BootInstant,
+}
+
+/// What others see of a profile at one moment; it changes as one.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The token held, valid or not: judge it by its validity at the moment of use.
+    pub held: Option<Arc<Held>>,
+    /// The generation of the last token, or where counting starts.
+    pub generation: u64,
+    /// Whether an attempt runs.
+    pub attempting: bool,
+    /// When the next attempt is due, when none runs.
+    pub next_attempt: Option<BootInstant>,
+    /// Whether the breaker is open.
+    pub rejected: bool,
+    /// Why nothing can be asked, if so.
+    pub block: Option<(Block, Arc<str>)>,
+    /// The last fault; it stays after a success, as history.
+    pub last_fault: Option<Arc<LastFault>>,
+    /// How many attempts brought a token.
+    pub refreshes: u64,
+    /// How many attempts failed.
+    pub failures: u64,
+    /// Failures since the last success.
+    pub failing: u32,
+}
+
+// === impl View ===
+
+impl View {
+    /// The token held if it is valid at `now`.
+    pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
+        self.held.as_ref().filter(|held| held.validity.holds(now))
+    }
+
+    /// What a person is told of the profile at `now`.
+    pub fn phase(&self, now: BootInstant) -> Phase {
+        match (&self.held, self.valid(now)) {
+            _ if self.block.is_some() => Phase::Misconfigured,
+            _ if self.rejected => Phase::Rejected,
+            (_, Some(_)) if self.failing == 0 => Phase::Fresh,
+            (_, Some(_)) => Phase::Retrying,
+            (Some(_), None) => Phase::Expired,
+            (None, None) if self.failing == 0 => Phase::Starting,
+            (None, None) => Phase::Retrying,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn secs(s: f64) -> Duration {
+    Duration::from_secs_f64(s)
+}
+
+fn boot() -> impl Strategy<Value = BootInstant> {
+    (0u64..4_000_000_000_000).prop_map(|ms| BootInstant::from_boot(Duration::from_millis(ms)))
+}
+
+/// Lifetimes of every size, whether an issuer states them or not: [`Validity::new`] clamps them.
+fn validity() -> impl Strategy<Value = Validity> {
+    let stated = prop_oneof![
+        (0u64..10_000).prop_map(Duration::from_millis),
+        (0u64..200_000).prop_map(Duration::from_secs),
+        Just(Duration::MAX),
+    ];
+    (boot(), proptest::option::of(stated)).prop_map(|(at, l)| Validity::new(at, l))
+}
+
+/// Validities that no constructor makes: zero, reversed, at the ends of time.
+fn wild() -> impl Strategy<Value = Validity> {
+    let any = (any::<u64>(), 0u32..1_000_000_000).prop_map(|(s, n)| Duration::new(s, n));
+    let at = any.prop_map(BootInstant::from_boot);
+    (at.clone(), 0u64..u64::MAX / 4, at).prop_map(|(issued, l, expires)| Validity {
+        issued,
+        lifetime: Duration::from_secs(l),
+        expires,
+    })
+}
+
+fn unit() -> impl Strategy<Value = Unit> {
+    prop_oneof![
+        (0.0f64..1.0).prop_map(Unit::new),
+        Just(Unit::new(0.0)),
+        Just(Unit::new(1.0))
+    ]
+}
+
+fn hint() -> impl Strategy<Value = Option<Duration>> {
+    proptest::option::of(prop_oneof![
+        (0u64..1_000).prop_map(Duration::from_secs),
+        Just(Duration::ZERO),
+        Just(Duration::MAX),
+    ])
+}
+
+/// A moment somewhere in or around the life of `v`.
+fn during(v: &Validity, part: f64) -> BootInstant {
+    v.issued.after(v.lifetime.mul_f64(part))
+}
+
+proptest! {
+    #![proptest_config(crate::testing::many_cases())]
+
+    #[test]
+    fn a_nothing_is_due_before_the_floor_and_no_retry_after_15_min(
+        v in validity(), part in 0.0f64..1.5, n in 0u32..80, held: bool, hint in hint(), u in unit(),
+    ) {
+        let now = during(&v, part);
+        prop_assert!(refresh_due(now, &v, u) >= now.after(FLOOR));
+        prop_assert!(same_token_due(now, &v) >= now.after(FLOOR));
+        let retry = retry_due(now, n, held.then_some(&v), hint, u);
+        prop_assert!(retry >= now.after(FLOOR));
+        prop_assert!(retry <= now.after(Duration::from_secs(900)));
+        let probe = probe_due(now, n);
+        prop_assert!(probe >= now.after(FLOOR) && probe <= now.after(PROBE_CAP));
+    }
+
+    #[test]
+    fn b_and_c_a_soft_refresh_is_inside_its_window_whatever_the_jitter(
+        v in validity(), delay in 0.0f64..0.7, u in unit(),
+    ) {
+        let now = during(&v, delay);
+        let due = refresh_due(now, &v, u);
+        let (open, close) = (during(&v, 0.40), during(&v, 0.60));
+        if now.after(FLOOR) <= close {
+            prop_assert!(due >= open && due <= close, "{due:?} not in {open:?} … {close:?}");
+        } else {
+            prop_assert_eq!(due, now.after(FLOOR));
+        }
+    }
+
+    #[test]
+    fn d_what_is_past_its_point_is_due_at_the_floor(v in validity(), late in 0.6f64..9.0, u in unit()) {
+        let now = during(&v, late);
+        prop_assert_eq!(refresh_due(now, &v, u), now.after(FLOOR));
+    }
+
+    #[test]
+    fn e_no_lifetime_panics_or_overflows(v in wild(), now in boot(), n: u32, hint in hint(), u in unit()) {
+        refresh_due(now, &v, u);
+        retry_due(now, n, Some(&v), hint, u);
+        same_token_due(now, &v);
+        last_call(&v);
+        probe_due(now, n);
+        demand_due(now, Some(v.expires));
+    }
+
+    #[test]
+    fn f_an_outage_always_gets_its_try_before_the_expiry(
+        v in validity(), part in 0.0f64..1.0, n in 0u32..80, hint in hint(), u in unit(),
+    ) {
+        let now = during(&v, part);
+        let f = v.expires.before((v.lifetime / 10).min(Duration::from_secs(60)));
+        if now < f {
+            prop_assert!(retry_due(now, n, Some(&v), hint, u) <= f.max(now.after(FLOOR)));
+        }
+    }
+
+    #[test]
+    fn an_attempt_leaves_time_for_another_before_the_expiry(v in validity(), part in 0.0f64..1.2) {
+        let now = during(&v, part);
+        let f = last_call(&v);
+        match attempt_limit(now, Some(&v)) {
+            None => prop_assert!(!v.holds(now)),
+            Some(limit) if now < f => prop_assert_eq!(limit, (f.since(now) / 2).max(ATTEMPT_FLOOR)),
+            Some(limit) => prop_assert_eq!(limit, v.expires.since(now).max(ATTEMPT_FLOOR)),
+        }
+        prop_assert_eq!(attempt_limit(now, None), None);
+    }
+
+    #[test]
+    fn g_retry_after_is_honoured_between_1_and_300_s(now in boot(), n in 0u32..80, asked in 0u64..5_000, u in unit()) {
+        let due = retry_due(now, n, None, Some(Duration::from_secs(asked)), u);
+        prop_assert!(due >= now.after(Duration::from_secs(asked.clamp(1, 300))));
+        prop_assert!(due <= now.after(Duration::from_secs(300)));
+    }
+
+    #[test]
+    fn h_a_later_now_never_gives_an_earlier_answer(
+        v in validity(), a in 0.0f64..1.5, b in 0.0f64..1.5, n in 0u32..80, hint in hint(), u in unit(),
+    ) {
+        let (early, late) = (during(&v, a.min(b)), during(&v, a.max(b)));
+        prop_assert!(refresh_due(early, &v, u) <= refresh_due(late, &v, u));
+        prop_assert!(retry_due(early, n, Some(&v), hint, u) <= retry_due(late, n, Some(&v), hint, u));
+        prop_assert!(retry_due(early, n, None, hint, u) <= retry_due(late, n, None, hint, u));
+    }
+}
+
+#[test]
+fn back_off_doubles_to_its_cap_and_is_shorter_when_it_is_late() {
+    let sent = BootInstant::from_boot(Duration::from_secs(1_000));
+    let v = Validity::new(sent, Some(Duration::from_secs(3_600)));
+    let full = Unit::new(1.0);
+    let early = sent.after(Duration::from_secs(1_800));
+    let wait = |now, n, held| {
+        retry_due(now, n, held, None, full)
+            .since(now)
+            .as_secs_f64()
+            .round()
+    };
+    let waits: Vec<f64> = (0..9).map(|n| wait(early, n, Some(&v))).collect();
+    assert_eq!(waits, [1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+    let late = v.expires.before(Duration::from_secs(200));
+    assert_eq!(wait(late, 9, Some(&v)), 10.0);
+    assert_eq!(wait(v.expires, 9, Some(&v)), 60.0);
+}
+
+#[test]
+fn a_rejected_credential_is_tried_once_more_and_then_probed_ever_more_rarely() {
+    let now = BootInstant::from_boot(Duration::ZERO);
+    let waits: Vec<u64> = (1..=8)
+        .map(|n| probe_due(now, n).since(now).as_secs())
+        .collect();
+    assert_eq!(waits, [5, 60, 120, 240, 480, 900, 900, 900]);
+}
+
+#[test]
+fn requested_refreshes_are_spaced_and_counted() {
+    let at = |s: f64| BootInstant::from_boot(secs(s));
+    assert_eq!(refresh_budget(at(0.0), &[]), Ok(()));
+    assert_eq!(refresh_budget(at(9.0), &[at(0.0)]), Err(at(10.0)));
+    assert_eq!(refresh_budget(at(10.0), &[at(0.0)]), Ok(()));
+    let twenty: Vec<_> = (0..20).map(|i| at(f64::from(i) * 10.0)).collect();
+    assert_eq!(refresh_budget(at(300.0), &twenty), Err(at(3_600.0)));
+    assert_eq!(refresh_budget(at(3_600.0), &twenty), Ok(()));
+}
