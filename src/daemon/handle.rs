@@ -14,7 +14,9 @@ use crate::dialect::ProfileState;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::wire::{self, ProfileReply};
+use crate::wire::ProfileReply;
+
+mod refresh;
 
 /// How many commands may wait for a keeper; a sender beyond them waits, inside its own deadline.
 const QUEUE: usize = 64;
@@ -177,56 +179,6 @@ impl Handle {
         // What came of the wait is judged below, whether it ended or was cut off.
         let _: Result<(), _> = tokio::time::timeout(wait, valid).await;
         self.judge(Duration::ZERO).map(|_| ())
-    }
-
-    /// Gets a new token now, if the budget allows it.
-    ///
-    /// # Errors
-    /// The [`Problem`] says why not, and when it may be asked again.
-    pub async fn refresh(&self) -> Result<(), Problem> {
-        let gone = || Problem::new(Code::Unavailable).of(&self.name);
-        let (reply, answer) = oneshot::channel();
-        self.commands
-            .send(Command::Refresh { reply })
-            .await
-            .map_err(|_| gone())?;
-        let before = answer.await.map_err(|_| gone())?.map_err(|(code, at)| {
-            let now = self.clock.now();
-            Problem::new(code)
-                .of(&self.name)
-                .until(at.map(|at| now.unix_of(at)))
-        })?;
-        let mut seen = self.view.clone();
-        let landed = async {
-            loop {
-                let view = seen.borrow_and_update().clone();
-                if view.refreshes > before || !view.attempting || seen.changed().await.is_err() {
-                    return view.refreshes > before;
-                }
-            }
-        };
-        if tokio::time::timeout(wire::DEFAULT_MAX_WAIT, landed)
-            .await
-            .unwrap_or(false)
-        {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let view = self.view.borrow();
-        let code = if view.attempting {
-            Code::Deadline
-        } else {
-            Code::Unavailable
-        };
-        let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
-        let retry_at = view.next_attempt.map(|at| now.unix_of(at));
-        if let Some((block, _)) = &view.block {
-            return Err(Problem::new(code_of(*block)).of(&self.name).until(retry_at));
-        }
-        Err(Problem::new(code)
-            .with_detail(detail)
-            .of(&self.name)
-            .until(retry_at))
     }
 
     /// Has the keeper look whether the credential was replaced, and waits until it has looked: at most as long as a

@@ -1,0 +1,60 @@
+//! A refresh that a person asks for.
+
+use tokio::sync::oneshot;
+
+use super::super::keeper::Command;
+use super::{Handle, code_of};
+use crate::problem::{Code, Problem};
+use crate::wire;
+
+impl Handle {
+    /// Gets a new token now, if the budget allows it.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why not, and when it may be asked again.
+    pub async fn refresh(&self) -> Result<(), Problem> {
+        let gone = || Problem::new(Code::Unavailable).of(&self.name);
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(Command::Refresh { reply })
+            .await
+            .map_err(|_| gone())?;
+        let before = answer.await.map_err(|_| gone())?.map_err(|(code, at)| {
+            let now = self.clock.now();
+            Problem::new(code)
+                .of(&self.name)
+                .until(at.map(|at| now.unix_of(at)))
+        })?;
+        let mut seen = self.view.clone();
+        let landed = async {
+            loop {
+                let view = seen.borrow_and_update().clone();
+                if view.refreshes > before || !view.attempting || seen.changed().await.is_err() {
+                    return view.refreshes > before;
+                }
+            }
+        };
+        if tokio::time::timeout(wire::DEFAULT_MAX_WAIT, landed)
+            .await
+            .unwrap_or(false)
+        {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let view = self.view.borrow();
+        let code = if view.attempting {
+            Code::Deadline
+        } else {
+            Code::Unavailable
+        };
+        let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
+        let retry_at = view.next_attempt.map(|at| now.unix_of(at));
+        if let Some((block, _)) = &view.block {
+            return Err(Problem::new(code_of(*block)).of(&self.name).until(retry_at));
+        }
+        Err(Problem::new(code)
+            .with_detail(detail)
+            .of(&self.name)
+            .until(retry_at))
+    }
+}
