@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
-use jetond::lifecycle::{Effect, Event, Lifecycle};
+use jetond::lifecycle::{Effect, Event, Lifecycle, Policy};
 use jetond::schedule::Unit;
 use jetond::token::{AccessToken, Grant};
 use plotters::prelude::*;
@@ -174,7 +174,8 @@ impl Run {
         jitter: Unit,
     ) -> BootInstant {
         let event = match daemon.attempt.take() {
-            None => Event::Due,
+            // Somebody asks all the time: what rests makes no calls.
+            None => Event::Due { asked: now },
             Some((attempt, sent, true)) => {
                 let held = daemon.lifecycle.view().held;
                 self.without_token += u32::from(held.is_some_and(|held| !held.validity.holds(now)));
@@ -218,7 +219,7 @@ impl Run {
 impl Daemon {
     fn new(start: BootInstant) -> Self {
         Self {
-            lifecycle: Lifecycle::new(start, 0),
+            lifecycle: Lifecycle::new(start, 0, Policy::default()),
             attempt: None,
             calls_in_outage: 0,
             last_calls: [None; 3],

@@ -83,6 +83,8 @@ pub struct ProfileState {
     pub reply: ProfileReply,
     /// The whole lifetime of the token held.
     pub lifetime: Option<Duration>,
+    /// Whether the next attempt is made when somebody asks.
+    pub resting: bool,
     /// Why the profile cannot ask at all, for people.
     pub blocked: Option<Arc<str>>,
 }

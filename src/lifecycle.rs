@@ -21,11 +21,21 @@ const GENERATION_END: u64 = 1 << 53;
 /// How long to wait before the credential is looked for again when it could not be used: only our own disk is asked.
 const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 
+/// What a profile's configuration says of its refreshes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Whether it is refreshed although nobody asks for it.
+    pub keep_warm: bool,
+}
+
 /// What happens to a profile.
 #[derive(Debug)]
 pub enum Event {
     /// The moment given by [`Lifecycle::next_wake`] has come, or may have.
-    Due,
+    Due {
+        /// When somebody asked for a token last; the start counts as asking.
+        asked: BootInstant,
+    },
     /// A caller waits for a token with at least this much validity left.
     Wanted {
         /// As the caller asked, clamped to half the lifetime by [`Lifecycle::step`].
@@ -78,6 +88,7 @@ pub enum Effect {
 /// One profile's state.
 #[derive(Debug)]
 pub struct Lifecycle {
+    policy: Policy,
     held: Option<Arc<Held>>,
     generation: u64,
     activity: Activity,
@@ -94,15 +105,20 @@ pub struct Lifecycle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Activity {
     Attempting,
-    Waiting { due: BootInstant },
+    Waiting {
+        due: BootInstant,
+    },
+    /// An attempt is due, and is made when somebody asks: whatever it had to wait for is over.
+    Resting,
 }
 
 // === impl Lifecycle ===
 
 impl Lifecycle {
     /// A profile that holds nothing yet and fetches at once; generations count on from `generation`.
-    pub fn new(now: BootInstant, generation: u64) -> Self {
+    pub fn new(now: BootInstant, generation: u64, policy: Policy) -> Self {
         Self {
+            policy,
             held: None,
             generation: generation.min(GENERATION_END - 1),
             activity: Activity::Waiting { due: now },
@@ -117,10 +133,10 @@ impl Lifecycle {
         }
     }
 
-    /// When [`Event::Due`] is to be sent; `None` while an attempt runs.
+    /// When [`Event::Due`] is to be sent; `None` while an attempt runs or the profile rests.
     pub fn next_wake(&self) -> Option<BootInstant> {
         match self.activity {
-            Activity::Attempting => None,
+            Activity::Attempting | Activity::Resting => None,
             Activity::Waiting { due } => Some(due),
         }
     }
@@ -128,11 +144,11 @@ impl Lifecycle {
     /// Takes one event at the moment `now`.
     pub fn step(&mut self, now: BootInstant, jitter: Unit, event: Event) -> Effect {
         match event {
-            Event::Due => self.due(now),
+            Event::Due { asked } => self.due(now, asked),
             Event::Wanted { min_valid } => self.wanted(now, min_valid),
             Event::RefreshRequested => match self.activity {
                 Activity::Attempting => Effect::None,
-                Activity::Waiting { .. } => self.attempt(now),
+                Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },
             Event::CredentialChanged => {
                 self.failing = 0;
@@ -166,6 +182,7 @@ impl Lifecycle {
             held: self.held.clone(),
             generation: self.generation,
             attempting: self.activity == Activity::Attempting,
+            resting: self.activity == Activity::Resting,
             next_attempt: self.next_wake(),
             rejected: self.breaker_open(),
             block: self.block.clone(),
@@ -205,19 +222,37 @@ impl Lifecycle {
         Effect::None
     }
 
-    fn due(&mut self, now: BootInstant) -> Effect {
+    fn due(&mut self, now: BootInstant, asked: BootInstant) -> Effect {
         match self.activity {
-            Activity::Waiting { due } if due <= now => self.attempt(now),
+            Activity::Waiting { due } if due <= now => {
+                if self.may_rest(now, asked) {
+                    self.activity = Activity::Resting;
+                    Effect::None
+                } else {
+                    self.attempt(now)
+                }
+            }
             _ => Effect::None,
         }
     }
 
+    /// A profile that has had no token yet never rests: at the start one is fetched, however long that takes.
+    fn may_rest(&self, now: BootInstant, asked: BootInstant) -> bool {
+        !self.policy.keep_warm
+            && self
+                .held
+                .as_ref()
+                .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
+    }
+
     /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never once the
     /// credential was rejected: else a thousand callers would hammer an issuer that is in trouble, or open the breaker
-    /// before the issuer's replicas know a new secret.
+    /// before the issuer's replicas know a new secret. One who wakes a resting profile pulls nothing nearer.
     fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
-        let Activity::Waiting { due } = self.activity else {
-            return Effect::None;
+        let due = match self.activity {
+            Activity::Attempting => return Effect::None,
+            Activity::Resting => return self.attempt(now),
+            Activity::Waiting { due } => due,
         };
         if self.rejections > 0 || self.block.is_some() {
             return Effect::None;

@@ -55,6 +55,9 @@ const ATTEMPT_FLOOR: Duration = Duration::from_secs(2);
 /// A caller without any valid token may cause an attempt, but no two within this time.
 pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
 
+/// A profile rests when nobody asked for this many lifetimes of its token.
+const FORGOTTEN_AFTER: u32 = 2;
+
 /// At most one requested refresh in this time.
 const REFRESH_SPACING: Duration = Duration::from_secs(10);
 
@@ -154,6 +157,11 @@ pub fn probe_due(now: BootInstant, rejections: u32) -> BootInstant {
 /// The earliest moment at which a caller may cause an attempt, the last one having started at `last`.
 pub fn demand_due(now: BootInstant, last: Option<BootInstant>) -> BootInstant {
     last.map_or(now, |at| at.after(DEMAND_SPACING)).max(now)
+}
+
+/// Whether nobody wants a token any more: the last one who asked did so at `asked`, two lifetimes of it ago or more.
+pub fn forgotten(now: BootInstant, asked: BootInstant, lifetime: Duration) -> bool {
+    now.since(asked) >= lifetime.saturating_mul(FORGOTTEN_AFTER)
 }
 
 /// The next refresh of a token that the issuer gave a second time: it gives a new one only when that one ends.

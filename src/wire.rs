@@ -71,7 +71,7 @@ pub struct ProfileReply {
     pub expires_in: Option<u64>,
     /// Until when its token is served, in Unix seconds.
     pub expires_at: Option<u64>,
-    /// When the next attempt is due, in Unix seconds; absent while one runs.
+    /// When the next attempt is due, in Unix seconds; absent while one runs or the profile rests.
     pub next_attempt_at: Option<u64>,
     /// The last fault, kept after a success.
     pub last_fault: Option<FaultReply>,

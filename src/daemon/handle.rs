@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
-use super::keeper::{Command, Keeper, Parts};
+use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::dialect::ProfileState;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
@@ -29,6 +29,7 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
+    asked: Arc<Asked>,
     task: tokio::task::AbortHandle,
 }
 
@@ -48,7 +49,7 @@ impl Handle {
     pub fn spawn(parts: Parts, provider: &'static str) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
-        let (keeper, view) = Keeper::new(parts, inbox);
+        let (keeper, view, asked) = Keeper::new(parts, inbox);
         let task = tokio::spawn(keeper.run()).abort_handle();
         Self {
             name,
@@ -57,6 +58,7 @@ impl Handle {
             commands,
             clock,
             requests: AtomicU64::new(0),
+            asked,
             task,
         }
     }
@@ -74,24 +76,35 @@ impl Handle {
     pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now().boot;
-        if let Some(held) = self.view.borrow().valid(now)
-            && held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
-        {
-            return Ok(Served {
-                held: Arc::clone(held),
-                stale: false,
-            });
+        self.asked.at(now);
+        let good = {
+            let view = self.view.borrow();
+            view.valid(now)
+                .filter(|held| {
+                    held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
+                })
+                .map(|held| (Arc::clone(held), view.resting))
+        };
+        if let Some((held, resting)) = good {
+            if resting {
+                self.ask_and_leave(min_valid);
+            }
+            return Ok(Served { held, stale: false });
         }
         if max_wait.is_zero() {
-            // It starts a flight, and leaves; with a full queue others have asked already.
-            let (done, _) = oneshot::channel();
-            let _: Result<(), _> = self.commands.try_send(Command::Wanted { min_valid, done });
+            self.ask_and_leave(min_valid);
         } else {
             // What came of the wait is judged below, whether it ended or was cut off.
             let _: Result<(), _> =
                 tokio::time::timeout(max_wait, self.wait(min_valid, max_wait)).await;
         }
         self.judge(min_valid)
+    }
+
+    /// Has the keeper start a flight, and does not wait for it; with a full queue others have asked already.
+    fn ask_and_leave(&self, min_valid: Duration) {
+        let (done, _) = oneshot::channel();
+        let _: Result<(), _> = self.commands.try_send(Command::Wanted { min_valid, done });
     }
 
     /// Waits until the view shows a token that is good enough, or that none can come before the deadline.
@@ -159,25 +172,25 @@ impl Handle {
         Err(Problem::new(code).of(&self.name).until(retry_at))
     }
 
-    /// Waits at most `wait` until a valid token is held.
+    /// Waits at most `wait` until a valid token is held, or the profile rests. That is no asking for a token: a probe must
+    /// not keep a profile awake.
     ///
     /// # Errors
     /// The [`Problem`] says why there is none.
     pub async fn ready(&self, wait: Duration) -> Result<(), Problem> {
         let mut seen = self.view.clone();
-        let valid = async {
-            while seen
-                .borrow_and_update()
-                .valid(self.clock.now().boot)
-                .is_none()
-            {
+        let ready = async {
+            while !seen.borrow_and_update().ready(self.clock.now().boot) {
                 if seen.changed().await.is_err() {
                     return;
                 }
             }
         };
         // What came of the wait is judged below, whether it ended or was cut off.
-        let _: Result<(), _> = tokio::time::timeout(wait, valid).await;
+        let _: Result<(), _> = tokio::time::timeout(wait, ready).await;
+        if self.view.borrow().ready(self.clock.now().boot) {
+            return Ok(());
+        }
         self.judge(Duration::ZERO).map(|_| ())
     }
 
@@ -204,6 +217,7 @@ impl Handle {
         ProfileState {
             reply: ProfileReply::new(&self.name, self.provider, &view, requests, now),
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
+            resting: view.resting,
             blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),
         }
     }

@@ -2,6 +2,7 @@
 //! that the lifecycle asks for, and publishes what others may see.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,7 +12,7 @@ use super::clock::Clock;
 use super::flight::{self, CredentialSource, End, Loaded};
 use crate::credential::Credential;
 use crate::instant::BootInstant;
-use crate::lifecycle::{Block, Effect, Event, Lifecycle, View};
+use crate::lifecycle::{Block, Effect, Event, Lifecycle, Policy, View};
 use crate::problem::Code;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
@@ -46,7 +47,12 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The jitter: a fresh random number at each call.
     pub jitter: fn() -> Unit,
+    /// What its configuration says of its refreshes.
+    pub policy: Policy,
 }
+
+/// When somebody asked for a token last, as every handle tells it without a word to the keeper.
+pub(super) struct Asked(AtomicU64);
 
 pub(super) struct Keeper {
     parts: Parts,
@@ -55,6 +61,7 @@ pub(super) struct Keeper {
     /// The credential that the issuer rejected last: it is not sent again before its probe is due.
     bad: Option<Arc<Credential>>,
     refreshes: Vec<BootInstant>,
+    asked: Arc<Asked>,
     commands: mpsc::Receiver<Command>,
     view: watch::Sender<View>,
 }
@@ -82,21 +89,24 @@ impl Keeper {
     pub(super) fn new(
         parts: Parts,
         commands: mpsc::Receiver<Command>,
-    ) -> (Self, watch::Receiver<View>) {
+    ) -> (Self, watch::Receiver<View>, Arc<Asked>) {
         let now = parts.clock.now();
         let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
-        let lifecycle = Lifecycle::new(now.boot, generation);
+        let lifecycle = Lifecycle::new(now.boot, generation, parts.policy);
         let (view, seen) = watch::channel(lifecycle.view());
+        let asked = Arc::new(Asked(AtomicU64::new(0)));
+        asked.at(now.boot);
         let keeper = Self {
             parts,
             lifecycle,
             credential: None,
             bad: None,
             refreshes: vec![],
+            asked: Arc::clone(&asked),
             commands,
             view,
         };
-        (keeper, seen)
+        (keeper, seen, asked)
     }
 
     /// Runs until every handle is gone.
@@ -145,8 +155,11 @@ impl Keeper {
                     done.append(&mut waiting);
                     self.rechecked(loaded)
                 }
-                Woken::Alarm => self.step(Event::Due),
+                Woken::Alarm => self.step(Event::Due {
+                    asked: self.asked.last(),
+                }),
             };
+            self.log_rest();
             if let Effect::Fetch { attempt } = effect {
                 flight = Some((attempt, self.take_off(attempt)));
             }
@@ -260,12 +273,23 @@ impl Keeper {
         }
     }
 
+    /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.
+    fn log_rest(&self) {
+        let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);
+        if after && !before {
+            info!("nobody has asked for two lifetimes: no refresh until somebody does");
+        } else if before && !after {
+            info!("no longer at rest");
+        }
+    }
+
     fn refresh(
         &mut self,
         reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
         recheck: &mut Option<Running<Loaded>>,
     ) -> Effect {
         let now = self.parts.clock.now().boot;
+        self.asked.at(now);
         let view = self.lifecycle.view();
         let (answer, effect) = if view.rejected || self.bad.is_some() {
             // The bad secret is not sent again before its probe, but a new one in the store is taken up at once.
@@ -319,6 +343,21 @@ impl Keeper {
 
     fn publish(&self) {
         self.view.send_replace(self.lifecycle.view());
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// Somebody asks at `now`.
+    pub(super) fn at(&self, now: BootInstant) {
+        // Nanoseconds of 64 bits are 584 years since the machine started.
+        let nanos = u64::try_from(now.since_boot().as_nanos()).unwrap_or(u64::MAX);
+        self.0.store(nanos, Ordering::Relaxed);
+    }
+
+    fn last(&self) -> BootInstant {
+        BootInstant::from_boot(Duration::from_nanos(self.0.load(Ordering::Relaxed)))
     }
 }
 

@@ -12,7 +12,7 @@ use super::keeper::Parts;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
-use crate::lifecycle::Block;
+use crate::lifecycle::{Block, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
@@ -149,6 +149,15 @@ pub(crate) fn keep(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
 ) -> (Arc<Handle>, Arc<PausedClock>) {
+    keep_with(issuer, store, Policy::default())
+}
+
+/// The same with this policy.
+pub(crate) fn keep_with(
+    issuer: &Arc<ScriptedIssuer>,
+    store: &Arc<MemoryStore>,
+    policy: Policy,
+) -> (Arc<Handle>, Arc<PausedClock>) {
     let clock = Arc::new(PausedClock::new());
     let handle = Handle::spawn(
         Parts {
@@ -157,6 +166,7 @@ pub(crate) fn keep(
             provider: Arc::<ScriptedIssuer>::clone(issuer),
             clock: Arc::<PausedClock>::clone(&clock),
             jitter: || Unit::new(0.5),
+            policy,
         },
         "scripted",
     );

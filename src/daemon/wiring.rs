@@ -13,6 +13,7 @@ use super::roster::{Profiles, Roster};
 use super::source::StoreSource;
 use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
+use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::schedule::Unit;
 use crate::store::Stores;
@@ -98,6 +99,9 @@ impl Wiring {
             provider,
             clock: Arc::clone(&self.clock),
             jitter: || Unit::new(fastrand::f64()),
+            policy: Policy {
+                keep_warm: profile.keep_warm,
+            },
         };
         Some(Handle::spawn(parts, profile.provider.as_str()))
     }

@@ -117,16 +117,30 @@ mod tests {
             }),
             ..fresh.clone()
         };
+        let resting = ProfileReply {
+            profile: "unused".into(),
+            phase: Phase::Resting,
+            next_attempt_at: None,
+            ..fresh.clone()
+        };
         let hour = Some(Duration::from_secs(3_600));
         Outcome::Profiles(vec![
             ProfileState {
                 reply: fresh,
                 lifetime: hour,
+                resting: false,
                 blocked: None,
             },
             ProfileState {
                 reply: broken,
                 lifetime: None,
+                resting: false,
+                blocked: None,
+            },
+            ProfileState {
+                reply: resting,
+                lifetime: hour,
+                resting: true,
                 blocked: None,
             },
         ])
@@ -149,7 +163,7 @@ mod tests {
     fn the_table_shows_state_time_left_next_refresh_and_last_fault() {
         let table = show(0, &[], false, &["status"]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 5, "{table}");
+        assert_eq!(lines.len(), 6, "{table}");
         for (line, words) in [
             (0, &["PROFILE", "STATE", "LEFT", "NEXT", "LAST FAULT"][..]),
             (
@@ -180,7 +194,8 @@ mod tests {
                     "  https://acme.run.ai answered 401: invalid_client: Client authentication failed",
                 ],
             ),
-            (4, &["socket /run/user/1000/jeton/jeton.sock"]),
+            (4, &["unused ", "resting", "41 min", "when asked", "-"]),
+            (5, &["socket /run/user/1000/jeton/jeton.sock"]),
         ] {
             for word in words {
                 assert!(lines[line].contains(word), "{word:?} in {table}");

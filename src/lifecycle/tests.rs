@@ -2,10 +2,17 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::token::AccessToken;
 
+mod resting;
+
 const HALF: f64 = 0.5;
 
 fn at(s: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(1_000 + s))
+}
+
+/// Due at a moment at which somebody asks.
+const fn due(asked: BootInstant) -> Event {
+    Event::Due { asked }
 }
 
 fn u() -> Unit {
@@ -25,8 +32,8 @@ fn fault(kind: FaultKind) -> Fault {
 
 /// A machine that fetched `text` at second 0 with this lifetime.
 fn holding(text: &str, secs: u64) -> Lifecycle {
-    let mut l = Lifecycle::new(at(0), 100);
-    assert_eq!(l.step(at(0), u(), Event::Due), Effect::Fetch { attempt: 1 });
+    let mut l = Lifecycle::new(at(0), 100, Policy::default());
+    assert_eq!(l.step(at(0), u(), due(at(0))), Effect::Fetch { attempt: 1 });
     let got = Event::Fetched {
         attempt: 1,
         sent: at(0),
@@ -57,9 +64,9 @@ fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
     assert_eq!(l.view().generation, 101);
     assert_eq!(l.view().phase(at(0)), Phase::Fresh);
     assert_eq!(l.next_wake(), Some(at(1_800)));
-    assert_eq!(l.step(at(1_799), u(), Event::Due), Effect::None);
+    assert_eq!(l.step(at(1_799), u(), due(at(1_799))), Effect::None);
     assert_eq!(
-        l.step(at(1_800), u(), Event::Due),
+        l.step(at(1_800), u(), due(at(1_800))),
         Effect::Fetch { attempt: 2 }
     );
     let got = Event::Fetched {
@@ -77,13 +84,13 @@ fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
 fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry() {
     let mut l = holding("a", 100);
     let mut tries = 0;
-    while let Some(due) = l.next_wake().filter(|due| *due < at(400)) {
-        assert!(matches!(l.step(due, u(), Event::Due), Effect::Fetch { .. }));
-        fail(&mut l, due, FaultKind::Connect);
+    while let Some(next) = l.next_wake().filter(|next| *next < at(400)) {
+        assert!(matches!(l.step(next, u(), due(next)), Effect::Fetch { .. }));
+        fail(&mut l, next, FaultKind::Connect);
         tries += 1;
-        let valid = l.view().valid(due).is_some();
-        assert_eq!(valid, due < at(95), "{due:?}");
-        let phase = l.view().phase(due);
+        let valid = l.view().valid(next).is_some();
+        assert_eq!(valid, next < at(95), "{next:?}");
+        let phase = l.view().phase(next);
         assert_eq!(
             phase,
             if valid {
@@ -95,7 +102,10 @@ fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry()
     }
     assert!(tries > 8, "{tries}");
     let attempt = l.attempt + 1;
-    assert_eq!(l.step(at(500), u(), Event::Due), Effect::Fetch { attempt });
+    assert_eq!(
+        l.step(at(500), u(), due(at(500))),
+        Effect::Fetch { attempt }
+    );
     let got = Event::Fetched {
         attempt,
         sent: at(500),
@@ -109,7 +119,7 @@ fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry()
 fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
     let mut l = holding("a", 100);
     assert_eq!(
-        l.step(at(50), u(), Event::Due),
+        l.step(at(50), u(), due(at(50))),
         Effect::Fetch { attempt: 2 }
     );
     assert_eq!(
@@ -149,14 +159,14 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
 fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
     let mut l = holding("a", 3_600);
     assert!(matches!(
-        l.step(at(1_800), u(), Event::Due),
+        l.step(at(1_800), u(), due(at(1_800))),
         Effect::Fetch { .. }
     ));
     fail(&mut l, at(1_800), FaultKind::Rejected);
     assert_eq!(l.next_wake(), Some(at(1_805)));
     assert_eq!(l.view().phase(at(1_800)), Phase::Retrying);
     assert!(matches!(
-        l.step(at(1_805), u(), Event::Due),
+        l.step(at(1_805), u(), due(at(1_805))),
         Effect::Fetch { .. }
     ));
     fail(&mut l, at(1_805), FaultKind::Rejected);
@@ -186,16 +196,16 @@ fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
 
 #[test]
 fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
-    let mut l = Lifecycle::new(at(0), 0);
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
     for s in [0, 5] {
         assert!(matches!(
-            l.step(at(s), u(), Event::Due),
+            l.step(at(s), u(), due(at(s))),
             Effect::Fetch { .. }
         ));
         fail(&mut l, at(s), FaultKind::Rejected);
     }
     assert!(matches!(
-        l.step(at(65), u(), Event::Due),
+        l.step(at(65), u(), due(at(65))),
         Effect::Fetch { .. }
     ));
     fail(&mut l, at(65), FaultKind::Timeout);
@@ -205,7 +215,7 @@ fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
 
 #[test]
 fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
-    let mut l = Lifecycle::new(at(0), 0);
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let wanted = || Event::Wanted {
         min_valid: Duration::ZERO,
     };
@@ -213,12 +223,12 @@ fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
     fail(&mut l, at(0), FaultKind::Rejected);
     assert_eq!(l.step(at(4), u(), wanted()), Effect::None);
     assert_eq!(l.next_wake(), Some(at(5)));
-    assert_eq!(l.step(at(5), u(), Event::Due), Effect::Fetch { attempt: 2 });
+    assert_eq!(l.step(at(5), u(), due(at(5))), Effect::Fetch { attempt: 2 });
 }
 
 #[test]
 fn callers_join_one_attempt_and_cannot_cause_two_in_two_seconds() {
-    let mut l = Lifecycle::new(at(0), 0);
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let wanted = || Event::Wanted {
         min_valid: Duration::ZERO,
     };
@@ -262,7 +272,7 @@ fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off(
 fn the_same_token_again_keeps_its_number_and_is_not_asked_for_in_a_loop() {
     let mut l = holding("a", 100);
     assert!(matches!(
-        l.step(at(50), u(), Event::Due),
+        l.step(at(50), u(), due(at(50))),
         Effect::Fetch { .. }
     ));
     let got = Event::Fetched {
@@ -277,9 +287,9 @@ fn the_same_token_again_keeps_its_number_and_is_not_asked_for_in_a_loop() {
 
 #[test]
 fn a_profile_that_cannot_ask_says_so_and_looks_again() {
-    let mut l = Lifecycle::new(at(0), 0);
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
     assert!(matches!(
-        l.step(at(0), u(), Event::Due),
+        l.step(at(0), u(), due(at(0))),
         Effect::Fetch { .. }
     ));
     let blocked = Event::Blocked {
@@ -305,9 +315,9 @@ fn a_profile_that_cannot_ask_says_so_and_looks_again() {
 
 #[test]
 fn generations_never_pass_what_json_readers_keep_exact() {
-    let mut l = Lifecycle::new(at(0), u64::MAX);
+    let mut l = Lifecycle::new(at(0), u64::MAX, Policy::default());
     assert!(matches!(
-        l.step(at(0), u(), Event::Due),
+        l.step(at(0), u(), due(at(0))),
         Effect::Fetch { .. }
     ));
     let got = Event::Fetched {

@@ -69,7 +69,9 @@ pub struct View {
     pub generation: u64,
     /// Whether an attempt runs.
     pub attempting: bool,
-    /// When the next attempt is due, when none runs.
+    /// Whether nobody asks for it, so that the next attempt is made when somebody does.
+    pub resting: bool,
+    /// When the next attempt is due, unless one runs or the profile rests.
     pub next_attempt: Option<BootInstant>,
     /// Whether the breaker is open.
     pub rejected: bool,
@@ -93,11 +95,17 @@ impl View {
         self.held.as_ref().filter(|held| held.validity.holds(now))
     }
 
-    /// What a person is told of the profile at `now`.
+    /// Whether whoever asks at `now` may count on a token: a valid one is held, or the profile rests.
+    pub fn ready(&self, now: BootInstant) -> bool {
+        self.valid(now).is_some() || self.phase(now) == Phase::Resting
+    }
+
+    /// What a person is told of the profile at `now`. What a person has to put right is told although it rests.
     pub fn phase(&self, now: BootInstant) -> Phase {
         match (&self.held, self.valid(now)) {
             _ if self.block.is_some() => Phase::Misconfigured,
             _ if self.rejected => Phase::Rejected,
+            _ if self.resting => Phase::Resting,
             (_, Some(_)) if self.failing == 0 => Phase::Fresh,
             (_, Some(_)) => Phase::Retrying,
             (Some(_), None) => Phase::Expired,

@@ -130,6 +130,17 @@ proptest! {
     }
 
     #[test]
+    fn a_profile_is_forgotten_after_two_lifetimes_and_stays_so(
+        now in boot(), asked in boot(), lifetime in 0u64..200_000, later in 0u64..1_000_000,
+    ) {
+        let lifetime = Duration::from_secs(lifetime);
+        let gone = forgotten(now, asked, lifetime);
+        prop_assert_eq!(gone, asked.after(lifetime * 2) <= now.max(asked));
+        prop_assert!(!gone || forgotten(now.after(Duration::from_secs(later)), asked, lifetime));
+        prop_assert!(!forgotten(now, asked, Duration::MAX));
+    }
+
+    #[test]
     fn h_a_later_now_never_gives_an_earlier_answer(
         v in validity(), a in 0.0f64..1.5, b in 0.0f64..1.5, n in 0u32..80, hint in hint(), u in unit(),
     ) {

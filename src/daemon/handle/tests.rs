@@ -3,6 +3,8 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 
+mod resting;
+
 const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }

@@ -132,6 +132,7 @@ fn row(
     let now = around.now.unix.seconds_down();
     let left = reply.expires_in.map(Duration::from_secs);
     let next = match reply.next_attempt_at {
+        None if profile.resting => "when asked".to_owned(),
         None => "now".to_owned(),
         Some(at) => format!(
             "in {}",
