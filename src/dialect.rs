@@ -154,7 +154,7 @@ pub fn failure(problem: &Problem, now: Now) -> Reply {
         line.push_str(profile.as_str());
         line.push_str(": ");
     }
-    line.push_str(problem.detail());
+    line.push_str(&problem.detail());
     if let Some(at) = problem.retry_at {
         let wait = at.since_epoch().saturating_sub(now.unix.since_epoch());
         line.push_str(&format!(" (next attempt in {})", human::duration(wait)));

@@ -1,6 +1,10 @@
 //! Every way in which a request can fail: one table of code, HTTP status, exit code and texts.
 //!
-//! The texts are fixed, so a client's screen never shows what an issuer or another client wrote.
+//! The texts are fixed, so a client's screen never shows what an issuer or another client wrote. Only what is wrong with
+//! the configuration is told in its own words: they name files and keys, and quote no value.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -241,6 +245,8 @@ pub struct Problem {
     pub code: Code,
     /// A fixed sentence that is nearer to the case than the code's own.
     pub detail: Option<&'static str>,
+    /// What is wrong with the configuration, as it tells it itself.
+    pub reason: Option<Arc<str>>,
     /// The profile concerned.
     pub profile: Option<ProfileName>,
     /// When the next attempt is due.
@@ -268,6 +274,7 @@ impl Problem {
         Self {
             code,
             detail: None,
+            reason: None,
             profile: None,
             retry_at: None,
         }
@@ -288,6 +295,13 @@ impl Problem {
         self
     }
 
+    /// The same problem with what is wrong with the configuration.
+    #[must_use]
+    pub fn because(mut self, reason: Arc<str>) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// The same problem with its profile.
     #[must_use]
     pub fn of(mut self, profile: &ProfileName) -> Self {
@@ -303,8 +317,12 @@ impl Problem {
     }
 
     /// The sentence for people.
-    pub fn detail(&self) -> &'static str {
-        self.detail.unwrap_or(self.code.row().detail)
+    pub fn detail(&self) -> Cow<'static, str> {
+        let fixed = self.detail.unwrap_or(self.code.row().detail);
+        match &self.reason {
+            Some(reason) => Cow::Owned(format!("{fixed}: {reason}")),
+            None => Cow::Borrowed(fixed),
+        }
     }
 
     /// The body of the answer: `application/problem+json`.
@@ -325,7 +343,7 @@ impl Problem {
             title: row.title,
             status: row.status,
             code: row.name,
-            detail: self.detail(),
+            detail: &self.detail(),
             profile: self.profile.as_ref().map(ProfileName::as_str),
             retry_at: self.retry_at.map(UnixTime::seconds_up),
         };

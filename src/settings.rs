@@ -43,6 +43,28 @@ pub fn read(path: &Path, uid: u32) -> Result<Config, Unusable> {
 // === impl Unusable ===
 
 impl Unusable {
+    /// The first fault and how many more there are, as one line of a bounded length: for an answer or a status.
+    pub fn summary(&self) -> String {
+        const LONGEST: usize = 600;
+        let lines = self.lines();
+        let first = lines.first().map_or("", String::as_str);
+        // A path can hold anything, and this goes to terminals and to the service manager.
+        let mut line: String = first
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .take(LONGEST)
+            .collect();
+        if first.chars().nth(LONGEST).is_some() {
+            line.push('…');
+        }
+        match lines.len().saturating_sub(1) {
+            0 => {}
+            1 => line.push_str(" (and one more fault)"),
+            more => line.push_str(&format!(" (and {more} more faults)")),
+        }
+        line
+    }
+
     /// One line for each fault.
     pub fn lines(&self) -> Vec<String> {
         match self {
@@ -62,3 +84,48 @@ impl fmt::Display for Unusable {
 }
 
 impl std::error::Error for Unusable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(path: &str, text: &str) -> Unusable {
+        Unusable::Faults {
+            path: path.into(),
+            faults: config::parse(text).unwrap_err(),
+        }
+    }
+
+    #[test]
+    fn a_summary_is_one_line_that_shows_on_any_screen() {
+        for (path, text, summary) in [
+            (
+                "/c",
+                "a = 1",
+                "/c:1:1: a: unknown key; known here are profiles, socket",
+            ),
+            (
+                "/c",
+                "profils = 1\nb = 1",
+                "/c:1:1: profils: unknown key (did you mean profiles?) (and one more fault)",
+            ),
+            (
+                "/c",
+                "profils = 1\nb = 1\nc = 1",
+                "/c:1:1: profils: unknown key (did you mean profiles?) (and 2 more faults)",
+            ),
+            (
+                "/\u{1b}[31m\nREADY=1",
+                "profils = 1",
+                "/?[31m?READY=1:1:1: profils: unknown key (did you mean profiles?)",
+            ),
+        ] {
+            assert_eq!(faults(path, text).summary(), summary);
+        }
+        let long = faults(&"p".repeat(5_000), "a = 1\nb = 1").summary();
+        assert!(
+            long.chars().count() < 700 && long.ends_with("p… (and one more fault)"),
+            "{long}"
+        );
+    }
+}

@@ -51,12 +51,12 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    fn verdict(version: Version, uri: &str, headers: &[(&str, &str)]) -> Result<(), &'static str> {
+    fn verdict(version: Version, uri: &str, headers: &[(&str, &str)]) -> Result<(), Problem> {
         let mut request = Request::builder().version(version).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(()).unwrap()).map_err(|problem| problem.detail())
+        check(&request.body(()).unwrap())
     }
 
     #[test]

@@ -42,13 +42,13 @@ impl Service {
     /// The states of one profile, or of all.
     ///
     /// # Errors
-    /// `unknown_profile`.
+    /// `unknown_profile`, or `misconfigured`.
     pub fn profiles(&self, name: Option<&ProfileName>) -> Result<Vec<ProfileState>, Problem> {
         match name {
             Some(name) => Ok(vec![self.roster.get(name)?.state()]),
             None => Ok(self
                 .roster
-                .all()
+                .valid()?
                 .values()
                 .map(|handle| handle.state())
                 .collect()),
@@ -61,8 +61,7 @@ impl Service {
     /// The [`Problem`] says why not.
     pub async fn ready(&self, name: Option<&ProfileName>, wait: Duration) -> Result<(), Problem> {
         match name {
-            // Whoever reads this is being served, and nothing is served before there is a valid configuration.
-            None => Ok(()),
+            None => self.roster.valid().map(drop),
             Some(name) => self.roster.get(name)?.ready(wait).await,
         }
     }
