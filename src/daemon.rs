@@ -10,28 +10,34 @@
 //!
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
+//! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | guard routes service stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock roster | |
+//! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name | handle | |
 //! | [`handle`] | a profile as the others see it | clock keeper | |
 //! | [`keeper`] | one task a profile, which alone owns its state | clock flight | provider |
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
 //! | [`flight`] | one attempt to get a token | clock | provider |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
+//! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
 //! | [`connections`] | how many connections there may be | | |
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log | | |
+//! | [`notify`] | what the service manager is told | | |
 //! | [`peers`] | who connected | | |
 //! | [`signals`] | what the process is told by signals | | |
 //! | [`stream`] | nobody holds a connection by being slow | | |
 
+pub mod activation;
 pub mod clock;
+pub mod condition;
 pub mod connections;
 pub mod flight;
 mod guard;
@@ -41,7 +47,9 @@ pub mod issuer;
 pub mod keeper;
 pub mod listener;
 pub mod logging;
+pub mod notify;
 pub mod peers;
+pub mod reloading;
 mod respond;
 pub mod roster;
 mod routes;
@@ -57,32 +65,31 @@ pub mod wiring;
 use std::fmt;
 use std::io;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use self::activation::{ActivationError, Passed, path_of};
 use self::clock::SystemClock;
 use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
 use self::listener::{Bound, ListenError, listen_at};
+use self::notify::Notify;
+use self::reloading::Reloading;
 use self::roster::Roster;
 use self::server::Server;
 use self::service::{Door, ReloadRequest, Service};
 use self::signals::{Signals, Wish};
 use self::wiring::Wiring;
-use crate::dialect::Reloaded;
+use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, UserNamespace};
-use crate::problem::{Code, Problem};
 use crate::settings::{self, Unusable};
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
-const READING: Duration = Duration::from_secs(5);
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
@@ -95,6 +102,11 @@ pub struct Options {
     pub places: SocketPlaces,
     /// The user that we are.
     pub uid: u32,
+    /// Whether a service manager wants to hear of us: then an invalid configuration does not keep us from starting, so
+    /// that those who ask are told what is wrong.
+    pub notify: bool,
+    /// The names of the sockets that a service manager passes, if it does.
+    pub listen_names: Option<String>,
 }
 
 /// Why a daemon did not start.
@@ -104,14 +116,16 @@ pub enum StartError {
     Config(Unusable),
     /// A socket cannot be served.
     Listen(ListenError),
+    /// A socket that was passed cannot be served.
+    Passed(ActivationError),
     /// The system refused something.
     Io(io::Error),
 }
 
-/// Both sockets, bound before anything is started.
+/// Both sockets, passed or bound before anything is started.
 struct Sockets {
-    tokens: (UnixListener, Bound),
-    admin: (UnixListener, Bound),
+    tokens: (UnixListener, Option<Bound>),
+    admin: (UnixListener, Option<Bound>),
 }
 
 /// Runs a daemon until it is told to stop.
@@ -119,7 +133,11 @@ struct Sockets {
 /// # Errors
 /// [`StartError`]; nothing is left behind then.
 pub fn run(options: &Options) -> Result<(), StartError> {
-    let config = settings::read(&options.config, options.uid).map_err(StartError::Config)?;
+    let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
+    let config = match settings::read(&options.config, options.uid) {
+        Err(unusable) if !options.notify => return Err(StartError::Config(unusable)),
+        read => read,
+    };
     hardening::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -129,7 +147,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let result = runtime.block_on(async {
         // Signals come first: one that ended us with a socket bound would leave it behind.
         let signals = Signals::new().map_err(StartError::Io)?;
-        let sockets = Sockets::bind(&options.places, options.uid).map_err(StartError::Listen)?;
+        let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
+        passed.report(mode, options.uid);
+        let sockets =
+            Sockets::open(passed, &options.places, options.uid).map_err(StartError::Listen)?;
         serve(options, config, sockets, signals)
             .await
             .map_err(StartError::Io)
@@ -140,19 +161,30 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 }
 
 impl Sockets {
-    fn bind(places: &SocketPlaces, uid: u32) -> Result<Self, ListenError> {
+    /// Those that were passed, and the others at their places.
+    fn open(passed: Passed, places: &SocketPlaces, uid: u32) -> Result<Self, ListenError> {
+        let open = |passed: Option<UnixListener>, path: &Path, lock: &Path| match passed {
+            Some(listener) => Ok((listener, None)),
+            None => listen_at(path, lock, uid).map(|(listener, bound)| (listener, Some(bound))),
+        };
         let mut admin_lock = places.admin.clone().into_os_string();
         admin_lock.push(".lock");
         Ok(Self {
-            tokens: listen_at(&places.token, &places.lock, uid)?,
-            admin: listen_at(&places.admin, admin_lock.as_ref(), uid)?,
+            tokens: open(passed.tokens, &places.token, &places.lock)?,
+            admin: open(passed.admin, &places.admin, admin_lock.as_ref())?,
         })
+    }
+
+    /// Where tokens are served, for people.
+    fn shown(&self) -> String {
+        let path = path_of(&self.tokens.0);
+        path.map_or_else(String::new, |path| path.display().to_string())
     }
 }
 
 async fn serve(
     options: &Options,
-    config: crate::config::Config,
+    config: Result<Config, Unusable>,
     sockets: Sockets,
     mut signals: Signals,
 ) -> io::Result<()> {
@@ -162,7 +194,7 @@ async fn serve(
     let service = Service {
         roster: Arc::clone(&roster),
         clock: Arc::<SystemClock>::clone(&clock),
-        socket: options.places.token.display().to_string(),
+        socket: sockets.shown(),
         reloads,
     };
     let namespace = peers::user_namespace();
@@ -192,27 +224,28 @@ async fn serve(
         tokio::spawn(Arc::clone(&server).run(listener, door, closing.clone()));
     }
     drop((closing, server));
-    let mut wiring = Wiring::new(&options.state, options.uid, clock, roster);
-    if config.is_empty() {
-        warn!(config = %options.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
-    }
-    wiring.apply(config).await;
-    info!(socket = %options.places.token.display(), "serving");
+    let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster));
+    let notify = Notify::new(options.notify);
+    let mut reloading = Reloading::new(options.config.clone(), options.uid, wiring, roster, notify);
+    reloading.start(config).await;
+    info!(socket = %sockets.shown(), "serving");
     loop {
         tokio::select! { biased;
             wish = signals.next() => match wish {
                 Wish::Stop => break,
                 // What went wrong is in the log already; there is nobody else to tell.
-                Wish::Reload => drop(reload(options, &mut wiring).await),
+                Wish::Reload => drop(reloading.reload().await),
             },
             Some(done) = reload_requests.recv() => {
-                let result = reload(options, &mut wiring).await;
+                let result = reloading.reload().await;
                 // Whoever asked may be gone; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }
+            () = reloading.report() => {}
         }
     }
     info!("stopping");
+    notify.stopping();
     // The sockets go first, so that nobody connects to a daemon that no longer answers.
     drop(sockets);
     close.send_replace(true);
@@ -226,41 +259,6 @@ async fn serve(
     Ok(())
 }
 
-/// Reads the configuration again. An invalid one changes nothing.
-async fn reload(options: &Options, wiring: &mut Wiring) -> Result<Reloaded, Problem> {
-    let (path, uid) = (options.config.clone(), options.uid);
-    let read = tokio::task::spawn_blocking(move || settings::read(&path, uid));
-    match tokio::time::timeout(READING, read).await {
-        Ok(Ok(Ok(config))) => {
-            let done = wiring.apply(config).await;
-            info!(
-                added = done.added,
-                removed = done.removed,
-                changed = done.changed,
-                kept = done.kept,
-                "reloaded"
-            );
-            Ok(done)
-        }
-        Ok(Ok(Err(unusable))) => {
-            for fault in unusable.lines() {
-                error!(
-                    fault,
-                    "the configuration is invalid; the old one stays in force"
-                );
-            }
-            let detail = "the configuration is invalid, and the old one stays in force; 'jetond check' says what is wrong";
-            Err(Problem::new(Code::Misconfigured).with_detail(detail))
-        }
-        Ok(Err(_)) => Err(Problem::new(Code::Internal)),
-        Err(_) => {
-            error!("the configuration could not be read in time; the old one stays in force");
-            Err(Problem::new(Code::Misconfigured)
-                .with_detail("the configuration cannot be read now"))
-        }
-    }
-}
-
 // === impl StartError ===
 
 impl StartError {
@@ -268,7 +266,7 @@ impl StartError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Listen(ListenError::InUse(_)) => 75,
-            Self::Config(_) | Self::Listen(_) => 78,
+            Self::Config(_) | Self::Listen(_) | Self::Passed(_) => 78,
             Self::Io(_) => 1,
         }
     }
@@ -279,6 +277,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(unusable) => unusable.fmt(f),
             Self::Listen(error) => error.fmt(f),
+            Self::Passed(error) => error.fmt(f),
             Self::Io(error) => write!(f, "the system refused to start it: {error}"),
         }
     }

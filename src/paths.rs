@@ -57,6 +57,11 @@ pub struct Env {
     pub log: Option<String>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
+    /// Whether `NOTIFY_SOCKET` is set: a service manager wants to hear of us (sd_notify(3)).
+    pub notify: bool,
+    /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
+    /// (sd_listen_fds(3)).
+    pub listen_names: Option<String>,
     /// `TERM`: what kind of terminal there is.
     pub term: Option<String>,
     /// `https_proxy`, else `HTTPS_PROXY`.
@@ -135,6 +140,8 @@ impl Env {
             admin_socket: None,
             log: None,
             no_color: false,
+            notify: false,
+            listen_names: None,
             term: None,
             https_proxy: None,
             uid,
@@ -156,6 +163,8 @@ impl Env {
                 b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
                 b"JETON_LOG" => env.log = value.into_string().ok(),
                 b"NO_COLOR" => env.no_color = true,
+                b"NOTIFY_SOCKET" => env.notify = true,
+                b"LISTEN_FDNAMES" => env.listen_names = value.into_string().ok(),
                 b"TERM" => env.term = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),

@@ -45,6 +45,8 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
         state: target.state,
         places,
         uid: env.uid,
+        notify: env.notify,
+        listen_names: env.listen_names.clone(),
     };
     match daemon::run(&options) {
         Ok(()) => Exit::Done,
@@ -56,6 +58,7 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
         }
         Err(StartError::Listen(error @ ListenError::InUse(_))) => fail_with(Exit::Later, &error),
         Err(StartError::Listen(error)) => fail_with(Exit::Config, &error),
+        Err(StartError::Passed(error)) => fail_with(Exit::Config, &error),
         Err(error) => fail_with(Exit::Failed, &error),
     }
 }

@@ -209,6 +209,16 @@ impl Handle {
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
+    /// Whether a valid token is held.
+    pub fn is_ready(&self) -> bool {
+        self.view.borrow().valid(self.clock.now().boot).is_some()
+    }
+
+    /// What changes whenever the profile does; it ends with the profile.
+    pub fn follow(&self) -> watch::Receiver<View> {
+        self.view.clone()
+    }
+
     /// The profile's state.
     pub fn state(&self) -> ProfileState {
         let view = self.view.borrow();

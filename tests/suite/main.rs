@@ -30,6 +30,7 @@ mod redaction;
 mod redirects;
 mod sandbox_cli;
 mod serve;
+mod service;
 mod stop;
 mod terminal;
 mod traps;

@@ -302,15 +302,27 @@ impl TestEnv {
 
     /// Starts a daemon by this command without waiting.
     pub(crate) fn spawn_command(&self, mut command: Command) -> Daemon {
+        let (file, output) = self.output_file();
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap());
+        self.spawn_into(command, file, output)
+    }
+
+    /// The same, with the standard input and output that the command has.
+    pub(crate) fn spawn_as_it_is(&self, command: Command) -> Daemon {
+        let (file, output) = self.output_file();
+        self.spawn_into(command, file, output)
+    }
+
+    fn output_file(&self) -> (File, PathBuf) {
         let out = self.path("out");
         let output = out.join(format!("jetond-{}", fs::read_dir(&out).unwrap().count()));
-        let file = File::create(&output).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
+        (File::create(&output).unwrap(), output)
+    }
+
+    fn spawn_into(&self, mut command: Command, file: File, output: PathBuf) -> Daemon {
+        let child = command.stderr(file).spawn().unwrap();
         Daemon {
             child,
             socket: self.path("run/jeton/jeton.sock"),

@@ -13,6 +13,7 @@ pub(crate) mod http;
 #[cfg(target_os = "linux")]
 pub(crate) mod keyring;
 pub(crate) mod leaks;
+pub(crate) mod manager;
 pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;

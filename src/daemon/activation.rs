@@ -1,0 +1,190 @@
+//! Sockets that a service manager has bound for us and passes (sd_listen_fds(3)).
+//!
+//! They are the manager's: they have no lock of ours, are never stale, and are not removed when we stop, so that clients
+//! wait for the next daemon instead of failing. Who connects is judged as ever.
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use tracing::{info, warn};
+
+use crate::config::SocketMode;
+use crate::trust::resolve;
+
+/// What the service manager calls the token socket (`FileDescriptorName=`).
+const TOKENS: &str = "jeton";
+
+/// What it calls the admin socket.
+const ADMIN: &str = "admin";
+
+/// The sockets that were passed.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// The token socket.
+    pub tokens: Option<UnixListener>,
+    /// The admin socket.
+    pub admin: Option<UnixListener>,
+}
+
+/// Why the sockets that were passed cannot be served.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ActivationError {
+    /// A socket has another name than ours.
+    Name(String),
+    /// Two sockets have the same name.
+    Twice(String),
+    /// It is not a Unix stream socket.
+    Kind {
+        /// Its name.
+        name: String,
+        /// What it is.
+        source: io::Error,
+    },
+    /// It does not listen.
+    Deaf(String),
+}
+
+impl Passed {
+    /// Takes the sockets that the environment says were passed; `names` is `LISTEN_FDNAMES`. It changes the environment,
+    /// and so comes before any thread is started.
+    ///
+    /// # Errors
+    /// [`ActivationError`] for a socket that we cannot serve: whoever passes it expects that it is served.
+    pub fn take(names: Option<&str>) -> Result<Self, ActivationError> {
+        let mut fds = ListenFd::from_env();
+        let mut names = names.unwrap_or_default().split(':');
+        let mut passed = Self::default();
+        for at in 0..fds.len() {
+            let name = names.next().unwrap_or_default().to_owned();
+            let place = match name.as_str() {
+                TOKENS => &mut passed.tokens,
+                ADMIN => &mut passed.admin,
+                _ => return Err(ActivationError::Name(name)),
+            };
+            let socket = match fds.take_unix_listener(at) {
+                Ok(socket) => socket,
+                Err(source) => return Err(ActivationError::Kind { name, source }),
+            };
+            if !socket.as_ref().is_some_and(listens) {
+                return Err(ActivationError::Deaf(name));
+            }
+            if place.is_some() {
+                return Err(ActivationError::Twice(name));
+            }
+            *place = socket;
+        }
+        Ok(passed)
+    }
+
+    /// Says where the sockets are, and what is unusual about their places.
+    pub fn report(&self, mode: SocketMode, uid: u32) {
+        for socket in [&self.tokens, &self.admin].into_iter().flatten() {
+            let Some(path) = path_of(socket) else {
+                warn!("a socket that was passed has no path");
+                continue;
+            };
+            info!(socket = %path.display(), "passed by the service manager");
+            if let Some(why) = doubt(&path, mode, uid) {
+                warn!(socket = %path.display(), "{why}");
+            }
+        }
+    }
+}
+
+/// Where a socket is; `None` for one without a path.
+pub fn path_of(socket: &UnixListener) -> Option<PathBuf> {
+    socket.local_addr().ok()?.as_pathname().map(Path::to_owned)
+}
+
+/// Whether it listens (`SO_ACCEPTCONN`).
+#[cfg(not(target_vendor = "apple"))]
+fn listens(socket: &UnixListener) -> bool {
+    rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(false)
+}
+
+/// macOS has no such question, and no service manager that passes sockets so.
+#[cfg(target_vendor = "apple")]
+fn listens(_: &UnixListener) -> bool {
+    true
+}
+
+/// What makes the place of a socket doubtful. Whoever has bound it has decided so, and the peers are judged by the
+/// kernel's word in any case, so it is no reason not to serve.
+fn doubt(path: &Path, mode: SocketMode, uid: u32) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if let Err(untrusted) = resolve(folder, uid) {
+        return Some(format!(
+            "others could put their own socket in its place: {untrusted}"
+        ));
+    }
+    // Connecting takes the right to write (unix(7)).
+    let is = path.symlink_metadata().ok()?.permissions().mode() & 0o777;
+    (mode == SocketMode::Private && is & 0o022 != 0).then(|| {
+        format!("its mode is {is:04o}, and the configuration says private: set SocketMode=0600")
+    })
+}
+
+// === impl ActivationError ===
+
+impl std::fmt::Display for ActivationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => write!(
+                f,
+                "a socket was passed under the name {name:?}: name it with FileDescriptorName={TOKENS} or FileDescriptorName={ADMIN}"
+            ),
+            Self::Twice(name) => write!(
+                f,
+                "two sockets were passed under the name {name}: only one can be served"
+            ),
+            Self::Kind { name, source } => write!(
+                f,
+                "the socket that was passed under the name {name} is not a Unix stream socket: {source}"
+            ),
+            Self::Deaf(name) => write!(
+                f,
+                "the socket that was passed under the name {name} does not listen: it needs Accept=no"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ActivationError {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_place_that_others_can_use_is_doubtful() {
+        let dir = tempfile::tempdir().unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        let path = dir.path().join("jeton.sock");
+        let socket = UnixListener::bind(&path).unwrap();
+        assert_eq!(path_of(&socket).as_ref(), Some(&path));
+        for (folder, socket, doubtful) in [
+            (0o700, 0o600, None),
+            (0o755, 0o755, None),
+            (0o777, 0o600, Some("others could put")),
+            (0o755, 0o660, Some("its mode is 0660")),
+            (0o755, 0o606, Some("its mode is 0606")),
+        ] {
+            std::fs::set_permissions(&path, Permissions::from_mode(socket)).unwrap();
+            std::fs::set_permissions(dir.path(), Permissions::from_mode(folder)).unwrap();
+            let doubt = doubt(&path, SocketMode::Private, uid);
+            assert_eq!(doubt.is_some(), doubtful.is_some(), "{doubt:?}");
+            assert!(
+                doubt
+                    .unwrap_or_default()
+                    .starts_with(doubtful.unwrap_or_default())
+            );
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Puts configurations in force, one after the other, and tells the service manager of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::condition::Condition;
+use super::notify::Notify;
+use super::roster::Roster;
+use super::wiring::Wiring;
+use crate::config::Config;
+use crate::dialect::Reloaded;
+use crate::problem::{Code, Problem};
+use crate::settings::{self, Unusable};
+
+/// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
+const READING: Duration = Duration::from_secs(5);
+
+/// What follows from an invalid configuration while there has been no valid one.
+const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
+
+/// What puts configurations in force.
+pub struct Reloading {
+    config: PathBuf,
+    uid: u32,
+    wiring: Wiring,
+    roster: Arc<Roster>,
+    notify: Notify,
+    condition: Condition,
+    /// What the service manager was told last.
+    told: String,
+}
+
+impl Reloading {
+    /// Reads the configuration at `config`, which must be `uid`'s or root's.
+    pub fn new(
+        config: PathBuf,
+        uid: u32,
+        wiring: Wiring,
+        roster: Arc<Roster>,
+        notify: Notify,
+    ) -> Self {
+        Self {
+            config,
+            uid,
+            wiring,
+            condition: Condition::new(Arc::clone(&roster)),
+            roster,
+            notify,
+            told: String::new(),
+        }
+    }
+
+    /// Puts the first configuration in force, or says for as long as there is none what is wrong with it.
+    pub async fn start(&mut self, config: Result<Config, Unusable>) {
+        match config {
+            Ok(config) => {
+                if config.is_empty() {
+                    warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
+                }
+                self.apply(config).await;
+            }
+            Err(unusable) => {
+                let reason = self.tell(&unusable, NOTHING_SERVED);
+                self.roster.refuse(reason);
+            }
+        }
+        self.ready();
+    }
+
+    /// Reads the configuration again. An invalid one changes nothing.
+    ///
+    /// # Errors
+    /// `misconfigured` with the reason, or `internal`.
+    pub async fn reload(&mut self) -> Result<Reloaded, Problem> {
+        self.notify.reloading();
+        let result = self.read().await;
+        self.ready();
+        result
+    }
+
+    async fn read(&mut self) -> Result<Reloaded, Problem> {
+        let (path, uid) = (self.config.clone(), self.uid);
+        let read = tokio::task::spawn_blocking(move || settings::read(&path, uid));
+        match tokio::time::timeout(READING, read).await {
+            Ok(Ok(Ok(config))) => {
+                let done = self.apply(config).await;
+                info!(
+                    added = done.added,
+                    removed = done.removed,
+                    changed = done.changed,
+                    kept = done.kept,
+                    "reloaded"
+                );
+                Ok(done)
+            }
+            Ok(Ok(Err(unusable))) => {
+                if let Err(still) = self.roster.valid() {
+                    let reason = self.tell(&unusable, NOTHING_SERVED);
+                    self.roster.refuse(Arc::clone(&reason));
+                    return Err(still.because(reason));
+                }
+                let reason = self.tell(&unusable, "the old one stays in force");
+                let detail = "the configuration is invalid, and the old one stays in force";
+                Err(Problem::new(Code::Misconfigured)
+                    .with_detail(detail)
+                    .because(reason))
+            }
+            Ok(Err(_)) => Err(Problem::new(Code::Internal)),
+            Err(_) => {
+                error!("the configuration could not be read in time; the old one stays in force");
+                Err(Problem::new(Code::Misconfigured)
+                    .with_detail("the configuration cannot be read now"))
+            }
+        }
+    }
+
+    async fn apply(&mut self, config: Config) -> Reloaded {
+        let done = self.wiring.apply(config).await;
+        if self.notify.listens() {
+            self.condition.renew();
+        }
+        done
+    }
+
+    /// Logs every fault, and what follows from them; the result is the reason in one line.
+    fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
+        for fault in unusable.lines() {
+            error!(fault, "the configuration is invalid; {so}");
+        }
+        let reason: Arc<str> = unusable.summary().into();
+        self.condition.refused(Arc::clone(&reason));
+        reason
+    }
+
+    fn ready(&mut self) {
+        self.told = self.condition.line();
+        self.notify.ready(&self.told);
+    }
+
+    /// Waits until something has changed, and tells the service manager if it shows.
+    pub async fn report(&mut self) {
+        self.condition.changed().await;
+        let line = self.condition.line();
+        if line != self.told {
+            self.notify.status(&line);
+            self.told = line;
+        }
+    }
+}

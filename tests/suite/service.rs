@@ -1,0 +1,4 @@
+//! As a service: sockets that are passed, what the service manager is told, and the units.
+
+mod activation;
+mod notify;

@@ -1,0 +1,197 @@
+//! Sockets that a service manager has bound.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{accepts, wait_until};
+use crate::support::ignored;
+use crate::support::manager::{Manager, passing};
+use crate::support::wire::{Wire, get};
+
+/// What identifies both sockets' files.
+fn inodes(env: &TestEnv) -> [u64; 2] {
+    ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"]
+        .map(|path| env.path(path).symlink_metadata().unwrap().ino())
+}
+
+#[test]
+fn a_passed_socket_outlives_the_daemon_and_a_client_waits_for_the_next_one() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let manager = Manager::new(&env);
+    let before = inodes(&env);
+    for _ in 0..2 {
+        // Asked before there is a daemon.
+        let mut waiting = Wire::new(&env, &env.path("run/jeton/jeton.sock"));
+        waiting.send(get("/healthz")).unwrap();
+        let mut daemon = manager.start(&env);
+        assert_eq!(waiting.answer().status, 200);
+        env.token(&daemon, "research");
+        let status = env.jeton(&["status", "--json"]);
+        let shown = daemon.socket.display().to_string();
+        assert!(status.stdout.contains(&shown), "{status:?}");
+        assert_eq!(env.jeton(&["reload"]).code, 0);
+        let log = daemon.log();
+        assert!(!log.contains("WARN"), "{log}");
+        env.stop(&mut daemon);
+        assert_eq!(inodes(&env), before);
+        assert_eq!(waiting.rest(), b"");
+        assert!(!env.path("run/jeton/jeton.sock.lock").exists());
+    }
+}
+
+#[test]
+fn the_doors_are_told_apart_by_their_names_and_not_by_their_order() {
+    let env = TestEnv::new();
+    let at = |name: &str| UnixListener::bind(env.path(name)).unwrap();
+    let (admin, tokens): (OwnedFd, OwnedFd) = (at("run/a").into(), at("run/t").into());
+    let mut daemon = env.spawn_passing(passing(&env, "admin:jeton"), [admin, tokens]);
+    let ask = |socket: &str, method, target| {
+        let socket = env.path(socket);
+        env.request(&socket, method, target, &[], b"").status
+    };
+    assert_eq!(ask("run/a", "POST", "/v1/reload"), 200);
+    assert_eq!(ask("run/t", "POST", "/v1/reload"), 403);
+    assert_eq!(ask("run/t", "GET", "/v1/profiles"), 200);
+    assert_eq!(ask("run/a", "GET", "/v1/profiles"), 404);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn one_socket_that_is_passed_leaves_the_other_to_us() {
+    let env = TestEnv::new();
+    let tokens = UnixListener::bind(env.path("run/t")).unwrap();
+    let mut command = passing(&env, "jeton");
+    command.env("LISTEN_FDS", "1");
+    let other = fs::File::open("/dev/null").unwrap();
+    let mut daemon = env.spawn_passing(command, [tokens.into(), other.into()]);
+    wait_until("the admin socket", || accepts(&daemon.admin));
+    daemon.socket = env.path("run/t");
+    assert_eq!(env.get(&daemon, "/healthz").status, 200);
+    env.stop(&mut daemon);
+    assert!(daemon.socket.exists() && !daemon.admin.exists());
+}
+
+#[test]
+fn what_we_cannot_serve_is_refused_with_the_reason() {
+    let env = TestEnv::new();
+    let unix = |name: &str| -> OwnedFd { UnixListener::bind(env.path(name)).unwrap().into() };
+    let connected = std::os::unix::net::UnixStream::pair().unwrap().0;
+    for (names, sockets, says) in [
+        (
+            "jeton:other",
+            [unix("a"), unix("b")],
+            "FileDescriptorName=admin",
+        ),
+        ("jeton", [unix("c"), unix("d")], "under the name \"\""),
+        (
+            "jeton:jeton",
+            [unix("e"), unix("f")],
+            "two sockets were passed under the name jeton",
+        ),
+        (
+            "jeton:admin",
+            [unix("g"), TcpListener::bind("127.0.0.1:0").unwrap().into()],
+            "the name admin is not a Unix stream socket",
+        ),
+        (
+            "jeton:admin",
+            [UnixDatagram::bind(env.path("h")).unwrap().into(), unix("i")],
+            "the name jeton is not a Unix stream socket",
+        ),
+        (
+            "jeton:admin",
+            [fs::File::open("/dev/null").unwrap().into(), unix("j")],
+            "the name jeton is not a Unix stream socket",
+        ),
+        (
+            "jeton:admin",
+            [connected.into(), unix("k")],
+            "does not listen: it needs Accept=no",
+        ),
+    ] {
+        let mut daemon = env.spawn_passing(passing(&env, names), sockets);
+        assert_eq!(daemon.wait().code(), Some(78), "{names}");
+        let log = daemon.log();
+        let told = |line: &str| line.starts_with("jetond: ") && line.contains(says);
+        assert!(log.lines().any(told), "{log}");
+        assert!(!daemon.socket.exists() && !daemon.admin.exists());
+    }
+}
+
+#[test]
+fn sockets_that_are_another_processs_are_not_taken() {
+    let env = TestEnv::new();
+    let at = |name: &str| UnixListener::bind(env.path(name)).unwrap();
+    let mut command = passing(&env, "jeton:admin");
+    command.env("PID", "1");
+    let sockets = [at("t").into(), at("a").into()];
+    let mut daemon = env.spawn_passing(command, sockets);
+    wait_until("its own sockets", || accepts(&daemon.admin));
+    env.stop(&mut daemon);
+    assert!(!daemon.socket.exists());
+}
+
+#[test]
+fn a_child_inherits_no_socket_that_was_passed() {
+    let env = TestEnv::new();
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    manager.hears_of("READY=1");
+    for fd in [3, 4] {
+        let path = format!("/proc/{}/fdinfo/{fd}", daemon.child.id());
+        // Nobody but root can look into a process that is not dumpable.
+        let Ok(info) = fs::read_to_string(path) else {
+            ignored("only root can look at the descriptors of a daemon");
+            break;
+        };
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+        assert_ne!(flags & 0o2_000_000, 0, "close on exec: {info}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn systemds_own_activator_starts_it_at_the_first_connection() {
+    let activator = "/usr/bin/systemd-socket-activate";
+    if !fs::exists(activator).unwrap() {
+        return ignored("there is no systemd-socket-activate");
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let sockets = ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"].map(|p| env.path(p));
+    for _ in 0..2 {
+        let mut command = env.command(activator);
+        for socket in &sockets {
+            command.arg("-l").arg(socket);
+        }
+        command.arg("--fdname=jeton:admin");
+        for name in [
+            "HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_STATE_HOME",
+            "XDG_CONFIG_HOME",
+            "JETON_LOG",
+        ] {
+            command.args(["-E", name]);
+        }
+        command.args([env!("CARGO_BIN_EXE_jetond"), "run"]);
+        let mut daemon = env.spawn_command(command);
+        daemon.wait_for_log("Listening on");
+        assert!(!daemon.log().contains("serving"), "nobody has asked yet");
+        wait_until("the sockets", || sockets.iter().all(|path| path.exists()));
+        env.token(&daemon, "research");
+        assert_eq!(env.jeton(&["reload"]).code, 0);
+        env.stop(&mut daemon);
+        assert!(sockets.iter().all(|path| path.exists()), "they stay");
+    }
+}

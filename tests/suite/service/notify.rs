@@ -1,0 +1,167 @@
+//! What the service manager is told, and a configuration that is invalid while it listens.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::support::TestEnv;
+use crate::support::daemon::accepts;
+use crate::support::manager::{self, Manager};
+
+/// The clock that systemd compares a reload with, in microseconds.
+fn monotonic() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
+
+const BROKEN: &str = "[profiles.research]\nprovider = \"runai\"\nurl = \"https://canary-value.example:99999\"\nclient-secret = \"canary-value\"\n";
+
+#[test]
+fn the_manager_hears_of_the_start_of_each_token_of_each_reload_and_of_the_stop() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("hang");
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    let ready = manager.hears();
+    assert_eq!(ready.0, ["READY=1", "STATUS=1 profile, 0 ready"]);
+    assert_eq!(env.get(&daemon, "/readyz").status, 200);
+    env.fault("none");
+    manager.hears_of("STATUS=1 profile, 1 ready");
+
+    for by_signal in [true, false] {
+        let before = monotonic();
+        if by_signal {
+            daemon.signal(Signal::HUP);
+        } else {
+            let reload = env.jeton(&["reload"]);
+            assert_eq!(reload.code, 0, "{reload:?}");
+        }
+        let reloading = manager.hears();
+        assert_eq!(reloading.0[0], "RELOADING=1");
+        let at: i64 = reloading.value("MONOTONIC_USEC").unwrap().parse().unwrap();
+        assert!((before..=monotonic()).contains(&at), "{before} {at}");
+        let ready = manager.hears();
+        assert_eq!(ready.0, ["READY=1", "STATUS=1 profile, 1 ready"]);
+    }
+
+    fs::write(env.config(), BROKEN).unwrap();
+    daemon.signal(Signal::HUP);
+    assert_eq!(manager.hears().0[0], "RELOADING=1");
+    let ready = manager.hears();
+    assert_eq!(ready.0[0], "READY=1");
+    let status = ready.value("STATUS").unwrap();
+    assert!(
+        status.starts_with("1 profile, 1 ready; the configuration is invalid: /")
+            && status.contains("config.toml:3:")
+            && status.ends_with("(and one more fault)"),
+        "{status}"
+    );
+    assert!(!status.contains("canary-value"));
+    env.token(&daemon, "research");
+
+    daemon.signal(Signal::TERM);
+    assert_eq!(manager.hears().0, ["STOPPING=1", "STATUS=stopping"]);
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn an_invalid_configuration_at_start_is_what_everybody_is_told_until_it_is_mended() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let good = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), BROKEN).unwrap();
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    let ready = manager.hears();
+    assert_eq!(ready.0[0], "READY=1");
+    let place = format!("{}:3:", env.config().display());
+    let status = ready.value("STATUS").unwrap();
+    assert!(
+        status.starts_with("misconfigured; ") && status.contains(&place),
+        "{status}"
+    );
+
+    for target in [
+        "/v1/profiles/research/token",
+        "/v1/profiles/other/token",
+        "/v1/profiles/research",
+        "/v1/profiles",
+        "/readyz",
+        "/readyz/research",
+    ] {
+        let answer = env.get(&daemon, target);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (503, "misconfigured"),
+            "{target}"
+        );
+        assert!(answer.text().contains(&place), "{answer:?}");
+        assert!(!answer.text().contains("canary-value"));
+    }
+    assert_eq!(env.get(&daemon, "/healthz").status, 200);
+    for verb in ["token", "header", "status", "ready", "refresh"] {
+        let said = env.jeton(&[verb]);
+        assert_eq!((said.code, said.stdout.as_str()), (78, ""), "{said:?}");
+        assert!(
+            said.stderr.contains(&place) && said.stderr.lines().count() == 1,
+            "{said:?}"
+        );
+    }
+    assert_eq!(env.sandbox().stats().token_requests, 1, "only at enrolment");
+
+    // Still invalid, but otherwise.
+    fs::write(env.config(), &good).unwrap();
+    fs::set_permissions(env.config(), PermissionsExt::from_mode(0o666)).unwrap();
+    let said = env.jeton(&["reload"]);
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!(said.stderr.contains("others can write to it"), "{said:?}");
+    let answer = env.get(&daemon, "/v1/profiles/research/token");
+    assert!(
+        answer.text().contains("others can write to it"),
+        "{answer:?}"
+    );
+
+    fs::set_permissions(env.config(), PermissionsExt::from_mode(0o600)).unwrap();
+    daemon.signal(Signal::HUP);
+    manager.hears_of("STATUS=1 profile, 1 ready");
+    env.token(&daemon, "research");
+    assert_eq!(env.get(&daemon, "/readyz").status, 200);
+    assert!(!daemon.log().contains("canary-value"));
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn without_a_manager_that_listens_an_invalid_configuration_ends_the_start() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.path("config/jeton")).unwrap();
+    fs::write(env.config(), BROKEN).unwrap();
+    for empty in [false, true] {
+        let mut command = env.jetond_command(&["run"]);
+        if empty {
+            command.env("NOTIFY_SOCKET", "");
+        }
+        let mut daemon = env.spawn_command(command);
+        assert_eq!(daemon.wait().code(), Some(78));
+        assert!(!daemon.socket.exists());
+    }
+}
+
+#[test]
+fn a_manager_that_is_deaf_or_gone_costs_nobody_a_token() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let heard = manager::hear(&env);
+    let mut command = env.jetond_command(&["run"]);
+    command.env("NOTIFY_SOCKET", env.path("notify"));
+    let mut daemon = env.start_command(command);
+    assert_eq!(manager::next(&heard).0[0], "READY=1");
+    drop(heard);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("the service manager could not be told");
+    assert!(accepts(&daemon.socket));
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}

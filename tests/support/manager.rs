@@ -1,0 +1,112 @@
+//! A service manager: it holds both sockets, passes them to one daemon after the other, and hears what they say.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::process::Command;
+
+use super::TestEnv;
+use super::daemon::{Daemon, PATIENCE};
+
+/// The manager. Its sockets stay when it is dropped, as those of a manager do that has passed them on.
+pub(crate) struct Manager {
+    heard: UnixDatagram,
+    sockets: [UnixListener; 2],
+}
+
+impl Manager {
+    /// Binds both sockets where a daemon of this place would, and one to be told by.
+    pub(crate) fn new(env: &TestEnv) -> Self {
+        let sockets = ["run/jeton/jeton.sock", "run/jeton-admin/admin.sock"].map(|path| {
+            let path = env.path(path);
+            let folder = path.parent().unwrap();
+            std::fs::DirBuilder::new()
+                .mode(0o700)
+                .create(folder)
+                .unwrap();
+            UnixListener::bind(path).unwrap()
+        });
+        Self {
+            heard: hear(env),
+            sockets,
+        }
+    }
+
+    /// Starts a daemon as systemd would, without waiting.
+    pub(crate) fn start(&self, env: &TestEnv) -> Daemon {
+        let [tokens, admin] = self.sockets.each_ref().map(|s| s.try_clone().unwrap());
+        let mut command = passing(env, "jeton:admin");
+        command.env("NOTIFY_SOCKET", env.path("notify"));
+        env.spawn_passing(command, [tokens.into(), admin.into()])
+    }
+
+    /// What the daemon says next.
+    pub(crate) fn hears(&self) -> Said {
+        next(&self.heard)
+    }
+
+    /// Waits until the daemon says this, and passes over all else.
+    pub(crate) fn hears_of(&self, line: &str) -> Said {
+        loop {
+            let said = self.hears();
+            if said.0.iter().any(|said| said == line) {
+                return said;
+            }
+        }
+    }
+}
+
+/// One message: its assignments.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said(pub(crate) Vec<String>);
+
+impl Said {
+    /// What a variable is.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter().filter_map(|line| line.split_once('='));
+        pairs.find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+}
+
+/// A socket that `NOTIFY_SOCKET` can name: `notify` in the place.
+pub(crate) fn hear(env: &TestEnv) -> UnixDatagram {
+    let heard = UnixDatagram::bind(env.path("notify")).unwrap();
+    heard.set_read_timeout(Some(PATIENCE)).unwrap();
+    heard
+}
+
+/// The next message at such a socket.
+pub(crate) fn next(heard: &UnixDatagram) -> Said {
+    let mut bytes = [0; 4_096];
+    let n = match heard.recv(&mut bytes) {
+        Ok(n) => n,
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => panic!("the daemon says nothing"),
+        Err(e) => panic!("{e}"),
+    };
+    let text = String::from_utf8(bytes[..n].to_vec()).unwrap();
+    Said(text.lines().map(str::to_owned).collect())
+}
+
+/// A daemon that takes its standard input and output for two sockets that were passed under these names.
+pub(crate) fn passing(env: &TestEnv, names: &str) -> Command {
+    let mut command = env.command("/bin/sh");
+    command
+        .args([
+            "-c",
+            "exec 3<&0 4<&1 </dev/null >&2; export LISTEN_PID=${PID:-$$}; exec \"$0\" run",
+            env!("CARGO_BIN_EXE_jetond"),
+        ])
+        .env("LISTEN_FDS", "2")
+        .env("LISTEN_FDNAMES", names);
+    command
+}
+
+impl TestEnv {
+    /// Starts a daemon by such a command without waiting.
+    pub(crate) fn spawn_passing(&self, mut command: Command, sockets: [OwnedFd; 2]) -> Daemon {
+        let [first, second] = sockets;
+        command.stdin(first).stdout(second);
+        self.spawn_as_it_is(command)
+    }
+}
