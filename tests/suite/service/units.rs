@@ -1,0 +1,180 @@
+//! The files that service managers read.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::TestEnv;
+use crate::support::ignored;
+
+/// A file of this repository.
+fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The lines of the unit `name` that set something.
+fn settings(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(source(name)).unwrap();
+    let lines = text.lines().filter(|line| line.contains('='));
+    lines
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Runs a program of the system that says nothing when all is well; `None` when it is not there.
+fn says(env: &TestEnv, program: &str, args: &[&str]) -> Option<String> {
+    let found = ["/usr/bin", "/bin"]
+        .iter()
+        .any(|folder| Path::new(folder).join(program).exists());
+    if !found {
+        ignored(&format!("there is no {program}"));
+        return None;
+    }
+    let mut command: Command = env.command(program);
+    command.args(args);
+    let out = env.finish(program, command, b"", false);
+    Some(format!("{}{}", out.stdout, out.stderr))
+}
+
+#[test]
+fn systemd_finds_nothing_to_warn_of() {
+    let env = TestEnv::new();
+    let bin = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
+    for (kind, scope) in [("system", "--system"), ("user", "--user")] {
+        let folder = env.path(&format!("units-{kind}"));
+        fs::create_dir(&folder).unwrap();
+        let mut args = vec!["verify".to_owned(), scope.to_owned()];
+        for name in ["jetond.service", "jetond.socket", "jetond-admin.socket"] {
+            let text = fs::read_to_string(source(&format!("systemd/{kind}/{name}"))).unwrap();
+            // It looks for programs, and not in ExecSearchPath=.
+            let text = text
+                .replace(
+                    "ExecStart=jetond",
+                    &format!("ExecStart={}/jetond", bin.display()),
+                )
+                .replace(
+                    "ExecReload=jeton",
+                    &format!("ExecReload={}/jeton", bin.display()),
+                )
+                .replace(
+                    "ExecReload=+jeton",
+                    &format!("ExecReload=+{}/jeton", bin.display()),
+                );
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            args.push(path.display().to_string());
+        }
+        let mut line: Vec<&str> = args.iter().map(String::as_str).collect();
+        let Some(said) = says(&env, "systemd-analyze", &line) else {
+            return;
+        };
+        assert_eq!(said, "", "{kind}");
+        // It does warn of what it does not know.
+        let bad = folder.join("bad.service");
+        fs::write(
+            &bad,
+            "[Service]\nType=notify-reload-9\nExecStart=/bin/true\n",
+        )
+        .unwrap();
+        line.truncate(2);
+        line.push(bad.to_str().unwrap());
+        let said = says(&env, "systemd-analyze", &line).unwrap();
+        assert!(said.contains("notify-reload-9"), "{said}");
+    }
+}
+
+#[test]
+fn the_units_are_for_systemd_252() {
+    // What Debian 12 does not know it ignores with a warning, or takes for something else.
+    for unit in [
+        "systemd/system/jetond.service",
+        "systemd/user/jetond.service",
+    ] {
+        let settings = settings(unit);
+        assert!(settings.contains(&"Type=notify".to_owned()), "{unit}");
+        for later in [
+            "ImportCredential=",
+            "FileDescriptorStorePreserve=",
+            "RestartSteps=",
+            "RestartMaxDelaySec=",
+            "OpenFile=",
+        ] {
+            assert!(
+                !settings.iter().any(|line| line.starts_with(later)),
+                "{later}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_sockets_are_where_both_programs_look_and_have_the_names_that_the_daemon_knows() {
+    for (kind, run) in [("system", "/run"), ("user", "%t")] {
+        for (unit, path, name, mode) in [
+            ("jetond.socket", "jeton/jeton.sock", "jeton", "0600"),
+            (
+                "jetond-admin.socket",
+                "jeton-admin/admin.sock",
+                "admin",
+                "0600",
+            ),
+        ] {
+            let settings = settings(&format!("systemd/{kind}/{unit}"));
+            for line in [
+                format!("ListenStream={run}/{path}"),
+                format!("FileDescriptorName={name}"),
+                format!("SocketMode={mode}"),
+                "Service=jetond.service".to_owned(),
+            ] {
+                assert!(settings.contains(&line), "{kind}/{unit}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_systems_user_can_be_made() {
+    let env = TestEnv::new();
+    let conf = source("systemd/sysusers.d/jeton.conf");
+    let root = format!("--root={}", env.path("tmp").display());
+    let args = ["--dry-run", &root, conf.to_str().unwrap()];
+    if let Some(said) = says(&env, "systemd-sysusers", &args) {
+        assert!(said.contains("Creating user 'jeton'"), "{said}");
+    }
+}
+
+#[test]
+fn the_launch_agent_is_a_property_list_with_absolute_paths() {
+    let env = TestEnv::new();
+    let text = fs::read_to_string(source("launchd/jetond.plist")).unwrap();
+    let installed = text
+        .replace("@BIN@", "/usr/local/bin")
+        .replace("@HOME@", "/Users/u");
+    assert!(!installed.contains('@'), "nothing is left to replace");
+    let path = env.path("tmp/jetond.plist");
+    fs::write(&path, installed).unwrap();
+    let script =
+        "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
+    let Some(json) = says(&env, "python3", &["-c", script, path.to_str().unwrap()]) else {
+        return;
+    };
+    let plist: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        plist,
+        serde_json::json!({
+            "Label": "jetond",
+            "ProgramArguments": ["/usr/local/bin/jetond", "run"],
+            "RunAtLoad": true,
+            "KeepAlive": { "SuccessfulExit": false },
+            "ThrottleInterval": 10,
+            "Umask": 0o077,
+            "ProcessType": "Background",
+            "StandardErrorPath": "/Users/u/Library/Logs/jetond.log",
+        })
+    );
+}
