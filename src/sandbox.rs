@@ -17,7 +17,7 @@
 //! ```
 //!
 //! # Layout
-//! A connection: `door` (the port) → `server` → `service` (one request) → `issuer` (applies the fault in force, without
+//! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in force, without
 //! I/O) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
 //!
 //! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `keys` and
@@ -61,8 +61,9 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod tls;
 
-pub use fault::{Fault, InvalidFault, TOKEN_PLACEHOLDER};
+pub use fault::{Fault, InvalidFault, TOKEN_PLACEHOLDER, TlsFault};
 pub use line::{Line, UnknownLine};
 pub use options::{OldTokens, Options, Role, UnknownPath};
 pub use record::{Application, Seen, Stats};
@@ -72,6 +73,7 @@ use door::Door;
 use issuer::Issuer;
 use moment::Moment;
 use panel::Panel;
+use tls::Tls;
 
 /// A running sandbox. Dropping it stops it: the ports are closed and its connections cut.
 #[derive(Debug)]
@@ -88,17 +90,23 @@ impl Sandbox {
     /// Starts a sandbox on the current runtime. When this returns, both ports take connections.
     ///
     /// # Errors
-    /// The options are not possible (`InvalidInput`), or a port is taken.
+    /// The options are not possible (`InvalidInput`), a port is taken, or no certificates can be made.
     pub async fn start(options: Options) -> io::Result<Self> {
         options.check()?;
         let door = Door::open(options.listen)?;
         let control_door = Door::open(options.control)?;
         let (address, control) = (door.address(), control_door.address());
-        let url = format!("http://{address}");
+        let now = Moment::now();
+        let tls = if options.tls {
+            Some(Tls::new(address.ip(), now)?)
+        } else {
+            None
+        };
+        let url = url(address, tls.is_some());
         let (looks, looked_for) = mpsc::channel(1);
         let (timelines, planned) = mpsc::channel(1);
-        let issuer = Issuer::new(options, url.clone(), Moment::now());
-        let panel = Panel::new(issuer, looks, timelines);
+        let issuer = Issuer::new(options, url.clone(), now);
+        let panel = Panel::new(issuer, tls, looks, timelines);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(door, panel.clone(), looked_for));
         tasks.spawn(timeline::run(panel.clone(), planned));
@@ -111,9 +119,14 @@ impl Sandbox {
         })
     }
 
-    /// The address of the control plane: `http://127.0.0.1:PORT`.
+    /// The address of the control plane: `http://127.0.0.1:PORT`, or `https` with TLS.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url(self.address, self.ca().is_some())
+    }
+
+    /// The certificate to trust, in PEM form, of a sandbox with TLS: another one at each start.
+    pub fn ca(&self) -> Option<&str> {
+        self.panel.tls().map(Tls::ca)
     }
 
     /// The address where faults are switched; `GET /` there explains it.
@@ -124,7 +137,7 @@ impl Sandbox {
     /// Puts a fault in force until it is changed, or ends it. When this returns, it is so.
     ///
     /// # Errors
-    /// The port could not be opened again after [`Fault::Refuse`].
+    /// The port could not be opened again after [`Fault::Refuse`]; [`Fault::Tls`] without TLS (`InvalidInput`).
     pub async fn set_fault(&self, fault: Option<Fault>) -> io::Result<()> {
         self.panel.set_fault(fault, None).await
     }
@@ -132,7 +145,8 @@ impl Sandbox {
     /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change keys.
     ///
     /// # Errors
-    /// [`Fault::Refuse`] (`InvalidInput`): no request arrives that could be counted. Else as [`Sandbox::set_fault`].
+    /// [`Fault::Refuse`] and [`Fault::Tls`] (`InvalidInput`): no request arrives that could be counted. Else as
+    /// [`Sandbox::set_fault`].
     pub async fn set_fault_for(&self, fault: Fault, requests: u64) -> io::Result<()> {
         self.panel.set_fault(Some(fault), Some(requests)).await
     }
@@ -141,7 +155,7 @@ impl Sandbox {
     /// force.
     ///
     /// # Errors
-    /// The sandbox has stopped.
+    /// It has a [`Fault::Tls`], and the sandbox no TLS (`InvalidInput`); or the sandbox has stopped.
     pub async fn run_script(&self, timeline: Timeline) -> io::Result<()> {
         self.panel.play(timeline).await
     }
@@ -195,4 +209,9 @@ impl Sandbox {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
     }
+}
+
+fn url(address: SocketAddr, encrypted: bool) -> String {
+    let scheme = if encrypted { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }

@@ -110,6 +110,7 @@ async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
     let steps = timeline.steps().len();
     match panel.play(timeline).await {
         Ok(()) => Ok(format!("script: {steps} steps\n")),
+        Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => Err(bad(&why)),
         Err(why) => Err((StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
     }
 }
@@ -176,8 +177,8 @@ fn help(url: &str) -> String {
          PUT /secret          change the secret of the first key behind its user's back\n\
          POST /revoke         revoke every token issued so far\n\n\
          For example: curl -X PUT --data hang THIS_ADDRESS/fault\n\n\
-         Faults concern the token endpoints; refuse and hang concern every request, swallow and keys those that\n\
-         change keys.\n\n"
+         Faults concern the token endpoints; refuse, hang and tls concern every request, swallow and keys those\n\
+         that change keys.\n\n"
     );
     for (example, what) in Fault::HELP {
         // a String takes everything

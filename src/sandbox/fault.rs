@@ -40,6 +40,18 @@ pub enum Fault {
     NonAscii,
     Swallow,
     Keys(Box<Self>),
+    Tls(TlsFault),
+}
+
+/// What goes wrong in a TLS handshake. [`Fault::HELP`] says in plain words what each does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "as above")]
+pub enum TlsFault {
+    WrongName,
+    Expired,
+    SelfSigned,
+    Hang,
 }
 
 /// Why a text is not a fault. It never quotes the text.
@@ -58,7 +70,7 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 25] = [
+    pub const HELP: [(&'static str, &'static str); 29] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
         ("hang-headers", "half of the answer's headers, then silence"),
@@ -84,13 +96,17 @@ impl Fault {
         ("non-ascii", "the token names someone whose name is not in ASCII: its payload needs the alphabet of base64url"),
         ("swallow", "a key is created, regenerated, changed or deleted, and the connection closed without an answer"),
         ("keys:status:503", "any of the faults of an answer, from hang-headers to answer, when keys are changed"),
+        ("tls:wrong-name", "with TLS: new connections are shown a certificate for another name"),
+        ("tls:expired", "with TLS: new connections are shown a certificate that expired yesterday"),
+        ("tls:self-signed", "with TLS: new connections are shown a certificate that no CA has signed"),
+        ("tls:hang", "with TLS: new connections are accepted, and their handshake never answered"),
     ];
 
     /// What it does to a token request. The endpoint's own doings need the endpoint; the others happen in front of it
     /// (a proxy, the network), and so also where the line does not have it.
     pub(super) fn of_tokens(&self, has_endpoint: bool) -> Option<Self> {
         let concerned = match self {
-            Self::Swallow | Self::Keys(_) => false,
+            Self::Swallow | Self::Keys(_) | Self::Tls(_) => false,
             Self::InvalidClient
             | Self::Answer { .. }
             | Self::Skew(_)
@@ -108,6 +124,11 @@ impl Fault {
             Self::Keys(fault) => Some(Self::clone(fault)),
             _ => None,
         }
+    }
+
+    /// Whether it concerns connections, before there is any request on them.
+    pub(super) const fn is_of_connections(&self) -> bool {
+        matches!(self, Self::Refuse | Self::Tls(_))
     }
 
     /// Whether the right answer is made, and what it says happens, however little of it arrives.
@@ -136,6 +157,7 @@ impl Fault {
                 | Self::NonAscii
                 | Self::Swallow
                 | Self::Keys(_)
+                | Self::Tls(_)
         )
     }
 }
@@ -168,6 +190,23 @@ impl fmt::Display for Fault {
             Self::NonAscii => f.write_str("non-ascii"),
             Self::Swallow => f.write_str("swallow"),
             Self::Keys(fault) => write!(f, "keys:{fault}"),
+            Self::Tls(fault) => write!(f, "tls:{}", fault.as_str()),
+        }
+    }
+}
+
+// === impl TlsFault ===
+
+impl TlsFault {
+    pub(super) const ALL: [Self; 4] =
+        [Self::WrongName, Self::Expired, Self::SelfSigned, Self::Hang];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongName => "wrong-name",
+            Self::Expired => "expired",
+            Self::SelfSigned => "self-signed",
+            Self::Hang => "hang",
         }
     }
 }

@@ -31,6 +31,9 @@ pub struct Options {
     pub role: Role,
     /// What becomes of a key's tokens when its secret is regenerated, or it is deleted or disabled.
     pub old_tokens: OldTokens,
+    /// Whether the control plane is reached by TLS alone, with a certification authority made at the start. The
+    /// control address has none.
+    pub tls: bool,
 }
 
 /// The answer on paths that the control plane does not have. Both are out there.
@@ -80,6 +83,7 @@ impl Options {
             unknown_path: UnknownPath::default(),
             role: Role::default(),
             old_tokens: OldTokens::default(),
+            tls: false,
         }
     }
 
@@ -87,7 +91,7 @@ impl Options {
     pub(super) fn check(&self) -> io::Result<()> {
         let loopback = self.listen.ip().is_loopback() && self.control.ip().is_loopback();
         let problem = if !loopback {
-            // anyone who reaches it can switch it, and it has no TLS
+            // anyone who reaches it can switch it
             "the sandbox listens on loopback alone"
         } else if !(Duration::from_secs(1)..=MAX_TOKEN_LIFE).contains(&self.token_life) {
             "a token lives from one second to a hundred years"

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::issuer::Issuer;
 use super::record::Stats;
 use super::timeline::Timeline;
+use super::tls::Tls;
 
 /// Asks the listener to look at the fault in force; it answers when it has done what that takes.
 pub(super) type Look = oneshot::Sender<io::Result<()>>;
@@ -21,6 +22,7 @@ pub(super) type Play = (Timeline, oneshot::Sender<()>);
 #[derive(Debug, Clone)]
 pub(super) struct Panel {
     issuer: Arc<Mutex<Issuer>>,
+    tls: Option<Arc<Tls>>,
     open: Arc<AtomicU64>,
     looks: mpsc::Sender<Look>,
     timelines: mpsc::Sender<Play>,
@@ -33,11 +35,13 @@ pub(super) struct Open(Arc<AtomicU64>);
 impl Panel {
     pub(super) fn new(
         issuer: Issuer,
+        tls: Option<Tls>,
         looks: mpsc::Sender<Look>,
         timelines: mpsc::Sender<Play>,
     ) -> Self {
         Self {
             issuer: Arc::new(Mutex::new(issuer)),
+            tls: tls.map(Arc::new),
             open: Arc::default(),
             looks,
             timelines,
@@ -47,6 +51,11 @@ impl Panel {
     /// The issuer, for a moment: never hold it across an await.
     pub(super) fn issuer(&self) -> MutexGuard<'_, Issuer> {
         self.issuer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The certificates, of a sandbox that has TLS.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
     }
 
     pub(super) fn opened(&self) -> Open {
@@ -68,10 +77,10 @@ impl Panel {
         fault: Option<Fault>,
         requests: Option<u64>,
     ) -> io::Result<()> {
-        if requests.is_some() && fault == Some(Fault::Refuse) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "refused connections cannot be counted: no request arrives",
+        self.check(fault.as_ref())?;
+        if requests.is_some() && fault.as_ref().is_some_and(Fault::is_of_connections) {
+            return Err(impossible(
+                "faults of connections cannot be counted: no request arrives",
             ));
         }
         self.issuer().switch.set(fault, requests);
@@ -82,11 +91,28 @@ impl Panel {
 
     /// Follows a timeline in the place of the one before.
     pub(super) async fn play(&self, timeline: Timeline) -> io::Result<()> {
+        for (_, fault) in timeline.steps() {
+            self.check(fault.as_ref())?;
+        }
         let (done, outcome) = oneshot::channel();
         let sent = self.timelines.send((timeline, done)).await;
         sent.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())
     }
+
+    /// Refuses what would pass unnoticed.
+    fn check(&self, fault: Option<&Fault>) -> io::Result<()> {
+        match fault {
+            Some(Fault::Tls(_)) if self.tls.is_none() => {
+                Err(impossible("the sandbox was started without TLS"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn impossible(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 fn stopped() -> io::Error {

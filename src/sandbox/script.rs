@@ -4,8 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::answer::Answer;
 use super::fault::Fault;
@@ -13,6 +14,12 @@ use super::moment::Moment;
 
 /// How much an endless answer sends at most.
 const FLOOD_LEN: usize = 1 << 30;
+
+/// A connection, encrypted or not.
+pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin {
+    /// What it runs over.
+    fn tcp(&self) -> &TcpStream;
+}
 
 /// How an answer gets to the client.
 #[derive(Debug)]
@@ -44,6 +51,20 @@ enum End {
     Reset,
     /// A gibibyte of the same letter, or less if the client goes away.
     Flood,
+}
+
+// === impl Connection ===
+
+impl Connection for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Connection for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
 }
 
 // === impl Delivery ===
@@ -134,7 +155,7 @@ impl Script {
     ///
     /// # Errors
     /// The client went away first.
-    pub(super) async fn play(self, mut stream: TcpStream) -> io::Result<()> {
+    pub(super) async fn play(self, mut stream: impl Connection) -> io::Result<()> {
         if let Some(pace) = self.pace {
             for byte in self.bytes {
                 // a timer takes a millisecond even for nothing
@@ -142,9 +163,12 @@ impl Script {
                     tokio::time::sleep(pace).await;
                 }
                 stream.write_all(&[byte]).await?;
+                stream.flush().await?;
             }
         } else {
             stream.write_all(&self.bytes).await?;
+            // what is encrypted may wait in a buffer
+            stream.flush().await?;
         }
         match self.end {
             End::Close => {
@@ -153,20 +177,20 @@ impl Script {
                 drain(&mut stream).await
             }
             End::Silence => drain(&mut stream).await,
-            End::Reset => stream.set_zero_linger(),
+            End::Reset => stream.tcp().set_zero_linger(),
             End::Flood => flood(&mut stream).await,
         }
     }
 }
 
 /// Reads until the client closes.
-async fn drain(stream: &mut TcpStream) -> io::Result<()> {
+pub(super) async fn drain(stream: &mut impl Connection) -> io::Result<()> {
     let mut unread = [0_u8; 1_024];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }
 
-async fn flood(stream: &mut TcpStream) -> io::Result<()> {
+async fn flood(stream: &mut impl Connection) -> io::Result<()> {
     let chunk = Bytes::from_static(&[b'A'; 64 * 1_024]);
     for _ in 0..FLOOD_LEN / chunk.len() {
         stream.write_all(&chunk).await?;

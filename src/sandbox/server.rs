@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::door::Door;
 use super::fault::Fault;
 use super::panel::{Look, Panel};
-use super::script::{Delivery, Script};
+use super::script::{Connection, Delivery, Script};
 use super::service;
 
 /// How many connections are served at a time; more wait in the backlog.
@@ -53,17 +53,32 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
     }
 }
 
-/// Serves one connection. Faults at the level of bytes take it out of the HTTP library's hands: the request is read
-/// by the library, and the answer written by the script.
+/// Serves one connection, once hands are shaken on it.
 async fn serve(stream: TcpStream, panel: Panel) {
     let _open = panel.opened();
     // a dripping answer must not be gathered into segments; failing that, it is only less of a fault
     let _ = stream.set_nodelay(true);
+    let Some(tls) = panel.tls() else {
+        return serve_http(stream, &panel).await;
+    };
+    let fault = match panel.issuer().switch.fault() {
+        Some(Fault::Tls(fault)) => Some(*fault),
+        _ => None,
+    };
+    // an error is a client that went away or refused the certificate, and it knows why
+    if let Ok(stream) = tls.accept(stream, fault).await {
+        serve_http(stream, &panel).await;
+    }
+}
+
+/// Faults at the level of bytes take it out of the HTTP library's hands: the request is read
+/// by the library, and the answer written by the script.
+async fn serve_http(stream: impl Connection, panel: &Panel) {
     let (hand_over, mut taken_over) = mpsc::channel::<Script>(1);
     let service = service_fn(|request| {
-        let (panel, hand_over) = (panel.clone(), hand_over.clone());
+        let hand_over = hand_over.clone();
         async move {
-            let answer = match service::answer(&panel, request).await {
+            let answer = match service::answer(panel, request).await {
                 Delivery::Whole(answer) => answer,
                 Delivery::Late(delay, answer) => {
                     tokio::time::sleep(delay).await;

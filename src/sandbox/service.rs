@@ -149,7 +149,7 @@ mod tests {
     async fn hang_concerns_every_path_and_the_other_faults_the_token_endpoints_alone() {
         let options = Options::new(Line::V2_24, "app", ClientSecret::parse("s").unwrap());
         let issuer = Issuer::new(options, String::new(), Moment::now());
-        let panel = Panel::new(issuer, mpsc::channel(1).0, mpsc::channel(1).0);
+        let panel = Panel::new(issuer, None, mpsc::channel(1).0, mpsc::channel(1).0);
         let raw = async |method, path| {
             let mut request = Request::new(Empty::<Bytes>::new());
             *request.method_mut() = method;

@@ -16,6 +16,7 @@ mod faults;
 mod keys;
 mod lines;
 mod tables;
+mod tls;
 
 const SECRET: &str = "s3cret & +";
 const FORM: &str = "application/x-www-form-urlencoded";

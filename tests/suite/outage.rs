@@ -55,11 +55,17 @@ const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     // These two concern keys, and no token.
     ("swallow", ""),
     ("keys", ""),
+    ("tls:wrong-name", "tls_name"),
+    ("tls:expired", "tls_expired"),
+    ("tls:self-signed", "tls_untrusted"),
+    ("tls:hang", "timeout"),
 ];
 
 fn kind_of(fault: &str) -> &'static str {
     let name = fault.split(':').next().unwrap();
-    let row = FAULTS.iter().find(|(known, _)| *known == name);
+    let row = FAULTS
+        .iter()
+        .find(|(known, _)| [name, fault].contains(known));
     row.unwrap_or_else(|| panic!("no row for the fault {name}"))
         .1
 }
@@ -81,9 +87,16 @@ impl Client {
     fn enrol_each(env: &mut TestEnv, faults: &[&'static str], token_life: u64) -> Vec<Self> {
         let mut clients = vec![];
         for (n, fault) in faults.iter().enumerate() {
-            let sandbox = env.add_sandbox(Line::V2_24, token_life);
+            let sandbox = env.add_sandbox_that(Line::V2_24, token_life, |options| {
+                options.tls = fault.starts_with("tls:");
+            });
             let profile = format!("p{n}");
-            env.enrol_at(&profile, &env.sandboxes()[sandbox].url());
+            let url = env.sandboxes()[sandbox].url();
+            let added = match env.ca_file(sandbox) {
+                Some(ca) => env.try_enrol_with(&profile, &url, &["--ca-file", &ca]),
+                None => env.try_enrol_at(&profile, &url),
+            };
+            assert_eq!(added.code, 0, "{fault}: {added:?}");
             clients.push(Self {
                 profile,
                 sandbox,
@@ -256,6 +269,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
         "garbage",
         "redirect:307:http://127.0.0.1:9/",
         "invalid-client",
+        "tls:expired",
     ];
     let mut env = TestEnv::new();
     let mut clients = Client::enrol_each(&mut env, &faults, 5);
@@ -303,7 +317,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
     for (client, start) in clients.iter().zip(&start) {
         let made = client.attempts(&env) - start;
         let most = match client.fault {
-            "refuse" => 0,
+            "refuse" | "tls:expired" => 0,
             // An attempt that hangs is ended after 2 s at the soonest while the token holds.
             "hang" => 2 + (lasted / 2.0) as u64,
             // Once more after 5 s.

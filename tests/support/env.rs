@@ -253,8 +253,13 @@ impl TestEnv {
 
     /// The same, and it may fail.
     pub(crate) fn try_enrol_at(&self, profile: &str, url: &str) -> Output {
+        self.try_enrol_with(profile, url, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn try_enrol_with(&self, profile: &str, url: &str, more: &[&str]) -> Output {
         let secret = self.secret_file();
-        self.jetond(&[
+        let enrolment = [
             "add",
             profile,
             "--provider",
@@ -265,7 +270,15 @@ impl TestEnv {
             "test-client",
             "--client-secret-file",
             secret.to_str().unwrap(),
-        ])
+        ];
+        self.jetond(&[&enrolment, more].concat())
+    }
+
+    /// A file with the certificate that one of the sandboxes is trusted by, if it has TLS.
+    pub(crate) fn ca_file(&self, sandbox: usize) -> Option<String> {
+        let path = self.path(&format!("sandbox-{sandbox}.pem"));
+        fs::write(&path, self.sandboxes[sandbox].ca()?).unwrap();
+        Some(path.to_str().unwrap().to_owned())
     }
 
     /// Starts a daemon and waits until it serves.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
-use super::{Fault, InvalidFault};
+use super::{Fault, InvalidFault, TlsFault};
 use crate::sandbox::moment::MAX_SKEW;
 
 /// The longest delay that can be asked for: a day.
@@ -63,6 +63,10 @@ impl Fault {
                 .ok()
                 .filter(Self::is_of_an_answer)
                 .map(|fault| Self::Keys(Box::new(fault))),
+            "tls" => TlsFault::ALL
+                .into_iter()
+                .find(|fault| fault.as_str() == argument)
+                .map(Self::Tls),
             "skew" => argument
                 .parse()
                 .ok()
@@ -131,8 +135,11 @@ mod tests {
             assert_eq!(fault.to_string(), example);
             kinds.insert(discriminant(&fault));
         }
-        // `raw` and `answer` are one kind
-        assert_eq!(kinds.len(), Fault::HELP.len() - 1);
+        // `raw` and `answer` are one kind, and so are those of TLS
+        assert_eq!(
+            kinds.len(),
+            Fault::HELP.len() - 1 - (TlsFault::ALL.len() - 1)
+        );
     }
 
     #[test]
@@ -150,6 +157,7 @@ mod tests {
             "rate-limit:-1", "rate-limit:4294967296", "retry-after-date:x", "redirect:307",
             "redirect:200:http://a/", "redirect:302:a\nb", "raw", "raw:", "answer:{}", "answer:99:{}",
             "keys", "keys:", "keys:nonsense", "keys:hang", "keys:refuse", "keys:swallow", "keys:keys:html", "keys:status:1",
+            "tls", "tls:", "tls:html", "tls:wrong_name", "keys:tls:hang",
             "skew:", "skew:1.5", "skew:9223372036854775807", "skew:-9223372036854775808",
         ];
         for bad in bad_arguments {

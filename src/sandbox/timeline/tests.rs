@@ -12,7 +12,7 @@ fn panel() -> Panel {
     let issuer = Issuer::new(options, String::new(), Moment::now());
     let (looks, mut looked_for) = mpsc::channel(1);
     let (timelines, planned) = mpsc::channel(1);
-    let panel = Panel::new(issuer, looks, timelines);
+    let panel = Panel::new(issuer, None, looks, timelines);
     tokio::spawn(run(panel.clone(), planned));
     tokio::spawn(async move {
         while let Some(done) = looked_for.recv().await {
