@@ -26,16 +26,53 @@ pub(super) enum Route {
     },
 }
 
-/// A path that exists.
-enum Path<'a> {
-    Healthz,
-    Helper,
-    Profile(&'a str),
-    Profiles,
-    Readyz(Option<&'a str>),
-    Refresh(&'a str),
-    Reload,
-    Token(&'a str),
+/// A path, and what may be asked of it.
+struct Row {
+    /// The path; a segment `{profile}` stands for a profile's name.
+    path: &'static str,
+    method: &'static str,
+    doors: &'static [Door],
+    /// Reads the rest: the segment that stands at `{profile}`, and the query.
+    read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
+}
+
+/// A container that is given the token socket cannot do the admin socket's work, and the other way round a token never
+/// leaves through the admin socket's paths.
+const TOKENS: &[Door] = &[Door::Tokens];
+const ADMIN: &[Door] = &[Door::Admin];
+const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
+
+/// The table.
+const TABLE: &[Row] = &[
+    row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
+    row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
+    row("GET", "/readyz/{profile}", TOKENS, |p, _| {
+        Ok(Route::Readyz(Some(name(p)?)))
+    }),
+    row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
+    row("GET", "/v1/profiles", TOKENS, |_, _| Ok(Route::Profiles)),
+    row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
+        Ok(Route::Profile(name(p)?))
+    }),
+    row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
+        Ok(Route::Refresh(name(p)?))
+    }),
+    row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
+    row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
+];
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    doors: &'static [Door],
+    read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
+) -> Row {
+    Row {
+        path,
+        method,
+        doors,
+        read,
+    }
 }
 
 // === impl Route ===
@@ -52,84 +89,50 @@ impl Route {
         query: Option<&str>,
         door: Door,
     ) -> Result<Self, Problem> {
-        let path = Path::parse(path).ok_or(Problem::new(Code::NotFound))?;
-        path.door(door)?;
-        if method.as_str() != path.method() {
+        let (row, profile) = Row::find(path).ok_or(Problem::new(Code::NotFound))?;
+        row.admits(door)?;
+        if method.as_str() != row.method {
             return Err(Problem::new(Code::MethodNotAllowed));
         }
         let mut parameters = Parameters::parse(query)?;
-        let route = match path {
-            Path::Healthz => Self::Healthz,
-            Path::Helper => Self::Helper,
-            Path::Profile(p) => Self::Profile(name(p)?),
-            Path::Profiles => Self::Profiles,
-            Path::Readyz(p) => Self::Readyz(p.map(name).transpose()?),
-            Path::Refresh(p) => Self::Refresh(name(p)?),
-            Path::Reload => Self::Reload,
-            Path::Token(p) => Self::Token {
-                profile: name(p)?,
-                min_valid: parameters
-                    .take("min_valid", wire::MAX_MIN_VALID)?
-                    .unwrap_or_default(),
-                max_wait: parameters
-                    .take("max_wait", wire::MAX_MAX_WAIT)?
-                    .unwrap_or(wire::DEFAULT_MAX_WAIT),
-            },
-        };
+        let route = (row.read)(profile, &mut parameters)?;
         parameters.end()?;
         Ok(route)
     }
 
     /// The method that a path takes, for `Allow` (RFC 9110 section 15.5.6).
     pub(super) fn allowed(path: &str) -> &'static str {
-        Path::parse(path).map_or("GET", |path| path.method())
+        Row::find(path).map_or("GET", |(row, _)| row.method)
     }
 }
 
-impl<'a> Path<'a> {
-    fn parse(path: &'a str) -> Option<Self> {
-        // No path has more segments than this, so what is beyond them tells only that it is none of ours.
-        let mut segments = [""; 6];
-        let mut count = 0;
-        for segment in path.split('/') {
-            *segments.get_mut(count)? = segment;
-            count += 1;
-        }
-        Some(match *segments.get(..count)? {
-            ["", "healthz"] => Self::Healthz,
-            ["", "readyz"] => Self::Readyz(None),
-            ["", "readyz", p] => Self::Readyz(Some(p)),
-            ["", "v1", "helper"] => Self::Helper,
-            ["", "v1", "profiles"] => Self::Profiles,
-            ["", "v1", "profiles", p] => Self::Profile(p),
-            ["", "v1", "profiles", p, "refresh"] => Self::Refresh(p),
-            ["", "v1", "profiles", p, "token"] => Self::Token(p),
-            ["", "v1", "reload"] => Self::Reload,
-            _ => return None,
-        })
+// === impl Row ===
+
+impl Row {
+    /// The row of a path, with the segment that stands at `{profile}`.
+    fn find(path: &str) -> Option<(&'static Self, &str)> {
+        TABLE.iter().find_map(|row| Some((row, row.fits(path)?)))
     }
 
-    const fn method(&self) -> &'static str {
-        match self {
-            Self::Helper | Self::Refresh(_) | Self::Reload => "POST",
-            Self::Healthz
-            | Self::Profile(_)
-            | Self::Profiles
-            | Self::Readyz(_)
-            | Self::Token(_) => "GET",
-        }
-    }
-
-    /// A container that is given the token socket cannot do the admin socket's work, and the other way round a token
-    /// never leaves through the admin socket's paths.
-    fn door(&self, door: Door) -> Result<(), Problem> {
-        match (self, door) {
-            (Self::Helper | Self::Healthz, _) | (Self::Reload, Door::Admin) => Ok(()),
-            (Self::Reload, Door::Tokens) => {
-                Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY))
+    /// The segment that stands at `{profile}`, or nothing where the row has none; `None` for another path.
+    fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut profile = "";
+        let mut given = path.split('/');
+        for wanted in self.path.split('/') {
+            match given.next()? {
+                segment if wanted == "{profile}" => profile = segment,
+                segment if wanted == segment => {}
+                _ => return None,
             }
-            (_, Door::Tokens) => Ok(()),
-            (_, Door::Admin) => Err(Problem::new(Code::NotFound)
+        }
+        given.next().is_none().then_some(profile)
+    }
+
+    fn admits(&self, door: Door) -> Result<(), Problem> {
+        match door {
+            _ if self.doors.contains(&door) => Ok(()),
+            Door::Tokens => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
+            Door::Admin => Err(Problem::new(Code::NotFound)
                 .with_detail("the admin socket has no such path; try the token socket")),
         }
     }
@@ -137,6 +140,18 @@ impl<'a> Path<'a> {
 
 fn name(segment: &str) -> Result<ProfileName, Problem> {
     ProfileName::parse(segment).map_err(|_| Problem::new(Code::UnknownProfile))
+}
+
+fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Problem> {
+    Ok(Route::Token {
+        profile: name(profile)?,
+        min_valid: parameters
+            .take("min_valid", wire::MAX_MIN_VALID)?
+            .unwrap_or_default(),
+        max_wait: parameters
+            .take("max_wait", wire::MAX_MAX_WAIT)?
+            .unwrap_or(wire::DEFAULT_MAX_WAIT),
+    })
 }
 
 /// The parameters of a query, none of them twice.
