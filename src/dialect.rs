@@ -1,11 +1,13 @@
 //! What the companion's verbs mean: one verb, or one foreign protocol, a file; request in, bytes and exit code out.
 //!
 //! All of it is pure. The companion only carries arguments and bytes, so a daemon upgrade upgrades every dialect.
+//! [`oauth2`] alone is spoken without the companion, at a path of its own.
 
 mod args;
 mod exec;
 mod header;
 mod human;
+pub mod oauth2;
 mod ready;
 mod refresh;
 mod reload;

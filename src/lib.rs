@@ -27,7 +27,7 @@
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs: arguments in, bytes and exit code out | lifecycle problem profile wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::clock::Clock;
 use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::dialect::ProfileState;
+use crate::dialect::oauth2::Purpose;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -25,6 +26,7 @@ const QUEUE: usize = 64;
 pub struct Handle {
     name: ProfileName,
     provider: &'static str,
+    purpose: Purpose,
     view: watch::Receiver<View>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
@@ -45,8 +47,8 @@ pub struct Served {
 // === impl Handle ===
 
 impl Handle {
-    /// Starts the keeper of a profile.
-    pub fn spawn(parts: Parts, provider: &'static str) -> Self {
+    /// Starts the keeper of a profile whose tokens are for this.
+    pub fn spawn(parts: Parts, provider: &'static str, purpose: Purpose) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let (keeper, view, asked) = Keeper::new(parts, inbox);
@@ -54,6 +56,7 @@ impl Handle {
         Self {
             name,
             provider,
+            purpose,
             view,
             commands,
             clock,
@@ -66,6 +69,11 @@ impl Handle {
     /// The profile's name.
     pub const fn name(&self) -> &ProfileName {
         &self.name
+    }
+
+    /// What the profile's tokens are for.
+    pub const fn purpose(&self) -> &Purpose {
+        &self.purpose
     }
 
     /// A token with at least `min_valid` left (clamped to half its lifetime), waited for at most `max_wait`; then

@@ -7,20 +7,25 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, PRAGMA,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::guard;
-use super::routes::Route;
+use super::routes::{OAUTH2_TOKEN, Route};
 use super::service::{Door, Service};
 use super::stream::Busy;
 use crate::dialect::Reloaded;
+use crate::dialect::oauth2::{self, Came, TokenRequest};
+use crate::instant::UnixTime;
+use crate::problem::oauth2::Refusal;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::{Invocation, MalformedFrame};
-use crate::wire::{MAX_BODY, MAX_FRAME, Now, ProfilesReply, TokenReply};
+use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Now, ProfilesReply, TokenReply};
 
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
@@ -42,6 +47,25 @@ struct Said {
     /// May hold a token. The allocator wipes it when it has been written and is freed; a wipe of its own before that
     /// would be a second one, byte by byte, on the hot path.
     body: Vec<u8>,
+}
+
+/// Why a request is refused.
+enum Wrong {
+    Problem(Problem),
+    /// In OAuth 2.0's words.
+    Oauth2(Refusal),
+}
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Wrong {
+    fn from(refusal: Refusal) -> Self {
+        Self::Oauth2(refusal)
+    }
 }
 
 impl Body for Answering {
@@ -72,27 +96,58 @@ pub(super) async fn respond(
     busy: Busy,
 ) -> Response<Answering> {
     let uri = request.uri().clone();
-    match answer(service, door, request).await {
+    let is_oauth2 = uri.path() == OAUTH2_TOKEN;
+    let answer = answer(service, door, request).await;
+    let now = service.clock.now();
+    let mut response = match answer {
         Ok(said) => http(StatusCode::OK, said.content_type, said.body, busy),
-        Err(problem) => {
-            let mut response = refuse(&problem, service.clock.now(), busy);
-            if problem.code == Code::MethodNotAllowed {
-                response
-                    .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static(Route::allowed(uri.path())));
-            }
-            response
+        Err(Wrong::Oauth2(refusal)) => refuse_oauth2(&refusal, now, busy),
+        Err(Wrong::Problem(problem)) if is_oauth2 => {
+            refuse_oauth2(&Refusal::from(problem), now, busy)
         }
+        Err(Wrong::Problem(problem)) => refuse(&problem, now, busy),
+    };
+    let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let headers = response.headers_mut();
+    if not_allowed {
+        headers.insert(ALLOW, HeaderValue::from_static(Route::allowed(uri.path())));
     }
+    if is_oauth2 {
+        // RFC 6749 section 5.1.
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+    response
 }
 
 /// The answer that is a problem.
 pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
-    let row = problem.code.row();
-    // The table's statuses are all valid: a test walks it.
-    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status(problem.code.row().status);
     let mut response = http(status, PROBLEM, problem.to_json(), busy);
-    if let (Some(at), 503 | 429) = (problem.retry_at, row.status) {
+    retry_after(&mut response, problem.retry_at, now);
+    response
+}
+
+/// The answer that is a refusal of RFC 6749 section 5.2.
+fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
+    let status = status(refusal.status);
+    let mut response = http(status, JSON, refusal.to_json(), busy);
+    retry_after(&mut response, refusal.retry_at, now);
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 9110 section 15.5.2; Basic is the only scheme there is.
+        let challenge = HeaderValue::from_static("Basic realm=\"jeton\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The tables' statuses are all valid: tests walk them.
+fn status(number: u16) -> StatusCode {
+    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Says when to ask again, where the status promises that this helps.
+fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: Now) {
+    if let (Some(at), 503 | 429) = (at, response.status().as_u16()) {
         let wait = at
             .seconds_up()
             .saturating_sub(now.unix.seconds_down())
@@ -101,7 +156,6 @@ pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answer
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from(wait));
     }
-    response
 }
 
 fn http(
@@ -119,17 +173,15 @@ fn http(
     response
 }
 
-async fn answer(
-    service: &Service,
-    door: Door,
-    request: Request<Incoming>,
-) -> Result<Said, Problem> {
+async fn answer(service: &Service, door: Door, request: Request<Incoming>) -> Result<Said, Wrong> {
     guard::check(&request)?;
     let uri = request.uri();
     let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
     let plain = wants_plain(&request);
+    let (head, body) = request.into_parts();
     let body = read(
-        request,
+        &head,
+        body,
         if route == Route::Helper {
             MAX_FRAME
         } else {
@@ -142,7 +194,8 @@ async fn answer(
         Route::Readyz(name) => service
             .ready(name.as_ref(), Duration::ZERO)
             .await
-            .map(|()| text("ready\n")),
+            .map(|()| text("ready\n"))
+            .map_err(Wrong::Problem),
         Route::Profiles => {
             let profiles = service
                 .profiles(None)?
@@ -176,6 +229,7 @@ async fn answer(
                 body: TokenReply::new(&profile, &served.held, served.stale, now).to_line(),
             })
         }
+        Route::Oauth2Token => oauth2_token(service, &head, &body).await,
         Route::Refresh(name) => {
             let handle = service.roster.get(&name)?;
             handle.refresh().await?;
@@ -207,19 +261,40 @@ async fn answer(
     }
 }
 
+/// A token in the way of RFC 6749 section 4.4. What is held is served: its client uses it for as long as it is told.
+async fn oauth2_token(service: &Service, head: &Parts, body: &[u8]) -> Result<Said, Wrong> {
+    let mut authorizations = head.headers.get_all(AUTHORIZATION).iter();
+    let authorization = authorizations.next().map(HeaderValue::as_bytes);
+    if authorizations.next().is_some() {
+        return Err(Problem::bad_request("there is more than one Authorization header").into());
+    }
+    let asked = TokenRequest::parse(Came {
+        content_type: head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
+        authorization,
+        body,
+    })?;
+    let handle = service.roster.get(&asked.profile)?;
+    asked.suits(handle.purpose())?;
+    let served = handle.token(Duration::ZERO, DEFAULT_MAX_WAIT).await?;
+    Ok(Said {
+        content_type: JSON,
+        body: oauth2::answer(&served.held, handle.purpose(), service.clock.now()),
+    })
+}
+
 /// Reads a body up to its cap and inside its deadline.
-async fn read(request: Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    if request.body().is_end_stream() {
+async fn read(head: &Parts, body: Incoming, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    if body.is_end_stream() {
         return Ok(Zeroizing::default());
     }
-    let stated = request
-        .headers()
+    let stated = head
+        .headers
         .get(CONTENT_LENGTH)
         .and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|n| n > cap as u64) {
         return Err(Problem::new(Code::PayloadTooLarge));
     }
-    let body = Limited::new(request.into_body(), cap).collect();
+    let body = Limited::new(body, cap).collect();
     match tokio::time::timeout(BODY, body).await {
         Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Problem::new(Code::PayloadTooLarge)),

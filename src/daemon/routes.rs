@@ -9,11 +9,15 @@ use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire;
 
+/// The path whose answers are OAuth 2.0's.
+pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
+
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Healthz,
     Helper,
+    Oauth2Token,
     Profile(ProfileName),
     Profiles,
     Readyz(Option<ProfileName>),
@@ -45,6 +49,7 @@ const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
 /// The table.
 const TABLE: &[Row] = &[
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
+    row("POST", OAUTH2_TOKEN, TOKENS, |_, _| Ok(Route::Oauth2Token)),
     row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
     row("GET", "/readyz/{profile}", TOKENS, |p, _| {
         Ok(Route::Readyz(Some(name(p)?)))
@@ -224,6 +229,7 @@ mod tests {
             ("GET /readyz", Route::Readyz(None)),
             ("GET /readyz/research", Route::Readyz(Some(research()))),
             ("POST /v1/helper", Route::Helper),
+            ("POST /oauth2/token", Route::Oauth2Token),
             ("GET /v1/profiles", Route::Profiles),
             ("GET /v1/profiles/research", Route::Profile(research())),
             (
@@ -328,6 +334,14 @@ mod tests {
                 "bad_request",
             ),
             ("GET /v1/profiles?min_valid=1", Door::Tokens, "bad_request"),
+            ("GET /oauth2/token", Door::Tokens, "method_not_allowed"),
+            ("POST /oauth2/token/", Door::Tokens, "not_found"),
+            (
+                "POST /oauth2/token?client_id=ci",
+                Door::Tokens,
+                "bad_request",
+            ),
+            ("POST /oauth2/token", Door::Admin, "not_found"),
         ] {
             assert_eq!(route(line, door), Err(code), "{line}");
         }

@@ -10,6 +10,7 @@ use super::flight::{CredentialSource, Loaded};
 use super::handle::Handle;
 use super::keeper::Parts;
 use crate::credential::Credential;
+use crate::dialect::oauth2::Purpose;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::{Block, Policy};
@@ -169,6 +170,7 @@ pub(crate) fn keep_with(
             policy,
         },
         "scripted",
+        Purpose::default(),
     );
     (Arc::new(handle), clock)
 }

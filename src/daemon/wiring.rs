@@ -13,6 +13,7 @@ use super::roster::{Profiles, Roster};
 use super::source::StoreSource;
 use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
+use crate::dialect::oauth2::Purpose;
 use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::schedule::Unit;
@@ -103,6 +104,10 @@ impl Wiring {
                 keep_warm: profile.keep_warm,
             },
         };
-        Some(Handle::spawn(parts, profile.provider.as_str()))
+        Some(Handle::spawn(
+            parts,
+            profile.provider.as_str(),
+            Purpose::of(profile),
+        ))
     }
 }

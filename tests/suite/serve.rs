@@ -7,6 +7,7 @@
 
 mod companion;
 mod http;
+mod oauth2;
 mod problems;
 mod refresh;
 mod reload;
