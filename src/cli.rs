@@ -55,37 +55,58 @@ enum Command {
 
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
-    // Before anything is read, since what is read may be a secret.
-    hardening::harden();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let line = match CommandLine::parse_quietly(&args) {
+        Ok(line) => line,
+        Err(exit) => return exit.into(),
+    };
+    // Before anything else is read, since that may be a secret. What starts a command for its user stays as it is, for
+    // the command would inherit all of it: the umask, the core limit, and that it cannot gain rights.
+    if !line.starts_a_command() {
+        hardening::harden();
+    }
     let uid = rustix::process::geteuid().as_raw();
     #[expect(
         clippy::disallowed_methods,
         reason = "the environment is read here, once, and is an argument from here on"
     )]
     let env = Env::from_vars(std::env::vars_os(), uid);
-    dispatch(std::env::args_os(), &env).into()
+    line.dispatch(&args, &env).into()
 }
 
-fn dispatch(args: impl Iterator<Item = OsString>, env: &Env) -> Exit {
-    let line = match CommandLine::try_parse_from(args) {
-        Ok(line) => line,
-        Err(error) => {
+// === impl CommandLine ===
+
+impl CommandLine {
+    /// Parses the arguments; what is wrong with them is told without their values.
+    fn parse_quietly(args: &[OsString]) -> Result<Self, Exit> {
+        Self::try_parse_from(args).map_err(|error| {
             // A closed standard output is no failure of ours.
             let error = usage::without_values(error);
             let _: std::io::Result<()> = error.print();
-            return match error.kind() {
+            match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
                 _ => Exit::Usage,
-            };
+            }
+        })
+    }
+
+    fn starts_a_command(&self) -> bool {
+        match &self.command {
+            None => self.run.has_command(),
+            Some(Command::Run(args)) => args.has_command(),
+            Some(_) => false,
         }
-    };
-    match line.command {
-        None => run::run(&line.run, env),
-        Some(Command::Run(args)) => run::run(&args, env),
-        Some(Command::Add(args)) => add::add(&args, env),
-        Some(Command::Remove(args)) => remove::remove(&args, env),
-        Some(Command::Check(args)) => check::check(&args, env),
-        Some(Command::Demo(args)) => demo::demo(&args, env),
-        Some(Command::Sandbox(args)) => sandbox::sandbox(&args),
+    }
+
+    fn dispatch(&self, args: &[OsString], env: &Env) -> Exit {
+        match &self.command {
+            None => run::run(&self.run, args, env),
+            Some(Command::Run(run)) => run::run(run, args, env),
+            Some(Command::Add(args)) => add::add(args, env),
+            Some(Command::Remove(args)) => remove::remove(args, env),
+            Some(Command::Check(args)) => check::check(args, env),
+            Some(Command::Demo(args)) => demo::demo(args, env),
+            Some(Command::Sandbox(args)) => sandbox::sandbox(args),
+        }
     }
 }

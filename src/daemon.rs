@@ -64,6 +64,7 @@ pub mod wiring;
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -107,6 +108,8 @@ pub struct Options {
     pub notify: bool,
     /// The names of the sockets that a service manager passes, if it does.
     pub listen_names: Option<String>,
+    /// Whether to stop when standard input ends, which must be a pipe then.
+    pub stop_at_eof: bool,
 }
 
 /// Why a daemon did not start.
@@ -146,7 +149,13 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         .map_err(StartError::Io)?;
     let result = runtime.block_on(async {
         // Signals come first: one that ended us with a socket bound would leave it behind.
-        let signals = Signals::new().map_err(StartError::Io)?;
+        let signals = if options.stop_at_eof {
+            let stdin = io::stdin().as_fd().try_clone_to_owned();
+            stdin.and_then(Signals::with_lifeline)
+        } else {
+            Signals::new()
+        };
+        let signals = signals.map_err(StartError::Io)?;
         let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
         passed.report(mode, options.uid);
         let sockets =

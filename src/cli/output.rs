@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io::Write;
-use std::process::ExitCode;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitCode, ExitStatus};
 
 use crate::causes::Causes;
 
@@ -20,6 +21,17 @@ pub(super) enum Exit {
     Later,
     /// 78: something on this machine has to be put right.
     Config,
+    /// As the program that was started for the user ended.
+    Child(u8),
+}
+
+impl Exit {
+    /// As a program ended: with its exit code, or 128 and the number of the signal that ended it, as shells say it.
+    pub(super) fn of(status: ExitStatus) -> Self {
+        let code = status.code().or_else(|| status.signal().map(|n| 128 + n));
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        code.map_or(Self::Failed, Self::Child)
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -30,6 +42,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 64,
             Exit::Later => 75,
             Exit::Config => 78,
+            Exit::Child(code) => code,
         })
     }
 }
@@ -53,4 +66,16 @@ pub(super) fn fail(exit: Exit, line: impl Display) -> Exit {
 /// Tells an error with its causes, and ends so.
 pub(super) fn fail_with(exit: Exit, error: &dyn Error) -> Exit {
     fail(exit, Causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programs_end_is_told_as_a_shell_would() {
+        for (raw, code) in [(0, 0), (3 << 8, 3), (255 << 8, 255), (15, 143), (9, 137)] {
+            assert_eq!(Exit::of(ExitStatus::from_raw(raw)), Exit::Child(code));
+        }
+    }
 }

@@ -1,5 +1,11 @@
-//! `jetond run`: the daemon in the foreground.
+//! `jetond run`: the daemon in the foreground, or beside a command.
 
+mod forwarded;
+mod place;
+mod supervisor;
+mod wrap;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::output::{Exit, fail, fail_with};
@@ -14,17 +20,49 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// The token socket
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "command")]
     socket: Option<PathBuf>,
     /// The admin socket
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "command")]
     admin_socket: Option<PathBuf>,
-    /// What the log looks like; JETON_LOG says how much of it there is (default: info)
+    /// What the log looks like; JETON_LOG says how much of it there is (default: info, and with a CMD: warn)
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     log_format: LogFormat,
+    /// Serve for the life of a command that the user started: leave the terminal to it, end when standard input does,
+    /// and take the sockets' folders away
+    #[arg(long, hide = true, requires_all = ["socket", "admin_socket"])]
+    stop_at_eof: bool,
+    /// Serve on a private socket for the life of this command, and end as it does
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
 }
 
-pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
+// === impl RunArgs ===
+
+impl RunArgs {
+    /// Whether a command is to be run beside the daemon.
+    pub(super) const fn has_command(&self) -> bool {
+        !self.command.is_empty()
+    }
+}
+
+/// Runs the daemon, or the command with a daemon; `line` is the whole command line.
+pub(super) fn run(args: &RunArgs, line: &[OsString], env: &Env) -> Exit {
+    if args.has_command() {
+        return wrap::wrap(&args.command, wrap::daemon_args(line), env);
+    }
+    // A variable that is not set: a daemon that never ends is not what was meant.
+    if line.last().is_some_and(|last| last == "--") {
+        return fail(Exit::Usage, "there is no command after '--'");
+    }
+    if args.stop_at_eof {
+        // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
+        let _: rustix::io::Result<_> = rustix::process::setsid();
+    }
+    serve(args, env)
+}
+
+fn serve(args: &RunArgs, env: &Env) -> Exit {
     if let Err(error) = logging::start(args.log_format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);
     }
@@ -47,8 +85,13 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
         uid: env.uid,
         notify: env.notify,
         listen_names: env.listen_names.clone(),
+        stop_at_eof: args.stop_at_eof,
     };
-    match daemon::run(&options) {
+    let ended = daemon::run(&options);
+    if args.stop_at_eof {
+        place::clear(&options.places);
+    }
+    match ended {
         Ok(()) => Exit::Done,
         Err(StartError::Config(unusable)) => {
             for line in unusable.lines() {

@@ -34,3 +34,4 @@ mod service;
 mod stop;
 mod terminal;
 mod traps;
+mod wrap;

@@ -23,15 +23,15 @@ use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
 /// A terminal in which `jetond` runs.
-struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
-    child: Child,
+    pub(crate) child: Child,
     shown: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
-    fn start(env: &TestEnv, args: &[&str], vars: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(env: &TestEnv, args: &[&str], vars: &[(&str, &str)]) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
@@ -70,11 +70,11 @@ impl Terminal {
         }
     }
 
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
     }
 
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         wait_until(&format!("the terminal to show {text:?}"), || {
             self.shown().contains(text)
         });
@@ -93,12 +93,12 @@ impl Terminal {
         wait_until("the terminal not to echo", || !self.modes().0);
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub(crate) fn type_in(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits for the end, and puts what was shown among what is searched for secrets.
-    fn end(mut self, env: &TestEnv) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self, env: &TestEnv) -> (ExitStatus, String) {
         let mut status = None;
         wait_until("jetond to end", || {
             status = self.child.try_wait().unwrap();

@@ -1,0 +1,146 @@
+//! A private folder for the sockets of a daemon that serves one command.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::paths::{Env, Platform, SocketPlaces};
+use crate::trust;
+
+/// The longest path below the folder's parent.
+const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
+
+/// The folder, of mode 0700. It is removed with this value.
+pub(super) struct Place {
+    folder: TempDir,
+    pub(super) socket: PathBuf,
+    pub(super) admin: PathBuf,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// A new folder: below the user's runtime folder, else that for temporary files, else `/tmp`. A Slurm job has often
+    /// inherited the name of a runtime folder that only the login node has, and a long one for its temporary files.
+    pub(super) fn new(env: &Env) -> io::Result<Self> {
+        let temporary = std::path::absolute(std::env::temp_dir())?;
+        let bases = env.xdg_runtime_dir.clone().into_iter();
+        Self::below(bases.chain([temporary, "/tmp".into()]), env.uid)
+    }
+
+    /// The same below the first of these folders that will do; the error is the last one's.
+    fn below(bases: impl Iterator<Item = PathBuf>, uid: u32) -> io::Result<Self> {
+        let mut last = io::ErrorKind::NotFound.into();
+        for base in bases {
+            match Self::try_below(&base, uid) {
+                Ok(place) => return Ok(place),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn try_below(base: &Path, uid: u32) -> io::Result<Self> {
+        if base.join(LONGEST).as_os_str().len() > Platform::CURRENT.max_socket_path() {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        trust::resolve(base, uid).map_err(io::Error::other)?;
+        let folder = tempfile::Builder::new()
+            .prefix("jeton-run-")
+            // The crate's own default leaves it to the umask.
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(base)?;
+        Ok(Self {
+            socket: folder.path().join("jeton/jeton.sock"),
+            admin: folder.path().join("jeton-admin/admin.sock"),
+            folder,
+        })
+    }
+
+    /// Removes it now. The daemon may have done so.
+    pub(super) fn remove(self) -> io::Result<()> {
+        match self.folder.close() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            closed => closed,
+        }
+    }
+}
+
+/// Removes what a daemon has made in its private folder, and that folder: nobody else does when the process that made
+/// it was killed. Folders go only when they are empty, so a mistaken path costs nothing.
+pub(super) fn clear(places: &SocketPlaces) {
+    let mut admin_lock = places.admin.clone().into_os_string();
+    admin_lock.push(".lock");
+    let folders = [places.token.parent(), places.admin.parent()];
+    let both = folders.map(|folder| folder.and_then(Path::parent));
+    // What cannot be removed stays.
+    for lock in [&places.lock, Path::new(&admin_lock)] {
+        let _: io::Result<()> = std::fs::remove_file(lock);
+    }
+    for folder in folders.into_iter().chain(both).flatten() {
+        let _: io::Result<()> = std::fs::remove_dir(folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    #[test]
+    fn it_is_ours_alone_below_the_first_folder_that_will_do_and_goes_away() {
+        let usual = tempfile::tempdir().unwrap();
+        let long = usual.path().join("x".repeat(100));
+        let open = usual.path().join("open");
+        for folder in [&long, &open] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+        let missing = usual.path().join("missing");
+        let bases = [long, open, missing, usual.path().to_owned()];
+        let place = Place::below(bases.clone().into_iter(), uid()).unwrap();
+        let folder = place.folder.path().to_owned();
+        assert_eq!(folder.parent(), Some(usual.path()));
+        let mode = folder.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        place.remove().unwrap();
+        assert!(!folder.exists());
+
+        let none = bases.into_iter().take(3);
+        assert!(Place::below(none, uid()).is_err());
+    }
+
+    #[test]
+    fn a_daemon_leaves_nothing_of_its_own_and_everything_of_others() {
+        let base = tempfile::tempdir().unwrap();
+        let place = Place::try_below(base.path(), uid()).unwrap();
+        let env = Env::from_vars([], uid());
+        let places = env.sockets(Some(&place.socket), Some(&place.admin), |_| false);
+        let places = places.unwrap();
+        let fill = || {
+            for path in [&places.token, &places.admin] {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            }
+            std::fs::write(&places.lock, "").unwrap();
+        };
+        fill();
+        clear(&places);
+        assert!(!place.folder.path().exists());
+
+        // A daemon that is started again makes it again.
+        fill();
+        let precious = place.folder.path().join("jeton/precious");
+        std::fs::write(&precious, "").unwrap();
+        clear(&places);
+        assert!(precious.exists() && !places.lock.exists());
+
+        clear(&places);
+        place.remove().unwrap();
+    }
+}

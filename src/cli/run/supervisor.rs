@@ -1,0 +1,124 @@
+//! The daemon of one command: a process of its own, which is kept running and ended with the command.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::{sleep, timeout};
+
+use super::super::output::{Exit, fail, tell};
+use super::place::Place;
+
+/// How long the daemon may take until it serves: its program and its configuration may be on a slow file system.
+const START: Duration = Duration::from_secs(30);
+
+/// How long it may take to end: longer than it gives to the requests at hand.
+const END: Duration = Duration::from_secs(6);
+
+/// How long it takes at least until a daemon that has ended is started again, and at most.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+
+/// The daemon's process.
+pub(super) struct Daemon<'a> {
+    place: &'a Place,
+    args: &'a [OsString],
+    quiet: bool,
+    child: Child,
+    /// The other end of its standard input. It is closed when this process ends, however that happens.
+    lifeline: Option<ChildStdin>,
+}
+
+// === impl Daemon ===
+
+impl<'a> Daemon<'a> {
+    /// Starts it; `quiet` is a log of warnings alone.
+    pub(super) fn start(place: &'a Place, args: &'a [OsString], quiet: bool) -> io::Result<Self> {
+        let mut child = spawn(place, args, quiet)?;
+        let lifeline = child.stdin.take();
+        Ok(Self {
+            place,
+            args,
+            quiet,
+            child,
+            lifeline,
+        })
+    }
+
+    /// Waits until it serves. When it has ended instead, it has told why, and this ends as it did.
+    pub(super) async fn serves(&mut self) -> Result<(), Exit> {
+        let look = async {
+            // The admin socket is the second one that it makes.
+            while UnixStream::connect(&self.place.admin).await.is_err() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! { biased;
+            status = self.child.wait() => Err(match status.map(Exit::of) {
+                Ok(Exit::Child(0)) | Err(_) => fail(Exit::Failed, "the daemon ended before it served"),
+                Ok(exit) => exit,
+            }),
+            served = timeout(START, look) => {
+                served.map_err(|_| fail(Exit::Later, "the daemon did not start in time"))
+            }
+        }
+    }
+
+    /// Starts it again whenever it ends; never comes back.
+    pub(super) async fn keep(&mut self) {
+        let [mut pause, longest] = AGAIN;
+        loop {
+            let ended = match self.child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            tell(format!(
+                "the daemon has ended ({ended}); the next one starts in {} s",
+                pause.as_secs()
+            ));
+            sleep(pause).await;
+            pause = longest.min(pause * 2);
+            match spawn(self.place, self.args, self.quiet) {
+                Ok(mut child) => {
+                    self.lifeline = child.stdin.take();
+                    self.child = child;
+                }
+                // The next round finds the old one ended, and tries again.
+                Err(error) => tell(format!("it could not be started: {error}")),
+            }
+        }
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(mut self) -> io::Result<()> {
+        drop(self.lifeline.take());
+        match timeout(END, self.child.wait()).await {
+            Ok(ended) => ended.map(drop),
+            Err(_) => self.child.kill().await,
+        }
+    }
+}
+
+fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(args)
+        .arg("--stop-at-eof")
+        .arg("--socket")
+        .arg(&place.socket)
+        .arg("--admin-socket")
+        .arg(&place.admin)
+        // What a service manager says is for the process that it started, and for the command.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("LISTEN_FDS")
+        .env_remove("WATCHDOG_USEC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    if quiet {
+        command.env("JETON_LOG", "warn");
+    }
+    command.spawn()
+}

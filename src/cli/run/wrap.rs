@@ -1,0 +1,169 @@
+//! `jetond run -- CMD`: a daemon on a private socket for the life of a command, as `ssh-agent CMD` is.
+//!
+//! Three processes: the one that the user started, which starts and ends the others; the daemon; the command. What the
+//! daemon gives up for safety (umask, core limit, gaining rights) would else be lost to the command too. The command
+//! keeps the terminal, the standard streams and the process group. When the first process is killed, the daemon ends by
+//! its lifeline; the command runs on without it, for nobody but its user can say what it should do.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::pin::pin;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use super::super::output::{Exit, fail, tell};
+use super::forwarded::Forwarded;
+use super::place::Place;
+use super::supervisor::Daemon;
+use crate::paths::Env;
+
+/// As env(1): the command was found but cannot be run.
+const CANNOT_RUN: u8 = 126;
+/// As env(1): there is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// What of the command line is the daemon's: all that stands before the command.
+pub(super) fn daemon_args(line: &[OsString]) -> &[OsString] {
+    let own = line.split(|arg| arg == "--").next().unwrap_or_default();
+    own.get(1..).unwrap_or_default()
+}
+
+/// Runs the command with a daemon of its own, and ends as the command does.
+pub(super) fn wrap(command: &[OsString], daemon_args: &[OsString], env: &Env) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(supervise(command, daemon_args, env)),
+        Err(error) => fail(Exit::Failed, error),
+    }
+}
+
+async fn supervise(command: &[OsString], daemon_args: &[OsString], env: &Env) -> Exit {
+    // Signals come first: one that ended us now would leave behind what we make.
+    let mut signals = match Forwarded::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(Exit::Failed, error),
+    };
+    let place = match Place::new(env) {
+        Ok(place) => place,
+        Err(error) => {
+            let what = "no private folder for the sockets can be made";
+            let remedy = "set XDG_RUNTIME_DIR or TMPDIR to a short path of yours";
+            return fail(Exit::Failed, format!("{what} ({error}); {remedy}"));
+        }
+    };
+    let exit = match Daemon::start(&place, daemon_args, env.log.is_none()) {
+        Ok(daemon) => run_beside(daemon, command, &place, &mut signals).await,
+        Err(error) => fail(
+            Exit::Failed,
+            format!("the daemon cannot be started: {error}"),
+        ),
+    };
+    if let Err(error) = place.remove() {
+        tell(format!("the sockets' folder could not be removed: {error}"));
+    }
+    exit
+}
+
+/// Runs the command beside the daemon, and ends the daemon.
+async fn run_beside(
+    mut daemon: Daemon<'_>,
+    command: &[OsString],
+    place: &Place,
+    signals: &mut Forwarded,
+) -> Exit {
+    let served = tokio::select! { biased;
+        ended = told_to_end(signals) => Err(ended),
+        served = daemon.serves() => served,
+    };
+    let exit = match served.and_then(|()| spawn(command, place)) {
+        Ok(child) => {
+            tokio::select! { biased;
+                exit = run(child, signals) => exit,
+                () = daemon.keep() => Exit::Failed,
+            }
+        }
+        Err(exit) => exit,
+    };
+    if let Err(error) = daemon.stop().await {
+        tell(format!("the daemon could not be ended: {error}"));
+    }
+    exit
+}
+
+/// Waits for a signal that ends a process, while there is no command yet to decide about it.
+async fn told_to_end(signals: &mut Forwarded) -> Exit {
+    loop {
+        let signal = signals.next().await.signal;
+        if signal != signal_hook::consts::SIGWINCH {
+            return Exit::of(ExitStatus::from_raw(signal));
+        }
+    }
+}
+
+fn spawn(command: &[OsString], place: &Place) -> Result<Child, Exit> {
+    let Some((program, args)) = command.split_first() else {
+        return Err(Exit::Usage);
+    };
+    Command::new(program)
+        .args(args)
+        .env("JETON_SOCKET", &place.socket)
+        .env("JETON_ADMIN_SOCKET", &place.admin)
+        .spawn()
+        .map_err(|e| {
+            let code = match e.kind() {
+                io::ErrorKind::NotFound => NOT_FOUND,
+                _ => CANNOT_RUN,
+            };
+            let shown = Path::new(program).display();
+            fail(Exit::Child(code), format!("{shown} cannot be run: {e}"))
+        })
+}
+
+/// Waits for the command's end, handing on the signals that are meant for it.
+async fn run(mut child: Child, signals: &mut Forwarded) -> Exit {
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let mut ended = pin!(child.wait());
+    loop {
+        tokio::select! { biased;
+            status = &mut ended => {
+                return match status {
+                    Ok(status) => Exit::of(status),
+                    Err(error) => fail(Exit::Failed, error),
+                };
+            }
+            arrived = signals.next() => {
+                let signal = Signal::from_named_raw(arrived.signal).filter(|_| arrived.sent);
+                if let (Some(pid), Some(signal)) = (pid, signal) {
+                    // It may have ended by now, unless it was waited for; its status then says so.
+                    let _: rustix::io::Result<()> = kill_process(pid, signal);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_daemon_gets_what_stands_before_the_command() {
+        for (line, expected) in [
+            (&["jetond", "run", "--", "cmd"][..], &["run"][..]),
+            (&["jetond", "--", "cmd", "--", "more"], &[]),
+            (
+                &["jetond", "run", "--config", "c", "--", "cmd"],
+                &["run", "--config", "c"],
+            ),
+        ] {
+            let line: Vec<OsString> = line.iter().map(Into::into).collect();
+            assert_eq!(daemon_args(&line), expected);
+        }
+    }
+}
