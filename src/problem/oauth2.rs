@@ -3,6 +3,8 @@
 //! One table maps ours to its own. The status says what the error's name cannot, so it stays that of the problem, but
 //! for 401, which section 5.2 asks for.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Code, Problem};
@@ -34,8 +36,8 @@ pub struct Refusal {
     pub error: Error,
     /// The HTTP status.
     pub status: u16,
-    /// A fixed sentence for people.
-    pub description: &'static str,
+    /// A sentence for people, in the characters that section 5.2 allows.
+    pub description: Cow<'static, str>,
     /// When the next attempt is due.
     pub retry_at: Option<UnixTime>,
 }
@@ -91,7 +93,7 @@ impl Refusal {
         Self {
             error,
             status,
-            description,
+            description: Cow::Borrowed(description),
             retry_at: None,
         }
     }
@@ -99,13 +101,13 @@ impl Refusal {
     /// The body of the answer: `application/json`.
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]
-        struct Body {
+        struct Body<'a> {
             error: &'static str,
-            error_description: &'static str,
+            error_description: &'a str,
         }
         let body = Body {
             error: self.error.as_str(),
-            error_description: self.description,
+            error_description: &self.description,
         };
         // A struct of strings always serialises.
         serde_json::to_vec(&body).unwrap_or_default()
@@ -114,8 +116,9 @@ impl Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        let refusal = Self::new(error_of(problem.code), problem.detail());
+        let refusal = Self::new(error_of(problem.code), "");
         Self {
+            description: allowed(problem.detail()),
             status: match refusal.error {
                 Error::InvalidClient => refusal.status,
                 _ => problem.code.row().status,
@@ -124,6 +127,16 @@ impl From<Problem> for Refusal {
             ..refusal
         }
     }
+}
+
+/// What section 5.2 allows of a text; a reason may quote a configuration.
+fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
+    let is_allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+    if text.chars().all(is_allowed) {
+        return text;
+    }
+    let replaced = text.chars().map(|c| if is_allowed(c) { c } else { '\'' });
+    Cow::Owned(replaced.collect())
 }
 
 #[cfg(test)]
@@ -179,5 +192,9 @@ mod tests {
             String::from_utf8(Refusal::new(Error::InvalidScope, "another one").to_json()).unwrap(),
             r#"{"error":"invalid_scope","error_description":"another one"}"#
         );
+        let quoting =
+            Problem::new(Code::Misconfigured).because("line 3: \"é\\\n\" is no key".into());
+        let told = Refusal::from(quoting).description;
+        assert!(told.ends_with("line 3: ''''' is no key"), "{told}");
     }
 }
