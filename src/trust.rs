@@ -16,10 +16,12 @@ use rustix::io::Errno;
 
 mod error;
 mod private;
+mod shared;
 
 pub use error::{Distrust, Untrusted};
 pub use private::private_dir;
 pub(crate) use private::{make_folders, open_private};
+pub use shared::{Sharing, barrier, socket_dir};
 
 /// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
 pub const MAX_CONFIG_LEN: u64 = 1 << 20;

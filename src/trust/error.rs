@@ -53,6 +53,17 @@ pub enum Distrust {
         /// Whether it is a folder.
         folder: bool,
     },
+    /// It lets in others than it has to. Its mode, the right one, and the right group where it has another.
+    Shared {
+        /// The mode's bits.
+        mode: u32,
+        /// What they should be.
+        right: u16,
+        /// The group that it should have, when it has another.
+        group: Option<u32>,
+    },
+    /// It has to be given to this group, and we are not in it.
+    NotOurGroup(u32),
     /// It has this many names, so that somebody may have it elsewhere.
     HardLinks(u64),
     /// It is larger than this many bytes.
@@ -122,6 +133,20 @@ impl fmt::Display for Untrusted {
                     "others have access to it (mode {mode:04o}): chmod {right} {path}, and replace the secret if somebody may have read it"
                 )
             }
+            Distrust::Shared { mode, right, group } => {
+                write!(
+                    f,
+                    "its mode {mode:04o} does not let in those, and only those, who may connect: "
+                )?;
+                if let Some(group) = group {
+                    write!(f, "chgrp {group} {path}; ")?;
+                }
+                write!(f, "chmod {right:o} {path}")
+            }
+            Distrust::NotOurGroup(group) => write!(
+                f,
+                "it cannot be given to the group {group}: only root and who is in a group can do that, so put this user into it"
+            ),
             Distrust::HardLinks(n) => {
                 write!(
                     f,

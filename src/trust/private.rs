@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, Uid};
 use rustix::io::Errno;
 
+use super::shared::set;
 use super::{Distrust, Facts, Untrusted};
 
 /// Makes sure that `path` is a folder of `uid` alone, and opens it: made with mode 0700 where it is missing, as are the
@@ -26,7 +27,7 @@ pub fn private_dir(path: &Path, uid: u32) -> Result<File, Untrusted> {
 /// Makes the folder `path` and those above it that are missing, with this mode whatever the umask.
 pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untrusted> {
     for missing in missing_folders(path) {
-        make(&missing, uid, mode).map_err(|why| Untrusted::new(&missing, why))?;
+        make(&missing, uid, None, mode).map_err(|why| Untrusted::new(&missing, why))?;
     }
     Ok(())
 }
@@ -41,7 +42,7 @@ pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
 }
 
 /// The folders to make, from the top down.
-fn missing_folders(path: &Path) -> Vec<PathBuf> {
+pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<_> = path
         .ancestors()
         .take_while(|folder| {
@@ -55,7 +56,8 @@ fn missing_folders(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-fn make(path: &Path, uid: u32, mode: u16) -> Result<(), Distrust> {
+/// Makes a folder with this owner, group and mode: ours alone until it is theirs.
+pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
         // Somebody else made it in between; whether it is good is judged afterwards.
@@ -68,12 +70,11 @@ fn make(path: &Path, uid: u32, mode: u16) -> Result<(), Distrust> {
         rustix::fs::fchown(&folder, Some(Uid::from_raw(uid)), None)
             .map_err(|e| Distrust::io("give away", e.into()))?;
     }
-    rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode.into()))
-        .map_err(|e| Distrust::io("set the mode of", e.into()))
+    set(&folder, group, mode)
 }
 
 /// Opens a folder without following a link at its last name.
-fn open_folder(path: &Path) -> Result<File, Distrust> {
+pub(super) fn open_folder(path: &Path) -> Result<File, Distrust> {
     // A final slash would have the link followed.
     let path: &Path = &path.components().collect::<PathBuf>();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY | OFlags::NOFOLLOW;

@@ -1,0 +1,269 @@
+//! Making and judging the folder of a socket, which a group or everybody may be let into; nobody else can change it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Mode, Stat};
+use rustix::io::Errno;
+
+use super::private::{make, missing_folders, open_folder, open_private};
+use super::{Distrust, Untrusted};
+
+/// Who gets into a folder beside its owner and root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody.
+    Nobody,
+    /// The members of this group. They reach what they know the name of, and cannot list it.
+    Group(u32),
+    /// Everybody.
+    Everybody,
+}
+
+/// Makes sure that `path` is a folder of `uid` into which exactly these others get, and opens it: made like that where
+/// it is missing, as are the folders above it.
+///
+/// One that is there is made like that when `adapt` says that it is ours to change; else it is the user's, and must let
+/// in those whom it has to and nobody else. At no moment it is open to more than it was or will be.
+///
+/// # Errors
+/// [`Untrusted`] when the last name is a link or not a folder, belongs to somebody else, can be written to by others,
+/// or is as nobody wants it and not ours to change.
+pub fn socket_dir(path: &Path, uid: u32, sharing: Sharing, adapt: bool) -> Result<File, Untrusted> {
+    let (group, mode) = (sharing.group(), sharing.mode());
+    for missing in missing_folders(path) {
+        make(&missing, uid, group, mode).map_err(|why| Untrusted::new(&missing, why))?;
+    }
+    if !adapt && sharing == Sharing::Nobody {
+        return open_private(path, uid).map_err(|e| whose(path, uid, e));
+    }
+    let untrusted = |why| Untrusted::new(path, why);
+    let folder = open_folder(path).map_err(|why| whose(path, uid, untrusted(why)))?;
+    let stat = rustix::fs::fstat(&folder)
+        .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
+    let found = Found::new(&stat);
+    found.judge(uid, sharing, adapt).map_err(untrusted)?;
+    if adapt && !found.is(sharing) {
+        // Closed first: the old group must not get what is for the new one.
+        set(&folder, None, 0o700)
+            .and_then(|()| set(&folder, group, mode))
+            .map_err(untrusted)?;
+    }
+    Ok(folder)
+}
+
+/// A folder of somebody else may not even be opened; that it is somebody else's is what there is to say then.
+fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
+    match (&untrusted.why, rustix::fs::lstat(path)) {
+        (Distrust::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
+            let owner = stat.st_uid;
+            Untrusted::new(path, Distrust::NotOurs { owner, uid })
+        }
+        _ => untrusted,
+    }
+}
+
+/// The nearest folder above that of a socket through which those others do not get, if there is one. The runtime folder
+/// of a user is one: it is that user's alone, whatever is in it. One that is not there yet is none.
+pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
+    let stops = |folder: &&Path| {
+        rustix::fs::stat(*folder).is_ok_and(|stat| {
+            let found = Found::new(&stat);
+            match sharing {
+                Sharing::Nobody => false,
+                Sharing::Group(group) if found.group == group => found.mode & 0o010 == 0,
+                Sharing::Group(_) | Sharing::Everybody => found.mode & 0o001 == 0,
+            }
+        })
+    };
+    socket.ancestors().skip(2).find(stops).map(Path::to_owned)
+}
+
+/// Gives a folder of ours its group and its mode, in this order.
+pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
+    if let Some(group) = group {
+        match rustix::fs::fchown(folder, None, Some(Gid::from_raw(group))) {
+            Ok(()) => {}
+            Err(Errno::PERM) => return Err(Distrust::NotOurGroup(group)),
+            Err(e) => return Err(Distrust::io("change the group of", e.into())),
+        }
+    }
+    rustix::fs::fchmod(folder, Mode::from_raw_mode(mode.into()))
+        .map_err(|e| Distrust::io("set the mode of", e.into()))
+}
+
+/// What is known of a folder.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    owner: u32,
+    group: u32,
+    mode: u32,
+}
+
+// === impl Sharing ===
+
+impl Sharing {
+    const fn group(self) -> Option<u32> {
+        match self {
+            Self::Group(group) => Some(group),
+            Self::Nobody | Self::Everybody => None,
+        }
+    }
+
+    /// The mode that we give.
+    const fn mode(self) -> u16 {
+        match self {
+            Self::Nobody => 0o700,
+            Self::Group(_) => 0o710,
+            Self::Everybody => 0o755,
+        }
+    }
+
+    /// The most and the least that others may have in a folder that is the user's.
+    const fn most_and_least(self) -> (u32, u32) {
+        match self {
+            Self::Nobody => (0, 0),
+            Self::Group(_) => (0o050, 0o010),
+            Self::Everybody => (0o055, 0o011),
+        }
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_lossless,
+        reason = "the fields' widths differ between systems"
+    )]
+    fn new(stat: &Stat) -> Self {
+        Self {
+            owner: stat.st_uid,
+            group: stat.st_gid,
+            mode: stat.st_mode as u32 & 0o7777,
+        }
+    }
+
+    /// Whether it is as we would make it.
+    fn is(self, sharing: Sharing) -> bool {
+        self.mode & 0o777 == u32::from(sharing.mode())
+            && sharing.group().is_none_or(|group| group == self.group)
+    }
+
+    fn judge(self, uid: u32, sharing: Sharing, adapt: bool) -> Result<(), Distrust> {
+        if self.owner != uid {
+            return Err(Distrust::NotOurs {
+                owner: self.owner,
+                uid,
+            });
+        }
+        if self.mode & 0o022 != 0 {
+            return Err(Distrust::Writable(self.mode));
+        }
+        let (most, least) = sharing.most_and_least();
+        let theirs = self.mode & 0o077;
+        let fits = theirs & !most == 0 && theirs & least == least;
+        let group = sharing.group().filter(|&group| group != self.group);
+        if adapt || (fits && group.is_none()) {
+            return Ok(());
+        }
+        Err(Distrust::Shared {
+            mode: self.mode,
+            right: sharing.mode(),
+            group,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: Found = Found {
+        owner: 1_000,
+        group: 50,
+        mode: 0o700,
+    };
+
+    #[test]
+    fn a_folder_of_the_user_lets_in_those_it_has_to_and_nobody_else() {
+        let team = Sharing::Group(50);
+        for (sharing, mode, good) in [
+            (Sharing::Nobody, 0o700, true),
+            (Sharing::Nobody, 0o710, false),
+            (Sharing::Nobody, 0o701, false),
+            (team, 0o710, true),
+            (team, 0o750, true),
+            (team, 0o2750, true),
+            (team, 0o700, false),
+            (team, 0o740, false),
+            (team, 0o711, false),
+            (team, 0o755, false),
+            (team, 0o770, false),
+            (team, 0o1770, false),
+            (Sharing::Group(51), 0o710, false),
+            (Sharing::Everybody, 0o755, true),
+            (Sharing::Everybody, 0o711, true),
+            (Sharing::Everybody, 0o710, false),
+            (Sharing::Everybody, 0o700, false),
+            (Sharing::Everybody, 0o777, false),
+            (Sharing::Everybody, 0o1777, false),
+        ] {
+            let found = Found { mode, ..OURS };
+            let verdict = found.judge(1_000, sharing, false);
+            assert_eq!(verdict.is_ok(), good, "{sharing:?} {mode:o}");
+            assert!(found.judge(1_001, sharing, true).is_err());
+            assert!(
+                Found { owner: 0, ..found }
+                    .judge(1_000, sharing, true)
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn a_barrier_is_a_folder_above_that_keeps_others_out() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let closed = dir.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        let socket = closed.join("jeton/jeton.sock");
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(dir.path(), 0o711);
+        let ours = Sharing::Group(rustix::process::getegid().as_raw());
+        let other = Sharing::Group(4_294_967_294);
+        for (mode, open_to) in [
+            (0o700, vec![]),
+            (0o710, vec![ours]),
+            (0o711, vec![ours, other, Sharing::Everybody]),
+            (0o701, vec![other, Sharing::Everybody]),
+        ] {
+            set(&closed, mode);
+            for sharing in [ours, other, Sharing::Everybody] {
+                let stopped = (!open_to.contains(&sharing)).then(|| closed.clone());
+                assert_eq!(barrier(&socket, sharing), stopped, "{mode:o} {sharing:?}");
+            }
+            assert_eq!(barrier(&socket, Sharing::Nobody), None);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_ours_to_change_is_refused_only_when_others_can_write_to_it() {
+        for (mode, good) in [
+            (0o700, true),
+            (0o710, true),
+            (0o755, true),
+            (0o720, false),
+            (0o702, false),
+            (0o1777, false),
+        ] {
+            for sharing in [Sharing::Nobody, Sharing::Group(7), Sharing::Everybody] {
+                let verdict = Found { mode, ..OURS }.judge(1_000, sharing, true);
+                assert_eq!(verdict.is_ok(), good, "{sharing:?} {mode:o}");
+            }
+        }
+    }
+}
