@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::profile::ProfileName;
 
+mod allow;
 mod edit;
 mod fault;
 mod keys;
@@ -14,6 +15,7 @@ pub mod oauth2;
 mod reader;
 mod url;
 
+pub use allow::{Names, Rule, SocketMode};
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use keys::{KeyDoc, reference};
@@ -25,6 +27,9 @@ pub use url::{BaseUrl, InvalidUrl, ProxyUrl};
 pub struct Config {
     /// The profiles by name.
     pub profiles: BTreeMap<ProfileName, Profile>,
+    /// Who may use each profile beside our own user and root. They are apart from the profiles, since a profile needs
+    /// no other token when somebody else may use it.
+    pub allow: BTreeMap<ProfileName, Vec<Rule>>,
     /// Who can connect to the token socket.
     pub socket: SocketMode,
 }
@@ -106,30 +111,21 @@ pub enum Proxy {
     Http(ProxyUrl),
 }
 
-/// Who can connect to the token socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum SocketMode {
-    /// Our own user, and root: 0600 in a folder of mode 0700.
-    #[default]
-    Private,
-}
-
-/// Reads a configuration.
+/// Reads a configuration; `names` knows the users and groups in it.
 ///
 /// # Errors
 /// Every fault in it, ordered by place; when it is not TOML, the first place where it is not.
-pub fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
-    reader::parse(text)
+pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
+    reader::parse(text, names)
 }
 
 /// Reads a configuration of bytes that may not be UTF-8.
 ///
 /// # Errors
 /// As [`parse`]; the first byte that is not UTF-8 is a fault at its place.
-pub fn parse_bytes(bytes: &[u8]) -> Result<Config, Vec<ConfigFault>> {
+pub fn parse_bytes(bytes: &[u8], names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse(text),
+        Ok(text) => parse(text, names),
         Err(e) => Err(vec![ConfigFault::not_utf8(bytes, e.valid_up_to())]),
     }
 }
@@ -140,6 +136,11 @@ impl Config {
     /// Whether there is no profile yet: a daemon runs all the same, and says how to add one.
     pub fn is_empty(&self) -> bool {
         self.profiles.is_empty()
+    }
+
+    /// The rules of who may use a profile.
+    pub fn rules(&self, profile: &ProfileName) -> &[Rule] {
+        self.allow.get(profile).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -15,9 +15,9 @@
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | guard routes service stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
-//! | [`service`] | what the daemon can be asked, whichever way | clock roster | |
+//! | [`service`] | what the daemon can be asked, whichever way | clock handle roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
-//! | [`roster`] | the profiles by name | handle | |
+//! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock keeper | |
 //! | [`keeper`] | one task a profile, which alone owns its state | clock flight | provider |
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
@@ -66,7 +66,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ use tracing::{debug, info, warn};
 use self::activation::{ActivationError, Passed, path_of};
 use self::clock::SystemClock;
 use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
-use self::listener::{Bound, ListenError, listen_at};
+use self::listener::{Bound, ListenError, Place, listen_at, sharing};
 use self::notify::Notify;
 use self::reloading::Reloading;
 use self::roster::Roster;
@@ -88,6 +88,7 @@ use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, UserNamespace};
 use crate::settings::{self, Unusable};
+use crate::trust;
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -158,8 +159,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let signals = signals.map_err(StartError::Io)?;
         let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
         passed.report(mode, options.uid);
-        let sockets =
-            Sockets::open(passed, &options.places, options.uid).map_err(StartError::Listen)?;
+        let sockets = Sockets::open(passed, &options.places, mode, options.uid)
+            .map_err(StartError::Listen)?;
         serve(options, config, sockets, signals)
             .await
             .map_err(StartError::Io)
@@ -171,16 +172,36 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 
 impl Sockets {
     /// Those that were passed, and the others at their places.
-    fn open(passed: Passed, places: &SocketPlaces, uid: u32) -> Result<Self, ListenError> {
-        let open = |passed: Option<UnixListener>, path: &Path, lock: &Path| match passed {
+    fn open(
+        passed: Passed,
+        places: &SocketPlaces,
+        mode: SocketMode,
+        uid: u32,
+    ) -> Result<Self, ListenError> {
+        let open = |passed: Option<UnixListener>, place: Place<'_>| match passed {
             Some(listener) => Ok((listener, None)),
-            None => listen_at(path, lock, uid).map(|(listener, bound)| (listener, Some(bound))),
+            None => listen_at(place).map(|(listener, bound)| (listener, Some(bound))),
         };
         let mut admin_lock = places.admin.clone().into_os_string();
         admin_lock.push(".lock");
+        let tokens = Place {
+            socket: &places.token,
+            lock: &places.lock,
+            mode,
+            explicit: places.explicit,
+            uid,
+        };
+        // Nobody else changes anything, whoever may have tokens.
+        let admin = Place {
+            socket: &places.admin,
+            lock: admin_lock.as_ref(),
+            mode: SocketMode::Private,
+            explicit: true,
+            uid,
+        };
         Ok(Self {
-            tokens: open(passed.tokens, &places.token, &places.lock)?,
-            admin: open(passed.admin, &places.admin, admin_lock.as_ref())?,
+            tokens: open(passed.tokens, tokens)?,
+            admin: open(passed.admin, admin)?,
         })
     }
 
@@ -197,7 +218,17 @@ async fn serve(
     sockets: Sockets,
     mut signals: Signals,
 ) -> io::Result<()> {
-    let roster = Arc::new(Roster::default());
+    let namespace = peers::user_namespace();
+    if namespace == UserNamespace::Other {
+        info!(
+            uid = options.uid,
+            "in a user namespace: this user alone is served"
+        );
+    }
+    let roster = Arc::new(Roster::new(Gate {
+        own_uid: options.uid,
+        namespace,
+    }));
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
     let service = Service {
@@ -206,19 +237,8 @@ async fn serve(
         socket: sockets.shown(),
         reloads,
     };
-    let namespace = peers::user_namespace();
-    if namespace == UserNamespace::Other {
-        info!(
-            uid = options.uid,
-            "in a user namespace: this user alone is served"
-        );
-    }
     let server = Arc::new(Server {
         service: Arc::new(service),
-        gate: Gate {
-            own_uid: options.uid,
-            namespace,
-        },
         connections: Connections::new(MAX_TOTAL, MAX_PER_UID),
         refused: Mutex::default(),
     });
@@ -233,9 +253,23 @@ async fn serve(
         tokio::spawn(Arc::clone(&server).run(listener, door, closing.clone()));
     }
     drop((closing, server));
+    let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
+    if let (Some(_), Some(folder)) = (
+        &sockets.tokens.1,
+        trust::barrier(&options.places.token, sharing(mode)),
+    ) {
+        warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
+    }
     let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster));
     let notify = Notify::new(options.notify);
-    let mut reloading = Reloading::new(options.config.clone(), options.uid, wiring, roster, notify);
+    let mut reloading = Reloading::new(
+        options.config.clone(),
+        options.uid,
+        mode,
+        wiring,
+        roster,
+        notify,
+    );
     reloading.start(config).await;
     info!(socket = %sockets.shown(), "serving");
     loop {

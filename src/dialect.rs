@@ -102,6 +102,8 @@ pub struct Reloaded {
     pub changed: usize,
     /// Profiles that did not change, and keep their token.
     pub kept: usize,
+    /// Whether something else changed that only a restart takes up: the socket's mode.
+    pub restart_needed: bool,
 }
 
 /// What a rendering may need beside the outcome.

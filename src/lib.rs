@@ -13,7 +13,7 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant paths profile sandbox settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant paths policy profile sandbox settings store token trust wire |
 //! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle paths policy problem profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
@@ -32,7 +32,7 @@
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
-//! | [`config`] | the configuration's text, parsed and edited | profile |
+//! | [`config`] | the configuration's text, parsed and edited | policy profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
 //! | [`credential`] | a client ID and its secret | |
 //! | [`fault`] | why an attempt brought no token | |

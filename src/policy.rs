@@ -1,12 +1,15 @@
 //! Who may ask: a pure function of numbers that the kernel gave.
 
-/// The overflow user: what the kernel shows for a uid that has no number in our user namespace, so it may be anybody.
-const OVERFLOW_UID: u32 = 65_534;
+use std::fmt;
 
-/// No user at all: `(uid_t) -1`.
-const NO_UID: u32 = u32::MAX;
+/// The overflow user or group: what the kernel shows for one that has no number in our user namespace, so it may be
+/// anybody.
+const OVERFLOW_ID: u32 = 65_534;
 
-/// Whether our user namespace shows every user under its own number.
+/// No user or group at all: `(uid_t) -1`.
+const NO_ID: u32 = u32::MAX;
+
+/// Whether our user namespace shows every user and group under its own number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserNamespace {
     /// The full identity map, as on the host.
@@ -15,23 +18,49 @@ pub enum UserNamespace {
     Other,
 }
 
-/// Who may ask for anything at all: the daemon's own user and root.
+/// A process that asks, by the kernel's word at the moment when it connected. It has no default: an error is never
+/// somebody (CVE-2021-3560).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// Its supplementary groups; empty where the kernel does not tell them, which can only refuse.
+    pub groups: Box<[u32]>,
+}
+
+/// Numbers of users or groups, from the first to the last. No user and no group is never among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdRange {
+    first: u32,
+    last: u32,
+}
+
+/// Whom a rule allows to use a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// These users.
+    Users(IdRange),
+    /// Whoever is in one of these groups, be it its effective or a supplementary one.
+    Groups(IdRange),
+}
+
+/// What every decision depends on: who we are, and in which namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
     /// The daemon's effective user.
     pub own_uid: u32,
-    /// The namespace in which uids are seen.
+    /// The namespace in which users and groups are seen.
     pub namespace: UserNamespace,
 }
 
 // === impl UserNamespace ===
 
 impl UserNamespace {
-    /// Reads the text of `/proc/self/uid_map` (user_namespaces(7)); what cannot be read is another map.
-    pub fn of_uid_map(text: Option<&str>) -> Self {
-        let mut words = text.unwrap_or_default().split_ascii_whitespace();
-        let map = (words.next(), words.next(), words.next(), words.next());
-        if map == (Some("0"), Some("0"), Some("4294967295"), None) {
+    /// Reads the texts of `/proc/self/uid_map` and `gid_map` (user_namespaces(7)); what cannot be read is another map.
+    pub fn of_maps(uid_map: Option<&str>, gid_map: Option<&str>) -> Self {
+        if [uid_map, gid_map].into_iter().all(is_identity) {
             Self::Identity
         } else {
             Self::Other
@@ -39,33 +68,131 @@ impl UserNamespace {
     }
 }
 
+fn is_identity(map: Option<&str>) -> bool {
+    let mut words = map.unwrap_or_default().split_ascii_whitespace();
+    let words = (words.next(), words.next(), words.next(), words.next());
+    words == (Some("0"), Some("0"), Some("4294967295"), None)
+}
+
+// === impl IdRange ===
+
+impl IdRange {
+    /// The numbers from `first` to `last`; `None` when there are none, or when -1 is among them.
+    pub const fn new(first: u32, last: u32) -> Option<Self> {
+        if first <= last && last != NO_ID {
+            Some(Self { first, last })
+        } else {
+            None
+        }
+    }
+
+    /// This number alone; `None` for -1.
+    pub const fn one(id: u32) -> Option<Self> {
+        Self::new(id, id)
+    }
+
+    /// Reads `1000` or `1000-1999`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |digits: &str| {
+            // `parse` alone would take a sign as well.
+            let digits = Some(digits).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+            digits.parse::<u32>().ok()
+        };
+        match text.split_once('-') {
+            Some((first, last)) => Self::new(number(first)?, number(last)?),
+            None => Self::one(number(text)?),
+        }
+    }
+
+    /// Whether this number is one of them.
+    pub const fn contains(self, id: u32) -> bool {
+        self.first <= id && id <= self.last
+    }
+
+    /// The number, when it is only one.
+    pub const fn only(self) -> Option<u32> {
+        if self.first == self.last {
+            Some(self.first)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for IdRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.only() {
+            Some(id) => write!(f, "{id}"),
+            None => write!(f, "{}-{}", self.first, self.last),
+        }
+    }
+}
+
+// === impl Who ===
+
+impl Who {
+    /// Whether it names this caller.
+    fn names(self, caller: &Caller) -> bool {
+        match self {
+            Self::Users(uids) => uids.contains(caller.uid),
+            Self::Groups(gids) => {
+                gids.contains(caller.gid) || caller.groups.iter().any(|&gid| gids.contains(gid))
+            }
+        }
+    }
+}
+
 // === impl Gate ===
 
 impl Gate {
-    /// Whether the peer with this uid, by the kernel's word, is let in.
+    /// Whether this user, by the kernel's word, may do everything whatever the rules say: the daemon's own and root.
     ///
-    /// In another namespace than the host's only our own uid is: root there may be somebody else's root, and all
-    /// whom the map leaves out share one number.
-    pub const fn admits(&self, uid: u32) -> bool {
+    /// In another namespace than the host's only our own uid is let in: root there may be somebody else's root, and
+    /// all whom the map leaves out share one number.
+    pub const fn is_ours(&self, uid: u32) -> bool {
         match (uid, self.namespace) {
-            (NO_UID, _) | (OVERFLOW_UID, UserNamespace::Other) => false,
+            (NO_ID, _) | (OVERFLOW_ID, UserNamespace::Other) => false,
             (uid, UserNamespace::Other) => uid == self.own_uid,
             (uid, UserNamespace::Identity) => uid == self.own_uid || uid == 0,
         }
+    }
+
+    /// Whether rules can let in anybody else here at all.
+    pub const fn heeds_rules(&self) -> bool {
+        matches!(self.namespace, UserNamespace::Identity)
+    }
+
+    /// Whether a caller may use what these rules are about: those who may do everything, and whom a rule names.
+    ///
+    /// In another namespace no rule counts: its numbers are not those of the host.
+    pub fn allows(&self, caller: &Caller, mut rules: impl Iterator<Item = Who>) -> bool {
+        self.is_ours(caller.uid)
+            || (self.heeds_rules() && caller.uid != NO_ID && rules.any(|who| who.names(caller)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::UserNamespace::{Identity, Other};
     use super::*;
+
+    const HOST: &str = "         0          0 4294967295\n";
+
+    fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
+        Caller {
+            uid,
+            gid,
+            groups: groups.into(),
+        }
+    }
+
+    fn range(text: &str) -> IdRange {
+        IdRange::parse(text).unwrap()
+    }
 
     #[test]
     fn only_the_full_identity_map_is_the_hosts() {
-        let host = "         0          0 4294967295\n";
-        assert_eq!(
-            UserNamespace::of_uid_map(Some(host)),
-            UserNamespace::Identity
-        );
+        assert_eq!(UserNamespace::of_maps(Some(HOST), Some(HOST)), Identity);
         for other in [
             None,
             Some(""),
@@ -74,17 +201,14 @@ mod tests {
             Some("0 0 4294967295\n1 1 1"),
             Some("0 100000 65536\n65536 1000 1"),
         ] {
-            assert_eq!(
-                UserNamespace::of_uid_map(other),
-                UserNamespace::Other,
-                "{other:?}"
-            );
+            for (uids, gids) in [(other, Some(HOST)), (Some(HOST), other)] {
+                assert_eq!(UserNamespace::of_maps(uids, gids), Other, "{other:?}");
+            }
         }
     }
 
     #[test]
-    fn our_own_user_and_root_are_let_in_and_nobody_else() {
-        use UserNamespace::{Identity, Other};
+    fn our_own_user_and_root_may_do_everything_and_nobody_else() {
         for (own_uid, namespace, uid, admitted) in [
             (1_000, Identity, 1_000, true),
             (1_000, Identity, 0, true),
@@ -102,7 +226,123 @@ mod tests {
             (u32::MAX, Other, u32::MAX, false),
         ] {
             let gate = Gate { own_uid, namespace };
-            assert_eq!(gate.admits(uid), admitted, "{gate:?} {uid}");
+            assert_eq!(gate.is_ours(uid), admitted, "{gate:?} {uid}");
+            let no_rules = gate.allows(&caller(uid, uid, &[uid]), std::iter::empty());
+            assert_eq!(no_rules, admitted, "{gate:?} {uid}");
+        }
+    }
+
+    #[test]
+    fn a_rule_lets_in_whom_it_names_by_number() {
+        let users = |text| Who::Users(range(text));
+        let groups = |text| Who::Groups(range(text));
+        let gate = Gate {
+            own_uid: 1_000,
+            namespace: Identity,
+        };
+        for (who, caller, allowed) in [
+            (users("1001"), caller(1_001, 1_001, &[]), true),
+            (users("1001"), caller(1_002, 1_001, &[1_001]), false),
+            (users("1001-1003"), caller(1_001, 9, &[]), true),
+            (users("1001-1003"), caller(1_003, 9, &[]), true),
+            (users("1001-1003"), caller(1_004, 9, &[]), false),
+            (users("2000"), caller(1_000, 9, &[]), true),
+            (users("2000"), caller(0, 0, &[]), true),
+            (users("0-4294967294"), caller(u32::MAX, 9, &[]), false),
+            (users("0-4294967294"), caller(65_534, 9, &[]), true),
+            (groups("50"), caller(1_001, 50, &[]), true),
+            (groups("50"), caller(1_001, 9, &[7, 50]), true),
+            (groups("50"), caller(50, 9, &[7, 51]), false),
+            (groups("50-60"), caller(1_001, 9, &[61, 55]), true),
+            (groups("50-60"), caller(1_001, 9, &[49, 61]), false),
+            (groups("0"), caller(1_001, 0, &[]), true),
+            (
+                groups("0-4294967294"),
+                caller(1_001, u32::MAX, &[u32::MAX]),
+                false,
+            ),
+            (groups("0-4294967294"), caller(u32::MAX, 9, &[9]), false),
+        ] {
+            assert_eq!(
+                gate.allows(&caller, [who].into_iter()),
+                allowed,
+                "{who:?} {caller:?}"
+            );
+            // Wherever it stands among others, it says the same (CVE-2023-51384).
+            let other = groups("77");
+            for rules in [[who, other], [other, who]] {
+                assert_eq!(gate.allows(&caller, rules.into_iter()), allowed);
+            }
+        }
+    }
+
+    #[test]
+    fn in_another_namespace_no_rule_lets_in_anybody() {
+        let gate = Gate {
+            own_uid: 1_000,
+            namespace: Other,
+        };
+        let everybody = [
+            Who::Users(range("0-4294967294")),
+            Who::Groups(range("0-4294967294")),
+        ];
+        for uid in [0, 1, 1_001, 65_534, u32::MAX] {
+            assert!(
+                !gate.allows(&caller(uid, 5, &[6]), everybody.into_iter()),
+                "{uid}"
+            );
+        }
+        assert!(gate.allows(&caller(1_000, 5, &[]), everybody.into_iter()));
+    }
+
+    #[test]
+    fn a_group_counts_wherever_it_is_among_however_many() {
+        let gate = Gate {
+            own_uid: 1_000,
+            namespace: Identity,
+        };
+        let rule = || [Who::Groups(range("7"))].into_iter();
+        for count in [0_u32, 1, 16, 17, 1_024, 65_536] {
+            let mut groups: Vec<u32> = (100..100 + count).collect();
+            assert!(!gate.allows(&caller(5, 5, &groups), rule()), "{count}");
+            if let Some(last) = groups.last_mut() {
+                *last = 7;
+                assert!(gate.allows(&caller(5, 5, &groups), rule()), "{count}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_is_digits_in_order_without_the_number_of_nobody() {
+        for (text, shown) in [
+            ("0", "0"),
+            ("1000", "1000"),
+            ("1000-1999", "1000-1999"),
+            ("5-5", "5"),
+            ("4294967294", "4294967294"),
+        ] {
+            assert_eq!(range(text).to_string(), shown);
+        }
+        for bad in [
+            "",
+            "-",
+            "-1",
+            "1-",
+            "+1",
+            "1-+2",
+            "1 - 2",
+            " 1",
+            "2-1",
+            "1-2-3",
+            "4294967295",
+            "0-4294967295",
+            "4294967296",
+            "alice",
+            "0x10",
+            "1000..1999",
+            "٣",
+        ] {
+            assert_eq!(IdRange::parse(bad), None, "{bad:?}");
         }
     }
 }

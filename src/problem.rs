@@ -112,7 +112,7 @@ pub const TABLE: &[Row] = &[
         403,
         77,
         "Refused",
-        "this process may not do that; only the daemon's own user and root may",
+        "this user may not do that: it is neither the daemon's own nor root, and no rule allows it",
     ),
     row(
         Code::UnknownProfile,

@@ -7,6 +7,7 @@ use crate::causes::Causes;
 use crate::config::{self, Config, ConfigFault};
 use crate::trust::{self, Untrusted};
 
+pub mod names;
 mod write;
 
 pub use write::{Readers, WriteError, write_config};
@@ -25,16 +26,19 @@ pub enum Unusable {
     },
 }
 
-/// Reads the configuration at `path`; a file that is not there is a configuration without profiles.
+/// Reads the configuration at `path`, whose users and groups the machine's name service knows; a file that is not there
+/// is a configuration without profiles. The name service may have to ask another machine, so this can take long.
 ///
 /// # Errors
 /// [`Unusable`], whose lines say every fault.
 pub fn read(path: &Path, uid: u32) -> Result<Config, Unusable> {
     match trust::open_config(path, uid) {
-        Ok(bytes) => config::parse_bytes(&bytes).map_err(|faults| Unusable::Faults {
-            path: path.to_owned(),
-            faults,
-        }),
+        Ok(bytes) => {
+            config::parse_bytes(&bytes, &names::System).map_err(|faults| Unusable::Faults {
+                path: path.to_owned(),
+                faults,
+            })
+        }
         Err(untrusted) if untrusted.is_missing() => Ok(Config::default()),
         Err(untrusted) => Err(Unusable::File(untrusted)),
     }
@@ -92,7 +96,7 @@ mod tests {
     fn faults(path: &str, text: &str) -> Unusable {
         Unusable::Faults {
             path: path.into(),
-            faults: config::parse(text).unwrap_err(),
+            faults: config::parse(text, &crate::testing::FewNames).unwrap_err(),
         }
     }
 

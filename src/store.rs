@@ -149,7 +149,7 @@ mod tests {
 
     fn profile(extra: &str) -> Profile {
         let text = format!("[profiles.a]\nprovider='runai'\n{extra}");
-        let config = crate::config::parse(&text).unwrap();
+        let config = crate::config::parse(&text, &crate::testing::FewNames).unwrap();
         config.profiles.into_values().next().unwrap()
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn where_an_issuer_says_the_address_it_is_bound_too() {
         let bound = |extra: &str| {
             let text = format!("[profiles.a]\nprovider='oauth2'\n{extra}");
-            let config = crate::config::parse(&text).unwrap();
+            let config = crate::config::parse(&text, &crate::testing::FewNames).unwrap();
             let profile = config.profiles.into_values().next().unwrap();
             Binding::of(&profile, "https://tokens.example", None)
         };

@@ -2,6 +2,8 @@
 
 use proptest::prelude::ProptestConfig;
 
+use crate::config::Names;
+
 /// Two thousand cases of a property, or as many as `PROPTEST_CASES` says beyond that.
 pub(crate) fn many_cases() -> ProptestConfig {
     let default = ProptestConfig::default();
@@ -9,5 +11,24 @@ pub(crate) fn many_cases() -> ProptestConfig {
         cases: default.cases.max(2_000),
         failure_persistence: None,
         ..default
+    }
+}
+
+/// A machine that knows alice and bob, and the group team; it cannot say who carol is.
+pub(crate) struct FewNames;
+
+impl Names for FewNames {
+    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+        match name {
+            "alice" => Ok(Some(1_001)),
+            "bob" => Ok(Some(1_002)),
+            "carol" => Err("the directory does not answer".to_owned()),
+            "minus-one" => Ok(Some(u32::MAX)),
+            _ => Ok(None),
+        }
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, String> {
+        Ok((name == "team").then_some(50))
     }
 }

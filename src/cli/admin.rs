@@ -50,7 +50,7 @@ pub(super) fn reload(target: &Target, env: &Env, added: Option<&ProfileName>) {
 }
 
 /// Where the daemon of this configuration is. The system's is not looked for in the runtime folder of whoever sets it up.
-fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathError> {
+pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathError> {
     if target.system {
         let env = Env {
             xdg_runtime_dir: None,

@@ -1,5 +1,7 @@
 //! `jetond check`: every fault of the configuration and the store, with the place and what to do.
 
+mod reach;
+
 use std::io::ErrorKind::NotFound;
 
 use super::output::{Exit, fail, say};
@@ -43,7 +45,9 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         ));
         return Ok(());
     }
-    let faults = faults(&target, &config);
+    let mut faults = faults(&target, &config);
+    faults.extend(reach::unreachable(&config, target.owner));
+    reach::note_barrier(&target, env, config.socket);
     for fault in &faults {
         fail(Exit::Config, fault);
     }

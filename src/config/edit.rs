@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use toml_edit::{Array, Document, InlineTable, Item, TableLike, Value};
 
+use super::allow::NotLookedUp;
 use super::oauth2::{At, ClientAuth, Oauth2};
 use super::{Api, Config, ConfigFault, Profile, Provider, parse};
 use crate::profile::ProfileName;
@@ -32,7 +33,7 @@ pub enum EditError {
 /// # Errors
 /// [`EditError`]; a profile of this name is a [`EditError::Conflict`].
 pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<String, EditError> {
-    let mut config = parse(text).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     if config.profiles.contains_key(name) {
         return Err(EditError::Conflict(name.clone()));
     }
@@ -58,10 +59,11 @@ pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<
 /// # Errors
 /// [`EditError`]; no profile of this name is [`EditError::Unknown`].
 pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditError> {
-    let mut config = parse(text).map_err(EditError::Invalid)?;
+    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     if config.profiles.remove(name).is_none() {
         return Err(EditError::Unknown(name.clone()));
     }
+    config.allow.remove(name);
     let form = || EditError::Form(name.clone());
     let document = Document::parse(text).map_err(|_| form())?;
     let profiles = document.get("profiles").and_then(Item::as_table_like);
@@ -82,7 +84,7 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
 
 /// The new text, if it says what it should.
 fn checked(new: String, expected: &Config, name: &ProfileName) -> Result<String, EditError> {
-    match parse(&new) {
+    match parse(&new, &NotLookedUp) {
         Ok(config) if config == *expected => Ok(new),
         _ => Err(EditError::Form(name.clone())),
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::oauth2::{self, ClientAuth, EndpointUrl};
 use super::reader::{Field, Reader};
-use super::{Api, BaseUrl, ClientCertificate, Proxy, SocketMode, StoreKind};
+use super::{Api, BaseUrl, ClientCertificate, Proxy, Rule, StoreKind};
+use crate::policy::Who;
 
 /// What a reader of the reference wants to know of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,23 @@ pub(super) struct Draft {
     pub(super) proxy: Proxy,
     pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) keep_warm: bool,
+    pub(super) allow: Vec<Rule>,
+}
+
+/// The socket while it is read.
+#[derive(Default)]
+pub(super) struct SocketDraft {
+    pub(super) mode: ModeKind,
+    pub(super) group: Option<u32>,
+}
+
+/// A mode while its group is not known yet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ModeKind {
+    #[default]
+    Private,
+    Group,
+    All,
 }
 
 /// A provider while its keys are not known yet.
@@ -95,9 +113,33 @@ const fn of<D>(provider: &'static str, key: &Key<D>) -> Key<D> {
 }
 
 #[rustfmt::skip]
-pub(super) const SOCKET: &[Key<SocketMode>] = &[
-    key("mode", "\"private\"", "\"private\"", "who can connect to the token socket: our own user and root", |r, f, d| {
-        set(d, r.one_of(f, &[("private", SocketMode::Private)], &[("group", LATER), ("all", LATER)]));
+pub(super) const SOCKET: &[Key<SocketDraft>] = &[
+    key("mode", "\"private\", \"group\" or \"all\"", "\"private\"", "who can connect to the token socket: our own user and root, a group as well, or everybody", |r, f, d| {
+        set(&mut d.mode, r.one_of(f, &[("private", ModeKind::Private), ("group", ModeKind::Group), ("all", ModeKind::All)], &[]));
+    }),
+    key("group", "a group's name or number", "mode is not \"group\"", "the group that can connect as well", |r, f, d| {
+        d.group = r.group(f);
+    }),
+];
+
+#[rustfmt::skip]
+pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
+    key("user", "a user's name", "another key is there", "this user may use the profile", |r, f, d| {
+        d.extend(r.user_rule("user", f));
+    }),
+    key("uid", "a number, or \"FIRST-LAST\"", "another key is there", "these users may, by number", |r, f, d| {
+        d.extend(r.id_rule("uid", f, Who::Users));
+    }),
+    key("group", "a group's name", "another key is there", "whoever is in this group may", |r, f, d| {
+        d.extend(r.group_rule("group", f));
+    }),
+    key("gid", "a number, or \"FIRST-LAST\"", "another key is there", "whoever is in one of these groups may, by number", |r, f, d| {
+        d.extend(r.id_rule("gid", f, Who::Groups));
+    }),
+    key("unit", "the name of a system unit", "another key is there", "not yet supported, and refused", |r, f, _| {
+        if r.text(f).is_some() {
+            r.fault(f, "a rule for a unit is not supported in this version: allow the user that the unit runs as", None);
+        }
     }),
 ];
 
@@ -155,6 +197,9 @@ pub(super) const PROFILE: &[Key<Draft>] = &[
     key("keep-warm", "true or false", "false", "refresh the token although nobody asks for it", |r, f, d| {
         set(&mut d.keep_warm, r.flag(f));
     }),
+    key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
+        d.allow = r.rules(f);
+    }),
 ];
 
 #[rustfmt::skip]
@@ -175,6 +220,10 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
         (
             "profiles.NAME.client-certificate",
             CERTIFICATE.iter().map(|key| key.doc).collect(),
+        ),
+        (
+            "profiles.NAME.allow",
+            ALLOW.iter().map(|key| key.doc).collect(),
         ),
     ]
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::keys::{Key, SOCKET};
-use super::{Config, ConfigFault};
+use super::keys::Key;
+use super::{Config, ConfigFault, Names};
 
+mod access;
 mod profile;
 mod values;
 
@@ -30,6 +31,7 @@ const MAX_FAULTS: usize = 50;
 /// The faults found so far, in a text.
 pub(super) struct Reader<'a> {
     text: &'a str,
+    names: &'a dyn Names,
     faults: Vec<Found>,
 }
 
@@ -55,7 +57,7 @@ pub(super) struct Field<'a> {
 }
 
 /// As `super::parse`.
-pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
+pub(super) fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
     let document = Document::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         let message = match e.message() {
@@ -68,14 +70,15 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
     })?;
     let mut reader = Reader {
         text,
+        names,
         faults: Vec::new(),
     };
     let mut config = Config::default();
     for field in fields("", document.as_table()) {
         match field.name {
             "socket" => {
-                if let Some(table) = reader.table(&field) {
-                    reader.keys(&field.path, table, SOCKET, &mut config.socket);
+                if let Some(mode) = reader.socket(&field) {
+                    config.socket = mode;
                 }
             }
             "profiles" => {
@@ -84,7 +87,10 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
                     .into_iter()
                     .flat_map(|t| fields("profiles", t))
                 {
-                    if let Some((name, profile)) = reader.profile(&field) {
+                    if let Some((name, profile, rules)) = reader.profile(&field) {
+                        if !rules.is_empty() {
+                            config.allow.insert(name.clone(), rules);
+                        }
                         config.profiles.insert(name, profile);
                     }
                 }

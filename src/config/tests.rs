@@ -2,6 +2,12 @@ use proptest::prelude::*;
 
 use super::oauth2::{At, ClientAuth, EndpointUrl};
 use super::*;
+use crate::policy::{IdRange, Who};
+use crate::testing::FewNames;
+
+fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
+    super::parse(text, &FewNames)
+}
 
 fn faults(text: &str) -> Vec<String> {
     let faults = parse(text).unwrap_err();
@@ -35,7 +41,8 @@ fn certificate() -> ClientCertificate {
 
 const FULL: &str = r#"
 [socket]
-mode = "private"
+mode = "group"
+group = "team"
 
 [profiles.research]
 provider  = "runai"
@@ -46,6 +53,15 @@ ca-file   = "/etc/ssl/acme.pem"
 proxy     = "http://proxy:3128"
 client-certificate = { cert = "/etc/jeton/client.pem", key = "/etc/jeton/client.key" }
 keep-warm = true
+
+[[profiles.research.allow]]
+user = "alice"
+[[profiles.research.allow]]
+uid = "2000-2999"
+[[profiles.research.allow]]
+group = "team"
+[[profiles.research.allow]]
+gid = 60
 
 [profiles.other]
 provider = "oauth2"
@@ -129,20 +145,42 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         (name("other"), other),
         (name("plain"), plain),
     ]);
-    let socket = SocketMode::Private;
-    assert_eq!(config, Config { profiles, socket });
+    let socket = SocketMode::Group(50);
+    let rule = |who, key, value: &str| Rule {
+        who,
+        key,
+        value: value.to_owned(),
+    };
+    let ids = |text| IdRange::parse(text).unwrap();
+    let rules = vec![
+        rule(Who::Users(ids("1001")), "user", "alice"),
+        rule(Who::Users(ids("2000-2999")), "uid", "2000-2999"),
+        rule(Who::Groups(ids("50")), "group", "team"),
+        rule(Who::Groups(ids("60")), "gid", "60"),
+    ];
+    assert_eq!(rules[0].to_string(), "user = \"alice\"");
+    let allow = BTreeMap::from([(name("research"), rules)]);
+    let expected = Config {
+        profiles,
+        allow,
+        socket,
+    };
+    assert_eq!(config, expected);
 }
 
 #[test]
 fn the_reference_tells_of_every_key_that_is_read() {
     let reference = reference();
     for (_, keys) in &reference {
-        for key in keys {
-            assert!(FULL.contains(&format!("\n{}", key.name)), "{}", key.name);
+        // What is read only to be refused is in another test.
+        for key in keys.iter().filter(|key| key.name != "unit") {
+            let there = ["\n", "[[profiles.research."].iter();
+            let mut there = there.map(|before| format!("{before}{}", key.name));
+            assert!(there.any(|text| FULL.contains(&text)), "{}", key.name);
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 3);
+    assert_eq!(reference.len(), 4);
 }
 
 #[test]
@@ -176,7 +214,7 @@ fn all_faults_are_told_each_at_its_place() {
     let text = r#"profile = 1
 [sockets]
 [socket]
-mode = "all"
+mode = "al"
 [profiles.Bad]
 provider = "runai"
 url = "https://x"
@@ -196,7 +234,7 @@ url = "http://localhost:1"
     let expected = [
         "1:1: profile: unknown key (did you mean profiles?)",
         "2:2: sockets: unknown key (did you mean socket?)",
-        "4:8: socket.mode: \"all\" is not supported in this version; it takes \"private\"",
+        "4:8: socket.mode: it takes \"private\", \"group\", \"all\" (did you mean \"all\"?)",
         "5:11: profiles.Bad: a profile's name has",
         "9:14: profiles.a.provider: it takes \"runai\", \"oauth2\" (did you mean \"oauth2\"?)",
         "10:3: profiles.a.urls: unknown key (did you mean url?)",
@@ -213,6 +251,137 @@ url = "http://localhost:1"
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}\nexpected {expected}");
     }
+}
+
+#[test]
+fn the_socket_has_a_group_in_the_mode_of_that_name_alone() {
+    for (text, mode) in [
+        ("", SocketMode::Private),
+        ("[socket]", SocketMode::Private),
+        ("[socket]\nmode = 'all'", SocketMode::All),
+        (
+            "[socket]\nmode = 'group'\ngroup = 50",
+            SocketMode::Group(50),
+        ),
+        (
+            "[socket]\nmode = 'group'\ngroup = 'team'",
+            SocketMode::Group(50),
+        ),
+    ] {
+        assert_eq!(parse(text).unwrap().socket, mode, "{text}");
+    }
+    for (text, fault) in [
+        (
+            "mode = 'group'",
+            "1:1: socket: group is missing: the group that can connect",
+        ),
+        (
+            "group = 'team'",
+            "1:1: socket: group is there, and mode is not \"group\"",
+        ),
+        (
+            "mode = 'all'\ngroup = 50",
+            "1:1: socket: group is there, and mode is not",
+        ),
+        (
+            "mode = 'group'\ngroup = -1",
+            "3:9: socket.group: this must be a number from 0 to",
+        ),
+        (
+            "mode = 'group'\ngroup = 'canary'",
+            "3:9: socket.group: this machine knows no group of",
+        ),
+        (
+            "mode = 'group'\ngroup = true",
+            "3:9: socket.group: this must be a string, and is of",
+        ),
+    ] {
+        let found = faults(&format!("[socket]\n{text}\n"));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with(fault), "{found:#?}");
+    }
+}
+
+#[test]
+fn all_faults_of_rules_are_told_each_at_its_place() {
+    let text = r#"[profiles.a]
+provider = "runai"
+url = "https://x"
+[[profiles.a.allow]]
+user = "canary"
+[[profiles.a.allow]]
+user = "carol"
+[[profiles.a.allow]]
+user = "minus-one"
+[[profiles.a.allow]]
+[[profiles.a.allow]]
+uid = 5
+gid = 5
+[[profiles.a.allow]]
+uid = "1999-1000"
+[[profiles.a.allow]]
+gid = -1
+[[profiles.a.allow]]
+uid = "4294967295"
+[[profiles.a.allow]]
+group = "canary"
+[[profiles.a.allow]]
+unit = "canary.service"
+[[profiles.a.allow]]
+usr = "canary"
+[profiles.b]
+provider = "runai"
+url = "https://x"
+allow = [{ uid = true }, { user = "alice" }]
+[profiles.c]
+provider = "runai"
+url = "https://x"
+allow = ["canary"]
+[profiles.d]
+provider = "runai"
+url = "https://x"
+allow = { user = "alice" }
+"#;
+    let number = "this must be a number from 0 to 4294967294, or two in order";
+    let expected = [
+        "5:8: profiles.a.allow.user: this machine knows no user of this name; a number is written as uid = 1000".to_owned(),
+        "7:8: profiles.a.allow.user: the user cannot be looked up: the directory does not answer".to_owned(),
+        "9:8: profiles.a.allow.user: its number is -1, which is nobody's".to_owned(),
+        "10:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
+        "11:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
+        format!("15:7: profiles.a.allow.uid: {number}"),
+        format!("17:7: profiles.a.allow.gid: {number}"),
+        format!("19:7: profiles.a.allow.uid: {number}"),
+        "21:9: profiles.a.allow.group: this machine knows no group of this name".to_owned(),
+        "23:8: profiles.a.allow.unit: a rule for a unit is not supported in this version".to_owned(),
+        "24:1: profiles.a.allow: exactly one of user, uid, group, gid".to_owned(),
+        "25:1: profiles.a.allow.usr: unknown key (did you mean user?)".to_owned(),
+        "29:18: profiles.b.allow.uid: this must be a number, or a string as".to_owned(),
+        "33:9: profiles.c.allow: this must be tables, as [[profiles.c.allow]] begins one".to_owned(),
+        "37:9: profiles.d.allow: this must be tables, as".to_owned(),
+    ];
+    let found = faults(text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(found.starts_with(expected), "{found}\nexpected {expected}");
+        assert!(!found.contains("canary"), "{found}");
+    }
+}
+
+#[test]
+fn a_rule_changes_no_profile_and_goes_with_its_own() {
+    let plain = "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n";
+    let ruled = format!(
+        "{plain}\n[[profiles.a.allow]]\nuser = 'nobody-knows'\n\n[[profiles.a.allow]]\ngid = 5\n"
+    );
+    assert_eq!(remove_profile(&ruled, &name("a")).unwrap(), "");
+    let known = ruled.replace("nobody-knows", "alice");
+    let (plain, ruled) = (parse(plain).unwrap(), parse(&known).unwrap());
+    assert_eq!(plain.profiles, ruled.profiles);
+    assert_eq!(plain.rules(&name("a")), []);
+    assert_eq!(ruled.rules(&name("a")).len(), 2);
+    let more = add_profile(&known, &name("b"), &profile("https://x")).unwrap();
+    assert_eq!(parse(&more).unwrap().allow, ruled.allow);
 }
 
 #[test]
@@ -305,12 +474,12 @@ fn what_is_not_toml_is_told_by_its_place_without_its_text() {
         assert!(found.len() == 1 && found[0].starts_with(start), "{found:?}");
         assert!(!found[0].contains("canary"), "{found:?}");
     }
-    let e = parse_bytes(b"# \xc3\xa9\n# \xc3\xa9 \xff\n").unwrap_err();
+    let e = parse_bytes(b"# \xc3\xa9\n# \xc3\xa9 \xff\n", &FewNames).unwrap_err();
     assert_eq!(
         e[0].to_string(),
         "2:5: this is not UTF-8: save the file as UTF-8"
     );
-    assert!(parse_bytes(FULL.as_bytes()).is_ok());
+    assert!(parse_bytes(FULL.as_bytes(), &FewNames).is_ok());
 }
 
 #[test]

@@ -33,8 +33,8 @@ impl Condition {
         // Who waited for a profile that is gone ends here.
         self.following.abort_all();
         self.following.detach_all();
-        for handle in self.roster.all().values() {
-            self.follow(handle.follow());
+        for entry in self.roster.all().values() {
+            self.follow(entry.handle.follow());
         }
     }
 
@@ -61,7 +61,10 @@ impl Condition {
     /// The line.
     pub fn line(&self) -> String {
         let kept = self.roster.valid().map(|profiles| {
-            let ready = profiles.values().filter(|handle| handle.is_ready()).count();
+            let ready = profiles
+                .values()
+                .filter(|entry| entry.handle.is_ready())
+                .count();
             (profiles.len(), ready)
         });
         line(kept.ok(), self.invalid.as_deref())

@@ -1,7 +1,8 @@
 //! A socket that nobody else can take, open wider or put in our place: its folder, its lock, its mode.
 //!
-//! The order is what makes it safe: the folder is ours alone before anything is in it; the lock is ours before the old
-//! socket is judged stale; the socket has its mode before it has its name.
+//! The order is what makes it safe: nobody else can write to the folder before anything is in it; the lock is ours before
+//! the old socket is judged stale; the socket is ours alone when it gets its name, then its group's, then open to it, and
+//! only then connected to.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -9,13 +10,29 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, fchmod};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, fchmod};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
 
 use crate::causes::Causes;
-use crate::trust::{Untrusted, private_dir, resolve};
+use crate::config::SocketMode;
+use crate::trust::{Sharing, Untrusted, resolve, socket_dir};
+
+/// Where a socket is, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The socket.
+    pub socket: &'a Path,
+    /// Its lock.
+    pub lock: &'a Path,
+    /// Who can connect.
+    pub mode: SocketMode,
+    /// Whether the folder was named by the user, and so is not ours to change.
+    pub explicit: bool,
+    /// The user that we are.
+    pub uid: u32,
+}
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4_096;
@@ -50,12 +67,12 @@ pub enum ListenError {
     },
 }
 
-/// Binds the socket at `path` with mode 0600, in a folder that is ours alone and is made when it is missing, under a
-/// lock at `lock`.
+/// Binds a socket with its mode, in a folder that is made when it is missing, under its lock.
 ///
 /// # Errors
 /// [`ListenError`]; nothing of another daemon has been touched then.
-pub fn listen_at(path: &Path, lock: &Path, uid: u32) -> Result<(UnixListener, Bound), ListenError> {
+pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError> {
+    let (path, lock) = (place.socket, place.lock);
     let io_error = |action, path: &Path| {
         let path = path.to_owned();
         move |source: io::Error| ListenError::Io {
@@ -65,8 +82,9 @@ pub fn listen_at(path: &Path, lock: &Path, uid: u32) -> Result<(UnixListener, Bo
         }
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    private_dir(folder, uid).map_err(ListenError::Folder)?;
-    resolve(folder, uid).map_err(ListenError::Folder)?;
+    let sharing = sharing(place.mode);
+    socket_dir(folder, place.uid, sharing, !place.explicit).map_err(ListenError::Folder)?;
+    resolve(folder, place.uid).map_err(ListenError::Folder)?;
     let held = OpenOptions::new()
         .read(true)
         .write(true)
@@ -82,7 +100,7 @@ pub fn listen_at(path: &Path, lock: &Path, uid: u32) -> Result<(UnixListener, Bo
         Err(TryLockError::Error(e)) => return Err(io_error("lock", lock)(e)),
     }
     remove_stale(path)?;
-    let bound = bind_private(path).map_err(|e| io_error("bind", path)(e.into()))?;
+    let bound = bind_for(path, place.mode).map_err(|e| io_error("bind", path)(e.into()))?;
     let meta = path.symlink_metadata().map_err(io_error("look at", path))?;
     Ok((
         bound,
@@ -119,20 +137,39 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     }
 }
 
-/// A listening socket that is never open to others, not for a moment: Linux gives the file the mode that the socket's
-/// descriptor has when it is bound. Where that is not so, the folder of mode 0700 covers the moment until the chmod.
-fn bind_private(path: &Path) -> rustix::io::Result<UnixListener> {
+/// Who gets into the folder of a socket with this mode.
+pub const fn sharing(mode: SocketMode) -> Sharing {
+    match mode {
+        SocketMode::Private => Sharing::Nobody,
+        SocketMode::Group(group) => Sharing::Group(group),
+        SocketMode::All => Sharing::Everybody,
+    }
+}
+
+/// A listening socket that is never open to others than its mode says, not for a moment: Linux gives the file the mode
+/// that the socket's descriptor has when it is bound. Where that is not so, nobody can connect before the `listen`.
+fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
         SocketFlags::CLOEXEC,
         None,
     )?;
-    let mode = Mode::RUSR | Mode::WUSR;
+    let ours = Mode::RUSR | Mode::WUSR;
     // Not every system lets a socket's descriptor be changed; the chmod below then does it.
-    let _: Result<(), _> = fchmod(&socket, mode);
+    let _: Result<(), _> = fchmod(&socket, ours);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    rustix::fs::chmod(path, mode)?;
+    chmod(path, ours)?;
+    let group = Mode::RGRP | Mode::WGRP;
+    match mode {
+        SocketMode::Private => {}
+        SocketMode::Group(gid) => {
+            let gid = Some(Gid::from_raw(gid));
+            chownat(CWD, path, None, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+            chmod(path, ours | group)?;
+        }
+        SocketMode::All => chmod(path, ours | group | Mode::ROTH | Mode::WOTH)?,
+    }
     listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
 }
@@ -179,23 +216,21 @@ mod tests {
 
     use super::*;
 
-    struct Place {
+    struct Spot {
         _dir: tempfile::TempDir,
         folder: PathBuf,
         socket: PathBuf,
         lock: PathBuf,
-        uid: u32,
     }
 
-    fn place() -> Place {
+    fn place() -> Spot {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("jeton");
-        Place {
+        Spot {
             socket: folder.join("jeton.sock"),
             lock: folder.join("jeton.sock.lock"),
             folder,
             _dir: dir,
-            uid: rustix::process::geteuid().as_raw(),
         }
     }
 
@@ -203,8 +238,90 @@ mod tests {
         path.symlink_metadata().unwrap().permissions().mode() & 0o7777
     }
 
-    fn listen(place: &Place) -> Result<(UnixListener, Bound), ListenError> {
-        listen_at(&place.socket, &place.lock, place.uid)
+    fn chmod(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+
+    fn with_lock(spot: &Spot, lock: &Path) -> Result<(UnixListener, Bound), ListenError> {
+        listen_at(Place {
+            lock,
+            ..private(spot)
+        })
+    }
+
+    /// The spot as an explicit place for ourselves.
+    fn private(spot: &Spot) -> Place<'_> {
+        Place {
+            socket: &spot.socket,
+            lock: &spot.lock,
+            mode: SocketMode::Private,
+            explicit: true,
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    fn listen(spot: &Spot) -> Result<(UnixListener, Bound), ListenError> {
+        listen_at(private(spot))
+    }
+
+    #[test]
+    fn each_mode_is_that_of_the_socket_and_of_a_folder_that_lets_nobody_else_in() {
+        let ours = rustix::process::getegid().as_raw();
+        let group = SocketMode::Group(ours);
+        // In this order a folder is widened and narrowed again, where it is ours to change.
+        let modes = [
+            (SocketMode::All, 0o755, 0o666),
+            (SocketMode::Private, 0o700, 0o600),
+            (group, 0o710, 0o660),
+            (SocketMode::All, 0o755, 0o666),
+            (group, 0o710, 0o660),
+            (SocketMode::Private, 0o700, 0o600),
+        ];
+        let spot = place();
+        for (socket_mode, folder, socket) in modes {
+            let place = Place {
+                mode: socket_mode,
+                explicit: false,
+                ..private(&spot)
+            };
+            let _bound = listen_at(place).unwrap();
+            assert_eq!(
+                [&spot.folder, &spot.lock, &spot.socket].map(|p| mode(p)),
+                [folder, 0o600, socket],
+                "{socket_mode:?}"
+            );
+            let made = self::place();
+            let _bound = listen_at(Place {
+                mode: socket_mode,
+                ..private(&made)
+            });
+            assert_eq!(
+                mode(&made.folder),
+                folder,
+                "an explicit one that is missing"
+            );
+        }
+    }
+
+    #[test]
+    fn a_folder_that_the_user_named_is_never_changed() {
+        let spot = place();
+        std::fs::create_dir(&spot.folder).unwrap();
+        for (found, mode_wanted) in [
+            (0o755, SocketMode::Private),
+            (0o700, SocketMode::All),
+            (0o777, SocketMode::All),
+            (0o1777, SocketMode::All),
+        ] {
+            chmod(&spot.folder, found);
+            let place = Place {
+                mode: mode_wanted,
+                ..private(&spot)
+            };
+            assert!(matches!(listen_at(place), Err(ListenError::Folder(_))));
+            assert_eq!(mode(&spot.folder), found);
+            assert!(!spot.lock.exists());
+        }
     }
 
     #[test]
@@ -249,10 +366,10 @@ mod tests {
         assert!(place.socket.exists());
         // The forgotten lock is still held by this process; a new name for it stands for the next process.
         let lock = place.folder.join("other.lock");
-        drop(listen_at(&place.socket, &lock, place.uid).unwrap());
+        drop(with_lock(&place, &lock).unwrap());
         std::fs::write(&place.socket, "precious").unwrap();
         assert!(matches!(
-            listen_at(&place.socket, &lock, place.uid),
+            with_lock(&place, &lock),
             Err(ListenError::NotASocket(_))
         ));
         assert_eq!(std::fs::read_to_string(&place.socket).unwrap(), "precious");
@@ -262,7 +379,7 @@ mod tests {
     fn a_folder_or_a_lock_that_others_could_have_prepared_is_refused() {
         let open = place();
         std::fs::create_dir(&open.folder).unwrap();
-        std::fs::set_permissions(&open.folder, PermissionsExt::from_mode(0o755)).unwrap();
+        chmod(&open.folder, 0o755);
         assert!(matches!(listen(&open), Err(ListenError::Folder(_))));
         assert!(!open.lock.exists());
 
@@ -274,7 +391,7 @@ mod tests {
         let target = elsewhere.path().join("victim");
         let planted = place();
         std::fs::create_dir(&planted.folder).unwrap();
-        std::fs::set_permissions(&planted.folder, PermissionsExt::from_mode(0o700)).unwrap();
+        chmod(&planted.folder, 0o700);
         symlink(&target, &planted.lock).unwrap();
         assert!(matches!(listen(&planted), Err(ListenError::Io { .. })));
         assert!(!target.exists());

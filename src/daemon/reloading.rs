@@ -10,7 +10,7 @@ use super::condition::Condition;
 use super::notify::Notify;
 use super::roster::Roster;
 use super::wiring::Wiring;
-use crate::config::Config;
+use crate::config::{Config, SocketMode};
 use crate::dialect::Reloaded;
 use crate::problem::{Code, Problem};
 use crate::settings::{self, Unusable};
@@ -25,6 +25,8 @@ const NOTHING_SERVED: &str = "no token is served until it is mended and read aga
 pub struct Reloading {
     config: PathBuf,
     uid: u32,
+    /// The mode of the socket that is served, which stays.
+    mode: SocketMode,
     wiring: Wiring,
     roster: Arc<Roster>,
     notify: Notify,
@@ -34,10 +36,11 @@ pub struct Reloading {
 }
 
 impl Reloading {
-    /// Reads the configuration at `config`, which must be `uid`'s or root's.
+    /// Reads the configuration at `config`, which must be `uid`'s or root's; the socket that is served has this mode.
     pub fn new(
         config: PathBuf,
         uid: u32,
+        mode: SocketMode,
         wiring: Wiring,
         roster: Arc<Roster>,
         notify: Notify,
@@ -45,6 +48,7 @@ impl Reloading {
         Self {
             config,
             uid,
+            mode,
             wiring,
             condition: Condition::new(Arc::clone(&roster)),
             roster,
@@ -86,7 +90,16 @@ impl Reloading {
         let read = tokio::task::spawn_blocking(move || settings::read(&path, uid));
         match tokio::time::timeout(READING, read).await {
             Ok(Ok(Ok(config))) => {
-                let done = self.apply(config).await;
+                let restart_needed = config.socket != self.mode;
+                let done = Reloaded {
+                    restart_needed,
+                    ..self.apply(config).await
+                };
+                if restart_needed {
+                    warn!(
+                        "restart needed: another [socket] mode or group is not taken up by a reload"
+                    );
+                }
                 info!(
                     added = done.added,
                     removed = done.removed,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, PRAGMA,
-    RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
+    HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
@@ -19,9 +19,9 @@ use super::guard;
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::service::{Door, Service};
 use super::stream::Busy;
-use crate::dialect::Reloaded;
 use crate::dialect::oauth2::{self, Came, TokenRequest};
 use crate::instant::UnixTime;
+use crate::policy::Caller;
 use crate::problem::oauth2::Refusal;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::{Invocation, MalformedFrame};
@@ -39,6 +39,17 @@ const PROBLEM: &str = "application/problem+json";
 pub(super) struct Answering {
     bytes: Full<Bytes>,
     _busy: Busy,
+}
+
+/// What a reload changed.
+#[derive(Serialize)]
+struct ReloadReply {
+    added: usize,
+    removed: usize,
+    changed: usize,
+    kept: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restart_needed: bool,
 }
 
 /// What an answer says, before it is HTTP.
@@ -91,13 +102,14 @@ impl Body for Answering {
 /// Answers one request.
 pub(super) async fn respond(
     service: &Service,
+    caller: &Caller,
     door: Door,
     request: Request<Incoming>,
     busy: Busy,
 ) -> Response<Answering> {
     let uri = request.uri().clone();
     let is_oauth2 = uri.path() == OAUTH2_TOKEN;
-    let answer = answer(service, door, request).await;
+    let answer = answer(service, caller, door, request).await;
     let now = service.clock.now();
     let mut response = match answer {
         Ok(said) => http(StatusCode::OK, said.content_type, said.body, busy),
@@ -119,8 +131,16 @@ pub(super) async fn respond(
     response
 }
 
+/// The answer to who may ask for nothing here; the connection ends with it.
+pub(super) fn turn_out(now: Now, busy: Busy) -> Response<Answering> {
+    let mut response = refuse(&Problem::new(Code::Forbidden), now, busy);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
 /// The answer that is a problem.
-pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
+fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
     let mut response = http(status, PROBLEM, problem.to_json(), busy);
     retry_after(&mut response, problem.retry_at, now);
@@ -173,7 +193,12 @@ fn http(
     response
 }
 
-async fn answer(service: &Service, door: Door, request: Request<Incoming>) -> Result<Said, Wrong> {
+async fn answer(
+    service: &Service,
+    caller: &Caller,
+    door: Door,
+    request: Request<Incoming>,
+) -> Result<Said, Wrong> {
     guard::check(&request)?;
     let uri = request.uri();
     let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
@@ -192,28 +217,29 @@ async fn answer(service: &Service, door: Door, request: Request<Incoming>) -> Re
     match route {
         Route::Healthz => Ok(text("ok\n")),
         Route::Readyz(name) => service
-            .ready(name.as_ref(), Duration::ZERO)
+            .ready(caller, name.as_ref(), Duration::ZERO)
             .await
             .map(|()| text("ready\n"))
             .map_err(Wrong::Problem),
         Route::Profiles => {
             let profiles = service
-                .profiles(None)?
+                .profiles(caller, None)?
                 .into_iter()
                 .map(|state| state.reply)
                 .collect();
             Ok(json(&ProfilesReply { profiles }))
         }
-        Route::Profile(name) => Ok(json(&service.roster.get(&name)?.state().reply)),
+        Route::Profile(name) => {
+            let handle = service.roster.seen_by(caller).get(&name)?;
+            Ok(json(&handle.state().reply))
+        }
         Route::Token {
             profile,
             min_valid,
             max_wait,
         } => {
-            let served = service
-                .roster
-                .get(&profile)?
-                .token(min_valid, max_wait)
+            let (_, served) = service
+                .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
             if plain {
                 let token = served.held.token.expose().as_bytes();
@@ -229,40 +255,39 @@ async fn answer(service: &Service, door: Door, request: Request<Incoming>) -> Re
                 body: TokenReply::new(&profile, &served.held, served.stale, now).to_line(),
             })
         }
-        Route::Oauth2Token => oauth2_token(service, &head, &body).await,
+        Route::Oauth2Token => oauth2_token(service, caller, &head, &body).await,
         Route::Refresh(name) => {
-            let handle = service.roster.get(&name)?;
-            handle.refresh().await?;
-            Ok(json(&handle.state().reply))
+            let state = service.refresh(caller, Some(&name)).await?;
+            Ok(json(&state.reply))
         }
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
             Ok(Said {
                 content_type: FRAMES,
-                body: std::mem::take(&mut *service.run(&run, door).await.to_bytes()),
+                body: std::mem::take(&mut *service.run(&run, caller, door).await.to_bytes()),
             })
         }
         Route::Reload => {
-            let Reloaded {
-                added,
-                removed,
-                changed,
-                kept,
-            } = service.reload().await?;
-            let counts = [
-                ("added", added),
-                ("removed", removed),
-                ("changed", changed),
-                ("kept", kept),
-            ];
-            Ok(json(&std::collections::BTreeMap::from(counts)))
+            let done = service.reload().await?;
+            Ok(json(&ReloadReply {
+                added: done.added,
+                removed: done.removed,
+                changed: done.changed,
+                kept: done.kept,
+                restart_needed: done.restart_needed,
+            }))
         }
     }
 }
 
 /// A token in the way of RFC 6749 section 4.4. What is held is served: its client uses it for as long as it is told.
-async fn oauth2_token(service: &Service, head: &Parts, body: &[u8]) -> Result<Said, Wrong> {
+async fn oauth2_token(
+    service: &Service,
+    caller: &Caller,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Said, Wrong> {
     let mut authorizations = head.headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next().map(HeaderValue::as_bytes);
     if authorizations.next().is_some() {
@@ -273,9 +298,21 @@ async fn oauth2_token(service: &Service, head: &Parts, body: &[u8]) -> Result<Sa
         authorization,
         body,
     })?;
-    let handle = service.roster.get(&asked.profile)?;
-    asked.suits(handle.purpose())?;
-    let served = handle.token(Duration::ZERO, DEFAULT_MAX_WAIT).await?;
+    asked.suits(
+        service
+            .roster
+            .seen_by(caller)
+            .get(&asked.profile)?
+            .purpose(),
+    )?;
+    let (handle, served) = service
+        .token(
+            caller,
+            Some(&asked.profile),
+            Duration::ZERO,
+            DEFAULT_MAX_WAIT,
+        )
+        .await?;
     Ok(Said {
         content_type: JSON,
         body: oauth2::answer(&served.held, handle.purpose(), service.clock.now()),

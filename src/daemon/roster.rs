@@ -1,25 +1,59 @@
-//! The profiles that are being kept, by name. It changes as one, on reload; readers never wait.
+//! The profiles that are being kept, by name, with who may use them. It changes as one, on reload; readers never wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::handle::Handle;
+use crate::config::Rule;
+use crate::policy::{Caller, Gate};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 
-/// The profiles by name.
-pub type Profiles = BTreeMap<ProfileName, Arc<Handle>>;
-
-/// The profiles that are being kept, or what is wrong with the configuration, so that there are none.
-pub struct Roster(RwLock<Result<Arc<Profiles>, Arc<str>>>);
-
-impl Default for Roster {
-    fn default() -> Self {
-        Self(RwLock::new(Ok(Arc::default())))
-    }
+/// A profile that is being kept.
+#[derive(Clone)]
+pub struct Entry {
+    /// The profile.
+    pub handle: Arc<Handle>,
+    /// Who may use it beside our own user and root.
+    pub rules: Arc<[Rule]>,
 }
 
+/// The profiles by name.
+pub type Profiles = BTreeMap<ProfileName, Entry>;
+
+/// The profiles of one moment, or what is wrong with the configuration, so that there are none.
+type Kept = Result<Arc<Profiles>, Arc<str>>;
+
+/// The profiles that are being kept, and what decides who may use them.
+pub struct Roster {
+    gate: Gate,
+    kept: RwLock<Kept>,
+}
+
+/// The profiles of one moment, as one caller may see them. Whoever may use some of them learns of the others no more
+/// than that it may not use them, or that there are none of that name: the answer is the same.
+pub struct Seen<'a> {
+    gate: Gate,
+    caller: &'a Caller,
+    kept: Kept,
+}
+
+// === impl Roster ===
+
 impl Roster {
+    /// No profiles yet.
+    pub fn new(gate: Gate) -> Self {
+        Self {
+            gate,
+            kept: RwLock::new(Ok(Arc::default())),
+        }
+    }
+
+    /// What decides who may use the profiles.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The profiles of this moment; none without a valid configuration.
     pub fn all(&self) -> Arc<Profiles> {
         self.now().unwrap_or_default()
@@ -30,16 +64,12 @@ impl Roster {
     /// # Errors
     /// `misconfigured` with the reason, when there has been no valid configuration yet.
     pub fn valid(&self) -> Result<Arc<Profiles>, Problem> {
-        self.now().map_err(|reason| {
-            Problem::new(Code::Misconfigured)
-                .with_detail("the configuration is invalid, and no token is served until it is mended and read again ('jeton reload')")
-                .because(reason)
-        })
+        self.now().map_err(misconfigured)
     }
 
-    fn now(&self) -> Result<Arc<Profiles>, Arc<str>> {
+    fn now(&self) -> Kept {
         // What is behind the lock is replaced whole, so a panic of a holder cannot have left it half changed.
-        self.0
+        self.kept
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -55,33 +85,85 @@ impl Roster {
         self.put(Err(reason));
     }
 
-    fn put(&self, now: Result<Arc<Profiles>, Arc<str>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = now;
+    fn put(&self, kept: Kept) {
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
+    /// The profiles of this moment that a caller may use. It is asked anew for each request, so that a reload counts
+    /// for connections that are open, too.
+    pub fn seen_by<'a>(&self, caller: &'a Caller) -> Seen<'a> {
+        Seen {
+            gate: self.gate,
+            caller,
+            kept: self.now(),
+        }
+    }
+}
+
+// === impl Seen ===
+
+impl Seen<'_> {
+    fn allows(&self, entry: &Entry) -> bool {
+        let rules = entry.rules.iter().map(|rule| rule.who);
+        self.gate.allows(self.caller, rules)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.gate.is_ours(self.caller.uid)
+    }
+
+    /// The profiles, for whomever they are. Without a valid configuration there are no rules, and only those whom it
+    /// concerns learn what is wrong with it.
+    fn valid(&self) -> Result<&Profiles, Problem> {
+        match &self.kept {
+            Ok(profiles) => Ok(profiles),
+            Err(reason) if self.is_ours() => Err(misconfigured(Arc::clone(reason))),
+            Err(_) => Err(Problem::new(Code::Forbidden)),
+        }
+    }
+
+    /// Whether the caller may ask for anything at all: there is a profile for it, or it is our own user or root.
+    pub fn is_anybody(&self) -> bool {
+        self.is_ours() || self.handles().is_ok_and(|mut all| all.next().is_some())
+    }
+
+    /// The profiles that the caller may use.
+    ///
+    /// # Errors
+    /// `misconfigured` with the reason.
+    pub fn handles(&self) -> Result<impl Iterator<Item = &Arc<Handle>>, Problem> {
+        let entries = self.valid()?.values();
+        Ok(entries
+            .filter(|entry| self.allows(entry))
+            .map(|entry| &entry.handle))
     }
 
     /// The profile of this name.
     ///
     /// # Errors
-    /// `unknown_profile`, or `misconfigured`.
+    /// `misconfigured`; `unknown_profile` for our own user and root; to others `forbidden`, whether there is one of this name or not.
     pub fn get(&self, name: &ProfileName) -> Result<Arc<Handle>, Problem> {
-        self.valid()?
-            .get(name)
-            .map(Arc::clone)
-            .ok_or_else(|| Problem::new(Code::UnknownProfile).of(name))
+        match self.valid()?.get(name) {
+            Some(entry) if self.allows(entry) => Ok(Arc::clone(&entry.handle)),
+            _ if self.is_ours() => Err(Problem::new(Code::UnknownProfile).of(name)),
+            _ => Err(Problem::new(Code::Forbidden)
+                .with_detail(NOT_YOURS)
+                .of(name)),
+        }
     }
 
-    /// The profile of this name; without a name, the only one there is.
+    /// The profile of this name; without a name, the only one that the caller may use.
     ///
     /// # Errors
-    /// `unknown_profile`, `misconfigured`, or `bad_request` when there are several to choose from.
+    /// As [`Seen::get`]; `bad_request` when there are several to choose from.
     pub fn pick(&self, name: Option<&ProfileName>) -> Result<Arc<Handle>, Problem> {
         if let Some(name) = name {
             return self.get(name);
         }
-        let all = self.valid()?;
-        let mut handles = all.values();
+        let mut handles = self.handles()?;
         match (handles.next(), handles.next()) {
             (Some(only), None) => Ok(Arc::clone(only)),
+            (None, _) if !self.is_ours() => Err(Problem::new(Code::Forbidden)),
             (None, _) => Err(Problem::new(Code::UnknownProfile)
                 .with_detail("there are no profiles yet; make one with 'jetond add'")),
             (Some(_), Some(_)) => Err(Problem::bad_request(
@@ -89,4 +171,13 @@ impl Roster {
             )),
         }
     }
+}
+
+/// What a caller is told of a profile that is not for it, or that is not there.
+const NOT_YOURS: &str = "this user may not use that profile, or there is none of that name; 'jeton status' lists those that it may use";
+
+fn misconfigured(reason: Arc<str>) -> Problem {
+    Problem::new(Code::Misconfigured)
+        .with_detail("the configuration is invalid, and no token is served until it is mended and read again ('jeton reload')")
+        .because(reason)
 }

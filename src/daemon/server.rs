@@ -18,7 +18,6 @@ use super::peers::Peer;
 use super::respond;
 use super::service::{Door, Service};
 use super::stream::{Pace, Timed};
-use crate::policy::Gate;
 use crate::problem::{Code, Problem};
 
 /// The room for a request's line and headers; hyper answers 431 to more.
@@ -31,8 +30,6 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 pub struct Server {
     /// What can be asked.
     pub service: Arc<Service>,
-    /// Who may ask.
-    pub gate: Gate,
     /// How many may.
     pub connections: Arc<Connections>,
     /// The users that were refused already, so that no stranger can fill the log.
@@ -64,30 +61,33 @@ impl Server {
     }
 
     /// The first refusal of a user is news; the others are not.
-    fn log_refusal(&self, peer: Peer) {
+    fn log_refusal(&self, peer: &Peer) {
         const REMEMBERED: usize = 1_024;
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() < REMEMBERED && refused.insert(peer.uid) {
+        if refused.len() < REMEMBERED && refused.insert(peer.caller.uid) {
             info!(
-                peer.uid,
+                peer.uid = peer.caller.uid,
                 peer.pid,
-                "refused: not the daemon's user; further refusals of it are logged at debug"
+                "refused: not the daemon's user, and no rule allows it; further refusals of it are logged at debug"
             );
         } else {
-            debug!(peer.uid, peer.pid, "refused: not the daemon's user");
+            debug!(
+                peer.uid = peer.caller.uid,
+                peer.pid, "refused: not the daemon's user, and no rule allows it"
+            );
         }
     }
 
     fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, closing: &watch::Receiver<bool>) {
-        let peer = match Peer::of(&stream) {
+        let peer = match Peer::of(&stream, self.service.roster.gate()) {
             Ok(peer) => peer,
             Err(error) => {
                 warn!(%error, "refused: the kernel does not say who it is");
                 return;
             }
         };
-        let Some(place) = self.connections.admit(peer.uid) else {
-            debug!(peer.uid, "refused: too many connections");
+        let Some(place) = self.connections.admit(peer.caller.uid) else {
+            debug!(peer.uid = peer.caller.uid, "refused: too many connections");
             tokio::spawn(turn_away(stream));
             return;
         };
@@ -106,11 +106,7 @@ impl Server {
         mut closing: watch::Receiver<bool>,
     ) {
         let pace = Pace::default();
-        let admitted = self.gate.admits(peer.uid);
-        if !admitted {
-            self.log_refusal(peer);
-        }
-        let (server, place) = (&self, &place);
+        let (server, place, peer) = (&self, &place, &peer);
         let answer = service_fn(|request| {
             let busy = pace.busy();
             place.established();
@@ -119,14 +115,15 @@ impl Server {
                 let asked = enabled!(Level::TRACE)
                     .then(|| (request.method().clone(), request.uri().clone()));
                 let service = &server.service;
-                let response = if admitted {
-                    respond::respond(service, door, request, busy).await
+                let response = if service.admits(&peer.caller, door) {
+                    respond::respond(service, &peer.caller, door, request, busy).await
                 } else {
-                    respond::refuse(&Problem::new(Code::Forbidden), service.clock.now(), busy)
+                    server.log_refusal(peer);
+                    respond::turn_out(service.clock.now(), busy)
                 };
                 if let Some((method, uri)) = asked {
                     let status = response.status().as_u16();
-                    trace!(%method, path = uri.path(), status, peer.uid, peer.pid, "answered");
+                    trace!(%method, path = uri.path(), status, peer.uid = peer.caller.uid, peer.pid, "answered");
                 }
                 Ok::<_, Infallible>(response)
             }
@@ -137,7 +134,6 @@ impl Server {
             .header_read_timeout(None)
             .max_buf_size(HEAD_BUFFER)
             .half_close(true)
-            .keep_alive(admitted)
             .serve_connection(stream, answer);
         let mut connection = std::pin::pin!(connection);
         let mut asked_to_close = false;
@@ -145,7 +141,7 @@ impl Server {
             tokio::select! { biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        trace!(%error, peer.uid, peer.pid, "connection ended");
+                        trace!(%error, peer.uid = peer.caller.uid, peer.pid, "connection ended");
                     }
                     return;
                 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
+use super::handle::{Handle, Served};
 use super::roster::Roster;
 use crate::dialect::{self, Outcome, ProfileState, Query, Reloaded, Surroundings};
+use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Answer, Invocation};
@@ -39,30 +41,79 @@ pub struct Service {
 // === impl Service ===
 
 impl Service {
-    /// The states of one profile, or of all.
+    /// Whether a caller may ask for anything at all through this socket.
+    pub fn admits(&self, caller: &Caller, door: Door) -> bool {
+        match door {
+            Door::Tokens => self.roster.seen_by(caller).is_anybody(),
+            // A rule is about a profile's tokens, and changes nothing.
+            Door::Admin => self.roster.gate().is_ours(caller.uid),
+        }
+    }
+
+    /// The states of one profile, or of all that the caller may use.
     ///
     /// # Errors
-    /// `unknown_profile`, or `misconfigured`.
-    pub fn profiles(&self, name: Option<&ProfileName>) -> Result<Vec<ProfileState>, Problem> {
+    /// `unknown_profile`, `misconfigured`, or `forbidden`.
+    pub fn profiles(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+    ) -> Result<Vec<ProfileState>, Problem> {
+        let seen = self.roster.seen_by(caller);
         match name {
-            Some(name) => Ok(vec![self.roster.get(name)?.state()]),
-            None => Ok(self
-                .roster
-                .valid()?
-                .values()
-                .map(|handle| handle.state())
-                .collect()),
+            Some(name) => Ok(vec![seen.get(name)?.state()]),
+            None => Ok(seen.handles()?.map(|handle| handle.state()).collect()),
         }
+    }
+
+    /// A token, and the profile whose it is: the one named, else the only profile that the caller may use when none is named.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none.
+    pub async fn token(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+        min_valid: Duration,
+        max_wait: Duration,
+    ) -> Result<(Arc<Handle>, Served), Problem> {
+        let handle = self.roster.seen_by(caller).pick(name)?;
+        let served = handle.token(min_valid, max_wait).await?;
+        // A reload while it waited may have taken the profile from it.
+        self.roster.seen_by(caller).get(handle.name())?;
+        Ok((handle, served))
+    }
+
+    /// A new token of a profile, and its state then.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none.
+    pub async fn refresh(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+    ) -> Result<ProfileState, Problem> {
+        let handle = self.roster.seen_by(caller).pick(name)?;
+        handle.refresh().await?;
+        Ok(handle.state())
     }
 
     /// Whether the daemon, or a profile within `wait`, is ready.
     ///
     /// # Errors
     /// The [`Problem`] says why not.
-    pub async fn ready(&self, name: Option<&ProfileName>, wait: Duration) -> Result<(), Problem> {
+    pub async fn ready(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+        wait: Duration,
+    ) -> Result<(), Problem> {
         match name {
             None => self.roster.valid().map(drop),
-            Some(name) => self.roster.get(name)?.ready(wait).await,
+            Some(name) => {
+                let handle = self.roster.seen_by(caller).get(name)?;
+                handle.ready(wait).await
+            }
         }
     }
 
@@ -78,12 +129,12 @@ impl Service {
     }
 
     /// Answers one run of the companion.
-    pub async fn run(&self, run: &Invocation, door: Door) -> Answer {
+    pub async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Answer {
         let dialect = match dialect::parse(run) {
             Ok(dialect) => dialect,
             Err(usage) => return usage.into(),
         };
-        match self.ask(dialect.query(), door).await {
+        match self.ask(dialect.query(), caller, door).await {
             Ok(outcome) => {
                 let around = Surroundings {
                     now: self.clock.now(),
@@ -95,31 +146,32 @@ impl Service {
         }
     }
 
-    async fn ask(&self, query: Query, door: Door) -> Result<Outcome, Problem> {
+    async fn ask(&self, query: Query, caller: &Caller, door: Door) -> Result<Outcome, Problem> {
         match query {
             Query::Token {
                 profile,
                 min_valid,
                 max_wait,
             } => {
-                let handle = self.roster.pick(profile.as_ref())?;
-                let served = handle.token(min_valid, max_wait).await?;
+                let name = profile.as_ref();
+                let (handle, served) = self.token(caller, name, min_valid, max_wait).await?;
                 Ok(Outcome::Token {
                     profile: handle.name().clone(),
                     held: served.held,
                     stale: served.stale,
                 })
             }
-            Query::Profiles { profile } => self.profiles(profile.as_ref()).map(Outcome::Profiles),
+            Query::Profiles { profile } => self
+                .profiles(caller, profile.as_ref())
+                .map(Outcome::Profiles),
             Query::Ready { profile, wait } => self
-                .ready(profile.as_ref(), wait)
+                .ready(caller, profile.as_ref(), wait)
                 .await
                 .map(|()| Outcome::Ready),
-            Query::Refresh { profile } => {
-                let handle = self.roster.pick(profile.as_ref())?;
-                handle.refresh().await?;
-                Ok(Outcome::Refreshed(handle.state()))
-            }
+            Query::Refresh { profile } => self
+                .refresh(caller, profile.as_ref())
+                .await
+                .map(Outcome::Refreshed),
             Query::Reload if door == Door::Admin => self.reload().await.map(Outcome::Reloaded),
             Query::Reload => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
         }

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::handle::Handle;
 use super::issuer;
 use super::keeper::Parts;
-use super::roster::{Profiles, Roster};
+use super::roster::{Entry, Profiles, Roster};
 use super::source::StoreSource;
 use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
@@ -48,11 +48,11 @@ impl Wiring {
         let mut kept = vec![];
         for (name, profile) in &config.profiles {
             let before = self.config.profiles.get(name);
-            match old.get(name).filter(|_| before == Some(profile)) {
-                Some(handle) => {
+            let handle = match old.get(name).filter(|_| before == Some(profile)) {
+                Some(entry) => {
                     done.kept += 1;
-                    kept.push(Arc::clone(handle));
-                    profiles.insert(name.clone(), Arc::clone(handle));
+                    kept.push(Arc::clone(&entry.handle));
+                    Arc::clone(&entry.handle)
                 }
                 None => {
                     let Some(handle) = self.keep(name, profile) else {
@@ -63,9 +63,15 @@ impl Wiring {
                     } else {
                         done.added += 1;
                     }
-                    profiles.insert(name.clone(), Arc::new(handle));
+                    Arc::new(handle)
                 }
+            };
+            let rules = config.rules(name);
+            if before.is_some() && rules != self.config.rules(name) {
+                info!(profile = %name, "who may use this profile has changed");
             }
+            let rules = rules.into();
+            profiles.insert(name.clone(), Entry { handle, rules });
         }
         done.removed = old
             .keys()

@@ -33,8 +33,14 @@ impl Dialect for Reload {
             "reloaded: {} added, {} removed, {} changed, {} unchanged\n",
             done.added, done.removed, done.changed, done.kept
         );
+        let stderr = if done.restart_needed {
+            "jeton: restart needed: the socket's mode has changed, and the daemon keeps the old one until then\n"
+        } else {
+            ""
+        };
         Reply {
             stdout: line.into_bytes().into(),
+            stderr: stderr.to_owned(),
             ..Reply::default()
         }
     }

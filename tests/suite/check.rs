@@ -86,7 +86,7 @@ mode = 'privat'
         ),
         ("14:2: profile: unknown key", "(did you mean profiles?)"),
         (
-            "16:8: socket.mode: it takes \"private\"",
+            "16:8: socket.mode: it takes \"private\", \"group\", \"all\"",
             "(did you mean \"private\"?)",
         ),
     ];

@@ -215,12 +215,13 @@ fn whatever_is_in_a_sockets_place_and_is_none_stays_untouched() {
 }
 
 #[test]
-fn a_folder_that_others_can_use_or_that_is_a_link_is_refused_and_not_changed() {
+fn a_folder_that_others_can_write_to_or_that_is_a_link_is_refused_and_not_changed() {
     let env = TestEnv::new();
-    for place in ["run/jeton", "run/jeton-admin"] {
+    let readable = [0o755, 0o710, 0o701];
+    for (place, also) in [("run/jeton", &[][..]), ("run/jeton-admin", &readable)] {
         let folder = env.path(place);
         fs::create_dir_all(&folder).unwrap();
-        for open in [0o777, 0o1777, 0o770, 0o755, 0o710, 0o701] {
+        for &open in [0o777, 0o1777, 0o770, 0o720].iter().chain(also) {
             chmod(&folder, open);
             refused(&env, &[], 78, "the socket's folder");
             assert_eq!(mode(&folder), open);
@@ -237,6 +238,29 @@ fn a_folder_that_others_can_use_or_that_is_a_link_is_refused_and_not_changed() {
     // Who can write to the folder above can exchange ours.
     chmod(&env.path("run"), 0o777);
     refused(&env, &[], 78, "the socket's folder");
+}
+
+#[test]
+fn a_folder_of_ours_at_the_usual_place_that_others_could_only_read_is_closed() {
+    let env = TestEnv::new();
+    let folder = env.path("run/jeton");
+    fs::create_dir(&folder).unwrap();
+    for open in [0o755, 0o710, 0o701, 0o500] {
+        chmod(&folder, open);
+        let mut daemon = env.start();
+        assert_eq!((mode(&folder), mode(&daemon.socket)), (0o700, 0o600));
+        env.stop(&mut daemon);
+    }
+    // One that the user named is the user's to change.
+    chmod(&folder, 0o755);
+    let socket = folder.join("jeton.sock");
+    refused(
+        &env,
+        &["--socket", socket.to_str().unwrap()],
+        78,
+        "chmod 700",
+    );
+    assert_eq!(mode(&folder), 0o755);
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod redirects;
 mod sandbox_cli;
 mod serve;
 mod service;
+mod sharing;
 mod stop;
 mod terminal;
 mod traps;

@@ -6,73 +6,20 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::process::{Gid, Uid};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-use tempfile::TempDir;
-
+use crate::enrol::write_config;
 use crate::support::daemon::{Daemon, wait_until};
-use crate::support::http::{self, Response};
+use crate::support::users::{Installed, User, are_root, install};
 use crate::support::{TestEnv, ignored};
 
 /// A user that nobody is.
-const STRANGER: u32 = 65_533;
-
-/// Whether this test can be run here; only root can be somebody else.
-fn are_root(test: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        ignored(&format!(
-            "{test}: only root can run programs as another user"
-        ));
-    }
-    root
-}
-
-/// The same program, as the stranger and with none of our groups.
-fn as_stranger(env: &TestEnv, program: impl AsRef<Path>, args: &[&str]) -> Command {
-    let mut command = env.command("setpriv");
-    command
-        .args([
-            &format!("--reuid={STRANGER}"),
-            &format!("--regid={STRANGER}"),
-            "--clear-groups",
-        ])
-        .arg(program.as_ref())
-        .args(args);
-    command
-}
-
-/// A request from a thread of its own that becomes the stranger before it connects.
-fn request_as_stranger(
-    env: &TestEnv,
-    socket: &Path,
-    method: &str,
-    target: &str,
-) -> (Response, Vec<u8>) {
-    let ask = || {
-        let (uid, gid) = (Uid::from_raw(STRANGER), Gid::from_raw(STRANGER));
-        set_thread_groups(&[]).unwrap();
-        set_thread_res_gid(gid, gid, gid).unwrap();
-        set_thread_res_uid(uid, uid, uid).unwrap();
-        let mut stream = http::connect(socket);
-        let request =
-            format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
-        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
-        let response = http::read_response(&mut stream).unwrap();
-        let mut rest = vec![];
-        if response.status == 403 {
-            // The daemon closes, although the client would like to go on.
-            std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
-        }
-        (response, rest)
-    };
-    let answer = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
-    env.came_out("an answer to a stranger", &answer.0.body, false);
-    answer
-}
+const STRANGER: User = User {
+    uid: 65_533,
+    gid: 65_533,
+    groups: &[],
+};
 
 /// Opens every folder on the way, and both sockets, to everybody.
 fn open_up(env: &TestEnv, daemon: &Daemon) {
@@ -85,29 +32,6 @@ fn open_up(env: &TestEnv, daemon: &Daemon) {
     }
     chmod(&daemon.socket, 0o666);
     chmod(&daemon.admin, 0o666);
-}
-
-/// A program where every user can run it: beside the place, whose every byte is searched for secrets.
-struct Installed {
-    program: PathBuf,
-    _folder: TempDir,
-}
-
-fn install(program: &str) -> Installed {
-    let folder = TempDir::new().unwrap();
-    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let target = folder.path().join(Path::new(program).file_name().unwrap());
-    // By a program of its own: a file that is held open for writing by a child of another test cannot be run.
-    let status = Command::new("install")
-        .args(["-m", "755", program])
-        .arg(&target)
-        .status()
-        .unwrap();
-    assert!(status.success());
-    Installed {
-        program: target,
-        _folder: folder,
-    }
 }
 
 #[test]
@@ -131,7 +55,7 @@ fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
         ("GET", "/nothing"),
     ] {
         for socket in [&daemon.socket, &daemon.admin] {
-            let (response, rest) = request_as_stranger(&env, socket, method, target);
+            let (response, rest) = STRANGER.ask(&env, socket, method, target);
             assert_eq!(response.status, 403, "{target}");
             assert_eq!(response.code(), "forbidden");
             assert_eq!(response.header("cache-control"), Some("no-store"));
@@ -146,7 +70,7 @@ fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
     }
     let jeton = install(env!("CARGO_BIN_EXE_jeton"));
     for args in [&["token"][..], &["status"], &["reload"], &["ready"]] {
-        let command = as_stranger(&env, &jeton.program, args);
+        let command = STRANGER.command(&env, &jeton.program, args);
         let output = env.finish("jeton of a stranger", command, b"", false);
         assert_eq!(
             (output.code, output.stdout.as_str()),
@@ -167,7 +91,7 @@ fn another_user_is_told_no_and_nothing_else_whatever_the_modes() {
 fn give_away(env: &TestEnv) -> Installed {
     fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o711)).unwrap();
     for folder in ["home", "run", "state", "config", "tmp"] {
-        chown(env.path(folder), Some(STRANGER), Some(STRANGER)).unwrap();
+        chown(env.path(folder), Some(STRANGER.uid), Some(STRANGER.uid)).unwrap();
     }
     install(env!("CARGO_BIN_EXE_jetond"))
 }
@@ -180,7 +104,7 @@ fn a_daemon_of_another_user_serves_that_user_and_root() {
     let env = TestEnv::with_sandbox(3_600);
     let jetond = give_away(&env);
     let secret = env.secret_file();
-    chown(&secret, Some(STRANGER), Some(STRANGER)).unwrap();
+    chown(&secret, Some(STRANGER.uid), Some(STRANGER.uid)).unwrap();
     let url = env.sandbox().url();
     let args = [
         "add",
@@ -196,14 +120,14 @@ fn a_daemon_of_another_user_serves_that_user_and_root() {
     ];
     let added = env.finish(
         "jetond add",
-        as_stranger(&env, &jetond.program, &args),
+        STRANGER.command(&env, &jetond.program, &args),
         b"",
         false,
     );
     assert_eq!(added.code, 0, "{added:?}");
-    let mut daemon = env.start_command(as_stranger(&env, &jetond.program, &["run"]));
+    let mut daemon = env.start_command(STRANGER.command(&env, &jetond.program, &["run"]));
     assert!(!env.token(&daemon, "research").is_empty(), "root is served");
-    let (response, _) = request_as_stranger(&env, &daemon.socket, "GET", "/v1/profiles");
+    let (response, _) = STRANGER.ask(&env, &daemon.socket, "GET", "/v1/profiles");
     assert_eq!(response.status, 200, "and the daemon's own user");
     assert_eq!(response.json()["profiles"][0]["profile"], "research");
     env.stop(&mut daemon);
@@ -225,6 +149,10 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
         return;
     }
     let env = TestEnv::new();
+    // A rule's numbers are those of the host, so none counts in there.
+    let everybody = "[socket]\nmode = 'all'\n[profiles.a]\nprovider = 'runai'\nurl = 'https://127.0.0.1:1'\n\
+                     [[profiles.a.allow]]\nuid = '0-4294967294'\n[[profiles.a.allow]]\ngid = '0-4294967294'\n";
+    write_config(&env, everybody);
     // Root is root in there as well, and nobody else has a number.
     let mut command = env.command("unshare");
     command.args(["-Ur", env!("CARGO_BIN_EXE_jetond"), "run"]);
@@ -232,7 +160,7 @@ fn in_a_user_namespace_the_daemons_own_user_alone_is_served() {
     open_up(&env, &daemon);
     daemon.wait_for_log("in a user namespace: this user alone is served");
     assert_eq!(env.get(&daemon, "/healthz").status, 200);
-    let (refused, _) = request_as_stranger(&env, &daemon.socket, "GET", "/healthz");
+    let (refused, _) = STRANGER.ask(&env, &daemon.socket, "GET", "/healthz");
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (403, "forbidden")
@@ -248,8 +176,8 @@ fn without_a_runtime_folder_the_daemon_says_that_it_has_no_place() {
     }
     let env = TestEnv::new();
     let jetond = give_away(&env);
-    assert!(!Path::new(&format!("/run/user/{STRANGER}")).exists());
-    let mut command = as_stranger(&env, &jetond.program, &["run"]);
+    assert!(!Path::new(&format!("/run/user/{}", STRANGER.uid)).exists());
+    let mut command = STRANGER.command(&env, &jetond.program, &["run"]);
     command.env_remove("XDG_RUNTIME_DIR");
     let output = env.finish("jetond", command, b"", false);
     assert_eq!(output.code, 78, "{output:?}");

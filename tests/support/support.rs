@@ -14,6 +14,7 @@ pub(crate) mod http;
 pub(crate) mod keyring;
 pub(crate) mod leaks;
 pub(crate) mod manager;
+pub(crate) mod users;
 pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;

@@ -4,7 +4,7 @@ use toml_edit::TableLike;
 
 use super::super::keys::{Draft, Key, KeyDoc, PROFILE, ProviderKind};
 use super::super::oauth2::{At, EndpointUrl, Oauth2};
-use super::super::{Profile, Provider};
+use super::super::{Profile, Provider, Rule};
 use super::{Field, Reader, fields};
 use crate::profile::ProfileName;
 
@@ -12,7 +12,7 @@ impl Reader<'_> {
     pub(in crate::config) fn profile(
         &mut self,
         field: &Field<'_>,
-    ) -> Option<(ProfileName, Profile)> {
+    ) -> Option<(ProfileName, Profile, Vec<Rule>)> {
         let name = ProfileName::parse(field.name);
         if let Err(e) = name {
             self.fault_at(field.key, &field.path, e.to_string(), None);
@@ -49,7 +49,7 @@ impl Reader<'_> {
             client_certificate: draft.client_certificate,
             keep_warm: draft.keep_warm,
         };
-        Some((name.ok()?, profile))
+        Some((name.ok()?, profile, draft.allow))
     }
 
     /// Reports the keys that must be there and are not.

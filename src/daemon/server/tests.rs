@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::connections::Connections;
-use super::super::roster::Roster;
+use super::super::roster::{Entry, Roster};
 use super::super::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use super::*;
 use crate::fault::FaultKind;
-use crate::policy::UserNamespace;
+use crate::policy::{Caller, Gate, UserNamespace};
 use crate::profile::ProfileName;
 
 const OURS: u32 = 1_000;
@@ -39,11 +39,16 @@ const fn secs(s: u64) -> Duration {
 /// A connection of `uid` to a daemon whose one profile plays this scene.
 fn connect_as(uid: u32, scene: Play) -> Client {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
-    let roster = Roster::default();
-    roster.replace(BTreeMap::from([(
-        ProfileName::parse("research").unwrap(),
+    let roster = Roster::new(Gate {
+        own_uid: OURS,
+        namespace: UserNamespace::Identity,
+    });
+    let entry = Entry {
         handle,
-    )]));
+        rules: [].into(),
+    };
+    let name = ProfileName::parse("research").unwrap();
+    roster.replace(BTreeMap::from([(name, entry)]));
     let server = Arc::new(Server {
         service: Arc::new(Service {
             roster: Arc::new(roster),
@@ -51,17 +56,18 @@ fn connect_as(uid: u32, scene: Play) -> Client {
             socket: "/run/jeton/jeton.sock".to_owned(),
             reloads: mpsc::channel(1).0,
         }),
-        gate: Gate {
-            own_uid: OURS,
-            namespace: UserNamespace::Identity,
-        },
         connections: Connections::new(8, 8),
         refused: Mutex::default(),
     });
     let (close, closing) = watch::channel(false);
     let place = server.connections.admit(uid).unwrap();
     let (ours, theirs) = tokio::io::duplex(4_096);
-    let peer = Peer { uid, pid: None };
+    let caller = Caller {
+        uid,
+        gid: uid,
+        groups: Box::default(),
+    };
+    let peer = Peer { caller, pid: None };
     tokio::spawn(server.connection(ours, peer, Door::Tokens, place, closing));
     let (from, to) = split(theirs);
     Client {

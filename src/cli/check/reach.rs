@@ -1,0 +1,110 @@
+//! Whether those whom the `allow` rules name can connect at all.
+
+use super::super::admin::places;
+use super::super::output::tell;
+use super::super::target::Target;
+use crate::config::{Config, Rule, SocketMode};
+use crate::daemon::listener::sharing;
+use crate::paths::Env;
+use crate::policy::Who;
+use crate::settings::names::System;
+use crate::trust::barrier;
+
+/// The rules that let in nobody, since the socket's mode keeps those out whom they name.
+pub(super) fn unreachable(config: &Config, own_uid: u32) -> Vec<String> {
+    let is_member = |uid, gid| System.is_member(uid, gid);
+    let mut faults = vec![];
+    for (name, rules) in &config.allow {
+        for rule in rules {
+            if let Some(why) = kept_out(rule, config.socket, own_uid, is_member) {
+                faults.push(format!("{name}: the rule {rule} allows nobody: {why}"));
+            }
+        }
+    }
+    faults
+}
+
+/// Why nobody whom a rule names can connect; `None` where somebody can, or where that cannot be told, as with a range
+/// of users or another group than the socket's.
+fn kept_out(
+    rule: &Rule,
+    mode: SocketMode,
+    own_uid: u32,
+    is_member: impl Fn(u32, u32) -> Option<bool>,
+) -> Option<String> {
+    let served = |uid| uid == 0 || uid == own_uid;
+    match (mode, rule.who) {
+        (SocketMode::All, _) => None,
+        (_, Who::Users(uids)) if uids.only().is_some_and(served) => None,
+        (SocketMode::Private, _) => Some(
+            "[socket] mode = \"private\" lets nobody else connect; use mode = \"group\" or \"all\""
+                .to_owned(),
+        ),
+        (SocketMode::Group(gid), Who::Users(uids)) => {
+            let outside = is_member(uids.only()?, gid) == Some(false);
+            outside.then(|| {
+                format!("that user is not in the socket's group {gid}, and so cannot connect; add it to the group")
+            })
+        }
+        (SocketMode::Group(_), Who::Groups(_)) => None,
+    }
+}
+
+/// Says when the folder where the socket usually is keeps out those whom its mode lets in. It may be elsewhere, by
+/// `--socket`, so this is no fault.
+pub(super) fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
+    let Ok(places) = places(target, env) else {
+        return;
+    };
+    if let Some(folder) = barrier(&places.token, sharing(mode)) {
+        tell(format!(
+            "the usual place of the socket is {}, and those whom mode = \"{}\" lets in do not get through {}; choose another with --socket or JETON_SOCKET",
+            places.token.display(),
+            mode.as_str(),
+            folder.display()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use crate::profile::ProfileName;
+    use crate::testing::FewNames;
+
+    #[test]
+    fn a_rule_is_unreachable_when_nobody_it_names_can_connect() {
+        let (private, group, all) = (SocketMode::Private, SocketMode::Group(50), SocketMode::All);
+        for (rule, mode, out) in [
+            ("user = 'alice'", private, true),
+            ("uid = 0", private, false),
+            ("uid = 1000", private, false),
+            ("uid = '1000-1001'", private, true),
+            ("group = 'team'", private, true),
+            ("user = 'alice'", group, false),
+            ("user = 'bob'", group, true),
+            ("uid = 3000", group, false),
+            ("uid = 1000", group, false),
+            ("uid = '1002-1009'", group, false),
+            ("gid = 60", group, false),
+            ("user = 'bob'", all, false),
+            ("gid = 60", all, false),
+        ] {
+            let text = format!(
+                "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n[[profiles.a.allow]]\n{rule}\n"
+            );
+            let config = parse(&text, &FewNames).unwrap();
+            let name = ProfileName::parse("a").unwrap();
+            let rule = config.rules(&name).first().unwrap();
+            // Alice is in the team, bob is not, and nobody else has a name.
+            let is_member = |uid, gid| match (uid, gid) {
+                (1_001, 50) => Some(true),
+                (1_002, 50) => Some(false),
+                _ => None,
+            };
+            let why = kept_out(rule, mode, 1_000, is_member);
+            assert_eq!(why.is_some(), out, "{rule} {mode:?}: {why:?}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Reading who may ask: the socket's mode and the `allow` rules, whose names become numbers here.
+
+use toml_edit::TableLike;
+
+use super::super::keys::{ALLOW, ModeKind, SOCKET, SocketDraft};
+use super::super::{Rule, SocketMode};
+use super::{Field, Reader};
+use crate::policy::{IdRange, Who};
+
+impl Reader<'_> {
+    /// The table of the socket.
+    pub(in crate::config) fn socket(&mut self, field: &Field<'_>) -> Option<SocketMode> {
+        let table = self.table(field)?;
+        let mut draft = SocketDraft::default();
+        self.keys(&field.path, table, SOCKET, &mut draft);
+        match (draft.mode, table.contains_key("group")) {
+            (ModeKind::Group, true) => draft.group.map(SocketMode::Group),
+            (ModeKind::Group, false) => {
+                let message = "group is missing: the group that can connect to the socket";
+                self.fault(field, message, None);
+                None
+            }
+            (_, true) => {
+                let message = "group is there, and mode is not \"group\": set that mode too, or remove the group";
+                self.fault(field, message, None);
+                None
+            }
+            (ModeKind::Private, false) => Some(SocketMode::Private),
+            (ModeKind::All, false) => Some(SocketMode::All),
+        }
+    }
+
+    /// A group by its name or number.
+    pub(in crate::config) fn group(&mut self, field: &Field<'_>) -> Option<u32> {
+        if field.item.is_integer() {
+            return self.ids(field).and_then(IdRange::only);
+        }
+        let name = self.text(field)?;
+        self.found("group", field, self.names.group(name))
+    }
+
+    /// The rules of an array of tables, in either form.
+    pub(in crate::config) fn rules(&mut self, field: &Field<'_>) -> Vec<Rule> {
+        let tables: Option<Vec<(usize, &dyn TableLike)>> = match field.item.as_array_of_tables() {
+            Some(tables) => Some(
+                tables
+                    .iter()
+                    .map(|table| {
+                        let at = table.span().map_or(field.value, |span| span.start);
+                        (at, table as &dyn TableLike)
+                    })
+                    .collect(),
+            ),
+            None => field.item.as_array().and_then(|array| {
+                let table = |value: &'_ toml_edit::Value| value.is_inline_table();
+                array.iter().all(table).then(|| {
+                    array
+                        .iter()
+                        .filter_map(|value| {
+                            let at = value.span().map_or(field.value, |span| span.start);
+                            Some((at, value.as_inline_table()? as &dyn TableLike))
+                        })
+                        .collect()
+                })
+            }),
+        };
+        let Some(tables) = tables else {
+            self.wrong_type(field, &format!("tables, as [[{}]] begins one", field.path));
+            return vec![];
+        };
+        let mut rules = vec![];
+        for (at, table) in tables {
+            self.keys(&field.path, table, ALLOW, &mut rules);
+            let known = |name: &&str| ALLOW.iter().any(|key| key.doc.name == *name);
+            if table.iter().map(|(name, _)| name).filter(known).count() != 1 {
+                let message = "exactly one of user, uid, group, gid says whom a rule allows; write a table for each";
+                self.fault_at(at, &field.path, message, None);
+            }
+        }
+        rules
+    }
+
+    pub(in crate::config) fn user_rule(
+        &mut self,
+        key: &'static str,
+        field: &Field<'_>,
+    ) -> Option<Rule> {
+        let name = self.text(field)?;
+        let uid = self.found("user", field, self.names.user(name))?;
+        self.rule(
+            key,
+            field,
+            name.to_owned(),
+            IdRange::one(uid).map(Who::Users),
+        )
+    }
+
+    pub(in crate::config) fn group_rule(
+        &mut self,
+        key: &'static str,
+        field: &Field<'_>,
+    ) -> Option<Rule> {
+        let name = self.text(field)?;
+        let gid = self.found("group", field, self.names.group(name))?;
+        self.rule(
+            key,
+            field,
+            name.to_owned(),
+            IdRange::one(gid).map(Who::Groups),
+        )
+    }
+
+    pub(in crate::config) fn id_rule(
+        &mut self,
+        key: &'static str,
+        field: &Field<'_>,
+        who: fn(IdRange) -> Who,
+    ) -> Option<Rule> {
+        let ids = self.ids(field)?;
+        self.rule(key, field, ids.to_string(), Some(who(ids)))
+    }
+
+    fn rule(
+        &mut self,
+        key: &'static str,
+        field: &Field<'_>,
+        value: String,
+        who: Option<Who>,
+    ) -> Option<Rule> {
+        if who.is_none() {
+            self.fault(field, "its number is -1, which is nobody's", None);
+        }
+        Some(Rule {
+            who: who?,
+            key,
+            value,
+        })
+    }
+
+    /// A number, or a range of them in a string.
+    fn ids(&mut self, field: &Field<'_>) -> Option<IdRange> {
+        let text = match field.item.as_integer() {
+            Some(number) => number.to_string(),
+            None => match field.item.as_str() {
+                Some(text) => text.to_owned(),
+                None => {
+                    self.wrong_type(field, "a number, or a string as \"1000-1999\"");
+                    return None;
+                }
+            },
+        };
+        let ids = IdRange::parse(&text);
+        if ids.is_none() {
+            let message =
+                "this must be a number from 0 to 4294967294, or two in order, as \"1000-1999\"";
+            self.fault(field, message, None);
+        }
+        ids
+    }
+
+    /// What came of looking a name up.
+    fn found(
+        &mut self,
+        kind: &'static str,
+        field: &Field<'_>,
+        found: Result<Option<u32>, String>,
+    ) -> Option<u32> {
+        let message = match found {
+            Ok(Some(id)) => return Some(id),
+            Ok(None) => format!(
+                "this machine knows no {kind} of this name; a number is written as {}",
+                match kind {
+                    "user" => "uid = 1000",
+                    _ => "gid = 1000, or in [socket] as group = 1000",
+                }
+            ),
+            Err(why) => format!("the {kind} cannot be looked up: {why}"),
+        };
+        self.fault(field, message, None);
+        None
+    }
+}

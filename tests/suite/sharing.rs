@@ -1,0 +1,100 @@
+//! One daemon for several users, and several daemons of several users: the socket's mode, the `allow` rules, the places.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+mod modes;
+mod places;
+mod rules;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, accepts, wait_until};
+use crate::support::users::User;
+
+/// A group for the socket; nobody has to know a name for it.
+const TEAM: u32 = 60_050;
+
+/// Users of the machine. All but Mallory are in the team.
+const ALICE: User = User {
+    uid: 60_001,
+    gid: 60_001,
+    groups: &[TEAM],
+};
+const BOB: User = User {
+    uid: 60_002,
+    gid: 60_002,
+    groups: &[7, TEAM, 60_060],
+};
+const CAROL: User = User {
+    uid: 60_003,
+    gid: TEAM,
+    groups: &[],
+};
+const MALLORY: User = User {
+    uid: 60_004,
+    gid: 60_004,
+    groups: &[],
+};
+
+/// The mode, the owner and the group of what is there.
+fn found(path: &Path) -> (u32, u32, u32) {
+    let meta = path.symlink_metadata().unwrap();
+    (meta.permissions().mode() & 0o7777, meta.uid(), meta.gid())
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// The place with profiles `research` and `ci`, and others let through to its folders.
+fn shared_place() -> TestEnv {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.enrol("ci");
+    chmod(&env.path(""), 0o711);
+    env
+}
+
+/// The profiles as they were enrolled, with this before and these rules after them.
+fn configure(env: &TestEnv, profiles: &str, socket: &str, rules: &[(&str, &str)]) {
+    let mut text = format!("[socket]\n{socket}\n\n{profiles}\n");
+    for (profile, rule) in rules {
+        text.push_str(&format!("[[profiles.{profile}.allow]]\n{rule}\n"));
+    }
+    write_config(env, text);
+}
+
+/// Where the shared socket is.
+fn shared_socket(env: &TestEnv) -> PathBuf {
+    env.path("shared/jeton.sock")
+}
+
+/// Starts a daemon by this command, whose token socket is there.
+fn start_at(env: &TestEnv, command: Command, socket: &Path) -> Daemon {
+    let mut daemon = env.spawn_command(command);
+    socket.clone_into(&mut daemon.socket);
+    let folder = socket.parent().unwrap();
+    let name = format!("{}-admin", folder.file_name().unwrap().to_str().unwrap());
+    daemon.admin = folder.with_file_name(name).join("admin.sock");
+    wait_until("the daemon to serve", || {
+        let ended = daemon.child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended with {ended:?}: {}", daemon.log());
+        accepts(socket) && accepts(&daemon.admin)
+    });
+    daemon.look_at_proc();
+    daemon
+}
+
+/// Starts the shared daemon.
+fn start_shared(env: &TestEnv) -> Daemon {
+    let socket = shared_socket(env);
+    let command = env.jetond_command(&["run", "--socket", socket.to_str().unwrap()]);
+    start_at(env, command, &socket)
+}

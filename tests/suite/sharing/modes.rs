@@ -1,0 +1,192 @@
+//! What a socket's mode makes of files and folders, and which rules it makes useless.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::support::users::are_root;
+
+/// The daemon at the usual place, under a parent that masks nothing.
+fn without_umask(env: &TestEnv) -> Command {
+    let mut command = env.command("/bin/sh");
+    let jetond = env!("CARGO_BIN_EXE_jetond");
+    command.args(["-c", "umask 0; exec \"$0\" run", jetond]);
+    command
+}
+
+#[test]
+fn sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment() {
+    let test = "sockets_and_folders_are_as_the_mode_says_and_never_wider_for_a_moment";
+    if !are_root(test) {
+        return;
+    }
+    let env = TestEnv::new();
+    let group = format!("mode = 'group'\ngroup = {TEAM}");
+    let paths = ["run/jeton", "run/jeton/jeton.sock"].map(|path| env.path(path));
+    // Each one over what the one before has left, and from nothing.
+    for (socket, folder, file, gid) in [
+        ("mode = 'all'", 0o755, 0o666, None),
+        (group.as_str(), 0o710, 0o660, Some(TEAM)),
+        ("mode = 'private'", 0o700, 0o600, None),
+        (group.as_str(), 0o710, 0o660, Some(TEAM)),
+    ] {
+        configure(&env, "", socket, &[]);
+        let before = paths[0].exists().then(|| found(&paths[0]));
+        let over = AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            /// Ends the watching, also when a test fails.
+            struct End<'a>(&'a AtomicBool);
+            impl Drop for End<'_> {
+                fn drop(&mut self) {
+                    self.0.store(true, Ordering::Relaxed);
+                }
+            }
+            let end = End(&over);
+            let watcher = scope.spawn(|| {
+                let mut seen = std::collections::BTreeSet::new();
+                while !over.load(Ordering::Relaxed) {
+                    for path in &paths {
+                        if let Ok(meta) = path.symlink_metadata() {
+                            let mode = meta.permissions().mode() & 0o7777;
+                            seen.insert((meta.is_dir(), mode, meta.gid()));
+                        }
+                    }
+                }
+                seen
+            });
+            for _ in 0..8 {
+                let mut daemon = env.start_command(without_umask(&env));
+                wait_until("the admin socket", || accepts(&daemon.admin));
+                assert_eq!(found(&paths[0]).0, folder);
+                assert_eq!(found(&paths[1]).0, file);
+                for private in ["run/jeton-admin", "run/jeton-admin/admin.sock"] {
+                    assert_eq!(found(&env.path(private)).0 & 0o077, 0);
+                }
+                assert_eq!(found(&env.path("run/jeton/jeton.sock.lock")).0, 0o600);
+                if let Some(gid) = gid {
+                    assert_eq!(paths.each_ref().map(|path| found(path).2), [gid; 2]);
+                }
+                env.stop(&mut daemon);
+                fs::remove_dir_all(&paths[0]).unwrap();
+            }
+            drop(end);
+            watcher.join().unwrap()
+        });
+        for (is_dir, mode, owner_group) in seen {
+            let right = if is_dir { folder } else { file };
+            let closed = mode & 0o077 == 0;
+            let given = mode == right && gid.is_none_or(|gid| gid == owner_group);
+            let found_so = is_dir && before.is_some_and(|(m, _, g)| (m, g) == (mode, owner_group));
+            assert!(
+                closed || given || found_so,
+                "{socket}: {mode:o} {owner_group}"
+            );
+        }
+        // The next one finds what this one leaves.
+        let mut daemon = env.start_command(without_umask(&env));
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in() {
+    if !are_root("a_socket_cannot_be_given_to_a_group_that_its_user_is_not_in") {
+        return;
+    }
+    let env = TestEnv::new();
+    configure(&env, "", &format!("mode = 'group'\ngroup = {TEAM}"), &[]);
+    chmod(&env.path(""), 0o711);
+    for folder in ["home", "run", "state", "config"] {
+        std::os::unix::fs::chown(env.path(folder), Some(ALICE.uid), Some(ALICE.gid)).unwrap();
+    }
+    std::os::unix::fs::chown(env.config(), Some(ALICE.uid), None).unwrap();
+    std::os::unix::fs::chown(env.config().parent().unwrap(), Some(ALICE.uid), None).unwrap();
+    let jetond = crate::support::users::install(env!("CARGO_BIN_EXE_jetond"));
+    let outside = User {
+        groups: &[],
+        ..ALICE
+    };
+    let output = env.finish(
+        "jetond",
+        outside.command(&env, &jetond.program, &["run"]),
+        b"",
+        false,
+    );
+    assert_eq!(output.code, 78, "{output:?}");
+    assert!(
+        output.stderr.contains("cannot be given to the group 60050"),
+        "{output:?}"
+    );
+    assert_eq!(found(&env.path("run/jeton")), (0o700, ALICE.uid, ALICE.gid));
+    let mut daemon = env.start_command(ALICE.command(&env, &jetond.program, &["run"]));
+    assert_eq!(found(&daemon.socket), (0o660, ALICE.uid, TEAM));
+    // The runtime folder is Alice's alone, so nobody gets as far as that; it is said.
+    daemon.wait_for_log("do not get through this folder");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn check_tells_of_rules_that_let_in_nobody() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let profiles = fs::read_to_string(env.config()).unwrap();
+    let known = ["daemon", "bin"].map(|name| {
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        passwd
+            .lines()
+            .any(|line| line.starts_with(&format!("{name}:")))
+    });
+    if known != [true; 2] {
+        crate::support::ignored(
+            "check_tells_of_rules_that_let_in_nobody: no users daemon and bin here",
+        );
+        return;
+    }
+    for (socket, rule, fault) in [
+        (
+            "mode = 'private'",
+            "user = 'daemon'",
+            Some(
+                "research: the rule user = \"daemon\" allows nobody: [socket] mode = \"private\" lets nobody else",
+            ),
+        ),
+        (
+            "mode = 'private'",
+            "gid = 4",
+            Some("research: the rule gid = \"4\" allows nobody"),
+        ),
+        ("mode = 'private'", "user = 'root'", None),
+        (
+            "mode = 'group'\ngroup = 'daemon'",
+            "user = 'bin'",
+            Some(
+                "research: the rule user = \"bin\" allows nobody: that user is not in the socket's group",
+            ),
+        ),
+        ("mode = 'group'\ngroup = 'daemon'", "user = 'daemon'", None),
+        ("mode = 'all'", "user = 'bin'", None),
+        (
+            "mode = 'all'",
+            "user = 'no-such-user'",
+            Some(":9:8: profiles.research.allow.user: this machine knows no user"),
+        ),
+        (
+            "mode = 'all'",
+            "unit = 'x.service'",
+            Some(":9:8: profiles.research.allow.unit: a rule for a unit is not supported"),
+        ),
+    ] {
+        configure(&env, profiles.trim(), socket, &[("research", rule)]);
+        let checked = env.jetond(&["check"]);
+        match fault {
+            None => assert_eq!(checked.code, 0, "{socket} {rule} {checked:?}"),
+            Some(fault) => {
+                assert_eq!(checked.code, 78, "{socket} {rule} {checked:?}");
+                assert!(
+                    checked.stderr.contains(fault),
+                    "{socket} {rule} {checked:?}"
+                );
+            }
+        }
+    }
+}

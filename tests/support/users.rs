@@ -1,0 +1,143 @@
+//! Other users of the machine: programs and requests that are theirs by the kernel's word.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use tempfile::TempDir;
+
+use super::http::{self, Response};
+use super::{TestEnv, ignored};
+
+/// A user by numbers; nobody has to know a name for them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// The supplementary groups.
+    pub(crate) groups: &'static [u32],
+}
+
+/// A program where every user can run it: beside the place, whose every byte is searched for secrets.
+pub(crate) struct Installed {
+    pub(crate) program: PathBuf,
+    _folder: TempDir,
+}
+
+/// Whether this test can be run here: only root can be somebody else, and `setpriv` makes programs so.
+pub(crate) fn are_root(test: &str) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        ignored(&format!(
+            "{test}: only root can run programs as another user"
+        ));
+        return false;
+    }
+    let there = Command::new("setpriv").arg("--version").output().is_ok();
+    if !there {
+        ignored(&format!(
+            "{test}: there is no setpriv here; install the package util-linux"
+        ));
+    }
+    there
+}
+
+/// Copies a program to where every user can run it.
+pub(crate) fn install(program: &str) -> Installed {
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let target = folder.path().join(Path::new(program).file_name().unwrap());
+    // By a program of its own: a file that is held open for writing by a child of another test cannot be run.
+    let status = Command::new("install")
+        .args(["-m", "755", program])
+        .arg(&target)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    Installed {
+        program: target,
+        _folder: folder,
+    }
+}
+
+impl User {
+    /// A program of this user, in the place's environment.
+    pub(crate) fn command(
+        self,
+        env: &TestEnv,
+        program: impl AsRef<Path>,
+        args: &[&str],
+    ) -> Command {
+        let mut command = env.command("setpriv");
+        command
+            .args(self.setpriv())
+            .arg(program.as_ref())
+            .args(args);
+        command
+    }
+
+    /// What `setpriv` has to be told.
+    pub(crate) fn setpriv(self) -> [String; 3] {
+        let groups: Vec<_> = self.groups.iter().map(u32::to_string).collect();
+        [
+            format!("--reuid={}", self.uid),
+            format!("--regid={}", self.gid),
+            if groups.is_empty() {
+                "--clear-groups".to_owned()
+            } else {
+                format!("--groups={}", groups.join(","))
+            },
+        ]
+    }
+
+    /// A connection that this user made: a thread of its own becomes the user before it connects.
+    pub(crate) fn connect(self, socket: &Path) -> UnixStream {
+        let connect = || {
+            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+            let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
+            set_thread_groups(&groups).unwrap();
+            set_thread_res_gid(gid, gid, gid).unwrap();
+            set_thread_res_uid(uid, uid, uid).unwrap();
+            http::connect(socket)
+        };
+        std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
+    }
+
+    /// A request of this user on a connection of its own, and what came after the answer when that was 403: nobody is
+    /// served on after it.
+    pub(crate) fn ask(
+        self,
+        env: &TestEnv,
+        socket: &Path,
+        method: &str,
+        target: &str,
+    ) -> (Response, Vec<u8>) {
+        let mut stream = self.connect(socket);
+        let response = ask_on(env, &mut stream, method, target);
+        let mut rest = vec![];
+        if response.header("connection") == Some("close") {
+            stream.read_to_end(&mut rest).unwrap();
+        }
+        (response, rest)
+    }
+}
+
+/// A request on a connection that stays open, if the daemon leaves it so.
+pub(crate) fn ask_on(
+    env: &TestEnv,
+    stream: &mut UnixStream,
+    method: &str,
+    target: &str,
+) -> Response {
+    let request =
+        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let response = http::read_response(stream).unwrap();
+    let asked = response.status == 200 && target.ends_with("/token");
+    env.came_out("an answer to another user", &response.body, asked);
+    response
+}
