@@ -35,6 +35,9 @@ pub(super) struct SandboxArgs {
     /// Faults over time: lines of SECONDS FAULT, as `10 hang` and `20 none`, counted from the start; # begins a comment
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Serve by TLS, with a CA made for it: its certificate is put into a new file, and goes with the sandbox
+    #[arg(long)]
+    tls: bool,
     /// Its user may not do what takes an administrator (403)
     #[arg(long)]
     practitioner: bool,
@@ -57,17 +60,16 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Exit {
 }
 
 fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
-    // Held until the end: a made file goes with the sandbox that it belongs to.
-    let made = if args.client_secret_file.is_none() {
-        Some(make_secret()?)
+    // Held until the end: what is made goes with the sandbox that it belongs to.
+    let made = if args.client_secret_file.is_none() || args.tls {
+        Some(make_folder()?)
     } else {
         None
     };
-    let path = args
-        .client_secret_file
-        .clone()
-        .or_else(|| made.as_ref().map(|folder| folder.path().join("secret")))
-        .unwrap_or_default();
+    let path = match (&args.client_secret_file, &made) {
+        (None, Some(folder)) => make_secret(folder.path())?,
+        (path, _) => path.clone().unwrap_or_default(),
+    };
     let secret = prompt::secret_from_file(&path)?;
     let secret = ClientSecret::parse(&secret).map_err(|why| {
         fail(
@@ -82,6 +84,7 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
     let mut options = Options {
         listen: args.listen,
         token_life: args.token_life,
+        tls: args.tls,
         ..Options::new(args.api, args.client_id.clone(), secret)
     };
     if args.practitioner {
@@ -99,7 +102,19 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
         .map_err(|e| fail(Exit::Failed, e))?;
     // The line that is printed can be pasted in another folder.
     let path = std::path::absolute(&path).unwrap_or(path);
-    runtime.block_on(serve(options, args, &path, timeline.unwrap_or_default()))
+    let ca = made.as_ref().map(|folder| folder.path().join("ca.pem"));
+    let files = Files {
+        secret: path,
+        ca: ca.filter(|_| args.tls),
+    };
+    runtime.block_on(serve(options, args, &files, timeline.unwrap_or_default()))
+}
+
+/// The files that the printed line names.
+struct Files {
+    secret: PathBuf,
+    /// Where the CA's certificate is to be put, with TLS.
+    ca: Option<PathBuf>,
 }
 
 fn read_script(path: &Path) -> Result<Timeline, Exit> {
@@ -113,7 +128,7 @@ fn read_script(path: &Path) -> Result<Timeline, Exit> {
 async fn serve(
     options: Options,
     args: &SandboxArgs,
-    secret: &Path,
+    files: &Files,
     timeline: Timeline,
 ) -> Result<(), Exit> {
     let mut signals = Signals::new().map_err(|e| fail(Exit::Failed, e))?;
@@ -125,7 +140,15 @@ async fn serve(
         ),
     })?;
     let started = sandbox.run_script(timeline).await;
-    started.map_err(|e| fail(Exit::Failed, e))?;
+    started.map_err(|e| match e.kind() {
+        ErrorKind::InvalidInput => fail(Exit::Usage, format!("{e}; the script needs --tls")),
+        _ => fail(Exit::Failed, e),
+    })?;
+    let mut trust = String::new();
+    if let (Some(path), Some(ca)) = (&files.ca, sandbox.ca()) {
+        std::fs::write(path, ca).map_err(|e| not_made(&e))?;
+        trust = format!(" --ca-file {}", quoted(&path.display().to_string()));
+    }
     say(format!(
         "a Run:ai control plane of line {} is at {}",
         args.api,
@@ -133,10 +156,10 @@ async fn serve(
     ));
     say("enrol its application:");
     say(format!(
-        "  jetond add sandbox --provider runai --url {} --client-id {} --client-secret-file {}",
+        "  jetond add sandbox --provider runai --url {} --client-id {} --client-secret-file {}{trust}",
         sandbox.url(),
         quoted(&args.client_id),
-        quoted(&secret.display().to_string())
+        quoted(&files.secret.display().to_string())
     ));
     say("make it fail, and mend it again:");
     say(format!(
@@ -166,27 +189,31 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// A random secret in a file of mode 0600, in a folder that is removed with it.
-fn make_secret() -> Result<tempfile::TempDir, Exit> {
-    let failed = |e: std::io::Error| {
-        fail(
-            Exit::Failed,
-            format!("no file for a secret could be made: {e}"),
-        )
-    };
-    let folder = tempfile::Builder::new()
+/// A folder of mode 0700 that is removed with the sandbox.
+fn make_folder() -> Result<tempfile::TempDir, Exit> {
+    tempfile::Builder::new()
         .prefix("jeton-sandbox-")
         .tempdir()
-        .map_err(failed)?;
+        .map_err(|e| not_made(&e))
+}
+
+/// A random secret in a file of mode 0600.
+fn make_secret(folder: &Path) -> Result<PathBuf, Exit> {
     let mut random = [0u8; 24];
     getrandom::fill(&mut random).map_err(|e| fail(Exit::Failed, e))?;
     let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = folder.join("secret");
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(folder.path().join("secret"))
+        .open(&path)
         .and_then(|mut file| writeln!(file, "{secret}"))
-        .map_err(failed)?;
-    Ok(folder)
+        .map_err(|e| not_made(&e))?;
+    Ok(path)
+}
+
+fn not_made(error: &std::io::Error) -> Exit {
+    let what = format!("no file for the sandbox could be made: {error}");
+    fail(Exit::Failed, what)
 }

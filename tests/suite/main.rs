@@ -34,5 +34,6 @@ mod service;
 mod sharing;
 mod stop;
 mod terminal;
+mod tls;
 mod traps;
 mod wrap;

@@ -187,6 +187,34 @@ fn faults_are_switched_at_the_printed_address() {
 }
 
 #[test]
+fn with_tls_the_printed_line_names_the_certificate_to_trust() {
+    let env = TestEnv::new();
+    // A shell must read the line back, whatever is in the path.
+    let tmp = env.path("tmp/it's here");
+    fs::create_dir(&tmp).unwrap();
+    let secret = env.secret_file();
+    let args = ["--tls", "--client-secret-file", secret.to_str().unwrap()];
+    let mut program = Program::start(&env, &args, &tmp);
+    assert!(program.printed().contains(" is at https://127.0.0.1:"));
+    let switched = program.curl("curl -X PUT", "tls:expired");
+    assert!(switched.ends_with("fault: tls:expired\n"), "{switched}");
+    let failed = program.enrol(&env);
+    assert_eq!(failed.code, 75, "{failed:?}");
+    assert!(failed.stderr.contains("has expired"), "{failed:?}");
+    program.curl("curl -X DELETE", "");
+    let added = program.enrol(&env);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert_eq!(program.stop().code(), Some(0));
+    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+
+    let script = env.path("script");
+    fs::write(&script, "0 none\n9 tls:hang\n").unwrap();
+    let refused = env.jetond(&["sandbox", "--script", script.to_str().unwrap()]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (64, ""));
+    assert!(refused.stderr.contains("--tls"), "{refused:?}");
+}
+
+#[test]
 fn an_address_that_is_taken_or_not_of_this_machine_alone_is_refused() {
     let env = TestEnv::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
