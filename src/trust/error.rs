@@ -94,67 +94,69 @@ impl Untrusted {
     }
 }
 
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        write!(f, "{path}: ")?;
+impl Untrusted {
+    /// What is wrong with it.
+    pub fn what(&self) -> String {
         match &self.why {
-            Distrust::Missing => f.write_str("there is no such file or folder"),
-            Distrust::NotAFile => {
-                f.write_str("it is not a regular file: put an ordinary file there")
-            }
-            Distrust::NotAFolder => f.write_str("it is not a folder"),
-            Distrust::IsALink => f.write_str(
-                "it is a symbolic link, which is not followed here: put the file itself there",
+            Distrust::Missing => "there is no such file or folder".into(),
+            Distrust::NotAFile => "it is not a regular file".into(),
+            Distrust::NotAFolder => "it is not a folder".into(),
+            Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
+            Distrust::TooManyLinks => "too many symbolic links".into(),
+            Distrust::Owner { owner, uid } => format!(
+                "it belongs to {}, neither to root nor to uid {uid}, who could change what we are told",
+                User(*owner)
             ),
-            Distrust::TooManyLinks => f.write_str("too many symbolic links"),
-            Distrust::Owner { owner, uid } => {
-                write!(
-                    f,
-                    "it belongs to {}, neither to root nor to uid {uid}, who could change what we are told: chown {uid} {path}",
-                    User(*owner)
-                )
-            }
-            Distrust::NotOurs { owner, uid } => {
-                write!(
-                    f,
-                    "it belongs to {} and must belong to uid {uid}: chown {uid} {path}, or run as its owner",
-                    User(*owner)
-                )
-            }
-            Distrust::Writable(mode) => write!(
-                f,
-                "others can write to it (mode {mode:04o}): chmod go-w {path}"
+            Distrust::NotOurs { owner, uid } => format!(
+                "it belongs to {} and must belong to uid {uid}",
+                User(*owner)
             ),
-            Distrust::Open { mode, folder } => {
-                let right = if *folder { "700" } else { "600" };
-                write!(
-                    f,
-                    "others have access to it (mode {mode:04o}): chmod {right} {path}, and replace the secret if somebody may have read it"
-                )
-            }
-            Distrust::Shared { mode, right, group } => {
-                write!(
-                    f,
-                    "its mode {mode:04o} does not let in those, and only those, who may connect: "
-                )?;
-                if let Some(group) = group {
-                    write!(f, "chgrp {group} {path}; ")?;
-                }
-                write!(f, "chmod {right:o} {path}")
-            }
-            Distrust::NotOurGroup(group) => write!(
-                f,
-                "it cannot be given to the group {group}: only root and who is in a group can do that, so put this user into it"
+            Distrust::Writable(mode) => format!("others can write to it (mode {mode:04o})"),
+            Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
+            Distrust::Shared { mode, .. } => format!(
+                "its mode {mode:04o} does not let in those, and only those, who may connect"
+            ),
+            Distrust::NotOurGroup(group) => format!(
+                "it cannot be given to the group {group}: only root and who is in a group can do that"
             ),
             Distrust::HardLinks(n) => {
-                write!(
-                    f,
-                    "it has {n} names (hard links), so others may read it elsewhere: copy it to a new file and remove this one"
-                )
+                format!("it has {n} names (hard links), so others may read it elsewhere")
             }
-            Distrust::TooLarge(cap) => write!(f, "it is larger than {cap} bytes"),
-            Distrust::Io { action, .. } => write!(f, "cannot {action} it"),
+            Distrust::TooLarge(cap) => format!("it is larger than {cap} bytes"),
+            Distrust::Io { action, .. } => format!("cannot {action} it"),
+        }
+    }
+
+    /// What a person does about it, where that can be said.
+    pub fn remedy(&self) -> Option<String> {
+        let path = self.path.display();
+        Some(match &self.why {
+            Distrust::NotAFile => "put an ordinary file there".into(),
+            Distrust::IsALink => "put the file itself there".into(),
+            Distrust::Owner { uid, .. } => format!("chown {uid} {path}"),
+            Distrust::NotOurs { uid, .. } => format!("chown {uid} {path}, or run as its owner"),
+            Distrust::Writable(_) => format!("chmod go-w {path}"),
+            Distrust::Open { folder, .. } => {
+                let right = if *folder { "700" } else { "600" };
+                format!("chmod {right} {path}, and replace the secret if somebody may have read it")
+            }
+            Distrust::Shared { right, group, .. } => {
+                let chgrp = group.map(|group| format!("chgrp {group} {path}; "));
+                format!("{}chmod {right:o} {path}", chgrp.unwrap_or_default())
+            }
+            Distrust::NotOurGroup(_) => "put this user into it".into(),
+            Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.what())?;
+        match self.remedy() {
+            Some(remedy) => write!(f, ": {remedy}"),
+            None => Ok(()),
         }
     }
 }
