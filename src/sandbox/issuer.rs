@@ -91,11 +91,7 @@ impl Issuer {
             Some(Fault::NonAscii) => self.usual(api, credential, Bearer::NonAscii, now),
             Some(Fault::Skew(seconds)) => {
                 let shown = now.skewed(*seconds);
-                let answer = self.usual(api, credential, Bearer::Plain, shown);
-                match HeaderValue::try_from(shown.http_date(Duration::ZERO)) {
-                    Ok(date) => answer::with(answer, DATE, date),
-                    Err(_) => answer,
-                }
+                dated(self.usual(api, credential, Bearer::Plain, shown), shown)
             }
             Some(Fault::InvalidClient) => self.refuse(api, Refusal::Client),
             Some(Fault::Answer { status, body }) => self.canned(*status, body, now),
@@ -103,6 +99,14 @@ impl Issuer {
             _ => self.usual(api, credential, Bearer::Plain, now),
         };
         (fault, answer)
+    }
+
+    /// An answer of no endpoint: only the clock's fault concerns it, since a server has one clock for all that it says.
+    pub(super) fn elsewhere(&self, answer: Answer, now: Moment) -> Answer {
+        match self.switch.fault() {
+            Some(Fault::Skew(seconds)) => dated(answer, now.skewed(*seconds)),
+            _ => answer,
+        }
     }
 
     /// The answer as it is without a fault.
@@ -198,5 +202,13 @@ impl Issuer {
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.iter().cloned().collect()
+    }
+}
+
+/// An answer with this moment as its `Date`.
+fn dated(answer: Answer, shown: Moment) -> Answer {
+    match HeaderValue::try_from(shown.http_date(Duration::ZERO)) {
+        Ok(date) => answer::with(answer, DATE, date),
+        Err(_) => answer,
     }
 }

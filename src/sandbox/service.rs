@@ -43,7 +43,10 @@ where
         issuer.tenant.line
     };
     match endpoint.filter(|endpoint| line.has(*endpoint)) {
-        None => Delivery::Whole(panel.issuer().unknown_path()),
+        None => {
+            let issuer = panel.issuer();
+            Delivery::Whole(issuer.elsewhere(issuer.unknown_path(), Moment::now()))
+        }
         Some(endpoint) if !endpoint.methods().contains(request.method()) => {
             let methods: Vec<_> = endpoint.methods().iter().map(Method::as_str).collect();
             Delivery::Whole(method_not_allowed(&methods.join(", ")))
