@@ -4,6 +4,7 @@ mod add;
 mod admin;
 mod check;
 mod demo;
+mod doctor;
 mod output;
 mod place;
 mod prompt;
@@ -47,6 +48,8 @@ enum Command {
     Remove(remove::RemoveArgs),
     /// Say every fault of the configuration and the store
     Check(check::CheckArgs),
+    /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
+    Doctor(doctor::DoctorArgs),
     /// Show in half a minute what this is for: no account needed
     Demo(demo::DemoArgs),
     /// Run a control plane like Run:ai's on this machine, for tests and for trying
@@ -106,6 +109,7 @@ impl CommandLine {
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),
+            Some(Command::Doctor(args)) => doctor::doctor(args, env),
             Some(Command::Sandbox(args)) => sandbox::sandbox(args),
         }
     }

@@ -178,7 +178,8 @@ impl Profile {
         }
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether the issuer is at a loopback address, which is reached directly always.
+    pub fn is_loopback(&self) -> bool {
         match &self.provider {
             Provider::Runai { url, .. } => url.is_loopback(),
             Provider::Oauth2(oauth2) => oauth2.at.url().is_loopback(),

@@ -64,6 +64,8 @@ pub struct Env {
     pub listen_names: Option<String>,
     /// `TERM`: what kind of terminal there is.
     pub term: Option<String>,
+    /// `USER`, else `LOGNAME`: what the user is called.
+    pub user: Option<String>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
     /// The user that we are.
@@ -143,11 +145,12 @@ impl Env {
             notify: false,
             listen_names: None,
             term: None,
+            user: None,
             https_proxy: None,
             uid,
             platform: Platform::CURRENT,
         };
-        let mut upper_proxy = None;
+        let (mut upper_proxy, mut logname) = (None, None);
         for (name, value) in vars {
             if value.is_empty() {
                 continue;
@@ -166,12 +169,15 @@ impl Env {
                 b"NOTIFY_SOCKET" => env.notify = true,
                 b"LISTEN_FDNAMES" => env.listen_names = value.into_string().ok(),
                 b"TERM" => env.term = value.into_string().ok(),
+                b"USER" => env.user = value.into_string().ok(),
+                b"LOGNAME" => logname = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),
                 _ => {}
             }
         }
         env.https_proxy = env.https_proxy.or(upper_proxy);
+        env.user = env.user.or(logname);
         env
     }
 

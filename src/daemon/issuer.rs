@@ -1,14 +1,17 @@
 //! Builds the provider that a profile's configuration names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::oauth2::{At, ClientAuth};
 use crate::config::{self, Api, Profile, Proxy};
 use crate::fault::{Fault, FaultKind};
-use crate::provider::http::{self, Identity, Roots, Settings, Timeouts};
+use crate::provider::Provider;
+use crate::provider::address::{Address, InvalidAddress};
+pub use crate::provider::http::Reached;
+use crate::provider::http::{self, Http, Identity, Roots, Settings, Timeouts};
 use crate::provider::oauth2::{self, Oauth2};
 use crate::provider::runai::{self, Runai};
-use crate::provider::{Provider, address::InvalidAddress};
 
 /// The provider of a profile. Nothing is opened or sent yet.
 ///
@@ -45,6 +48,36 @@ pub async fn destination(profile: &Profile) -> Result<String, Fault> {
             provider.destination().await
         }
         (origin, _) => Ok(origin.unwrap_or_default()),
+    }
+}
+
+/// Whether the profile's address can be reached, by the way that tokens are asked for, inside `limit`. No credential is
+/// sent.
+///
+/// # Errors
+/// A [`Fault`] when there is no answer, which says why.
+pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault> {
+    // The configuration has refused such addresses before.
+    let unusable = |why: InvalidAddress| Fault::new(FaultKind::Rejected, why.to_string());
+    let mut settings = settings(profile).map_err(unusable)?;
+    settings.timeouts = Timeouts {
+        connect: limit.min(settings.timeouts.connect),
+        exchange: limit,
+        fetch: limit,
+    };
+    let origin = profile.origin().unwrap_or_else(|| profile.url());
+    let address = Address::parse(&origin).map_err(unusable)?;
+    let http = Http::new(address, settings);
+    // The limit once more, since a name is looked up in a thread that nothing ends.
+    match tokio::time::timeout(limit, http.reach()).await {
+        Ok(reached) => reached,
+        Err(_) => {
+            let what = format!(
+                "no answer from {} within {limit:?}",
+                http.address().origin()
+            );
+            Err(Fault::new(FaultKind::Timeout, what))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::body::SecretBody;
 use super::classify::{Route, classify};
 use crate::fault::{Fault, FaultKind};
+use crate::instant::UnixTime;
 
 mod identity;
 mod roots;
@@ -43,6 +44,15 @@ pub struct Http {
     address: Address,
     settings: Arc<Settings>,
     client: Mutex<Option<Client>>,
+}
+
+/// What an address answered that was asked for nothing but an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The status code.
+    pub status: u16,
+    /// The answer's `Date` (RFC 9110 section 6.6.1), to whole seconds.
+    pub server_date: Option<UnixTime>,
 }
 
 // === impl Http ===
@@ -134,6 +144,22 @@ impl Http {
             answer.body = self.read(response).await.unwrap_or_default();
         }
         Ok(answer)
+    }
+
+    /// Asks for the address itself, with no credential, and reads the head of the answer alone: whether it can be reached
+    /// and what its clock says. Every status is an answer.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no answer.
+    pub async fn reach(&self) -> Result<Reached, Fault> {
+        let client = self.client().await?;
+        let request = client.get(self.address.join(""));
+        let response = request.send().await.map_err(|error| self.fault(&error))?;
+        let head = head(&response);
+        Ok(Reached {
+            status: head.status,
+            server_date: head.server_date(),
+        })
     }
 
     /// The client, built now if it was not yet. Roots are read from disk for that, so it is done off the event loop,

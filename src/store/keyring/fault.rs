@@ -44,7 +44,7 @@ impl KeyringFault {
     }
 
     /// What a person does about it.
-    const fn advice(&self) -> &'static str {
+    pub const fn advice(&self) -> &'static str {
         match self {
             Self::NoBus => {
                 "a daemon outside of a login session cannot use it; inside of one, set DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR"

@@ -1,0 +1,105 @@
+//! `jetond doctor`: what keeps tokens from being served, and what to do about it.
+//!
+//! `files`, `socket` and `issuers` gather facts, each inside a limit; `judge` makes findings of them and does nothing
+//! else; `report` prints the findings. Nothing is changed, and no credential is sent or shown.
+
+mod files;
+mod finding;
+mod issuers;
+mod judge;
+mod mounts;
+mod report;
+mod socket;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::files::Host;
+use self::finding::{Finding, Verdict};
+use super::output::{Exit, fail};
+use super::target::{Target, TargetArgs};
+use crate::config::Config;
+use crate::paths::Env;
+use crate::settings;
+
+/// How long each thing may take that is looked at: a network, a keyring or a disk may never answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The arguments of `jetond doctor`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The token socket
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The findings as a JSON array of {check, profile, verdict, found, remedy}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn doctor(args: &DoctorArgs, env: &Env) -> Exit {
+    let target = match args.target.find(env) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Failed, error),
+    };
+    let (findings, usable) = runtime.block_on(examine(args, &target, env));
+    // What hangs on a disk or in the system's resolver does not keep the process.
+    runtime.shutdown_background();
+    if args.json {
+        report::json(&findings);
+    } else {
+        report::text(&findings, env);
+    }
+    let failed = findings.iter().any(|f| f.verdict == Verdict::Fail);
+    match (failed, usable) {
+        (false, _) => Exit::Done,
+        (true, true) => Exit::Failed,
+        (true, false) => Exit::Config,
+    }
+}
+
+/// Everything that is found, and whether the configuration can be used.
+async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>, bool) {
+    let (mut findings, config) = configuration(target).await;
+    let places = socket::places(args.socket.as_deref(), target, env);
+    let folder = places.first().and_then(|place| place.parent());
+    findings.extend(files::folders(target, folder, env).await);
+    findings.extend(judge::daemons(socket::look(places).await));
+    if let Some(config) = &config {
+        findings.extend(issuers::examine(target, config, env).await);
+    }
+    let host = Host::read(target, env);
+    findings.extend(judge::linger(&host));
+    (findings, config.is_some())
+}
+
+async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
+    let (path, uid) = (target.config.clone(), target.uid);
+    let read = within(move || {
+        let missing = path
+            .symlink_metadata()
+            .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        (missing, settings::read(&path, uid))
+    })
+    .await;
+    let Some((missing, read)) = read else {
+        return (vec![judge::late("configuration", &target.config)], None);
+    };
+    let findings = judge::configuration(&target.config, target.config_named, missing, &read);
+    let named_missing = missing && target.config_named;
+    (findings, read.ok().filter(|_| !named_missing))
+}
+
+/// Runs what may block for ever off this thread; `None` when it does not end inside the limit.
+async fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let work = tokio::task::spawn_blocking(work);
+    tokio::time::timeout(LIMIT, work).await.ok()?.ok()
+}

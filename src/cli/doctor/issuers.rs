@@ -1,0 +1,113 @@
+//! Each profile's credential and issuer.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::super::target::Target;
+use super::finding::Finding;
+use super::{LIMIT, judge, within};
+use crate::config::{Config, Profile};
+use crate::daemon::clock::{Clock as _, SystemClock};
+use crate::daemon::issuer::{self, Reached};
+use crate::daemon::source::binding_of;
+use crate::fault::Fault;
+use crate::instant::UnixTime;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::store::{Binding, BindingPart, StoreError, Stores};
+
+/// What is known of a stored credential: nothing of the credential itself.
+#[derive(Debug)]
+pub(super) enum CredentialFacts {
+    /// The store cannot be read.
+    Unreadable(StoreError),
+    /// There is no record.
+    Absent,
+    /// There is one, for this origin; the configuration differs in this part.
+    Bound(String, Option<BindingPart>),
+    /// There is one, and what it is to be compared with cannot be read.
+    Uncompared(String),
+}
+
+/// What an issuer answered.
+#[derive(Debug)]
+pub(super) struct IssuerFacts {
+    pub(super) reached: Result<Reached, Fault>,
+    /// The wall clock just after.
+    pub(super) now: UnixTime,
+    /// Where the issuer says that its token endpoint is, when the configuration does not say it.
+    pub(super) discovered: Option<Result<String, Fault>>,
+}
+
+/// Looks at all profiles at once.
+pub(super) async fn examine(target: &Target, config: &Config, env: &Env) -> Vec<Finding> {
+    let stores = Arc::new(target.stores());
+    let proxy_set = env.https_proxy.is_some();
+    let mut tasks = JoinSet::new();
+    for (at, (name, profile)) in config.profiles.iter().enumerate() {
+        let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
+        tasks.spawn(async move { (at, one(&name, profile, stores, proxy_set).await) });
+    }
+    let mut all = vec![];
+    // None of them panics or is aborted.
+    while let Some(Ok(findings)) = tasks.join_next().await {
+        all.push(findings);
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().flat_map(|(_, findings)| findings).collect()
+}
+
+async fn one(
+    name: &ProfileName,
+    profile: Profile,
+    stores: Arc<Stores>,
+    proxy_set: bool,
+) -> Vec<Finding> {
+    let (stored, copy) = (name.clone(), profile.clone());
+    let credential = within(move || credential(&stores, &stored, &copy));
+    let (credential, issuer) = tokio::join!(credential, issuer(&profile));
+    let mut findings = judge::credential(&profile, name, credential.as_ref());
+    findings.extend(judge::issuer(&profile, &issuer, proxy_set));
+    if let (Some(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
+        (&credential, &issuer.discovered)
+    {
+        findings.extend(judge::moved(name, origin, discovered));
+    }
+    findings
+        .into_iter()
+        .map(|finding| finding.of(name))
+        .collect()
+}
+
+fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> CredentialFacts {
+    let record = match stores.of(profile.store).load(name) {
+        Ok(Some(record)) => record,
+        Ok(None) => return CredentialFacts::Absent,
+        Err(error) => return CredentialFacts::Unreadable(error),
+    };
+    let Binding { origin, .. } = &record.binding;
+    match binding_of(profile, origin) {
+        Ok(now) => {
+            let part = record.binding.differences(&now).first().copied();
+            CredentialFacts::Bound(origin.clone(), part)
+        }
+        Err(why) => CredentialFacts::Uncompared(why),
+    }
+}
+
+async fn issuer(profile: &Profile) -> IssuerFacts {
+    let reached = issuer::reach(profile, LIMIT).await;
+    let now = SystemClock.now().unix;
+    let discovered = match (&reached, profile.issuer()) {
+        (Ok(_), Some(_)) => tokio::time::timeout(LIMIT, issuer::destination(profile))
+            .await
+            .ok(),
+        _ => None,
+    };
+    IssuerFacts {
+        reached,
+        now,
+        discovered,
+    }
+}

@@ -1,0 +1,360 @@
+//! Facts in, findings out; nothing here reads or asks anything.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::LIMIT;
+use super::files::{FolderFacts, Host, Use};
+use super::finding::Finding;
+use super::issuers::{CredentialFacts, IssuerFacts};
+use super::socket::State;
+use crate::causes::Causes;
+use crate::config::{Config, Profile, Proxy, StoreKind};
+use crate::fault::{Fault, FaultKind};
+use crate::instant::UnixTime;
+use crate::profile::ProfileName;
+use crate::settings::Unusable;
+use crate::store::{BindingPart, KeyringStore, StoreError, StoreErrorKind};
+use crate::trust::{Distrust, Untrusted};
+
+/// How far the issuer's clock may be from ours. `Date` has whole seconds, and an answer takes some; a minute is what a
+/// short token can bear.
+const SKEW: u64 = 60;
+
+/// What a user does who may not look.
+const AS_OWNER: &str = "run this as the daemon's user or as root";
+
+/// Something did not answer inside the limit.
+pub(super) fn late(check: &'static str, path: &Path) -> Finding {
+    let found = format!("{} did not answer within {LIMIT:?}", path.display());
+    let remedy = "a network file system that hangs? keep it on a local disk";
+    Finding::fail(check, found).remedy(remedy.to_owned())
+}
+
+pub(super) fn configuration(
+    path: &Path,
+    named: bool,
+    missing: bool,
+    read: &Result<Config, Unusable>,
+) -> Vec<Finding> {
+    const CHECK: &str = "configuration";
+    let shown = path.display();
+    let config = match read {
+        _ if missing && named => {
+            let finding = Finding::fail(CHECK, format!("{shown}: there is no such file"));
+            return vec![
+                finding.remedy("name another one, or make it with: jetond add".to_owned()),
+            ];
+        }
+        Ok(config) => config,
+        Err(Unusable::File(untrusted)) => return vec![distrust(CHECK, untrusted)],
+        Err(unusable) => {
+            let remedy = || Some("put it right, and see: jetond check".to_owned());
+            let lines = unusable.lines().into_iter();
+            return lines
+                .map(|line| Finding::fail(CHECK, line).remedy(remedy()))
+                .collect();
+        }
+    };
+    let finding = match config.profiles.len() {
+        0 => {
+            let remedy = "jetond add NAME --provider runai --url https://…";
+            Finding::warn(CHECK, format!("{shown}: no profiles yet")).remedy(remedy.to_owned())
+        }
+        1 => Finding::ok(CHECK, format!("{shown}: 1 profile")),
+        n => Finding::ok(CHECK, format!("{shown}: {n} profiles")),
+    };
+    vec![finding]
+}
+
+pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
+    let (check, path) = (what.name(), facts.path.display());
+    let mut findings = vec![match &facts.judged {
+        Ok(()) => Finding::ok(check, format!("{path} is its owner's alone")),
+        Err(untrusted) if untrusted.is_missing() => {
+            Finding::ok(check, format!("{path} is not there yet"))
+        }
+        // A container that was given the sockets of a daemon outside.
+        Err(untrusted)
+            if what == Use::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
+        {
+            let finding = distrust(check, untrusted);
+            Finding::warn(check, finding.found).remedy(finding.remedy)
+        }
+        Err(untrusted) => distrust(check, untrusted),
+    }];
+    if let (true, Some(kind)) = (facts.shared, &facts.kind) {
+        let found = format!("{path} is on a file system that other hosts may have too ({kind})");
+        let check = "file system";
+        findings.push(match what {
+            Use::State => Finding::warn(check, found).remedy(
+                "locks and permissions are another machine's there: --state or XDG_STATE_HOME on a local disk"
+                    .to_owned(),
+            ),
+            Use::Sockets => Finding::fail(check, found).remedy(
+                "a socket works on its own host alone: --socket or XDG_RUNTIME_DIR on a local file system"
+                    .to_owned(),
+            ),
+        });
+    }
+    findings
+}
+
+fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
+    let path = untrusted.path.display();
+    match &untrusted.why {
+        Distrust::Io { source, .. } => {
+            let found = format!("{path}: {} ({source})", untrusted.what());
+            if source.kind() == ErrorKind::PermissionDenied {
+                Finding::warn(check, found).remedy(AS_OWNER.to_owned())
+            } else {
+                Finding::fail(check, found)
+            }
+        }
+        _ => {
+            Finding::fail(check, format!("{path}: {}", untrusted.what())).remedy(untrusted.remedy())
+        }
+    }
+}
+
+pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
+    const CHECK: &str = "daemon";
+    let mut findings = vec![];
+    let mut answering = 0;
+    let first = places.first().map(|(path, _)| path.display().to_string());
+    for (path, state) in places {
+        let path = path.display();
+        let text = |text: &str| Some(text.to_owned());
+        findings.push(match state {
+            State::Missing => continue,
+            State::Answers(200, who) => {
+                answering += 1;
+                let who = match who {
+                    Some((uid, pid)) if pid > 0 => format!(" (uid {uid}, process {pid})"),
+                    Some((uid, _)) => format!(" (uid {uid})"),
+                    None => String::new(),
+                };
+                Finding::ok(CHECK, format!("one answers at {path}{who}"))
+            }
+            State::Answers(403, _) => Finding::fail(CHECK, format!("the one at {path} refuses us"))
+                .remedy(text(
+                    "it serves its own user and root: use one of your own, or ask who runs it",
+                )),
+            State::Answers(status, _) => Finding::fail(
+                CHECK,
+                format!("the one at {path} answers with status {status}"),
+            )
+            .remedy(text("look into its log, and restart it")),
+            State::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
+                .remedy(text("move it away, and start: jetond run")),
+            State::Stale => Finding::warn(
+                CHECK,
+                format!("nobody answers at {path}, which one left behind"),
+            )
+            .remedy(text("start it, which replaces the socket: jetond run")),
+            State::Denied => Finding::fail(CHECK, format!("we may not connect to {path}")).remedy(
+                text("it is another user's: use one of your own, or ask who runs it"),
+            ),
+            State::Silent => Finding::fail(
+                CHECK,
+                format!("the one at {path} did not answer within {LIMIT:?}"),
+            )
+            .remedy(text("restart it")),
+            State::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
+        });
+    }
+    match (findings.is_empty(), answering) {
+        (true, _) => {
+            let place = first.unwrap_or_else(|| "a place that cannot be a socket's".to_owned());
+            let finding = Finding::warn(CHECK, format!("none is running at {place}"));
+            vec![finding.remedy("start it: jetond run".to_owned())]
+        }
+        (_, 2..) => {
+            let several = Finding::warn(CHECK, "several answer, and jeton takes the first");
+            findings.push(several.remedy("stop the others, or name one: JETON_SOCKET".to_owned()));
+            findings
+        }
+        _ => findings,
+    }
+}
+
+pub(super) fn credential(
+    profile: &Profile,
+    name: &ProfileName,
+    facts: Option<&CredentialFacts>,
+) -> Vec<Finding> {
+    const CHECK: &str = "credential";
+    let place = match profile.store {
+        StoreKind::File => "a file",
+        StoreKind::Keyring => KeyringStore::NAME,
+    };
+    let anew = Some(format!("jetond add {name} --rebind"));
+    vec![match facts {
+        None => Finding::fail(CHECK, format!("its store did not answer within {LIMIT:?}")),
+        Some(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").remedy(anew),
+        Some(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, anew),
+        Some(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
+            .remedy("mend ca-file in the configuration, or the file".to_owned()),
+        Some(CredentialFacts::Bound(origin, None)) => {
+            Finding::ok(CHECK, format!("one for {origin} is in {place}"))
+        }
+        Some(CredentialFacts::Bound(origin, Some(part))) => changed(origin, *part, anew),
+    }]
+}
+
+fn changed(origin: &str, part: BindingPart, anew: Option<String>) -> Finding {
+    let found = format!("it was enrolled for {origin}, and {part} is another now: nothing is sent");
+    let remedy = anew.map(|anew| format!("if that is right: {anew}"));
+    Finding::fail("credential", found).remedy(remedy)
+}
+
+fn unreadable(check: &'static str, error: &StoreError, anew: Option<String>) -> Finding {
+    match &error.kind {
+        StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
+        StoreErrorKind::Keyring(fault) => {
+            let found = format!("the OS keyring cannot be used: {}", fault.reason());
+            Finding::fail(check, found).remedy(fault.advice().to_owned())
+        }
+        StoreErrorKind::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Finding::warn(check, Causes(error).to_string()).remedy(AS_OWNER.to_owned())
+        }
+        StoreErrorKind::Malformed { .. } => {
+            Finding::fail(check, Causes(error).to_string()).remedy(anew)
+        }
+        _ => Finding::fail(check, Causes(error).to_string()),
+    }
+}
+
+/// The issuer names another token endpoint than the one that the credential is for.
+pub(super) fn moved(name: &ProfileName, bound: &str, discovered: &str) -> Option<Finding> {
+    (bound != discovered).then(|| {
+        let found = format!(
+            "it was enrolled for {bound}, and the issuer names {discovered} now: nothing is sent"
+        );
+        let remedy = format!("if that is right: jetond add {name} --rebind");
+        Finding::fail("credential", found).remedy(remedy)
+    })
+}
+
+/// The issuer, the way to it, and its clock.
+pub(super) fn issuer(profile: &Profile, facts: &IssuerFacts, proxy_set: bool) -> Vec<Finding> {
+    const CHECK: &str = "issuer";
+    let url = profile.url();
+    let mut findings = vec![];
+    let unreached = facts.reached.is_err();
+    match &facts.reached {
+        Err(fault) => findings.push(unreachable(CHECK, fault)),
+        Ok(reached) if reached.status >= 500 => findings.push(
+            Finding::warn(
+                CHECK,
+                format!("{url} answers with status {}", reached.status),
+            )
+            .remedy("it is ill: ask who runs it".to_owned()),
+        ),
+        Ok(_) => match &facts.discovered {
+            Some(Err(fault)) => findings.push(unreachable(CHECK, fault)),
+            _ => findings.push(Finding::ok(CHECK, format!("{url} answers"))),
+        },
+    }
+    findings.extend(proxy(profile, proxy_set, unreached));
+    let date = facts
+        .reached
+        .as_ref()
+        .ok()
+        .and_then(|reached| reached.server_date);
+    findings.extend(date.map(|date| clock(date, facts.now)));
+    findings
+}
+
+fn unreachable(check: &'static str, fault: &Fault) -> Finding {
+    let remedy = match fault.kind {
+        FaultKind::Dns => {
+            "check the name in the configuration, and that this machine has a network and its resolver"
+        }
+        FaultKind::Connect => "check its port, and whether a firewall or a proxy is between",
+        FaultKind::TlsName => {
+            "write the name that its certificate is for; else something else answers there"
+        }
+        FaultKind::TlsExpired => {
+            "set this machine's clock (timedatectl), or have the certificate renewed"
+        }
+        FaultKind::TlsUntrusted => {
+            "if its CA is one of your organisation's, name its file: ca-file = \"…\""
+        }
+        FaultKind::NoCa => "install the system's certificates (ca-certificates), or mend ca-file",
+        FaultKind::Timeout => "a firewall may drop what is sent; does it need a proxy?",
+        FaultKind::Reset => "something on the way cuts connections; does it need a proxy?",
+        FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect | FaultKind::Rejected => {
+            "check the address in the configuration"
+        }
+        _ => "try again, and ask who runs it",
+    };
+    Finding::fail(check, fault.detail.clone()).remedy(remedy.to_owned())
+}
+
+/// What the environment says of a proxy beside what the configuration says; none of its text, which may hold a password.
+fn proxy(profile: &Profile, set: bool, unreached: bool) -> Option<Finding> {
+    const CHECK: &str = "proxy";
+    match (profile.proxy_in_use(), set) {
+        // A loopback address never has one.
+        (Proxy::Direct, true) if profile.proxy == Proxy::Direct && !profile.is_loopback() => {
+            let found =
+                "HTTPS_PROXY is set here and not used, since the configuration names no proxy";
+            if unreached {
+                let remedy = "proxy = \"environment\" or its address in the profile, then: jetond add NAME --rebind";
+                Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()))
+            } else {
+                Some(Finding::ok(CHECK, found))
+            }
+        }
+        (Proxy::Environment, false) => {
+            let found = "the configuration says \"environment\", and HTTPS_PROXY is not set here";
+            let remedy = "set it for the daemon too, or write the proxy's address into the profile";
+            Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()))
+        }
+        (Proxy::Environment, true) => Some(Finding::ok(
+            CHECK,
+            "the environment's; the daemon needs the same environment",
+        )),
+        (Proxy::Direct | Proxy::Http(_), _) => None,
+    }
+}
+
+fn clock(date: UnixTime, now: UnixTime) -> Finding {
+    const CHECK: &str = "clock";
+    let (theirs, ours) = (date.seconds_down(), now.seconds_down());
+    let off = theirs.abs_diff(ours);
+    if off <= SKEW {
+        return Finding::ok(CHECK, format!("within {SKEW} s of the issuer's"));
+    }
+    let side = if ours < theirs { "behind" } else { "ahead of" };
+    Finding::warn(
+        CHECK,
+        format!("this machine's is {off} s {side} the issuer's"),
+    )
+    .remedy(
+        "set it by NTP: timedatectl set-ntp true; if it is right, the issuer's is wrong".to_owned(),
+    )
+}
+
+/// Whether the user's daemon outlives the user's last session.
+pub(super) fn linger(host: &Host) -> Option<Finding> {
+    const CHECK: &str = "linger";
+    if !host.systemd || host.uid == 0 || host.system {
+        return None;
+    }
+    match (&host.user, host.lingers) {
+        (Some(_), true) => Some(Finding::ok(
+            CHECK,
+            "services of this user outlive the last session",
+        )),
+        (Some(_), false) => {
+            let found = "a daemon of this user ends with the last session";
+            Some(Finding::warn(CHECK, found).remedy("loginctl enable-linger".to_owned()))
+        }
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+use std::time::Duration;
+
+use super::*;
+use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
+use crate::daemon::issuer::Reached;
+use crate::store::KeyringFault;
+
+fn name() -> ProfileName {
+    ProfileName::parse("research").unwrap()
+}
+
+fn profile(extra: &str) -> Profile {
+    profile_at("https://acme.run.ai", extra)
+}
+
+fn profile_at(url: &str, extra: &str) -> Profile {
+    let text = format!("[profiles.research]\nprovider = 'runai'\nurl = '{url}'\n{extra}");
+    let config = crate::config::parse(&text, &crate::testing::FewNames).unwrap();
+    config.profiles.into_values().next().unwrap()
+}
+
+fn unix(seconds: u64) -> UnixTime {
+    UnixTime::from_epoch(Duration::from_secs(seconds))
+}
+
+/// Verdicts and subjects, and each that is not good has a remedy.
+fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &'static str)> {
+    for finding in findings {
+        assert!(!finding.found.is_empty());
+        let needs = finding.verdict != Good;
+        assert!(!needs || finding.remedy.is_some(), "{finding:?}");
+    }
+    findings.iter().map(|f| (f.verdict, f.check)).collect()
+}
+
+#[test]
+fn a_configuration_is_good_empty_missing_or_broken() {
+    let path = Path::new("/c.toml");
+    let parse = |text: &str| {
+        crate::config::parse(text, &crate::testing::FewNames).map_err(|faults| Unusable::Faults {
+            path: path.to_owned(),
+            faults,
+        })
+    };
+    let good = "[profiles.a]\nprovider = 'runai'\nurl = 'https://acme.run.ai'\n";
+    for (named, missing, text, expected) in [
+        (false, false, good, vec![Good]),
+        (false, true, "", vec![Warn]),
+        (true, true, "", vec![Fail]),
+        (true, false, "", vec![Warn]),
+        (false, false, "x = 1\ny = 2\n", vec![Fail, Fail]),
+    ] {
+        let findings = configuration(path, named, missing, &parse(text));
+        let found: Vec<_> = verdicts(&findings).into_iter().map(|(v, _)| v).collect();
+        assert_eq!(found, expected, "{findings:?}");
+    }
+}
+
+#[test]
+fn a_folder_is_judged_by_its_use() {
+    let facts = |why: Option<Distrust>, kind: Option<&str>| FolderFacts {
+        path: "/f".into(),
+        judged: why.map_or(Ok(()), |why| Err(Untrusted::new(Path::new("/f"), why))),
+        kind: kind.map(str::to_owned),
+        shared: kind == Some("nfs4"),
+    };
+    let open = || {
+        Some(Distrust::Open {
+            mode: 0o755,
+            folder: true,
+        })
+    };
+    let foreign = || Some(Distrust::NotOurs { owner: 1, uid: 2 });
+    let denied = || Some(Distrust::io("open", ErrorKind::PermissionDenied.into()));
+    for (what, why, kind, expected) in [
+        (Use::State, None, Some("ext4"), vec![(Good, "state")]),
+        (
+            Use::State,
+            Some(Distrust::Missing),
+            None,
+            vec![(Good, "state")],
+        ),
+        (Use::State, open(), None, vec![(Fail, "state")]),
+        (Use::State, foreign(), None, vec![(Fail, "state")]),
+        (Use::Sockets, foreign(), None, vec![(Warn, "sockets")]),
+        (Use::State, denied(), None, vec![(Warn, "state")]),
+        (
+            Use::State,
+            None,
+            Some("nfs4"),
+            vec![(Good, "state"), (Warn, "file system")],
+        ),
+        (
+            Use::Sockets,
+            None,
+            Some("nfs4"),
+            vec![(Good, "sockets"), (Fail, "file system")],
+        ),
+    ] {
+        let findings = folder(what, &facts(why, kind));
+        assert_eq!(verdicts(&findings), expected, "{findings:?}");
+    }
+}
+
+#[test]
+fn a_daemon_answers_or_the_finding_says_why_not() {
+    let at = |states: &[State]| {
+        let places = states.iter().enumerate();
+        daemons(
+            places
+                .map(|(n, s)| (format!("/{n}").into(), s.clone()))
+                .collect(),
+        )
+    };
+    let answers = State::Answers(200, Some((1000, 7)));
+    for (states, expected) in [
+        (vec![], vec![Warn]),
+        (vec![State::Missing, State::Missing], vec![Warn]),
+        (vec![State::Missing, answers.clone()], vec![Good]),
+        (
+            vec![answers.clone(), answers.clone()],
+            vec![Good, Good, Warn],
+        ),
+        (vec![State::Stale, answers.clone()], vec![Warn, Good]),
+        (vec![State::Stale], vec![Warn]),
+        (vec![State::NotASocket], vec![Fail]),
+        (vec![State::Denied], vec![Fail]),
+        (vec![State::Silent], vec![Fail]),
+        (vec![State::Answers(403, None)], vec![Fail]),
+        (vec![State::Answers(500, None)], vec![Fail]),
+    ] {
+        let findings = at(&states);
+        let found: Vec<_> = verdicts(&findings).into_iter().map(|(v, _)| v).collect();
+        assert_eq!(found, expected, "{findings:?}");
+    }
+    let [finding] = &at(&[answers])[..] else {
+        panic!("one finding")
+    };
+    assert_eq!(finding.found, "one answers at /0 (uid 1000, process 7)");
+}
+
+#[test]
+fn a_credential_is_there_and_bound_to_what_is_configured() {
+    let profile = profile("");
+    let of = |facts: Option<&CredentialFacts>| {
+        let findings = credential(&profile, &name(), facts);
+        findings.into_iter().next().unwrap()
+    };
+    let at = || "https://acme.run.ai".to_owned();
+    let keyring = |fault| {
+        CredentialFacts::Unreadable(StoreError {
+            place: "research".into(),
+            kind: StoreErrorKind::Keyring(fault),
+            changed: false,
+        })
+    };
+    for (facts, verdict, text) in [
+        (
+            CredentialFacts::Bound(at(), None),
+            Good,
+            "acme.run.ai is in a file",
+        ),
+        (
+            CredentialFacts::Bound(at(), Some(BindingPart::Proxy)),
+            Fail,
+            "the proxy",
+        ),
+        (CredentialFacts::Absent, Fail, "none is stored"),
+        (CredentialFacts::Uncompared("no CA".into()), Fail, "no CA"),
+        (keyring(KeyringFault::Locked), Fail, "it is locked"),
+        (keyring(KeyringFault::NoBus), Fail, "no session bus"),
+    ] {
+        let finding = of(Some(&facts));
+        assert_eq!(finding.verdict, verdict, "{finding:?}");
+        assert!(finding.found.contains(text), "{finding:?}");
+        assert!(verdict == Good || finding.remedy.is_some(), "{finding:?}");
+    }
+    assert_eq!(of(None).verdict, Fail);
+}
+
+#[test]
+fn an_endpoint_that_has_moved_is_told() {
+    assert_eq!(moved(&name(), "https://a", "https://a"), None);
+    let finding = moved(&name(), "https://a", "https://b").unwrap();
+    assert_eq!(finding.verdict, Fail);
+    assert!(
+        finding
+            .remedy
+            .unwrap()
+            .contains("jetond add research --rebind")
+    );
+}
+
+fn reached(status: u16, date: Option<u64>) -> IssuerFacts {
+    IssuerFacts {
+        reached: Ok(Reached {
+            status,
+            server_date: date.map(unix),
+        }),
+        now: unix(1_000_000),
+        discovered: None,
+    }
+}
+
+#[test]
+fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
+    let mut remedies = vec![];
+    for kind in [
+        FaultKind::Dns,
+        FaultKind::Connect,
+        FaultKind::TlsName,
+        FaultKind::TlsExpired,
+        FaultKind::TlsUntrusted,
+        FaultKind::NoCa,
+        FaultKind::Timeout,
+        FaultKind::Reset,
+        FaultKind::Malformed,
+        FaultKind::ServerError,
+    ] {
+        let facts = IssuerFacts {
+            reached: Err(Fault::new(kind, "why")),
+            ..reached(200, None)
+        };
+        let findings = issuer(&profile(""), &facts, false);
+        assert_eq!(verdicts(&findings), [(Fail, "issuer")]);
+        remedies.extend(findings.into_iter().filter_map(|f| f.remedy));
+    }
+    let different: std::collections::BTreeSet<_> = remedies.iter().collect();
+    assert_eq!(different.len(), remedies.len());
+}
+
+#[test]
+fn an_issuer_that_answers_is_good_unless_it_is_ill_or_names_no_endpoint() {
+    let bad = Fault::new(FaultKind::Malformed, "names no token endpoint");
+    let undiscovered = IssuerFacts {
+        discovered: Some(Err(bad)),
+        ..reached(200, None)
+    };
+    for (facts, expected) in [
+        (reached(200, None), Good),
+        (reached(404, None), Good),
+        (reached(302, None), Good),
+        (reached(503, None), Warn),
+        (undiscovered, Fail),
+    ] {
+        let findings = issuer(&profile(""), &facts, false);
+        assert_eq!(verdicts(&findings), [(expected, "issuer")], "{facts:?}");
+    }
+}
+
+#[test]
+fn a_clock_may_be_a_minute_off() {
+    for (date, verdict, text) in [
+        (1_000_000, Good, ""),
+        (1_000_060, Good, ""),
+        (999_940, Good, ""),
+        (1_000_061, Warn, "61 s behind"),
+        (999_939, Warn, "61 s ahead of"),
+        (0, Warn, "1000000 s ahead of"),
+    ] {
+        let findings = issuer(&profile(""), &reached(200, Some(date)), false);
+        assert_eq!(verdicts(&findings), [(Good, "issuer"), (verdict, "clock")]);
+        assert!(findings[1].found.contains(text), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_set_and_not_used_or_used_and_not_set_is_told() {
+    let environment = "proxy = 'environment'";
+    let named = "proxy = 'http://proxy:3128'";
+    for (url, extra, set, unreached, expected) in [
+        ("https://a.example", "", false, true, None),
+        ("https://a.example", "", true, false, Some(Good)),
+        ("https://a.example", "", true, true, Some(Warn)),
+        ("http://127.0.0.1:8080", "", true, true, None),
+        ("https://a.example", environment, false, false, Some(Warn)),
+        ("https://a.example", environment, true, false, Some(Good)),
+        ("http://127.0.0.1:8080", environment, false, false, None),
+        ("https://a.example", named, true, false, None),
+    ] {
+        let finding = proxy(&profile_at(url, extra), set, unreached);
+        assert_eq!(finding.map(|f| f.verdict), expected, "{url} {extra} {set}");
+    }
+}
+
+#[test]
+fn lingering_matters_to_a_users_daemon_under_systemd() {
+    let host = Host {
+        systemd: true,
+        uid: 1000,
+        user: Some("u".into()),
+        lingers: false,
+        system: false,
+    };
+    let of = |host: &Host| linger(host).map(|finding| finding.verdict);
+    assert_eq!(of(&host), Some(Warn));
+    assert_eq!(
+        of(&Host {
+            lingers: true,
+            ..host.clone()
+        }),
+        Some(Good)
+    );
+    for other in [
+        Host {
+            systemd: false,
+            ..host.clone()
+        },
+        Host {
+            uid: 0,
+            ..host.clone()
+        },
+        Host {
+            system: true,
+            ..host.clone()
+        },
+        Host { user: None, ..host },
+    ] {
+        assert_eq!(of(&other), None, "{other:?}");
+    }
+}

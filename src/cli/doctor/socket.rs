@@ -1,0 +1,128 @@
+//! Where a daemon may be, and whether one answers there.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use super::super::target::Target;
+use super::LIMIT;
+use crate::paths::Env;
+
+/// What is at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing.
+    Missing,
+    /// Something that is not a socket.
+    NotASocket,
+    /// A socket that nobody serves.
+    Stale,
+    /// We may not connect.
+    Denied,
+    /// Somebody accepts and does not answer.
+    Silent,
+    /// Somebody answers with this status; the user and the process that made the socket, where the system tells.
+    Answers(u16, Option<(u32, i32)>),
+    /// The system refused something else.
+    Failed(String),
+}
+
+/// The token sockets that may be meant, in the order of the companion; one alone where somebody has named it.
+pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {
+    let system = Env {
+        xdg_runtime_dir: None,
+        ..env.clone()
+    };
+    let place = |env: &Env, socket: Option<&Path>, runtime: bool| {
+        let places = env.sockets(socket, None, |folder| runtime && folder.is_dir());
+        places.ok().map(|places| places.token)
+    };
+    if target.system && socket.is_none() {
+        let system = Env {
+            socket: None,
+            ..system
+        };
+        return place(&system, None, false).into_iter().collect();
+    }
+    let named = socket.is_some() || env.socket.is_some();
+    let usual = [
+        place(env, socket, true),
+        place(&system, None, true),
+        place(&system, None, false),
+    ];
+    let mut places: Vec<PathBuf> = vec![];
+    for path in usual.into_iter().take(if named { 1 } else { 3 }).flatten() {
+        if !places.contains(&path) {
+            places.push(path);
+        }
+    }
+    places
+}
+
+/// Looks at every place.
+pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, State)> {
+    let mut looked = vec![];
+    for path in places {
+        let state = tokio::time::timeout(LIMIT, ask(&path)).await;
+        looked.push((path, state.unwrap_or(State::Silent)));
+    }
+    looked
+}
+
+async fn ask(path: &Path) -> State {
+    match path.symlink_metadata() {
+        Err(e) => return of(&e),
+        Ok(meta) if !meta.file_type().is_socket() => return State::NotASocket,
+        Ok(_) => {}
+    }
+    let mut stream = match UnixStream::connect(path).await {
+        Ok(stream) => stream,
+        Err(e) => return of(&e),
+    };
+    let who = stream.peer_cred().ok();
+    let who = who.map(|who| (who.uid(), who.pid().unwrap_or(0)));
+    let mut answer = [0; 12];
+    let exchange = async {
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+        stream.read_exact(&mut answer).await
+    };
+    match exchange.await {
+        Ok(_) => match status(&answer) {
+            Some(status) => State::Answers(status, who),
+            None => State::Failed("what answers there is not jetond".to_owned()),
+        },
+        Err(e) => State::Failed(e.to_string()),
+    }
+}
+
+/// The status of an answer that begins with `HTTP/1.1 200`.
+fn status(head: &[u8]) -> Option<u16> {
+    let head = std::str::from_utf8(head).ok()?;
+    head.strip_prefix("HTTP/1.")?.get(2..)?.trim().parse().ok()
+}
+
+fn of(error: &io::Error) -> State {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => State::Missing,
+        ErrorKind::ConnectionRefused => State::Stale,
+        ErrorKind::PermissionDenied => State::Denied,
+        _ => State::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_http_is_an_answer() {
+        assert_eq!(status(b"HTTP/1.0 200"), Some(200));
+        assert_eq!(status(b"HTTP/1.1 403"), Some(403));
+        for bad in [&b"SSH-2.0-Open"[..], b"HTTP/1.1 ok!", b"\xff\xff"] {
+            assert_eq!(status(bad), None);
+        }
+    }
+}

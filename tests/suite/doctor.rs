@@ -1,0 +1,267 @@
+//! `jetond doctor`: each thing that is wrong is found and named, with what to do; nothing secret is sent or shown.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+
+/// The exit code and the findings.
+fn doctor(env: &TestEnv, args: &[&str]) -> (i32, Vec<Value>) {
+    let examined = env.jetond(&[&["doctor", "--json"], args].concat());
+    let findings = serde_json::from_str(&examined.stdout);
+    (
+        examined.code,
+        findings.unwrap_or_else(|e| unreachable!("{e}: {examined:?}")),
+    )
+}
+
+/// The verdict of the one finding about this, and its text with the remedy.
+#[track_caller]
+fn about(findings: &[Value], check: &str) -> (String, String) {
+    let found: Vec<_> = findings.iter().filter(|f| f["check"] == check).collect();
+    assert_eq!(found.len(), 1, "{check} in {findings:#?}");
+    let text = |key: &str| found[0][key].as_str().unwrap_or_default();
+    (
+        text("verdict").to_owned(),
+        format!("{}; {}", text("found"), text("remedy")),
+    )
+}
+
+#[track_caller]
+fn assert_about(findings: &[Value], check: &str, verdict: &str, says: &str) {
+    let (is, text) = about(findings, check);
+    assert_eq!(is, verdict, "{check}: {text}");
+    assert!(text.contains(says), "{check}: {text}");
+}
+
+fn set_mode(env: &TestEnv, path: &str, mode: u32) {
+    fs::set_permissions(env.path(path), Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn all_is_well_with_a_daemon_and_nothing_secret_is_sent() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let issued = env.sandbox().issued().len();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 0, "{findings:#?}");
+    for check in [
+        "configuration",
+        "sockets",
+        "state",
+        "daemon",
+        "credential",
+        "issuer",
+        "clock",
+    ] {
+        assert_about(&findings, check, "ok", "");
+    }
+    let pid = format!("process {}", daemon.child.id());
+    assert_about(&findings, "daemon", "ok", &pid);
+    assert_about(&findings, "credential", "ok", &env.sandbox().url());
+    assert_eq!(
+        env.sandbox().issued().len(),
+        issued,
+        "no token was asked for"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_pipe_gets_a_line_a_finding_in_columns() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("refuse");
+    let examined = env.jetond(&["doctor"]);
+    assert_eq!(examined.code, 1, "{examined:?}");
+    let lines: Vec<_> = examined.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("ok    configuration         "),
+        "{examined:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("warn  daemon                none is running at "))
+    );
+    let issuer = lines
+        .iter()
+        .find(|line| line.contains("research: issuer"))
+        .unwrap();
+    assert!(
+        issuer.starts_with("fail  research: issuer      cannot connect to "),
+        "{issuer}"
+    );
+    assert!(
+        issuer.contains("refused") && issuer.contains("; check its port"),
+        "{issuer}"
+    );
+    assert!(!examined.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn without_a_daemon_or_a_profile_it_says_how_to_get_one() {
+    let env = TestEnv::new();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 0, "{findings:#?}");
+    assert_about(&findings, "configuration", "warn", "jetond add NAME");
+    assert_about(&findings, "daemon", "warn", "jetond run");
+    let (code, findings) = doctor(&env, &["--config", "/nonexistent/config.toml"]);
+    assert_eq!(code, 78);
+    assert_about(&findings, "configuration", "fail", "there is no such file");
+}
+
+#[test]
+fn every_fault_of_the_configuration_is_a_finding() {
+    let env = TestEnv::new();
+    write_config(&env, "[profiles.research]\nprovider = 'runia'\nurl = 7\n");
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 78, "{findings:#?}");
+    let faults = findings.iter().filter(|f| f["check"] == "configuration");
+    assert_eq!(faults.count(), 2, "{findings:#?}");
+    assert_about(&findings, "daemon", "warn", "");
+}
+
+#[test]
+fn what_others_could_read_or_write_is_a_fault() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    for (path, mode, check, code) in [
+        ("state/jeton/credentials", 0o755, "state", 1),
+        (
+            "state/jeton/credentials/research.json",
+            0o644,
+            "credential",
+            1,
+        ),
+        ("config/jeton/config.toml", 0o666, "configuration", 78),
+    ] {
+        let before = fs::metadata(env.path(path)).unwrap().permissions();
+        set_mode(&env, path, mode);
+        let (is, findings) = doctor(&env, &[]);
+        assert_eq!(is, code, "{path} {findings:#?}");
+        assert_about(&findings, check, "fail", "chmod ");
+        fs::set_permissions(env.path(path), before).unwrap();
+    }
+    fs::create_dir(env.path("run/jeton")).unwrap();
+    set_mode(&env, "run/jeton", 0o777);
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "sockets", "fail", "chmod 700");
+}
+
+#[test]
+fn a_stale_socket_something_else_and_a_daemon_that_hangs_are_told_apart() {
+    let env = TestEnv::new();
+    let mut daemon = env.start();
+    daemon.child.kill().unwrap();
+    daemon.wait();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 0, "{findings:#?}");
+    assert_about(&findings, "daemon", "warn", "left behind");
+
+    let mut daemon = env.start();
+    daemon.signal(Signal::STOP);
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "daemon", "fail", "did not answer");
+    daemon.signal(Signal::CONT);
+    env.stop(&mut daemon);
+
+    let file = env.path("run/jeton/file");
+    fs::write(&file, "").unwrap();
+    let (code, findings) = doctor(&env, &["--socket", file.to_str().unwrap()]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "daemon", "fail", "is not a socket");
+}
+
+#[test]
+fn a_credential_that_is_missing_or_bound_elsewhere_is_a_fault() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let config = fs::read_to_string(env.config()).unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = format!("http://{}", other.local_addr().unwrap());
+    drop(other);
+    write_config(&env, config.replace(&env.sandbox().url(), &elsewhere));
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(
+        &findings,
+        "credential",
+        "fail",
+        "nothing is sent; if that is right: jetond add research --rebind",
+    );
+
+    write_config(&env, &config);
+    fs::remove_file(env.record("research")).unwrap();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(
+        &findings,
+        "credential",
+        "fail",
+        "none is stored; jetond add research --rebind",
+    );
+}
+
+#[test]
+fn a_keyring_without_a_bus_is_told_with_what_to_do() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let config = fs::read_to_string(env.config()).unwrap();
+    write_config(&env, config.replace("\"file\"", "\"keyring\""));
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "credential", "fail", "OS keyring");
+}
+
+#[test]
+fn an_issuer_that_hangs_is_given_up_and_its_clock_is_looked_at() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("hang");
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "issuer", "fail", "within 5s");
+
+    for (fault, says) in [("skew:600", "behind"), ("skew:-600", "ahead of")] {
+        env.fault(fault);
+        let (code, findings) = doctor(&env, &[]);
+        assert_eq!(code, 0, "{findings:#?}");
+        assert_about(&findings, "clock", "warn", says);
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_and_a_proxy_that_is_not_used_are_told() {
+    let mut env = TestEnv::new();
+    // The name of a host that is reserved never to be (RFC 6761), and the password of a proxy.
+    write_config(
+        &env,
+        "[profiles.research]\nprovider = 'runai'\nurl = 'https://acme.invalid'\n",
+    );
+    env.watch_for("the proxy's password", "proxy-password-never-shown");
+    let mut command = env.jetond_command(&["doctor", "--json"]);
+    command.env(
+        "HTTPS_PROXY",
+        "http://u:proxy-password-never-shown@proxy:3128",
+    );
+    let examined = env.finish("doctor", command, b"", false);
+    assert_eq!(examined.code, 1, "{examined:?}");
+    let findings: Vec<Value> = serde_json::from_str(&examined.stdout).unwrap();
+    assert_about(&findings, "issuer", "fail", "acme.invalid");
+    assert_about(&findings, "proxy", "warn", "HTTPS_PROXY is set");
+}
