@@ -294,7 +294,7 @@ impl TestEnv {
     /// Starts a daemon by this command and waits until it serves.
     pub(crate) fn start_command(&self, command: Command) -> Daemon {
         let mut daemon = self.spawn_command(command);
-        let socket = daemon.socket.clone();
+        let sockets = [daemon.socket.clone(), daemon.admin.clone()];
         wait_until("the daemon to serve", || {
             let ended = daemon.child.try_wait().unwrap();
             assert!(
@@ -302,7 +302,7 @@ impl TestEnv {
                 "the daemon ended with {ended:?}: {}",
                 daemon.log()
             );
-            accepts(&socket)
+            sockets.iter().all(|socket| accepts(socket))
         });
         daemon.look_at_proc();
         daemon
