@@ -41,7 +41,7 @@ the issuer cannot be reached), 78 configuration.";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon in the foreground (the default)
-    Run(run::RunArgs),
+    Run(run::RunOrWrapArgs),
     /// Enrol a credential: get one token as proof, then store it and write the profile
     Add(Box<add::AddArgs>),
     /// Forget a profile and its credential
@@ -93,18 +93,14 @@ impl CommandLine {
         })
     }
 
-    fn starts_a_command(&self) -> bool {
-        match &self.command {
-            None => self.run.has_command(),
-            Some(Command::Run(args)) => args.has_command(),
-            Some(_) => false,
-        }
+    const fn starts_a_command(&self) -> bool {
+        matches!(&self.command, Some(Command::Run(args)) if args.has_command())
     }
 
     fn dispatch(&self, args: &[OsString], env: &Env) -> Exit {
         match &self.command {
-            None => run::run(&self.run, args, env),
-            Some(Command::Run(run)) => run::run(run, args, env),
+            None => run::run(&self.run, env),
+            Some(Command::Run(run)) => run::run_or_wrap(run, args, env),
             Some(Command::Add(args)) => add::add(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Check(args)) => check::check(args, env),

@@ -20,10 +20,10 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// The token socket
-    #[arg(long, value_name = "PATH", conflicts_with = "command")]
+    #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// The admin socket
-    #[arg(long, value_name = "PATH", conflicts_with = "command")]
+    #[arg(long, value_name = "PATH")]
     admin_socket: Option<PathBuf>,
     /// What the log looks like; JETON_LOG says how much of it there is (default: info, and with a CMD: warn)
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -32,14 +32,21 @@ pub(super) struct RunArgs {
     /// and take the sockets' folders away
     #[arg(long, hide = true, requires_all = ["socket", "admin_socket"])]
     stop_at_eof: bool,
+}
+
+/// The arguments of `jetond run`, when it is called by its name.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RunOrWrapArgs {
+    #[command(flatten)]
+    run: RunArgs,
     /// Serve on a private socket for the life of this command, and end as it does
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(last = true, value_name = "CMD", conflicts_with_all = ["socket", "admin_socket"])]
     command: Vec<OsString>,
 }
 
-// === impl RunArgs ===
+// === impl RunOrWrapArgs ===
 
-impl RunArgs {
+impl RunOrWrapArgs {
     /// Whether a command is to be run beside the daemon.
     pub(super) const fn has_command(&self) -> bool {
         !self.command.is_empty()
@@ -47,7 +54,7 @@ impl RunArgs {
 }
 
 /// Runs the daemon, or the command with a daemon; `line` is the whole command line.
-pub(super) fn run(args: &RunArgs, line: &[OsString], env: &Env) -> Exit {
+pub(super) fn run_or_wrap(args: &RunOrWrapArgs, line: &[OsString], env: &Env) -> Exit {
     if args.has_command() {
         return wrap::wrap(&args.command, wrap::daemon_args(line), env);
     }
@@ -55,6 +62,11 @@ pub(super) fn run(args: &RunArgs, line: &[OsString], env: &Env) -> Exit {
     if line.last().is_some_and(|last| last == "--") {
         return fail(Exit::Usage, "there is no command after '--'");
     }
+    run(&args.run, env)
+}
+
+/// Runs the daemon.
+pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
     if args.stop_at_eof {
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();

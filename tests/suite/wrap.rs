@@ -120,7 +120,7 @@ fn without_a_command_or_with_a_socket_it_is_a_fault_of_usage() {
     let env = TestEnv::new();
     for args in [
         &["run", "--"][..],
-        &["--"],
+        &["--", "true"],
         &["run", "--socket", "/x/y", "--", "true"],
         &["run", "--admin-socket", "/x/y", "--", "true"],
     ] {
@@ -272,7 +272,7 @@ fn a_signal_that_is_sent_reaches_the_command_and_the_command_decides() {
         let env = TestEnv::new();
         let pid = env.path("out/pid");
         let text = format!(
-            "trap 'echo got {name}; kill $!; exit 7' {name}; sleep 600 & echo $$ >'{}'; wait",
+            "trap 'echo got {name}; exit 7' {name}; echo $$ >'{}'; while :; do sleep 0.05; done",
             pid.display()
         );
         let mut supervisor = env.spawn_command(script(&env, &text));

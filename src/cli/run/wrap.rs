@@ -156,7 +156,7 @@ mod tests {
     fn the_daemon_gets_what_stands_before_the_command() {
         for (line, expected) in [
             (&["jetond", "run", "--", "cmd"][..], &["run"][..]),
-            (&["jetond", "--", "cmd", "--", "more"], &[]),
+            (&["jetond", "run", "--", "cmd", "--", "more"], &["run"]),
             (
                 &["jetond", "run", "--config", "c", "--", "cmd"],
                 &["run", "--config", "c"],
