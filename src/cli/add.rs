@@ -85,7 +85,7 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
 }
 
 fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
-    let target = args.target.find(env)?;
+    let target = args.target.find_own(env)?;
     let config = target.read_config()?;
     let name = &args.name;
     let stores = target.stores();

@@ -24,7 +24,7 @@ pub(super) fn remove(args: &RemoveArgs, env: &Env) -> Exit {
 }
 
 fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
-    let target = args.target.find(env)?;
+    let target = args.target.find_own(env)?;
     // Its faults are told first, with their places.
     let config = target.read_config()?;
     let text = target.config_text()?;

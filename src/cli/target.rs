@@ -39,8 +39,18 @@ pub(super) struct Target {
 }
 
 impl TargetArgs {
-    /// Finds them.
+    /// Finds those that the user's daemon reads.
     pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
+        self.find_with(env, Path::exists)
+    }
+
+    /// Finds those that a command may change: never the system's unless that was asked for, also where the user has none
+    /// yet and would read the system's.
+    pub(super) fn find_own(&self, env: &Env) -> Result<Target, Exit> {
+        self.find_with(env, |_| false)
+    }
+
+    fn find_with(&self, env: &Env, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
         let uid = env.uid;
         if self.system {
             let state = PathBuf::from(SYSTEM_STATE);
@@ -60,7 +70,7 @@ impl TargetArgs {
         let state = env
             .state_dir(self.state.as_deref())
             .map_err(|error| fail(Exit::Config, error))?;
-        let config = env.config_file(self.config.as_deref(), Path::exists);
+        let config = env.config_file(self.config.as_deref(), exists);
         Ok(Target {
             config,
             state,

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use jetond::sandbox::Line;
 
-use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
 
 /// Runs `jetond add` for the sandbox's application, with its secret in a file, and with these arguments more.
 pub(crate) fn add(env: &TestEnv, name: &str, more: &[&str]) -> Output {
@@ -572,4 +572,35 @@ fn a_filter_that_is_none_is_a_usage_error() {
             "{refused:?}"
         );
     }
+}
+
+/// A user of a machine that has a daemon for all reads its configuration until there is one of the user's own.
+#[test]
+fn a_users_own_profile_is_never_written_into_the_systems_configuration() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = env.secret_file();
+    let script = format!(
+        "mount -t tmpfs -o mode=755 tmpfs /etc || exit 99
+         mkdir /etc/jeton && printf '[profiles.research]\nprovider = \"runai\"\nurl = \"https://acme.run.ai\"\n' >/etc/jeton/config.toml
+         {jetond} remove research; echo \"remove $?\"
+         {jetond} add research --provider runai --url {url} --client-id test-client --client-secret-file {secret}; echo \"add $?\"
+         grep -c . /etc/jeton/config.toml",
+        jetond = env!("CARGO_BIN_EXE_jetond"),
+        url = env.sandbox().url(),
+        secret = secret.display(),
+    );
+    let mut command = env.command("unshare");
+    command.args(["-m", "sh", "-c", &script]);
+    let output = env.finish("enrolment beside a system's daemon", command, b"", false);
+    if output.code != 0 {
+        return ignored("enrolment beside a system's daemon: no mount namespaces here");
+    }
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(lines.first(), Some(&"remove 78"), "{output:?}");
+    assert_eq!(
+        lines.get(lines.len() - 2..),
+        Some(&["add 0", "3"][..]),
+        "{output:?}"
+    );
+    assert!(env.config().exists() && env.record("research").exists());
 }
