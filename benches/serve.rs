@@ -31,6 +31,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jetond::credential::ClientSecret;
+use jetond::daemon::stream::{Pace, Timed};
 use jetond::sandbox::{Line, Options, Sandbox};
 
 const CONNECTIONS: usize = 8;
@@ -285,7 +286,8 @@ impl Drop for Server {
     }
 }
 
-/// The bare server: the same runtime, allocator and HTTP settings as the daemon, and the same head of an answer.
+/// The bare server: the same runtime, allocator, timers and HTTP settings as the daemon, and the same head of an
+/// answer.
 fn bare(socket: &Path, length: usize) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -297,7 +299,10 @@ fn bare(socket: &Path, length: usize) -> ! {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let body = body.clone();
+            let pace = Pace::default();
+            let stream = TokioIo::new(Timed::new(stream, pace.clone()));
             let answer = service_fn(move |_| {
+                let _busy = pace.busy();
                 let mut response = Response::new(Full::new(body.clone()));
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -310,7 +315,7 @@ fn bare(socket: &Path, length: usize) -> ! {
                     .header_read_timeout(None)
                     .max_buf_size(16 * 1024)
                     .half_close(true)
-                    .serve_connection(TokioIo::new(stream), answer),
+                    .serve_connection(stream, answer),
             );
         }
     })
