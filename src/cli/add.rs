@@ -1,6 +1,6 @@
 //! `jetond add`: enrols a credential. Nothing is written before the issuer has given a token for it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ArgGroup;
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use super::place::{Asked, Place};
 use super::prompt;
 use super::target::TargetArgs;
 use crate::causes::Causes;
-use crate::config::{self, Api, BaseUrl, Profile, Provider, Proxy, StoreKind};
+use crate::config::{self, BaseUrl, Profile, Proxy};
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
@@ -22,9 +22,10 @@ use crate::profile::ProfileName;
 use crate::settings::{self, WriteError};
 use crate::store::{CredentialStore, Key, Record, StoreError, StoreErrorKind};
 use crate::token::{Grant, Validity};
-use oauth2::{OAUTH2_NAMES, Oauth2Args};
+use oauth2::Oauth2Args;
 
 mod oauth2;
+mod profile;
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
@@ -237,52 +238,6 @@ fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
 }
 
 impl AddArgs {
-    /// The profile that the arguments describe; none with `--rebind`.
-    fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
-        let api = match self.api.as_deref() {
-            Some("v2") => Api::V2,
-            Some("v1") => Api::V1,
-            _ => Api::Auto,
-        };
-        let foreign = |names: &str, provider: &str| {
-            let what = format!("{names} are for --provider {provider}");
-            Err(fail(Exit::Usage, what))
-        };
-        let (provider, is_loopback) = match (&self.url, self.oauth2.issuer()) {
-            _ if self.provider.is_none() => return Ok(None),
-            (Some(url), _) if self.provider.as_deref() == Some("runai") => {
-                if !self.oauth2.is_empty() {
-                    return foreign(OAUTH2_NAMES, "oauth2");
-                }
-                let (url, is_loopback) = (url.clone(), url.is_loopback());
-                (Provider::Runai { url, api }, is_loopback)
-            }
-            (url, Some(issuer)) => {
-                if url.is_some() || self.api.is_some() {
-                    return foreign("--url and --api", "runai");
-                }
-                let is_loopback = issuer.at.url().is_loopback();
-                (Provider::Oauth2(Box::new(issuer)), is_loopback)
-            }
-            (_, None) => {
-                let what = "--provider oauth2 needs --issuer URL or --token-url URL";
-                return Err(fail(Exit::Usage, what));
-            }
-        };
-        let profile = Profile {
-            provider,
-            store: StoreKind::File,
-            ca_file: self.ca_file.as_deref().map(absolute).transpose()?,
-            proxy: match &self.proxy {
-                Some(proxy) => proxy.clone(),
-                None => ask_for_proxy(env, is_loopback)?,
-            },
-            client_certificate: None,
-            keep_warm: false,
-        };
-        Ok(Some(profile))
-    }
-
     /// The credential: as given, asked for, or with `--rebind` the one in the store. A person sees the origin before the
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     fn credential(
@@ -375,24 +330,6 @@ fn copy(credential: &Credential) -> Result<Credential, Exit> {
             format!("the stored credential cannot be used: {why}"),
         )
     })
-}
-
-/// A proxy learns who asks whom, and so is used only when somebody says so; but where everything goes through one,
-/// forgetting it is the usual reason for a connection that hangs.
-fn ask_for_proxy(env: &Env, is_loopback: bool) -> Result<Proxy, Exit> {
-    if env.https_proxy.is_none() || is_loopback || !prompt::possible() {
-        return Ok(Proxy::Direct);
-    }
-    let answer = prompt::line("HTTPS_PROXY is set: reach the issuer through it? [y/N]")?;
-    Ok(if matches!(answer.as_str(), "y" | "Y" | "yes") {
-        Proxy::Environment
-    } else {
-        Proxy::Direct
-    })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Exit> {
-    std::path::absolute(path).map_err(|e| fail(Exit::Usage, format!("{}: {e}", path.display())))
 }
 
 #[cfg(test)]
