@@ -50,6 +50,12 @@ pub(super) struct AddArgs {
     /// How to reach the issuer: http://HOST:PORT, or "environment" for HTTPS_PROXY
     #[arg(long, value_parser = Proxy::parse)]
     proxy: Option<Proxy>,
+    /// The certificate to show to the issuer, in PEM form
+    #[arg(long, value_name = "PATH", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+    /// The certificate's key, in PEM form and not encrypted
+    #[arg(long, value_name = "PATH", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
     /// The client ID; asked for when it is missing
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -63,7 +69,7 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "STORE")]
     store: Option<Asked>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
-    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "store", "oauth2"])]
+    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "client_certificate", "client_key", "store", "oauth2"])]
     rebind: bool,
     #[command(flatten)]
     target: TargetArgs,

@@ -121,6 +121,7 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     let mut daemon = env.start();
     let token = env.token(&daemon, "research");
     for text in [env.secret(), &token] {
+        let extra = format!("client_secret={text}");
         for args in [
             &["token", text][..],
             &["token", "research", text],
@@ -153,6 +154,8 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
                 "--url",
                 "https://issuer.invalid",
             ],
+            &["add", "other", "--provider", "oauth2", "--extra", text],
+            &["add", "other", "--provider", "oauth2", "--extra", &extra],
             &["add", "research", "--rebind", "--client-secret-file", text],
             &["run", "--log-format", text],
             &["remove", text],

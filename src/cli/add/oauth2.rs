@@ -1,6 +1,6 @@
 //! The arguments of `jetond add --provider oauth2`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::config::oauth2::{self, At, ClientAuth, EndpointUrl, Oauth2};
 
@@ -26,11 +26,14 @@ pub(super) struct Oauth2Args {
     /// A resource to ask for; may be repeated
     #[arg(long, value_name = "URI", value_parser = oauth2::resource)]
     resource: Vec<String>,
+    /// A further parameter of the request, which the configuration keeps: nothing secret; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = extra)]
+    extra: Vec<(String, String)>,
 }
 
 /// The arguments above, as they are typed.
 pub(super) const OAUTH2_NAMES: &str =
-    "--issuer, --token-url, --client-auth, --scope, --audience and --resource";
+    "--issuer, --token-url, --client-auth, --scope, --audience, --resource and --extra";
 
 /// The arguments above, for what excludes all of them.
 pub(super) const NAMES: &[&str] = &[
@@ -40,6 +43,7 @@ pub(super) const NAMES: &[&str] = &[
     "scope",
     "audience",
     "resource",
+    "extra",
 ];
 
 impl Oauth2Args {
@@ -50,6 +54,7 @@ impl Oauth2Args {
             && self.scope.is_empty()
             && self.audience.is_none()
             && self.resource.is_empty()
+            && self.extra.is_empty()
     }
 
     /// The issuer that the arguments describe, if they do.
@@ -64,7 +69,22 @@ impl Oauth2Args {
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             resource: self.resource.clone(),
-            extra: BTreeMap::new(),
+            extra: self.extra.iter().cloned().collect(),
         })
     }
+
+    /// A further parameter that is given twice: a request has each once (RFC 6749 section 3.2).
+    pub(super) fn given_twice(&self) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        let mut names = self.extra.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(*name))
+    }
+}
+
+/// Takes a further parameter. A value that is not taken is not repeated, since it may be a secret after all.
+fn extra(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("this is not NAME=VALUE, such as tenant=acme")?;
+    Ok((oauth2::parameter(name)?, oauth2::value(value)?))
 }

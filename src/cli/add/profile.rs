@@ -6,7 +6,7 @@ use super::super::output::{Exit, fail};
 use super::super::prompt;
 use super::AddArgs;
 use super::oauth2::OAUTH2_NAMES;
-use crate::config::{Api, Profile, Provider, Proxy, StoreKind};
+use crate::config::{Api, ClientCertificate, Profile, Provider, Proxy, StoreKind};
 use crate::paths::Env;
 
 impl AddArgs {
@@ -42,6 +42,9 @@ impl AddArgs {
                 return Err(fail(Exit::Usage, what));
             }
         };
+        if let Some(name) = self.oauth2.given_twice() {
+            return Err(fail(Exit::Usage, format!("--extra {name} is given twice")));
+        }
         let profile = Profile {
             provider,
             store: StoreKind::File,
@@ -50,10 +53,20 @@ impl AddArgs {
                 Some(proxy) => proxy.clone(),
                 None => ask_for_proxy(env, is_loopback)?,
             },
-            client_certificate: None,
+            client_certificate: self.client_certificate()?,
             keep_warm: false,
         };
         Ok(Some(profile))
+    }
+
+    fn client_certificate(&self) -> Result<Option<ClientCertificate>, Exit> {
+        let (Some(cert), Some(key)) = (&self.client_certificate, &self.client_key) else {
+            return Ok(None);
+        };
+        Ok(Some(ClientCertificate {
+            cert: absolute(cert)?,
+            key: absolute(key)?,
+        }))
     }
 }
 

@@ -16,7 +16,7 @@ fn profile(line: &str) -> Option<Result<Option<Profile>, Exit>> {
 
 #[test]
 fn an_oauth2_profile_is_described_by_its_arguments() {
-    let line = "--provider oauth2 --issuer https://idp.example/ --client-auth post --scope a --scope b --audience c --resource urn:d --resource urn:e";
+    let line = "--provider oauth2 --issuer https://idp.example/ --client-auth post --scope a --scope b --audience c --resource urn:d --resource urn:e --extra tenant=acme=1 --extra hint=x --client-certificate /c/us.pem --client-key /c/us.key";
     let profile = profile(line).unwrap().unwrap().unwrap();
     let text = config::add_profile("", &ProfileName::parse("x").unwrap(), &profile).unwrap();
     assert_eq!(
@@ -29,6 +29,8 @@ client-auth = "post"
 scope = ["a", "b"]
 audience = "c"
 resource = ["urn:d", "urn:e"]
+extra = { hint = "x", tenant = "acme=1" }
+client-certificate = { cert = "/c/us.pem", key = "/c/us.key" }
 "#
     );
 }
@@ -43,6 +45,8 @@ fn arguments_of_another_provider_and_bad_values_are_refused() {
         "--provider oauth2 --token-url https://x --api v2",
         "--provider runai --url https://x --scope a",
         "--provider runai --url https://x --issuer https://y",
+        "--provider runai --url https://x --extra a=b",
+        "--provider oauth2 --issuer https://x --extra a=b --extra a=c",
     ] {
         assert_eq!(profile(line).unwrap().unwrap_err(), Exit::Usage, "{line}");
     }
@@ -53,6 +57,15 @@ fn arguments_of_another_provider_and_bad_values_are_refused() {
         "--provider oauth2 --issuer http://x",
         "--provider oauth2 --issuer https://x --scope a\"b",
         "--provider oauth2 --issuer https://x --resource nowhere",
+        "--provider oauth2 --issuer https://x --extra a",
+        "--provider oauth2 --issuer https://x --extra a=",
+        "--provider oauth2 --issuer https://x --extra =a",
+        "--provider oauth2 --issuer https://x --extra scope=a",
+        "--provider oauth2 --issuer https://x --extra client_secret=a",
+        "--provider oauth2 --issuer https://x --client-certificate /c",
+        "--provider oauth2 --issuer https://x --client-key /c",
+        "--rebind --client-certificate /c --client-key /c",
+        "--rebind --extra a=b",
         "--rebind --issuer https://x",
         "--rebind --scope a",
         "--issuer https://x",
