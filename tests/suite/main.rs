@@ -15,6 +15,7 @@ mod architecture;
 mod check;
 mod companion;
 mod demo;
+mod discovery;
 mod doctor;
 mod enrol;
 mod first_light;

@@ -35,7 +35,7 @@ pub(crate) struct TestEnv {
     secrets: Vec<String>,
     /// What came out, and whether a token was asked for there.
     out: RefCell<Vec<(String, Vec<u8>, bool)>>,
-    extra: Vec<Canary>,
+    extra: Vec<(Kind, Canary)>,
 }
 
 impl TestEnv {
@@ -155,7 +155,18 @@ impl TestEnv {
 
     /// One more text that must not come out anywhere.
     pub(crate) fn watch_for(&mut self, name: &str, text: &str) {
-        self.extra.push(Canary::new(name, text));
+        self.extra.push((Kind::Extra, Canary::new(name, text)));
+    }
+
+    /// A client secret of somebody else's: it must not come out either, and may be where the place's own may be.
+    pub(crate) fn watch_for_secret(&mut self, name: &str, secret: &str) {
+        self.extra.push((Kind::Secret, Canary::new(name, secret)));
+    }
+
+    /// A token of another issuer's than the sandbox: it may be where a token was asked for, and nowhere else.
+    pub(crate) fn watch_for_token(&mut self, token: &str) {
+        self.extra
+            .push((Kind::Token, Canary::new("a token", token)));
     }
 
     /// Puts what a test got by other means among what is searched.
@@ -403,10 +414,7 @@ impl TestEnv {
             // The signature is what makes it a token, and no two are alike.
             .map(|token| Canary::new("a token", token.rsplit('.').next().unwrap()))
             .map(|canary| (Kind::Token, canary));
-        let extra = self
-            .extra
-            .iter()
-            .map(|canary| (Kind::Extra, canary.clone()));
+        let extra = self.extra.iter().cloned();
         let (kinds, canaries): (Vec<Kind>, Vec<Canary>) =
             secrets.chain(tokens).chain(extra).unzip();
         let canaries = Search::new(&canaries);

@@ -1,0 +1,287 @@
+//! Discovery documents that are not right, through the real programs: nothing is enrolled by one, no secret goes where
+//! it points, and a daemon serves what it holds. And of two profiles with one issuer, the one that is broken is alone.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::env::Output;
+
+/// An issuer whose every word a test decides.
+struct Issuer {
+    url: String,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// The answer to who asks for the metadata of RFC 8414, but for its end: status line, headers, body.
+    document: String,
+    /// The client that is rejected.
+    rejected: Option<String>,
+    /// What was asked: method and path.
+    asked: Vec<String>,
+    tokens: Vec<String>,
+}
+
+impl Issuer {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = Self {
+            url,
+            inner: Arc::default(),
+        };
+        issuer.is_well();
+        let inner = Arc::clone(&issuer.inner);
+        // It ends with the process.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // Whoever goes away in the middle is no fault of the issuer's.
+                let _ = stream.and_then(|stream| answer(stream, &inner));
+            }
+        });
+        issuer
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Who asks for the document is given this; `ISSUER` stands for the issuer's address.
+    fn says(&self, head: &str, body: &str) {
+        let text = format!("HTTP/1.1 {head}\r\n\r\n{body}").replace("ISSUER", &self.url);
+        self.inner().document = text;
+    }
+
+    fn is_well(&self) {
+        self.says(JSON, GOOD);
+    }
+
+    /// How many requests with this method there were.
+    fn count(&self, method: &str) -> usize {
+        let inner = self.inner();
+        inner
+            .asked
+            .iter()
+            .filter(|line| line.starts_with(method))
+            .count()
+    }
+}
+
+/// One request a connection.
+fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
+    let mut head = vec![];
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
+    let body = String::from_utf8(body).unwrap();
+    let mut inner = inner.lock().unwrap();
+    let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+    inner.asked.push(line.to_owned());
+    let answer = if line == "GET /.well-known/oauth-authorization-server" {
+        assert!(!head.to_lowercase().contains("authorization:"), "{head}");
+        inner.document.clone()
+    } else if line == "POST /token" {
+        let client = body
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("client_id="));
+        if client.is_some() && client == inner.rejected.as_deref() {
+            format!("HTTP/1.1 401 No\r\n{TYPE}\r\n\r\n{{\"error\":\"invalid_client\"}}")
+        } else {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).unwrap();
+            let token: String = random.iter().map(|b| format!("{b:02x}")).collect();
+            inner.tokens.push(token.clone());
+            format!(
+                "HTTP/1.1 {JSON}\r\n\r\n{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":600}}"
+            )
+        }
+    } else {
+        "HTTP/1.1 404 Not Found\r\n\r\n".to_owned()
+    };
+    stream.write_all(answer.as_bytes())
+}
+
+const TYPE: &str = "Content-Type: application/json\r\nConnection: close";
+const JSON: &str = "200 OK\r\nContent-Type: application/json\r\nConnection: close";
+const GOOD: &str = r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#;
+
+/// Documents that are not right: the head and the body, the exit code of `jetond add`, the kind, and what is told.
+#[rustfmt::skip]
+const BAD: &[(&str, &str, i32, &str, &str)] = &[
+    (JSON, r#"{"issuer":"https://canary.example","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "names another issuer"),
+    (JSON, r#"{"issuer":"ISSUER/","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "differ in the final slash"),
+    (JSON, r#"{"token_endpoint":"ISSUER/token"}"#, 75, "malformed", "names no issuer"),
+    (JSON, r#"{"issuer":"ISSUER"}"#, 75, "malformed", "names no token endpoint"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://canary.example/token"}"#, 75, "malformed", "no secret may be sent to"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://localhost:1/token"}"#, 75, "malformed", "no secret may be sent to"),
+    (JSON, r#"{"issuer":"ISSUER","issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "malformed JSON"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token""#, 75, "malformed", "malformed JSON"),
+    ("302 Found\r\nLocation: ISSUER/canary", "", 75, "redirect", "redirect (302)"),
+    ("307 Temporary\r\nLocation: https://canary.example/", "", 75, "redirect", "redirect (307)"),
+    ("200 OK\r\nContent-Type: text/html", "<p>canary</p>", 75, "malformed", "something other than JSON"),
+    ("404 Not Found", "canary", 1, "rejected", "no discovery document"),
+    ("503 Unavailable", "canary", 75, "server_error", "(503)"),
+];
+
+/// `jetond add` of a client of this name with the place's secret.
+fn add(env: &TestEnv, name: &str, issuer: &Issuer) -> Output {
+    add_with(env, name, issuer, env.secret())
+}
+
+fn add_with(env: &TestEnv, name: &str, issuer: &Issuer, secret: &str) -> Output {
+    let mut command = env.jetond_command(&["add", name, "--provider", "oauth2"]);
+    command
+        .args(["--issuer", &issuer.url, "--client-auth", "post"])
+        .args(["--client-id", name, "--client-secret-stdin"]);
+    env.finish("jetond", command, format!("{secret}\n").as_bytes(), false)
+}
+
+fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
+    env.get(daemon, &format!("/v1/profiles/{profile}")).json()
+}
+
+/// The first token of a profile.
+fn first_token(env: &TestEnv, daemon: &Daemon, profile: &str) -> String {
+    let target = format!("/v1/profiles/{profile}/token?max_wait=30");
+    let answer = env.get(daemon, &target);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+fn refresh(env: &TestEnv, daemon: &Daemon, profile: &str) -> u16 {
+    let target = format!("/v1/profiles/{profile}/refresh");
+    env.request(&daemon.socket, "POST", &target, &[], b"")
+        .status
+}
+
+/// What the issuer gave must be nowhere but where it was asked for.
+fn watch(env: &mut TestEnv, issuer: &Issuer) {
+    for token in &issuer.inner().tokens {
+        env.watch_for_token(token);
+    }
+}
+
+#[test]
+fn nothing_is_enrolled_by_a_document_that_is_not_right() {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start();
+    for (head, body, code, _, why) in BAD {
+        issuer.says(head, body);
+        let added = add(&env, "reports", &issuer);
+        assert_eq!(
+            (added.code, added.stdout.as_str()),
+            (*code, ""),
+            "{body}: {added:?}"
+        );
+        assert!(added.stderr.contains("nothing is written"), "{added:?}");
+        assert!(added.stderr.contains(why), "{body}: {added:?}");
+        assert!(!added.stderr.contains("canary"), "{body}: {added:?}");
+        assert!(
+            !env.config().exists() && !env.record("reports").exists(),
+            "{body}"
+        );
+    }
+    assert_eq!(issuer.count("POST"), 0, "a secret was sent");
+    let strange = |line: &String| !line.starts_with("GET /.well-known/");
+    assert_eq!(issuer.inner().asked.iter().find(|line| strange(line)), None);
+    issuer.is_well();
+    assert_eq!(add(&env, "reports", &issuer).code, 0);
+    watch(&mut env, &issuer);
+}
+
+/// What the document said at enrolment does not outlive the process.
+#[test]
+fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
+    let mut env = TestEnv::new();
+    let issuers: Vec<Issuer> = BAD.iter().map(|_| Issuer::start()).collect();
+    for (n, issuer) in issuers.iter().enumerate() {
+        let added = add(&env, &format!("p{n}"), issuer);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+    for (issuer, (head, body, ..)) in issuers.iter().zip(BAD) {
+        issuer.says(head, body);
+    }
+    let mut daemon = env.start();
+    for (n, (issuer, (_, body, _, kind, why))) in issuers.iter().zip(BAD).enumerate() {
+        let mut state = Value::Null;
+        wait_until("a fault", || {
+            state = status(&env, &daemon, &format!("p{n}"));
+            state["last_fault"].is_object()
+        });
+        assert_eq!(state["last_fault"]["kind"], *kind, "{body}: {state}");
+        let detail = state["last_fault"]["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(why) && !detail.contains("canary"),
+            "{detail}"
+        );
+        // The one of its enrolment.
+        assert_eq!(issuer.count("POST"), 1, "{body}");
+        issuer.is_well();
+    }
+    for (n, (issuer, (_, body, _, kind, _))) in issuers.iter().zip(BAD).enumerate() {
+        // What was rejected may wait for a probe of the breaker's, a minute later.
+        if *kind != "rejected" {
+            let token = first_token(&env, &daemon, &format!("p{n}"));
+            assert_eq!(issuer.inner().tokens.last(), Some(&token), "{body}");
+        }
+    }
+    for issuer in &issuers {
+        watch(&mut env, issuer);
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start();
+    let another = "canary-of-the-broken-profile";
+    env.watch_for_secret("the broken profile's secret", another);
+    assert_eq!(add(&env, "sound", &issuer).code, 0);
+    assert_eq!(add_with(&env, "broken", &issuer, another).code, 0);
+    let mut daemon = env.start();
+    let [sound, broken] = ["sound", "broken"].map(|name| first_token(&env, &daemon, name));
+    issuer.inner().rejected = Some("broken".to_owned());
+    assert_ne!(refresh(&env, &daemon, "broken"), 200);
+    assert_eq!(refresh(&env, &daemon, "sound"), 200);
+    let next = env.token(&daemon, "sound");
+    assert_ne!(next, sound);
+    let state = status(&env, &daemon, "broken");
+    assert_eq!(state["last_fault"]["kind"], "rejected", "{state}");
+    assert_eq!(env.token(&daemon, "broken"), broken, "it is valid still");
+    let state = status(&env, &daemon, "sound");
+    assert_eq!(state["phase"], "fresh", "{state}");
+    assert_eq!(
+        (&state["last_fault"], &state["counts"]["failures"]),
+        (&Value::Null, &0.into()),
+        "{state}"
+    );
+
+    // A broken record, as after a restore from the wrong backup: the daemon starts, and serves the other.
+    env.stop(&mut daemon);
+    fs::write(env.record("broken"), "{}").unwrap();
+    let mut daemon = env.start();
+    first_token(&env, &daemon, "sound");
+    let asked = env.jeton(&["token", "broken", "--max-wait", "1"]);
+    assert_eq!((asked.code, asked.stdout.as_str()), (78, ""), "{asked:?}");
+    env.stop(&mut daemon);
+    watch(&mut env, &issuer);
+}
