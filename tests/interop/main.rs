@@ -17,6 +17,7 @@
 )]
 mod support;
 
+mod oidc_provider;
 mod runapy;
 mod tools;
 
@@ -30,7 +31,10 @@ use tools::Missing;
 type Test = fn() -> Result<(), Missing>;
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 1] = [("runapy", runapy::TESTS)];
+    let topics: [(&str, &[(&str, Test)]); 2] = [
+        ("oidc_provider", oidc_provider::TESTS),
+        ("runapy", runapy::TESTS),
+    ];
     let trials = topics
         .into_iter()
         .flat_map(|(topic, tests)| tests.iter().map(move |test| (topic, *test)))

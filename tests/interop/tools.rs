@@ -19,6 +19,29 @@ pub(crate) fn python() -> Result<PathBuf, Missing> {
     )
 }
 
+/// The script of the certified issuer, beside the packages that it needs.
+pub(crate) fn oidc_provider() -> Result<PathBuf, Missing> {
+    present(
+        installed().join("oidc-provider/server.mjs"),
+        "the npm package oidc-provider is not installed: run .ci/tools",
+    )
+}
+
+/// A program on the PATH that `.ci/run` installs.
+pub(crate) fn program(name: &str) -> Result<PathBuf, Missing> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let missing = || {
+        Missing(format!(
+            "there is no {name}: install the package of that name"
+        ))
+    };
+    places
+        .into_iter()
+        .find(|place| place.is_file())
+        .ok_or_else(missing)
+}
+
 fn present(path: PathBuf, otherwise: &str) -> Result<PathBuf, Missing> {
     // Its stamp is written last: half an installation is none.
     let whole = path.exists() && installed().join("tools.done").exists();

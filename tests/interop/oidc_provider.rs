@@ -1,0 +1,297 @@
+//! A certified OpenID provider over TLS: credentials are enrolled with it, the daemon serves their tokens, and the issuer
+//! says what these tokens are.
+
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::Test;
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::env::Output;
+use crate::tools::Missing;
+use issuer::{Client, Issuer};
+use tinyproxy::{ENROLMENT, FETCH, behind_a_proxy, saw_tunnels};
+
+mod issuer;
+mod tinyproxy;
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    (
+        "tokens_are_for_what_was_asked",
+        tokens_are_for_what_was_asked,
+    ),
+    (
+        "an_issuer_with_a_path_is_found",
+        an_issuer_with_a_path_is_found,
+    ),
+    (
+        "what_it_refuses_is_told_and_nothing_is_written",
+        what_it_refuses_is_told_and_nothing_is_written,
+    ),
+    (
+        "it_is_shown_a_client_certificate",
+        it_is_shown_a_client_certificate,
+    ),
+    (
+        "a_real_proxy_is_asked_for_tunnels_alone",
+        a_real_proxy_is_asked_for_tunnels_alone,
+    ),
+    (
+        "the_proxy_of_the_environment_is_used_where_asked_for",
+        the_proxy_of_the_environment_is_used_where_asked_for,
+    ),
+];
+
+/// `jetond add` with these arguments and in this environment.
+fn add(env: &TestEnv, name: &str, client: &Client, args: &[&str], vars: &[(&str, &str)]) -> Output {
+    let mut command = env.jetond_command(&["add", name, "--provider", "oauth2"]);
+    command
+        .args(["--client-id", &client.id, "--client-secret-stdin"])
+        .args(args)
+        .envs(vars.iter().copied());
+    let input = format!("{}\n", client.secret);
+    env.finish("jetond", command, input.as_bytes(), false)
+}
+
+fn enrol(env: &TestEnv, name: &str, client: &Client, args: &[&str]) {
+    let added = add(env, name, client, args, &[]);
+    assert_eq!(added.code, 0, "{added:?}");
+}
+
+/// The daemon's answer with a token, which must be nowhere else.
+fn answer(env: &mut TestEnv, daemon: &Daemon, name: &str) -> Value {
+    let answer = env.get(daemon, &format!("/v1/profiles/{name}/token?max_wait=30"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    env.watch_for_token(answer["access_token"].as_str().unwrap());
+    answer
+}
+
+/// What the issuer says of a profile's token.
+fn known(env: &mut TestEnv, daemon: &Daemon, issuer: &Issuer, name: &str) -> Value {
+    let answer = answer(env, daemon, name);
+    issuer.introspect(env, answer["access_token"].as_str().unwrap())
+}
+
+fn tokens_are_for_what_was_asked() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start(&mut env, &[])?;
+    let (basic, post) = (&issuer.basic, &issuer.post);
+    let token_url = format!("{}/token", issuer.url);
+    let by_issuer = |name: &str, client: &Client, more: &[&str]| {
+        enrol(&env, name, client, &[&issuer.arguments(), more].concat());
+    };
+    by_issuer("opaque", basic, &["--scope", "api.read"]);
+    let two = [
+        "--client-auth",
+        "post",
+        "--scope",
+        "api.read",
+        "--scope",
+        "api.write",
+    ];
+    by_issuer("posted", post, &two);
+    let signed = [
+        "--scope",
+        "api.write",
+        "--resource",
+        "https://jwt.example/api",
+    ];
+    by_issuer("signed", basic, &signed);
+    by_issuer("for-one", basic, &["--resource", "urn:opaque:api"]);
+    let by_token_url = ["--token-url", &token_url, "--ca-file", &issuer.ca];
+    enrol(&env, "direct", basic, &by_token_url);
+    let mut daemon = env.start();
+
+    let opaque = answer(&mut env, &daemon, "opaque");
+    assert_eq!(opaque["token_type"], "Bearer");
+    assert!(
+        opaque["expires_in"].as_u64() > Some(500),
+        "{}",
+        opaque["expires_in"]
+    );
+    let token = opaque["access_token"].as_str().unwrap();
+    assert!(!token.contains('.'), "it is opaque");
+    let said = issuer.introspect(&env, token);
+    assert_eq!(said["active"], true, "{said}");
+    assert_eq!(
+        (&said["client_id"], &said["scope"]),
+        (&json!(basic.id), &json!("api.read"))
+    );
+
+    let said = known(&mut env, &daemon, &issuer, "posted");
+    assert_eq!(
+        (&said["client_id"], &said["scope"]),
+        (&json!(post.id), &json!("api.read api.write"))
+    );
+
+    let signed = answer(&mut env, &daemon, "signed");
+    let token = signed["access_token"].as_str().unwrap();
+    let claims = URL_SAFE_NO_PAD
+        .decode(token.split('.').nth(1).unwrap())
+        .unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["aud"], "https://jwt.example/api", "{claims}");
+    assert_eq!(
+        (&claims["client_id"], &claims["scope"]),
+        (&json!(basic.id), &json!("api.write"))
+    );
+    assert!(
+        signed["expires_at"].as_u64() <= claims["exp"].as_u64(),
+        "{claims}"
+    );
+    assert!(
+        signed["expires_in"].as_u64() <= Some(120),
+        "{}",
+        signed["expires_in"]
+    );
+
+    let said = known(&mut env, &daemon, &issuer, "for-one");
+    assert_eq!(
+        (&said["active"], &said["aud"]),
+        (&json!(true), &json!("urn:opaque:api"))
+    );
+    let said = known(&mut env, &daemon, &issuer, "direct");
+    assert_eq!(said["active"], true, "{said}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Its discovery document is only where `OpenID` puts it; that of an issuer without a path is where RFC 8414 does.
+fn an_issuer_with_a_path_is_found() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start(&mut env, &[("ISSUER_PATH", "/realms/x")])?;
+    enrol(&env, "a", &issuer.basic, &issuer.arguments());
+    let mut daemon = env.start();
+    let said = known(&mut env, &daemon, &issuer, "a");
+    assert_eq!(said["active"], true, "{said}");
+    let slash = format!("{}/", issuer.url);
+    let args = ["--issuer", &slash, "--ca-file", &issuer.ca];
+    let added = add(&env, "b", &issuer.basic, &args, &[]);
+    assert_eq!(added.code, 75, "{added:?}");
+    let why = "names another issuer: the two differ in the final slash";
+    assert!(added.stderr.contains(why), "{added:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn what_it_refuses_is_told_and_nothing_is_written() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start(&mut env, &[])?;
+    let (basic, post) = (issuer.basic.clone(), issuer.post.clone());
+    let wrong = Client {
+        secret: format!("{}x", basic.secret),
+        ..basic.clone()
+    };
+    let nobody = Client {
+        id: "nobody".to_owned(),
+        ..basic.clone()
+    };
+    let nothing = format!("{}/nothing", issuer.url);
+    let elsewhere = ["--token-url", &nothing, "--ca-file", &issuer.ca];
+    let to = issuer.arguments();
+    let posting = [&to[..], &["--client-auth", "post"]].concat();
+    let scoped = [&to[..], &["--scope", "admin"]].concat();
+    let cases: [(&Client, &[&str], i32, &str); 7] = [
+        (
+            &wrong,
+            &to,
+            1,
+            "rejected the request for a token (401): \"invalid_client",
+        ),
+        (&nobody, &to, 1, "\"invalid_client"),
+        (&post, &to, 1, "\"invalid_client"),
+        (&basic, &posting, 1, "\"invalid_client"),
+        (&basic, &scoped, 1, "\"invalid_scope"),
+        (&basic, &elsewhere, 1, "no token endpoint"),
+        // Whatever roots the machine has, this CA is not among them.
+        (&basic, &to[..2], 75, "trust"),
+    ];
+    for (client, args, code, why) in cases {
+        let added = add(&env, "a", client, args, &[]);
+        assert_eq!(added.code, code, "{why}: {added:?}");
+        assert!(added.stderr.contains(why), "{why}: {added:?}");
+        assert!(!env.config().exists() && !env.record("a").exists(), "{why}");
+    }
+    Ok(())
+}
+
+fn it_is_shown_a_client_certificate() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start(&mut env, &[("MUTUAL_TLS", "1")])?;
+    let added = add(&env, "a", &issuer.basic, &issuer.arguments(), &[]);
+    assert_eq!(added.code, 75, "{added:?}");
+    // Whether the alert arrives before the end of the connection is the network's to say.
+    let told = ["asks for a client certificate", "broke before"];
+    assert!(
+        told.iter().any(|why| added.stderr.contains(why)),
+        "{added:?}"
+    );
+    assert!(!env.config().exists());
+    let (cert, key) = &issuer.certificate;
+    let more = ["--client-certificate", cert, "--client-key", key];
+    enrol(
+        &env,
+        "a",
+        &issuer.basic,
+        &[&issuer.arguments(), &more[..]].concat(),
+    );
+    let mut daemon = env.start();
+    assert_eq!(answer(&mut env, &daemon, "a")["token_type"], "Bearer");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn a_real_proxy_is_asked_for_tunnels_alone() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let (issuer, mut proxy) = behind_a_proxy(&mut env)?;
+    let url = proxy.url();
+    let args = [&issuer.arguments()[..], &["--proxy", &url]].concat();
+    enrol(&env, "a", &issuer.basic, &args);
+    let mut daemon = env.start();
+    let said = known(&mut env, &daemon, &issuer, "a");
+    assert_eq!(said["active"], true, "{said}");
+    env.stop(&mut daemon);
+    saw_tunnels(&proxy, &issuer, ENROLMENT + FETCH);
+    proxy.stop();
+    let added = add(&env, "b", &issuer.basic, &args, &[]);
+    assert_eq!(added.code, 75, "{added:?}");
+    assert!(
+        added.stderr.contains(&format!("through the proxy {url}")),
+        "{added:?}"
+    );
+    Ok(())
+}
+
+fn the_proxy_of_the_environment_is_used_where_asked_for() -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let (issuer, proxy) = behind_a_proxy(&mut env)?;
+    let url = proxy.url();
+    let set = [("HTTPS_PROXY", url.as_str())];
+    let added = add(&env, "unasked", &issuer.basic, &issuer.arguments(), &set);
+    assert_eq!(added.code, 0, "{added:?}");
+    saw_tunnels(&proxy, &issuer, 0);
+    let args = [&issuer.arguments()[..], &["--proxy", "environment"]].concat();
+    let added = add(&env, "asked", &issuer.basic, &args, &set);
+    assert_eq!(added.code, 0, "{added:?}");
+    saw_tunnels(&proxy, &issuer, ENROLMENT);
+    let config = fs::read_to_string(env.config()).unwrap();
+    assert_eq!(
+        config.matches("proxy = \"environment\"").count(),
+        1,
+        "{config}"
+    );
+    let mut command = env.jetond_command(&["run"]);
+    command.envs(set);
+    let mut daemon = env.start_command(command);
+    for name in ["asked", "unasked"] {
+        let said = known(&mut env, &daemon, &issuer, name);
+        assert_eq!(said["active"], true, "{name}: {said}");
+    }
+    env.stop(&mut daemon);
+    saw_tunnels(&proxy, &issuer, ENROLMENT + FETCH);
+    Ok(())
+}
