@@ -24,6 +24,10 @@ pub(super) struct Route {
 pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeouts) -> Fault {
     let at = &route.at;
     let kind = kind(error);
+    let before_it = |proxy: &String| at_the_proxy(error, kind, proxy, at);
+    if let Some(what) = route.proxy.as_ref().and_then(before_it) {
+        return Fault::new(kind, what);
+    }
     let what = match kind {
         FaultKind::Dns => format!("the name in {at} cannot be resolved"),
         FaultKind::Connect => format!("cannot connect to {at}"),
@@ -85,6 +89,29 @@ fn kind(error: &reqwest::Error) -> FaultKind {
         FaultKind::Connect
     } else {
         FaultKind::Reset
+    }
+}
+
+/// What happened before there was a tunnel through the proxy, where that is certain.
+fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) -> Option<String> {
+    // No tunnel, without a reason that has a type of its own or an error of the operating system below it.
+    let no_tunnel = || error.is_connect() && !sources(error).any(|e| e.is::<io::Error>());
+    match kind {
+        // Through a proxy only its own name is resolved here, but the environment may name none for this address.
+        FaultKind::Dns => Some(format!(
+            "the name of {proxy}, or else that in {at}, cannot be resolved"
+        )),
+        FaultKind::Connect if no_tunnel() => {
+            // The type is not public, so there is only its text; whatever else it says decides nothing.
+            let text = sources(error).last()?.to_string();
+            let what = if text.ends_with("proxy authorization required") {
+                "demands a user name and a password (407) before it lets us through"
+            } else {
+                "does not let us through"
+            };
+            Some(format!("{proxy} {what} to {at}"))
+        }
+        _ => None,
     }
 }
 

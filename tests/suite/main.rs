@@ -27,6 +27,7 @@ mod keyring;
 mod limits;
 mod outage;
 mod peers;
+mod proxies;
 mod rebind;
 mod redaction;
 mod redirects;

@@ -278,7 +278,7 @@ async fn a_name_that_is_not_resolved_is_told_from_a_failed_connection() {
         ),
         (
             Some("the proxy http://p:3128"),
-            "the name in https://issuer.invalid cannot be resolved, through the proxy http://p:3128",
+            "the name of the proxy http://p:3128, or else that in https://issuer.invalid, cannot be resolved",
         ),
     ] {
         let route = Route {

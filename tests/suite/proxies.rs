@@ -1,0 +1,296 @@
+//! A proxy in trouble: it is told that it is the proxy, nothing secret was sent, and the daemon serves what it holds.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use jetond::sandbox::Line;
+use serde_json::Value;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// What a proxy does when it is asked for a tunnel.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Through,
+    Answer(&'static str),
+    Hang,
+    Close,
+}
+
+/// The ways in which there is no tunnel, each with its kind and what is told of it.
+const TROUBLE: [(Way, &str, &str); 5] = [
+    (
+        Way::Answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+        "connect",
+        "does not let us through",
+    ),
+    (
+        Way::Answer(
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"canary\"\r\nContent-Length: 0\r\n\r\n",
+        ),
+        "connect",
+        "demands a user name and a password (407)",
+    ),
+    (
+        Way::Answer("SSH-2.0-canary\r\n\r\n"),
+        "connect",
+        "does not let us through",
+    ),
+    (Way::Close, "connect", "does not let us through"),
+    (Way::Hang, "timeout", "no connection to https://localhost:"),
+];
+
+/// A forward proxy that leads to one place, whatever it is asked for.
+struct Proxy {
+    address: SocketAddr,
+    way: Arc<Mutex<Way>>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn start(way: Way, to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            way: Arc::new(Mutex::new(way)),
+            heads: Arc::default(),
+        };
+        let (way, heads) = (Arc::clone(&proxy.way), Arc::clone(&proxy.heads));
+        // It ends with the process, as do its connections at the latest.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let way = *way.lock().unwrap();
+                let heads = Arc::clone(&heads);
+                // Whoever goes away in the middle is no fault of the proxy's.
+                thread::spawn(move || answer(stream?, way, to, &heads));
+            }
+        });
+        proxy
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn turn(&self, way: Way) {
+        *self.way.lock().unwrap() = way;
+    }
+}
+
+fn answer(
+    mut client: TcpStream,
+    way: Way,
+    to: SocketAddr,
+    heads: &Mutex<Vec<String>>,
+) -> io::Result<()> {
+    let mut head = vec![];
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    heads.lock().unwrap().push(String::from_utf8(head).unwrap());
+    match way {
+        Way::Through => {
+            let mut server = TcpStream::connect(to)?;
+            client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+            let (mut upward, mut receiver) = (client.try_clone()?, server.try_clone()?);
+            thread::spawn(move || {
+                let _ = io::copy(&mut upward, &mut receiver);
+                receiver.shutdown(Shutdown::Write)
+            });
+            io::copy(&mut server, &mut client)?;
+            client.shutdown(Shutdown::Write)
+        }
+        Way::Answer(text) => client.write_all(text.as_bytes()),
+        Way::Hang => io::copy(&mut client, &mut io::sink()).map(drop),
+        Way::Close => Ok(()),
+    }
+}
+
+/// A sandbox with TLS, reached by its name: a loopback literal would be reached without the proxy.
+struct Behind {
+    env: TestEnv,
+    url: String,
+    ca: String,
+    at: SocketAddr,
+}
+
+impl Behind {
+    fn new() -> Self {
+        let mut env = TestEnv::new();
+        env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
+        let url = env.sandbox().url().replace("127.0.0.1", "localhost");
+        let port = url.rsplit(':').next().unwrap().parse().unwrap();
+        Self {
+            ca: env.ca_file(0).unwrap(),
+            at: ([127, 0, 0, 1], port).into(),
+            env,
+            url,
+        }
+    }
+
+    fn enrol(&self, profile: &str, proxy: &str) -> crate::support::env::Output {
+        let more = ["--ca-file", &self.ca, "--proxy", proxy];
+        self.env.try_enrol_with(profile, &self.url, &more)
+    }
+
+    /// A profile for each trouble, enrolled while its proxy was well.
+    fn enrol_each(&self) -> Vec<(String, Proxy, Way, &'static str, &'static str)> {
+        let each = TROUBLE.iter().enumerate();
+        each.map(|(n, (way, kind, why))| {
+            let proxy = Proxy::start(Way::Through, self.at);
+            let profile = format!("p{n}");
+            let added = self.enrol(&profile, &proxy.url());
+            assert_eq!(added.code, 0, "{added:?}");
+            (profile, proxy, *way, *kind, *why)
+        })
+        .collect()
+    }
+
+    /// It was asked for tunnels to the control plane, and was told nothing else.
+    fn look_at(&self, proxy: &Proxy) {
+        let wanted = format!(
+            "CONNECT {} HTTP/1.1\r\n",
+            self.url.trim_start_matches("https://")
+        );
+        let heads = proxy.heads.lock().unwrap();
+        assert!(!heads.is_empty(), "nobody asked the proxy");
+        for head in heads.iter() {
+            assert!(head.starts_with(&wanted), "{head}");
+            assert!(!head.to_lowercase().contains("authorization"), "{head}");
+            self.env
+                .came_out("what a proxy was told", head.as_bytes(), false);
+        }
+    }
+}
+
+fn status(env: &TestEnv, daemon: &Daemon, profile: &str) -> Value {
+    env.get(daemon, &format!("/v1/profiles/{profile}")).json()
+}
+
+#[test]
+fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
+    let behind = Behind::new();
+    let env = &behind.env;
+    let proxy = Proxy::start(Way::Through, behind.at);
+    let url = proxy.url();
+    let refused = |url: &str, what: &str, why: &str| {
+        let added = behind.enrol("research", url);
+        assert_eq!(
+            (added.code, added.stdout.as_str()),
+            (75, ""),
+            "{what}: {added:?}"
+        );
+        assert!(added.stderr.contains(why), "{what}: {added:?}");
+        let named = format!("the proxy {url}");
+        assert!(added.stderr.contains(&named), "{what}: {added:?}");
+        assert!(!added.stderr.contains("canary"), "{what}: {added:?}");
+        assert!(!env.config().exists() && !env.record("research").exists());
+    };
+    for (way, _, why) in TROUBLE {
+        proxy.turn(way);
+        refused(&url, &format!("{way:?}"), why);
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let absent = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    refused(&absent, "nobody there", "Connection refused");
+    let unknown = "http://proxy.invalid:3128";
+    refused(unknown, "unknown", "cannot be resolved");
+    assert_eq!(env.sandbox().stats().token_requests, 0);
+    proxy.turn(Way::Through);
+    let added = behind.enrol("research", &url);
+    assert_eq!(added.code, 0, "{added:?}");
+    behind.look_at(&proxy);
+}
+
+#[test]
+fn a_token_is_served_while_the_proxy_is_in_trouble_and_a_new_one_afterwards() {
+    let behind = Behind::new();
+    let env = &behind.env;
+    let profiles = behind.enrol_each();
+    let mut daemon = env.start();
+    let held: Vec<String> = profiles
+        .iter()
+        .map(|(profile, ..)| {
+            env.get(
+                &daemon,
+                &format!("/v1/profiles/{profile}/token?max_wait=30"),
+            );
+            env.token(&daemon, profile)
+        })
+        .collect();
+    for (profile, proxy, way, ..) in &profiles {
+        proxy.turn(*way);
+        let target = format!("/v1/profiles/{profile}/refresh");
+        let refresh = env.request(&daemon.socket, "POST", &target, &[], b"");
+        assert!(refresh.status >= 500, "{way:?}: {refresh:?}");
+    }
+    for ((profile, proxy, way, kind, why), held) in profiles.iter().zip(&held) {
+        let mut state = Value::Null;
+        wait_until("the fault", || {
+            state = status(env, &daemon, profile);
+            state["last_fault"].is_object()
+        });
+        assert_eq!(state["last_fault"]["kind"], *kind, "{way:?}: {state}");
+        let detail = state["last_fault"]["detail"].as_str().unwrap();
+        assert!(detail.contains(why), "{way:?}: {detail}");
+        assert!(
+            detail.contains(&format!("the proxy {}", proxy.url())),
+            "{detail}"
+        );
+        assert_eq!(state["phase"], "retrying", "{way:?}: {state}");
+        let asked = env.jeton(&["token", profile]);
+        assert_eq!(
+            (asked.code, asked.stdout.trim_end()),
+            (0, held.as_str()),
+            "{way:?}"
+        );
+        proxy.turn(Way::Through);
+    }
+    for ((profile, proxy, way, ..), held) in profiles.iter().zip(&held) {
+        wait_until("the next token", || env.token(&daemon, profile) != *held);
+        assert_eq!(status(env, &daemon, profile)["phase"], "fresh", "{way:?}");
+        behind.look_at(proxy);
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn without_a_token_who_asks_is_told_to_come_again() {
+    let behind = Behind::new();
+    let env = &behind.env;
+    let profiles = behind.enrol_each();
+    for (_, proxy, way, ..) in &profiles {
+        proxy.turn(*way);
+    }
+    let before = env.sandbox().stats().token_requests;
+    let mut daemon = env.start();
+    for (profile, proxy, way, ..) in &profiles {
+        let asked = env.jeton(&["token", profile, "--max-wait", "0.5"]);
+        assert_eq!(
+            (asked.code, asked.stdout.as_str()),
+            (75, ""),
+            "{way:?}: {asked:?}"
+        );
+        let mut lines = asked.stderr.lines();
+        assert!(lines.next().unwrap().starts_with("jeton: "), "{asked:?}");
+        assert_eq!(lines.next(), None, "{asked:?}");
+        behind.look_at(proxy);
+    }
+    // Whoever looks into it finds the proxy named.
+    let (refusing, proxy, ..) = &profiles[0];
+    wait_until("the fault", || {
+        status(env, &daemon, refusing)["last_fault"].is_object()
+    });
+    let shown = env.jeton(&["status", refusing]);
+    let named = format!("the proxy {} does not let us through", proxy.url());
+    assert!(shown.stdout.contains(&named), "{shown:?}");
+    daemon.wait_for_log(&named);
+    assert_eq!(env.sandbox().stats().token_requests, before);
+    env.stop(&mut daemon);
+}
