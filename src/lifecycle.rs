@@ -282,7 +282,7 @@ impl Lifecycle {
         let same = self
             .held
             .as_ref()
-            .is_some_and(|held| held.token.expose() == grant.token.expose());
+            .is_some_and(|held| held.token == grant.token);
         if !same {
             self.generation = (self.generation + 1).min(GENERATION_END - 1);
         }
