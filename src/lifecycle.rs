@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::instant::BootInstant;
-use crate::schedule::{self, Unit};
-use crate::token::{Grant, Validity};
+use crate::schedule::{self, Reissue, Unit};
+use crate::token::{DEFAULT_LIFETIME, Grant, Validity};
 
 mod view;
 
@@ -26,6 +26,8 @@ const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 pub struct Policy {
     /// Whether it is refreshed although nobody asks for it.
     pub keep_warm: bool,
+    /// What the issuer does that is asked while its last token holds.
+    pub reissue: Reissue,
 }
 
 /// What happens to a profile.
@@ -90,6 +92,10 @@ pub enum Effect {
 pub struct Lifecycle {
     policy: Policy,
     held: Option<Arc<Held>>,
+    /// Whether nobody told the lifetime of the token held, so that it is a guess.
+    assumed: bool,
+    /// Whether the issuer gave the token held again, with no later end.
+    repeated: bool,
     generation: u64,
     activity: Activity,
     attempt: u64,
@@ -120,6 +126,8 @@ impl Lifecycle {
         Self {
             policy,
             held: None,
+            assumed: false,
+            repeated: false,
             generation: generation.min(GENERATION_END - 1),
             activity: Activity::Waiting { due: now },
             attempt: 0,
@@ -183,6 +191,7 @@ impl Lifecycle {
             generation: self.generation,
             attempting: self.activity == Activity::Attempting,
             resting: self.activity == Activity::Resting,
+            repeated: self.repeated,
             next_attempt: self.next_wake(),
             rejected: self.breaker_open(),
             block: self.block.clone(),
@@ -247,7 +256,8 @@ impl Lifecycle {
 
     /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never once the
     /// credential was rejected: else a thousand callers would hammer an issuer that is in trouble, or open the breaker
-    /// before the issuer's replicas know a new secret. One who wakes a resting profile pulls nothing nearer.
+    /// before the issuer's replicas know a new secret. One who wakes a resting profile pulls nothing nearer. Where an early
+    /// refresh brings the same token or kills the one held, a valid token is all there is.
     fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
         let due = match self.activity {
             Activity::Attempting => return Effect::None,
@@ -259,7 +269,8 @@ impl Lifecycle {
         }
         if let Some(validity) = self.valid(now) {
             let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
-            if enough || self.failing > 0 {
+            let useless = self.repeated || self.policy.reissue != Reissue::Normal;
+            if enough || useless || self.failing > 0 {
                 return Effect::None;
             }
         }
@@ -278,28 +289,46 @@ impl Lifecycle {
         sent: BootInstant,
         grant: Grant,
     ) -> Effect {
-        let validity = Validity::new(sent, grant.lifetime);
-        let same = self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.token == grant.token);
-        if !same {
-            self.generation = (self.generation + 1).min(GENERATION_END - 1);
-        }
+        self.refreshes += 1;
+        self.failing = 0;
+        self.rejections = 0;
+        self.block = None;
+        let same = self.held.take_if(|held| held.token == grant.token);
+        let validity = match same {
+            Some(held) => self.again(held.validity, sent, &grant),
+            None => {
+                self.generation = (self.generation + 1).min(GENERATION_END - 1);
+                self.assumed = grant.lifetime.is_none();
+                self.repeated = false;
+                Validity::new(sent, grant.lifetime)
+            }
+        };
         self.held = Some(Arc::new(Held {
             token: grant.token,
             validity,
             generation: self.generation,
         }));
-        self.refreshes += 1;
-        self.failing = 0;
-        self.rejections = 0;
-        self.block = None;
-        self.wait_until(if same {
-            schedule::same_token_due(now, &validity)
+        self.wait_until(if self.repeated {
+            schedule::same_token_due(now, &validity, jitter)
         } else {
-            schedule::refresh_due(now, &validity, jitter)
+            schedule::due(now, &validity, self.policy.reissue, jitter)
         })
+    }
+
+    /// The validity of the token held, which the issuer gave again.
+    fn again(&mut self, held: Validity, sent: BootInstant, grant: &Grant) -> Validity {
+        let stated = match grant.lifetime {
+            Some(lifetime) if grant.stated => Some(lifetime),
+            // What is assumed of a token that an issuer gives is assumed as well when it gives it again.
+            None if self.assumed => Some(DEFAULT_LIFETIME),
+            // The lifetime that a token shows was known, and counts from its issue and not from this answer.
+            _ => None,
+        };
+        let (validity, extended) =
+            stated.map_or((held, false), |lifetime| held.again(sent, lifetime));
+        self.assumed &= !grant.stated;
+        self.repeated = !extended;
+        validity
     }
 
     fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {

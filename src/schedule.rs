@@ -9,6 +9,8 @@
 //! (f) a retry decided before F = expiry − min(60 s, lifetime/10) is due no later than max(F, now + floor);
 //! (g) `Retry-After` is clamped to 1 … 300 s;
 //! (h) at equal attempt and jitter a later now never gives an earlier answer.
+//!
+//! Where an early refresh is of no use or does harm ([`Reissue`]), the late window takes the place of (b).
 
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ pub const FLOOR: Duration = Duration::from_millis(500);
 /// At least 40 % of a lifetime is left to ride out an outage, and a fleet that started together spreads out: in a
 /// simulation of 10,000 daemons the busiest 10 s see 3.0 times the mean, against 286 times at 80 % ± 10 s.
 pub const SOFT_WINDOW: (f64, f64) = (0.40, 0.60);
+
+/// The same token again: the next try is after a uniformly random part between these two of what is left of it.
+const SAME_WINDOW: (f64, f64) = (0.75, 0.85);
 
 /// The first back-off; each further one is up to twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
@@ -67,6 +72,18 @@ const REFRESH_WINDOW: Duration = Duration::from_secs(3_600);
 /// How many requested refreshes an hour may see.
 pub const REFRESH_BUDGET: usize = 20;
 
+/// What an issuer does that is asked for a token while the last one holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reissue {
+    /// It gives a new token, and the last one holds on.
+    #[default]
+    Normal,
+    /// It gives the same token until that one expires.
+    SameUntilExpiry,
+    /// It gives a new token, and the last one is valid no longer.
+    KillsOld,
+}
+
 /// A random number in [0, 1): the jitter, as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Unit(f64);
@@ -82,12 +99,42 @@ impl Unit {
     }
 }
 
+impl Reissue {
+    /// The word for it in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::SameUntilExpiry => "same-until-expiry",
+            Self::KillsOld => "kills-old",
+        }
+    }
+}
+
+/// When the refresh of a new token is due.
+pub fn due(now: BootInstant, validity: &Validity, reissue: Reissue, jitter: Unit) -> BootInstant {
+    match reissue {
+        Reissue::Normal => refresh_due(now, validity, jitter),
+        Reissue::SameUntilExpiry | Reissue::KillsOld => late_refresh_due(now, validity, jitter),
+    }
+}
+
 /// When the soft refresh of a token is due.
 pub fn refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
     let (from, to) = SOFT_WINDOW;
     let point = validity
         .issued
         .after(validity.lifetime.mul_f64(from + (to - from) * jitter.0));
+    point.max(now.after(FLOOR))
+}
+
+/// When the refresh of a token is due that must not be early: at a uniformly random point between two and one times
+/// min(60 s, lifetime/10) before the expiry, so that there is still the last call of invariant (f).
+pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
+    let margin = margin(validity.lifetime);
+    let point = validity
+        .expires
+        .before(margin.saturating_mul(2))
+        .after(margin.mul_f64(jitter.0));
     point.max(now.after(FLOOR))
 }
 
@@ -124,8 +171,11 @@ pub fn retry_due(
 
 /// F of invariant (f): the moment of the try that an outage always gets before the expiry.
 pub fn last_call(held: &Validity) -> BootInstant {
-    held.expires
-        .before((held.lifetime / 10).min(Duration::from_secs(60)))
+    held.expires.before(margin(held.lifetime))
+}
+
+fn margin(lifetime: Duration) -> Duration {
+    (lifetime / 10).min(Duration::from_secs(60))
 }
 
 /// How long an attempt may take that starts at `now`: while a valid token is held, half of the time until the last call,
@@ -164,9 +214,17 @@ pub fn forgotten(now: BootInstant, asked: BootInstant, lifetime: Duration) -> bo
     now.since(asked) >= lifetime.saturating_mul(FORGOTTEN_AFTER)
 }
 
-/// The next refresh of a token that the issuer gave a second time: it gives a new one only when that one ends.
-pub fn same_token_due(now: BootInstant, validity: &Validity) -> BootInstant {
-    validity.expires.max(now.after(FLOOR))
+/// The next refresh of a token that the issuer gave a second time: it gives a new one only when that one ends, so we come
+/// ever nearer to the end, and after it ask ever more rarely.
+pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Unit) -> BootInstant {
+    let (from, to) = SAME_WINDOW;
+    let part = from + (to - from) * jitter.0;
+    let wait = if validity.holds(now) {
+        validity.remaining(now).mul_f64(part)
+    } else {
+        now.since(validity.expires).mul_f64(part).min(BACKOFF_CAP)
+    };
+    now.after(wait.max(FLOOR))
 }
 
 /// When a requested refresh is allowed: at once, or at the moment given by `Err`. `granted` holds the moments of the

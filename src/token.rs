@@ -40,6 +40,8 @@ pub struct Grant {
     pub token: AccessToken,
     /// The lifetime from the moment of the request; `None` when the issuer stated none that can be used.
     pub lifetime: Option<Duration>,
+    /// Whether the answer itself stated the lifetime. Else the token shows it, and says its whole life however old it is.
+    pub stated: bool,
 }
 
 /// From when to when a token holds, on the boot clock.
@@ -127,6 +129,27 @@ impl Validity {
         }
     }
 
+    /// The validity once the issuer gave the same token again at `sent`, `stated` being the lifetime that it stated now;
+    /// and whether that is an extension, which is more than two requests of different speed make of one end.
+    ///
+    /// Where it is none, the lifetime stays the whole one and the end follows the answer: the reserve shrinks with what
+    /// is left. The smallest lifetime is no word for more than was known, since an issuer's 0 is read as one too: it would
+    /// be served past its end.
+    pub fn again(&self, sent: BootInstant, stated: Duration) -> (Self, bool) {
+        let new = Self::new(sent, Some(stated));
+        let slack = (self.lifetime / 10).min(Duration::from_secs(10));
+        let end = |validity: &Self| validity.issued.after(validity.lifetime);
+        if end(&new) > end(self).after(slack) {
+            return (new, true);
+        }
+        let expires = if new.lifetime > MIN_LIFETIME {
+            new.expires
+        } else {
+            new.expires.min(end(self))
+        };
+        (Self { expires, ..*self }, false)
+    }
+
     /// How long it still holds at `now`.
     pub const fn remaining(&self, now: BootInstant) -> Duration {
         self.expires.since(now)
@@ -203,6 +226,33 @@ mod tests {
                 "{stated:?}"
             );
             assert!(v.holds(boot(7)) && !v.holds(v.expires));
+        }
+    }
+
+    #[test]
+    fn the_same_token_again_keeps_its_lifetime_and_takes_the_end_that_is_stated() {
+        let first = Validity::new(boot(0), Some(Duration::from_secs(3_600)));
+        for (sent, stated, expires, extended) in [
+            (1_800, 1_800, 3_570_000, false),
+            // The reserve shrinks with what is left.
+            (3_500, 100, 3_595_000, false),
+            // Rounding and the time on the way are no extension.
+            (1_800, 1_810, 3_580_000, false),
+            (1_800, 1_811, 3_581_000, true),
+            (1_800, 3_600, 5_370_000, true),
+            // The issuer's word counts for less, too.
+            (1_800, 60, 1_857_000, false),
+            (1_800, 0, 1_800_950, false),
+            // A 0 is read as 1 s, and is no reason to serve it any longer.
+            (3_599, 1, 3_599_950, false),
+            (3_600, 0, 3_600_000, false),
+        ] {
+            let (again, is_extended) = first.again(boot(sent), Duration::from_secs(stated));
+            let served = again.expires.since(boot(0));
+            assert_eq!(served, Duration::from_millis(expires), "{sent} {stated}");
+            assert_eq!(is_extended, extended, "{sent} {stated}");
+            let kept = (again.issued, again.lifetime) == (first.issued, first.lifetime);
+            assert_eq!(kept, !extended, "{sent} {stated}");
         }
     }
 }

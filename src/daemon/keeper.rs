@@ -16,7 +16,7 @@ use crate::lifecycle::{Block, Effect, Event, Lifecycle, Policy, View};
 use crate::problem::Code;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
-use crate::schedule::{self, Unit};
+use crate::schedule::{self, Reissue, Unit};
 
 /// What a keeper is asked.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(super) struct Keeper {
     /// The credential that the issuer rejected last: it is not sent again before its probe is due.
     bad: Option<Arc<Credential>>,
     refreshes: Vec<BootInstant>,
+    /// Whether it was told that the issuer gives the same token until it expires.
+    told_repeated: bool,
     asked: Arc<Asked>,
     commands: mpsc::Receiver<Command>,
     view: watch::Sender<View>,
@@ -102,6 +104,7 @@ impl Keeper {
             credential: None,
             bad: None,
             refreshes: vec![],
+            told_repeated: false,
             asked: Arc::clone(&asked),
             commands,
             view,
@@ -235,14 +238,21 @@ impl Keeper {
     }
 
     /// One line for each change of state.
-    fn log(&self, before: &View) {
+    fn log(&mut self, before: &View) {
         let after = self.lifecycle.view();
         let now = self.parts.clock.now().boot;
         let held_for = after
             .valid(now)
             .map(|held| held.validity.remaining(now).as_secs());
         let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
-        if after.refreshes > before.refreshes {
+        if after.refreshes > before.refreshes && after.generation == before.generation {
+            debug!(held_for, next_in, "the same token again");
+            let news = after.repeated && !self.told_repeated;
+            if news && self.parts.policy.reissue != Reissue::SameUntilExpiry {
+                self.told_repeated = true;
+                info!("the issuer gives the same token until it expires: no new one before that");
+            }
+        } else if after.refreshes > before.refreshes {
             let recovered = before.failing > 0 || before.block.is_some();
             info!(
                 generation = after.generation,

@@ -107,6 +107,7 @@ impl Provider for ScriptedIssuer {
                     let grant = Grant {
                         token,
                         lifetime: Some(Duration::from_secs(secs)),
+                        stated: true,
                     };
                     Ok(Granted {
                         grant,

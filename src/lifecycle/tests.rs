@@ -2,6 +2,7 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::token::AccessToken;
 
+mod reissue;
 mod resting;
 
 const HALF: f64 = 0.5;
@@ -23,6 +24,7 @@ fn grant(text: &str, secs: u64) -> Grant {
     Grant {
         token: AccessToken::parse(text).unwrap(),
         lifetime: Some(Duration::from_secs(secs)),
+        stated: true,
     }
 }
 
@@ -266,23 +268,6 @@ fn a_caller_gets_an_early_refresh_when_all_is_well_and_none_inside_the_back_off(
     );
     fail(&mut l, at(1_790), FaultKind::ServerError);
     assert_eq!(l.step(at(1_799), u(), wanted()), Effect::None);
-}
-
-#[test]
-fn the_same_token_again_keeps_its_number_and_is_not_asked_for_in_a_loop() {
-    let mut l = holding("a", 100);
-    assert!(matches!(
-        l.step(at(50), u(), due(at(50))),
-        Effect::Fetch { .. }
-    ));
-    let got = Event::Fetched {
-        attempt: 2,
-        sent: at(50),
-        grant: grant("a", 50),
-    };
-    assert_eq!(l.step(at(50), u(), got), Effect::None);
-    assert_eq!(l.view().generation, 101);
-    assert_eq!(l.next_wake(), Some(l.view().held.unwrap().validity.expires));
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct View {
     pub attempting: bool,
     /// Whether nobody asks for it, so that the next attempt is made when somebody does.
     pub resting: bool,
+    /// Whether the issuer gave the token held again, with no later end: there will be no new one before that.
+    pub repeated: bool,
     /// When the next attempt is due, unless one runs or the profile rests.
     pub next_attempt: Option<BootInstant>,
     /// Whether the breaker is open.

@@ -133,11 +133,14 @@ impl Answer {
         {
             return Err(malformed("with a token that is not a bearer token"));
         }
-        let lifetime = pick("expires_in", "expiresIn")
-            .and_then(lifetime::stated)
-            .or_else(|| lifetime::hint(&token));
+        let stated = pick("expires_in", "expiresIn").and_then(lifetime::stated);
+        let lifetime = stated.or_else(|| lifetime::hint(&token));
         match AccessToken::parse(&token) {
-            Ok(token) => Ok(Grant { token, lifetime }),
+            Ok(token) => Ok(Grant {
+                token,
+                lifetime,
+                stated: stated.is_some(),
+            }),
             Err(why) => Err(malformed(&format!(
                 "with a token that cannot be used: {why}"
             ))),

@@ -61,7 +61,10 @@ proptest! {
     ) {
         let now = during(&v, part);
         prop_assert!(refresh_due(now, &v, u) >= now.after(FLOOR));
-        prop_assert!(same_token_due(now, &v) >= now.after(FLOOR));
+        prop_assert!(late_refresh_due(now, &v, u) >= now.after(FLOOR));
+        let again = same_token_due(now, &v, u);
+        prop_assert!(again >= now.after(FLOOR));
+        prop_assert!(again <= v.expires.max(now.after(BACKOFF_CAP)));
         let retry = retry_due(now, n, held.then_some(&v), hint, u);
         prop_assert!(retry >= now.after(FLOOR));
         prop_assert!(retry <= now.after(Duration::from_secs(900)));
@@ -84,16 +87,47 @@ proptest! {
     }
 
     #[test]
+    fn b_and_c_a_late_refresh_is_inside_its_window_whatever_the_jitter(
+        v in validity(), part in 0.0f64..1.2, u in unit(),
+    ) {
+        let now = during(&v, part);
+        let due = late_refresh_due(now, &v, u);
+        let (open, close) = (v.expires.before(margin(v.lifetime) * 2), last_call(&v));
+        if now.after(FLOOR) <= close {
+            prop_assert!(due >= open && due <= close, "{due:?} not in {open:?} … {close:?}");
+        } else {
+            prop_assert_eq!(due, now.after(FLOOR));
+        }
+        // Seven tenths of any life are over.
+        prop_assert!(due >= during(&v, 0.7));
+    }
+
+    #[test]
+    fn the_same_token_again_is_due_in_the_last_quarter_of_what_is_left(
+        v in validity(), part in 0.0f64..0.95, u in unit(),
+    ) {
+        let now = during(&v, part);
+        let left = v.remaining(now);
+        let wait = same_token_due(now, &v, u).since(now);
+        if left.mul_f64(0.75) > FLOOR {
+            prop_assert!(wait >= left.mul_f64(0.75) && wait <= left.mul_f64(0.85), "{wait:?} of {left:?}");
+        }
+    }
+
+    #[test]
     fn d_what_is_past_its_point_is_due_at_the_floor(v in validity(), late in 0.6f64..9.0, u in unit()) {
         let now = during(&v, late);
         prop_assert_eq!(refresh_due(now, &v, u), now.after(FLOOR));
+        let now = now.after(v.lifetime);
+        prop_assert_eq!(late_refresh_due(now, &v, u), now.after(FLOOR));
     }
 
     #[test]
     fn e_no_lifetime_panics_or_overflows(v in wild(), now in boot(), n: u32, hint in hint(), u in unit()) {
         refresh_due(now, &v, u);
         retry_due(now, n, Some(&v), hint, u);
-        same_token_due(now, &v);
+        late_refresh_due(now, &v, u);
+        same_token_due(now, &v, u);
         last_call(&v);
         probe_due(now, n);
         demand_due(now, Some(v.expires));
@@ -106,6 +140,7 @@ proptest! {
         let now = during(&v, part);
         let f = v.expires.before((v.lifetime / 10).min(Duration::from_secs(60)));
         if now < f {
+            prop_assert!(late_refresh_due(now, &v, u) <= f.max(now.after(FLOOR)));
             prop_assert!(retry_due(now, n, Some(&v), hint, u) <= f.max(now.after(FLOOR)));
         }
     }
@@ -146,6 +181,8 @@ proptest! {
     ) {
         let (early, late) = (during(&v, a.min(b)), during(&v, a.max(b)));
         prop_assert!(refresh_due(early, &v, u) <= refresh_due(late, &v, u));
+        prop_assert!(late_refresh_due(early, &v, u) <= late_refresh_due(late, &v, u));
+        prop_assert!(same_token_due(early, &v, u) <= same_token_due(late, &v, u));
         prop_assert!(retry_due(early, n, Some(&v), hint, u) <= retry_due(late, n, Some(&v), hint, u));
         prop_assert!(retry_due(early, n, None, hint, u) <= retry_due(late, n, None, hint, u));
     }

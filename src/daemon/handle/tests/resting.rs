@@ -56,7 +56,10 @@ async fn polling_the_state_does_not_keep_it_awake_and_asking_for_tokens_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_that_is_kept_warm_never_rests() {
-    let policy = Policy { keep_warm: true };
+    let policy = Policy {
+        keep_warm: true,
+        ..Policy::default()
+    };
     let (handle, issuer) = kept(policy);
     for _ in 0..100 {
         tokio::time::sleep(secs(100)).await;

@@ -1,0 +1,215 @@
+//! Issuers that do not simply give a new token beside the old one.
+
+use super::*;
+
+/// A machine of this kind, which has not fetched yet.
+fn machine(reissue: Reissue) -> Lifecycle {
+    let policy = Policy {
+        reissue,
+        ..Policy::default()
+    };
+    Lifecycle::new(at(0), 100, policy)
+}
+
+/// Takes the next due attempt, answered at once by what `issuer` gives at that moment.
+fn step(l: &mut Lifecycle, issuer: impl Fn(BootInstant) -> Grant) -> BootInstant {
+    let now = l.next_wake().unwrap();
+    assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
+    let got = Event::Fetched {
+        attempt: l.attempt,
+        sent: now,
+        grant: issuer(now),
+    };
+    assert_eq!(l.step(now, u(), got), Effect::None);
+    now
+}
+
+/// The seconds since the first one.
+fn second(now: BootInstant) -> f64 {
+    now.since(at(0)).as_secs_f64()
+}
+
+/// Gives the same token of 3,600 s until that has ended, and says rounded down how much is left of it.
+fn sticky(now: BootInstant) -> Grant {
+    let second = now.since(at(0)).as_millis();
+    let left = 3_600_000 - second % 3_600_000;
+    let number = second / 3_600_000;
+    grant(&format!("t{number}"), u64::try_from(left / 1_000).unwrap())
+}
+
+/// The same token again and again, of a lifetime that only the token shows.
+fn shown(text: &str, secs: u64) -> Grant {
+    Grant {
+        stated: false,
+        ..grant(text, secs)
+    }
+}
+
+/// The same of no known lifetime.
+fn silent(text: &str) -> Grant {
+    Grant {
+        lifetime: None,
+        stated: false,
+        ..grant(text, 0)
+    }
+}
+
+#[test]
+fn the_same_token_until_it_expires_keeps_its_number_and_is_followed_by_the_next_without_a_gap() {
+    for (reissue, most) in [
+        (Reissue::Normal, 10),
+        (Reissue::SameUntilExpiry, 9),
+        (Reissue::KillsOld, 9),
+    ] {
+        let mut l = machine(reissue);
+        step(&mut l, sticky);
+        for generation in 101..110 {
+            let mut attempts = 0;
+            while l.view().generation == generation {
+                let held = l.view().held.unwrap();
+                let now = step(&mut l, sticky);
+                attempts += 1;
+                let late = second(now) - second(held.validity.expires);
+                // Answers tell whole seconds rounded down, and attempts are half a second apart.
+                assert!(late < 1.5, "{reissue:?}: a gap of {late} s");
+                let end = 3_600.0 * (generation - 100) as f64;
+                let view = l.view();
+                if view.generation == generation {
+                    let validity = view.held.as_ref().unwrap().validity;
+                    assert!(second(validity.expires) <= end, "served past its end");
+                    assert_eq!(validity.lifetime, held.validity.lifetime);
+                    assert!(view.repeated);
+                }
+            }
+            assert!(!l.view().repeated, "noticed for each token anew");
+            assert!(attempts <= most, "{reissue:?}: {attempts} attempts");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_never_changes_is_extended_by_each_answer_that_states_so() {
+    let mut l = machine(Reissue::Normal);
+    for n in 0..100 {
+        let now = step(&mut l, |_| grant("a", 3_600));
+        assert_eq!(now, at(1_800 * n));
+        assert_eq!((l.view().generation, l.view().repeated), (101, false));
+        assert_eq!(l.view().held.unwrap().validity.issued, now);
+    }
+}
+
+#[test]
+fn a_token_that_never_changes_and_tells_no_lifetime_is_assumed_to_hold_as_often_as_it_is_given() {
+    let mut l = machine(Reissue::Normal);
+    for n in 0..100 {
+        assert_eq!(step(&mut l, |_| silent("a")), at(150 * n));
+        assert_eq!(l.view().generation, 101);
+    }
+    // Once a lifetime was stated, what is assumed does not lengthen it.
+    step(&mut l, |_| grant("a", 200));
+    let stated = l.view().held.unwrap().validity;
+    step(&mut l, |_| silent("a"));
+    assert_eq!(l.view().held.unwrap().validity, stated);
+}
+
+#[test]
+fn a_token_that_shows_its_lifetime_is_not_served_past_it_however_often_it_is_given() {
+    let mut l = machine(Reissue::Normal);
+    step(&mut l, |_| shown("a", 3_600));
+    let first = l.view().held.unwrap().validity;
+    let mut attempts = 0;
+    while l.next_wake().unwrap() < at(7_200) {
+        step(&mut l, |_| shown("a", 3_600));
+        assert_eq!(l.view().held.unwrap().validity, first);
+        attempts += 1;
+    }
+    assert_eq!(l.view().phase(at(3_570)), Phase::Expired);
+    assert!(attempts < 90, "{attempts}: after its end ever more rarely");
+    // Its successor is taken like any other.
+    step(&mut l, |_| shown("b", 3_600));
+    assert_eq!(l.view().generation, 102);
+    assert_eq!(l.view().phase(at(7_300)), Phase::Fresh);
+}
+
+#[test]
+fn a_new_token_with_a_shorter_life_than_the_old_one_is_served_and_counts_by_its_own() {
+    for reissue in [Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld] {
+        let mut l = machine(reissue);
+        step(&mut l, |_| grant("long", 3_600));
+        let now = step(&mut l, |_| grant("short", 60));
+        let view = l.view();
+        let held = view.held.unwrap();
+        assert_eq!((view.generation, held.token.expose()), (102, "short"));
+        assert_eq!(held.validity.expires, now.after(Duration::from_secs(57)));
+        let due = l.next_wake().unwrap().since(now).as_secs();
+        let expected = if reissue == Reissue::Normal { 30 } else { 48 };
+        assert_eq!(due, expected, "{reissue:?}");
+    }
+}
+
+#[test]
+fn an_issuer_that_alternates_two_tokens_gives_a_new_one_each_time() {
+    let mut l = machine(Reissue::Normal);
+    for n in 0..100 {
+        let token = if n % 2 == 0 { "a" } else { "b" };
+        assert_eq!(step(&mut l, |_| grant(token, 3_600)), at(1_800 * n));
+        let view = l.view();
+        assert_eq!((view.generation, view.repeated), (101 + n, false));
+    }
+}
+
+#[test]
+fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_gap() {
+    for secs in [2, 10, 100, 600, 3_600, 86_400] {
+        for jitter in [0.0, 0.5, 1.0] {
+            let mut l = machine(Reissue::KillsOld);
+            for n in 0..50 {
+                let now = l.next_wake().unwrap();
+                if let Some(held) = l.view().held {
+                    let Validity {
+                        lifetime, expires, ..
+                    } = held.validity;
+                    let margin = (lifetime / 10).min(Duration::from_secs(60));
+                    assert!(now >= expires.before(margin * 2), "{secs}: early");
+                    assert!(now <= expires.before(margin), "{secs}: a gap");
+                    // Nobody who asks makes it any earlier.
+                    let wanted = Event::Wanted {
+                        min_valid: Duration::MAX,
+                    };
+                    let before = now.before(Duration::from_millis(1));
+                    assert_eq!(l.step(before, u(), wanted), Effect::None);
+                    assert_eq!(l.next_wake(), Some(now));
+                }
+                assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
+                let got = Event::Fetched {
+                    attempt: l.attempt,
+                    sent: now,
+                    grant: grant(&format!("t{n}"), secs),
+                };
+                assert_eq!(l.step(now, Unit::new(jitter), got), Effect::None);
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_wants_more_validity_causes_no_attempt_that_would_bring_the_same_token() {
+    let wanted = || Event::Wanted {
+        min_valid: Duration::from_secs(1_800),
+    };
+    let mut l = machine(Reissue::Normal);
+    step(&mut l, sticky);
+    let now = step(&mut l, sticky);
+    let next = l.next_wake();
+    assert!(l.view().repeated && next > Some(at(3_000)));
+    for s in [1, 100, 1_000] {
+        let later = now.after(Duration::from_secs(s));
+        assert_eq!(l.step(later, u(), wanted()), Effect::None);
+        assert_eq!(l.next_wake(), next);
+    }
+    // Without a valid token it is worth a try.
+    assert!(matches!(
+        l.step(at(3_700), u(), wanted()),
+        Effect::Fetch { .. }
+    ));
+}
