@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::profile::ProfileName;
+use crate::schedule::Reissue;
 
 mod allow;
 mod edit;
@@ -50,6 +51,8 @@ pub struct Profile {
     pub client_certificate: Option<ClientCertificate>,
     /// Whether it is refreshed although nobody asks for it.
     pub keep_warm: bool,
+    /// What the issuer does that is asked while its last token holds.
+    pub reissue: Reissue,
 }
 
 /// A client certificate (mutual TLS) in PEM form.

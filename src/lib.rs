@@ -29,10 +29,10 @@
 //! |---|---|---|
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
+//! | [`config`] | the configuration's text, parsed and edited | policy profile schedule |
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
-//! | [`config`] | the configuration's text, parsed and edited | policy profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
 //! | [`credential`] | a client ID and its secret | |
 //! | [`fault`] | why an attempt brought no token | |

@@ -12,6 +12,7 @@ use super::allow::NotLookedUp;
 use super::oauth2::{At, ClientAuth, Oauth2};
 use super::{Api, Config, ConfigFault, Profile, Provider, parse};
 use crate::profile::ProfileName;
+use crate::schedule::Reissue;
 
 /// Why a configuration was not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +139,9 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     }
     if profile.keep_warm {
         lines.push("keep-warm = true".into());
+    }
+    if profile.reissue != Reissue::default() {
+        lines.push(line("reissue", profile.reissue.as_str()));
     }
     Some(lines)
 }

@@ -7,6 +7,7 @@ use super::oauth2::{self, ClientAuth, EndpointUrl};
 use super::reader::{Field, Reader};
 use super::{Api, BaseUrl, ClientCertificate, Proxy, Rule, StoreKind};
 use crate::policy::Who;
+use crate::schedule::Reissue;
 
 /// What a reader of the reference wants to know of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(super) struct Draft {
     pub(super) proxy: Proxy,
     pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) keep_warm: bool,
+    pub(super) reissue: Reissue,
     pub(super) allow: Vec<Rule>,
 }
 
@@ -196,6 +198,9 @@ pub(super) const PROFILE: &[Key<Draft>] = &[
     }),
     key("keep-warm", "true or false", "false", "refresh the token although nobody asks for it", |r, f, d| {
         set(&mut d.keep_warm, r.flag(f));
+    }),
+    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does that is asked while its last token holds: the other two are refreshed late", |r, f, d| {
+        set(&mut d.reissue, r.one_of(f, &[Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld].map(|reissue| (reissue.as_str(), reissue)), &[]));
     }),
     key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
         d.allow = r.rules(f);

@@ -29,6 +29,7 @@ fn profile(url: &str) -> Profile {
         proxy: Proxy::Direct,
         client_certificate: None,
         keep_warm: false,
+        reissue: Reissue::Normal,
     }
 }
 
@@ -53,6 +54,7 @@ ca-file   = "/etc/ssl/acme.pem"
 proxy     = "http://proxy:3128"
 client-certificate = { cert = "/etc/jeton/client.pem", key = "/etc/jeton/client.key" }
 keep-warm = true
+reissue   = "kills-old"
 
 [[profiles.research.allow]]
 user = "alice"
@@ -98,6 +100,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         proxy: Proxy::Http(ProxyUrl::parse("http://proxy:3128").unwrap()),
         client_certificate: Some(certificate()),
         keep_warm: true,
+        reissue: Reissue::KillsOld,
         ..profile("https://acme.run.ai")
     };
     let ci = Profile {
@@ -226,6 +229,7 @@ url = "https://x"
   api = "V2"
   ca-file = "~/x.pem"
   proxy = 3
+  reissue = "same-until-expired"
 [profiles.b]
 provider = "runai"
 "é" = 1
@@ -243,8 +247,9 @@ url = "http://localhost:1"
         "13:9: profiles.a.api: it takes \"auto\", \"v2\", \"v1\" (did you mean \"v2\"?)",
         "14:13: profiles.a.ca-file: this must be an absolute path",
         "15:11: profiles.a.proxy: this must be a string, and is of type integer",
-        "18:1: profiles.b.\"é\": unknown key; known here are provider, url,",
-        "19:7: profiles.b.url: http is possible only",
+        "16:13: profiles.a.reissue: it takes \"normal\", \"same-until-expiry\", \"kills-old\" (did you mean \"same-until-expiry\"?)",
+        "19:1: profiles.b.\"é\": unknown key; known here are provider, url,",
+        "20:7: profiles.b.url: http is possible only",
     ];
     let found = faults(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -667,19 +672,33 @@ fn any_profile() -> impl Strategy<Value = Profile> {
     });
     let provider = prop_oneof![runai, any_oauth2()];
     let certificate = proptest::option::of(("/[^\0]{0,9}", "/[^\0]{0,9}"));
-    (provider, ca_file, proxy, certificate, any::<bool>()).prop_map(
-        |(provider, ca_file, proxy, certificate, keep_warm)| Profile {
-            provider,
-            store: StoreKind::File,
-            ca_file: ca_file.map(PathBuf::from),
-            proxy,
-            client_certificate: certificate.map(|(cert, key)| ClientCertificate {
-                cert: cert.into(),
-                key: key.into(),
-            }),
-            keep_warm,
-        },
+    let reissue = prop_oneof![
+        Just(Reissue::Normal),
+        Just(Reissue::SameUntilExpiry),
+        Just(Reissue::KillsOld),
+    ];
+    (
+        provider,
+        ca_file,
+        proxy,
+        certificate,
+        any::<bool>(),
+        reissue,
     )
+        .prop_map(
+            |(provider, ca_file, proxy, certificate, keep_warm, reissue)| Profile {
+                provider,
+                store: StoreKind::File,
+                ca_file: ca_file.map(PathBuf::from),
+                proxy,
+                client_certificate: certificate.map(|(cert, key)| ClientCertificate {
+                    cert: cert.into(),
+                    key: key.into(),
+                }),
+                keep_warm,
+                reissue,
+            },
+        )
 }
 
 proptest! {

@@ -108,7 +108,7 @@ impl Wiring {
             jitter: || Unit::new(fastrand::f64()),
             policy: Policy {
                 keep_warm: profile.keep_warm,
-                ..Policy::default()
+                reissue: profile.reissue,
             },
         };
         Some(Handle::spawn(

@@ -55,6 +55,7 @@ impl AddArgs {
             },
             client_certificate: self.client_certificate()?,
             keep_warm: false,
+            reissue: Default::default(),
         };
         Ok(Some(profile))
     }

@@ -48,6 +48,7 @@ impl Reader<'_> {
             proxy: draft.proxy,
             client_certificate: draft.client_certificate,
             keep_warm: draft.keep_warm,
+            reissue: draft.reissue,
         };
         Some((name.ok()?, profile, draft.allow))
     }

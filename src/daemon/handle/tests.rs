@@ -3,6 +3,7 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 
+mod reissue;
 mod resting;
 
 const fn secs(s: u64) -> Duration {
