@@ -38,6 +38,7 @@ pub enum Fault {
     Skew(i64),
     Revoke,
     NonAscii,
+    SameToken,
     Swallow,
     Keys(Box<Self>),
     Tls(TlsFault),
@@ -70,7 +71,7 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 29] = [
+    pub const HELP: [(&'static str, &'static str); 30] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
         ("hang-headers", "half of the answer's headers, then silence"),
@@ -94,6 +95,7 @@ impl Fault {
         ("skew:-600", "the server's clock is so many seconds off, in the Date header and in the token"),
         ("revoke", "each token is revoked as soon as it is issued"),
         ("non-ascii", "the token names someone whose name is not in ASCII: its payload needs the alphabet of base64url"),
+        ("same-token", "the newest token that holds is given again, with the seconds that are left of it"),
         ("swallow", "a key is created, regenerated, changed or deleted, and the connection closed without an answer"),
         ("keys:status:503", "any of the faults of an answer, from hang-headers to answer, when keys are changed"),
         ("tls:wrong-name", "with TLS: new connections are shown a certificate for another name"),
@@ -111,7 +113,8 @@ impl Fault {
             | Self::Answer { .. }
             | Self::Skew(_)
             | Self::Revoke
-            | Self::NonAscii => has_endpoint,
+            | Self::NonAscii
+            | Self::SameToken => has_endpoint,
             _ => true,
         };
         concerned.then(|| self.clone())
@@ -155,6 +158,7 @@ impl Fault {
                 | Self::Skew(_)
                 | Self::Revoke
                 | Self::NonAscii
+                | Self::SameToken
                 | Self::Swallow
                 | Self::Keys(_)
                 | Self::Tls(_)
@@ -188,6 +192,7 @@ impl fmt::Display for Fault {
             Self::Skew(seconds) => write!(f, "skew:{seconds}"),
             Self::Revoke => f.write_str("revoke"),
             Self::NonAscii => f.write_str("non-ascii"),
+            Self::SameToken => f.write_str("same-token"),
             Self::Swallow => f.write_str("swallow"),
             Self::Keys(fault) => write!(f, "keys:{fault}"),
             Self::Tls(fault) => write!(f, "tls:{}", fault.as_str()),

@@ -88,6 +88,7 @@ impl Issuer {
                 }
                 answer
             }
+            Some(Fault::SameToken) => self.same(api, credential, now),
             Some(Fault::NonAscii) => self.usual(api, credential, Bearer::NonAscii, now),
             Some(Fault::Skew(seconds)) => {
                 let shown = now.skewed(*seconds);
@@ -132,6 +133,21 @@ impl Issuer {
             }
             Ok(Err(refusal)) => self.refuse(api, refusal),
             Err(_) => answer::error(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The token that was granted last, while it holds.
+    fn same(&mut self, api: Api, credential: Result<Credential, Refusal>, now: Moment) -> Answer {
+        let newest = credential
+            .as_ref()
+            .ok()
+            .and_then(|credential| self.tenant.newest(credential, now));
+        match newest {
+            Some((token, left)) => {
+                self.stats.granted += 1;
+                answer::granted(self.tenant.line, api, &token, left.as_secs())
+            }
+            None => self.usual(api, credential, Bearer::Plain, now),
         }
     }
 

@@ -62,6 +62,19 @@ impl Ledger {
             .map(|issued| &*issued.holder)
     }
 
+    /// The newest token of the key `holder` that holds, and how long it still does.
+    pub(super) fn newest_of(&self, holder: &str, now: Moment) -> Option<(&str, Duration)> {
+        let token = self
+            .order
+            .iter()
+            .rev()
+            .find(|token| self.holder(token, now) == Some(holder))?;
+        let age = now
+            .mono
+            .saturating_duration_since(self.tokens.get(token)?.born);
+        Some((token, self.life.saturating_sub(age)))
+    }
+
     pub(super) fn revoke_newest(&mut self) {
         let newest = self.order.back();
         if let Some(issued) = newest.and_then(|token| self.tokens.get_mut(token)) {
@@ -126,6 +139,8 @@ mod tests {
         assert_eq!(ledger.holder("c", now), None);
         assert_eq!(ledger.holder("a", at(LIFE)), None);
         assert_eq!(ledger.holder("b", at(LIFE)), Some("two"));
+        assert_eq!(ledger.newest_of("two", at(LIFE)), Some(("b", LIFE / 2)));
+        assert_eq!(ledger.newest_of("one", at(LIFE)), None);
         ledger.revoke_newest();
         assert_eq!(ledger.holder("a", now), Some("one"));
         assert_eq!(ledger.holder("b", at(LIFE / 2)), None);

@@ -1,6 +1,8 @@
 //! The tenant: who may have a token, which tokens are valid, who may do what. It decides from arguments alone, and
 //! knows nothing of faults.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::body::Bytes;
 
@@ -70,6 +72,17 @@ impl Tenant {
         };
         let (client_id, id) = (key.client_id.clone(), key.id.clone());
         self.issue(&client_id, &id, bearer, now).map(Ok)
+    }
+
+    /// The newest token that holds for a credential, and how long it still does; none where a new one is to be granted.
+    pub(super) fn newest(
+        &mut self,
+        credential: &Credential,
+        now: Moment,
+    ) -> Option<(String, Duration)> {
+        let id = self.keys.log_in(credential, now.unix)?.id.clone();
+        let (token, left) = self.ledger.newest_of(&id, now)?;
+        Some((token.to_owned(), left))
     }
 
     /// A token for a client, whether or not there is such a key.

@@ -31,6 +31,7 @@ mod proxies;
 mod rebind;
 mod redaction;
 mod redirects;
+mod reissue;
 mod sandbox_cli;
 mod serve;
 mod service;

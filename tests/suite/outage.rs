@@ -52,6 +52,7 @@ const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("skew", ""),
     ("revoke", ""),
     ("non-ascii", ""),
+    ("same-token", ""),
     // These two concern keys, and no token.
     ("swallow", ""),
     ("keys", ""),
@@ -185,7 +186,12 @@ impl Client {
 /// Promises 1 and 2: a fault of any kind during a refresh is noticed by nobody who asks for the token.
 #[test]
 fn every_fault_of_the_sandbox_passes_unnoticed_while_a_token_is_held() {
-    let faults = Fault::HELP.map(|(example, _)| example);
+    let faults: Vec<&str> = Fault::HELP
+        .iter()
+        .map(|(example, _)| *example)
+        // Its next token comes when the last one has ended, and not before (reissue.rs).
+        .filter(|example| *example != "same-token")
+        .collect();
     let mut env = TestEnv::new();
     let mut clients = Client::enrol_each(&mut env, &faults, 300);
     let mut daemon = env.start();

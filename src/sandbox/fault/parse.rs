@@ -94,6 +94,7 @@ impl Fault {
             "invalid-client" => Self::InvalidClient,
             "revoke" => Self::Revoke,
             "non-ascii" => Self::NonAscii,
+            "same-token" => Self::SameToken,
             "swallow" => Self::Swallow,
             _ => return None,
         })

@@ -125,6 +125,24 @@ async fn revoke_issues_tokens_that_are_dead_and_spares_the_others() {
 }
 
 #[tokio::test]
+async fn the_same_token_is_given_while_it_holds_and_then_another() {
+    let sandbox = start(Line::V2_24).await;
+    let first = v2(&sandbox).await.token();
+    let fault = Some(Fault::SameToken);
+    sandbox.set_fault(fault.clone()).await.unwrap();
+    let reply = v2(&sandbox).await;
+    assert_eq!(reply.token(), first);
+    let left = reply.json()["expires_in"].as_u64().unwrap();
+    assert!((3_500..3_600).contains(&left), "{left}");
+    sandbox.revoke_all();
+    let second = v2(&sandbox).await.token();
+    assert_ne!(second, first);
+    assert_eq!(v2(&sandbox).await.token(), second);
+    sandbox.set_fault(None).await.unwrap();
+    assert_ne!(v2(&sandbox).await.token(), second);
+}
+
+#[tokio::test]
 async fn a_counted_fault_ends_with_its_last_request_and_is_not_spent_on_a_path_without_it() {
     let sandbox = start(Line::V2_23).await;
     sandbox

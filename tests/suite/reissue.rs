@@ -1,0 +1,44 @@
+//! An issuer that gives the same token until it expires.
+
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+
+#[test]
+fn the_same_token_until_it_expires_is_noticed_and_served_to_its_end_and_then_the_next() {
+    let env = TestEnv::with_sandbox(8);
+    env.fault("same-token");
+    env.enrol("research");
+    let mut daemon = env.start();
+    let number = || {
+        let status = env.get(&daemon, "/v1/profiles/research").json();
+        status["generation"].as_u64().unwrap()
+    };
+    let first = env.token(&daemon, "research");
+    let issued = env.sandbox().issued();
+    assert_eq!(issued, std::slice::from_ref(&first), "that of enrolment");
+    let generation = number();
+    let news = "the issuer gives the same token until it expires";
+    wait_until("it to be noticed", || {
+        // Every answer is 200, here and below.
+        env.token(&daemon, "research");
+        daemon.log().contains(news)
+    });
+    assert_eq!(env.token(&daemon, "research"), first);
+    assert_eq!(number(), generation);
+    let target = "/v1/profiles/research/token?min_valid=4&max_wait=0";
+    let requests = env.sandbox().stats().token_requests;
+    let asked = env.get(&daemon, target).json();
+    assert_eq!(asked["access_token"], first.as_str());
+    assert_eq!(asked["stale"], true, "{asked}");
+    for n in 1..=2 {
+        let last = env.token(&daemon, "research");
+        wait_until("the next token", || env.token(&daemon, "research") != last);
+        assert_eq!(number(), generation + n);
+        assert_eq!(env.sandbox().issued().len() as u64, n + 1);
+    }
+    // About eight for each token.
+    let made = env.sandbox().stats().token_requests - requests;
+    assert!(made <= 24, "{made} requests");
+    assert_eq!(daemon.log().matches(news).count(), 1, "told once");
+    env.stop(&mut daemon);
+}
