@@ -13,7 +13,7 @@
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | guard routes service stream | |
+//! | `respond` | one HTTP request in, one answer out | guard openapi routes service stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock handle roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
@@ -31,6 +31,7 @@
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log | | |
 //! | [`notify`] | what the service manager is told | | |
+//! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
 //! | [`signals`] | what the process is told by signals | | |
 //! | [`stream`] | nobody holds a connection by being slow | | |
@@ -48,6 +49,7 @@ pub mod keeper;
 pub mod listener;
 pub mod logging;
 pub mod notify;
+mod openapi;
 pub mod peers;
 pub mod reloading;
 mod respond;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::guard;
+use super::openapi;
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::service::{Door, Service};
 use super::stream::Busy;
@@ -221,6 +222,10 @@ async fn answer(
             .await
             .map(|()| text("ready\n"))
             .map_err(Wrong::Problem),
+        Route::Openapi => Ok(Said {
+            content_type: JSON,
+            body: openapi::DOCUMENT.as_bytes().to_vec(),
+        }),
         Route::Profiles => {
             let profiles = service
                 .profiles(caller, None)?

@@ -18,6 +18,7 @@ pub(super) enum Route {
     Healthz,
     Helper,
     Oauth2Token,
+    Openapi,
     Profile(ProfileName),
     Profiles,
     Readyz(Option<ProfileName>),
@@ -31,11 +32,11 @@ pub(super) enum Route {
 }
 
 /// A path, and what may be asked of it.
-struct Row {
+pub(super) struct Row {
     /// The path; a segment `{profile}` stands for a profile's name.
-    path: &'static str,
-    method: &'static str,
-    doors: &'static [Door],
+    pub(super) path: &'static str,
+    pub(super) method: &'static str,
+    pub(super) doors: &'static [Door],
     /// Reads the rest: the segment that stands at `{profile}`, and the query.
     read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
 }
@@ -46,8 +47,8 @@ const TOKENS: &[Door] = &[Door::Tokens];
 const ADMIN: &[Door] = &[Door::Admin];
 const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
 
-/// The table.
-const TABLE: &[Row] = &[
+/// The table; `openapi.json` describes it.
+pub(super) const TABLE: &[Row] = &[
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
     row("POST", OAUTH2_TOKEN, TOKENS, |_, _| Ok(Route::Oauth2Token)),
     row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
@@ -55,6 +56,7 @@ const TABLE: &[Row] = &[
         Ok(Route::Readyz(Some(name(p)?)))
     }),
     row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
+    row("GET", "/v1/openapi.json", TOKENS, |_, _| Ok(Route::Openapi)),
     row("GET", "/v1/profiles", TOKENS, |_, _| Ok(Route::Profiles)),
     row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
         Ok(Route::Profile(name(p)?))
@@ -230,6 +232,7 @@ mod tests {
             ("GET /readyz/research", Route::Readyz(Some(research()))),
             ("POST /v1/helper", Route::Helper),
             ("POST /oauth2/token", Route::Oauth2Token),
+            ("GET /v1/openapi.json", Route::Openapi),
             ("GET /v1/profiles", Route::Profiles),
             ("GET /v1/profiles/research", Route::Profile(research())),
             (
@@ -342,6 +345,7 @@ mod tests {
                 "bad_request",
             ),
             ("POST /oauth2/token", Door::Admin, "not_found"),
+            ("GET /v1/openapi.json", Door::Admin, "not_found"),
         ] {
             assert_eq!(route(line, door), Err(code), "{line}");
         }

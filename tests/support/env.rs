@@ -13,6 +13,7 @@ use jetond::sandbox::{Fault, Line, Options, Sandbox};
 use tempfile::TempDir;
 
 use super::daemon::{Daemon, accepts, wait_until};
+use super::document;
 use super::http::{self, Response};
 use super::leaks::{Canary, Search};
 
@@ -366,6 +367,7 @@ impl TestEnv {
         body: &[u8],
     ) -> Response {
         let response = http::request(socket, method, target, headers, body);
+        document::holds(socket, method, target, &response);
         let path = target.split('?').next().unwrap();
         let asked = response.status == 200 && path.ends_with("/token");
         self.came_out(&format!("{method} {target}"), &response.body, asked);

@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod daemon;
+mod document;
 pub(crate) mod env;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]

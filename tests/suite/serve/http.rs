@@ -45,3 +45,15 @@ fn a_connection_serves_several_requests_and_ends_when_the_client_says_so() {
     assert_eq!(wire.ask_last(last).status, 200);
     env.stop(&mut daemon);
 }
+
+#[test]
+fn the_document_of_the_interface_is_served_as_json() {
+    let env = TestEnv::new();
+    let mut daemon = env.start();
+    let response = env.get(&daemon, "/v1/openapi.json");
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.json()["openapi"], "3.1.1");
+    assert_eq!(response.body.last(), Some(&b'\n'));
+    env.stop(&mut daemon);
+}
