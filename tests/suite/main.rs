@@ -32,6 +32,7 @@ mod rebind;
 mod redaction;
 mod redirects;
 mod reissue;
+mod resting;
 mod sandbox_cli;
 mod serve;
 mod service;
