@@ -26,13 +26,18 @@ pub const MAX_MAX_WAIT: Duration = Duration::from_secs(60);
 /// How long a caller waits that did not say.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// Reads seconds as the interface spells them: decimal digits, at most one point, no sign, no exponent, 0 to `max`.
+/// Reads seconds as the interface spells them: decimal digits, at most one point, no sign, no exponent, 0 to `max`. What
+/// is below a nanosecond is dropped: a program that divides has up to 17 digits.
 pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
+    const MAX_DIGITS: usize = 9;
+    const MAX_DECIMALS: usize = 32;
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |s: &str| (1..=9).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(part) {
+    let digits =
+        |s: &str, most| (1..=most).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole, MAX_DIGITS) || !digits(part, MAX_DECIMALS) {
         return None;
     }
+    let part = part.get(..9).unwrap_or(part);
     let nanos = part.parse::<u32>().ok()? * 10u32.pow(9 - u32::try_from(part.len()).ok()?);
     Some(Duration::new(whole.parse().ok()?, nanos)).filter(|wait| *wait <= max)
 }
@@ -235,6 +240,7 @@ mod tests {
             ("0", 0),
             ("5", 5_000),
             ("0.25", 250),
+            ("51.05000000037722", 51_050),
             ("60", 60_000),
             ("60.000", 60_000),
             ("007", 7_000),
@@ -263,7 +269,8 @@ mod tests {
             "0x10",
             "1_0",
             "99999999999999999999",
-            "0.1234567890",
+            "0.123456789012345678901234567890123",
+            "60.000000001",
             "1.2.3",
             "٣",
         ] {
