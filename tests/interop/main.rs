@@ -17,6 +17,7 @@
 )]
 mod support;
 
+mod contract;
 mod oidc_provider;
 mod runapy;
 mod tools;
@@ -31,7 +32,8 @@ use tools::Missing;
 type Test = fn() -> Result<(), Missing>;
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 2] = [
+    let topics: [(&str, &[(&str, Test)]); 3] = [
+        ("contract", contract::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),
     ];

@@ -1,0 +1,36 @@
+//! The document that the daemon serves is what it does, as a tool sees it that makes requests up from it.
+
+use crate::Test;
+use crate::support::TestEnv;
+use crate::tools::{Missing, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[(
+    "every_answer_is_as_the_document_says",
+    every_answer_is_as_the_document_says,
+)];
+
+fn every_answer_is_as_the_document_says() -> Result<(), Missing> {
+    let python = python()?;
+    let mut env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let other = env.add_sandbox(jetond::sandbox::Line::V2_24, 600);
+    let url = env.sandboxes()[other].url();
+    env.enrol_at("bare", &url);
+    // It is not to be asked again for so long that nobody waits for a token of it.
+    env.fault_at(other, "rate-limit:300");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+
+    let mut command = env.command(python);
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/contract.py"
+        ))
+        .env("JETON_SOCKET", &daemon.socket)
+        .env("JETON_ADMIN_SOCKET", &daemon.admin);
+    let output = env.finish("schemathesis", command, b"", false);
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    env.stop(&mut daemon);
+    Ok(())
+}
