@@ -18,6 +18,7 @@
 mod support;
 
 mod contract;
+mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
 mod tools;
@@ -32,8 +33,9 @@ use tools::Missing;
 type Test = fn() -> Result<(), Missing>;
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 3] = [
+    let topics: [(&str, &[(&str, Test)]); 4] = [
         ("contract", contract::TESTS),
+        ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),
     ];
