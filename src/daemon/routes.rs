@@ -123,16 +123,13 @@ impl Row {
 
     /// The segment that stands at `{profile}`, or nothing where the row has none; `None` for another path.
     fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let mut profile = "";
-        let mut given = path.split('/');
-        for wanted in self.path.split('/') {
-            match given.next()? {
-                segment if wanted == "{profile}" => profile = segment,
-                segment if wanted == segment => {}
-                _ => return None,
-            }
-        }
-        given.next().is_none().then_some(profile)
+        // A row is nearly always told by how it begins, and this is done for each request.
+        let Some((before, rest)) = self.path.split_once('{') else {
+            return (path == self.path).then_some("");
+        };
+        let after = rest.split_once('}').map_or("", |(_, after)| after);
+        let profile = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!profile.contains('/')).then_some(profile)
     }
 
     fn admits(&self, door: Door) -> Result<(), Problem> {
