@@ -216,10 +216,12 @@ impl Keeper {
                 }
             }
             End::Failed { credential, fault } => {
-                let rejected = fault.kind.is_permanent();
-                self.bad = rejected.then(|| Arc::clone(&credential));
+                // What was rejected stays so when the issuer cannot be reached afterwards: nobody said anything else of it.
+                let was_bad = self.bad.as_ref().is_some_and(|bad| **bad == *credential);
+                let bad = fault.kind.is_permanent() || was_bad;
+                self.bad = bad.then(|| Arc::clone(&credential));
                 // After a rejection the next attempt looks in the store again.
-                self.credential = (!rejected).then_some(credential);
+                self.credential = (!bad).then_some(credential);
                 Event::Failed { attempt, fault }
             }
             End::Blocked { block, detail } => {

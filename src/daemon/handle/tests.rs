@@ -177,6 +177,24 @@ async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejected_secret_is_not_sent_on_request_after_the_issuer_could_not_be_reached() {
+    let script = [
+        fail(FaultKind::Rejected),
+        fail(FaultKind::Connect),
+        grant(100),
+    ];
+    let issuer = ScriptedIssuer::new(&script);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("old")));
+    tokio::time::sleep(secs(6)).await;
+    assert_eq!(issuer.seen(), ["old", "old"], "its one quick retry");
+    let asked = handle.refresh().await.unwrap_err();
+    assert_eq!(asked.code, Code::RejectedByProvider);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(issuer.seen().len(), 2);
+    assert_eq!(text(&handle, NOW, secs(10)).await, "token-3", "in its time");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
