@@ -1,0 +1,65 @@
+//! What a keeper says of its profile: one line for each change of state.
+
+use tracing::{debug, info, warn};
+
+use super::Keeper;
+use crate::lifecycle::View;
+use crate::schedule::Reissue;
+
+impl Keeper {
+    /// One line for each change of state.
+    pub(super) fn log(&mut self, before: &View) {
+        let after = self.lifecycle.view();
+        let now = self.parts.clock.now().boot;
+        let held_for = after
+            .valid(now)
+            .map(|held| held.validity.remaining(now).as_secs());
+        let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
+        if after.refreshes > before.refreshes && after.generation == before.generation {
+            debug!(held_for, next_in, "the same token again");
+            let news = after.repeated && !self.told_repeated;
+            if news && self.parts.policy.reissue != Reissue::SameUntilExpiry {
+                self.told_repeated = true;
+                info!("the issuer gives the same token until it expires: no new one before that");
+            }
+        } else if after.refreshes > before.refreshes {
+            let recovered = before.failing > 0 || before.block.is_some();
+            info!(
+                generation = after.generation,
+                held_for, next_in, recovered, "new token"
+            );
+        } else if let (true, Some(last)) = (after.failures > before.failures, &after.last_fault) {
+            let fault = &last.fault;
+            if before.failing == 0 || before.rejected != after.rejected {
+                warn!(
+                    kind = fault.kind.as_str(),
+                    detail = fault.detail,
+                    rejected = after.rejected,
+                    held_for,
+                    next_in,
+                    "refresh failed"
+                );
+            } else {
+                debug!(
+                    kind = fault.kind.as_str(),
+                    detail = fault.detail,
+                    held_for,
+                    next_in,
+                    "refresh failed again"
+                );
+            }
+        } else if let (None, Some((_, detail))) = (&before.block, &after.block) {
+            warn!(%detail, held_for, "nothing can be asked");
+        }
+    }
+
+    /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.
+    pub(super) fn log_rest(&self) {
+        let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);
+        if after && !before {
+            info!("nobody has asked for two lifetimes: no refresh until somebody does");
+        } else if before && !after {
+            info!("no longer at rest");
+        }
+    }
+}
