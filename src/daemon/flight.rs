@@ -1,5 +1,6 @@
 //! One attempt: the credential, the request, and a second look into the store when the issuer rejects the credential.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,16 @@ use crate::token::Grant;
 /// A credential, or why none can be used: for the program and for people.
 pub type Loaded = Result<Arc<Credential>, (Block, String)>;
 
-/// Where a profile's credential comes from: the store, checked against the configuration. It may block, so it is asked
-/// on a thread of its own.
+/// A credential that is being read.
+pub type Loading<'a> = Pin<Box<dyn Future<Output = Loaded> + Send + 'a>>;
+
+/// Where a profile's credential comes from: the store, checked against the configuration.
 pub trait CredentialSource: Send + Sync {
-    /// Reads the credential.
+    /// Reads the credential, and never on the event loop: a disk or a keyring may hang.
     ///
     /// # Errors
     /// Why none can be used, for the program and for people.
-    fn load(&self) -> Loaded;
+    fn load(&self) -> Loading<'_>;
 }
 
 /// How an attempt ended.
@@ -61,7 +64,7 @@ pub(super) async fn fly(
 ) -> End {
     let mut credential = match credential {
         Some(credential) => credential,
-        None => match load(Arc::clone(&source)).await {
+        None => match source.load().await {
             Ok(credential) => credential,
             Err((block, detail)) => return End::Blocked { block, detail },
         },
@@ -82,7 +85,7 @@ pub(super) async fn fly(
         // The secret may have been replaced behind our back: if the store has another, that one is tried at once.
         if fault.kind.is_permanent() && !rejected_before {
             rejected_before = true;
-            if let Ok(stored) = load(Arc::clone(&source)).await
+            if let Ok(stored) = source.load().await
                 && *stored != *credential
             {
                 credential = stored;
@@ -110,17 +113,5 @@ async fn within(limit: Option<Duration>, fetching: Fetching<'_>) -> Result<Grant
             let left = limit.as_secs_f64();
             let detail = format!("no answer within {left:.1} s, after which the next try is due");
             Err(Fault::new(FaultKind::Timeout, detail))
-        })
-}
-
-/// Asks the store on a thread of its own: a disk or a keyring may hang, and the event loop may not.
-pub(super) async fn load(source: Arc<dyn CredentialSource>) -> Loaded {
-    tokio::task::spawn_blocking(move || source.load())
-        .await
-        .unwrap_or_else(|_| {
-            Err((
-                Block::Misconfigured,
-                "the store could not be asked".to_owned(),
-            ))
         })
 }

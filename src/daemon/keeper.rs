@@ -199,7 +199,8 @@ impl Keeper {
     }
 
     fn load(&self) -> Running<Loaded> {
-        Running(tokio::spawn(flight::load(Arc::clone(&self.parts.source))))
+        let source = Arc::clone(&self.parts.source);
+        Running(tokio::spawn(async move { source.load().await }))
     }
 
     fn landed(&mut self, attempt: u64, end: End) -> Effect {

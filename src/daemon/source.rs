@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::flight::{CredentialSource, Loaded};
+use super::flight::{CredentialSource, Loaded, Loading};
 use crate::causes::Causes;
 use crate::config::Profile;
 use crate::lifecycle::Block;
@@ -15,6 +15,7 @@ use crate::store::{Binding, CredentialStore, Key};
 const MAX_CA_LEN: u64 = 1 << 20;
 
 /// The store's record of one profile.
+#[derive(Clone)]
 pub struct StoreSource {
     /// The profile.
     pub name: ProfileName,
@@ -25,7 +26,23 @@ pub struct StoreSource {
 }
 
 impl CredentialSource for StoreSource {
-    fn load(&self) -> Loaded {
+    /// On a thread of its own.
+    fn load(&self) -> Loading<'_> {
+        let source = self.clone();
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || source.read()).await;
+            read.unwrap_or_else(|_| {
+                Err((
+                    Block::Misconfigured,
+                    "the store could not be asked".to_owned(),
+                ))
+            })
+        })
+    }
+}
+
+impl StoreSource {
+    fn read(&self) -> Loaded {
         let misconfigured = |why: String| (Block::Misconfigured, why);
         let record = self
             .store

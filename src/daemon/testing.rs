@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::flight::{CredentialSource, Loaded};
+use super::flight::{CredentialSource, Loading};
 use super::handle::Handle;
 use super::keeper::Parts;
 use crate::credential::Credential;
@@ -138,11 +138,12 @@ impl MemoryStore {
 }
 
 impl CredentialSource for MemoryStore {
-    fn load(&self) -> Loaded {
-        match *self.0.lock().unwrap() {
+    fn load(&self) -> Loading<'_> {
+        let loaded = match *self.0.lock().unwrap() {
             Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
             None => Err((Block::NotEnrolled, "no credential".to_owned())),
-        }
+        };
+        Box::pin(std::future::ready(loaded))
     }
 }
 
