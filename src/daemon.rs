@@ -13,7 +13,7 @@
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | guard openapi routes service stream | |
+//! | `respond` | one HTTP request in, one answer out | guard handle openapi routes service stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock handle roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |

@@ -10,6 +10,7 @@ mod human;
 pub mod oauth2;
 mod ready;
 mod refresh;
+mod reject;
 mod reload;
 mod status;
 mod token;
@@ -20,8 +21,8 @@ use std::time::Duration;
 use crate::lifecycle::Held;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::wire::frame::{Invocation, Reply};
-use crate::wire::{Now, ProfileReply};
+use crate::wire::frame::{Answer, Invocation, Reply};
+use crate::wire::{Now, ProfileReply, Rejected};
 
 /// What a verb asks of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,15 @@ pub enum Query {
         /// Whose; the only profile there is when none is named.
         profile: Option<ProfileName>,
     },
+    /// The next token after one that was rejected.
+    Reject {
+        /// Whose; the only profile there is when none is named.
+        profile: Option<ProfileName>,
+        /// The token that was rejected.
+        which: Rejected,
+        /// How long to wait for the next one.
+        max_wait: Duration,
+    },
     /// Reading the configuration again.
     Reload,
 }
@@ -65,8 +75,8 @@ pub enum Outcome {
         profile: ProfileName,
         /// The token.
         held: Arc<Held>,
-        /// Whether it has less validity left than was asked for.
-        stale: bool,
+        /// How good it is.
+        freshness: Freshness,
     },
     /// States of profiles.
     Profiles(Vec<ProfileState>),
@@ -76,6 +86,17 @@ pub enum Outcome {
     Refreshed(ProfileState),
     /// The configuration was read again.
     Reloaded(Reloaded),
+}
+
+/// How good a valid token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// As it was asked for.
+    Good,
+    /// It has less validity left than was asked for.
+    Short,
+    /// It was reported as rejected, and no newer one is held yet.
+    Reported,
 }
 
 /// A profile's state, with what only a picture of it needs.
@@ -126,8 +147,9 @@ pub trait Dialect: Send {
 /// Reads a run of the companion.
 ///
 /// # Errors
-/// What the companion prints when its arguments make no sense: the usage, and exit code 64.
-pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Reply> {
+/// What the companion is told at once: the usage and exit code 64 when its arguments make no sense, or to send standard
+/// input as well.
+pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Answer> {
     let verb = run.args.get(1).map(String::as_str);
     match verb {
         Some("token") => boxed(token::Token::parse(run)),
@@ -136,18 +158,37 @@ pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Reply> {
         Some("status") => boxed(status::Status::parse(run)),
         Some("ready") => boxed(ready::Ready::parse(run)),
         Some("refresh") => boxed(refresh::Refresh::parse(run)),
+        Some("reject") => match reject::Reject::parse(run) {
+            Ok(reject::Parsed::Complete(reject)) => Ok(Box::new(reject)),
+            Ok(reject::Parsed::NeedsInput) => Err(Answer::SendInput { one_line: true }),
+            Err(usage) => Err(misused(&usage)),
+        },
         Some("reload") => boxed(reload::Reload::parse(run)),
         _ => Err(refusal(
             Code::NotSupported.row().exit,
             "this daemon does not know that verb; 'jeton help' lists them",
-        )),
+        )
+        .into()),
     }
 }
 
-fn boxed<D: Dialect + 'static>(parsed: Result<D, args::Usage>) -> Result<Box<dyn Dialect>, Reply> {
+fn boxed<D: Dialect + 'static>(parsed: Result<D, args::Usage>) -> Result<Box<dyn Dialect>, Answer> {
     match parsed {
         Ok(dialect) => Ok(Box::new(dialect)),
-        Err(usage) => Err(refusal(Code::BadRequest.row().exit, &usage.to_string())),
+        Err(usage) => Err(misused(&usage)),
+    }
+}
+
+fn misused(usage: &args::Usage) -> Answer {
+    refusal(Code::BadRequest.row().exit, &usage.to_string()).into()
+}
+
+// === impl Freshness ===
+
+impl Freshness {
+    /// Whether the interface calls the token stale.
+    pub fn is_stale(self) -> bool {
+        self != Self::Good
     }
 }
 
@@ -207,7 +248,7 @@ pub(crate) mod testing {
     }
 
     /// The outcome of a request for a token of an hour, sent just now.
-    pub(crate) fn token_outcome(stale: bool) -> Outcome {
+    pub(crate) fn token_outcome(freshness: Freshness) -> Outcome {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         Outcome::Token {
             profile: ProfileName::parse("research").unwrap(),
@@ -216,7 +257,7 @@ pub(crate) mod testing {
                 validity,
                 generation: 7,
             }),
-            stale,
+            freshness,
         }
     }
 
@@ -246,12 +287,15 @@ mod tests {
             &["token", "--min-valid"],
             &["token", "--min-valid", "-1"],
             &["token", "--min-valid=1e9"],
+            &["reject", "--generation", "x"],
             &["exec", "research"],
             &["exec", "--env", "A=B", "research"],
             &["reload", "research"],
             &["ready", "--wait", "x"],
         ] {
-            let reply = parse(&run(args)).err().expect("refused");
+            let Some(Answer::Done(reply)) = parse(&run(args)).err() else {
+                panic!("{args:?} is refused");
+            };
             assert_eq!(reply.exit, 64, "{args:?}");
             assert!(reply.stdout.is_empty());
             let line = reply.stderr;

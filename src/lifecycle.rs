@@ -11,8 +11,10 @@ use crate::instant::BootInstant;
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, Validity};
 
+mod report;
 mod view;
 
+use report::Reports;
 pub use view::{Block, Held, LastFault, Phase, View};
 
 /// Generations stay below this, so that every JSON reader keeps them exact.
@@ -45,6 +47,11 @@ pub enum Event {
     },
     /// A person asked for a refresh, and the budget allowed it.
     RefreshRequested,
+    /// Somebody says that the token of this generation was rejected by what it is for.
+    Reported {
+        /// Which; any other than the one held is old news, or none.
+        generation: u64,
+    },
     /// The credential was replaced: what runs with the old one no longer counts.
     CredentialChanged,
     /// An attempt brought a token.
@@ -104,6 +111,7 @@ pub struct Lifecycle {
     rejections: u32,
     block: Option<(Block, Arc<str>)>,
     last_fault: Option<Arc<LastFault>>,
+    reports: Reports,
     refreshes: u64,
     failures: u64,
 }
@@ -136,6 +144,7 @@ impl Lifecycle {
             rejections: 0,
             block: None,
             last_fault: None,
+            reports: Reports::default(),
             refreshes: 0,
             failures: 0,
         }
@@ -158,6 +167,7 @@ impl Lifecycle {
                 Activity::Attempting => Effect::None,
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },
+            Event::Reported { generation } => self.reported(now, generation),
             Event::CredentialChanged => {
                 self.failing = 0;
                 self.rejections = 0;
@@ -194,6 +204,12 @@ impl Lifecycle {
             repeated: self.repeated,
             next_attempt: self.next_wake(),
             rejected: self.breaker_open(),
+            reported: self.reports.is_of_held(),
+            cooling_until: self
+                .held
+                .as_ref()
+                .and_then(|held| self.reports.cooling_until(held.validity.issued)),
+            reports: self.reports.count(),
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),
             refreshes: self.refreshes,
@@ -254,25 +270,45 @@ impl Lifecycle {
                 .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
     }
 
+    /// Where an early refresh brings the same token or kills the one held, a valid token is all there is; and one who
+    /// wakes a resting profile pulls nothing nearer.
+    fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
+        if let (Some(validity), Activity::Waiting { .. }) = (self.valid(now), self.activity) {
+            let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
+            let useless = self.repeated || self.policy.reissue != Reissue::Normal;
+            if enough || useless {
+                return Effect::None;
+            }
+        }
+        self.hasten(now)
+    }
+
+    /// A report is worth one refresh, whatever the issuer does with the old token: it is of no use any more.
+    fn reported(&mut self, now: BootInstant, generation: u64) -> Effect {
+        match &self.held {
+            Some(held) if held.generation == generation => {
+                if self.reports.hear(now, held.validity.issued) {
+                    self.hasten(now)
+                } else {
+                    Effect::None
+                }
+            }
+            _ => Effect::None,
+        }
+    }
+
     /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never once the
     /// credential was rejected: else a thousand callers would hammer an issuer that is in trouble, or open the breaker
-    /// before the issuer's replicas know a new secret. One who wakes a resting profile pulls nothing nearer. Where an early
-    /// refresh brings the same token or kills the one held, a valid token is all there is.
-    fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
+    /// before the issuer's replicas know a new secret.
+    fn hasten(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {
             Activity::Attempting => return Effect::None,
             Activity::Resting => return self.attempt(now),
             Activity::Waiting { due } => due,
         };
-        if self.rejections > 0 || self.block.is_some() {
+        let backing_off = self.failing > 0 && self.valid(now).is_some();
+        if self.rejections > 0 || self.block.is_some() || backing_off {
             return Effect::None;
-        }
-        if let Some(validity) = self.valid(now) {
-            let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
-            let useless = self.repeated || self.policy.reissue != Reissue::Normal;
-            if enough || useless || self.failing > 0 {
-                return Effect::None;
-            }
         }
         let allowed = schedule::demand_due(now, self.last_attempt);
         if allowed <= now {
@@ -298,6 +334,7 @@ impl Lifecycle {
             Some(held) => self.again(held.validity, sent, &grant),
             None => {
                 self.generation = (self.generation + 1).min(GENERATION_END - 1);
+                self.reports.replaced();
                 self.assumed = grant.lifetime.is_none();
                 self.repeated = false;
                 Validity::new(sent, grant.lifetime)

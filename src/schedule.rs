@@ -195,13 +195,16 @@ pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Durati
 /// When to try a rejected credential again, `rejections` being how often in a row it was rejected (1 for the first):
 /// once after 5 s, then the breaker's probes at 1, 2, 4 … 15 min.
 pub fn probe_due(now: BootInstant, rejections: u32) -> BootInstant {
-    let wait = match rejections {
+    now.after(match rejections {
         0 | 1 => REJECTED_FIRST,
-        n => PROBE_FIRST
-            .saturating_mul(1u32.checked_shl(n - 2).unwrap_or(u32::MAX))
-            .min(PROBE_CAP),
-    };
-    now.after(wait)
+        n => probe_wait(n - 2),
+    })
+}
+
+/// 1, 2, 4 … 15 min.
+fn probe_wait(doublings: u32) -> Duration {
+    let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    PROBE_FIRST.saturating_mul(factor).min(PROBE_CAP)
 }
 
 /// The earliest moment at which a caller may cause an attempt, the last one having started at `last`.
@@ -225,6 +228,21 @@ pub fn same_token_due(now: BootInstant, validity: &Validity, jitter: Unit) -> Bo
         now.since(validity.expires).mul_f64(part).min(BACKOFF_CAP)
     };
     now.after(wait.max(FLOOR))
+}
+
+/// When a report that the token issued at `issued` is rejected may lead to its refresh, `chain` being how many tokens in a
+/// row, up to this one, took the place of a reported one: at once for the first two, then 1, 2, 4 … 15 min after its issue.
+/// Where fresh tokens keep being rejected a new one is no help, and would only use up what the issuer gives us.
+pub fn report_due(issued: BootInstant, chain: u32) -> BootInstant {
+    match chain {
+        0 | 1 => issued,
+        n => issued.after(probe_wait(n - 2)),
+    }
+}
+
+/// Whether a token that is reported now, and was issued at `issued`, is so fresh that the resource may be what is broken.
+pub fn reported_early(now: BootInstant, issued: BootInstant) -> bool {
+    now.since(issued) < PROBE_CAP
 }
 
 /// When a requested refresh is allowed: at once, or at the moment given by `Err`. `granted` holds the moments of the

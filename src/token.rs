@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::instant::BootInstant;
 
@@ -81,6 +82,13 @@ impl AccessToken {
     /// The token's text: the one door to it, for the bytes of an answer that was asked for.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+impl AccessToken {
+    /// Its SHA-256, by which somebody names it who will not send it.
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.expose()).into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The local interface: its paths, what its answers look like, and the caps on its requests.
 
 pub mod frame;
+mod reject;
 
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use crate::fault::FaultKind;
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::{Held, Phase, View};
 use crate::profile::ProfileName;
+
+pub use reject::Rejected;
 
 /// The largest body of a request to `/v1/helper`, in bytes, and of its answer.
 pub const MAX_FRAME: usize = 256 * 1024;
@@ -80,6 +83,12 @@ pub struct ProfileReply {
     pub next_attempt_at: Option<u64>,
     /// The last fault, kept after a success.
     pub last_fault: Option<FaultReply>,
+    /// Whether its token was reported as rejected, and no newer one is held yet.
+    #[serde(default)]
+    pub reported: bool,
+    /// Until when reports lead to no refresh, in Unix seconds, since fresh tokens keep being reported.
+    #[serde(default)]
+    pub cooling_down_until: Option<u64>,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -104,6 +113,9 @@ pub struct Counts {
     pub refreshes: u64,
     /// Attempts that failed.
     pub failures: u64,
+    /// Tokens that were reported as rejected.
+    #[serde(default)]
+    pub reports: u64,
 }
 
 /// The list of profiles that the caller may use.
@@ -197,10 +209,15 @@ impl ProfileReply {
             expires_at: valid.map(|held| now.unix_of(held.validity.expires).seconds_down()),
             next_attempt_at: view.next_attempt.map(|at| now.unix_of(at).seconds_up()),
             last_fault,
+            reported: view.reported,
+            cooling_down_until: view
+                .cooling(now.boot)
+                .map(|at| now.unix_of(at).seconds_up()),
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,
                 failures: view.failures,
+                reports: view.reports,
             },
         }
     }

@@ -10,14 +10,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
 use super::keeper::{Asked, Command, Keeper, Parts};
-use crate::dialect::ProfileState;
 use crate::dialect::oauth2::Purpose;
+use crate::dialect::{Freshness, ProfileState};
+use crate::instant::BootInstant;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::ProfileReply;
 
 mod refresh;
+mod reject;
 
 /// How many commands may wait for a keeper; a sender beyond them waits, inside its own deadline.
 const QUEUE: usize = 64;
@@ -40,8 +42,8 @@ pub struct Handle {
 pub struct Served {
     /// The token.
     pub held: Arc<Held>,
-    /// Whether it has less validity left than was asked for.
-    pub stale: bool,
+    /// How good it is.
+    pub freshness: Freshness,
 }
 
 // === impl Handle ===
@@ -87,58 +89,76 @@ impl Handle {
         self.asked.at(now);
         let good = {
             let view = self.view.borrow();
-            view.valid(now)
-                .filter(|held| {
-                    held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
-                })
-                .map(|held| (Arc::clone(held), view.resting))
+            served(&view, now, min_valid)
+                .filter(|served| served.freshness != Freshness::Short)
+                .map(|served| (served, view.resting))
         };
-        if let Some((held, resting)) = good {
+        if let Some((served, resting)) = good {
             if resting {
-                self.ask_and_leave(min_valid);
+                self.ask_and_leave(|done| Command::Wanted { min_valid, done });
             }
-            return Ok(Served { held, stale: false });
+            return Ok(served);
         }
-        if max_wait.is_zero() {
-            self.ask_and_leave(min_valid);
-        } else {
-            // What came of the wait is judged below, whether it ended or was cut off.
-            let _: Result<(), _> =
-                tokio::time::timeout(max_wait, self.wait(min_valid, max_wait)).await;
-        }
+        self.wait(
+            max_wait,
+            |done| Command::Wanted { min_valid, done },
+            |view, now| is_long(view, now, min_valid),
+        )
+        .await;
         self.judge(min_valid)
     }
 
     /// Has the keeper start a flight, and does not wait for it; with a full queue others have asked already.
-    fn ask_and_leave(&self, min_valid: Duration) {
+    fn ask_and_leave(&self, ask: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, _) = oneshot::channel();
-        let _: Result<(), _> = self.commands.try_send(Command::Wanted { min_valid, done });
+        let _: Result<(), _> = self.commands.try_send(ask(done));
     }
 
-    /// Waits until the view shows a token that is good enough, or that none can come before the deadline.
-    async fn wait(&self, min_valid: Duration, max_wait: Duration) {
+    /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. The
+    /// keeper is asked for it whenever no attempt runs; without any time to wait it is asked all the same.
+    async fn wait(
+        &self,
+        max_wait: Duration,
+        ask: impl Fn(oneshot::Sender<()>) -> Command,
+        good: impl Fn(&View, BootInstant) -> bool,
+    ) {
+        if max_wait.is_zero() {
+            self.ask_and_leave(ask);
+            return;
+        }
+        // What came of the wait is for the caller to judge, whether it ended or was cut off.
+        let _: Result<(), _> =
+            tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good)).await;
+    }
+
+    async fn wait_on(
+        &self,
+        max_wait: Duration,
+        ask: impl Fn(oneshot::Sender<()>) -> Command,
+        good: impl Fn(&View, BootInstant) -> bool,
+    ) {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
+        let look = |seen: &mut watch::Receiver<View>| {
+            let view = seen.borrow_and_update();
+            (good(&view, self.clock.now().boot), view.attempting)
+        };
         loop {
-            let (good, attempting) = self.look(&mut seen, min_valid);
-            if good {
+            let (is_good, attempting) = look(&mut seen);
+            if is_good {
                 return;
             }
             if !attempting {
                 let (done, stepped) = oneshot::channel();
-                let asked = self
-                    .commands
-                    .send(Command::Wanted { min_valid, done })
-                    .await;
-                if asked.is_err() || stepped.await.is_err() {
+                if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
                     return;
                 }
-                let (good, attempting) = self.look(&mut seen, min_valid);
+                let (is_good, attempting) = look(&mut seen);
                 let view = seen.borrow();
                 let hopeless = view.rejected
                     || view.block.is_some()
                     || view.next_attempt.is_none_or(|next| next >= deadline);
-                if good || (!attempting && hopeless) {
+                if is_good || (!attempting && hopeless) {
                     return;
                 }
             }
@@ -148,27 +168,12 @@ impl Handle {
         }
     }
 
-    /// Whether the view shows a token that is good enough, and whether an attempt runs.
-    fn look(&self, seen: &mut watch::Receiver<View>, min_valid: Duration) -> (bool, bool) {
-        let view = seen.borrow_and_update();
-        let now = self.clock.now().boot;
-        let good = view.valid(now).is_some_and(|held| {
-            held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
-        });
-        (good, view.attempting)
-    }
-
     /// What a caller gets now: the token held if it is valid, else the reason.
     fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
         let now = self.clock.now();
         let view = self.view.borrow();
-        if let Some(held) = view.valid(now.boot) {
-            let wanted = min_valid.min(held.validity.lifetime / 2);
-            let stale = held.validity.remaining(now.boot) < wanted;
-            return Ok(Served {
-                held: Arc::clone(held),
-                stale,
-            });
+        if let Some(served) = served(&view, now.boot, min_valid) {
+            return Ok(served);
         }
         let code = match &view.block {
             Some((block, _)) => code_of(*block),
@@ -246,6 +251,26 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The token that a view shows, if it is valid at `now`.
+fn served(view: &View, now: BootInstant, min_valid: Duration) -> Option<Served> {
+    let held = Arc::clone(view.valid(now)?);
+    let freshness = if !is_long(view, now, min_valid) {
+        Freshness::Short
+    } else if view.reported {
+        Freshness::Reported
+    } else {
+        Freshness::Good
+    };
+    Some(Served { held, freshness })
+}
+
+/// Whether a view shows a token with at least `min_valid` left, clamped to half its lifetime.
+fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> bool {
+    view.valid(now).is_some_and(|held| {
+        held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
+    })
 }
 
 /// What callers are told of a profile that cannot even ask.

@@ -29,6 +29,12 @@ pub(super) enum Command {
         /// Answered when the lifecycle has taken it and the view shows what came of it.
         done: oneshot::Sender<()>,
     },
+    /// Somebody says that the token of this generation was rejected.
+    Reported {
+        generation: u64,
+        /// As above.
+        done: oneshot::Sender<()>,
+    },
     /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
     Refresh {
         reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
@@ -142,6 +148,13 @@ impl Keeper {
                 })) => {
                     done.push(ack);
                     self.step(Event::Wanted { min_valid })
+                }
+                Woken::Command(Some(Command::Reported {
+                    generation,
+                    done: ack,
+                })) => {
+                    done.push(ack);
+                    self.reported(generation)
                 }
                 Woken::Command(Some(Command::Refresh { reply })) => {
                     self.refresh(reply, &mut recheck)
@@ -270,6 +283,13 @@ impl Keeper {
         };
         // The caller may have gone away; that cancels nothing.
         let _: Result<(), _> = reply.send(answer);
+        effect
+    }
+
+    fn reported(&mut self, generation: u64) -> Effect {
+        let before = self.lifecycle.view();
+        let effect = self.step(Event::Reported { generation });
+        self.log_report(&before);
         effect
     }
 

@@ -16,6 +16,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::guard;
+use super::handle::Served;
 use super::openapi;
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::service::{Door, Service};
@@ -25,8 +26,11 @@ use crate::instant::UnixTime;
 use crate::policy::Caller;
 use crate::problem::oauth2::Refusal;
 use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
 use crate::wire::frame::{Invocation, MalformedFrame};
-use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Now, ProfilesReply, TokenReply};
+use crate::wire::{
+    DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Now, ProfilesReply, Rejected, TokenReply,
+};
 
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
@@ -246,19 +250,14 @@ async fn answer(
             let (_, served) = service
                 .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
-            if plain {
-                let token = served.held.token.expose().as_bytes();
-                let body = [token, b"\n"].concat();
-                return Ok(Said {
-                    content_type: TEXT,
-                    body,
-                });
-            }
-            let now = service.clock.now();
-            Ok(Said {
-                content_type: JSON,
-                body: TokenReply::new(&profile, &served.held, served.stale, now).to_line(),
-            })
+            Ok(token(&profile, &served, plain, service.clock.now()))
+        }
+        Route::Reject { profile, max_wait } => {
+            let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
+            let (_, served) = service
+                .reject(caller, Some(&profile), &which, max_wait)
+                .await?;
+            Ok(token(&profile, &served, plain, service.clock.now()))
         }
         Route::Oauth2Token => oauth2_token(service, caller, &head, &body).await,
         Route::Refresh(name) => {
@@ -355,6 +354,21 @@ fn wants_plain<B>(request: &Request<B>) -> bool {
         })
     };
     accepts("text/plain") && !accepts(JSON)
+}
+
+fn token(profile: &ProfileName, served: &Served, plain: bool, now: Now) -> Said {
+    if plain {
+        let token = served.held.token.expose().as_bytes();
+        let body = [token, b"\n"].concat();
+        return Said {
+            content_type: TEXT,
+            body,
+        };
+    }
+    Said {
+        content_type: JSON,
+        body: TokenReply::new(profile, &served.held, served.freshness.is_stale(), now).to_line(),
+    }
 }
 
 fn text(body: &str) -> Said {

@@ -23,6 +23,10 @@ pub(super) enum Route {
     Profiles,
     Readyz(Option<ProfileName>),
     Refresh(ProfileName),
+    Reject {
+        profile: ProfileName,
+        max_wait: Duration,
+    },
     Reload,
     Token {
         profile: ProfileName,
@@ -65,6 +69,17 @@ pub(super) const TABLE: &[Row] = &[
         Ok(Route::Refresh(name(p)?))
     }),
     row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
+    row(
+        "POST",
+        "/v1/profiles/{profile}/token/reject",
+        TOKENS,
+        |p, parameters| {
+            Ok(Route::Reject {
+                profile: name(p)?,
+                max_wait: parameters.max_wait()?,
+            })
+        },
+    ),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
 ];
 
@@ -152,9 +167,7 @@ fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Proble
         min_valid: parameters
             .take("min_valid", wire::MAX_MIN_VALID)?
             .unwrap_or_default(),
-        max_wait: parameters
-            .take("max_wait", wire::MAX_MAX_WAIT)?
-            .unwrap_or(wire::DEFAULT_MAX_WAIT),
+        max_wait: parameters.max_wait()?,
     })
 }
 
@@ -186,6 +199,11 @@ impl<'a> Parameters<'a> {
         wire::seconds(value, max).map(Some).ok_or_else(|| {
             Problem::bad_request("min_valid takes seconds from 0 to 86400 and max_wait from 0 to 60, such as 30 or 0.5")
         })
+    }
+
+    fn max_wait(&mut self) -> Result<Duration, Problem> {
+        let wait = self.take("max_wait", wire::MAX_MAX_WAIT)?;
+        Ok(wait.unwrap_or(wire::DEFAULT_MAX_WAIT))
     }
 
     /// A parameter that nobody took is a misspelt one, and silently doing without it would be worse than refusing.

@@ -12,6 +12,7 @@ use crate::dialect::{self, Outcome, ProfileState, Query, Reloaded, Surroundings}
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::wire::Rejected;
 use crate::wire::frame::{Answer, Invocation};
 
 /// Through which socket a request came.
@@ -84,6 +85,24 @@ impl Service {
         Ok((handle, served))
     }
 
+    /// The next token after one that was rejected, and the profile whose it is.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none.
+    pub async fn reject(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+        which: &Rejected,
+        max_wait: Duration,
+    ) -> Result<(Arc<Handle>, Served), Problem> {
+        let handle = self.roster.seen_by(caller).pick(name)?;
+        let served = handle.reject(which, max_wait).await?;
+        // As above.
+        self.roster.seen_by(caller).get(handle.name())?;
+        Ok((handle, served))
+    }
+
     /// A new token of a profile, and its state then.
     ///
     /// # Errors
@@ -132,7 +151,7 @@ impl Service {
     pub async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Answer {
         let dialect = match dialect::parse(run) {
             Ok(dialect) => dialect,
-            Err(usage) => return usage.into(),
+            Err(answer) => return answer,
         };
         match self.ask(dialect.query(), caller, door).await {
             Ok(outcome) => {
@@ -155,11 +174,16 @@ impl Service {
             } => {
                 let name = profile.as_ref();
                 let (handle, served) = self.token(caller, name, min_valid, max_wait).await?;
-                Ok(Outcome::Token {
-                    profile: handle.name().clone(),
-                    held: served.held,
-                    stale: served.stale,
-                })
+                Ok(token_of(&handle, served))
+            }
+            Query::Reject {
+                profile,
+                which,
+                max_wait,
+            } => {
+                let name = profile.as_ref();
+                let (handle, served) = self.reject(caller, name, &which, max_wait).await?;
+                Ok(token_of(&handle, served))
             }
             Query::Profiles { profile } => self
                 .profiles(caller, profile.as_ref())
@@ -175,6 +199,14 @@ impl Service {
             Query::Reload if door == Door::Admin => self.reload().await.map(Outcome::Reloaded),
             Query::Reload => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
         }
+    }
+}
+
+fn token_of(handle: &Handle, served: Served) -> Outcome {
+    Outcome::Token {
+        profile: handle.name().clone(),
+        held: served.held,
+        freshness: served.freshness,
     }
 }
 

@@ -66,6 +66,7 @@ impl Dialect for Exec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Freshness;
     use super::super::testing::*;
     use super::*;
 
@@ -73,7 +74,7 @@ mod tests {
     fn the_variable_gets_the_bare_token_and_the_user_a_warning() {
         let exec = Exec::parse(&run(&["exec", "--env", "TOKEN", "research"])).unwrap();
         assert_eq!(
-            exec.render(&token_outcome(false), around()),
+            exec.render(&token_outcome(Freshness::Good), around()),
             reply(
                 "T0KEN",
                 "jeton: TOKEN holds a token of research that expires in 59 min; a longer job asks again with 'jeton token'\n",

@@ -30,7 +30,7 @@ impl Dialect for Header {
         let Outcome::Token {
             profile,
             held,
-            stale,
+            freshness,
         } = outcome
         else {
             return unexpected();
@@ -39,7 +39,7 @@ impl Dialect for Header {
         let left = held.validity.remaining(around.now.boot);
         Reply {
             stdout: stdout.into_bytes().into(),
-            stderr: stale_note(profile, *stale, left),
+            stderr: stale_note(profile, *freshness, left),
             exit: 0,
         }
     }
@@ -47,6 +47,7 @@ impl Dialect for Header {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Freshness;
     use super::super::testing::*;
     use super::*;
 
@@ -54,7 +55,7 @@ mod tests {
     fn the_header_is_one_line() {
         let header = Header::parse(&run(&["header"])).unwrap();
         assert_eq!(
-            header.render(&token_outcome(false), around()),
+            header.render(&token_outcome(Freshness::Good), around()),
             reply("Authorization: Bearer T0KEN\n", "", 0)
         );
     }

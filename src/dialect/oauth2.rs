@@ -495,7 +495,7 @@ mod tests {
 
     #[test]
     fn the_answer_has_the_members_of_section_5_1_in_a_buffer_that_never_grew() {
-        let Outcome::Token { held, .. } = token_outcome(false) else {
+        let Outcome::Token { held, .. } = token_outcome(crate::dialect::Freshness::Good) else {
             panic!()
         };
         let mut purpose = Purpose::default();

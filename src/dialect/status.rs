@@ -96,10 +96,13 @@ mod tests {
             expires_at: Some(now + 2_500),
             next_attempt_at: Some(now + 700),
             last_fault: None,
+            reported: false,
+            cooling_down_until: None,
             counts: Counts {
                 requests: 3,
                 refreshes: 2,
                 failures: 0,
+                reports: 0,
             },
         };
         let broken = ProfileReply {
@@ -121,6 +124,7 @@ mod tests {
             profile: "unused".into(),
             phase: Phase::Resting,
             next_attempt_at: None,
+            cooling_down_until: Some(now + 60),
             ..fresh.clone()
         };
         let hour = Some(Duration::from_secs(3_600));
@@ -163,7 +167,7 @@ mod tests {
     fn the_table_shows_state_time_left_next_refresh_and_last_fault() {
         let table = show(0, &[], false, &["status"]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 6, "{table}");
+        assert_eq!(lines.len(), 7, "{table}");
         for (line, words) in [
             (0, &["PROFILE", "STATE", "LEFT", "NEXT", "LAST FAULT"][..]),
             (
@@ -195,7 +199,13 @@ mod tests {
                 ],
             ),
             (4, &["unused ", "resting", "41 min", "when asked", "-"]),
-            (5, &["socket /run/user/1000/jeton/jeton.sock"]),
+            (
+                5,
+                &[
+                    "  fresh tokens keep being reported as rejected: for 1 min a report leads to no new one",
+                ],
+            ),
+            (6, &["socket /run/user/1000/jeton/jeton.sock"]),
         ] {
             for word in words {
                 assert!(lines[line].contains(word), "{word:?} in {table}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::args::{Args, Grammar, Usage};
-use super::{Dialect, Outcome, Query, Surroundings, human, unexpected};
+use super::{Dialect, Freshness, Outcome, Query, Surroundings, human, unexpected};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Invocation, Reply};
 use crate::wire::{self, TokenReply};
@@ -18,10 +18,19 @@ pub(super) struct Wish {
     max_wait: Duration,
 }
 
+/// How a token is printed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// The bare token, and a newline.
+    Bare,
+    /// What the interface answers.
+    Json,
+}
+
 /// The verb.
 pub(super) struct Token {
     wish: Wish,
-    json: bool,
+    form: Form,
 }
 
 const GRAMMAR: Grammar = Grammar {
@@ -66,15 +75,54 @@ pub(super) fn patience(run: &Invocation) -> Duration {
     })
 }
 
-/// A line for people when the token handed out ends sooner than was asked for.
-pub(super) fn stale_note(profile: &ProfileName, stale: bool, left: Duration) -> String {
-    if stale {
-        format!(
+/// A line for people when the token handed out is not as they would have it.
+pub(super) fn stale_note(profile: &ProfileName, freshness: Freshness, left: Duration) -> String {
+    match freshness {
+        Freshness::Good => String::new(),
+        Freshness::Short => format!(
             "jeton: {profile}: this token holds only {} more; no newer one could be had in time\n",
             human::duration(left)
-        )
-    } else {
-        String::new()
+        ),
+        Freshness::Reported => format!(
+            "jeton: {profile}: this token was reported as rejected; there is no newer one yet\n"
+        ),
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    pub(super) const fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Bare }
+    }
+
+    /// The token of this outcome.
+    pub(super) fn render(self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
+        let Outcome::Token {
+            profile,
+            held,
+            freshness,
+        } = outcome
+        else {
+            return unexpected();
+        };
+        let left = held.validity.remaining(around.now.boot);
+        let (stdout, stderr) = match self {
+            Self::Bare => (
+                [held.token.expose().as_bytes(), b"\n"].concat(),
+                stale_note(profile, *freshness, left),
+            ),
+            // Whoever reads JSON finds it there.
+            Self::Json => (
+                TokenReply::new(profile, held, freshness.is_stale(), around.now).to_line(),
+                String::new(),
+            ),
+        };
+        Reply {
+            stdout: stdout.into(),
+            stderr,
+            exit: 0,
+        }
     }
 }
 
@@ -85,7 +133,7 @@ impl Token {
         let args = GRAMMAR.read(run)?;
         Ok(Self {
             wish: Wish::read(&args, run)?,
-            json: args.flag("--json"),
+            form: Form::of(args.flag("--json")),
         })
     }
 }
@@ -96,26 +144,7 @@ impl Dialect for Token {
     }
 
     fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
-        let Outcome::Token {
-            profile,
-            held,
-            stale,
-        } = outcome
-        else {
-            return unexpected();
-        };
-        let stdout = if self.json {
-            TokenReply::new(profile, held, *stale, around.now).to_line()
-        } else {
-            [held.token.expose().as_bytes(), b"\n"].concat()
-        };
-        let left = held.validity.remaining(around.now.boot);
-        let stderr = stale_note(profile, *stale && !self.json, left);
-        Reply {
-            stdout: stdout.into(),
-            stderr,
-            exit: 0,
-        }
+        self.form.render(outcome, around)
     }
 }
 
@@ -128,12 +157,12 @@ mod tests {
     fn a_token_is_printed_bare_or_as_json() {
         let bare = Token::parse(&run(&["token", "research"])).unwrap();
         assert_eq!(
-            bare.render(&token_outcome(false), around()),
+            bare.render(&token_outcome(Freshness::Good), around()),
             reply("T0KEN\n", "", 0)
         );
         let json = Token::parse(&run(&["token", "--json"])).unwrap();
         assert_eq!(
-            json.render(&token_outcome(true), around()),
+            json.render(&token_outcome(Freshness::Short), around()),
             reply(
                 "{\"profile\":\"research\",\"access_token\":\"T0KEN\",\"token_type\":\"Bearer\",\"expires_in\":3570,\
                  \"expires_at\":1800003570,\"generation\":7,\"stale\":true}\n",
@@ -147,7 +176,7 @@ mod tests {
     fn a_token_that_ends_too_soon_is_printed_with_a_note() {
         let bare = Token::parse(&run(&["token", "research", "--min-valid=60"])).unwrap();
         assert_eq!(
-            bare.render(&token_outcome(true), around()),
+            bare.render(&token_outcome(Freshness::Short), around()),
             reply(
                 "T0KEN\n",
                 "jeton: research: this token holds only 59 min more; no newer one could be had in time\n",

@@ -3,6 +3,7 @@ use crate::fault::FaultKind;
 use crate::token::AccessToken;
 
 mod reissue;
+mod report;
 mod resting;
 
 const HALF: f64 = 0.5;

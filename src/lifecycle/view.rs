@@ -77,6 +77,12 @@ pub struct View {
     pub next_attempt: Option<BootInstant>,
     /// Whether the breaker is open.
     pub rejected: bool,
+    /// Whether the token held was reported as rejected.
+    pub reported: bool,
+    /// Until when a report of the token held leads to no refresh, since fresh tokens keep being rejected; it may be over.
+    pub cooling_until: Option<BootInstant>,
+    /// How many tokens were reported as rejected.
+    pub reports: u64,
     /// Why nothing can be asked, if so.
     pub block: Option<(Block, Arc<str>)>,
     /// The last fault; it stays after a success, as history.
@@ -95,6 +101,11 @@ impl View {
     /// The token held if it is valid at `now`.
     pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
         self.held.as_ref().filter(|held| held.validity.holds(now))
+    }
+
+    /// Until when reports are of no use at `now`, if they are not.
+    pub fn cooling(&self, now: BootInstant) -> Option<BootInstant> {
+        self.cooling_until.filter(|until| now < *until)
     }
 
     /// Whether whoever asks at `now` may count on a token: a valid one is held, or the profile rests.

@@ -10,6 +10,7 @@ mod http;
 mod oauth2;
 mod problems;
 mod refresh;
+mod reject;
 mod reload;
 mod states;
 mod token;

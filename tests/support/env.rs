@@ -210,7 +210,9 @@ impl TestEnv {
     pub(crate) fn jeton(&self, args: &[&str]) -> Output {
         let mut command = self.command(env!("CARGO_BIN_EXE_jeton"));
         command.args(args);
-        let asked = args.iter().any(|arg| ["token", "header"].contains(arg));
+        let asked = args
+            .iter()
+            .any(|arg| ["token", "header", "reject"].contains(arg));
         self.finish("jeton", command, b"", asked)
     }
 
@@ -369,7 +371,8 @@ impl TestEnv {
         let response = http::request(socket, method, target, headers, body);
         document::holds(socket, method, target, &response);
         let path = target.split('?').next().unwrap();
-        let asked = response.status == 200 && path.ends_with("/token");
+        let asked =
+            response.status == 200 && (path.ends_with("/token") || path.ends_with("/token/reject"));
         self.came_out(&format!("{method} {target}"), &response.body, asked);
         let headers: String = response
             .headers

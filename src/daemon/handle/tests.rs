@@ -4,6 +4,7 @@ use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 
 mod reissue;
+mod reject;
 mod resting;
 
 const fn secs(s: u64) -> Duration {
@@ -24,12 +25,16 @@ fn fail(kind: FaultKind) -> Play {
 }
 
 async fn text(handle: &Handle, min_valid: Duration, max_wait: Duration) -> String {
-    match handle.token(min_valid, max_wait).await {
-        Ok(served) => format!(
-            "{}{}",
-            served.held.token.expose(),
-            if served.stale { " stale" } else { "" }
-        ),
+    said(handle.token(min_valid, max_wait).await)
+}
+
+fn said(answer: Result<Served, Problem>) -> String {
+    match answer {
+        Ok(served) => {
+            let stale = served.freshness.is_stale();
+            let token = served.held.token.expose();
+            format!("{token}{}", if stale { " stale" } else { "" })
+        }
         Err(problem) => problem.code.row().name.to_owned(),
     }
 }

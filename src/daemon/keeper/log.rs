@@ -53,6 +53,26 @@ impl Keeper {
         }
     }
 
+    /// One line for each token that is reported.
+    pub(super) fn log_report(&self, before: &View) {
+        let after = self.lifecycle.view();
+        if after.reports == before.reports {
+            return;
+        }
+        let now = self.parts.clock.now().boot;
+        match after.cooling(now) {
+            None => info!(
+                generation = after.generation,
+                "the token was reported as rejected: getting a newer one"
+            ),
+            Some(until) => warn!(
+                generation = after.generation,
+                cooling_for = until.since(now).as_secs(),
+                "fresh tokens keep being reported as rejected: what rejects them is at fault"
+            ),
+        }
+    }
+
     /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.
     pub(super) fn log_rest(&self) {
         let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);

@@ -1,5 +1,6 @@
 //! The table of profiles, for a person: what a narrow terminal has no room for is left out.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::style::{BAR, Style};
@@ -27,8 +28,10 @@ pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: 
         ));
         for profile in profiles {
             line(&row(profile, around, &columns, style));
-            for text in human::wrap(explanation(profile), style.columns.saturating_sub(2)) {
-                line(&format!("  {text}"));
+            for note in notes(profile, around) {
+                for text in human::wrap(&note, style.columns.saturating_sub(2)) {
+                    line(&format!("  {text}"));
+                }
             }
         }
     }
@@ -40,12 +43,24 @@ pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: 
 }
 
 /// What stands below the row of a profile that is not well.
-fn explanation(profile: &ProfileState) -> &str {
-    match (&profile.blocked, &profile.reply.last_fault) {
-        (Some(why), _) => why,
-        (None, Some(fault)) if profile.reply.phase != Phase::Fresh => &fault.detail,
-        _ => "",
+fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a, str>> {
+    let reply = &profile.reply;
+    let mut notes = vec![];
+    match (&profile.blocked, &reply.last_fault) {
+        (Some(why), _) => notes.push(Cow::Borrowed(&**why)),
+        (None, Some(fault)) if reply.phase != Phase::Fresh => {
+            notes.push(Cow::Borrowed(&*fault.detail));
+        }
+        _ => {}
     }
+    if let Some(until) = reply.cooling_down_until {
+        let wait = Duration::from_secs(until.saturating_sub(around.now.unix.seconds_down()));
+        notes.push(Cow::Owned(format!(
+            "fresh tokens keep being reported as rejected: for {} a report leads to no new one",
+            human::duration(wait)
+        )));
+    }
+    notes
 }
 
 /// The widths of the table's columns; 0 where a narrow terminal does without.

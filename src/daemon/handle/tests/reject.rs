@@ -1,0 +1,112 @@
+//! Reports, as callers make them.
+
+use super::*;
+use crate::wire::Rejected;
+
+async fn next(handle: &Handle, which: Rejected, max_wait: Duration) -> String {
+    said(handle.reject(&which, max_wait).await)
+}
+
+fn generation(handle: &Handle) -> Rejected {
+    Rejected::Generation(handle.state().reply.generation)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_reports_of_one_token_lead_to_one_refresh_and_stragglers_to_none() {
+    let slow = Play::Grant {
+        secs: 3_600,
+        after: secs(1),
+    };
+    let issuer = ScriptedIssuer::new(&[grant(3_600), slow]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    let rejected = generation(&handle);
+    let report = |handle: &Arc<Handle>| {
+        let handle = Arc::clone(handle);
+        tokio::spawn(async move { next(&handle, rejected, secs(5)).await })
+    };
+    let reporters: Vec<_> = (0..1_000).map(|_| report(&handle)).collect();
+    // The others are served what is held, and are told.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1 stale");
+    for reporter in reporters {
+        assert_eq!(reporter.await.unwrap(), "token-2");
+    }
+    let start = clock.now().boot;
+    for straggler in [
+        rejected,
+        Rejected::Generation(0),
+        Rejected::Generation(u64::MAX),
+        Rejected::Sha256([0; 32]),
+    ] {
+        assert_eq!(next(&handle, straggler, secs(5)).await, "token-2");
+    }
+    assert_eq!(clock.now().boot, start, "at once");
+    assert_eq!(text(&handle, NOW, NOW).await, "token-2");
+    assert_eq!(issuer.seen().len(), 2);
+    assert_eq!(handle.state().reply.counts.reports, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_named_by_its_hash_as_well() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let served = handle.token(NOW, secs(5)).await.unwrap();
+    let hash = Rejected::Sha256(served.held.token.sha256());
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(next(&handle, hash, secs(5)).await, "token-2");
+    assert_eq!(next(&handle, hash, secs(5)).await, "token-2");
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_reports_waits_for_max_wait_and_is_never_given_the_same_token_back() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    for wait in [NOW, secs(3)] {
+        let start = clock.now().boot;
+        assert_eq!(
+            next(&handle, generation(&handle), wait).await,
+            "unavailable"
+        );
+        assert_eq!(clock.now().boot.since(start), wait);
+    }
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1 stale");
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    for token in ["token-2", "token-3"] {
+        tokio::time::sleep(secs(5)).await;
+        assert_eq!(next(&handle, generation(&handle), secs(5)).await, token);
+    }
+    tokio::time::sleep(secs(5)).await;
+    let start = clock.now();
+    let problem = handle
+        .reject(&generation(&handle), secs(5))
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, Code::CoolingDown);
+    assert_eq!(
+        problem.retry_at.unwrap(),
+        start.unix_of(start.boot.after(secs(55)))
+    );
+    assert_eq!(clock.now().boot, start.boot, "at once");
+    let status = handle.state().reply;
+    assert!(status.reported);
+    assert_eq!(
+        status.cooling_down_until,
+        problem.retry_at.map(|at| at.seconds_up())
+    );
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-3 stale");
+    tokio::time::sleep(secs(55)).await;
+    assert_eq!(next(&handle, generation(&handle), secs(5)).await, "token-4");
+    assert_eq!(issuer.seen().len(), 4);
+}
