@@ -133,11 +133,12 @@ impl Keeper {
         let mut waiting: Vec<oneshot::Sender<()>> = vec![];
         loop {
             let wake = self.lifecycle.next_wake();
+            // What is due comes first: however many ask, they cannot put it off.
             let woken = tokio::select! { biased;
-                command = self.commands.recv() => Woken::Command(command),
                 (attempt, end) = landing(&mut flight) => Woken::Landed(attempt, end),
                 loaded = rechecked(&mut recheck) => Woken::Rechecked(loaded),
                 () = alarm(clock.as_ref(), wake) => Woken::Alarm,
+                command = self.commands.recv() => Woken::Command(command),
             };
             let mut done = vec![];
             let effect = match woken {
@@ -320,8 +321,17 @@ impl Keeper {
         }
     }
 
+    /// Shows others what has changed, and wakes nobody for nothing: who waits asks again when woken, so that two of them
+    /// would wake each other without end.
     fn publish(&self) {
-        self.view.send_replace(self.lifecycle.view());
+        self.view.send_if_modified(|shown| {
+            let view = self.lifecycle.view();
+            let news = !view.is(shown);
+            if news {
+                *shown = view;
+            }
+            news
+        });
     }
 }
 

@@ -108,6 +108,35 @@ impl View {
         self.cooling_until.filter(|until| now < *until)
     }
 
+    /// Whether nobody could tell the two apart. The parts that are shared are not compared: each is made once.
+    pub fn is(&self, other: &Self) -> bool {
+        fn same<T: ?Sized>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+            match (a, b) {
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                (None, None) => true,
+                _ => false,
+            }
+        }
+        let text = |view: &Self| view.block.as_ref().map(|(_, text)| Arc::clone(text));
+        let plain = |view: &Self| {
+            (
+                (
+                    view.generation,
+                    view.attempting,
+                    view.resting,
+                    view.repeated,
+                ),
+                (view.next_attempt, view.rejected, view.failing),
+                (view.reported, view.cooling_until, view.reports),
+                (view.refreshes, view.failures),
+            )
+        };
+        plain(self) == plain(other)
+            && same(self.held.as_ref(), other.held.as_ref())
+            && same(text(self).as_ref(), text(other).as_ref())
+            && same(self.last_fault.as_ref(), other.last_fault.as_ref())
+    }
+
     /// Whether whoever asks at `now` may count on a token: a valid one is held, or the profile rests.
     pub fn ready(&self, now: BootInstant) -> bool {
         self.valid(now).is_some() || self.phase(now) == Phase::Resting

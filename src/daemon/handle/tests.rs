@@ -280,3 +280,26 @@ async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
     assert_eq!(handle.refresh().await.unwrap_err().code, Code::Unavailable);
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
 }
+
+/// Each of them is woken when something changes, and asks again: they must not wake each other.
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Connect),
+        fail(FaultKind::Connect),
+        grant(100),
+    ]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let start = clock.now().boot;
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let handle = Arc::clone(&handle);
+            tokio::spawn(async move { text(&handle, NOW, secs(60)).await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "token-3");
+    }
+    let waited = clock.now().boot.since(start);
+    assert!(waited < secs(3), "{waited:?}");
+}
