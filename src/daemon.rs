@@ -13,9 +13,11 @@
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | guard handle openapi routes service stream | |
+//! | `respond` | one HTTP request in, one answer out | body feed guard handle openapi routes service stream | |
+//! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
-//! | [`service`] | what the daemon can be asked, whichever way | clock handle roster | |
+//! | [`service`] | what the daemon can be asked, whichever way | clock feed handle roster | |
+//! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock keeper | |
@@ -37,9 +39,11 @@
 //! | [`stream`] | nobody holds a connection by being slow | | |
 
 pub mod activation;
+mod body;
 pub mod clock;
 pub mod condition;
 pub mod connections;
+pub mod feed;
 pub mod flight;
 mod guard;
 pub mod handle;
@@ -233,18 +237,19 @@ async fn serve(
     }));
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
+    let (close, closing) = watch::channel(false);
     let service = Service {
         roster: Arc::clone(&roster),
         clock: Arc::<SystemClock>::clone(&clock),
         socket: sockets.shown(),
         reloads,
+        closing: closing.clone(),
     };
     let server = Arc::new(Server {
         service: Arc::new(service),
         connections: Connections::new(MAX_TOTAL, MAX_PER_UID),
         refused: Mutex::default(),
     });
-    let (close, closing) = watch::channel(false);
     for ((listener, _), door) in [
         (&sockets.tokens, Door::Tokens),
         (&sockets.admin, Door::Admin),

@@ -14,6 +14,7 @@ mod reject;
 mod reload;
 mod status;
 mod token;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,13 @@ pub enum Query {
         /// How long to wait for the next one.
         max_wait: Duration,
     },
+    /// What happens to a profile from now on.
+    Watch {
+        /// Which; the only profile there is when none is named.
+        profile: Option<ProfileName>,
+        /// The generation of the token that is known already.
+        since: Option<u64>,
+    },
     /// Reading the configuration again.
     Reload,
 }
@@ -84,8 +92,28 @@ pub enum Outcome {
     Ready,
     /// A profile has a new token.
     Refreshed(ProfileState),
+    /// Something happened to the profile that is watched.
+    News(News),
     /// The configuration was read again.
     Reloaded(Reloaded),
+}
+
+/// What a watcher is told.
+#[derive(Debug)]
+pub enum News {
+    /// A new token.
+    Token {
+        /// Whose.
+        profile: ProfileName,
+        /// The token.
+        held: Arc<Held>,
+        /// How good it is.
+        freshness: Freshness,
+    },
+    /// Another state.
+    State(ProfileReply),
+    /// Nothing has happened for a while.
+    Quiet,
 }
 
 /// How good a valid token is.
@@ -163,6 +191,7 @@ pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Answer> {
             Ok(reject::Parsed::NeedsInput) => Err(Answer::SendInput { one_line: true }),
             Err(usage) => Err(misused(&usage)),
         },
+        Some("watch") => boxed(watch::Watch::parse(run)),
         Some("reload") => boxed(reload::Reload::parse(run)),
         _ => Err(refusal(
             Code::NotSupported.row().exit,
@@ -225,7 +254,9 @@ fn unexpected() -> Reply {
 pub(crate) mod testing {
     use super::*;
     use crate::instant::{BootInstant, UnixTime};
+    use crate::lifecycle::Phase;
     use crate::token::{AccessToken, Validity};
+    use crate::wire::{Counts, FaultReply};
 
     pub(crate) fn run(args: &[&str]) -> Invocation {
         Invocation {
@@ -259,6 +290,72 @@ pub(crate) mod testing {
             }),
             freshness,
         }
+    }
+
+    /// The states of a profile that is well, of one that is rejected, and of one that rests.
+    pub(crate) fn states() -> Outcome {
+        let now = around().now.unix.seconds_down();
+        let fresh = ProfileReply {
+            profile: "research".into(),
+            provider: "runai".into(),
+            phase: Phase::Fresh,
+            generation: 7,
+            expires_in: Some(2_500),
+            expires_at: Some(now + 2_500),
+            next_attempt_at: Some(now + 700),
+            last_fault: None,
+            reported: false,
+            cooling_down_until: None,
+            counts: Counts {
+                requests: 3,
+                refreshes: 2,
+                failures: 0,
+                reports: 0,
+            },
+        };
+        let broken = ProfileReply {
+            profile: "a-profile-with-a-rather-long-name".into(),
+            phase: Phase::Rejected,
+            expires_in: None,
+            expires_at: None,
+            next_attempt_at: Some(now + 60),
+            last_fault: Some(FaultReply {
+                kind: crate::fault::FaultKind::Rejected,
+                at: now - 30,
+                detail:
+                    "https://acme.run.ai answered 401: invalid_client: Client authentication failed"
+                        .into(),
+            }),
+            ..fresh.clone()
+        };
+        let resting = ProfileReply {
+            profile: "unused".into(),
+            phase: Phase::Resting,
+            next_attempt_at: None,
+            cooling_down_until: Some(now + 60),
+            ..fresh.clone()
+        };
+        let hour = Some(Duration::from_secs(3_600));
+        Outcome::Profiles(vec![
+            ProfileState {
+                reply: fresh,
+                lifetime: hour,
+                resting: false,
+                blocked: None,
+            },
+            ProfileState {
+                reply: broken,
+                lifetime: None,
+                resting: false,
+                blocked: None,
+            },
+            ProfileState {
+                reply: resting,
+                lifetime: hour,
+                resting: true,
+                blocked: None,
+            },
+        ])
     }
 
     pub(crate) fn reply(stdout: &str, stderr: &str, exit: u8) -> Reply {

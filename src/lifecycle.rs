@@ -198,6 +198,7 @@ impl Lifecycle {
     pub fn view(&self) -> View {
         View {
             held: self.held.clone(),
+            lapsed: false,
             generation: self.generation,
             attempting: self.activity == Activity::Attempting,
             resting: self.activity == Activity::Resting,

@@ -1,5 +1,6 @@
 //! The local interface: its paths, what its answers look like, and the caps on its requests.
 
+pub mod events;
 pub mod frame;
 mod reject;
 

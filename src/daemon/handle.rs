@@ -16,7 +16,7 @@ use crate::instant::BootInstant;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::wire::ProfileReply;
+use crate::wire::{Now, ProfileReply};
 
 mod refresh;
 mod reject;
@@ -232,13 +232,25 @@ impl Handle {
         self.view.clone()
     }
 
+    /// Somebody watches: that is asking for tokens, those to come as well.
+    pub fn attend(&self) {
+        self.asked.at(self.clock.now().boot);
+        if self.view.borrow().resting {
+            let min_valid = Duration::ZERO;
+            self.ask_and_leave(|done| Command::Wanted { min_valid, done });
+        }
+    }
+
     /// The profile's state.
     pub fn state(&self) -> ProfileState {
-        let view = self.view.borrow();
+        self.state_of(&self.view.borrow(), self.clock.now())
+    }
+
+    /// The profile's state as this view shows it.
+    pub(super) fn state_of(&self, view: &View, now: Now) -> ProfileState {
         let requests = self.requests.load(Ordering::Relaxed);
-        let now = self.clock.now();
         ProfileState {
-            reply: ProfileReply::new(&self.name, self.provider, &view, requests, now),
+            reply: ProfileReply::new(&self.name, self.provider, view, requests, now),
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
             resting: view.resting,
             blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),

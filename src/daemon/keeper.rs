@@ -132,7 +132,7 @@ impl Keeper {
         let mut recheck: Option<Running<Loaded>> = None;
         let mut waiting: Vec<oneshot::Sender<()>> = vec![];
         loop {
-            let wake = self.lifecycle.next_wake();
+            let wake = self.wake();
             // What is due comes first: however many ask, they cannot put it off.
             let woken = tokio::select! { biased;
                 (attempt, end) = landing(&mut flight) => Woken::Landed(attempt, end),
@@ -188,6 +188,14 @@ impl Keeper {
                 let _: Result<(), ()> = done.send(());
             }
         }
+    }
+
+    /// When there is something to do or to show: an attempt is due, or the token held ends.
+    fn wake(&self) -> Option<BootInstant> {
+        let shown = self.view.borrow();
+        let lapse = shown.held.as_ref().filter(|_| !shown.lapsed);
+        let lapse = lapse.map(|held| held.validity.expires);
+        self.lifecycle.next_wake().into_iter().chain(lapse).min()
     }
 
     fn step(&mut self, event: Event) -> Effect {
@@ -324,8 +332,10 @@ impl Keeper {
     /// Shows others what has changed, and wakes nobody for nothing: who waits asks again when woken, so that two of them
     /// would wake each other without end.
     fn publish(&self) {
+        let now = self.parts.clock.now().boot;
         self.view.send_if_modified(|shown| {
-            let view = self.lifecycle.view();
+            let mut view = self.lifecycle.view();
+            view.lapsed = view.held.is_some() && view.valid(now).is_none();
             let news = !view.is(shown);
             if news {
                 *shown = view;

@@ -1,11 +1,9 @@
 //! One HTTP request in, one answer out.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
     HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -15,11 +13,13 @@ use hyper::{Request, Response, StatusCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::body::{Answering, Form, Watching};
+use super::feed::Feed;
 use super::guard;
 use super::handle::Served;
 use super::openapi;
 use super::routes::{OAUTH2_TOKEN, Route};
-use super::service::{Door, Service};
+use super::service::{Door, Ran, Service};
 use super::stream::Busy;
 use crate::dialect::oauth2::{self, Came, TokenRequest};
 use crate::instant::UnixTime;
@@ -37,14 +37,9 @@ const BODY: Duration = Duration::from_secs(5);
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const EVENTS: &str = "text/event-stream";
 const FRAMES: &str = "application/vnd.jeton.frame";
 const PROBLEM: &str = "application/problem+json";
-
-/// The body of an answer; its connection counts as busy until it is written.
-pub(super) struct Answering {
-    bytes: Full<Bytes>,
-    _busy: Busy,
-}
 
 /// What a reload changed.
 #[derive(Serialize)]
@@ -60,9 +55,14 @@ struct ReloadReply {
 /// What an answer says, before it is HTTP.
 struct Said {
     content_type: &'static str,
+    body: Content,
+}
+
+enum Content {
     /// May hold a token. The allocator wipes it when it has been written and is freed; a wipe of its own before that
     /// would be a second one, byte by byte, on the hot path.
-    body: Vec<u8>,
+    Whole(Vec<u8>),
+    Watched(Box<Watching>),
 }
 
 /// Why a request is refused.
@@ -84,26 +84,6 @@ impl From<Refusal> for Wrong {
     }
 }
 
-impl Body for Answering {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.bytes).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.bytes.size_hint()
-    }
-}
-
 /// Answers one request.
 pub(super) async fn respond(
     service: &Service,
@@ -117,7 +97,13 @@ pub(super) async fn respond(
     let answer = answer(service, caller, door, request).await;
     let now = service.clock.now();
     let mut response = match answer {
-        Ok(said) => http(StatusCode::OK, said.content_type, said.body, busy),
+        Ok(said) => {
+            let body = match said.body {
+                Content::Whole(bytes) => Answering::whole(bytes, busy),
+                Content::Watched(watching) => Answering::watched(*watching, busy),
+            };
+            http(StatusCode::OK, said.content_type, body)
+        }
         Err(Wrong::Oauth2(refusal)) => refuse_oauth2(&refusal, now, busy),
         Err(Wrong::Problem(problem)) if is_oauth2 => {
             refuse_oauth2(&Refusal::from(problem), now, busy)
@@ -147,7 +133,8 @@ pub(super) fn turn_out(now: Now, busy: Busy) -> Response<Answering> {
 /// The answer that is a problem.
 fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
-    let mut response = http(status, PROBLEM, problem.to_json(), busy);
+    let body = Answering::whole(problem.to_json(), busy);
+    let mut response = http(status, PROBLEM, body);
     retry_after(&mut response, problem.retry_at, now);
     response
 }
@@ -155,7 +142,8 @@ fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
 /// The answer that is a refusal of RFC 6749 section 5.2.
 fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(refusal.status);
-    let mut response = http(status, JSON, refusal.to_json(), busy);
+    let body = Answering::whole(refusal.to_json(), busy);
+    let mut response = http(status, JSON, body);
     retry_after(&mut response, refusal.retry_at, now);
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 15.5.2; Basic is the only scheme there is.
@@ -183,14 +171,8 @@ fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: No
     }
 }
 
-fn http(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Vec<u8>,
-    busy: Busy,
-) -> Response<Answering> {
-    let bytes = Full::new(Bytes::from(body));
-    let mut response = Response::new(Answering { bytes, _busy: busy });
+fn http(status: StatusCode, content_type: &'static str, body: Answering) -> Response<Answering> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -226,10 +208,7 @@ async fn answer(
             .await
             .map(|()| text("ready\n"))
             .map_err(Wrong::Problem),
-        Route::Openapi => Ok(Said {
-            content_type: JSON,
-            body: openapi::DOCUMENT.as_bytes().to_vec(),
-        }),
+        Route::Openapi => Ok(said(JSON, openapi::DOCUMENT.as_bytes().to_vec())),
         Route::Profiles => {
             let profiles = service
                 .profiles(caller, None)?
@@ -267,10 +246,18 @@ async fn answer(
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
-            Ok(Said {
-                content_type: FRAMES,
-                body: std::mem::take(&mut *service.run(&run, caller, door).await.to_bytes()),
+            Ok(match service.run(&run, caller, door).await {
+                Ran::Answer(answer) => said(FRAMES, std::mem::take(&mut *answer.to_bytes())),
+                Ran::Watch(feed, dialect) => {
+                    let socket = service.socket.clone();
+                    watched(FRAMES, feed, Form::frames(dialect, socket))
+                }
             })
+        }
+        Route::Watch(name) => {
+            let since = last_event_id(&head)?;
+            let feed = service.watch(caller, Some(&name), since)?;
+            Ok(watched(EVENTS, feed, Form::Events))
         }
         Route::Reload => {
             let done = service.reload().await?;
@@ -317,10 +304,11 @@ async fn oauth2_token(
             DEFAULT_MAX_WAIT,
         )
         .await?;
-    Ok(Said {
-        content_type: JSON,
-        body: oauth2::answer(&served.held, handle.purpose(), service.clock.now()),
-    })
+    let now = service.clock.now();
+    Ok(said(
+        JSON,
+        oauth2::answer(&served.held, handle.purpose(), now),
+    ))
 }
 
 /// Reads a body up to its cap and inside its deadline.
@@ -356,34 +344,47 @@ fn wants_plain<B>(request: &Request<B>) -> bool {
     accepts("text/plain") && !accepts(JSON)
 }
 
+/// The generation of the last event that a watcher was told, when it comes back.
+fn last_event_id(head: &Parts) -> Result<Option<u64>, Problem> {
+    let Some(id) = head.headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let generation = id.to_str().ok().and_then(|id| id.parse().ok());
+    let wrong = Problem::bad_request("Last-Event-ID takes the id of the last event");
+    generation.map(Some).ok_or(wrong)
+}
+
 fn token(profile: &ProfileName, served: &Served, plain: bool, now: Now) -> Said {
     if plain {
         let token = served.held.token.expose().as_bytes();
-        let body = [token, b"\n"].concat();
-        return Said {
-            content_type: TEXT,
-            body,
-        };
+        return said(TEXT, [token, b"\n"].concat());
     }
-    Said {
-        content_type: JSON,
-        body: TokenReply::new(profile, &served.held, served.freshness.is_stale(), now).to_line(),
-    }
+    let stale = served.freshness.is_stale();
+    let reply = TokenReply::new(profile, &served.held, stale, now);
+    said(JSON, reply.to_line())
 }
 
 fn text(body: &str) -> Said {
-    Said {
-        content_type: TEXT,
-        body: body.as_bytes().to_vec(),
-    }
+    said(TEXT, body.as_bytes().to_vec())
 }
 
 fn json<T: Serialize>(body: &T) -> Said {
     // Structs and maps of strings and numbers always serialise.
     let mut body = serde_json::to_vec(body).unwrap_or_default();
     body.push(b'\n');
+    said(JSON, body)
+}
+
+fn said(content_type: &'static str, body: Vec<u8>) -> Said {
     Said {
-        content_type: JSON,
-        body,
+        content_type,
+        body: Content::Whole(body),
+    }
+}
+
+fn watched(content_type: &'static str, feed: Feed, form: Form) -> Said {
+    Said {
+        content_type,
+        body: Content::Watched(Box::new(Watching::new(feed, form))),
     }
 }

@@ -1,7 +1,9 @@
 //! The profiles that are being kept, by name, with who may use them. It changes as one, on reload; readers never wait.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::handle::Handle;
 use crate::config::Rule;
@@ -22,12 +24,12 @@ pub struct Entry {
 pub type Profiles = BTreeMap<ProfileName, Entry>;
 
 /// The profiles of one moment, or what is wrong with the configuration, so that there are none.
-type Kept = Result<Arc<Profiles>, Arc<str>>;
+pub(super) type Kept = Result<Arc<Profiles>, Arc<str>>;
 
 /// The profiles that are being kept, and what decides who may use them.
 pub struct Roster {
     gate: Gate,
-    kept: RwLock<Kept>,
+    kept: watch::Sender<Kept>,
 }
 
 /// The profiles of one moment, as one caller may see them. Whoever may use some of them learns of the others no more
@@ -45,7 +47,7 @@ impl Roster {
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,
-            kept: RwLock::new(Ok(Arc::default())),
+            kept: watch::Sender::new(Ok(Arc::default())),
         }
     }
 
@@ -68,11 +70,12 @@ impl Roster {
     }
 
     fn now(&self) -> Kept {
-        // What is behind the lock is replaced whole, so a panic of a holder cannot have left it half changed.
-        self.kept
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.kept.borrow().clone()
+    }
+
+    /// What changes whenever a configuration was put in force.
+    pub(super) fn follow(&self) -> watch::Receiver<Kept> {
+        self.kept.subscribe()
     }
 
     /// Puts other profiles in their place.
@@ -86,7 +89,8 @@ impl Roster {
     }
 
     fn put(&self, kept: Kept) {
-        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        // Those that are gone end when nobody holds them any more.
+        drop(self.kept.send_replace(kept));
     }
 
     /// The profiles of this moment that a caller may use. It is asked anew for each request, so that a reload counts

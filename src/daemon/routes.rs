@@ -33,6 +33,7 @@ pub(super) enum Route {
         min_valid: Duration,
         max_wait: Duration,
     },
+    Watch(ProfileName),
 }
 
 /// A path, and what may be asked of it.
@@ -80,6 +81,9 @@ pub(super) const TABLE: &[Row] = &[
             })
         },
     ),
+    row("GET", "/v1/profiles/{profile}/watch", TOKENS, |p, _| {
+        Ok(Route::Watch(name(p)?))
+    }),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
 ];
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
+use super::feed::Feed;
 use super::handle::{Handle, Served};
 use super::roster::Roster;
-use crate::dialect::{self, Outcome, ProfileState, Query, Reloaded, Surroundings};
+use crate::dialect::{self, Dialect, Outcome, ProfileState, Query, Reloaded, Surroundings};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -37,6 +38,16 @@ pub struct Service {
     pub socket: String,
     /// The way to the task that reloads.
     pub reloads: mpsc::Sender<ReloadRequest>,
+    /// Whether the daemon is stopping.
+    pub closing: watch::Receiver<bool>,
+}
+
+/// What one run of the companion gets.
+pub(super) enum Ran {
+    /// This answer.
+    Answer(Answer),
+    /// What this verb prints of what happens from now on.
+    Watch(Feed, Box<dyn Dialect>),
 }
 
 // === impl Service ===
@@ -136,6 +147,26 @@ impl Service {
         }
     }
 
+    /// What happens to a profile from now on, for whoever knows the token of generation `since` already.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why this caller may not watch it.
+    pub fn watch(
+        &self,
+        caller: &Caller,
+        name: Option<&ProfileName>,
+        since: Option<u64>,
+    ) -> Result<Feed, Problem> {
+        Feed::open(
+            &self.roster,
+            &self.clock,
+            &self.closing,
+            caller,
+            name,
+            since,
+        )
+    }
+
     /// Reads the configuration again.
     ///
     /// # Errors
@@ -148,12 +179,19 @@ impl Service {
     }
 
     /// Answers one run of the companion.
-    pub async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Answer {
+    pub(super) async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Ran {
         let dialect = match dialect::parse(run) {
             Ok(dialect) => dialect,
-            Err(answer) => return answer,
+            Err(answer) => return Ran::Answer(answer),
         };
-        match self.ask(dialect.query(), caller, door).await {
+        let query = dialect.query();
+        if let Query::Watch { profile, since } = &query {
+            return match self.watch(caller, profile.as_ref(), *since) {
+                Ok(feed) => Ran::Watch(feed, dialect),
+                Err(problem) => Ran::Answer(dialect::failure(&problem, self.clock.now()).into()),
+            };
+        }
+        Ran::Answer(match self.ask(query, caller, door).await {
             Ok(outcome) => {
                 let around = Surroundings {
                     now: self.clock.now(),
@@ -162,7 +200,7 @@ impl Service {
                 dialect.render(&outcome, around).into()
             }
             Err(problem) => dialect::failure(&problem, self.clock.now()).into(),
-        }
+        })
     }
 
     async fn ask(&self, query: Query, caller: &Caller, door: Door) -> Result<Outcome, Problem> {
@@ -196,6 +234,8 @@ impl Service {
                 .refresh(caller, profile.as_ref())
                 .await
                 .map(Outcome::Refreshed),
+            // It has no end, so it is not asked like this.
+            Query::Watch { .. } => Err(Problem::new(Code::Internal)),
             Query::Reload if door == Door::Admin => self.reload().await.map(Outcome::Reloaded),
             Query::Reload => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
         }

@@ -78,77 +78,8 @@ fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::testing::*;
     use super::*;
-    use crate::lifecycle::Phase;
-    use crate::wire::{Counts, FaultReply, ProfileReply};
-
-    fn states() -> Outcome {
-        let now = around().now.unix.seconds_down();
-        let fresh = ProfileReply {
-            profile: "research".into(),
-            provider: "runai".into(),
-            phase: Phase::Fresh,
-            generation: 7,
-            expires_in: Some(2_500),
-            expires_at: Some(now + 2_500),
-            next_attempt_at: Some(now + 700),
-            last_fault: None,
-            reported: false,
-            cooling_down_until: None,
-            counts: Counts {
-                requests: 3,
-                refreshes: 2,
-                failures: 0,
-                reports: 0,
-            },
-        };
-        let broken = ProfileReply {
-            profile: "a-profile-with-a-rather-long-name".into(),
-            phase: Phase::Rejected,
-            expires_in: None,
-            expires_at: None,
-            next_attempt_at: Some(now + 60),
-            last_fault: Some(FaultReply {
-                kind: crate::fault::FaultKind::Rejected,
-                at: now - 30,
-                detail:
-                    "https://acme.run.ai answered 401: invalid_client: Client authentication failed"
-                        .into(),
-            }),
-            ..fresh.clone()
-        };
-        let resting = ProfileReply {
-            profile: "unused".into(),
-            phase: Phase::Resting,
-            next_attempt_at: None,
-            cooling_down_until: Some(now + 60),
-            ..fresh.clone()
-        };
-        let hour = Some(Duration::from_secs(3_600));
-        Outcome::Profiles(vec![
-            ProfileState {
-                reply: fresh,
-                lifetime: hour,
-                resting: false,
-                blocked: None,
-            },
-            ProfileState {
-                reply: broken,
-                lifetime: None,
-                resting: false,
-                blocked: None,
-            },
-            ProfileState {
-                reply: resting,
-                lifetime: hour,
-                resting: true,
-                blocked: None,
-            },
-        ])
-    }
 
     fn show(columns: u16, env: &[(&str, &str)], terminal: bool, args: &[&str]) -> String {
         let mut run = run(args);

@@ -65,6 +65,8 @@ pub struct LastFault {
 pub struct View {
     /// The token held, valid or not: judge it by its validity at the moment of use.
     pub held: Option<Arc<Held>>,
+    /// Whether the token held had ended already when this was shown. It is shown anew at that moment, for those who watch.
+    pub lapsed: bool,
     /// The generation of the last token, or where counting starts.
     pub generation: u64,
     /// Whether an attempt runs.
@@ -120,6 +122,7 @@ impl View {
         let text = |view: &Self| view.block.as_ref().map(|(_, text)| Arc::clone(text));
         let plain = |view: &Self| {
             (
+                view.lapsed,
                 (
                     view.generation,
                     view.attempting,

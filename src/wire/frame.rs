@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// The first byte of both frames.
 const VERSION: u8 = 1;
 
+/// How an answer opens that is written as it happens; fields follow.
+pub const OPENING: &[u8] = &[VERSION];
+
 /// The most fields that a request may have: an argv longer than this is no honest one.
 const MAX_FIELDS: usize = 4_096;
 
@@ -169,6 +172,21 @@ impl Answer {
         }
         bytes
     }
+}
+
+/// A field of standard output by itself. An empty one is a sign of life.
+pub fn stdout(bytes: &[u8]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(bytes.len() + 5);
+    push(&mut field, 1, bytes);
+    field
+}
+
+/// The fields that end an answer which was written as it happened.
+pub fn end(reply: &Reply) -> Vec<u8> {
+    let mut fields = vec![];
+    push(&mut fields, 2, reply.stderr.as_bytes());
+    push(&mut fields, 3, &[reply.exit]);
+    fields
 }
 
 fn push(bytes: &mut Vec<u8>, tag: u8, field: &[u8]) {

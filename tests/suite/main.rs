@@ -41,4 +41,5 @@ mod stop;
 mod terminal;
 mod tls;
 mod traps;
+mod watching;
 mod wrap;

@@ -18,6 +18,8 @@ usage: jeton VERB [PROFILE] [OPTION]...
   status [PROFILE]    show the state of the profiles; --json for programs
   ready [PROFILE]     succeed when a token can be served; --wait S waits for it
   refresh [PROFILE]   get a new token now
+  reject [PROFILE]    the token on standard input was rejected: print the next
+  watch [PROFILE]     print each new token and state as a line of JSON
   reload              let the daemon read its configuration again
   exec [--env NAME] [PROFILE] -- COMMAND...
                       run COMMAND with JETON_SOCKET and JETON_PROFILE set, and

@@ -49,17 +49,18 @@ fn connect_as(uid: u32, scene: Play) -> Client {
     };
     let name = ProfileName::parse("research").unwrap();
     roster.replace(BTreeMap::from([(name, entry)]));
+    let (close, closing) = watch::channel(false);
     let server = Arc::new(Server {
         service: Arc::new(Service {
             roster: Arc::new(roster),
             clock,
             socket: "/run/jeton/jeton.sock".to_owned(),
             reloads: mpsc::channel(1).0,
+            closing: closing.clone(),
         }),
         connections: Connections::new(8, 8),
         refused: Mutex::default(),
     });
-    let (close, closing) = watch::channel(false);
     let place = server.connections.admit(uid).unwrap();
     let (ours, theirs) = tokio::io::duplex(4_096);
     let caller = Caller {
@@ -196,6 +197,43 @@ async fn a_client_that_never_reads_is_dropped_after_10_s_without_progress() {
     let mut got = vec![];
     client.from.read_to_end(&mut got).await.unwrap();
     assert!(got.len() <= 4_096, "{} bytes were written", got.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_never_reads_is_dropped_as_well_and_little_is_kept_for_it() {
+    let mut client = connect_as(
+        OURS,
+        Play::Grant {
+            secs: 4,
+            after: Duration::ZERO,
+        },
+    );
+    client.send(&request("/v1/profiles/research/watch")).await;
+    client.close.closed().await;
+    let lasted = client.start.elapsed();
+    assert!((secs(10)..secs(300)).contains(&lasted), "{lasted:?}");
+    let mut got = vec![];
+    client.from.read_to_end(&mut got).await.unwrap();
+    assert!(got.len() <= 4_096, "{} bytes were written", got.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon_stops() {
+    let mut client = connect();
+    client.send(&request("/v1/profiles/research/watch")).await;
+    tokio::time::sleep(secs(600)).await;
+    client.close.send_replace(true);
+    let mut got = vec![];
+    client.from.read_to_end(&mut got).await.unwrap();
+    assert_about(client.start.elapsed(), secs(600));
+    let text = String::from_utf8(got).unwrap();
+    assert!(
+        text.contains("content-type: text/event-stream\r\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("event: token\nid: ").count(), 1, "{text}");
+    assert!(text.matches(":\n\n").count() >= 39, "{text}");
+    assert!(text.ends_with("0\r\n\r\n"), "it ends in order: {text}");
 }
 
 #[tokio::test(start_paused = true)]
