@@ -11,7 +11,7 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
-//! | [`wiring`] | builds the profiles that a configuration names | clock handle issuer keeper roster source | store |
+//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock handle issuer keeper roster source | store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle openapi routes service stream | |
 //! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
@@ -21,9 +21,10 @@
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock keeper | |
-//! | [`keeper`] | one task a profile, which alone owns its state | clock flight | provider |
+//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight | provider |
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
-//! | [`flight`] | one attempt to get a token | clock | provider |
+//! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
+//! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
@@ -40,6 +41,7 @@
 
 pub mod activation;
 mod body;
+pub mod bulkhead;
 pub mod clock;
 pub mod condition;
 pub mod connections;

@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bulkhead::Compartment;
 use super::clock::Clock;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::Block;
-use crate::provider::{Fetching, Granted, Provider};
+use crate::provider::Provider;
 use crate::token::Grant;
 
 /// A credential, or why none can be used: for the program and for people.
@@ -54,11 +55,13 @@ impl End {
     }
 }
 
-/// Makes one attempt with the credential given, else with the one in the store; each request of it may take `limit`.
+/// Makes one attempt with the credential given, else with the one in the store, when there is a place for it; each
+/// request of it may take `limit`, its wait for the place included.
 pub(super) async fn fly(
     source: Arc<dyn CredentialSource>,
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,
+    compartment: Compartment,
     credential: Option<Arc<Credential>>,
     limit: Option<Duration>,
 ) -> End {
@@ -71,9 +74,14 @@ pub(super) async fn fly(
     };
     let mut rejected_before = false;
     loop {
-        let sent = clock.now().boot;
-        let fault = match within(limit, provider.fetch(&credential)).await {
-            Ok(granted) => {
+        let request = async {
+            let _berth = compartment.enter().await;
+            let sent = clock.now().boot;
+            let granted = provider.fetch(&credential).await?;
+            Ok((sent, granted))
+        };
+        let fault = match within(limit, request).await {
+            Ok((sent, granted)) => {
                 return End::Granted {
                     credential,
                     sent,
@@ -103,11 +111,14 @@ pub(super) async fn fly(
 }
 
 /// Ends an attempt that would use up the time of the next one. The provider has a deadline of its own.
-async fn within(limit: Option<Duration>, fetching: Fetching<'_>) -> Result<Granted, Fault> {
+async fn within<T>(
+    limit: Option<Duration>,
+    request: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
     let Some(limit) = limit else {
-        return fetching.await;
+        return request.await;
     };
-    tokio::time::timeout(limit, fetching)
+    tokio::time::timeout(limit, request)
         .await
         .unwrap_or_else(|_| {
             let left = limit.as_secs_f64();

@@ -222,6 +222,11 @@ impl Handle {
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
+    /// The generation of the last token, or where counting starts.
+    pub fn generation(&self) -> u64 {
+        self.view.borrow().generation
+    }
+
     /// Whether a valid token is held.
     pub fn is_ready(&self) -> bool {
         self.view.borrow().valid(self.clock.now().boot).is_some()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, debug, info, warn};
 
+use super::bulkhead::Compartment;
 use super::clock::Clock;
 use super::flight::{self, CredentialSource, End, Loaded};
 use crate::credential::Credential;
@@ -57,6 +58,10 @@ pub struct Parts {
     pub jitter: fn() -> Unit,
     /// What its configuration says of its refreshes.
     pub policy: Policy,
+    /// The places for attempts at its issuer.
+    pub compartment: Compartment,
+    /// Its generations are larger than this one.
+    pub generation: u64,
 }
 
 /// When somebody asked for a token last, as every handle tells it without a word to the keeper.
@@ -102,6 +107,7 @@ impl Keeper {
     ) -> (Self, watch::Receiver<View>, Arc<Asked>) {
         let now = parts.clock.now();
         let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
+        let generation = generation.max(parts.generation);
         let lifecycle = Lifecycle::new(now.boot, generation, parts.policy);
         let (view, seen) = watch::channel(lifecycle.view());
         let asked = Arc::new(Asked(AtomicU64::new(0)));
@@ -214,6 +220,7 @@ impl Keeper {
             Arc::clone(&self.parts.source),
             Arc::clone(&self.parts.provider),
             Arc::clone(&self.parts.clock),
+            self.parts.compartment.clone(),
             self.credential.clone(),
             limit,
         );

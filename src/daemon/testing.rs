@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::bulkhead::{Bulkhead, Compartment};
 use super::clock::Clock;
 use super::flight::{CredentialSource, Loading};
 use super::handle::Handle;
@@ -161,6 +162,17 @@ pub(crate) fn keep_with(
     store: &Arc<MemoryStore>,
     policy: Policy,
 ) -> (Arc<Handle>, Arc<PausedClock>) {
+    let compartment = Bulkhead::default().compartment("scripted");
+    keep_at(issuer, store, policy, compartment)
+}
+
+/// The same with these places for its attempts.
+pub(crate) fn keep_at(
+    issuer: &Arc<ScriptedIssuer>,
+    store: &Arc<MemoryStore>,
+    policy: Policy,
+    compartment: Compartment,
+) -> (Arc<Handle>, Arc<PausedClock>) {
     let clock = Arc::new(PausedClock::new());
     let handle = Handle::spawn(
         Parts {
@@ -170,6 +182,8 @@ pub(crate) fn keep_with(
             clock: Arc::<PausedClock>::clone(&clock),
             jitter: || Unit::new(0.5),
             policy,
+            compartment,
+            generation: 0,
         },
         "scripted",
         Purpose::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::{error, info};
 
+use super::bulkhead::Bulkhead;
 use super::clock::Clock;
 use super::handle::Handle;
 use super::issuer;
@@ -24,6 +25,10 @@ pub struct Wiring {
     stores: Stores,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
+    bulkhead: Bulkhead,
+    /// The largest generation of any profile that was kept before. One that starts anew counts on from there, since its
+    /// clients may hold tokens with such numbers and the wall clock may have been set back.
+    generation: u64,
     /// The configuration in force.
     config: Config,
 }
@@ -35,6 +40,8 @@ impl Wiring {
             stores: Stores::new(state, uid),
             clock,
             roster,
+            bulkhead: Bulkhead::default(),
+            generation: 0,
             config: Config::default(),
         }
     }
@@ -43,6 +50,8 @@ impl Wiring {
     /// credential was replaced; one that changed starts anew.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         let old = self.roster.all();
+        let generations = old.values().map(|entry| entry.handle.generation());
+        self.generation = generations.chain([self.generation]).max().unwrap_or(0);
         let mut profiles = Profiles::new();
         let mut done = Reloaded::default();
         let mut kept = vec![];
@@ -110,6 +119,10 @@ impl Wiring {
                 keep_warm: profile.keep_warm,
                 reissue: profile.reissue,
             },
+            compartment: self
+                .bulkhead
+                .compartment(&profile.origin().unwrap_or_else(|| profile.url())),
+            generation: self.generation,
         };
         Some(Handle::spawn(
             parts,

@@ -1,7 +1,8 @@
+use super::super::bulkhead::Bulkhead;
 use super::super::testing::*;
 use super::*;
 use crate::fault::FaultKind;
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Phase, Policy};
 
 mod reissue;
 mod reject;
@@ -302,4 +303,39 @@ async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off(
     }
     let waited = clock.now().boot.since(start);
     assert!(waited < secs(3), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_profiles_at_an_issuer_that_hangs_delay_no_other_and_wait_for_their_turn() {
+    let bulkhead = Bulkhead::default();
+    let hanging = ScriptedIssuer::new(&[Play::Fail {
+        kind: FaultKind::Timeout,
+        after: secs(10),
+    }]);
+    let store = MemoryStore::new(Some("s"));
+    let slow: Vec<_> = (0..100)
+        .map(|_| {
+            keep_at(
+                &hanging,
+                &store,
+                Policy::default(),
+                bulkhead.compartment("slow"),
+            )
+            .0
+        })
+        .collect();
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(hanging.seen().len(), 8, "at once");
+    let issuer = ScriptedIssuer::new(&[grant(100)]);
+    let (other, _) = keep_at(
+        &issuer,
+        &store,
+        Policy::default(),
+        bulkhead.compartment("other"),
+    );
+    assert_eq!(text(&other, NOW, Duration::from_millis(1)).await, "token-1");
+    // The callers of the slow one are answered in their own time, whether there was a turn for it or not.
+    assert_eq!(text(&slow[99], NOW, secs(2)).await, "deadline");
+    tokio::time::sleep(secs(130)).await;
+    assert!(hanging.seen().len() >= 100, "every one had its turn");
 }
