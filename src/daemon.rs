@@ -20,14 +20,15 @@
 //! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
-//! | [`handle`] | a profile as the others see it | clock keeper | |
-//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight | provider |
+//! | [`handle`] | a profile as the others see it | clock jumps keeper | |
+//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps | provider |
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
+//! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
 //! | [`connections`] | how many connections there may be | | |
 //! | `guard` | refuses what no local tool sends | | |
@@ -51,6 +52,7 @@ mod guard;
 pub mod handle;
 pub mod hardening;
 pub mod issuer;
+pub mod jumps;
 pub mod keeper;
 pub mod listener;
 pub mod logging;
@@ -82,8 +84,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use self::activation::{ActivationError, Passed, path_of};
-use self::clock::SystemClock;
+use self::clock::{Clock, SystemClock};
 use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
+use self::jumps::Jumps;
 use self::listener::{Bound, ListenError, Place, listen_at, sharing};
 use self::notify::Notify;
 use self::reloading::Reloading;
@@ -269,6 +272,8 @@ async fn serve(
     ) {
         warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
     }
+    let watched: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
+    tokio::spawn(tell_of_jumps(Jumps::new(watched), Arc::clone(&roster)));
     let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster));
     let notify = Notify::new(options.notify);
     let mut reloading = Reloading::new(
@@ -309,6 +314,23 @@ async fn serve(
         },
     }
     Ok(())
+}
+
+/// Tells every profile when the machine was suspended or its wall clock set.
+async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
+    loop {
+        let jump = jumps.next().await;
+        if let Some(suspended) = jump.suspended {
+            let secs = suspended.as_secs();
+            info!(secs, "the machine was suspended");
+        }
+        if let Some(secs) = jump.stepped {
+            info!(secs, "the wall clock was set");
+        }
+        for entry in roster.all().values() {
+            entry.handle.jumped(jump).await;
+        }
+    }
 }
 
 // === impl StartError ===

@@ -52,6 +52,10 @@ pub enum Event {
         /// Which; any other than the one held is old news, or none.
         generation: u64,
     },
+    /// The machine was suspended: connections are dead without having been told so, and a new start is due.
+    Resumed,
+    /// The wall clock was set: what is shown has changed.
+    ClockSet,
     /// The credential was replaced: what runs with the old one no longer counts.
     CredentialChanged,
     /// An attempt brought a token.
@@ -112,6 +116,7 @@ pub struct Lifecycle {
     block: Option<(Block, Arc<str>)>,
     last_fault: Option<Arc<LastFault>>,
     reports: Reports,
+    clock_steps: u64,
     refreshes: u64,
     failures: u64,
 }
@@ -145,6 +150,7 @@ impl Lifecycle {
             block: None,
             last_fault: None,
             reports: Reports::default(),
+            clock_steps: 0,
             refreshes: 0,
             failures: 0,
         }
@@ -168,6 +174,11 @@ impl Lifecycle {
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },
             Event::Reported { generation } => self.reported(now, generation),
+            Event::Resumed => self.resumed(now),
+            Event::ClockSet => {
+                self.clock_steps += 1;
+                Effect::None
+            }
             Event::CredentialChanged => {
                 self.failing = 0;
                 self.rejections = 0;
@@ -211,6 +222,7 @@ impl Lifecycle {
                 .as_ref()
                 .and_then(|held| self.reports.cooling_until(held.validity.issued)),
             reports: self.reports.count(),
+            clock_steps: self.clock_steps,
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),
             refreshes: self.refreshes,
@@ -282,6 +294,19 @@ impl Lifecycle {
             }
         }
         self.hasten(now)
+    }
+
+    /// An attempt that runs is made anew, for it would only find out by its deadline that nobody hears it; and the network
+    /// that failed before is likely to be another one now, so that the back-off begins from the start.
+    fn resumed(&mut self, now: BootInstant) -> Effect {
+        match self.activity {
+            Activity::Attempting => self.attempt(now),
+            Activity::Waiting { due } if self.failing > 0 && self.rejections == 0 => {
+                self.failing = 1;
+                self.wait_until(due.min(schedule::demand_due(now, self.last_attempt)))
+            }
+            Activity::Waiting { .. } | Activity::Resting => Effect::None,
+        }
     }
 
     /// A report is worth one refresh, whatever the issuer does with the old token: it is of no use any more.

@@ -3,15 +3,34 @@
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::time::ClockId;
+
 use crate::instant::{BootInstant, UnixTime};
 use crate::wire::Now;
+
+/// A wait for a moment.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// All clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Those that decide and are shown.
+    pub now: Now,
+    /// For how long the machine has run since some moment, suspend not counted.
+    pub running: Duration,
+}
 
 /// Something that tells the time and waits for it.
 pub trait Clock: Send + Sync {
     /// Both clocks at this moment.
     fn now(&self) -> Now;
+    /// All clocks at this moment.
+    fn read(&self) -> Reading;
     /// Waits until the boot clock shows `at`, however long the machine is suspended meanwhile.
-    fn sleep_until(&self, at: BootInstant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
+    /// Waits until the machine may have been suspended, or its wall clock set: two seconds after that at most. Whether it
+    /// was is told by reading the clocks.
+    fn disturbed(&self) -> Waiting<'_>;
 }
 
 /// The machine's clocks.
@@ -32,7 +51,14 @@ impl Clock for SystemClock {
         }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn read(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            running: since(RUNNING),
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
         Box::pin(async move {
             #[cfg(target_os = "linux")]
             if timer::boot_alarm(at).await.is_ok() {
@@ -41,11 +67,23 @@ impl Clock for SystemClock {
             naps(at).await;
         })
     }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        Box::pin(async {
+            #[cfg(target_os = "linux")]
+            if timer::clock_was_set().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(NAP).await;
+        })
+    }
 }
 
-/// Waits in short naps: where no timer counts through suspend, somebody has to look at the clock again and again.
+/// Where no timer tells of suspends and steps, somebody has to look at the clocks again and again.
+const NAP: Duration = Duration::from_secs(2);
+
+/// Waits in short naps.
 async fn naps(at: BootInstant) {
-    const NAP: Duration = Duration::from_secs(2);
     loop {
         let left = at.since(boot_now());
         if left.is_zero() {
@@ -55,18 +93,32 @@ async fn naps(at: BootInstant) {
     }
 }
 
+/// The clock that counts suspend. On macOS that is CLOCK_MONOTONIC (clock_gettime(3): it is mach_continuous_time).
+#[cfg(target_os = "linux")]
+const BOOT: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const BOOT: ClockId = ClockId::Monotonic;
+
+/// The clock that does not.
+#[cfg(target_os = "linux")]
+const RUNNING: ClockId = ClockId::Monotonic;
+#[cfg(target_vendor = "apple")]
+const RUNNING: ClockId = ClockId::UptimeRaw;
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+const RUNNING: ClockId = ClockId::Monotonic;
+
 /// The time since the machine started, suspend included.
 fn boot_now() -> BootInstant {
-    #[cfg(target_os = "linux")]
-    let clock = rustix::time::ClockId::Boottime;
-    // On macOS CLOCK_MONOTONIC counts sleep too (clock_gettime(3): it is mach_continuous_time).
-    #[cfg(not(target_os = "linux"))]
-    let clock = rustix::time::ClockId::Monotonic;
+    BootInstant::from_boot(since(BOOT))
+}
+
+/// What a clock shows.
+fn since(clock: ClockId) -> Duration {
     let t = rustix::time::clock_gettime(clock);
-    BootInstant::from_boot(Duration::new(
+    Duration::new(
         u64::try_from(t.tv_sec).unwrap_or(0),
         u32::try_from(t.tv_nsec).unwrap_or(0),
-    ))
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -85,21 +137,40 @@ mod timer {
     /// Waits on a timer of the boot clock, which fires at once when a resume finds it overdue; the timers of tokio and
     /// std stand still in suspend (tokio#3185).
     pub(super) async fn boot_alarm(at: BootInstant) -> io::Result<()> {
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let fd: OwnedFd = timerfd_create(TimerfdClockId::Boottime, flags)?;
-        let since_boot = at.since_boot();
+        let at = at.since_boot();
+        wait(
+            TimerfdClockId::Boottime,
+            TimerfdTimerFlags::ABSTIME,
+            Timespec {
+                tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
+                // Zero would disarm it: the first nanosecond after boot is as good.
+                tv_nsec: i64::from(at.subsec_nanos().max(1)),
+            },
+        )
+        .await
+    }
+
+    /// Waits on a timer of the wall clock that never rings, but is cancelled when that clock is set, which includes every
+    /// resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
+    pub(super) async fn clock_was_set() -> io::Result<()> {
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        let never = Timespec {
+            tv_sec: i64::MAX / 1_000_000_000,
+            tv_nsec: 0,
+        };
+        wait(TimerfdClockId::Realtime, flags, never).await
+    }
+
+    async fn wait(clock: TimerfdClockId, flags: TimerfdTimerFlags, at: Timespec) -> io::Result<()> {
+        let fd: OwnedFd = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         let alarm = Itimerspec {
             it_interval: Timespec {
                 tv_sec: 0,
                 tv_nsec: 0,
             },
-            it_value: Timespec {
-                tv_sec: i64::try_from(since_boot.as_secs()).unwrap_or(i64::MAX),
-                // Zero would disarm it: the first nanosecond after boot is as good.
-                tv_nsec: i64::from(since_boot.subsec_nanos().max(1)),
-            },
+            it_value: at,
         };
-        timerfd_settime(&fd, TimerfdTimerFlags::ABSTIME, &alarm)?;
+        timerfd_settime(&fd, flags, &alarm)?;
         #[expect(
             deprecated,
             reason = "its successor is unsafe for types whose descriptor may change under it; an OwnedFd keeps its own"
@@ -126,5 +197,13 @@ mod tests {
         assert!(clock.now().boot >= at);
         naps(at.after(Duration::from_millis(5))).await;
         assert!(clock.now().boot >= at.after(Duration::from_millis(5)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_takes_the_timer_that_tells_of_steps_and_it_never_rings_by_itself() {
+        let wait = Duration::from_millis(50);
+        let rang = tokio::time::timeout(wait, timer::clock_was_set()).await;
+        assert!(rang.is_err(), "{rang:?}");
     }
 }

@@ -52,6 +52,7 @@ struct Shown {
     expires: Option<BootInstant>,
     reported: bool,
     cooling_until: Option<BootInstant>,
+    clock_steps: u64,
     blocked: Option<Arc<str>>,
     last_fault: Option<Arc<LastFault>>,
 }
@@ -188,6 +189,7 @@ impl Shown {
             expires: view.held.as_ref().map(|held| held.validity.expires),
             reported: view.reported,
             cooling_until: view.cooling_until,
+            clock_steps: view.clock_steps,
             blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),
             last_fault: view.last_fault.clone(),
         }
@@ -201,6 +203,7 @@ impl Shown {
                 s.expires,
                 s.reported,
                 s.cooling_until,
+                s.clock_steps,
             )
         };
         let same_fault = match (&self.last_fault, &other.last_fault) {

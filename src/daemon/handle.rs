@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::Clock;
+use super::jumps::Jump;
 use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::dialect::oauth2::Purpose;
 use crate::dialect::{Freshness, ProfileState};
@@ -220,6 +221,12 @@ impl Handle {
         };
         // A store that does not answer is looked at again before the next attempt.
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
+    }
+
+    /// The clocks have jumped.
+    pub async fn jumped(&self, jump: Jump) {
+        // A keeper that is gone has no use for it.
+        let _: Result<(), _> = self.commands.send(Command::Jumped(jump)).await;
     }
 
     /// The generation of the last token, or where counting starts.

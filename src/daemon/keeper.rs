@@ -11,6 +11,7 @@ use tracing::{Instrument, debug, info, warn};
 use super::bulkhead::Compartment;
 use super::clock::Clock;
 use super::flight::{self, CredentialSource, End, Loaded};
+use super::jumps::Jump;
 use crate::credential::Credential;
 use crate::instant::BootInstant;
 use crate::lifecycle::{Block, Effect, Event, Lifecycle, Policy, View};
@@ -40,6 +41,8 @@ pub(super) enum Command {
     Refresh {
         reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
     },
+    /// The clocks have jumped.
+    Jumped(Jump),
     /// The credential may have been replaced. Answered when the store has been looked at.
     Recheck { done: oneshot::Sender<()> },
 }
@@ -166,6 +169,7 @@ impl Keeper {
                 Woken::Command(Some(Command::Refresh { reply })) => {
                     self.refresh(reply, &mut recheck)
                 }
+                Woken::Command(Some(Command::Jumped(jump))) => self.jumped(jump),
                 Woken::Command(Some(Command::Recheck { done })) => {
                     waiting.push(done);
                     recheck = Some(self.load());
@@ -307,6 +311,12 @@ impl Keeper {
         let effect = self.step(Event::Reported { generation });
         self.log_report(&before);
         effect
+    }
+
+    fn jumped(&mut self, jump: Jump) -> Effect {
+        let set = jump.stepped.map(|_| self.step(Event::ClockSet));
+        let resumed = jump.suspended.map(|_| self.step(Event::Resumed));
+        resumed.or(set).unwrap_or(Effect::None)
     }
 
     fn rechecked(&mut self, loaded: Loaded) -> Effect {

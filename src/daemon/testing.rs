@@ -1,12 +1,13 @@
 //! Doubles for tests on a paused clock: a clock that follows tokio's, an issuer that plays a script, a store in memory.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::bulkhead::{Bulkhead, Compartment};
-use super::clock::Clock;
+use super::clock::{Clock, Reading, Waiting};
 use super::flight::{CredentialSource, Loading};
 use super::handle::Handle;
 use super::keeper::Parts;
@@ -24,6 +25,8 @@ use crate::wire::Now;
 /// A clock that moves with tokio's paused one.
 pub(crate) struct PausedClock {
     start: tokio::time::Instant,
+    /// For how long the machine was suspended, and by how many seconds its wall clock was set.
+    jumped: watch::Sender<(Duration, i64)>,
 }
 
 impl PausedClock {
@@ -33,21 +36,60 @@ impl PausedClock {
             reason = "the test's clock is tokio's paused one"
         )]
         let start = tokio::time::Instant::now();
-        Self { start }
+        Self {
+            start,
+            jumped: watch::Sender::new((Duration::ZERO, 0)),
+        }
+    }
+
+    /// The machine is suspended for this long: the boot clock moves on, and tokio's does not.
+    pub(crate) fn suspend(&self, by: Duration) {
+        self.jumped.send_modify(|(suspended, _)| *suspended += by);
+    }
+
+    /// The wall clock is set forward by this many seconds, or back.
+    pub(crate) fn set(&self, by: i64) {
+        self.jumped.send_modify(|(_, stepped)| *stepped += by);
     }
 }
 
 impl Clock for PausedClock {
     fn now(&self) -> Now {
-        let run = self.start.elapsed();
+        let (suspended, stepped) = *self.jumped.borrow();
+        let run = self.start.elapsed() + suspended;
+        let started = 1_800_000_000u64.saturating_add_signed(stepped);
         Now {
             boot: BootInstant::from_boot(Duration::from_secs(1_000) + run),
-            unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000) + run),
+            unix: UnixTime::from_epoch(Duration::from_secs(started) + run),
         }
     }
 
-    fn sleep_until(&self, at: BootInstant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(at.since(self.now().boot)))
+    fn read(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            running: self.start.elapsed(),
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+        Box::pin(async move {
+            let mut jumped = self.jumped.subscribe();
+            loop {
+                let left = at.since(self.now().boot);
+                if left.is_zero() {
+                    return;
+                }
+                // A resume finds it overdue, or nearer.
+                let _: Result<_, _> = tokio::time::timeout(left, jumped.changed()).await;
+            }
+        })
+    }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        let mut jumped = self.jumped.subscribe();
+        Box::pin(async move {
+            let _: Result<(), _> = jumped.changed().await;
+        })
     }
 }
 

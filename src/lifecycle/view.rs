@@ -85,6 +85,8 @@ pub struct View {
     pub cooling_until: Option<BootInstant>,
     /// How many tokens were reported as rejected.
     pub reports: u64,
+    /// How often the wall clock was set: then times that were shown before are off.
+    pub clock_steps: u64,
     /// Why nothing can be asked, if so.
     pub block: Option<(Block, Arc<str>)>,
     /// The last fault; it stays after a success, as history.
@@ -122,7 +124,7 @@ impl View {
         let text = |view: &Self| view.block.as_ref().map(|(_, text)| Arc::clone(text));
         let plain = |view: &Self| {
             (
-                view.lapsed,
+                (view.lapsed, view.clock_steps),
                 (
                     view.generation,
                     view.attempting,

@@ -1,0 +1,88 @@
+//! Suspends and steps of the wall clock, as callers meet them.
+
+use super::super::super::testing::PausedClock;
+use super::*;
+use crate::daemon::jumps::Jump;
+
+fn hours(h: u64) -> Duration {
+    secs(h * 3_600)
+}
+
+/// The machine sleeps, and that is noticed.
+async fn sleep(handle: &Handle, clock: &PausedClock, by: Duration) {
+    clock.suspend(by);
+    let suspended = Some(by);
+    let stepped = None;
+    handle.jumped(Jump { suspended, stepped }).await;
+}
+
+async fn set(handle: &Handle, clock: &PausedClock, by: i64) {
+    clock.set(by);
+    let suspended = None;
+    let stepped = Some(by);
+    handle.jumped(Jump { suspended, stepped }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_suspend_no_expired_token_is_served_and_a_new_one_comes_at_once() {
+    let late = Play::Grant {
+        secs: 3_600,
+        after: Duration::from_millis(100),
+    };
+    let issuer = ScriptedIssuer::new(&[grant(3_600), late]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    // Before anybody has noticed.
+    clock.suspend(hours(4));
+    assert_eq!(text(&handle, NOW, NOW).await, "unavailable");
+    let start = clock.now().boot;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    let waited = clock.now().boot.since(start);
+    assert!(waited <= Duration::from_millis(101), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_ran_when_the_machine_fell_asleep_is_made_anew() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang, grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(1_801)).await;
+    assert_eq!(issuer.seen().len(), 2);
+    sleep(&handle, &clock, hours(1)).await;
+    assert_eq!(text(&handle, NOW, secs(1)).await, "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_back_off_does_not_outlast_a_suspend() {
+    let mut script = vec![fail(FaultKind::Connect); 12];
+    script.push(grant(3_600));
+    let issuer = ScriptedIssuer::new(&script);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    while issuer.seen().len() < 12 {
+        tokio::time::sleep(secs(1)).await;
+    }
+    sleep(&handle, &clock, secs(3)).await;
+    assert_eq!(text(&handle, NOW, secs(3)).await, "token-13");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_is_set_changes_what_is_shown_and_nothing_else() {
+    const YEARS: i64 = 10 * 365 * 86_400;
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    let shown = handle.state().reply;
+    let expires_at = i64::try_from(shown.expires_at.unwrap()).unwrap();
+    for by in [YEARS, -2 * YEARS, YEARS] {
+        set(&handle, &clock, by).await;
+        assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+        let now = handle.state().reply;
+        let moved = i64::try_from(now.expires_at.unwrap()).unwrap() - expires_at;
+        assert!([0, YEARS, -YEARS].contains(&moved), "{moved}");
+        assert_eq!((now.expires_in, now.phase), (shown.expires_in, shown.phase));
+    }
+    tokio::time::sleep(secs(1_799)).await;
+    assert_eq!(issuer.seen().len(), 1);
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(issuer.seen().len(), 2, "at half of the lifetime, as ever");
+}
