@@ -183,6 +183,7 @@ impl Run {
                     attempt,
                     sent,
                     grant: grant(now),
+                    date: None,
                 }
             }
             Some((attempt, _, false)) => Event::Failed {

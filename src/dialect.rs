@@ -306,6 +306,7 @@ pub(crate) mod testing {
             last_fault: None,
             reported: false,
             cooling_down_until: None,
+            clock_skew: None,
             counts: Counts {
                 requests: 3,
                 refreshes: 2,
@@ -326,6 +327,7 @@ pub(crate) mod testing {
                     "https://acme.run.ai answered 401: invalid_client: Client authentication failed"
                         .into(),
             }),
+            clock_skew: Some(-90),
             ..fresh.clone()
         };
         let resting = ProfileReply {

@@ -13,6 +13,15 @@ pub struct BootInstant(Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(Duration);
 
+/// The clock of another machine, read once.
+///
+/// It is kept by the boot clock, so what it shows now is known however our own wall clock was set since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteClock {
+    showed: UnixTime,
+    at: BootInstant,
+}
+
 // === impl BootInstant ===
 
 impl BootInstant {
@@ -83,6 +92,34 @@ impl UnixTime {
     }
 }
 
+// === impl RemoteClock ===
+
+impl RemoteClock {
+    /// A clock that showed `date`, cut to whole seconds (RFC 9110 section 6.6.1), at some moment between two: the middle of
+    /// both is the best guess.
+    pub fn read(date: UnixTime, from: BootInstant, to: BootInstant) -> Self {
+        Self {
+            showed: UnixTime(date.0.saturating_add(Duration::from_millis(500))),
+            at: from.after(to.since(from) / 2),
+        }
+    }
+
+    /// By how many seconds it is ahead of the wall clock that shows `unix_now` at `boot_now`; negative when it is behind.
+    pub fn ahead_of(&self, boot_now: BootInstant, unix_now: UnixTime) -> i64 {
+        let shows = self.showed.0.saturating_add(boot_now.since(self.at));
+        let seconds = |by: Duration| {
+            // Half a second is what the cut date leaves open.
+            let nearest = by.saturating_add(Duration::from_millis(499));
+            i64::try_from(nearest.as_secs()).unwrap_or(i64::MAX)
+        };
+        if shows >= unix_now.0 {
+            seconds(shows - unix_now.0)
+        } else {
+            -seconds(unix_now.0 - shows)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +147,26 @@ mod tests {
             UnixTime::of_boot(boot(20), boot(50), unix).seconds_down(),
             970
         );
+    }
+
+    #[test]
+    fn another_machines_clock_is_compared_however_ours_was_set_since() {
+        let unix = |s| UnixTime::from_epoch(Duration::from_secs(s));
+        let clock = RemoteClock::read(unix(1_000), boot(50), boot(52));
+        // It shows about 1,000.5 s at 51 s since the start, and runs on.
+        for (now, ours, ahead) in [
+            (51, 1_000, 0),
+            (51, 1_001, 0),
+            (151, 1_100, 0),
+            (151, 1_160, -59),
+            (151, 0, 1_100),
+            (151, 1_800_000_000, -1_799_998_899),
+            (51, u64::MAX, i64::MIN + 1),
+        ] {
+            assert_eq!(clock.ahead_of(boot(now), unix(ours)), ahead, "{now} {ours}");
+        }
+        let absurd = RemoteClock::read(UnixTime::from_epoch(Duration::MAX), boot(9), boot(5));
+        assert_eq!(absurd.ahead_of(boot(9), unix(0)), i64::MAX);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::instant::BootInstant;
+use crate::instant::{BootInstant, RemoteClock, UnixTime};
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, Validity};
 
@@ -66,6 +66,8 @@ pub enum Event {
         sent: BootInstant,
         /// What the issuer granted.
         grant: Grant,
+        /// What the issuer's clock showed, if it said so.
+        date: Option<UnixTime>,
     },
     /// An attempt failed.
     Failed {
@@ -117,6 +119,7 @@ pub struct Lifecycle {
     last_fault: Option<Arc<LastFault>>,
     reports: Reports,
     clock_steps: u64,
+    issuer_clock: Option<RemoteClock>,
     refreshes: u64,
     failures: u64,
 }
@@ -151,6 +154,7 @@ impl Lifecycle {
             last_fault: None,
             reports: Reports::default(),
             clock_steps: 0,
+            issuer_clock: None,
             refreshes: 0,
             failures: 0,
         }
@@ -189,7 +193,13 @@ impl Lifecycle {
                 attempt,
                 sent,
                 grant,
-            } if self.is_current(attempt) => self.fetched(now, jitter, sent, grant),
+                date,
+            } if self.is_current(attempt) => {
+                // An answer without a date says nothing against the last one that had one.
+                let clock = date.map(|date| RemoteClock::read(date, sent, now));
+                self.issuer_clock = clock.or(self.issuer_clock);
+                self.fetched(now, jitter, sent, grant)
+            }
             Event::Failed { attempt, fault } if self.is_current(attempt) => {
                 self.failed(now, jitter, fault)
             }
@@ -223,6 +233,7 @@ impl Lifecycle {
                 .and_then(|held| self.reports.cooling_until(held.validity.issued)),
             reports: self.reports.count(),
             clock_steps: self.clock_steps,
+            issuer_clock: self.issuer_clock,
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),
             refreshes: self.refreshes,

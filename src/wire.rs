@@ -27,6 +27,10 @@ pub const MAX_MIN_VALID: Duration = Duration::from_secs(86_400);
 /// The longest that a caller may wait (`max_wait`).
 pub const MAX_MAX_WAIT: Duration = Duration::from_secs(60);
 
+/// A person is told when the issuer's clock and ours are further apart: certificates need it right, and so does whoever
+/// reads our times.
+pub const SKEW_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long a caller waits that did not say.
 pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(5);
 
@@ -90,6 +94,10 @@ pub struct ProfileReply {
     /// Until when reports lead to no refresh, in Unix seconds, since fresh tokens keep being reported.
     #[serde(default)]
     pub cooling_down_until: Option<u64>,
+    /// By how many seconds the issuer's clock is ahead of this machine's, negative when it is behind; absent while it has
+    /// not said what it shows.
+    #[serde(default)]
+    pub clock_skew: Option<i64>,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -142,6 +150,12 @@ impl Now {
     pub const fn unix_of(&self, at: BootInstant) -> UnixTime {
         UnixTime::of_boot(at, self.boot, self.unix)
     }
+}
+
+/// By how many seconds the issuer's clock is ahead of ours.
+pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
+    let clock = view.issuer_clock.as_ref()?;
+    Some(clock.ahead_of(now.boot, now.unix))
 }
 
 // === impl TokenReply ===
@@ -214,6 +228,7 @@ impl ProfileReply {
             cooling_down_until: view
                 .cooling(now.boot)
                 .map(|at| now.unix_of(at).seconds_up()),
+            clock_skew: clock_skew(view, now),
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,

@@ -8,7 +8,7 @@ use super::bulkhead::Compartment;
 use super::clock::Clock;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
-use crate::instant::BootInstant;
+use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::token::Grant;
@@ -35,6 +35,7 @@ pub(super) enum End {
         credential: Arc<Credential>,
         sent: BootInstant,
         grant: Grant,
+        date: Option<UnixTime>,
     },
     /// With a fault.
     Failed {
@@ -86,6 +87,7 @@ pub(super) async fn fly(
                     credential,
                     sent,
                     grant: granted.grant,
+                    date: granted.server_date,
                 };
             }
             Err(fault) => fault,

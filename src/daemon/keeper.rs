@@ -79,6 +79,8 @@ pub(super) struct Keeper {
     refreshes: Vec<BootInstant>,
     /// Whether it was told that the issuer gives the same token until it expires.
     told_repeated: bool,
+    /// Whether it was told that the issuer's clock and this machine's are far apart.
+    told_skew: bool,
     asked: Arc<Asked>,
     commands: mpsc::Receiver<Command>,
     view: watch::Sender<View>,
@@ -122,6 +124,7 @@ impl Keeper {
             bad: None,
             refreshes: vec![],
             told_repeated: false,
+            told_skew: false,
             asked: Arc::clone(&asked),
             commands,
             view,
@@ -242,6 +245,7 @@ impl Keeper {
                 credential,
                 sent,
                 grant,
+                date,
             } => {
                 self.credential = Some(credential);
                 self.bad = None;
@@ -249,6 +253,7 @@ impl Keeper {
                     attempt,
                     sent,
                     grant,
+                    date,
                 }
             }
             End::Failed { credential, fault } => {
@@ -272,6 +277,7 @@ impl Keeper {
         let before = self.lifecycle.view();
         let effect = self.step(event);
         self.log(&before);
+        self.log_skew();
         effect
     }
 
@@ -316,6 +322,7 @@ impl Keeper {
     fn jumped(&mut self, jump: Jump) -> Effect {
         let set = jump.stepped.map(|_| self.step(Event::ClockSet));
         let resumed = jump.suspended.map(|_| self.step(Event::Resumed));
+        self.log_skew();
         resumed.or(set).unwrap_or(Effect::None)
     }
 

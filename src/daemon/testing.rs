@@ -106,13 +106,21 @@ pub(crate) enum Play {
 
 /// An issuer that plays a script, its last scene again and again.
 pub(crate) struct ScriptedIssuer {
+    /// What its clock shows in every answer.
+    date: Option<UnixTime>,
     script: Mutex<VecDeque<Play>>,
     seen: Mutex<Vec<String>>,
 }
 
 impl ScriptedIssuer {
     pub(crate) fn new(script: &[Play]) -> Arc<Self> {
+        Self::dated(script, None)
+    }
+
+    /// One whose clock shows this in every answer.
+    pub(crate) fn dated(script: &[Play], date: Option<UnixTime>) -> Arc<Self> {
         Arc::new(Self {
+            date,
             script: Mutex::new(script.iter().cloned().collect()),
             seen: Mutex::default(),
         })
@@ -154,7 +162,7 @@ impl Provider for ScriptedIssuer {
                     };
                     Ok(Granted {
                         grant,
-                        server_date: None,
+                        server_date: self.date,
                     })
                 }
                 Play::Fail { kind, after } => {

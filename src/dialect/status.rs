@@ -98,7 +98,7 @@ mod tests {
     fn the_table_shows_state_time_left_next_refresh_and_last_fault() {
         let table = show(0, &[], false, &["status"]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 7, "{table}");
+        assert_eq!(lines.len(), 8, "{table}");
         for (line, words) in [
             (0, &["PROFILE", "STATE", "LEFT", "NEXT", "LAST FAULT"][..]),
             (
@@ -129,14 +129,18 @@ mod tests {
                     "  https://acme.run.ai answered 401: invalid_client: Client authentication failed",
                 ],
             ),
-            (4, &["unused ", "resting", "41 min", "when asked", "-"]),
             (
-                5,
+                4,
+                &["  this machine's clock is 1 min 30 s ahead of the issuer's; set it by NTP"],
+            ),
+            (5, &["unused ", "resting", "41 min", "when asked", "-"]),
+            (
+                6,
                 &[
                     "  fresh tokens keep being reported as rejected: for 1 min a report leads to no new one",
                 ],
             ),
-            (6, &["socket /run/user/1000/jeton/jeton.sock"]),
+            (7, &["socket /run/user/1000/jeton/jeton.sock"]),
         ] {
             for word in words {
                 assert!(lines[line].contains(word), "{word:?} in {table}");

@@ -41,6 +41,7 @@ fn holding(text: &str, secs: u64) -> Lifecycle {
         attempt: 1,
         sent: at(0),
         grant: grant(text, secs),
+        date: None,
     };
     assert_eq!(l.step(at(0), u(), got), Effect::None);
     l
@@ -76,6 +77,7 @@ fn a_token_is_refreshed_in_the_middle_of_its_life_and_numbered() {
         attempt: 2,
         sent: at(1_800),
         grant: grant("b", 3_600),
+        date: None,
     };
     assert_eq!(l.step(at(1_801), u(), got), Effect::None);
     let view = l.view();
@@ -113,6 +115,7 @@ fn a_failed_refresh_leaves_the_token_and_is_tried_again_until_after_the_expiry()
         attempt,
         sent: at(500),
         grant: grant("b", 100),
+        date: None,
     };
     assert_eq!(l.step(at(500), u(), got), Effect::None);
     assert_eq!(l.view().phase(at(500)), Phase::Fresh);
@@ -134,6 +137,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
             attempt: 2,
             sent: at(50),
             grant: grant("of-the-old", 100),
+            date: None,
         },
         Event::Failed {
             attempt: 2,
@@ -153,6 +157,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
         attempt: 3,
         sent: at(51),
         grant: grant("of-the-new", 100),
+        date: None,
     };
     assert_eq!(l.step(at(53), u(), got), Effect::None);
     assert_eq!(l.view().held.unwrap().token.expose(), "of-the-new");
@@ -310,6 +315,7 @@ fn generations_never_pass_what_json_readers_keep_exact() {
         attempt: 1,
         sent: at(0),
         grant: grant("a", 10),
+        date: None,
     };
     assert_eq!(l.step(at(0), u(), got), Effect::None);
     assert!(l.view().generation < 1 << 53);

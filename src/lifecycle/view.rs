@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
-use crate::instant::BootInstant;
+use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, Validity};
 
 /// A token that is held, as callers share it.
@@ -87,6 +87,8 @@ pub struct View {
     pub reports: u64,
     /// How often the wall clock was set: then times that were shown before are off.
     pub clock_steps: u64,
+    /// The issuer's clock, as its last answer told. Nothing is decided by it.
+    pub issuer_clock: Option<RemoteClock>,
     /// Why nothing can be asked, if so.
     pub block: Option<(Block, Arc<str>)>,
     /// The last fault; it stays after a success, as history.
@@ -124,7 +126,7 @@ impl View {
         let text = |view: &Self| view.block.as_ref().map(|(_, text)| Arc::clone(text));
         let plain = |view: &Self| {
             (
-                (view.lapsed, view.clock_steps),
+                (view.lapsed, view.clock_steps, view.issuer_clock),
                 (
                     view.generation,
                     view.attempting,

@@ -5,6 +5,7 @@ use tracing::{debug, info, warn};
 use super::Keeper;
 use crate::lifecycle::View;
 use crate::schedule::Reissue;
+use crate::wire;
 
 impl Keeper {
     /// One line for each change of state.
@@ -71,6 +72,22 @@ impl Keeper {
                 "fresh tokens keep being reported as rejected: what rejects them is at fault"
             ),
         }
+    }
+
+    /// One line when the issuer's clock and this machine's are found to be far apart.
+    pub(super) fn log_skew(&mut self) {
+        let now = self.parts.clock.now();
+        let Some(secs) = wire::clock_skew(&self.lifecycle.view(), now) else {
+            return;
+        };
+        let far = secs.unsigned_abs() > wire::SKEW_LIMIT.as_secs();
+        if far && !self.told_skew {
+            warn!(
+                secs,
+                "the issuer's clock is far ahead of this machine's, or behind it if negative: certificates and the times that are shown depend on it"
+            );
+        }
+        self.told_skew = far;
     }
 
     /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::style::{BAR, Style};
 use crate::dialect::{ProfileState, Surroundings, human};
 use crate::lifecycle::Phase;
+use crate::wire::SKEW_LIMIT;
 
 /// The whole text.
 pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> String {
@@ -58,6 +59,16 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         notes.push(Cow::Owned(format!(
             "fresh tokens keep being reported as rejected: for {} a report leads to no new one",
             human::duration(wait)
+        )));
+    }
+    if let Some(skew) = reply
+        .clock_skew
+        .filter(|skew| skew.unsigned_abs() > SKEW_LIMIT.as_secs())
+    {
+        let by = human::duration(Duration::from_secs(skew.unsigned_abs()));
+        let side = if skew > 0 { "behind" } else { "ahead of" };
+        notes.push(Cow::Owned(format!(
+            "this machine's clock is {by} {side} the issuer's; set it by NTP"
         )));
     }
     notes

@@ -19,6 +19,7 @@ fn step(l: &mut Lifecycle, issuer: impl Fn(BootInstant) -> Grant) -> BootInstant
         attempt: l.attempt,
         sent: now,
         grant: issuer(now),
+        date: None,
     };
     assert_eq!(l.step(now, u(), got), Effect::None);
     now
@@ -185,6 +186,7 @@ fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_
                     attempt: l.attempt,
                     sent: now,
                     grant: grant(&format!("t{n}"), secs),
+                    date: None,
                 };
                 assert_eq!(l.step(now, Unit::new(jitter), got), Effect::None);
             }

@@ -13,6 +13,7 @@ fn fetch(l: &mut Lifecycle, now: BootInstant, text: &str) {
         attempt: l.attempt,
         sent: now,
         grant: grant(text, 3_600),
+        date: None,
     };
     assert_eq!(l.step(now, u(), got), Effect::None);
 }

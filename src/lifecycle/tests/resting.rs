@@ -21,6 +21,7 @@ fn resting() -> Lifecycle {
             attempt: n,
             sent: now,
             grant: grant(&format!("a{n}"), 1_000),
+            date: None,
         };
         assert_eq!(l.step(now, u(), got), Effect::None);
     }

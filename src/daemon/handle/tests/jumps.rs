@@ -3,6 +3,7 @@
 use super::super::super::testing::PausedClock;
 use super::*;
 use crate::daemon::jumps::Jump;
+use crate::instant::UnixTime;
 
 fn hours(h: u64) -> Duration {
     secs(h * 3_600)
@@ -85,4 +86,33 @@ async fn a_wall_clock_that_is_set_changes_what_is_shown_and_nothing_else() {
     assert_eq!(issuer.seen().len(), 1);
     tokio::time::sleep(secs(2)).await;
     assert_eq!(issuer.seen().len(), 2, "at half of the lifetime, as ever");
+}
+
+/// The issuer's `Date` is shown and told, and decides nothing.
+#[tokio::test(start_paused = true)]
+async fn the_issuers_clock_is_compared_with_ours_however_absurd_and_nothing_is_judged_by_it() {
+    const OURS: u64 = 1_800_000_000;
+    let skew = |handle: &Handle| handle.state().reply.clock_skew;
+    for (date, ahead) in [
+        (None, None),
+        (Some(OURS), Some(0)),
+        (Some(OURS + 600), Some(600)),
+        (Some(OURS - 600), Some(-599)),
+        (Some(0), Some(-1_799_999_999)),
+        (Some(253_402_300_799), Some(253_402_300_799 - 1_800_000_000)),
+    ] {
+        let date = date.map(|date| UnixTime::from_epoch(secs(date)));
+        let issuer = ScriptedIssuer::dated(&[grant(3_600)], date);
+        let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        let state = handle.state().reply;
+        assert_eq!((state.clock_skew, state.expires_in), (ahead, Some(3_570)));
+        // Our clock is put right, and that shows without another answer.
+        if let Some(ahead) = ahead.filter(|ahead| ahead.abs() < 1_000) {
+            set(&handle, &clock, ahead).await;
+            assert_eq!(skew(&handle).unwrap().abs(), 0);
+        }
+        tokio::time::sleep(secs(1_799)).await;
+        assert_eq!(issuer.seen().len(), 1);
+    }
 }
