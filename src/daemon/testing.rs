@@ -100,6 +100,8 @@ pub(crate) enum Play {
     Grant { secs: u64, after: Duration },
     /// Fails after a delay.
     Fail { kind: FaultKind, after: Duration },
+    /// Fails at once with this fault.
+    Refuse(Fault),
     /// Never answers.
     Hang,
 }
@@ -169,6 +171,7 @@ impl Provider for ScriptedIssuer {
                     tokio::time::sleep(after).await;
                     Err(Fault::new(kind, "scripted"))
                 }
+                Play::Refuse(fault) => Err(fault),
                 Play::Hang => std::future::pending().await,
             }
         })

@@ -39,6 +39,7 @@ mod service;
 mod sharing;
 mod stop;
 mod terminal;
+mod time_namespace;
 mod tls;
 mod traps;
 mod watching;

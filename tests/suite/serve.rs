@@ -19,6 +19,8 @@ mod wire;
 
 use serde_json::Value;
 
+use crate::support::unix_now;
+
 /// The names of an object's members, sorted.
 fn members(object: &Value) -> Vec<&str> {
     object
@@ -27,14 +29,4 @@ fn members(object: &Value) -> Vec<&str> {
         .keys()
         .map(String::as_str)
         .collect()
-}
-
-/// The wall clock in seconds.
-fn unix_now() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test compares with the clock that people have"
-    )]
-    let now = std::time::SystemTime::now();
-    now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }

@@ -27,3 +27,9 @@ pub(crate) fn ignored(why: &str) {
     // Without a standard error there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "\nIGNORED: {why}");
 }
+
+/// The wall clock in seconds.
+pub(crate) fn unix_now() -> u64 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}

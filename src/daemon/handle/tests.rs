@@ -4,6 +4,7 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::lifecycle::{Phase, Policy};
 
+mod bad_input;
 mod jumps;
 mod reissue;
 mod reject;

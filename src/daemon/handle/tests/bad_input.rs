@@ -1,0 +1,108 @@
+//! Headers of an issuer that make no sense, from their text to what a caller is told.
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::credential::Credential;
+use crate::fault::Fault;
+use crate::instant::UnixTime;
+use crate::provider::answer::{Answer, Asked, Spelling};
+
+const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
+
+fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> Answer {
+    Answer {
+        status,
+        content_type: None,
+        date: date.map(str::to_owned),
+        retry_after: retry_after.map(str::to_owned),
+        location: None,
+        body: Zeroizing::default(),
+    }
+}
+
+fn too_many_requests(retry_after: &str) -> Fault {
+    let credential = Credential::parse("id", "secret").unwrap();
+    let asked = Asked {
+        at: "https://issuer.example",
+        credential: &credential,
+    };
+    let answer = answer(429, Some(DATE), Some(retry_after));
+    answer.into_grant(Spelling::Snake, asked).unwrap_err()
+}
+
+/// When the next attempt is due that follows a refusal with this `Retry-After`, in milliseconds; the token is served
+/// meanwhile.
+async fn next_attempt_after(retry_after: &str) -> u128 {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Refuse(too_many_requests(retry_after))]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    let mut view = handle.follow();
+    // Without a breath between: what is waited for is measured from that moment on.
+    while view.borrow_and_update().failures == 0 {
+        view.changed().await.unwrap();
+    }
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+    let state = handle.state().reply;
+    assert_eq!(state.phase, Phase::Retrying);
+    assert_eq!(state.last_fault.unwrap().kind, FaultKind::RateLimited);
+    let due = handle.follow().borrow().next_attempt.unwrap();
+    due.since(clock.now().boot).as_millis()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_nothing_or_of_the_past_waits_a_second() {
+    for text in ["0", "00", "Thu, 01 Jan 1970 00:00:00 GMT", DATE] {
+        assert_eq!(next_attempt_after(text).await, 1_000, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_ages_waits_five_minutes() {
+    for text in [
+        "1000000000000",
+        "99999999999999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
+        assert_eq!(next_attempt_after(text).await, 300_000, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_that_is_none_leaves_it_to_the_back_off() {
+    for text in ["-1", "", "soon", "1.5", "1e3", "\u{7f}", "Wed, 25 Nov 2026"] {
+        assert_eq!(next_attempt_after(text).await, 500, "{text:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_date_that_is_absent_absurd_or_of_another_form_changes_nothing_but_the_skew_that_is_shown()
+ {
+    let absurd = i64::try_from(1_800_000_000u64).unwrap();
+    for (date, skew) in [
+        (None, None),
+        (Some(""), None),
+        (Some("1994-11-06T08:49:37Z"), None),
+        (Some("Thu, 01 Jan 1969 00:00:00 GMT"), None),
+        (Some("Wed, 25 Nov 2026 12:00:00 +0100"), None),
+        (Some("Thu, 01 Jan 1970 00:00:00 GMT"), Some(1 - absurd)),
+        (
+            Some("Fri, 31 Dec 9999 23:59:59 GMT"),
+            Some(253_402_300_799 - absurd),
+        ),
+        // The two other forms of RFC 9110 section 5.6.7.
+        (
+            Some("Sunday, 06-Nov-94 08:49:37 GMT"),
+            Some(784_111_778 - absurd),
+        ),
+        (Some("Sun Nov  6 08:49:37 1994"), Some(784_111_778 - absurd)),
+    ] {
+        let read: Option<UnixTime> = answer(200, date, None).server_date();
+        let issuer = ScriptedIssuer::dated(&[grant(3_600)], read);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        let state = handle.state().reply;
+        assert_eq!(state.clock_skew, skew, "{date:?}");
+        assert_eq!((state.phase, state.expires_in), (Phase::Fresh, Some(3_570)));
+    }
+}
