@@ -22,6 +22,7 @@ mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
 mod tools;
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -33,11 +34,12 @@ use tools::Missing;
 type Test = fn() -> Result<(), Missing>;
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 4] = [
+    let topics: [(&str, &[(&str, Test)]); 5] = [
         ("contract", contract::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),
+        ("watchers", watchers::TESTS),
     ];
     let trials = topics
         .into_iter()

@@ -102,12 +102,14 @@ fn every_recorded_exchange_is_reproduced() {
             "header",
             "ready",
             "refresh",
+            "reject",
             "reload",
             "status-json",
             "stdin-all",
             "stdin-line",
             "token",
-            "token-refused"
+            "token-refused",
+            "watch"
         ]
     );
 }
