@@ -142,7 +142,7 @@ impl Feed {
 
     /// After a reload: whether the profile is still there for this caller, and which one that is now.
     fn look_again(&mut self) -> Result<(), Problem> {
-        self.kept.mark_unchanged();
+        drop(self.kept.borrow_and_update());
         let handle = self.roster.seen_by(&self.caller).get(&self.name)?;
         if !Arc::ptr_eq(&handle, &self.handle) {
             self.view = handle.follow();

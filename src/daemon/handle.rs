@@ -47,6 +47,18 @@ pub struct Served {
     pub freshness: Freshness,
 }
 
+/// What somebody who waits can expect.
+enum Outlook {
+    /// What it waits for is there.
+    Good,
+    /// An attempt runs.
+    Attempt,
+    /// The next attempt is due in time.
+    Later,
+    /// None is, unless asking for it makes it so.
+    Hopeless,
+}
+
 // === impl Handle ===
 
 impl Handle {
@@ -140,27 +152,34 @@ impl Handle {
     ) {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
+        // Of one view at a time: between two, an attempt may have begun.
         let look = |seen: &mut watch::Receiver<View>| {
             let view = seen.borrow_and_update();
-            (good(&view, self.clock.now().boot), view.attempting)
+            if good(&view, self.clock.now().boot) {
+                Outlook::Good
+            } else if view.attempting {
+                Outlook::Attempt
+            } else if view.rejected
+                || view.block.is_some()
+                || view.next_attempt.is_none_or(|next| next >= deadline)
+            {
+                Outlook::Hopeless
+            } else {
+                Outlook::Later
+            }
         };
         loop {
-            let (is_good, attempting) = look(&mut seen);
-            if is_good {
-                return;
-            }
-            if !attempting {
-                let (done, stepped) = oneshot::channel();
-                if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
-                    return;
-                }
-                let (is_good, attempting) = look(&mut seen);
-                let view = seen.borrow();
-                let hopeless = view.rejected
-                    || view.block.is_some()
-                    || view.next_attempt.is_none_or(|next| next >= deadline);
-                if is_good || (!attempting && hopeless) {
-                    return;
+            match look(&mut seen) {
+                Outlook::Good => return,
+                Outlook::Attempt => {}
+                Outlook::Hopeless | Outlook::Later => {
+                    let (done, stepped) = oneshot::channel();
+                    if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
+                        return;
+                    }
+                    if let Outlook::Good | Outlook::Hopeless = look(&mut seen) {
+                        return;
+                    }
                 }
             }
             if seen.changed().await.is_err() {

@@ -47,7 +47,7 @@ impl Roster {
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,
-            kept: watch::Sender::new(Ok(Arc::default())),
+            kept: watch::channel(Ok(Arc::default())).0,
         }
     }
 
