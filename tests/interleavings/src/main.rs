@@ -1,0 +1,56 @@
+//! Single flight under a scheduler that tries the orders in which tasks may run: no wake-up is lost, and no request to the
+//! issuer is made twice.
+//!
+//! A wake-up that is lost is a task that waits for ever: the scheduler finds nothing that could run, and fails. Time
+//! stands still, so that no timeout hides it. `JETON_SCHEDULES` says how many orders each story is told in (default 500),
+//! half of them at random and half with few changes of priority (PCT), which finds what needs a rare order.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected fails by panicking"
+)]
+
+mod stories;
+mod world;
+
+// What has no task and no channel is the program's own.
+use jetond::{
+    config, credential, dialect, fault, instant, lifecycle, policy, problem, profile, provider,
+    schedule, token, wire,
+};
+
+#[allow(dead_code, reason = "not all of what they can do is told")]
+/// The files that are tried, as they are shipped: `src/daemon` is a link to them.
+mod daemon {
+    pub mod bulkhead;
+    pub mod feed;
+    pub mod flight;
+    pub mod handle;
+    pub mod keeper;
+    pub mod roster;
+
+    pub mod clock {
+        pub use jetond::daemon::clock::{Clock, Reading, Waiting};
+    }
+    pub mod jumps {
+        pub use jetond::daemon::jumps::Jump;
+    }
+}
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+
+fn main() {
+    let schedules = std::env::var("JETON_SCHEDULES").map_or(500, |n| n.parse().unwrap());
+    for (name, story) in stories::ALL {
+        run(RandomScheduler::new(schedules / 2), story);
+        run(PctScheduler::new(3, schedules - schedules / 2), story);
+        println!("test {name} ... ok, in {schedules} orders");
+    }
+    println!("{} passed, 0 failed", stories::ALL.len());
+}
+
+fn run(scheduler: impl Scheduler + Send + 'static, story: fn()) {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 0x4_0000;
+    config.failure_persistence = shuttle::FailurePersistence::Print;
+    shuttle::Runner::new(scheduler, config).run(story);
+}

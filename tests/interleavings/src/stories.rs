@@ -1,0 +1,163 @@
+//! What is told in every order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jetond::dialect::News;
+use jetond::wire::Rejected;
+
+use crate::daemon::feed::Told;
+use crate::world::World;
+
+const NOW: Duration = Duration::ZERO;
+const LONG: Duration = Duration::from_secs(60);
+
+type Story = (&'static str, fn());
+
+pub(crate) const ALL: [Story; 5] = [
+    ("cold_callers_share_one_call", cold_callers_share_one_call),
+    (
+        "one_who_leaves_takes_nothing_along",
+        one_who_leaves_takes_nothing_along,
+    ),
+    (
+        "all_reports_of_a_token_lead_to_one_call",
+        all_reports_of_a_token_lead_to_one_call,
+    ),
+    (
+        "who_waits_through_a_failure_gets_the_next_token",
+        who_waits_through_a_failure_gets_the_next_token,
+    ),
+    (
+        "watchers_are_told_every_token_and_the_end",
+        watchers_are_told_every_token_and_the_end,
+    ),
+];
+
+async fn token(world: &World) -> String {
+    let served = world.handle.token(NOW, LONG).await.unwrap();
+    served.held.token.expose().to_owned()
+}
+
+fn told(story: impl Future<Output = ()>) {
+    shuttle::future::block_on(story);
+}
+
+fn cold_callers_share_one_call() {
+    told(async {
+        let world = Arc::new(World::new(0));
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { token(&world).await })
+            })
+            .collect();
+        for caller in callers {
+            assert_eq!(caller.await.unwrap(), "token-0");
+        }
+        assert_eq!(world.issuer.calls(), 1);
+    });
+}
+
+fn one_who_leaves_takes_nothing_along() {
+    told(async {
+        let world = Arc::new(World::new(0));
+        let ask = || {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { token(&world).await })
+        };
+        let (leaves, stays) = (ask(), ask());
+        shuttle::future::yield_now().await;
+        leaves.abort();
+        assert_eq!(stays.await.unwrap(), "token-0");
+        assert_eq!(world.issuer.calls(), 1);
+    });
+}
+
+fn all_reports_of_a_token_lead_to_one_call() {
+    told(async {
+        let world = Arc::new(World::new(0));
+        assert_eq!(token(&world).await, "token-0");
+        world.clock.forward(10);
+        let generation = world.handle.generation();
+        let reporters: Vec<_> = (0..3)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move {
+                    let rejected = Rejected::Generation(generation);
+                    let next = world.handle.reject(&rejected, LONG).await.unwrap();
+                    assert_eq!(next.held.token.expose(), "token-1");
+                    assert_eq!(next.held.generation, generation + 1);
+                })
+            })
+            .collect();
+        // Others are served meanwhile, without a wait.
+        let other = token(&world).await;
+        assert!(["token-0", "token-1"].contains(&other.as_str()));
+        for reporter in reporters {
+            reporter.await.unwrap();
+        }
+        assert_eq!(world.issuer.calls(), 2);
+    });
+}
+
+fn who_waits_through_a_failure_gets_the_next_token() {
+    told(async {
+        let world = Arc::new(World::new(1));
+        let callers: Vec<_> = (0..2)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { token(&world).await })
+            })
+            .collect();
+        // The time until the next attempt passes when it pleases.
+        let mut view = world.handle.follow();
+        while view.borrow_and_update().failures == 0 {
+            view.changed().await.unwrap();
+        }
+        world.clock.forward(3);
+        for caller in callers {
+            assert_eq!(caller.await.unwrap(), "token-1");
+        }
+        assert_eq!(world.issuer.calls(), 2);
+    });
+}
+
+fn watchers_are_told_every_token_and_the_end() {
+    told(async {
+        let world = Arc::new(World::new(0));
+        let watchers: Vec<_> = (0..2)
+            .map(|_| {
+                let mut feed = world.watch();
+                tokio::spawn(async move {
+                    let mut generations = vec![];
+                    loop {
+                        match feed.next().await {
+                            Told::News(News::Token { held, .. }) => {
+                                generations.push(held.generation);
+                            }
+                            Told::News(_) => {}
+                            Told::End(_) => return generations,
+                        }
+                    }
+                })
+            })
+            .collect();
+        token(&world).await;
+        world.clock.forward(10);
+        let first = world.handle.generation();
+        let rejected = Rejected::Generation(first);
+        world.handle.reject(&rejected, LONG).await.unwrap();
+        world.close();
+        for watcher in watchers {
+            // Whoever is slow is told the newest only, and whoever is slower the end.
+            let told = watcher.await.unwrap();
+            let wanted = [first, first + 1];
+            assert!(
+                told.iter().all(|generation| wanted.contains(generation))
+                    && told.is_sorted_by(|a, b| a < b),
+                "{told:?} of {wanted:?}"
+            );
+        }
+    });
+}

@@ -1,0 +1,190 @@
+//! A profile whose issuer answers when the scheduler wants it to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jetond::credential::Credential;
+use jetond::fault::{Fault, FaultKind};
+use jetond::instant::{BootInstant, UnixTime};
+use jetond::lifecycle::Policy;
+use jetond::policy::{Caller, Gate, UserNamespace};
+use jetond::profile::ProfileName;
+use jetond::provider::{Fetching, Granted, Provider};
+use jetond::schedule::Unit;
+use jetond::token::{AccessToken, Grant};
+use jetond::wire::Now;
+use tokio::sync::watch;
+
+use crate::daemon::bulkhead::Bulkhead;
+use crate::daemon::clock::{Clock, Reading, Waiting};
+use crate::daemon::feed::Feed;
+use crate::daemon::flight::{CredentialSource, Loading};
+use crate::daemon::handle::Handle;
+use crate::daemon::keeper::Parts;
+use crate::daemon::roster::{Entry, Roster};
+
+/// A clock that stands still, but for what a test moves: who waits for a later moment waits for ever.
+pub(crate) struct StillClock {
+    seconds: watch::Sender<u64>,
+}
+
+impl StillClock {
+    pub(crate) fn forward(&self, seconds: u64) {
+        self.seconds.send_modify(|now| *now += seconds);
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> Now {
+        let seconds = *self.seconds.borrow();
+        Now {
+            boot: BootInstant::from_boot(Duration::from_secs(seconds)),
+            unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000 + seconds)),
+        }
+    }
+
+    fn read(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            running: Duration::ZERO,
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+        let mut seconds = self.seconds.subscribe();
+        Box::pin(async move {
+            while BootInstant::from_boot(Duration::from_secs(*seconds.borrow_and_update())) < at {
+                if seconds.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        })
+    }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Fails as often as it is told, then gives tokens; each answer takes a few turns.
+pub(crate) struct Issuer {
+    failures: usize,
+    calls: AtomicUsize,
+    running: AtomicUsize,
+}
+
+impl Issuer {
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Provider for Issuer {
+    fn fetch<'a>(&'a self, _: &'a Credential) -> Fetching<'a> {
+        Box::pin(async move {
+            let call = self.calls.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(
+                self.running.fetch_add(1, Ordering::SeqCst),
+                0,
+                "two calls at once"
+            );
+            for _ in 0..2 {
+                shuttle::future::yield_now().await;
+            }
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            if call < self.failures {
+                return Err(Fault::new(FaultKind::Connect, "as told"));
+            }
+            Ok(Granted {
+                grant: Grant {
+                    token: AccessToken::parse(&format!("token-{call}")).unwrap(),
+                    lifetime: Some(Duration::from_secs(3_600)),
+                    stated: true,
+                },
+                server_date: None,
+            })
+        })
+    }
+}
+
+struct Store;
+
+impl CredentialSource for Store {
+    fn load(&self) -> Loading<'_> {
+        Box::pin(async {
+            shuttle::future::yield_now().await;
+            Ok(Arc::new(Credential::parse("id", "secret").unwrap()))
+        })
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) clock: Arc<StillClock>,
+    roster: Arc<Roster>,
+    closing: watch::Sender<bool>,
+}
+
+impl World {
+    /// A profile whose issuer fails this often first.
+    pub(crate) fn new(failures: usize) -> Self {
+        let issuer = Arc::new(Issuer {
+            failures,
+            calls: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
+        });
+        let clock = Arc::new(StillClock {
+            seconds: watch::channel(1_000).0,
+        });
+        let parts = Parts {
+            name: name(),
+            source: Arc::new(Store),
+            provider: Arc::<Issuer>::clone(&issuer),
+            clock: Arc::<StillClock>::clone(&clock),
+            jitter: || Unit::new(0.5),
+            policy: Policy::default(),
+            compartment: Bulkhead::default().compartment("issuer"),
+            generation: 0,
+        };
+        let handle = Arc::new(Handle::spawn(parts, "told", Default::default()));
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: 1_000,
+            namespace: UserNamespace::Identity,
+        }));
+        let entry = Entry {
+            handle: Arc::clone(&handle),
+            rules: [].into(),
+        };
+        roster.replace(BTreeMap::from([(name(), entry)]));
+        Self {
+            handle,
+            issuer,
+            clock,
+            roster,
+            closing: watch::channel(false).0,
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Feed {
+        let clock: Arc<dyn Clock> = Arc::<StillClock>::clone(&self.clock);
+        let caller = Caller {
+            uid: 1_000,
+            gid: 1_000,
+            groups: Box::default(),
+        };
+        let closing = self.closing.subscribe();
+        Feed::open(&self.roster, &clock, &closing, &caller, Some(&name()), None).unwrap()
+    }
+
+    /// The daemon stops.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+}
+
+fn name() -> ProfileName {
+    ProfileName::parse("research").unwrap()
+}
