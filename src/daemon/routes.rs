@@ -40,6 +40,8 @@ pub(super) enum Route {
 pub(super) struct Row {
     /// The path; a segment `{profile}` stands for a profile's name.
     pub(super) path: &'static str,
+    /// The path before and after `{profile}`, if that stands in it.
+    around: Option<(&'static str, &'static str)>,
     pub(super) method: &'static str,
     pub(super) doors: &'static [Door],
     /// Reads the rest: the segment that stands at `{profile}`, and the query.
@@ -95,9 +97,25 @@ const fn row(
 ) -> Row {
     Row {
         path,
+        around: around_profile(path),
         method,
         doors,
         read,
+    }
+}
+
+const fn around_profile(path: &str) -> Option<(&str, &str)> {
+    let (before, rest) = path.split_at(bytes_before_brace(path.as_bytes()));
+    match rest.split_at_checked("{profile}".len()) {
+        Some((_, after)) => Some((before, after)),
+        None => None,
+    }
+}
+
+const fn bytes_before_brace(path: &[u8]) -> usize {
+    match path {
+        [] | [b'{', ..] => 0,
+        [_, rest @ ..] => 1 + bytes_before_brace(rest),
     }
 }
 
@@ -142,11 +160,9 @@ impl Row {
 
     /// The segment that stands at `{profile}`, or nothing where the row has none; `None` for another path.
     fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
-        // A row is nearly always told by how it begins, and this is done for each request.
-        let Some((before, rest)) = self.path.split_once('{') else {
+        let Some((before, after)) = self.around else {
             return (path == self.path).then_some("");
         };
-        let after = rest.split_once('}').map_or("", |(_, after)| after);
         let profile = path.strip_prefix(before)?.strip_suffix(after)?;
         (!profile.contains('/')).then_some(profile)
     }
