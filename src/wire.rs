@@ -177,24 +177,29 @@ impl<'a> TokenReply<'a> {
     /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
     /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
     pub fn to_line(&self) -> Vec<u8> {
-        /// More than the names of the members and the longest numbers need.
-        const REST: usize = 192;
-        let length = self.profile.len() + self.access_token.len() + REST;
-        let mut line = Vec::with_capacity(length);
-        let mut put = |parts: &[&str]| {
-            for part in parts {
-                line.extend_from_slice(part.as_bytes());
-            }
-        };
-        put(&[r#"{"profile":""#, self.profile]);
-        put(&[r#"","access_token":""#, self.access_token]);
-        put(&[r#"","token_type":""#, self.token_type]);
-        let numbers = format!(
-            r#"","expires_in":{},"expires_at":{},"generation":{},"stale":{}}}"#,
-            self.expires_in, self.expires_at, self.generation, self.stale
-        );
-        put(&[&numbers, "\n"]);
-        line
+        let mut digits = [itoa::Buffer::new(); 3];
+        let [expires_in, expires_at, generation] = &mut digits;
+        [
+            r#"{"profile":""#,
+            self.profile,
+            r#"","access_token":""#,
+            self.access_token,
+            r#"","token_type":""#,
+            self.token_type,
+            r#"","expires_in":"#,
+            expires_in.format(self.expires_in),
+            r#","expires_at":"#,
+            expires_at.format(self.expires_at),
+            r#","generation":"#,
+            generation.format(self.generation),
+            if self.stale {
+                ",\"stale\":true}\n"
+            } else {
+                ",\"stale\":false}\n"
+            },
+        ]
+        .concat()
+        .into_bytes()
     }
 }
 
@@ -262,7 +267,7 @@ mod tests {
                 line.strip_suffix(b"\n").unwrap(),
                 serde_json::to_vec(&reply).unwrap()
             );
-            assert_eq!(line.capacity(), profile.len() + token.len() + 192);
+            assert_eq!(line.capacity(), line.len());
         }
     }
 
