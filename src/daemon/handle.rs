@@ -45,6 +45,8 @@ pub struct Served {
     pub held: Arc<Held>,
     /// How good it is.
     pub freshness: Freshness,
+    /// When it was found to be valid.
+    pub at: Now,
 }
 
 /// What somebody who waits can expect.
@@ -98,8 +100,8 @@ impl Handle {
     /// The [`Problem`] says why there is none, and when the next attempt is due.
     pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let now = self.clock.now().boot;
-        self.asked.at(now);
+        let now = self.clock.now();
+        self.asked.at(now.boot);
         let good = {
             let view = self.view.borrow();
             served(&view, now, min_valid)
@@ -192,7 +194,7 @@ impl Handle {
     fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
         let now = self.clock.now();
         let view = self.view.borrow();
-        if let Some(served) = served(&view, now.boot, min_valid) {
+        if let Some(served) = served(&view, now, min_valid) {
             return Ok(served);
         }
         let code = match &view.block {
@@ -296,17 +298,21 @@ impl Drop for Handle {
     }
 }
 
-/// The token that a view shows, if it is valid at `now`.
-fn served(view: &View, now: BootInstant, min_valid: Duration) -> Option<Served> {
-    let held = Arc::clone(view.valid(now)?);
-    let freshness = if !is_long(view, now, min_valid) {
+/// The token that a view shows, if it is valid at that moment.
+fn served(view: &View, at: Now, min_valid: Duration) -> Option<Served> {
+    let held = Arc::clone(view.valid(at.boot)?);
+    let freshness = if !is_long(view, at.boot, min_valid) {
         Freshness::Short
     } else if view.reported {
         Freshness::Reported
     } else {
         Freshness::Good
     };
-    Some(Served { held, freshness })
+    Some(Served {
+        held,
+        freshness,
+        at,
+    })
 }
 
 /// Whether a view shows a token with at least `min_valid` left, clamped to half its lifetime.

@@ -95,7 +95,7 @@ pub(super) async fn respond(
     let uri = request.uri().clone();
     let is_oauth2 = uri.path() == OAUTH2_TOKEN;
     let answer = answer(service, caller, door, request).await;
-    let now = service.clock.now();
+    let now = || service.clock.now();
     let mut response = match answer {
         Ok(said) => {
             let body = match said.body {
@@ -104,11 +104,11 @@ pub(super) async fn respond(
             };
             http(StatusCode::OK, said.content_type, body)
         }
-        Err(Wrong::Oauth2(refusal)) => refuse_oauth2(&refusal, now, busy),
+        Err(Wrong::Oauth2(refusal)) => refuse_oauth2(&refusal, now(), busy),
         Err(Wrong::Problem(problem)) if is_oauth2 => {
-            refuse_oauth2(&Refusal::from(problem), now, busy)
+            refuse_oauth2(&Refusal::from(problem), now(), busy)
         }
-        Err(Wrong::Problem(problem)) => refuse(&problem, now, busy),
+        Err(Wrong::Problem(problem)) => refuse(&problem, now(), busy),
     };
     let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
@@ -229,14 +229,14 @@ async fn answer(
             let (_, served) = service
                 .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
-            Ok(token(&profile, &served, plain, service.clock.now()))
+            Ok(token(&profile, &served, plain))
         }
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
             let (_, served) = service
                 .reject(caller, Some(&profile), &which, max_wait)
                 .await?;
-            Ok(token(&profile, &served, plain, service.clock.now()))
+            Ok(token(&profile, &served, plain))
         }
         Route::Oauth2Token => oauth2_token(service, caller, &head, &body).await,
         Route::Refresh(name) => {
@@ -304,10 +304,9 @@ async fn oauth2_token(
             DEFAULT_MAX_WAIT,
         )
         .await?;
-    let now = service.clock.now();
     Ok(said(
         JSON,
-        oauth2::answer(&served.held, handle.purpose(), now),
+        oauth2::answer(&served.held, handle.purpose(), served.at),
     ))
 }
 
@@ -354,13 +353,13 @@ fn last_event_id(head: &Parts) -> Result<Option<u64>, Problem> {
     generation.map(Some).ok_or(wrong)
 }
 
-fn token(profile: &ProfileName, served: &Served, plain: bool, now: Now) -> Said {
+fn token(profile: &ProfileName, served: &Served, plain: bool) -> Said {
     if plain {
         let token = served.held.token.expose().as_bytes();
         return said(TEXT, [token, b"\n"].concat());
     }
     let stale = served.freshness.is_stale();
-    let reply = TokenReply::new(profile, &served.held, stale, now);
+    let reply = TokenReply::new(profile, &served.held, stale, served.at);
     said(JSON, reply.to_line())
 }
 

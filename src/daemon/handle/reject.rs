@@ -42,6 +42,7 @@ impl Handle {
             return Ok(Served {
                 held: held.clone(),
                 freshness: Freshness::Good,
+                at: now,
             });
         }
         let cooling = view.cooling(now.boot);
