@@ -126,9 +126,9 @@ impl Seen<'_> {
         }
     }
 
-    /// Whether the caller may ask for anything at all: there is a profile for it, or it is our own user or root.
-    pub fn is_anybody(&self) -> bool {
-        self.is_ours() || self.handles().is_ok_and(|mut all| all.next().is_some())
+    /// Whether there is a profile that the caller may use.
+    pub fn has_any(&self) -> bool {
+        self.handles().is_ok_and(|mut all| all.next().is_some())
     }
 
     /// The profiles that the caller may use.
