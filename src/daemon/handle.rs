@@ -99,21 +99,38 @@ impl Handle {
     /// # Errors
     /// The [`Problem`] says why there is none, and when the next attempt is due.
     pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
+        match self.at_once(min_valid) {
+            Some(served) => Ok(served),
+            None => self.in_time(min_valid, max_wait).await,
+        }
+    }
+
+    /// Somebody asks for a token: the one that is held, if it has at least `min_valid` left (clamped to half its
+    /// lifetime).
+    pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         self.asked.at(now.boot);
-        let good = {
-            let view = self.view.borrow();
-            served(&view, now, min_valid)
-                .filter(|served| served.freshness != Freshness::Short)
-                .map(|served| (served, view.resting))
-        };
-        if let Some((served, resting)) = good {
-            if resting {
-                self.ask_and_leave(|done| Command::Wanted { min_valid, done });
-            }
-            return Ok(served);
+        let view = self.view.borrow();
+        let served = served(&view, now, min_valid)?;
+        if served.freshness == Freshness::Short {
+            return None;
         }
+        if view.resting {
+            self.ask_and_leave(|done| Command::Wanted { min_valid, done });
+        }
+        Some(served)
+    }
+
+    /// A token for whoever got none at once: waited for at most `max_wait`; then whatever valid token is held.
+    ///
+    /// # Errors
+    /// As [`Handle::token`].
+    pub async fn in_time(
+        &self,
+        min_valid: Duration,
+        max_wait: Duration,
+    ) -> Result<Served, Problem> {
         self.wait(
             max_wait,
             |done| Command::Wanted { min_valid, done },
