@@ -8,8 +8,7 @@ use hyper::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
     HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -89,12 +88,12 @@ pub(super) async fn respond(
     service: &Service,
     caller: &Caller,
     door: Door,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
     busy: Busy,
 ) -> Response<Answering> {
-    let uri = request.uri().clone();
-    let is_oauth2 = uri.path() == OAUTH2_TOKEN;
+    let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
     let answer = answer(service, caller, door, request).await;
+    let path = request.uri().path();
     let now = || service.clock.now();
     let mut response = match answer {
         Ok(said) => {
@@ -113,7 +112,7 @@ pub(super) async fn respond(
     let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
     if not_allowed {
-        headers.insert(ALLOW, HeaderValue::from_static(Route::allowed(uri.path())));
+        headers.insert(ALLOW, HeaderValue::from_static(Route::allowed(path)));
     }
     if is_oauth2 {
         // RFC 6749 section 5.1.
@@ -184,16 +183,14 @@ async fn answer(
     service: &Service,
     caller: &Caller,
     door: Door,
-    request: Request<Incoming>,
+    request: &mut Request<Incoming>,
 ) -> Result<Said, Wrong> {
-    guard::check(&request)?;
+    guard::check(request)?;
     let uri = request.uri();
     let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
-    let plain = wants_plain(&request);
-    let (head, body) = request.into_parts();
+    let plain = wants_plain(request);
     let body = read(
-        &head,
-        body,
+        request,
         if route == Route::Helper {
             MAX_FRAME
         } else {
@@ -238,7 +235,7 @@ async fn answer(
                 .await?;
             Ok(token(&profile, &served, plain))
         }
-        Route::Oauth2Token => oauth2_token(service, caller, &head, &body).await,
+        Route::Oauth2Token => oauth2_token(service, caller, request.headers(), &body).await,
         Route::Refresh(name) => {
             let state = service.refresh(caller, Some(&name)).await?;
             Ok(json(&state.reply))
@@ -255,7 +252,7 @@ async fn answer(
             })
         }
         Route::Watch(name) => {
-            let since = last_event_id(&head)?;
+            let since = last_event_id(request.headers())?;
             let feed = service.watch(caller, Some(&name), since)?;
             Ok(watched(EVENTS, feed, Form::Events))
         }
@@ -276,16 +273,16 @@ async fn answer(
 async fn oauth2_token(
     service: &Service,
     caller: &Caller,
-    head: &Parts,
+    headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Said, Wrong> {
-    let mut authorizations = head.headers.get_all(AUTHORIZATION).iter();
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next().map(HeaderValue::as_bytes);
     if authorizations.next().is_some() {
         return Err(Problem::bad_request("there is more than one Authorization header").into());
     }
     let asked = TokenRequest::parse(Came {
-        content_type: head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
+        content_type: headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
         authorization,
         body,
     })?;
@@ -311,18 +308,18 @@ async fn oauth2_token(
 }
 
 /// Reads a body up to its cap and inside its deadline.
-async fn read(head: &Parts, body: Incoming, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    if body.is_end_stream() {
+async fn read(request: &mut Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    if request.body().is_end_stream() {
         return Ok(Zeroizing::default());
     }
-    let stated = head
-        .headers
+    let stated = request
+        .headers()
         .get(CONTENT_LENGTH)
         .and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|n| n > cap as u64) {
         return Err(Problem::new(Code::PayloadTooLarge));
     }
-    let body = Limited::new(body, cap).collect();
+    let body = Limited::new(request.body_mut(), cap).collect();
     match tokio::time::timeout(BODY, body).await {
         Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Problem::new(Code::PayloadTooLarge)),
@@ -344,8 +341,8 @@ fn wants_plain<B>(request: &Request<B>) -> bool {
 }
 
 /// The generation of the last event that a watcher was told, when it comes back.
-fn last_event_id(head: &Parts) -> Result<Option<u64>, Problem> {
-    let Some(id) = head.headers.get("last-event-id") else {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(id) = headers.get("last-event-id") else {
         return Ok(None);
     };
     let generation = id.to_str().ok().and_then(|id| id.parse().ok());

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
-use tracing::{Level, debug, enabled, info, trace, warn};
+use tracing::{debug, info, trace, warn};
 
 use super::connections::{Connections, Place};
 use super::peers::Peer;
@@ -107,24 +107,25 @@ impl Server {
     ) {
         let pace = Pace::default();
         let (server, place, peer) = (&self, &place, &peer);
-        let answer = service_fn(|request| {
+        let answer = service_fn(|mut request| {
             let busy = pace.busy();
             place.established();
             async move {
-                // Only for the log: most of the time nobody reads it.
-                let asked = enabled!(Level::TRACE)
-                    .then(|| (request.method().clone(), request.uri().clone()));
                 let service = &server.service;
                 let response = if service.admits(&peer.caller, door) {
-                    respond::respond(service, &peer.caller, door, request, busy).await
+                    respond::respond(service, &peer.caller, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
                     respond::turn_out(service.clock.now(), busy)
                 };
-                if let Some((method, uri)) = asked {
-                    let status = response.status().as_u16();
-                    trace!(%method, path = uri.path(), status, peer.uid = peer.caller.uid, peer.pid, "answered");
-                }
+                trace!(
+                    method = %request.method(),
+                    path = request.uri().path(),
+                    status = response.status().as_u16(),
+                    peer.uid = peer.caller.uid,
+                    peer.pid,
+                    "answered"
+                );
                 Ok::<_, Infallible>(response)
             }
         });
