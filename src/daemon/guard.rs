@@ -13,24 +13,26 @@ use crate::problem::Problem;
 /// # Errors
 /// `bad_request` with the reason.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
-    let headers = request.headers();
-    let from_a_page = headers.contains_key(ORIGIN)
-        || headers.contains_key(REFERER)
-        || headers
-            .keys()
-            .any(|name| name.as_str().starts_with("sec-fetch-"));
-    if from_a_page {
-        return Err(Problem::bad_request("requests of web pages are refused"));
-    }
-    let mut hosts = headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) if request.version() == Version::HTTP_10 => {}
-        (None, _) => return Err(Problem::bad_request("the Host header is missing")),
-        (Some(host), None) if host == "localhost" => {}
-        (Some(_), None) => return Err(Problem::bad_request("the Host header is not 'localhost'")),
-        (Some(_), Some(_)) => {
-            return Err(Problem::bad_request("there is more than one Host header"));
+    let mut hosts = 0;
+    for (name, value) in request.headers() {
+        if *name == HOST {
+            hosts += 1;
+            if value != "localhost" {
+                return Err(Problem::bad_request("the Host header is not 'localhost'"));
+            }
+        } else if *name == ORIGIN || *name == REFERER || name.as_str().starts_with("sec-fetch-") {
+            return Err(Problem::bad_request("requests of web pages are refused"));
+        } else if *name == TRANSFER_ENCODING {
+            return Err(Problem::bad_request(
+                "requests with a Transfer-Encoding are refused; send a Content-Length",
+            ));
         }
+    }
+    match hosts {
+        0 if request.version() == Version::HTTP_10 => {}
+        0 => return Err(Problem::bad_request("the Host header is missing")),
+        1 => {}
+        _ => return Err(Problem::bad_request("there is more than one Host header")),
     }
     if request
         .uri()
@@ -38,11 +40,6 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
         .is_some_and(|authority| authority != "localhost")
     {
         return Err(Problem::bad_request("the request is for another host"));
-    }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Problem::bad_request(
-            "requests with a Transfer-Encoding are refused; send a Content-Length",
-        ));
     }
     Ok(())
 }
