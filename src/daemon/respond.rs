@@ -179,6 +179,8 @@ fn http(status: StatusCode, content_type: &'static str, body: Answering) -> Resp
     response
 }
 
+/// What may have to wait long is boxed: the room for it would be moved with every request, also with the many that are
+/// answered at once.
 async fn answer(
     service: &Service,
     caller: &Caller,
@@ -189,15 +191,16 @@ async fn answer(
     let uri = request.uri();
     let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
     let plain = wants_plain(request);
-    let body = read(
-        request,
-        if route == Route::Helper {
-            MAX_FRAME
-        } else {
-            MAX_BODY
-        },
-    )
-    .await?;
+    let cap = if route == Route::Helper {
+        MAX_FRAME
+    } else {
+        MAX_BODY
+    };
+    let body = if request.body().is_end_stream() {
+        Zeroizing::default()
+    } else {
+        Box::pin(read(request, cap)).await?
+    };
     match route {
         Route::Healthz => Ok(text("ok\n")),
         Route::Readyz(name) => service
@@ -230,9 +233,8 @@ async fn answer(
         }
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
-            let (_, served) = service
-                .reject(caller, Some(&profile), &which, max_wait)
-                .await?;
+            let newer = service.reject(caller, Some(&profile), &which, max_wait);
+            let (_, served) = Box::pin(newer).await?;
             Ok(token(&profile, &served, plain))
         }
         Route::Oauth2Token => oauth2_token(service, caller, request.headers(), &body).await,
@@ -243,7 +245,7 @@ async fn answer(
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
-            Ok(match service.run(&run, caller, door).await {
+            Ok(match Box::pin(service.run(&run, caller, door)).await {
                 Ran::Answer(answer) => said(FRAMES, std::mem::take(&mut *answer.to_bytes())),
                 Ran::Watch(feed, dialect) => {
                     let socket = service.socket.clone();
@@ -309,9 +311,6 @@ async fn oauth2_token(
 
 /// Reads a body up to its cap and inside its deadline.
 async fn read(request: &mut Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    if request.body().is_end_stream() {
-        return Ok(Zeroizing::default());
-    }
     let stated = request
         .headers()
         .get(CONTENT_LENGTH)

@@ -91,7 +91,7 @@ impl Service {
         if let Some(served) = handle.at_once(min_valid) {
             return Ok((handle, served));
         }
-        let served = handle.in_time(min_valid, max_wait).await?;
+        let served = Box::pin(handle.in_time(min_valid, max_wait)).await?;
         // A reload while it waited may have taken the profile from it.
         self.roster.seen_by(caller).get(handle.name())?;
         Ok((handle, served))
