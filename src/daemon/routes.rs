@@ -54,8 +54,9 @@ const TOKENS: &[Door] = &[Door::Tokens];
 const ADMIN: &[Door] = &[Door::Admin];
 const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
 
-/// The table; `openapi.json` describes it.
+/// The table, which is searched from its top: what is asked most stands there. `openapi.json` describes it.
 pub(super) const TABLE: &[Row] = &[
+    row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
     row("POST", OAUTH2_TOKEN, TOKENS, |_, _| Ok(Route::Oauth2Token)),
     row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
@@ -71,7 +72,6 @@ pub(super) const TABLE: &[Row] = &[
     row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
         Ok(Route::Refresh(name(p)?))
     }),
-    row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
     row(
         "POST",
         "/v1/profiles/{profile}/token/reject",
