@@ -137,7 +137,8 @@ impl Sandbox {
     /// Puts a fault in force until it is changed, or ends it. When this returns, it is so.
     ///
     /// # Errors
-    /// The port could not be opened again after [`Fault::Refuse`]; [`Fault::Tls`] without TLS (`InvalidInput`).
+    /// The port could not be opened again after [`Fault::Refuse`], or its queue not be filled for
+    /// [`Fault::HangConnect`]; [`Fault::Tls`] without TLS (`InvalidInput`).
     pub async fn set_fault(&self, fault: Option<Fault>) -> io::Result<()> {
         self.panel.set_fault(fault, None).await
     }
@@ -145,7 +146,7 @@ impl Sandbox {
     /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change keys.
     ///
     /// # Errors
-    /// [`Fault::Refuse`] and [`Fault::Tls`] (`InvalidInput`): no request arrives that could be counted. Else as
+    /// [`Fault::Refuse`], [`Fault::HangConnect`] and [`Fault::Tls`] (`InvalidInput`): no request arrives that could be counted. Else as
     /// [`Sandbox::set_fault`].
     pub async fn set_fault_for(&self, fault: Fault, requests: u64) -> io::Result<()> {
         self.panel.set_fault(Some(fault), Some(requests)).await

@@ -1,4 +1,4 @@
-//! The main port, which can be closed and opened again without losing it.
+//! The main port, which can be closed or jammed, and opened again, without losing it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,11 +16,30 @@ const TRY_EVERY: Duration = Duration::from_millis(20);
 /// The pause after a failed accept. The usual reason is that no descriptor is free, and that lasts.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A port of ours, open or closed.
+/// How long a connection to a jammed port may take before it counts as never taken: on loopback one that is taken needs
+/// microseconds.
+const TAKEN_WITHIN: Duration = Duration::from_millis(100);
+
+/// The shortest queue: some systems take 0 for their longest.
+const SHORTEST: u32 = 1;
+
+/// How many connections it may take to fill that queue: two on Linux, others count otherwise.
+const JAM: usize = 16;
+
+/// A listener whose queue is full, with the connections of ours that fill it: what comes after them stays without any
+/// answer.
+#[derive(Debug)]
+struct Jam {
+    _listener: TcpListener,
+    _queue: Vec<TcpStream>,
+}
+
+/// A port of ours: open, closed, or jammed.
 #[derive(Debug)]
 pub(super) struct Door {
     address: SocketAddr,
     listener: Option<TcpListener>,
+    jam: Option<Jam>,
     /// A socket bound to the port that never listens. While the door is closed the kernel would else give the port
     /// to anyone who asks for a free one, to the very client that tries to connect even, who would then meet itself
     /// (a TCP simultaneous open). Not every system lets two sockets bind; without it the port is merely tried again.
@@ -37,6 +56,7 @@ impl Door {
         Ok(Self {
             address,
             listener: Some(socket.listen(BACKLOG)?),
+            jam: None,
             _reservation: reservation,
         })
     }
@@ -48,6 +68,30 @@ impl Door {
     /// Refuses connections from now on, and resets those not yet accepted.
     pub(super) fn close(&mut self) {
         self.listener = None;
+        self.jam = None;
+    }
+
+    /// Neither takes nor refuses connections from now on, and resets those not yet accepted.
+    pub(super) async fn jam(&mut self) -> io::Result<()> {
+        if self.jam.is_some() {
+            return Ok(());
+        }
+        self.close();
+        let listener = self.listen(SHORTEST).await?;
+        let mut queue = vec![];
+        while let Ok(taken) =
+            tokio::time::timeout(TAKEN_WITHIN, TcpStream::connect(self.address)).await
+        {
+            queue.push(taken?);
+            if queue.len() > JAM {
+                return Err(io::Error::other("the port's queue cannot be filled"));
+            }
+        }
+        self.jam = Some(Jam {
+            _listener: listener,
+            _queue: queue,
+        });
+        Ok(())
     }
 
     /// Takes connections again, on the same port.
@@ -55,13 +99,17 @@ impl Door {
         if self.listener.is_some() {
             return Ok(());
         }
+        self.close();
+        self.listener = Some(self.listen(BACKLOG).await?);
+        Ok(())
+    }
+
+    /// Listens on the port anew.
+    async fn listen(&self, backlog: u32) -> io::Result<TcpListener> {
         let mut tries = 0;
         loop {
-            match bound(self.address).and_then(|socket| socket.listen(BACKLOG)) {
-                Ok(listener) => {
-                    self.listener = Some(listener);
-                    return Ok(());
-                }
+            match bound(self.address).and_then(|socket| socket.listen(backlog)) {
+                Ok(listener) => return Ok(listener),
                 Err(in_use) if in_use.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(TRY_EVERY).await;
@@ -71,7 +119,7 @@ impl Door {
         }
     }
 
-    /// The next connection; while the door is closed there is none.
+    /// The next connection; while the door is closed or jammed there is none.
     pub(super) async fn accept(&self) -> TcpStream {
         let Some(listener) = &self.listener else {
             return std::future::pending().await;

@@ -17,6 +17,7 @@ pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
 )]
 pub enum Fault {
     Refuse,
+    HangConnect,
     Hang,
     HangHeaders,
     HangBody,
@@ -71,8 +72,9 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 30] = [
+    pub const HELP: [(&'static str, &'static str); 31] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
+        ("hang-connect", "connections are neither taken nor refused, as behind a filter that drops; open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
         ("hang-headers", "half of the answer's headers, then silence"),
         ("hang-body", "the headers and half of the body, then silence"),
@@ -131,7 +133,7 @@ impl Fault {
 
     /// Whether it concerns connections, before there is any request on them.
     pub(super) const fn is_of_connections(&self) -> bool {
-        matches!(self, Self::Refuse | Self::Tls(_))
+        matches!(self, Self::Refuse | Self::HangConnect | Self::Tls(_))
     }
 
     /// Whether the right answer is made, and what it says happens, however little of it arrives.
@@ -153,6 +155,7 @@ impl Fault {
         !matches!(
             self,
             Self::Refuse
+                | Self::HangConnect
                 | Self::Hang
                 | Self::InvalidClient
                 | Self::Skew(_)
@@ -170,6 +173,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refuse => f.write_str("refuse"),
+            Self::HangConnect => f.write_str("hang-connect"),
             Self::Hang => f.write_str("hang"),
             Self::HangHeaders => f.write_str("hang-headers"),
             Self::HangBody => f.write_str("hang-body"),

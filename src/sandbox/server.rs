@@ -34,13 +34,19 @@ pub(super) async fn run(mut door: Door, panel: Panel, mut looks: mpsc::Receiver<
             biased;
             look = looks.recv() => {
                 let Some(done) = look else { return };
-                let refuses = matches!(panel.issuer().switch.fault(), Some(Fault::Refuse));
-                let outcome = if refuses {
-                    door.close();
-                    connections.shutdown().await;
-                    Ok(())
-                } else {
-                    door.reopen().await
+                let fault = panel.issuer().switch.fault().cloned();
+                let outcome = match fault {
+                    Some(Fault::Refuse) => {
+                        door.close();
+                        connections.shutdown().await;
+                        Ok(())
+                    }
+                    Some(Fault::HangConnect) => {
+                        let jammed = door.jam().await;
+                        connections.shutdown().await;
+                        jammed
+                    }
+                    _ => door.reopen().await,
                 };
                 // whoever asked may be gone; the door is as it should be anyway
                 let _ = done.send(outcome);

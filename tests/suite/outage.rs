@@ -30,6 +30,7 @@ struct Client {
 /// What a sandbox's fault is called, and what it is meant to be told as.
 const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("refuse", "connect"),
+    ("hang-connect", "timeout"),
     ("hang", "timeout"),
     ("hang-headers", "timeout"),
     ("hang-body", "timeout"),

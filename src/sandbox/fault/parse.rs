@@ -81,6 +81,7 @@ impl Fault {
     fn plain(kind: &str) -> Option<Self> {
         Some(match kind {
             "refuse" => Self::Refuse,
+            "hang-connect" => Self::HangConnect,
             "hang" => Self::Hang,
             "hang-headers" => Self::HangHeaders,
             "hang-body" => Self::HangBody,
@@ -157,7 +158,7 @@ mod tests {
             "drip:-1", "drip:1.5", "drip:99999999999", "status:101", "status:600", "status:abc",
             "rate-limit:-1", "rate-limit:4294967296", "retry-after-date:x", "redirect:307",
             "redirect:200:http://a/", "redirect:302:a\nb", "raw", "raw:", "answer:{}", "answer:99:{}",
-            "keys", "keys:", "keys:nonsense", "keys:hang", "keys:refuse", "keys:swallow", "keys:keys:html", "keys:status:1",
+            "keys", "keys:", "keys:nonsense", "keys:hang", "keys:refuse", "keys:hang-connect", "keys:swallow", "keys:keys:html", "keys:status:1",
             "tls", "tls:", "tls:html", "tls:wrong_name", "keys:tls:hang",
             "skew:", "skew:1.5", "skew:9223372036854775807", "skew:-9223372036854775808",
         ];

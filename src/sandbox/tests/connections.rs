@@ -34,6 +34,27 @@ async fn refuse_closes_the_port_and_the_connections_and_the_same_port_comes_back
 }
 
 #[tokio::test]
+async fn hang_connect_leaves_connects_without_an_answer_and_the_same_port_comes_back() {
+    let sandbox = start(Line::V2_24).await;
+    for _ in 0..3 {
+        let mut kept = open_v2(&sandbox).await;
+        kept.read_exact(&mut [0; 64]).await.unwrap();
+        sandbox.set_fault(Some(Fault::HangConnect)).await.unwrap();
+        let url = sandbox.url();
+        let hung = tokio::time::timeout(Duration::from_millis(200), connect(&url, ""));
+        assert!(hung.await.is_err());
+        let _ = read_all(&mut kept).await; // it ends, one way or the other
+        assert_eq!(sandbox.stats().open_connections, 0);
+        sandbox.set_fault(Some(Fault::Refuse)).await.unwrap();
+        let refused = connect(&url, "").await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        sandbox.set_fault(Some(Fault::HangConnect)).await.unwrap();
+        sandbox.set_fault(None).await.unwrap();
+        assert_eq!(v2(&sandbox).await.status, 200);
+    }
+}
+
+#[tokio::test]
 #[cfg(target_os = "linux")]
 async fn while_it_refuses_nobody_else_is_given_the_port() {
     let sandbox = broken(Line::V2_24, "refuse").await;

@@ -157,7 +157,9 @@ async fn a_counted_fault_ends_with_its_last_request_and_is_not_spent_on_a_path_w
     sandbox.set_fault_for(Fault::Status(502), 1).await.unwrap();
     assert_eq!(v2(&sandbox).await.status, 502);
     assert_eq!(v1(&sandbox).await.status, 200);
-    let uncountable = sandbox.set_fault_for(Fault::Refuse, 1).await.unwrap_err();
-    assert_eq!(uncountable.kind(), io::ErrorKind::InvalidInput);
+    for uncountable in [Fault::Refuse, Fault::HangConnect] {
+        let refused = sandbox.set_fault_for(uncountable, 1).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    }
     assert_eq!(v1(&sandbox).await.status, 200);
 }
