@@ -98,7 +98,7 @@ impl Sandbox {
         let (address, control) = (door.address(), control_door.address());
         let now = Moment::now();
         let tls = if options.tls {
-            Some(Tls::new(address.ip(), now)?)
+            Some(Tls::new(address.ip(), &options.names, now)?)
         } else {
             None
         };

@@ -34,6 +34,8 @@ pub struct Options {
     /// Whether the control plane is reached by TLS alone, with a certification authority made at the start. The
     /// control address has none.
     pub tls: bool,
+    /// The names that its certificate is for beside the address and `localhost`: of whoever resolves them to it.
+    pub names: Vec<String>,
 }
 
 /// The answer on paths that the control plane does not have. Both are out there.
@@ -84,6 +86,7 @@ impl Options {
             role: Role::default(),
             old_tokens: OldTokens::default(),
             tls: false,
+            names: vec![],
         }
     }
 

@@ -44,21 +44,23 @@ pub(super) struct Tls {
 type Made<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Tls {
-    /// Makes a certification authority and its certificates for a server at this address, which is also `localhost`.
+    /// Makes a certification authority and its certificates for a server at this address, which is also `localhost`
+    /// and has these names.
     ///
     /// # Errors
-    /// No keys can be made here.
-    pub(super) fn new(ip: IpAddr, now: Moment) -> io::Result<Self> {
-        Self::make(ip, now).map_err(io::Error::other)
+    /// No keys can be made here, or a name is none.
+    pub(super) fn new(ip: IpAddr, names: &[String], now: Moment) -> io::Result<Self> {
+        Self::make(ip, names, now).map_err(io::Error::other)
     }
 
-    fn make(ip: IpAddr, now: Moment) -> Made<Self> {
+    fn make(ip: IpAddr, names: &[String], now: Moment) -> Made<Self> {
         let mut params = params("the sandbox's CA", &[], now)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
 
-        let here = [ip.to_string(), "localhost".to_owned()];
+        let mut here = vec![ip.to_string(), "localhost".to_owned()];
+        here.extend_from_slice(names);
         let right = leaf(&here, now)?;
         let mut expired = right.clone();
         expired.not_after = expired.not_before + (BACKDATED - EXPIRED_SINCE);

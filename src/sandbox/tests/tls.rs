@@ -14,6 +14,7 @@ use crate::sandbox::{Timeline, TlsFault};
 async fn encrypted() -> Sandbox {
     let options = Options {
         tls: true,
+        names: vec!["issuer.invalid".to_owned()],
         ..options(Line::V2_24)
     };
     Sandbox::start(options).await.unwrap()
@@ -62,13 +63,15 @@ fn refusal(error: &io::Error) -> &CertificateError {
 }
 
 #[tokio::test]
-async fn who_trusts_its_authority_gets_tokens_under_either_name_and_others_shake_no_hands() {
+async fn who_trusts_its_authority_gets_tokens_under_each_of_its_names_and_others_shake_no_hands() {
     let sandbox = encrypted().await;
     let (raw, end) = ask_for_token(&sandbox).await;
     end.unwrap();
     assert_eq!(Reply::parse(&raw).status, 200);
     let ca = sandbox.ca().unwrap();
-    hands(&sandbox, "localhost", ca).await.unwrap();
+    for name in ["localhost", "issuer.invalid"] {
+        hands(&sandbox, name, ca).await.unwrap();
+    }
     let other = encrypted().await;
     for (name, ca, unknown) in [
         ("127.0.0.1", other.ca().unwrap(), true),
