@@ -1,0 +1,164 @@
+//! One of the clients: it asks for the token of one profile after the other until the run is over.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::place::profile_name;
+use super::promise::{Asked, Kept, Last, Moment};
+use super::stage::{HELD, Scene, Stage};
+use super::tally::Tally;
+use super::wire::{self, Answer};
+
+/// One of so many requests asks for more than is usual, with a deadline.
+const WAITING: usize = 16;
+
+/// One of so many has a connection of its own.
+const ALONE: usize = 15;
+
+/// The longest pause between two requests; half of it on the average. 64 clients that never rest would measure how they
+/// get in each other's way.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What those ask for who ask for more, in seconds: the least that is to be left, the first of which is for those who know
+/// of no token; and the deadline, the last of which is longer than most pauses between two attempts.
+const MIN_VALID: [f64; 4] = [0.0, 12.5, 30.0, 86_400.0];
+const MAX_WAIT: [f64; 7] = [0.0, 0.2, 0.5, 1.0, 2.5, 6.0, 12.0];
+
+/// With less left, in seconds, a token may have ended when the request comes to the daemon.
+const EDGE: f64 = 1.0;
+
+/// What takes longer is a request that waited.
+const WAITED: Duration = Duration::from_millis(100);
+
+/// How long after its deadline an answer is waited for, so that the run ends.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs a client; the result is what it saw under each fault.
+pub(crate) async fn run(number: usize, stage: Arc<Stage>) -> Vec<Tally> {
+    let profiles = stage.ways.len();
+    let mut random = fastrand::Rng::with_seed(number as u64);
+    let mut tallies = vec![Tally::default(); profiles + 1];
+    let mut last: Vec<Last> = (0..profiles).map(|_| Last::default()).collect();
+    let mut kept = wire::Kept::default();
+    // So that those who wait are not all of the clients at once.
+    let mut n = number;
+    while !stage.is_over() {
+        tokio::time::sleep(PAUSE.mul_f64(random.f64())).await;
+        n += 1;
+        let profile = random.usize(..profiles);
+        let scene = stage.scene(profile);
+        let sent = Moment::now();
+        let asked = choose(n, profile, scene, sent, &mut random);
+        let target = asked.target();
+        let asking = async {
+            if n.is_multiple_of(ALONE) {
+                wire::ask_once(&stage.socket, &target).await
+            } else {
+                kept.ask(&stage.socket, "GET", &target).await
+            }
+        };
+        let answer = tokio::time::timeout(asked.max_wait + PATIENCE, asking).await;
+        let came = Moment::now();
+        stage.asked();
+        let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let judged = judge(&asked, answer, sent, came, &mut last[profile]);
+        if let Ok(Kept::Served { until }) = &judged {
+            stage.given(profile, *until);
+        }
+        let tally = &mut tallies[scene.way];
+        if let Some(what) = count(tally, &asked, judged, scene, sent, came) {
+            stage.note(format!(
+                "under {}: {what}; {asked:?}",
+                stage.called(scene.way)
+            ));
+        }
+    }
+    tallies
+}
+
+/// What is asked for: mostly what a client asks for that just wants the token.
+fn choose(
+    n: usize,
+    profile: usize,
+    scene: Scene,
+    now: Moment,
+    random: &mut fastrand::Rng,
+) -> Asked {
+    let is_held = scene.left(now.unix) > EDGE;
+    let (min_valid, max_wait) = if n.is_multiple_of(WAITING) {
+        (
+            MIN_VALID[random.usize(usize::from(is_held)..MIN_VALID.len())],
+            MAX_WAIT[random.usize(..MAX_WAIT.len())],
+        )
+    } else {
+        // The usual deadline, or else all of them would soon wait for those profiles that have none.
+        (0.0, if is_held { 5.0 } else { 0.0 })
+    };
+    Asked {
+        profile: profile_name(profile),
+        min_valid: Duration::from_secs_f64(min_valid),
+        max_wait: Duration::from_secs_f64(max_wait),
+        rejecting: scene.rejecting,
+    }
+}
+
+fn judge(
+    asked: &Asked,
+    answer: io::Result<Answer>,
+    sent: Moment,
+    came: Moment,
+    last: &mut Last,
+) -> Result<Kept, String> {
+    let answer = answer.map_err(|error| format!("no answer: {error}"))?;
+    asked.judge(&answer, sent, came, last)
+}
+
+/// Counts a request; the result is what must not have happened.
+fn count(
+    tally: &mut Tally,
+    asked: &Asked,
+    judged: Result<Kept, String>,
+    scene: Scene,
+    sent: Moment,
+    came: Moment,
+) -> Option<String> {
+    let took = came.at - sent.at;
+    tally.requests += 1;
+    tally.waited += u64::from(took >= WAITED);
+    // Who asks for no more than is held has nothing to wait for, whatever the deadline.
+    let left = scene.left(sent.unix);
+    let has_to_wait = left < asked.wanted() + EDGE;
+    let wait = if has_to_wait {
+        asked.max_wait
+    } else {
+        Duration::ZERO
+    };
+    tally.late = tally.late.max(took.saturating_sub(wait));
+    let is_served = matches!(judged, Ok(Kept::Served { .. }));
+    if is_served && !has_to_wait {
+        tally.held(took);
+    }
+    // Who asks for more, and waits for it until the token held has ended, was not refused for nothing.
+    let left_then = scene.left(came.unix);
+    let what = if is_served {
+        None
+    } else if left_then >= HELD as f64 || (left >= HELD as f64 && !has_to_wait) {
+        tally.failed += 1;
+        Some(format!("failed with {left:.3} s of the token left"))
+    } else if left_then > 0.0 {
+        tally.early += 1;
+        Some(format!("failed with {left_then:.3} s of the token left"))
+    } else {
+        tally.refused += 1;
+        tally.outwaited += u64::from(left >= HELD as f64);
+        None
+    };
+    match judged {
+        Ok(_) => what,
+        Err(why) => {
+            tally.wrong += 1;
+            Some(why)
+        }
+    }
+}

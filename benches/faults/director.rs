@@ -1,0 +1,229 @@
+//! The faults, and who puts them in force: a director for each profile.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::place::{Place, profile_name};
+use super::stage::{HELD, Stage};
+use super::tally::Tally;
+use super::wire;
+
+/// A way in which an issuer fails.
+pub(crate) struct Way {
+    /// As the sandbox spells it, or [`DNS`].
+    pub(crate) fault: &'static str,
+    /// The kind that the daemon tells.
+    pub(crate) told_as: &'static str,
+}
+
+/// The one that is not the sandbox's: the name does not resolve any more.
+pub(crate) const DNS: &str = "dns";
+
+/// Every way.
+#[rustfmt::skip]
+pub(crate) static FAULTS: [Way; 24] = [
+    way("refuse", "connect"),
+    way("hang-connect", "timeout"),
+    way("tls:hang", "timeout"),
+    way("hang", "timeout"),
+    way("hang-headers", "timeout"),
+    way("hang-body", "timeout"),
+    way("drip:20", "timeout"),
+    way("reset", "reset"),
+    way("reset-early", "reset"),
+    way("rate-limit:7", "rate_limited"),
+    way("retry-after-date:7", "rate_limited"),
+    way("status:500", "server_error"),
+    way("status:503", "server_error"),
+    way("garbage", "malformed"),
+    way("html", "malformed"),
+    way("truncated", "malformed"),
+    way("empty", "malformed"),
+    way("huge", "too_large"),
+    way("redirect:307:http://127.0.0.1:9/", "redirect"),
+    way("invalid-client", "rejected"),
+    way("tls:wrong-name", "tls_name"),
+    way("tls:expired", "tls_expired"),
+    way("tls:self-signed", "tls_untrusted"),
+    way(DNS, "dns"),
+];
+
+/// How long a profile is without a first token: less than the 5 s after which a rejected credential is tried again, and
+/// then for a minute no more.
+const COLD: Duration = Duration::from_secs(4);
+
+/// A token with so much left, in seconds, is a new one.
+const NEW: u64 = 30;
+
+/// How long a fault outlasts the token.
+const OUTLASTS: Duration = Duration::from_secs(6);
+
+/// How often the profile's state is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a profile may take to recover: an attempt that hangs has 10 s, and who asks then causes another one within 2.
+/// A credential that was rejected twice is tried again after a minute.
+const RECOVERY: Duration = Duration::from_secs(15);
+const RECOVERY_REJECTED: Duration = Duration::from_secs(75);
+
+const fn way(fault: &'static str, told_as: &'static str) -> Way {
+    Way { fault, told_as }
+}
+
+impl Way {
+    /// The fault, short enough for a table.
+    pub(crate) fn shown(&self) -> &'static str {
+        self.fault
+            .split_once(":http")
+            .map_or(self.fault, |(fault, _)| fault)
+    }
+}
+
+/// A profile's state, as its director needs it.
+struct State {
+    expires_in: Option<u64>,
+    failures: u64,
+    is_rejected: bool,
+    kind: Option<String>,
+}
+
+/// Looks at one profile.
+struct Watch {
+    name: String,
+    stage: Arc<Stage>,
+    connection: wire::Kept,
+}
+
+impl Watch {
+    /// Its state now; an answer that is none is told, and looks like no news.
+    async fn look(&mut self, last: State) -> State {
+        let target = format!("/v1/profiles/{}", self.name);
+        let answer = self
+            .connection
+            .ask(&self.stage.socket, "GET", &target)
+            .await;
+        let state = answer.ok().and_then(|answer| State::parse(&answer.body));
+        state.unwrap_or_else(|| {
+            self.stage.note(format!("{target} was not answered"));
+            last
+        })
+    }
+
+    /// Has an attempt made now, and waits for what comes of it no longer than it takes to ask.
+    async fn refresh(&self) {
+        let target = format!("/v1/profiles/{}/refresh", self.name);
+        let socket = self.stage.socket.clone();
+        tokio::spawn(async move {
+            // It fails, as it must.
+            let _ = wire::Kept::default().ask(&socket, "POST", &target).await;
+        });
+    }
+}
+
+impl State {
+    fn unknown() -> Self {
+        Self {
+            expires_in: None,
+            failures: 0,
+            is_rejected: false,
+            kind: None,
+        }
+    }
+
+    fn parse(body: &[u8]) -> Option<Self> {
+        let json: Value = serde_json::from_slice(body).ok()?;
+        Some(Self {
+            expires_in: json["expires_in"].as_u64(),
+            failures: json["counts"]["failures"].as_u64()?,
+            is_rejected: json["phase"] == "rejected",
+            kind: json["last_fault"]["kind"].as_str().map(str::to_owned),
+        })
+    }
+}
+
+/// Leads a profile, which is under its first fault already, through the faults until the run is over; the result is how
+/// often the daemon met each.
+pub(crate) async fn direct(profile: usize, stage: Arc<Stage>, place: Arc<Place>) -> Vec<Tally> {
+    let faults = stage.ways.len();
+    let mut tallies = vec![Tally::default(); faults + 1];
+    let mut watch = Watch {
+        name: profile_name(profile),
+        stage: stage.clone(),
+        connection: wire::Kept::default(),
+    };
+    tokio::time::sleep(COLD).await;
+    let mut way = profile;
+    for turn in 0.. {
+        place.put(profile, None).await;
+        stage.put(profile, None);
+        let Some(before) = recovered(&mut watch, &mut tallies[way]).await else {
+            break;
+        };
+        way = (profile + turn) % faults;
+        stage.put(profile, Some(way));
+        place.put(profile, Some(stage.ways[way])).await;
+        watch.refresh().await;
+        if !endured(&mut watch, stage.ways[way], before, &mut tallies[way]).await {
+            break;
+        }
+        if turn == 0 {
+            stage.opened();
+        }
+    }
+    tallies
+}
+
+/// Waits for a new token; without one when the run is over.
+async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
+    let start = Instant::now();
+    let mut state = State::unknown();
+    let mut limit = RECOVERY;
+    while !watch.stage.is_over() {
+        state = watch.look(state).await;
+        tally.recovery = tally.recovery.max(start.elapsed());
+        if state.expires_in >= Some(NEW) {
+            return Some(state);
+        }
+        if state.is_rejected {
+            limit = RECOVERY_REJECTED;
+        }
+        if start.elapsed() > limit {
+            let what = format!("no token {limit:?} after {:?} was over", state.kind);
+            watch.stage.note(format!("{}: {what}", watch.name));
+            // Nobody waits for it any longer.
+            watch.stage.opened();
+            return None;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    None
+}
+
+/// Counts how often the fault is met until it has outlasted the token, and tells whether it did before the run was over.
+async fn endured(watch: &mut Watch, way: &Way, before: State, tally: &mut Tally) -> bool {
+    let mut ended: Option<Instant> = None;
+    let mut state = before;
+    while ended.is_none_or(|ended| ended.elapsed() < OUTLASTS) {
+        if watch.stage.is_over() {
+            return false;
+        }
+        tokio::time::sleep(LOOK).await;
+        let seen = state.failures;
+        state = watch.look(state).await;
+        let more = state.failures - seen;
+        if more > 0 && state.kind.as_deref() != Some(way.told_as) {
+            let (kind, fault) = (&state.kind, way.fault);
+            watch.stage.note(format!("{fault} is told as {kind:?}"));
+        }
+        tally.met += more;
+        if state.expires_in >= Some(HELD) {
+            tally.met_held += more;
+        }
+        if state.expires_in.is_none() {
+            ended.get_or_insert_with(Instant::now);
+        }
+    }
+    true
+}
