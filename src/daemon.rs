@@ -11,7 +11,7 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
-//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock handle issuer keeper roster source | store |
+//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle openapi routes service stream | |
 //! | `body` | the bytes of an answer, at once or as things happen | feed stream | |

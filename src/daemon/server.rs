@@ -95,9 +95,9 @@ impl Server {
         tokio::spawn(connection);
     }
 
-    /// Answers the requests of one connection. It takes any stream, so that its timers can be tested on a paused clock,
-    /// which real sockets do not know of.
-    async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Answers the requests of one connection. It takes any stream, so that its timers can be tested and whole daemons
+    /// simulated on a paused clock, which real sockets do not know of.
+    pub async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
         stream: S,
         peer: Peer,

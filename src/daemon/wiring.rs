@@ -7,6 +7,7 @@ use tracing::{error, info};
 
 use super::bulkhead::Bulkhead;
 use super::clock::Clock;
+use super::flight::CredentialSource;
 use super::handle::Handle;
 use super::issuer;
 use super::keeper::Parts;
@@ -17,12 +18,26 @@ use crate::dialect::Reloaded;
 use crate::dialect::oauth2::Purpose;
 use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
+use crate::provider::Provider;
 use crate::schedule::Unit;
 use crate::store::Stores;
 
+/// What of a profile is not the daemon's own: where its credential is, who gives its tokens, and chance.
+pub struct Outside {
+    /// Its credential.
+    pub source: Arc<dyn CredentialSource>,
+    /// Its issuer.
+    pub provider: Arc<dyn Provider>,
+    /// The jitter: a fresh random number at each call.
+    pub jitter: fn() -> Unit,
+}
+
+/// Finds the outside of a profile; `None` when it has none that can be used.
+type Find = dyn Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync;
+
 /// What profiles are built with.
 pub struct Wiring {
-    stores: Stores,
+    find: Box<Find>,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
     bulkhead: Bulkhead,
@@ -36,8 +51,20 @@ pub struct Wiring {
 impl Wiring {
     /// Builds with the credentials below this state folder; no profile is kept yet.
     pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
+        let stores = Stores::new(state, uid);
+        Self::around(clock, roster, move |name, profile| {
+            on_this_machine(&stores, name, profile)
+        })
+    }
+
+    /// Builds with what `find` finds, which need not be of this machine.
+    pub fn around(
+        clock: Arc<dyn Clock>,
+        roster: Arc<Roster>,
+        find: impl Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            stores: Stores::new(state, uid),
+            find: Box::new(find),
             clock,
             roster,
             bulkhead: Bulkhead::default(),
@@ -100,21 +127,13 @@ impl Wiring {
     }
 
     fn keep(&self, name: &ProfileName, profile: &Profile) -> Option<Handle> {
-        let provider = issuer::provider(profile)
-            .inspect_err(|why| error!(profile = %name, %why, "this profile has no usable address"))
-            .ok()?;
-        info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
-        let source = StoreSource {
-            name: name.clone(),
-            profile: profile.clone(),
-            store: self.stores.of(profile.store),
-        };
+        let outside = (self.find)(name, profile)?;
         let parts = Parts {
             name: name.clone(),
-            source: Arc::new(source),
-            provider,
+            source: outside.source,
+            provider: outside.provider,
             clock: Arc::clone(&self.clock),
-            jitter: || Unit::new(fastrand::f64()),
+            jitter: outside.jitter,
             policy: Policy {
                 keep_warm: profile.keep_warm,
                 reissue: profile.reissue,
@@ -130,4 +149,22 @@ impl Wiring {
             Purpose::of(profile),
         ))
     }
+}
+
+/// The outside of a profile on this machine.
+fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Option<Outside> {
+    let provider = issuer::provider(profile)
+        .inspect_err(|why| error!(profile = %name, %why, "this profile has no usable address"))
+        .ok()?;
+    info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
+    let source = StoreSource {
+        name: name.clone(),
+        profile: profile.clone(),
+        store: stores.of(profile.store),
+    };
+    Some(Outside {
+        source: Arc::new(source),
+        provider,
+        jitter: || Unit::new(fastrand::f64()),
+    })
 }
