@@ -99,6 +99,8 @@ impl Feed {
     /// Waits for what is to be told next. Nothing is lost when the wait is given up.
     pub async fn next(&mut self) -> Told {
         let mut reloaded = self.kept.has_changed().unwrap_or(false);
+        // It goes on while things change that are not told: who listens hears something in any case.
+        let mut quiet = std::pin::pin!(tokio::time::sleep(QUIET));
         loop {
             if *self.closing.borrow() || self.closing.has_changed().is_err() {
                 return Told::End(
@@ -120,7 +122,7 @@ impl Feed {
                 changed = self.view.changed() => {
                     if changed.is_ok() { Woken::Changed } else { Woken::Gone }
                 }
-                () = tokio::time::sleep(QUIET) => Woken::Quiet,
+                () = quiet.as_mut() => Woken::Quiet,
             };
             match woken {
                 Woken::Stopping | Woken::Changed => {}

@@ -190,6 +190,23 @@ async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_changes_without_being_told_puts_off_no_sign_of_life() {
+    let world = World::new(&[grant(3_600)]);
+    let mut feed = world.watch(None);
+    at_once(&mut feed).await;
+    let start = world.clock.now().boot;
+    let (roster, handle) = (Arc::clone(&world.roster), Arc::clone(&world.handle));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(secs(10)).await;
+            roster.replace(profiles(&handle));
+        }
+    });
+    assert_eq!(next(&mut feed).await, "quiet");
+    assert_eq!(world.clock.now().boot.since(start).as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reported_token_is_another_state() {
     let world = World::new(&[grant(3_600), Play::Hang]);
     let mut feed = world.watch(None);
