@@ -2,7 +2,6 @@
 //! that the lifecycle asks for, and publishes what others may see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,7 +19,10 @@ use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::{self, Unit};
 
+mod asked;
 mod log;
+
+pub(super) use asked::Asked;
 
 /// What a keeper is asked.
 #[derive(Debug)]
@@ -67,9 +69,6 @@ pub struct Parts {
     pub generation: u64,
 }
 
-/// When somebody asked for a token last, as every handle tells it without a word to the keeper.
-pub(super) struct Asked(AtomicU64);
-
 pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
@@ -115,7 +114,7 @@ impl Keeper {
         let generation = generation.max(parts.generation);
         let lifecycle = Lifecycle::new(now.boot, generation, parts.policy);
         let (view, seen) = watch::channel(lifecycle.view());
-        let asked = Arc::new(Asked(AtomicU64::new(0)));
+        let asked = Arc::new(Asked::never());
         asked.at(now.boot);
         let keeper = Self {
             parts,
@@ -366,21 +365,6 @@ impl Keeper {
             }
             news
         });
-    }
-}
-
-// === impl Asked ===
-
-impl Asked {
-    /// Somebody asks at `now`.
-    pub(super) fn at(&self, now: BootInstant) {
-        // Nanoseconds of 64 bits are 584 years since the machine started.
-        let nanos = u64::try_from(now.since_boot().as_nanos()).unwrap_or(u64::MAX);
-        self.0.store(nanos, Ordering::Relaxed);
-    }
-
-    fn last(&self) -> BootInstant {
-        BootInstant::from_boot(Duration::from_nanos(self.0.load(Ordering::Relaxed)))
     }
 }
 

@@ -4,7 +4,9 @@ use super::{members, unix_now};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 12] = [
+    "clock_skew",
+    "cooling_down_until",
     "counts",
     "expires_at",
     "expires_in",
@@ -14,6 +16,7 @@ const MEMBERS: [&str; 9] = [
     "phase",
     "profile",
     "provider",
+    "reported",
 ];
 
 #[test]
@@ -35,7 +38,7 @@ fn a_profile_that_is_well_shows_exactly_the_documented_members() {
     assert_eq!(json["generation"], token["generation"]);
     assert_eq!(
         json["counts"],
-        serde_json::json!({ "requests": 2, "refreshes": 1, "failures": 0 })
+        serde_json::json!({ "requests": 2, "refreshes": 1, "failures": 0, "reports": 0 })
     );
     let number = |name: &str| json[name].as_u64().unwrap();
     assert!(number("expires_in") <= token["expires_in"].as_u64().unwrap());

@@ -1,0 +1,76 @@
+//! What happens to a profile, and what follows.
+
+use std::time::Duration;
+
+use super::Block;
+use crate::fault::Fault;
+use crate::instant::{BootInstant, UnixTime};
+use crate::token::Grant;
+
+/// What happens to a profile.
+#[derive(Debug)]
+pub enum Event {
+    /// The moment given by [`next_wake`](super::Lifecycle::next_wake) has come, or may have.
+    Due {
+        /// When somebody asked for a token last; the start counts as asking.
+        asked: BootInstant,
+    },
+    /// A caller waits for a token with at least this much validity left.
+    Wanted {
+        /// As the caller asked, clamped to half the lifetime by [`step`](super::Lifecycle::step).
+        min_valid: Duration,
+    },
+    /// A person asked for a refresh, and the budget allowed it.
+    RefreshRequested,
+    /// Somebody says that the token of this generation was rejected by what it is for.
+    Reported {
+        /// Which; any other than the one held is old news, or none.
+        generation: u64,
+    },
+    /// The machine was suspended: connections are dead without having been told so, and a new start is due.
+    Resumed,
+    /// The wall clock was set: what is shown has changed.
+    ClockSet,
+    /// The credential was replaced: what runs with the old one no longer counts.
+    CredentialChanged,
+    /// An attempt brought a token.
+    Fetched {
+        /// The attempt's number.
+        attempt: u64,
+        /// When its request was sent.
+        sent: BootInstant,
+        /// What the issuer granted.
+        grant: Grant,
+        /// What the issuer's clock showed, if it said so.
+        date: Option<UnixTime>,
+    },
+    /// An attempt failed.
+    Failed {
+        /// The attempt's number.
+        attempt: u64,
+        /// Why.
+        fault: Fault,
+    },
+    /// An attempt could not be made.
+    Blocked {
+        /// The attempt's number.
+        attempt: u64,
+        /// Why.
+        block: Block,
+        /// The same for people.
+        detail: String,
+    },
+}
+
+/// What the machine asks of its surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Start this attempt, and drop any other that still runs.
+    Fetch {
+        /// Its number, to be given back with its result.
+        attempt: u64,
+    },
+}
