@@ -112,7 +112,7 @@ impl Lifecycle {
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },
             Event::Reported { generation } => self.reported(now, generation),
-            Event::Resumed => self.resumed(now),
+            Event::Resumed { suspended } => self.resumed(now, suspended),
             Event::ClockSet => {
                 self.clock_steps += 1;
                 Effect::None
@@ -241,16 +241,18 @@ impl Lifecycle {
         self.hasten(now)
     }
 
-    /// An attempt that runs is made anew, for it would only find out by its deadline that nobody hears it; and the network
-    /// that failed before is likely to be another one now, so that the back-off begins from the start.
-    fn resumed(&mut self, now: BootInstant) -> Effect {
+    /// An attempt that ran is made anew, for it would only find out by its deadline that nobody hears it; and the network
+    /// that failed before is likely to be another one now, so that the back-off begins from the start. One that was overdue
+    /// on waking runs before the suspend is noticed, and is not meant.
+    fn resumed(&mut self, now: BootInstant, suspended: Duration) -> Effect {
+        let ran = |started: BootInstant| now.since(started) >= suspended;
         match self.activity {
-            Activity::Attempting => self.attempt(now),
+            Activity::Attempting if self.last_attempt.is_some_and(ran) => self.attempt(now),
             Activity::Waiting { due } if self.failing > 0 && self.rejections == 0 => {
                 self.failing = 1;
                 self.wait_until(due.min(schedule::demand_due(now, self.last_attempt)))
             }
-            Activity::Waiting { .. } | Activity::Resting => Effect::None,
+            Activity::Attempting | Activity::Waiting { .. } | Activity::Resting => Effect::None,
         }
     }
 

@@ -320,7 +320,9 @@ impl Keeper {
 
     fn jumped(&mut self, jump: Jump) -> Effect {
         let set = jump.stepped.map(|_| self.step(Event::ClockSet));
-        let resumed = jump.suspended.map(|_| self.step(Event::Resumed));
+        let resumed = jump
+            .suspended
+            .map(|suspended| self.step(Event::Resumed { suspended }));
         self.log_skew();
         resumed.or(set).unwrap_or(Effect::None)
     }

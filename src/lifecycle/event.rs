@@ -28,7 +28,10 @@ pub enum Event {
         generation: u64,
     },
     /// The machine was suspended: connections are dead without having been told so, and a new start is due.
-    Resumed,
+    Resumed {
+        /// For how long.
+        suspended: Duration,
+    },
     /// The wall clock was set: what is shown has changed.
     ClockSet,
     /// The credential was replaced: what runs with the old one no longer counts.

@@ -54,6 +54,29 @@ async fn an_attempt_that_ran_when_the_machine_fell_asleep_is_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_began_on_waking_is_not_made_anew_when_the_suspend_is_noticed() {
+    let issuer = ScriptedIssuer::new(&[
+        grant(3_600),
+        Play::Grant {
+            secs: 3_600,
+            after: secs(3),
+        },
+    ]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    clock.suspend(hours(1));
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(issuer.seen().len(), 2);
+    let jump = Jump {
+        suspended: Some(hours(1)),
+        stepped: None,
+    };
+    handle.jumped(jump).await;
+    assert_eq!(text(&handle, NOW, secs(2)).await, "token-2");
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_back_off_does_not_outlast_a_suspend() {
     let mut script = vec![fail(FaultKind::Connect); 12];
     script.push(grant(3_600));
