@@ -261,6 +261,12 @@ impl Handle {
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
+    /// The profile is gone from the configuration, or starts anew by another handle: its keeper ends at once, whoever
+    /// still waits here, so that nothing is sent any more to where it was sent before.
+    pub fn retire(&self) {
+        self.task.abort();
+    }
+
     /// The clocks have jumped.
     pub async fn jumped(&self, jump: Jump) {
         // A keeper that is gone has no use for it.
@@ -311,7 +317,7 @@ impl Handle {
 impl Drop for Handle {
     /// A profile that is gone from the configuration is no longer refreshed.
     fn drop(&mut self) {
-        self.task.abort();
+        self.retire();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the daemon can be asked, whichever way it is asked: by path, or by a verb of the companion.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::dialect::{self, Dialect, Outcome, ProfileState, Query, Reloaded, Surr
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::wire::Rejected;
 use crate::wire::frame::{Answer, Invocation};
+use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
 
 /// Through which socket a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub struct Service {
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
 }
+
+/// A profile that is being asked. It has a box of its own, since most requests are answered without a wait.
+type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
 /// What one run of the companion gets.
 pub(super) enum Ran {
@@ -91,10 +95,35 @@ impl Service {
         if let Some(served) = handle.at_once(min_valid) {
             return Ok((handle, served));
         }
-        let served = Box::pin(handle.in_time(min_valid, max_wait)).await?;
-        // A reload while it waited may have taken the profile from it.
-        self.roster.seen_by(caller).get(handle.name())?;
-        Ok((handle, served))
+        let left = self.countdown(max_wait);
+        self.of_now(caller, handle, |handle| {
+            Box::pin(handle.in_time(min_valid, left()))
+        })
+        .await
+    }
+
+    /// What is left of a wait that begins now.
+    fn countdown(&self, wait: Duration) -> impl Fn() -> Duration {
+        let deadline = self.clock.read().running.saturating_add(wait);
+        move || deadline.saturating_sub(self.clock.read().running)
+    }
+
+    /// Asks a profile, and once more when a reload has put another one in its place meanwhile, or has taken it from this
+    /// caller: what the old one gave is of a configuration that is no longer in force.
+    async fn of_now<T>(
+        &self,
+        caller: &Caller,
+        mut handle: Arc<Handle>,
+        ask: impl for<'a> Fn(&'a Handle) -> Asking<'a, T>,
+    ) -> Result<(Arc<Handle>, T), Problem> {
+        loop {
+            let answer = ask(&handle).await;
+            let now = self.roster.seen_by(caller).get(handle.name())?;
+            if Arc::ptr_eq(&now, &handle) {
+                return Ok((handle, answer?));
+            }
+            handle = now;
+        }
     }
 
     /// The next token after one that was rejected, and the profile whose it is.
@@ -109,10 +138,13 @@ impl Service {
         max_wait: Duration,
     ) -> Result<(Arc<Handle>, Served), Problem> {
         let handle = self.roster.seen_by(caller).pick(name)?;
-        let served = handle.reject(which, max_wait).await?;
-        // As above.
-        self.roster.seen_by(caller).get(handle.name())?;
-        Ok((handle, served))
+        let left = self.countdown(max_wait);
+        let which = *which;
+        self.of_now(caller, handle, |handle| {
+            let left = left();
+            Box::pin(async move { handle.reject(&which, left).await })
+        })
+        .await
     }
 
     /// A new token of a profile, and its state then.
@@ -125,7 +157,9 @@ impl Service {
         name: Option<&ProfileName>,
     ) -> Result<ProfileState, Problem> {
         let handle = self.roster.seen_by(caller).pick(name)?;
-        handle.refresh().await?;
+        let left = self.countdown(DEFAULT_MAX_WAIT);
+        let refreshed = self.of_now(caller, handle, |handle| Box::pin(handle.refresh(left())));
+        let (handle, ()) = refreshed.await?;
         Ok(handle.state())
     }
 
@@ -143,7 +177,9 @@ impl Service {
             None => self.roster.valid().map(drop),
             Some(name) => {
                 let handle = self.roster.seen_by(caller).get(name)?;
-                handle.ready(wait).await
+                let left = self.countdown(wait);
+                let ready = self.of_now(caller, handle, |handle| Box::pin(handle.ready(left())));
+                ready.await.map(drop)
             }
         }
     }

@@ -114,7 +114,13 @@ impl Wiring {
             .filter(|name| !config.profiles.contains_key(*name))
             .count();
         self.config = config;
+        let stay: Vec<_> = profiles.values().map(|e| Arc::clone(&e.handle)).collect();
         self.roster.replace(profiles);
+        for entry in old.values() {
+            if !stay.iter().any(|handle| Arc::ptr_eq(handle, &entry.handle)) {
+                entry.handle.retire();
+            }
+        }
         let looking: Vec<_> = kept
             .into_iter()
             .map(|handle| tokio::spawn(async move { handle.recheck().await }))

@@ -1,18 +1,19 @@
 //! A refresh that a person asks for.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
 use super::{Handle, code_of};
 use crate::problem::{Code, Problem};
-use crate::wire;
 
 impl Handle {
-    /// Gets a new token now, if the budget allows it.
+    /// Gets a new token now, if the budget allows it, and waits for it at most `max_wait`.
     ///
     /// # Errors
     /// The [`Problem`] says why not, and when it may be asked again.
-    pub async fn refresh(&self) -> Result<(), Problem> {
+    pub async fn refresh(&self, max_wait: Duration) -> Result<(), Problem> {
         let gone = || Problem::new(Code::Unavailable).of(&self.name);
         let (reply, answer) = oneshot::channel();
         self.commands
@@ -34,7 +35,7 @@ impl Handle {
                 }
             }
         };
-        if tokio::time::timeout(wire::DEFAULT_MAX_WAIT, landed)
+        if tokio::time::timeout(max_wait, landed)
             .await
             .unwrap_or(false)
         {

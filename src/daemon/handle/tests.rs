@@ -162,7 +162,7 @@ async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_
     let store = MemoryStore::new(Some("old"));
     let (handle, clock) = keep(&issuer, &store);
     tokio::time::sleep(secs(1)).await;
-    let asked = handle.refresh().await.unwrap_err();
+    let asked = handle.refresh(secs(5)).await.unwrap_err();
     assert_eq!(asked.code, Code::RejectedByProvider);
     assert_eq!(
         issuer.seen(),
@@ -177,7 +177,7 @@ async fn a_rejected_credential_is_refused_at_once_with_the_next_attempt_and_few_
     assert_eq!(clock.now().boot, start.boot, "without waiting");
     assert_eq!(issuer.seen(), ["old", "old"]);
     assert_eq!(
-        handle.refresh().await.unwrap_err().code,
+        handle.refresh(secs(5)).await.unwrap_err().code,
         Code::RejectedByProvider
     );
     tokio::time::sleep(secs(3_600)).await;
@@ -195,7 +195,7 @@ async fn a_rejected_secret_is_not_sent_on_request_after_the_issuer_could_not_be_
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("old")));
     tokio::time::sleep(secs(6)).await;
     assert_eq!(issuer.seen(), ["old", "old"], "its one quick retry");
-    let asked = handle.refresh().await.unwrap_err();
+    let asked = handle.refresh(secs(5)).await.unwrap_err();
     assert_eq!(asked.code, Code::RejectedByProvider);
     tokio::time::sleep(secs(1)).await;
     assert_eq!(issuer.seen().len(), 2);
@@ -272,15 +272,18 @@ async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
     let issuer = ScriptedIssuer::new(&[grant(1_000), grant(1_000), fail(FaultKind::ServerError)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    handle.refresh().await.unwrap();
+    handle.refresh(secs(5)).await.unwrap();
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
-    let problem = handle.refresh().await.unwrap_err();
+    let problem = handle.refresh(secs(5)).await.unwrap_err();
     assert_eq!(
         (problem.code, problem.retry_at.unwrap().seconds_up()),
         (Code::TooManyRequests, 1_800_000_010)
     );
     tokio::time::sleep(secs(10)).await;
-    assert_eq!(handle.refresh().await.unwrap_err().code, Code::Unavailable);
+    assert_eq!(
+        handle.refresh(secs(5)).await.unwrap_err().code,
+        Code::Unavailable
+    );
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
 }
 

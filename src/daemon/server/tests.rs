@@ -1,18 +1,16 @@
 //! What a connection's timers do, on a paused clock over a pipe in memory.
 
-use std::collections::BTreeMap;
-
 use tokio::io::{AsyncReadExt, DuplexStream, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::connections::Connections;
-use super::super::roster::{Entry, Roster};
+use super::super::handle::Handle;
+use super::super::roster::{Entry, Profiles, Roster};
 use super::super::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use super::*;
 use crate::fault::FaultKind;
 use crate::policy::{Caller, Gate, UserNamespace};
-use crate::profile::ProfileName;
 
 const OURS: u32 = 1_000;
 
@@ -22,6 +20,7 @@ struct Client {
     to: WriteHalf<DuplexStream>,
     start: Instant,
     close: watch::Sender<bool>,
+    roster: Arc<Roster>,
 }
 
 #[expect(
@@ -36,23 +35,25 @@ const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
+/// The one profile that there is.
+fn profiles(handle: Arc<Handle>) -> Profiles {
+    let name = handle.name().clone();
+    let rules = [].into();
+    Profiles::from([(name, Entry { handle, rules })])
+}
+
 /// A connection of `uid` to a daemon whose one profile plays this scene.
 fn connect_as(uid: u32, scene: Play) -> Client {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
-    let roster = Roster::new(Gate {
+    let roster = Arc::new(Roster::new(Gate {
         own_uid: OURS,
         namespace: UserNamespace::Identity,
-    });
-    let entry = Entry {
-        handle,
-        rules: [].into(),
-    };
-    let name = ProfileName::parse("research").unwrap();
-    roster.replace(BTreeMap::from([(name, entry)]));
+    }));
+    roster.replace(profiles(handle));
     let (close, closing) = watch::channel(false);
     let server = Arc::new(Server {
         service: Arc::new(Service {
-            roster: Arc::new(roster),
+            roster: Arc::clone(&roster),
             clock,
             socket: "/run/jeton/jeton.sock".to_owned(),
             reloads: mpsc::channel(1).0,
@@ -76,6 +77,7 @@ fn connect_as(uid: u32, scene: Play) -> Client {
         to,
         start: now(),
         close,
+        roster,
     }
 }
 
@@ -173,6 +175,38 @@ async fn a_caller_that_waits_for_a_token_is_not_cut_off() {
     assert_about(client.start.elapsed(), secs(60));
     assert_eq!(client.get("/healthz").await, 200, "and may go on asking");
     assert_about(client.ended().await, secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_place() {
+    let mut client = connect_as(OURS, Play::Hang);
+    let target = "/v1/profiles/research/token?max_wait=60";
+    client.send(&request(target)).await;
+    tokio::time::sleep(secs(10)).await;
+    let issuer = ScriptedIssuer::new(&[Play::Grant {
+        secs: 3_600,
+        after: secs(1),
+    }]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let old = client.roster.all();
+    client.roster.replace(profiles(handle));
+    old.values().for_each(|entry| entry.handle.retire());
+    assert_eq!(client.answer().await.0, 200);
+    assert_about(client.start.elapsed(), secs(11));
+
+    // What is left of the wait is left for the other one.
+    let mut client = connect_as(OURS, Play::Hang);
+    client.send(&request(target)).await;
+    tokio::time::sleep(secs(10)).await;
+    let (handle, _) = keep(
+        &ScriptedIssuer::new(&[Play::Hang]),
+        &MemoryStore::new(Some("s")),
+    );
+    let old = client.roster.all();
+    client.roster.replace(profiles(handle));
+    old.values().for_each(|entry| entry.handle.retire());
+    assert_eq!(client.answer().await.0, 504);
+    assert_about(client.start.elapsed(), secs(60));
 }
 
 #[tokio::test(start_paused = true)]

@@ -134,7 +134,7 @@ async fn more_validity_than_a_resting_profile_holds_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_requested_refresh_counts_as_asking() {
     let (handle, issuer) = at_rest().await;
-    handle.refresh().await.unwrap();
+    handle.refresh(secs(5)).await.unwrap();
     let before = issuer.seen().len();
     tokio::time::sleep(secs(150)).await;
     assert!(!handle.state().resting);
