@@ -30,12 +30,12 @@ impl Handle {
                 .is_some_and(|held| held.generation != generation)
         };
         self.asked.at(self.clock.now().boot);
-        self.wait(
-            max_wait,
-            |done| Command::Reported { generation, done },
-            newer,
-        )
-        .await;
+        let report = |done| Command::Reported { generation, done };
+        if self.view.borrow().attempting {
+            // Who waits for an attempt that runs says nothing, and this one has to be heard.
+            self.ask_and_leave(report);
+        }
+        self.wait(max_wait, report, newer).await;
         let now = self.clock.now();
         let view = self.view.borrow();
         if let Some(held) = view.valid(now.boot).filter(|_| newer(&view, now.boot)) {

@@ -110,3 +110,19 @@ async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when
     assert_eq!(next(&handle, generation(&handle), secs(5)).await, "token-4");
     assert_eq!(issuer.seen().len(), 4);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_heard_while_an_attempt_runs() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    handle.refresh(Duration::from_millis(1)).await.unwrap_err();
+    assert_eq!(
+        next(&handle, generation(&handle), secs(1)).await,
+        "unavailable"
+    );
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1 stale");
+    assert_eq!(handle.state().reply.counts.reports, 1);
+    assert_eq!(issuer.seen().len(), 2);
+}
