@@ -60,6 +60,9 @@ const ATTEMPT_FLOOR: Duration = Duration::from_secs(2);
 /// A caller without any valid token may cause an attempt, but no two within this time.
 pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
 
+/// A token with this much left is still of use: who waits for a longer one is given it before it has less.
+const USABLE: Duration = Duration::from_secs(10);
+
 /// A profile rests when nobody asked for this many lifetimes of its token.
 const FORGOTTEN_AFTER: u32 = 2;
 
@@ -190,6 +193,19 @@ pub fn attempt_limit(now: BootInstant, held: Option<&Validity>) -> Option<Durati
         held.expires.since(now)
     };
     Some(limit.max(ATTEMPT_FLOOR))
+}
+
+/// How long somebody may wait who would like a longer token than the one held: `wait`, but only until that one comes to be
+/// of no use. One that is so already, or has ended, is nothing to save.
+pub fn patience(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Duration {
+    let usable = held.map_or(Duration::ZERO, |held| {
+        held.remaining(now).saturating_sub(USABLE)
+    });
+    if usable.is_zero() {
+        wait
+    } else {
+        wait.min(usable)
+    }
 }
 
 /// When to try a rejected credential again, `rejections` being how often in a row it was rejected (1 for the first):

@@ -17,6 +17,7 @@ use crate::instant::BootInstant;
 use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::schedule;
 use crate::wire::{Now, ProfileReply};
 
 mod refresh;
@@ -131,6 +132,11 @@ impl Handle {
         min_valid: Duration,
         max_wait: Duration,
     ) -> Result<Served, Problem> {
+        let max_wait = {
+            let view = self.view.borrow();
+            let held = view.held.as_ref().map(|held| &held.validity);
+            schedule::patience(self.clock.now().boot, held, max_wait)
+        };
         self.wait(
             max_wait,
             |done| Command::Wanted { min_valid, done },

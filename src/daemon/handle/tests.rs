@@ -287,6 +287,27 @@ async fn requested_refreshes_bring_a_new_token_inside_their_budget() {
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use() {
+    let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Connect)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    // It is served for 95 s.
+    for (at, asked_at_most, waits) in [(70, 60, 15), (84, 60, 1), (90, 3, 3)] {
+        tokio::time::sleep(secs(at) - (clock.now().boot.since_boot() - secs(1_000))).await;
+        let start = clock.now().boot;
+        assert_eq!(
+            text(&handle, secs(50), secs(asked_at_most)).await,
+            "token-1 stale"
+        );
+        let waited = clock.now().boot.since(start);
+        // Sooner when no attempt is due before.
+        assert!(waited <= secs(waits), "at {at}: {waited:?}");
+    }
+    // With less than that left there is nothing to save.
+    assert_eq!(text(&handle, secs(50), secs(60)).await, "unavailable");
+}
+
 /// Each of them is woken when something changes, and asks again: they must not wake each other.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off() {
