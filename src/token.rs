@@ -147,10 +147,11 @@ impl Validity {
         let new = Self::new(sent, Some(stated));
         let slack = (self.lifetime / 10).min(Duration::from_secs(10));
         let end = |validity: &Self| validity.issued.after(validity.lifetime);
-        if end(&new) > end(self).after(slack) {
+        let is_word = new.lifetime > MIN_LIFETIME;
+        if is_word && end(&new) > end(self).after(slack) {
             return (new, true);
         }
-        let expires = if new.lifetime > MIN_LIFETIME {
+        let expires = if is_word {
             new.expires
         } else {
             new.expires.min(end(self))
@@ -261,6 +262,16 @@ mod tests {
             assert_eq!(is_extended, extended, "{sent} {stated}");
             let kept = (again.issued, again.lifetime) == (first.issued, first.lifetime);
             assert_eq!(kept, !extended, "{sent} {stated}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_token_of_a_second_is_no_extension_of_it() {
+        let first = Validity::new(boot(0), Some(Duration::from_secs(1)));
+        let later = BootInstant::from_boot(Duration::from_millis(800));
+        for stated in [0, 1] {
+            let (again, extended) = first.again(later, Duration::from_secs(stated));
+            assert_eq!((again.expires, extended), (boot(1), false), "{stated}");
         }
     }
 }
