@@ -256,11 +256,15 @@ impl Lifecycle {
         }
     }
 
-    /// A report is worth one refresh, whatever the issuer does with the old token: it is of no use any more.
+    /// A report is worth one refresh, whatever the issuer does with the old token: it is of no use any more. Whoever makes
+    /// one asks for a token as well, and does so when the report is no news: when it finds the profile at rest, or when the
+    /// token has expired meanwhile.
     fn reported(&mut self, now: BootInstant, generation: u64) -> Effect {
         match &self.held {
             Some(held) if held.generation == generation => {
-                if self.reports.hear(now, held.validity.issued) {
+                let first = self.reports.hear(now, held.validity.issued);
+                let rests = self.activity == Activity::Resting;
+                if first || rests || self.valid(now).is_none() {
                     self.hasten(now)
                 } else {
                     Effect::None

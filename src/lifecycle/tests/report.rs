@@ -138,3 +138,17 @@ fn a_report_wakes_a_profile_that_rests() {
     assert!(l.view().resting);
     assert!(matches!(report(&mut l, at(7_400)), Effect::Fetch { .. }));
 }
+
+#[test]
+fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
+    // The refresh that it led to has failed, and nobody asked again before the token ended.
+    let mut l = holding("a", 100);
+    assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
+    fail(&mut l, at(11), FaultKind::Connect);
+    assert_eq!(report(&mut l, at(50)), Effect::None);
+    assert!(matches!(report(&mut l, at(100)), Effect::Fetch { .. }));
+    fail(&mut l, at(101), FaultKind::Connect);
+    assert_eq!(l.step(at(400), u(), due(at(101))), Effect::None);
+    assert!(l.view().resting);
+    assert!(matches!(report(&mut l, at(401)), Effect::Fetch { .. }));
+}
