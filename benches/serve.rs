@@ -69,15 +69,15 @@ fn main() -> ExitCode {
             costs[n].push((server.cpu_time() - cpu).as_secs_f64() * 1e6 / answers);
         }
     }
+    let ratios = [&speeds, &costs].map(|[daemon, bare]| {
+        // Of two slices that are neighbours, since the machine may be twice as fast a second later.
+        median(daemon.iter().zip(bare).map(|(d, b)| d / b).collect())
+    });
     let (speeds, costs) = (speeds.map(median), costs.map(median));
     println!("             requests/s   CPU µs/request");
     println!("  daemon     {:>10.0}   {:>14.1}", speeds[0], costs[0]);
     println!("  bare hyper {:>10.0}   {:>14.1}", speeds[1], costs[1]);
-    println!(
-        "  ratio      {:>10.2}   {:>14.2}",
-        speeds[0] / speeds[1],
-        costs[0] / costs[1]
-    );
+    println!("  ratio      {:>10.2}   {:>14.2}", ratios[0], ratios[1]);
 
     println!("open loop, {PER_SECOND} requests/s, counted from the moment at which each was due");
     println!("                p50 µs     p99 µs   p99.9 µs     max µs");
