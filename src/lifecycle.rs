@@ -347,14 +347,23 @@ impl Lifecycle {
     }
 
     fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
-        let retry_after = fault.retry_after;
-        if fault.kind.is_permanent() {
+        let is_permanent = fault.kind.is_permanent();
+        let backed_off = schedule::retry_due(
+            now,
+            self.failing,
+            self.valid(now),
+            fault.retry_after,
+            jitter,
+        );
+        if is_permanent {
             self.rejections = self.rejections.saturating_add(1);
         }
-        let due = if self.rejections > 0 {
-            schedule::probe_due(now, self.rejections)
-        } else {
-            schedule::retry_due(now, self.failing, self.valid(now), retry_after, jitter)
+        let probe = schedule::probe_due(now, self.rejections);
+        let due = match self.rejections {
+            0 => backed_off,
+            // It was rejected once, and now its issuer cannot be reached: the quick retry is no reason to hammer that.
+            1 if !is_permanent => probe.max(backed_off),
+            _ => probe,
         };
         self.failing = self.failing.saturating_add(1);
         self.failures += 1;

@@ -222,6 +222,25 @@ fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
 }
 
 #[test]
+fn an_outage_after_one_rejection_is_backed_off_from_as_any_other() {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    let mut now = at(0);
+    let mut waits = vec![];
+    for kind in [FaultKind::Rejected]
+        .into_iter()
+        .chain([FaultKind::Connect; 10])
+    {
+        assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
+        fail(&mut l, now, kind);
+        let next = l.next_wake().unwrap();
+        waits.push(next.since(now).as_secs());
+        now = next;
+    }
+    // Half of 0.5 s, doubled each time, but no sooner than the quick retry.
+    assert_eq!(waits, [5, 5, 5, 5, 5, 8, 16, 30, 30, 30, 30]);
+}
+
+#[test]
 fn a_caller_does_not_hasten_the_second_try_of_a_rejected_credential() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let wanted = || Event::Wanted {
