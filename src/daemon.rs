@@ -317,7 +317,7 @@ async fn serve(
 }
 
 /// Tells every profile when the machine was suspended or its wall clock set.
-async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
+pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     loop {
         let jump = jumps.next().await;
         if let Some(suspended) = jump.suspended {

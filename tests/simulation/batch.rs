@@ -1,0 +1,87 @@
+//! Many seeds, or one.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::checker;
+use crate::coverage::Coverage;
+use crate::run;
+
+/// So many seeds are run twice, and have to be the same.
+const TWICE: u64 = 10;
+
+/// So many failing seeds are told.
+const TOLD: usize = 10;
+
+/// Runs the first seeds, on as many threads as there are processors, and says whether all is well.
+pub(crate) fn many(seeds: u64) -> bool {
+    let start = Instant::now();
+    let next = AtomicU64::new(0);
+    let told = Mutex::new((Coverage::default(), vec![], 0_usize));
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    let (coverage, length, faults) = judged(seed);
+                    let mut told = told.lock().unwrap();
+                    told.0.add(&coverage);
+                    told.2 += length;
+                    if !faults.is_empty() {
+                        told.1.push((seed, faults));
+                    }
+                }
+            });
+        }
+    });
+    let (coverage, mut failed, length) = told.into_inner().unwrap();
+    failed.sort_by_key(|(seed, _)| *seed);
+    println!("{}", coverage.table());
+    let missing = coverage.missing(seeds);
+    for line in &missing {
+        println!("coverage: {line}");
+    }
+    for (seed, faults) in failed.iter().take(TOLD) {
+        for fault in faults.iter().take(5) {
+            println!("seed {seed}: {fault}");
+        }
+    }
+    println!(
+        "{seeds} seeds, {length} events, {} failed, in {:.1} s; 'cargo simulate --seed N' shows one",
+        failed.len(),
+        start.elapsed().as_secs_f64()
+    );
+    failed.is_empty() && missing.is_empty()
+}
+
+/// One seed: what it covers, how long its history is, what is wrong with it.
+fn judged(seed: u64) -> (Coverage, usize, Vec<String>) {
+    let run = run::play(seed, None);
+    let mut faults = run.panics;
+    let findings = checker::check(&run.history);
+    faults.extend(findings.iter().map(ToString::to_string));
+    let again = || run::play(seed, None).history.hash();
+    if run::IS_SEEDED && seed < TWICE && run.history.hash() != again() {
+        faults.push("the same seed gave two histories".to_owned());
+    }
+    (run.coverage, run.history.0.len(), faults)
+}
+
+/// Replays one seed, shows all that happens in it, and says whether all is well.
+pub(crate) fn one(seed: u64) -> bool {
+    let run = run::play(seed, None);
+    print!("{}", run.history);
+    println!("seed {seed}: {:016x}", run.history.hash());
+    let findings = checker::check(&run.history);
+    let findings = findings.iter().map(ToString::to_string);
+    let faults: Vec<_> = run.panics.into_iter().chain(findings).collect();
+    for fault in &faults {
+        println!("seed {seed}: {fault}");
+    }
+    faults.is_empty()
+}

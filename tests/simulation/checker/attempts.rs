@@ -1,0 +1,139 @@
+//! The attempts of a life: a look into the store where there was one, a call, and a second call with another secret that
+//! was found when the first one was rejected.
+
+use std::time::Duration;
+
+use jetond::fault::FaultKind;
+
+use super::record::{CallEnd, Called, Lived, Loaded, Record};
+use crate::history::At;
+
+/// A suspend is noticed within this time, even when it comes just when nobody listens.
+pub(crate) const NOTICED: Duration = Duration::from_secs(32);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    /// When it began: not before …
+    pub(crate) from: At,
+    /// … and not after. The look into the store that it begins with may be somebody else's.
+    pub(crate) begun: At,
+    /// Its first call, and the one that it ended with.
+    pub(crate) first: Called,
+    pub(crate) last: Called,
+    /// When the daemon knew its outcome: not before …
+    pub(crate) until: At,
+    /// … and not after.
+    pub(crate) known: At,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Granted,
+    /// The issuer rejects the credential.
+    Rejected,
+    /// Nothing was sent: the issuer names another address now.
+    Bound,
+    Failed(Option<Duration>),
+    /// It was broken off for another one.
+    Aborted,
+    Open,
+}
+
+impl Attempt {
+    pub(crate) fn of(record: &Record, life: &Lived) -> Vec<Self> {
+        let mut attempts: Vec<Self> = vec![];
+        let calls: Vec<_> = life.calls().copied().collect();
+        for (index, call) in calls.iter().enumerate() {
+            let found = || {
+                life.loads().filter(|load| {
+                    load.found == Some(Ok(call.secret)) && load.until.run == call.from.run
+                })
+            };
+            let before = attempts.last_mut();
+            let outcome = outcome(record, life, call, calls.get(index + 1));
+            let known = known(life, call);
+            if let Some(before) = before
+                && before.is_one_call()
+                && is_permanent(&before.last)
+                && before.last.secret != call.secret
+                && found().any(|load| load.from.run == before.last.until.run)
+            {
+                (before.last, before.outcome) = (*call, outcome);
+                (before.until, before.known) = (call.until, known);
+                continue;
+            }
+            // A look that was broken off was made anew.
+            let since = index
+                .checked_sub(1)
+                .map_or(life.from, |last| calls[last].until);
+            let broken = life.loads().filter(|load| {
+                load.found.is_none() && since.run <= load.from.run && load.from.run < call.from.run
+            });
+            let looks = found().chain(broken).map(|load| load.from);
+            attempts.push(Self {
+                from: looks.min().unwrap_or(call.from),
+                begun: call.from,
+                first: *call,
+                last: *call,
+                until: call.until,
+                known,
+                outcome,
+            });
+        }
+        attempts
+    }
+
+    fn is_one_call(&self) -> bool {
+        self.first.number == self.last.number
+    }
+}
+
+fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> Outcome {
+    match call.end {
+        CallEnd::Open => Outcome::Open,
+        CallEnd::Granted(_) => Outcome::Granted,
+        // It was broken off while it looked for another secret.
+        CallEnd::Failed(FaultKind::Rejected | FaultKind::BindingChanged, _)
+            if next.is_some()
+                && life
+                    .loads()
+                    .any(|load| load.from.run == call.until.run && load.found.is_none()) =>
+        {
+            Outcome::Aborted
+        }
+        CallEnd::Failed(FaultKind::Rejected, _) => Outcome::Rejected,
+        CallEnd::Failed(FaultKind::BindingChanged, _) => Outcome::Bound,
+        CallEnd::Failed(_, wait) => Outcome::Failed(wait),
+        CallEnd::Dropped if is_broken_off(record, life, call, next) => Outcome::Aborted,
+        // It used up its time.
+        CallEnd::Dropped => Outcome::Failed(None),
+    }
+}
+
+/// Whether a call that was dropped was so for another one: since the machine had slept, or there is another secret, or
+/// somebody had the daemon look for one.
+fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> bool {
+    let Some(next) = next else { return false };
+    let at = call.until;
+    let mut loads = life.loads();
+    let looks = loads.any(|load| load.from.run == at.run && load.until.run == next.from.run);
+    let looked = life.loads().any(|load| load.until.run == at.run);
+    let resumed = record.resumed(at, NOTICED).is_some();
+    let is_other = next.secret != call.secret || looked || resumed;
+    is_other && (next.from.run == at.run || looks)
+}
+
+pub(crate) fn is_permanent(call: &Called) -> bool {
+    matches!(
+        call.end,
+        CallEnd::Failed(FaultKind::Rejected | FaultKind::BindingChanged, _)
+    )
+}
+
+/// After a rejection the store is looked at first.
+fn known(life: &Lived, call: &Called) -> At {
+    let looks = |load: &&Loaded| load.from.run == call.until.run;
+    let last = life.loads().filter(looks).map(|load| load.until).max();
+    last.filter(|_| is_permanent(call)).unwrap_or(call.until)
+}

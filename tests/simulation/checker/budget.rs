@@ -1,0 +1,82 @@
+//! How many calls the issuers saw.
+
+use std::time::Duration;
+
+use jetond::instant::BootInstant;
+
+use super::attempts::{Attempt, Outcome};
+use super::causes::Cause;
+use super::record::{GRAIN, Lived};
+use super::{Finding, Rule};
+
+/// The most calls of an hour without a token.
+const HOURLY: usize = 210;
+
+pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
+    let calls: Vec<_> = life.calls().collect();
+    for call in calls
+        .iter()
+        .filter(|call| call.from.run > life.until.run + GRAIN)
+    {
+        let text = format!(
+            "call {} of life {} comes after its end",
+            call.number, life.number
+        );
+        findings.push(Finding::new(Rule::OneAtATime, call.from, text));
+    }
+    for pair in calls.windows(2) {
+        let [one, two] = pair else { continue };
+        // One that is dropped for another ends when that one begins.
+        if two.from.run < one.until.run {
+            findings.push(Finding::new(
+                Rule::OneAtATime,
+                two.from,
+                format!("call {} begins while call {} runs", two.number, one.number),
+            ));
+        }
+    }
+}
+
+pub(super) fn check(
+    life: &Lived,
+    attempts: &[Attempt],
+    causes: &[Vec<Cause>],
+    findings: &mut Vec<Finding>,
+) {
+    let pairs = || attempts.iter().zip(causes);
+    // Callers, persons and reports have limits of their own.
+    let own = |causes: &Vec<Cause>| causes.iter().all(|cause| *cause == Cause::Due);
+    let calls: Vec<_> = pairs()
+        .filter(|(_, cause)| own(cause))
+        .map(|(a, _)| a)
+        .collect();
+    for three in calls.windows(3) {
+        let [first, _, third] = three else { continue };
+        if third.first.from.boot.since(first.first.from.boot) < Duration::from_secs(1) {
+            findings.push(Finding::new(
+                Rule::Budget,
+                third.first.from,
+                format!("call {} is the third in a second", third.first.number),
+            ));
+        }
+    }
+    let mut outage: Vec<BootInstant> = vec![];
+    for (attempt, causes) in pairs() {
+        let at = attempt.first.from;
+        outage.retain(|from| at.boot.since(*from) < Duration::from_secs(3_600));
+        if own(causes) {
+            outage.push(at.boot);
+        }
+        if outage.len() == HOURLY + 1 {
+            let text = format!(
+                "life {} made {} calls in an hour",
+                life.number,
+                outage.len()
+            );
+            findings.push(Finding::new(Rule::Budget, at, text));
+        }
+        if attempt.outcome == Outcome::Granted {
+            outage.clear();
+        }
+    }
+}

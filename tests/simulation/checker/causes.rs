@@ -1,0 +1,160 @@
+//! For which reasons an attempt may have been made.
+
+use std::time::Duration;
+
+use jetond::instant::BootInstant;
+use jetond::schedule::Reissue;
+
+use super::attempts::{Attempt, NOTICED, Outcome};
+use super::calls::Walk;
+use super::record::{GRAIN, RequestEnd, Requested};
+use super::reports;
+use crate::history::Ask;
+
+/// No two attempts that callers cause within this time.
+pub(super) const DEMAND: Duration = Duration::from_secs(2);
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its time had come.
+    Due,
+    /// Somebody waits who cannot be served.
+    Caller,
+    /// Somebody reported the token held.
+    Report,
+    /// A person asked for it.
+    Person,
+    /// There is another secret, or what was in the way may be gone.
+    Secret,
+    /// The machine has slept: what ran is dead, and the network is perhaps another one.
+    Resume,
+}
+
+impl Walk<'_> {
+    pub(super) fn causes(&self, attempt: &Attempt) -> Vec<Cause> {
+        // One that takes the place of another has a reason of its own.
+        let is_due = !self.follows_aborted() && attempt.begun.boot >= self.window.from;
+        let causes = [
+            (Cause::Due, is_due),
+            (Cause::Secret, self.is_for_secret(attempt)),
+            (Cause::Resume, self.is_for_resume(attempt)),
+            (Cause::Report, self.is_for_report(attempt)),
+            (Cause::Person, self.is_for_person(attempt)),
+            (Cause::Caller, self.is_for_caller(attempt)),
+        ];
+        let holding = causes.into_iter().filter(|(_, holds)| *holds);
+        holding.map(|(cause, _)| cause).collect()
+    }
+
+    fn follows_aborted(&self) -> bool {
+        let last = self.last.as_ref();
+        last.is_some_and(|last| last.outcome == Outcome::Aborted)
+    }
+
+    /// Whether the last attempt began so long ago that callers may cause another.
+    fn is_spaced(&self, at: BootInstant) -> bool {
+        let last = self.last.as_ref();
+        last.is_none_or(|last| at >= last.from.boot.after(DEMAND))
+    }
+
+    fn is_for_secret(&self, attempt: &Attempt) -> bool {
+        let call = &attempt.first;
+        if self.secret.is_some_and(|secret| secret != call.secret) {
+            return true;
+        }
+        // A look after a reload, or after a refresh that was asked for, finds that what was in the way is gone.
+        let has_looked = self
+            .life
+            .loads()
+            .any(|load| load.until.run == call.from.run);
+        let recent = Duration::from_secs(6);
+        has_looked
+            && (self.is_blocked || self.secret.is_none())
+            && self
+                .looks()
+                .any(|run| run <= call.from.run && call.from.run <= run + recent)
+    }
+
+    /// A suspend is noticed: what runs is made anew at once, and what waits in a back-off goes on soon.
+    fn is_for_resume(&self, attempt: &Attempt) -> bool {
+        let spaced = self.is_spaced(attempt.begun.boot);
+        let may =
+            self.follows_aborted() || (spaced && self.failing[1] > 0 && self.rejections[0] == 0);
+        let noticed = self.record.resumed(attempt.begun, NOTICED + DEMAND + GRAIN);
+        may && (noticed.is_some() || self.rested_since_resume(attempt))
+    }
+
+    /// A back-off that started over found that nobody asked any more; now somebody does.
+    fn rested_since_resume(&self, attempt: &Attempt) -> bool {
+        let since = attempt.from.run.saturating_sub(self.idle_since);
+        let mut asks = self
+            .requests
+            .iter()
+            .filter(|request| request.ask.is_asking());
+        self.may_rest(attempt.from.boot.before(GRAIN))
+            && self.record.resumed(attempt.from, since).is_some()
+            && asks
+                .any(|r| r.from.run <= attempt.from.run && attempt.from.run <= r.from.run + GRAIN)
+    }
+
+    /// The first report of a token leads to a refresh, unless the issuer is in trouble; ever later where fresh tokens keep
+    /// being reported.
+    fn is_for_report(&self, attempt: &Attempt) -> bool {
+        let at = attempt.begun.boot;
+        let may = self.is_spaced(at) && !self.reports.is_answered;
+        let Some(held) = self.held.filter(|_| may) else {
+            return false;
+        };
+        let backs_off = self.failing[0] > 0 && at < held.surely;
+        let mut requests = self.requests.iter();
+        self.rejections[0] == 0
+            && !self.is_blocked
+            && !backs_off
+            && at >= self.reports.allowed(held.first_issued)
+            && requests.any(|r| reports::may_name(r, &held) && r.from.run <= attempt.begun.run)
+    }
+
+    fn is_for_person(&self, attempt: &Attempt) -> bool {
+        self.requests.iter().any(|request| {
+            let refused = is_refused(request);
+            matches!(request.ask, Ask::Refresh)
+                && !refused
+                && request.from.run <= attempt.begun.run
+                && attempt.from.run <= request.from.run + GRAIN
+        })
+    }
+
+    /// A caller never causes an attempt inside the back-off unless no valid token exists, then at most one in 2 s, and
+    /// never once the credential was rejected; and where the next token is of use, one that wants more of it than is
+    /// held does so while all goes well.
+    fn is_for_caller(&self, attempt: &Attempt) -> bool {
+        let at = attempt.begun.boot;
+        if self.rejections[0] > 0 || self.is_blocked || !self.is_spaced(at) {
+            return false;
+        }
+        let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.until);
+        let mut waiting = self.requests.iter().filter(|request| {
+            // Whoever reports what is not held wants one, too.
+            (request.ask.is_for_token() || matches!(request.ask, Ask::Reject { .. }))
+                && request.from.run <= attempt.begun.run
+                && request.wants_until() >= idle_since.run
+        });
+        let Some(held) = self.held.filter(|held| at < held.surely) else {
+            return waiting.next().is_some();
+        };
+        let is_useful = self.life.policy.reissue == Reissue::Normal
+            && self.failing[0] == 0
+            && (!held.repeated || held.extended);
+        let left = held.surely.since(at);
+        is_useful && waiting.any(|r| r.ask.min_valid().min(held.lifetime / 2) > left)
+    }
+}
+
+/// Whether a refresh that was asked for was not made: the budget is used up, or the secret is a bad one.
+pub(super) fn is_refused(request: &Requested) -> bool {
+    let RequestEnd::Answered(answer) = &request.end else {
+        return false;
+    };
+    matches!(request.ask, Ask::Refresh) && matches!(answer.status, 429 | 502)
+}

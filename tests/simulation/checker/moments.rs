@@ -1,0 +1,128 @@
+//! Between which moments an attempt has to follow another one, as `schedule` documents it: not its formulas with their
+//! jitter, but the ends of what they can give.
+
+use std::time::Duration;
+
+use jetond::instant::BootInstant;
+use jetond::schedule::Reissue;
+
+use super::held::Held;
+
+const FLOOR: Duration = Duration::from_millis(500);
+
+/// From when to when the next attempt may begin by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) from: BootInstant,
+    pub(crate) until: BootInstant,
+}
+
+impl Window {
+    /// The later of two windows.
+    pub(crate) fn and_not_before(self, other: Self) -> Self {
+        Self {
+            from: self.from.max(other.from),
+            until: self.until.max(other.until),
+        }
+    }
+}
+
+/// After a token: in the middle of its lifetime, or shortly before its end where an earlier one is of no use; the same
+/// token again, nearer and nearer to its end.
+pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Window {
+    let soft = |part: f64| held.issued.after(held.lifetime.mul_f64(part));
+    let (from, until) = match reissue {
+        Reissue::Normal => (soft(0.40), soft(0.60)),
+        Reissue::SameUntilExpiry | Reissue::KillsOld => {
+            let margin = margin(held);
+            (held.surely.before(margin * 2), held.at_most.before(margin))
+        }
+    };
+    let near = now.after(held.surely.since(now).mul_f64(0.75));
+    let far = now
+        .after(held.at_most.since(now).mul_f64(0.85))
+        // After its end, ever more rarely.
+        .max(now.after(now.since(held.surely).min(Duration::from_secs(60))));
+    let (from, until) = match (held.repeated, held.extended) {
+        (true, false) => (near, far),
+        // What it counts as is not certain.
+        (true, true) => (near.min(from), far.max(held.at_most)),
+        (false, _) => (from, until),
+    };
+    let floor = now.after(FLOOR);
+    Window {
+        from: from.max(floor),
+        until: until.max(floor),
+    }
+}
+
+/// After the `failing`-th failure in a row, 0 for the first: a random part of a wait that doubles, with a cap that is
+/// lower when it is late; what the issuer asks for within five minutes; and never at the price of the try before expiry.
+pub(crate) fn after_failure(
+    now: BootInstant,
+    failing: u32,
+    held: Option<&Held>,
+    retry_after: Option<Duration>,
+) -> Window {
+    let floor = now.after(FLOOR);
+    let wait = Duration::from_millis(500 << failing.min(10));
+    let asked = retry_after.map_or(now, |wait| {
+        now.after(wait.clamp(Duration::from_secs(1), Duration::from_secs(300)))
+    });
+    let free = Window {
+        from: asked.max(floor),
+        until: now
+            .after(wait.min(Duration::from_secs(60)))
+            .max(asked)
+            .max(floor),
+    };
+    let Some(held) = held.filter(|held| now < held.at_most) else {
+        return free;
+    };
+    let last_call = |expires: BootInstant| expires.before(margin(held));
+    let is_early = |expires| now < last_call(expires);
+    let late = now
+        .max(held.at_most.before(Duration::from_secs(300)))
+        .after(wait.min(Duration::from_secs(10)));
+    let until = free.until.min(late.max(asked).max(floor));
+    Window {
+        from: if is_early(held.at_most) {
+            free.from.min(last_call(held.surely).max(floor))
+        } else {
+            free.from
+        },
+        until: if now >= held.surely {
+            free.until
+        } else if is_early(held.surely) {
+            until.min(last_call(held.at_most).max(floor))
+        } else {
+            until
+        },
+    }
+}
+
+/// After the `rejections`-th rejection in a row, 1 for the first: one quick retry, then the breaker's probes.
+pub(crate) fn after_rejection(now: BootInstant, rejections: u32) -> Window {
+    let seconds = match rejections {
+        0 | 1 => 5,
+        n => (60_u64 << (n - 2).min(10)).min(900),
+    };
+    let at = now.after(Duration::from_secs(seconds));
+    Window {
+        from: at,
+        until: at,
+    }
+}
+
+/// After what could not even be asked.
+pub(crate) fn after_block(now: BootInstant) -> Window {
+    let at = now.after(Duration::from_secs(60));
+    Window {
+        from: at,
+        until: at,
+    }
+}
+
+fn margin(held: &Held) -> Duration {
+    (held.lifetime / 10).min(Duration::from_secs(60))
+}

@@ -1,0 +1,184 @@
+//! How often each fault met each phase of a profile.
+
+use std::fmt::Write as _;
+
+use jetond::lifecycle::Phase;
+
+/// How often each pair has to be met in a thousand seeds.
+pub(crate) const WANTED: u32 = 50;
+
+/// What a profile can meet: what its issuer does first, then what happens around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Met {
+    Dns,
+    Connect,
+    TlsName,
+    TlsExpired,
+    TlsUntrusted,
+    NoCa,
+    Timeout,
+    Hang,
+    Reset,
+    Redirect,
+    Malformed,
+    TooLarge,
+    Rejected,
+    RateLimited,
+    RateLimitedUntil,
+    ServerError,
+    ServerErrorUntil,
+    BindingChanged,
+    SlowGrant,
+    ShortGrant,
+    UnstatedGrant,
+    SameToken,
+    TwoTokens,
+    StoreEmpty,
+    StoreBroken,
+    Suspend,
+    JumpForward,
+    JumpBack,
+    ReloadKept,
+    ReloadChanged,
+    ReloadRemoved,
+    NewSecret,
+    Burst,
+    HangUp,
+    Refresh,
+    RejectHeld,
+    RejectOther,
+    Watch,
+}
+
+use Met::*;
+
+pub(crate) const ROWS: [Met; 38] = [
+    Dns,
+    Connect,
+    TlsName,
+    TlsExpired,
+    TlsUntrusted,
+    NoCa,
+    Timeout,
+    Hang,
+    Reset,
+    Redirect,
+    Malformed,
+    TooLarge,
+    Rejected,
+    RateLimited,
+    RateLimitedUntil,
+    ServerError,
+    ServerErrorUntil,
+    BindingChanged,
+    SlowGrant,
+    ShortGrant,
+    UnstatedGrant,
+    SameToken,
+    TwoTokens,
+    StoreEmpty,
+    StoreBroken,
+    Suspend,
+    JumpForward,
+    JumpBack,
+    ReloadKept,
+    ReloadChanged,
+    ReloadRemoved,
+    NewSecret,
+    Burst,
+    HangUp,
+    Refresh,
+    RejectHeld,
+    RejectOther,
+    Watch,
+];
+
+pub(crate) const PHASES: [Phase; 7] = [
+    Phase::Starting,
+    Phase::Fresh,
+    Phase::Retrying,
+    Phase::Rejected,
+    Phase::Expired,
+    Phase::Resting,
+    Phase::Misconfigured,
+];
+
+/// Why a pair cannot be met; `None` for those that can.
+fn impossible(met: Met, phase: Phase) -> Option<&'static str> {
+    match (met, phase) {
+        (RejectHeld, Phase::Starting) => Some("there is no token yet that could be reported"),
+        (SameToken, Phase::Starting) => Some("there is no token yet that it could give again"),
+        _ => None,
+    }
+}
+
+/// The counts, a row for each of [`ROWS`] and a column for each of [`PHASES`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Coverage([[u32; PHASES.len()]; ROWS.len()]);
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self([[0; PHASES.len()]; ROWS.len()])
+    }
+}
+
+impl Coverage {
+    pub(crate) fn count(&mut self, met: Met, phase: Phase) {
+        if let Some(column) = PHASES.iter().position(|p| *p == phase) {
+            self.0[met as usize][column] += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, row) in self.0.iter_mut().zip(&other.0) {
+            for (sum, count) in sum.iter_mut().zip(row) {
+                *sum += count;
+            }
+        }
+    }
+
+    /// The pairs that were not met often enough by so many seeds.
+    pub(crate) fn missing(&self, seeds: u64) -> Vec<String> {
+        // Fewer than a thousand prove less, and are not asked for it.
+        let wanted = if seeds < 1_000 { 0 } else { WANTED };
+        let mut missing = vec![];
+        for (met, row) in ROWS.iter().zip(&self.0) {
+            for (phase, count) in PHASES.iter().zip(row) {
+                match impossible(*met, *phase) {
+                    Some(why) if *count > 0 => {
+                        missing.push(format!("{met:?} met {phase:?} {count} times, but: {why}"));
+                    }
+                    None if *count < wanted => {
+                        missing.push(format!("{met:?} met {phase:?} only {count} times"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        missing
+    }
+
+    /// The table, with the reason of each pair that is impossible.
+    pub(crate) fn table(&self) -> String {
+        let mut text = format!("{:<18}", "");
+        for phase in PHASES {
+            write!(text, "{:>14}", format!("{phase:?}").to_lowercase()).unwrap();
+        }
+        text.push('\n');
+        let mut reasons = vec![];
+        for (met, row) in ROWS.iter().zip(&self.0) {
+            write!(text, "{:<18}", format!("{met:?}")).unwrap();
+            for (phase, count) in PHASES.iter().zip(row) {
+                match impossible(*met, *phase) {
+                    Some(why) => {
+                        text.push_str("             -");
+                        reasons.push(format!("- {met:?} in {phase:?}: {why}\n"));
+                    }
+                    None => write!(text, "{count:>14}").unwrap(),
+                }
+            }
+            text.push('\n');
+        }
+        text + &reasons.concat()
+    }
+}

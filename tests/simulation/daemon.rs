@@ -1,0 +1,131 @@
+//! The daemon of a run: all of it is the shipped one, but for the issuers, the stores, the clock and the kernel's word
+//! on who connected.
+
+use std::sync::{Arc, Mutex};
+
+use jetond::daemon::clock::Clock;
+use jetond::daemon::connections::Connections;
+use jetond::daemon::jumps::Jumps;
+use jetond::daemon::peers::Peer;
+use jetond::daemon::server::Server;
+use jetond::daemon::service::{Door, ReloadRequest, Service};
+use jetond::daemon::tell_of_jumps;
+use jetond::daemon::wiring::{Outside, Wiring};
+use jetond::policy::Caller;
+use jetond::profile::ProfileName;
+use jetond::schedule::Unit;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::SimClock;
+use crate::history::What;
+use crate::issuer::{Issuer, Store};
+use crate::planted::Bug;
+use crate::world::{Count, UID, World};
+
+/// The room of a connection in each direction.
+const PIPE: usize = 4_096;
+
+pub(crate) struct Daemon {
+    server: Arc<Server>,
+    close: watch::Sender<bool>,
+}
+
+impl Daemon {
+    /// Starts a daemon with the world's configuration.
+    pub(crate) async fn start(world: &Arc<World>) -> Self {
+        let close = watch::channel(false).0;
+        let (reloads, mut requests) = mpsc::channel::<ReloadRequest>(16);
+        let server = Arc::new(Server {
+            service: Arc::new(Service {
+                roster: Arc::clone(&world.roster),
+                clock: Arc::<SimClock>::clone(&world.clock),
+                socket: "/run/jeton/jeton.sock".to_owned(),
+                reloads,
+                closing: close.subscribe(),
+            }),
+            connections: Connections::new(4_096, 3_072),
+            refused: Mutex::default(),
+        });
+        let around = Arc::clone(world);
+        let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&world.clock);
+        let roster = Arc::clone(&world.roster);
+        tokio::spawn(tell_of_jumps(
+            Jumps::new(Arc::clone(&clock)),
+            Arc::clone(&roster),
+        ));
+        let mut wiring = Wiring::around(clock, roster, move |name, _| Some(outside(&around, name)));
+        let mut config = world.config();
+        wiring.apply(config.clone()).await;
+        let around = Arc::clone(world);
+        tokio::spawn(async move {
+            while let Some(done) = requests.recv().await {
+                let next = around.config();
+                for (name, before) in config.profiles {
+                    around.record(What::Reload {
+                        profile: around.number_of(&name),
+                        goes_on: next.profiles.get(&name) == Some(&before),
+                    });
+                }
+                config = next;
+                let changed = wiring.apply(config.clone()).await;
+                // Whoever asked may be gone.
+                let _: Result<(), _> = done.send(Ok(changed));
+            }
+        });
+        Self { server, close }
+    }
+
+    /// The client's end of a new connection.
+    pub(crate) fn connect(&self, door: Door) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let peer = Peer {
+            caller: Caller {
+                uid: UID,
+                gid: UID,
+                groups: Box::default(),
+            },
+            pid: None,
+        };
+        let place = self.server.connections.admit(UID).unwrap();
+        let server = Arc::clone(&self.server);
+        tokio::spawn(server.connection(ours, peer, door, place, self.close.subscribe()));
+        theirs
+    }
+}
+
+/// The outside of a profile, with which a life of its own begins.
+fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
+    let profile = world.number_of(name);
+    let (life, policy) = {
+        let state = &mut *world.state();
+        let life = state.next(Count::Life);
+        let subject = &mut state.subjects[profile];
+        subject.life = life;
+        (life, subject.policy())
+    };
+    world.record(What::Kept {
+        life,
+        profile,
+        policy,
+    });
+    let issuer = Issuer {
+        world: Arc::clone(world),
+        profile,
+        life,
+    };
+    let store = Store {
+        world: Arc::clone(world),
+        profile,
+        life,
+    };
+    Outside {
+        source: Arc::new(store),
+        provider: Arc::new(issuer),
+        jitter: match world.bug {
+            Some(Bug::NoJitter) => || Unit::new(0.0),
+            // The generator of this thread, which the run has seeded.
+            _ => || Unit::new(fastrand::f64()),
+        },
+    }
+}

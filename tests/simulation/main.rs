@@ -1,0 +1,74 @@
+//! Deterministic simulation: one seed is one run, to the byte. The daemon is the shipped one from the bytes of a connection
+//! to the call of its provider, on a paused clock; its issuers, its stores, its machine and its clients do what the seed
+//! draws. A checker reads what they saw.
+//!
+//!     cargo simulate --seeds 1000       the first thousand
+//!     cargo simulate --seed 17          one of them, with its whole trace
+//!
+//! `cargo simulate` (`.cargo/config.toml`) builds it so that chance is the seed's alone. `cargo test` runs a few seeds too,
+//! but there tokio draws by itself whom it wakes first of several who wait for one thing, so none is the same each time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected fails by panicking, and its clock is tokio's paused one"
+)]
+
+mod batch;
+mod checker;
+mod clients;
+mod clock;
+mod coverage;
+mod daemon;
+mod history;
+mod issuer;
+mod planted;
+mod run;
+mod scenes;
+mod story;
+mod watchers;
+mod world;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// How many seeds `cargo test` runs.
+const FEW: u64 = 50;
+
+fn main() -> ExitCode {
+    run::catch_panics();
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        let number = arguments.get(at + 1).and_then(|number| number.parse().ok());
+        Some(number.unwrap_or_else(|| panic!("{flag} takes a number")))
+    };
+    if let Some(seed) = number("--seed") {
+        return exit_code(batch::one(seed));
+    }
+    if let Some(seeds) = number("--seeds") {
+        return exit_code(batch::many(seeds));
+    }
+    let seeds = Trial::test("seeds", || {
+        let all_is_well = batch::many(FEW);
+        all_is_well.then_some(()).ok_or("see above".into())
+    });
+    let planted = planted::PLANTED.into_iter().map(|(bug, rule)| {
+        let name = format!("planted::{bug:?}_is_found_by_{rule:?}");
+        Trial::test(name, move || planted::is_found(bug, rule))
+    });
+    let trials = planted.chain([seeds]).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn exit_code(all_is_well: bool) -> ExitCode {
+    if all_is_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

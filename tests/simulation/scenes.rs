@@ -1,0 +1,193 @@
+//! What the issuers of a run do with each call, as the seed draws it.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jetond::fault::FaultKind;
+use jetond::instant::BootInstant;
+use jetond::lifecycle::Phase;
+
+use crate::coverage::Met;
+use crate::world::{Habit, Mood, Subject};
+
+/// A provider's own deadline (`provider::http`): an issuer that hangs is given up then.
+const PROVIDER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What an issuer does with one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene {
+    pub(crate) after: Duration,
+    pub(crate) play: Play,
+    /// Whether the connection is dead after a suspend.
+    pub(crate) is_fragile: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Play {
+    Fail(FaultKind, Option<Duration>),
+    New {
+        lifetime: Option<Duration>,
+        stated: bool,
+    },
+    Same,
+    OneOfTwo,
+}
+
+/// What an issuer does with a call, and what that counts as.
+pub(crate) fn draw(
+    subject: &Subject,
+    phase: Option<Phase>,
+    now: BootInstant,
+    rng: &mut Rng,
+) -> (Option<Met>, Scene) {
+    let percent = rng.u8(0..100);
+    let soon = Duration::from_millis(rng.u64(1..300));
+    let is_fragile = rng.bool();
+    // A profile that could not even ask meets one call, and then asks or is as it was: that is rare enough for all kinds.
+    let is_rare = phase == Some(Phase::Misconfigured);
+    let (good, rejected, bound) = match subject.mood {
+        _ if is_rare && subject.mood != Mood::Well => (38, 4, 4),
+        Mood::Well => (100, 0, 0),
+        Mood::Healthy => (85, 2, 1),
+        Mood::Mixed => (40, 12, 5),
+        Mood::Outage => (0, 0, 0),
+        Mood::Rejecting => (8, 50, 4),
+    };
+    let starts_slowly = phase == Some(Phase::Starting) && rng.bool();
+    let phase_is_rare = matches!(phase, Some(Phase::Resting | Phase::Misconfigured));
+    let repeats = phase_is_rare && can_repeat(subject, now) && rng.bool();
+    let (met, after, play) = if repeats {
+        (Some(Met::SameToken), Duration::ZERO, Play::Same)
+    } else if percent < good {
+        draw_grant(subject, is_rare, now, rng)
+    } else if percent < good + rejected {
+        (
+            Some(Met::Rejected),
+            soon,
+            Play::Fail(FaultKind::Rejected, None),
+        )
+    } else if percent < good + rejected + bound {
+        let play = Play::Fail(FaultKind::BindingChanged, None);
+        (Some(Met::BindingChanged), soon, play)
+    } else {
+        let (met, kind) = TRANSIENT[rng.usize(0..TRANSIENT.len())];
+        let after = match met {
+            Met::Hang => PROVIDER_DEADLINE,
+            Met::Timeout => Duration::from_secs(3),
+            _ => soon,
+        };
+        let waits = matches!(met, Met::RateLimitedUntil | Met::ServerErrorUntil);
+        let wait = waits.then(|| draw_wait(rng));
+        (Some(met), after, Play::Fail(kind, wait))
+    };
+    let after = match after {
+        after if after.is_zero() => soon,
+        after if starts_slowly => after + Duration::from_secs(rng.u64(1..5)),
+        after => after,
+    };
+    let scene = Scene {
+        after,
+        play,
+        is_fragile,
+    };
+    (met, scene)
+}
+
+const TRANSIENT: [(Met, FaultKind); 16] = [
+    (Met::Dns, FaultKind::Dns),
+    (Met::Connect, FaultKind::Connect),
+    (Met::TlsName, FaultKind::TlsName),
+    (Met::TlsExpired, FaultKind::TlsExpired),
+    (Met::TlsUntrusted, FaultKind::TlsUntrusted),
+    (Met::NoCa, FaultKind::NoCa),
+    (Met::Timeout, FaultKind::Timeout),
+    (Met::Hang, FaultKind::Timeout),
+    (Met::Reset, FaultKind::Reset),
+    (Met::Redirect, FaultKind::Redirect),
+    (Met::Malformed, FaultKind::Malformed),
+    (Met::TooLarge, FaultKind::TooLarge),
+    (Met::RateLimited, FaultKind::RateLimited),
+    (Met::RateLimitedUntil, FaultKind::RateLimited),
+    (Met::ServerError, FaultKind::ServerError),
+    (Met::ServerErrorUntil, FaultKind::ServerError),
+];
+
+/// Whether the token that was given last can be given again.
+fn can_repeat(subject: &Subject, now: BootInstant) -> bool {
+    let last = subject.tokens[subject.last];
+    last.is_some_and(|token| token.life == subject.life && token.end > now)
+}
+
+/// A grant: what it counts as, after how long (zero for soon), and which.
+fn draw_grant(
+    subject: &Subject,
+    is_rare: bool,
+    now: BootInstant,
+    rng: &mut Rng,
+) -> (Option<Met>, Duration, Play) {
+    let lifetime = draw_lifetime(subject.scale, rng);
+    let new = Play::New {
+        lifetime: Some(lifetime),
+        stated: true,
+    };
+    let usual = match subject.habit {
+        Habit::Another => 0,
+        Habit::TheSame => 60,
+        Habit::OneOfTwo => 75,
+    };
+    let soon = Duration::ZERO;
+    match if !is_rare && rng.bool() {
+        usual
+    } else {
+        rng.u8(0..100)
+    } {
+        54..75 if can_repeat(subject, now) => (Some(Met::SameToken), soon, Play::Same),
+        75..85 => (Some(Met::TwoTokens), soon, Play::OneOfTwo),
+        20..34 => (
+            Some(Met::SlowGrant),
+            Duration::from_millis(rng.u64(1_000..9_000)),
+            new,
+        ),
+        34..44 => {
+            let lifetime = Some(Duration::from_secs(rng.u64(1..10)));
+            let play = Play::New {
+                lifetime,
+                stated: true,
+            };
+            (Some(Met::ShortGrant), soon, play)
+        }
+        44..54 => {
+            // The token shows its lifetime, or nobody tells it.
+            let lifetime = rng.bool().then_some(lifetime);
+            let play = Play::New {
+                lifetime,
+                stated: false,
+            };
+            (Some(Met::UnstatedGrant), soon, play)
+        }
+        _ => (None, soon, new),
+    }
+}
+
+/// A `Retry-After`, sensible or not.
+fn draw_wait(rng: &mut Rng) -> Duration {
+    match rng.u8(0..6) {
+        0 => Duration::ZERO,
+        1 => Duration::from_millis(rng.u64(1..1_000)),
+        2 => Duration::MAX,
+        3 => Duration::from_secs(rng.u64(300..1_000_000)),
+        _ => Duration::from_secs(rng.u64(1..120)),
+    }
+}
+
+pub(crate) fn draw_lifetime(scale: Duration, rng: &mut Rng) -> Duration {
+    match rng.u8(0..20) {
+        0 => Duration::ZERO,
+        1 => Duration::from_secs(10 * 365 * 86_400),
+        _ => whole_seconds(scale.mul_f64(0.5 + rng.f64())),
+    }
+}
+
+pub(crate) const fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs())
+}

@@ -1,0 +1,330 @@
+//! Everything around the daemon in one run: it draws what happens from the seed, and writes down what did.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use fastrand::Rng;
+use jetond::config::{Api, BaseUrl, Config, Profile, Provider, Proxy, StoreKind};
+use jetond::daemon::roster::Roster;
+use jetond::instant::BootInstant;
+use jetond::lifecycle::{Block, Phase, Policy};
+use jetond::policy::{Gate, UserNamespace};
+use jetond::profile::ProfileName;
+use jetond::schedule::Reissue;
+
+use crate::clock::SimClock;
+use crate::coverage::{Coverage, Met};
+use crate::history::{At, History, Life, What};
+use crate::planted::Bug;
+
+/// The user that the daemon runs as, and all of its clients.
+pub(crate) const UID: u32 = 1_000;
+
+/// The lifetimes of one run, in seconds: what is done to a day's token would be days of one that holds for seconds.
+const SCALES: [Range<u64>; 4] = [2..20, 10..120, 60..1_000, 600..86_400];
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<SimClock>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) bug: Option<Bug>,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) rng: Rng,
+    pub(crate) history: History,
+    pub(crate) coverage: Coverage,
+    pub(crate) subjects: Vec<Subject>,
+    /// Whether everything works from now on.
+    pub(crate) is_calm: bool,
+    numbers: [u32; 5],
+}
+
+/// What is numbered.
+#[derive(Clone, Copy)]
+pub(crate) enum Count {
+    Life,
+    Call,
+    Load,
+    Token,
+    Request,
+}
+
+/// How an issuer is disposed for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Nothing goes wrong.
+    Well,
+    Healthy,
+    Mixed,
+    Outage,
+    Rejecting,
+}
+
+/// What an issuer gives who asks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Habit {
+    Another,
+    TheSame,
+    OneOfTwo,
+}
+
+/// A profile, its issuer and its store.
+pub(crate) struct Subject {
+    pub(crate) name: ProfileName,
+    /// What the configuration says of it; `None` while it does not name it.
+    pub(crate) configured: Option<Profile>,
+    /// What it says when it names it again.
+    pub(crate) wanted: Profile,
+    pub(crate) life: Life,
+    pub(crate) mood: Mood,
+    pub(crate) habit: Habit,
+    /// About how long its tokens hold.
+    pub(crate) scale: Duration,
+    pub(crate) stored: Result<u32, Block>,
+    pub(crate) load_takes: Duration,
+    /// Whether clients ask for its tokens at all just now.
+    pub(crate) is_busy: bool,
+    pub(crate) tokens: [Option<Token>; 2],
+    /// The one of [`Subject::tokens`] that was given last.
+    pub(crate) last: usize,
+    /// What was given last, and to whom.
+    pub(crate) given: Option<(u32, Life)>,
+    /// When somebody asked while it rested.
+    pub(crate) woken: Option<Duration>,
+    /// The tokens that clients got, the newest last.
+    pub(crate) seen: Vec<Seen>,
+    /// Whether what the tokens are for rejects each of them.
+    pub(crate) is_rejecting: bool,
+}
+
+/// A token, as a client got it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) token: u32,
+    pub(crate) generation: u64,
+    pub(crate) life: Life,
+    pub(crate) got: Duration,
+}
+
+/// A token, as its issuer knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) number: u32,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) stated: bool,
+    pub(crate) end: BootInstant,
+    /// Whom it was given to first.
+    pub(crate) life: Life,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, bug: Option<Bug>) -> Arc<Self> {
+        let mut rng = Rng::with_seed(seed);
+        let scales = &SCALES[rng.usize(0..SCALES.len())];
+        let subjects = (0..3)
+            .map(|i| Subject::draw(i, scales.clone(), &mut rng))
+            .collect();
+        Arc::new(Self {
+            clock: Arc::new(SimClock::new(bug)),
+            roster: Arc::new(Roster::new(Gate {
+                own_uid: UID,
+                namespace: UserNamespace::Identity,
+            })),
+            bug,
+            state: Mutex::new(State {
+                rng,
+                history: History::default(),
+                coverage: Coverage::default(),
+                subjects,
+                is_calm: false,
+                numbers: [0; 5],
+            }),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn at(&self) -> At {
+        self.clock.at()
+    }
+
+    /// Writes down what happens now.
+    pub(crate) fn record(&self, what: What) {
+        let at = self.at();
+        self.state().history.push(at, what);
+    }
+
+    /// The number of the profile of this name.
+    pub(crate) fn number_of(&self, name: &ProfileName) -> usize {
+        let state = self.state();
+        let found = state.subjects.iter().position(|s| s.name == *name);
+        found.unwrap()
+    }
+
+    /// How a profile stands now; `None` while the configuration does not name it.
+    pub(crate) fn phase(&self, profile: usize) -> Option<Phase> {
+        let name = self.state().subjects[profile].name.clone();
+        let handle = Arc::clone(&self.roster.all().get(&name)?.handle);
+        Some(handle.state().reply.phase)
+    }
+
+    /// Counts that a profile meets this now.
+    pub(crate) fn meets(&self, profile: usize, met: Met) {
+        if let Some(phase) = self.phase(profile) {
+            self.state().coverage.count(met, phase);
+        }
+    }
+
+    pub(crate) fn all_meet(&self, met: Met) {
+        let count = self.state().subjects.len();
+        (0..count).for_each(|profile| self.meets(profile, met));
+    }
+
+    /// The configuration as it is written now.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::default();
+        for subject in &self.state().subjects {
+            if let Some(profile) = &subject.configured {
+                config
+                    .profiles
+                    .insert(subject.name.clone(), profile.clone());
+            }
+        }
+        config
+    }
+
+    /// From now on all that is not the daemon's works.
+    pub(crate) fn calm(&self) {
+        self.record(What::Calm);
+        self.state().is_calm = true;
+        let count = self.state().subjects.len();
+        for profile in 0..count {
+            let stored = {
+                let subject = &mut self.state().subjects[profile];
+                subject.mood = Mood::Well;
+                subject.is_rejecting = false;
+                subject.load_takes = Duration::ZERO;
+                subject.configured = Some(subject.wanted.clone());
+                subject.stored.or(Ok(0))
+            };
+            self.store(profile, stored);
+        }
+    }
+
+    /// What is in the store of a profile from now on.
+    pub(crate) fn store(&self, profile: usize, found: Result<u32, Block>) {
+        self.state().subjects[profile].stored = found;
+        self.record(What::Stored { profile, found });
+    }
+}
+
+impl State {
+    /// The next number of its kind.
+    pub(crate) fn next(&mut self, count: Count) -> u32 {
+        let number = &mut self.numbers[count as usize];
+        *number += 1;
+        *number
+    }
+}
+
+impl Subject {
+    fn draw(number: usize, scales: Range<u64>, rng: &mut Rng) -> Self {
+        let reissue = match rng.u8(0..10) {
+            0 | 1 => Reissue::KillsOld,
+            2 | 3 => Reissue::SameUntilExpiry,
+            _ => Reissue::Normal,
+        };
+        let habit = match (reissue, rng.u8(0..10)) {
+            (Reissue::SameUntilExpiry, _) | (_, 0..2) => Habit::TheSame,
+            (_, 2) => Habit::OneOfTwo,
+            _ => Habit::Another,
+        };
+        let wanted = Profile {
+            provider: provider(0),
+            store: StoreKind::File,
+            ca_file: None,
+            proxy: Proxy::Direct,
+            client_certificate: None,
+            keep_warm: rng.u8(0..4) == 0,
+            reissue,
+        };
+        Self {
+            name: ProfileName::parse(&format!("p{number}")).unwrap(),
+            configured: Some(wanted.clone()),
+            wanted,
+            life: 0,
+            mood: Mood::draw(rng),
+            habit,
+            scale: Duration::from_secs(rng.u64(scales)),
+            stored: match rng.u8(0..10) {
+                0 => Err(Block::NotEnrolled),
+                1 => Err(Block::Misconfigured),
+                _ => Ok(0),
+            },
+            load_takes: Duration::ZERO,
+            is_busy: true,
+            tokens: [None; 2],
+            last: 0,
+            given: None,
+            woken: None,
+            seen: vec![],
+            is_rejecting: false,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            keep_warm: self.wanted.keep_warm,
+            reissue: self.wanted.reissue,
+        }
+    }
+
+    /// A client got a token.
+    pub(crate) fn sees(&mut self, seen: Seen) {
+        const MANY: usize = 8;
+        if self
+            .seen
+            .last()
+            .is_none_or(|last| last.generation != seen.generation)
+        {
+            self.seen.push(seen);
+        }
+        if self.seen.len() > MANY {
+            self.seen.remove(0);
+        }
+    }
+
+    /// Whether this token was given to this life, and no other one after it.
+    pub(crate) fn holds(&self, seen: &Seen) -> bool {
+        self.given == Some((seen.token, self.life))
+    }
+
+    /// Has the configuration say something else of it, so that a reload starts it anew.
+    pub(crate) fn change(&mut self, number: u32) {
+        self.wanted.provider = provider(number);
+        self.configured = Some(self.wanted.clone());
+    }
+}
+
+impl Mood {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        match rng.u8(0..10) {
+            0..3 => Self::Healthy,
+            3..6 => Self::Mixed,
+            6 | 7 => Self::Outage,
+            _ => Self::Rejecting,
+        }
+    }
+}
+
+/// An issuer of this number. Nothing is ever sent there.
+fn provider(number: u32) -> Provider {
+    Provider::Runai {
+        url: BaseUrl::parse(&format!("https://issuer.example/{number}")).unwrap(),
+        api: Api::V2,
+    }
+}
