@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, Validity};
@@ -24,6 +24,10 @@ const GENERATION_END: u64 = 1 << 53;
 
 /// How long to wait before the credential is looked for again when it could not be used: only our own disk is asked.
 const BLOCKED_RETRY: Duration = Duration::from_secs(60);
+
+/// What is told of a token that is no use: in its place a valid one that is held would be lost.
+const DEAD_ON_ARRIVAL: &str =
+    "the answer took so long that the token in it had expired when it came";
 
 /// What a profile's configuration says of its refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -302,9 +306,17 @@ impl Lifecycle {
         sent: BootInstant,
         grant: Grant,
     ) -> Effect {
+        // Whatever it is worth: the credential was taken.
+        self.rejections = 0;
+        let is_held = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.token == grant.token);
+        if !is_held && !Validity::new(sent, grant.lifetime).holds(now) {
+            return self.failed(now, jitter, Fault::new(FaultKind::Timeout, DEAD_ON_ARRIVAL));
+        }
         self.refreshes += 1;
         self.failing = 0;
-        self.rejections = 0;
         self.block = None;
         let same = self.held.take_if(|held| held.token == grant.token);
         let validity = match same {

@@ -222,6 +222,26 @@ fn a_network_fault_does_not_close_the_breaker_nor_hasten_its_probes() {
 }
 
 #[test]
+fn a_token_that_is_dead_on_arrival_takes_no_valid_ones_place() {
+    let mut l = holding("a", 3_600);
+    assert!(matches!(
+        l.step(at(2_000), u(), due(at(2_000))),
+        Effect::Fetch { .. }
+    ));
+    let late = Event::Fetched {
+        attempt: l.attempt,
+        sent: at(2_000),
+        grant: grant("b", 1),
+        date: None,
+    };
+    assert_eq!(l.step(at(2_001), u(), late), Effect::None);
+    let view = l.view();
+    assert_eq!(view.valid(at(2_001)).unwrap().token.expose(), "a");
+    assert_eq!((view.failing, view.phase(at(2_001))), (1, Phase::Retrying));
+    assert_eq!(view.last_fault.unwrap().fault.kind, FaultKind::Timeout);
+}
+
+#[test]
 fn an_outage_after_one_rejection_is_backed_off_from_as_any_other() {
     let mut l = Lifecycle::new(at(0), 0, Policy::default());
     let mut now = at(0);
