@@ -37,6 +37,8 @@ pub(super) struct Walk<'a> {
     pub(super) is_blocked: bool,
     pub(super) secret: Option<u32>,
     pub(super) window: Window,
+    /// Whether an attempt was broken off, and another is to take its place.
+    pub(super) is_broken_off: bool,
     /// When it last looked into the store in vain, or knew what came of an attempt.
     pub(super) idle_since: Duration,
     pub(super) reports: Reports,
@@ -59,6 +61,7 @@ impl<'a> Walk<'a> {
                 from: life.from.boot,
                 until: life.from.boot,
             },
+            is_broken_off: false,
             idle_since: life.from.run,
             reports: Reports::default(),
         }
@@ -105,12 +108,13 @@ impl<'a> Walk<'a> {
             if self.is_look(load) {
                 // It was no attempt, or it was one as well; and what cannot ask begins anew.
                 if self.is_blocked {
-                    self.rejections[0] = 0;
+                    (self.rejections[0], self.failing[0]) = (0, 0);
                 }
                 self.window.until = self.window.until.max(next.until);
             } else {
                 self.window = next;
                 self.is_blocked = true;
+                self.is_broken_off = false;
             }
         }
     }
@@ -276,6 +280,7 @@ impl<'a> Walk<'a> {
         if attempt.outcome != Outcome::Aborted {
             self.secret = Some(attempt.last.secret);
         }
+        self.is_broken_off = attempt.outcome == Outcome::Aborted;
         self.idle_since = attempt.known.run;
         self.last = Some(attempt.clone());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
-use super::attempts::{Attempt, NOTICED, Outcome};
+use super::attempts::{Attempt, NOTICED};
 use super::calls::Walk;
 use super::record::{GRAIN, RequestEnd, Requested};
 use super::reports;
@@ -34,7 +34,7 @@ pub(super) enum Cause {
 impl Walk<'_> {
     pub(super) fn causes(&self, attempt: &Attempt) -> Vec<Cause> {
         // One that takes the place of another has a reason of its own.
-        let is_due = !self.follows_aborted() && attempt.begun.boot >= self.window.from;
+        let is_due = !self.is_broken_off && attempt.begun.boot >= self.window.from;
         let causes = [
             (Cause::Due, is_due),
             (Cause::Secret, self.is_for_secret(attempt)),
@@ -45,11 +45,6 @@ impl Walk<'_> {
         ];
         let holding = causes.into_iter().filter(|(_, holds)| *holds);
         holding.map(|(cause, _)| cause).collect()
-    }
-
-    fn follows_aborted(&self) -> bool {
-        let last = self.last.as_ref();
-        last.is_some_and(|last| last.outcome == Outcome::Aborted)
     }
 
     /// Whether the last attempt began so long ago that callers may cause another.
@@ -68,7 +63,8 @@ impl Walk<'_> {
             .life
             .loads()
             .any(|load| load.until.run == call.from.run);
-        let recent = Duration::from_secs(6);
+        // A store may be slow, three times in a row.
+        let recent = Duration::from_secs(12);
         has_looked
             && (self.is_blocked || self.secret.is_none())
             && self
@@ -79,8 +75,7 @@ impl Walk<'_> {
     /// A suspend is noticed: what runs is made anew at once, and what waits in a back-off goes on soon.
     fn is_for_resume(&self, attempt: &Attempt) -> bool {
         let spaced = self.is_spaced(attempt.begun.boot);
-        let may =
-            self.follows_aborted() || (spaced && self.failing[1] > 0 && self.rejections[0] == 0);
+        let may = self.is_broken_off || (spaced && self.failing[1] > 0 && self.rejections[0] == 0);
         let noticed = self.record.resumed(attempt.begun, NOTICED + DEMAND + GRAIN);
         may && (noticed.is_some() || self.rested_since_resume(attempt))
     }

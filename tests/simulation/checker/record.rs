@@ -323,7 +323,7 @@ impl Record {
     pub(crate) fn boot_after(&self, at: At, by: Duration) -> BootInstant {
         let sleeps = self.suspends.iter();
         let meanwhile =
-            sleeps.filter(|(_, resume)| at.run < resume.run && resume.run <= at.run + by);
+            sleeps.filter(|(from, resume)| at.boot <= *from && resume.run <= at.run + by);
         let slept: Duration = meanwhile.map(|(from, until)| until.boot.since(*from)).sum();
         at.boot.after(by + slept)
     }
