@@ -1,7 +1,8 @@
 //! The only file that reads the machine's clocks.
 
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::ClockId;
 
@@ -54,7 +55,7 @@ impl Clock for SystemClock {
     fn read(&self) -> Reading {
         Reading {
             now: self.now(),
-            running: since(RUNNING),
+            running: running(),
         }
     }
 
@@ -99,26 +100,24 @@ const BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const BOOT: ClockId = ClockId::Monotonic;
 
-/// The clock that does not.
-#[cfg(target_os = "linux")]
-const RUNNING: ClockId = ClockId::Monotonic;
-#[cfg(target_vendor = "apple")]
-const RUNNING: ClockId = ClockId::UptimeRaw;
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-const RUNNING: ClockId = ClockId::Monotonic;
-
 /// The time since the machine started, suspend included.
 fn boot_now() -> BootInstant {
-    BootInstant::from_boot(since(BOOT))
-}
-
-/// What a clock shows.
-fn since(clock: ClockId) -> Duration {
-    let t = rustix::time::clock_gettime(clock);
-    Duration::new(
+    let t = rustix::time::clock_gettime(BOOT);
+    BootInstant::from_boot(Duration::new(
         u64::try_from(t.tv_sec).unwrap_or(0),
         u32::try_from(t.tv_nsec).unwrap_or(0),
-    )
+    ))
+}
+
+/// For how long the machine has run since this was asked first, suspend not counted: std's clock counts it nowhere
+/// (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does not name).
+fn running() -> Duration {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file is where clocks are read; it is compared with the boot clock, and no lifetime counts on it"
+    )]
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 #[cfg(target_os = "linux")]
