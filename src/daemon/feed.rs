@@ -127,7 +127,7 @@ impl Feed {
             match woken {
                 Woken::Stopping | Woken::Changed => {}
                 Woken::Reloaded => reloaded = true,
-                // Its keeper ends when the last one drops it, which is when the roster has another in its place.
+                // Its keeper ends after the roster has another in its place, which comes first above; so there is none.
                 Woken::Gone => return Told::End(Problem::new(Code::UnknownProfile).of(&self.name)),
                 Woken::Quiet => {
                     self.handle.attend();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::super::keeper::Command;
 use super::{Handle, Served, code_of};
 use crate::dialect::Freshness;
@@ -31,9 +33,11 @@ impl Handle {
         };
         self.asked.at(self.clock.now().boot);
         let report = |done| Command::Reported { generation, done };
-        if self.view.borrow().attempting {
-            // Who waits for an attempt that runs says nothing, and this one has to be heard.
-            self.ask_and_leave(report);
+        // It has to be heard, also by who may not wait or while an attempt runs. That takes no time that counts: a keeper
+        // waits for nothing before it takes the next command. One that is gone has no token to report.
+        let (done, heard) = oneshot::channel();
+        if self.commands.send(report(done)).await.is_ok() {
+            let _: Result<(), _> = heard.await;
         }
         self.wait(max_wait, report, newer).await;
         let now = self.clock.now();

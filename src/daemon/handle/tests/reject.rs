@@ -126,3 +126,42 @@ async fn a_report_is_heard_while_an_attempt_runs() {
     assert_eq!(handle.state().reply.counts.reports, 1);
     assert_eq!(issuer.seen().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_without_a_wait_is_heard_however_many_ask_in_the_same_moment() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    // They want more than is left, so each of them asks the keeper, whose queue holds 64.
+    tokio::time::sleep(secs(1_790)).await;
+    let generation = generation(&handle);
+    let reporter = tokio::spawn({
+        let handle = Arc::clone(&handle);
+        async move {
+            for _ in 0..200 {
+                assert_eq!(text(&handle, secs(3_600), NOW).await, "token-1 stale");
+            }
+            next(&handle, generation, NOW).await
+        }
+    });
+    assert_eq!(reporter.await.unwrap(), "unavailable");
+    assert_eq!(handle.state().reply.counts.reports, 1);
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_wait_is_told_of_a_cool_down_too() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    for token in ["token-2", "token-3"] {
+        tokio::time::sleep(secs(5)).await;
+        assert_eq!(next(&handle, generation(&handle), secs(5)).await, token);
+    }
+    let start = clock.now().boot;
+    assert_eq!(
+        next(&handle, generation(&handle), NOW).await,
+        "cooling_down"
+    );
+    assert_eq!(clock.now().boot, start);
+}
