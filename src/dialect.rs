@@ -254,7 +254,7 @@ fn unexpected() -> Reply {
 pub(crate) mod testing {
     use super::*;
     use crate::instant::{BootInstant, UnixTime};
-    use crate::lifecycle::{Phase, Prepared};
+    use crate::lifecycle::Phase;
     use crate::token::{AccessToken, Validity};
     use crate::wire::{Counts, FaultReply};
 
@@ -287,7 +287,6 @@ pub(crate) mod testing {
                 token: AccessToken::parse("T0KEN").unwrap(),
                 validity,
                 generation: 7,
-                prepared: Prepared::default(),
             }),
             freshness,
         }

@@ -17,7 +17,7 @@ mod view;
 
 pub use event::{Effect, Event};
 use report::Reports;
-pub use view::{Block, Held, LastFault, Phase, Prepared, View};
+pub use view::{Block, Held, LastFault, Phase, View};
 
 /// Generations stay below this, so that every JSON reader keeps them exact.
 const GENERATION_END: u64 = 1 << 53;
@@ -333,7 +333,6 @@ impl Lifecycle {
             token: grant.token,
             validity,
             generation: self.generation,
-            prepared: Prepared::default(),
         }));
         self.wait_until(if self.repeated {
             schedule::same_token_due(now, &validity, jitter)

@@ -174,16 +174,11 @@ impl<'a> TokenReply<'a> {
         }
     }
 
-    /// The answer as a line of JSON.
+    /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
+    /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
     pub fn to_line(&self) -> Vec<u8> {
-        let (head, tail) = (self.head(), self.tail());
-        // Of its final size, since a buffer that grows leaves copies behind.
-        [head, tail].concat()
-    }
-
-    /// The line up to what differs from answer to answer. Neither a profile's name nor a token has a character that JSON
-    /// escapes, so they are copied as they are.
-    pub fn head(&self) -> Vec<u8> {
+        let mut digits = [itoa::Buffer::new(); 3];
+        let [expires_in, expires_at, generation] = &mut digits;
         [
             r#"{"profile":""#,
             self.profile,
@@ -192,16 +187,6 @@ impl<'a> TokenReply<'a> {
             r#"","token_type":""#,
             self.token_type,
             r#"","expires_in":"#,
-        ]
-        .concat()
-        .into_bytes()
-    }
-
-    /// The rest of the line.
-    pub fn tail(&self) -> Vec<u8> {
-        let mut digits = [itoa::Buffer::new(); 3];
-        let [expires_in, expires_at, generation] = &mut digits;
-        [
             expires_in.format(self.expires_in),
             r#","expires_at":"#,
             expires_at.format(self.expires_at),

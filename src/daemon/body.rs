@@ -4,10 +4,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::buf::Chain;
-use bytes::{Buf, Bytes};
 use http_body_util::Full;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::feed::{Feed, Told};
 use super::stream::Busy;
@@ -21,11 +19,8 @@ pub(super) struct Answering {
     _busy: Busy,
 }
 
-/// What is written at once: often a part that many answers share, and a part of this one's own.
-type Piece = Chain<Bytes, Bytes>;
-
 enum Pieces {
-    Whole(Full<Piece>),
+    Whole(Full<Bytes>),
     /// The next one is being waited for. Nothing is made before the connection has room for it.
     Watched(Next),
     Over,
@@ -57,13 +52,8 @@ pub(super) enum Form {
 impl Answering {
     /// All of it at once.
     pub(super) fn whole(bytes: Vec<u8>, busy: Busy) -> Self {
-        Self::joined(Bytes::from(bytes), Bytes::new(), busy)
-    }
-
-    /// All of it at once, in two parts that are not copied.
-    pub(super) fn joined(head: Bytes, tail: Bytes, busy: Busy) -> Self {
         Self {
-            bytes: Pieces::Whole(Full::new(head.chain(tail))),
+            bytes: Pieces::Whole(Full::new(Bytes::from(bytes))),
             _busy: busy,
         }
     }
@@ -78,7 +68,7 @@ impl Answering {
 }
 
 impl Body for Answering {
-    type Data = Piece;
+    type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
@@ -97,7 +87,7 @@ impl Body for Answering {
                     None => (None, Pieces::Over),
                 };
                 self.bytes = pieces;
-                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes.chain(Bytes::new())))))
+                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
@@ -62,8 +61,6 @@ enum Content {
     /// May hold a token. The allocator wipes it when it has been written and is freed; a wipe of its own before that
     /// would be a second one, byte by byte, on the hot path.
     Whole(Vec<u8>),
-    /// The same in two parts, the first of which other answers share.
-    Joined(Bytes, Vec<u8>),
     Watched(Box<Watching>),
 }
 
@@ -102,7 +99,6 @@ pub(super) async fn respond(
         Ok(said) => {
             let body = match said.body {
                 Content::Whole(bytes) => Answering::whole(bytes, busy),
-                Content::Joined(head, tail) => Answering::joined(head, Bytes::from(tail), busy),
                 Content::Watched(watching) => Answering::watched(*watching, busy),
             };
             http(StatusCode::OK, said.content_type, body)
@@ -360,10 +356,7 @@ fn token(profile: &ProfileName, served: &Served, plain: bool) -> Said {
     }
     let stale = served.freshness.is_stale();
     let reply = TokenReply::new(profile, &served.held, stale, served.at);
-    Said {
-        content_type: JSON,
-        body: Content::Joined(served.held.prepared.get(|| reply.head()), reply.tail()),
-    }
+    said(JSON, reply.to_line())
 }
 
 fn text(body: &str) -> Said {

@@ -1,9 +1,7 @@
 //! What others see of a profile: what is held, and how it stands.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -19,14 +17,7 @@ pub struct Held {
     pub validity: Validity,
     /// Its number; each new token of a profile has a larger one.
     pub generation: u64,
-    /// The part of an answer that is the same for all who ask.
-    pub prepared: Prepared,
 }
-
-/// Bytes of an answer with a token in them, made for the first who asks and shared by the others: copying them, and wiping
-/// each copy afterwards, would be most of the work of an answer. They are wiped when the token goes.
-#[derive(Default)]
-pub struct Prepared(OnceLock<Bytes>);
 
 /// Why a profile cannot even ask: something on this machine has to be put right first. Nothing is sent meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,21 +99,6 @@ pub struct View {
     pub failures: u64,
     /// Failures since the last success.
     pub failing: u32,
-}
-
-// === impl Prepared ===
-
-impl Prepared {
-    /// The bytes, as they were made first.
-    pub fn get(&self, make: impl FnOnce() -> Vec<u8>) -> Bytes {
-        self.0.get_or_init(|| Bytes::from(make())).clone()
-    }
-}
-
-impl fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Prepared(…)")
-    }
 }
 
 // === impl View ===
