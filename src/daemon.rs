@@ -12,8 +12,9 @@
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
-//! | [`server`] | accepts connections, and serves each until it ends | connections peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | body feed guard handle openapi routes service stream | |
+//! | [`server`] | accepts connections, and serves each until it ends | connections http peers respond service stream | |
+//! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
+//! | `http` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock feed handle roster | |
@@ -51,6 +52,7 @@ pub mod flight;
 mod guard;
 pub mod handle;
 pub mod hardening;
+mod http;
 pub mod issuer;
 pub mod jumps;
 pub mod keeper;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
-    HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, PRAGMA,
 };
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use serde::Serialize;
@@ -16,29 +15,25 @@ use super::body::{Answering, Form, Watching};
 use super::feed::Feed;
 use super::guard;
 use super::handle::Served;
+use super::http::{self, JSON};
 use super::openapi;
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::service::{Door, Ran, Service};
 use super::stream::Busy;
 use crate::dialect::oauth2::{self, Came, TokenRequest};
-use crate::instant::UnixTime;
 use crate::policy::Caller;
 use crate::problem::oauth2::Refusal;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Invocation, MalformedFrame};
-use crate::wire::{
-    DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Now, ProfilesReply, Rejected, TokenReply,
-};
+use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, ProfilesReply, Rejected, TokenReply};
 
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
 
-const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const EVENTS: &str = "text/event-stream";
 const FRAMES: &str = "application/vnd.jeton.frame";
-const PROBLEM: &str = "application/problem+json";
 
 /// What a reload changed.
 #[derive(Serialize)]
@@ -101,13 +96,13 @@ pub(super) async fn respond(
                 Content::Whole(bytes) => Answering::whole(bytes, busy),
                 Content::Watched(watching) => Answering::watched(*watching, busy),
             };
-            http(StatusCode::OK, said.content_type, body)
+            http::accept(said.content_type, body)
         }
-        Err(Wrong::Oauth2(refusal)) => refuse_oauth2(&refusal, now(), busy),
+        Err(Wrong::Oauth2(refusal)) => http::refuse_oauth2(&refusal, now(), busy),
         Err(Wrong::Problem(problem)) if is_oauth2 => {
-            refuse_oauth2(&Refusal::from(problem), now(), busy)
+            http::refuse_oauth2(&Refusal::from(problem), now(), busy)
         }
-        Err(Wrong::Problem(problem)) => refuse(&problem, now(), busy),
+        Err(Wrong::Problem(problem)) => http::refuse(&problem, now(), busy),
     };
     let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
@@ -118,64 +113,6 @@ pub(super) async fn respond(
         // RFC 6749 section 5.1.
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     }
-    response
-}
-
-/// The answer to who may ask for nothing here; the connection ends with it.
-pub(super) fn turn_out(now: Now, busy: Busy) -> Response<Answering> {
-    let mut response = refuse(&Problem::new(Code::Forbidden), now, busy);
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
-    response
-}
-
-/// The answer that is a problem.
-fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
-    let status = status(problem.code.row().status);
-    let body = Answering::whole(problem.to_json(), busy);
-    let mut response = http(status, PROBLEM, body);
-    retry_after(&mut response, problem.retry_at, now);
-    response
-}
-
-/// The answer that is a refusal of RFC 6749 section 5.2.
-fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
-    let status = status(refusal.status);
-    let body = Answering::whole(refusal.to_json(), busy);
-    let mut response = http(status, JSON, body);
-    retry_after(&mut response, refusal.retry_at, now);
-    if status == StatusCode::UNAUTHORIZED {
-        // RFC 9110 section 15.5.2; Basic is the only scheme there is.
-        let challenge = HeaderValue::from_static("Basic realm=\"jeton\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
-    response
-}
-
-/// The tables' statuses are all valid: tests walk them.
-fn status(number: u16) -> StatusCode {
-    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Says when to ask again, where the status promises that this helps.
-fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: Now) {
-    if let (Some(at), 503 | 429) = (at, response.status().as_u16()) {
-        let wait = at
-            .seconds_up()
-            .saturating_sub(now.unix.seconds_down())
-            .max(1);
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(wait));
-    }
-}
-
-fn http(status: StatusCode, content_type: &'static str, body: Answering) -> Response<Answering> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

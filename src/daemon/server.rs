@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, trace, warn};
 
 use super::connections::{Connections, Place};
+use super::http;
 use super::peers::Peer;
 use super::respond;
 use super::service::{Door, Service};
@@ -116,7 +117,7 @@ impl Server {
                     respond::respond(service, &peer.caller, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
-                    respond::turn_out(service.clock.now(), busy)
+                    http::turn_out(service.clock.now(), busy)
                 };
                 trace!(
                     method = %request.method(),
