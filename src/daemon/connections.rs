@@ -3,11 +3,11 @@
 //! A plain cap is a weapon: whoever fills it locks everybody out. So one user cannot take all the places, and over the
 //! cap the oldest connection of that user that has never sent a whole request makes room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 /// The most connections in all.
 pub const MAX_TOTAL: usize = 4_096;
@@ -28,8 +28,20 @@ struct Table {
     next: u64,
     total: usize,
     per_uid: HashMap<u32, usize>,
+    /// The way to each.
+    open: HashMap<u64, oneshot::Sender<Leave>>,
     /// Those that have not sent a whole request yet, by user and age.
-    half_open: BTreeMap<(u32, u64), Arc<Notify>>,
+    half_open: BTreeSet<(u32, u64)>,
+    closing: bool,
+}
+
+/// What a connection is told, once at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It has to make room.
+    AtOnce,
+    /// The daemon stops: it finishes the request it is at.
+    AfterThis,
 }
 
 /// A connection's place; dropping it gives the place back.
@@ -38,7 +50,6 @@ pub struct Place {
     connections: Arc<Connections>,
     key: (u32, u64),
     established: AtomicBool,
-    evicted: Arc<Notify>,
 }
 
 // === impl Connections ===
@@ -53,8 +64,11 @@ impl Connections {
         })
     }
 
-    /// A place for a connection of `uid`; `None` when there is none and no half-open one of that user to make room.
-    pub fn admit(self: &Arc<Self>, uid: u32) -> Option<Place> {
+    /// A place for a connection of `uid`, and what will tell it to leave; `None` when there is no place and no half-open
+    /// connection of that user to make room.
+    ///
+    /// One channel for both reasons to leave: a connection looks at it whenever it wakes.
+    pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let mut table = self.lock();
         let full = table.total >= self.max_total
             || table
@@ -66,25 +80,40 @@ impl Connections {
                 .half_open
                 .range((uid, 0)..=(uid, u64::MAX))
                 .next()
-                .map(|(key, _)| *key)?;
+                .copied()?;
+            table.half_open.remove(&oldest);
             // Its place is given back when its task has ended, a moment from now.
-            if let Some(evicted) = table.half_open.remove(&oldest) {
-                evicted.notify_one();
+            if let Some(way) = table.open.remove(&oldest.1) {
+                tell(way, Leave::AtOnce);
             }
         }
         let key = (uid, table.next);
         table.next += 1;
         table.total += 1;
         *table.per_uid.entry(uid).or_default() += 1;
-        let evicted = Arc::new(Notify::new());
-        table.half_open.insert(key, Arc::clone(&evicted));
+        table.half_open.insert(key);
+        let (way, leave) = oneshot::channel();
+        if table.closing {
+            tell(way, Leave::AfterThis);
+        } else {
+            table.open.insert(key.1, way);
+        }
         drop(table);
-        Some(Place {
+        let place = Place {
             connections: Arc::clone(self),
             key,
             established: AtomicBool::new(false),
-            evicted,
-        })
+        };
+        Some((place, leave))
+    }
+
+    /// The daemon stops: every connection is told so, those still to come as well.
+    pub fn close(&self) {
+        let mut table = self.lock();
+        table.closing = true;
+        for (_, way) in table.open.drain() {
+            tell(way, Leave::AfterThis);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -103,17 +132,18 @@ impl Place {
             self.connections.lock().half_open.remove(&self.key);
         }
     }
+}
 
-    /// Ends when the connection has to make room.
-    pub async fn evicted(&self) {
-        self.evicted.notified().await;
-    }
+fn tell(way: oneshot::Sender<Leave>, leave: Leave) {
+    // Whoever does not listen any more has left.
+    let _: Result<(), _> = way.send(leave);
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.connections.lock();
         table.half_open.remove(&self.key);
+        table.open.remove(&self.key.1);
         table.total = table.total.saturating_sub(1);
         if let Some(n) = table.per_uid.get_mut(&self.key.0) {
             *n = n.saturating_sub(1);
@@ -128,48 +158,66 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn evicted(place: &Place) -> bool {
-        use std::future::Future;
-        let mut wait = std::pin::pin!(place.evicted());
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        wait.as_mut().poll(&mut cx).is_ready()
+    /// A connection that listens.
+    struct Open {
+        place: Place,
+        leave: oneshot::Receiver<Leave>,
+    }
+
+    fn open(all: &Arc<Connections>, uid: u32) -> Option<Open> {
+        let (place, leave) = all.admit(uid)?;
+        Some(Open { place, leave })
+    }
+
+    fn told(open: &mut Open) -> Option<Leave> {
+        open.leave.try_recv().ok()
     }
 
     #[test]
     fn one_user_cannot_take_every_place() {
         let all = Connections::new(4, 3);
-        let hog: Vec<_> = (0..3).map(|_| all.admit(1).unwrap()).collect();
-        hog.iter().for_each(Place::established);
-        assert!(all.admit(1).is_none());
-        assert!(all.admit(2).is_some());
+        let hog: Vec<_> = (0..3).map(|_| open(&all, 1).unwrap()).collect();
+        hog.iter().for_each(|open| open.place.established());
+        assert!(open(&all, 1).is_none());
+        assert!(open(&all, 2).is_some());
     }
 
     #[test]
     fn over_the_cap_the_oldest_half_open_connection_of_that_user_goes() {
         let all = Connections::new(4, 3);
-        let other = all.admit(2).unwrap();
-        let (a, b, c) = (
-            all.admit(1).unwrap(),
-            all.admit(1).unwrap(),
-            all.admit(1).unwrap(),
-        );
-        a.established();
-        let d = all.admit(1).unwrap();
+        let mut others = [2, 1, 1, 1].map(|uid| open(&all, uid).unwrap());
+        others[1].place.established();
+        let mut newest = open(&all, 1).unwrap();
         assert_eq!(
-            [&a, &b, &c, &d, &other].map(evicted),
-            [false, true, false, false, false]
+            others.each_mut().map(told),
+            [None, None, Some(Leave::AtOnce), None]
         );
+        assert_eq!(told(&mut newest), None);
+    }
+
+    #[test]
+    fn when_the_daemon_stops_every_connection_is_told_so_the_late_ones_too() {
+        let all = Connections::new(4, 4);
+        let [mut a, mut b] = [1, 2].map(|uid| open(&all, uid).unwrap());
+        b.place.established();
+        all.close();
+        let mut late = open(&all, 1).unwrap();
+        for open in [&mut a, &mut b, &mut late] {
+            assert_eq!(told(open), Some(Leave::AfterThis));
+        }
     }
 
     #[test]
     fn a_place_is_given_back() {
         let all = Connections::new(1, 1);
         for _ in 0..3 {
-            let place = all.admit(1).unwrap();
-            place.established();
+            let open = open(&all, 1).unwrap();
+            open.place.established();
             assert!(all.admit(1).is_none());
         }
-        assert!(all.lock().per_uid.is_empty());
-        assert!(all.lock().half_open.is_empty());
+        let table = all.lock();
+        assert!(table.per_uid.is_empty());
+        assert!(table.open.is_empty());
+        assert!(table.half_open.is_empty());
     }
 }

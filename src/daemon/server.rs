@@ -10,10 +10,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{debug, info, trace, warn};
 
-use super::connections::{Connections, Place};
+use super::connections::{Connections, Leave, Place};
 use super::http;
 use super::peers::Peer;
 use super::respond;
@@ -39,7 +39,7 @@ pub struct Server {
 
 impl Server {
     /// Serves `listener` until `closing` is true; connections then finish the request they are at. They have all ended
-    /// when no other receiver of `closing` is left.
+    /// when the service, which each of them holds, is gone.
     pub async fn run(
         self: Arc<Self>,
         listener: UnixListener,
@@ -48,17 +48,18 @@ impl Server {
     ) {
         loop {
             let accepted = tokio::select! { biased;
-                _ = closing.wait_for(|closing| *closing) => return,
+                _ = closing.wait_for(|closing| *closing) => break,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream, door, &closing),
+                Ok((stream, _)) => self.admit(stream, door),
                 Err(error) => {
                     warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
         }
+        self.connections.close();
     }
 
     /// The first refusal of a user is news; the others are not.
@@ -79,7 +80,7 @@ impl Server {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, closing: &watch::Receiver<bool>) {
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door) {
         let peer = match Peer::of(&stream, self.service.roster.gate()) {
             Ok(peer) => peer,
             Err(error) => {
@@ -87,13 +88,12 @@ impl Server {
                 return;
             }
         };
-        let Some(place) = self.connections.admit(peer.caller.uid) else {
+        let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
             debug!(peer.uid = peer.caller.uid, "refused: too many connections");
             tokio::spawn(turn_away(stream));
             return;
         };
-        let connection = Arc::clone(self).connection(stream, peer, door, place, closing.clone());
-        tokio::spawn(connection);
+        tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
     }
 
     /// Answers the requests of one connection. It takes any stream, so that its timers can be tested and whole daemons
@@ -104,7 +104,7 @@ impl Server {
         peer: Peer,
         door: Door,
         place: Place,
-        mut closing: watch::Receiver<bool>,
+        mut leave: oneshot::Receiver<Leave>,
     ) {
         let pace = Pace::default();
         let (server, place, peer) = (&self, &place, &peer);
@@ -138,7 +138,7 @@ impl Server {
             .half_close(true)
             .serve_connection(stream, answer);
         let mut connection = std::pin::pin!(connection);
-        let mut asked_to_close = false;
+        let mut is_last = false;
         loop {
             tokio::select! { biased;
                 ended = connection.as_mut() => {
@@ -147,10 +147,13 @@ impl Server {
                     }
                     return;
                 }
-                () = place.evicted() => return,
-                _ = closing.wait_for(|closing| *closing), if !asked_to_close => {
-                    asked_to_close = true;
-                    connection.as_mut().graceful_shutdown();
+                leave = &mut leave, if !is_last => match leave {
+                    Ok(Leave::AfterThis) => {
+                        is_last = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    // It is not forgotten while it has its place.
+                    Ok(Leave::AtOnce) | Err(_) => return,
                 }
             }
         }

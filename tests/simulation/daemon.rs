@@ -28,7 +28,8 @@ const PIPE: usize = 4_096;
 
 pub(crate) struct Daemon {
     server: Arc<Server>,
-    close: watch::Sender<bool>,
+    /// It never stops: watchers see a closed channel as its end.
+    _close: watch::Sender<bool>,
 }
 
 impl Daemon {
@@ -73,7 +74,10 @@ impl Daemon {
                 let _: Result<(), _> = done.send(Ok(changed));
             }
         });
-        Self { server, close }
+        Self {
+            server,
+            _close: close,
+        }
     }
 
     /// The client's end of a new connection.
@@ -87,9 +91,9 @@ impl Daemon {
             },
             pid: None,
         };
-        let place = self.server.connections.admit(UID).unwrap();
+        let (place, leave) = self.server.connections.admit(UID).unwrap();
         let server = Arc::clone(&self.server);
-        tokio::spawn(server.connection(ours, peer, door, place, self.close.subscribe()));
+        tokio::spawn(server.connection(ours, peer, door, place, leave));
         theirs
     }
 }

@@ -20,6 +20,7 @@ struct Client {
     to: WriteHalf<DuplexStream>,
     start: Instant,
     close: watch::Sender<bool>,
+    connections: Arc<Connections>,
     roster: Arc<Roster>,
 }
 
@@ -57,12 +58,13 @@ fn connect_as(uid: u32, scene: Play) -> Client {
             clock,
             socket: "/run/jeton/jeton.sock".to_owned(),
             reloads: mpsc::channel(1).0,
-            closing: closing.clone(),
+            closing,
         }),
         connections: Connections::new(8, 8),
         refused: Mutex::default(),
     });
-    let place = server.connections.admit(uid).unwrap();
+    let connections = Arc::clone(&server.connections);
+    let (place, leave) = connections.admit(uid).unwrap();
     let (ours, theirs) = tokio::io::duplex(4_096);
     let caller = Caller {
         uid,
@@ -70,13 +72,14 @@ fn connect_as(uid: u32, scene: Play) -> Client {
         groups: Box::default(),
     };
     let peer = Peer { caller, pid: None };
-    tokio::spawn(server.connection(ours, peer, Door::Tokens, place, closing));
+    tokio::spawn(server.connection(ours, peer, Door::Tokens, place, leave));
     let (from, to) = split(theirs);
     Client {
         from,
         to,
         start: now(),
         close,
+        connections,
         roster,
     }
 }
@@ -94,6 +97,11 @@ fn request(target: &str) -> String {
 }
 
 impl Client {
+    fn stop_the_daemon(&self) {
+        self.close.send_replace(true);
+        self.connections.close();
+    }
+
     async fn send(&mut self, text: &str) {
         self.to.write_all(text.as_bytes()).await.unwrap();
     }
@@ -256,7 +264,7 @@ async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon
     let mut client = connect();
     client.send(&request("/v1/profiles/research/watch")).await;
     tokio::time::sleep(secs(600)).await;
-    client.close.send_replace(true);
+    client.stop_the_daemon();
     let mut got = vec![];
     client.from.read_to_end(&mut got).await.unwrap();
     assert_about(client.start.elapsed(), secs(600));
@@ -306,7 +314,7 @@ async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
         .await;
     tokio::task::yield_now().await;
     for client in [&silent, &idle, &busy] {
-        client.close.send_replace(true);
+        client.stop_the_daemon();
     }
     assert_about(silent.ended().await, Duration::ZERO);
     assert_about(idle.ended().await, Duration::ZERO);
