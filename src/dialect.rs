@@ -255,7 +255,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::instant::{BootInstant, UnixTime};
     use crate::lifecycle::Phase;
-    use crate::token::{AccessToken, Validity};
+    use crate::token::{AccessToken, LastAnswer, Validity};
     use crate::wire::{Counts, FaultReply};
 
     pub(crate) fn run(args: &[&str]) -> Invocation {
@@ -287,6 +287,7 @@ pub(crate) mod testing {
                 token: AccessToken::parse("T0KEN").unwrap(),
                 validity,
                 generation: 7,
+                last_answer: LastAnswer::default(),
             }),
             freshness,
         }

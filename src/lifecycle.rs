@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Reissue, Unit};
-use crate::token::{DEFAULT_LIFETIME, Grant, Validity};
+use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
 
 mod event;
 mod report;
@@ -333,6 +333,7 @@ impl Lifecycle {
             token: grant.token,
             validity,
             generation: self.generation,
+            last_answer: LastAnswer::default(),
         }));
         self.wait_until(if self.repeated {
             schedule::same_token_due(now, &validity, jitter)

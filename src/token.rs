@@ -1,5 +1,7 @@
 //! The bearer token, how long it holds, and what an issuer grants. Redaction of tokens lives here.
 
+mod last_answer;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::instant::BootInstant;
+
+pub use last_answer::LastAnswer;
 
 /// The longest token that is taken, in bytes : real ones are below 4 KiB, and servers end a header at 8 to 16.
 pub const MAX_TOKEN_LEN: usize = 16_384;

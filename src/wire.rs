@@ -6,6 +6,7 @@ mod reject;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
@@ -174,6 +175,14 @@ impl<'a> TokenReply<'a> {
         }
     }
 
+    /// As [`TokenReply::to_line`], and made once for all who ask for this token in the same second: under load that is
+    /// most of the work of an answer.
+    pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Bytes {
+        let reply = Self::new(profile, held, stale, now);
+        let shows = (reply.expires_in, reply.expires_at, stale);
+        held.last_answer.get_or_make(shows, || reply.to_line())
+    }
+
     /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
     /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
     pub fn to_line(&self) -> Vec<u8> {
@@ -247,6 +256,7 @@ impl ProfileReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::{AccessToken, LastAnswer, Validity};
 
     #[test]
     fn a_token_reply_is_one_line_of_json_in_a_buffer_that_never_grew() {
@@ -269,6 +279,39 @@ mod tests {
             );
             assert_eq!(line.capacity(), line.len());
         }
+    }
+
+    #[test]
+    fn a_line_that_is_shared_is_what_would_be_written_at_that_moment() {
+        let ms = |ms| Duration::from_millis(ms);
+        let at = |boot, unix| Now {
+            boot: BootInstant::from_boot(ms(boot)),
+            unix: UnixTime::from_epoch(ms(unix)),
+        };
+        let held = Held {
+            token: AccessToken::parse("T0KEN").unwrap(),
+            validity: Validity::new(at(0, 0).boot, Some(Duration::from_secs(3_600))),
+            generation: 7,
+            last_answer: LastAnswer::default(),
+        };
+        let profile = ProfileName::parse("research").unwrap();
+        let mut lines = std::collections::BTreeSet::new();
+        for (boot, unix, stale) in [
+            (1_500, 1_800_000_000_500, false),
+            (1_700, 1_800_000_000_700, false),
+            // It was reported as rejected.
+            (1_800, 1_800_000_000_800, true),
+            (1_900, 1_800_000_000_900, false),
+            (2_500, 1_800_000_001_500, false),
+            // The wall clock was set.
+            (2_600, 1_700_000_000_000, false),
+        ] {
+            let now = at(boot, unix);
+            let line = TokenReply::line(&profile, &held, stale, now);
+            assert_eq!(line, TokenReply::new(&profile, &held, stale, now).to_line());
+            lines.insert(line);
+        }
+        assert_eq!(lines.len(), 4);
     }
 
     #[test]

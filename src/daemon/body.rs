@@ -51,9 +51,9 @@ pub(super) enum Form {
 
 impl Answering {
     /// All of it at once.
-    pub(super) fn whole(bytes: Vec<u8>, busy: Busy) -> Self {
+    pub(super) fn whole(bytes: Bytes, busy: Busy) -> Self {
         Self {
-            bytes: Pieces::Whole(Full::new(Bytes::from(bytes))),
+            bytes: Pieces::Whole(Full::new(bytes)),
             _busy: busy,
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn turn_out(now: Now, busy: Busy) -> Response<Answering> {
 /// The answer that is a problem.
 pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
-    let body = Answering::whole(problem.to_json(), busy);
+    let body = Answering::whole(problem.to_json().into(), busy);
     let mut response = response(status, PROBLEM, body);
     retry_after(&mut response, problem.retry_at, now);
     response
@@ -40,7 +40,7 @@ pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answer
 /// The answer that is a refusal of RFC 6749 section 5.2.
 pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(refusal.status);
-    let body = Answering::whole(refusal.to_json(), busy);
+    let body = Answering::whole(refusal.to_json().into(), busy);
     let mut response = response(status, JSON, body);
     retry_after(&mut response, refusal.retry_at, now);
     if status == StatusCode::UNAUTHORIZED {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, PRAGMA,
 };
@@ -55,7 +55,7 @@ struct Said {
 enum Content {
     /// May hold a token. The allocator wipes it when it has been written and is freed; a wipe of its own before that
     /// would be a second one, byte by byte, on the hot path.
-    Whole(Vec<u8>),
+    Whole(Bytes),
     Watched(Box<Watching>),
 }
 
@@ -292,8 +292,10 @@ fn token(profile: &ProfileName, served: &Served, plain: bool) -> Said {
         return said(TEXT, [token, b"\n"].concat());
     }
     let stale = served.freshness.is_stale();
-    let reply = TokenReply::new(profile, &served.held, stale, served.at);
-    said(JSON, reply.to_line())
+    said(
+        JSON,
+        TokenReply::line(profile, &served.held, stale, served.at),
+    )
 }
 
 fn text(body: &str) -> Said {
@@ -307,10 +309,10 @@ fn json<T: Serialize>(body: &T) -> Said {
     said(JSON, body)
 }
 
-fn said(content_type: &'static str, body: Vec<u8>) -> Said {
+fn said(content_type: &'static str, body: impl Into<Bytes>) -> Said {
     Said {
         content_type,
-        body: Content::Whole(body),
+        body: Content::Whole(body.into()),
     }
 }
 

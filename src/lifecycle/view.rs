@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::instant::{BootInstant, RemoteClock};
-use crate::token::{AccessToken, Validity};
+use crate::token::{AccessToken, LastAnswer, Validity};
 
 /// A token that is held, as callers share it.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Held {
     pub validity: Validity,
     /// Its number; each new token of a profile has a larger one.
     pub generation: u64,
+    /// The last answer that handed it out.
+    pub last_answer: LastAnswer,
 }
 
 /// Why a profile cannot even ask: something on this machine has to be put right first. Nothing is sent meanwhile.

@@ -1,0 +1,68 @@
+//! What was last written to hand a token out, for all who ask in the same second.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// The last answer that handed a token out. It is kept with the token and wiped with it, and cannot be printed.
+#[derive(Default)]
+pub struct LastAnswer(Mutex<Option<(Shows, Bytes)>>);
+
+/// What differs between two answers with one token: the seconds left, the Unix second of its end, and whether it is stale.
+type Shows = (u64, u64, bool);
+
+impl LastAnswer {
+    /// The answer that shows this; `make` writes it if the last one showed something else.
+    pub fn get_or_make(&self, shows: Shows, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+        // A panic in `make` leaves what was there before, so a poisoned lock guards nothing broken.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((then, answer)) if *then == shows => answer.clone(),
+            _ => last.insert((shows, make().into())).1.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for LastAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastAnswer(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_made_anew_when_and_only_when_it_shows_something_else() {
+        let last = LastAnswer::default();
+        let mut made = 0;
+        let mut ask = |shows: Shows| {
+            let answer = last.get_or_make(shows, || {
+                made += 1;
+                format!("{shows:?}").into_bytes()
+            });
+            assert_eq!(answer, format!("{shows:?}"));
+            made
+        };
+        for (shows, made) in [
+            ((60, 100, false), 1),
+            ((60, 100, false), 1),
+            ((60, 100, true), 2),
+            ((60, 100, false), 3),
+            ((59, 100, false), 4),
+            ((59, 101, false), 5),
+            ((59, 101, false), 5),
+        ] {
+            assert_eq!(ask(shows), made, "{shows:?}");
+        }
+    }
+
+    #[test]
+    fn it_does_not_show_itself() {
+        let last = LastAnswer::default();
+        last.get_or_make((1, 2, false), || b"canary-token".to_vec());
+        assert!(!format!("{last:?} {last:#?}").contains("canary"));
+    }
+}
