@@ -81,7 +81,7 @@ impl Feed {
         generation: Option<u64>,
     ) -> Result<Self, Problem> {
         let kept = roster.follow();
-        let handle = roster.seen_by(caller).pick(name)?;
+        let handle = roster.seen_by(caller).pick(name).cloned()?;
         Ok(Self {
             roster: Arc::clone(roster),
             clock: Arc::clone(clock),
@@ -145,7 +145,7 @@ impl Feed {
     /// After a reload: whether the profile is still there for this caller, and which one that is now.
     fn look_again(&mut self) -> Result<(), Problem> {
         drop(self.kept.borrow_and_update());
-        let handle = self.roster.seen_by(&self.caller).get(&self.name)?;
+        let handle = self.roster.seen_by(&self.caller).get(&self.name).cloned()?;
         if !Arc::ptr_eq(&handle, &self.handle) {
             self.view = handle.follow();
             self.handle = handle;

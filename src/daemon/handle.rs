@@ -109,7 +109,6 @@ impl Handle {
     /// Somebody asks for a token: the one that is held, if it has at least `min_valid` left (clamped to half its
     /// lifetime).
     pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         self.asked.at(now.boot);
         let view = self.view.borrow();
@@ -120,6 +119,7 @@ impl Handle {
         if view.resting {
             self.ask_and_leave(|done| Command::Wanted { min_valid, done });
         }
+        self.requests.fetch_add(1, Ordering::Relaxed);
         Some(served)
     }
 
@@ -132,6 +132,7 @@ impl Handle {
         min_valid: Duration,
         max_wait: Duration,
     ) -> Result<Served, Problem> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let max_wait = {
             let view = self.view.borrow();
             let held = view.held.as_ref().map(|held| &held.validity);

@@ -59,6 +59,12 @@ enum Content {
     Watched(Box<Watching>),
 }
 
+/// How far a request gets without a wait.
+enum Reached {
+    Answer(Said),
+    Route(Route),
+}
+
 /// Why a request is refused.
 enum Wrong {
     Problem(Problem),
@@ -87,7 +93,12 @@ pub(super) async fn respond(
     busy: Busy,
 ) -> Response<Answering> {
     let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
-    let answer = answer(service, caller, door, request).await;
+    let answer = match at_once(service, caller, door, request) {
+        Ok(Reached::Answer(said)) => Ok(said),
+        // The room for all that can be waited for is taken when it is needed: it would be moved with every request.
+        Ok(Reached::Route(route)) => Box::pin(answer(service, caller, door, request, route)).await,
+        Err(problem) => Err(Wrong::Problem(problem)),
+    };
     let path = request.uri().path();
     let now = || service.clock.now();
     let mut response = match answer {
@@ -116,18 +127,35 @@ pub(super) async fn respond(
     response
 }
 
-/// What may have to wait long is boxed: the room for it would be moved with every request, also with the many that are
-/// answered at once.
+/// The answer to nearly every request: the token that is held. For any other, what it asks for.
+fn at_once(
+    service: &Service,
+    caller: &Caller,
+    door: Door,
+    request: &Request<Incoming>,
+) -> Result<Reached, Problem> {
+    guard::check(request)?;
+    let uri = request.uri();
+    let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
+    if let Route::Token {
+        profile, min_valid, ..
+    } = &route
+        && request.body().is_end_stream()
+        && let Some(served) = service.held(caller, profile, *min_valid)?
+    {
+        let plain = wants_plain(request);
+        return Ok(Reached::Answer(token(profile, &served, plain)));
+    }
+    Ok(Reached::Route(route))
+}
+
 async fn answer(
     service: &Service,
     caller: &Caller,
     door: Door,
     request: &mut Request<Incoming>,
+    route: Route,
 ) -> Result<Said, Wrong> {
-    guard::check(request)?;
-    let uri = request.uri();
-    let route = Route::parse(request.method(), uri.path(), uri.query(), door)?;
-    let plain = wants_plain(request);
     let cap = if route == Route::Helper {
         MAX_FRAME
     } else {
@@ -136,7 +164,7 @@ async fn answer(
     let body = if request.body().is_end_stream() {
         Zeroizing::default()
     } else {
-        Box::pin(read(request, cap)).await?
+        read(request, cap).await?
     };
     match route {
         Route::Healthz => Ok(text("ok\n")),
@@ -155,7 +183,7 @@ async fn answer(
             Ok(json(&ProfilesReply { profiles }))
         }
         Route::Profile(name) => {
-            let handle = service.roster.seen_by(caller).get(&name)?;
+            let handle = service.roster.seen_by(caller).get(&name).cloned()?;
             Ok(json(&handle.state().reply))
         }
         Route::Token {
@@ -166,13 +194,14 @@ async fn answer(
             let (_, served) = service
                 .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
-            Ok(token(&profile, &served, plain))
+            Ok(token(&profile, &served, wants_plain(request)))
         }
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
-            let newer = service.reject(caller, Some(&profile), &which, max_wait);
-            let (_, served) = Box::pin(newer).await?;
-            Ok(token(&profile, &served, plain))
+            let (_, served) = service
+                .reject(caller, Some(&profile), &which, max_wait)
+                .await?;
+            Ok(token(&profile, &served, wants_plain(request)))
         }
         Route::Oauth2Token => oauth2_token(service, caller, request.headers(), &body).await,
         Route::Refresh(name) => {
@@ -182,7 +211,7 @@ async fn answer(
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
-            Ok(match Box::pin(service.run(&run, caller, door)).await {
+            Ok(match service.run(&run, caller, door).await {
                 Ran::Answer(answer) => said(FRAMES, std::mem::take(&mut *answer.to_bytes())),
                 Ran::Watch(feed, dialect) => {
                     let socket = service.socket.clone();

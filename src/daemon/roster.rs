@@ -37,7 +37,7 @@ pub struct Roster {
 pub struct Seen<'a> {
     gate: Gate,
     caller: &'a Caller,
-    kept: Kept,
+    kept: watch::Ref<'a, Kept>,
 }
 
 // === impl Roster ===
@@ -95,11 +95,11 @@ impl Roster {
 
     /// The profiles of this moment that a caller may use. It is asked anew for each request, so that a reload counts
     /// for connections that are open, too.
-    pub fn seen_by<'a>(&self, caller: &'a Caller) -> Seen<'a> {
+    pub fn seen_by<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen {
             gate: self.gate,
             caller,
-            kept: self.now(),
+            kept: self.kept.borrow(),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Seen<'_> {
     /// The profiles, for whomever they are. Without a valid configuration there are no rules, and only those whom it
     /// concerns learn what is wrong with it.
     fn valid(&self) -> Result<&Profiles, Problem> {
-        match &self.kept {
+        match &*self.kept {
             Ok(profiles) => Ok(profiles),
             Err(reason) if self.is_ours() => Err(misconfigured(Arc::clone(reason))),
             Err(_) => Err(Problem::new(Code::Forbidden)),
@@ -146,9 +146,9 @@ impl Seen<'_> {
     ///
     /// # Errors
     /// `misconfigured`; `unknown_profile` for our own user and root; to others `forbidden`, whether there is one of this name or not.
-    pub fn get(&self, name: &ProfileName) -> Result<Arc<Handle>, Problem> {
+    pub fn get(&self, name: &ProfileName) -> Result<&Arc<Handle>, Problem> {
         match self.valid()?.get(name) {
-            Some(entry) if self.allows(entry) => Ok(Arc::clone(&entry.handle)),
+            Some(entry) if self.allows(entry) => Ok(&entry.handle),
             _ if self.is_ours() => Err(Problem::new(Code::UnknownProfile).of(name)),
             _ => Err(Problem::new(Code::Forbidden)
                 .with_detail(NOT_YOURS)
@@ -160,13 +160,13 @@ impl Seen<'_> {
     ///
     /// # Errors
     /// As [`Seen::get`]; `bad_request` when there are several to choose from.
-    pub fn pick(&self, name: Option<&ProfileName>) -> Result<Arc<Handle>, Problem> {
+    pub fn pick(&self, name: Option<&ProfileName>) -> Result<&Arc<Handle>, Problem> {
         if let Some(name) = name {
             return self.get(name);
         }
         let mut handles = self.handles()?;
         match (handles.next(), handles.next()) {
-            (Some(only), None) => Ok(Arc::clone(only)),
+            (Some(only), None) => Ok(only),
             (None, _) if !self.is_ours() => Err(Problem::new(Code::Forbidden)),
             (None, _) => Err(Problem::new(Code::UnknownProfile)
                 .with_detail("there are no profiles yet; make one with 'jetond add'")),

@@ -80,6 +80,20 @@ impl Service {
         }
     }
 
+    /// The token of a profile that is held, if it is good enough: without a wait.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why this caller may not have it.
+    pub fn held(
+        &self,
+        caller: &Caller,
+        name: &ProfileName,
+        min_valid: Duration,
+    ) -> Result<Option<Served>, Problem> {
+        let seen = self.roster.seen_by(caller);
+        Ok(seen.get(name)?.at_once(min_valid))
+    }
+
     /// A token, and the profile whose it is: the one named, else the only profile that the caller may use when none is named.
     ///
     /// # Errors
@@ -91,7 +105,7 @@ impl Service {
         min_valid: Duration,
         max_wait: Duration,
     ) -> Result<(Arc<Handle>, Served), Problem> {
-        let handle = self.roster.seen_by(caller).pick(name)?;
+        let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         if let Some(served) = handle.at_once(min_valid) {
             return Ok((handle, served));
         }
@@ -118,7 +132,7 @@ impl Service {
     ) -> Result<(Arc<Handle>, T), Problem> {
         loop {
             let answer = ask(&handle).await;
-            let now = self.roster.seen_by(caller).get(handle.name())?;
+            let now = self.roster.seen_by(caller).get(handle.name()).cloned()?;
             if Arc::ptr_eq(&now, &handle) {
                 return Ok((handle, answer?));
             }
@@ -137,7 +151,7 @@ impl Service {
         which: &Rejected,
         max_wait: Duration,
     ) -> Result<(Arc<Handle>, Served), Problem> {
-        let handle = self.roster.seen_by(caller).pick(name)?;
+        let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
         let which = *which;
         self.of_now(caller, handle, |handle| {
@@ -156,7 +170,7 @@ impl Service {
         caller: &Caller,
         name: Option<&ProfileName>,
     ) -> Result<ProfileState, Problem> {
-        let handle = self.roster.seen_by(caller).pick(name)?;
+        let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(DEFAULT_MAX_WAIT);
         let refreshed = self.of_now(caller, handle, |handle| Box::pin(handle.refresh(left())));
         let (handle, ()) = refreshed.await?;
@@ -176,7 +190,7 @@ impl Service {
         match name {
             None => self.roster.valid().map(drop),
             Some(name) => {
-                let handle = self.roster.seen_by(caller).get(name)?;
+                let handle = self.roster.seen_by(caller).get(name).cloned()?;
                 let left = self.countdown(wait);
                 let ready = self.of_now(caller, handle, |handle| Box::pin(handle.ready(left())));
                 ready.await.map(drop)

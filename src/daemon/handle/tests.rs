@@ -58,6 +58,10 @@ async fn a_thousand_cold_callers_cause_one_request() {
     for caller in callers {
         assert_eq!(caller.await.unwrap(), "token-1");
     }
+    let counted = || handle.state().reply.counts.requests;
+    assert_eq!(counted(), 1_000);
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+    assert_eq!(counted(), 1_001, "one that is answered at once counts, too");
     assert_eq!(issuer.seen().len(), 1);
 }
 
