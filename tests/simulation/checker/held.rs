@@ -18,7 +18,10 @@ pub(crate) struct Held {
     pub(crate) issued: BootInstant,
     /// When that for its first giving was.
     pub(crate) first_issued: BootInstant,
+    /// It counts as this long at least, …
     pub(crate) lifetime: Duration,
+    /// … and at most.
+    pub(crate) longest: Duration,
     /// It is served at least until then, …
     pub(crate) surely: BootInstant,
     /// … and at most until then.
@@ -46,6 +49,7 @@ impl Held {
             issued: sent,
             first_issued: sent,
             lifetime,
+            longest: lifetime,
             surely: expires,
             at_most: expires,
             repeated: false,
@@ -66,6 +70,11 @@ impl Held {
                 lifetime.min(old.lifetime)
             } else {
                 old.lifetime
+            },
+            longest: if extended {
+                lifetime.max(old.longest)
+            } else {
+                old.longest
             },
             surely: if stated {
                 old.surely.min(expires)

@@ -34,8 +34,8 @@ pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Wi
     let (from, until) = match reissue {
         Reissue::Normal => (soft(0.40), soft(0.60)),
         Reissue::SameUntilExpiry | Reissue::KillsOld => {
-            let margin = margin(held);
-            (held.surely.before(margin * 2), held.at_most.before(margin))
+            let from = held.surely.before(margin(held.longest) * 2);
+            (from, held.at_most.before(margin(held.lifetime)))
         }
     };
     let near = now.after(held.surely.since(now).mul_f64(0.75));
@@ -79,22 +79,22 @@ pub(crate) fn after_failure(
     let Some(held) = held.filter(|held| now < held.at_most) else {
         return free;
     };
-    let last_call = |expires: BootInstant| expires.before(margin(held));
-    let is_early = |expires| now < last_call(expires);
+    let first_last_call = held.surely.before(margin(held.longest));
+    let last_last_call = held.at_most.before(margin(held.lifetime));
     let late = now
         .max(held.at_most.before(Duration::from_secs(300)))
         .after(wait.min(Duration::from_secs(10)));
     let until = free.until.min(late.max(asked).max(floor));
     Window {
-        from: if is_early(held.at_most) {
-            free.from.min(last_call(held.surely).max(floor))
+        from: if now < last_last_call {
+            free.from.min(first_last_call.max(floor))
         } else {
             free.from
         },
         until: if now >= held.surely {
             free.until
-        } else if is_early(held.surely) {
-            until.min(last_call(held.at_most).max(floor))
+        } else if now < first_last_call {
+            until.min(last_last_call.max(floor))
         } else {
             until
         },
@@ -123,6 +123,6 @@ pub(crate) fn after_block(now: BootInstant) -> Window {
     }
 }
 
-fn margin(held: &Held) -> Duration {
-    (held.lifetime / 10).min(Duration::from_secs(60))
+fn margin(lifetime: Duration) -> Duration {
+    (lifetime / 10).min(Duration::from_secs(60))
 }
