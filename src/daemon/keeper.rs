@@ -13,7 +13,7 @@ use super::flight::{self, CredentialSource, End, Loaded};
 use super::jumps::Jump;
 use crate::credential::Credential;
 use crate::instant::BootInstant;
-use crate::lifecycle::{Block, Effect, Event, Lifecycle, Policy, View};
+use crate::lifecycle::{Effect, Event, Lifecycle, Policy, View};
 use crate::problem::Code;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
@@ -21,8 +21,10 @@ use crate::schedule::{self, Unit};
 
 mod asked;
 mod log;
+mod waits;
 
 pub(super) use asked::Asked;
+use waits::{Running, alarm, landing, rechecked};
 
 /// What a keeper is asked.
 #[derive(Debug)]
@@ -91,15 +93,6 @@ enum Woken {
     Landed(u64, End),
     Rechecked(Loaded),
     Alarm,
-}
-
-/// A task whose result is awaited, and which is aborted when nobody waits any more.
-struct Running<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Drop for Running<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 // === impl Keeper ===
@@ -230,12 +223,12 @@ impl Keeper {
             self.credential.clone(),
             limit,
         );
-        Running(tokio::spawn(flight.in_current_span()))
+        Running::start(flight.in_current_span())
     }
 
     fn load(&self) -> Running<Loaded> {
         let source = Arc::clone(&self.parts.source);
-        Running(tokio::spawn(async move { source.load().await }))
+        Running::start(async move { source.load().await })
     }
 
     fn landed(&mut self, attempt: u64, end: End) -> Effect {
@@ -367,32 +360,5 @@ impl Keeper {
             }
             news
         });
-    }
-}
-
-async fn landing(flight: &mut Option<(u64, Running<End>)>) -> (u64, End) {
-    match flight {
-        None => std::future::pending().await,
-        Some((attempt, task)) => {
-            let end = (&mut task.0).await;
-            // A flight is neither aborted while it is waited for nor does it panic (the process would have ended).
-            (*attempt, end.unwrap_or_else(|_| End::lost()))
-        }
-    }
-}
-
-async fn rechecked(task: &mut Option<Running<Loaded>>) -> Loaded {
-    match task {
-        None => std::future::pending().await,
-        Some(task) => (&mut task.0)
-            .await
-            .unwrap_or_else(|_| Err((Block::Misconfigured, "the store did not answer".to_owned()))),
-    }
-}
-
-async fn alarm(clock: &dyn Clock, wake: Option<BootInstant>) {
-    match wake {
-        None => std::future::pending().await,
-        Some(at) => clock.sleep_until(at).await,
     }
 }
