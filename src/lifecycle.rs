@@ -138,7 +138,14 @@ impl Lifecycle {
                 self.issuer_clock = clock.or(self.issuer_clock);
                 self.fetched(now, jitter, sent, grant)
             }
-            Event::Failed { attempt, fault } if self.is_current(attempt) => {
+            Event::Failed {
+                attempt,
+                fault,
+                is_another,
+            } if self.is_current(attempt) => {
+                if is_another {
+                    self.rejections = 0;
+                }
                 self.failed(now, jitter, fault)
             }
             Event::Blocked {

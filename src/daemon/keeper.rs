@@ -249,13 +249,17 @@ impl Keeper {
                 }
             }
             End::Failed { credential, fault } => {
+                let was_bad = self.bad.as_ref().map(|bad| **bad == *credential);
                 // What was rejected stays so when the issuer cannot be reached afterwards: nobody said anything else of it.
-                let was_bad = self.bad.as_ref().is_some_and(|bad| **bad == *credential);
-                let bad = fault.kind.is_permanent() || was_bad;
+                let bad = fault.kind.is_permanent() || was_bad == Some(true);
                 self.bad = bad.then(|| Arc::clone(&credential));
                 // After a rejection the next attempt looks in the store again.
                 self.credential = (!bad).then_some(credential);
-                Event::Failed { attempt, fault }
+                Event::Failed {
+                    attempt,
+                    fault,
+                    is_another: was_bad == Some(false),
+                }
             }
             End::Blocked { block, detail } => {
                 self.credential = None;

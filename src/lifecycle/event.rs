@@ -53,6 +53,8 @@ pub enum Event {
         attempt: u64,
         /// Why.
         fault: Fault,
+        /// Whether the credential is another one than that which was rejected before: its own row of rejections begins.
+        is_another: bool,
     },
     /// An attempt could not be made.
     Blocked {

@@ -55,7 +55,8 @@ fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
             u(),
             Event::Failed {
                 attempt,
-                fault: fault(kind)
+                fault: fault(kind),
+                is_another: false,
             }
         ),
         Effect::None
@@ -142,6 +143,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
         Event::Failed {
             attempt: 2,
             fault: fault(FaultKind::Rejected),
+            is_another: false,
         },
         Event::Blocked {
             attempt: 2,

@@ -227,6 +227,24 @@ async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_before() {
+    let rejected = fail(FaultKind::Rejected);
+    for (first, soon) in [(FaultKind::Rejected, 6), (FaultKind::Connect, 9)] {
+        let mut script = vec![rejected.clone(); 3];
+        script.extend([fail(first), grant(100)]);
+        let issuer = ScriptedIssuer::new(&script);
+        let store = MemoryStore::new(Some("old"));
+        let (handle, _) = keep(&issuer, &store);
+        tokio::time::sleep(secs(100)).await;
+        assert_eq!(issuer.seen(), ["old"; 3], "two tries and a probe");
+        store.set("new");
+        tokio::time::sleep(secs(86 + soon)).await;
+        assert_eq!(issuer.seen(), ["old", "old", "old", "new", "new"]);
+        assert_eq!(text(&handle, NOW, NOW).await, "token-5");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));

@@ -243,6 +243,12 @@ impl<'a> Walk<'a> {
             }
             Outcome::Rejected | Outcome::Failed(_) => {
                 self.is_blocked = false;
+                if self
+                    .secret
+                    .is_some_and(|before| before != attempt.last.secret)
+                {
+                    self.rejections = [0; 2];
+                }
                 let after = |rejections, at| match outcome {
                     Outcome::Failed(wait) if rejections == 0 => {
                         moments::after_failure(at, self.failing[1], self.held.as_ref(), wait)
