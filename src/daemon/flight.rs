@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::bulkhead::Compartment;
 use super::clock::Clock;
 use crate::credential::Credential;
@@ -57,13 +59,14 @@ impl End {
 }
 
 /// Makes one attempt with the credential given, else with the one in the store, when there is a place for it; each
-/// request of it may take `limit`, its wait for the place included.
+/// request of it may take `limit`, its wait for the place included. What it asks with is shown by `aboard`.
 pub(super) async fn fly(
     source: Arc<dyn CredentialSource>,
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,
     compartment: Compartment,
     credential: Option<Arc<Credential>>,
+    aboard: watch::Sender<Option<Arc<Credential>>>,
     limit: Option<Duration>,
 ) -> End {
     let mut credential = match credential {
@@ -75,6 +78,7 @@ pub(super) async fn fly(
     };
     let mut rejected_before = false;
     loop {
+        aboard.send_replace(Some(Arc::clone(&credential)));
         let request = async {
             let _berth = compartment.enter().await;
             let sent = clock.now().boot;

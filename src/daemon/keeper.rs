@@ -75,6 +75,8 @@ pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
     credential: Option<Arc<Credential>>,
+    /// The credential that the attempt which runs asks with, once it has one.
+    aboard: Option<watch::Receiver<Option<Arc<Credential>>>>,
     /// The credential that the issuer rejected last: it is not sent again before its probe is due.
     bad: Option<Arc<Credential>>,
     refreshes: Vec<BootInstant>,
@@ -113,6 +115,7 @@ impl Keeper {
             parts,
             lifecycle,
             credential: None,
+            aboard: None,
             bad: None,
             refreshes: vec![],
             told_repeated: false,
@@ -210,17 +213,20 @@ impl Keeper {
 
     /// Starts an attempt in a task of its own: a caller that goes away cancels nothing, and a slow issuer keeps this
     /// task from nothing.
-    fn take_off(&self, attempt: u64) -> Running<End> {
+    fn take_off(&mut self, attempt: u64) -> Running<End> {
         let now = self.parts.clock.now().boot;
         let view = self.lifecycle.view();
         let limit = schedule::attempt_limit(now, view.held.as_ref().map(|held| &held.validity));
         debug!(attempt, ?limit, "attempt starts");
+        let (aboard, shown) = watch::channel(None);
+        self.aboard = Some(shown);
         let flight = flight::fly(
             Arc::clone(&self.parts.source),
             Arc::clone(&self.parts.provider),
             Arc::clone(&self.parts.clock),
             self.parts.compartment.clone(),
             self.credential.clone(),
+            aboard,
             limit,
         );
         Running::start(flight.in_current_span())
@@ -232,6 +238,7 @@ impl Keeper {
     }
 
     fn landed(&mut self, attempt: u64, end: End) -> Effect {
+        self.aboard = None;
         let event = match end {
             End::Granted {
                 credential,
@@ -325,9 +332,12 @@ impl Keeper {
     }
 
     fn rechecked(&mut self, loaded: Loaded) -> Effect {
-        let known = self.credential.as_ref().or(self.bad.as_ref());
+        // What runs without a credential yet may be about to find the old one; it has sent nothing, and is made anew.
+        let aboard = self.aboard.as_ref().and_then(|it| it.borrow().clone());
+        let known = [aboard, self.credential.clone(), self.bad.clone()];
+        let known: Vec<_> = known.into_iter().flatten().collect();
         match loaded {
-            Ok(new) if known.is_some_and(|known| **known == *new) => {
+            Ok(new) if known.contains(&new) => {
                 if self.lifecycle.view().block.is_some() {
                     self.step(Event::CredentialChanged)
                 } else {
@@ -335,7 +345,7 @@ impl Keeper {
                 }
             }
             Ok(new) => {
-                if known.is_some() {
+                if !known.is_empty() {
                     info!("the credential was replaced");
                 }
                 self.credential = Some(new);

@@ -227,6 +227,24 @@ async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twice() {
+    let slow = Play::Grant {
+        secs: 100,
+        after: secs(3),
+    };
+    for (stored, seen) in [("s", &["s"][..]), ("other", &["s", "other"])] {
+        let issuer = ScriptedIssuer::new(&[slow.clone(), slow.clone()]);
+        let store = MemoryStore::new(Some("s"));
+        let (handle, _) = keep(&issuer, &store);
+        tokio::time::sleep(secs(1)).await;
+        store.set(stored);
+        handle.recheck().await;
+        assert!(text(&handle, NOW, secs(5)).await.starts_with("token-"));
+        assert_eq!(issuer.seen(), seen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_before() {
     let rejected = fail(FaultKind::Rejected);
     for (first, soon) in [(FaultKind::Rejected, 6), (FaultKind::Connect, 9)] {
