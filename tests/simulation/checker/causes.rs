@@ -82,7 +82,9 @@ impl Walk<'_> {
 
     /// A back-off that started over found that nobody asked any more; now somebody does.
     fn rested_since_resume(&self, attempt: &Attempt) -> bool {
-        let since = attempt.from.run.saturating_sub(self.idle_since);
+        // It may have slept before, and have been told of it after.
+        let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
+        let since = attempt.from.run.saturating_sub(idle_since.run) + NOTICED;
         let mut asks = self
             .requests
             .iter()
