@@ -334,11 +334,14 @@ impl Keeper {
     fn rechecked(&mut self, loaded: Loaded) -> Effect {
         // What runs without a credential yet may be about to find the old one; it has sent nothing, and is made anew.
         let aboard = self.aboard.as_ref().and_then(|it| it.borrow().clone());
-        let known = [aboard, self.credential.clone(), self.bad.clone()];
-        let known: Vec<_> = known.into_iter().flatten().collect();
+        // What runs with one will tell what it is worth; what only waits, since it could not ask, may be able to now.
+        let is_stuck = aboard.is_none() && self.lifecycle.view().block.is_some();
+        let is_bad = |new| self.bad.as_ref() == Some(new);
+        let known = [&aboard, &self.credential, &self.bad];
+        let known: Vec<_> = known.into_iter().flatten().cloned().collect();
         match loaded {
             Ok(new) if known.contains(&new) => {
-                if self.lifecycle.view().block.is_some() {
+                if is_stuck && !is_bad(&new) {
                     self.step(Event::CredentialChanged)
                 } else {
                     Effect::None
@@ -353,7 +356,7 @@ impl Keeper {
                 self.step(Event::CredentialChanged)
             }
             // A profile that cannot ask says the reason of today, and not that of its last try.
-            Err(_) if self.lifecycle.view().block.is_some() => self.step(Event::CredentialChanged),
+            Err(_) if is_stuck => self.step(Event::CredentialChanged),
             Err((_, detail)) => {
                 warn!(%detail, "the credential cannot be read; the one in use stays in use");
                 Effect::None

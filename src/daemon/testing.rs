@@ -186,8 +186,12 @@ impl MemoryStore {
         Arc::new(Self(Mutex::new(secret)))
     }
 
+    pub(crate) fn put(&self, secret: Option<&'static str>) {
+        *self.0.lock().unwrap() = secret;
+    }
+
     pub(crate) fn set(&self, secret: &'static str) {
-        *self.0.lock().unwrap() = Some(secret);
+        self.put(Some(secret));
     }
 }
 

@@ -245,6 +245,43 @@ async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twic
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_does_it_break_off_what_runs_after_there_was_nothing_to_ask_with() {
+    for found in [Some("s"), None] {
+        let issuer = ScriptedIssuer::new(&[Play::Grant {
+            secs: 100,
+            after: secs(3),
+        }]);
+        let store = MemoryStore::new(None);
+        let (handle, _) = keep(&issuer, &store);
+        tokio::time::sleep(secs(30)).await;
+        store.set("s");
+        tokio::time::sleep(secs(31)).await;
+        assert_eq!(issuer.seen(), ["s"], "it has looked again by itself");
+        store.put(found);
+        handle.recheck().await;
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        assert_eq!(issuer.seen(), ["s"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_works_again_is_no_reason_to_send_a_rejected_secret_before_its_probe() {
+    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(10)).await;
+    store.put(None);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(text(&handle, NOW, NOW).await, "not_enrolled");
+    store.put(Some("old"));
+    handle.recheck().await;
+    tokio::time::sleep(secs(20)).await;
+    assert_eq!(issuer.seen(), ["old", "old"]);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(issuer.seen(), ["old"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_before() {
     let rejected = fail(FaultKind::Rejected);
     for (first, soon) in [(FaultKind::Rejected, 6), (FaultKind::Connect, 9)] {

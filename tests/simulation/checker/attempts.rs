@@ -118,12 +118,11 @@ fn is_broken_off(record: &Record, life: &Lived, call: &Called, next: Option<&Cal
     let at = call.until;
     let mut loads = life.loads();
     let looks = loads.any(|load| load.from.run == at.run && load.until.run == next.from.run);
-    let looked = life.loads().any(|load| load.until.run == at.run);
     let resumed = record.resumed(at, NOTICED).is_some();
-    let is_other = next.secret != call.secret || looked || resumed;
+    let is_other = next.secret != call.secret || resumed;
     // Or the one that was to take its place found nothing to ask with.
     let in_vain = |load: &Loaded| load.from.run == at.run && matches!(load.found, Some(Err(_)));
-    is_other && (next.from.run == at.run || looks || life.loads().any(in_vain))
+    is_other && (next.from.run == at.run || looks || (resumed && life.loads().any(in_vain)))
 }
 
 pub(crate) fn is_permanent(call: &Called) -> bool {

@@ -36,6 +36,8 @@ pub(super) struct Walk<'a> {
     pub(super) failing: [u32; 2],
     pub(super) is_blocked: bool,
     pub(super) secret: Option<u32>,
+    /// The secret that was rejected last, while nothing better is known of it.
+    pub(super) bad: Option<u32>,
     pub(super) window: Window,
     /// Whether an attempt was broken off, and another is to take its place.
     pub(super) is_broken_off: bool,
@@ -57,6 +59,7 @@ impl<'a> Walk<'a> {
             failing: [0; 2],
             is_blocked: false,
             secret: None,
+            bad: None,
             window: Window {
                 from: life.from.boot,
                 until: life.from.boot,
@@ -223,7 +226,7 @@ impl<'a> Walk<'a> {
             until: until.until,
         };
         let outcome = if Held::is_dead(self.held.as_ref(), &attempt.last) {
-            self.rejections = [0; 2];
+            (self.rejections, self.bad) = ([0; 2], None);
             Outcome::Failed(None)
         } else {
             attempt.outcome
@@ -237,17 +240,19 @@ impl<'a> Walk<'a> {
                         .after(&self.requests, &before, held, attempt.until, self.life);
                 }
                 (self.rejections, self.failing, self.is_blocked) = ([0; 2], [0; 2], false);
+                self.bad = None;
                 if let Some(held) = &self.held {
                     self.window = moments::after_token(until, held, self.life.policy.reissue);
                 }
             }
             Outcome::Rejected | Outcome::Failed(_) => {
                 self.is_blocked = false;
-                if self
-                    .secret
-                    .is_some_and(|before| before != attempt.last.secret)
-                {
-                    self.rejections = [0; 2];
+                let secret = attempt.last.secret;
+                if self.bad.is_some_and(|bad| bad != secret) {
+                    (self.rejections, self.bad) = ([0; 2], None);
+                }
+                if outcome == Outcome::Rejected {
+                    self.bad = Some(secret);
                 }
                 let after = |rejections, at| match outcome {
                     Outcome::Failed(wait) if rejections == 0 => {

@@ -55,7 +55,10 @@ impl Walk<'_> {
 
     fn is_for_secret(&self, attempt: &Attempt) -> bool {
         let call = &attempt.first;
-        if self.secret.is_some_and(|secret| secret != call.secret) {
+        // That of an attempt which was broken off counts as well.
+        let last = self.last.as_ref().map(|last| last.last.secret);
+        let mut before = self.secret.into_iter().chain(last);
+        if before.any(|secret| secret != call.secret) {
             return true;
         }
         // A look after a reload, or after a refresh that was asked for, finds that what was in the way is gone.
@@ -66,7 +69,7 @@ impl Walk<'_> {
         // A store may be slow, three times in a row.
         let recent = Duration::from_secs(12);
         has_looked
-            && (self.is_blocked || self.secret.is_none())
+            && self.is_blocked
             && self
                 .looks()
                 .any(|run| run <= call.from.run && call.from.run <= run + recent)
