@@ -7,9 +7,19 @@ use jetond::lifecycle::Phase;
 /// How often each pair has to be met in a thousand seeds.
 pub(crate) const WANTED: u32 = 50;
 
-/// What a profile can meet: what its issuer does first, then what happens around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Met {
+macro_rules! rows {
+    ($($name:ident),* $(,)?) => {
+        /// What a profile can meet: what its issuer does first, then what happens around it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Met {
+            $($name),*
+        }
+
+        pub(crate) const ROWS: &[Met] = &[$(Met::$name),*];
+    };
+}
+
+rows! {
     Dns,
     Connect,
     TlsName,
@@ -51,47 +61,6 @@ pub(crate) enum Met {
 }
 
 use Met::*;
-
-pub(crate) const ROWS: [Met; 38] = [
-    Dns,
-    Connect,
-    TlsName,
-    TlsExpired,
-    TlsUntrusted,
-    NoCa,
-    Timeout,
-    Hang,
-    Reset,
-    Redirect,
-    Malformed,
-    TooLarge,
-    Rejected,
-    RateLimited,
-    RateLimitedUntil,
-    ServerError,
-    ServerErrorUntil,
-    BindingChanged,
-    SlowGrant,
-    ShortGrant,
-    UnstatedGrant,
-    SameToken,
-    TwoTokens,
-    StoreEmpty,
-    StoreBroken,
-    Suspend,
-    JumpForward,
-    JumpBack,
-    ReloadKept,
-    ReloadChanged,
-    ReloadRemoved,
-    NewSecret,
-    Burst,
-    HangUp,
-    Refresh,
-    RejectHeld,
-    RejectOther,
-    Watch,
-];
 
 pub(crate) const PHASES: [Phase; 7] = [
     Phase::Starting,
