@@ -180,7 +180,7 @@ impl<'a> TokenReply<'a> {
     pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Bytes {
         let reply = Self::new(profile, held, stale, now);
         let shows = (reply.expires_in, reply.expires_at, stale);
-        held.last_answer.get_or_make(shows, || reply.to_line())
+        held.last_answer.expose_or_make(shows, || reply.to_line())
     }
 
     /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are

@@ -1,11 +1,11 @@
-//! What was last written to hand a token out, for all who ask in the same second.
+//! The answer that hands a token out with all that is said of it, for all who ask in the same second.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// The last answer that handed a token out. It is kept with the token and wiped with it, and cannot be printed.
+/// The last answer that said all of a token. It is kept with the token and wiped with it, and cannot be printed.
 #[derive(Default)]
 pub struct LastAnswer(Mutex<Option<(Shows, Bytes)>>);
 
@@ -14,7 +14,7 @@ type Shows = (u64, u64, bool);
 
 impl LastAnswer {
     /// The answer that shows this; `make` writes it if the last one showed something else.
-    pub fn get_or_make(&self, shows: Shows, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+    pub fn expose_or_make(&self, shows: Shows, make: impl FnOnce() -> Vec<u8>) -> Bytes {
         // A panic in `make` leaves what was there before, so a poisoned lock guards nothing broken.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
@@ -39,7 +39,7 @@ mod tests {
         let last = LastAnswer::default();
         let mut made = 0;
         let mut ask = |shows: Shows| {
-            let answer = last.get_or_make(shows, || {
+            let answer = last.expose_or_make(shows, || {
                 made += 1;
                 format!("{shows:?}").into_bytes()
             });
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn it_does_not_show_itself() {
         let last = LastAnswer::default();
-        last.get_or_make((1, 2, false), || b"canary-token".to_vec());
+        last.expose_or_make((1, 2, false), || b"canary-token".to_vec());
         assert!(!format!("{last:?} {last:#?}").contains("canary"));
     }
 }
