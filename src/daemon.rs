@@ -31,7 +31,7 @@
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
-//! | [`connections`] | how many connections there may be | | |
+//! | [`connections`] | how many connections there may be, and when they have to leave | | |
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log | | |

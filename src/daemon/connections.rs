@@ -1,4 +1,4 @@
-//! How many connections there may be, and which one goes when there are too many.
+//! How many connections there may be, and which one goes when there are too many; all of them are told when the daemon stops.
 //!
 //! A plain cap is a weapon: whoever fills it locks everybody out. So one user cannot take all the places, and over the
 //! cap the oldest connection of that user that has never sent a whole request makes room.

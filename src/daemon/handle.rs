@@ -107,7 +107,7 @@ impl Handle {
     }
 
     /// Somebody asks for a token: the one that is held, if it has at least `min_valid` left (clamped to half its
-    /// lifetime).
+    /// lifetime). Who gets none is counted by [`Self::in_time`], which has to follow.
     pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
         let now = self.clock.now();
         self.asked.at(now.boot);

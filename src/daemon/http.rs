@@ -1,4 +1,4 @@
-//! An answer as HTTP: its status and its headers.
+//! An answer as HTTP: its status and the headers that follow from what it says.
 
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,

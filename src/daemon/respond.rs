@@ -53,7 +53,7 @@ struct Said {
 }
 
 enum Content {
-    /// May hold a token. The allocator wipes it when it has been written and is freed; a wipe of its own before that
+    /// May hold a token. The allocator wipes it when the last who shares it frees it; a wipe of its own before that
     /// would be a second one, byte by byte, on the hot path.
     Whole(Bytes),
     Watched(Box<Watching>),

@@ -80,7 +80,7 @@ impl Service {
         }
     }
 
-    /// The token of a profile that is held, if it is good enough: without a wait.
+    /// The token of a profile that is held, if it is good enough: without a wait. Else [`Self::token`] has to follow.
     ///
     /// # Errors
     /// The [`Problem`] says why this caller may not have it.

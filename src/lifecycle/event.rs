@@ -54,6 +54,7 @@ pub enum Event {
         /// Why.
         fault: Fault,
         /// Whether the credential is another one than that which was rejected before: its own row of rejections begins.
+        /// A store that had another at every look would never open the breaker; those that there are do not.
         is_another: bool,
     },
     /// An attempt could not be made.

@@ -17,7 +17,7 @@ pub struct Held {
     pub validity: Validity,
     /// Its number; each new token of a profile has a larger one.
     pub generation: u64,
-    /// The last answer that handed it out.
+    /// The last answer that showed it in full.
     pub last_answer: LastAnswer,
 }
 

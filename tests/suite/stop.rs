@@ -45,6 +45,7 @@ fn a_stop_ends_in_order_and_takes_the_sockets_away() {
         assert_eq!(daemon.wait().code(), Some(0));
         assert!(!daemon.socket.exists() && !daemon.admin.exists());
         assert!(daemon.log().contains("stopping"));
+        assert_told_to_leave(&daemon);
     }
 }
 
@@ -60,6 +61,13 @@ fn a_request_in_flight_is_answered_before_the_end() {
     assert_eq!(wire.rest(), b"");
     assert_eq!(daemon.wait().code(), Some(0));
     assert!(!daemon.socket.exists());
+    assert_told_to_leave(&daemon);
+}
+
+/// The connections left when they were told to, and not when the time for it was up.
+fn assert_told_to_leave(daemon: &Daemon) {
+    let log = daemon.log();
+    assert!(!log.contains("did not end in time"), "{log}");
 }
 
 #[test]
