@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use arrayvec::ArrayString;
-
 /// The name of a profile: `[a-z0-9][a-z0-9._-]{0,62}`.
 ///
 /// The alphabet has no separator, no upper case (file systems that fold case), no control character and no
 /// leading dot, so a name can be a file name, a URL segment and a line of a protocol without escaping
 /// (CVE-2020-5260 is what happens otherwise).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProfileName(ArrayString<{ Self::MAX_LEN }>);
+pub struct ProfileName(Box<str>);
 
 /// Why a text is not the name of a profile. It never quotes the text, which may hold terminal escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +32,11 @@ impl ProfileName {
         let rest_ok = text.bytes().all(|b| {
             b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
         });
-        if !first_ok || !rest_ok {
-            return Err(InvalidProfileName);
+        if first_ok && rest_ok && text.len() <= Self::MAX_LEN {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidProfileName)
         }
-        // It fails for what is too long.
-        ArrayString::from(text)
-            .map(Self)
-            .map_err(|_| InvalidProfileName)
     }
 
     /// The name as text.
