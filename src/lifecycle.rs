@@ -111,7 +111,7 @@ impl Lifecycle {
         match event {
             Event::Due { asked } => self.due(now, asked),
             Event::Wanted { min_valid } => self.wanted(now, min_valid),
-            Event::RefreshRequested => match self.activity {
+            Event::RefreshRequested | Event::LookAgain => match self.activity {
                 Activity::Attempting => Effect::None,
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },

@@ -356,7 +356,7 @@ impl Keeper {
                 self.step(Event::CredentialChanged)
             }
             // A profile that cannot ask says the reason of today, and not that of its last try.
-            Err(_) if is_stuck => self.step(Event::CredentialChanged),
+            Err(_) if is_stuck => self.step(Event::LookAgain),
             Err((_, detail)) => {
                 warn!(%detail, "the credential cannot be read; the one in use stays in use");
                 Effect::None

@@ -36,6 +36,9 @@ pub enum Event {
     ClockSet,
     /// The credential was replaced: what runs with the old one no longer counts.
     CredentialChanged,
+    /// What keeps it from asking may be another reason now: the next look says which. It is no word for a secret that was
+    /// rejected.
+    LookAgain,
     /// An attempt brought a token.
     Fetched {
         /// The attempt's number.

@@ -300,6 +300,20 @@ async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_in_vain_does_not_close_the_breaker() {
+    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(10)).await;
+    store.put(None);
+    tokio::time::sleep(secs(60)).await;
+    handle.recheck().await;
+    store.put(Some("old"));
+    tokio::time::sleep(secs(100)).await;
+    assert_eq!(issuer.seen(), ["old"; 3], "and not again after 5 s");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
