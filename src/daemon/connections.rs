@@ -1,4 +1,5 @@
-//! How many connections there may be, and which one goes when there are too many; all of them are told when the daemon stops.
+//! How many connections there may be, and which one goes when there are too many; and when the daemon stops, all of
+//! them are told.
 //!
 //! A plain cap is a weapon: whoever fills it locks everybody out. So one user cannot take all the places, and over the
 //! cap the oldest connection of that user that has never sent a whole request makes room.

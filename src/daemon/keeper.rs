@@ -336,12 +336,11 @@ impl Keeper {
         let aboard = self.aboard.as_ref().and_then(|it| it.borrow().clone());
         // What runs with one will tell what it is worth; what only waits, since it could not ask, may be able to now.
         let is_stuck = aboard.is_none() && self.lifecycle.view().block.is_some();
-        let is_bad = |new| self.bad.as_ref() == Some(new);
         let known = [&aboard, &self.credential, &self.bad];
         let known: Vec<_> = known.into_iter().flatten().cloned().collect();
         match loaded {
             Ok(new) if known.contains(&new) => {
-                if is_stuck && !is_bad(&new) {
+                if is_stuck && self.bad.as_ref() != Some(&new) {
                     self.step(Event::CredentialChanged)
                 } else {
                     Effect::None

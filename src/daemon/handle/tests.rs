@@ -9,6 +9,7 @@ mod jumps;
 mod reissue;
 mod reject;
 mod resting;
+mod store;
 
 const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -207,113 +208,6 @@ async fn a_rejected_secret_is_not_sent_on_request_after_the_issuer_could_not_be_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
-    let issuer = ScriptedIssuer::new(&[
-        fail(FaultKind::Rejected),
-        fail(FaultKind::Rejected),
-        grant(100),
-    ]);
-    let store = MemoryStore::new(Some("old"));
-    let (handle, _) = keep(&issuer, &store);
-    tokio::time::sleep(secs(6)).await;
-    assert_eq!(issuer.seen(), ["old", "old"]);
-    handle.recheck().await;
-    tokio::time::sleep(secs(1)).await;
-    assert_eq!(issuer.seen().len(), 2, "the same secret is not sent again");
-    store.set("new");
-    handle.recheck().await;
-    assert_eq!(text(&handle, NOW, secs(5)).await, "token-3");
-    assert_eq!(issuer.seen(), ["old", "old", "new"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twice() {
-    let slow = Play::Grant {
-        secs: 100,
-        after: secs(3),
-    };
-    for (stored, seen) in [("s", &["s"][..]), ("other", &["s", "other"])] {
-        let issuer = ScriptedIssuer::new(&[slow.clone(), slow.clone()]);
-        let store = MemoryStore::new(Some("s"));
-        let (handle, _) = keep(&issuer, &store);
-        tokio::time::sleep(secs(1)).await;
-        store.set(stored);
-        handle.recheck().await;
-        assert!(text(&handle, NOW, secs(5)).await.starts_with("token-"));
-        assert_eq!(issuer.seen(), seen);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn nor_does_it_break_off_what_runs_after_there_was_nothing_to_ask_with() {
-    for found in [Some("s"), None] {
-        let issuer = ScriptedIssuer::new(&[Play::Grant {
-            secs: 100,
-            after: secs(3),
-        }]);
-        let store = MemoryStore::new(None);
-        let (handle, _) = keep(&issuer, &store);
-        tokio::time::sleep(secs(30)).await;
-        store.set("s");
-        tokio::time::sleep(secs(31)).await;
-        assert_eq!(issuer.seen(), ["s"], "it has looked again by itself");
-        store.put(found);
-        handle.recheck().await;
-        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-        assert_eq!(issuer.seen(), ["s"]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_works_again_is_no_reason_to_send_a_rejected_secret_before_its_probe() {
-    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
-    let store = MemoryStore::new(Some("old"));
-    let (handle, _) = keep(&issuer, &store);
-    tokio::time::sleep(secs(10)).await;
-    store.put(None);
-    tokio::time::sleep(secs(60)).await;
-    assert_eq!(text(&handle, NOW, NOW).await, "not_enrolled");
-    store.put(Some("old"));
-    handle.recheck().await;
-    tokio::time::sleep(secs(20)).await;
-    assert_eq!(issuer.seen(), ["old", "old"]);
-    tokio::time::sleep(secs(60)).await;
-    assert_eq!(issuer.seen(), ["old"; 3]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_new_secret_that_a_probe_finds_is_tried_as_if_none_had_been_rejected_before() {
-    let rejected = fail(FaultKind::Rejected);
-    for (first, soon) in [(FaultKind::Rejected, 6), (FaultKind::Connect, 9)] {
-        let mut script = vec![rejected.clone(); 3];
-        script.extend([fail(first), grant(100)]);
-        let issuer = ScriptedIssuer::new(&script);
-        let store = MemoryStore::new(Some("old"));
-        let (handle, _) = keep(&issuer, &store);
-        tokio::time::sleep(secs(100)).await;
-        assert_eq!(issuer.seen(), ["old"; 3], "two tries and a probe");
-        store.set("new");
-        tokio::time::sleep(secs(86 + soon)).await;
-        assert_eq!(issuer.seen(), ["old", "old", "old", "new", "new"]);
-        assert_eq!(text(&handle, NOW, NOW).await, "token-5");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_look_in_vain_does_not_close_the_breaker() {
-    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
-    let store = MemoryStore::new(Some("old"));
-    let (handle, _) = keep(&issuer, &store);
-    tokio::time::sleep(secs(10)).await;
-    store.put(None);
-    tokio::time::sleep(secs(60)).await;
-    handle.recheck().await;
-    store.put(Some("old"));
-    tokio::time::sleep(secs(100)).await;
-    assert_eq!(issuer.seen(), ["old"; 3], "and not again after 5 s");
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_valid_token() {
     let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::BindingChanged)]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
@@ -326,18 +220,6 @@ async fn an_issuer_that_names_another_endpoint_blocks_the_profile_and_costs_no_v
     assert_eq!(handle.state().reply.phase, Phase::Misconfigured);
     tokio::time::sleep(secs(3_600)).await;
     assert!(issuer.seen().len() <= 63, "{}", issuer.seen().len());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
-    let issuer = ScriptedIssuer::new(&[grant(100)]);
-    let store = MemoryStore::new(None);
-    let (handle, _) = keep(&issuer, &store);
-    assert_eq!(text(&handle, NOW, secs(5)).await, "not_enrolled");
-    assert!(issuer.seen().is_empty());
-    store.set("s");
-    handle.recheck().await;
-    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
 }
 
 #[tokio::test(start_paused = true)]

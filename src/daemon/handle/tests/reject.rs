@@ -11,6 +11,18 @@ fn generation(handle: &Handle) -> Rejected {
     Rejected::Generation(handle.state().reply.generation)
 }
 
+/// A profile that holds its third token, since the two before were reported.
+async fn reported_twice() -> (Arc<ScriptedIssuer>, Arc<Handle>, Arc<PausedClock>) {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    for token in ["token-2", "token-3"] {
+        tokio::time::sleep(secs(5)).await;
+        assert_eq!(next(&handle, generation(&handle), secs(5)).await, token);
+    }
+    (issuer, handle, clock)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_reports_of_one_token_lead_to_one_refresh_and_stragglers_to_none() {
     let slow = Play::Grant {
@@ -80,13 +92,7 @@ async fn whoever_reports_waits_for_max_wait_and_is_never_given_the_same_token_ba
 
 #[tokio::test(start_paused = true)]
 async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when() {
-    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
-    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
-    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    for token in ["token-2", "token-3"] {
-        tokio::time::sleep(secs(5)).await;
-        assert_eq!(next(&handle, generation(&handle), secs(5)).await, token);
-    }
+    let (issuer, handle, clock) = reported_twice().await;
     tokio::time::sleep(secs(5)).await;
     let start = clock.now();
     let problem = handle
@@ -151,13 +157,7 @@ async fn a_report_without_a_wait_is_heard_however_many_ask_in_the_same_moment() 
 
 #[tokio::test(start_paused = true)]
 async fn who_may_not_wait_is_told_of_a_cool_down_too() {
-    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
-    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
-    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    for token in ["token-2", "token-3"] {
-        tokio::time::sleep(secs(5)).await;
-        assert_eq!(next(&handle, generation(&handle), secs(5)).await, token);
-    }
+    let (_, handle, clock) = reported_twice().await;
     let start = clock.now().boot;
     assert_eq!(
         next(&handle, generation(&handle), NOW).await,
