@@ -299,6 +299,16 @@ async fn a_user_who_may_not_ask_is_told_so_once_and_the_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silent_connection_makes_room_at_once_when_all_places_are_taken() {
+    let mut silent = connect();
+    let others: Vec<_> = (0..8)
+        .map(|_| silent.connections.admit(OURS).unwrap())
+        .collect();
+    assert_about(silent.ended().await, Duration::ZERO);
+    drop(others);
+}
+
+#[tokio::test(start_paused = true)]
 async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
     let mut silent = connect();
     let mut idle = connect();
