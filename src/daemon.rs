@@ -27,6 +27,7 @@
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
+//! | `sockets` | both sockets, passed or bound | activation listener | |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
@@ -68,6 +69,7 @@ mod routes;
 pub mod server;
 pub mod service;
 pub mod signals;
+mod sockets;
 pub mod source;
 pub mod stream;
 #[cfg(test)]
@@ -77,7 +79,6 @@ pub mod wiring;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -85,17 +86,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use self::activation::{ActivationError, Passed, path_of};
+use self::activation::{ActivationError, Passed};
 use self::clock::{Clock, SystemClock};
 use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
 use self::jumps::Jumps;
-use self::listener::{Bound, ListenError, Place, listen_at, sharing};
+use self::listener::{ListenError, sharing};
 use self::notify::Notify;
 use self::reloading::Reloading;
 use self::roster::Roster;
 use self::server::Server;
 use self::service::{Door, ReloadRequest, Service};
 use self::signals::{Signals, Wish};
+use self::sockets::Sockets;
 use self::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
@@ -139,12 +141,6 @@ pub enum StartError {
     Io(io::Error),
 }
 
-/// Both sockets, passed or bound before anything is started.
-struct Sockets {
-    tokens: (UnixListener, Option<Bound>),
-    admin: (UnixListener, Option<Bound>),
-}
-
 /// Runs a daemon until it is told to stop.
 ///
 /// # Errors
@@ -181,48 +177,6 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     // A thread that hangs in the system's resolver or on a disk does not keep the process.
     runtime.shutdown_background();
     result
-}
-
-impl Sockets {
-    /// Those that were passed, and the others at their places.
-    fn open(
-        passed: Passed,
-        places: &SocketPlaces,
-        mode: SocketMode,
-        uid: u32,
-    ) -> Result<Self, ListenError> {
-        let open = |passed: Option<UnixListener>, place: Place<'_>| match passed {
-            Some(listener) => Ok((listener, None)),
-            None => listen_at(place).map(|(listener, bound)| (listener, Some(bound))),
-        };
-        let mut admin_lock = places.admin.clone().into_os_string();
-        admin_lock.push(".lock");
-        let tokens = Place {
-            socket: &places.token,
-            lock: &places.lock,
-            mode,
-            explicit: places.explicit,
-            uid,
-        };
-        // Nobody else changes anything, whoever may have tokens.
-        let admin = Place {
-            socket: &places.admin,
-            lock: admin_lock.as_ref(),
-            mode: SocketMode::Private,
-            explicit: true,
-            uid,
-        };
-        Ok(Self {
-            tokens: open(passed.tokens, tokens)?,
-            admin: open(passed.admin, admin)?,
-        })
-    }
-
-    /// Where tokens are served, for people.
-    fn shown(&self) -> String {
-        let path = path_of(&self.tokens.0);
-        path.map_or_else(String::new, |path| path.display().to_string())
-    }
 }
 
 async fn serve(
