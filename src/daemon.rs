@@ -12,7 +12,7 @@
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
-//! | [`server`] | accepts connections, and serves each until it ends | connections http peers respond service stream | |
+//! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
 //! | `http` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
@@ -25,14 +25,16 @@
 //! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps | provider |
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
-//! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | `sockets` | both sockets, passed or bound | activation listener | |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
+//! | [`descriptors`] | how many descriptors each part may use | bulkhead connections | |
+//! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`connections`] | how many connections there may be, and when they have to leave | | |
+//! | [`episode`] | a fault that comes again and again | | |
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log | | |
@@ -48,6 +50,8 @@ pub mod bulkhead;
 pub mod clock;
 pub mod condition;
 pub mod connections;
+pub mod descriptors;
+pub mod episode;
 pub mod feed;
 pub mod flight;
 mod guard;
@@ -88,7 +92,8 @@ use tracing::{debug, info, warn};
 
 use self::activation::{ActivationError, Passed};
 use self::clock::{Clock, SystemClock};
-use self::connections::{Connections, MAX_PER_UID, MAX_TOTAL};
+use self::connections::Connections;
+use self::descriptors::Budget;
 use self::jumps::Jumps;
 use self::listener::{ListenError, sharing};
 use self::notify::Notify;
@@ -151,7 +156,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         Err(unusable) if !options.notify => return Err(StartError::Config(unusable)),
         read => read,
     };
-    hardening::raise_descriptor_limit();
+    let limit = hardening::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(Duration::from_secs(1))
@@ -170,7 +175,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         passed.report(mode, options.uid);
         let sockets = Sockets::open(passed, &options.places, mode, options.uid)
             .map_err(StartError::Listen)?;
-        serve(options, config, sockets, signals)
+        serve(options, config, sockets, signals, limit)
             .await
             .map_err(StartError::Io)
     });
@@ -184,6 +189,7 @@ async fn serve(
     config: Result<Config, Unusable>,
     sockets: Sockets,
     mut signals: Signals,
+    limit: u64,
 ) -> io::Result<()> {
     let namespace = peers::user_namespace();
     if namespace == UserNamespace::Other {
@@ -199,28 +205,37 @@ async fn serve(
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
     let (close, closing) = watch::channel(false);
-    let service = Service {
+    let service = Arc::new(Service {
         roster: Arc::clone(&roster),
         clock: Arc::<SystemClock>::clone(&clock),
         socket: sockets.shown(),
         reloads,
         closing: closing.clone(),
-    };
-    let server = Arc::new(Server {
-        service: Arc::new(service),
-        connections: Connections::new(MAX_TOTAL, MAX_PER_UID),
-        refused: Mutex::default(),
     });
-    for ((listener, _), door) in [
-        (&sockets.tokens, Door::Tokens),
-        (&sockets.admin, Door::Admin),
+    let budget = Budget::of_this_process(limit);
+    let caps = budget.caps(config.as_ref().map_or(0, |c| c.profiles.len()));
+    debug!(limit, ?caps, "descriptors are shared out");
+    let connections = Connections::new(caps.connections, caps.per_uid);
+    for ((listener, _), door, connections) in [
+        (&sockets.tokens, Door::Tokens, Arc::clone(&connections)),
+        // A table of its own: a crowd at the token socket keeps nobody from a reload.
+        (
+            &sockets.admin,
+            Door::Admin,
+            Connections::new(caps.admin, caps.admin),
+        ),
     ] {
+        let server = Arc::new(Server {
+            service: Arc::clone(&service),
+            connections,
+            refused: Mutex::default(),
+        });
         let listener = listener.try_clone()?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::UnixListener::from_std(listener)?;
-        tokio::spawn(Arc::clone(&server).run(listener, door, closing.clone()));
+        tokio::spawn(server.run(listener, door, closing.clone()));
     }
-    drop((closing, server));
+    drop((closing, service));
     let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
     if let (Some(_), Some(folder)) = (
         &sockets.tokens.1,
@@ -230,27 +245,37 @@ async fn serve(
     }
     let watched: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
     tokio::spawn(tell_of_jumps(Jumps::new(watched), Arc::clone(&roster)));
-    let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster));
+    let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster))
+        .with_attempts(caps.attempts);
     let notify = Notify::new(options.notify);
     let mut reloading = Reloading::new(
         options.config.clone(),
         options.uid,
         mode,
         wiring,
-        roster,
+        Arc::clone(&roster),
         notify,
     );
     reloading.start(config).await;
     info!(socket = %sockets.shown(), "serving");
+    // Every profile has a timer, and each of those is a descriptor.
+    let limit_connections = |roster: &Roster| {
+        let caps = budget.caps(roster.all().len());
+        connections.limit(caps.connections, caps.per_uid);
+    };
     loop {
         tokio::select! { biased;
             wish = signals.next() => match wish {
                 Wish::Stop => break,
                 // What went wrong is in the log already; there is nobody else to tell.
-                Wish::Reload => drop(reloading.reload().await),
+                Wish::Reload => {
+                    drop(reloading.reload().await);
+                    limit_connections(&roster);
+                }
             },
             Some(done) = reload_requests.recv() => {
                 let result = reloading.reload().await;
+                limit_connections(&roster);
                 // Whoever asked may be gone; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }

@@ -11,12 +11,13 @@ const AT_ONE: usize = 8;
 
 /// The most attempts in all: several issuers may hang before others have to wait, and then for no longer than an attempt
 /// may take.
-const IN_ALL: usize = 32;
+pub(super) const IN_ALL: usize = 32;
 
 /// The places for attempts.
 #[derive(Debug)]
 pub struct Bulkhead {
     all: Arc<Semaphore>,
+    at_one: usize,
     issuers: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
@@ -38,14 +39,21 @@ pub(super) struct Berth {
 
 impl Default for Bulkhead {
     fn default() -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(IN_ALL)),
-            issuers: Mutex::default(),
-        }
+        Self::new(IN_ALL)
     }
 }
 
 impl Bulkhead {
+    /// Room for this many attempts in all: each takes descriptors, of which there may be few.
+    pub fn new(in_all: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(in_all.min(IN_ALL))),
+            // With less room no issuer gets all of it: one that hangs would keep every other one waiting.
+            at_one: AT_ONE.min(in_all.div_ceil(2)),
+            issuers: Mutex::default(),
+        }
+    }
+
     /// The places at this issuer, which all of its profiles share. `origin` is where it is.
     pub fn compartment(&self, origin: &str) -> Compartment {
         // Nothing under the lock can panic.
@@ -53,7 +61,7 @@ impl Bulkhead {
         issuers.retain(|_, places| places.strong_count() > 0);
         let known = issuers.get(origin).and_then(Weak::upgrade);
         let issuer = known.unwrap_or_else(|| {
-            let places = Arc::new(Semaphore::new(AT_ONE));
+            let places = Arc::new(Semaphore::new(self.at_one));
             issuers.insert(origin.to_owned(), Arc::downgrade(&places));
             places
         });
@@ -114,6 +122,14 @@ mod tests {
         drop(full);
         drop(waiting.await.unwrap());
         assert_eq!(free(&a), (AT_ONE, IN_ALL));
+    }
+
+    #[tokio::test]
+    async fn with_little_room_one_issuer_still_does_not_take_all_of_it() {
+        for (in_all, at_one) in [(1, 1), (2, 1), (9, 5), (16, 8), (32, 8), (64, 8)] {
+            let a = Bulkhead::new(in_all).compartment("https://a.example");
+            assert_eq!(free(&a), (at_one, in_all.min(IN_ALL)), "{in_all}");
+        }
     }
 
     #[tokio::test]

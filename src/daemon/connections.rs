@@ -20,12 +20,12 @@ pub const MAX_PER_UID: usize = 3_072;
 #[derive(Debug)]
 pub struct Connections {
     table: Mutex<Table>,
-    max_total: usize,
-    max_per_uid: usize,
 }
 
 #[derive(Debug, Default)]
 struct Table {
+    max_total: usize,
+    max_per_uid: usize,
     next: u64,
     total: usize,
     per_uid: HashMap<u32, usize>,
@@ -51,6 +51,8 @@ pub struct Place {
     connections: Arc<Connections>,
     key: (u32, u64),
     established: AtomicBool,
+    /// Whether another one had to leave for it.
+    made_room: bool,
 }
 
 // === impl Connections ===
@@ -58,11 +60,21 @@ pub struct Place {
 impl Connections {
     /// A table with these caps.
     pub fn new(max_total: usize, max_per_uid: usize) -> Arc<Self> {
-        Arc::new(Self {
-            table: Mutex::default(),
+        let table = Table {
             max_total,
             max_per_uid,
+            ..Table::default()
+        };
+        Arc::new(Self {
+            table: Mutex::new(table),
         })
+    }
+
+    /// Changes the caps. Connections that are open stay, also where there are more than the new ones allow.
+    pub fn limit(&self, max_total: usize, max_per_uid: usize) {
+        let mut table = self.lock();
+        table.max_total = max_total;
+        table.max_per_uid = max_per_uid;
     }
 
     /// A place for a connection of `uid`, and what will tell it to leave; `None` when there is no place and no half-open
@@ -71,11 +83,11 @@ impl Connections {
     /// One channel for both reasons to leave: a connection looks at it whenever it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let mut table = self.lock();
-        let full = table.total >= self.max_total
+        let full = table.total >= table.max_total
             || table
                 .per_uid
                 .get(&uid)
-                .is_some_and(|n| *n >= self.max_per_uid);
+                .is_some_and(|n| *n >= table.max_per_uid);
         if full {
             let oldest = table
                 .half_open
@@ -104,6 +116,7 @@ impl Connections {
             connections: Arc::clone(self),
             key,
             established: AtomicBool::new(false),
+            made_room: full,
         };
         Some((place, leave))
     }
@@ -126,6 +139,11 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
+    /// Whether another connection was told to leave for this one. Until its task runs it keeps its descriptor.
+    pub(super) const fn made_room(&self) -> bool {
+        self.made_room
+    }
+
     /// The connection has sent a whole request: it makes no room for others any more.
     pub fn established(&self) {
         // Said of every request, and news of the first one alone.
@@ -194,6 +212,22 @@ mod tests {
             [None, None, Some(Leave::AtOnce), None]
         );
         assert_eq!(told(&mut newest), None);
+    }
+
+    #[test]
+    fn the_caps_can_change_and_nobody_is_sent_away_for_it() {
+        let all = Connections::new(2, 2);
+        let mut kept = [1, 1].map(|uid| open(&all, uid).unwrap());
+        kept.iter().for_each(|open| open.place.established());
+        assert!(open(&all, 2).is_none());
+        all.limit(3, 2);
+        let third = open(&all, 2).unwrap();
+        assert!(!third.place.made_room());
+        all.limit(1, 1);
+        assert_eq!(kept.each_mut().map(told), [None, None]);
+        assert!(open(&all, 2).unwrap().place.made_room());
+        drop((kept, third));
+        assert!(open(&all, 1).is_some());
     }
 
     #[test]

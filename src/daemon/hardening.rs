@@ -23,19 +23,16 @@ pub fn harden() {
     done("no new privileges", set_no_new_privs(true));
 }
 
-/// Raises the soft limit of open files to the hard one: every connection is one.
-pub fn raise_descriptor_limit() {
+/// Raises the soft limit of open files to the hard one, since every connection is one, and tells the limit that holds.
+pub fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    done(
-        "descriptor limit",
-        setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum,
-                ..limit
-            },
-        ),
-    );
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    done("descriptor limit", setrlimit(Resource::Nofile, raised));
+    // None is no limit.
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn done(what: &'static str, result: rustix::io::Result<()>) {

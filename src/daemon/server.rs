@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tracing::{debug, info, trace, warn};
 
 use super::connections::{Connections, Leave, Place};
+use super::episode::Episode;
 use super::http;
 use super::peers::Peer;
 use super::respond;
 use super::service::{Door, Service};
 use super::stream::{Pace, Timed};
+use crate::instant::BootInstant;
 use crate::problem::{Code, Problem};
 
 /// The room for a request's line and headers; hyper answers 431 to more.
@@ -26,6 +29,9 @@ const HEAD_BUFFER: usize = 16 * 1024;
 
 /// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// How long a fault of accepting must stay away until it counts as over.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// What every connection needs.
 pub struct Server {
@@ -46,15 +52,31 @@ impl Server {
         door: Door,
         mut closing: watch::Receiver<bool>,
     ) {
+        let mut faults = Faults::new();
         loop {
             let accepted = tokio::select! { biased;
                 _ = closing.wait_for(|closing| *closing) => break,
                 accepted = listener.accept() => accepted,
+                () = faults.quiet() => {
+                    faults.tell_end(self.service.clock.now().boot);
+                    continue;
+                }
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream, door),
+                Ok((stream, _)) => {
+                    if faults.are_on() {
+                        faults.tell_end(self.service.clock.now().boot);
+                    }
+                    // The one that has to leave for it closes its descriptor before the next one is accepted.
+                    if self.admit(stream, door, &mut faults) == Admitted::InPlaceOfAnother {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                // The connection stays in the queue.
                 Err(error) => {
-                    warn!(%error, "accept failed");
+                    if faults.accept.came(self.service.clock.now().boot) {
+                        warn!(%error, "connections cannot be accepted; those that wait are served later");
+                    }
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
             }
@@ -80,20 +102,29 @@ impl Server {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door) {
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> Admitted {
         let peer = match Peer::of(&stream, self.service.roster.gate()) {
             Ok(peer) => peer,
             Err(error) => {
-                warn!(%error, "refused: the kernel does not say who it is");
-                return;
+                if faults.unknown.came(self.service.clock.now().boot) {
+                    warn!(%error, "refused: the kernel does not say who it is");
+                }
+                return Admitted::No;
             }
         };
         let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
             debug!(peer.uid = peer.caller.uid, "refused: too many connections");
-            tokio::spawn(turn_away(stream));
-            return;
+            // A peer that is gone is no matter.
+            let _: io::Result<()> = turn_away(stream);
+            return Admitted::No;
+        };
+        let admitted = if place.made_room() {
+            Admitted::InPlaceOfAnother
+        } else {
+            Admitted::Yes
         };
         tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
+        admitted
     }
 
     /// Answers the requests of one connection. It takes any stream, so that its timers can be tested and whole daemons
@@ -160,8 +191,55 @@ impl Server {
     }
 }
 
-/// Says 503 and closes: without reading a word, since there is no place to wait in.
-async fn turn_away(mut stream: UnixStream) {
+/// What became of a connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Admitted {
+    Yes,
+    /// Another one has to leave for it.
+    InPlaceOfAnother,
+    No,
+}
+
+/// What goes wrong with one socket, again and again while it does.
+struct Faults {
+    accept: Episode,
+    unknown: Episode,
+}
+
+impl Faults {
+    const fn new() -> Self {
+        Self {
+            accept: Episode::new(QUIET),
+            unknown: Episode::new(QUIET),
+        }
+    }
+
+    const fn are_on(&self) -> bool {
+        self.accept.is_on() || self.unknown.is_on()
+    }
+
+    /// Waits until a fault may be over; for ever when there is none.
+    async fn quiet(&self) {
+        if self.are_on() {
+            tokio::time::sleep(QUIET).await;
+        } else {
+            std::future::pending().await
+        }
+    }
+
+    fn tell_end(&mut self, now: BootInstant) {
+        if let Some(times) = self.accept.over(now) {
+            info!(times, "connections can be accepted again");
+        }
+        if let Some(times) = self.unknown.over(now) {
+            info!(times, "the kernel says again who connects");
+        }
+    }
+}
+
+/// Says 503 and closes, at once and without reading a word: a connection that waited for its turn to be refused would
+/// keep a descriptor which the caps do not count.
+fn turn_away(stream: UnixStream) -> io::Result<()> {
     let problem =
         Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
     let body = problem.to_json();
@@ -170,9 +248,10 @@ async fn turn_away(mut stream: UnixStream) {
          Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    let bytes = [head.as_bytes(), &body].concat();
-    // A few hundred bytes fit the socket's buffer, so this ends at once; a peer that is gone is no matter.
-    let _: Result<_, _> = tokio::time::timeout(ACCEPT_REST, stream.write_all(&bytes)).await;
+    // A few hundred bytes fit the socket's buffer, so this does not wait.
+    stream
+        .into_std()?
+        .write_all(&[head.as_bytes(), &body].concat())
 }
 
 #[cfg(test)]

@@ -73,6 +73,15 @@ impl Wiring {
         }
     }
 
+    /// The same with room for this many attempts at once.
+    #[must_use]
+    pub fn with_attempts(self, attempts: usize) -> Self {
+        Self {
+            bulkhead: Bulkhead::new(attempts),
+            ..self
+        }
+    }
+
     /// Puts a configuration in force: a profile that did not change keeps its token and only looks whether its
     /// credential was replaced; one that changed starts anew.
     pub async fn apply(&mut self, config: Config) -> Reloaded {

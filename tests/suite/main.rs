@@ -15,6 +15,7 @@ mod architecture;
 mod check;
 mod companion;
 mod demo;
+mod descriptors;
 mod discovery;
 mod doctor;
 mod enrol;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// How long a program may take to do what a test waits for, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,4 +95,14 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 /// Whether something accepts connections there.
 pub(crate) fn accepts(socket: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(socket).is_ok()
+}
+
+/// Makes room for many connections at this end.
+pub(crate) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
 }

@@ -1,6 +1,6 @@
 //! What a connection's timers do, on a paused clock over a pipe in memory.
 
-use tokio::io::{AsyncReadExt, DuplexStream, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 

@@ -3,23 +3,11 @@
 use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::assert_serves;
 use crate::support::TestEnv;
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, raise_descriptor_limit};
 use crate::support::http::connect;
 use crate::support::wire::{Wire, get};
-
-/// Makes room for many connections at this end.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    setrlimit(Resource::Nofile, raised).unwrap();
-}
 
 fn resident_kib(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();

@@ -1,0 +1,153 @@
+//! How many descriptors each part of the daemon may use.
+//!
+//! A connection costs one, and so does everything that keeps tokens fresh. Were all of them given to connections, a
+//! single caller that holds many would starve the refreshes of every profile.
+
+use super::bulkhead;
+use super::connections::{MAX_PER_UID, MAX_TOTAL};
+
+/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, and a
+/// file of certificates or of the store with its folder.
+const PER_ATTEMPT: u64 = 6;
+
+/// For the configuration at a reload, the credential store, the log and the service manager.
+const SPARE: u64 = 8;
+
+/// The fewest connections at the token socket: a daemon that can serve nobody is of no use, so the rest has to do with
+/// less than it would like.
+const LEAST: u64 = 8;
+
+/// The fewest and the most connections at the admin socket.
+const ADMIN: [u64; 2] = [4, 64];
+
+/// What is counted when the system does not say how many descriptors are open.
+const USUAL: u64 = 32;
+
+/// The most of everything that costs descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Connections at the token socket.
+    pub connections: usize,
+    /// Of these, connections of one user.
+    pub per_uid: usize,
+    /// Connections at the admin socket. Only our user and root reach it, so one of them may have all.
+    pub admin: usize,
+    /// Attempts to get a token that run at once.
+    pub attempts: usize,
+}
+
+impl Caps {
+    /// Shares out `limit` descriptors (`RLIMIT_NOFILE`), of which `used` are taken for good.
+    ///
+    /// A quarter of what is free goes to attempts, a sixteenth to the admin socket, each up to the most it can use;
+    /// connections at the token socket get the rest.
+    pub fn of(limit: u64, used: u64) -> Self {
+        let free = limit.saturating_sub(used);
+        let attempts = (free / 4 / PER_ATTEMPT).clamp(1, as_u64(bulkhead::IN_ALL));
+        let admin = (free / 16).clamp(ADMIN[0], ADMIN[1]);
+        let connections = free
+            .saturating_sub(attempts * PER_ATTEMPT + admin + SPARE)
+            .clamp(LEAST, as_u64(MAX_TOTAL));
+        let connections = as_usize(connections);
+        Self {
+            connections,
+            per_uid: connections * MAX_PER_UID / MAX_TOTAL,
+            admin: as_usize(admin),
+            attempts: as_usize(attempts),
+        }
+    }
+}
+
+/// The descriptors of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    limit: u64,
+    /// Those that are open for as long as it runs.
+    used: u64,
+}
+
+impl Budget {
+    /// Counts what is open now: all that stays open must be by then.
+    pub fn of_this_process(limit: u64) -> Self {
+        Self {
+            limit,
+            used: open_now(),
+        }
+    }
+
+    /// The caps with this many profiles, each of which has a timer.
+    pub fn caps(self, profiles: usize) -> Caps {
+        Caps::of(self.limit, self.used.saturating_add(as_u64(profiles)))
+    }
+}
+
+/// How many descriptors this process has open; a guess where the system does not say.
+fn open_now() -> u64 {
+    let entries = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
+    // The listing itself is open while it is counted.
+    entries.map_or(USUAL, |entries| as_u64(entries.count()).saturating_sub(1))
+}
+
+fn as_u64(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+fn as_usize(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
+        for (limit, used, connections, per_uid, admin, attempts) in [
+            // Nothing is free: the least that makes a daemon useful all the same.
+            (0, 0, 8, 6, 4, 1),
+            (32, 32, 8, 6, 4, 1),
+            (20, 1_000, 8, 6, 4, 1),
+            (64, 30, 16, 12, 4, 1),
+            (128, 30, 60, 45, 6, 4),
+            (256, 30, 150, 112, 14, 9),
+            (256, 230, 8, 6, 4, 1),
+            (1_024, 30, 732, 549, 62, 32),
+            // With a thousand profiles, each with a timer.
+            (1_024, 1_030, 8, 6, 4, 1),
+            (2_048, 1_030, 755, 566, 63, 32),
+            (4_096, 30, 3_802, 2_851, 64, 32),
+            (4_390, 30, 4_096, 3_072, 64, 32),
+            (20_000, 30, 4_096, 3_072, 64, 32),
+            (u64::MAX, 30, 4_096, 3_072, 64, 32),
+        ] {
+            let expected = Caps {
+                connections,
+                per_uid,
+                admin,
+                attempts,
+            };
+            assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
+        }
+        for limit in 60..6_000 {
+            let caps = Caps::of(limit, 30);
+            let all = as_u64(caps.connections + caps.admin) + as_u64(caps.attempts) * PER_ATTEMPT;
+            assert!(all + 30 + SPARE <= limit, "{limit} {caps:?}");
+            let larger = Caps::of(limit + 1, 30);
+            assert!(
+                larger.connections + larger.attempts * 6 >= caps.connections + caps.attempts * 6
+            );
+            assert!(caps.per_uid < caps.connections);
+        }
+    }
+
+    #[test]
+    fn what_is_open_is_counted() {
+        let before = open_now();
+        let files: Vec<_> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
+        // Other tests of this process open and close some meanwhile.
+        assert!(open_now() >= before.saturating_sub(20) + 50, "{before}");
+        drop(files);
+    }
+}

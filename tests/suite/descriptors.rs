@@ -1,0 +1,186 @@
+//! Few descriptors: whatever one user holds open, tokens are kept fresh, and the log stays readable.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, accepts, raise_descriptor_limit, wait_until};
+use crate::support::wire::{Wire, get};
+
+const HALF_A_REQUEST: &str = "G";
+const WATCH: &str = "GET /v1/profiles/research/watch HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// Connections of one user; as soon as the daemon ends one, the next one is opened.
+struct Crowd {
+    stop: Arc<AtomicBool>,
+    /// How many were opened so far.
+    opened: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Crowd {
+    /// As many as `size` at once, each of which has sent this.
+    fn new(socket: PathBuf, size: usize, sends: &'static str) -> Self {
+        let (stop, opened) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&opened));
+        let thread = std::thread::spawn(move || {
+            let (mut open, mut came) = (Vec::<UnixStream>::new(), vec![]);
+            while !stopped.load(Ordering::Relaxed) {
+                while open.len() < size {
+                    let mut stream = UnixStream::connect(&socket).unwrap();
+                    stream.set_nonblocking(true).unwrap();
+                    // It may have been turned away already.
+                    let _ = stream.write_all(sends.as_bytes());
+                    open.push(stream);
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                open.retain_mut(|stream| {
+                    let mut bytes = [0; 4_096];
+                    match stream.read(&mut bytes) {
+                        Ok(0) => false,
+                        Ok(n) => {
+                            came.extend_from_slice(&bytes[..n]);
+                            true
+                        }
+                        Err(e) => e.kind() == std::io::ErrorKind::WouldBlock,
+                    }
+                });
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            came
+        });
+        Self {
+            stop,
+            opened,
+            thread: Some(thread),
+        }
+    }
+
+    fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Closes all of them, and gives what came over them.
+    fn leave(mut self) -> Vec<u8> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+/// A daemon that may have this many descriptors open, whose profile is refreshed every few seconds.
+fn start(env: &TestEnv, descriptors: usize) -> Daemon {
+    raise_descriptor_limit();
+    env.enrol("research");
+    let config = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), config + "keep-warm = true\n").unwrap();
+    let mut command = env.command("prlimit");
+    command
+        .arg(format!("--nofile={descriptors}:{descriptors}"))
+        .args([env!("CARGO_BIN_EXE_jetond"), "run"])
+        .env("JETON_LOG", "info");
+    env.start_command(command)
+}
+
+/// Waits for this many more refreshes, which takes some seconds.
+fn refreshes(env: &TestEnv, more: usize) {
+    let before = env.sandbox().issued().len();
+    wait_until("refreshes", || {
+        env.sandbox().issued().len() >= before + more
+    });
+}
+
+fn failures(env: &TestEnv, daemon: &Daemon) -> serde_json::Value {
+    env.get(daemon, "/v1/profiles/research").json()["counts"]["failures"].clone()
+}
+
+/// The lines of the log that are no news of a refresh or of a reload.
+fn lines(daemon: &Daemon) -> Vec<String> {
+    let expected = ["new token", "reloaded", "profile is kept", " serving"];
+    let log = daemon.log();
+    let lines = log.lines().map(str::to_owned);
+    lines
+        .filter(|line| !expected.iter().any(|text| line.contains(text)))
+        .collect()
+}
+
+/// Has one user hold many connections to a daemon that may have this many descriptors open.
+fn crowd(descriptors: usize) {
+    for sends in [HALF_A_REQUEST, WATCH] {
+        let env = TestEnv::with_sandbox(3);
+        let mut daemon = start(&env, descriptors);
+        let token = env.token(&daemon, "research");
+        let crowd = Crowd::new(daemon.socket.clone(), 400, sends);
+        wait_until("the crowd", || crowd.opened() >= 400);
+        refreshes(&env, 2);
+        for _ in 0..5 {
+            let reload = env.jeton(&["reload"]);
+            assert_eq!(reload.code, 0, "{descriptors} {sends}: {reload:?}");
+        }
+        if sends == HALF_A_REQUEST {
+            // Half-open connections make room. (Those that watch do not yet.)
+            assert_ne!(env.token(&daemon, "research"), token);
+        }
+        refreshes(&env, 1);
+        let came = crowd.leave();
+        env.came_out("a crowd", &came, sends == WATCH);
+        wait_until("room", || env.get(&daemon, "/healthz").status == 200);
+        assert_eq!(failures(&env, &daemon), 0, "{descriptors} {sends}");
+        assert_eq!(lines(&daemon), [""; 0], "{descriptors} {sends}");
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn one_user_with_many_connections_starves_no_refresh_and_floods_no_log() {
+    crowd(256);
+}
+
+#[test]
+fn nor_does_it_where_hardly_any_descriptors_are_allowed() {
+    crowd(64);
+}
+
+#[test]
+fn accepting_that_fails_is_two_lines_in_the_log_and_no_connection_is_lost() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env, 256);
+    env.token(&daemon, "research");
+    let mut kept = Wire::new(&env, &daemon.socket);
+    kept.send(get("/healthz")).unwrap();
+    assert_eq!(kept.answer().status, 200);
+    let limit = |soft: u64| {
+        let pid = daemon.child.id().to_string();
+        let mut command = env.command("prlimit");
+        command.args(["--pid", &pid, &format!("--nofile={soft}:")]);
+        let set = env.finish("prlimit", command, b"", false);
+        assert_eq!(set.code, 0, "{set:?}");
+    };
+    limit(4);
+    let mut waits = Wire::new(&env, &daemon.socket);
+    waits.send(get("/readyz")).unwrap();
+    daemon.wait_for_log("connections cannot be accepted");
+    for _ in 0..20 {
+        kept.send(get("/healthz")).unwrap();
+        assert_eq!(kept.answer().status, 200, "who is connected is served");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    limit(256);
+    assert_eq!(waits.answer().status, 200, "who waited is served");
+    assert!(accepts(&daemon.socket));
+    daemon.wait_for_log("connections can be accepted again");
+    let lines = lines(&daemon);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("Too many open files"), "{lines:#?}");
+    assert!(lines[1].contains("times="), "{lines:#?}");
+    env.stop(&mut daemon);
+}
