@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{Clock, Reading};
+use crate::instant::BootInstant;
 
 /// The least suspend that counts as one; clocks that are read one after the other differ by less.
 const LEAST_SUSPEND: Duration = Duration::from_secs(2);
@@ -39,17 +40,27 @@ impl Jumps {
         Self { clock, before }
     }
 
+    /// Waits until the clocks may have jumped, half a minute at most, and tells whether they have.
+    pub async fn look(&mut self) -> Option<Jump> {
+        // Whether it ended by itself or was cut off: the clocks tell what has happened.
+        let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
+        let now = self.clock.read();
+        let before = std::mem::replace(&mut self.before, now);
+        jump(&before, &now)
+    }
+
     /// Waits for the next jump.
     pub async fn next(&mut self) -> Jump {
         loop {
-            // Whether it ended by itself or was cut off: the clocks tell what has happened.
-            let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
-            let now = self.clock.read();
-            let before = std::mem::replace(&mut self.before, now);
-            if let Some(jump) = jump(&before, &now) {
+            if let Some(jump) = self.look().await {
                 return jump;
             }
         }
+    }
+
+    /// The moment of the last look.
+    pub const fn now(&self) -> BootInstant {
+        self.before.now.boot
     }
 }
 
@@ -77,7 +88,7 @@ fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
 mod tests {
     use super::super::testing::PausedClock;
     use super::*;
-    use crate::instant::{BootInstant, UnixTime};
+    use crate::instant::UnixTime;
     use crate::wire::Now;
 
     fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> Reading {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{Instrument, debug, info, warn};
+use tracing::{Instrument, debug, info};
 
 use super::bulkhead::Compartment;
 use super::clock::Clock;
@@ -84,6 +84,8 @@ pub(super) struct Keeper {
     told_repeated: bool,
     /// Whether it was told that the issuer's clock and this machine's are far apart.
     told_skew: bool,
+    /// Why the credential could not be read, as it was told last.
+    told_unreadable: Option<String>,
     asked: Arc<Asked>,
     commands: mpsc::Receiver<Command>,
     view: watch::Sender<View>,
@@ -120,6 +122,7 @@ impl Keeper {
             refreshes: vec![],
             told_repeated: false,
             told_skew: false,
+            told_unreadable: None,
             asked: Arc::clone(&asked),
             commands,
             view,
@@ -338,6 +341,7 @@ impl Keeper {
         let is_stuck = aboard.is_none() && self.lifecycle.view().block.is_some();
         let known = [&aboard, &self.credential, &self.bad];
         let known: Vec<_> = known.into_iter().flatten().cloned().collect();
+        self.log_unreadable(&loaded, is_stuck);
         match loaded {
             Ok(new) if known.contains(&new) => {
                 if is_stuck && self.bad.as_ref() != Some(&new) {
@@ -356,10 +360,7 @@ impl Keeper {
             }
             // A profile that cannot ask says the reason of today, and not that of its last try.
             Err(_) if is_stuck => self.step(Event::LookAgain),
-            Err((_, detail)) => {
-                warn!(%detail, "the credential cannot be read; the one in use stays in use");
-                Effect::None
-            }
+            Err(_) => Effect::None,
         }
     }
 

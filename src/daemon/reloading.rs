@@ -33,6 +33,10 @@ pub struct Reloading {
     condition: Condition,
     /// What the service manager was told last.
     told: String,
+    /// The faults that were logged last, while they are what is wrong.
+    logged: Vec<String>,
+    /// Whether it was logged that a restart is needed.
+    logged_restart: bool,
 }
 
 impl Reloading {
@@ -54,6 +58,8 @@ impl Reloading {
             roster,
             notify,
             told: String::new(),
+            logged: vec![],
+            logged_restart: false,
         }
     }
 
@@ -95,11 +101,12 @@ impl Reloading {
                     restart_needed,
                     ..self.apply(config).await
                 };
-                if restart_needed {
+                if restart_needed && !self.logged_restart {
                     warn!(
                         "restart needed: another [socket] mode or group is not taken up by a reload"
                     );
                 }
+                self.logged_restart = restart_needed;
                 info!(
                     added = done.added,
                     removed = done.removed,
@@ -131,6 +138,7 @@ impl Reloading {
     }
 
     async fn apply(&mut self, config: Config) -> Reloaded {
+        self.logged.clear();
         let done = self.wiring.apply(config).await;
         if self.notify.listens() {
             self.condition.renew();
@@ -138,10 +146,20 @@ impl Reloading {
         done
     }
 
-    /// Logs every fault, and what follows from them; the result is the reason in one line.
+    /// Logs every fault, and what follows from them; the result is the reason in one line. Faults that the log has
+    /// already are one line: somebody who reloads must see that it was heard.
     fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
-        for fault in unusable.lines() {
-            error!(fault, "the configuration is invalid; {so}");
+        let faults = unusable.lines();
+        if faults == self.logged {
+            error!(
+                faults = faults.len(),
+                "the configuration is still invalid as before; {so}"
+            );
+        } else {
+            for fault in &faults {
+                error!(fault, "the configuration is invalid; {so}");
+            }
+            self.logged = faults;
         }
         let reason: Arc<str> = unusable.summary().into();
         self.condition.refused(Arc::clone(&reason));

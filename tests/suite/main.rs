@@ -33,6 +33,7 @@ mod rebind;
 mod redaction;
 mod redirects;
 mod reissue;
+mod repeated_faults;
 mod resting;
 mod sandbox_cli;
 mod serve;

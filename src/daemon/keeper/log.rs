@@ -3,6 +3,7 @@
 use tracing::{debug, info, warn};
 
 use super::Keeper;
+use super::Loaded;
 use crate::lifecycle::View;
 use crate::schedule::Reissue;
 use crate::wire;
@@ -88,6 +89,23 @@ impl Keeper {
             );
         }
         self.told_skew = far;
+    }
+
+    /// One line when the store says something else than before of a credential that it cannot give, and one when it can
+    /// again. A profile that is stuck without one says so elsewhere.
+    pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
+        match loaded {
+            Ok(_) => {
+                if self.told_unreadable.take().is_some() {
+                    info!("the credential can be read again");
+                }
+            }
+            Err((_, detail)) if !is_stuck && self.told_unreadable.as_ref() != Some(detail) => {
+                warn!(%detail, "the credential cannot be read; the one in use stays in use");
+                self.told_unreadable = Some(detail.clone());
+            }
+            Err(_) => {}
+        }
     }
 
     /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.
