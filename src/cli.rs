@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 use self::output::Exit;
 use crate::daemon::hardening;
 use crate::paths::Env;
+use crate::process::signals::{self, InheritedMask};
 
 /// Keeps bearer tokens fresh and serves them to local processes over a Unix socket.
 #[derive(Debug, Parser)]
@@ -58,6 +59,7 @@ enum Command {
 
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    let mask = signals::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
     let line = match CommandLine::parse_quietly(&args) {
         Ok(line) => line,
@@ -74,7 +76,7 @@ pub fn main() -> ExitCode {
         reason = "the environment is read here, once, and is an argument from here on"
     )]
     let env = Env::from_vars(std::env::vars_os(), uid);
-    line.dispatch(&args, &env).into()
+    line.dispatch(&args, &env, &mask).into()
 }
 
 // === impl CommandLine ===
@@ -97,10 +99,10 @@ impl CommandLine {
         matches!(&self.command, Some(Command::Run(args)) if args.has_command())
     }
 
-    fn dispatch(&self, args: &[OsString], env: &Env) -> Exit {
+    fn dispatch(&self, args: &[OsString], env: &Env, mask: &InheritedMask) -> Exit {
         match &self.command {
             None => run::run(&self.run, env),
-            Some(Command::Run(run)) => run::run_or_wrap(run, args, env),
+            Some(Command::Run(run)) => run::run_or_wrap(run, args, env, mask),
             Some(Command::Add(args)) => add::add(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Check(args)) => check::check(args, env),

@@ -41,7 +41,7 @@
 //! | [`notify`] | what the service manager is told | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
-//! | [`signals`] | what the process is told by signals | | |
+//! | [`signals`] | what the process is told by signals | | process |
 //! | [`stream`] | nobody holds a connection by being slow | | |
 
 pub mod activation;
@@ -107,6 +107,7 @@ use self::sockets::Sockets;
 use self::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
+use crate::process;
 use crate::policy::{Gate, UserNamespace};
 use crate::settings::{self, Unusable};
 use crate::trust;
@@ -258,6 +259,7 @@ async fn serve(
         notify,
     );
     reloading.start(config).await;
+    tokio::spawn(process::children::reap_orphans());
     info!(socket = %sockets.shown(), "serving");
     // Every profile has a timer, and each of those is a descriptor.
     let limit_connections = |roster: &Roster| {

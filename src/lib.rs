@@ -13,8 +13,8 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant paths policy profile sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle paths policy problem profile provider schedule settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant paths policy process profile sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle paths policy problem process profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
@@ -22,6 +22,7 @@
 //! | [`provider`] | asks an issuer for a token, once | credential fault instant token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant profile trust |
 //! | [`settings`] | the configuration as a file | causes config folder trust |
+//! | [`process`] | the signals and the children of this process | |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
 //!
@@ -56,6 +57,7 @@ pub mod lifecycle;
 pub mod paths;
 pub mod policy;
 pub mod problem;
+pub mod process;
 pub mod profile;
 pub mod provider;
 pub mod sandbox;

@@ -13,6 +13,7 @@ use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, listener::ListenError};
 use crate::paths::Env;
+use crate::process::signals::{self, InheritedMask};
 
 /// The arguments of `jetond run`.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,10 +54,16 @@ impl RunOrWrapArgs {
     }
 }
 
-/// Runs the daemon, or the command with a daemon; `line` is the whole command line.
-pub(super) fn run_or_wrap(args: &RunOrWrapArgs, line: &[OsString], env: &Env) -> Exit {
+/// Runs the daemon, or the command with a daemon; `line` is the whole command line, `mask` is for
+/// the command.
+pub(super) fn run_or_wrap(
+    args: &RunOrWrapArgs,
+    line: &[OsString],
+    env: &Env,
+    mask: &InheritedMask,
+) -> Exit {
     if args.has_command() {
-        return wrap::wrap(&args.command, wrap::daemon_args(line), env);
+        return wrap::wrap(&args.command, wrap::daemon_args(line), env, mask);
     }
     // A variable that is not set: a daemon that never ends is not what was meant.
     if line.last().is_some_and(|last| last == "--") {
@@ -68,6 +75,8 @@ pub(super) fn run_or_wrap(args: &RunOrWrapArgs, line: &[OsString], env: &Env) ->
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
     if args.stop_at_eof {
+        // First of all, since a job may be ended at any moment. Without descriptors, the daemon says so itself in a moment.
+        let _: std::io::Result<()> = signals::disregard_those_of_a_job();
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();
     }

@@ -2,26 +2,26 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::low_level;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+
+use crate::process;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// Read the configuration again (`SIGHUP`).
     Reload,
-    /// Stop (`SIGTERM`, `SIGINT`, and the end of the lifeline).
+    /// Stop (`SIGTERM`, `SIGINT`; for a daemon with a lifeline the end of that one alone).
     Stop,
 }
 
 /// The signals that arrive.
 pub struct Signals {
     reload: tokio::net::UnixStream,
-    stop: tokio::net::UnixStream,
+    stop: Option<tokio::net::UnixStream>,
     /// A pipe whose other end is whoever this process is for; its end is one wish to stop.
     lifeline: Option<pipe::Receiver>,
 }
@@ -34,31 +34,32 @@ impl Signals {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             reload: caught(&[SIGHUP])?,
-            stop: caught(&[SIGTERM, SIGINT])?,
+            stop: Some(caught(&[SIGTERM, SIGINT])?),
             lifeline: None,
         })
     }
 
-    /// The same, and the end of this pipe is a wish to stop: it ends with the process that holds its other end, also
-    /// when that one is killed and can send no signal.
+    /// Catches `SIGHUP`; the end of this pipe is the one wish to stop. It ends with the process that holds its other end,
+    /// also when that one is killed. Who ends a whole job means its command, which may need tokens until its own end.
     ///
     /// # Errors
     /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] for what is not the reading end of a pipe.
     pub fn with_lifeline(pipe: OwnedFd) -> io::Result<Self> {
+        process::signals::disregard_those_of_a_job()?;
         Ok(Self {
+            reload: caught(&[SIGHUP])?,
+            stop: None,
             lifeline: Some(pipe::Receiver::from_owned_fd(pipe)?),
-            ..Self::new()?
         })
     }
 
     /// The next wish; several signals of a kind that nobody has waited for yet are one.
     pub async fn next(&mut self) -> Wish {
-        let (mut a, mut b) = ([0; 64], [0; 1]);
-        // A second stop must not be lost in the first, so stops are read one by one.
+        let mut bytes = [0; 64];
         let (read, wish) = tokio::select! { biased;
-            read = self.stop.read(&mut b) => (read, Wish::Stop),
+            read = stop(&mut self.stop) => (read, Wish::Stop),
             () = ended(&mut self.lifeline) => return Wish::Stop,
-            read = self.reload.read(&mut a) => (read, Wish::Reload),
+            read = self.reload.read(&mut bytes) => (read, Wish::Reload),
         };
         match read {
             Ok(n) if n > 0 => wish,
@@ -73,6 +74,14 @@ impl Signals {
     }
 }
 
+/// Waits for one signal to stop. A second one must not be lost in the first, so they are read one by one.
+async fn stop(signals: &mut Option<tokio::net::UnixStream>) -> io::Result<usize> {
+    match signals {
+        Some(signals) => signals.read(&mut [0; 1]).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for the lifeline's end, once; without one, for ever.
 async fn ended(lifeline: &mut Option<pipe::Receiver>) {
     let Some(pipe) = lifeline else {
@@ -83,12 +92,6 @@ async fn ended(lifeline: &mut Option<pipe::Receiver>) {
     *lifeline = None;
 }
 
-/// A stream that gets a byte whenever one of the signals arrives: all that a handler may do safely.
 fn caught(signals: &[i32]) -> io::Result<tokio::net::UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    for signal in signals {
-        low_level::pipe::register(*signal, write.try_clone()?)?;
-    }
-    read.set_nonblocking(true)?;
-    tokio::net::UnixStream::from_std(read)
+    tokio::net::UnixStream::from_std(process::signals::stream(signals)?)
 }

@@ -19,7 +19,7 @@ use crate::terminal::Terminal;
 const JETON: &str = env!("CARGO_BIN_EXE_jeton");
 
 /// A shell script with a daemon of its own.
-fn script(env: &TestEnv, script: &str) -> Command {
+pub(crate) fn script(env: &TestEnv, script: &str) -> Command {
     env.jetond_command(&["run", "--", "/bin/sh", "-c", script])
 }
 
@@ -29,7 +29,7 @@ fn run(env: &TestEnv, text: &str) -> Output {
 }
 
 /// The private folders that are there now.
-fn folders(env: &TestEnv) -> Vec<PathBuf> {
+pub(crate) fn folders(env: &TestEnv) -> Vec<PathBuf> {
     ["run", "tmp"]
         .iter()
         .flat_map(|base| fs::read_dir(env.path(base)).unwrap())
@@ -39,7 +39,7 @@ fn folders(env: &TestEnv) -> Vec<PathBuf> {
 }
 
 /// The daemons that serve in a private folder of this place. Their arguments say so.
-fn daemons(env: &TestEnv) -> Vec<Pid> {
+pub(crate) fn daemons(env: &TestEnv) -> Vec<Pid> {
     let (root, flag) = (env.path("").display().to_string(), "--stop-at-eof");
     fs::read_dir("/proc")
         .unwrap()
@@ -55,13 +55,13 @@ fn daemons(env: &TestEnv) -> Vec<Pid> {
 }
 
 #[track_caller]
-fn assert_nothing_left(env: &TestEnv) {
+pub(crate) fn assert_nothing_left(env: &TestEnv) {
     assert_eq!(folders(env), Vec::<PathBuf>::new());
     assert_eq!(daemons(env), []);
 }
 
 /// The number of a process that a script wrote into a file.
-fn pid_in(env: &TestEnv, file: &str) -> Pid {
+pub(crate) fn pid_in(env: &TestEnv, file: &str) -> Pid {
     let path = env.path(file);
     let read = || fs::read_to_string(&path).unwrap_or_default();
     wait_until(file, || read().ends_with('\n'));
@@ -367,7 +367,7 @@ fn a_daemon_that_is_killed_is_started_again() {
         socket.metadata().unwrap().permissions().mode() & 0o777,
         0o600
     );
-    for signal in [Signal::KILL, Signal::TERM] {
+    for signal in [Signal::KILL, Signal::ABORT] {
         let [old] = daemons(&env)[..] else {
             unreachable!("one daemon")
         };

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::output::{Exit, fail, tell};
 use super::place::Place;
+use crate::process::children::{self, Owned};
 
 /// How long the daemon may take until it serves: its program and its configuration may be on a slow file system.
 const START: Duration = Duration::from_secs(30);
@@ -21,12 +22,24 @@ const END: Duration = Duration::from_secs(6);
 /// How long it takes at least until a daemon that has ended is started again, and at most.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
+/// The variables of sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3).
+const OF_A_MANAGER: [&str; 7] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDNAMES",
+];
+
 /// The daemon's process.
 pub(super) struct Daemon<'a> {
     place: &'a Place,
     args: &'a [OsString],
     quiet: bool,
     child: Child,
+    _owned: Option<Owned>,
     /// The other end of its standard input. It is closed when this process ends, however that happens.
     lifeline: Option<ChildStdin>,
 }
@@ -36,13 +49,14 @@ pub(super) struct Daemon<'a> {
 impl<'a> Daemon<'a> {
     /// Starts it; `quiet` is a log of warnings alone.
     pub(super) fn start(place: &'a Place, args: &'a [OsString], quiet: bool) -> io::Result<Self> {
-        let mut child = spawn(place, args, quiet)?;
+        let (mut child, owned) = spawn(place, args, quiet)?;
         let lifeline = child.stdin.take();
         Ok(Self {
             place,
             args,
             quiet,
             child,
+            _owned: owned,
             lifeline,
         })
     }
@@ -81,9 +95,10 @@ impl<'a> Daemon<'a> {
             sleep(pause).await;
             pause = longest.min(pause * 2);
             match spawn(self.place, self.args, self.quiet) {
-                Ok(mut child) => {
+                Ok((mut child, owned)) => {
                     self.lifeline = child.stdin.take();
                     self.child = child;
+                    self._owned = owned;
                 }
                 // The next round finds the old one ended, and tries again.
                 Err(error) => tell(format!("it could not be started: {error}")),
@@ -101,7 +116,7 @@ impl<'a> Daemon<'a> {
     }
 }
 
-fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<Child> {
+fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Option<Owned>)> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(args)
@@ -110,15 +125,15 @@ fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<Child> {
         .arg(&place.socket)
         .arg("--admin-socket")
         .arg(&place.admin)
-        // What a service manager says is for the process that it started, and for the command.
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("LISTEN_FDS")
-        .env_remove("WATCHDOG_USEC")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .kill_on_drop(true);
+    // What a service manager says is for the process that it started, and for the command.
+    for name in OF_A_MANAGER {
+        command.env_remove(name);
+    }
     if quiet {
         command.env("JETON_LOG", "warn");
     }
-    command.spawn()
+    children::start(|| command.spawn(), Child::id)
 }

@@ -20,6 +20,8 @@ use super::forwarded::Forwarded;
 use super::place::Place;
 use super::supervisor::Daemon;
 use crate::paths::Env;
+use crate::process::children::{self, Owned};
+use crate::process::signals::InheritedMask;
 
 /// As env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
@@ -33,17 +35,32 @@ pub(super) fn daemon_args(line: &[OsString]) -> &[OsString] {
 }
 
 /// Runs the command with a daemon of its own, and ends as the command does.
-pub(super) fn wrap(command: &[OsString], daemon_args: &[OsString], env: &Env) -> Exit {
+pub(super) fn wrap(
+    command: &[OsString],
+    daemon_args: &[OsString],
+    env: &Env,
+    mask: &InheritedMask,
+) -> Exit {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(supervise(command, daemon_args, env)),
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! { biased;
+                exit = supervise(command, daemon_args, env, mask) => exit,
+                () = children::reap_orphans() => Exit::Failed,
+            }
+        }),
         Err(error) => fail(Exit::Failed, error),
     }
 }
 
-async fn supervise(command: &[OsString], daemon_args: &[OsString], env: &Env) -> Exit {
+async fn supervise(
+    command: &[OsString],
+    daemon_args: &[OsString],
+    env: &Env,
+    mask: &InheritedMask,
+) -> Exit {
     // Signals come first: one that ended us now would leave behind what we make.
     let mut signals = match Forwarded::new() {
         Ok(signals) => signals,
@@ -58,7 +75,7 @@ async fn supervise(command: &[OsString], daemon_args: &[OsString], env: &Env) ->
         }
     };
     let exit = match Daemon::start(&place, daemon_args, env.log.is_none()) {
-        Ok(daemon) => run_beside(daemon, command, &place, &mut signals).await,
+        Ok(daemon) => run_beside(daemon, command, &place, &mut signals, mask).await,
         Err(error) => fail(
             Exit::Failed,
             format!("the daemon cannot be started: {error}"),
@@ -76,13 +93,14 @@ async fn run_beside(
     command: &[OsString],
     place: &Place,
     signals: &mut Forwarded,
+    mask: &InheritedMask,
 ) -> Exit {
     let served = tokio::select! { biased;
         ended = told_to_end(signals) => Err(ended),
         served = daemon.serves() => served,
     };
-    let exit = match served.and_then(|()| spawn(command, place)) {
-        Ok(child) => {
+    let exit = match served.and_then(|()| spawn(command, place, mask)) {
+        Ok((child, _owned)) => {
             tokio::select! { biased;
                 exit = run(child, signals) => exit,
                 () = daemon.keep() => Exit::Failed,
@@ -106,23 +124,28 @@ async fn told_to_end(signals: &mut Forwarded) -> Exit {
     }
 }
 
-fn spawn(command: &[OsString], place: &Place) -> Result<Child, Exit> {
+/// Starts the command, with the signal mask that we were started with; `SIGCHLD` is at its default in it.
+fn spawn(
+    command: &[OsString],
+    place: &Place,
+    mask: &InheritedMask,
+) -> Result<(Child, Option<Owned>), Exit> {
     let Some((program, args)) = command.split_first() else {
         return Err(Exit::Usage);
     };
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env("JETON_SOCKET", &place.socket)
-        .env("JETON_ADMIN_SOCKET", &place.admin)
-        .spawn()
-        .map_err(|e| {
-            let code = match e.kind() {
-                io::ErrorKind::NotFound => NOT_FOUND,
-                _ => CANNOT_RUN,
-            };
-            let shown = Path::new(program).display();
-            fail(Exit::Child(code), format!("{shown} cannot be run: {e}"))
-        })
+        .env("JETON_ADMIN_SOCKET", &place.admin);
+    children::start(|| mask.during(|| command.spawn()), Child::id).map_err(|e| {
+        let code = match e.kind() {
+            io::ErrorKind::NotFound => NOT_FOUND,
+            _ => CANNOT_RUN,
+        };
+        let shown = Path::new(program).display();
+        fail(Exit::Child(code), format!("{shown} cannot be run: {e}"))
+    })
 }
 
 /// Waits for the command's end, handing on the signals that are meant for it.

@@ -1,0 +1,174 @@
+//! Child processes: those that we have started, whose owners wait for them, and orphans.
+//!
+//! The kernel gives the children of a process that has ended to process 1 of its PID namespace, or to a nearer
+//! subreaper. In a pod that is often us. Unless somebody waits for them they stay as zombies until no process can be
+//! started any more. But whoever waits for *any* child takes the exit status of a child from its owner. So what we
+//! start is registered, and only the others are waited for here.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// The process IDs of the children that have an owner.
+static OWNED: Mutex<Vec<u32>> = Mutex::new(vec![]);
+
+/// Wakes the reaper when [`OWNED`] has changed.
+static CHANGED: Notify = Notify::const_new();
+
+/// A child that its owner waits for. It is kept until that has happened.
+#[derive(Debug)]
+pub struct Owned(u32);
+
+/// Starts a child that its caller waits for; `id` tells its process ID.
+///
+/// # Errors
+/// Those of `start`.
+pub fn start<C>(
+    start: impl FnOnce() -> io::Result<C>,
+    id: impl FnOnce(&C) -> Option<u32>,
+) -> io::Result<(C, Option<Owned>)> {
+    // Locked until it is registered: it may end before `start` comes back.
+    let mut owned = owned();
+    let started = start().map(|child| {
+        let id = id(&child);
+        owned.extend(id);
+        (child, id.map(Owned))
+    });
+    drop(owned);
+    CHANGED.notify_one();
+    started
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let mut owned = owned();
+        if let Some(at) = owned.iter().position(|id| *id == self.0) {
+            owned.swap_remove(at);
+        }
+        drop(owned);
+        CHANGED.notify_one();
+    }
+}
+
+fn owned() -> MutexGuard<'static, Vec<u32>> {
+    // The list is never left half changed.
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for orphans as long as it is polled, if they are given to this process; elsewhere it does nothing.
+pub async fn reap_orphans() {
+    #[cfg(target_os = "linux")]
+    if linux::orphans_are_ours() {
+        linux::reap().await;
+    }
+    std::future::pending().await
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::unistd::Pid;
+    use tokio::io::AsyncReadExt as _;
+    use tracing::{debug, warn};
+
+    use super::super::signals;
+    use super::{CHANGED, OWNED};
+
+    /// Whether this process is process 1 of its namespace, or a subreaper (prctl(2)).
+    pub(super) fn orphans_are_ours() -> bool {
+        rustix::process::getpid().is_init()
+            || rustix::process::child_subreaper().is_ok_and(|set| set.is_some())
+    }
+
+    /// Waits for orphans again and again; comes back only when signals cannot be caught.
+    pub(super) async fn reap() {
+        let ended = signals::stream(&[signal_hook::consts::SIGCHLD]);
+        let mut ended = match ended.and_then(tokio::net::UnixStream::from_std) {
+            Ok(ended) => ended,
+            Err(error) => {
+                warn!(%error, "orphans that are given to this process stay as zombies");
+                return;
+            }
+        };
+        let mut bytes = [0; 64];
+        loop {
+            reap_now();
+            tokio::select! { biased;
+                _ = ended.read(&mut bytes) => {}
+                () = CHANGED.notified() => {}
+            }
+        }
+    }
+
+    /// Waits for all orphans that have ended.
+    fn reap_now() {
+        // A child is being started by another thread: it wakes us when it is registered.
+        let Ok(owned) = OWNED.try_lock() else {
+            return;
+        };
+        let is_owned = |pid: Pid| owned.iter().any(|id| id.cast_signed() == pid.as_raw());
+        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        loop {
+            match waitid(Id::All, peek).map(|status| status.pid()) {
+                // There are none, or none that has ended.
+                Ok(None) | Err(nix::Error::ECHILD) => return,
+                Ok(Some(pid)) if !is_owned(pid) => wait_for(pid),
+                // Whoever has started it waits for it; until then it is the first that the kernel tells of. Or its end
+                // cannot be told in words: a real-time signal.
+                Ok(Some(_)) | Err(_) => {
+                    for pid in all_children().into_iter().filter(|pid| !is_owned(*pid)) {
+                        wait_for(pid);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for a child if it has ended.
+    fn wait_for(pid: Pid) {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+        match waitid(Id::Pid(pid), flags) {
+            Ok(status) if status.pid().is_none() => {}
+            _ => debug!(pid = pid.as_raw(), "an orphan has ended"),
+        }
+    }
+
+    /// All children, by `/proc/PID/task/TID/children` (proc(5)), which not every kernel has.
+    fn all_children() -> Vec<Pid> {
+        let threads = std::fs::read_dir("/proc/self/task");
+        let threads = threads.into_iter().flatten().flatten();
+        let lists = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
+        lists.flat_map(|list| numbers(&list)).collect()
+    }
+
+    fn numbers(list: &str) -> Vec<Pid> {
+        let numbers = list.split_whitespace().filter_map(|n| n.parse().ok());
+        numbers.map(Pid::from_raw).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_child_is_registered_from_its_start_until_its_owner_has_waited_for_it() {
+        let run = || Command::new("true").spawn();
+        let (mut child, owned_child) = start(run, |child| Some(child.id())).unwrap();
+        let id = child.id();
+        assert!(owned().contains(&id));
+        assert!(child.wait().unwrap().success());
+        assert!(owned().contains(&id));
+        drop(owned_child);
+        assert!(!owned().contains(&id));
+        let failed = start(
+            || Command::new("/nowhere").spawn(),
+            |child| Some(child.id()),
+        );
+        assert!(failed.is_err());
+    }
+}

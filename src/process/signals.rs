@@ -1,0 +1,86 @@
+//! Signals: what the parent left us with, and what arrives.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::{SigSet, SigmaskHow};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
+use signal_hook::{flag, low_level};
+
+/// The signals that were blocked when this process was started.
+#[derive(Debug, Clone, Copy)]
+pub struct InheritedMask(SigSet);
+
+/// Undoes what a parent may have done to our signals: blocks none, and has `SIGCHLD` delivered. A blocked `SIGTERM` would
+/// never stop us, and with `SIGCHLD` ignored the kernel throws the exit status of every child away.
+///
+/// It comes before any thread is started, since a thread inherits the mask of the one that starts it.
+pub fn reset() -> InheritedMask {
+    // Both can only fail for a signal that does not exist.
+    let inherited = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let _: io::Result<_> = flag::register(SIGCHLD, std::sync::Arc::default());
+    InheritedMask(inherited.unwrap_or_else(|_| SigSet::empty()))
+}
+
+impl InheritedMask {
+    /// Does something on this thread while those signals are blocked. A process that is started meanwhile inherits that, as
+    /// our parent meant it; what arrives meanwhile is delivered afterwards.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        let ours = self.0.thread_swap_mask(SigmaskHow::SIG_SETMASK);
+        let result = work();
+        if let Ok(ours) = ours {
+            let _: nix::Result<()> = ours.thread_set_mask();
+        }
+        result
+    }
+}
+
+/// From now on, does nothing at the signals with which a job is ended, warned or interrupted as a whole: `kill 0`, a
+/// control group that is stopped, the steps of a Slurm job. A program that we start gets them at their defaults.
+///
+/// # Errors
+/// The system's.
+pub fn disregard_those_of_a_job() -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU] {
+        flag::register(signal, std::sync::Arc::default())?;
+    }
+    Ok(())
+}
+
+/// A stream that gets a byte whenever one of these signals arrives: all that a handler may do safely. It does not block.
+///
+/// # Errors
+/// The system's, when it has no descriptors left.
+pub fn stream(signals: &[i32]) -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    for signal in signals {
+        low_level::pipe::register(*signal, write.try_clone()?)?;
+    }
+    read.set_nonblocking(true)?;
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_blocked_but_while_the_inherited_mask_is_wanted() {
+        // The mask is this thread's own.
+        std::thread::spawn(|| {
+            let blocked = || SigSet::thread_get_mask().unwrap();
+            let mut theirs = SigSet::empty();
+            theirs.add(Signal::SIGTERM);
+            theirs.add(Signal::SIGCHLD);
+            theirs.thread_set_mask().unwrap();
+            let inherited = reset();
+            assert_eq!(blocked(), SigSet::empty());
+            assert_eq!(inherited.during(blocked), theirs);
+            assert_eq!(blocked(), SigSet::empty());
+        })
+        .join()
+        .unwrap();
+    }
+}
