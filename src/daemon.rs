@@ -12,6 +12,7 @@
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
+//! | [`watchdog`] | tells the service manager that we serve, after we have | connections notify peers server service | |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
 //! | `http` | an answer's status and headers | body stream | |
@@ -30,6 +31,7 @@
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
+//! | [`notify`] | what the service manager is told | clock | |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
 //! | [`descriptors`] | how many descriptors each part may use | bulkhead connections | |
 //! | [`bulkhead`] | how many attempts run at once | | |
@@ -38,7 +40,6 @@
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log | | |
-//! | [`notify`] | what the service manager is told | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
 //! | [`signals`] | what the process is told by signals | | process |
@@ -78,8 +79,10 @@ pub mod source;
 pub mod stream;
 #[cfg(test)]
 mod testing;
+pub mod watchdog;
 pub mod wiring;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
@@ -107,8 +110,8 @@ use self::sockets::Sockets;
 use self::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
-use crate::process;
 use crate::policy::{Gate, UserNamespace};
+use crate::process;
 use crate::settings::{self, Unusable};
 use crate::trust;
 
@@ -126,9 +129,11 @@ pub struct Options {
     pub places: SocketPlaces,
     /// The user that we are.
     pub uid: u32,
-    /// Whether a service manager wants to hear of us: then an invalid configuration does not keep us from starting, so
-    /// that those who ask are told what is wrong.
-    pub notify: bool,
+    /// Where a service manager wants to hear of us (`NOTIFY_SOCKET`). If one does, an invalid configuration does not keep
+    /// us from starting, so that those who ask are told what is wrong.
+    pub notify: Option<OsString>,
+    /// How often it wants to hear of us, if it does.
+    pub watchdog: Option<Duration>,
     /// The names of the sockets that a service manager passes, if it does.
     pub listen_names: Option<String>,
     /// Whether to stop when standard input ends, which must be a pipe then.
@@ -155,7 +160,7 @@ pub enum StartError {
 pub fn run(options: &Options) -> Result<(), StartError> {
     let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
     let config = match settings::read(&options.config, options.uid) {
-        Err(unusable) if !options.notify => return Err(StartError::Config(unusable)),
+        Err(unusable) if options.notify.is_none() => return Err(StartError::Config(unusable)),
         read => read,
     };
     let limit = hardening::raise_descriptor_limit();
@@ -214,6 +219,7 @@ async fn serve(
         reloads,
         closing: closing.clone(),
     });
+    let notify = Notify::new(options.notify.as_deref());
     let budget = Budget::of_this_process(limit);
     let caps = budget.caps(config.as_ref().map_or(0, |c| c.profiles.len()));
     debug!(limit, ?caps, "descriptors are shared out");
@@ -237,7 +243,6 @@ async fn serve(
         let listener = tokio::net::UnixListener::from_std(listener)?;
         tokio::spawn(server.run(listener, door, closing.clone()));
     }
-    drop((closing, service));
     let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
     if let (Some(_), Some(folder)) = (
         &sockets.tokens.1,
@@ -249,16 +254,25 @@ async fn serve(
     tokio::spawn(tell_of_jumps(Jumps::new(watched), Arc::clone(&roster)));
     let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster))
         .with_attempts(caps.attempts);
-    let notify = Notify::new(options.notify);
     let mut reloading = Reloading::new(
         options.config.clone(),
         options.uid,
         mode,
         wiring,
         Arc::clone(&roster),
-        notify,
+        notify.clone(),
     );
     reloading.start(config).await;
+    if let Some(deadline) = options.watchdog {
+        let closing = closing.clone();
+        tokio::spawn(watchdog::keep(
+            deadline,
+            Arc::clone(&service),
+            notify.clone(),
+            closing,
+        ));
+    }
+    drop((closing, service));
     tokio::spawn(process::children::reap_orphans());
     info!(socket = %sockets.shown(), "serving");
     // Every profile has a timer, and each of those is a descriptor.
@@ -286,7 +300,7 @@ async fn serve(
         }
     }
     info!("stopping");
-    notify.stopping();
+    notify.stopping().await;
     // The sockets go first, so that nobody connects to a daemon that no longer answers.
     drop(sockets);
     close.send_replace(true);

@@ -57,8 +57,12 @@ pub struct Env {
     pub log: Option<String>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
-    /// Whether `NOTIFY_SOCKET` is set: a service manager wants to hear of us (sd_notify(3)).
-    pub notify: bool,
+    /// `NOTIFY_SOCKET`: where a service manager wants to hear of us (sd_notify(3)).
+    pub notify: Option<OsString>,
+    /// `WATCHDOG_USEC`: how often it wants to (sd_watchdog_enabled(3)).
+    pub watchdog_usec: Option<String>,
+    /// `WATCHDOG_PID`: of which process.
+    pub watchdog_pid: Option<String>,
     /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
     /// (sd_listen_fds(3)).
     pub listen_names: Option<String>,
@@ -142,7 +146,9 @@ impl Env {
             admin_socket: None,
             log: None,
             no_color: false,
-            notify: false,
+            notify: None,
+            watchdog_usec: None,
+            watchdog_pid: None,
             listen_names: None,
             term: None,
             user: None,
@@ -166,7 +172,9 @@ impl Env {
                 b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
                 b"JETON_LOG" => env.log = value.into_string().ok(),
                 b"NO_COLOR" => env.no_color = true,
-                b"NOTIFY_SOCKET" => env.notify = true,
+                b"NOTIFY_SOCKET" => env.notify = Some(value),
+                b"WATCHDOG_USEC" => env.watchdog_usec = value.into_string().ok(),
+                b"WATCHDOG_PID" => env.watchdog_pid = value.into_string().ok(),
                 b"LISTEN_FDNAMES" => env.listen_names = value.into_string().ok(),
                 b"TERM" => env.term = value.into_string().ok(),
                 b"USER" => env.user = value.into_string().ok(),

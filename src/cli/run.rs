@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::output::{Exit, fail, fail_with};
 use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
-use crate::daemon::{self, Options, StartError, listener::ListenError};
+use crate::daemon::{self, Options, StartError, listener::ListenError, watchdog};
 use crate::paths::Env;
 use crate::process::signals::{self, InheritedMask};
 
@@ -104,7 +104,12 @@ fn serve(args: &RunArgs, env: &Env) -> Exit {
         state: target.state,
         places,
         uid: env.uid,
-        notify: env.notify,
+        notify: env.notify.clone(),
+        watchdog: watchdog::deadline(
+            env.watchdog_usec.as_deref(),
+            env.watchdog_pid.as_deref(),
+            std::process::id(),
+        ),
         listen_names: env.listen_names.clone(),
         stop_at_eof: args.stop_at_eof,
     };

@@ -109,6 +109,15 @@ fn boot_now() -> BootInstant {
     ))
 }
 
+/// The clock by which systemd compares moments, suspend not counted (sd_notify(3), `MONOTONIC_USEC`).
+pub fn monotonic() -> Duration {
+    let t = rustix::time::clock_gettime(ClockId::Monotonic);
+    Duration::new(
+        u64::try_from(t.tv_sec).unwrap_or(0),
+        u32::try_from(t.tv_nsec).unwrap_or(0),
+    )
+}
+
 /// For how long the machine has run since this was asked first, suspend not counted: std's clock counts it nowhere
 /// (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does not name).
 fn running() -> Duration {

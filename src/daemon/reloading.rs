@@ -77,7 +77,7 @@ impl Reloading {
                 self.roster.refuse(reason);
             }
         }
-        self.ready();
+        self.ready().await;
     }
 
     /// Reads the configuration again. An invalid one changes nothing.
@@ -85,9 +85,9 @@ impl Reloading {
     /// # Errors
     /// `misconfigured` with the reason, or `internal`.
     pub async fn reload(&mut self) -> Result<Reloaded, Problem> {
-        self.notify.reloading();
+        self.notify.reloading().await;
         let result = self.read().await;
-        self.ready();
+        self.ready().await;
         result
     }
 
@@ -166,9 +166,9 @@ impl Reloading {
         reason
     }
 
-    fn ready(&mut self) {
+    async fn ready(&mut self) {
         self.told = self.condition.line();
-        self.notify.ready(&self.told);
+        self.notify.ready(&self.told).await;
     }
 
     /// Waits until something has changed, and tells the service manager if it shows.
@@ -176,8 +176,8 @@ impl Reloading {
         self.condition.changed().await;
         let line = self.condition.line();
         if line != self.told {
-            self.notify.status(&line);
             self.told = line;
+            self.notify.status(&self.told).await;
         }
     }
 }

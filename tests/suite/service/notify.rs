@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::TestEnv;
-use crate::support::daemon::accepts;
+use crate::support::daemon::{PATIENCE, accepts};
 use crate::support::manager::{self, Manager};
 
 /// The clock that systemd compares a reload with, in microseconds.
@@ -147,6 +148,72 @@ fn without_a_manager_that_listens_an_invalid_configuration_ends_the_start() {
         assert_eq!(daemon.wait().code(), Some(78));
         assert!(!daemon.socket.exists());
     }
+}
+
+/// A socket that has no path, as container managers pass it, and its name in `NOTIFY_SOCKET`.
+#[cfg(target_os = "linux")]
+fn abstract_socket() -> (UnixDatagram, String) {
+    use std::os::linux::net::SocketAddrExt as _;
+    let name = format!("jeton-test-{}-{}", std::process::id(), fastrand::u64(..));
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let heard = UnixDatagram::bind_addr(&address).unwrap();
+    heard.set_read_timeout(Some(PATIENCE)).unwrap();
+    (heard, format!("@{name}"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manager_with_an_abstract_address_is_told_as_well() {
+    let env = TestEnv::new();
+    let (heard, name) = abstract_socket();
+    let mut command = env.jetond_command(&["run"]);
+    command.env("NOTIFY_SOCKET", name);
+    let mut daemon = env.start_command(command);
+    assert_eq!(manager::next(&heard).0[0], "READY=1");
+    daemon.signal(Signal::TERM);
+    assert_eq!(manager::next(&heard).0[0], "STOPPING=1");
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn an_address_that_is_none_is_told_and_costs_nobody_a_token() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut command = env.jetond_command(&["run"]);
+    command.env("NOTIFY_SOCKET", "vsock:2:1234");
+    let mut daemon = env.start_command(command);
+    assert!(daemon.log().contains("NOTIFY_SOCKET is neither"));
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_watchdog_hears_of_a_daemon_that_serves_and_of_no_other_process() {
+    let env = TestEnv::new();
+    let heard = manager::hear(&env);
+    let start = |pid: &str| {
+        let mut command = env.command("/bin/sh");
+        let text = format!("export WATCHDOG_PID={pid}; exec \"$0\" run");
+        command
+            .args(["-c", &text, env!("CARGO_BIN_EXE_jetond")])
+            .env("WATCHDOG_USEC", "100000")
+            .env("NOTIFY_SOCKET", env.path("notify"));
+        env.start_command(command)
+    };
+    let mut daemon = start("$$");
+    assert_eq!(manager::next(&heard).0[0], "READY=1");
+    for _ in 0..5 {
+        assert_eq!(manager::next(&heard).0, ["WATCHDOG=1"]);
+    }
+    // What it served itself was a request like any other.
+    assert!(daemon.log().contains("path=\"/healthz\" status=200"));
+    env.stop(&mut daemon);
+    while manager::next(&heard).0[0] != "STOPPING=1" {}
+
+    let mut daemon = start("1");
+    assert_eq!(manager::next(&heard).0[0], "READY=1");
+    env.stop(&mut daemon);
+    assert_eq!(manager::next(&heard).0[0], "STOPPING=1");
 }
 
 #[test]

@@ -96,7 +96,9 @@ fn the_units_are_for_systemd_252() {
         "systemd/user/jetond.service",
     ] {
         let settings = settings(unit);
-        assert!(settings.contains(&"Type=notify".to_owned()), "{unit}");
+        for line in ["Type=notify", "WatchdogSec=60", "Restart=on-failure"] {
+            assert!(settings.contains(&line.to_owned()), "{unit}: {line}");
+        }
         for later in [
             "ImportCredential=",
             "FileDescriptorStorePreserve=",
