@@ -10,7 +10,7 @@
 //!
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | settings |
+//! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
 //! | [`watchdog`] | tells the service manager that we serve, after we have | connections notify peers server service | |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
@@ -24,7 +24,7 @@
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock jumps keeper | |
 //! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps | provider |
-//! | [`source`] | a profile's credential, while it is bound to what is configured | flight | store |
+//! | [`source`] | a profile's credential, while it is bound to what is configured | flight | offload store |
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | `sockets` | both sockets, passed or bound | activation listener | |
@@ -109,6 +109,7 @@ use self::signals::{Signals, Wish};
 use self::sockets::Sockets;
 use self::wiring::Wiring;
 use crate::config::{Config, SocketMode};
+use crate::offload;
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, UserNamespace};
 use crate::process;
@@ -164,11 +165,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         read => read,
     };
     let limit = hardening::raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_keep_alive(Duration::from_secs(1))
-        .build()
-        .map_err(StartError::Io)?;
+    let runtime = offload::event_loop().map_err(StartError::Io)?;
     let result = runtime.block_on(async {
         // Signals come first: one that ended us with a socket bound would leave it behind.
         let signals = if options.stop_at_eof {

@@ -13,17 +13,18 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant paths policy process profile sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle paths policy problem process profile provider schedule settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant offload paths policy process profile sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle offload paths policy problem process profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
-//! | [`provider`] | asks an issuer for a token, once | credential fault instant token |
+//! | [`provider`] | asks an issuer for a token, once | credential fault instant offload token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant profile trust |
 //! | [`settings`] | the configuration as a file | causes config folder trust |
 //! | [`process`] | the signals and the children of this process | |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
+//! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
@@ -54,6 +55,7 @@ pub mod fault;
 mod folder;
 pub mod instant;
 pub mod lifecycle;
+pub mod offload;
 pub mod paths;
 pub mod policy;
 pub mod problem;

@@ -17,6 +17,7 @@ use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
 use crate::fault::Fault;
+use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, WriteError};
@@ -224,13 +225,8 @@ fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
 
 /// Waits for the issuer.
 fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| fail(Exit::Failed, error))?;
-    let answer = runtime.block_on(question);
-    runtime.shutdown_background();
-    answer.map_err(|fault| {
+    let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
+    runtime.block_on(question).map_err(|fault| {
         let exit = if fault.kind.is_permanent() {
             Exit::Failed
         } else {

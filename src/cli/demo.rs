@@ -22,6 +22,7 @@ use self::stage::Stage;
 use self::story::Story;
 use super::output::{Exit, fail};
 use crate::daemon::signals::Signals;
+use crate::offload;
 use crate::paths::Env;
 
 /// The arguments of `jetond demo`.
@@ -72,10 +73,7 @@ impl Pace {
 
 pub(super) fn demo(args: &DemoArgs, env: &Env) -> Exit {
     let pace = if args.quick { Pace::QUICK } else { Pace::SHOW };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime {
+    match offload::event_loop() {
         Ok(runtime) => runtime.block_on(play(pace, env)),
         Err(e) => fail(Exit::Failed, e),
     }

@@ -19,6 +19,7 @@ use self::finding::{Finding, Verdict};
 use super::output::{Exit, fail};
 use super::target::{Target, TargetArgs};
 use crate::config::Config;
+use crate::offload::{self, Refused};
 use crate::paths::Env;
 use crate::settings;
 
@@ -43,16 +44,11 @@ pub(super) fn doctor(args: &DoctorArgs, env: &Env) -> Exit {
         Ok(target) => target,
         Err(exit) => return exit,
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match offload::event_loop() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Failed, error),
     };
     let (findings, usable) = runtime.block_on(examine(args, &target, env));
-    // What hangs on a disk or in the system's resolver does not keep the process.
-    runtime.shutdown_background();
     if args.json {
         report::json(&findings);
     } else {
@@ -90,16 +86,33 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
         (missing, settings::read(&path, uid))
     })
     .await;
-    let Some((missing, read)) = read else {
-        return (vec![judge::late("configuration", &target.config)], None);
+    let (missing, read) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            return (
+                vec![judge::missed("configuration", &target.config, &why)],
+                None,
+            );
+        }
     };
     let findings = judge::configuration(&target.config, target.config_named, missing, &read);
     let named_missing = missing && target.config_named;
     (findings, read.ok().filter(|_| !named_missing))
 }
 
-/// Runs what may block for ever off this thread; `None` when it does not end inside the limit.
-async fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let work = tokio::task::spawn_blocking(work);
-    tokio::time::timeout(LIMIT, work).await.ok()?.ok()
+/// Why something could not be looked at.
+#[derive(Debug)]
+enum Missed {
+    /// It did not answer inside the limit.
+    Late,
+    /// There was no thread to look at it.
+    Refused(Refused),
+}
+
+/// Runs what may block for ever off this thread, inside the limit.
+async fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Missed> {
+    match tokio::time::timeout(LIMIT, offload::run(work)).await {
+        Ok(done) => done.map_err(Missed::Refused),
+        Err(_) => Err(Missed::Late),
+    }
 }

@@ -11,6 +11,7 @@ use super::output::{Exit, fail, say};
 use super::prompt;
 use crate::credential::ClientSecret;
 use crate::daemon::signals::{Signals, Wish};
+use crate::offload;
 use crate::sandbox::{Fault, Line, OldTokens, Options, Role, Sandbox, Timeline, UnknownPath};
 use crate::wire;
 
@@ -96,10 +97,7 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
     if args.no_web_page {
         options.unknown_path = UnknownPath::NotFound;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| fail(Exit::Failed, e))?;
+    let runtime = offload::event_loop().map_err(|e| fail(Exit::Failed, e))?;
     // The line that is printed can be pasted in another folder.
     let path = std::path::absolute(&path).unwrap_or(path);
     let ca = made.as_ref().map(|folder| folder.path().join("ca.pem"));

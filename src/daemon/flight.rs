@@ -15,8 +15,17 @@ use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::token::Grant;
 
-/// A credential, or why none can be used: for the program and for people.
-pub type Loaded = Result<Arc<Credential>, (Block, String)>;
+/// A credential, or why there is none to ask with.
+pub type Loaded = Result<Arc<Credential>, NotLoaded>;
+
+/// Why no credential was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotLoaded {
+    /// None can be used until something on this machine is put right: for the program and for people.
+    Blocked(Block, String),
+    /// The store could not be asked this time. The attempt failed, and the next one may succeed.
+    Failed(Fault),
+}
 
 /// A credential that is being read.
 pub type Loading<'a> = Pin<Box<dyn Future<Output = Loaded> + Send + 'a>>;
@@ -45,15 +54,27 @@ pub(super) enum End {
         fault: Fault,
     },
     /// Before anything was sent.
-    Blocked { block: Block, detail: String },
+    NotLoaded(NotLoaded),
 }
 
 impl End {
     /// The end of an attempt whose task is gone.
     pub(super) fn lost() -> Self {
-        Self::Blocked {
-            block: Block::Misconfigured,
-            detail: "the attempt was lost".to_owned(),
+        Self::NotLoaded(NotLoaded::lost("the attempt was lost"))
+    }
+}
+
+impl NotLoaded {
+    /// What is told of a task that is gone.
+    pub(super) fn lost(what: &str) -> Self {
+        Self::Blocked(Block::Misconfigured, what.to_owned())
+    }
+
+    /// The reason for people.
+    pub(super) fn detail(&self) -> &str {
+        match self {
+            Self::Blocked(_, detail) => detail,
+            Self::Failed(fault) => &fault.detail,
         }
     }
 }
@@ -73,7 +94,7 @@ pub(super) async fn fly(
         Some(credential) => credential,
         None => match source.load().await {
             Ok(credential) => credential,
-            Err((block, detail)) => return End::Blocked { block, detail },
+            Err(why) => return End::NotLoaded(why),
         },
     };
     let mut rejected_before = false;
@@ -107,10 +128,7 @@ pub(super) async fn fly(
             }
         }
         if fault.kind == FaultKind::BindingChanged {
-            return End::Blocked {
-                block: Block::BindingChanged,
-                detail: fault.detail,
-            };
+            return End::NotLoaded(NotLoaded::Blocked(Block::BindingChanged, fault.detail));
         }
         return End::Failed { credential, fault };
     }

@@ -9,7 +9,7 @@ use tracing::{Instrument, debug, info};
 
 use super::bulkhead::Compartment;
 use super::clock::Clock;
-use super::flight::{self, CredentialSource, End, Loaded};
+use super::flight::{self, CredentialSource, End, Loaded, NotLoaded};
 use super::jumps::Jump;
 use crate::credential::Credential;
 use crate::instant::BootInstant;
@@ -271,12 +271,19 @@ impl Keeper {
                     is_another: was_bad == Some(false),
                 }
             }
-            End::Blocked { block, detail } => {
+            End::NotLoaded(why) => {
                 self.credential = None;
-                Event::Blocked {
-                    attempt,
-                    block,
-                    detail,
+                match why {
+                    NotLoaded::Blocked(block, detail) => Event::Blocked {
+                        attempt,
+                        block,
+                        detail,
+                    },
+                    NotLoaded::Failed(fault) => Event::Failed {
+                        attempt,
+                        fault,
+                        is_another: false,
+                    },
                 }
             }
         };

@@ -12,6 +12,7 @@ use super::roster::Roster;
 use super::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::dialect::Reloaded;
+use crate::offload;
 use crate::problem::{Code, Problem};
 use crate::settings::{self, Unusable};
 
@@ -83,7 +84,7 @@ impl Reloading {
     /// Reads the configuration again. An invalid one changes nothing.
     ///
     /// # Errors
-    /// `misconfigured` with the reason, or `internal`.
+    /// `misconfigured` with the reason, or `unavailable` when the system refuses a thread to read it on.
     pub async fn reload(&mut self) -> Result<Reloaded, Problem> {
         self.notify.reloading().await;
         let result = self.read().await;
@@ -93,7 +94,7 @@ impl Reloading {
 
     async fn read(&mut self) -> Result<Reloaded, Problem> {
         let (path, uid) = (self.config.clone(), self.uid);
-        let read = tokio::task::spawn_blocking(move || settings::read(&path, uid));
+        let read = offload::run(move || settings::read(&path, uid));
         match tokio::time::timeout(READING, read).await {
             Ok(Ok(Ok(config))) => {
                 let restart_needed = config.socket != self.mode;
@@ -128,7 +129,12 @@ impl Reloading {
                     .with_detail(detail)
                     .because(reason))
             }
-            Ok(Err(_)) => Err(Problem::new(Code::Internal)),
+            Ok(Err(refused)) => {
+                error!(%refused, "the configuration could not be read; the old one stays in force");
+                Err(Problem::new(Code::Unavailable).with_detail(
+                    "the system refuses another thread, so the configuration was not read and the old one stays in force; try again",
+                ))
+            }
             Err(_) => {
                 error!("the configuration could not be read in time; the old one stays in force");
                 Err(Problem::new(Code::Misconfigured)

@@ -4,10 +4,12 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::flight::{CredentialSource, Loaded, Loading};
+use super::flight::{CredentialSource, Loaded, Loading, NotLoaded};
 use crate::causes::Causes;
 use crate::config::Profile;
+use crate::fault::{Fault, FaultKind};
 use crate::lifecycle::Block;
+use crate::offload;
 use crate::profile::ProfileName;
 use crate::store::{Binding, CredentialStore, Key};
 
@@ -30,12 +32,10 @@ impl CredentialSource for StoreSource {
     fn load(&self) -> Loading<'_> {
         let source = self.clone();
         Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || source.read()).await;
-            read.unwrap_or_else(|_| {
-                Err((
-                    Block::Misconfigured,
-                    "the store could not be asked".to_owned(),
-                ))
+            let read = offload::run_in_turn(move || source.read()).await;
+            read.unwrap_or_else(|refused| {
+                let what = format!("the credential could not be read: {refused}");
+                Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)))
             })
         })
     }
@@ -43,13 +43,13 @@ impl CredentialSource for StoreSource {
 
 impl StoreSource {
     fn read(&self) -> Loaded {
-        let misconfigured = |why: String| (Block::Misconfigured, why);
+        let misconfigured = |why: String| NotLoaded::Blocked(Block::Misconfigured, why);
         let record = self
             .store
             .load(&self.name)
             .map_err(|e| misconfigured(Causes(&e).to_string()))?;
         let Some(record) = record else {
-            return Err((
+            return Err(NotLoaded::Blocked(
                 Block::NotEnrolled,
                 format!(
                     "no credential is stored for {0}; run 'jetond add {0} --rebind'",
@@ -60,7 +60,7 @@ impl StoreSource {
         // Where an issuer says the origin, the provider asks it, and refuses to send elsewhere.
         let now = binding_of(&self.profile, &record.binding.origin).map_err(misconfigured)?;
         if let Some(part) = record.binding.differences(&now).first() {
-            return Err((
+            return Err(NotLoaded::Blocked(
                 Block::BindingChanged,
                 format!(
                     "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",

@@ -1,6 +1,7 @@
 //! Doubles for tests on a paused clock: a clock that follows tokio's, an issuer that plays a script, a store in memory.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 
 use super::bulkhead::{Bulkhead, Compartment};
 use super::clock::{Clock, Reading, Waiting};
-use super::flight::{CredentialSource, Loading};
+use super::flight::{CredentialSource, Loading, NotLoaded};
 use super::handle::Handle;
 use super::keeper::Parts;
 use crate::credential::Credential;
@@ -179,15 +180,26 @@ impl Provider for ScriptedIssuer {
 }
 
 /// A store in memory whose secret can be replaced.
-pub(crate) struct MemoryStore(Mutex<Option<&'static str>>);
+pub(crate) struct MemoryStore {
+    secret: Mutex<Option<&'static str>>,
+    /// How often it cannot be asked from now on.
+    refusals: AtomicUsize,
+}
 
 impl MemoryStore {
     pub(crate) fn new(secret: Option<&'static str>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(secret)))
+        Arc::new(Self {
+            secret: Mutex::new(secret),
+            refusals: AtomicUsize::new(0),
+        })
     }
 
     pub(crate) fn put(&self, secret: Option<&'static str>) {
-        *self.0.lock().unwrap() = secret;
+        *self.secret.lock().unwrap() = secret;
+    }
+
+    pub(crate) fn refuse(&self, times: usize) {
+        self.refusals.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, secret: &'static str) {
@@ -197,9 +209,20 @@ impl MemoryStore {
 
 impl CredentialSource for MemoryStore {
     fn load(&self) -> Loading<'_> {
-        let loaded = match *self.0.lock().unwrap() {
+        let one_less = |n: usize| n.checked_sub(1);
+        let refused = self
+            .refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        let loaded = match *self.secret.lock().unwrap() {
+            _ if refused.is_ok() => {
+                let fault = Fault::new(FaultKind::Connect, "no thread");
+                Err(NotLoaded::Failed(fault))
+            }
             Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
-            None => Err((Block::NotEnrolled, "no credential".to_owned())),
+            None => Err(NotLoaded::Blocked(
+                Block::NotEnrolled,
+                "no credential".to_owned(),
+            )),
         };
         Box::pin(std::future::ready(loaded))
     }

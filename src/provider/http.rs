@@ -16,6 +16,7 @@ use super::body::SecretBody;
 use super::classify::{Route, classify};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
+use crate::offload;
 
 mod identity;
 mod roots;
@@ -169,9 +170,11 @@ impl Http {
             return Ok(client);
         }
         let (address, settings) = (self.address.clone(), Arc::clone(&self.settings));
-        let built = tokio::task::spawn_blocking(move || build(&address, &settings)).await;
-        // The task is neither aborted nor does it unwind: it can only be lost when the program ends.
-        let client = built.map_err(|_| Fault::new(FaultKind::NoCa, "the program is ending"))??;
+        let built = offload::run_in_turn(move || build(&address, &settings)).await;
+        let client = built.map_err(|refused| {
+            let what = format!("cannot connect to {}: {refused}", self.address.origin());
+            Fault::new(FaultKind::Connect, what)
+        })??;
         // Client certificates are short-lived and renewed in place, so their files are read for each request.
         if self.settings.identity.is_none() {
             *self.slot() = Some(client.clone());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::credential::Credential;
-use jetond::daemon::flight::{CredentialSource, Loading};
+use jetond::daemon::flight::{CredentialSource, Loading, NotLoaded};
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;
@@ -168,7 +168,7 @@ impl CredentialSource for Store {
                     let secret = format!("secret-{secret}");
                     Ok(Arc::new(Credential::parse("id", &secret).unwrap()))
                 }
-                Err(block) => Err((block, "scripted".to_owned())),
+                Err(block) => Err(NotLoaded::Blocked(block, "scripted".to_owned())),
             }
         })
     }

@@ -46,8 +46,8 @@ pub(super) async fn folders(target: &Target, sockets: Option<&Path>, env: &Env) 
     for (what, path, owner) in folders {
         let looked = path.clone();
         match within(move || look(what, looked, owner)).await {
-            Some(facts) => findings.extend(judge::folder(what, &facts)),
-            None => findings.push(judge::late(what.name(), &path)),
+            Ok(facts) => findings.extend(judge::folder(what, &facts)),
+            Err(why) => findings.push(judge::missed(what.name(), &path, &why)),
         }
     }
     findings

@@ -69,7 +69,7 @@ async fn one(
     let (credential, issuer) = tokio::join!(credential, issuer(&profile));
     let mut findings = judge::credential(&profile, name, credential.as_ref());
     findings.extend(judge::issuer(&profile, &issuer, proxy_set));
-    if let (Some(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
+    if let (Ok(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
         (&credential, &issuer.discovered)
     {
         findings.extend(judge::moved(name, origin, discovered));

@@ -3,11 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::LIMIT;
 use super::files::{FolderFacts, Host, Use};
 use super::finding::Finding;
 use super::issuers::{CredentialFacts, IssuerFacts};
 use super::socket::State;
+use super::{LIMIT, Missed};
 use crate::causes::Causes;
 use crate::config::{Config, Profile, Proxy, StoreKind};
 use crate::fault::{Fault, FaultKind};
@@ -24,11 +24,19 @@ const SKEW: u64 = 60;
 /// What a user does who may not look.
 const AS_OWNER: &str = "run this as the daemon's user or as root";
 
-/// Something did not answer inside the limit.
-pub(super) fn late(check: &'static str, path: &Path) -> Finding {
-    let found = format!("{} did not answer within {LIMIT:?}", path.display());
-    let remedy = "a network file system that hangs? keep it on a local disk";
-    Finding::fail(check, found).remedy(remedy.to_owned())
+/// Something could not be looked at.
+pub(super) fn missed(check: &'static str, path: &Path, why: &Missed) -> Finding {
+    let path = path.display();
+    match why {
+        Missed::Late => {
+            let remedy = "a network file system that hangs? keep it on a local disk";
+            let found = format!("{path} did not answer within {LIMIT:?}");
+            Finding::fail(check, found).remedy(remedy.to_owned())
+        }
+        Missed::Refused(refused) => {
+            Finding::fail(check, format!("{path} could not be looked at: {refused}"))
+        }
+    }
 }
 
 pub(super) fn configuration(
@@ -181,7 +189,7 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
 pub(super) fn credential(
     profile: &Profile,
     name: &ProfileName,
-    facts: Option<&CredentialFacts>,
+    facts: Result<&CredentialFacts, &Missed>,
 ) -> Vec<Finding> {
     const CHECK: &str = "credential";
     let place = match profile.store {
@@ -190,15 +198,20 @@ pub(super) fn credential(
     };
     let anew = Some(format!("jetond add {name} --rebind"));
     vec![match facts {
-        None => Finding::fail(CHECK, format!("its store did not answer within {LIMIT:?}")),
-        Some(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").remedy(anew),
-        Some(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, anew),
-        Some(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
+        Err(Missed::Late) => {
+            Finding::fail(CHECK, format!("its store did not answer within {LIMIT:?}"))
+        }
+        Err(Missed::Refused(refused)) => {
+            Finding::fail(CHECK, format!("its store could not be asked: {refused}"))
+        }
+        Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").remedy(anew),
+        Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, anew),
+        Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
             .remedy("mend ca-file in the configuration, or the file".to_owned()),
-        Some(CredentialFacts::Bound(origin, None)) => {
+        Ok(CredentialFacts::Bound(origin, None)) => {
             Finding::ok(CHECK, format!("one for {origin} is in {place}"))
         }
-        Some(CredentialFacts::Bound(origin, Some(part))) => changed(origin, *part, anew),
+        Ok(CredentialFacts::Bound(origin, Some(part))) => changed(origin, *part, anew),
     }]
 }
 

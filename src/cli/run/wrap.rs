@@ -19,6 +19,7 @@ use super::super::output::{Exit, fail, tell};
 use super::forwarded::Forwarded;
 use super::place::Place;
 use super::supervisor::Daemon;
+use crate::offload;
 use crate::paths::Env;
 use crate::process::children::{self, Owned};
 use crate::process::signals::InheritedMask;
@@ -41,10 +42,7 @@ pub(super) fn wrap(
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime {
+    match offload::event_loop() {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! { biased;
                 exit = supervise(command, daemon_args, env, mask) => exit,

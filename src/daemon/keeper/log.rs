@@ -100,11 +100,13 @@ impl Keeper {
                     info!("the credential can be read again");
                 }
             }
-            Err((_, detail)) if !is_stuck && self.told_unreadable.as_ref() != Some(detail) => {
-                warn!(%detail, "the credential cannot be read; the one in use stays in use");
-                self.told_unreadable = Some(detail.clone());
+            Err(why) => {
+                let detail = why.detail();
+                if !is_stuck && self.told_unreadable.as_deref() != Some(detail) {
+                    warn!(detail, "the credential cannot be read; the one in use stays in use");
+                    self.told_unreadable = Some(detail.to_owned());
+                }
             }
-            Err(_) => {}
         }
     }
 

@@ -1,9 +1,8 @@
 //! What a keeper waits for.
 
 use super::super::clock::Clock;
-use super::super::flight::{End, Loaded};
+use super::super::flight::{End, Loaded, NotLoaded};
 use crate::instant::BootInstant;
-use crate::lifecycle::Block;
 
 /// A task whose result is awaited, and which is aborted when nobody waits any more.
 pub(super) struct Running<T>(tokio::task::JoinHandle<T>);
@@ -38,7 +37,7 @@ pub(super) async fn rechecked(task: &mut Option<Running<Loaded>>) -> Loaded {
         None => std::future::pending().await,
         Some(task) => (&mut task.0)
             .await
-            .unwrap_or_else(|_| Err((Block::Misconfigured, "the store did not answer".to_owned()))),
+            .unwrap_or_else(|_| Err(NotLoaded::lost("the store did not answer"))),
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
 use crate::daemon::issuer::Reached;
+use crate::offload::Refused;
 use crate::store::KeyringFault;
 
 fn name() -> ProfileName {
@@ -142,7 +143,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
 #[test]
 fn a_credential_is_there_and_bound_to_what_is_configured() {
     let profile = profile("");
-    let of = |facts: Option<&CredentialFacts>| {
+    let of = |facts: Result<&CredentialFacts, &Missed>| {
         let findings = credential(&profile, &name(), facts);
         findings.into_iter().next().unwrap()
     };
@@ -170,12 +171,28 @@ fn a_credential_is_there_and_bound_to_what_is_configured() {
         (keyring(KeyringFault::Locked), Fail, "it is locked"),
         (keyring(KeyringFault::NoBus), Fail, "no session bus"),
     ] {
-        let finding = of(Some(&facts));
+        let finding = of(Ok(&facts));
         assert_eq!(finding.verdict, verdict, "{finding:?}");
         assert!(finding.found.contains(text), "{finding:?}");
         assert!(verdict == Good || finding.remedy.is_some(), "{finding:?}");
     }
-    assert_eq!(of(None).verdict, Fail);
+    assert_eq!(of(Err(&Missed::Late)).verdict, Fail);
+}
+
+#[test]
+fn what_no_thread_could_look_at_is_told_with_the_reason() {
+    let refused = Missed::Refused(Refused::NoThread(ErrorKind::WouldBlock.into()));
+    let findings = [
+        missed("state", Path::new("/s"), &refused),
+        credential(&profile(""), &name(), Err(&refused)).remove(0),
+    ];
+    for finding in findings {
+        assert_eq!(finding.verdict, Fail, "{finding:?}");
+        assert!(
+            finding.found.contains("refuses another thread"),
+            "{finding:?}"
+        );
+    }
 }
 
 #[test]

@@ -121,3 +121,25 @@ async fn a_profile_without_a_credential_says_so_and_is_kept_once_it_has_one() {
     handle.recheck().await;
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_again() {
+    let issuer = ScriptedIssuer::new(&[grant(100), fail(FaultKind::Rejected), grant(100)]);
+    let store = MemoryStore::new(Some("s"));
+    store.refuse(2);
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(text(&handle, NOW, NOW).await, "unavailable");
+    let state = handle.state();
+    assert_eq!(state.reply.counts.failures, 1, "{state:?}");
+    assert_eq!(state.reply.last_fault.unwrap().detail, "no thread");
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+    assert_eq!(handle.state().reply.counts.failures, 2);
+    // The credential in use stays in use when it cannot be looked at again.
+    store.refuse(1);
+    handle.recheck().await;
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+    assert_eq!(handle.state().reply.counts.failures, 2);
+    assert_eq!(issuer.seen(), ["s"]);
+}

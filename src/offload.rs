@@ -1,0 +1,234 @@
+//! Work that the system may hold up or refuse, without a panic: blocking calls on threads of their own, and the event
+//! loop itself.
+//!
+//! tokio's pool for blocking calls panics when it cannot make its first thread, and with `panic = "abort"` that would end
+//! the daemon at its user's limit of processes. Here a refused thread is the error of one call. A call that never comes
+//! back, as on a disk that hangs, holds its own thread and its own caller.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, oneshot};
+
+/// How many calls of [`run_in_turn`] run at once, as long as they end soon: a daemon with a thousand profiles does not
+/// read their credentials with a thousand threads.
+const AT_ONCE: usize = 32;
+
+/// How long a call counts among those. After that it may hang, and the others no longer wait for it.
+const COUNTED: Duration = Duration::from_secs(1);
+
+/// How many threads there may be, those that hang included.
+const MOST: usize = 512;
+
+/// How long to wait before the system is asked again for a thread that it has refused: a limit may be reached for a
+/// moment only, by calls of ours that are about to end.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(160),
+];
+
+static RUNNING: Semaphore = Semaphore::const_new(AT_ONCE);
+static THREADS: Semaphore = Semaphore::const_new(MOST);
+
+/// A call that was not made, since there was no thread for it.
+#[derive(Debug)]
+pub enum Refused {
+    /// The system refuses another thread.
+    NoThread(io::Error),
+    /// Too many earlier calls have not come back.
+    TooMany,
+}
+
+/// Runs a blocking call on a thread of its own, at once. When the future is dropped, the call goes on and its result is
+/// dropped.
+///
+/// # Errors
+/// [`Refused`] when there is no thread for it; the call was not made then.
+pub async fn run<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refused> {
+    finish(start(call).await?.await)
+}
+
+/// The same, after other calls of its kind when there are many: for what every profile does.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_in_turn<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refused> {
+    // It is never closed.
+    let counted = RUNNING.acquire().await.ok();
+    let mut result = start(call).await?;
+    let soon = tokio::time::timeout(COUNTED, &mut result).await;
+    drop(counted);
+    match soon {
+        Ok(result) => finish(result),
+        Err(_) => finish(result.await),
+    }
+}
+
+/// A thread ends without a result only by a panic, which ends the process.
+fn finish<T>(result: Result<T, oneshot::error::RecvError>) -> Result<T, Refused> {
+    result.map_err(|_| Refused::NoThread(io::ErrorKind::Interrupted.into()))
+}
+
+/// Starts the call, or finds out that it cannot be started.
+async fn start<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, Refused> {
+    let place = THREADS.try_acquire().map_err(|_| Refused::TooMany)?;
+    let (sender, receiver) = oneshot::channel();
+    // Outside of the thread's own closure, which is lost when the thread is refused.
+    let job = Arc::new(Mutex::new(Some((call, sender, place))));
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let job = Arc::clone(&job);
+        let begun = thread("blocking", move || {
+            let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((call, sender, place)) = job {
+                let result = call();
+                drop(place);
+                // The caller may have gone away.
+                let _: Result<(), T> = sender.send(result);
+            }
+        });
+        match (begun, pauses.next()) {
+            (Ok(()), _) => return Ok(receiver),
+            (Err(_), Some(pause)) => tokio::time::sleep(pause).await,
+            (Err(error), None) => return Err(Refused::NoThread(error)),
+        }
+    }
+}
+
+/// Starts a thread of this name, of at most 15 bytes.
+///
+/// # Errors
+/// The system's, when it refuses another thread; the work was not begun then, and is lost.
+pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let builder = thread::Builder::new().name(name.to_owned());
+    builder.spawn(work).map(drop)
+}
+
+/// An event loop on this thread.
+///
+/// # Errors
+/// The system's, when it has no descriptors for it.
+pub fn event_loop() -> io::Result<Runtime> {
+    // tokio panics when it cannot make the pair of sockets that it has for signals. So twice the descriptors that it needs
+    // are taken first, and given back.
+    let spare: Result<Vec<_>, _> = (0..6).map(|_| UnixStream::pair()).collect();
+    drop(spare?);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place for it: the descriptors are there"
+    )]
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build()
+}
+
+// === impl Refused ===
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoThread(error) => write!(
+                f,
+                "the system refuses another thread ({error}): end other processes of this user, or raise its limit (ulimit -u, TasksMax=)"
+            ),
+            Self::TooMany => write!(
+                f,
+                "{MOST} earlier calls have not come back: is there a disk that hangs?"
+            ),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_has_its_result_and_one_that_hangs_holds_up_nobody_else() {
+        assert_eq!(run(|| 1).await.unwrap(), 1);
+        let (go, gate) = channel::<()>();
+        let hanging = tokio::spawn(run_in_turn(move || gate.recv()));
+        // Others would fill the places, were they not given back.
+        let calls: Vec<_> = (0..2 * AT_ONCE)
+            .map(|n| tokio::spawn(run_in_turn(move || n)))
+            .collect();
+        for (n, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().unwrap(), n);
+        }
+        assert!(!hanging.is_finished());
+        go.send(()).unwrap();
+        assert_eq!(hanging.await.unwrap().unwrap(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_hang_give_their_places_to_others() {
+        let gates: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let (go, gate) = channel::<()>();
+                (go, tokio::spawn(run_in_turn(move || gate.recv())))
+            })
+            .collect();
+        // Who does not wait for a turn never has to.
+        assert_eq!(run(|| 1).await.unwrap(), 1);
+        assert_eq!(run_in_turn(|| 1).await.unwrap(), 1);
+        for (go, hanging) in gates {
+            drop(go);
+            assert!(hanging.await.unwrap().unwrap().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_nothing_behind() {
+        let (go, gate) = channel::<()>();
+        let result = Arc::new(());
+        let kept = Arc::clone(&result);
+        let call = tokio::spawn(run(move || {
+            let _: Result<(), _> = gate.recv();
+            kept
+        }));
+        tokio::task::yield_now().await;
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        drop(go);
+        while Arc::strong_count(&result) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn a_refused_thread_is_told_with_what_to_do() {
+        let refused = Refused::NoThread(io::Error::from_raw_os_error(11));
+        let shown = refused.to_string();
+        assert!(
+            shown.starts_with("the system refuses another thread (Resource"),
+            "{shown}"
+        );
+        assert!(shown.contains("TasksMax="), "{shown}");
+        assert!(
+            Refused::TooMany
+                .to_string()
+                .starts_with("512 earlier calls")
+        );
+    }
+
+    #[test]
+    fn an_event_loop_runs() {
+        assert_eq!(event_loop().unwrap().block_on(run(|| 1)).unwrap(), 1);
+    }
+}
