@@ -1,5 +1,6 @@
 //! Builds the provider that a profile's configuration names.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::provider::Provider;
 use crate::provider::address::{Address, InvalidAddress};
 pub use crate::provider::http::Reached;
-use crate::provider::http::{self, Http, Identity, Roots, Settings, Timeouts};
+use crate::provider::http::{self, Http, Identity, Resolver, Roots, Settings, Timeouts};
 use crate::provider::oauth2::{self, Oauth2};
 use crate::provider::runai::{self, Runai};
 
@@ -31,6 +32,14 @@ pub fn provider(profile: &Profile) -> Result<Arc<dyn Provider>, InvalidAddress> 
         }
         config::Provider::Oauth2(issuer) => Ok(Arc::new(oauth2(issuer, settings)?)),
     }
+}
+
+/// Has a thread ready for look-ups of names, so that they can be made when the system refuses more threads later.
+///
+/// # Errors
+/// The system's, when it refuses this one. It is asked again when there is a name to look up.
+pub fn prepare() -> io::Result<()> {
+    Resolver::shared().start()
 }
 
 /// `scheme://host[:port]` of where the profile's secret would be sent: what its credential is to be bound to. Asks the
@@ -68,7 +77,7 @@ pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault>
     let origin = profile.origin().unwrap_or_else(|| profile.url());
     let address = Address::parse(&origin).map_err(unusable)?;
     let http = Http::new(address, settings);
-    // The limit once more, since a name is looked up in a thread that nothing ends.
+    // The limit once more, since what blocks is on threads that nothing ends.
     match tokio::time::timeout(limit, http.reach()).await {
         Ok(reached) => reached,
         Err(_) => {
@@ -118,6 +127,7 @@ fn settings(profile: &Profile) -> Result<Settings, InvalidAddress> {
             cert: files.cert.clone(),
             key: files.key.clone(),
         }),
+        resolver: Resolver::shared(),
         timeouts: Timeouts::default(),
     })
 }

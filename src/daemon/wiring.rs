@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::bulkhead::Bulkhead;
 use super::clock::Clock;
@@ -51,6 +51,9 @@ pub struct Wiring {
 impl Wiring {
     /// Builds with the credentials below this state folder; no profile is kept yet.
     pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
+        if let Err(error) = issuer::prepare() {
+            warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
+        }
         let stores = Stores::new(state, uid);
         Self::around(clock, roster, move |name, profile| {
             on_this_machine(&stores, name, profile)

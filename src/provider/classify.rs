@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 
 use rustls::CertificateError;
 
-use super::http::Timeouts;
+use super::http::{ResolveError, Timeouts};
 use crate::fault::{Fault, FaultKind};
 
 /// The way that a request took, for messages.
@@ -29,7 +29,7 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
         return Fault::new(kind, what);
     }
     let what = match kind {
-        FaultKind::Dns => format!("the name in {at} cannot be resolved"),
+        FaultKind::Dns => format!("the name in {at} {}", unresolved(error)),
         FaultKind::Connect => format!("cannot connect to {at}"),
         FaultKind::TlsName => format!("the certificate of {at} is for another name"),
         FaultKind::TlsExpired => {
@@ -99,7 +99,8 @@ fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) 
     match kind {
         // Through a proxy only its own name is resolved here, but the environment may name none for this address.
         FaultKind::Dns => Some(format!(
-            "the name of {proxy}, or else that in {at}, cannot be resolved"
+            "the name of {proxy}, or else that in {at}, {}",
+            unresolved(error)
         )),
         FaultKind::Connect if no_tunnel() => {
             // The type is not public, so there is only its text; whatever else it says decides nothing.
@@ -113,6 +114,13 @@ fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) 
         }
         _ => None,
     }
+}
+
+/// What there is no address for, in the words that follow a name.
+fn unresolved(error: &reqwest::Error) -> String {
+    sources(error)
+        .find_map(|source| source.downcast_ref::<ResolveError>())
+        .map_or_else(|| "cannot be resolved".to_owned(), ToString::to_string)
 }
 
 fn tls_kind(error: &rustls::Error) -> FaultKind {

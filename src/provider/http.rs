@@ -19,10 +19,13 @@ use crate::instant::UnixTime;
 use crate::offload;
 
 mod identity;
+mod resolver;
 mod roots;
 mod settings;
 
 pub use identity::Identity;
+pub(super) use resolver::ResolveError;
+pub use resolver::Resolver;
 pub use roots::Roots;
 pub use settings::{Proxy, Settings, Timeouts};
 
@@ -250,6 +253,8 @@ fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
         .http1_only()
         .connect_timeout(settings.timeouts.connect)
         .timeout(settings.timeouts.exchange)
+        // The default one panics when the system refuses a thread.
+        .dns_resolver(settings.resolver.clone())
         // There are minutes between two requests; a kept connection would mostly be found dead.
         .pool_max_idle_per_host(0);
     let builder = match &settings.proxy {

@@ -10,7 +10,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::support::TestEnv;
-use crate::support::daemon::{Daemon, wait_until};
+use crate::support::daemon::wait_until;
 use crate::support::env::Output;
 use crate::support::keyring::Bus;
 
@@ -23,16 +23,6 @@ fn add(env: &TestEnv, profile: &str, more: &[&str]) -> Output {
     args.extend(["--client-id", "test-client", "--client-secret-file", secret]);
     args.extend(more);
     env.jetond(&args)
-}
-
-/// The names of the daemon's threads.
-fn threads(daemon: &Daemon) -> Vec<String> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
-    tasks
-        // A thread may end meanwhile.
-        .filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok())
-        .map(|name| name.trim().to_owned())
-        .collect()
 }
 
 fn assert_nothing_written(env: &TestEnv, profile: &str) {
@@ -171,7 +161,7 @@ fn a_keyring_that_hangs_holds_up_nobody() {
     });
     // No call leaves a thread behind but the one on which they all wait for the bus.
     wait_until("the threads to end", || {
-        let mut names = threads(&daemon);
+        let mut names = daemon.threads();
         names.retain(|name| name != "jetond" && !name.starts_with("tokio"));
         names == ["async-io"]
     });
@@ -225,7 +215,7 @@ fn without_a_session_bus_the_credential_is_in_a_file_and_nothing_of_a_keyring_ru
     );
     let mut daemon = env.start();
     env.token(&daemon, "research");
-    let names = threads(&daemon);
+    let names = daemon.threads();
     let of_keyring = |name: &String| ["keyring", "async-io"].contains(&name.as_str());
     assert!(!names.iter().any(of_keyring), "{names:?}");
     env.stop(&mut daemon);

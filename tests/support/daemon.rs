@@ -42,6 +42,16 @@ impl Daemon {
         kill_process(pid, signal).unwrap();
     }
 
+    /// The names of its threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks
+            // A thread may end meanwhile.
+            .filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok())
+            .map(|name| name.trim().to_owned())
+            .collect()
+    }
+
     /// Remembers what everybody can see of the process: its arguments and its environment.
     pub(crate) fn look_at_proc(&mut self) {
         for name in ["cmdline", "environ"] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Identity, Roots};
+use super::{Identity, Resolver, Roots};
 
 /// How an issuer is reached. The default is what a user gets who configures nothing.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// The client certificate to show, if any.
     pub identity: Option<Identity>,
+    /// Who looks names up, a proxy's included.
+    pub resolver: Resolver,
     /// How long to wait.
     pub timeouts: Timeouts,
 }

@@ -1,0 +1,261 @@
+//! The user's limit of processes, reached before the daemon starts or while it runs: whatever cannot be done without
+//! another thread fails, with the reason, and everything else goes on.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use jetond::sandbox::Line;
+use rustix::process::{Resource, Signal, getrlimit};
+
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::http::Response;
+use crate::support::users::{Installed, User, are_root, install};
+use crate::support::{TestEnv, ignored};
+
+/// A user with no other process, since the limit counts them all.
+const LIMITED: User = User {
+    uid: 60_071,
+    gid: 60_071,
+    groups: &[],
+};
+
+/// And others, for tests that run at the same time.
+const LIMITED_FROM_THE_START: User = User {
+    uid: 60_072,
+    gid: 60_072,
+    groups: &[],
+};
+const LIMITED_COMMANDS: User = User {
+    uid: 60_073,
+    gid: 60_073,
+    groups: &[],
+};
+
+/// The name of an issuer that the place's own hosts file knows.
+const NAME: &str = "issuer.jeton.test";
+
+/// A place of this user with two profiles: `literal` at an address, `named` at a name.
+struct Place {
+    env: TestEnv,
+    user: User,
+    jetond: Installed,
+    hosts: PathBuf,
+}
+
+impl Place {
+    /// `None`, and a line that says so, where this machine cannot show it.
+    fn new(test: &str, user: User, token_life: u64) -> Option<Self> {
+        if !are_root(test) {
+            return None;
+        }
+        let mut env = TestEnv::with_sandbox(token_life);
+        env.add_sandbox_that(Line::V2_24, token_life, |options| {
+            options.tls = true;
+            options.names = vec![NAME.to_owned()];
+        });
+        let ca = env.ca_file(1).unwrap();
+        let hosts = env.path("hosts");
+        fs::write(&hosts, format!("127.0.0.1 localhost {NAME}\n")).unwrap();
+        let secret = env.secret_file();
+        for (path, mode) in [("", 0o711), ("hosts", 0o644), ("sandbox-1.pem", 0o644)] {
+            fs::set_permissions(env.path(path), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        for path in ["home", "run", "state", "config", "tmp", "secret"] {
+            chown(env.path(path), Some(user.uid), Some(user.gid)).unwrap();
+        }
+        let place = Self {
+            env,
+            user,
+            jetond: install(env!("CARGO_BIN_EXE_jetond")),
+            hosts,
+        };
+        let possible = Command::new("unshare").args(["-m", "true"]).status();
+        if !possible.is_ok_and(|status| status.success()) {
+            ignored(&format!("{test}: no mount namespaces here"));
+            return None;
+        }
+        let literal = place.env.sandboxes().first().unwrap().url();
+        let named = place.env.sandboxes().get(1).unwrap().url();
+        let named = named.replace("127.0.0.1", NAME);
+        for (profile, url, more) in [
+            ("literal", literal, vec![]),
+            ("named", named, vec!["--ca-file", &ca]),
+        ] {
+            let mut args = vec!["add", profile, "--provider", "runai", "--url", &url];
+            args.extend(["--client-id", "test-client", "--client-secret-file"]);
+            args.push(secret.to_str().unwrap());
+            args.extend(more);
+            let command = place.command(&[], &args);
+            let added = place.env.finish("jetond add", command, b"", false);
+            assert_eq!(added.code, 0, "{added:?}");
+        }
+        Some(place)
+    }
+
+    /// `jetond` as the user, in a mount namespace with the place's hosts file; `before` comes between the two.
+    fn command(&self, before: &[&str], args: &[&str]) -> Command {
+        let mut command = self.env.command("unshare");
+        command
+            .args(["-m", "sh", "-c"])
+            .arg("mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"")
+            .arg("sh")
+            .arg(&self.hosts)
+            .arg("setpriv")
+            .args(self.user.setpriv())
+            .args(before)
+            .arg(&self.jetond.program)
+            .args(args);
+        command
+    }
+
+    /// The state of a profile.
+    fn state(&self, daemon: &Daemon, profile: &str) -> serde_json::Value {
+        self.env
+            .get(daemon, &format!("/v1/profiles/{profile}"))
+            .json()
+    }
+
+    fn reload(&self, daemon: &Daemon) -> Response {
+        self.env
+            .request(&daemon.admin, "POST", "/v1/reload", &[], b"")
+    }
+}
+
+/// Sets how many processes and threads the daemon's user may have, as that user: not every root may do it.
+fn limit(daemon: &Daemon, user: User, most: Option<u64>) {
+    let most = most.or(getrlimit(Resource::Nproc).maximum);
+    let most = most.map_or("unlimited".to_owned(), |most| most.to_string());
+    let done = Command::new("setpriv")
+        .args(user.setpriv())
+        .arg("prlimit")
+        .arg(format!("--pid={}", daemon.child.id()))
+        .arg(format!("--nproc={most}:"))
+        .status();
+    assert!(done.unwrap().success());
+}
+
+fn generation(state: &serde_json::Value) -> u64 {
+    state["generation"].as_u64().unwrap()
+}
+
+#[test]
+fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
+    let test = "at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh";
+    let Some(place) = Place::new(test, LIMITED, 10) else {
+        return;
+    };
+    let mut daemon = place.env.start_command(place.command(&[], &["run"]));
+    let profiles = ["literal", "named"];
+    for profile in profiles {
+        place.env.token(&daemon, profile);
+    }
+    limit(&daemon, place.user, Some(1));
+    let before = profiles.map(|profile| generation(&place.state(&daemon, profile)));
+    // A configuration that would end both profiles, if it were read.
+    let config = fs::read(place.env.config()).unwrap();
+    fs::write(place.env.config(), "# no profiles\n").unwrap();
+    wait_until("two more tokens of each profile", || {
+        let reloaded = place.reload(&daemon);
+        assert_eq!(
+            (reloaded.status, reloaded.code().as_str()),
+            (503, "unavailable"),
+            "{reloaded:?}"
+        );
+        let detail = reloaded.json()["detail"].to_string();
+        assert!(detail.contains("refuses another thread"), "{detail}");
+        daemon.signal(Signal::HUP);
+        profiles.iter().zip(before).all(|(profile, before)| {
+            place.env.token(&daemon, profile);
+            let state = place.state(&daemon, profile);
+            generation(&state) >= before + 2
+        })
+    });
+    assert!(daemon.child.try_wait().unwrap().is_none());
+    // What panics when it gets no thread has none to reuse either.
+    let names = daemon.threads();
+    assert!(
+        names
+            .iter()
+            .all(|name| ["jetond", "resolver", "log"].contains(&&**name)),
+        "{names:?}"
+    );
+    assert!(names.iter().any(|name| name == "resolver"), "{names:?}");
+    fs::write(place.env.config(), config).unwrap();
+    limit(&daemon, place.user, None);
+    let reloaded = place.reload(&daemon);
+    assert_eq!(reloaded.status, 200, "{reloaded:?}");
+    assert_eq!(reloaded.json()["kept"], 2, "{reloaded:?}");
+    place.env.stop(&mut daemon);
+}
+
+#[test]
+fn a_daemon_that_starts_at_the_process_limit_serves_as_soon_as_it_is_lifted() {
+    let test = "a_daemon_that_starts_at_the_process_limit_serves_as_soon_as_it_is_lifted";
+    let Some(place) = Place::new(test, LIMITED_FROM_THE_START, 600) else {
+        return;
+    };
+    let limited = ["prlimit", "--nproc=1:"];
+    let mut daemon = place.env.start_command(place.command(&limited, &["run"]));
+    for profile in ["literal", "named"] {
+        wait_until("the fault", || {
+            let target = format!("/v1/profiles/{profile}/token?max_wait=0");
+            let refused = place.env.get(&daemon, &target);
+            // An attempt may be on its way at any moment.
+            let codes = ["unavailable", "deadline"];
+            assert!(codes.contains(&&*refused.code()), "{refused:?}");
+            let state = place.state(&daemon, profile);
+            let detail = state["last_fault"]["detail"].as_str().map(str::to_owned);
+            let told = detail
+                .as_ref()
+                .is_some_and(|d| d.contains("refuses another thread"));
+            assert!(told || detail.is_none(), "{state}");
+            told
+        });
+    }
+    limit(&daemon, place.user, None);
+    for profile in ["literal", "named"] {
+        let target = format!("/v1/profiles/{profile}/token?max_wait=60");
+        let answer = place.env.get(&daemon, &target);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    place.env.stop(&mut daemon);
+}
+
+#[test]
+fn no_command_is_aborted_at_the_process_limit() {
+    let Some(place) = Place::new(
+        "no_command_is_aborted_at_the_process_limit",
+        LIMITED_COMMANDS,
+        600,
+    ) else {
+        return;
+    };
+    let secret = place.env.secret_file();
+    let url = place.env.sandboxes().first().unwrap().url();
+    let mut add = vec!["add", "more", "--provider", "runai", "--url", &url];
+    add.extend(["--client-id", "test-client", "--client-secret-file"]);
+    add.push(secret.to_str().unwrap());
+    let limited = ["prlimit", "--nproc=1:"];
+    for (args, code) in [
+        (&["check"][..], 0),
+        (&["doctor"], 78),
+        (&add, 75),
+        (&["add", "literal", "--rebind"], 75),
+        (&["demo"], 1),
+        (&["run", "--", "true"], 1),
+        (&["remove", "literal"], 0),
+    ] {
+        let command = place.command(&limited, args);
+        let output = place.env.finish("jetond", command, b"", false);
+        assert_eq!(output.code, code, "{args:?}: {output:?}");
+        assert!(!output.stderr.contains("panicked"), "{args:?}: {output:?}");
+    }
+    assert!(!Path::new(&place.env.record("more")).exists());
+}
