@@ -5,6 +5,7 @@ mod admin;
 mod check;
 mod demo;
 mod doctor;
+mod keyring_call;
 mod output;
 mod place;
 mod prompt;
@@ -55,6 +56,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run a control plane like Run:ai's on this machine, for tests and for trying
     Sandbox(sandbox::SandboxArgs),
+    /// Make one call of the OS keyring for the jetond that has started this process
+    #[command(name = crate::store::keyring::COMMAND, hide = true)]
+    KeyringCall(keyring_call::KeyringCallArgs),
 }
 
 /// Runs `jetond` with this process's arguments and environment.
@@ -109,6 +113,7 @@ impl CommandLine {
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),
             Some(Command::Sandbox(args)) => sandbox::sandbox(args),
+            Some(Command::KeyringCall(args)) => keyring_call::keyring_call(args),
         }
     }
 }

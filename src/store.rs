@@ -11,7 +11,7 @@ use crate::profile::ProfileName;
 
 mod error;
 mod file;
-mod keyring;
+pub mod keyring;
 mod kinds;
 mod record;
 

@@ -44,10 +44,14 @@ impl CredentialSource for StoreSource {
 impl StoreSource {
     fn read(&self) -> Loaded {
         let misconfigured = |why: String| NotLoaded::Blocked(Block::Misconfigured, why);
-        let record = self
-            .store
-            .load(&self.name)
-            .map_err(|e| misconfigured(Causes(&e).to_string()))?;
+        let record = self.store.load(&self.name).map_err(|error| {
+            let what = Causes(&error).to_string();
+            if error.kind.is_passing() {
+                NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
+            } else {
+                misconfigured(what)
+            }
+        })?;
         let Some(record) = record else {
             return Err(NotLoaded::Blocked(
                 Block::NotEnrolled,

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::KeyringFault;
 use crate::folder::ReplaceError;
-use crate::trust::Untrusted;
+use crate::trust::{Distrust, Untrusted};
 
 /// A failure of a store.
 #[derive(Debug)]
@@ -153,6 +153,25 @@ impl std::error::Error for StoreError {
 // === impl StoreErrorKind ===
 
 impl StoreErrorKind {
+    /// Whether another try may succeed although nobody puts anything right: the system has just refused a process, a
+    /// descriptor or memory.
+    pub fn is_passing(&self) -> bool {
+        let source = match self {
+            Self::Keyring(fault) => return matches!(fault, KeyringFault::Process(_)),
+            Self::Io { source, .. } => Some(source),
+            Self::Untrusted(untrusted) => match &untrusted.why {
+                Distrust::Io { source, .. } => Some(source),
+                _ => None,
+            },
+            _ => None,
+        };
+        let errno = source.and_then(Errno::from_io_error);
+        matches!(
+            errno,
+            Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+        )
+    }
+
     /// The kind of what the system said, by its number: what a person does about it differs.
     pub(super) fn of(action: &'static str, source: io::Error) -> Self {
         match Errno::from_io_error(&source) {
@@ -166,6 +185,34 @@ impl StoreErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_refuses_for_now_is_told_apart_from_what_has_to_be_put_right() {
+        for (errno, passing) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::NOMEM, true),
+            (Errno::AGAIN, true),
+            (Errno::ACCESS, false),
+            (Errno::NOSPC, false),
+        ] {
+            let kind = StoreErrorKind::of("open it", errno.into());
+            assert_eq!(kind.is_passing(), passing, "{errno:?}");
+            let why = Distrust::Io {
+                action: "open",
+                source: errno.into(),
+            };
+            let untrusted = Untrusted {
+                path: "/s".into(),
+                why,
+            };
+            assert_eq!(StoreErrorKind::Untrusted(untrusted).is_passing(), passing);
+        }
+        let keyring = StoreErrorKind::Keyring;
+        assert!(keyring(KeyringFault::Process("was ended".into())).is_passing());
+        assert!(!keyring(KeyringFault::Locked).is_passing());
+        assert!(!StoreErrorKind::Busy.is_passing());
+    }
 
     #[test]
     fn what_the_system_says_is_told_by_what_to_do_about_it() {

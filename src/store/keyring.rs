@@ -1,23 +1,24 @@
 //! The store in the OS keyring: one entry for each profile, whose secret is the same record as in a file.
 //!
-//! A keyring may wait for a person, or for ever. So it is asked in one place that has a limit ([`turn`]), and first
-//! whether it would wait (each system's own file); no call ever makes it ask the person.
+//! A keyring may wait for a person, or for ever, and the crates that speak to it may panic. So each call is made in a
+//! process of its own ([`process`]), one at a time ([`turn`]), and the first thing that it does is to see whether the
+//! keyring would wait (each system's own file); no call ever makes it ask the person.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
 use std::time::Duration;
 
-use keyring::Entry;
-use zeroize::Zeroizing;
-
-use self::turn::{Late, Turn};
+use self::call::{Answer, Call, MakeCall, Outcome};
+use self::process::Process;
+use self::turn::Turn;
 use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
 use crate::profile::ProfileName;
 
+mod call;
 mod fault;
 #[cfg(target_os = "macos")]
 mod keychain;
+mod process;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 mod turn;
@@ -27,23 +28,36 @@ use self::keychain as system;
 #[cfg(not(target_os = "macos"))]
 use self::secret_service as system;
 
+pub use self::call::Operation;
 pub use self::fault::KeyringFault;
+pub use self::process::COMMAND;
 
 /// The service name of every entry; its user name is the profile's.
 const SERVICE: &str = "jeton";
 
 /// How long a keyring may take. One that works takes some milliseconds, and a second when it has to be started first;
-/// who takes longer waits for a person.
+/// one that takes longer waits for a person.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Finds the entry of a profile, and before that out whether the keyring can be used without asking a person.
-type Open = dyn Fn(&str) -> Result<Entry, KeyringFault> + Send + Sync;
-
-/// A store in the keyring of the user's session. It holds no connection between two calls: a keyring that was restarted
-/// is as good as before, and a daemon that is idle has nothing of it in memory.
+/// A store in the keyring of the user's session. It holds nothing between two calls: a keyring that was restarted is as
+/// good as before, and a daemon that is idle has nothing of it in memory.
 pub struct KeyringStore {
-    open: Arc<Open>,
+    calls: Box<dyn MakeCall>,
     turn: Turn,
+    limit: Duration,
+}
+
+/// Makes one call of the system's keyring for the process that has started this one; see [`COMMAND`].
+///
+/// # Errors
+/// When that process is gone.
+pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()> {
+    // The thread that waits for the outcome ends with its process, and so does this one.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let open = |profile: &str| system::open(profile, LIMIT);
+    let (input, output) = (io::stdin().lock(), io::stdout().lock());
+    call::serve(operation, profile, open, input, output)
 }
 
 impl KeyringStore {
@@ -52,12 +66,15 @@ impl KeyringStore {
 
     /// The system's keyring. Nothing is touched before the first call.
     pub fn new() -> Self {
-        Self::with(Arc::new(|profile| system::open(profile, LIMIT)), LIMIT)
+        Self::with(Process::new(LIMIT), LIMIT)
     }
 
-    fn with(open: Arc<Open>, limit: Duration) -> Self {
-        let turn = Turn::new(limit);
-        Self { open, turn }
+    fn with(calls: impl MakeCall + 'static, limit: Duration) -> Self {
+        Self {
+            calls: Box::new(calls),
+            turn: Turn::default(),
+            limit,
+        }
     }
 
     /// Finds out whether the profile's credential can be kept here, now.
@@ -65,35 +82,23 @@ impl KeyringStore {
     /// # Errors
     /// Why not.
     pub fn probe(&self, profile: &ProfileName) -> Result<(), KeyringFault> {
-        self.ask(profile, |_| Ok(())).map_err(|(fault, _)| fault)
+        let outcome = self.ask(Operation::Probe, profile, &[]);
+        outcome.result.map(drop)
     }
 
-    /// Asks the keyring within the limit. With a fault comes whether `work` had begun: then what it does may have been
-    /// done, or be done later.
-    fn ask<T: Send + 'static>(
-        &self,
-        profile: &ProfileName,
-        work: impl FnOnce(Entry) -> keyring::Result<T> + Send + 'static,
-    ) -> Result<T, (KeyringFault, bool)> {
-        let begun = Arc::new(AtomicBool::new(false));
-        let job = {
-            let (open, begun, user) = (
-                Arc::clone(&self.open),
-                Arc::clone(&begun),
-                profile.to_string(),
-            );
-            move || {
-                let entry = open(&user)?;
-                begun.store(true, Ordering::SeqCst);
-                work(entry).map_err(|error| KeyringFault::of(&error))
-            }
+    /// Asks the keyring when it is this call's turn.
+    fn ask(&self, operation: Operation, profile: &ProfileName, record: &[u8]) -> Outcome {
+        let call = Call {
+            operation,
+            profile,
+            record,
         };
-        let answer = match self.turn.run(job) {
-            Ok(answer) => answer,
-            Err(Late::Limit) => Err(KeyringFault::Timeout),
-            Err(Late::NoThread) => Err(KeyringFault::Failed("no thread can be started".into())),
-        };
-        answer.map_err(|fault| (fault, begun.load(Ordering::SeqCst)))
+        let outcome = self.turn.run(self.limit, || {
+            let outcome = self.calls.make(call);
+            let late = matches!(outcome.result, Err(KeyringFault::Timeout));
+            (outcome, late)
+        });
+        outcome.unwrap_or_else(|_| Outcome::not_begun(KeyringFault::Timeout))
     }
 }
 
@@ -111,18 +116,13 @@ impl fmt::Debug for KeyringStore {
 
 impl CredentialStore for KeyringStore {
     fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
-        let read = self.ask(profile, |entry| match entry.get_secret() {
-            Ok(json) => Ok(Some(Zeroizing::new(json))),
-            Err(keyring::Error::NoEntry) => Ok(None),
-            Err(error) => Err(error),
-        });
-        match read {
-            Ok(None) => Ok(None),
-            Ok(Some(json)) => {
+        match self.ask(Operation::Load, profile, &[]).result {
+            Ok(Answer::Secret(json)) => {
                 let record = record::from_json(&json);
                 record.map(Some).map_err(|kind| error(profile, kind, false))
             }
-            Err((fault, _)) => Err(error(profile, StoreErrorKind::Keyring(fault), false)),
+            Ok(Answer::NoEntry | Answer::Done) => Ok(None),
+            Err(fault) => Err(error(profile, StoreErrorKind::Keyring(fault), false)),
         }
     }
 
@@ -134,17 +134,24 @@ impl CredentialStore for KeyringStore {
             };
             return Err(error(profile, kind, false));
         };
-        self.ask(profile, move |entry| entry.set_secret(&json))
-            .map_err(|(fault, begun)| error(profile, StoreErrorKind::Keyring(fault), begun))
+        self.change(Operation::Save, profile, &json).map(drop)
     }
 
     fn remove(&self, profile: &ProfileName) -> Result<bool, StoreError> {
-        let removed = self.ask(profile, |entry| match entry.delete_credential() {
-            Ok(()) => Ok(true),
-            Err(keyring::Error::NoEntry) => Ok(false),
-            Err(error) => Err(error),
-        });
-        removed.map_err(|(fault, begun)| error(profile, StoreErrorKind::Keyring(fault), begun))
+        let answer = self.change(Operation::Remove, profile, &[])?;
+        Ok(answer == Answer::Done)
+    }
+}
+
+impl KeyringStore {
+    fn change(
+        &self,
+        operation: Operation,
+        profile: &ProfileName,
+        record: &[u8],
+    ) -> Result<Answer, StoreError> {
+        let Outcome { result, begun } = self.ask(operation, profile, record);
+        result.map_err(|fault| error(profile, StoreErrorKind::Keyring(fault), begun))
     }
 }
 

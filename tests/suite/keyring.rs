@@ -6,11 +6,13 @@
 )]
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::TestEnv;
-use crate::support::daemon::wait_until;
+use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
 use crate::support::keyring::Bus;
 
@@ -23,6 +25,34 @@ fn add(env: &TestEnv, profile: &str, more: &[&str]) -> Output {
     args.extend(["--client-id", "test-client", "--client-secret-file", secret]);
     args.extend(more);
     env.jetond(&args)
+}
+
+/// The threads of a daemon that is idle.
+const OWN_THREADS: [&str; 3] = ["jetond", "resolver", "log"];
+
+/// The processes in which the daemon asks a keyring.
+fn calls(daemon: &Daemon) -> Vec<u32> {
+    let parent = format!("\nPPid:\t{}\n", daemon.child.id());
+    let processes = fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status"));
+            let cmdline = fs::read_to_string(format!("/proc/{pid}/cmdline"));
+            // One that has just been started is still as its parent is.
+            status.is_ok_and(|status| status.contains(&parent))
+                && cmdline.is_ok_and(|cmdline| cmdline.contains("keyring-call"))
+        })
+        .collect()
+}
+
+/// What the descriptors of a process are.
+fn descriptors(pid: u32) -> Vec<String> {
+    fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .map(|is| is.display().to_string())
+        .collect()
 }
 
 fn assert_nothing_written(env: &TestEnv, profile: &str) {
@@ -159,13 +189,105 @@ fn a_keyring_that_hangs_holds_up_nobody() {
         daemon.signal(Signal::HUP);
         env.get(&daemon, "/v1/profiles/research/token").status == 200
     });
-    // No call leaves a thread behind but the one on which they all wait for the bus.
+    // No call leaves a thread or a process behind.
     wait_until("the threads to end", || {
         let mut names = daemon.threads();
-        names.retain(|name| name != "jetond" && !name.starts_with("tokio"));
-        names == ["async-io"]
+        names.retain(|name| !OWN_THREADS.contains(&&**name));
+        names.is_empty()
+    });
+    assert_eq!(calls(&daemon), Vec::<u32>::new());
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn the_process_that_asks_a_keyring_holds_nothing_of_the_daemons_and_its_end_is_a_fault() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    assert_eq!(add(&env, "research", &[]).code, 0);
+    assert_eq!(add(&env, "ci", &[]).code, 0);
+    assert_eq!(add(&env, "filed", &["--store", "file"]).code, 0);
+    bus.hang(true);
+    let mut daemon = env.start();
+    env.token(&daemon, "filed");
+    let mut call = 0;
+    wait_until("a call", || {
+        let calls = calls(&daemon);
+        assert!(calls.len() <= 1, "one at a time: {calls:?}");
+        call = calls.first().copied().unwrap_or(0);
+        call != 0
+    });
+    let proc = |pid: u32, what: &str| fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    for what in ["cmdline", "environ"] {
+        env.came_out(&format!("{what} of the call"), &proc(call, what), false);
+    }
+    let cmdline = String::from_utf8(proc(call, "cmdline")).unwrap();
+    let [_, _, operation, profile, _] = &cmdline.split('\0').collect::<Vec<_>>()[..] else {
+        panic!("{cmdline:?}");
+    };
+    assert_eq!(*operation, "load");
+    assert!(["research", "ci"].contains(profile), "{cmdline:?}");
+    let shared: Vec<_> = descriptors(call)
+        .into_iter()
+        .filter(|is| is.starts_with("socket:") && descriptors(daemon.child.id()).contains(is))
+        .collect();
+    assert_eq!(shared, Vec::<String>::new());
+    // As the daemon, it gives up what it does not need before it gets a secret.
+    wait_until("the process to give up its rights", || {
+        let status = String::from_utf8(proc(call, "status")).unwrap();
+        let limits = String::from_utf8(proc(call, "limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core"));
+        let core: Vec<_> = core.unwrap_or("").split_whitespace().collect();
+        status.contains("\nNoNewPrivs:\t1\n") && core.get(4..6) == Some(&["1", "1"])
+    });
+
+    // As a panic in it would end it.
+    let pid = Pid::from_raw(i32::try_from(call).unwrap()).unwrap();
+    kill_process(pid, Signal::ABORT).unwrap();
+    daemon.wait_for_log("the process that asks it was ended by signal: 6 (SIGABRT)");
+    env.token(&daemon, "filed");
+    bus.hang(false);
+    wait_until("both tokens", || {
+        daemon.signal(Signal::HUP);
+        ["research", "ci"].iter().all(|profile| {
+            env.get(&daemon, &format!("/v1/profiles/{profile}/token"))
+                .status
+                == 200
+        })
     });
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_call_ends_with_the_process_that_made_it_and_is_for_no_person() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    assert_eq!(add(&env, "research", &[]).code, 0);
+    let by_hand = env
+        .jetond_command(&["keyring-call", "load", "research"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(by_hand.status.code(), Some(64), "{by_hand:?}");
+    assert_eq!(by_hand.stdout, b"");
+    assert!(!env.jetond(&["--help"]).stdout.contains("keyring-call"));
+    bus.hang(true);
+    let mut daemon = env.start();
+    let mut call = 0;
+    wait_until("a call", || {
+        call = calls(&daemon).first().copied().unwrap_or(0);
+        call != 0
+    });
+    daemon.signal(Signal::KILL);
+    daemon.wait();
+    let gone = || !Path::new(&format!("/proc/{call}/exe")).exists();
+    wait_until("the call to end", gone);
+    bus.hang(false);
 }
 
 #[test]
@@ -218,5 +340,6 @@ fn without_a_session_bus_the_credential_is_in_a_file_and_nothing_of_a_keyring_ru
     let names = daemon.threads();
     let of_keyring = |name: &String| ["keyring", "async-io"].contains(&name.as_str());
     assert!(!names.iter().any(of_keyring), "{names:?}");
+    assert_eq!(calls(&daemon), Vec::<u32>::new());
     env.stop(&mut daemon);
 }

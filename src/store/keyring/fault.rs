@@ -3,8 +3,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Why the OS keyring cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyringFault {
     /// There is no session bus, on which a keyring would be.
@@ -19,12 +22,14 @@ pub enum KeyringFault {
     Foreign(u32),
     /// It is locked, and only a person can unlock it.
     Locked,
-    /// It has not answered in time, or still owes an earlier answer.
+    /// It has not answered in time.
     Timeout,
     /// There are several entries for the profile.
     Ambiguous,
     /// It failed otherwise.
     Failed(String),
+    /// The process of ours that asks it has failed.
+    Process(String),
 }
 
 impl KeyringFault {
@@ -40,6 +45,7 @@ impl KeyringFault {
             Self::Timeout => "it does not answer".into(),
             Self::Ambiguous => "it has several entries for this profile".into(),
             Self::Failed(what) => format!("it failed: {what}"),
+            Self::Process(what) => format!("the process that asks it {what}"),
         }
     }
 
@@ -62,6 +68,9 @@ impl KeyringFault {
             }
             Self::Ambiguous => "remove all but one with its own program; their service is jeton",
             Self::Failed(_) => "look into its log",
+            Self::Process(_) => {
+                "try again; if that does not help, raise the limits of processes, descriptors and memory (ulimit -a, TasksMax=)"
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::any::Any;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
+use keyring::Entry;
 use keyring_core::api::{Credential as Secret, CredentialApi};
 
 use super::*;
@@ -13,17 +13,8 @@ use crate::store::{Binding, Key};
 #[derive(Default)]
 struct Fake {
     secret: Mutex<Option<Vec<u8>>>,
-    /// What a call waits for before it does anything.
-    gate: Mutex<Option<Receiver<()>>>,
-}
-
-impl Fake {
-    /// Lets calls hang until the sender is used or dropped.
-    fn hang(&self) -> Sender<()> {
-        let (open, gate) = channel();
-        *self.gate.lock().unwrap() = Some(gate);
-        open
-    }
+    /// What happens to the process of the next call after it was begun, instead of the call.
+    fails: Mutex<Option<KeyringFault>>,
 }
 
 /// The entry is shared, so that a test sees it while a call has it.
@@ -31,9 +22,6 @@ struct Shared(Arc<Fake>);
 
 impl Shared {
     fn secret(&self) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
-        if let Some(gate) = self.0.gate.lock().unwrap().take() {
-            let _ = gate.recv();
-        }
         self.0.secret.lock().unwrap()
     }
 }
@@ -73,15 +61,46 @@ impl CredentialApi for Shared {
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-fn store(entry: &Arc<Fake>, limit: Duration) -> KeyringStore {
-    let entry = Arc::clone(entry);
-    let open = move |profile: &str| {
-        assert_eq!(profile, "a");
-        let inner = Arc::new(Shared(Arc::clone(&entry)));
-        let inner = keyring_core::Entry::new_with_credential(inner);
-        Ok(Entry { inner })
-    };
-    KeyringStore::with(Arc::new(open), limit)
+/// Makes calls on the fake, as the process does, with its answers through the same bytes.
+struct InThisProcess(Arc<Fake>);
+
+impl MakeCall for InThisProcess {
+    fn make(&self, call: Call<'_>) -> Outcome {
+        let open = |profile: &str| {
+            assert_eq!(profile, "a");
+            let inner = Arc::new(Shared(Arc::clone(&self.0)));
+            let inner = keyring_core::Entry::new_with_credential(inner);
+            Ok(Entry { inner })
+        };
+        if let Some(fault) = self.0.fails.lock().unwrap().take() {
+            let result = Err(fault);
+            return Outcome {
+                result,
+                begun: true,
+            };
+        }
+        let mut written = vec![];
+        let Call {
+            operation, profile, ..
+        } = call;
+        call::serve(operation, profile, open, call.record, &mut written).unwrap();
+        let (result, begun) = Outcome::read(&written);
+        let result = result.unwrap();
+        Outcome { result, begun }
+    }
+}
+
+/// A keyring that cannot be used.
+struct Unusable(KeyringFault);
+
+impl MakeCall for Unusable {
+    fn make(&self, _: Call<'_>) -> Outcome {
+        Outcome::not_begun(self.0.clone())
+    }
+}
+
+fn store(entry: &Arc<Fake>) -> KeyringStore {
+    KeyringStore::with(InThisProcess(Arc::clone(entry)), LONG)
 }
 
 fn name() -> ProfileName {
@@ -121,7 +140,7 @@ fn fault(error: &StoreError) -> &KeyringFault {
 #[test]
 fn a_record_is_kept_replaced_and_removed() {
     let entry = Arc::new(Fake::default());
-    let store = store(&entry, LONG);
+    let store = store(&entry);
     assert_eq!(secret(&store), None);
     assert!(!store.remove(&name()).unwrap());
     store.save(&name(), &record("first")).unwrap();
@@ -137,47 +156,42 @@ fn a_record_is_kept_replaced_and_removed() {
 fn an_entry_that_is_no_record_is_told_without_its_text() {
     let entry = Arc::new(Fake::default());
     *entry.secret.lock().unwrap() = Some(b"canary".to_vec());
-    let error = store(&entry, LONG).load(&name()).unwrap_err();
+    let error = store(&entry).load(&name()).unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(shown.contains("not a credential's record"), "{shown}");
     assert!(!shown.contains("canary"), "{shown}");
 }
 
 #[test]
-fn a_keyring_that_does_not_answer_is_given_up_and_taken_up_again_when_it_does() {
+fn what_a_lost_call_may_have_done_is_said_to_be_unknown() {
     let entry = Arc::new(Fake::default());
-    let mut store = store(&entry, Duration::from_millis(1));
-    let open = entry.hang();
-    let error = store.save(&name(), &record("late")).unwrap_err();
-    assert_eq!(fault(&error), &KeyringFault::Timeout);
-    // With a limit that no test outlives: what fails now fails at once.
-    store.turn.limit(LONG);
-    let error = store.save(&name(), &record("never")).unwrap_err();
-    assert_eq!(fault(&error), &KeyringFault::Timeout);
-    assert!(!error.changed, "it was not begun: {error}");
-    assert_eq!(store.probe(&name()), Err(KeyringFault::Timeout));
-    drop(open);
-    store.turn.wait_until_free();
-    assert_eq!(secret(&store).as_deref(), Some("late"));
-}
-
-#[test]
-fn what_may_have_been_written_is_said_to_be_unknown() {
-    let refuses = |begun: bool| StoreError {
-        changed: begun,
-        ..error(
-            &name(),
-            StoreErrorKind::Keyring(KeyringFault::Timeout),
-            false,
-        )
-    };
-    assert!(refuses(true).to_string().contains("is not known"));
-    assert!(!refuses(false).to_string().contains("is not known"));
+    let store = store(&entry);
+    for fault in [
+        KeyringFault::Timeout,
+        KeyringFault::Process("was ended".into()),
+    ] {
+        let fails = || *entry.fails.lock().unwrap() = Some(fault.clone());
+        fails();
+        let error = store.save(&name(), &record("canary")).unwrap_err();
+        assert!(
+            error.changed && error.to_string().contains("is not known"),
+            "{error}"
+        );
+        fails();
+        assert!(store.remove(&name()).unwrap_err().changed);
+        fails();
+        let error = store.load(&name()).unwrap_err();
+        assert!(!error.changed, "{error}");
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+    // And the next one is as good as ever.
+    store.save(&name(), &record("s")).unwrap();
+    assert_eq!(secret(&store).as_deref(), Some("s"));
 }
 
 #[test]
 fn a_keyring_that_cannot_be_used_is_left_alone() {
-    let locked = KeyringStore::with(Arc::new(|_| Err(KeyringFault::Locked)), LONG);
+    let locked = KeyringStore::with(Unusable(KeyringFault::Locked), LONG);
     assert_eq!(locked.probe(&name()), Err(KeyringFault::Locked));
     for error in [
         locked.load(&name()).unwrap_err(),

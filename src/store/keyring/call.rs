@@ -1,0 +1,212 @@
+//! One call of the keyring, and how it goes to the process that makes it and its outcome comes back.
+//!
+//! The operation and the profile are arguments of that process, the record is its standard input. On its standard output it
+//! writes one byte when it begins to ask for the entry, then the outcome: a byte for its kind, and what belongs to it.
+
+use std::io::{self, Read, Write};
+
+use keyring::Entry;
+use zeroize::Zeroizing;
+
+use super::KeyringFault;
+use crate::profile::ProfileName;
+use crate::store::record;
+
+/// The first byte of an outcome, and the byte before it.
+const BEGUN: u8 = 1;
+const DONE: u8 = 2;
+const SECRET: u8 = 3;
+const NO_ENTRY: u8 = 4;
+const FAULT: u8 = 5;
+
+/// The longest answer, in bytes: a record, and more than any fault.
+pub(super) const MAX_ANSWER: usize = record::MAX_LEN + 2;
+
+/// What is asked of the keyring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Operation {
+    /// Whether a credential can be kept in it, now.
+    Probe,
+    /// The entry's secret.
+    Load,
+    /// A new secret for the entry.
+    Save,
+    /// No entry any more.
+    Remove,
+}
+
+/// One call. `record` is what [`Operation::Save`] saves, and otherwise empty.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) operation: Operation,
+    pub(super) profile: &'a ProfileName,
+    pub(super) record: &'a [u8],
+}
+
+/// What the keyring answered.
+#[derive(PartialEq, Eq)]
+pub(super) enum Answer {
+    Done,
+    /// What is in the entry.
+    Secret(Zeroizing<Vec<u8>>),
+    NoEntry,
+}
+
+/// What came of a call.
+pub(super) struct Outcome {
+    pub(super) result: Result<Answer, KeyringFault>,
+    /// Whether the entry was asked for: after a fault, what the call does may have been done.
+    pub(super) begun: bool,
+}
+
+/// What makes calls of the keyring, one at a time, and each within a limit of its own.
+pub(super) trait MakeCall: Send + Sync {
+    fn make(&self, call: Call<'_>) -> Outcome;
+}
+
+// === impl Call ===
+
+impl Call<'_> {
+    /// Makes the call in this process, on the entry that `open` finds; `begin` is called before the entry is asked for.
+    pub(super) fn make(
+        self,
+        open: impl FnOnce(&str) -> Result<Entry, KeyringFault>,
+        begin: impl FnOnce(),
+    ) -> Result<Answer, KeyringFault> {
+        let entry = open(self.profile.as_str())?;
+        begin();
+        let answer = match self.operation {
+            Operation::Probe => Ok(Answer::Done),
+            Operation::Load => entry
+                .get_secret()
+                .map(|secret| Answer::Secret(Zeroizing::new(secret))),
+            Operation::Save => entry.set_secret(self.record).map(|()| Answer::Done),
+            Operation::Remove => entry.delete_credential().map(|()| Answer::Done),
+        };
+        match answer {
+            Err(keyring::Error::NoEntry) if self.operation != Operation::Save => {
+                Ok(Answer::NoEntry)
+            }
+            answer => answer.map_err(|error| KeyringFault::of(&error)),
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// One of a call that came to nothing before the keyring was asked for the entry.
+    pub(super) const fn not_begun(fault: KeyringFault) -> Self {
+        Self {
+            result: Err(fault),
+            begun: false,
+        }
+    }
+
+    /// Reads what the process wrote; `None` when it is not a whole outcome, with whether the call was begun.
+    pub(super) fn read(written: &[u8]) -> (Option<Result<Answer, KeyringFault>>, bool) {
+        let (begun, written) = match written {
+            [BEGUN, rest @ ..] => (true, rest),
+            all => (false, all),
+        };
+        let result = match written {
+            [DONE] => Some(Ok(Answer::Done)),
+            [NO_ENTRY] => Some(Ok(Answer::NoEntry)),
+            [SECRET, secret @ ..] => Some(Ok(Answer::Secret(Zeroizing::new(secret.to_vec())))),
+            [FAULT, fault @ ..] => serde_json::from_slice(fault).ok().map(Err),
+            _ => None,
+        };
+        (result, begun)
+    }
+}
+
+/// Makes a call in this process, which another one has started for it, and writes what came of it.
+///
+/// # Errors
+/// When the record cannot be read or the outcome not be written: then the other process is gone.
+pub(super) fn serve(
+    operation: Operation,
+    profile: &ProfileName,
+    open: impl FnOnce(&str) -> Result<Entry, KeyringFault>,
+    input: impl Read,
+    mut output: impl Write,
+) -> io::Result<()> {
+    // As large as it can get, so that no growth leaves a copy behind.
+    let mut record = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
+    input
+        .take(record::MAX_LEN as u64)
+        .read_to_end(&mut record)?;
+    let call = Call {
+        operation,
+        profile,
+        record: &record,
+    };
+    let mut begun = Ok(());
+    let result = call.make(open, || begun = put(&mut output, BEGUN, &[]));
+    begun?;
+    match result {
+        Ok(Answer::Done) => put(&mut output, DONE, &[]),
+        Ok(Answer::NoEntry) => put(&mut output, NO_ENTRY, &[]),
+        // One that is too long for a record is not one.
+        Ok(Answer::Secret(secret)) => {
+            let most = secret.len().min(record::MAX_LEN);
+            put(&mut output, SECRET, secret.get(..most).unwrap_or_default())
+        }
+        Err(fault) => put(&mut output, FAULT, &serde_json::to_vec(&fault)?),
+    }
+}
+
+fn put(output: &mut impl Write, kind: u8, content: &[u8]) -> io::Result<()> {
+    output.write_all(&[kind])?;
+    output.write_all(content)?;
+    output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_process_writes_is_read_as_it_was() {
+        let faults = [
+            KeyringFault::NoBus,
+            KeyringFault::Foreign(7),
+            KeyringFault::Failed("what".into()),
+            KeyringFault::Process("what".into()),
+        ];
+        for fault in faults {
+            let mut written = vec![];
+            let profile = ProfileName::parse("a").unwrap();
+            let refuse = |_: &str| Err(fault.clone());
+            serve(Operation::Load, &profile, refuse, &b""[..], &mut written).unwrap();
+            let (result, begun) = Outcome::read(&written);
+            assert!(!begun);
+            assert!(matches!(result, Some(Err(read)) if read == fault));
+        }
+        let secret = |bytes: &[u8]| Answer::Secret(Zeroizing::new(bytes.to_vec()));
+        for (written, answer) in [
+            (&[BEGUN, DONE][..], Answer::Done),
+            (&[BEGUN, NO_ENTRY], Answer::NoEntry),
+            (&[BEGUN, SECRET], secret(b"")),
+            (&[BEGUN, SECRET, BEGUN, 0], secret(&[BEGUN, 0])),
+        ] {
+            let (result, begun) = Outcome::read(written);
+            assert!(begun && result.is_some_and(|read| read.is_ok_and(|read| read == answer)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_whole_outcome_is_none_and_tells_whether_it_was_begun() {
+        for (written, begun) in [
+            (&b""[..], false),
+            (&[BEGUN], true),
+            (&[BEGUN, DONE, 0], true),
+            (&[BEGUN, BEGUN], true),
+            (&[FAULT, b'{'], false),
+            (b"thread main panicked", false),
+        ] {
+            let (result, was_begun) = Outcome::read(written);
+            assert!(result.is_none() && was_begun == begun, "{written:?}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Makes a call of the keyring in a process of its own, which is this program.
+//!
+//! The keyring crates panic where they cannot go on: zbus expects that the system gives a thread. With `panic = "abort"`
+//! that would end the daemon; here it ends a process whose end is a fault of one call. A call that hangs ends with its
+//! process, at the limit.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum as _;
+use rustix::event::{PollFd, PollFlags, poll};
+use zeroize::Zeroizing;
+
+use super::KeyringFault;
+use super::call::{Call, MAX_ANSWER, MakeCall, Outcome};
+use super::turn::now;
+
+/// The hidden command of `jetond` that makes a call.
+pub const COMMAND: &str = "keyring-call";
+
+/// Makes calls in processes of this program.
+pub(super) struct Process {
+    program: io::Result<PathBuf>,
+    /// Arguments before our own.
+    first: &'static [&'static str],
+    limit: Duration,
+}
+
+/// A process that does not outlive its call.
+struct Running(Child);
+
+/// What the process wrote until its output ended, and how it ended; `None` when that is not known.
+struct Ended {
+    written: Zeroizing<Vec<u8>>,
+    output: Output,
+    status: Option<ExitStatus>,
+}
+
+/// How the output of the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Closed,
+    /// It is longer than any answer.
+    TooLong,
+    /// It has not ended at the limit.
+    Late,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Processes of the program that this one is, each with this long for its call.
+    pub(super) fn new(limit: Duration) -> Self {
+        // By this name it is found also after an upgrade has replaced the file.
+        let program = if cfg!(target_os = "linux") {
+            Ok("/proc/self/exe".into())
+        } else {
+            std::env::current_exe()
+        };
+        Self {
+            program,
+            first: &[],
+            limit,
+        }
+    }
+
+    fn start(&self, call: &Call<'_>) -> io::Result<Child> {
+        let program = self.program.as_ref().map_err(|error| error.kind())?;
+        let operation = call.operation.to_possible_value();
+        let operation = operation.ok_or(ErrorKind::InvalidInput)?;
+        Command::new(program)
+            .arg0("jetond")
+            .args(self.first)
+            .args([COMMAND, operation.get_name(), call.profile.as_str()])
+            // What a service manager says is for the process that it started.
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("LISTEN_FDS")
+            .env_remove("WATCHDOG_USEC")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A panic's text says nothing that the end of the process does not.
+            .stderr(Stdio::null())
+            .spawn()
+    }
+}
+
+impl MakeCall for Process {
+    fn make(&self, call: Call<'_>) -> Outcome {
+        let failed = |what: String| KeyringFault::Process(what);
+        let child = match self.start(&call) {
+            Ok(child) => Running(child),
+            Err(error) => {
+                return Outcome::not_begun(failed(format!("cannot be started: {error}")));
+            }
+        };
+        let ended = match child.exchange(call.record, now() + self.limit) {
+            Ok(ended) => ended,
+            // It was started, so what it has done is not known.
+            Err(error) => {
+                return Outcome {
+                    result: Err(failed(format!("cannot be spoken to: {error}"))),
+                    begun: true,
+                };
+            }
+        };
+        let (result, begun) = Outcome::read(&ended.written);
+        let result = match result {
+            _ if ended.output == Output::Late => Err(KeyringFault::Timeout),
+            _ if ended.output == Output::TooLong => Err(failed("answered too much".to_owned())),
+            Some(result) => result,
+            None => Err(failed(match ended.status {
+                Some(status) if status.signal().is_some() => format!("was ended by {status}"),
+                Some(status) => format!("ended without an answer ({status})"),
+                None => "ended without an answer".to_owned(),
+            })),
+        };
+        Outcome { result, begun }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Gives the process its input and reads its output, until that ends or the limit is reached; then it is ended.
+    fn exchange(mut self, input: &[u8], until: Instant) -> io::Result<Ended> {
+        let (Some(stdin), Some(stdout)) = (self.0.stdin.take(), self.0.stdout.take()) else {
+            return Err(ErrorKind::BrokenPipe.into());
+        };
+        // As large as it can get, so that no growth leaves a copy behind.
+        let mut written = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
+        let output = talk(stdin, stdout, input, &mut written, until)?;
+        Ok(Ended {
+            written,
+            output,
+            status: self.end(),
+        })
+    }
+
+    /// Ends the process, if it has not ended.
+    fn end(&mut self) -> Option<ExitStatus> {
+        // One that has ended keeps its status until it is waited for.
+        let _: io::Result<()> = self.0.kill();
+        self.0.wait().ok()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Writes the input and reads the output at once, since either pipe may be full; tells how the output ended.
+fn talk(
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    mut input: &[u8],
+    written: &mut Vec<u8>,
+    until: Instant,
+) -> io::Result<Output> {
+    let stdout = OwnedFd::from(stdout);
+    let mut stdin = Some(OwnedFd::from(stdin)).filter(|_| !input.is_empty());
+    if let Some(stdin) = &stdin {
+        rustix::io::ioctl_fionbio(stdin, true)?;
+    }
+    loop {
+        let left = until.saturating_duration_since(now());
+        let Some(timeout) = left.try_into().ok().filter(|_| !left.is_zero()) else {
+            return Ok(Output::Late);
+        };
+        let mut ready = vec![PollFd::new(&stdout, PollFlags::IN)];
+        ready.extend(stdin.iter().map(|fd| PollFd::new(fd, PollFlags::OUT)));
+        match poll(&mut ready, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            ready => ready?,
+        };
+        let ready: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
+        if let (Some(fd), Some(true)) = (&stdin, ready.get(1)) {
+            match rustix::io::write(fd, input) {
+                Ok(n) => input = input.get(n..).unwrap_or_default(),
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                // It reads no more; what it answers says why.
+                Err(_) => input = &[],
+            }
+            if input.is_empty() {
+                stdin = None;
+            }
+        }
+        if ready.first() == Some(&true) {
+            let mut piece = Zeroizing::new([0; 4_096]);
+            match rustix::io::read(stdout.as_fd(), &mut piece[..]) {
+                Ok(0) => return Ok(Output::Closed),
+                Ok(n) if n > MAX_ANSWER - written.len() => return Ok(Output::TooLong),
+                Ok(n) => written.extend_from_slice(piece.get(..n).unwrap_or_default()),
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use super::super::call::{Answer, Operation};
+use super::*;
+use crate::profile::ProfileName;
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(600);
+
+/// Makes a call in a process that runs this script.
+fn make(script: &'static [&'static str; 2], limit: Duration, record: &[u8]) -> Outcome {
+    let process = Process {
+        program: Ok("/bin/sh".into()),
+        first: script,
+        limit,
+    };
+    process.make(Call {
+        operation: Operation::Save,
+        profile: &ProfileName::parse("a").unwrap(),
+        record,
+    })
+}
+
+fn fault(outcome: &Outcome) -> &KeyringFault {
+    match &outcome.result {
+        Err(fault) => fault,
+        Ok(_) => panic!("there is no fault"),
+    }
+}
+
+#[test]
+fn the_record_goes_in_by_a_pipe_and_the_answer_comes_out_by_another() {
+    let echo = &[
+        "-c",
+        "printf '\\001\\003'; printf '%s %s ' \"$1\" \"$2\"; cat",
+    ];
+    // More than a pipe holds.
+    let record: Vec<u8> = vec![b'x'; 65_500];
+    let outcome = make(echo, LONG, &record);
+    assert!(outcome.begun);
+    let expected = [b"save a ", &*record].concat();
+    assert!(matches!(outcome.result, Ok(Answer::Secret(secret)) if *secret == expected));
+}
+
+#[test]
+fn a_process_that_hangs_is_ended_at_the_limit() {
+    let limit = Duration::from_millis(300);
+    for (script, begun) in [
+        (&["-c", "exec sleep 600"], false),
+        (&["-c", "printf '\\001'; exec sleep 600"], true),
+        // One that never reads what it is given, though it answers; and one that never stops.
+        (&["-c", "printf '\\001\\002'; exec sleep 600"], true),
+        (&["-c", "exec >&-; exec sleep 600"], false),
+    ] {
+        let record = vec![b'x'; 65_500];
+        let outcome = make(script, limit, &record);
+        let closed = script[1].contains(">&-");
+        let is_late = *fault(&outcome) == KeyringFault::Timeout;
+        assert_eq!(is_late, !closed, "{script:?}: {:?}", fault(&outcome));
+        assert_eq!(outcome.begun, begun, "{script:?}");
+    }
+}
+
+#[test]
+fn a_process_that_ends_without_an_answer_is_a_fault() {
+    for (script, begun, why) in [
+        (
+            &["-c", "kill -ABRT $$"],
+            false,
+            "was ended by signal: 6 (SIGABRT)",
+        ),
+        (
+            &["-c", "printf '\\001'; kill -ABRT $$"],
+            true,
+            "was ended by signal: 6",
+        ),
+        (
+            &["-c", "exit 101"],
+            false,
+            "ended without an answer (exit status: 101)",
+        ),
+        (&["-c", "cat; cat"], false, "ended without an answer"),
+        (
+            &["-c", "exec head -c 99999 /dev/zero"],
+            false,
+            "answered too much",
+        ),
+    ] {
+        let outcome = make(script, LONG, b"canary");
+        let KeyringFault::Process(what) = fault(&outcome) else {
+            panic!("{:?}", fault(&outcome));
+        };
+        assert!(what.starts_with(why) && !what.contains("canary"), "{what}");
+        assert_eq!(outcome.begun, begun, "{script:?}");
+    }
+}
+
+#[test]
+fn a_process_that_cannot_be_started_is_a_fault() {
+    for program in [
+        Ok("/nonexistent/jetond".into()),
+        Err(ErrorKind::NotFound.into()),
+    ] {
+        let process = Process {
+            program,
+            first: &[],
+            limit: LONG,
+        };
+        let outcome = process.make(Call {
+            operation: Operation::Load,
+            profile: &ProfileName::parse("a").unwrap(),
+            record: b"",
+        });
+        let shown = fault(&outcome).to_string();
+        assert!(
+            shown.starts_with("the process that asks it cannot be started"),
+            "{shown}"
+        );
+        assert!(!outcome.begun);
+    }
+}
