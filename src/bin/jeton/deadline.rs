@@ -1,6 +1,6 @@
 //! The moment at which the companion stops waiting, and waiting until then.
 
-use crate::output::{self, Exit, TRY_AGAIN, complain};
+use crate::output::{self, Exit, TRY_AGAIN, complain, complain_of};
 use crate::sys::{self, PollFd, errno};
 
 /// In milliseconds of the monotonic clock; `None` is never (`watch`).
@@ -92,12 +92,5 @@ fn late() -> Exit {
 #[cold]
 #[inline(never)]
 pub(crate) fn sys_failed(call: &[u8], error: sys::Errno) -> Exit {
-    complain(
-        TRY_AGAIN,
-        &[
-            call,
-            b" failed: error ",
-            output::Decimal::new(error.0.unsigned_abs()).digits(),
-        ],
-    )
+    complain_of(TRY_AGAIN, &[call, b" failed: "], error)
 }

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::answer::Sink;
 use crate::args::Call;
 use crate::ask::{ask, deadline_of};
-use crate::output::{self, Decimal, Exit, FAILED, USAGE, complain};
+use crate::output::{self, Exit, FAILED, USAGE, complain, complain_of};
 use crate::places::{PATH_MAX, Place, Places, Room};
 use crate::request::Words;
 use crate::sys::{self, Arg, Env, Errno, errno};
@@ -281,15 +281,7 @@ fn become_command(
             CANNOT_RUN,
             &[b"exec: ", name, b": too many arguments or variables"],
         ),
-        error => complain(
-            CANNOT_RUN,
-            &[
-                b"exec: ",
-                name,
-                b": error ",
-                Decimal::new(error.0.unsigned_abs()).digits(),
-            ],
-        ),
+        error => complain_of(CANNOT_RUN, &[b"exec: ", name, b": "], error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Standard input, read only when the daemon asks for it.
 
 use crate::deadline::Deadline;
-use crate::output::{Decimal, Exit, FAILED, USAGE, complain};
+use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
 use crate::sys::{self, errno};
 
 /// How much of standard input is wanted.
@@ -35,11 +35,8 @@ pub(crate) fn read<'a>(
             Ok(got) => got,
             Err(errno::EINTR | errno::EAGAIN) => continue,
             Err(error) => {
-                let number = Decimal::new(error.0.unsigned_abs());
-                return Err(complain(
-                    FAILED,
-                    &[b"cannot read standard input: error ", number.digits()],
-                ));
+                let what = [b"cannot read standard input: ".as_slice()];
+                return Err(complain_of(FAILED, &what, error));
             }
         };
         let line_ends = matches!(extent, Extent::Line) && free.first() == Some(&b'\n');

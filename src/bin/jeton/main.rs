@@ -39,6 +39,10 @@ fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
 /// What needs no daemon, then `exec`, then everything else: verbs that the companion does not know are the daemon's.
 fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<u8, Exit> {
     let call = Call::parse(argv)?;
+    // A command that takes our place must find the signal as we did.
+    if call.verb() != Some(b"exec") {
+        sys::ignore_broken_pipes();
+    }
     match call.verb() {
         None if call.is_jeton => {
             output::stderr(text::HELP.as_bytes());

@@ -14,30 +14,47 @@ pub(crate) const TRY_AGAIN: u8 = 75;
 pub(crate) const REFUSED: u8 = 77;
 /// EX_CONFIG: the configuration does not allow it.
 pub(crate) const CONFIGURATION: u8 = 78;
-/// As a shell reports a program that SIGPIPE ended: also when the signal is ignored, so that a pipeline ends the same way either way.
+/// As a shell reports a program that SIGPIPE ended, so that a pipeline ends as it does with other programs. The signal itself is
+/// ignored, or nothing could be told.
 const BROKEN_PIPE: u8 = 128 + 13;
 
 /// The program is over, with this code; what had to be said has been said.
 #[derive(Debug)]
 pub(crate) struct Exit(pub(crate) u8);
 
-/// Writes to standard output. A reader that has gone is no news to anybody; any other failure is told.
+/// Writes to standard output. A failure is told with the system's word, whatever it is: what was asked for is lost.
 pub(crate) fn stdout(bytes: &[u8]) -> Result<(), Exit> {
-    write_all(1, bytes).map_err(|error| match error {
-        errno::EPIPE => Exit(BROKEN_PIPE),
-        _ => complain(
-            FAILED,
-            &[
-                b"cannot write to standard output: error ",
-                Decimal::new(error.0.unsigned_abs()).digits(),
-            ],
-        ),
-    })
+    write_all(1, bytes).map_err(lost)
 }
 
-/// What to do when standard output has no reader any more and there was nothing to write.
+/// The end of a program whose standard output has no reader any more, although there was nothing to write.
 pub(crate) fn reader_gone() -> Exit {
-    Exit(BROKEN_PIPE)
+    // A closed descriptor looks the same to `poll`, and has another reason.
+    lost(sys::write(1, b"").err().unwrap_or(errno::EPIPE))
+}
+
+#[cold]
+fn lost(error: Errno) -> Exit {
+    let code = if error == errno::EPIPE {
+        BROKEN_PIPE
+    } else {
+        FAILED
+    };
+    complain_of(code, &[b"cannot write to standard output: "], error)
+}
+
+/// As [`complain`], with the system's word for an error, or its number, at the end.
+#[cold]
+pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
+    let mut all: [&[u8]; 8] = [&[]; 8];
+    let number = Decimal::new(error.0.unsigned_abs());
+    let reason: [&[u8]; 2] = match error.word() {
+        Some(word) => [word, b""],
+        None => [b"error ", number.digits()],
+    };
+    let parts = parts.iter().chain(&reason);
+    all.iter_mut().zip(parts).for_each(|(to, part)| *to = part);
+    complain(code, &all)
 }
 
 /// Writes to standard error. Where that fails there is nobody left to tell.

@@ -2,7 +2,7 @@
 
 use crate::args::Call;
 use crate::deadline::{Deadline, sys_failed};
-use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain};
+use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
 use crate::sys::{self, Env, Errno, Stream, errno};
 
 /// The longest path of a folder that the kernel reports (PATH_MAX).
@@ -152,19 +152,11 @@ impl<'a> Places<'a> {
                     b": permission denied",
                 ],
             ),
-            Fault::Failed(place, error) => {
-                let number = Decimal::new(error.0.unsigned_abs());
-                complain(
-                    UNREACHABLE,
-                    &[
-                        b"cannot connect to ",
-                        place.base,
-                        place.tail,
-                        b": error ",
-                        number.digits(),
-                    ],
-                )
-            }
+            Fault::Failed(place, error) => complain_of(
+                UNREACHABLE,
+                &[b"cannot connect to ", place.base, place.tail, b": "],
+                *error,
+            ),
             Fault::Absent => {
                 let mut parts = [b"".as_slice(); 11];
                 let mut slots = parts.iter_mut();

@@ -31,7 +31,12 @@ mod memory;
 
 #[cfg(not(target_os = "macos"))]
 pub(crate) use os::uid;
-pub(crate) use os::{exit, now_ms, poll, read, write};
+pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, read, write};
+
+/// The same number everywhere.
+const SIGPIPE: i32 = 13;
+/// SIG_IGN as a number; the same everywhere.
+const IGNORE: usize = 1;
 
 /// `poll` for reading; the same number everywhere, as the next.
 pub(crate) const POLLIN: i16 = 1;

@@ -1,6 +1,9 @@
 //! What needs no daemon.
 
-use super::run::{jeton, outcome};
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+
+use super::run::{assert_refusal, jeton, outcome};
 
 #[test]
 fn help_and_version_need_no_daemon() {
@@ -35,6 +38,39 @@ fn help_and_version_need_no_daemon() {
             outcome(&jeton().arg(verb).output().unwrap()),
             (0, expected.into(), String::new())
         );
+    }
+}
+
+#[test]
+fn help_that_cannot_be_printed_is_a_failure() {
+    for args in [&["help"][..], &["version"], &["exec", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_refusal(
+            &jeton().args(args).stdout(full).output().unwrap(),
+            1,
+            "cannot write to standard output: No space left on device",
+        );
+    }
+}
+
+#[test]
+fn a_command_finds_the_signal_for_broken_pipes_as_the_companion_did() {
+    // SIGPIPE is the 13th bit.
+    let script = "grep SigIgn /proc/self/status";
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    // It only has to be there.
+    let _daemon = UnixListener::bind(&socket).unwrap();
+    for (trap, ignored) in [("true", false), ("trap '' PIPE", true)] {
+        let line = format!("{trap}; exec \"$0\" exec -- sh -c '{script}'");
+        let mut command = super::run::program("/bin/sh");
+        command.env("JETON_SOCKET", &socket);
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_jeton")]);
+        let (code, stdout, stderr) = outcome(&command.output().unwrap());
+        assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+        let mask = stdout.trim().rsplit('\t').next().unwrap();
+        let mask = u64::from_str_radix(mask, 16).unwrap();
+        assert_eq!(mask & (1 << 12) != 0, ignored, "{trap}: {stdout}");
     }
 }
 

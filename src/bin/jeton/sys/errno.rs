@@ -1,4 +1,5 @@
-//! The error numbers that decide something. Sources: Linux `asm-generic/errno.h`, macOS `sys/errno.h`.
+//! The error numbers that decide something or that people are told by their words. Sources: Linux `asm-generic/errno.h`, macOS `sys/errno.h`;
+//! the words are those of `strerror`.
 
 use super::Errno;
 
@@ -11,8 +12,46 @@ pub(crate) const EACCES: Errno = Errno(13);
 pub(crate) const ENOTDIR: Errno = Errno(20);
 pub(crate) const EPIPE: Errno = Errno(32);
 
+const EIO: Errno = Errno(5);
+const ENXIO: Errno = Errno(6);
+const EBADF: Errno = Errno(9);
+const EINVAL: Errno = Errno(22);
+const EFBIG: Errno = Errno(27);
+const ENOSPC: Errno = Errno(28);
+const EROFS: Errno = Errno(30);
+
 pub(crate) const EAGAIN: Errno = Errno(if MACOS { 35 } else { 11 });
 pub(crate) const ECONNRESET: Errno = Errno(if MACOS { 54 } else { 104 });
 pub(crate) const ECONNREFUSED: Errno = Errno(if MACOS { 61 } else { 111 });
+const ETIMEDOUT: Errno = Errno(if MACOS { 60 } else { 110 });
+const EDQUOT: Errno = Errno(if MACOS { 69 } else { 122 });
+const ESTALE: Errno = Errno(if MACOS { 70 } else { 116 });
 
 const MACOS: bool = cfg!(target_os = "macos");
+
+/// What a write to a file, a terminal, a pipe or a network file system fails with.
+const WORDS: [(Errno, &[u8]); 15] = [
+    (EPERM, b"Operation not permitted"),
+    (EIO, b"Input/output error"),
+    (ENXIO, b"No such device or address"),
+    (EBADF, b"Bad file descriptor"),
+    (EACCES, b"Permission denied"),
+    (EINVAL, b"Invalid argument"),
+    (EFBIG, b"File too large"),
+    (ENOSPC, b"No space left on device"),
+    (EROFS, b"Read-only file system"),
+    (EPIPE, b"Broken pipe"),
+    (ECONNRESET, b"Connection reset by peer"),
+    (ETIMEDOUT, b"Connection timed out"),
+    (EDQUOT, b"Disk quota exceeded"),
+    (ESTALE, b"Stale file handle"),
+    (E2BIG, b"Argument list too long"),
+];
+
+impl Errno {
+    /// The system's word for it, where we know it.
+    pub(crate) fn word(self) -> Option<&'static [u8]> {
+        let found = WORDS.iter().find(|(error, _)| *error == self);
+        found.map(|(_, word)| *word)
+    }
+}

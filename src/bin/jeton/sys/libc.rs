@@ -5,7 +5,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 
-use super::{Address, Arg, Errno, PollFd};
+use super::{Address, Arg, Errno, IGNORE, PollFd, SIGPIPE};
 
 #[cfg(not(target_os = "macos"))]
 #[path = "libc/linux.rs"]
@@ -34,6 +34,7 @@ unsafe extern "C" {
     fn c_poll(fds: *mut PollFd, count: Count, ms: c_int) -> c_int;
     fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    safe fn signal(number: c_int, handler: usize) -> usize;
     #[cfg(not(target_os = "macos"))]
     safe fn geteuid() -> c_uint;
     #[link_name = "getcwd"]
@@ -100,6 +101,12 @@ pub(super) fn close(fd: i32) {
 pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
     // SAFETY: reads and writes `fds`, whose elements have the form of a pollfd. There are two at most.
     checked(unsafe { c_poll(fds.as_mut_ptr(), fds.len() as Count, ms) } as isize)
+}
+
+/// Makes a write without a reader fail instead of ending the program.
+pub(crate) fn ignore_broken_pipes() {
+    // It cannot fail for this signal.
+    let _ = signal(SIGPIPE, IGNORE);
 }
 
 /// Milliseconds of the monotonic clock.

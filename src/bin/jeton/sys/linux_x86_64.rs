@@ -7,7 +7,7 @@
 use core::arch::{asm, global_asm};
 use core::ffi::CStr;
 
-use super::{Address, Arg, Errno, PollFd};
+use super::{Address, Arg, Errno, IGNORE, PollFd, SIGPIPE};
 
 // The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
@@ -31,6 +31,7 @@ const READ: usize = 0;
 const WRITE: usize = 1;
 const CLOSE: usize = 3;
 const POLL: usize = 7;
+const RT_SIGACTION: usize = 13;
 const IOCTL: usize = 16;
 const SOCKET: usize = 41;
 const CONNECT: usize = 42;
@@ -136,6 +137,19 @@ pub(super) fn close(fd: i32) {
 pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
     // SAFETY: the kernel reads and writes `fds`, whose elements have the form of a pollfd.
     unsafe { call(POLL, [fds.as_mut_ptr() as usize, fds.len(), arg(ms), 0]) }
+}
+
+/// Makes a write without a reader fail instead of ending the program.
+pub(crate) fn ignore_broken_pipes() {
+    // The kernel's `struct sigaction`: handler, flags, restorer, mask.
+    let action = [IGNORE, 0, 0, 0];
+    // SAFETY: the kernel reads `action`; an ignored signal runs no code. It cannot fail for this signal.
+    let _ = unsafe {
+        call(
+            RT_SIGACTION,
+            [arg(SIGPIPE), action.as_ptr() as usize, 0, size_of::<u64>()],
+        )
+    };
 }
 
 /// Milliseconds of the monotonic clock.
