@@ -1,4 +1,5 @@
-//! Link arguments of the companion alone: on x86_64 Linux it is a static program without a C library.
+//! What only one of the two programs is linked with: jetond with what runs before Rust's start-up; the companion with what
+//! makes it a static program without a C library, on x86_64 Linux.
 
 use std::env::var_os;
 
@@ -8,6 +9,14 @@ use std::env::var_os;
 )]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/start/stdout.c");
+    // As an object, since nothing names it: a linker leaves out what it finds in a library.
+    for object in cc::Build::new()
+        .file("src/start/stdout.c")
+        .compile_intermediates()
+    {
+        println!("cargo:rustc-link-arg-bin=jetond={}", object.display());
+    }
     let is = |name: &str, value: &str| var_os(name).is_some_and(|v| v == value);
     let freestanding = is("CARGO_CFG_TARGET_ARCH", "x86_64")
         && is("CARGO_CFG_TARGET_OS", "linux")

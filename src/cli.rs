@@ -16,6 +16,7 @@ mod target;
 mod usage;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -67,7 +68,7 @@ pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let line = match CommandLine::parse_quietly(&args) {
         Ok(line) => line,
-        Err(exit) => return exit.into(),
+        Err(exit) => return output::finish(exit).into(),
     };
     // Before anything else is read, since that may be a secret. What starts a command for its user stays as it is, for
     // the command would inherit all of it: the umask, the core limit, and that it cannot gain rights.
@@ -80,7 +81,16 @@ pub fn main() -> ExitCode {
         reason = "the environment is read here, once, and is an argument from here on"
     )]
     let env = Env::from_vars(std::env::vars_os(), uid);
-    line.dispatch(&args, &env, &mask).into()
+    output::finish(line.dispatch(&args, &env, &mask)).into()
+}
+
+/// Prints what was asked for by `--help` or `--version`; with colours where a person sees them.
+fn show(text: &clap::Error) {
+    if std::io::stdout().is_terminal() {
+        output::printed(text.print());
+    } else {
+        output::print(&text.render().to_string());
+    }
 }
 
 // === impl CommandLine ===
@@ -89,12 +99,17 @@ impl CommandLine {
     /// Parses the arguments; what is wrong with them is told without their values.
     fn parse_quietly(args: &[OsString]) -> Result<Self, Exit> {
         Self::try_parse_from(args).map_err(|error| {
-            // A closed standard output is no failure of ours.
             let error = usage::without_values(error);
-            let _: std::io::Result<()> = error.print();
             match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-                _ => Exit::Usage,
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    show(&error);
+                    Exit::Done
+                }
+                _ => {
+                    // Where standard error cannot be written to, the exit code speaks alone.
+                    let _: std::io::Result<()> = error.print();
+                    Exit::Usage
+                }
             }
         })
     }

@@ -2,11 +2,20 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitCode, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::stdio::stdout;
 
 use crate::causes::Causes;
+
+/// Whether something that was to be printed is lost. There is one standard output for the whole process.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// How a command ends (sysexits.h, but for 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +56,59 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Prints a line that was asked for. A reader that has gone away is no failure.
+/// Prints a line that was asked for. Where it cannot be printed, [`finish`] says how the command ends; what the command
+/// does is done all the same.
 pub(super) fn say(line: impl Display) {
-    let _: std::io::Result<()> = writeln!(std::io::stdout().lock(), "{line}");
+    print(&format!("{line}\n"));
+}
+
+/// Prints a text as it is. Not by way of the standard library, which takes a closed descriptor for a success.
+pub(super) fn print(text: &str) {
+    if !is_lost() {
+        printed(write_all(stdout(), text.as_bytes()));
+    }
+}
+
+/// Takes note of what came of printing. The first failure is told, with the system's word; what follows is lost as well.
+pub(super) fn printed(result: io::Result<()>) {
+    if let Err(error) = result
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        tell(format!("cannot write to standard output: {error}"));
+    }
+}
+
+/// Whether nothing more can be printed: a command that does nothing else can end.
+pub(super) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// How the process ends when a command ends so: not with a success when what it printed did not arrive.
+pub(super) fn finish(exit: Exit) -> Exit {
+    if exit == Exit::Done && is_lost() {
+        Exit::Failed
+    } else {
+        exit
+    }
+}
+
+/// Everything, through interruptions, short writes and a descriptor that somebody set to non-blocking.
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                // Whatever it says, the next write tells.
+                let fd = fd.as_fd();
+                let _: rustix::io::Result<usize> =
+                    poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Prints a line for people, on standard error.
@@ -71,6 +130,28 @@ pub(super) fn fail_with(exit: Exit, error: &dyn Error) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_goes_on_until_all_is_written_or_the_system_says_why_not() {
+        let (reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let text = vec![b'x'; 300_000];
+        let all = std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                let written = write_all(writer.as_fd(), &text);
+                drop(writer);
+                written
+            });
+            let mut read = vec![];
+            io::Read::read_to_end(&mut &reader, &mut read).unwrap();
+            writing.join().unwrap().unwrap();
+            read
+        });
+        assert!(all == text);
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let why = write_all(full.unwrap().as_fd(), b"x").unwrap_err();
+        assert_eq!(Errno::from_io_error(&why), Some(Errno::NOSPC));
+    }
 
     #[test]
     fn a_programs_end_is_told_as_a_shell_would() {

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::output::{Exit, fail, say};
+use super::output::{Exit, fail, is_lost, say};
 use super::prompt;
 use crate::credential::ClientSecret;
 use crate::daemon::signals::{Signals, Wish};
@@ -130,12 +130,14 @@ async fn serve(
     timeline: Timeline,
 ) -> Result<(), Exit> {
     let mut signals = Signals::new().map_err(|e| fail(Exit::Failed, e))?;
-    let sandbox = Sandbox::start(options).await.map_err(|e| match e.kind() {
-        ErrorKind::InvalidInput => fail(Exit::Usage, e),
-        _ => fail(
-            Exit::Later,
-            format!("the sandbox cannot listen at {}: {e}", args.listen),
-        ),
+    let sandbox = Sandbox::start(options).await.map_err(|e| {
+        let what = format!("the sandbox cannot listen at {}: {e}", args.listen);
+        match e.kind() {
+            ErrorKind::InvalidInput => fail(Exit::Usage, e),
+            // It stays so until somebody changes the machine or the line.
+            ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable => fail(Exit::Config, what),
+            _ => fail(Exit::Later, what),
+        }
     })?;
     let started = sandbox.run_script(timeline).await;
     started.map_err(|e| match e.kind() {
@@ -172,6 +174,11 @@ async fn serve(
         sandbox.control_url()
     ));
     say("Ctrl-C ends it");
+    if is_lost() {
+        // Nobody knows its address.
+        sandbox.stop().await;
+        return Err(Exit::Failed);
+    }
     while signals.next().await != Wish::Stop {}
     sandbox.stop().await;
     Ok(())

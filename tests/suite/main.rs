@@ -28,6 +28,7 @@ mod keyring;
 mod limits;
 mod outage;
 mod peers;
+mod printing;
 mod process_limit;
 mod process_one;
 mod proxies;

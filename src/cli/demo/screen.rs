@@ -2,10 +2,11 @@
 //!
 //! The cursor is never hidden and no mode of the terminal is changed, so there is nothing to restore however this ends.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use rustix::termios::tcgetwinsize;
 
+use super::super::output::{is_lost, print};
 use super::line::Line;
 use crate::paths::Env;
 
@@ -38,11 +39,16 @@ impl Screen {
         self.live
     }
 
+    /// Whether nobody can see it any more.
+    pub(super) fn is_gone(&self) -> bool {
+        is_lost()
+    }
+
     /// A line that stays.
     pub(super) fn line(&mut self, line: &Line) {
         let text = line.show(usize::MAX, self.colour);
         let text = format!("{}{text}\n", self.up());
-        write(&text);
+        print(&text);
     }
 
     /// The live part, in the place of the one before. No line of it is wider than the terminal, so that as many lines
@@ -58,13 +64,13 @@ impl Screen {
             text.push('\n');
         }
         self.drawn = lines.len();
-        write(&text);
+        print(&text);
     }
 
     /// Takes the live part away.
     pub(super) fn wipe(&mut self) {
         let text = self.up();
-        write(&text);
+        print(&text);
     }
 
     /// What moves the cursor to the start of the live part, and clears from there on.
@@ -80,10 +86,4 @@ impl Screen {
 fn size() -> Option<(usize, usize)> {
     let size = tcgetwinsize(std::io::stdout()).ok()?;
     Some((size.ws_col.into(), size.ws_row.into())).filter(|(c, r)| *c > 0 && *r > 0)
-}
-
-/// A reader that has gone away is no failure.
-fn write(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _: std::io::Result<()> = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -104,6 +104,9 @@ impl<'a> Teller<'a> {
         loop {
             self.stage.check()?;
             self.show();
+            if self.screen.is_gone() {
+                return Err("nobody can see the demo any more".to_owned());
+            }
             let faulted = self.faulted().unwrap_or_default();
             if so(&self.tally.lock(), faulted) {
                 return Ok(());

@@ -1,0 +1,114 @@
+//! What a command prints may not arrive: the exit code says so, with the system's word on standard error.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+
+/// What stands for a standard output that takes nothing, and what the system says of it.
+fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
+    let mut command = env.jetond_command(args);
+    match how {
+        "full" => {
+            let full = File::options().write(true).open("/dev/full").unwrap();
+            command.stdout(full);
+            (command, "No space left on device")
+        }
+        "unread" => {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.stdout(writer);
+            (command, "Broken pipe")
+        }
+        _ => {
+            let mut shell = env.command("/bin/sh");
+            shell
+                .args(["-c", "exec \"$0\" \"$@\" >&-"])
+                .arg(command.get_program())
+                .args(command.get_args());
+            (shell, "Bad file descriptor")
+        }
+    }
+}
+
+const WAYS: [&str; 3] = ["full", "unread", "closed"];
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_with_the_systems_word() {
+    let env = TestEnv::with_sandbox(60);
+    write_config(&env, "# none yet\n");
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["add", "--help"],
+        &["check"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["sandbox"],
+        &["demo", "--quick"],
+    ] {
+        for how in WAYS {
+            let (mut command, word) = broken(&env, args, how);
+            let output = command.stdin(Stdio::null()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            let line = format!("jetond: cannot write to standard output: {word}");
+            assert_eq!(output.status.code(), Some(1), "{args:?} {how}: {said}");
+            assert_eq!(said.matches(&line).count(), 1, "{args:?} {how}: {said}");
+        }
+    }
+    let left: Vec<_> = fs::read_dir(env.path("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_was_asked_for_is_done_although_it_cannot_be_said() {
+    let env = TestEnv::with_sandbox(60);
+    let mut daemon = env.start();
+    let (url, secret) = (env.sandbox().url(), env.secret_file());
+    let secret = secret.to_str().unwrap();
+    for (n, how) in WAYS.into_iter().enumerate() {
+        let name = format!("p{n}");
+        let args = ["add", &name, "--provider", "runai", "--url", &url];
+        let more = ["--client-id", "test-client", "--client-secret-file", secret];
+        let (command, word) = broken(&env, &[&args[..], &more].concat(), how);
+        let mut command = command;
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{how}: {said}");
+        assert!(said.contains(word), "{how}: {said}");
+        // The daemon was told, too.
+        env.token(&daemon, &name);
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_fault_that_was_found_is_more_than_output_that_is_lost() {
+    let env = TestEnv::new();
+    write_config(
+        &env,
+        "[profiles.a]\nprovider = 'runai'\nurl = 'https://a.example'\n",
+    );
+    for how in WAYS {
+        let (mut command, _) = broken(&env, &["check"], how);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{how}: {output:?}");
+    }
+}
+
+#[test]
+fn output_that_goes_to_the_null_device_is_no_failure() {
+    let env = TestEnv::new();
+    write_config(&env, "# none yet\n");
+    for (read, write) in [(true, true), (false, true)] {
+        let null = File::options().read(read).write(write).open("/dev/null");
+        let mut command = env.jetond_command(&["check"]);
+        let status = command.stdout(null.unwrap()).status().unwrap();
+        assert_eq!(status.code(), Some(0));
+    }
+}
