@@ -50,6 +50,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// How long the issuer asked us to wait (`Retry-After`), unclamped; the schedule clamps it.
     pub retry_after: Option<Duration>,
+    /// Whether there is no token endpoint at the address, or the issuer names none: this says nothing of the credential.
+    pub no_endpoint: bool,
     /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
     /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
     pub detail: String,
@@ -93,7 +95,16 @@ impl Fault {
         Self {
             kind,
             retry_after: None,
+            no_endpoint: false,
             detail: detail.into(),
+        }
+    }
+
+    /// There is no token endpoint. It counts as a rejection: trying again changes nothing.
+    pub fn no_endpoint(detail: impl Into<String>) -> Self {
+        Self {
+            no_endpoint: true,
+            ..Self::new(FaultKind::Rejected, detail)
         }
     }
 

@@ -16,7 +16,7 @@ use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
@@ -110,7 +110,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         }
         (Some(_), Some(_)) => {
             return Err(fail(
-                Exit::Later,
+                Exit::Config,
                 format!(
                     "there is a profile {name} already; for a new credential run: jetond add {name} --rebind, for another issuer first: jetond remove {name}"
                 ),
@@ -227,16 +227,34 @@ fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
 fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
     let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
     runtime.block_on(question).map_err(|fault| {
-        let exit = if fault.kind.is_permanent() {
-            Exit::Failed
-        } else {
-            Exit::Later
-        };
         fail(
-            exit,
+            exit_of(&fault),
             format!("no token, so nothing is written: {}", fault.detail),
         )
     })
+}
+
+/// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
+const fn exit_of(fault: &Fault) -> Exit {
+    match fault.kind {
+        FaultKind::Rejected if !fault.no_endpoint => Exit::Failed,
+        // The address, the configuration, a certificate or a clock has to be put right first.
+        FaultKind::Rejected
+        | FaultKind::BindingChanged
+        | FaultKind::TlsName
+        | FaultKind::TlsExpired
+        | FaultKind::TlsUntrusted
+        | FaultKind::NoCa
+        | FaultKind::Redirect
+        | FaultKind::Malformed
+        | FaultKind::TooLarge => Exit::Config,
+        FaultKind::Dns
+        | FaultKind::Connect
+        | FaultKind::Timeout
+        | FaultKind::Reset
+        | FaultKind::RateLimited
+        | FaultKind::ServerError => Exit::Later,
+    }
 }
 
 impl AddArgs {

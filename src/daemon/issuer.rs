@@ -49,7 +49,7 @@ pub fn prepare() -> io::Result<()> {
 /// A [`Fault`] when the issuer does not say it either.
 pub async fn destination(profile: &Profile) -> Result<String, Fault> {
     // The configuration has refused such addresses before.
-    let unusable = |why: InvalidAddress| Fault::new(FaultKind::Rejected, why.to_string());
+    let unusable = |why: InvalidAddress| Fault::no_endpoint(why.to_string());
     match (profile.origin(), &profile.provider) {
         (None, config::Provider::Oauth2(issuer)) => {
             let settings = settings(profile).map_err(unusable)?;
@@ -67,7 +67,7 @@ pub async fn destination(profile: &Profile) -> Result<String, Fault> {
 /// A [`Fault`] when there is no answer, which says why.
 pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault> {
     // The configuration has refused such addresses before.
-    let unusable = |why: InvalidAddress| Fault::new(FaultKind::Rejected, why.to_string());
+    let unusable = |why: InvalidAddress| Fault::no_endpoint(why.to_string());
     let mut settings = settings(profile).map_err(unusable)?;
     settings.timeouts = Timeouts {
         connect: limit.min(settings.timeouts.connect),

@@ -163,7 +163,7 @@ impl Answer {
             }
             404 | 405 => {
                 let what = format!("{at}: this address has no token endpoint ({status})");
-                return Fault::new(FaultKind::Rejected, what);
+                return Fault::no_endpoint(what);
             }
             429 => (FaultKind::RateLimited, "asked us to slow down"),
             408 | 425 | 500.. => (FaultKind::ServerError, "failed"),

@@ -106,9 +106,9 @@ impl Runai {
             // It was there and is not any more: whatever was learnt about this server may have changed.
             self.known.store(0, Ordering::Relaxed);
         }
-        Err(not_understood.or(absent).unwrap_or_else(|| {
-            Fault::new(FaultKind::Rejected, "there is no token endpoint to ask")
-        }))
+        Err(not_understood
+            .or(absent)
+            .unwrap_or_else(|| Fault::no_endpoint("there is no token endpoint to ask")))
     }
 
     /// The known one first, then the others that the configuration allows. An endpoint that is known to take

@@ -126,18 +126,18 @@ const GOOD: &str = r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#;
 /// Documents that are not right: the head and the body, the exit code of `jetond add`, the kind, and what is told.
 #[rustfmt::skip]
 const BAD: &[(&str, &str, i32, &str, &str)] = &[
-    (JSON, r#"{"issuer":"https://canary.example","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "names another issuer"),
-    (JSON, r#"{"issuer":"ISSUER/","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "differ in the final slash"),
-    (JSON, r#"{"token_endpoint":"ISSUER/token"}"#, 75, "malformed", "names no issuer"),
-    (JSON, r#"{"issuer":"ISSUER"}"#, 75, "malformed", "names no token endpoint"),
-    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://canary.example/token"}"#, 75, "malformed", "no secret may be sent to"),
-    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://localhost:1/token"}"#, 75, "malformed", "no secret may be sent to"),
-    (JSON, r#"{"issuer":"ISSUER","issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#, 75, "malformed", "malformed JSON"),
-    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token""#, 75, "malformed", "malformed JSON"),
-    ("302 Found\r\nLocation: ISSUER/canary", "", 75, "redirect", "redirect (302)"),
-    ("307 Temporary\r\nLocation: https://canary.example/", "", 75, "redirect", "redirect (307)"),
-    ("200 OK\r\nContent-Type: text/html", "<p>canary</p>", 75, "malformed", "something other than JSON"),
-    ("404 Not Found", "canary", 1, "rejected", "no discovery document"),
+    (JSON, r#"{"issuer":"https://canary.example","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names another issuer"),
+    (JSON, r#"{"issuer":"ISSUER/","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "differ in the final slash"),
+    (JSON, r#"{"token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names no issuer"),
+    (JSON, r#"{"issuer":"ISSUER"}"#, 78, "malformed", "names no token endpoint"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://canary.example/token"}"#, 78, "malformed", "no secret may be sent to"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://localhost:1/token"}"#, 78, "malformed", "no secret may be sent to"),
+    (JSON, r#"{"issuer":"ISSUER","issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "malformed JSON"),
+    (JSON, r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token""#, 78, "malformed", "malformed JSON"),
+    ("302 Found\r\nLocation: ISSUER/canary", "", 78, "redirect", "redirect (302)"),
+    ("307 Temporary\r\nLocation: https://canary.example/", "", 78, "redirect", "redirect (307)"),
+    ("200 OK\r\nContent-Type: text/html", "<p>canary</p>", 78, "malformed", "something other than JSON"),
+    ("404 Not Found", "canary", 78, "rejected", "no discovery document"),
     ("503 Unavailable", "canary", 75, "server_error", "(503)"),
 ];
 

@@ -226,10 +226,20 @@ fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_written() {
 #[test]
 fn an_issuer_that_cannot_be_reached_is_another_try_and_nothing_is_written() {
     let env = TestEnv::with_sandbox(60);
-    for fault in ["refuse", "reset", "status:503", "html"] {
+    for (fault, code) in [
+        ("refuse", 75),
+        ("reset", 75),
+        ("status:503", 75),
+        ("status:429", 75),
+        // Something else answers there: trying again cannot help.
+        ("html", 78),
+        ("garbage", 78),
+        ("status:404", 78),
+        ("redirect:302:http://127.0.0.1:9/", 78),
+    ] {
         env.fault(fault);
         let failed = add(&env, "research", &[]);
-        assert_eq!(failed.code, 75, "{fault}: {failed:?}");
+        assert_eq!(failed.code, code, "{fault}: {failed:?}");
         assert!(failed.stderr.contains("nothing is written"), "{failed:?}");
         assert_nothing_written(&env);
     }
@@ -244,7 +254,7 @@ fn an_existing_profile_is_a_conflict_that_changes_nothing_and_says_what_to_do() 
         fs::read(env.record("research")).unwrap(),
     );
     let conflict = add(&env, "research", &[]);
-    assert_eq!(conflict.code, 75, "{conflict:?}");
+    assert_eq!(conflict.code, 78, "{conflict:?}");
     for way in ["jetond add research --rebind", "jetond remove research"] {
         assert!(conflict.stderr.contains(way), "{conflict:?}");
     }

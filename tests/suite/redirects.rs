@@ -120,7 +120,7 @@ fn nothing_is_enrolled_at_an_address_that_redirects() {
     let stranger = Stranger::new();
     env.fault(&format!("redirect:308:http://{}/", stranger.address()));
     let added = env.try_enrol_at("research", &env.sandbox().url());
-    assert_eq!(added.code, 75, "{added:?}");
+    assert_eq!(added.code, 78, "{added:?}");
     assert!(added.stderr.contains("redirect"), "{added:?}");
     assert!(!env.record("research").exists() && !env.config().exists());
     assert!(stranger.accept().is_none());

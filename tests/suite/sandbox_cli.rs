@@ -199,7 +199,7 @@ fn with_tls_the_printed_line_names_the_certificate_to_trust() {
     let switched = program.curl("curl -X PUT", "tls:expired");
     assert!(switched.ends_with("fault: tls:expired\n"), "{switched}");
     let failed = program.enrol(&env);
-    assert_eq!(failed.code, 75, "{failed:?}");
+    assert_eq!(failed.code, 78, "{failed:?}");
     assert!(failed.stderr.contains("has expired"), "{failed:?}");
     program.curl("curl -X DELETE", "");
     let added = program.enrol(&env);

@@ -29,14 +29,14 @@ fn refused(env: &TestEnv, more: &[&str], code: i32, why: &str) {
 fn a_certificate_that_is_not_right_is_told_apart_and_gets_no_secret() {
     let (env, ca) = encrypted();
     let trust = ["--ca-file", ca.as_str()];
-    for (fault, why) in [
-        ("tls:wrong-name", "is for another name"),
-        ("tls:expired", "has expired or is not valid yet"),
-        ("tls:self-signed", "is not trusted"),
-        ("tls:hang", "no connection to https://127.0.0.1:"),
+    for (fault, code, why) in [
+        ("tls:wrong-name", 78, "is for another name"),
+        ("tls:expired", 78, "has expired or is not valid yet"),
+        ("tls:self-signed", 78, "is not trusted"),
+        ("tls:hang", 75, "no connection to https://127.0.0.1:"),
     ] {
         env.fault(fault);
-        refused(&env, &trust, 75, why);
+        refused(&env, &trust, code, why);
     }
     env.fault("none");
     let added = env.try_enrol_with("research", &env.sandbox().url(), &trust);
@@ -52,7 +52,7 @@ fn without_its_ca_the_sandbox_is_not_trusted_and_without_any_roots_nobody_is() {
     let (mut env, ca) = encrypted();
     let other = env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
     let other = env.ca_file(other).unwrap();
-    refused(&env, &["--ca-file", &other], 75, "is not trusted");
+    refused(&env, &["--ca-file", &other], 78, "is not trusted");
     let secret = env.secret_file();
     let empty = env.path("empty");
     fs::write(&empty, "").unwrap();
@@ -72,7 +72,7 @@ fn without_its_ca_the_sandbox_is_not_trusted_and_without_any_roots_nobody_is() {
             .env("SSL_CERT_FILE", &roots)
             .env("SSL_CERT_DIR", env.path("tmp"));
         let added = env.finish("jetond", command, b"", false);
-        assert_eq!(added.code, 75, "{added:?}");
+        assert_eq!(added.code, 78, "{added:?}");
         assert!(added.stderr.contains(why), "{why}: {added:?}");
         assert!(!env.record("research").exists() && !env.config().exists());
     }
@@ -95,7 +95,7 @@ fn a_ca_file_that_cannot_be_used_is_told_by_its_name() {
         let path = env.path(name);
         fs::write(&path, content).unwrap();
         let path = path.to_str().unwrap();
-        refused(&env, &["--ca-file", path], 75, &format!("{path} {why}"));
+        refused(&env, &["--ca-file", path], 78, &format!("{path} {why}"));
     }
     // What cannot be read at all cannot be bound to either.
     let folder = env.path("tmp");

@@ -45,7 +45,7 @@ pub(super) async fn discover(
             }
         }
     }
-    Err(told.unwrap_or_else(|| Fault::new(FaultKind::Rejected, "there is nowhere to look")))
+    Err(told.unwrap_or_else(|| Fault::no_endpoint("there is nowhere to look")))
 }
 
 /// Judges an answer, without I/O.
@@ -134,7 +134,12 @@ fn absence(answer: &Answer, at: &str) -> Unfound {
             format!("answered with an unexpected status ({status}) instead of a discovery document"),
         ),
     };
-    let fault = Fault::new(kind, format!("{at} {what}")).with_retry_after(answer.wait());
+    let what = format!("{at} {what}");
+    let fault = match kind {
+        FaultKind::Rejected => Fault::no_endpoint(what),
+        _ => Fault::new(kind, what),
+    };
+    let fault = fault.with_retry_after(answer.wait());
     if kind == FaultKind::RateLimited {
         Unfound::Bad(fault)
     } else {
