@@ -225,6 +225,8 @@ impl Handle {
             Some((block, _)) => code_of(*block),
             None if view.rejected => Code::RejectedByProvider,
             None if view.attempting => Code::Deadline,
+            // Without a token, the first rejection is answered as those are that open the breaker.
+            None if view.is_refused() => Code::RejectedByProvider,
             None => Code::Unavailable,
         };
         let retry_at = view.next_attempt.map(|at| now.unix_of(at.max(now.boot)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Validity};
 
@@ -114,6 +114,13 @@ impl View {
     /// Until when reports are of no use at `now`, if they are not.
     pub fn cooling(&self, now: BootInstant) -> Option<BootInstant> {
         self.cooling_until.filter(|until| now < *until)
+    }
+
+    /// Whether the credential is what keeps a caller from a token: the breaker is open, or the issuer rejected the
+    /// credential at the last attempt.
+    pub fn is_refused(&self) -> bool {
+        let last = self.last_fault.as_ref().filter(|_| self.failing > 0);
+        self.rejected || last.is_some_and(|last| last.fault.kind == FaultKind::Rejected)
     }
 
     /// Whether nobody could tell the two apart. The parts that are shared are not compared: each is made once.

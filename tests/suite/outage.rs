@@ -439,7 +439,8 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     let old_text = std::fs::read_to_string(&old_secret).unwrap();
     env.replace_secret();
     let asked = env.jeton(&["refresh", "research"]);
-    assert_eq!(asked.code, 75, "{asked:?}");
+    assert_eq!(asked.code, 1, "{asked:?}");
+    assert!(asked.stderr.contains("rejects the credential"), "{asked:?}");
     let status = || env.get(&daemon, "/v1/profiles/research").json();
     let after_one = status();
     assert_eq!(after_one["phase"], "retrying", "{after_one}");

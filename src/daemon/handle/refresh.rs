@@ -45,6 +45,8 @@ impl Handle {
         let view = self.view.borrow();
         let code = if view.attempting {
             Code::Deadline
+        } else if view.is_refused() {
+            Code::RejectedByProvider
         } else {
             Code::Unavailable
         };
@@ -53,9 +55,11 @@ impl Handle {
         if let Some((block, _)) = &view.block {
             return Err(Problem::new(code_of(*block)).of(&self.name).until(retry_at));
         }
-        Err(Problem::new(code)
-            .with_detail(detail)
-            .of(&self.name)
-            .until(retry_at))
+        let problem = Problem::new(code).of(&self.name).until(retry_at);
+        Err(match code {
+            // Its own text says what a person does about it.
+            Code::RejectedByProvider => problem,
+            _ => problem.with_detail(detail),
+        })
     }
 }

@@ -54,6 +54,7 @@ impl Handle {
             Some((block, _)) => (code_of(*block), None),
             None if view.rejected => (Code::RejectedByProvider, None),
             None if cooling.is_some() => (Code::CoolingDown, None),
+            None if view.is_refused() && !view.attempting => (Code::RejectedByProvider, None),
             None => (Code::Unavailable, Some(NO_NEWER)),
         };
         // The next token of its own accord may come before the end of a cool-down.

@@ -233,7 +233,7 @@ async fn ready_waits_through_everything_until_there_is_a_token() {
     let start = clock.now().boot;
     assert_eq!(
         handle.ready(secs(1)).await.unwrap_err().code,
-        Code::Unavailable
+        Code::RejectedByProvider
     );
     assert_eq!(clock.now().boot.since(start), secs(1));
     assert_eq!(handle.ready(secs(100)).await, Ok(()));

@@ -6,7 +6,7 @@ use jetond::instant::BootInstant;
 
 use super::attempts::{self, Attempt, NOTICED, Outcome};
 use super::budget;
-use super::causes::{Cause, DEMAND, is_refused};
+use super::causes::{Cause, DEMAND};
 use super::held::Held;
 use super::moments::{self, Window};
 use super::record::{GRAIN, Lived, Loaded, Record, Requested};
@@ -209,7 +209,7 @@ impl<'a> Walk<'a> {
         let asks = self
             .requests
             .iter()
-            .filter(|r| r.ask.is_asking() && !is_refused(r));
+            .filter(|r| r.ask.is_asking() && !self.is_refused(r));
         let mut asked = asks.map(|r| r.from.boot).chain([self.life.from.boot]);
         !asked.any(|asked| since.after(GRAIN) < asked && asked <= at)
     }

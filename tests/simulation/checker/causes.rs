@@ -32,6 +32,21 @@ pub(super) enum Cause {
 }
 
 impl Walk<'_> {
+    /// Whether a refresh that was asked for was not made: the budget is used up, or the secret is known to be a bad one.
+    /// One that was made has the same answer when the issuer rejects the secret for the first time.
+    pub(super) fn is_refused(&self, request: &Requested) -> bool {
+        let (RequestEnd::Answered(answer), Ask::Refresh) = (&request.end, &request.ask) else {
+            return false;
+        };
+        let (from, until) = (request.from.run, request.until.run + GRAIN);
+        let mut calls = self.life.calls();
+        match answer.status {
+            429 => true,
+            502 => !calls.any(|call| from <= call.from.run && call.from.run <= until),
+            _ => false,
+        }
+    }
+
     pub(super) fn causes(&self, attempt: &Attempt) -> Vec<Cause> {
         // One that takes the place of another has a reason of its own.
         let is_due = !self.is_broken_off && attempt.begun.boot >= self.window.from;
@@ -117,7 +132,7 @@ impl Walk<'_> {
 
     fn is_for_person(&self, attempt: &Attempt) -> bool {
         self.requests.iter().any(|request| {
-            let refused = is_refused(request);
+            let refused = self.is_refused(request);
             matches!(request.ask, Ask::Refresh)
                 && !refused
                 && request.from.run <= attempt.begun.run
@@ -149,12 +164,4 @@ impl Walk<'_> {
         let left = held.surely.since(at);
         is_useful && waiting.any(|r| r.ask.min_valid().min(held.lifetime / 2) > left)
     }
-}
-
-/// Whether a refresh that was asked for was not made: the budget is used up, or the secret is a bad one.
-pub(super) fn is_refused(request: &Requested) -> bool {
-    let RequestEnd::Answered(answer) = &request.end else {
-        return false;
-    };
-    matches!(request.ask, Ask::Refresh) && matches!(answer.status, 429 | 502)
 }

@@ -114,18 +114,19 @@ fn an_issuer_in_trouble_ends_with_75() {
 }
 
 #[test]
-fn a_rejected_credential_ends_with_1_once_the_breaker_is_open() {
+fn a_rejected_credential_ends_with_1_before_and_after_the_breaker_opens() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.fault("invalid-client");
     let mut daemon = env.start();
-    let mut output = env.jeton(&["token", "--max-wait", "0.1"]);
-    // The second rejection, 5 s after the first, opens it.
-    wait_until("the breaker to open", || {
-        output = env.jeton(&["token", "--max-wait", "0.1"]);
-        output.code != 75
-    });
-    refused(&output, 1, "research: the issuer rejects the credential");
+    let phase = || env.get(&daemon, "/v1/profiles/research").json()["phase"].clone();
+    wait_until("the first rejection", || phase() == "retrying");
+    let why = "research: the issuer rejects the credential";
+    refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
+    assert_eq!(phase(), "retrying");
+    // The second one, 5 s later, opens the breaker.
+    wait_until("the breaker to open", || phase() == "rejected");
+    refused(&env.jeton(&["token", "--max-wait", "0.1"]), 1, why);
     refused(&env.jeton(&["refresh"]), 1, "the issuer rejects");
     let response = env.get(&daemon, "/v1/profiles/research/token");
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What a look into the store does to what runs, to what waits, and to the breaker.
 
 use super::*;
+use crate::wire::Rejected;
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck() {
@@ -142,4 +143,39 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     assert_eq!(handle.state().reply.counts.failures, 2);
     assert_eq!(issuer.seen(), ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_rejection_is_told_to_who_has_no_token_or_asked_for_a_refresh() {
+    let rejected = Code::RejectedByProvider;
+    for (kind, code) in [
+        (FaultKind::Rejected, rejected),
+        (FaultKind::Connect, Code::Unavailable),
+    ] {
+        let issuer = ScriptedIssuer::new(&[fail(kind)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        let problem = handle.token(NOW, secs(1)).await.unwrap_err();
+        assert_eq!(problem.code, code);
+        assert!(problem.retry_at.is_some());
+
+        // With a token that holds: it is served, and only who asked for a newer one is told.
+        let issuer = ScriptedIssuer::new(&[grant(3_600), fail(kind)]);
+        let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        assert_eq!(handle.refresh(secs(5)).await.unwrap_err().code, code);
+        assert_eq!(handle.state().reply.phase, Phase::Retrying);
+        assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+        let reported = Rejected::Generation(handle.generation());
+        let problem = handle.reject(&reported, NOW).await.unwrap_err();
+        assert_eq!(problem.code, code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_that_is_over_is_not_told_for_another_fault() {
+    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected), fail(FaultKind::Connect)]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    tokio::time::sleep(secs(6)).await;
+    assert_eq!(issuer.seen().len(), 2);
+    assert_eq!(text(&handle, NOW, NOW).await, "unavailable");
 }
