@@ -108,12 +108,12 @@ use self::service::{Door, ReloadRequest, Service};
 use self::signals::{Signals, Wish};
 use self::sockets::Sockets;
 use self::wiring::Wiring;
-use crate::config::{Config, SocketMode};
+use crate::config::SocketMode;
 use crate::offload;
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, UserNamespace};
 use crate::process;
-use crate::settings::{self, Unusable};
+use crate::settings::{self, Found, Unusable};
 use crate::trust;
 
 /// How long requests that are being answered may take after the daemon was told to stop.
@@ -124,6 +124,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The configuration file.
     pub config: PathBuf,
+    /// Whether somebody named this very file: then it has to be there.
+    pub config_named: bool,
     /// The state folder.
     pub state: PathBuf,
     /// The sockets.
@@ -160,7 +162,9 @@ pub enum StartError {
 /// [`StartError`]; nothing is left behind then.
 pub fn run(options: &Options) -> Result<(), StartError> {
     let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
-    let config = match settings::read(&options.config, options.uid) {
+    let read = settings::read(&options.config, options.uid)
+        .and_then(|found| found.to_begin_with(&options.config, options.config_named));
+    let config = match read {
         Err(unusable) if options.notify.is_none() => return Err(StartError::Config(unusable)),
         read => read,
     };
@@ -175,7 +179,9 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             Signals::new()
         };
         let signals = signals.map_err(StartError::Io)?;
-        let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
+        let mode = config
+            .as_ref()
+            .map_or(SocketMode::Private, |found| found.config.socket);
         passed.report(mode, options.uid);
         let sockets = Sockets::open(passed, &options.places, mode, options.uid)
             .map_err(StartError::Listen)?;
@@ -190,7 +196,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 
 async fn serve(
     options: &Options,
-    config: Result<Config, Unusable>,
+    config: Result<Found, Unusable>,
     sockets: Sockets,
     mut signals: Signals,
     limit: u64,
@@ -218,7 +224,11 @@ async fn serve(
     });
     let notify = Notify::new(options.notify.as_deref());
     let budget = Budget::of_this_process(limit);
-    let caps = budget.caps(config.as_ref().map_or(0, |c| c.profiles.len()));
+    let caps = budget.caps(
+        config
+            .as_ref()
+            .map_or(0, |found| found.config.profiles.len()),
+    );
     debug!(limit, ?caps, "descriptors are shared out");
     let connections = Connections::new(caps.connections, caps.per_uid);
     for ((listener, _), door, connections) in [
@@ -240,7 +250,9 @@ async fn serve(
         let listener = tokio::net::UnixListener::from_std(listener)?;
         tokio::spawn(server.run(listener, door, closing.clone()));
     }
-    let mode = config.as_ref().map_or(SocketMode::Private, |c| c.socket);
+    let mode = config
+        .as_ref()
+        .map_or(SocketMode::Private, |found| found.config.socket);
     if let (Some(_), Some(folder)) = (
         &sockets.tokens.1,
         trust::barrier(&options.places.token, sharing(mode)),
@@ -253,6 +265,7 @@ async fn serve(
         .with_attempts(caps.attempts);
     let mut reloading = Reloading::new(
         options.config.clone(),
+        options.config_named,
         options.uid,
         mode,
         wiring,

@@ -7,9 +7,11 @@ use crate::causes::Causes;
 use crate::config::{self, Config, ConfigFault};
 use crate::trust::{self, Untrusted};
 
+mod found;
 pub mod names;
 mod write;
 
+pub use found::{Content, Found, Gone};
 pub use write::{Readers, WriteError, write_config};
 
 /// Why there is no valid configuration.
@@ -17,6 +19,13 @@ pub use write::{Readers, WriteError, write_config};
 pub enum Unusable {
     /// The file cannot be read, or not be trusted.
     File(Untrusted),
+    /// There is no file, or nothing in it, where there has to be something.
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Why it is taken for gone.
+        why: Gone,
+    },
     /// The file has faults.
     Faults {
         /// The file.
@@ -26,22 +35,25 @@ pub enum Unusable {
     },
 }
 
-/// Reads the configuration at `path`, whose users and groups the machine's name service knows; a file that is not there
-/// is a configuration without profiles. The name service may have to ask another machine, so this can take long.
+/// Reads the configuration at `path`, whose users and groups the machine's name service knows. Whether it may be missing
+/// is for the caller to say: see [`Found`]. The name service may have to ask another machine, so this can take long.
 ///
 /// # Errors
 /// [`Unusable`], whose lines say every fault.
-pub fn read(path: &Path, uid: u32) -> Result<Config, Unusable> {
-    match trust::open_config(path, uid) {
+pub fn read(path: &Path, uid: u32) -> Result<Found, Unusable> {
+    let (config, content) = match trust::open_config(path, uid) {
         Ok(bytes) => {
-            config::parse_bytes(&bytes, &names::System).map_err(|faults| Unusable::Faults {
+            let parsed = config::parse_bytes(&bytes, &names::System);
+            let config = parsed.map_err(|faults| Unusable::Faults {
                 path: path.to_owned(),
                 faults,
-            })
+            })?;
+            (config, Content::of(&bytes))
         }
-        Err(untrusted) if untrusted.is_missing() => Ok(Config::default()),
-        Err(untrusted) => Err(Unusable::File(untrusted)),
-    }
+        Err(untrusted) if untrusted.is_missing() => (Config::default(), Content::missing(path)),
+        Err(untrusted) => return Err(Unusable::File(untrusted)),
+    };
+    Ok(Found { config, content })
 }
 
 // === impl Unusable ===
@@ -73,6 +85,7 @@ impl Unusable {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::File(untrusted) => vec![Causes(untrusted).to_string()],
+            Self::Gone { path, why } => vec![why.sentence(path)],
             Self::Faults { path, faults } => faults
                 .iter()
                 .map(|fault| format!("{}:{fault}", path.display()))

@@ -94,7 +94,7 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
 
 fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
-    let config = target.read_config()?;
+    let config = target.read_config_to_change()?;
     let name = &args.name;
     let stores = target.stores();
     let (profile, place, new_text) = match (config.profiles.get(name), args.profile(env)?) {

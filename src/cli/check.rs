@@ -2,8 +2,6 @@
 
 mod reach;
 
-use std::io::ErrorKind::NotFound;
-
 use super::output::{Exit, fail, say};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
@@ -26,17 +24,6 @@ pub(super) fn check(args: &CheckArgs, env: &Env) -> Exit {
 
 fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
-    if target.config_named
-        && target
-            .config
-            .symlink_metadata()
-            .is_err_and(|e| e.kind() == NotFound)
-    {
-        return Err(fail(
-            Exit::Config,
-            format!("{}: there is no such file", target.config.display()),
-        ));
-    }
     let config = target.read_config()?;
     if config.is_empty() {
         say(format!(

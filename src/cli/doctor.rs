@@ -83,7 +83,10 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
         let missing = path
             .symlink_metadata()
             .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        (missing, settings::read(&path, uid))
+        let read = settings::read(&path, uid);
+        // That a named one is missing is a finding of its own.
+        let read = read.and_then(|found| found.to_begin_with(&path, false));
+        (missing, read.map(|found| found.config))
     })
     .await;
     let (missing, read) = match read {

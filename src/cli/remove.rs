@@ -26,7 +26,7 @@ pub(super) fn remove(args: &RemoveArgs, env: &Env) -> Exit {
 fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
     // Its faults are told first, with their places.
-    let config = target.read_config()?;
+    let config = target.read_config_to_change()?;
     let text = target.config_text()?;
     let new_text = match config::remove_profile(&text, &args.name) {
         Ok(without) => Some(without),

@@ -101,6 +101,7 @@ fn serve(args: &RunArgs, env: &Env) -> Exit {
     };
     let options = Options {
         config: target.config,
+        config_named: target.config_named,
         state: target.state,
         places,
         uid: env.uid,

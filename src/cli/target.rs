@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::output::{Exit, fail, fail_with};
 use crate::config::Config;
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
-use crate::settings::{self, Readers};
+use crate::settings::{self, Readers, Unusable};
 use crate::store::Stores;
 
 /// Which configuration and state.
@@ -41,7 +41,8 @@ pub(super) struct Target {
 impl TargetArgs {
     /// Finds those that the user's daemon reads.
     pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
-        self.find_with(env, Path::exists)
+        // A link counts wherever it leads: another configuration must not take the place of one that is unreachable.
+        self.find_with(env, |path| path.symlink_metadata().is_ok())
     }
 
     /// Finds those that a command may change: never the system's unless that was asked for, also where the user has none
@@ -84,20 +85,30 @@ impl TargetArgs {
     }
 }
 
+fn tell_faults(unusable: Unusable) -> Exit {
+    for line in unusable.lines() {
+        fail(Exit::Config, line);
+    }
+    Exit::Config
+}
+
 impl Target {
     /// The stores of this state.
     pub(super) fn stores(&self) -> Stores {
         Stores::new(&self.state, self.owner)
     }
 
-    /// The configuration, with every fault told.
+    /// The configuration that a daemon would begin with, with every fault told.
     pub(super) fn read_config(&self) -> Result<Config, Exit> {
-        settings::read(&self.config, self.uid).map_err(|unusable| {
-            for line in unusable.lines() {
-                fail(Exit::Config, line);
-            }
-            Exit::Config
-        })
+        let read = settings::read(&self.config, self.uid);
+        let begun = read.and_then(|found| found.to_begin_with(&self.config, self.config_named));
+        begun.map(|found| found.config).map_err(tell_faults)
+    }
+
+    /// The configuration that a command is about to change: a file that is not there yet will be made.
+    pub(super) fn read_config_to_change(&self) -> Result<Config, Exit> {
+        let read = settings::read(&self.config, self.uid);
+        read.map(|found| found.config).map_err(tell_faults)
     }
 
     /// The configuration's text; empty when there is none yet.

@@ -55,7 +55,12 @@ pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<
     checked(new, &config, name)
 }
 
-/// The text without a profile: its lines are cut, and the blank line before them when there is one on both sides.
+/// What stands in a configuration from which the last profile was removed: an empty file would say nothing, and could be
+/// one that is being written. It stays true when a profile is added again.
+const NONE_LEFT: &str = "# profiles are added here by: jetond add";
+
+/// The text without a profile: its lines are cut, and the blank line before them when there is one on both sides. Where
+/// nothing is left, there is a comment.
 ///
 /// # Errors
 /// [`EditError`]; no profile of this name is [`EditError::Unknown`].
@@ -80,6 +85,10 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
         kept = cut.end;
     }
     new.push_str(text.get(kept..).ok_or_else(form)?);
+    if new.trim_matches('\u{feff}').trim().is_empty() {
+        new.push_str(NONE_LEFT);
+        new.push_str(line_end(text));
+    }
     checked(new, &config, name)
 }
 

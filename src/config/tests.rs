@@ -379,7 +379,10 @@ fn a_rule_changes_no_profile_and_goes_with_its_own() {
     let ruled = format!(
         "{plain}\n[[profiles.a.allow]]\nuser = 'nobody-knows'\n\n[[profiles.a.allow]]\ngid = 5\n"
     );
-    assert_eq!(remove_profile(&ruled, &name("a")).unwrap(), "");
+    assert_eq!(
+        remove_profile(&ruled, &name("a")).unwrap(),
+        "# profiles are added here by: jetond add\n"
+    );
     let known = ruled.replace("nobody-knows", "alice");
     let (plain, ruled) = (parse(plain).unwrap(), parse(&known).unwrap());
     assert_eq!(plain.profiles, ruled.profiles);
@@ -606,7 +609,8 @@ fn what_cannot_be_edited_without_harm_is_refused() {
 fn removing_cuts_the_profiles_lines_and_no_others() {
     let p = "provider='runai'\nurl='https://x'\n";
     for (text, expected) in [
-        (format!("[profiles.a]\n{p}"), String::new()),
+        (format!("[profiles.a]\n{p}"), "# profiles are added here by: jetond add\n".into()),
+        (format!("\r\n[profiles.a]\r\n{p}"), "# profiles are added here by: jetond add\r\n".into()),
         (format!("# h\n[profiles.a] # c\n# in\n{p}# after\n"), "# h\n# after\n".into()),
         (format!("[socket]\n\n[profiles.a]\n{p}\n[profiles.b]\n{p}"), format!("[socket]\n\n[profiles.b]\n{p}")),
         (format!("[profiles.a]\n{p}\n[profiles.b]\n{p}"), format!("\n[profiles.b]\n{p}")),
@@ -712,7 +716,11 @@ proptest! {
         let name = name(&id);
         let added = add_profile(&text, &name, &profile).unwrap();
         prop_assert_eq!(&parse(&added).unwrap().profiles[&name], &profile);
-        prop_assert_eq!(remove_profile(&added, &name).unwrap(), text);
+        let removed = remove_profile(&added, &name).unwrap();
+        let left = removed.strip_suffix('\n').and_then(|all| all.strip_suffix("# profiles are added here by: jetond add"));
+        prop_assert_eq!(left.unwrap_or(&removed), &text);
+        let is_blank = text.trim_matches('\u{feff}').trim().is_empty();
+        prop_assert_eq!(left.is_some(), is_blank);
     }
 
     #[test]

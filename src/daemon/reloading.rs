@@ -14,7 +14,7 @@ use crate::config::{Config, SocketMode};
 use crate::dialect::Reloaded;
 use crate::offload;
 use crate::problem::{Code, Problem};
-use crate::settings::{self, Unusable};
+use crate::settings::{self, Content, Found, Unusable};
 
 /// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
 const READING: Duration = Duration::from_secs(5);
@@ -25,6 +25,10 @@ const NOTHING_SERVED: &str = "no token is served until it is mended and read aga
 /// What puts configurations in force.
 pub struct Reloading {
     config: PathBuf,
+    /// Whether somebody named this very file.
+    named: bool,
+    /// What the configuration in force was read from.
+    content: Content,
     uid: u32,
     /// The mode of the socket that is served, which stays.
     mode: SocketMode,
@@ -41,9 +45,11 @@ pub struct Reloading {
 }
 
 impl Reloading {
-    /// Reads the configuration at `config`, which must be `uid`'s or root's; the socket that is served has this mode.
+    /// Reads the configuration at `config`, which must be `uid`'s or root's, and must be there when it is `named`; the
+    /// socket that is served has this mode.
     pub fn new(
         config: PathBuf,
+        named: bool,
         uid: u32,
         mode: SocketMode,
         wiring: Wiring,
@@ -52,6 +58,8 @@ impl Reloading {
     ) -> Self {
         Self {
             config,
+            named,
+            content: Content::Missing { link: None },
             uid,
             mode,
             wiring,
@@ -65,15 +73,20 @@ impl Reloading {
     }
 
     /// Puts the first configuration in force, or says for as long as there is none what is wrong with it.
-    pub async fn start(&mut self, config: Result<Config, Unusable>) {
-        match config {
-            Ok(config) => {
+    pub async fn start(&mut self, found: Result<Found, Unusable>) {
+        match found {
+            Ok(Found { config, content }) => {
+                self.content = content;
                 if config.is_empty() {
                     warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
                 }
                 self.apply(config).await;
             }
             Err(unusable) => {
+                if !matches!(unusable, Unusable::Gone { .. }) {
+                    // There is a file, and it is meant to say something.
+                    self.content = Content::Text;
+                }
                 let reason = self.tell(&unusable, NOTHING_SERVED);
                 self.roster.refuse(reason);
             }
@@ -94,9 +107,12 @@ impl Reloading {
 
     async fn read(&mut self) -> Result<Reloaded, Problem> {
         let (path, uid) = (self.config.clone(), self.uid);
-        let read = offload::run(move || settings::read(&path, uid));
+        let (named, before) = (self.named, self.content.clone());
+        let read =
+            offload::run(move || settings::read(&path, uid)?.to_go_on_with(&path, named, &before));
         match tokio::time::timeout(READING, read).await {
-            Ok(Ok(Ok(config))) => {
+            Ok(Ok(Ok(Found { config, content }))) => {
+                self.content = content;
                 let restart_needed = config.socket != self.mode;
                 let done = Reloaded {
                     restart_needed,

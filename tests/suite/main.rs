@@ -22,6 +22,7 @@ mod enrol;
 mod first_light;
 mod footprint;
 mod full_disk;
+mod gone;
 mod hygiene;
 mod issuer_answers;
 mod keyring;

@@ -103,7 +103,10 @@ impl Keeper {
             Err(why) => {
                 let detail = why.detail();
                 if !is_stuck && self.told_unreadable.as_deref() != Some(detail) {
-                    warn!(detail, "the credential cannot be read; the one in use stays in use");
+                    warn!(
+                        detail,
+                        "the credential cannot be read; the one in use stays in use"
+                    );
                     self.told_unreadable = Some(detail.to_owned());
                 }
             }
