@@ -2,6 +2,7 @@
 
 mod add;
 mod admin;
+mod before;
 mod check;
 mod demo;
 mod doctor;
@@ -20,8 +21,9 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
+use self::before::Before;
 use self::output::Exit;
 use crate::daemon::hardening;
 use crate::paths::Env;
@@ -98,7 +100,12 @@ fn show(text: &clap::Error) {
 impl CommandLine {
     /// Parses the arguments; what is wrong with them is told without their values.
     fn parse_quietly(args: &[OsString]) -> Result<Self, Exit> {
-        Self::try_parse_from(args).map_err(|error| {
+        let parsed = Self::try_parse_from(args).and_then(|mut line| {
+            let joined = line.join_options();
+            let wrong = |what| Self::command().error(ErrorKind::ArgumentConflict, what);
+            joined.map_err(wrong).map(|()| line)
+        });
+        parsed.map_err(|error| {
             let error = usage::without_values(error);
             match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -112,6 +119,32 @@ impl CommandLine {
                 }
             }
         })
+    }
+
+    /// Gives the command the options that stand before it.
+    fn join_options(&mut self) -> Result<(), String> {
+        let Some(command) = &mut self.command else {
+            return Ok(());
+        };
+        let mut before = Before::new(std::mem::take(&mut self.run));
+        let name = match command {
+            Command::Run(args) => {
+                let beside = args.has_command();
+                before.run(&mut args.run, beside)?;
+                "run"
+            }
+            Command::Add(args) => before.target(&mut args.target).map(|()| "add")?,
+            Command::Remove(args) => before.target(&mut args.target).map(|()| "remove")?,
+            Command::Check(args) => before.target(&mut args.target).map(|()| "check")?,
+            Command::Doctor(args) => {
+                before.target(&mut args.target)?;
+                before.socket(&mut args.socket).map(|()| "doctor")?
+            }
+            Command::Demo(_) => "demo",
+            Command::Sandbox(_) => "sandbox",
+            Command::KeyringCall(_) => "keyring-call",
+        };
+        before.end(name)
     }
 
     const fn starts_a_command(&self) -> bool {

@@ -73,7 +73,7 @@ pub(super) struct AddArgs {
     #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "client_certificate", "client_key", "store", "oauth2"])]
     rebind: bool,
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     #[command(flatten)]
     oauth2: Oauth2Args,
 }

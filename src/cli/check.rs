@@ -15,7 +15,7 @@ use crate::store::{KeyringStore, Stores};
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
 }
 
 pub(super) fn check(args: &CheckArgs, env: &Env) -> Exit {

@@ -30,10 +30,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// The token socket
     #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    pub(super) socket: Option<PathBuf>,
     /// The findings as a JSON array of {check, profile, verdict, found, remedy}
     #[arg(long)]
     json: bool,

@@ -16,7 +16,7 @@ pub(super) struct RemoveArgs {
     #[arg(value_parser = ProfileName::parse)]
     name: ProfileName,
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
 }
 
 pub(super) fn remove(args: &RemoveArgs, env: &Env) -> Exit {

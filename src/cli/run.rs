@@ -16,30 +16,31 @@ use crate::paths::Env;
 use crate::process::signals::{self, InheritedMask};
 
 /// The arguments of `jetond run`.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// The token socket
     #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    pub(super) socket: Option<PathBuf>,
     /// The admin socket
     #[arg(long, value_name = "PATH")]
-    admin_socket: Option<PathBuf>,
-    /// What the log looks like; JETON_LOG says how much of it there is (default: info, and with a CMD: warn)
-    #[arg(long, value_name = "FORMAT", default_value = "auto")]
-    log_format: LogFormat,
+    pub(super) admin_socket: Option<PathBuf>,
+    /// What the log looks like (default: auto); JETON_LOG says how much of it there is (default: info, and with a CMD:
+    /// warn)
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
     /// Serve for the life of a command that the user started: leave the terminal to it, end when standard input does,
     /// and take the sockets' folders away
     #[arg(long, hide = true, requires_all = ["socket", "admin_socket"])]
-    stop_at_eof: bool,
+    pub(super) stop_at_eof: bool,
 }
 
 /// The arguments of `jetond run`, when it is called by its name.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunOrWrapArgs {
     #[command(flatten)]
-    run: RunArgs,
+    pub(super) run: RunArgs,
     /// Serve on a private socket for the life of this command, and end as it does
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["socket", "admin_socket"])]
     command: Vec<OsString>,
@@ -84,7 +85,8 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
 }
 
 fn serve(args: &RunArgs, env: &Env) -> Exit {
-    if let Err(error) = logging::start(args.log_format, env.log.as_deref(), env.no_color) {
+    let format = args.log_format.unwrap_or_default();
+    if let Err(error) = logging::start(format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);
     }
     let target = match args.target.find(env) {

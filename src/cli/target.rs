@@ -14,13 +14,13 @@ use crate::store::Stores;
 pub(super) struct TargetArgs {
     /// The configuration file
     #[arg(long, value_name = "PATH")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The state folder, which holds the credentials
     #[arg(long, value_name = "PATH")]
-    state: Option<PathBuf>,
+    pub(super) state: Option<PathBuf>,
     /// The system's daemon: /etc/jeton and /var/lib/jeton
     #[arg(long, conflicts_with_all = ["config", "state"])]
-    system: bool,
+    pub(super) system: bool,
 }
 
 /// A configuration file and a state folder.
