@@ -201,6 +201,19 @@ pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Answer> {
     }
 }
 
+/// Whether a run of the companion asks for a change, which is made through the admin socket alone.
+pub fn is_admin(run: &Invocation) -> bool {
+    run.args.get(1).is_some_and(|verb| verb == "reload")
+}
+
+/// What a run that [`is_admin`] gets at the token socket: the way to the other one, and for companions that do not know it,
+/// `why` with the exit code of a refusal.
+pub fn to_admin(why: &str) -> Answer {
+    Answer::SendToAdmin {
+        otherwise: refusal(Code::Forbidden.row().exit, why),
+    }
+}
+
 fn boxed<D: Dialect + 'static>(parsed: Result<D, args::Usage>) -> Result<Box<dyn Dialect>, Answer> {
     match parsed {
         Ok(dialect) => Ok(Box::new(dialect)),
@@ -409,6 +422,27 @@ mod tests {
                 "{line:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_read() {
+        for (args, admin) in [
+            (&["reload"][..], true),
+            (&["reload", "--no-such-option"], true),
+            (&["token"], false),
+            (&["token", "reload"], false),
+            (&["status"], false),
+            (&["reject"], false),
+            (&["no-such-verb"], false),
+            (&[], false),
+        ] {
+            let run = run(args);
+            assert_eq!(is_admin(&run), admin, "{args:?}");
+            let changes = parse(&run).is_ok_and(|dialect| dialect.query() == Query::Reload);
+            assert!(admin || !changes, "{args:?}");
+        }
+        let otherwise = reply("", "jeton: why\n", 77);
+        assert_eq!(to_admin("why"), Answer::SendToAdmin { otherwise });
     }
 
     #[test]

@@ -231,6 +231,10 @@ impl Service {
 
     /// Answers one run of the companion.
     pub(super) async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Ran {
+        // Before anything else: standard input that is for the admin socket must not come through this one.
+        if door == Door::Tokens && dialect::is_admin(run) {
+            return Ran::Answer(dialect::to_admin(ADMIN_ONLY));
+        }
         let dialect = match dialect::parse(run) {
             Ok(dialect) => dialect,
             Err(answer) => return Ran::Answer(answer),

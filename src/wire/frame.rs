@@ -1,7 +1,7 @@
 //! The contract with the companion: a request's fields in, an answer's fields out (`POST /v1/helper`).
 //!
 //! Byte `01`, then fields `u8 tag, u32 LE length, bytes`. A companion frozen in an image talks to every later
-//! daemon, so a tag's meaning never changes, and unknown tags are skipped on both sides.
+//! daemon, so a tag's meaning never changes, and unknown tags are skipped on both sides. `tests/wire/README.md` has the table.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,6 +54,12 @@ pub enum Answer {
     SendInput {
         /// One line of it, or all.
         one_line: bool,
+    },
+    /// Send the request again at the admin socket.
+    SendToAdmin {
+        /// What is printed where that cannot be done: by a companion from before this answer, and by one that took the token
+        /// socket for the admin socket.
+        otherwise: Reply,
     },
 }
 
@@ -153,22 +159,21 @@ impl Answer {
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Of its final size, since a buffer that grows leaves copies behind: what is in it, and 5 bytes for each field.
         let fields = match self {
-            Self::Done(reply) => reply.stdout.len() + reply.stderr.len(),
+            Self::Done(reply) | Self::SendToAdmin { otherwise: reply } => {
+                reply.stdout.len() + reply.stderr.len()
+            }
             Self::SendInput { .. } => 0,
         };
-        let mut bytes = Zeroizing::new(Vec::with_capacity(fields + 17));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(fields + 22));
         bytes.push(VERSION);
         match self {
-            Self::Done(reply) => {
-                if !reply.stdout.is_empty() {
-                    push(&mut bytes, 1, &reply.stdout);
-                }
-                if !reply.stderr.is_empty() {
-                    push(&mut bytes, 2, reply.stderr.as_bytes());
-                }
-                push(&mut bytes, 3, &[reply.exit]);
-            }
+            Self::Done(reply) => push_reply(&mut bytes, reply),
             Self::SendInput { one_line } => push(&mut bytes, 4, &[u8::from(*one_line)]),
+            Self::SendToAdmin { otherwise } => {
+                // First, since a companion stays with an answer of which it has shown something.
+                push(&mut bytes, 5, &[]);
+                push_reply(&mut bytes, otherwise);
+            }
         }
         bytes
     }
@@ -187,6 +192,16 @@ pub fn end(reply: &Reply) -> Vec<u8> {
     push(&mut fields, 2, reply.stderr.as_bytes());
     push(&mut fields, 3, &[reply.exit]);
     fields
+}
+
+fn push_reply(bytes: &mut Vec<u8>, reply: &Reply) {
+    if !reply.stdout.is_empty() {
+        push(bytes, 1, &reply.stdout);
+    }
+    if !reply.stderr.is_empty() {
+        push(bytes, 2, reply.stderr.as_bytes());
+    }
+    push(bytes, 3, &[reply.exit]);
 }
 
 fn push(bytes: &mut Vec<u8>, tag: u8, field: &[u8]) {
@@ -278,6 +293,27 @@ mod tests {
         assert_eq!(
             *Answer::SendInput { one_line: true }.to_bytes(),
             frame(&[field(4, &[1])])
+        );
+    }
+
+    #[test]
+    fn the_word_to_go_to_the_admin_socket_stands_before_what_old_companions_print() {
+        let otherwise = || Reply {
+            stderr: "admin only".into(),
+            exit: 77,
+            ..Reply::default()
+        };
+        let answer = Answer::SendToAdmin {
+            otherwise: otherwise(),
+        };
+        let bytes = answer.to_bytes();
+        let fields = [field(5, &[]), field(2, b"admin only"), field(3, &[77])];
+        assert_eq!(*bytes, frame(&fields));
+        assert!(bytes.capacity() >= bytes.len());
+        assert_eq!(
+            *Answer::Done(otherwise()).to_bytes(),
+            frame(&fields[1..]),
+            "a companion that skips field 5 sees this"
         );
     }
 

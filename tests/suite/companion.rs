@@ -6,6 +6,7 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod admin;
 mod answers;
 mod daemon;
 mod execs;

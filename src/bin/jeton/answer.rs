@@ -10,6 +10,7 @@ const TAG_STDOUT: u8 = 1;
 const TAG_STDERR: u8 = 2;
 const TAG_EXIT: u8 = 3;
 const TAG_SEND_INPUT: u8 = 4;
+const TAG_SEND_TO_ADMIN: u8 = 5;
 
 /// What an HTTP head may be at most; the daemon's has some 150 bytes.
 const HEAD_CAP: usize = 16 * 1024;
@@ -22,6 +23,8 @@ pub(crate) enum Next {
     Exit(u8),
     /// The same request once more, with standard input.
     SendInput(Extent),
+    /// The same request once more, at the admin socket.
+    SendToAdmin,
 }
 
 /// Where standard output's fields go.
@@ -77,6 +80,9 @@ pub(crate) struct Answer<'a> {
     /// How much of the body may still come. A `watch` has no end, but each of its fields has.
     left: usize,
     endless: bool,
+    /// Whether the answer may send the request to the admin socket: not when it comes from there, and not once a field has
+    /// been shown, since the next answer would be shown beside it.
+    may_send_to_admin: bool,
     status_line: [u8; STATUS_LINE],
     head: usize,
     status: u16,
@@ -85,13 +91,14 @@ pub(crate) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub(crate) fn new(sink: Sink<'a>, endless: bool) -> Self {
+    pub(crate) fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Self {
         let part = Part::Head { line: 0 };
         let problem = Problem::new();
         Self {
             sink,
             left: CAP,
             endless,
+            may_send_to_admin: !from_admin,
             status_line: [0; _],
             head: 0,
             status: 0,
@@ -100,12 +107,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Begins the next answer, after the first one asked for standard input.
-    pub(crate) fn again(self) -> Self {
-        Self::new(self.sink, self.endless)
+    /// Begins the next answer, which goes where this one would have gone.
+    pub(crate) fn again(self, from_admin: bool) -> Self {
+        Self::new(self.sink, self.endless, from_admin)
     }
 
-    /// Takes what has arrived. A result is the last field's; nothing after it is looked at.
+    /// Takes what has arrived. A result is the deciding field's; nothing after it is looked at.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
         while !bytes.is_empty() {
             match &mut self.part {
@@ -149,8 +156,11 @@ impl<'a> Answer<'a> {
                             left,
                             first: None,
                         };
-                        if left == 0 {
-                            self.field_end(tag, None)?;
+                        self.may_send_to_admin &= !matches!(tag, TAG_STDOUT | TAG_STDERR);
+                        if left == 0
+                            && let Some(next) = self.field_end(tag, None)?
+                        {
+                            return Ok(Some(next));
                         }
                     }
                 }
@@ -234,6 +244,7 @@ impl<'a> Answer<'a> {
             (TAG_EXIT, Some(code)) => Ok(Some(Next::Exit(code))),
             (TAG_SEND_INPUT, Some(0)) => Ok(Some(Next::SendInput(Extent::All))),
             (TAG_SEND_INPUT, Some(1)) => Ok(Some(Next::SendInput(Extent::Line))),
+            (TAG_SEND_TO_ADMIN, _) if self.may_send_to_admin => Ok(Some(Next::SendToAdmin)),
             (TAG_EXIT | TAG_SEND_INPUT, _) => {
                 Err(complain(TRY_AGAIN, &[b"the answer makes no sense"]))
             }

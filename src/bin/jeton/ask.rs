@@ -1,4 +1,5 @@
-//! A whole conversation: connect, ask, once more if the connection broke, once more with standard input if that is asked for.
+//! A whole conversation: connect, ask, and again where the connection broke, where the answer asks for standard input, and
+//! where it sends the request to the admin socket. One deadline covers it all.
 
 use crate::answer::{Answer, Next, Sink};
 use crate::args::Call;
@@ -6,7 +7,7 @@ use crate::deadline::Deadline;
 use crate::http::{Failure, exchange};
 use crate::input::{self, Extent};
 use crate::output::{Exit, TRY_AGAIN, complain};
-use crate::places::{Places, Room};
+use crate::places::{Place, Places, Room};
 use crate::request::{CAP, Request, Terminal, Words};
 use crate::sys::Env;
 
@@ -48,14 +49,31 @@ pub(crate) fn ask(
         deadline: &deadline,
         input: None,
     };
-    let mut answer = Answer::new(sink, is_watch(call));
-    match converse(&places, &request, call, &mut answer)? {
+    let answer = Answer::new(sink, is_watch(call), places.are_admin());
+    turn(&places, &request, call, answer)
+}
+
+/// One request and what its answer asks for: at most standard input and the admin socket, once each.
+fn turn(
+    places: &Places<'_>,
+    request: &Request<'_>,
+    call: &Call,
+    mut answer: Answer<'_>,
+) -> Result<u8, Exit> {
+    let (next, taken) = converse(places, request, call, &mut answer)?;
+    match next {
         Next::Exit(code) => Ok(code),
-        Next::SendInput(extent) => with_input(&places, &request, call, extent, answer),
+        Next::SendInput(_) if request.input.is_some() => Err(complain(
+            TRY_AGAIN,
+            &[b"the daemon asks for standard input again"],
+        )),
+        Next::SendInput(extent) => with_input(places, request, call, extent, answer),
+        Next::SendToAdmin => at_admin(taken, request, call, answer),
     }
 }
 
-/// The second request. It has a function of its own, never inlined, so that only it pays for the room on the stack.
+/// The request with standard input. It has a function of its own, never inlined, so that only it pays for the room on the
+/// stack.
 #[inline(never)]
 fn with_input(
     places: &Places<'_>,
@@ -66,34 +84,37 @@ fn with_input(
 ) -> Result<u8, Exit> {
     let mut room = [0; CAP];
     let input = input::read(extent, &mut room, request.deadline)?;
-    match converse(
-        places,
-        &Request {
-            input: Some(input),
-            ..*request
-        },
-        call,
-        &mut answer.again(),
-    )? {
-        Next::Exit(code) => Ok(code),
-        Next::SendInput(_) => Err(complain(
-            TRY_AGAIN,
-            &[b"the daemon asks for standard input again"],
-        )),
-    }
+    let request = Request {
+        input: Some(input),
+        ..*request
+    };
+    turn(places, &request, call, answer.again(places.are_admin()))
+}
+
+/// The request at the admin socket of the daemon whose token socket was `taken`. It is never inlined either.
+#[inline(never)]
+fn at_admin(
+    taken: Place<'_>,
+    request: &Request<'_>,
+    call: &Call,
+    answer: Answer<'_>,
+) -> Result<u8, Exit> {
+    let mut room = Room::new();
+    let places = Places::admin_of(taken, request.env, &mut room)?;
+    turn(&places, request, call, answer.again(true))
 }
 
 /// One request, sent again once if its connection broke before the first byte of the answer: so a daemon's restart goes unnoticed.
-fn converse(
-    places: &Places<'_>,
+fn converse<'a>(
+    places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
     answer: &mut Answer<'_>,
-) -> Result<Next, Exit> {
+) -> Result<(Next, Place<'a>), Exit> {
     for _ in 0..2 {
-        let (stream, _) = places.connect(request.deadline, call.wait.is_some())?;
+        let (stream, taken) = places.connect(request.deadline, call.wait.is_some())?;
         match exchange(&stream, request, is_watch(call), answer) {
-            Ok(next) => return Ok(next),
+            Ok(next) => return Ok((next, taken)),
             Err(Failure::Broken) => {}
             Err(Failure::Exit(exit)) => return Err(exit),
         }

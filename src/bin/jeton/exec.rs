@@ -154,7 +154,8 @@ fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
 #[inline(never)]
 fn start(call: &Call, env: Env<'static>, plan: &Plan, token: Option<Arg<'_>>) -> Result<u8, Exit> {
     let mut room = Room::new();
-    let (_, place) = Places::of(call, env, &mut room)?.connect(&deadline_of(call), false)?;
+    let places = Places::tokens(call, env, &mut room);
+    let (_, place) = places.connect(&deadline_of(call), false)?;
     let (mut socket, mut profile) = ([0; 2 * PATH_MAX], [0; PATH_MAX]);
     let socket = socket_variable(&mut socket, place)?;
     let profile = match plan.profile {

@@ -39,9 +39,18 @@ pub(crate) struct Place<'a> {
 /// The places to try, in order.
 pub(crate) struct Places<'a> {
     list: [Option<Place<'a>>; 3],
-    /// Named by the user, so no other one will do.
+    /// Named by the user, or beside the one that was taken, so no other one will do.
     explicit: bool,
-    admin: bool,
+    door: Door,
+}
+
+/// Which socket it is, and for the admin socket how the call came to it: that decides what is said when it is not there.
+#[derive(Clone, Copy)]
+enum Door {
+    Tokens,
+    Admin,
+    /// The daemon's answer at the token socket sent the request there.
+    AdminByAnswer,
 }
 
 /// Why no place could be taken. Ordered: what is worth telling more comes later.
@@ -52,33 +61,85 @@ enum Fault<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// The places for this call: the admin socket for the verbs that change things, else the token socket.
+    /// The places for this call: the admin socket for `reload` and where that socket is named, else the token socket. Any
+    /// other verb is sent to the admin socket by the daemon's answer, so that a later daemon can have more of them.
     pub(crate) fn of(call: &Call, env: Env<'static>, room: &'a mut Room) -> Result<Self, Exit> {
-        let admin = matches!(call.verb(), Some(b"reload" | b"rotate" | b"applications"));
-        let socket = call.socket.or_else(|| env.get(b"JETON_SOCKET"));
-        let named = |base, tail| Self {
+        if let Some(path) = call.admin_socket {
+            return Ok(Self::named(path, b"", Door::Admin));
+        }
+        if call.verb() != Some(b"reload") {
+            return Ok(Self::tokens(call, env, room));
+        }
+        let named = env.get(b"JETON_ADMIN_SOCKET");
+        Ok(match (named, Self::token_socket(call, env)) {
+            (Some(path), _) => Self::named(path, b"", Door::Admin),
+            (None, Some(base)) => {
+                return Self::beside(Place { base, tail: b"" }, room, Door::Admin);
+            }
+            (None, None) => Self::usual(env, Door::Admin, room),
+        })
+    }
+
+    /// The places of the token socket.
+    pub(crate) fn tokens(call: &Call, env: Env<'static>, room: &'a mut Room) -> Self {
+        match Self::token_socket(call, env) {
+            Some(path) => Self::named(path, b"", Door::Tokens),
+            None => Self::usual(env, Door::Tokens, room),
+        }
+    }
+
+    /// The admin socket of the daemon whose token socket was taken, and whose answer sent the request there.
+    pub(crate) fn admin_of(
+        taken: Place<'a>,
+        env: Env<'static>,
+        room: &'a mut Room,
+    ) -> Result<Self, Exit> {
+        match env.get(b"JETON_ADMIN_SOCKET") {
+            Some(path) => Ok(Self::named(path, b"", Door::AdminByAnswer)),
+            None => Self::beside(taken, room, Door::AdminByAnswer),
+        }
+    }
+
+    /// The token socket, where it is named.
+    fn token_socket(call: &Call, env: Env<'static>) -> Option<&'static [u8]> {
+        call.socket.or_else(|| env.get(b"JETON_SOCKET"))
+    }
+
+    /// The admin socket beside a token socket.
+    fn beside(tokens: Place<'a>, room: &'a mut Room, door: Door) -> Result<Self, Exit> {
+        // A place that was named is a whole path; any other one ends as the usual places do.
+        if tokens.tail.is_empty() {
+            let folder = folder_of(tokens.base, &mut room.folder)?;
+            Ok(Self::named(folder, b"-admin/admin.sock", door))
+        } else {
+            Ok(Self::named(tokens.base, ADMIN_TAIL, door))
+        }
+    }
+
+    fn usual(env: Env<'static>, door: Door, room: &'a mut Room) -> Self {
+        let tail = match door {
+            Door::Tokens => TOKEN_TAIL,
+            Door::Admin | Door::AdminByAnswer => ADMIN_TAIL,
+        };
+        Self {
+            list: usual(env, tail, &mut room.runtime),
+            explicit: false,
+            door,
+        }
+    }
+
+    /// A single place.
+    fn named(base: &'a [u8], tail: &'static [u8], door: Door) -> Self {
+        Self {
             list: [Some(Place { base, tail }), None, None],
             explicit: true,
-            admin,
-        };
-        if admin {
-            if let Some(path) = call.admin_socket.or_else(|| env.get(b"JETON_ADMIN_SOCKET")) {
-                return Ok(named(path, b""));
-            }
-            if let Some(socket) = socket {
-                return Ok(named(
-                    folder_of(socket, &mut room.folder)?,
-                    b"-admin/admin.sock",
-                ));
-            }
-        } else if let Some(path) = socket {
-            return Ok(named(path, b""));
+            door,
         }
-        Ok(Self {
-            list: usual(env, admin, &mut room.runtime),
-            explicit: false,
-            admin,
-        })
+    }
+
+    /// Whether they are places of the admin socket.
+    pub(crate) fn are_admin(&self) -> bool {
+        !matches!(self.door, Door::Tokens)
     }
 
     /// A connection, and the place that was taken.
@@ -161,16 +222,23 @@ impl<'a> Places<'a> {
                 let mut parts = [b"".as_slice(); 11];
                 let mut slots = parts.iter_mut();
                 let mut push = |part| slots.next().into_iter().for_each(|slot| *slot = part);
-                push(b"jetond is not running: nothing listens at ");
+                push(match self.door {
+                    Door::Tokens | Door::Admin => {
+                        b"jetond is not running: nothing listens at ".as_slice()
+                    }
+                    Door::AdminByAnswer => {
+                        b"the daemon does this at its admin socket, and nothing listens at "
+                    }
+                });
                 for (at, place) in self.list.iter().flatten().enumerate() {
                     push(if at == 0 { b"" } else { b" or " });
                     push(place.base);
                     push(place.tail);
                 }
-                push(if self.admin {
-                    b" (start it with 'jetond run', or name its socket with --admin-socket or JETON_ADMIN_SOCKET)".as_slice()
-                } else {
-                    b" (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)".as_slice()
+                push(match self.door {
+                    Door::Tokens => b" (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)".as_slice(),
+                    Door::Admin => b" (start it with 'jetond run', or name its socket with --admin-socket or JETON_ADMIN_SOCKET)",
+                    Door::AdminByAnswer => b" (run this where that folder is, or name the socket with --admin-socket or JETON_ADMIN_SOCKET)",
                 });
                 complain(UNREACHABLE, &parts)
             }
@@ -178,14 +246,19 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The places that nobody has to name.
+/// What follows the runtime folder in the usual place of the token socket, and of the admin socket.
 #[cfg(not(target_os = "macos"))]
-fn usual<'a>(env: Env<'static>, admin: bool, room: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
-    let tail: &[u8] = if admin {
-        b"/jeton-admin/admin.sock"
-    } else {
-        b"/jeton/jeton.sock"
-    };
+const TOKEN_TAIL: &[u8] = b"/jeton/jeton.sock";
+#[cfg(not(target_os = "macos"))]
+const ADMIN_TAIL: &[u8] = b"/jeton-admin/admin.sock";
+#[cfg(target_os = "macos")]
+const TOKEN_TAIL: &[u8] = b"/Library/Application Support/jeton/jeton.sock";
+#[cfg(target_os = "macos")]
+const ADMIN_TAIL: &[u8] = b"/Library/Application Support/jeton-admin/admin.sock";
+
+/// The places that need not be named.
+#[cfg(not(target_os = "macos"))]
+fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
     // The XDG specification: a relative path is to be ignored.
     let session = env
         .get(b"XDG_RUNTIME_DIR")
@@ -196,12 +269,7 @@ fn usual<'a>(env: Env<'static>, admin: bool, room: &'a mut [u8]) -> [Option<Plac
 }
 
 #[cfg(target_os = "macos")]
-fn usual<'a>(env: Env<'static>, admin: bool, _: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
-    let tail: &[u8] = if admin {
-        b"/Library/Application Support/jeton-admin/admin.sock"
-    } else {
-        b"/Library/Application Support/jeton/jeton.sock"
-    };
+fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
     [
         env.get(b"HOME").map(|base| Place { base, tail }),
         None,
@@ -210,7 +278,7 @@ fn usual<'a>(env: Env<'static>, admin: bool, _: &'a mut [u8]) -> [Option<Place<'
 }
 
 /// The folder D of a token socket that was named, to find `D-admin` beside it.
-fn folder_of<'a>(socket: &'static [u8], room: &'a mut [u8]) -> Result<&'a [u8], Exit> {
+fn folder_of<'a>(socket: &'a [u8], room: &'a mut [u8]) -> Result<&'a [u8], Exit> {
     let folder = socket
         .iter()
         .rposition(|&byte| byte == b'/')

@@ -31,12 +31,13 @@ Other verbs go to the daemon as they are; it says which ones it knows.
 
 options, before or after the verb:
   --socket PATH         the daemon's socket, instead of the usual places
-  --admin-socket PATH   the socket for reload, rotate and applications
+  --admin-socket PATH   the socket for what changes things, as reload does
   --timeout S           seconds to wait for the answer (30; none for watch)
 
 environment:
-  JETON_SOCKET, JETON_ADMIN_SOCKET   as --socket and --admin-socket
-  JETON_PROFILE                      the profile when none is named
+  JETON_SOCKET         as --socket
+  JETON_ADMIN_SOCKET   where the admin socket is, for the verbs that need it
+  JETON_PROFILE        the profile when none is named
 
 the usual places of the socket, in this order:
   $XDG_RUNTIME_DIR/jeton/jeton.sock

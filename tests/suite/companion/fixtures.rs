@@ -34,36 +34,46 @@ fn masked(frame: &[u8]) -> Vec<u8> {
     masked
 }
 
-fn replay(folder: &Path) {
-    let answers = ["answer.bin", "answer-2.bin"].map(|name| part(folder, name));
-    let steps = answers
-        .iter()
+/// The daemon's answers in these files, one for each connection.
+fn steps(folder: &Path, names: [&str; 2]) -> Vec<Step> {
+    let answers = names.map(|name| part(folder, name)).into_iter();
+    answers
         .filter(|answer| !answer.is_empty())
-        .map(|answer| Step::Answer(http(answer)));
+        .map(|answer| Step::Answer(http(&answer)))
+        .collect()
+}
+
+fn replay(folder: &Path) {
     let scratch = tempfile::TempDir::new().unwrap();
     let argv = lines(folder, "argv");
-    // A verb of the admin socket finds it beside the token socket, so the fixture need not say.
-    let admin = ["reload", "rotate", "applications"].contains(&argv[1].as_str());
-    let socket = scratch.path().join("jeton/jeton.sock");
-    let listening = if admin {
-        scratch.path().join("jeton-admin/admin.sock")
-    } else {
-        socket.clone()
-    };
-    let daemon = Daemon::at(&listening, steps.collect());
+    let mut tokens = steps(folder, ["answer.bin", "answer-2.bin"]);
+    let mut admin = steps(folder, ["answer-admin.bin", "answer-admin-2.bin"]);
+    // It goes straight to the admin socket, so its first exchange is there.
+    let straight = argv[1] == "reload";
+    if straight {
+        std::mem::swap(&mut tokens, &mut admin);
+    }
+    let expected = (tokens.len(), admin.len());
+    let tokens = Daemon::at(&scratch.path().join("jeton/jeton.sock"), tokens);
+    let admin = Daemon::at(&scratch.path().join("jeton-admin/admin.sock"), admin);
 
     let args: Vec<_> = argv[1..].iter().map(String::as_str).collect();
-    let mut command = jeton_at(&socket, &args);
+    let mut command = jeton_at(&tokens.socket, &args);
     for variable in lines(folder, "env") {
         let (name, value) = variable.split_once('=').unwrap();
         command.env(name, value);
     }
     let output = feed(&mut command, &part(folder, "stdin"));
-    let asked: Vec<Asked> = daemon.asked();
+    let mut asked: [Vec<Asked>; 2] = [tokens.asked(), admin.asked()];
     assert_eq!(
-        asked.len(),
-        answers.iter().filter(|answer| !answer.is_empty()).count()
+        (asked[0].len(), asked[1].len()),
+        expected,
+        "{}",
+        folder.display()
     );
+    if straight {
+        asked.reverse();
+    }
 
     let exit = format!("{}\n", output.status.code().unwrap()).into_bytes();
     let mut found = vec![
@@ -71,11 +81,16 @@ fn replay(folder: &Path) {
         ("stderr", output.stderr),
         ("exit", exit),
     ];
-    found.extend(
-        ["request.bin", "request-2.bin"]
-            .into_iter()
-            .zip(asked.iter().map(|asked| masked(&asked.frame))),
-    );
+    for (names, asked) in [
+        ["request.bin", "request-2.bin"],
+        ["request-admin.bin", "request-admin-2.bin"],
+    ]
+    .into_iter()
+    .zip(&asked)
+    {
+        let frames = asked.iter().map(|asked| masked(&asked.frame));
+        found.extend(names.into_iter().zip(frames));
+    }
     for (name, bytes) in found {
         if option_env!("JETON_RECORD").is_some() && !bytes.is_empty() {
             fs::write(folder.join(name), &bytes).unwrap();
@@ -86,30 +101,29 @@ fn replay(folder: &Path) {
 
 #[test]
 fn every_recorded_exchange_is_reproduced() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/wire")
-        .join("0.1.0");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(root).unwrap() {
-        let folder = entry.unwrap().path();
-        names.push(folder.file_name().unwrap().to_str().unwrap().to_owned());
-        replay(&folder);
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+    let released = [
+        "header",
+        "ready",
+        "refresh",
+        "reject",
+        "reload",
+        "status-json",
+        "stdin-all",
+        "stdin-line",
+        "token",
+        "token-refused",
+        "watch",
+    ];
+    let next = ["admin", "admin-refused", "admin-stdin", "stdin-admin"];
+    for (release, expected) in [("0.1.0", &released[..]), ("next", &next)] {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(root.join(release)).unwrap() {
+            let folder = entry.unwrap().path();
+            names.push(folder.file_name().unwrap().to_str().unwrap().to_owned());
+            replay(&folder);
+        }
+        names.sort();
+        assert_eq!(names, expected);
     }
-    names.sort();
-    assert_eq!(
-        names,
-        [
-            "header",
-            "ready",
-            "refresh",
-            "reject",
-            "reload",
-            "status-json",
-            "stdin-all",
-            "stdin-line",
-            "token",
-            "token-refused",
-            "watch"
-        ]
-    );
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -208,62 +209,38 @@ fn a_folder_that_is_closed_to_us_is_a_refusal() {
 }
 
 #[test]
-fn the_verbs_that_change_things_go_to_the_admin_socket() {
-    for verb in ["reload", "rotate", "applications"] {
+fn reload_finds_the_admin_socket_beside_the_token_socket() {
+    let ways: [fn(&Path) -> Command; 5] = [
+        |folder| {
+            let mut command = jeton();
+            command.env("XDG_RUNTIME_DIR", folder);
+            command
+        },
+        |folder| jeton_at(&folder.join("jeton/jeton.sock"), &[]),
+        |folder| {
+            let mut command = jeton_at(Path::new("jeton/jeton.sock"), &[]);
+            command.current_dir(folder);
+            command
+        },
+        |folder| {
+            let mut command = jeton_at(Path::new("jeton.sock"), &[]);
+            command.current_dir(folder.join("jeton"));
+            command
+        },
+        |folder| {
+            let mut command = jeton_at(Path::new("./jeton.sock"), &[]);
+            command.current_dir(folder.join("jeton"));
+            command
+        },
+    ];
+    for way in ways {
         let folder = TempDir::new().unwrap();
         let tokens = daemon_at(&folder.path().join("jeton/jeton.sock"));
-        let admin = || daemon_at(&folder.path().join("jeton-admin/admin.sock"));
-        let again = |daemon: Daemon| {
-            assert_eq!(daemon.asked_once().words(), ["jeton", verb, "p"]);
-            fs::remove_file(folder.path().join("jeton-admin/admin.sock")).unwrap();
-        };
-        // Beside a usual place, beside a named one, beside a relative one, in the folder itself.
-        let daemon = admin();
-        assert_eq!(
-            outcome(
-                &jeton()
-                    .env("XDG_RUNTIME_DIR", folder.path())
-                    .args([verb, "p"])
-                    .output()
-                    .unwrap()
-            )
-            .0,
-            0
-        );
-        again(daemon);
-        let daemon = admin();
-        assert_eq!(
-            outcome(&jeton_at(&tokens.socket, &[verb, "p"]).output().unwrap()).0,
-            0
-        );
-        again(daemon);
-        let daemon = admin();
-        assert_eq!(
-            outcome(
-                &jeton_at(Path::new("jeton/jeton.sock"), &[verb, "p"])
-                    .current_dir(folder.path())
-                    .output()
-                    .unwrap()
-            )
-            .0,
-            0
-        );
-        again(daemon);
-        for inside in ["jeton.sock", "./jeton.sock"] {
-            let daemon = admin();
-            let mut command = jeton_at(Path::new(inside), &[verb, "p"]);
-            assert_eq!(
-                outcome(
-                    &command
-                        .current_dir(folder.path().join("jeton"))
-                        .output()
-                        .unwrap()
-                )
-                .0,
-                0
-            );
-            again(daemon);
-        }
+        let admin = daemon_at(&folder.path().join("jeton-admin/admin.sock"));
+        let mut command = way(folder.path());
+        let output = command.args(["reload", "p"]).output().unwrap();
+        assert_eq!(outcome(&output).0, 0);
+        assert_eq!(admin.asked_once().words(), ["jeton", "reload", "p"]);
         assert_eq!(tokens.asked().len(), 0);
     }
 }

@@ -105,15 +105,7 @@ fn options_are_taken_anywhere_and_not_sent() {
         &["--timeout", "7", "token", "p", "--json"][..],
         &["token", "--timeout", "7", "p", "--json"],
         &["token", "p", "--json", "--timeout=7"],
-        &[
-            "token",
-            "--admin-socket=/x",
-            "p",
-            "--admin-socket",
-            "/y",
-            "--json",
-            "--timeout=7.0",
-        ],
+        &["token", "--timeout=9", "p", "--json", "--timeout=7.0"],
     ] {
         let asked = ask(args, &[]);
         assert_eq!(asked.words(), ["jeton", "token", "p", "--json"], "{args:?}");

@@ -24,7 +24,7 @@ fn runs() -> Vec<PathBuf> {
         .iter()
         .flat_map(|release| below(release))
         .collect();
-    assert!(runs.len() >= 11, "{runs:?}");
+    assert!(runs.len() >= 15, "{runs:?}");
     runs
 }
 
@@ -38,9 +38,14 @@ fn the_daemon_reads_what_was_recorded() {
     for run in runs() {
         let argv = lines(run.join("argv"));
         let env: Vec<_> = lines(run.join("env"));
-        for (name, stdin) in [("request.bin", None), ("request-2.bin", Some("stdin"))] {
+        for name in [
+            "request.bin",
+            "request-2.bin",
+            "request-admin.bin",
+            "request-admin-2.bin",
+        ] {
             let Ok(bytes) = fs::read(run.join(name)) else {
-                assert_eq!(name, "request-2.bin", "{}", run.display());
+                assert_ne!(name, "request.bin", "{}", run.display());
                 continue;
             };
             let read = Invocation::parse(&bytes).unwrap();
@@ -52,13 +57,17 @@ fn the_daemon_reads_what_was_recorded() {
             let deadline = (argv[1] != "watch").then_some(Duration::from_secs(30));
             assert_eq!(read.deadline, deadline);
             assert!(!read.terminal.input && !read.terminal.output && !read.terminal.error);
-            let recorded = stdin.map(|name| fs::read(run.join(name)).unwrap());
-            match (&read.stdin, &recorded) {
-                (None, None) => {}
-                // All of it, or its first line.
-                (Some(sent), Some(input)) => assert!(input.starts_with(sent), "{}", run.display()),
-                other => panic!("{}: {other:?}", run.display()),
-            }
+            // With the second exchange at a socket, and with the first at the admin socket when it was read before that.
+            let with_input = match name {
+                "request.bin" => false,
+                "request-admin.bin" => run.join("request-2.bin").exists(),
+                _ => true,
+            };
+            assert_eq!(read.stdin.is_some(), with_input, "{}", run.display());
+            // All of it, or its first line.
+            let recorded = fs::read(run.join("stdin")).unwrap_or_default();
+            let sent = read.stdin.unwrap_or_default();
+            assert!(recorded.starts_with(&sent), "{}", run.display());
         }
     }
 }
@@ -134,11 +143,19 @@ fn a_frozen_companion_gets_from_this_daemon_what_it_got_then() {
                 .1
                 .starts_with("jeton: absent: there is no such profile")
     );
-    // Exit code 77: this is the token socket. And 64 for verbs that this daemon does not know.
-    assert_eq!(
-        fields(&helper(&env, &daemon, "reload").body).last(),
-        Some(&(3, "M".to_owned()))
-    );
+    // Exit code 77: this is the token socket. The field before says so to companions that know it.
+    let refusal = "jeton: this is done through the admin socket only\n".to_owned();
+    let refused = [(2, refusal), (3, "M".to_owned())];
+    let at_tokens = fields(&helper(&env, &daemon, "reload").body);
+    assert_eq!(at_tokens[0], (5, String::new()));
+    assert_eq!(at_tokens[1..], refused);
+    // At the admin socket it is done, and no answer sends anything on.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/0.1.0");
+    let frame = fs::read(root.join("reload/request.bin")).unwrap();
+    let answer = env.request(&daemon.admin, "POST", "/v1/helper", &[], &frame);
+    let done = "reloaded: 0 added, 0 removed, 0 changed, 1 unchanged\n".to_owned();
+    assert_eq!(fields(&answer.body), [(1, done), (3, "\0".to_owned())]);
+    // 64 for verbs that this daemon does not know.
     assert_eq!(
         fields(&helper(&env, &daemon, "stdin-all").body).last(),
         Some(&(3, "@".to_owned()))

@@ -1,0 +1,384 @@
+//! The admin socket: which calls go straight to it, and how an answer sends a request there.
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::daemon::{Asked, Daemon, Step, ok};
+use super::run::{assert_refusal, feed, jeton, jeton_at, outcome};
+
+/// What a daemon answers at the token socket to a verb of the admin socket.
+const ADMIN_ONLY: &[(u8, &[u8])] = &[(5, b""), (2, b"jeton: admin only\n"), (3, &[77])];
+const DONE: &[(u8, &[u8])] = &[(1, b"done\n"), (3, &[0])];
+
+/// A folder with a daemon's two sockets in it.
+struct Pair {
+    folder: TempDir,
+    tokens: Daemon,
+    admin: Daemon,
+}
+
+impl Pair {
+    fn new(tokens: Vec<Step>, admin: Vec<Step>) -> Self {
+        let folder = TempDir::new().unwrap();
+        Self {
+            tokens: Daemon::at(&folder.path().join("jeton/jeton.sock"), tokens),
+            admin: Daemon::at(&folder.path().join("jeton-admin/admin.sock"), admin),
+            folder,
+        }
+    }
+
+    /// One that sends the first request to the admin socket, where it is answered so.
+    fn sending(admin: Vec<Step>) -> Self {
+        Self::new(vec![Step::Answer(ok(ADMIN_ONLY))], admin)
+    }
+
+    fn jeton(&self, args: &[&str]) -> Command {
+        jeton_at(&self.tokens.socket, args)
+    }
+
+    /// The requests at the token socket and at the admin socket.
+    fn asked(self) -> (Vec<Asked>, Vec<Asked>) {
+        (self.tokens.asked(), self.admin.asked())
+    }
+
+    /// How many they were.
+    fn counts(self) -> (usize, usize) {
+        let (tokens, admin) = self.asked();
+        (tokens.len(), admin.len())
+    }
+}
+
+/// A request without what is left until the deadline, which shrinks.
+fn fields(asked: &Asked) -> Vec<(u8, Vec<u8>)> {
+    let mut fields = super::daemon::fields(&asked.frame);
+    fields.retain(|(tag, _)| *tag != 5);
+    fields
+}
+
+fn done() -> (i32, String, String) {
+    (0, "done\n".into(), String::new())
+}
+
+#[test]
+fn an_answer_sends_the_request_to_the_admin_socket() {
+    // Both stay connected, so that a companion that reads on would end by its deadline.
+    let pair = Pair::new(
+        vec![Step::Hold(ok(&[(5, b"")]))],
+        vec![Step::Hold(ok(DONE))],
+    );
+    let mut command = pair.jeton(&["lock", "--json", "p"]);
+    command.env("TERM", "dumb");
+    assert_eq!(outcome(&command.output().unwrap()), done());
+    let (tokens, admin) = pair.asked();
+    let ([first], [second]) = (tokens.as_slice(), admin.as_slice()) else {
+        panic!("{tokens:?} {admin:?}")
+    };
+    assert_eq!(first.words(), ["jeton", "lock", "--json", "p"]);
+    assert_eq!(fields(first), fields(second));
+    assert!(second.deadline() <= first.deadline(), "one deadline");
+}
+
+#[test]
+fn nothing_after_the_word_to_go_there_is_shown() {
+    for answer in [
+        ADMIN_ONLY.to_vec(),
+        // A later daemon may say more in the field, or before it.
+        [&[(5, b"more".as_slice())], &ADMIN_ONLY[1..]].concat(),
+        [&[(99, b"unknown".as_slice())], ADMIN_ONLY].concat(),
+        // The word counts once, however often it comes.
+        [&ADMIN_ONLY[..1], ADMIN_ONLY].concat(),
+        vec![(5, b""), (1, b"not this"), (3, &[0])],
+        vec![(5, b""), (3, &[])],
+    ] {
+        let pair = Pair::new(
+            vec![Step::Answer(ok(&answer))],
+            vec![Step::Answer(ok(DONE))],
+        );
+        let output = pair.jeton(&["lock"]).output().unwrap();
+        assert_eq!(outcome(&output), done(), "{answer:?}");
+        assert_eq!(pair.counts(), (1, 1), "{answer:?}");
+    }
+}
+
+#[test]
+fn the_word_comes_too_late_once_something_was_to_be_shown() {
+    for (answer, shown) in [
+        (
+            vec![(1, b"a".as_slice()), (5, b""), (2, b"b"), (3, &[4])],
+            (4, "a", "b"),
+        ),
+        (
+            vec![(2, b"b"), (5, b""), (5, b"x"), (1, b"a"), (3, &[77])],
+            (77, "a", "b"),
+        ),
+        // A sign of life.
+        (vec![(1, b""), (5, b""), (1, b"a"), (3, &[0])], (0, "a", "")),
+        (vec![(3, &[9]), (5, b"")], (9, "", "")),
+    ] {
+        let pair = Pair::new(vec![Step::Answer(ok(&answer))], vec![]);
+        let output = pair.jeton(&["lock"]).output().unwrap();
+        let (code, stdout, stderr) = shown;
+        assert_eq!(
+            outcome(&output),
+            (code, stdout.into(), stderr.into()),
+            "{answer:?}"
+        );
+        assert_eq!(pair.counts(), (1, 0), "{answer:?}");
+    }
+}
+
+#[test]
+fn the_admin_socket_cannot_send_a_request_on() {
+    let refused = (77, String::new(), "jeton: admin only\n".into());
+    // It was sent there, it goes there by its verb, and it goes there since the socket is named.
+    let pair = Pair::sending(vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let output = pair.jeton(&["lock"]).output().unwrap();
+    assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (1, 1)));
+
+    let pair = Pair::new(vec![], vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let output = pair.jeton(&["reload"]).output().unwrap();
+    assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (0, 1)));
+
+    let pair = Pair::new(vec![], vec![Step::Answer(ok(ADMIN_ONLY))]);
+    let mut command = pair.jeton(&["lock", "--admin-socket"]);
+    let output = command.arg(&pair.admin.socket).output().unwrap();
+    assert_eq!((outcome(&output), pair.counts()), (refused.clone(), (0, 1)));
+
+    // The variable names a token socket: its daemon is asked again, once.
+    let mut steps = vec![];
+    steps.resize_with(2, || Step::Answer(ok(ADMIN_ONLY)));
+    let daemon = Daemon::new(steps);
+    let mut command = jeton_at(&daemon.socket, &["lock"]);
+    let output = command.env("JETON_ADMIN_SOCKET", &daemon.socket).output();
+    assert_eq!(outcome(&output.unwrap()), refused);
+    assert_eq!(daemon.asked().len(), 2);
+}
+
+#[test]
+fn standard_input_and_the_admin_socket_are_two_turns_in_either_order() {
+    let line = b"{\"v\":1}\nthe rest\n";
+    let inputs = |asked: &[Asked]| asked.iter().map(|one| one.all(4)).collect::<Vec<_>>();
+    let read = vec![b"{\"v\":1}\n".to_vec()];
+    let wants_input = || Step::Answer(ok(&[(4, &[1])]));
+
+    // The admin socket asks for it. An answer with both words is taken at the first of them.
+    for first in [ADMIN_ONLY, &[(5, b""), (4, &[1])]] {
+        let pair = Pair::new(
+            vec![Step::Answer(ok(first))],
+            vec![wants_input(), Step::Answer(ok(DONE))],
+        );
+        let output = feed(&mut pair.jeton(&["unlock"]), line);
+        assert_eq!(outcome(&output), done());
+        let (tokens, admin) = pair.asked();
+        assert_eq!(inputs(&tokens), [Vec::<Vec<u8>>::new()]);
+        assert_eq!(inputs(&admin), [vec![], read.clone()]);
+    }
+
+    // The token socket asks for it, and what was read goes on with the request.
+    for first in [&[(4, [1].as_slice())][..], &[(4, &[1]), (5, b"")]] {
+        let pair = Pair::new(
+            vec![Step::Answer(ok(first)), Step::Answer(ok(ADMIN_ONLY))],
+            vec![Step::Answer(ok(DONE))],
+        );
+        let output = feed(&mut pair.jeton(&["unlock"]), line);
+        assert_eq!(outcome(&output), done());
+        let (tokens, admin) = pair.asked();
+        assert_eq!(inputs(&tokens), [vec![], read.clone()]);
+        assert_eq!(inputs(&admin), std::slice::from_ref(&read));
+    }
+
+    // No third turn.
+    let pair = Pair::sending(vec![wants_input(), wants_input()]);
+    let output = feed(&mut pair.jeton(&["unlock"]), line);
+    assert_refusal(&output, 75, "standard input again");
+    assert_eq!(pair.counts(), (1, 2));
+    let pair = Pair::new(
+        vec![wants_input(), Step::Answer(ok(ADMIN_ONLY))],
+        vec![wants_input()],
+    );
+    let output = feed(&mut pair.jeton(&["unlock"]), line);
+    assert_refusal(&output, 75, "standard input again");
+    assert_eq!(pair.counts(), (2, 1));
+}
+
+#[test]
+fn one_deadline_covers_both_sockets() {
+    let pair = Pair::sending(vec![Step::Hold(vec![])]);
+    let mut command = pair.jeton(&["lock", "--timeout", "0.3"]);
+    assert_refusal(&command.output().unwrap(), 75, "no answer in time");
+    let (tokens, admin) = pair.asked();
+    assert!(admin[0].deadline() <= tokens[0].deadline());
+    assert!(tokens[0].deadline() <= Some(300));
+}
+
+#[test]
+fn what_the_admin_socket_answers_is_the_answer() {
+    // A problem in its own words.
+    let problem = b"HTTP/1.1 403 x\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"not you\"}";
+    let pair = Pair::sending(vec![Step::Answer(problem.to_vec())]);
+    assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 77, "not you");
+    // What broke off.
+    let pair = Pair::sending(vec![Step::Answer(ok(&[(1, b"")]))]);
+    assert_refusal(&pair.jeton(&["lock"]).output().unwrap(), 75, "broke off");
+    // A connection that broke before the answer is tried once more, at this socket as at the other one.
+    let pair = Pair::new(
+        vec![Step::Close, Step::Answer(ok(ADMIN_ONLY))],
+        vec![Step::Close, Step::Answer(ok(DONE))],
+    );
+    assert_eq!(outcome(&pair.jeton(&["lock"]).output().unwrap()), done());
+    assert_eq!(pair.counts(), (2, 2));
+    let pair = Pair::sending(vec![Step::Close, Step::Close]);
+    let output = pair.jeton(&["lock"]).output().unwrap();
+    assert_refusal(&output, 75, "broke before the answer");
+    assert_eq!(pair.counts(), (1, 2));
+    // As long as that of the token socket may be.
+    let long = vec![b'x'; 200_000];
+    let pair = Pair::new(
+        vec![Step::Answer(ok(&[(99, &long), (5, b"")]))],
+        vec![Step::Answer(ok(&[(1, &long), (3, &[0])]))],
+    );
+    let output = pair.jeton(&["lock"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout), (Some(0), long));
+}
+
+#[test]
+fn an_admin_socket_that_is_not_there_is_one_line() {
+    let absent = "the daemon does this at its admin socket, and nothing listens at ";
+    for stale in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let tokens = Daemon::at(
+            &folder.path().join("jeton/jeton.sock"),
+            vec![Step::Answer(ok(ADMIN_ONLY))],
+        );
+        let admin = folder.path().join("jeton-admin/admin.sock");
+        if stale {
+            fs::create_dir_all(admin.parent().unwrap()).unwrap();
+            drop(UnixListener::bind(&admin).unwrap());
+        }
+        let output = jeton_at(&tokens.socket, &["lock"]).output().unwrap();
+        assert_refusal(&output, 69, &format!("{absent}{} (", admin.display()));
+        tokens.asked_once();
+    }
+    // Nowhere beside a path that says nothing of its folder.
+    let pair = Pair::sending(vec![]);
+    let mut command = jeton_at(Path::new("../jeton.sock"), &["lock"]);
+    let within = pair.folder.path().join("jeton/within");
+    fs::create_dir(&within).unwrap();
+    let output = command.current_dir(within).output().unwrap();
+    assert_refusal(&output, 64, "name it with --admin-socket: ../jeton.sock");
+    // No other daemon's: that of the usual place is not the one that answered.
+    let (pair, other) = (Pair::sending(vec![]), Pair::sending(vec![]));
+    fs::remove_file(&pair.admin.socket).unwrap();
+    let mut command = pair.jeton(&["lock"]);
+    let output = command.env("XDG_RUNTIME_DIR", other.folder.path()).output();
+    assert_refusal(&output.unwrap(), 69, "nothing listens at ");
+    assert_eq!(other.counts(), (0, 0));
+}
+
+/// A call that asks a daemon whose folder is this one.
+type Call = fn(&Path) -> Command;
+
+#[test]
+fn the_admin_socket_is_the_one_beside_the_token_socket_that_answered() {
+    let ways: [Call; 4] = [
+        |folder| {
+            let mut command = jeton();
+            command.env("XDG_RUNTIME_DIR", folder);
+            command
+        },
+        |folder| jeton_at(&folder.join("jeton/jeton.sock"), &[]),
+        |folder| {
+            let mut command = jeton_at(Path::new("/nowhere"), &["--socket=jeton/jeton.sock"]);
+            command.current_dir(folder);
+            command
+        },
+        |folder| {
+            let mut command = jeton_at(Path::new("jeton.sock"), &[]);
+            command.current_dir(folder.join("jeton"));
+            command
+        },
+    ];
+    for way in ways {
+        let pair = Pair::sending(vec![Step::Answer(ok(DONE))]);
+        let mut command = way(pair.folder.path());
+        command.env("JETON_ADMIN_SOCKET", "");
+        assert_eq!(outcome(&command.arg("lock").output().unwrap()), done());
+        assert_eq!(pair.counts(), (1, 1));
+    }
+    // Where the variable names one, it is that.
+    let pair = Pair::sending(vec![]);
+    let named = Daemon::new(vec![Step::Answer(ok(DONE))]);
+    let mut command = pair.jeton(&["lock"]);
+    let output = command.env("JETON_ADMIN_SOCKET", &named.socket).output();
+    assert_eq!(outcome(&output.unwrap()), done());
+    named.asked_once();
+    assert_eq!(pair.counts(), (1, 0));
+}
+
+#[test]
+fn reload_and_a_named_admin_socket_go_straight_there() {
+    let admin =
+        |_: &Path, daemon: &Daemon| vec![PathBuf::from("--admin-socket"), daemon.socket.clone()];
+    let none = |_: &Path, _: &Daemon| vec![];
+    for (words, options) in [
+        (&["reload"][..], none as fn(&Path, &Daemon) -> Vec<PathBuf>),
+        (&["reload"], admin),
+        (&["lock"], admin),
+        (&["token", "p"], admin),
+        (&["ready", "--wait", "9"], admin),
+    ] {
+        let pair = Pair::new(vec![], vec![Step::Answer(ok(DONE))]);
+        let mut command = pair.jeton(words);
+        command.args(options(pair.folder.path(), &pair.admin));
+        assert_eq!(outcome(&command.output().unwrap()), done(), "{words:?}");
+        let (tokens, admin) = pair.asked();
+        assert_eq!((tokens.len(), admin.len()), (0, 1), "{words:?}");
+        assert_eq!(&admin[0].words()[1..], words);
+    }
+    // One that is not there is told, and no other place is tried.
+    let pair = Pair::new(vec![], vec![]);
+    let output = pair.jeton(&["lock", "--admin-socket=/nowhere"]).output();
+    assert_refusal(
+        &output.unwrap(),
+        69,
+        "nothing listens at /nowhere (start it with 'jetond run', or name its socket with --admin-socket",
+    );
+    assert_eq!(pair.counts(), (0, 0));
+    // The variable alone sends no verb there.
+    let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
+    let mut command = pair.jeton(&["rotate"]);
+    let output = command
+        .env("JETON_ADMIN_SOCKET", &pair.admin.socket)
+        .output();
+    assert_eq!(outcome(&output.unwrap()), done());
+    assert_eq!(pair.counts(), (1, 0));
+}
+
+#[test]
+fn a_command_gets_its_token_by_way_of_the_admin_socket_but_the_token_sockets_path() {
+    let token = || Step::Answer(ok(&[(1, b"T0KEN\n"), (3, &[0])]));
+    let sent = Pair::new(
+        vec![Step::Answer(ok(ADMIN_ONLY)), Step::Close],
+        vec![token()],
+    );
+    let straight = Pair::new(vec![Step::Close], vec![token()]);
+    let named = straight.admin.socket.clone();
+    for (pair, option, asked) in [(sent, None, (1, 1)), (straight, Some(named), (0, 1))] {
+        let mut command = pair.jeton(&["exec", "--env", "T"]);
+        if let Some(path) = option {
+            command.arg("--admin-socket").arg(path);
+        }
+        let output = command.args(["--", "/usr/bin/env"]).output().unwrap();
+        let (code, stdout, stderr) = outcome(&output);
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        let mut variables: Vec<_> = stdout.lines().collect();
+        variables.sort_unstable();
+        let socket = format!("JETON_SOCKET={}", pair.tokens.socket.display());
+        assert_eq!(variables, [socket.as_str(), "T=T0KEN"]);
+        assert_eq!(pair.counts(), asked);
+    }
+}
