@@ -15,3 +15,4 @@ mod local;
 mod reach;
 mod requests;
 mod run;
+mod secrets;

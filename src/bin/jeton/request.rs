@@ -22,16 +22,23 @@ const TAG_TERMINAL: u8 = 3;
 const TAG_INPUT: u8 = 4;
 const TAG_DEADLINE: u8 = 5;
 
-/// The variables that are sent: ours, those that decide how text looks, and those by which a tool talks to its helper.
-const VARIABLES: [&[u8]; 6] = [
+/// The variables that are sent: ours, those that decide how text looks, and those by which a tool tells its helper what it
+/// wants. The list is final, since a companion may be frozen in an image; and the names are whole, since a name that begins
+/// as one of these may be that of a secret (`CARGO_REGISTRY_TOKEN`). Sources: the manuals of kubectl, of cargo's credential
+/// providers, and of the MCP header helpers of Claude Code.
+const VARIABLES: [&[u8]; 9] = [
     b"JETON_PROFILE",
     b"NO_COLOR",
     b"TERM",
     b"COLUMNS",
     b"KUBERNETES_EXEC_INFO",
     b"CARGO_REGISTRY_INDEX_URL",
+    b"CARGO_REGISTRY_NAME_OPT",
+    b"CLAUDE_CODE_MCP_SERVER_NAME",
+    b"CLAUDE_CODE_MCP_SERVER_URL",
 ];
-/// Of these, all whose names begin so.
+/// Of these, all whose names begin so: Google's executable-sourced credentials, which hand over what to ask for (audience,
+/// type, address) and no secret.
 const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
 
 /// The words after the name.

@@ -115,7 +115,13 @@ fn every_recorded_exchange_is_reproduced() {
         "token-refused",
         "watch",
     ];
-    let next = ["admin", "admin-refused", "admin-stdin", "stdin-admin"];
+    let next = [
+        "admin",
+        "admin-refused",
+        "admin-stdin",
+        "environment",
+        "stdin-admin",
+    ];
     for (release, expected) in [("0.1.0", &released[..]), ("next", &next)] {
         let mut names = Vec::new();
         for entry in fs::read_dir(root.join(release)).unwrap() {

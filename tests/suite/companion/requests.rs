@@ -63,15 +63,23 @@ fn only_the_listed_variables_are_sent() {
         ("COLUMNS", "99"),
         ("KUBERNETES_EXEC_INFO", "{}"),
         ("CARGO_REGISTRY_INDEX_URL", "sparse+https://x"),
+        ("CARGO_REGISTRY_NAME_OPT", "x"),
+        ("CLAUDE_CODE_MCP_SERVER_NAME", "x"),
+        ("CLAUDE_CODE_MCP_SERVER_URL", "https://x"),
         ("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", "//iam"),
         ("GOOGLE_EXTERNAL_ACCOUNT_", ""),
     ];
     let others = [
         ("HOME", "/root"),
         ("TERMINFO", "x"),
+        ("term", "x"),
         ("JETON_PROFILES", "x"),
+        ("CARGO_REGISTRY_NAME", "x"),
         ("GOOGLE_EXTERNAL_ACCOUNT", "x"),
         ("SECRET", "x"),
+        // What stands before the name or in a value is no name.
+        ("XTERM", "x"),
+        ("A", "TERM=x"),
     ];
     let asked = ask(&["token"], &[listed.as_slice(), &others].concat());
     let mut sent = asked.all(2);
