@@ -22,7 +22,8 @@ pub(crate) fn deadline_of(call: &Call) -> Deadline {
     match (call.wait, call.timeout) {
         (Some(wait), _) => Deadline::after(wait, ANSWER_MS),
         (None, Some(timeout)) => Deadline::after(timeout, 0),
-        (None, None) if is_watch(call) => Deadline::never(),
+        // A rotation waits for the tokens of the old credential to expire.
+        (None, None) if is_watch(call) || call.verb() == Some(b"rotate") => Deadline::never(),
         (None, None) => Deadline::after(TIMEOUT_MS, 0),
     }
 }

@@ -191,10 +191,12 @@ fn under_another_name_no_argument_is_needed() {
 }
 
 #[test]
-fn a_watch_has_no_deadline_unless_one_is_given() {
-    assert_eq!(ask(&["watch"], &[]).deadline(), None);
-    let left = ask(&["watch", "--timeout", "9"], &[]).deadline().unwrap();
-    assert!(left > 0 && left <= 9_000);
+fn a_watch_and_a_rotation_have_no_deadline_unless_one_is_given() {
+    for verb in ["watch", "rotate"] {
+        assert_eq!(ask(&[verb], &[]).deadline(), None);
+        let left = ask(&[verb, "--timeout", "9"], &[]).deadline().unwrap();
+        assert!(left > 0 && left <= 9_000);
+    }
 }
 
 #[test]
