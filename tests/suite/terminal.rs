@@ -14,13 +14,12 @@ use std::thread::JoinHandle;
 
 use jetond::credential::ClientSecret;
 use jetond::sandbox::{Line, Options, Sandbox};
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::enrol::{assert_nothing_written, write_config};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
+use crate::support::pty::pty;
 
 /// A terminal in which `jetond` runs.
 pub(crate) struct Terminal {
@@ -32,13 +31,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(env: &TestEnv, args: &[&str], vars: &[(&str, &str)]) -> Self {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, vec![]).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let screen = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
+        let (keyboard, screen) = pty();
         // It makes the terminal the program's own, as a login does.
         let mut command = env.command("setsid");
         let child = command
@@ -52,7 +45,6 @@ impl Terminal {
             .unwrap();
         // Its copies of the terminal are closed with it, so that the reader sees the end.
         drop(command);
-        let keyboard = File::from(master);
         let (mut master, shown) = (keyboard.try_clone().unwrap(), Arc::new(Mutex::default()));
         let seen: Arc<Mutex<Vec<u8>>> = Arc::clone(&shown);
         let reader = std::thread::spawn(move || {
