@@ -70,6 +70,21 @@ fn a_planted_secret_is_found_in_every_form_wherever_it_is() {
 }
 
 #[test]
+fn a_log_that_lacks_lines_is_no_proof() {
+    let env = TestEnv::new();
+    let mut daemon = env.start();
+    env.stop(&mut daemon);
+    assert_eq!(env.gaps(), Vec::<String>::new());
+    let log = fs::read_to_string(&daemon.output).unwrap();
+    let gap = "WARN jetond::daemon::logging: 1 log lines were dropped dropped=1\n";
+    fs::write(&daemon.output, log + gap).unwrap();
+    assert_eq!(env.gaps(), [daemon.output.display().to_string()]);
+    env.came_out("another log", gap.as_bytes(), false);
+    assert_eq!(env.gaps().len(), 2);
+    env.expect_dropped_lines();
+}
+
+#[test]
 fn the_token_comes_out_where_it_is_asked_for_and_nowhere_else() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");

@@ -1,6 +1,6 @@
 //! A hermetic place: folders of its own, an environment of its own, a secret of its own that must not come out.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -27,7 +27,7 @@ pub(crate) struct Output {
 }
 
 /// The place. When it is dropped after a test that passed, everything that came out is searched for its secret and for
-/// every token that its sandbox gave.
+/// every token that its sandbox gave. A log that lacks lines fails the test too: what was in them cannot be searched.
 pub(crate) struct TestEnv {
     root: TempDir,
     runtime: tokio::runtime::Runtime,
@@ -37,6 +37,8 @@ pub(crate) struct TestEnv {
     /// What came out, and whether a token was asked for there.
     out: RefCell<Vec<(String, Vec<u8>, bool)>>,
     extra: Vec<(Kind, Canary)>,
+    /// Whether a log may lack lines.
+    gaps_expected: Cell<bool>,
 }
 
 impl TestEnv {
@@ -61,6 +63,7 @@ impl TestEnv {
             secrets: vec![fresh_secret()],
             out: RefCell::default(),
             extra: vec![],
+            gaps_expected: Cell::new(false),
         }
     }
 
@@ -406,6 +409,23 @@ impl TestEnv {
         response.text().trim_end().to_owned()
     }
 
+    /// This test makes logs that lack lines. Without it they fail the test.
+    pub(crate) fn expect_dropped_lines(&self) {
+        self.gaps_expected.set(true);
+    }
+
+    /// Every output that says that log lines were dropped.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let has_gap = |bytes: &[u8]| bytes.windows(GAP.len()).any(|window| window == GAP);
+        let out = self.out.borrow();
+        let out = out.iter().filter(|(_, bytes, _)| has_gap(bytes));
+        let out = out.map(|(what, ..)| what.clone());
+        let files = files_below(self.root.path()).into_iter();
+        let files = files.filter(|path| fs::read(path).is_ok_and(|bytes| has_gap(&bytes)));
+        out.chain(files.map(|path| path.display().to_string()))
+            .collect()
+    }
+
     /// Everything in which a secret or a token was found that nobody asked for.
     pub(crate) fn leaks(&self) -> Vec<String> {
         let secrets = self
@@ -448,7 +468,11 @@ impl TestEnv {
     /// Stops a daemon in order, and puts what could be seen of it among what is searched.
     pub(crate) fn stop(&self, daemon: &mut Daemon) {
         let status = daemon.stop();
-        assert!(status.success(), "{status:?}: {}", daemon.log());
+        let log = daemon.log();
+        assert!(status.success(), "{status:?}: {log}");
+        // A log without its last lines could not be searched for secrets whole.
+        let is_whole = !log.contains("serving") || log.contains("stopping");
+        assert!(is_whole, "the last lines are missing: {log}");
         for (what, bytes) in daemon.seen_in_proc.drain(..) {
             self.came_out(&what, &bytes, false);
         }
@@ -460,9 +484,17 @@ impl Drop for TestEnv {
         if !std::thread::panicking() {
             let leaks = self.leaks();
             assert!(leaks.is_empty(), "secrets came out: {leaks:#?}");
+            let gaps = self.gaps();
+            assert!(
+                gaps.is_empty() || self.gaps_expected.get(),
+                "lines that could not be searched for secrets were dropped: {gaps:#?}"
+            );
         }
     }
 }
+
+/// What a log says in the place of lines that it lacks.
+const GAP: &[u8] = b" log lines were dropped";
 
 /// What kind of text must not come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
