@@ -39,7 +39,7 @@
 //! | [`episode`] | a fault that comes again and again | | |
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
-//! | [`logging`] | the log | | |
+//! | [`logging`] | the log, for which nothing waits | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
 //! | [`signals`] | what the process is told by signals | | process |

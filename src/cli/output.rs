@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::stdio::stdout;
 
 use crate::causes::Causes;
+use crate::daemon::logging;
 
 /// Whether something that was to be printed is lost. There is one standard output for the whole process.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -111,9 +112,9 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints a line for people, on standard error.
+/// Prints a line for people, on standard error. It never fails, and a command that must not wait does not.
 pub(super) fn tell(line: impl Display) {
-    let _: std::io::Result<()> = writeln!(std::io::stderr().lock(), "jetond: {line}");
+    logging::tell(line);
 }
 
 /// Tells what went wrong, and ends so.

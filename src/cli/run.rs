@@ -86,6 +86,8 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
 
 fn serve(args: &RunArgs, env: &Env) -> Exit {
     let format = args.log_format.unwrap_or_default();
+    // To the end of this function, so that what is told on every way out of it is written.
+    let _flush = logging::queue_stderr(Some(format));
     if let Err(error) = logging::start(format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);
     }

@@ -1,13 +1,29 @@
 //! The log: standard error, one line an event; for a person on a terminal, or JSON for a collector.
+//!
+//! An event becomes a line in the thread where it happens, and waits in a `queue` for the one thread that writes
+//! (`output`, `writer`). What happens to standard error happens to that thread alone: a disk that is full, a pipe that
+//! nothing reads, a terminal that Ctrl-S stopped or that was closed. Lines that could not be written are counted, and the
+//! log says how many when it can be written again.
 
 mod json;
+mod line;
+mod output;
+mod queue;
+mod sink;
+mod writer;
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use self::line::Form;
+pub use self::output::FlushOnDrop;
 
 /// What the log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -40,6 +56,21 @@ fn is_mistyped_level(part: &str) -> bool {
     is_word && part.parse::<LevelFilter>().is_err()
 }
 
+/// Prints a line for people on standard error.
+pub fn tell(line: impl Display) {
+    output::print(format!("jetond: {line}\n").as_bytes());
+}
+
+/// Puts standard error behind the log's queue: from now on neither the log nor [`tell`] waits for it. Without a format
+/// the process has no log and only tells.
+pub fn queue_stderr(format: Option<LogFormat>) -> FlushOnDrop {
+    output::start(match format {
+        None => Form::Plain,
+        Some(LogFormat::Auto | LogFormat::Text) => Form::Text,
+        Some(LogFormat::Json) => Form::Json,
+    })
+}
+
 /// Starts the log. `filter` is the value of `JETON_LOG`; without it, state changes and worse are logged.
 ///
 /// # Errors
@@ -52,25 +83,42 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|_| InvalidFilter)?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_timer(SystemTime);
-    let started = match format {
-        LogFormat::Json => log
-            .log_internal_errors(false)
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(|| Lines)
+        .with_timer(SystemTime)
+        // It would be told on standard error, by a macro that panics when that cannot be written.
+        .log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Json => lines
             .fmt_fields(JsonFields::new())
             .event_format(json::Json)
-            .try_init(),
-        LogFormat::Text => log.with_ansi(false).try_init(),
+            .boxed(),
+        LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Auto => {
-            let ansi = std::io::stderr().is_terminal() && !no_color;
-            log.with_ansi(ansi).try_init()
+            let ansi = io::stderr().is_terminal() && !no_color;
+            lines.with_ansi(ansi).boxed()
         }
     };
+    let started = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
     // A second start in one process keeps the first log: only tests do that.
     drop(started);
     Ok(())
+}
+
+/// Where the lines of events go: each comes whole.
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        output::print(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

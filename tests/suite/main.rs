@@ -27,6 +27,7 @@ mod hygiene;
 mod issuer_answers;
 mod keyring;
 mod limits;
+mod log;
 mod outage;
 mod peers;
 mod printing;

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::line;
 
 /// The format.
 pub(super) struct Json;
@@ -40,7 +41,10 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}").into());
+        let mut text = String::new();
+        // Not by `format!`, which panics when a value cannot be formatted.
+        let _: fmt::Result = fmt::write(&mut text, format_args!("{value:?}"));
+        self.set(field, text.into());
     }
 }
 
@@ -63,9 +67,8 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        let mut line = Map::new();
+        let timestamp = line::now();
+        let mut object = Map::new();
         // From the outermost span in: what is nearer says more.
         for span in context
             .event_scope()
@@ -73,20 +76,20 @@ where
             .flat_map(|s| s.from_root())
         {
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
-                line.extend(serde_json::from_str::<Map<_, _>>(fields).unwrap_or_default());
+                object.extend(serde_json::from_str::<Map<_, _>>(fields).unwrap_or_default());
             }
         }
         let mut fields = Fields::default();
         event.record(&mut fields);
-        line.append(&mut fields.0);
+        object.append(&mut fields.0);
         let meta = event.metadata();
         for (name, value) in [
             ("timestamp", timestamp.as_str()),
             ("level", meta.level().as_str()),
             ("target", meta.target()),
         ] {
-            line.insert(name.to_owned(), value.into());
+            object.insert(name.to_owned(), value.into());
         }
-        writeln!(writer, "{}", Value::Object(line))
+        writeln!(writer, "{}", Value::Object(object))
     }
 }

@@ -1,0 +1,111 @@
+//! Standard error behind a queue: a caller that prints never waits, and never fails.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::line::Form;
+use super::queue::{Chunk, Queue, count};
+use super::sink::Stderr;
+use super::writer::Writer;
+
+/// How long an end of the process waits for what is not written yet.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// The stack of the thread that writes: it formats a line at most.
+const STACK: usize = 128 * 1024;
+
+static QUEUE: Queue = Queue::new();
+
+/// The form of this process's lines; nothing is queued before it is set.
+static FORM: OnceLock<Form> = OnceLock::new();
+
+/// Whether there is the thread that writes.
+static HAS_THREAD: AtomicBool = AtomicBool::new(false);
+
+/// The thread has it for ever. Without that thread each line is written at once, if it can be.
+static WRITER: Mutex<Writer<Stderr>> = Mutex::new(Writer::new(Stderr { patience: None }));
+
+/// Writes what is queued when it is dropped, as far as 100 ms allow.
+#[must_use = "when it is dropped, the last lines are written"]
+#[derive(Debug)]
+pub struct FlushOnDrop(());
+
+/// Puts standard error behind the queue, for the rest of this process.
+pub(super) fn start(form: Form) -> FlushOnDrop {
+    // A second start in one process keeps the first form: only tests do that.
+    let _: Result<(), Form> = FORM.set(form);
+    // Without a thread the first line tries again.
+    has_thread();
+    FlushOnDrop(())
+}
+
+/// Prints a line, which ends with a line end.
+pub(super) fn print(line: &[u8]) {
+    if FORM.get().is_some() && has_thread() {
+        QUEUE.push(line);
+    } else if FORM.get().is_some() {
+        print_at_once(line);
+    } else {
+        // A command that a person runs waits for that person's terminal. If it is gone, there is no other place to say it.
+        let _: std::io::Result<()> = std::io::stderr().lock().write_all(line);
+    }
+}
+
+/// Whether there is a thread that writes; tries to start it.
+fn has_thread() -> bool {
+    if HAS_THREAD.swap(true, Ordering::Relaxed) {
+        return true;
+    }
+    let started = std::thread::Builder::new()
+        .name("log".to_owned())
+        .stack_size(STACK)
+        .spawn(write);
+    HAS_THREAD.store(started.is_ok(), Ordering::Relaxed);
+    started.is_ok()
+}
+
+/// What the thread does.
+fn write() {
+    // Neither is a reason to stop or to end the process: a terminal that stops background processes which write to it,
+    // and a file at its size limit. Blocked, they let the write go on, or fail.
+    let signals: SigSet = [Signal::SIGTTOU, Signal::SIGXFSZ].into_iter().collect();
+    // It can only fail for a number that is no signal.
+    let _: nix::Result<()> = signals.thread_block();
+    let form = FORM.get().copied().unwrap_or(Form::Plain);
+    let mut writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
+    writer.sink().patience = None;
+    loop {
+        writer.step(&QUEUE, &|dropped| form.gap(dropped));
+    }
+}
+
+/// Writes a line without the thread if that can be done now; else it is counted.
+fn print_at_once(line: &[u8]) {
+    let form = FORM.get().copied().unwrap_or(Form::Plain);
+    let Ok(mut writer) = WRITER.try_lock() else {
+        QUEUE.add_dropped(count(line));
+        return;
+    };
+    writer.sink().patience = Some(Duration::ZERO);
+    let chunk = Chunk {
+        gap: QUEUE.take_dropped(),
+        bytes: line.to_vec(),
+    };
+    if let Err(lost) = writer.write(&chunk, &|dropped| form.gap(dropped)) {
+        QUEUE.add_dropped(lost);
+    }
+}
+
+// === impl FlushOnDrop ===
+
+impl Drop for FlushOnDrop {
+    fn drop(&mut self) {
+        if HAS_THREAD.load(Ordering::Relaxed) {
+            QUEUE.flush(FLUSH);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Standard error, for the thread that may wait for it and for those that may not.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// How much a pipe that is ready takes without making the writer wait, and as a whole (PIPE_BUF, pipe(7)).
+pub(super) const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
+/// How long a write is left alone that fails although the system said that it can begin: a terminal may have room for one
+/// byte and not for a line end.
+const NAP: Duration = Duration::from_millis(20);
+
+/// Standard error.
+pub(super) struct Stderr {
+    /// How long a write may wait until it can begin; `None` is for ever.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let stderr = io::stderr();
+        match self.patience {
+            None => write_waiting(stderr.as_fd(), bytes),
+            Some(patience) => write_within(stderr.as_fd(), bytes, patience),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes when that can be done, also where another process has made the file non-blocking that it shares with us.
+fn write_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let mut was_ready = false;
+    loop {
+        match rustix::io::write(fd, bytes) {
+            Err(Errno::AGAIN) => {
+                if was_ready {
+                    nap();
+                }
+                was_ready = is_ready(fd, None)?;
+            }
+            written => return Ok(written?),
+        }
+    }
+}
+
+/// Writes some of it, if that can begin within this time.
+fn write_within(fd: BorrowedFd<'_>, bytes: &[u8], patience: Duration) -> io::Result<usize> {
+    if !is_ready(fd, Some(patience))? {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    let bytes = bytes.get(..ATOMIC).unwrap_or(bytes);
+    Ok(rustix::io::write(fd, bytes)?)
+}
+
+/// Waits until a write can begin, or fail; `false` when that takes longer than this.
+fn is_ready(fd: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<bool> {
+    let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    Ok(poll(&mut fds, patience.as_ref())? > 0)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log's own thread has no event loop to stop"
+)]
+fn nap() {
+    std::thread::sleep(NAP);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A pipe in effect, and how much it took until it was full.
+    fn full() -> (UnixStream, UnixStream, usize) {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let mut taken = 0;
+        while let Ok(n @ 1..) = write_within(writer.as_fd(), &[0; 10_000], Duration::ZERO) {
+            assert!(n <= ATOMIC);
+            taken += n;
+        }
+        (reader, writer, taken)
+    }
+
+    #[test]
+    fn a_write_that_cannot_begin_in_time_is_not_made() {
+        let (reader, writer, taken) = full();
+        assert!(taken > ATOMIC);
+        for patience in [0, 5] {
+            let patience = Duration::from_millis(patience);
+            let error = write_within(writer.as_fd(), b"line\n", patience).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        }
+        drop(reader);
+        let error = write_within(writer.as_fd(), b"line\n", Duration::from_secs(600)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_file_that_does_not_block_is_waited_for() {
+        use std::io::Read as _;
+        let (mut reader, writer, mut taken) = full();
+        writer.set_nonblocking(true).unwrap();
+        std::thread::scope(|scope| {
+            let write = scope.spawn(|| write_waiting(writer.as_fd(), b"line\n").unwrap());
+            let mut bytes = [0; 4096];
+            while taken > 0 {
+                taken -= reader.read(&mut bytes).unwrap();
+            }
+            assert_eq!(write.join().unwrap(), 5);
+        });
+    }
+}

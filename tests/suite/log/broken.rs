@@ -1,0 +1,144 @@
+//! A log that cannot be written: full, gone, closed.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{
+    Reader, assert_serves, assert_serves_and_stops, chatter, enrolled, start, start_command,
+};
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+use crate::support::pty::pty;
+
+/// A pipe, whose ends no other program inherits.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    pipe_with(PipeFlags::CLOEXEC).unwrap()
+}
+
+#[test]
+fn a_log_on_a_full_disk_costs_the_log_alone() {
+    let env = enrolled();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut daemon = start(&env, &[], full);
+    chatter(&daemon, 50);
+    assert_serves_and_stops(&env, &mut daemon);
+}
+
+#[test]
+fn a_pipe_whose_reader_is_gone_before_the_start_or_later_costs_the_log_alone() {
+    for gone_before in [true, false] {
+        let env = enrolled();
+        let (reader, writer) = pipe();
+        let reader = Some(reader).filter(|_| !gone_before);
+        let mut daemon = start(&env, &[], writer);
+        drop(reader);
+        chatter(&daemon, 50);
+        assert_serves_and_stops(&env, &mut daemon);
+    }
+}
+
+#[test]
+fn a_terminal_that_was_closed_costs_the_log_alone() {
+    let env = enrolled();
+    let (master, terminal) = pty();
+    let mut daemon = start(&env, &[], terminal);
+    drop(master);
+    chatter(&daemon, 50);
+    assert_serves_and_stops(&env, &mut daemon);
+}
+
+#[test]
+fn a_standard_error_that_is_closed_or_cannot_be_written_costs_the_log_alone() {
+    for redirection in ["2>&-", "2</dev/null", "0<&- 1>&- 2>&-"] {
+        let env = enrolled();
+        let mut command = env.command("/bin/sh");
+        let script = format!("exec \"$0\" run {redirection}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_jetond")]);
+        let mut daemon = start_command(&env, command, Stdio::null());
+        assert_serves_and_stops(&env, &mut daemon);
+    }
+}
+
+#[test]
+fn a_log_file_at_its_size_limit_costs_the_log_alone() {
+    let env = enrolled();
+    let mut command = env.command("/bin/sh");
+    // In blocks of 512 or 1024 bytes. The signal that the kernel sends at the limit would end a program.
+    let script = "ulimit -f 4; exec \"$0\" run";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_jetond")]);
+    let path = env.path("out/limited");
+    let mut daemon = start_command(&env, command, File::create(&path).unwrap());
+    chatter(&daemon, 50);
+    let size = path.metadata().unwrap().len();
+    assert!((2_048..=4_096).contains(&size), "{size}");
+    assert_serves_and_stops(&env, &mut daemon);
+}
+
+#[test]
+fn a_log_in_a_fifo_goes_on_with_the_next_reader_and_says_what_is_missing() {
+    let env = enrolled();
+    env.expect_dropped_lines();
+    let path = env.path("out/fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    let open = || {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        File::from(rustix::fs::open(&path, flags, 0.into()).unwrap())
+    };
+    let first = open();
+    let writer = File::options().write(true).open(&path).unwrap();
+    let mut daemon = start(&env, &["--log-format", "json"], writer);
+    drop(first);
+    assert_serves(&env, &mut daemon);
+    let next = open();
+    fcntl_setfl(&next, OFlags::empty()).unwrap();
+    let log = Reader::of(next);
+    wait_until("the count", || {
+        chatter(&daemon, 1);
+        log.text().contains("log lines were dropped")
+    });
+    assert_serves_and_stops(&env, &mut daemon);
+    let lines = super::lines(&log.end(&env));
+    assert!(super::dropped(&lines) > 0);
+    assert!(lines.iter().any(|line| line["message"] == "stopping"));
+}
+
+#[test]
+fn a_closed_standard_output_is_no_crash_of_the_sandbox_or_the_demo() {
+    let env = TestEnv::new();
+    for args in [&["sandbox"][..], &["demo", "--quick"]] {
+        for full in [true, false] {
+            let output: Stdio = if full {
+                let full = File::options().write(true).open("/dev/full");
+                full.unwrap().into()
+            } else {
+                pipe().1.into()
+            };
+            let mut command = env.jetond_command(args);
+            let mut child = command
+                .stdin(Stdio::null())
+                .stdout(output)
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            if args[0] == "sandbox" {
+                let pid = rustix::process::Pid::from_child(&child);
+                wait_until("the sandbox to catch signals", || {
+                    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+                    let status = status.unwrap();
+                    let caught = status.lines().find(|line| line.starts_with("SigCgt:"));
+                    let caught = caught.unwrap().rsplit('\t').next().unwrap();
+                    let caught = u64::from_str_radix(caught, 16).unwrap();
+                    caught & (1 << 14) != 0 || child.try_wait().unwrap().is_some()
+                });
+                // It may have ended by itself: that its output is gone is something to end for.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            }
+            let ended = child.wait_with_output().unwrap();
+            assert!(ended.status.code().is_some(), "{args:?}: {ended:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A disk that fills up while the daemon runs, and that has room again.
+
+use crate::support::{TestEnv, ignored};
+
+#[test]
+fn a_disk_that_has_room_again_gets_the_count_and_no_torn_line() {
+    let env = TestEnv::new();
+    env.expect_dropped_lines();
+    let script = r#"
+mount -t tmpfs -o size=32k,mode=0700 tmpfs /mnt
+"$JETOND" run --log-format json 2>>/mnt/log & daemon=$!
+"$JETON" ready --wait 30
+dd if=/dev/zero of=/mnt/fill bs=512 2>/dev/null || true
+n=0; while [ $n -lt 60 ]; do "$JETON" ready >/dev/null; n=$((n + 1)); done
+rm /mnt/fill
+n=0
+while ! grep -q 'log lines were dropped' /mnt/log && [ $n -lt 1200 ]; do sleep 0.05; n=$((n + 1)); done
+kill $daemon; wait $daemon; echo "ended: $?"
+cat /mnt/log
+"#;
+    let mut command = env.command("unshare");
+    command
+        .args(["--mount", "sh", "-eu", "-c", script])
+        .env("JETOND", env!("CARGO_BIN_EXE_jetond"))
+        .env("JETON", env!("CARGO_BIN_EXE_jeton"));
+    let out = env.finish("a script", command, b"", false);
+    if out.stderr.contains("unshare") || out.stderr.contains("mount:") {
+        ignored(&format!(
+            "nothing can be mounted here: {}",
+            out.stderr.trim()
+        ));
+        return;
+    }
+    let (_, log) = out
+        .stdout
+        .split_once("ended: 0\n")
+        .expect("it ended in order");
+    // A line that the full disk tore stands by itself.
+    let torn = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_err();
+    let torn: Vec<_> = log.lines().filter(torn).collect();
+    assert!(torn.len() <= 1, "{torn:#?}");
+    assert!(torn.iter().all(|line| line.starts_with('{')), "{torn:#?}");
+    let whole: String = log
+        .lines()
+        .filter(|line| !torn.contains(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let lines = super::lines(&whole);
+    assert!(super::dropped(&lines) > 0, "{out:?}");
+    assert!(lines.iter().any(|line| line["message"] == "stopping"));
+}
