@@ -10,6 +10,7 @@ mod broken;
 mod exits;
 mod places;
 mod stuck;
+mod supervisor;
 mod threads;
 
 use std::fs::File;

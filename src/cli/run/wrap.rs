@@ -19,6 +19,7 @@ use super::super::output::{Exit, fail, tell};
 use super::forwarded::Forwarded;
 use super::place::Place;
 use super::supervisor::Daemon;
+use crate::daemon::logging;
 use crate::offload;
 use crate::paths::Env;
 use crate::process::children::{self, Owned};
@@ -42,6 +43,8 @@ pub(super) fn wrap(
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
+    // What is told while the command runs must not keep its signals waiting.
+    let _flush = logging::queue_stderr(None);
     match offload::event_loop() {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! { biased;
