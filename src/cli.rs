@@ -25,7 +25,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::before::Before;
 use self::output::Exit;
-use crate::daemon::hardening;
+use crate::daemon::{hardening, logging};
 use crate::paths::Env;
 use crate::process::signals::{self, InheritedMask};
 
@@ -66,6 +66,7 @@ enum Command {
 
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    logging::report_panics();
     let mask = signals::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
     let line = match CommandLine::parse_quietly(&args) {

@@ -8,6 +8,7 @@
 mod json;
 mod line;
 mod output;
+mod panics;
 mod queue;
 mod sink;
 mod writer;
@@ -24,6 +25,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use self::line::Form;
 pub use self::output::FlushOnDrop;
+pub use self::panics::report_panics;
 
 /// What the log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -55,6 +55,18 @@ pub(super) fn print(line: &[u8]) {
     }
 }
 
+/// Prints the last line of a process that panics: waits a short while for it to be written, and for nothing else.
+pub(super) fn print_last(line: impl FnOnce(Form) -> String) {
+    let line = line(FORM.get().copied().unwrap_or(Form::Plain));
+    if HAS_THREAD.load(Ordering::Relaxed) && QUEUE.try_push(line.as_bytes()) {
+        QUEUE.flush(FLUSH);
+    } else {
+        let patience = Some(FLUSH);
+        // There is no other place to say it.
+        let _: std::io::Result<()> = Stderr { patience }.write_all(line.as_bytes());
+    }
+}
+
 /// Whether there is a thread that writes; tries to start it.
 fn has_thread() -> bool {
     if HAS_THREAD.swap(true, Ordering::Relaxed) {

@@ -82,7 +82,19 @@ impl Queue {
 
     /// Adds a line, which ends with a line end; or drops and counts it.
     pub(super) fn push(&self, line: &[u8]) {
-        let mut state = self.lock();
+        self.push_into(self.lock(), line);
+    }
+
+    /// The same, and never waits for the queue's lock: `false` when another thread, or a caller of this one, holds it.
+    pub(super) fn try_push(&self, line: &[u8]) -> bool {
+        let Ok(state) = self.state.try_lock() else {
+            return false;
+        };
+        self.push_into(state, line);
+        true
+    }
+
+    fn push_into(&self, mut state: MutexGuard<'_, State>, line: &[u8]) {
         state.push(line);
         if std::mem::take(&mut state.is_waiting) {
             drop(state);
