@@ -132,7 +132,7 @@ impl Keeper {
 
     /// Runs until every handle is gone.
     pub(super) async fn run(mut self) {
-        let span = tracing::info_span!("profile", profile = %self.parts.name);
+        let span = tracing::error_span!("profile", profile = %self.parts.name);
         self.work().instrument(span).await;
     }
 

@@ -16,7 +16,8 @@ mod writer;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -26,6 +27,9 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use self::line::Form;
 pub use self::output::FlushOnDrop;
 pub use self::panics::report_panics;
+
+/// The name of the span around all that a profile's task does (`keeper`): its field `profile` is part of each line.
+const PROFILE_SPAN: &str = "profile";
 
 /// What the log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -85,6 +89,9 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|_| InvalidFilter)?;
+    // The filter decides which lines there are, and never whether a line names its profile.
+    let spans = filter_fn(|meta| meta.is_span() && meta.name() == PROFILE_SPAN && is_ours(meta));
+    let filter = filter.or(spans.with_max_level_hint(LevelFilter::ERROR));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Lines)
         .with_timer(SystemTime)
@@ -107,6 +114,10 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     // A second start in one process keeps the first log: only tests do that.
     drop(started);
     Ok(())
+}
+
+fn is_ours(meta: &Metadata<'_>) -> bool {
+    meta.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
 /// Where the lines of events go: each comes whole.

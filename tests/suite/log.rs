@@ -9,6 +9,7 @@
 mod broken;
 mod exits;
 mod places;
+mod profiles;
 mod stuck;
 mod supervisor;
 mod threads;

@@ -1,0 +1,54 @@
+//! Every line about a profile names it, at every level and in every format.
+
+use std::fs;
+
+use super::enrolled;
+use crate::support::daemon::wait_until;
+
+#[test]
+fn a_line_of_a_profile_names_it_at_every_level_and_in_every_format() {
+    for format in ["text", "json", "auto"] {
+        for filter in [
+            "warn",
+            "info",
+            "debug",
+            "trace",
+            "jetond::daemon::keeper::log=warn",
+            "error,jetond::daemon::keeper::log=debug",
+            "[profile]=warn",
+        ] {
+            let env = enrolled();
+            env.fault("status:503");
+            let mut command = env.jetond_command(&["run", "--log-format", format]);
+            command.env("JETON_LOG", filter);
+            let mut daemon = env.start_command(command);
+            wait_until("a refresh to fail", || {
+                daemon.log().contains("refresh failed")
+            });
+            env.stop(&mut daemon);
+            let log = daemon.log();
+            let named = if format == "json" {
+                "\"profile\":\"research\""
+            } else {
+                "profile{profile=research}: "
+            };
+            for line in log.lines().filter(|line| line.contains("refresh failed")) {
+                assert!(line.contains(named), "{filter}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_profile_without_a_usable_credential_is_named_too() {
+    let env = enrolled();
+    fs::remove_file(env.record("research")).unwrap();
+    let mut command = env.jetond_command(&["run", "--log-format", "json"]);
+    command.env("JETON_LOG", "warn");
+    let mut daemon = env.start_command(command);
+    daemon.wait_for_log("nothing can be asked");
+    env.stop(&mut daemon);
+    for line in super::lines(&daemon.log()) {
+        assert_eq!(line["profile"], "research", "{line}");
+    }
+}
