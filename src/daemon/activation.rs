@@ -19,6 +19,9 @@ const TOKENS: &str = "jeton";
 /// What it calls the admin socket.
 const ADMIN: &str = "admin";
 
+/// The most sockets that are looked at, and the largest number of the first: far more than there are.
+const MOST: usize = 1_024;
+
 /// The sockets that were passed.
 #[derive(Debug, Default)]
 pub struct Passed {
@@ -45,6 +48,8 @@ pub enum ActivationError {
     },
     /// It does not listen.
     Deaf(String),
+    /// The environment says that there are more sockets than there can be.
+    Count,
 }
 
 impl Passed {
@@ -54,6 +59,12 @@ impl Passed {
     /// # Errors
     /// [`ActivationError`] for a socket that we cannot serve: whoever passes it expects that it is served.
     pub fn take(names: Option<&str>) -> Result<Self, ActivationError> {
+        if !["LISTEN_FDS", "LISTEN_FDS_FIRST_FD"]
+            .iter()
+            .all(|name| is_sane(name))
+        {
+            return Err(ActivationError::Count);
+        }
         let mut fds = ListenFd::from_env();
         let mut names = names.unwrap_or_default().split(':');
         let mut passed = Self::default();
@@ -92,6 +103,18 @@ impl Passed {
             }
         }
     }
+}
+
+/// Whether a number in the environment is one that there can be: the crate makes a list of as many sockets as the
+/// environment says, and counts on from the number of the first.
+fn is_sane(name: &str) -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the crate reads it as well, and removes it"
+    )]
+    let value = std::env::var(name).unwrap_or_default();
+    // What is not a number is none to the crate either.
+    value.parse().map_or(true, |n: usize| n <= MOST)
 }
 
 /// Where a socket is; `None` for one without a path.
@@ -148,6 +171,10 @@ impl std::fmt::Display for ActivationError {
             Self::Deaf(name) => write!(
                 f,
                 "the socket that was passed under the name {name} does not listen: it needs Accept=no"
+            ),
+            Self::Count => write!(
+                f,
+                "LISTEN_FDS or LISTEN_FDS_FIRST_FD is more than {MOST}: unset it, unless a service manager passes sockets"
             ),
         }
     }

@@ -45,6 +45,7 @@ mod serve;
 mod service;
 mod sharing;
 mod stop;
+mod surroundings;
 mod terminal;
 mod time_namespace;
 mod tls;
