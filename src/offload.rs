@@ -126,12 +126,9 @@ pub fn event_loop() -> io::Result<Runtime> {
     // are taken first, and given back.
     let spare: Result<Vec<_>, _> = (0..6).map(|_| UnixStream::pair()).collect();
     drop(spare?);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the place for it: the descriptors are there"
-    )]
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 // === impl Refused ===

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test's own numbers are seconds"
+)]
+
 use proptest::prelude::*;
 
 use super::*;

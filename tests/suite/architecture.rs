@@ -307,6 +307,33 @@ fn unsafe_code_is_in_the_companions_system_calls_alone() {
     assert!(!check(&tree).is_empty());
 }
 
+// === Event loops ===
+
+/// tokio panics when the system has no descriptors for one. The lint cannot tell ours from those of `#[tokio::test]`.
+fn event_loops_are_made_in_one_place(tree: &Tree) -> Vec<String> {
+    let makers = ["new_current_thread", "new_multi_thread", "Runtime::new"];
+    let library = tree.library();
+    let others = library.iter().filter(|m| m.file != "src/offload.rs");
+    others
+        .flat_map(|module| {
+            let code = tree.code(&module.file);
+            let made = makers.iter().filter(|maker| code.contains(**maker));
+            let told = made.map(|maker| format!("{} has {maker}", module.file));
+            told.collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_event_loop_is_made_where_a_lack_of_descriptors_is_an_error() {
+    holds(event_loops_are_made_in_one_place);
+    finds(
+        event_loops_are_made_in_one_place,
+        "src/cli/add.rs",
+        "fn f() { tokio::runtime::Builder::new_current_thread().build(); }",
+    );
+}
+
 // === The files ===
 
 fn every_file_is_reached(tree: &Tree) -> Vec<String> {

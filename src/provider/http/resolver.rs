@@ -73,12 +73,15 @@ pub(in crate::provider) enum ResolveError {
 impl Resolver {
     /// The one of this process, by the system's resolver (getaddrinfo(3)).
     pub fn shared() -> Self {
-        static SHARED: LazyLock<Resolver> = LazyLock::new(|| {
-            Resolver::new(
-                |name| (name, 0).to_socket_addrs().map(Iterator::collect),
-                |work| offload::thread("resolver", work),
-            )
-        });
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it runs on a thread of the resolver"
+        )]
+        fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
+            (name, 0).to_socket_addrs().map(Iterator::collect)
+        }
+        static SHARED: LazyLock<Resolver> =
+            LazyLock::new(|| Resolver::new(look_up, |work| offload::thread("resolver", work)));
         SHARED.clone()
     }
 

@@ -28,6 +28,10 @@ const SECRETS: &str = "org.freedesktop.secrets";
 const SECRETS_PATH: &str = "/org/freedesktop/secrets";
 
 /// The entry of a profile, in the default collection when it is new.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the process of one call, whose end by a panic is a fault"
+)]
 pub(super) fn open(profile: &str, limit: Duration) -> Result<Entry, KeyringFault> {
     let bus = Builder::session()
         .and_then(|builder| builder.method_timeout(limit).build())
