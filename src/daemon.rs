@@ -11,7 +11,7 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
-//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | provider store |
+//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | offload provider store |
 //! | [`watchdog`] | tells the service manager that we serve, after we have | connections notify peers server service | |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |

@@ -23,6 +23,10 @@ const AT_ONCE: usize = 32;
 /// How long a call counts among those. After that it may hang, and the others no longer wait for it.
 const COUNTED: Duration = Duration::from_secs(1);
 
+/// How many calls of one [`Lane`] run or hang at once: one that hangs for good, as after its disk was taken away, does not
+/// keep the next one from a disk that works.
+const IN_A_LANE: usize = 4;
+
 /// How many threads there may be, those that hang included.
 const MOST: usize = 512;
 
@@ -45,6 +49,11 @@ pub enum Refused {
     /// Too many earlier calls have not come back.
     TooMany,
 }
+
+/// Where one caller's calls are made, a few at once. Those that hang count, whether somebody still waits for them or not,
+/// so that a caller who tries again and again has no more than a few threads. Clones are the same lane.
+#[derive(Debug, Clone)]
+pub struct Lane(Arc<Semaphore>);
 
 /// Runs a blocking call on a thread of its own, at once. When the future is dropped, the call goes on and its result is
 /// dropped.
@@ -131,6 +140,49 @@ pub fn event_loop() -> io::Result<Runtime> {
         .build()
 }
 
+// === impl Lane ===
+
+impl Lane {
+    /// Runs a call as [`run`] does, when there is a place for it.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        run(self.next(call).await).await
+    }
+
+    /// Runs a call as [`run_in_turn`] does, when there is a place for it.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn run_in_turn<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        run_in_turn(self.next(call).await).await
+    }
+
+    /// The call with its place, which it gives back when it ends.
+    async fn next<T, F: FnOnce() -> T>(&self, call: F) -> impl FnOnce() -> T + use<T, F> {
+        // It is never closed.
+        let place = Arc::clone(&self.0).acquire_owned().await.ok();
+        move || {
+            let result = call();
+            drop(place);
+            result
+        }
+    }
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(IN_A_LANE)))
+    }
+}
+
 // === impl Refused ===
 
 impl fmt::Display for Refused {
@@ -206,6 +258,35 @@ mod tests {
         while Arc::strong_count(&result) > 1 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_tries_again_and_again_has_only_a_few_threads() {
+        let lane = Lane::default();
+        assert_eq!(lane.run(|| 1).await.unwrap(), 1);
+        let mut gates = vec![];
+        for _ in 0..IN_A_LANE {
+            let (begin, begun) = oneshot::channel();
+            let (go, gate) = channel::<()>();
+            let hanging = lane.clone();
+            let hanging = tokio::spawn(async move {
+                let hang = move || {
+                    begin.send(()).unwrap();
+                    gate.recv()
+                };
+                hanging.run_in_turn(hang).await
+            });
+            begun.await.unwrap();
+            // Its caller goes away, and it hangs on.
+            hanging.abort();
+            assert!(hanging.await.unwrap_err().is_cancelled());
+            gates.push(go);
+        }
+        let waiting = tokio::spawn(async move { lane.run(|| 2).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        gates.pop();
+        assert_eq!(waiting.await.unwrap().unwrap(), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::roster::Roster;
 use super::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::dialect::Reloaded;
-use crate::offload;
+use crate::offload::Lane;
 use crate::problem::{Code, Problem};
 use crate::settings::{self, Content, Found, Unusable};
 
@@ -42,6 +42,8 @@ pub struct Reloading {
     logged: Vec<String>,
     /// Whether it was logged that a restart is needed.
     logged_restart: bool,
+    /// Where the configuration is read.
+    lane: Lane,
 }
 
 impl Reloading {
@@ -69,6 +71,7 @@ impl Reloading {
             told: String::new(),
             logged: vec![],
             logged_restart: false,
+            lane: Lane::default(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Reloading {
         let (path, uid) = (self.config.clone(), self.uid);
         let (named, before) = (self.named, self.content.clone());
         let read =
-            offload::run(move || settings::read(&path, uid)?.to_go_on_with(&path, named, &before));
+            self.lane.run(move || settings::read(&path, uid)?.to_go_on_with(&path, named, &before));
         match tokio::time::timeout(READING, read).await {
             Ok(Ok(Ok(Found { config, content }))) => {
                 self.content = content;

@@ -9,7 +9,7 @@ use crate::causes::Causes;
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 use crate::lifecycle::Block;
-use crate::offload;
+use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::store::{Binding, CredentialStore, Key};
 
@@ -25,6 +25,8 @@ pub struct StoreSource {
     pub profile: Profile,
     /// The store.
     pub store: Arc<dyn CredentialStore>,
+    /// Where it is asked.
+    pub lane: Lane,
 }
 
 impl CredentialSource for StoreSource {
@@ -32,7 +34,7 @@ impl CredentialSource for StoreSource {
     fn load(&self) -> Loading<'_> {
         let source = self.clone();
         Box::pin(async move {
-            let read = offload::run_in_turn(move || source.read()).await;
+            let read = self.lane.run_in_turn(move || source.read()).await;
             read.unwrap_or_else(|refused| {
                 let what = format!("the credential could not be read: {refused}");
                 Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)))

@@ -17,6 +17,7 @@ use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
 use crate::dialect::oauth2::Purpose;
 use crate::lifecycle::Policy;
+use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::Unit;
@@ -179,6 +180,7 @@ fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Op
         name: name.clone(),
         profile: profile.clone(),
         store: stores.of(profile.store),
+        lane: Lane::default(),
     };
     Some(Outside {
         source: Arc::new(source),

@@ -16,7 +16,7 @@ use super::body::SecretBody;
 use super::classify::{Route, classify};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
-use crate::offload;
+use crate::offload::Lane;
 
 mod identity;
 mod resolver;
@@ -48,6 +48,8 @@ pub struct Http {
     address: Address,
     settings: Arc<Settings>,
     client: Mutex<Option<Client>>,
+    /// Where the client is built.
+    lane: Lane,
 }
 
 /// What an address answered that was asked for nothing but an answer.
@@ -68,6 +70,7 @@ impl Http {
             address,
             settings: Arc::new(settings),
             client: Mutex::new(None),
+            lane: Lane::default(),
         }
     }
 
@@ -173,7 +176,10 @@ impl Http {
             return Ok(client);
         }
         let (address, settings) = (self.address.clone(), Arc::clone(&self.settings));
-        let built = offload::run_in_turn(move || build(&address, &settings)).await;
+        let built = self
+            .lane
+            .run_in_turn(move || build(&address, &settings))
+            .await;
         let client = built.map_err(|refused| {
             let what = format!("cannot connect to {}: {refused}", self.address.origin());
             Fault::new(FaultKind::Connect, what)
