@@ -8,10 +8,14 @@ use crate::config::{self, Config, ConfigFault};
 use crate::trust::{self, Untrusted};
 
 mod found;
+mod identity;
+mod lock;
 pub mod names;
 mod write;
 
 pub use found::{Content, Found, Gone};
+pub use identity::{real_path, source_id};
+pub use lock::{ConfigLock, LockError, lock_config};
 pub use write::{Readers, WriteError, write_config};
 
 /// Why there is no valid configuration.
@@ -41,19 +45,27 @@ pub enum Unusable {
 /// # Errors
 /// [`Unusable`], whose lines say every fault.
 pub fn read(path: &Path, uid: u32) -> Result<Found, Unusable> {
-    let (config, content) = match trust::open_config(path, uid) {
+    match trust::open_config(path, uid) {
         Ok(bytes) => {
             let parsed = config::parse_bytes(&bytes, &names::System);
             let config = parsed.map_err(|faults| Unusable::Faults {
                 path: path.to_owned(),
                 faults,
             })?;
-            (config, Content::of(&bytes))
+            Ok(Found {
+                config,
+                content: Content::of(&bytes),
+                // What is not UTF-8 has a fault.
+                text: String::from_utf8(bytes).unwrap_or_default(),
+            })
         }
-        Err(untrusted) if untrusted.is_missing() => (Config::default(), Content::missing(path)),
-        Err(untrusted) => return Err(Unusable::File(untrusted)),
-    };
-    Ok(Found { config, content })
+        Err(untrusted) if untrusted.is_missing() => Ok(Found {
+            config: Config::default(),
+            content: Content::missing(path),
+            text: String::new(),
+        }),
+        Err(untrusted) => Err(Unusable::File(untrusted)),
+    }
 }
 
 // === impl Unusable ===

@@ -14,11 +14,13 @@ mod file;
 pub mod keyring;
 mod kinds;
 mod record;
+mod removal;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use file::FileStore;
 pub use keyring::{KeyringFault, KeyringStore};
 pub use kinds::Stores;
+pub use removal::{Removal, Removals};
 
 /// A store of credentials, one record for a profile. Its calls block: keep them off the event loop.
 pub trait CredentialStore: Send + Sync {

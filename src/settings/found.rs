@@ -16,6 +16,8 @@ pub struct Found {
     pub config: Config,
     /// What it was read from.
     pub content: Content,
+    /// The text.
+    pub text: String,
 }
 
 /// What a configuration was read from, in the order of what it says.
@@ -153,6 +155,7 @@ mod tests {
         Found {
             config: Config::default(),
             content,
+            text: String::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Writing the configuration: the old file or the new one is there, never a part of either.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -38,24 +39,13 @@ pub struct WriteError {
 /// # Errors
 /// [`WriteError`] when the file could not be replaced: then it is as it was, unless it says otherwise.
 pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Result<(), WriteError> {
-    let fail = |action| {
-        move |source| WriteError {
-            path: path.to_owned(),
-            action,
-            replaced: false,
-            source,
-        }
+    let fail = |action| move |source| WriteError::new(path, action, source);
+    let (folder, target) = place(path, uid, readers)?;
+    let Target { name, existing } = target;
+    let file_mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::Everyone => 0o644,
     };
-    let (real, existing) = target(path).map_err(fail("follow it"))?;
-    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
-        return Err(fail("write it")(io::ErrorKind::InvalidFilename.into()));
-    };
-    let (file_mode, folder_mode) = match readers {
-        Readers::Owner => (0o600, 0o700),
-        Readers::Everyone => (0o644, 0o755),
-    };
-    make_folders(folder, uid, folder_mode)
-        .map_err(|e| fail("make its folder")(io::Error::other(e)))?;
     let attributes = match existing {
         None => Attributes {
             owner: uid,
@@ -73,20 +63,46 @@ pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Resu
             )));
         }
     };
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    Folder::open(folder)
+    Folder::open(&folder)
         .map_err(fail("open its folder"))?
-        .replace(name, text.as_bytes(), attributes)
+        .replace(&name, text.as_bytes(), attributes)
         .map_err(|e| WriteError {
             path: path.to_owned(),
             action: e.action,
             replaced: e.replaced,
             source: e.source,
         })
+}
+
+/// A file in its folder.
+pub(super) struct Target {
+    name: OsString,
+    existing: Option<std::fs::Metadata>,
+}
+
+/// The folder in which a configuration is, links followed, and the file in it. A folder that is missing is made.
+pub(super) fn place(
+    path: &Path,
+    uid: u32,
+    readers: Readers,
+) -> Result<(PathBuf, Target), WriteError> {
+    let fail = |action| move |source| WriteError::new(path, action, source);
+    let (real, existing) = target(path).map_err(fail("follow it"))?;
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+        return Err(fail("write it")(io::ErrorKind::InvalidFilename.into()));
+    };
+    let mode = match readers {
+        Readers::Owner => 0o700,
+        Readers::Everyone => 0o755,
+    };
+    make_folders(folder, uid, mode).map_err(|e| fail("make its folder")(io::Error::other(e)))?;
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let name = name.to_owned();
+    Ok((folder.to_owned(), Target { name, existing }))
 }
 
 /// Where a path leads, and what is there; a link may lead to a file that is not there yet.
@@ -107,6 +123,18 @@ fn target(path: &Path) -> io::Result<(PathBuf, Option<std::fs::Metadata>)> {
 }
 
 // === impl WriteError ===
+
+impl WriteError {
+    /// The system refused `action`, and nothing is changed.
+    pub(super) fn new(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            action,
+            replaced: false,
+            source,
+        }
+    }
+}
 
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

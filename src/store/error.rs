@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::KeyringFault;
 use crate::folder::ReplaceError;
+use crate::profile::ProfileName;
 use crate::trust::{Distrust, Untrusted};
 
 /// A failure of a store.
@@ -71,6 +72,15 @@ impl StoreError {
 
     pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::new(path, StoreErrorKind::of(action, source))
+    }
+
+    /// The OS keyring cannot be used for this profile, and nothing in it has changed.
+    pub fn of_keyring(profile: &ProfileName, fault: KeyringFault) -> Self {
+        Self {
+            place: format!("the OS keyring's entry for {profile}"),
+            kind: StoreErrorKind::Keyring(fault),
+            changed: false,
+        }
     }
 
     pub(super) fn replace(path: &Path, error: ReplaceError) -> Self {

@@ -35,8 +35,13 @@ impl FileStore {
     /// The store below this state folder, whose files are `owner`'s. That is another user than ours only when root sets
     /// up a system daemon. Nothing is touched before the first call.
     pub fn new(state: &Path, owner: u32) -> Self {
+        Self::in_folder(state.join("credentials"), owner)
+    }
+
+    /// The same in another folder, for another kind of file.
+    pub(super) const fn in_folder(folder: PathBuf, owner: u32) -> Self {
         Self {
-            folder: state.join("credentials"),
+            folder,
             owner,
             tries: TRIES,
         }
@@ -127,8 +132,20 @@ const fn has_no_name(error: &StoreError) -> bool {
     matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
 }
 
-impl CredentialStore for FileStore {
-    fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
+impl FileStore {
+    /// Finds out whether a file could be removed here, as far as the folder tells; a missing folder has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be trusted.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        self.existing().map(drop)
+    }
+
+    /// The bytes of a profile's file, at most as many as a record has.
+    pub(super) fn read(
+        &self,
+        profile: &ProfileName,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(None);
         };
@@ -162,23 +179,38 @@ impl CredentialStore for FileStore {
         if json.len() > record::MAX_LEN {
             return Err(too_large());
         }
-        let record = record::from_json(&json).map_err(|kind| StoreError::new(&path, kind))?;
-        Ok(Some(record))
+        Ok(Some(json))
     }
 
-    fn save(&self, profile: &ProfileName, record: &Record) -> Result<(), StoreError> {
-        let path = self.path(profile);
-        let json = record::to_json(record).ok_or_else(|| {
-            let source = io::ErrorKind::FileTooLarge.into();
-            StoreError::io(&path, "keep a record of this size", source)
-        })?;
+    /// Puts these bytes into a profile's file.
+    pub(super) fn write(&self, profile: &ProfileName, bytes: &[u8]) -> Result<(), StoreError> {
         let file = private_dir(&self.folder, self.owner).map_err(Self::untrusted)?;
         let folder = Folder::new(file, &self.folder);
         let _lock = self.lock(&folder)?;
         folder.sweep();
         folder
-            .replace(OsStr::new(&file_name(profile)), &json, self.attributes())
-            .map_err(|e| StoreError::replace(&path, e))
+            .replace(OsStr::new(&file_name(profile)), bytes, self.attributes())
+            .map_err(|e| StoreError::replace(&self.path(profile), e))
+    }
+}
+
+impl CredentialStore for FileStore {
+    fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
+        let Some(json) = self.read(profile)? else {
+            return Ok(None);
+        };
+        let record = record::from_json(&json);
+        record
+            .map(Some)
+            .map_err(|kind| StoreError::new(&self.path(profile), kind))
+    }
+
+    fn save(&self, profile: &ProfileName, record: &Record) -> Result<(), StoreError> {
+        let json = record::to_json(record).ok_or_else(|| {
+            let source = io::ErrorKind::FileTooLarge.into();
+            StoreError::io(&self.path(profile), "keep a record of this size", source)
+        })?;
+        self.write(profile, &json)
     }
 
     fn remove(&self, profile: &ProfileName) -> Result<bool, StoreError> {

@@ -1,0 +1,258 @@
+//! The lock of those who change a configuration: a file of mode 0600 beside it, which goes with the lock.
+//!
+//! A file and not the folder, whose lock every user could hold who may list it, and which network file systems refuse
+//! (their locks are of files that are open for writing). One for each folder, since it also guards what a killed writer
+//! has left there.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::write::{Readers, WriteError, place};
+use crate::folder::{Attributes, Folder};
+
+/// The file.
+const NAME: &str = ".jeton.lock";
+
+/// How often we look whether another writer has finished, and how long we wait in between: 10 s in all. One holds the lock
+/// while it changes a store and a file; a keyring may take 3 s of that.
+const TRIES: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The right to change a configuration. It ends with this value.
+#[derive(Debug)]
+pub struct ConfigLock {
+    folder: Folder,
+    /// `None` where the file system has no locks.
+    file: Option<File>,
+}
+
+/// Why a configuration cannot be changed now.
+#[derive(Debug)]
+pub enum LockError {
+    /// Another process is changing it, and goes on to.
+    Busy {
+        /// The configuration.
+        config: PathBuf,
+        /// The lock.
+        lock: PathBuf,
+    },
+    /// The system refused something.
+    Io(WriteError),
+}
+
+/// Takes the lock of a configuration, and makes its folder if need be: see [`super::write_config`].
+///
+/// # Errors
+/// [`LockError`]; then nothing was changed.
+pub fn lock_config(path: &Path, uid: u32, readers: Readers) -> Result<ConfigLock, LockError> {
+    take(path, uid, readers, TRIES)
+}
+
+fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLock, LockError> {
+    let io = |action| move |source| LockError::Io(WriteError::new(path, action, source));
+    let (folder, _) = place(path, uid, readers).map_err(LockError::Io)?;
+    let (at, folder) = (
+        folder.join(NAME),
+        Folder::open(&folder).map_err(io("open its folder"))?,
+    );
+    for again in (0..tries).rev() {
+        match open(&folder, &at) {
+            Ok(file) => match file.try_lock() {
+                // Whoever held it may have removed it meanwhile: then it is nobody's, and there is another.
+                Ok(()) if is_named(&file, &at) => {
+                    folder.sweep();
+                    let file = Some(file);
+                    return Ok(ConfigLock { folder, file });
+                }
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    let has_none = matches!(
+                        Errno::from_io_error(&error),
+                        Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK)
+                    );
+                    if has_none {
+                        let file = None;
+                        return Ok(ConfigLock { folder, file });
+                    }
+                    return Err(io("take its lock")(error));
+                }
+            },
+            // It is another user's, who holds it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && at.exists() => {}
+            Err(error) => return Err(io("make its lock")(error)),
+        }
+        if again > 0 {
+            pause();
+        }
+    }
+    Err(LockError::Busy {
+        config: path.to_owned(),
+        lock: at,
+    })
+}
+
+/// Opens the file, or makes it for the owner of the folder: root may change a user's configuration.
+fn open(folder: &Folder, at: &Path) -> io::Result<File> {
+    let name = OsStr::new(NAME);
+    match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+        Ok(file) => {
+            let owner = at.parent().map(Path::metadata).transpose()?;
+            let attributes = Attributes {
+                owner: owner.map_or(file.metadata()?.uid(), |meta| meta.uid()),
+                group: None,
+                mode: 0o600,
+            };
+            // In a folder of root's that lets us write, ours is good as well.
+            let _: io::Result<()> = attributes.apply(&file);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            match folder.open_file(name, OFlags::RDWR) {
+                // Its holder has removed it just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => open(folder, at),
+                opened => opened,
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file is the one at this path.
+fn is_named(file: &File, at: &Path) -> bool {
+    let (Ok(ours), Ok(there)) = (file.metadata(), at.symlink_metadata()) else {
+        return false;
+    };
+    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "commands change configurations, and have no event loop"
+)]
+fn pause() {
+    std::thread::sleep(PAUSE);
+}
+
+// === impl ConfigLock ===
+
+impl ConfigLock {
+    /// Whether nobody else can have it. Where the file system has no locks, two who change a configuration at once may
+    /// still undo each other's change.
+    pub const fn is_exclusive(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+impl Drop for ConfigLock {
+    /// The file goes before the lock does, so that whoever gets the lock of a file without a name knows it.
+    fn drop(&mut self) {
+        // What cannot be removed is taken up by the next one.
+        let _: Result<bool, _> = self.folder.remove(OsStr::new(NAME));
+    }
+}
+
+// === impl LockError ===
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy { config, lock } => write!(
+                f,
+                "{}: another process is changing it: try again; if none is, remove {}",
+                config.display(),
+                lock.display()
+            ),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LockError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Busy { .. } => None,
+            Self::Io(error) => std::error::Error::source(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn uid() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn one_at_a_time_has_it_and_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("a/config.toml");
+        let inside = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let lock = lock_config(&config, uid(), Readers::Owner).unwrap();
+                        assert!(lock.is_exclusive());
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(names(&dir.path().join("a")).is_empty());
+    }
+
+    #[test]
+    fn who_waits_too_long_is_told_and_a_lock_that_nobody_holds_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config.toml");
+        let held = lock_config(&config, uid(), Readers::Owner).unwrap();
+        let mode = dir.path().join(NAME).metadata().unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        let busy = take(&config, uid(), Readers::Owner, 2).unwrap_err();
+        assert!(matches!(busy, LockError::Busy { .. }));
+        assert!(busy.to_string().contains("another process is changing it"));
+        drop(held);
+        // What a killed process leaves.
+        fs::write(dir.path().join(NAME), "").unwrap();
+        fs::write(dir.path().join(".jeton-new-abc"), "").unwrap();
+        drop(take(&config, uid(), Readers::Owner, 1).unwrap());
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn two_files_of_one_folder_share_it_and_a_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink("real/config.toml", &link).unwrap();
+        let _held = lock_config(&link, uid(), Readers::Owner).unwrap();
+        assert_eq!(names(&real), [NAME]);
+        let other = real.join("other.toml");
+        assert!(take(&other, uid(), Readers::Owner, 1).is_err());
+    }
+}

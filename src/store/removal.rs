@@ -1,0 +1,174 @@
+//! What a removal means to do, written down before it does any of it: `STATE/removals/PROFILE.json`.
+//!
+//! A removal takes a profile out of a configuration and then its credential out of a store. One that is interrupted in
+//! between leaves a credential that no configuration names, and that must not be removed on a guess: it may be another
+//! configuration's. So the next removal goes on only where this says so.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CredentialStore as _, FileStore, StoreError, StoreErrorKind};
+use crate::config::StoreKind;
+use crate::profile::ProfileName;
+
+/// The version of the file that this program writes and reads.
+const VERSION: u64 = 1;
+
+/// A removal that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// Where the credential is.
+    pub store: StoreKind,
+    /// The configuration that names the profile, or did: its real path.
+    pub config: PathBuf,
+}
+
+/// The removals that have begun and not ended, in the state folder.
+#[derive(Debug)]
+pub struct Removals(FileStore);
+
+/// The file's JSON. A path that is not UTF-8 cannot be written, and such a removal does not begin.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    version: u64,
+    profile: String,
+    store: String,
+    config: PathBuf,
+}
+
+// === impl Removals ===
+
+impl Removals {
+    /// Those below this state folder, whose files are `owner`'s; see [`FileStore::new`].
+    pub fn new(state: &Path, owner: u32) -> Self {
+        Self(FileStore::in_folder(state.join("removals"), owner))
+    }
+
+    /// Writes down that the profile is to be removed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the removal must not begin.
+    pub fn begin(&self, profile: &ProfileName, removal: &Removal) -> Result<(), StoreError> {
+        let form = Form {
+            version: VERSION,
+            profile: profile.to_string(),
+            store: removal.store.as_str().to_owned(),
+            config: removal.config.clone(),
+        };
+        let json = serde_json::to_vec_pretty(&form).map_err(|_| {
+            let source = std::io::ErrorKind::InvalidFilename.into();
+            let action = "write down the path of a configuration that is not UTF-8";
+            StoreError::io(&self.0.path(profile), action, source)
+        })?;
+        self.0.write(profile, &json)
+    }
+
+    /// The removal of the profile that has begun, if one has.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read or trusted.
+    pub fn begun(&self, profile: &ProfileName) -> Result<Option<Removal>, StoreError> {
+        let Some(json) = self.0.read(profile)? else {
+            return Ok(None);
+        };
+        parse(&json, profile)
+            .map(Some)
+            .map_err(|kind| StoreError::new(&self.0.path(profile), kind))
+    }
+
+    /// The removal of the profile has ended, or is not to go on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be removed.
+    pub fn end(&self, profile: &ProfileName) -> Result<(), StoreError> {
+        self.0.remove(profile).map(drop)
+    }
+}
+
+fn parse(json: &[u8], profile: &ProfileName) -> Result<Removal, StoreErrorKind> {
+    let malformed = |what| StoreErrorKind::Malformed {
+        line: 0,
+        column: 0,
+        what,
+    };
+    let form: Form = serde_json::from_slice(json)
+        .map_err(|_| malformed("it does not say what an interrupted removal has still to do"))?;
+    if form.version != VERSION {
+        return Err(StoreErrorKind::Version(form.version));
+    }
+    let kinds = [StoreKind::File, StoreKind::Keyring];
+    let store = kinds.into_iter().find(|kind| kind.as_str() == form.store);
+    match store {
+        Some(store) if form.profile == profile.as_str() => Ok(Removal {
+            store,
+            config: form.config,
+        }),
+        _ => Err(malformed("it is of another profile, or names no store")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_removal_is_known_from_its_beginning_to_its_end_and_to_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let removals = Removals::new(&state, rustix::process::geteuid().as_raw());
+        let name = ProfileName::parse("a.b").unwrap();
+        assert_eq!(removals.begun(&name).unwrap(), None);
+        removals.end(&name).unwrap();
+        assert!(!state.exists(), "looking makes nothing");
+        for store in [StoreKind::Keyring, StoreKind::File] {
+            let removal = Removal {
+                store,
+                config: "/a b/c.toml".into(),
+            };
+            removals.begin(&name, &removal).unwrap();
+            assert_eq!(removals.begun(&name).unwrap(), Some(removal));
+        }
+        let file = state.join("removals/a.b.json");
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(removals.begun(&name).is_err());
+        removals.end(&name).unwrap();
+        assert_eq!(removals.begun(&name).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_removal_of_this_profile_is_a_fault_and_never_taken_for_one() {
+        let name = ProfileName::parse("a").unwrap();
+        let good = r#"{"version":1,"profile":"a","store":"file","config":"/c"}"#;
+        assert!(parse(good.as_bytes(), &name).is_ok());
+        for (from, to) in [
+            ("\"a\"", "\"b\""),
+            ("file", "elsewhere"),
+            (":1", ":2"),
+            ("\"/c\"}", "\"/c\""),
+            ("config", "conf"),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert!(parse(bad.as_bytes(), &name).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_down_begins_nothing() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let removals = Removals::new(dir.path(), rustix::process::geteuid().as_raw());
+        let name = ProfileName::parse("a").unwrap();
+        let removal = Removal {
+            store: StoreKind::File,
+            config: std::ffi::OsString::from_vec(b"/\xff".to_vec()).into(),
+        };
+        let error = removals.begin(&name, &removal).unwrap_err().to_string();
+        assert!(error.contains("not UTF-8"), "{error}");
+        assert_eq!(removals.begun(&name).unwrap(), None);
+    }
+}
