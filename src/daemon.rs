@@ -115,6 +115,7 @@ use crate::policy::{Gate, UserNamespace};
 use crate::process;
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
+use crate::wire::reload::ReloadQuery;
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -266,6 +267,7 @@ async fn serve(
     let mut reloading = Reloading::new(
         options.config.clone(),
         options.config_named,
+        options.state.clone(),
         options.uid,
         mode,
         wiring,
@@ -296,12 +298,12 @@ async fn serve(
                 Wish::Stop => break,
                 // What went wrong is in the log already; there is nobody else to tell.
                 Wish::Reload => {
-                    drop(reloading.reload().await);
+                    drop(reloading.reload(&ReloadQuery::default()).await);
                     limit_connections(&roster);
                 }
             },
-            Some(done) = reload_requests.recv() => {
-                let result = reloading.reload().await;
+            Some(ReloadRequest { query, done }) = reload_requests.recv() => {
+                let result = reloading.reload(&query).await;
                 limit_connections(&roster);
                 // Whoever asked may be gone; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);

@@ -3,6 +3,7 @@
 pub mod events;
 pub mod frame;
 mod reject;
+pub mod reload;
 
 use std::time::Duration;
 

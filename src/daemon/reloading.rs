@@ -1,6 +1,6 @@
 //! Puts configurations in force, one after the other, and tells the service manager of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::dialect::Reloaded;
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
 use crate::settings::{self, Content, Found, Unusable};
+use crate::wire::reload::{ReloadQuery, Source};
 
 /// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
 const READING: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub struct Reloading {
     named: bool,
     /// What the configuration in force was read from.
     content: Content,
+    /// The state folder.
+    state: PathBuf,
     uid: u32,
     /// The mode of the socket that is served, which stays.
     mode: SocketMode,
@@ -46,12 +49,32 @@ pub struct Reloading {
     lane: Lane,
 }
 
+/// Why a configuration was not put in force.
+enum NotRead {
+    /// It cannot be used.
+    Unusable(Unusable),
+    /// Another daemon is meant than the one that has this.
+    Meant(Source),
+}
+
+/// What tells this daemon from others.
+fn source(config: &Path, state: &Path) -> Source {
+    let shown = |path: &Path| settings::real_path(path).display().to_string();
+    Source {
+        config: shown(config),
+        state: shown(state),
+        id: settings::source_id(config, state),
+    }
+}
+
 impl Reloading {
-    /// Reads the configuration at `config`, which must be `uid`'s or root's, and must be there when it is `named`; the
-    /// socket that is served has this mode.
+    /// Reads the configuration at `config`, which must be `uid`'s or root's, and must be there when it is `named`; its
+    /// credentials are below `state`, and the socket that is served has this mode.
+    #[expect(clippy::too_many_arguments, reason = "it is made at one place")]
     pub fn new(
         config: PathBuf,
         named: bool,
+        state: PathBuf,
         uid: u32,
         mode: SocketMode,
         wiring: Wiring,
@@ -62,6 +85,7 @@ impl Reloading {
             config,
             named,
             content: Content::Missing { link: None },
+            state,
             uid,
             mode,
             wiring,
@@ -78,7 +102,9 @@ impl Reloading {
     /// Puts the first configuration in force, or says for as long as there is none what is wrong with it.
     pub async fn start(&mut self, found: Result<Found, Unusable>) {
         match found {
-            Ok(Found { config, content }) => {
+            Ok(Found {
+                config, content, ..
+            }) => {
                 self.content = content;
                 if config.is_empty() {
                     warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
@@ -97,24 +123,36 @@ impl Reloading {
         self.ready().await;
     }
 
-    /// Reads the configuration again. An invalid one changes nothing.
+    /// Reads the configuration again, if that is meant for this daemon. An invalid one changes nothing.
     ///
     /// # Errors
-    /// `misconfigured` with the reason, or `unavailable` when the system refuses a thread to read it on.
-    pub async fn reload(&mut self) -> Result<Reloaded, Problem> {
+    /// `misconfigured` with the reason, `conflict` when another daemon is meant, or `unavailable` when the system refuses
+    /// a thread to read it on.
+    pub async fn reload(&mut self, query: &ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         self.notify.reloading().await;
-        let result = self.read().await;
+        let result = self.read(query.clone()).await;
         self.ready().await;
         result
     }
 
-    async fn read(&mut self) -> Result<Reloaded, Problem> {
+    async fn read(&mut self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
+        let state = self.state.clone();
         let (path, uid) = (self.config.clone(), self.uid);
         let (named, before) = (self.named, self.content.clone());
-        let read =
-            self.lane.run(move || settings::read(&path, uid)?.to_go_on_with(&path, named, &before));
+        let read = self.lane.run(move || {
+            let source = source(&path, &state);
+            if !query.is_for(&source) {
+                return Err(NotRead::Meant(source));
+            }
+            let found = settings::read(&path, uid)
+                .and_then(|found| found.to_go_on_with(&path, named, &before));
+            Ok((found.map_err(NotRead::Unusable)?, source))
+        });
         match tokio::time::timeout(READING, read).await {
-            Ok(Ok(Ok(Found { config, content }))) => {
+            Ok(Ok(Ok((found, source)))) => {
+                let Found {
+                    config, content, ..
+                } = found;
                 self.content = content;
                 let restart_needed = config.socket != self.mode;
                 let done = Reloaded {
@@ -134,9 +172,15 @@ impl Reloading {
                     kept = done.kept,
                     "reloaded"
                 );
-                Ok(done)
+                Ok((done, source))
             }
-            Ok(Ok(Err(unusable))) => {
+            Ok(Ok(Err(NotRead::Meant(source)))) => {
+                let has = format!("{}, with the state {}", source.config, source.state);
+                Err(Problem::new(Code::Conflict)
+                    .with_detail("this daemon has another configuration or state than is meant")
+                    .because(has.into()))
+            }
+            Ok(Ok(Err(NotRead::Unusable(unusable)))) => {
                 if let Err(still) = self.roster.valid() {
                     let reason = self.tell(&unusable, NOTHING_SERVED);
                     self.roster.refuse(Arc::clone(&reason));

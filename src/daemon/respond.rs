@@ -26,6 +26,7 @@ use crate::problem::oauth2::Refusal;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Invocation, MalformedFrame};
+use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, ProfilesReply, Rejected, TokenReply};
 
 /// How long the body of a request may take to arrive.
@@ -44,6 +45,9 @@ struct ReloadReply {
     kept: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restart_needed: bool,
+    /// Told to whoever sends a body; without one the answer is as short as it ever was.
+    #[serde(flatten)]
+    source: Option<Source>,
 }
 
 /// What an answer says, before it is HTTP.
@@ -225,13 +229,15 @@ async fn answer(
             Ok(watched(EVENTS, feed, Form::Events))
         }
         Route::Reload => {
-            let done = service.reload().await?;
+            let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
+            let (done, source) = service.reload(query).await?;
             Ok(json(&ReloadReply {
                 added: done.added,
                 removed: done.removed,
                 changed: done.changed,
                 kept: done.kept,
                 restart_needed: done.restart_needed,
+                source: Some(source).filter(|_| !body.is_empty()),
             }))
         }
     }

@@ -15,6 +15,7 @@ use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Answer, Invocation};
+use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
 
 /// Through which socket a request came.
@@ -26,8 +27,13 @@ pub enum Door {
     Admin,
 }
 
-/// A request to read the configuration again; answered with what changed.
-pub type ReloadRequest = oneshot::Sender<Result<Reloaded, Problem>>;
+/// A request to read the configuration again.
+pub struct ReloadRequest {
+    /// For which daemon it is meant.
+    pub query: ReloadQuery,
+    /// Answered with what changed, and of what.
+    pub done: oneshot::Sender<Result<(Reloaded, Source), Problem>>,
+}
 
 /// What the daemon can be asked.
 pub struct Service {
@@ -218,14 +224,15 @@ impl Service {
         )
     }
 
-    /// Reads the configuration again.
+    /// Reads the configuration again, if that is meant for this daemon.
     ///
     /// # Errors
-    /// `misconfigured` when it is invalid; then nothing has changed.
-    pub async fn reload(&self) -> Result<Reloaded, Problem> {
+    /// `misconfigured` when it is invalid, `conflict` when another daemon is meant; then nothing has changed.
+    pub async fn reload(&self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         let (done, changed) = oneshot::channel();
         let stopping = || Problem::new(Code::Unavailable).with_detail("the daemon is stopping");
-        self.reloads.send(done).await.map_err(|_| stopping())?;
+        let request = ReloadRequest { query, done };
+        self.reloads.send(request).await.map_err(|_| stopping())?;
         changed.await.map_err(|_| stopping())?
     }
 
@@ -291,7 +298,10 @@ impl Service {
                 .map(Outcome::Refreshed),
             // It has no end, so it is not asked like this.
             Query::Watch { .. } => Err(Problem::new(Code::Internal)),
-            Query::Reload if door == Door::Admin => self.reload().await.map(Outcome::Reloaded),
+            Query::Reload if door == Door::Admin => {
+                let (changed, _) = self.reload(ReloadQuery::default()).await?;
+                Ok(Outcome::Reloaded(changed))
+            }
             Query::Reload => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
         }
     }

@@ -14,6 +14,7 @@ use jetond::daemon::wiring::{Outside, Wiring};
 use jetond::policy::Caller;
 use jetond::profile::ProfileName;
 use jetond::schedule::Unit;
+use jetond::wire::reload::Source;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 
@@ -60,7 +61,7 @@ impl Daemon {
         wiring.apply(config.clone()).await;
         let around = Arc::clone(world);
         tokio::spawn(async move {
-            while let Some(done) = requests.recv().await {
+            while let Some(request) = requests.recv().await {
                 let next = around.config();
                 for (name, before) in config.profiles {
                     around.record(What::Reload {
@@ -71,7 +72,7 @@ impl Daemon {
                 config = next;
                 let changed = wiring.apply(config.clone()).await;
                 // Whoever asked may be gone.
-                let _: Result<(), _> = done.send(Ok(changed));
+                let _: Result<(), _> = request.done.send(Ok((changed, Source::default())));
             }
         });
         Self {
