@@ -2,17 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::ArgGroup;
-use zeroize::Zeroizing;
-
 use super::admin;
-use super::output::{Exit, fail, fail_with, say};
+use super::output::{Exit, fail, say};
 use super::place::{Asked, Place};
-use super::prompt;
-use super::target::TargetArgs;
-use crate::causes::Causes;
+use super::target::{Target, TargetArgs};
 use crate::config::{self, BaseUrl, Profile, Proxy};
-use crate::credential::{ClientSecret, Credential, InvalidCredential};
+use crate::credential::Credential;
 use crate::daemon::clock::{Clock, SystemClock};
 use crate::daemon::issuer;
 use crate::daemon::source::binding_of;
@@ -20,13 +15,15 @@ use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::settings::{self, WriteError};
-use crate::store::{CredentialStore, Key, Record, StoreError, StoreErrorKind};
+use crate::store::{Key, Record, Stores};
 use crate::token::{Grant, Validity};
+use clap::ArgGroup;
 use oauth2::Oauth2Args;
 
+mod credential;
 mod oauth2;
 mod profile;
+mod written;
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
@@ -94,49 +91,15 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
 
 fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
-    let config = target.read_config_to_change()?;
-    let name = &args.name;
     let stores = target.stores();
-    let (profile, place, new_text) = match (config.profiles.get(name), args.profile(env)?) {
-        (Some(profile), None) => (profile.clone(), Place::of(profile.store), None),
-        (None, None) => {
-            return Err(fail(
-                Exit::Config,
-                format!(
-                    "there is no profile {name} in {} to rebind; add it with --provider and --url or --issuer",
-                    target.config.display()
-                ),
-            ));
-        }
-        (Some(_), Some(_)) => {
-            return Err(fail(
-                Exit::Config,
-                format!(
-                    "there is a profile {name} already; for a new credential run: jetond add {name} --rebind, for another issuer first: jetond remove {name}"
-                ),
-            ));
-        }
-        (None, Some(mut profile)) => {
-            let place = Place::choose(args.store, target.system, || stores.keyring().probe(name))
-                .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
-            profile.store = place.kind();
-            let text =
-                config::add_profile(&target.config_text()?, name, &profile).map_err(|error| {
-                    fail(
-                        Exit::Config,
-                        format!("{}: {error}", target.config.display()),
-                    )
-                })?;
-            (profile, place, Some(text))
-        }
-    };
-    let origin = destination(&profile)?;
-    let binding = binding_of(&profile, &origin).map_err(|error| fail(Exit::Config, error))?;
-    let store = stores.of(profile.store);
+    let plan = Plan::make(args, env, &target, &stores)?;
+    let origin = destination(&plan.profile)?;
+    let binding = binding_of(&plan.profile, &origin).map_err(|error| fail(Exit::Config, error))?;
+    let store = stores.of(plan.profile.store);
     let credential = args
-        .credential(store.as_ref(), &origin, profile.origin().is_none())?
+        .credential(store.as_ref(), &origin, plan.profile.origin().is_none())?
         .bound_to(&origin);
-    let validity = prove(&profile, &credential)?;
+    let validity = prove(&plan.profile, &credential)?;
     let key = Key {
         credential,
         key_id: None,
@@ -148,24 +111,71 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         binding,
         previous: None,
     };
-    // Of a profile that was taken out of the configuration by hand, there may be one.
-    let before = store.load(name).ok().flatten();
-    store
-        .save(name, &record)
-        .map_err(|error| not_saved(&error))?;
-    if let Some(text) = new_text {
-        settings::write_config(&target.config, &text, target.uid, target.readers).map_err(
-            |error| not_written(&error, || restore(store.as_ref(), name, before.as_ref())),
-        )?;
-    }
+    let name = &args.name;
+    plan.write(&target, store.as_ref(), name, &record)?;
     say(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.origin,
         validity.lifetime.as_secs(),
-        place.sentence(&stores.file().path(name))
+        plan.place.sentence(&stores.file().path(name))
     ));
-    admin::reload(&target, env, Some(name));
+    admin::reload(&target, env);
     Ok(())
+}
+
+/// What is to be enrolled, and where.
+struct Plan {
+    profile: Profile,
+    place: Place,
+    /// Whether the profile is to be written into the configuration.
+    is_new: bool,
+}
+
+impl Plan {
+    fn make(args: &AddArgs, env: &Env, target: &Target, stores: &Stores) -> Result<Self, Exit> {
+        let (name, shown) = (&args.name, target.config.display());
+        let found = target.read_to_change()?;
+        match (found.config.profiles.get(name), args.profile(env)?) {
+            (Some(profile), None) => Ok(Self {
+                profile: profile.clone(),
+                place: Place::of(profile.store),
+                is_new: false,
+            }),
+            (None, None) => {
+                let what = format!(
+                    "there is no profile {name} in {shown} to rebind; add it with --provider and --url or --issuer"
+                );
+                Err(fail(Exit::Config, what))
+            }
+            (Some(_), Some(_)) => {
+                let what = format!(
+                    "there is a profile {name} already; for a new credential run: jetond add {name} --rebind, for another issuer first: jetond remove {name}"
+                );
+                Err(fail(Exit::Config, what))
+            }
+            (None, Some(mut profile)) => {
+                let probe = || stores.keyring().probe(name);
+                let place = Place::choose(args.store, target.system, probe)
+                    .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
+                profile.store = place.kind();
+                if let Some(other) = target.shares_credential(env, name, profile.store) {
+                    let other = other.display();
+                    let what = format!(
+                        "{other} has a profile {name}, whose credential this would replace: choose another name, or another state with --state PATH"
+                    );
+                    return Err(fail(Exit::Config, what));
+                }
+                // A form that cannot be added to is told before anybody is asked for anything.
+                config::add_profile(&found.text, name, &profile)
+                    .map_err(|error| fail(Exit::Config, format!("{shown}: {error}")))?;
+                Ok(Self {
+                    profile,
+                    place,
+                    is_new: true,
+                })
+            }
+        }
+    }
 }
 
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
@@ -177,43 +187,6 @@ fn destination(profile: &Profile) -> Result<String, Exit> {
         ));
     }
     Ok(origin)
-}
-
-fn not_saved(error: &StoreError) -> Exit {
-    let exit = match error.kind {
-        StoreErrorKind::Busy => Exit::Later,
-        _ => Exit::Config,
-    };
-    let what = match error.kind {
-        StoreErrorKind::Keyring(_) if error.changed => "the configuration is not changed",
-        _ if error.changed => "the credential is stored, but perhaps not for long",
-        _ => "the credential is not stored",
-    };
-    fail(exit, format!("{what}: {}", Causes(error)))
-}
-
-/// A credential without its profile is of no use, so it goes again, unless the profile is in place all the same.
-fn not_written(error: &WriteError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
-    let what = if error.replaced {
-        "the profile is written, but perhaps not for long"
-    } else if restore().is_ok() {
-        "the profile is not written, so the credential is not stored either"
-    } else {
-        "the credential is stored, but its profile is not written"
-    };
-    fail(Exit::Config, format!("{what}: {}", Causes(error)))
-}
-
-/// Puts the store back to what it was.
-fn restore(
-    store: &dyn CredentialStore,
-    name: &ProfileName,
-    before: Option<&Record>,
-) -> Result<(), StoreError> {
-    match before {
-        Some(record) => store.save(name, record),
-        None => store.remove(name).map(drop),
-    }
 }
 
 /// Gets one token as proof, and throws it away.
@@ -255,101 +228,6 @@ const fn exit_of(fault: &Fault) -> Exit {
         | FaultKind::RateLimited
         | FaultKind::ServerError => Exit::Later,
     }
-}
-
-impl AddArgs {
-    /// The credential: as given, asked for, or with `--rebind` the one in the store. A person sees the origin before the
-    /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
-    fn credential(
-        &self,
-        store: &dyn CredentialStore,
-        origin: &str,
-        discovered: bool,
-    ) -> Result<Credential, Exit> {
-        let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
-        // What is replaced as a whole need not be readable.
-        let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
-            self.stored(store)?
-        } else {
-            None
-        };
-        if let (Some(stored), None, false, false) =
-            (&stored, &self.client_id, secret_given, prompt::possible())
-        {
-            if discovered && stored.origin() != Some(origin) {
-                return Err(fail(
-                    Exit::Usage,
-                    "the issuer names another token endpoint than at enrolment, and there is no terminal to confirm it on; nothing is sent: run this in a terminal, or give the secret with --client-secret-stdin or --client-secret-file PATH",
-                ));
-            }
-            return copy(stored);
-        }
-        if !prompt::possible() && (self.client_id.is_none() && stored.is_none() || !secret_given) {
-            return Err(fail(
-                Exit::Usage,
-                "there is no terminal to ask on: give --client-id ID with --client-secret-file PATH or --client-secret-stdin",
-            ));
-        }
-        let id = match (&self.client_id, &stored) {
-            (Some(id), _) => id.clone(),
-            (None, Some(stored)) if secret_given => stored.client_id.clone(),
-            (None, Some(stored)) => {
-                let typed = prompt::line(&format!("Client ID (Enter keeps {})", stored.client_id))?;
-                if typed.is_empty() {
-                    stored.client_id.clone()
-                } else {
-                    typed
-                }
-            }
-            (None, None) => prompt::line("Client ID")?,
-        };
-        check("the client ID", &id)?;
-        let secret = if self.client_secret_stdin {
-            prompt::secret_from_stdin()?
-        } else if let Some(path) = &self.client_secret_file {
-            prompt::secret_from_file(path)?
-        } else if let Some(stored) = stored.filter(|stored| stored.client_id == id) {
-            let typed = prompt::secret(&format!(
-                "Client secret for {origin} (not shown; Enter keeps the stored one)"
-            ))?;
-            if typed.is_empty() {
-                Zeroizing::new(stored.client_secret.expose().to_owned())
-            } else {
-                typed
-            }
-        } else {
-            prompt::secret(&format!("Client secret for {origin} (not shown)"))?
-        };
-        check("the client secret", &secret)?;
-        Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
-    }
-
-    fn stored(&self, store: &dyn CredentialStore) -> Result<Option<Credential>, Exit> {
-        let record = store
-            .load(&self.name)
-            .map_err(|error| fail_with(Exit::Config, &error))?;
-        Ok(record.map(|record| record.key.credential))
-    }
-}
-
-/// Both are of the same characters.
-fn check(what: &str, text: &str) -> Result<(), Exit> {
-    ClientSecret::parse(text)
-        .map(drop)
-        .map_err(|why| refuse(what, why))
-}
-
-fn refuse(what: &str, why: InvalidCredential) -> Exit {
-    fail(Exit::Usage, format!("{what} cannot be used: {why}"))
-}
-
-fn copy(credential: &Credential) -> Result<Credential, Exit> {
-    Credential::parse(&credential.client_id, credential.client_secret.expose()).map_err(|why| {
-        fail(
-            Exit::Config,
-            format!("the stored credential cannot be used: {why}"),
-        )
-    })
 }
 
 #[cfg(test)]

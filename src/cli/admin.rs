@@ -5,31 +5,53 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::output::{say, tell};
 use super::target::Target;
 use crate::paths::{Env, PathError, SocketPlaces};
-use crate::profile::ProfileName;
+use crate::settings;
+use crate::wire::reload::ReloadQuery;
 
 /// How long a daemon may take to read its configuration and look at its store.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Has the running daemon read its configuration again, if there is one, and says what came of it. `added` is a profile
-/// that it must have then: a daemon with another configuration reads that one again, and answers that all is well.
-pub(super) fn reload(target: &Target, env: &Env, added: Option<&ProfileName>) {
+/// What a daemon answered: the status, and the body.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+/// What of a reload's answer counts.
+#[derive(Deserialize)]
+struct Reloaded {
+    source: Option<String>,
+}
+
+/// Has the running daemon read its configuration again, if there is one and the configuration and the state are its own,
+/// and says what came of it. A daemon that has others is not made to read them.
+pub(super) fn reload(target: &Target, env: &Env) {
     let places = match places(target, env) {
         Ok(places) => places,
         Err(error) => return tell(format!("no daemon could be told: {error}")),
     };
     let (socket, start) = (places.admin.display(), start(target));
-    match ask(&places.admin, "POST /v1/reload") {
-        Ok(200) => {
-            match added.map(|name| ask(&places.token, &format!("GET /v1/profiles/{name}"))) {
-                Some(Ok(404)) => tell(format!(
-                    "the daemon at {socket} has another configuration; start one for this one with: {start}"
-                )),
-                _ => say("the running daemon has read it"),
+    let source = settings::source_id(&target.config, &target.state);
+    match ask(&places.admin, source.clone()) {
+        Ok(Answer { status: 200, body }) => {
+            let reloaded: Option<Reloaded> = serde_json::from_str(&body).ok();
+            let theirs = reloaded.and_then(|reloaded| reloaded.source);
+            if theirs.is_some() && theirs == source {
+                say("the running daemon has read it");
+            } else {
+                tell(format!(
+                    "the daemon at {socket} has read its configuration and does not say which; if it is another one, start one for this one with: {start}"
+                ));
             }
         }
+        Ok(Answer { status: 409, .. }) => tell(format!(
+            "the daemon at {socket} has another configuration or another state; start one for this one with: {start}"
+        )),
         Ok(_) => {
             tell("the running daemon could not read its configuration; 'jetond check' says why");
         }
@@ -77,17 +99,25 @@ fn start(target: &Target) -> String {
     line
 }
 
-/// Sends a request without a body, and returns the status of the answer.
-fn ask(socket: &Path, request: &str) -> io::Result<u16> {
+/// Asks for a reload by the daemon that has this.
+fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "{request} HTTP/1.0\r\nContent-Length: 0\r\n\r\n")?;
+    let body = serde_json::to_string(&ReloadQuery { source })?;
+    // In one piece: a daemon that answers early must not break the second.
+    let request = format!(
+        "POST /v1/reload HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.take(64 * 1024).read_to_string(&mut answer)?;
-    answer
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no answer"))
+    let no_answer = || io::Error::new(io::ErrorKind::InvalidData, "no answer");
+    let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok());
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(no_answer)?;
+    Ok(Answer {
+        status: status.ok_or_else(no_answer)?,
+        body: body.to_owned(),
+    })
 }

@@ -31,6 +31,12 @@ pub(super) fn line(question: &str) -> Result<String, Exit> {
     Ok(answer.trim().to_owned())
 }
 
+/// Asks whether something is to be done; whatever is not a yes is a no.
+pub(super) fn confirmed(question: &str) -> Result<bool, Exit> {
+    let answer = line(&format!("{question} [y/N]"))?;
+    Ok(["y", "yes"].contains(&answer.to_ascii_lowercase().as_str()))
+}
+
 /// Asks for a secret, without echo.
 pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
     // Ctrl-C must not end us before the echo is back, so for this while the signal does nothing by itself.

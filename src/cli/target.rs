@@ -3,10 +3,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::output::{Exit, fail, fail_with};
-use crate::config::Config;
+use super::output::{Exit, fail, tell};
+use crate::causes::Causes;
+use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
-use crate::settings::{self, Readers, Unusable};
+use crate::profile::ProfileName;
+use crate::settings::{self, ConfigLock, Found, LockError, Readers, Unusable, WriteError};
 use crate::store::Stores;
 
 /// Which configuration and state.
@@ -105,23 +107,91 @@ impl Target {
         begun.map(|found| found.config).map_err(tell_faults)
     }
 
-    /// The configuration that a command is about to change: a file that is not there yet will be made.
-    pub(super) fn read_config_to_change(&self) -> Result<Config, Exit> {
-        let read = settings::read(&self.config, self.uid);
-        read.map(|found| found.config).map_err(tell_faults)
+    /// The configuration as it is now, with its text, for a command that changes it: a file that is not there yet will be
+    /// made.
+    pub(super) fn read_to_change(&self) -> Result<Found, Exit> {
+        settings::read(&self.config, self.uid).map_err(tell_faults)
     }
 
-    /// The configuration's text; empty when there is none yet.
-    pub(super) fn config_text(&self) -> Result<String, Exit> {
-        match crate::trust::open_config(&self.config, self.uid) {
-            Ok(bytes) => String::from_utf8(bytes).map_err(|_| {
-                fail(
-                    Exit::Config,
-                    format!("{} is not UTF-8", self.config.display()),
-                )
-            }),
-            Err(untrusted) if untrusted.is_missing() => Ok(String::new()),
-            Err(untrusted) => Err(fail_with(Exit::Config, &untrusted)),
+    /// Has nobody else change the configuration as long as the lock is held; `so` is what follows when that cannot be.
+    pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
+        let lock = settings::lock_config(&self.config, self.uid, self.readers);
+        let lock = lock.map_err(|error| {
+            let exit = match error {
+                LockError::Busy { .. } => Exit::Later,
+                LockError::Io(_) => Exit::Config,
+            };
+            fail(exit, format!("{so}: {}", Causes(&error)))
+        })?;
+        if !lock.is_exclusive() {
+            tell(format!(
+                "warning: {} is on a file system without locks: let no two programs change it at once",
+                self.config.display()
+            ));
+        }
+        Ok(lock)
+    }
+
+    /// Reads the configuration and writes it changed, without a pause in between.
+    pub(super) fn change(
+        &self,
+        edit: impl FnOnce(&str) -> Result<String, EditError>,
+    ) -> Result<(), ChangeError> {
+        let found = settings::read(&self.config, self.uid).map_err(ChangeError::Unusable)?;
+        let text = edit(&found.text)
+            .map_err(|error| ChangeError::Edit(format!("{}: {error}", self.config.display())))?;
+        settings::write_config(&self.config, &text, self.uid, self.readers)
+            .map_err(ChangeError::Write)
+    }
+
+    /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential
+    /// where this one's would be: a store tells profiles apart by their names alone.
+    pub(super) fn shares_credential(
+        &self,
+        env: &Env,
+        name: &ProfileName,
+        store: StoreKind,
+    ) -> Option<PathBuf> {
+        let state = env.state_dir(None).ok()?;
+        let usual = env.config_file(None, |path| path.symlink_metadata().is_ok());
+        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
+        let is_there = match store {
+            StoreKind::Keyring => !self.system,
+            StoreKind::File => settings::real_path(&state) == settings::real_path(&self.state),
+        };
+        if !is_other || !is_there {
+            return None;
+        }
+        let theirs = settings::read(&usual, self.uid).ok()?.config;
+        let is_theirs = theirs.profiles.get(name)?.store == store;
+        let has_one = || !matches!(self.stores().of(store).load(name), Ok(None));
+        (is_theirs && has_one()).then_some(usual)
+    }
+}
+
+/// Why a configuration was not changed, or not surely.
+#[derive(Debug)]
+pub(super) enum ChangeError {
+    /// It cannot be read.
+    Unusable(Unusable),
+    /// It is not one that can be changed like this.
+    Edit(String),
+    /// It cannot be written.
+    Write(WriteError),
+}
+
+impl ChangeError {
+    /// Whether it is changed all the same, but might not outlive a power failure.
+    pub(super) const fn is_changed(&self) -> bool {
+        matches!(self, Self::Write(error) if error.replaced)
+    }
+
+    /// Tells what follows, and the reason.
+    pub(super) fn tell(&self, what: &str) -> Exit {
+        match self {
+            Self::Unusable(unusable) => fail(Exit::Config, format!("{what}: {unusable}")),
+            Self::Edit(why) => fail(Exit::Config, format!("{what}: {why}")),
+            Self::Write(error) => fail(Exit::Config, format!("{what}: {}", Causes(error))),
         }
     }
 }

@@ -166,7 +166,7 @@ fn a_running_daemon_serves_what_was_added_and_no_longer_what_was_removed() {
         "{other:?}"
     );
 
-    let removed = env.jetond(&["remove", "research"]);
+    let removed = env.jetond(&["remove", "research", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert!(
         removed.stdout.contains("key at the issuer is still valid")
@@ -184,7 +184,7 @@ fn a_running_daemon_serves_what_was_added_and_no_longer_what_was_removed() {
         left.starts_with("# ") && left.lines().count() == 1,
         "{left}"
     );
-    let again = env.jetond(&["remove", "research"]);
+    let again = env.jetond(&["remove", "research", "--yes"]);
     assert_eq!(again.code, 78, "{again:?}");
     assert!(
         again.stderr.contains("there is no profile research in "),
@@ -201,7 +201,7 @@ fn removing_a_profile_leaves_every_other_byte() {
     env.enrol("one");
     env.enrol("two");
     let with_two = fs::read_to_string(env.config()).unwrap();
-    let removed = env.jetond(&["remove", "one"]);
+    let removed = env.jetond(&["remove", "one", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     let start = with_two.find("[profiles.one]").unwrap();
     let end = with_two.find("[profiles.two]").unwrap();

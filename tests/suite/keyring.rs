@@ -93,7 +93,7 @@ fn a_credential_lives_in_the_keyring_and_nowhere_else() {
     assert!(env.sandbox().issued().contains(&token));
     env.stop(&mut daemon);
 
-    let removed = env.jetond(&["remove", "research"]);
+    let removed = env.jetond(&["remove", "research", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert_eq!(bus.lookup("research"), "");
     assert_nothing_written(&env, "research");
@@ -114,7 +114,7 @@ fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
         checked.stderr.contains("it is locked (unlock it"),
         "{checked:?}"
     );
-    let removed = env.jetond(&["remove", "research"]);
+    let removed = env.jetond(&["remove", "research", "--yes"]);
     assert!(
         removed.code == 78 && removed.stderr.contains("locked"),
         "{removed:?}"

@@ -13,6 +13,7 @@ mod support;
 
 mod architecture;
 mod check;
+mod commands;
 mod companion;
 mod demo;
 mod descriptors;

@@ -250,7 +250,7 @@ fn no_command_is_aborted_at_the_process_limit() {
         (&["add", "literal", "--rebind"], 75),
         (&["demo"], 1),
         (&["run", "--", "true"], 1),
-        (&["remove", "literal"], 0),
+        (&["remove", "literal", "--yes"], 0),
     ] {
         let command = place.command(&limited, args);
         let output = place.env.finish("jetond", command, b"", false);

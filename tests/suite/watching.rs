@@ -191,7 +191,7 @@ fn a_reload_that_takes_the_profile_away_ends_the_watch_and_one_that_keeps_it_doe
     watch.next("token");
     watch.next("state");
     assert_eq!(env.jeton(&["reload"]).code, 0);
-    assert_eq!(env.jetond(&["remove", "research"]).code, 0);
+    assert_eq!(env.jetond(&["remove", "research", "--yes"]).code, 0);
     assert_eq!(watch.block(), Vec::<String>::new(), "nothing in between");
     env.stop(&mut daemon);
 }

@@ -77,8 +77,8 @@ fn ask_for_proxy(env: &Env, is_loopback: bool) -> Result<Proxy, Exit> {
     if env.https_proxy.is_none() || is_loopback || !prompt::possible() {
         return Ok(Proxy::Direct);
     }
-    let answer = prompt::line("HTTPS_PROXY is set: reach the issuer through it? [y/N]")?;
-    Ok(if matches!(answer.as_str(), "y" | "Y" | "yes") {
+    let wanted = prompt::confirmed("HTTPS_PROXY is set: reach the issuer through it?")?;
+    Ok(if wanted {
         Proxy::Environment
     } else {
         Proxy::Direct

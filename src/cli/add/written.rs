@@ -1,0 +1,95 @@
+//! Writing what was enrolled: first the record, then the configuration, while nobody else changes either.
+
+use super::super::output::{Exit, fail};
+use super::super::target::{ChangeError, Target};
+use super::Plan;
+use crate::causes::Causes;
+use crate::config::{self, Config};
+use crate::profile::ProfileName;
+use crate::store::{CredentialStore, Record, Removals, StoreError, StoreErrorKind};
+
+impl Plan {
+    /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
+    /// configuration is read again first.
+    pub(super) fn write(
+        &self,
+        target: &Target,
+        store: &dyn CredentialStore,
+        name: &ProfileName,
+        record: &Record,
+    ) -> Result<(), Exit> {
+        const NOT_WRITTEN: &str =
+            "the profile is not written, so the credential is not stored either";
+        let _lock = target.lock(NOT_WRITTEN)?;
+        self.still_holds(&target.read_to_change()?.config, name)?;
+        // A removal that was interrupted is not to go on with the new credential.
+        Removals::new(&target.state, target.owner)
+            .end(name)
+            .map_err(|error| fail(Exit::Config, format!("{NOT_WRITTEN}: {}", Causes(&error))))?;
+        // Of a profile that was taken out of the configuration by hand, there may be one.
+        let before = store.load(name).ok().flatten();
+        store
+            .save(name, record)
+            .map_err(|error| not_saved(&error))?;
+        if self.is_new {
+            let add = |text: &str| config::add_profile(text, name, &self.profile);
+            target
+                .change(add)
+                .map_err(|error| not_written(error, || restore(store, name, before.as_ref())))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the configuration is as it was, as far as this profile goes.
+    fn still_holds(&self, now: &Config, name: &ProfileName) -> Result<(), Exit> {
+        let (exit, what) = match (now.profiles.get(name), self.is_new) {
+            (None, true) => return Ok(()),
+            (Some(profile), false) if *profile == self.profile => return Ok(()),
+            (Some(_), true) => (
+                Exit::Config,
+                "was added meanwhile; for this credential run: jetond add --rebind",
+            ),
+            (Some(_), false) => (Exit::Later, "was changed meanwhile; try again"),
+            (None, false) => (Exit::Config, "was removed meanwhile"),
+        };
+        let what = format!("nothing is written: the profile {name} {what}");
+        Err(fail(exit, what))
+    }
+}
+
+fn not_saved(error: &StoreError) -> Exit {
+    let exit = match error.kind {
+        StoreErrorKind::Busy => Exit::Later,
+        _ => Exit::Config,
+    };
+    let what = match error.kind {
+        StoreErrorKind::Keyring(_) if error.changed => "the configuration is not changed",
+        _ if error.changed => "the credential is stored, but perhaps not for long",
+        _ => "the credential is not stored",
+    };
+    fail(exit, format!("{what}: {}", Causes(error)))
+}
+
+/// A credential without its profile is of no use, so it goes again, unless the profile is in place all the same.
+fn not_written(error: ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
+    let what = if error.is_changed() {
+        "the profile is written, but perhaps not for long"
+    } else if restore().is_ok() {
+        "the profile is not written, so the credential is not stored either"
+    } else {
+        "the credential is stored, but its profile is not written"
+    };
+    error.tell(what)
+}
+
+/// Puts the store back to what it was.
+fn restore(
+    store: &dyn CredentialStore,
+    name: &ProfileName,
+    before: Option<&Record>,
+) -> Result<(), StoreError> {
+    match before {
+        Some(record) => store.save(name, record),
+        None => store.remove(name).map(drop),
+    }
+}
