@@ -1,15 +1,16 @@
 //! Asks a person: a line with echo, a secret without.
 
+mod signals;
+mod terminal;
+
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::SIGINT;
 use zeroize::Zeroizing;
 
+use self::terminal::Echo;
 use super::output::{Exit, fail, tell};
 
 /// The largest secret that is read, in bytes: more than any credential that is taken.
@@ -22,13 +23,8 @@ pub(super) fn possible() -> bool {
 
 /// Asks for a line; the answer is trimmed.
 pub(super) fn line(question: &str) -> Result<String, Exit> {
-    let mut answer = String::new();
-    let mut terminal = io::stderr().lock();
-    write!(terminal, "{question}: ")
-        .and_then(|()| terminal.flush())
-        .and_then(|()| io::stdin().lock().read_line(&mut answer))
-        .map_err(|e| unreadable(&e))?;
-    Ok(answer.trim().to_owned())
+    let answer = typed(question, Echo::Shown)?;
+    Ok(text(&answer, "what was typed")?.trim().to_owned())
 }
 
 /// Asks whether something is to be done; whatever is not a yes is a no.
@@ -39,27 +35,24 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Exit> {
 
 /// Asks for a secret, without echo.
 pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
-    // Ctrl-C must not end us before the echo is back, so for this while the signal does nothing by itself.
-    let usual = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&usual))
-        .map_err(|e| unreadable(&e))?;
-    let answer = rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new);
-    usual.store(true, Ordering::Relaxed);
-    if matches!(&answer, Err(e) if e.kind() == io::ErrorKind::Interrupted) {
-        // Whoever started us, a script for one, sees that it was Ctrl-C. It does not return when it succeeds.
-        drop(signal_hook::low_level::emulate_default_handler(SIGINT));
-    }
-    answer.map_err(|e| unreadable(&e))
+    let answer = typed(question, Echo::Hidden)?;
+    Ok(Zeroizing::new(text(&answer, "what was typed")?.to_owned()))
 }
 
-fn unreadable(error: &io::Error) -> Exit {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return fail(Exit::Usage, "nothing was typed, so nothing is done");
+fn typed(question: &str, echo: Echo) -> Result<Zeroizing<Vec<u8>>, Exit> {
+    match terminal::ask(question, echo) {
+        Ok(Some(line)) => Ok(line),
+        Ok(None) => Err(fail(Exit::Usage, "nothing was typed, so nothing is done")),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(fail(Exit::Usage, error)),
+        Err(error) => Err(fail(
+            Exit::Failed,
+            format!("the terminal cannot be read: {error}"),
+        )),
     }
-    fail(
-        Exit::Failed,
-        format!("the terminal cannot be read: {error}"),
-    )
+}
+
+fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Exit> {
+    std::str::from_utf8(bytes).map_err(|_| fail(Exit::Usage, format!("{what} is not text")))
 }
 
 /// Reads a secret from standard input; a terminal does not show it.
@@ -103,12 +96,7 @@ fn read(source: impl Read, name: &str) -> Result<Zeroizing<String>, Exit> {
                 format!("the client secret cannot be read from {name}: {e}"),
             )
         })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        fail(
-            Exit::Usage,
-            format!("the client secret in {name} is not text"),
-        )
-    })?;
+    let text = text(&bytes, &format!("the client secret in {name}"))?;
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = match text.len() - line.len() {
         0 => line,

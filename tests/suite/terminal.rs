@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use jetond::credential::ClientSecret;
 use jetond::sandbox::{Line, Options, Sandbox};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::enrol::{assert_nothing_written, write_config};
@@ -31,12 +32,24 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(env: &TestEnv, args: &[&str], vars: &[(&str, &str)]) -> Self {
+        let line = [&[env!("CARGO_BIN_EXE_jetond")], args].concat();
+        Self::run(env, &line, vars)
+    }
+
+    /// A shell with job control that runs this script, in which `$@` is `jetond` with these arguments.
+    fn shell(env: &TestEnv, script: &str, args: &[&str]) -> Self {
+        let script = format!("set -m\n{script}");
+        let shell = ["sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_jetond")];
+        Self::run(env, &[&shell, args].concat(), &[])
+    }
+
+    fn run(env: &TestEnv, line: &[&str], vars: &[(&str, &str)]) -> Self {
         let (keyboard, screen) = pty();
         // It makes the terminal the program's own, as a login does.
         let mut command = env.command("setsid");
         let child = command
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_jetond")])
-            .args(args)
+            .args(["--ctty", "--wait"])
+            .args(line)
             .envs(vars.iter().copied())
             .stdin(Stdio::from(screen.try_clone().unwrap()))
             .stdout(Stdio::from(screen.try_clone().unwrap()))
@@ -79,6 +92,24 @@ impl Terminal {
             modes.contains(LocalModes::ECHO),
             modes.contains(LocalModes::ISIG),
         )
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the program is in this state of proc(5).
+    fn wait_for_state(&self, state: char) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        wait_until(&format!("the program to be in state {state}"), || {
+            let stat = fs::read_to_string(&stat).unwrap_or_default();
+            stat.contains(&format!(") {state} "))
+        });
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.shown().matches(text).count()
     }
 
     fn wait_for_no_echo(&self) {
@@ -267,4 +298,204 @@ fn a_proxy_of_the_environment_is_asked_about_and_not_used_unasked() {
     let (status, shown) = terminal.end(&env);
     assert_eq!(status.signal(), Some(2), "{shown}");
     assert_nothing_written(&env);
+}
+
+const ADD: [&str; 6] = [
+    "add",
+    "research",
+    "--provider",
+    "runai",
+    "--client-id",
+    "test-client",
+];
+
+/// `jetond add` that asks for the secret.
+fn asking(env: &TestEnv) -> (Terminal, String) {
+    let url = env.sandbox().url();
+    let terminal = Terminal::start(env, &[&ADD[..], &["--url", &url]].concat(), &[]);
+    let question = format!("Client secret for {url} (not shown): ");
+    terminal.wait_for(&question);
+    terminal.wait_for_no_echo();
+    (terminal, question)
+}
+
+#[test]
+fn a_signal_at_a_question_gives_the_terminal_back_and_ends_as_the_signal_does() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::INT] {
+        let env = TestEnv::with_sandbox(60);
+        let (mut terminal, _) = asking(&env);
+        terminal.type_in("half");
+        terminal.signal(signal);
+        wait_until("jetond to end", || {
+            terminal.child.try_wait().unwrap().is_some()
+        });
+        assert_eq!(terminal.modes(), (true, true), "{signal:?}");
+        let (status, shown) = terminal.end(&env);
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{shown}");
+        assert!(!shown.contains("half"), "{shown}");
+        assert_nothing_written(&env);
+
+        // At a line that is shown as well.
+        let url = env.sandbox().url();
+        let args = ["add", "research", "--provider", "runai", "--url", &url];
+        let terminal = Terminal::start(&env, &args, &[]);
+        terminal.wait_for("Client ID: ");
+        terminal.signal(signal);
+        let (status, shown) = terminal.end(&env);
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{shown}");
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_so() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let script = "trap '' HUP; exec \"$@\"";
+    let shell = ["sh", "-c", script, "sh", env!("CARGO_BIN_EXE_jetond")];
+    let line = [&shell, &ADD[..], &["--url", &url]].concat();
+    let mut terminal = Terminal::run(&env, &line, &[]);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    terminal.signal(Signal::HUP);
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+}
+
+#[test]
+fn a_program_that_is_stopped_gives_the_terminal_back_and_asks_again() {
+    let env = TestEnv::with_sandbox(60);
+    let (mut terminal, question) = asking(&env);
+    for round in 1..3 {
+        terminal.type_in("half");
+        terminal.signal(Signal::TSTP);
+        terminal.wait_for_state('T');
+        assert_eq!(terminal.modes(), (true, true));
+        terminal.signal(Signal::CONT);
+        wait_until("the question again", || {
+            terminal.count(&question) == round + 1
+        });
+        terminal.wait_for_no_echo();
+    }
+    // By a signal that nobody is told of: the terminal is prepared again all the same.
+    terminal.signal(Signal::STOP);
+    terminal.wait_for_state('T');
+    terminal.signal(Signal::CONT);
+    wait_until("the question again", || terminal.count(&question) == 4);
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(
+        !shown.contains(&secret) && !shown.contains("half"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn ctrl_z_stops_it_in_a_shell_and_goes_on_in_the_foreground() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let args = [&ADD[..], &["--url", &url]].concat();
+    let script = "\"$@\"; echo \"stopped $?\"; stty -a; echo; fg >/dev/null; echo \"ended $?\"";
+    let mut terminal = Terminal::shell(&env, script, &args);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    terminal.type_in("half\u{1a}");
+    wait_until("the question again", || {
+        terminal.count("(not shown): ") == 2
+    });
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(shown.contains("ended 0"), "{shown}");
+    let stopped = shown.split("stopped ").nth(1).unwrap();
+    assert!(
+        stopped.contains(" echo ") && !stopped.contains("-echo "),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains(&secret) && !shown.contains("half"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn ctrl_z_without_a_shell_that_could_go_on_stops_nothing() {
+    let env = TestEnv::with_sandbox(60);
+    let (mut terminal, question) = asking(&env);
+    terminal.type_in("half\u{1a}");
+    wait_until("the question again", || terminal.count(&question) == 2);
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+}
+
+#[test]
+fn what_is_pasted_beyond_the_line_reaches_neither_the_next_question_nor_the_shell() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let args = ["add", "research", "--provider", "runai", "--url", &url];
+    // What the shell would read next, for 0.3 s.
+    let script = "\"$@\"; echo \"ended $?\"; stty -icanon -echo min 0 time 3; echo \"left: [$(dd bs=999 count=1 2>/dev/null)]\"";
+    let mut terminal = Terminal::shell(&env, script, &args);
+    terminal.wait_for("Client ID: ");
+    terminal.type_in("test-client\nsecond-line\nthird-line\n");
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\nfourth-line\nfifth-line"));
+    let (_, shown) = terminal.end(&env);
+    assert!(shown.contains("ended 0"), "{shown}");
+    assert!(shown.contains("left: []"), "{shown}");
+    assert!(!shown.contains("fourth-line"), "{shown}");
+    let record = fs::read_to_string(env.record("research")).unwrap();
+    assert!(record.contains("\"test-client\""));
+}
+
+#[test]
+fn a_line_without_an_end_is_refused() {
+    let env = TestEnv::with_sandbox(60);
+    let (mut terminal, _) = asking(&env);
+    // A terminal ends a line that is too long only where it is told to: by Ctrl-D, which passes on what there is.
+    for _ in 0..2 {
+        terminal.type_in(&format!("{}\u{4}", "x".repeat(3_000)));
+    }
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(64), "{shown}");
+    assert!(shown.contains("longer than 4096 bytes"), "{shown}");
+}
+
+#[test]
+fn a_removal_asks_and_only_a_yes_is_one() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let before = fs::read(env.record("research")).unwrap();
+    for (answer, code) in [
+        ("\n", 1),
+        ("n\n", 1),
+        ("yep\n", 1),
+        ("\u{4}", 64),
+        ("YES\n", 0),
+    ] {
+        assert!(fs::read(env.record("research")).unwrap() == before);
+        let mut terminal = Terminal::start(&env, &["remove", "research"], &[]);
+        terminal.wait_for("Remove it? [y/N]: ");
+        terminal.type_in(answer);
+        let (status, shown) = terminal.end(&env);
+        assert_eq!(status.code(), Some(code), "{answer:?}: {shown}");
+        for part in [
+            "this removes the profile research from ",
+            env.config().to_str().unwrap(),
+            env.record("research").to_str().unwrap(),
+        ] {
+            assert!(shown.replace("\r\n", " ").contains(part), "{shown}");
+        }
+        assert_eq!(env.record("research").exists(), code != 0, "{answer:?}");
+    }
 }

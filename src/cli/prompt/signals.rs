@@ -1,0 +1,176 @@
+//! The signals that must not end or stop us before the terminal is as it was.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::origin::WithOrigin;
+use signal_hook::low_level::emulate_default_handler;
+
+/// Those that end us.
+const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+/// What each does while nobody is asked: as before. It is set once, since a handler that was set stays set.
+static USUAL: OnceLock<Usual> = OnceLock::new();
+
+struct Usual {
+    ends: Arc<AtomicBool>,
+    stops: Arc<AtomicBool>,
+    /// Those that were not ignored when we were started.
+    caught: Vec<i32>,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To end, by this signal.
+    End(i32),
+    /// To stop, until somebody lets us go on.
+    Stop,
+    /// To go on, after we were stopped in a way that nobody is told of, or would have been stopped for good.
+    GoOn,
+}
+
+/// The signals are caught as long as this is there.
+pub(super) struct Signals {
+    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    usual: &'static Usual,
+}
+
+// === impl Signals ===
+
+impl Signals {
+    pub(super) fn catch() -> io::Result<Self> {
+        let usual = Usual::get()?;
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        let caught = usual.caught.iter().chain([&SIGCONT]);
+        let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), caught)?;
+        usual.set(false);
+        Ok(Self { delivery, usual })
+    }
+
+    /// Readable when one has arrived.
+    pub(super) fn arrive_at(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+
+    /// What those that have arrived ask for; to end goes before all else.
+    pub(super) fn arrived(&mut self) -> Option<Asked> {
+        let mut asked = None;
+        for origin in self.delivery.pending() {
+            let this = match origin.signal {
+                // A key stops us only where a shell lets us go on again; a process that stops us may.
+                SIGTSTP if origin.process.is_some() || can_go_on() => Asked::Stop,
+                SIGTSTP | SIGCONT => Asked::GoOn,
+                signal => Asked::End(signal),
+            };
+            asked = match (asked, this) {
+                (Some(Asked::End(first)), _) => Some(Asked::End(first)),
+                (Some(Asked::Stop), Asked::GoOn) => Some(Asked::Stop),
+                _ => Some(this),
+            };
+        }
+        asked
+    }
+
+    /// Ends as the signal does, so that whoever started us sees by what; or stops, and comes back when we go on.
+    pub(super) fn obey(&mut self, signal: i32) {
+        // For a signal that ends us it does not return when it succeeds.
+        let _: io::Result<()> = emulate_default_handler(signal);
+        // That we go on is known.
+        self.delivery.pending().for_each(drop);
+    }
+
+    /// Catches no more, and obeys one that came while the line was taken.
+    pub(super) fn release(mut self) {
+        self.usual.set(true);
+        if let Some(Asked::End(signal)) = self.arrived() {
+            self.obey(signal);
+        }
+    }
+
+    /// Lets signals do what they usually do, while this runs.
+    pub(super) fn let_through<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.usual.set(true);
+        let done = work();
+        self.usual.set(false);
+        done
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.usual.set(true);
+    }
+}
+
+// === impl Usual ===
+
+impl Usual {
+    fn get() -> io::Result<&'static Self> {
+        if let Some(usual) = USUAL.get() {
+            return Ok(usual);
+        }
+        let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
+        let is_caught = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+        let (ends, stops) = (Arc::default(), Arc::default());
+        for signal in ENDING.into_iter().filter(is_caught) {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&ends))?;
+        }
+        if is_caught(&SIGTSTP) {
+            signal_hook::flag::register_conditional_default(SIGTSTP, Arc::clone(&stops))?;
+        }
+        let caught = ENDING.into_iter().chain([SIGTSTP]).filter(is_caught);
+        let caught = caught.collect();
+        Ok(USUAL.get_or_init(|| Self {
+            ends,
+            stops,
+            caught,
+        }))
+    }
+
+    fn set(&self, usual: bool) {
+        self.ends.store(usual, Ordering::SeqCst);
+        self.stops.store(usual && can_go_on(), Ordering::SeqCst);
+    }
+}
+
+/// Whether a shell, or what else started us, can let us go on after a stop: the kernel does not stop a process group
+/// without one either (POSIX: an orphaned process group), as with `ssh -t HOST jetond add`.
+fn can_go_on() -> bool {
+    let (Ok(session), group) = (getsid(None), getpgrp()) else {
+        return false;
+    };
+    let mut above = getppid();
+    while let Some(pid) = above {
+        if getsid(Some(pid)) != Ok(session) {
+            return false;
+        }
+        if getpgid(Some(pid)) != Ok(group) {
+            return true;
+        }
+        above = parent_of(pid);
+    }
+    false
+}
+
+/// The parent of a process, by proc(5); none where that cannot be told.
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    Pid::from_raw(parent.trim().parse().ok()?)
+}
+/// Which signals a process ignores, bit 0 being signal 1, by its `/proc/PID/status` (proc(5)).
+fn ignored(status: &str) -> u64 {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
