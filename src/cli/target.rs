@@ -87,7 +87,7 @@ impl TargetArgs {
     }
 }
 
-fn tell_faults(unusable: Unusable) -> Exit {
+fn tell_faults(unusable: &Unusable) -> Exit {
     for line in unusable.lines() {
         fail(Exit::Config, line);
     }
@@ -104,13 +104,15 @@ impl Target {
     pub(super) fn read_config(&self) -> Result<Config, Exit> {
         let read = settings::read(&self.config, self.uid);
         let begun = read.and_then(|found| found.to_begin_with(&self.config, self.config_named));
-        begun.map(|found| found.config).map_err(tell_faults)
+        begun
+            .map(|found| found.config)
+            .map_err(|unusable| tell_faults(&unusable))
     }
 
     /// The configuration as it is now, with its text, for a command that changes it: a file that is not there yet will be
     /// made.
     pub(super) fn read_to_change(&self) -> Result<Found, Exit> {
-        settings::read(&self.config, self.uid).map_err(tell_faults)
+        settings::read(&self.config, self.uid).map_err(|unusable| tell_faults(&unusable))
     }
 
     /// Has nobody else change the configuration as long as the lock is held; `so` is what follows when that cannot be.

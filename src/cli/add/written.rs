@@ -35,7 +35,7 @@ impl Plan {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             target
                 .change(add)
-                .map_err(|error| not_written(error, || restore(store, name, before.as_ref())))?;
+                .map_err(|error| not_written(&error, || restore(store, name, before.as_ref())))?;
         }
         Ok(())
     }
@@ -71,7 +71,7 @@ fn not_saved(error: &StoreError) -> Exit {
 }
 
 /// A credential without its profile is of no use, so it goes again, unless the profile is in place all the same.
-fn not_written(error: ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
+fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
     let what = if error.is_changed() {
         "the profile is written, but perhaps not for long"
     } else if restore().is_ok() {
