@@ -20,6 +20,7 @@
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock feed handle roster | |
 //! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
+//! | `clock_changes` | tells the profiles of suspends and of clocks that are set | episode jumps roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock jumps keeper | |
@@ -49,6 +50,7 @@ pub mod activation;
 mod body;
 pub mod bulkhead;
 pub mod clock;
+mod clock_changes;
 pub mod condition;
 pub mod connections;
 pub mod descriptors;
@@ -82,6 +84,8 @@ mod testing;
 pub mod watchdog;
 pub mod wiring;
 
+pub use self::clock_changes::tell_of_jumps;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -97,7 +101,6 @@ use self::activation::{ActivationError, Passed};
 use self::clock::{Clock, SystemClock};
 use self::connections::Connections;
 use self::descriptors::Budget;
-use self::episode::Episode;
 use self::jumps::Jumps;
 use self::listener::{ListenError, sharing};
 use self::notify::Notify;
@@ -324,44 +327,6 @@ async fn serve(
         },
     }
     Ok(())
-}
-
-/// How long the clocks must stay as they are until those who set them count as done with it.
-const CLOCKS_QUIET: Duration = Duration::from_secs(60);
-
-/// Tells every profile when the machine was suspended or its wall clock set.
-pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
-    let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
-    loop {
-        let jump = jumps.look().await;
-        let now = jumps.now();
-        // One suspend or step is one line; a machine whose clock is set every few seconds has two in all.
-        if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
-            info!(times, "the machine is no longer suspended again and again");
-        }
-        if let Some(times) = steps.over(now).filter(|times| *times > 1) {
-            info!(times, "the wall clock is no longer set again and again");
-        }
-        let Some(jump) = jump else { continue };
-        if let Some(suspended) = jump.suspended {
-            let secs = suspended.as_secs();
-            if suspends.came(now) {
-                info!(secs, "the machine was suspended");
-            } else {
-                debug!(secs, "the machine was suspended again");
-            }
-        }
-        if let Some(secs) = jump.stepped {
-            if steps.came(now) {
-                info!(secs, "the wall clock was set");
-            } else {
-                debug!(secs, "the wall clock was set again");
-            }
-        }
-        for entry in roster.all().values() {
-            entry.handle.jumped(jump).await;
-        }
-    }
 }
 
 // === impl StartError ===

@@ -1,0 +1,48 @@
+//! Tells the profiles that the machine was suspended or its wall clock set, and the log, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+use super::episode::Episode;
+use super::jumps::Jumps;
+use super::roster::Roster;
+
+/// How long the clocks must stay as they are until those who set them count as done with it.
+const CLOCKS_QUIET: Duration = Duration::from_secs(60);
+
+/// Tells every profile when the machine was suspended or its wall clock set.
+pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
+    let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
+    loop {
+        let jump = jumps.look().await;
+        let now = jumps.now();
+        // One suspend or step is one line; a machine whose clock is set every few seconds has two in all.
+        if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
+            info!(times, "the machine is no longer suspended again and again");
+        }
+        if let Some(times) = steps.over(now).filter(|times| *times > 1) {
+            info!(times, "the wall clock is no longer set again and again");
+        }
+        let Some(jump) = jump else { continue };
+        if let Some(suspended) = jump.suspended {
+            let secs = suspended.as_secs();
+            if suspends.came(now) {
+                info!(secs, "the machine was suspended");
+            } else {
+                debug!(secs, "the machine was suspended again");
+            }
+        }
+        if let Some(secs) = jump.stepped {
+            if steps.came(now) {
+                info!(secs, "the wall clock was set");
+            } else {
+                debug!(secs, "the wall clock was set again");
+            }
+        }
+        for entry in roster.all().values() {
+            entry.handle.jumped(jump).await;
+        }
+    }
+}
