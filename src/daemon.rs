@@ -13,6 +13,7 @@
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | offload provider store |
 //! | [`watchdog`] | tells the service manager that we serve, after we have | connections notify peers server service | |
+//! | [`sockets`] | both sockets, opened and kept in their places | activation clock episode listener path_watch server service | trust |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
 //! | `http` | an answer's status and headers | body stream | |
@@ -28,8 +29,8 @@
 //! | [`source`] | a profile's credential, while it is bound to what is configured | flight | offload store |
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
-//! | `sockets` | both sockets, passed or bound | activation listener | |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
+//! | `path_watch` | notices that a path may lead elsewhere | | |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`notify`] | what the service manager is told | clock | |
@@ -68,6 +69,7 @@ pub mod listener;
 pub mod logging;
 pub mod notify;
 mod openapi;
+mod path_watch;
 pub mod peers;
 pub mod reloading;
 mod respond;
@@ -76,7 +78,7 @@ mod routes;
 pub mod server;
 pub mod service;
 pub mod signals;
-mod sockets;
+pub mod sockets;
 pub mod source;
 pub mod stream;
 #[cfg(test)]
@@ -94,7 +96,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{debug, info, warn};
 
 use self::activation::{ActivationError, Passed};
@@ -103,13 +105,13 @@ use self::connections::Connections;
 use self::descriptors::Budget;
 use self::jumps::Jumps;
 use self::listener::{ListenError, sharing};
-use self::notify::Notify;
+use self::notify::Notify as Manager;
 use self::reloading::Reloading;
 use self::roster::Roster;
 use self::server::Server;
-use self::service::{Door, ReloadRequest, Service};
+use self::service::{ReloadRequest, Service};
 use self::signals::{Signals, Wish};
-use self::sockets::Sockets;
+use self::sockets::{Doors, Lost, Places, Sockets};
 use self::wiring::Wiring;
 use crate::config::SocketMode;
 use crate::offload;
@@ -147,7 +149,7 @@ pub struct Options {
     pub stop_at_eof: bool,
 }
 
-/// Why a daemon did not start.
+/// Why a daemon did not start, or ended unasked.
 #[derive(Debug)]
 pub enum StartError {
     /// The configuration cannot be used.
@@ -156,6 +158,8 @@ pub enum StartError {
     Listen(ListenError),
     /// A socket that was passed cannot be served.
     Passed(ActivationError),
+    /// A socket was taken away, and cannot be made again.
+    Lost(Lost),
     /// The system refused something.
     Io(io::Error),
 }
@@ -187,11 +191,14 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             .as_ref()
             .map_or(SocketMode::Private, |found| found.config.socket);
         passed.report(mode, options.uid);
-        let sockets = Sockets::open(passed, &options.places, mode, options.uid)
-            .map_err(StartError::Listen)?;
-        serve(options, config, sockets, signals, limit)
-            .await
-            .map_err(StartError::Io)
+        let places = Places {
+            paths: options.places.clone(),
+            mode,
+            uid: options.uid,
+            private: options.stop_at_eof,
+        };
+        let sockets = Sockets::open(passed, places).map_err(StartError::Listen)?;
+        serve(options, config, sockets, signals, limit).await
     });
     // A thread that hangs in the system's resolver or on a disk does not keep the process.
     runtime.shutdown_background();
@@ -201,10 +208,10 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 async fn serve(
     options: &Options,
     config: Result<Found, Unusable>,
-    sockets: Sockets,
+    mut sockets: Sockets,
     mut signals: Signals,
     limit: u64,
-) -> io::Result<()> {
+) -> Result<(), StartError> {
     let namespace = peers::user_namespace();
     if namespace == UserNamespace::Other {
         info!(
@@ -226,7 +233,7 @@ async fn serve(
         reloads,
         closing: closing.clone(),
     });
-    let notify = Notify::new(options.notify.as_deref());
+    let notify = Manager::new(options.notify.as_deref());
     let budget = Budget::of_this_process(limit);
     let caps = budget.caps(
         config
@@ -235,36 +242,30 @@ async fn serve(
     );
     debug!(limit, ?caps, "descriptors are shared out");
     let connections = Connections::new(caps.connections, caps.per_uid);
-    for ((listener, _), door, connections) in [
-        (&sockets.tokens, Door::Tokens, Arc::clone(&connections)),
-        // A table of its own: a crowd at the token socket keeps nobody from a reload.
-        (
-            &sockets.admin,
-            Door::Admin,
-            Connections::new(caps.admin, caps.admin),
-        ),
-    ] {
-        let server = Arc::new(Server {
+    let server = |connections| {
+        Arc::new(Server {
             service: Arc::clone(&service),
             connections,
             refused: Mutex::default(),
-        });
-        let listener = listener.try_clone()?;
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::UnixListener::from_std(listener)?;
-        tokio::spawn(server.run(listener, door, closing.clone()));
-    }
+        })
+    };
+    let doors = Doors {
+        tokens: server(Arc::clone(&connections)),
+        // A table of its own: a crowd at the token socket keeps nobody from a reload.
+        admin: server(Connections::new(caps.admin, caps.admin)),
+    };
+    sockets.serve(&doors, &closing).map_err(StartError::Io)?;
     let mode = config
         .as_ref()
         .map_or(SocketMode::Private, |found| found.config.socket);
-    if let (Some(_), Some(folder)) = (
-        &sockets.tokens.1,
-        trust::barrier(&options.places.token, sharing(mode)),
-    ) {
+    let barrier = trust::barrier(&options.places.token, sharing(mode));
+    if let Some(folder) = barrier.filter(|_| sockets.tokens_are_ours()) {
         warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
     }
     let watched: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
-    tokio::spawn(tell_of_jumps(Jumps::new(watched), Arc::clone(&roster)));
+    let jumps = Jumps::new(Arc::clone(&watched));
+    let looks = jumps.looks();
+    tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
     let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster))
         .with_attempts(caps.attempts);
     let mut reloading = Reloading::new(
@@ -287,37 +288,45 @@ async fn serve(
             closing,
         ));
     }
-    drop((closing, service));
+    drop(service);
     tokio::spawn(process::children::reap_orphans());
     info!(socket = %sockets.shown(), "serving");
+    let asked = Arc::new(Notify::new());
+    let mut keeping =
+        tokio::spawn(sockets.keep(doors, watched, closing, Arc::clone(&asked), looks));
     // Every profile has a timer, and each of those is a descriptor.
-    let limit_connections = |roster: &Roster| {
+    let reloaded = |roster: &Roster| {
+        asked.notify_one();
         let caps = budget.caps(roster.all().len());
         connections.limit(caps.connections, caps.per_uid);
     };
-    loop {
+    let lost = loop {
         tokio::select! { biased;
             wish = signals.next() => match wish {
-                Wish::Stop => break,
+                Wish::Stop => break None,
                 // What went wrong is in the log already; there is nobody else to tell.
                 Wish::Reload => {
                     drop(reloading.reload(&ReloadQuery::default()).await);
-                    limit_connections(&roster);
+                    reloaded(&roster);
                 }
             },
             Some(ReloadRequest { query, done }) = reload_requests.recv() => {
                 let result = reloading.reload(&query).await;
-                limit_connections(&roster);
+                reloaded(&roster);
                 // Whoever asked may be gone; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }
             () = reloading.report() => {}
+            lost = &mut keeping => break lost.ok(),
         }
-    }
+    };
     info!("stopping");
     notify.stopping().await;
     // The sockets go first, so that nobody connects to a daemon that no longer answers.
-    drop(sockets);
+    if !keeping.is_finished() {
+        keeping.abort();
+        let _: Result<Lost, _> = keeping.await;
+    }
     close.send_replace(true);
     tokio::select! { biased;
         () = signals.stop() => warn!("told to stop again: stopping at once"),
@@ -326,7 +335,7 @@ async fn serve(
             Err(_) => warn!("some connections did not end in time"),
         },
     }
-    Ok(())
+    lost.map_or(Ok(()), |lost| Err(StartError::Lost(lost)))
 }
 
 // === impl StartError ===
@@ -335,7 +344,7 @@ impl StartError {
     /// The exit code that says it (sysexits.h).
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Listen(ListenError::InUse(_)) => 75,
+            Self::Listen(ListenError::InUse(_)) | Self::Lost(_) => 75,
             Self::Config(_) | Self::Listen(_) | Self::Passed(_) => 78,
             Self::Io(_) => 1,
         }
@@ -348,6 +357,7 @@ impl fmt::Display for StartError {
             Self::Config(unusable) => unusable.fmt(f),
             Self::Listen(error) => error.fmt(f),
             Self::Passed(error) => error.fmt(f),
+            Self::Lost(lost) => lost.fmt(f),
             Self::Io(error) => write!(f, "the system refused to start it: {error}"),
         }
     }

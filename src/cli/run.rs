@@ -133,6 +133,7 @@ fn serve(args: &RunArgs, env: &Env) -> Exit {
         Err(StartError::Listen(error @ ListenError::InUse(_))) => fail_with(Exit::Later, &error),
         Err(StartError::Listen(error)) => fail_with(Exit::Config, &error),
         Err(StartError::Passed(error)) => fail_with(Exit::Config, &error),
+        Err(StartError::Lost(lost)) => fail_with(Exit::Later, &lost),
         Err(error) => fail_with(Exit::Failed, &error),
     }
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::clock::{Clock, Reading};
 use crate::instant::BootInstant;
 
@@ -31,19 +33,31 @@ pub struct Jump {
 pub struct Jumps {
     clock: Arc<dyn Clock>,
     before: Reading,
+    looks: Arc<Notify>,
 }
 
 impl Jumps {
     /// Compares with this moment first.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let before = clock.read();
-        Self { clock, before }
+        let looks = Arc::default();
+        Self {
+            clock,
+            before,
+            looks,
+        }
+    }
+
+    /// Is notified at each look: whatever else has to be looked at now and then needs no timer of its own.
+    pub fn looks(&self) -> Arc<Notify> {
+        Arc::clone(&self.looks)
     }
 
     /// Waits until the clocks may have jumped, half a minute at most, and tells whether they have.
     pub async fn look(&mut self) -> Option<Jump> {
         // Whether it ended by itself or was cut off: the clocks tell what has happened.
         let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
+        self.looks.notify_one();
         let now = self.clock.read();
         let before = std::mem::replace(&mut self.before, now);
         jump(&before, &now)

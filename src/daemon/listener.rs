@@ -41,10 +41,13 @@ const BACKLOG: i32 = 4_096;
 #[derive(Debug)]
 pub struct Bound {
     path: PathBuf,
-    inode: (u64, u64),
+    inode: Inode,
     /// Held for life: as long as it is, nobody else judges our socket stale.
-    _lock: File,
+    lock: File,
 }
+
+/// What a file is, whatever its name: its file system and its number there.
+pub type Inode = (u64, u64);
 
 /// Why a socket cannot be served.
 #[derive(Debug)]
@@ -72,6 +75,23 @@ pub enum ListenError {
 /// # Errors
 /// [`ListenError`]; nothing of another daemon has been touched then.
 pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError> {
+    listen_with(place, None)
+}
+
+/// Does the same again when the socket is no longer in its place. The lock is still ours, unless its file is gone as well:
+/// then another daemon may have taken the place.
+///
+/// # Errors
+/// As [`listen_at`]; the place is then lost.
+pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
+    // A duplicate holds the same lock.
+    let held = bound.lock.try_clone().ok();
+    let (listener, new) = listen_with(place, held)?;
+    *bound = new;
+    Ok(listener)
+}
+
+fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bound), ListenError> {
     let (path, lock) = (place.socket, place.lock);
     let io_error = |action, path: &Path| {
         let path = path.to_owned();
@@ -85,7 +105,7 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
     let sharing = sharing(place.mode);
     socket_dir(folder, place.uid, sharing, !place.explicit).map_err(ListenError::Folder)?;
     resolve(folder, place.uid).map_err(ListenError::Folder)?;
-    let held = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -94,22 +114,40 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(lock)
         .map_err(io_error("open the lock", lock))?;
-    match held.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(ListenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(e)) => return Err(io_error("lock", lock)(e)),
-    }
+    let held = match held.filter(|held| is_same(held, &file)) {
+        Some(held) => held,
+        None => match file.try_lock() {
+            Ok(()) => file,
+            Err(TryLockError::WouldBlock) => return Err(ListenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(e)) => return Err(io_error("lock", lock)(e)),
+        },
+    };
     remove_stale(path)?;
     let bound = bind_for(path, place.mode).map_err(|e| io_error("bind", path)(e.into()))?;
-    let meta = path.symlink_metadata().map_err(io_error("look at", path))?;
+    let inode = inode(path).map_err(io_error("look at", path))?;
     Ok((
         bound,
         Bound {
             path: path.to_owned(),
-            inode: (meta.dev(), meta.ino()),
-            _lock: held,
+            inode,
+            lock: held,
         },
     ))
+}
+
+/// What is at a path, without following a link there.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::NotFound`] when there is nothing.
+pub fn inode(path: &Path) -> io::Result<Inode> {
+    path.symlink_metadata().map(|meta| (meta.dev(), meta.ino()))
+}
+
+fn is_same(a: &File, b: &File) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 /// Removes a socket that nobody answers. The lock is ours, so no daemon of ours serves it; a connect that is refused
@@ -174,13 +212,16 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
+impl Bound {
+    /// What the socket is.
+    pub const fn inode(&self) -> Inode {
+        self.inode
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
-        let ours = self
-            .path
-            .symlink_metadata()
-            .is_ok_and(|meta| (meta.dev(), meta.ino()) == self.inode);
-        if ours {
+        if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
             // A socket left behind is stale, and the next start removes it.
             let _: io::Result<()> = std::fs::remove_file(&self.path);
         }
@@ -395,6 +436,66 @@ mod tests {
         symlink(&target, &planted.lock).unwrap();
         assert!(matches!(listen(&planted), Err(ListenError::Io { .. })));
         assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_socket_that_is_gone_is_bound_again_under_the_same_lock() {
+        let place = place();
+        let (old, mut bound) = listen(&place).unwrap();
+        let before = bound.inode();
+        std::fs::remove_file(&place.socket).unwrap();
+        let _new = listen_again(private(&place), &mut bound).unwrap();
+        assert_ne!(bound.inode(), before);
+        assert_eq!(inode(&place.socket).unwrap(), bound.inode());
+        assert_eq!(
+            [&place.folder, &place.lock, &place.socket].map(|p| mode(p)),
+            [0o700, 0o600, 0o600]
+        );
+        assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
+        drop((old, bound));
+        assert!(!place.socket.exists());
+    }
+
+    #[test]
+    fn with_its_folder_and_its_lock_gone_everything_is_made_again() {
+        let place = place();
+        let (_old, mut bound) = listen(&place).unwrap();
+        std::fs::remove_dir_all(&place.folder).unwrap();
+        let _new = listen_again(private(&place), &mut bound).unwrap();
+        assert_eq!(
+            [&place.folder, &place.lock, &place.socket].map(|p| mode(p)),
+            [0o700, 0o600, 0o600]
+        );
+        assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
+    }
+
+    #[test]
+    fn a_place_that_another_daemon_has_taken_stays_its_own() {
+        let place = place();
+        let (_old, mut bound) = listen(&place).unwrap();
+        std::fs::remove_dir_all(&place.folder).unwrap();
+        let (_other, others) = listen(&place).unwrap();
+        let taken = listen_again(private(&place), &mut bound);
+        assert!(matches!(taken, Err(ListenError::InUse(_))));
+        drop(bound);
+        assert_eq!(inode(&place.socket).unwrap(), others.inode());
+
+        // One without a lock as well, and what is not a socket.
+        let place = self::place();
+        let (_old, mut bound) = listen(&place).unwrap();
+        std::fs::remove_file(&place.socket).unwrap();
+        let other = UnixListener::bind(&place.socket).unwrap();
+        let taken = listen_again(private(&place), &mut bound);
+        assert!(matches!(taken, Err(ListenError::InUse(_))));
+        drop(other);
+        // Now it is stale. As long as it listens nothing else gets its number.
+        let _new = listen_again(private(&place), &mut bound).unwrap();
+        std::fs::remove_file(&place.socket).unwrap();
+        std::fs::write(&place.socket, "precious").unwrap();
+        let taken = listen_again(private(&place), &mut bound);
+        assert!(matches!(taken, Err(ListenError::NotASocket(_))));
+        drop(bound);
+        assert_eq!(std::fs::read_to_string(&place.socket).unwrap(), "precious");
     }
 
     #[test]

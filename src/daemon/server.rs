@@ -50,13 +50,31 @@ impl Server {
         self: Arc<Self>,
         listener: UnixListener,
         door: Door,
-        mut closing: watch::Receiver<bool>,
+        closing: watch::Receiver<bool>,
     ) {
-        let mut faults = Faults::new();
+        self.run_until(listener, door, closing, std::future::pending())
+            .await;
+    }
+
+    /// The same until `retired` comes back, when another listener is in the place of this one: those who have connected
+    /// already are still served.
+    pub async fn run_until(
+        self: Arc<Self>,
+        listener: UnixListener,
+        door: Door,
+        mut closing: watch::Receiver<bool>,
+        retired: impl Future<Output = ()>,
+    ) {
+        let mut retired = std::pin::pin!(retired);
+        let (mut faults, mut is_retired) = (Faults::new(), false);
         loop {
             let accepted = tokio::select! { biased;
                 _ = closing.wait_for(|closing| *closing) => break,
                 accepted = listener.accept() => accepted,
+                () = &mut retired => {
+                    is_retired = true;
+                    break;
+                }
                 () = faults.quiet() => {
                     faults.tell_end(self.service.clock.now().boot);
                     continue;
@@ -81,7 +99,39 @@ impl Server {
                 }
             }
         }
-        self.connections.close();
+        if is_retired {
+            self.empty(listener, door, faults).await;
+        } else {
+            self.connections.close();
+        }
+    }
+
+    /// Serves those who are in the queue of a listener, to which nobody comes any more.
+    async fn empty(self: &Arc<Self>, listener: UnixListener, door: Door, mut faults: Faults) {
+        /// How often it is tried again while there are no descriptors: ten seconds in all.
+        const TRIES: u32 = 200;
+        let Ok(listener) = listener.into_std() else {
+            return;
+        };
+        let mut failed = 0;
+        while failed < TRIES {
+            let accepted = listener.accept().and_then(|(stream, _)| {
+                stream.set_nonblocking(true)?;
+                UnixStream::from_std(stream)
+            });
+            match accepted {
+                Ok(stream) => {
+                    self.admit(stream, door, &mut faults);
+                    tokio::task::yield_now().await;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    debug!(%error, "accept failed");
+                    failed += 1;
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
     }
 
     /// The first refusal of a user is news; the others are not.

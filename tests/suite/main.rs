@@ -29,6 +29,7 @@ mod issuer_answers;
 mod keyring;
 mod limits;
 mod log;
+mod missing_socket;
 mod outage;
 mod peers;
 mod printing;

@@ -69,7 +69,7 @@ pub(crate) fn pid_in(env: &TestEnv, file: &str) -> Pid {
 }
 
 /// A command that ends when `gate` is made, after it has said its number in `pid`.
-fn held(env: &TestEnv) -> Daemon {
+pub(crate) fn held(env: &TestEnv) -> Daemon {
     let (pid, gate) = (env.path("out/pid"), env.path("out/gate"));
     let text = format!(
         "mkfifo '{1}'; echo $$ >'{0}.new'; mv '{0}.new' '{0}'; read x <'{1}'; exit 5",
@@ -81,7 +81,7 @@ fn held(env: &TestEnv) -> Daemon {
     held
 }
 
-fn open_the_gate(env: &TestEnv) {
+pub(crate) fn open_the_gate(env: &TestEnv) {
     fs::write(env.path("out/gate"), "\n").unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! A private folder for the sockets of a daemon that serves one command.
 
-use std::fs::Permissions;
+use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -16,6 +16,7 @@ const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
 /// The folder, of mode 0700. It is removed with this value.
 pub(super) struct Place {
     folder: TempDir,
+    uid: u32,
     pub(super) socket: PathBuf,
     pub(super) admin: PathBuf,
 }
@@ -56,8 +57,28 @@ impl Place {
         Ok(Self {
             socket: folder.path().join("jeton/jeton.sock"),
             admin: folder.path().join("jeton-admin/admin.sock"),
+            uid,
             folder,
         })
+    }
+
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes it again if it is gone: the command knows its sockets by their paths, so it is the same one or none.
+    pub(super) fn restore(&self) -> io::Result<()> {
+        let folder = self.folder.path();
+        match folder.symlink_metadata() {
+            // Whether it is still ours is for the daemon to judge.
+            Ok(_) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        let base = folder.parent().unwrap_or(Path::new("/"));
+        trust::resolve(base, self.uid).map_err(io::Error::other)?;
+        DirBuilder::new().mode(0o700).create(folder)
     }
 
     /// Removes it now. The daemon may have done so.
@@ -114,6 +135,24 @@ mod tests {
 
         let none = bases.into_iter().take(3);
         assert!(Place::below(none, uid()).is_err());
+    }
+
+    #[test]
+    fn it_is_made_again_where_it_was_or_not_at_all() {
+        let usual = tempfile::tempdir().unwrap();
+        let base = usual.path().join("base");
+        std::fs::create_dir(&base).unwrap();
+        let place = Place::try_below(&base, uid()).unwrap();
+        place.restore().unwrap();
+        std::fs::remove_dir(place.folder()).unwrap();
+        place.restore().unwrap();
+        let mode = place.folder().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        std::fs::remove_dir_all(&base).unwrap();
+        assert!(place.restore().is_err());
+        std::fs::create_dir(&base).unwrap();
+        std::fs::set_permissions(&base, Permissions::from_mode(0o777)).unwrap();
+        assert!(place.restore().is_err(), "others could exchange it");
     }
 
     #[test]

@@ -80,28 +80,56 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Starts it again whenever it ends; never comes back.
+    /// Starts it again whenever it ends; never comes back. The same end again and again is told once.
     pub(super) async fn keep(&mut self) {
-        let [mut pause, longest] = AGAIN;
+        let [shortest, longest] = AGAIN;
+        let (mut pause, mut told) = (shortest, None);
         loop {
-            let ended = match self.child.wait().await {
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
-            };
-            tell(format!(
-                "the daemon has ended ({ended}); the next one starts in {} s",
-                pause.as_secs()
-            ));
-            sleep(pause).await;
-            pause = longest.min(pause * 2);
-            match spawn(self.place, self.args, self.quiet) {
-                Ok((mut child, owned)) => {
-                    self.lifeline = child.stdin.take();
-                    self.child = child;
-                    self._owned = owned;
+            let ended = match timeout(longest, self.child.wait()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    // It runs well.
+                    (pause, told) = (shortest, None);
+                    self.child.wait().await
                 }
-                // The next round finds the old one ended, and tries again.
-                Err(error) => tell(format!("it could not be started: {error}")),
+            };
+            let ended = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+            if told.as_ref() != Some(&ended) {
+                tell(format!(
+                    "the daemon has ended ({ended}); the next one starts in {} s",
+                    pause.as_secs()
+                ));
+                told = Some(ended);
+            }
+            self.start_again(&mut pause).await;
+        }
+    }
+
+    /// Starts it as soon as that is possible, and tells once why it is not.
+    async fn start_again(&mut self, pause: &mut Duration) {
+        let [_, longest] = AGAIN;
+        let mut told = false;
+        loop {
+            sleep(*pause).await;
+            *pause = longest.min(*pause * 2);
+            let why = match self.place.restore() {
+                Ok(()) => match spawn(self.place, self.args, self.quiet) {
+                    Ok((mut child, owned)) => {
+                        self.lifeline = child.stdin.take();
+                        self.child = child;
+                        self._owned = owned;
+                        return;
+                    }
+                    Err(error) => format!("it could not be started: {error}"),
+                },
+                Err(error) => format!(
+                    "the sockets' folder {} is gone and cannot be made again: the command has no tokens until it can ({error})",
+                    self.place.folder().display()
+                ),
+            };
+            if !told {
+                tell(why);
+                told = true;
             }
         }
     }

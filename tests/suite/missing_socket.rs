@@ -1,0 +1,491 @@
+//! A socket that goes missing under a running daemon: it is made again, or the daemon ends and says why.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::support::daemon::{Daemon, accepts, wait_until};
+use crate::support::manager::Manager;
+use crate::support::users::{User, are_root, install};
+use crate::support::wire::{Wire, get};
+use crate::support::{TestEnv, ignored};
+use crate::wrap;
+
+const JETON: &str = env!("CARGO_BIN_EXE_jeton");
+
+/// A daemon with a token.
+fn start(env: &TestEnv) -> Daemon {
+    env.enrol("research");
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    daemon
+}
+
+fn mode(path: &Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o777
+}
+
+fn inode(path: &Path) -> u64 {
+    path.symlink_metadata().unwrap().ino()
+}
+
+/// Waits until both sockets are there again, each with its mode in a folder with its mode, and serve.
+#[track_caller]
+fn assert_serves_again(env: &TestEnv, daemon: &Daemon) {
+    for socket in [&daemon.socket, &daemon.admin] {
+        wait_until("the socket to be made again", || accepts(socket));
+        assert_eq!(mode(socket), 0o600);
+        assert_eq!(mode(socket.parent().unwrap()), 0o700);
+        let lock = format!("{}.lock", socket.display());
+        assert_eq!(mode(Path::new(&lock)), 0o600);
+    }
+    env.token(daemon, "research");
+    let reload = env.jeton(&["reload"]);
+    assert_eq!(reload.code, 0, "{reload:?}");
+    let second = env.jetond(&["run"]);
+    assert_eq!(second.code, 75, "the place is taken: {second:?}");
+}
+
+/// The one line with which a daemon ends, after what it logs.
+#[track_caller]
+fn assert_lost(daemon: &mut Daemon, says: &[&str]) {
+    assert_eq!(daemon.wait().code(), Some(75), "{}", daemon.log());
+    let log = daemon.log();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.starts_with("jetond: "))
+        .collect();
+    let [line] = lines[..] else {
+        unreachable!("one line: {log}")
+    };
+    for text in says {
+        assert!(line.contains(text), "{text:?} in {line}");
+    }
+}
+
+#[test]
+fn a_socket_that_is_removed_is_made_again_and_nobody_who_is_connected_notices() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let mut kept = Wire::new(&env, &daemon.socket);
+    let mut watch = Wire::new(&env, &daemon.socket).asks_for_token();
+    watch.send(get("/v1/profiles/research/watch")).unwrap();
+    for socket in [daemon.socket.clone(), daemon.admin.clone()] {
+        let before = inode(&socket);
+        fs::remove_file(&socket).unwrap();
+        assert_serves_again(&env, &daemon);
+        assert_ne!(inode(&socket), before);
+        kept.send(get("/healthz")).unwrap();
+        assert_eq!(kept.answer().status, 200);
+    }
+    let log = daemon.log();
+    assert_eq!(
+        log.matches("the socket was removed, and is made again")
+            .count(),
+        1
+    );
+    env.stop(&mut daemon);
+    assert!(!daemon.socket.exists() && !daemon.admin.exists());
+}
+
+#[test]
+fn who_had_connected_before_it_was_removed_is_served() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    daemon.signal(Signal::STOP);
+    let mut queued: Vec<_> = (0..20).map(|_| Wire::new(&env, &daemon.socket)).collect();
+    fs::remove_file(&daemon.socket).unwrap();
+    for wire in &mut queued {
+        wire.send(get("/readyz")).unwrap();
+    }
+    daemon.signal(Signal::CONT);
+    for wire in &mut queued {
+        assert_eq!(wire.answer().status, 200);
+    }
+    assert_serves_again(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn folders_that_are_removed_or_moved_are_made_again_with_what_was_in_them() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let folder = daemon.socket.parent().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    assert_serves_again(&env, &daemon);
+    fs::rename(folder, env.path("run/moved")).unwrap();
+    assert_serves_again(&env, &daemon);
+    // Even while somebody is in it.
+    let inside = fs::File::open(folder).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    assert_serves_again(&env, &daemon);
+    drop(inside);
+    // And with the folders above, as at a logout.
+    fs::rename(env.path("run"), env.path("gone")).unwrap();
+    assert_serves_again(&env, &daemon);
+    fs::remove_dir_all(env.path("run")).unwrap();
+    assert_serves_again(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_socket_in_its_place_that_nobody_serves_is_replaced() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let other = env.path("run/other");
+    drop(UnixListener::bind(&other).unwrap());
+    fs::rename(&other, &daemon.socket).unwrap();
+    wait_until("it to be replaced", || accepts(&daemon.socket));
+    assert_serves_again(&env, &daemon);
+    assert!(
+        daemon
+            .log()
+            .contains("something else was in the socket's place")
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_is_not_ours_in_its_place_stays_and_the_daemon_ends() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let file = env.path("run/other");
+    fs::write(&file, "precious").unwrap();
+    fs::rename(&file, &daemon.socket).unwrap();
+    let path = daemon.socket.display().to_string();
+    assert_lost(&mut daemon, &[&path, "was replaced", "is not a socket"]);
+    assert_eq!(fs::read_to_string(&daemon.socket).unwrap(), "precious");
+    assert!(!daemon.admin.exists());
+    fs::remove_file(&daemon.socket).unwrap();
+
+    let mut daemon = env.start();
+    let other = UnixListener::bind(&file).unwrap();
+    fs::rename(&file, &daemon.admin).unwrap();
+    let path = daemon.admin.display().to_string();
+    assert_lost(&mut daemon, &[&path, "a daemon already serves"]);
+    assert!(accepts(&daemon.admin) && !daemon.socket.exists());
+    drop(other);
+}
+
+#[test]
+fn a_place_that_another_daemon_has_taken_is_left_to_it() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut first = start(&env);
+    first.signal(Signal::STOP);
+    for socket in [&first.socket, &first.admin] {
+        fs::remove_dir_all(socket.parent().unwrap()).unwrap();
+    }
+    let mut second = env.start();
+    first.signal(Signal::CONT);
+    assert_lost(&mut first, &["a daemon already serves"]);
+    env.token(&second, "research");
+    assert_eq!(env.jeton(&["reload"]).code, 0);
+    env.stop(&mut second);
+}
+
+#[test]
+fn requests_at_hand_are_answered_before_a_daemon_without_a_place_ends() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("hang");
+    let mut daemon = env.start();
+    let mut waits = Wire::new(&env, &daemon.socket);
+    waits
+        .send(get("/v1/profiles/research/token?max_wait=2"))
+        .unwrap();
+    wait_until("the request to be taken", || {
+        env.get(&daemon, "/v1/profiles/research").json()["counts"]["requests"] == 1
+    });
+    fs::write(env.path("run/other"), "").unwrap();
+    fs::rename(env.path("run/other"), &daemon.socket).unwrap();
+    assert_eq!(waits.answer().status, 504);
+    assert_lost(&mut daemon, &["was replaced"]);
+    env.fault("none");
+}
+
+#[test]
+fn a_cleaner_that_removes_it_again_and_again_makes_neither_a_hot_loop_nor_a_long_log() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let made = "missing again, and is made again";
+    wait_until("the socket to be made some times", || {
+        // A socket that is not there yet cannot be removed.
+        let _ = fs::remove_file(&daemon.socket);
+        daemon.log().matches(made).count() >= 3
+    });
+    assert_serves_again(&env, &daemon);
+    let log = daemon.log();
+    let times: Vec<_> = log.lines().filter(|line| line.contains(made)).collect();
+    assert!(times.iter().all(|line| line.contains("DEBUG")));
+    assert_eq!(
+        log.matches("the socket was removed, and is made again")
+            .count(),
+        1
+    );
+    // The seconds at which it was made: one of them at most every second.
+    let mut seconds: Vec<_> = times.iter().map(|line| line.split('.').next()).collect();
+    seconds.dedup();
+    assert!(seconds.len() + 1 >= times.len(), "{times:#?}");
+    env.stop(&mut daemon);
+}
+
+// === Places that do not allow it ===
+
+const ALICE: User = User {
+    uid: 54_321,
+    gid: 54_321,
+    groups: &[],
+};
+
+/// Gives the whole place to Alice, but for the folder in which it is.
+fn give_to_alice(env: &TestEnv) {
+    fn give(path: &Path) {
+        chown(path, Some(ALICE.uid), Some(ALICE.gid)).unwrap();
+        if path.is_dir() && !path.is_symlink() {
+            for entry in fs::read_dir(path).unwrap() {
+                give(&entry.unwrap().path());
+            }
+        }
+    }
+    for folder in ["home", "run", "state", "config", "tmp", "out"] {
+        give(&env.path(folder));
+    }
+    fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line() {
+    let test = "without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line";
+    if !are_root(test) {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    give_to_alice(&env);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    let mut daemon = env.start_command(ALICE.command(&env, &jetond.program, &["run"]));
+    fs::remove_dir_all(env.path("run")).unwrap();
+    let path = daemon.socket.display().to_string();
+    let run = env.path("run").display().to_string();
+    assert_lost(
+        &mut daemon,
+        &[
+            &path,
+            "was removed and cannot be made again",
+            &run,
+            "Permission denied",
+        ],
+    );
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_as_bad_as_at_the_start() {
+    let env = TestEnv::with_sandbox(3_600);
+    let mut daemon = start(&env);
+    let folder = daemon.socket.parent().unwrap().to_owned();
+    let open = env.path("run/open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    fs::rename(&folder, env.path("run/moved")).unwrap();
+    fs::rename(&open, &folder).unwrap();
+    assert_lost(&mut daemon, &["others can write to it"]);
+}
+
+// === Mounts, and systems where nothing can be watched ===
+
+/// Runs `jetond` in a mount namespace of its own with a shell beside it that does as it is told by lines.
+#[test]
+fn a_mount_over_its_folder_is_noticed_and_its_end_as_well() {
+    let env = TestEnv::with_sandbox(3_600);
+    let possible = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
+        .stderr(Stdio::null())
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        ignored("a_mount_over_its_folder_is_noticed_and_its_end_as_well: nothing can be mounted");
+        return;
+    }
+    env.enrol("research");
+    let script = r#"
+"$JETOND" run & daemon=$!
+soon() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 600 ] || return 1; sleep 0.05; done; }
+soon "$JETON" ready research --wait 30
+for i in 1 2; do
+  mount -t tmpfs -o mode=0700 tmpfs "$XDG_RUNTIME_DIR/jeton"
+  soon test -S "$XDG_RUNTIME_DIR/jeton/jeton.sock" && soon "$JETON" ready research && echo "over $i"
+  umount "$XDG_RUNTIME_DIR/jeton" || umount -l "$XDG_RUNTIME_DIR/jeton"
+  soon "$JETON" ready research && echo "under $i"
+done
+mount -t tmpfs -o mode=0700 tmpfs "$XDG_RUNTIME_DIR"
+soon "$JETON" ready research && echo "above"
+kill $daemon; wait $daemon; echo "ended with $?"
+"#;
+    let mut command = env.command("unshare");
+    command
+        .args(["--mount", "sh", "-c", script])
+        .env("JETOND", env!("CARGO_BIN_EXE_jetond"))
+        .env("JETON", JETON);
+    let said = env.finish("a script", command, b"", false);
+    let expected = "over 1\nunder 1\nover 2\nunder 2\nabove\nended with 0\n";
+    assert_eq!(said.stdout, expected, "{said:?}");
+}
+
+#[test]
+fn where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload() {
+    let env = TestEnv::with_sandbox(3_600);
+    let test = "where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload";
+    let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
+    let no_watches = "echo 0 >/proc/sys/user/max_inotify_instances";
+    let possible = std::process::Command::new("unshare")
+        .args(unshare)
+        .arg(no_watches)
+        .stderr(Stdio::null())
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        ignored(&format!("{test}: no user namespaces here"));
+        return;
+    }
+    env.enrol("research");
+    let mut command = env.command("unshare");
+    command
+        .args(unshare)
+        .arg(format!("{no_watches}; exec \"$0\" run"))
+        .arg(env!("CARGO_BIN_EXE_jetond"));
+    let mut daemon = env.start_command(command);
+    daemon.wait_for_log("cannot be watched");
+    fs::remove_file(&daemon.socket).unwrap();
+    let reload = env.jeton(&["reload"]);
+    assert_eq!(reload.code, 0, "{reload:?}");
+    assert_serves_again(&env, &daemon);
+    fs::remove_dir_all(daemon.admin.parent().unwrap()).unwrap();
+    assert_serves_again(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
+// === Sockets of others ===
+
+#[test]
+fn a_passed_socket_that_is_missing_is_told_and_not_made() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    manager.hears_of("READY=1");
+    env.token(&daemon, "research");
+    let away = env.path("run/away");
+    for round in 1..=2 {
+        fs::rename(&daemon.socket, &away).unwrap();
+        wait_until("it to be told", || {
+            daemon.log().matches("is no longer in its place").count() == round
+        });
+        assert!(!daemon.socket.exists());
+        assert!(accepts(&away), "it is the manager's, and is served");
+        fs::rename(&away, &daemon.socket).unwrap();
+        wait_until("its return to be told", || {
+            daemon.log().matches("is in its place again").count() == round
+        });
+        env.token(&daemon, "research");
+    }
+    fs::remove_file(&daemon.admin).unwrap();
+    wait_until("the other one to be told", || {
+        daemon.log().matches("is no longer in its place").count() == 3
+    });
+    env.stop(&mut daemon);
+    assert!(daemon.socket.exists(), "it stays");
+}
+
+// === Beside a command ===
+
+#[test]
+fn a_commands_socket_is_made_again_where_it_was() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut supervisor = wrap::held(&env);
+    let folder = wrap::folders(&env).pop().unwrap();
+    let socket = folder.join("jeton/jeton.sock");
+    let daemon = wrap::daemons(&env);
+    for gone in [folder.clone(), folder.join("jeton"), socket.clone()] {
+        let before = inode(&socket);
+        if gone.is_dir() {
+            fs::remove_dir_all(&gone).unwrap();
+        } else {
+            fs::remove_file(&gone).unwrap();
+        }
+        wait_until("the socket to be made again", || accepts(&socket));
+        assert_ne!(inode(&socket), before);
+        assert_eq!(mode(&folder), 0o700);
+        let target = "/v1/profiles/research/token";
+        assert_eq!(env.request(&socket, "GET", target, &[], b"").status, 200);
+    }
+    assert_eq!(wrap::daemons(&env), daemon, "the same daemon");
+    wrap::open_the_gate(&env);
+    assert_eq!(supervisor.wait().code(), Some(5), "{}", supervisor.log());
+    wrap::assert_nothing_left(&env);
+}
+
+#[test]
+fn when_a_commands_runtime_folder_is_gone_that_is_told_once_and_its_return_is_enough() {
+    let test = "when_a_commands_runtime_folder_is_gone_that_is_told_once_and_its_return_is_enough";
+    if !are_root(test) {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    give_to_alice(&env);
+    let [jetond, jeton] = [env!("CARGO_BIN_EXE_jetond"), JETON].map(install);
+    let out = env.path("out");
+    let text = format!(
+        "echo $JETON_SOCKET >{0}/socket; echo $$ >{0}/pid; read x <{0}/gate; \"$0\" token research; exit 5",
+        out.display()
+    );
+    fs::write(out.join("make"), "").unwrap();
+    let gate = std::process::Command::new("mkfifo")
+        .arg(out.join("gate"))
+        .status();
+    assert!(gate.unwrap().success());
+    chown(out.join("gate"), Some(ALICE.uid), None).unwrap();
+    let args = [
+        "run",
+        "--",
+        "/bin/sh",
+        "-c",
+        &text,
+        jeton.program.to_str().unwrap(),
+    ];
+    let mut command = ALICE.command(&env, &jetond.program, &args);
+    command.env("JETON_LOG", "warn");
+    let mut supervisor = env.spawn_command(command);
+    wrap::pid_in(&env, "out/pid");
+    let socket = fs::read_to_string(out.join("socket")).unwrap();
+    let socket = Path::new(socket.trim()).to_owned();
+    fs::rename(env.path("run"), env.path("gone")).unwrap();
+    // The last of these waits is 2 s long: in it a second line would be said.
+    supervisor.wait_for_log("the next one starts");
+    supervisor.wait_for_log("cannot be made again: the command has no tokens");
+    fs::create_dir(env.path("run")).unwrap();
+    fs::set_permissions(env.path("run"), PermissionsExt::from_mode(0o700)).unwrap();
+    chown(env.path("run"), Some(ALICE.uid), Some(ALICE.gid)).unwrap();
+    wait_until("the socket to be made again", || accepts(&socket));
+    let log = supervisor.log();
+    assert_eq!(log.matches("the command has no tokens").count(), 1, "{log}");
+    assert_eq!(log.matches("the daemon has ended").count(), 1, "{log}");
+    assert_eq!(
+        log.matches(" was removed and cannot be made again").count(),
+        1,
+        "{log}"
+    );
+    let file = fs::File::options().write(true).open(out.join("gate"));
+    std::io::Write::write_all(&mut file.unwrap(), b"\n").unwrap();
+    assert_eq!(supervisor.wait().code(), Some(5), "{}", supervisor.log());
+    assert!(!socket.exists());
+    // The token that the command has asked for.
+    fs::remove_file(&supervisor.output).unwrap();
+}
