@@ -80,6 +80,29 @@ fn all_is_well_with_a_daemon_and_nothing_secret_is_sent() {
 }
 
 #[test]
+fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    // It must not make the socket again meanwhile.
+    daemon.signal(Signal::STOP);
+    fs::remove_file(&daemon.socket).unwrap();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "daemon", "fail", "its socket is missing");
+    let lock = format!("{}.lock", daemon.socket.display());
+    daemon.signal(Signal::KILL);
+    daemon.wait();
+    assert!(fs::exists(&lock).unwrap());
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 0, "{findings:#?}");
+    assert_about(&findings, "daemon", "warn", "none is running at");
+    // Looking has taken nothing from the next one.
+    let mut daemon = env.start();
+    env.stop(&mut daemon);
+}
+
+#[test]
 fn a_pipe_gets_a_line_a_finding_in_columns() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");

@@ -160,6 +160,13 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
                 format!("nobody answers at {path}, which one left behind"),
             )
             .remedy(text("start it, which replaces the socket: jetond run")),
+            State::Locked => Finding::fail(
+                CHECK,
+                format!("a daemon runs for {path}, and its socket is missing"),
+            )
+            .remedy(text(
+                "it makes the socket again in a moment; if it does not, restart it",
+            )),
             State::Denied => Finding::fail(CHECK, format!("we may not connect to {path}")).remedy(
                 text("it is another user's: use one of your own, or ask who runs it"),
             ),

@@ -1,7 +1,8 @@
 //! Where a daemon may be, and whether one answers there.
 
+use std::fs::{OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,6 +21,8 @@ pub(super) enum State {
     NotASocket,
     /// A socket that nobody serves.
     Stale,
+    /// No socket that anybody serves, and a process that holds the lock of the place.
+    Locked,
     /// We may not connect.
     Denied,
     /// Somebody accepts and does not answer.
@@ -67,7 +70,11 @@ pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, State)> {
     let mut looked = vec![];
     for path in places {
         let state = tokio::time::timeout(LIMIT, ask(&path)).await;
-        looked.push((path, state.unwrap_or(State::Silent)));
+        let state = match state.unwrap_or(State::Silent) {
+            State::Missing | State::Stale if is_locked(&path) => State::Locked,
+            state => state,
+        };
+        looked.push((path, state));
     }
     looked
 }
@@ -96,6 +103,19 @@ async fn ask(path: &Path) -> State {
         },
         Err(e) => State::Failed(e.to_string()),
     }
+}
+
+/// Whether a process holds the lock beside a socket. A lock that nobody holds is taken for a moment, together with
+/// whoever else asks.
+fn is_locked(path: &Path) -> bool {
+    let mut lock = path.to_owned().into_os_string();
+    lock.push(".lock");
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(lock);
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// The status of an answer that begins with `HTTP/1.1 200`.
