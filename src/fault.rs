@@ -108,6 +108,11 @@ impl Fault {
         }
     }
 
+    /// Whether the issuer says that the credential is not a good one.
+    pub fn is_of_credential(&self) -> bool {
+        self.kind == FaultKind::Rejected && !self.no_endpoint
+    }
+
     /// The same fault with the wait that the issuer asked for.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -208,9 +208,9 @@ fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
 }
 
 /// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
-const fn exit_of(fault: &Fault) -> Exit {
+fn exit_of(fault: &Fault) -> Exit {
     match fault.kind {
-        FaultKind::Rejected if !fault.no_endpoint => Exit::Failed,
+        _ if fault.is_of_credential() => Exit::Failed,
         // The address, the configuration, a certificate or a clock has to be put right first.
         FaultKind::Rejected
         | FaultKind::BindingChanged

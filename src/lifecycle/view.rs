@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Validity};
 
@@ -120,7 +120,7 @@ impl View {
     /// credential at the last attempt.
     pub fn is_refused(&self) -> bool {
         let last = self.last_fault.as_ref().filter(|_| self.failing > 0);
-        self.rejected || last.is_some_and(|last| last.fault.kind == FaultKind::Rejected)
+        self.rejected || last.is_some_and(|last| last.fault.is_of_credential())
     }
 
     /// Whether nobody could tell the two apart. The parts that are shared are not compared: each is made once.

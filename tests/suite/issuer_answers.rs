@@ -142,14 +142,16 @@ fn an_answer_that_is_none_is_told_by_its_kind_and_leaves_the_token() {
         let (row, kind) = ANSWERS[n];
         let start = Instant::now();
         let asked = refresh(&env, &daemon, profile);
-        let expected = match kind {
-            "rejected" => (502, "rejected_by_provider"),
-            _ => (503, "unavailable"),
-        };
-        let answer = (asked.status, asked.code());
-        assert_eq!((answer.0, &*answer.1), expected, "{row}: {asked:?}");
-        let is_later = asked.header("retry-after").is_some();
-        assert_eq!(is_later, asked.status == 503, "{row}: {asked:?}");
+        // An address without an endpoint says nothing of the credential.
+        let is_absent = row.contains(":404") || row.contains(":405");
+        if kind == "rejected" && !is_absent {
+            assert_eq!(asked.status, 502, "{row}: {asked:?}");
+            assert_eq!(asked.code(), "rejected_by_provider", "{row}: {asked:?}");
+        } else {
+            assert_eq!(asked.status, 503, "{row}: {asked:?}");
+            assert_eq!(asked.code(), "unavailable", "{row}: {asked:?}");
+            assert!(asked.header("retry-after").is_some(), "{row}: {asked:?}");
+        }
         let status = status(&env, &daemon, profile);
         assert_eq!(status["last_fault"]["kind"], kind, "{row}: {status}");
         assert_eq!(status["phase"], "retrying", "{row}: {status}");

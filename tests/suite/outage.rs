@@ -304,6 +304,7 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
             "invalid-client" if status["phase"] == "rejected" => {
                 ("rejected_by_provider", "rejected")
             }
+            "invalid-client" => ("rejected_by_provider", "expired"),
             _ => ("unavailable", "expired"),
         };
         let told = client.refused.last().unwrap();
