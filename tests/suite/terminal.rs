@@ -499,3 +499,25 @@ fn a_removal_asks_and_only_a_yes_is_one() {
         assert_eq!(env.record("research").exists(), code != 0, "{answer:?}");
     }
 }
+
+#[test]
+fn a_question_is_seen_although_standard_error_goes_elsewhere() {
+    let env = TestEnv::with_sandbox(60);
+    let url = env.sandbox().url();
+    let errors = env.path("out/errors");
+    let script = format!("\"$@\" 2>{} </dev/tty; echo \"ended $?\"", errors.display());
+    let args = ["add", "research", "--provider", "runai", "--url", &url];
+    let mut terminal = Terminal::shell(&env, &script, &args);
+    terminal.wait_for("Client ID: ");
+    terminal.type_in("test-client\n");
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (_, shown) = terminal.end(&env);
+    assert!(
+        shown.contains("ended 0") && !shown.contains(&secret),
+        "{shown}"
+    );
+    assert_eq!(fs::read_to_string(errors).unwrap(), "");
+}

@@ -68,7 +68,7 @@ enum Came {
     Signal(Asked),
 }
 
-/// The terminal of standard input; questions are shown on standard error, or there where that is none.
+/// The terminal of standard input; questions are shown on standard error, or where that is none on our own terminal.
 struct Terminal {
     output: File,
     echo: Echo,
@@ -81,11 +81,15 @@ struct Terminal {
 
 impl Terminal {
     fn open(echo: Echo) -> io::Result<Self> {
-        let output = if io::stderr().is_terminal() {
-            File::from(io::stderr().as_fd().try_clone_to_owned()?)
-        } else {
-            // A terminal's descriptor is usually open for writing as well.
-            File::from(stdin().try_clone_to_owned()?)
+        let terminal = || File::options().write(true).open("/dev/tty");
+        let output = match io::stderr().is_terminal() {
+            true => None,
+            // Where it goes into a file, the person would see no question.
+            false => terminal().ok(),
+        };
+        let output = match output {
+            Some(output) => output,
+            None => File::from(io::stderr().as_fd().try_clone_to_owned()?),
         };
         Ok(Self {
             output,
