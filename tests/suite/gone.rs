@@ -145,3 +145,30 @@ fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its
     assert!(target.exists() && env.config().is_symlink());
     assert_eq!(env.jetond(&["check"]).code, 0);
 }
+
+/// A service manager keeps it running, so that whoever asks is told what is wrong.
+#[test]
+fn under_a_service_manager_a_named_file_that_is_missing_is_waited_for() {
+    let env = TestEnv::with_sandbox(3_600);
+    let missing = env.path("home/missing.toml");
+    let path = missing.to_str().unwrap();
+    let mut command = env.jetond_command(&["run", "--config", path]);
+    command.env("NOTIFY_SOCKET", env.path("home/nobody-listens"));
+    let mut daemon = env.start_command(command);
+    let why = format!("{path}: there is no such file");
+    for refused in [env.jeton(&["status"]), env.jeton(&["reload"])] {
+        assert!(
+            refused.code == 78 && refused.stderr.contains(&why),
+            "{refused:?}"
+        );
+    }
+    let added = add(&env, "research", &["--config", path]);
+    assert!(
+        added.stdout.ends_with("the running daemon has read it\n"),
+        "{added:?}"
+    );
+    env.token(&daemon, "research");
+    fs::remove_file(missing).unwrap();
+    stays(&env, &daemon, "the file is gone: put it back");
+    env.stop(&mut daemon);
+}
