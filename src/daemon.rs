@@ -130,7 +130,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The configuration file.
     pub config: PathBuf,
-    /// Whether somebody named this very file: then it has to be there.
+    /// Whether the command line or the environment names this very file: then it has to be there.
     pub config_named: bool,
     /// The state folder.
     pub state: PathBuf,

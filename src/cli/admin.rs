@@ -28,8 +28,8 @@ struct Reloaded {
     source: Option<String>,
 }
 
-/// Has the running daemon read its configuration again, if there is one and the configuration and the state are its own,
-/// and says what came of it. A daemon that has others is not made to read them.
+/// Has the running daemon read its configuration again, and says what came of it. A daemon with another configuration or
+/// state answers that, and reads nothing.
 pub(super) fn reload(target: &Target, env: &Env) {
     let places = match places(target, env) {
         Ok(places) => places,

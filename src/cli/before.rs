@@ -1,5 +1,5 @@
-//! Options that stand before the command: they count as if they stood after it, or are refused. None is left out silently,
-//! since a command would then work on another configuration than the one that was meant.
+//! Options before the command: they count as if they stood after it, or are refused. A command that silently left one out
+//! would work on another configuration than the one that was named.
 
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ impl Before {
         match left.into_iter().find(|(_, _, given)| *given) {
             None => Ok(()),
             Some((option, commands, _)) => Err(format!(
-                "'{option}' is an option of {commands}, and '{command}' has no use for it"
+                "'{option}' is an option of {commands}, and '{command}' does not take it"
             )),
         }
     }
@@ -154,15 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_has_no_use_for_or_has_already_is_refused() {
+    fn an_option_that_the_command_does_not_take_or_has_already_is_refused() {
         for (line, says) in [
             ("--socket s remove a", "an option of run and doctor"),
-            ("--socket s check", "'check' has no use for it"),
+            ("--socket s check", "'check' does not take it"),
             ("--admin-socket s doctor", "an option of run, "),
             ("--log-format json check", "an option of run, "),
-            ("--config c demo", "'demo' has no use for it"),
-            ("--state s sandbox", "'sandbox' has no use for it"),
-            ("--system sandbox", "'sandbox' has no use for it"),
+            ("--config c demo", "'demo' does not take it"),
+            ("--state s sandbox", "'sandbox' does not take it"),
+            ("--system sandbox", "'sandbox' does not take it"),
             (
                 "--config c remove a --config c",
                 "'--config' is given twice",

@@ -93,7 +93,7 @@ pub(super) fn finish(exit: Exit) -> Exit {
     }
 }
 
-/// Everything, through interruptions, short writes and a descriptor that somebody set to non-blocking.
+/// Writes everything, through interruptions, short writes and a descriptor that does not block.
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {

@@ -69,7 +69,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     done.map_err(|(NotRemoved::Nothing(exit) | NotRemoved::Credential(exit))| exit)
 }
 
-/// Asks a person; where there is none, somebody has to have said so beforehand.
+/// Asks a person. Without a terminal the command line has to say `--yes`.
 fn confirm(what: &str) -> Result<(), Exit> {
     if !prompt::possible() {
         let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
@@ -96,7 +96,7 @@ struct Left {
 enum NotRemoved {
     /// Everything is as it was.
     Nothing(Exit),
-    /// The profile is removed, and something of it is left.
+    /// The profile is removed, and its credential may still be stored.
     Credential(Exit),
 }
 

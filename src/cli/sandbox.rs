@@ -134,7 +134,7 @@ async fn serve(
         let what = format!("the sandbox cannot listen at {}: {e}", args.listen);
         match e.kind() {
             ErrorKind::InvalidInput => fail(Exit::Usage, e),
-            // It stays so until somebody changes the machine or the line.
+            // Trying again cannot help.
             ErrorKind::PermissionDenied | ErrorKind::AddrNotAvailable => fail(Exit::Config, what),
             _ => fail(Exit::Later, what),
         }
@@ -175,7 +175,7 @@ async fn serve(
     ));
     say("Ctrl-C ends it");
     if is_lost() {
-        // Nobody knows its address.
+        // Its address could not be printed, so no program can use it.
         sandbox.stop().await;
         return Err(Exit::Failed);
     }

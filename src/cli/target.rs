@@ -115,7 +115,8 @@ impl Target {
         settings::read(&self.config, self.uid).map_err(|unusable| tell_faults(&unusable))
     }
 
-    /// Has nobody else change the configuration as long as the lock is held; `so` is what follows when that cannot be.
+    /// Keeps other programs from changing the configuration as long as the lock is held. `so` says what follows when the
+    /// lock cannot be had.
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
         let lock = settings::lock_config(&self.config, self.uid, self.readers);
         let lock = lock.map_err(|error| {

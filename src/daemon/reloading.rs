@@ -26,7 +26,7 @@ const NOTHING_SERVED: &str = "no token is served until it is mended and read aga
 /// What puts configurations in force.
 pub struct Reloading {
     config: PathBuf,
-    /// Whether somebody named this very file.
+    /// Whether the command line or the environment names this very file.
     named: bool,
     /// What the configuration in force was read from.
     content: Content,

@@ -45,7 +45,7 @@ struct ReloadReply {
     kept: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restart_needed: bool,
-    /// Told to whoever sends a body; without one the answer is as short as it ever was.
+    /// There when the request has a body; without one the answer is what it was in every earlier version.
     #[serde(flatten)]
     source: Option<Source>,
 }

@@ -37,7 +37,7 @@ pub enum Content {
 /// Why a configuration is taken for gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
-    /// Somebody has named the file, and it is not there.
+    /// The command line or the environment names the file, and it is not there.
     NoSuchFile,
     /// This link leads nowhere.
     Dangling(PathBuf),

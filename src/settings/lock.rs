@@ -1,8 +1,8 @@
-//! The lock of those who change a configuration: a file of mode 0600 beside it, which goes with the lock.
+//! The lock under which a configuration is changed: a file of mode 0600 beside it, which is removed with the lock.
 //!
-//! A file and not the folder, whose lock every user could hold who may list it, and which network file systems refuse
-//! (their locks are of files that are open for writing). One for each folder, since it also guards what a killed writer
-//! has left there.
+//! Not a lock of the folder itself: every user who may list the folder could hold that, and network file systems refuse it,
+//! since they lock only files that are open for writing. There is one for each folder, since it also guards the temporary
+//! files that a killed writer has left there.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -66,7 +66,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
     for again in (0..tries).rev() {
         match open(&folder, &at) {
             Ok(file) => match file.try_lock() {
-                // Whoever held it may have removed it meanwhile: then it is nobody's, and there is another.
+                // Its last holder may have removed it meanwhile: then another file is the lock.
                 Ok(()) if is_named(&file, &at) => {
                     folder.sweep();
                     let file = Some(file);
@@ -86,7 +86,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
                     return Err(io("take its lock")(error));
                 }
             },
-            // It is another user's, who holds it.
+            // Another user holds it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && at.exists() => {}
             Err(error) => return Err(io("make its lock")(error)),
         }
@@ -145,15 +145,15 @@ fn pause() {
 // === impl ConfigLock ===
 
 impl ConfigLock {
-    /// Whether nobody else can have it. Where the file system has no locks, two who change a configuration at once may
-    /// still undo each other's change.
+    /// Whether no other program can have it at the same time. Where the file system has no locks, two programs that change
+    /// a configuration at once may still undo each other's change.
     pub const fn is_exclusive(&self) -> bool {
         self.file.is_some()
     }
 }
 
 impl Drop for ConfigLock {
-    /// The file goes before the lock does, so that whoever gets the lock of a file without a name knows it.
+    /// Removes the file before it lets the lock go: a program that gets the lock of a file without a name looks again.
     fn drop(&mut self) {
         // What cannot be removed is taken up by the next one.
         let _: Result<bool, _> = self.folder.remove(OsStr::new(NAME));

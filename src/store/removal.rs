@@ -1,4 +1,4 @@
-//! What a removal means to do, written down before it does any of it: `STATE/removals/PROFILE.json`.
+//! What a removal is about to do, written down before it begins: `STATE/removals/PROFILE.json`.
 //!
 //! A removal takes a profile out of a configuration and then its credential out of a store. One that is interrupted in
 //! between leaves a credential that no configuration names, and that must not be removed on a guess: it may be another

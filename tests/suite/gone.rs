@@ -146,7 +146,7 @@ fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its
     assert_eq!(env.jetond(&["check"]).code, 0);
 }
 
-/// A service manager keeps it running, so that whoever asks is told what is wrong.
+/// Under a service manager it runs all the same, and callers are told what is wrong.
 #[test]
 fn under_a_service_manager_a_named_file_that_is_missing_is_waited_for() {
     let env = TestEnv::with_sandbox(3_600);

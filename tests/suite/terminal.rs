@@ -378,7 +378,7 @@ fn a_program_that_is_stopped_gives_the_terminal_back_and_asks_again() {
         });
         terminal.wait_for_no_echo();
     }
-    // By a signal that nobody is told of: the terminal is prepared again all the same.
+    // SIGSTOP cannot be caught: the terminal is prepared again all the same.
     terminal.signal(Signal::STOP);
     terminal.wait_for_state('T');
     terminal.signal(Signal::CONT);

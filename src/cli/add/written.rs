@@ -1,4 +1,4 @@
-//! Writing what was enrolled: first the record, then the configuration, while nobody else changes either.
+//! Writes what was enrolled: first the record, then the configuration, both under the configuration's lock.
 
 use super::super::output::{Exit, fail};
 use super::super::target::{ChangeError, Target};
@@ -70,7 +70,8 @@ fn not_saved(error: &StoreError) -> Exit {
     fail(exit, format!("{what}: {}", Causes(error)))
 }
 
-/// A credential without its profile is of no use, so it goes again, unless the profile is in place all the same.
+/// Takes the credential out of the store again, unless the profile is in place all the same: without a profile it would
+/// only lie there.
 fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreError>) -> Exit {
     let what = if error.is_changed() {
         "the profile is written, but perhaps not for long"

@@ -39,7 +39,7 @@ impl Screen {
         self.live
     }
 
-    /// Whether nobody can see it any more.
+    /// Whether standard output has failed.
     pub(super) fn is_gone(&self) -> bool {
         is_lost()
     }

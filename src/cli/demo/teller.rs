@@ -105,7 +105,7 @@ impl<'a> Teller<'a> {
             self.stage.check()?;
             self.show();
             if self.screen.is_gone() {
-                return Err("nobody can see the demo any more".to_owned());
+                return Err("the demo cannot be shown any more".to_owned());
             }
             let faulted = self.faulted().unwrap_or_default();
             if so(&self.tally.lock(), faulted) {

@@ -15,7 +15,7 @@ use signal_hook::low_level::emulate_default_handler;
 /// Those that end us.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
-/// What each does while nobody is asked: as before. It is set once, since a handler that was set stays set.
+/// What each signal does while no question is open: as before. Set once, since a handler stays installed for good.
 static USUAL: OnceLock<Usual> = OnceLock::new();
 
 struct Usual {
@@ -30,9 +30,9 @@ struct Usual {
 pub(super) enum Asked {
     /// To end, by this signal.
     End(i32),
-    /// To stop, until somebody lets us go on.
+    /// To stop, until SIGCONT.
     Stop,
-    /// To go on, after we were stopped in a way that nobody is told of, or would have been stopped for good.
+    /// To ask again: we were stopped by SIGSTOP, or were not stopped since nothing would continue us.
     GoOn,
 }
 
@@ -65,8 +65,8 @@ impl Signals {
         let mut asked = None;
         for origin in self.delivery.pending() {
             let this = match origin.signal {
-                // A key stops us only where a shell lets us go on again; a process that stops us may.
-                SIGTSTP if origin.process.is_some() || can_go_on() => Asked::Stop,
+                // A key stops us only where a shell can continue us; a process that sends the signal can do so itself.
+                SIGTSTP if origin.process.is_some() || has_job_control() => Asked::Stop,
                 SIGTSTP | SIGCONT => Asked::GoOn,
                 signal => Asked::End(signal),
             };
@@ -79,7 +79,7 @@ impl Signals {
         asked
     }
 
-    /// Ends as the signal does, so that whoever started us sees by what; or stops, and comes back when we go on.
+    /// Ends by the signal, so that our parent sees which one; or stops, and comes back after SIGCONT.
     pub(super) fn obey(&mut self, signal: i32) {
         // For a signal that ends us it does not return when it succeeds.
         let _: io::Result<()> = emulate_default_handler(signal);
@@ -137,13 +137,14 @@ impl Usual {
 
     fn set(&self, usual: bool) {
         self.ends.store(usual, Ordering::SeqCst);
-        self.stops.store(usual && can_go_on(), Ordering::SeqCst);
+        self.stops
+            .store(usual && has_job_control(), Ordering::SeqCst);
     }
 }
 
-/// Whether a shell, or what else started us, can let us go on after a stop: the kernel does not stop a process group
-/// without one either (POSIX: an orphaned process group), as with `ssh -t HOST jetond add`.
-fn can_go_on() -> bool {
+/// Whether a shell can continue us after a stop. Without one the kernel's own default does not stop a process group either
+/// (POSIX: an orphaned process group), as with `ssh -t HOST jetond add`.
+fn has_job_control() -> bool {
     let (Ok(session), group) = (getsid(None), getpgrp()) else {
         return false;
     };

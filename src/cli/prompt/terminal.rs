@@ -68,7 +68,8 @@ enum Came {
     Signal(Asked),
 }
 
-/// The terminal of standard input; questions are shown on standard error, or where that is none on our own terminal.
+/// The terminal of standard input. Questions are shown on standard error, or on the controlling terminal where standard
+/// error is not a terminal.
 struct Terminal {
     output: File,
     echo: Echo,
@@ -107,7 +108,7 @@ impl Terminal {
             signals.let_through(|| tcflush(stdin(), QueueSelector::IFlush))?;
         }
         if !self.changed {
-            // Whoever let us go on may have changed them.
+            // After a stop, the shell may have changed them.
             self.usual = tcgetattr(stdin())?;
         }
         let mut modes = self.usual.clone();

@@ -146,7 +146,7 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_rejection_is_told_to_who_has_no_token_or_asked_for_a_refresh() {
+async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
     let rejected = Code::RejectedByProvider;
     for (kind, code) in [
         (FaultKind::Rejected, rejected),
@@ -158,7 +158,7 @@ async fn the_first_rejection_is_told_to_who_has_no_token_or_asked_for_a_refresh(
         assert_eq!(problem.code, code);
         assert!(problem.retry_at.is_some());
 
-        // With a token that holds: it is served, and only who asked for a newer one is told.
+        // A token that holds is served; only a request for a newer one is told.
         let issuer = ScriptedIssuer::new(&[grant(3_600), fail(kind)]);
         let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
         assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
