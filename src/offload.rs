@@ -1,9 +1,8 @@
-//! Work that the system may hold up or refuse, without a panic: blocking calls on threads of their own, and the event
-//! loop itself.
+//! Blocking calls on threads of their own, and the event loop. The system may refuse either, and that is an error.
 //!
-//! tokio's pool for blocking calls panics when it cannot make its first thread, and with `panic = "abort"` that would end
-//! the daemon at its user's limit of processes. Here a refused thread is the error of one call. A call that never comes
-//! back, as on a disk that hangs, holds its own thread and its own caller.
+//! tokio's pool for blocking calls panics when the system refuses its first thread. With `panic = "abort"` that would end
+//! the daemon at its user's limit of processes. Here it is the error of one call. A call that never returns, as on a disk
+//! that hangs, holds its own thread and its own caller.
 
 use std::error::Error;
 use std::fmt;
@@ -16,22 +15,22 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 
-/// How many calls of [`run_in_turn`] run at once, as long as they end soon: a daemon with a thousand profiles does not
-/// read their credentials with a thousand threads.
+/// How many calls of [`run_in_turn`] run at once, if they end soon: a daemon with a thousand profiles reads their
+/// credentials with this many threads, not with a thousand.
 const AT_ONCE: usize = 32;
 
-/// How long a call counts among those. After that it may hang, and the others no longer wait for it.
+/// How long a call counts among those. After that it may hang, and others no longer wait for it.
 const COUNTED: Duration = Duration::from_secs(1);
 
-/// How many calls of one [`Lane`] run or hang at once: one that hangs for good, as after its disk was taken away, does not
-/// keep the next one from a disk that works.
+/// How many calls of one [`Lane`] run or hang at once. With one, a call that hangs for good, as after its disk was taken
+/// away, would keep all later calls from a disk that works.
 const IN_A_LANE: usize = 4;
 
-/// How many threads there may be, those that hang included.
+/// The most threads for calls, those that hang included.
 const MOST: usize = 512;
 
-/// How long to wait before the system is asked again for a thread that it has refused: a limit may be reached for a
-/// moment only, by calls of ours that are about to end.
+/// How long to wait before each further try to get a thread: calls of ours that are about to end may have reached the
+/// limit for a moment.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(10),
     Duration::from_millis(40),
@@ -41,17 +40,17 @@ const PAUSES: [Duration; 3] = [
 static RUNNING: Semaphore = Semaphore::const_new(AT_ONCE);
 static THREADS: Semaphore = Semaphore::const_new(MOST);
 
-/// A call that was not made, since there was no thread for it.
+/// Why a call was not made.
 #[derive(Debug)]
 pub enum Refused {
     /// The system refuses another thread.
     NoThread(io::Error),
-    /// Too many earlier calls have not come back.
+    /// Too many earlier calls have not returned.
     TooMany,
 }
 
-/// Where one caller's calls are made, a few at once. Those that hang count, whether somebody still waits for them or not,
-/// so that a caller who tries again and again has no more than a few threads. Clones are the same lane.
+/// A concurrency limit for the calls of one caller. A call that hangs counts even when its caller no longer waits for it,
+/// so that a caller that tries again and again holds no more than a few threads. Clones share the limit.
 #[derive(Debug, Clone)]
 pub struct Lane(Arc<Semaphore>);
 
@@ -66,7 +65,7 @@ pub async fn run<T: Send + 'static>(
     finish(start(call).await?.await)
 }
 
-/// The same, after other calls of its kind when there are many: for what every profile does.
+/// The same, after other calls of this function when there are many: for what every profile does.
 ///
 /// # Errors
 /// As [`run`].
@@ -194,7 +193,7 @@ impl fmt::Display for Refused {
             ),
             Self::TooMany => write!(
                 f,
-                "{MOST} earlier calls have not come back: is there a disk that hangs?"
+                "{MOST} earlier calls have not returned: does a disk hang?"
             ),
         }
     }
@@ -209,7 +208,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_call_has_its_result_and_one_that_hangs_holds_up_nobody_else() {
+    async fn a_call_has_its_result_and_one_that_hangs_holds_up_no_other() {
         assert_eq!(run(|| 1).await.unwrap(), 1);
         let (go, gate) = channel::<()>();
         let hanging = tokio::spawn(run_in_turn(move || gate.recv()));
@@ -233,7 +232,7 @@ mod tests {
                 (go, tokio::spawn(run_in_turn(move || gate.recv())))
             })
             .collect();
-        // Who does not wait for a turn never has to.
+        // A call that takes no turn never waits for one.
         assert_eq!(run(|| 1).await.unwrap(), 1);
         assert_eq!(run_in_turn(|| 1).await.unwrap(), 1);
         for (go, hanging) in gates {
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_who_tries_again_and_again_has_only_a_few_threads() {
+    async fn a_caller_that_tries_again_and_again_holds_only_a_few_threads() {
         let lane = Lane::default();
         assert_eq!(lane.run(|| 1).await.unwrap(), 1);
         let mut gates = vec![];

@@ -105,15 +105,15 @@ impl Passed {
     }
 }
 
-/// Whether a number in the environment is one that there can be: the crate makes a list of as many sockets as the
-/// environment says, and counts on from the number of the first.
+/// Whether the crate can use a number in the environment: it allocates as many entries as LISTEN_FDS says, and adds to
+/// the number of the first.
 fn is_sane(name: &str) -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "the crate reads it as well, and removes it"
     )]
     let value = std::env::var(name).unwrap_or_default();
-    // What is not a number is none to the crate either.
+    // The crate ignores what is not a number.
     value.parse().map_or(true, |n: usize| n <= MOST)
 }
 

@@ -15,7 +15,7 @@ use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::token::Grant;
 
-/// A credential, or why there is none to ask with.
+/// A credential, or why none was loaded.
 pub type Loaded = Result<Arc<Credential>, NotLoaded>;
 
 /// Why no credential was loaded.
@@ -65,7 +65,7 @@ impl End {
 }
 
 impl NotLoaded {
-    /// What is told of a task that is gone.
+    /// The error for a task that is gone.
     pub(super) fn lost(what: &str) -> Self {
         Self::Blocked(Block::Misconfigured, what.to_owned())
     }

@@ -163,8 +163,7 @@ impl std::error::Error for StoreError {
 // === impl StoreErrorKind ===
 
 impl StoreErrorKind {
-    /// Whether another try may succeed although nobody puts anything right: the system has just refused a process, a
-    /// descriptor or memory.
+    /// Whether a later try may succeed without a repair: the system has just refused a process, a descriptor or memory.
     pub fn is_passing(&self) -> bool {
         let source = match self {
             Self::Keyring(fault) => return matches!(fault, KeyringFault::Process(_)),

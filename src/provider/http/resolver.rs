@@ -1,8 +1,8 @@
 //! Looks names up on threads of ours, which the system may refuse.
 //!
-//! There is one look-up of a name at a time, which all who ask for that name wait for. One that hangs holds its thread and
-//! its name, and nothing else: others get another thread. One thread always waits for the next name, so that a process at
-//! its limit can look up names as long as none hangs.
+//! There is one look-up of a name at a time, which all requests for that name share. A look-up that hangs holds its thread
+//! and its name, and nothing else: other names get another thread. One thread always waits for the next name, so that a
+//! process at its limit can look up names while no look-up hangs.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -51,7 +51,7 @@ struct State {
 /// How far a look-up is.
 #[derive(Debug, Clone)]
 enum Progress {
-    /// It waits for a thread, and this is why there is none yet, if the system has refused one.
+    /// It waits for a thread; with the system's reason when it has refused one.
     Waiting(Option<Arc<io::Error>>),
     Running,
     Done(Found),
@@ -132,12 +132,12 @@ impl Resolver {
         let done = progress.wait_for(|progress| matches!(progress, Progress::Done(_)));
         match done.await.as_deref() {
             Ok(Progress::Done(found)) => found.clone(),
-            // A look-up is given up before it is done only when nobody waits for it.
+            // A look-up is dropped only when no request waits for it.
             _ => Err(ResolveError::NoAddress),
         }
     }
 
-    /// Joins the look-up of a name, which is begun if there is none.
+    /// Joins the look-up of a name, or begins one.
     fn join(&self, name: &str) -> Result<watch::Receiver<Progress>, ResolveError> {
         let state = &mut *self.0.lock();
         let (sender, receiver) = match state.lookups.get(name) {
@@ -235,7 +235,7 @@ impl Shared {
                 Some(sender) if sender.receiver_count() > 0 => {
                     sender.send_replace(Progress::Running);
                 }
-                // Those who asked have gone away meanwhile.
+                // The requests for it have been dropped.
                 _ => {
                     state.lookups.remove(&name);
                     continue;

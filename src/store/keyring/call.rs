@@ -1,7 +1,7 @@
-//! One call of the keyring, and how it goes to the process that makes it and its outcome comes back.
+//! One call of the keyring, and the protocol with the process that makes it.
 //!
-//! The operation and the profile are arguments of that process, the record is its standard input. On its standard output it
-//! writes one byte when it begins to ask for the entry, then the outcome: a byte for its kind, and what belongs to it.
+//! The operation and the profile are arguments of that process, and the record is its standard input. To its standard
+//! output it writes one byte before it asks for the entry, then the outcome: a byte for its kind, then the content.
 
 use std::io::{self, Read, Write};
 
@@ -95,7 +95,7 @@ impl Call<'_> {
 // === impl Outcome ===
 
 impl Outcome {
-    /// One of a call that came to nothing before the keyring was asked for the entry.
+    /// The outcome of a call that failed before it asked for the entry.
     pub(super) const fn not_begun(fault: KeyringFault) -> Self {
         Self {
             result: Err(fault),
@@ -147,7 +147,7 @@ pub(super) fn serve(
     match result {
         Ok(Answer::Done) => put(&mut output, DONE, &[]),
         Ok(Answer::NoEntry) => put(&mut output, NO_ENTRY, &[]),
-        // One that is too long for a record is not one.
+        // An entry that is longer than a record is cut, and the reader finds that it is not a record.
         Ok(Answer::Secret(secret)) => {
             let most = secret.len().min(record::MAX_LEN);
             put(&mut output, SECRET, secret.get(..most).unwrap_or_default())

@@ -1,8 +1,7 @@
 //! Makes a call of the keyring in a process of its own, which is this program.
 //!
-//! The keyring crates panic where they cannot go on: zbus expects that the system gives a thread. With `panic = "abort"`
-//! that would end the daemon; here it ends a process whose end is a fault of one call. A call that hangs ends with its
-//! process, at the limit.
+//! zbus panics when the system refuses it a thread. With `panic = "abort"` that would end the daemon; here it ends a
+//! process, which is a fault of one call. A call that hangs ends with its process at the limit.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -55,7 +54,7 @@ enum Output {
 impl Process {
     /// Processes of the program that this one is, each with this long for its call.
     pub(super) fn new(limit: Duration) -> Self {
-        // By this name it is found also after an upgrade has replaced the file.
+        // This name works after an upgrade has replaced the file, too.
         let program = if cfg!(target_os = "linux") {
             Ok("/proc/self/exe".into())
         } else {

@@ -124,7 +124,7 @@ mod tests {
                 thread::spawn(move || turn.run(LONG, || ((), false)))
             })
             .collect();
-        // Whoever comes after the late call gets a turn; so they all have to wait by now.
+        // A thread that asks after the late call gets a turn, so most have to wait by now.
         while Arc::strong_count(&turn) < 6 {
             thread::yield_now();
         }
