@@ -20,9 +20,9 @@
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
 //! | [`provider`] | asks an issuer for a token, once | credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant process profile trust |
 //! | [`settings`] | the configuration as a file | causes config folder trust |
-//! | [`process`] | the signals and the children of this process | |
+//! | [`process`] | the signals, the children and the program of this process | |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
 //! | `folder` | a folder whose files are replaced whole or not at all | |

@@ -1,4 +1,5 @@
-//! What this process was started with and has started: its signals, and its children.
+//! What this process was started with and has started: its signals, its children, and its program.
 
 pub mod children;
+pub mod program;
 pub mod signals;

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::super::output::{Exit, fail, tell};
 use super::place::Place;
 use crate::process::children::{self, Owned};
+use crate::process::program::{SERVICE_VARIABLES, this_program};
 
 /// How long the daemon may take until it serves: its program and its configuration may be on a slow file system.
 const START: Duration = Duration::from_secs(30);
@@ -21,17 +22,6 @@ const END: Duration = Duration::from_secs(6);
 
 /// How long it takes at least until a daemon that has ended is started again, and at most.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
-
-/// The variables of sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3).
-const OF_A_MANAGER: [&str; 7] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_PIDFDID",
-    "LISTEN_FDNAMES",
-];
 
 /// The daemon's process.
 pub(super) struct Daemon<'a> {
@@ -145,8 +135,9 @@ impl<'a> Daemon<'a> {
 }
 
 fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Option<Owned>)> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(this_program()?);
     command
+        .arg0("jetond")
         .args(args)
         .arg("--stop-at-eof")
         .arg("--socket")
@@ -157,7 +148,7 @@ fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Op
         .stdout(Stdio::null())
         .kill_on_drop(true);
     // What a service manager says is for the process that it started, and for the command.
-    for name in OF_A_MANAGER {
+    for name in SERVICE_VARIABLES {
         command.env_remove(name);
     }
     if quiet {

@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 use super::KeyringFault;
 use super::call::{Call, MAX_ANSWER, MakeCall, Outcome};
 use super::turn::now;
+use crate::process::children::{self, Owned};
+use crate::process::program::{SERVICE_VARIABLES, this_program};
 
 /// The hidden command of `jetond` that makes a call.
 pub const COMMAND: &str = "keyring-call";
@@ -30,7 +32,11 @@ pub(super) struct Process {
 }
 
 /// A process that does not outlive its call.
-struct Running(Child);
+struct Running {
+    child: Child,
+    /// Until it was waited for, which [`Drop`] does before this is dropped.
+    _owned: Option<Owned>,
+}
 
 /// What the process wrote until its output ended, and how it ended; `None` when that is not known.
 struct Ended {
@@ -54,36 +60,34 @@ enum Output {
 impl Process {
     /// Processes of the program that this one is, each with this long for its call.
     pub(super) fn new(limit: Duration) -> Self {
-        // This name works after an upgrade has replaced the file, too.
-        let program = if cfg!(target_os = "linux") {
-            Ok("/proc/self/exe".into())
-        } else {
-            std::env::current_exe()
-        };
         Self {
-            program,
+            program: this_program(),
             first: &[],
             limit,
         }
     }
 
-    fn start(&self, call: &Call<'_>) -> io::Result<Child> {
+    fn start(&self, call: &Call<'_>) -> io::Result<Running> {
         let program = self.program.as_ref().map_err(|error| error.kind())?;
         let operation = call.operation.to_possible_value();
         let operation = operation.ok_or(ErrorKind::InvalidInput)?;
-        Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg0("jetond")
             .args(self.first)
             .args([COMMAND, operation.get_name(), call.profile.as_str()])
-            // What a service manager says is for the process that it started.
-            .env_remove("NOTIFY_SOCKET")
-            .env_remove("LISTEN_FDS")
-            .env_remove("WATCHDOG_USEC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A panic's text says nothing that the end of the process does not.
-            .stderr(Stdio::null())
-            .spawn()
+            .stderr(Stdio::null());
+        for name in SERVICE_VARIABLES {
+            command.env_remove(name);
+        }
+        let (child, owned) = children::start(|| command.spawn(), |child| Some(child.id()))?;
+        Ok(Running {
+            child,
+            _owned: owned,
+        })
     }
 }
 
@@ -91,7 +95,7 @@ impl MakeCall for Process {
     fn make(&self, call: Call<'_>) -> Outcome {
         let failed = |what: String| KeyringFault::Process(what);
         let child = match self.start(&call) {
-            Ok(child) => Running(child),
+            Ok(child) => child,
             Err(error) => {
                 return Outcome::not_begun(failed(format!("cannot be started: {error}")));
             }
@@ -126,7 +130,8 @@ impl MakeCall for Process {
 impl Running {
     /// Gives the process its input and reads its output, until that ends or the limit is reached; then it is ended.
     fn exchange(mut self, input: &[u8], until: Instant) -> io::Result<Ended> {
-        let (Some(stdin), Some(stdout)) = (self.0.stdin.take(), self.0.stdout.take()) else {
+        let (Some(stdin), Some(stdout)) = (self.child.stdin.take(), self.child.stdout.take())
+        else {
             return Err(ErrorKind::BrokenPipe.into());
         };
         // As large as it can get, so that no growth leaves a copy behind.
@@ -142,8 +147,8 @@ impl Running {
     /// Ends the process, if it has not ended.
     fn end(&mut self) -> Option<ExitStatus> {
         // One that has ended keeps its status until it is waited for.
-        let _: io::Result<()> = self.0.kill();
-        self.0.wait().ok()
+        let _: io::Result<()> = self.child.kill();
+        self.child.wait().ok()
     }
 }
 
