@@ -1,7 +1,7 @@
 //! The store in the OS keyring: one entry for each profile, whose secret is the same record as in a file.
 //!
 //! A keyring may wait for a person, or for ever, and the crates that speak to it may panic. So each call is made in a
-//! process of its own ([`process`]), one at a time ([`turn`]), and the first thing that it does is to see whether the
+//! process of its own (`process`), one at a time (`turn`), and the first thing that it does is to see whether the
 //! keyring would wait (each system's own file); no call ever makes it ask the person.
 
 use std::fmt;
