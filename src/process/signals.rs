@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 /// The signals that were blocked when this process was started.
@@ -12,13 +12,16 @@ use signal_hook::{flag, low_level};
 pub struct InheritedMask(SigSet);
 
 /// Undoes what a parent may have done to our signals: blocks none, and has `SIGCHLD` delivered. A blocked `SIGTERM` would
-/// never stop us, and with `SIGCHLD` ignored the kernel throws the exit status of every child away.
+/// never stop us, and with `SIGCHLD` ignored the kernel throws the exit status of every child away. `SIGXFSZ` does nothing
+/// from now on, so that a write beyond a limit of file sizes is an error (`EFBIG`) and not our end (setrlimit(2)).
 ///
 /// It comes before any thread is started, since a thread inherits the mask of the one that starts it.
 pub fn reset() -> InheritedMask {
-    // Both can only fail for a signal that does not exist.
+    // They can only fail for a signal that does not exist.
     let inherited = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let _: io::Result<_> = flag::register(SIGCHLD, std::sync::Arc::default());
+    for signal in [SIGCHLD, SIGXFSZ] {
+        let _: io::Result<_> = flag::register(signal, std::sync::Arc::default());
+    }
     InheritedMask(inherited.unwrap_or_else(|_| SigSet::empty()))
 }
 

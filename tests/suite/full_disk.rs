@@ -157,3 +157,26 @@ ls "$CONFIG"
     assert!(fs::read(env.record("research")).unwrap() == record);
     assert!(!env.record("new").exists());
 }
+
+#[test]
+fn a_limit_of_file_sizes_is_a_reason_and_ends_no_command() {
+    let env = TestEnv::with_sandbox(60);
+    let (url, file) = (env.sandbox().url(), env.secret_file());
+    let mut add = env.command("prlimit");
+    add.args([
+        "--fsize=16",
+        env!("CARGO_BIN_EXE_jetond"),
+        "add",
+        "research",
+    ])
+    .args(["--provider", "runai", "--url", &url, "--store", "file"])
+    .args(["--client-id", "test-client", "--client-secret-file"])
+    .arg(&file)
+    .env_remove("JETON_LOG");
+    let added = env.finish("jetond", add, b"", false);
+    assert_eq!(added.code, 78, "{added:?}");
+    let why = "jetond: the credential is not stored: ";
+    assert!(added.stderr.starts_with(why), "{added:?}");
+    assert!(added.stderr.contains("File too large"), "{added:?}");
+    assert!(!env.record("research").exists() && !env.config().exists());
+}
