@@ -12,8 +12,8 @@
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
 //! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | offload provider store |
-//! | [`watchdog`] | tells the service manager that we serve, after we have | connections notify peers server service | |
-//! | [`sockets`] | both sockets, opened and kept in their places | activation clock episode listener path_watch server service | trust |
+//! | [`watchdog`] | pings the service manager's watchdog after serving a request | connections notify peers server service | |
+//! | [`sockets`] | opens both sockets, and keeps them in place | activation clock episode listener path_watch server service | trust |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
 //! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
 //! | `http` | an answer's status and headers | body stream | |
@@ -21,7 +21,7 @@
 //! | `routes` | the paths, and what may be asked at which door | service | |
 //! | [`service`] | what the daemon can be asked, whichever way | clock feed handle roster | |
 //! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
-//! | `clock_changes` | tells the profiles of suspends and of clocks that are set | episode jumps roster | |
+//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | episode jumps roster | |
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock jumps keeper | |
@@ -30,15 +30,15 @@
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
-//! | `path_watch` | notices that a path may lead elsewhere | | |
+//! | `path_watch` | notices when a path may resolve differently | | |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`notify`] | what the service manager is told | clock | |
 //! | [`clock`] | reads the machine's clocks and waits for them | | |
-//! | [`descriptors`] | how many descriptors each part may use | bulkhead connections | |
+//! | [`descriptors`] | divides the available descriptors | bulkhead connections | |
 //! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`connections`] | how many connections there may be, and when they have to leave | | |
-//! | [`episode`] | a fault that comes again and again | | |
+//! | [`episode`] | a recurring fault, logged at its begin and its end | | |
 //! | `guard` | refuses what no local tool sends | | |
 //! | [`hardening`] | what the process gives up before it reads a secret | | |
 //! | [`logging`] | the log, for which nothing waits | | |
@@ -138,10 +138,10 @@ pub struct Options {
     pub places: SocketPlaces,
     /// The user that we are.
     pub uid: u32,
-    /// Where a service manager wants to hear of us (`NOTIFY_SOCKET`). If one does, an invalid configuration does not keep
-    /// us from starting, so that those who ask are told what is wrong.
+    /// Where a service manager listens (`NOTIFY_SOCKET`). With one, an invalid configuration does not keep us from
+    /// starting: callers then get the reason as their answer.
     pub notify: Option<OsString>,
-    /// How often it wants to hear of us, if it does.
+    /// The interval of the service manager's watchdog, if it has one.
     pub watchdog: Option<Duration>,
     /// The names of the sockets that a service manager passes, if it does.
     pub listen_names: Option<String>,
@@ -149,7 +149,7 @@ pub struct Options {
     pub stop_at_eof: bool,
 }
 
-/// Why a daemon did not start, or ended unasked.
+/// Why a daemon did not start, or had to end.
 #[derive(Debug)]
 pub enum StartError {
     /// The configuration cannot be used.
@@ -158,7 +158,7 @@ pub enum StartError {
     Listen(ListenError),
     /// A socket that was passed cannot be served.
     Passed(ActivationError),
-    /// A socket was taken away, and cannot be made again.
+    /// A socket is missing, and cannot be created again.
     Lost(Lost),
     /// The system refused something.
     Io(io::Error),
@@ -251,7 +251,7 @@ async fn serve(
     };
     let doors = Doors {
         tokens: server(Arc::clone(&connections)),
-        // A table of its own: a crowd at the token socket keeps nobody from a reload.
+        // A table of its own: a full token socket must not refuse a reload.
         admin: server(Connections::new(caps.admin, caps.admin)),
     };
     sockets.serve(&doors, &closing).map_err(StartError::Io)?;
@@ -279,7 +279,7 @@ async fn serve(
         notify.clone(),
     );
     reloading.start(config).await;
-    if let Some(deadline) = options.watchdog {
+    if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         let closing = closing.clone();
         tokio::spawn(watchdog::keep(
             deadline,
@@ -294,7 +294,7 @@ async fn serve(
     let asked = Arc::new(Notify::new());
     let mut keeping =
         tokio::spawn(sockets.keep(doors, watched, closing, Arc::clone(&asked), looks));
-    // Every profile has a timer, and each of those is a descriptor.
+    // Each profile has a timer, which is a descriptor.
     let reloaded = |roster: &Roster| {
         asked.notify_one();
         let caps = budget.caps(roster.all().len());

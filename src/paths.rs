@@ -57,11 +57,11 @@ pub struct Env {
     pub log: Option<String>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
-    /// `NOTIFY_SOCKET`: where a service manager wants to hear of us (sd_notify(3)).
+    /// `NOTIFY_SOCKET`: where a service manager listens (sd_notify(3)).
     pub notify: Option<OsString>,
-    /// `WATCHDOG_USEC`: how often it wants to (sd_watchdog_enabled(3)).
+    /// `WATCHDOG_USEC`: within how many microseconds it expects a ping (sd_watchdog_enabled(3)).
     pub watchdog_usec: Option<String>,
-    /// `WATCHDOG_PID`: of which process.
+    /// `WATCHDOG_PID`: the process of which it expects that.
     pub watchdog_pid: Option<String>,
     /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
     /// (sd_listen_fds(3)).

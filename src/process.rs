@@ -1,4 +1,4 @@
-//! What this process was started with and has started: its signals, its children, and its program.
+//! The signals, the children and the program of this process.
 
 pub mod children;
 pub mod program;

@@ -76,7 +76,7 @@ pub(super) fn run_or_wrap(
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
     if args.stop_at_eof {
-        // First of all, since a job may be ended at any moment. Without descriptors, the daemon says so itself in a moment.
+        // First of all, since a job may be ended at any moment. The daemon tries it once more, and says when it fails.
         let _: std::io::Result<()> = signals::disregard_those_of_a_job();
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();

@@ -44,11 +44,11 @@ impl Default for Bulkhead {
 }
 
 impl Bulkhead {
-    /// Room for this many attempts in all: each takes descriptors, of which there may be few.
+    /// Limits all attempts together to `in_all`, which is lower where few descriptors are available.
     pub fn new(in_all: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(in_all.min(IN_ALL))),
-            // With less room no issuer gets all of it: one that hangs would keep every other one waiting.
+            // One issuer never gets all places: if it hung, every other one would wait.
             at_one: AT_ONE.min(in_all.div_ceil(2)),
             issuers: Mutex::default(),
         }

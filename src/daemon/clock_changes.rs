@@ -1,4 +1,4 @@
-//! Tells the profiles that the machine was suspended or its wall clock set, and the log, too.
+//! Passes suspends of the machine and steps of its wall clock on to the profiles, and logs them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::episode::Episode;
 use super::jumps::Jumps;
 use super::roster::Roster;
 
-/// How long the clocks must stay as they are until those who set them count as done with it.
+/// How long the clocks must stay untouched until a series of jumps counts as over.
 const CLOCKS_QUIET: Duration = Duration::from_secs(60);
 
 /// Tells every profile when the machine was suspended or its wall clock set.
@@ -18,12 +18,12 @@ pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     loop {
         let jump = jumps.look().await;
         let now = jumps.now();
-        // One suspend or step is one line; a machine whose clock is set every few seconds has two in all.
+        // A clock that is set every few seconds is two lines in all, and not one for each step.
         if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
-            info!(times, "the machine is no longer suspended again and again");
+            info!(times, "the machine is no longer suspended repeatedly");
         }
         if let Some(times) = steps.over(now).filter(|times| *times > 1) {
-            info!(times, "the wall clock is no longer set again and again");
+            info!(times, "the wall clock is no longer set repeatedly");
         }
         let Some(jump) = jump else { continue };
         if let Some(suspended) = jump.suspended {

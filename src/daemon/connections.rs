@@ -51,7 +51,7 @@ pub struct Place {
     connections: Arc<Connections>,
     key: (u32, u64),
     established: AtomicBool,
-    /// Whether another one had to leave for it.
+    /// Whether another connection has to leave for it.
     made_room: bool,
 }
 
@@ -139,7 +139,7 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
-    /// Whether another connection was told to leave for this one. Until its task runs it keeps its descriptor.
+    /// Whether another connection has to leave for this one. It keeps its descriptor until its task has run.
     pub(super) const fn made_room(&self) -> bool {
         self.made_room
     }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caps_can_change_and_nobody_is_sent_away_for_it() {
+    fn the_caps_can_change_and_open_connections_stay() {
         let all = Connections::new(2, 2);
         let mut kept = [1, 1].map(|uid| open(&all, uid).unwrap());
         kept.iter().for_each(|open| open.place.established());

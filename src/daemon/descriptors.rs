@@ -1,45 +1,45 @@
 //! How many descriptors each part of the daemon may use.
 //!
-//! A connection costs one, and so does everything that keeps tokens fresh. Were all of them given to connections, a
-//! single caller that holds many would starve the refreshes of every profile.
+//! A connection needs one, and so does everything that keeps tokens fresh. If connections could take all of them, a single
+//! caller could starve the refreshes of every profile.
 
 use super::bulkhead;
 use super::connections::{MAX_PER_UID, MAX_TOTAL};
 
-/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, and a
-/// file of certificates or of the store with its folder.
+/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a file
+/// of certificates or of the store, and that file's folder.
 const PER_ATTEMPT: u64 = 6;
 
-/// For the configuration at a reload, the credential store, the log and the service manager.
+/// Reserve for a reload's configuration, the credential store, the log, and what is opened after the count.
 const SPARE: u64 = 8;
 
-/// The fewest connections at the token socket: a daemon that can serve nobody is of no use, so the rest has to do with
-/// less than it would like.
+/// The fewest connections at the token socket, also where that is more than is free: a daemon that accepts none cannot
+/// serve a token at all.
 const LEAST: u64 = 8;
 
 /// The fewest and the most connections at the admin socket.
 const ADMIN: [u64; 2] = [4, 64];
 
-/// What is counted when the system does not say how many descriptors are open.
+/// Assumed number of open descriptors where the system does not say.
 const USUAL: u64 = 32;
 
-/// The most of everything that costs descriptors.
+/// The limits of everything that needs descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Connections at the token socket.
     pub connections: usize,
     /// Of these, connections of one user.
     pub per_uid: usize,
-    /// Connections at the admin socket. Only our user and root reach it, so one of them may have all.
+    /// Connections at the admin socket. Only our user and root reach it, so one user may have all of them.
     pub admin: usize,
     /// Attempts to get a token that run at once.
     pub attempts: usize,
 }
 
 impl Caps {
-    /// Shares out `limit` descriptors (`RLIMIT_NOFILE`), of which `used` are taken for good.
+    /// Divides `limit` descriptors (`RLIMIT_NOFILE`), of which `used` stay open.
     ///
-    /// A quarter of what is free goes to attempts, a sixteenth to the admin socket, each up to the most it can use;
+    /// A quarter of the free ones goes to attempts and a sixteenth to the admin socket, up to their maximum each;
     /// connections at the token socket get the rest.
     pub fn of(limit: u64, used: u64) -> Self {
         let free = limit.saturating_sub(used);
@@ -62,12 +62,12 @@ impl Caps {
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     limit: u64,
-    /// Those that are open for as long as it runs.
+    /// Those that stay open.
     used: u64,
 }
 
 impl Budget {
-    /// Counts what is open now: all that stays open must be by then.
+    /// Counts what is open now, once the sockets are open.
     pub fn of_this_process(limit: u64) -> Self {
         Self {
             limit,
@@ -81,7 +81,7 @@ impl Budget {
     }
 }
 
-/// How many descriptors this process has open; a guess where the system does not say.
+/// Counts the open descriptors of this process; an assumed number where the system does not list them.
 fn open_now() -> u64 {
     let entries = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
     // The listing itself is open while it is counted.
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
         for (limit, used, connections, per_uid, admin, attempts) in [
-            // Nothing is free: the least that makes a daemon useful all the same.
+            // Nothing is free: every limit is at its minimum.
             (0, 0, 8, 6, 4, 1),
             (32, 32, 8, 6, 4, 1),
             (20, 1_000, 8, 6, 4, 1),

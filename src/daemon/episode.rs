@@ -1,37 +1,37 @@
-//! A fault that comes again and again: news when it begins and when it is over, and counted in between.
+//! A recurring fault: logged when it begins and when it is over, and counted in between.
 
 use std::time::Duration;
 
 use crate::instant::BootInstant;
 
-/// One run of the same fault.
+/// A series of occurrences of one fault.
 #[derive(Debug)]
 pub struct Episode {
     quiet: Duration,
-    /// When it came last, and how often it has come.
+    /// When it occurred last, and how often it has occurred.
     last: Option<(BootInstant, u64)>,
 }
 
 impl Episode {
-    /// An episode is over when the fault has stayed away for `quiet`: a fault that comes and goes faster is one episode,
-    /// and not two lines in the log for each time.
+    /// An episode is over when the fault has not occurred for `quiet`. A fault that comes and goes faster than that is one
+    /// episode, and not two lines in the log for each occurrence.
     pub const fn new(quiet: Duration) -> Self {
         Self { quiet, last: None }
     }
 
-    /// The fault came. Tells whether that is news.
+    /// Counts an occurrence. Returns whether it is the first of an episode.
     pub fn came(&mut self, now: BootInstant) -> bool {
         let (_, count) = self.last.unwrap_or((now, 0));
         self.last = Some((now, count + 1));
         count == 0
     }
 
-    /// Whether the fault is around.
+    /// Whether an episode has begun and is not over.
     pub const fn is_on(&self) -> bool {
         self.last.is_some()
     }
 
-    /// Ends the episode if the fault has stayed away for long enough. Tells how often it came, if that is news.
+    /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences when it ends now.
     pub fn over(&mut self, now: BootInstant) -> Option<u64> {
         let (last, count) = self.last?;
         if now.since(last) < self.quiet {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_news_when_it_begins_and_when_it_has_stayed_away() {
+    fn an_episode_begins_with_a_fault_and_ends_when_it_has_been_absent() {
         let at = |secs| BootInstant::from_boot(Duration::from_secs(secs));
         let mut episode = Episode::new(Duration::from_secs(10));
         assert_eq!((episode.is_on(), episode.over(at(0))), (false, None));

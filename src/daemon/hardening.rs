@@ -23,7 +23,7 @@ pub fn harden() {
     done("no new privileges", set_no_new_privs(true));
 }
 
-/// Raises the soft limit of open files to the hard one, since every connection is one, and tells the limit that holds.
+/// Raises the soft limit of open files to the hard one, since every connection needs one. Returns the limit in force.
 pub fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -31,7 +31,7 @@ pub fn raise_descriptor_limit() -> u64 {
         ..limit
     };
     done("descriptor limit", setrlimit(Resource::Nofile, raised));
-    // None is no limit.
+    // `None` means no limit.
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 

@@ -48,12 +48,12 @@ impl Jumps {
         }
     }
 
-    /// Is notified at each look: whatever else has to be looked at now and then needs no timer of its own.
+    /// Notified at each look, so that other periodic checks need no timer of their own.
     pub fn looks(&self) -> Arc<Notify> {
         Arc::clone(&self.looks)
     }
 
-    /// Waits until the clocks may have jumped, half a minute at most, and tells whether they have.
+    /// Waits until the clocks may have jumped, for 30 s at most, and returns the jump if there was one.
     pub async fn look(&mut self) -> Option<Jump> {
         // Whether it ended by itself or was cut off: the clocks tell what has happened.
         let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;

@@ -84,7 +84,7 @@ pub(super) struct Keeper {
     told_repeated: bool,
     /// Whether it was told that the issuer's clock and this machine's are far apart.
     told_skew: bool,
-    /// Why the credential could not be read, as it was told last.
+    /// Why the credential could not be read, as logged last.
     told_unreadable: Option<String>,
     asked: Arc<Asked>,
     commands: mpsc::Receiver<Command>,

@@ -7,12 +7,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, fchmod};
+use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
 
 use crate::causes::Causes;
@@ -46,7 +47,7 @@ pub struct Bound {
     lock: File,
 }
 
-/// What a file is, whatever its name: its file system and its number there.
+/// Identity of a file, whatever its name: device and inode number.
 pub type Inode = (u64, u64);
 
 /// Why a socket cannot be served.
@@ -78,11 +79,11 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
     listen_with(place, None)
 }
 
-/// Does the same again when the socket is no longer in its place. The lock is still ours, unless its file is gone as well:
-/// then another daemon may have taken the place.
+/// Binds again after the socket has gone missing. We still hold the lock, unless its file is gone as well: then another
+/// daemon may have taken the place.
 ///
 /// # Errors
-/// As [`listen_at`]; the place is then lost.
+/// As [`listen_at`]; `bound` stays as it was.
 pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
     // A duplicate holds the same lock.
     let held = bound.lock.try_clone().ok();
@@ -135,7 +136,7 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
     ))
 }
 
-/// What is at a path, without following a link there.
+/// Identifies the file at a path, without following a link there.
 ///
 /// # Errors
 /// The system's; [`io::ErrorKind::NotFound`] when there is nothing.
@@ -166,12 +167,25 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     if !meta.file_type().is_socket() {
         return Err(ListenError::NotASocket(path.to_owned()));
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(ListenError::InUse(path.to_owned())),
-        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(|e| io_error("remove the stale socket", e))
-        }
-        Err(e) => Err(io_error("connect to", e)),
+    if is_served(path).map_err(|e| io_error("connect to", e.into()))? {
+        return Err(ListenError::InUse(path.to_owned()));
+    }
+    std::fs::remove_file(path).map_err(|e| io_error("remove the stale socket", e))
+}
+
+/// Whether a process listens at a socket. This does not wait, even when the backlog of that process is full.
+fn is_served(path: &Path) -> rustix::io::Result<bool> {
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    match connect(&socket, &SocketAddrUnix::new(path)?) {
+        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(true),
+        Err(Errno::CONNREFUSED) => Ok(false),
+        Err(e) => Err(e),
     }
 }
 
@@ -213,7 +227,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
 }
 
 impl Bound {
-    /// What the socket is.
+    /// The identity of the socket file.
     pub const fn inode(&self) -> Inode {
         self.inode
     }
@@ -254,6 +268,7 @@ impl std::error::Error for ListenError {}
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 
@@ -399,6 +414,23 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_whose_backlog_is_full_is_seen_without_waiting_for_it() {
+        let place = place();
+        drop(listen(&place).unwrap());
+        let socket = socket_with(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
+        bind(&socket, &SocketAddrUnix::new(&place.socket).unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let _queued = UnixStream::connect(&place.socket).unwrap();
+        assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
+    }
+
+    #[test]
     fn a_stale_socket_is_replaced_and_anything_else_is_not() {
         let place = place();
         let (listener, bound) = listen(&place).unwrap();
@@ -480,7 +512,7 @@ mod tests {
         drop(bound);
         assert_eq!(inode(&place.socket).unwrap(), others.inode());
 
-        // One without a lock as well, and what is not a socket.
+        // So does one without a lock, and a file that is not a socket.
         let place = self::place();
         let (_old, mut bound) = listen(&place).unwrap();
         std::fs::remove_file(&place.socket).unwrap();
@@ -488,7 +520,7 @@ mod tests {
         let taken = listen_again(private(&place), &mut bound);
         assert!(matches!(taken, Err(ListenError::InUse(_))));
         drop(other);
-        // Now it is stale. As long as it listens nothing else gets its number.
+        // Now the other one is stale. Keeping ours open keeps its inode number from being reused.
         let _new = listen_again(private(&place), &mut bound).unwrap();
         std::fs::remove_file(&place.socket).unwrap();
         std::fs::write(&place.socket, "precious").unwrap();

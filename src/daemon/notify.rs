@@ -3,8 +3,8 @@
 //! `Type=notify-reload` is not known before systemd 253, so a unit that runs on Debian 12 is `Type=notify`, and a reload
 //! is told with `RELOADING=1` and `READY=1`.
 //!
-//! The crates for it open a socket for each message, which fails when descriptors have run out; wait as long as the
-//! manager does not read; or take the abstract addresses (`@…`) of container managers for paths.
+//! This is our own code since the small crates for it open a socket for each message (which fails without descriptors),
+//! block while the manager does not read, and take abstract addresses (`@…`, of container managers) for paths.
 
 use std::ffi::OsStr;
 use std::io;
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::clock;
 
-/// How often a manager that does not read is tried, and how long between two tries: a second in all.
+/// How often to try a manager that does not read, and the pause between two tries: a second in all.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -28,22 +28,23 @@ pub struct Notify(Option<Arc<Manager>>);
 
 #[derive(Debug)]
 struct Manager {
-    /// Open for life, and not connected: a manager that was started again has another socket at the same address.
+    /// Stays open, and is not connected: a manager that was restarted has another socket at the same address.
     socket: UnixDatagram,
     address: SocketAddr,
+    /// Whether the last message was lost.
     is_deaf: AtomicBool,
 }
 
 // === impl Notify ===
 
 impl Notify {
-    /// `address` is `NOTIFY_SOCKET`; without it nothing is told to anybody.
+    /// `address` is `NOTIFY_SOCKET`; without it nothing is sent.
     pub fn new(address: Option<&OsStr>) -> Self {
         let manager = address.and_then(|address| {
             Manager::new(address)
                 .inspect_err(|error| {
                     let address = address.display();
-                    warn!(%error, %address, "the service manager cannot be told anything: NOTIFY_SOCKET is neither a path nor an abstract address");
+                    warn!(%error, %address, "cannot notify the service manager: NOTIFY_SOCKET is neither an absolute path nor an abstract address");
                 })
                 .ok()
         });
@@ -72,7 +73,7 @@ impl Notify {
         self.tell(&format!("STATUS={status}\n")).await;
     }
 
-    /// We have just served a request.
+    /// Pings the watchdog: we have just served a request.
     pub async fn alive(&self) {
         self.tell("WATCHDOG=1\n").await;
     }
@@ -82,7 +83,7 @@ impl Notify {
         self.tell("STOPPING=1\nSTATUS=stopping\n").await;
     }
 
-    /// Says when the manager no longer hears us, which may end us, and when it hears us again.
+    /// Logs when the manager becomes unreachable, since it may then end us, and when it is reachable again.
     async fn tell(&self, state: &str) {
         let Some(manager) = &self.0 else { return };
         match manager.send(state).await {
@@ -129,7 +130,7 @@ impl Manager {
     }
 }
 
-/// An absolute path, or an abstract address after `@`.
+/// Parses an absolute path, or an abstract address after `@`.
 fn parse(address: &OsStr) -> io::Result<SocketAddr> {
     match address.as_bytes() {
         [b'/', ..] => SocketAddr::from_pathname(address),

@@ -1,14 +1,14 @@
-//! Notices that a path may lead to something else than before.
+//! Notices when a path may resolve to another file than before.
 //!
-//! What the path leads to, every folder on the way and every link among them is watched itself (inotify(7)), and not
-//! through the folder it is in: so the daemon wakes for its own paths alone, however busy `/run` or `/tmp` is. A removal
-//! changes the number of a socket's links, a rename moves it or a folder above it. A mount over the path shows in the
-//! table of mounts.
+//! The file itself, every folder above it and every symbolic link on the way have a watch of their own (inotify(7)), instead
+//! of one on the folder that contains them: so only events of these paths wake the daemon, however busy `/run` or `/tmp`
+//! is. A removal changes the link count of the socket, a rename moves it or a folder above it. A mount over the path
+//! changes the mount table.
 
 use std::io;
 use std::path::Path;
 
-/// Watches some paths.
+/// A watch on some paths.
 #[derive(Debug)]
 pub(super) struct PathWatch {
     #[cfg(target_os = "linux")]
@@ -21,8 +21,8 @@ impl PathWatch {
     /// Watches these absolute paths from now on.
     ///
     /// # Errors
-    /// When not everything on the way can be watched: the user's share of watches is used up, a folder may not be read,
-    /// a file system has other hosts that change it, or the system has no such means. Then somebody has to look.
+    /// When not every part of the paths can be watched: the user's limit of watches is reached, a folder is not readable, a
+    /// file system is shared with other hosts, or the system has no inotify. The caller then has to poll.
     #[cfg(target_os = "linux")]
     pub(super) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         linux::Watch::new(paths).map(|linux| Self { linux })
@@ -62,8 +62,8 @@ mod linux {
     /// As many links on one path as Linux follows.
     const MAX_LINKS: usize = 40;
 
-    /// The file systems that no other host and no other kernel changes (`statfs(2)`): tmpfs, ramfs, ext4, xfs, btrfs,
-    /// overlayfs, f2fs, zfs.
+    /// Magic numbers (`statfs(2)`) of file systems that no other host changes: tmpfs, ramfs, ext4, xfs, btrfs, overlayfs,
+    /// f2fs, zfs.
     const LOCAL: [u32; 8] = [
         0x0102_1994,
         0x8584_58f6,
@@ -78,7 +78,7 @@ mod linux {
     #[derive(Debug)]
     pub(super) struct Watch {
         events: AsyncFd<OwnedFd>,
-        /// Priority data is there whenever something was mounted or unmounted (proc(5)).
+        /// `/proc/self/mountinfo`, which has priority data after each mount and unmount (proc(5)).
         mounts: AsyncFd<File>,
     }
 
@@ -107,7 +107,7 @@ mod linux {
         }
 
         pub(super) async fn stirred(&self) {
-            // What exactly has happened is seen by looking; the watch is made anew afterwards.
+            // The caller looks at the paths and makes a new watch, so the events themselves are not read.
             let _: io::Result<()> = tokio::select! { biased;
                 ready = self.events.ready(Interest::READABLE) => ready.map(|mut ready| ready.clear_ready()),
                 ready = self.mounts.ready(Interest::PRIORITY) => ready.map(|mut ready| ready.clear_ready()),
@@ -115,19 +115,23 @@ mod linux {
         }
     }
 
-    /// What is on the way of a path.
+    /// A part of a path.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Step {
         Folder,
-        /// A folder in which the next name is missing: what comes into it may be that.
+        /// A folder in which the next name is missing, and may appear.
         LastFolder,
-        /// A link, or the end of the path.
+        /// A symbolic link, or the file at the end.
         Other,
     }
 
     impl Step {
         fn flags(self) -> WatchFlags {
-            let itself = WatchFlags::DONT_FOLLOW | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+            // Two paths may need different events of one folder.
+            let itself = WatchFlags::MASK_ADD
+                | WatchFlags::DONT_FOLLOW
+                | WatchFlags::DELETE_SELF
+                | WatchFlags::MOVE_SELF;
             itself
                 | match self {
                     Self::Folder => WatchFlags::ONLYDIR,
@@ -140,7 +144,7 @@ mod linux {
     }
 
     fn is_local(path: &Path) -> io::Result<bool> {
-        // The folder that it is in, or the nearest that is there.
+        // The folder of the file, or the nearest one above that exists.
         let mut folders = path.ancestors().skip(1);
         let there = folders.find(|folder| folder.is_dir());
         let kind = rustix::fs::statfs(there.unwrap_or(Path::new("/")))?.f_type;
@@ -150,8 +154,8 @@ mod linux {
             .any(|local| i64::from(*local) == i64::from(kind)))
     }
 
-    /// What is on the way to `path`, itself included, as the kernel goes it: folders, and links with what is on the way
-    /// to where they lead, as far as they are there. The root folder can neither be moved nor removed.
+    /// Every part of `path` in the order in which the kernel resolves it, including the targets of symbolic links, up to the
+    /// first missing name. The root folder is left out: it can neither be moved nor removed.
     fn steps(path: &Path) -> io::Result<Vec<(PathBuf, Step)>> {
         let mut todo: VecDeque<OsString> = names(path);
         let (mut at, mut steps, mut links) = (PathBuf::from("/"), vec![], 0);
@@ -212,7 +216,7 @@ mod linux {
 
         use super::*;
 
-        /// A socket in a folder in a folder, to which a link leads.
+        /// A socket below two folders, the upper one also reachable through a symbolic link.
         struct Spot {
             dir: tempfile::TempDir,
             socket: PathBuf,
@@ -233,7 +237,7 @@ mod linux {
         }
 
         #[test]
-        fn every_folder_and_link_on_the_way_is_a_step() {
+        fn every_folder_and_link_of_a_path_is_a_step() {
             let spot = spot();
             let found = steps(&spot.socket).unwrap();
             let real = |name: &str| spot.dir.path().join(name);
@@ -267,7 +271,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn a_removal_a_rename_and_a_replacement_are_noticed_wherever_on_the_way() {
+        async fn a_removal_a_rename_or_a_replacement_anywhere_on_the_path_is_noticed() {
             let remove = |d: &Path| std::fs::remove_file(d.join("real/jeton/s")).unwrap();
             assert!(notices(remove).await);
             let rename = |from: &'static str, to: &'static str| {
@@ -292,7 +296,7 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn what_comes_where_something_is_missing_is_noticed() {
+        async fn a_missing_name_that_appears_is_noticed() {
             let spot = spot();
             let missing = spot.dir.path().join("link/other/s");
             let watch = Watch::new([missing.as_path()].into_iter()).unwrap();
@@ -301,7 +305,25 @@ mod linux {
         }
 
         #[tokio::test]
-        async fn what_happens_to_other_files_wakes_nobody() {
+        async fn two_paths_may_need_different_events_of_one_folder() {
+            for missing_first in [true, false] {
+                let spot = spot();
+                let missing = spot.dir.path().join("real/none/s");
+                let mut paths = [missing.as_path(), spot.socket.as_path()];
+                if !missing_first {
+                    paths.reverse();
+                }
+                let watch = Watch::new(paths.into_iter()).unwrap();
+                std::fs::create_dir(spot.dir.path().join("real/none")).unwrap();
+                watch.stirred().await;
+                let watch = Watch::new(paths.into_iter()).unwrap();
+                std::fs::remove_file(spot.dir.path().join("real/jeton/s")).unwrap();
+                watch.stirred().await;
+            }
+        }
+
+        #[tokio::test]
+        async fn events_of_other_files_are_not_delivered() {
             let others = |d: &Path| {
                 for folder in ["", "real", "real/jeton"] {
                     let file = d.join(folder).join("other");

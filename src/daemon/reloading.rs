@@ -41,9 +41,9 @@ pub struct Reloading {
     condition: Condition,
     /// What the service manager was told last.
     told: String,
-    /// The faults that were logged last, while they are what is wrong.
+    /// The faults that were logged last; empty while the configuration is valid.
     logged: Vec<String>,
-    /// Whether it was logged that a restart is needed.
+    /// Whether the log says already that a restart is needed.
     logged_restart: bool,
     /// Where the configuration is read.
     lane: Lane,
@@ -215,14 +215,14 @@ impl Reloading {
         done
     }
 
-    /// Logs every fault, and what follows from them; the result is the reason in one line. Faults that the log has
-    /// already are one line: somebody who reloads must see that it was heard.
+    /// Logs every fault, and what follows from them; returns the reason in one line. The same faults as last time are one
+    /// line, so that the log still shows each reload.
     fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
         let faults = unusable.lines();
         if faults == self.logged {
             error!(
                 faults = faults.len(),
-                "the configuration is still invalid as before; {so}"
+                "the configuration is still invalid for the same reasons; {so}"
             );
         } else {
             for fault in &faults {

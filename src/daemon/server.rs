@@ -30,7 +30,7 @@ const HEAD_BUFFER: usize = 16 * 1024;
 /// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// How long a fault of accepting must stay away until it counts as over.
+/// How long accepting must work until an earlier fault counts as over.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// What every connection needs.
@@ -56,8 +56,8 @@ impl Server {
             .await;
     }
 
-    /// The same until `retired` comes back, when another listener is in the place of this one: those who have connected
-    /// already are still served.
+    /// As [`Self::run`], until `retired` completes because another listener has replaced this one: connections in its
+    /// backlog are still served.
     pub async fn run_until(
         self: Arc<Self>,
         listener: UnixListener,
@@ -85,15 +85,15 @@ impl Server {
                     if faults.are_on() {
                         faults.tell_end(self.service.clock.now().boot);
                     }
-                    // The one that has to leave for it closes its descriptor before the next one is accepted.
+                    // Lets the connection that has to leave close its descriptor before the next accept.
                     if self.admit(stream, door, &mut faults) == Admitted::InPlaceOfAnother {
                         tokio::task::yield_now().await;
                     }
                 }
-                // The connection stays in the queue.
+                // The connection stays in the backlog.
                 Err(error) => {
                     if faults.accept.came(self.service.clock.now().boot) {
-                        warn!(%error, "connections cannot be accepted; those that wait are served later");
+                        warn!(%error, "cannot accept connections; waiting ones are served later");
                     }
                     tokio::time::sleep(ACCEPT_REST).await;
                 }
@@ -106,9 +106,9 @@ impl Server {
         }
     }
 
-    /// Serves those who are in the queue of a listener, to which nobody comes any more.
+    /// Serves the connections in the backlog of a listener that no longer has a path.
     async fn empty(self: &Arc<Self>, listener: UnixListener, door: Door, mut faults: Faults) {
-        /// How often it is tried again while there are no descriptors: ten seconds in all.
+        /// How often to try again without descriptors: ten seconds in all.
         const TRIES: u32 = 200;
         let Ok(listener) = listener.into_std() else {
             return;
@@ -164,7 +164,7 @@ impl Server {
         };
         let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
             debug!(peer.uid = peer.caller.uid, "refused: too many connections");
-            // A peer that is gone is no matter.
+            // The peer may be gone already.
             let _: io::Result<()> = turn_away(stream);
             return Admitted::No;
         };
@@ -241,16 +241,16 @@ impl Server {
     }
 }
 
-/// What became of a connection.
+/// Outcome of admitting a connection.
 #[derive(Debug, PartialEq, Eq)]
 enum Admitted {
     Yes,
-    /// Another one has to leave for it.
+    /// Yes, and another connection has to leave for it.
     InPlaceOfAnother,
     No,
 }
 
-/// What goes wrong with one socket, again and again while it does.
+/// Recurring faults of one listener.
 struct Faults {
     accept: Episode,
     unknown: Episode,
@@ -268,7 +268,7 @@ impl Faults {
         self.accept.is_on() || self.unknown.is_on()
     }
 
-    /// Waits until a fault may be over; for ever when there is none.
+    /// Waits until a fault may be over; without one, forever.
     async fn quiet(&self) {
         if self.are_on() {
             tokio::time::sleep(QUIET).await;
@@ -279,16 +279,16 @@ impl Faults {
 
     fn tell_end(&mut self, now: BootInstant) {
         if let Some(times) = self.accept.over(now) {
-            info!(times, "connections can be accepted again");
+            info!(times, "accepting connections again");
         }
         if let Some(times) = self.unknown.over(now) {
-            info!(times, "the kernel says again who connects");
+            info!(times, "peer credentials are available again");
         }
     }
 }
 
-/// Says 503 and closes, at once and without reading a word: a connection that waited for its turn to be refused would
-/// keep a descriptor which the caps do not count.
+/// Answers 503 and closes, at once and without reading anything: a task for it would hold a descriptor that the caps do
+/// not count.
 fn turn_away(stream: UnixStream) -> io::Result<()> {
     let problem =
         Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");

@@ -39,8 +39,9 @@ impl Signals {
         })
     }
 
-    /// Catches `SIGHUP`; the end of this pipe is the one wish to stop. It ends with the process that holds its other end,
-    /// also when that one is killed. Who ends a whole job means its command, which may need tokens until its own end.
+    /// Catches `SIGHUP`; only the end of this pipe is a wish to stop. It ends with the process that holds its other end,
+    /// also when that one is killed. A signal that ends a whole job is meant for its command, which may need tokens until
+    /// it ends itself.
     ///
     /// # Errors
     /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] for what is not the reading end of a pipe.
@@ -74,7 +75,7 @@ impl Signals {
     }
 }
 
-/// Waits for one signal to stop. A second one must not be lost in the first, so they are read one by one.
+/// Waits for one signal to stop. Reads one byte, so that a second signal is not lost in the first.
 async fn stop(signals: &mut Option<tokio::net::UnixStream>) -> io::Result<usize> {
     match signals {
         Some(signals) => signals.read(&mut [0; 1]).await,

@@ -1,9 +1,8 @@
-//! Both sockets: opened before anything is started, and kept in their places as long as the daemon runs.
+//! Both sockets: opened before anything else is started, and kept in place as long as the daemon runs.
 //!
-//! A socket is only a name in a folder. A logout, a cleaner or a script removes it, another one is put in its place, its
-//! folder is moved or mounted over: then nobody can connect any more, and nothing tells the daemon. So the places are
-//! watched. A socket that is missing is made again, if its place allows it by the same rules as at the start; if not,
-//! the daemon ends, since whoever supervises it can see that, and nobody sees a daemon that cannot be reached.
+//! A logout, a cleaner or a script can remove a socket or its folder, replace it, or mount over it. The daemon would run on,
+//! and no client could reach it. So the paths are watched. A missing socket is created again if its place allows that, by
+//! the same rules as at the start. If not, the daemon ends: a supervisor sees that, and can start it elsewhere or later.
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -29,11 +28,11 @@ pub use keep::Lost;
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) paths: SocketPlaces,
-    /// Who can connect to the token socket.
+    /// Which users can connect to the token socket.
     pub(super) mode: SocketMode,
     /// The user that we are.
     pub(super) uid: u32,
-    /// Whether both are in a folder that was made for this daemon alone.
+    /// Whether both are below a private folder that was made for this daemon alone.
     pub(super) private: bool,
 }
 
@@ -51,21 +50,21 @@ pub(super) struct Doors {
 }
 
 struct Socket {
-    /// Before the listener, and dropped so: while that lives, no other file gets the number by which ours is known.
+    /// Declared, and so dropped, before the listener: while that is open, no other file gets our inode number.
     origin: Origin,
     listener: UnixListener,
-    /// Has the task that accepts end when another listener is in place.
+    /// Ends the task that accepts, once another listener has replaced this one.
     retire: Option<oneshot::Sender<()>>,
 }
 
 enum Origin {
     /// Bound by us.
     Ours(Bound),
-    /// Passed by a service manager, who alone can make it again.
+    /// Passed by a service manager, which alone can create it again.
     Passed(Option<Seen>),
 }
 
-/// A socket that was passed, as it was seen in its place.
+/// A passed socket, as it was at the start.
 struct Seen {
     path: PathBuf,
     inode: Inode,
@@ -82,7 +81,7 @@ impl Places {
         }
     }
 
-    /// Does something with the place of a socket.
+    /// Calls `work` with the place of a socket.
     fn at<T>(&self, door: Door, work: impl FnOnce(Place<'_>) -> T) -> T {
         let mut admin_lock = self.paths.admin.clone().into_os_string();
         admin_lock.push(".lock");
@@ -94,7 +93,7 @@ impl Places {
                 explicit: self.paths.explicit,
                 uid: self.uid,
             },
-            // Nobody else changes anything, whoever may have tokens.
+            // Private, also where others may have tokens.
             Door::Admin => Place {
                 socket: &self.paths.admin,
                 lock: admin_lock.as_ref(),
@@ -126,7 +125,7 @@ impl Places {
     fn open_again(&self, door: Door, bound: &mut Bound) -> Result<UnixListener, ListenError> {
         let above = self.path(door).parent().and_then(Path::parent);
         if let Some(folder) = above.filter(|folder| self.private && !folder.exists()) {
-            // It was ours alone, whoever may connect to the socket.
+            // It is private, also where others may connect to the socket.
             trust::private_dir(folder, self.uid).map_err(ListenError::Folder)?;
         }
         self.at(door, |place| listen_again(place, bound))
@@ -136,7 +135,7 @@ impl Places {
 // === impl Seen ===
 
 impl Seen {
-    /// `None` for one without a path, and for one that we cannot see, as in a folder of root's.
+    /// `None` for a socket without a path, and for one that we cannot see, such as in a folder of root's.
     fn of(listener: &UnixListener) -> Option<Self> {
         let path = path_of(listener)?;
         Some(Self {
@@ -146,13 +145,13 @@ impl Seen {
         })
     }
 
-    /// Says when it is missing, and when it is back.
+    /// Logs when it is missing, and when it is back.
     fn look(&mut self) {
         let is_missing = inode(&self.path).ok() != Some(self.inode);
         if is_missing && !self.is_missing {
-            warn!(socket = %self.path.display(), "the socket that the service manager passed is no longer in its place: nobody can connect until its .socket unit is restarted");
+            warn!(socket = %self.path.display(), "the socket that the service manager passed is missing: no client can connect until its .socket unit is restarted");
         } else if self.is_missing && !is_missing {
-            info!(socket = %self.path.display(), "the socket that the service manager passed is in its place again");
+            info!(socket = %self.path.display(), "the socket that the service manager passed is back");
         }
         self.is_missing = is_missing;
     }
@@ -173,7 +172,7 @@ impl Socket {
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let (retire, retired) = oneshot::channel();
         let retired = async {
-            // Dropped without a word it stays until all are told to close.
+            // When the daemon stops the sender is just dropped, and `closing` ends the task.
             if retired.await.is_err() {
                 std::future::pending().await
             }
@@ -181,13 +180,13 @@ impl Socket {
         let server = Arc::clone(server);
         tokio::spawn(server.run_until(listener, door, closing.clone(), retired));
         if let Some(old) = self.retire.replace(retire) {
-            // It may have ended by itself.
+            // The task may have ended already.
             let _: Result<(), ()> = old.send(());
         }
         Ok(())
     }
 
-    /// Where it should be, if that can be seen.
+    /// Its path, unless we cannot see it.
     fn path<'a>(&'a self, door: Door, places: &'a Places) -> Option<&'a Path> {
         match &self.origin {
             Origin::Ours(_) => Some(places.path(door)),
@@ -199,7 +198,7 @@ impl Socket {
 // === impl Sockets ===
 
 impl Sockets {
-    /// Those that were passed, and the others at their places.
+    /// Takes the passed sockets, and binds the others.
     pub(super) fn open(passed: Passed, places: Places) -> Result<Self, ListenError> {
         Ok(Self {
             tokens: places.open(Door::Tokens, passed.tokens)?,
@@ -208,7 +207,7 @@ impl Sockets {
         })
     }
 
-    /// Where tokens are served, for people.
+    /// The path of the token socket, for messages.
     pub(super) fn shown(&self) -> String {
         let path = path_of(&self.tokens.listener);
         path.map_or_else(String::new, |path| path.display().to_string())

@@ -1,5 +1,5 @@
-//! The service manager's watchdog (sd_watchdog_enabled(3)): it ends a daemon that it does not hear of in time. We let it
-//! hear of us only after we have served ourselves, so that a daemon that runs but no longer serves is started again.
+//! The service manager's watchdog (sd_watchdog_enabled(3)), which restarts a daemon that does not ping it in time. A ping
+//! is sent only after the daemon has served a request of its own, so a daemon that runs but no longer serves is restarted.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,27 +16,27 @@ use super::server::Server;
 use super::service::{Door, Service};
 use crate::policy::Caller;
 
-/// The shortest time between two signs of life.
+/// The shortest time between two pings.
 const FLOOR: Duration = Duration::from_millis(10);
 
-/// What is asked, and how the answer begins.
+/// The request of our own, and the beginning of its answer.
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.0\r\n\r\n";
 const ANSWER: [&[u8]; 2] = [b"HTTP/1.0 200 ", b"HTTP/1.1 200 "];
 
-/// How often the manager wants to hear of us, by its variables `WATCHDOG_USEC` and `WATCHDOG_PID`; `None` when it does
-/// not, or when it means another process than `own_pid`.
+/// The time within which the manager expects a ping, by `WATCHDOG_USEC` and `WATCHDOG_PID`; `None` when it expects none, or
+/// one of another process than `own_pid`.
 pub fn deadline(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
     let usec: u64 = usec?.parse().ok()?;
     if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }
-    // The largest number is systemd's infinity.
+    // The largest number stands for no limit.
     (1..u64::MAX)
         .contains(&usec)
         .then(|| Duration::from_micros(usec))
 }
 
-/// Lets the manager hear of us twice in each `deadline`, as long as we serve ourselves, until `closing` is true.
+/// Pings the manager twice in each `deadline`, as long as our own requests are answered, until `closing` is true.
 pub async fn keep(
     deadline: Duration,
     service: Arc<Service>,
@@ -45,23 +45,23 @@ pub async fn keep(
 ) {
     let server = Arc::new(Server {
         service,
-        // No place is taken from a caller, and none has to be free.
+        // A table of its own: it takes no place from a caller, and needs no free one.
         connections: Connections::new(1, 1),
         refused: Mutex::default(),
     });
-    let tell = || {
+    let ping = || {
         let notify = notify.clone();
         async move { notify.alive().await }
     };
-    let alive = alive(deadline, || serves(Arc::clone(&server)), tell);
+    let alive = alive(deadline, || serves(Arc::clone(&server)), ping);
     tokio::select! { biased;
         _ = closing.wait_for(|closing| *closing) => {}
         () = alive => {}
     }
 }
 
-/// Calls `tell` twice in each `deadline`, each time after `serves` has said yes in time; never comes back.
-async fn alive<S, T>(deadline: Duration, serves: impl Fn() -> S, tell: impl Fn() -> T)
+/// Calls `ping` twice in each `deadline`, each time after `serves` was true in time. Never returns.
+async fn alive<S, T>(deadline: Duration, serves: impl Fn() -> S, ping: impl Fn() -> T)
 where
     S: Future<Output = bool>,
     T: Future<Output = ()>,
@@ -69,27 +69,27 @@ where
     let half = (deadline / 2).max(FLOOR);
     let mut ticks = tokio::time::interval(half);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut did = true;
+    let mut before = true;
     loop {
         ticks.tick().await;
-        let does = tokio::time::timeout(half, serves()).await == Ok(true);
-        match (did, does) {
+        let now = tokio::time::timeout(half, serves()).await == Ok(true);
+        match (before, now) {
             (true, false) => {
                 warn!(
-                    "the daemon does not answer itself: the service manager's watchdog will end it"
+                    "the daemon does not answer its own request: the service manager's watchdog will restart it"
                 );
             }
-            (false, true) => info!("the daemon answers itself again"),
+            (false, true) => info!("the daemon answers its own requests again"),
             _ => {}
         }
-        did = does;
-        if does {
-            tell().await;
+        before = now;
+        if now {
+            ping().await;
         }
     }
 }
 
-/// Whether a request of our own user is answered, by all that answers those of others but for the socket.
+/// Whether a request of our own user is answered. It takes the way of every other request, but for the socket.
 async fn serves(server: Arc<Server>) -> bool {
     let uid = server.service.roster.gate().own_uid;
     let caller = Caller {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_variables_mean_what_sd_watchdog_enabled_says() {
+    fn the_variables_are_read_as_sd_watchdog_enabled_does() {
         let secs = |s| Some(Duration::from_secs(s));
         for (usec, pid, expected) in [
             (None, None, None),
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_manager_hears_of_us_twice_a_deadline_and_only_while_we_serve() {
+    async fn the_manager_is_pinged_twice_a_deadline_and_only_while_we_serve() {
         #[expect(
             clippy::disallowed_methods,
             reason = "the test's clock is tokio's paused one"
         )]
         let start = tokio::time::Instant::now();
-        let told = RefCell::new(vec![]);
+        let pings = RefCell::new(vec![]);
         let round = Cell::new(0);
         // Served; refused; never answered; served again.
         let serves = || {
@@ -159,13 +159,13 @@ mod tests {
                 }
             }
         };
-        let tell = || {
-            told.borrow_mut().push(start.elapsed().as_secs());
+        let ping = || {
+            pings.borrow_mut().push(start.elapsed().as_secs());
             std::future::ready(())
         };
-        let alive = alive(Duration::from_secs(20), serves, tell);
+        let alive = alive(Duration::from_secs(20), serves, ping);
         let lasted = tokio::time::timeout(Duration::from_secs(65), alive).await;
         assert!(lasted.is_err());
-        assert_eq!(*told.borrow(), [0, 10, 40, 50, 60]);
+        assert_eq!(*pings.borrow(), [0, 10, 40, 50, 60]);
     }
 }

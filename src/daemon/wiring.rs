@@ -77,7 +77,7 @@ impl Wiring {
         }
     }
 
-    /// The same with room for this many attempts at once.
+    /// Limits how many attempts run at once.
     #[must_use]
     pub fn with_attempts(self, attempts: usize) -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! Child processes: those that we have started, whose owners wait for them, and orphans.
+//! Child processes: our own, each with an owner that waits for it, and orphans.
 //!
-//! The kernel gives the children of a process that has ended to process 1 of its PID namespace, or to a nearer
-//! subreaper. In a pod that is often us. Unless somebody waits for them they stay as zombies until no process can be
-//! started any more. But whoever waits for *any* child takes the exit status of a child from its owner. So what we
-//! start is registered, and only the others are waited for here.
+//! The kernel gives the children of a process that has ended to process 1 of its PID namespace, or to a nearer subreaper;
+//! in a pod that is often us. Zombies that are not waited for pile up until no process can be started. But waiting for
+//! *any* child would take the exit status of our own children from their owners. So these are registered, and only the
+//! others are reaped here.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,11 +16,11 @@ static OWNED: Mutex<Vec<u32>> = Mutex::new(vec![]);
 /// Wakes the reaper when [`OWNED`] has changed.
 static CHANGED: Notify = Notify::const_new();
 
-/// A child that its owner waits for. It is kept until that has happened.
+/// Registration of a child that its owner waits for. Keep it until the child was waited for.
 #[derive(Debug)]
 pub struct Owned(u32);
 
-/// Starts a child that its caller waits for; `id` tells its process ID.
+/// Starts a child that its caller waits for, and registers it; `id` returns its process ID.
 ///
 /// # Errors
 /// Those of `start`.
@@ -28,7 +28,7 @@ pub fn start<C>(
     start: impl FnOnce() -> io::Result<C>,
     id: impl FnOnce(&C) -> Option<u32>,
 ) -> io::Result<(C, Option<Owned>)> {
-    // Locked until it is registered: it may end before `start` comes back.
+    // Locked until it is registered: it may end before `start` returns.
     let mut owned = owned();
     let started = start().map(|child| {
         let id = id(&child);
@@ -56,7 +56,7 @@ fn owned() -> MutexGuard<'static, Vec<u32>> {
     OWNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for orphans as long as it is polled, if they are given to this process; elsewhere it does nothing.
+/// Reaps orphans if the kernel gives them to this process; else it does nothing. Never returns.
 pub async fn reap_orphans() {
     #[cfg(target_os = "linux")]
     if linux::orphans_are_ours() {
@@ -81,13 +81,13 @@ mod linux {
             || rustix::process::child_subreaper().is_ok_and(|set| set.is_some())
     }
 
-    /// Waits for orphans again and again; comes back only when signals cannot be caught.
+    /// Reaps orphans whenever a child has ended. Returns only when signals cannot be caught.
     pub(super) async fn reap() {
         let ended = signals::stream(&[signal_hook::consts::SIGCHLD]);
         let mut ended = match ended.and_then(tokio::net::UnixStream::from_std) {
             Ok(ended) => ended,
             Err(error) => {
-                warn!(%error, "orphans that are given to this process stay as zombies");
+                warn!(%error, "cannot reap orphans: they stay as zombies");
                 return;
             }
         };
@@ -101,9 +101,9 @@ mod linux {
         }
     }
 
-    /// Waits for all orphans that have ended.
+    /// Reaps all orphans that have ended.
     fn reap_now() {
-        // A child is being started by another thread: it wakes us when it is registered.
+        // Another thread is starting a child, and wakes us when that is registered.
         let Ok(owned) = OWNED.try_lock() else {
             return;
         };
@@ -111,11 +111,11 @@ mod linux {
         let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         loop {
             match waitid(Id::All, peek).map(|status| status.pid()) {
-                // There are none, or none that has ended.
+                // No child has ended.
                 Ok(None) | Err(nix::Error::ECHILD) => return,
                 Ok(Some(pid)) if !is_owned(pid) => wait_for(pid),
-                // Whoever has started it waits for it; until then it is the first that the kernel tells of. Or its end
-                // cannot be told in words: a real-time signal.
+                // Either one of ours, which its owner reaps; or a real-time signal ended it, which nix cannot name. Both
+                // hide the zombies behind them.
                 Ok(Some(_)) | Err(_) => {
                     for pid in all_children().into_iter().filter(|pid| !is_owned(*pid)) {
                         wait_for(pid);
@@ -126,16 +126,16 @@ mod linux {
         }
     }
 
-    /// Waits for a child if it has ended.
+    /// Reaps a child if it has ended.
     fn wait_for(pid: Pid) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
         match waitid(Id::Pid(pid), flags) {
             Ok(status) if status.pid().is_none() => {}
-            _ => debug!(pid = pid.as_raw(), "an orphan has ended"),
+            _ => debug!(pid = pid.as_raw(), "reaped an orphan"),
         }
     }
 
-    /// All children, by `/proc/PID/task/TID/children` (proc(5)), which not every kernel has.
+    /// Lists all children by `/proc/PID/task/TID/children` (proc(5)), which not every kernel has.
     fn all_children() -> Vec<Pid> {
         let threads = std::fs::read_dir("/proc/self/task");
         let threads = threads.into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! Signals: what the parent left us with, and what arrives.
+//! Signals: inherited settings, and streams of those that arrive.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,11 +11,12 @@ use signal_hook::{flag, low_level};
 #[derive(Debug, Clone, Copy)]
 pub struct InheritedMask(SigSet);
 
-/// Undoes what a parent may have done to our signals: blocks none, and has `SIGCHLD` delivered. A blocked `SIGTERM` would
-/// never stop us, and with `SIGCHLD` ignored the kernel throws the exit status of every child away. `SIGXFSZ` does nothing
-/// from now on, so that a write beyond a limit of file sizes is an error (`EFBIG`) and not our end (setrlimit(2)).
+/// Undoes what a parent may have set: unblocks all signals, and handles `SIGCHLD`. A blocked `SIGTERM` would never stop us,
+/// and while `SIGCHLD` is ignored the kernel discards the exit status of every child.
+/// `SIGXFSZ` does nothing from now on, so that a write beyond a limit of file sizes is an error (`EFBIG`) and does not end
+/// the process (setrlimit(2)).
 ///
-/// It comes before any thread is started, since a thread inherits the mask of the one that starts it.
+/// Call it before any thread is started, since a thread inherits the mask of the one that starts it.
 pub fn reset() -> InheritedMask {
     // They can only fail for a signal that does not exist.
     let inherited = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
@@ -26,8 +27,8 @@ pub fn reset() -> InheritedMask {
 }
 
 impl InheritedMask {
-    /// Does something on this thread while those signals are blocked. A process that is started meanwhile inherits that, as
-    /// our parent meant it; what arrives meanwhile is delivered afterwards.
+    /// Runs `work` on this thread with those signals blocked. A process that it starts inherits that, as our parent meant it.
+    /// Signals that arrive meanwhile are delivered afterwards.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         let ours = self.0.thread_swap_mask(SigmaskHow::SIG_SETMASK);
         let result = work();
@@ -38,8 +39,8 @@ impl InheritedMask {
     }
 }
 
-/// From now on, does nothing at the signals with which a job is ended, warned or interrupted as a whole: `kill 0`, a
-/// control group that is stopped, the steps of a Slurm job. A program that we start gets them at their defaults.
+/// Makes this process survive the signals that end, warn or interrupt a whole job: `kill 0`, a control group that is
+/// stopped, the steps of a Slurm job. They are handled, not ignored, so that programs we start get their defaults.
 ///
 /// # Errors
 /// The system's.
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_blocked_but_while_the_inherited_mask_is_wanted() {
+    fn nothing_is_blocked_except_while_the_inherited_mask_is_asked_for() {
         // The mask is this thread's own.
         std::thread::spawn(|| {
             let blocked = || SigSet::thread_get_mask().unwrap();

@@ -127,7 +127,7 @@ fn crowd(descriptors: usize) {
             assert_eq!(reload.code, 0, "{descriptors} {sends}: {reload:?}");
         }
         if sends == HALF_A_REQUEST {
-            // Half-open connections make room. (Those that watch do not yet.)
+            // Half-open connections make room; watches do not yet.
             assert_ne!(env.token(&daemon, "research"), token);
         }
         refreshes(&env, 1);
@@ -141,17 +141,17 @@ fn crowd(descriptors: usize) {
 }
 
 #[test]
-fn one_user_with_many_connections_starves_no_refresh_and_floods_no_log() {
+fn many_connections_of_one_user_starve_no_refresh_and_flood_no_log() {
     crowd(256);
 }
 
 #[test]
-fn nor_does_it_where_hardly_any_descriptors_are_allowed() {
+fn nor_do_they_where_hardly_any_descriptors_are_allowed() {
     crowd(64);
 }
 
 #[test]
-fn accepting_that_fails_is_two_lines_in_the_log_and_no_connection_is_lost() {
+fn a_failing_accept_is_two_lines_in_the_log_and_loses_no_connection() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env, 256);
     env.token(&daemon, "research");
@@ -168,16 +168,20 @@ fn accepting_that_fails_is_two_lines_in_the_log_and_no_connection_is_lost() {
     limit(4);
     let mut waits = Wire::new(&env, &daemon.socket);
     waits.send(get("/readyz")).unwrap();
-    daemon.wait_for_log("connections cannot be accepted");
+    daemon.wait_for_log("cannot accept connections");
     for _ in 0..20 {
         kept.send(get("/healthz")).unwrap();
-        assert_eq!(kept.answer().status, 200, "who is connected is served");
+        assert_eq!(kept.answer().status, 200, "open connections are served");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     limit(256);
-    assert_eq!(waits.answer().status, 200, "who waited is served");
+    assert_eq!(
+        waits.answer().status,
+        200,
+        "waiting connections are served afterwards"
+    );
     assert!(accepts(&daemon.socket));
-    daemon.wait_for_log("connections can be accepted again");
+    daemon.wait_for_log("accepting connections again");
     let lines = lines(&daemon);
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines[0].contains("Too many open files"), "{lines:#?}");

@@ -84,7 +84,7 @@ fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut daemon = env.start();
-    // It must not make the socket again meanwhile.
+    // It must not create the socket again meanwhile.
     daemon.signal(Signal::STOP);
     fs::remove_file(&daemon.socket).unwrap();
     let (code, findings) = doctor(&env, &[]);
@@ -97,7 +97,7 @@ fn a_daemon_whose_socket_is_missing_is_seen_by_the_lock_that_it_holds() {
     let (code, findings) = doctor(&env, &[]);
     assert_eq!(code, 0, "{findings:#?}");
     assert_about(&findings, "daemon", "warn", "none is running at");
-    // Looking has taken nothing from the next one.
+    // The next daemon gets the lock.
     let mut daemon = env.start();
     env.stop(&mut daemon);
 }

@@ -41,7 +41,7 @@ fn inode(path: &Path) -> u64 {
 #[track_caller]
 fn assert_serves_again(env: &TestEnv, daemon: &Daemon) {
     for socket in [&daemon.socket, &daemon.admin] {
-        wait_until("the socket to be made again", || accepts(socket));
+        wait_until("the socket to be created again", || accepts(socket));
         assert_eq!(mode(socket), 0o600);
         assert_eq!(mode(socket.parent().unwrap()), 0o700);
         let lock = format!("{}.lock", socket.display());
@@ -72,7 +72,7 @@ fn assert_lost(daemon: &mut Daemon, says: &[&str]) {
 }
 
 #[test]
-fn a_socket_that_is_removed_is_made_again_and_nobody_who_is_connected_notices() {
+fn a_removed_socket_is_created_again_and_connections_live_on() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let mut kept = Wire::new(&env, &daemon.socket);
@@ -88,7 +88,7 @@ fn a_socket_that_is_removed_is_made_again_and_nobody_who_is_connected_notices() 
     }
     let log = daemon.log();
     assert_eq!(
-        log.matches("the socket was removed, and is made again")
+        log.matches("the socket was removed; created it again")
             .count(),
         1
     );
@@ -97,7 +97,7 @@ fn a_socket_that_is_removed_is_made_again_and_nobody_who_is_connected_notices() 
 }
 
 #[test]
-fn who_had_connected_before_it_was_removed_is_served() {
+fn connections_in_the_old_backlog_are_served() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     daemon.signal(Signal::STOP);
@@ -115,7 +115,7 @@ fn who_had_connected_before_it_was_removed_is_served() {
 }
 
 #[test]
-fn folders_that_are_removed_or_moved_are_made_again_with_what_was_in_them() {
+fn folders_that_are_removed_or_moved_are_created_again() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let folder = daemon.socket.parent().unwrap();
@@ -123,7 +123,7 @@ fn folders_that_are_removed_or_moved_are_made_again_with_what_was_in_them() {
     assert_serves_again(&env, &daemon);
     fs::rename(folder, env.path("run/moved")).unwrap();
     assert_serves_again(&env, &daemon);
-    // Even while somebody is in it.
+    // Also while a process has it open, so that its inode stays.
     let inside = fs::File::open(folder).unwrap();
     fs::remove_dir_all(folder).unwrap();
     assert_serves_again(&env, &daemon);
@@ -137,7 +137,7 @@ fn folders_that_are_removed_or_moved_are_made_again_with_what_was_in_them() {
 }
 
 #[test]
-fn a_socket_in_its_place_that_nobody_serves_is_replaced() {
+fn a_stale_socket_in_its_place_is_replaced() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let other = env.path("run/other");
@@ -148,13 +148,13 @@ fn a_socket_in_its_place_that_nobody_serves_is_replaced() {
     assert!(
         daemon
             .log()
-            .contains("something else was in the socket's place")
+            .contains("the socket was replaced by another file")
     );
     env.stop(&mut daemon);
 }
 
 #[test]
-fn what_is_not_ours_in_its_place_stays_and_the_daemon_ends() {
+fn a_file_or_a_served_socket_in_its_place_ends_the_daemon() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let file = env.path("run/other");
@@ -176,7 +176,7 @@ fn what_is_not_ours_in_its_place_stays_and_the_daemon_ends() {
 }
 
 #[test]
-fn a_place_that_another_daemon_has_taken_is_left_to_it() {
+fn a_place_that_another_daemon_has_taken_is_left_alone() {
     let env = TestEnv::with_sandbox(3_600);
     let mut first = start(&env);
     first.signal(Signal::STOP);
@@ -212,10 +212,10 @@ fn requests_at_hand_are_answered_before_a_daemon_without_a_place_ends() {
 }
 
 #[test]
-fn a_cleaner_that_removes_it_again_and_again_makes_neither_a_hot_loop_nor_a_long_log() {
+fn repeated_removals_cause_neither_a_hot_loop_nor_a_long_log() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
-    let made = "missing again, and is made again";
+    let made = "missing again; created it again";
     wait_until("the socket to be made some times", || {
         // A socket that is not there yet cannot be removed.
         let _ = fs::remove_file(&daemon.socket);
@@ -226,7 +226,7 @@ fn a_cleaner_that_removes_it_again_and_again_makes_neither_a_hot_loop_nor_a_long
     let times: Vec<_> = log.lines().filter(|line| line.contains(made)).collect();
     assert!(times.iter().all(|line| line.contains("DEBUG")));
     assert_eq!(
-        log.matches("the socket was removed, and is made again")
+        log.matches("the socket was removed; created it again")
             .count(),
         1
     );
@@ -262,8 +262,8 @@ fn give_to_alice(env: &TestEnv) {
 }
 
 #[test]
-fn without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line() {
-    let test = "without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line";
+fn without_a_place_for_its_socket_the_daemon_ends_with_one_line() {
+    let test = "without_a_place_for_its_socket_the_daemon_ends_with_one_line";
     if !are_root(test) {
         return;
     }
@@ -279,7 +279,7 @@ fn without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line() {
         &mut daemon,
         &[
             &path,
-            "was removed and cannot be made again",
+            "was removed and cannot be created again",
             &run,
             "Permission denied",
         ],
@@ -287,7 +287,7 @@ fn without_a_place_for_it_the_daemon_ends_and_says_so_in_one_line() {
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_as_bad_as_at_the_start() {
+fn a_folder_that_others_can_write_to_is_refused_as_at_the_start() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let folder = daemon.socket.parent().unwrap().to_owned();
@@ -301,16 +301,15 @@ fn a_folder_that_others_can_write_to_is_as_bad_as_at_the_start() {
 
 // === Mounts, and systems where nothing can be watched ===
 
-/// Runs `jetond` in a mount namespace of its own with a shell beside it that does as it is told by lines.
 #[test]
-fn a_mount_over_its_folder_is_noticed_and_its_end_as_well() {
+fn a_mount_over_its_folder_is_noticed_and_so_is_its_end() {
     let env = TestEnv::with_sandbox(3_600);
     let possible = std::process::Command::new("unshare")
         .args(["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
         .stderr(Stdio::null())
         .status();
     if !possible.is_ok_and(|status| status.success()) {
-        ignored("a_mount_over_its_folder_is_noticed_and_its_end_as_well: nothing can be mounted");
+        ignored("a_mount_over_its_folder_is_noticed_and_so_is_its_end: nothing can be mounted");
         return;
     }
     env.enrol("research");
@@ -339,9 +338,9 @@ kill $daemon; wait $daemon; echo "ended with $?"
 }
 
 #[test]
-fn where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload() {
+fn without_watches_it_is_looked_at_every_30_s_and_at_a_reload() {
     let env = TestEnv::with_sandbox(3_600);
-    let test = "where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload";
+    let test = "without_watches_it_is_looked_at_every_30_s_and_at_a_reload";
     let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
     let no_watches = "echo 0 >/proc/sys/user/max_inotify_instances";
     let possible = std::process::Command::new("unshare")
@@ -360,7 +359,7 @@ fn where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload() {
         .arg(format!("{no_watches}; exec \"$0\" run"))
         .arg(env!("CARGO_BIN_EXE_jetond"));
     let mut daemon = env.start_command(command);
-    daemon.wait_for_log("cannot be watched");
+    daemon.wait_for_log("cannot watch the sockets' paths");
     fs::remove_file(&daemon.socket).unwrap();
     let reload = env.jeton(&["reload"]);
     assert_eq!(reload.code, 0, "{reload:?}");
@@ -373,7 +372,7 @@ fn where_nothing_can_be_watched_it_is_looked_at_now_and_then_and_at_a_reload() {
 // === Sockets of others ===
 
 #[test]
-fn a_passed_socket_that_is_missing_is_told_and_not_made() {
+fn a_missing_socket_that_was_passed_is_logged_and_not_created() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let manager = Manager::new(&env);
@@ -384,19 +383,19 @@ fn a_passed_socket_that_is_missing_is_told_and_not_made() {
     for round in 1..=2 {
         fs::rename(&daemon.socket, &away).unwrap();
         wait_until("it to be told", || {
-            daemon.log().matches("is no longer in its place").count() == round
+            daemon.log().matches("passed is missing").count() == round
         });
         assert!(!daemon.socket.exists());
-        assert!(accepts(&away), "it is the manager's, and is served");
+        assert!(accepts(&away), "it is still served");
         fs::rename(&away, &daemon.socket).unwrap();
         wait_until("its return to be told", || {
-            daemon.log().matches("is in its place again").count() == round
+            daemon.log().matches("passed is back").count() == round
         });
         env.token(&daemon, "research");
     }
     fs::remove_file(&daemon.admin).unwrap();
     wait_until("the other one to be told", || {
-        daemon.log().matches("is no longer in its place").count() == 3
+        daemon.log().matches("passed is missing").count() == 3
     });
     env.stop(&mut daemon);
     assert!(daemon.socket.exists(), "it stays");
@@ -405,7 +404,7 @@ fn a_passed_socket_that_is_missing_is_told_and_not_made() {
 // === Beside a command ===
 
 #[test]
-fn a_commands_socket_is_made_again_where_it_was() {
+fn the_socket_of_a_command_is_created_again_at_its_path() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut supervisor = wrap::held(&env);
@@ -419,7 +418,7 @@ fn a_commands_socket_is_made_again_where_it_was() {
         } else {
             fs::remove_file(&gone).unwrap();
         }
-        wait_until("the socket to be made again", || accepts(&socket));
+        wait_until("the socket to be created again", || accepts(&socket));
         assert_ne!(inode(&socket), before);
         assert_eq!(mode(&folder), 0o700);
         let target = "/v1/profiles/research/token";
@@ -432,8 +431,8 @@ fn a_commands_socket_is_made_again_where_it_was() {
 }
 
 #[test]
-fn when_a_commands_runtime_folder_is_gone_that_is_told_once_and_its_return_is_enough() {
-    let test = "when_a_commands_runtime_folder_is_gone_that_is_told_once_and_its_return_is_enough";
+fn a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices() {
+    let test = "a_missing_runtime_folder_of_a_command_is_told_once_and_its_return_suffices";
     if !are_root(test) {
         return;
     }
@@ -469,16 +468,17 @@ fn when_a_commands_runtime_folder_is_gone_that_is_told_once_and_its_return_is_en
     fs::rename(env.path("run"), env.path("gone")).unwrap();
     // The last of these waits is 2 s long: in it a second line would be said.
     supervisor.wait_for_log("the next one starts");
-    supervisor.wait_for_log("cannot be made again: the command has no tokens");
+    supervisor.wait_for_log("cannot be created again: the command has no tokens");
     fs::create_dir(env.path("run")).unwrap();
     fs::set_permissions(env.path("run"), PermissionsExt::from_mode(0o700)).unwrap();
     chown(env.path("run"), Some(ALICE.uid), Some(ALICE.gid)).unwrap();
-    wait_until("the socket to be made again", || accepts(&socket));
+    wait_until("the socket to be created again", || accepts(&socket));
     let log = supervisor.log();
     assert_eq!(log.matches("the command has no tokens").count(), 1, "{log}");
     assert_eq!(log.matches("the daemon has ended").count(), 1, "{log}");
     assert_eq!(
-        log.matches(" was removed and cannot be made again").count(),
+        log.matches(" was removed and cannot be created again")
+            .count(),
         1,
         "{log}"
     );

@@ -1,4 +1,5 @@
-//! What a parent, a container or a job does to processes: an ignored `SIGCHLD`, a blocked mask, orphans, a signal to all.
+//! What parents, containers and job managers do to processes: an ignored `SIGCHLD`, a blocked mask, orphans, signals to
+//! all.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -49,9 +50,9 @@ gone() { n=0; while z=$(zombies); [ "$z" != 0 ] && [ $n -lt 600 ]; do n=$((n + 1
 "#;
 
 #[test]
-fn as_process_one_it_waits_for_orphans_and_ends_as_its_command_does() {
+fn as_process_one_it_reaps_orphans_and_ends_as_its_command_does() {
     let env = TestEnv::with_sandbox(3_600);
-    let test = "as_process_one_it_waits_for_orphans_and_ends_as_its_command_does";
+    let test = "as_process_one_it_reaps_orphans_and_ends_as_its_command_does";
     let Some(mut command) = as_process_one(&env, test) else {
         return;
     };
@@ -59,7 +60,7 @@ fn as_process_one_it_waits_for_orphans_and_ends_as_its_command_does() {
     let script = format!(
         r#"{ORPHANS}
 orphans; echo "zombies: $(gone)"
-# The daemon among them: it has an owner, who starts the next one.
+# The daemon among them: its owner waits for it, and starts the next one.
 daemon=$(grep -l '^Name:.jetond$' /proc/[0-9]*/status | tr -dc '0-9\n' | grep -vx 1)
 orphans; kill -KILL "$daemon"; orphans
 echo "zombies: $(gone)"
@@ -76,9 +77,9 @@ exit 7
 }
 
 #[test]
-fn a_daemon_that_is_process_one_waits_for_orphans() {
+fn a_daemon_that_is_process_one_reaps_orphans() {
     let env = TestEnv::with_sandbox(3_600);
-    let test = "a_daemon_that_is_process_one_waits_for_orphans";
+    let test = "a_daemon_that_is_process_one_reaps_orphans";
     let Some(mut command) = as_process_one(&env, test) else {
         return;
     };
@@ -95,10 +96,37 @@ fn a_daemon_that_is_process_one_waits_for_orphans() {
     wait_until("the orphans to be waited for", || {
         children(inside).is_empty()
     });
-    assert!(daemon.log().contains("an orphan has ended"));
+    assert!(daemon.log().contains("reaped an orphan"));
     env.token(&daemon, "research");
     kill_process(Pid::from_raw(inside.cast_signed()).unwrap(), Signal::TERM).unwrap();
     assert!(daemon.wait().success());
+}
+
+#[test]
+fn as_a_subreaper_it_reaps_orphans() {
+    let subreaper = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])";
+    let python = Command::new("python3").arg("--version").output();
+    if !cfg!(target_os = "linux") || python.is_err() {
+        ignored("as_a_subreaper_it_reaps_orphans: there is no python3 to make it one");
+        return;
+    }
+    let env = TestEnv::new();
+    let script = format!("{ORPHANS}\norphans; echo $$ >\"$0\"; exec sleep 600");
+    let pid = env.path("out/pid");
+    let mut command = env.command("python3");
+    command
+        .args([
+            "-c", subreaper, JETOND, "run", "--", "/bin/sh", "-c", &script,
+        ])
+        .arg(&pid);
+    let mut supervisor = env.spawn_command(command);
+    let command = wrap::pid_in(&env, "out/pid");
+    // The daemon and the command.
+    wait_until("the orphans to be reaped", || {
+        children(supervisor.child.id()).len() == 2
+    });
+    kill_process(command, Signal::TERM).unwrap();
+    assert_eq!(supervisor.wait().code(), Some(143));
 }
 
 // === What is inherited ===
@@ -122,7 +150,7 @@ const fn bit(signal: Signal) -> u64 {
 }
 
 #[test]
-fn a_daemon_hears_signals_that_its_parent_had_blocked() {
+fn a_daemon_gets_signals_that_its_parent_had_blocked() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut command = badly_started(&env);
@@ -137,7 +165,7 @@ fn a_daemon_hears_signals_that_its_parent_had_blocked() {
 }
 
 #[test]
-fn a_command_inherits_the_mask_and_its_end_is_told_although_children_were_ignored() {
+fn a_command_inherits_the_mask_and_its_exit_status_is_not_lost() {
     let env = TestEnv::new();
     let mut command = badly_started(&env);
     command.args([
@@ -164,7 +192,7 @@ fn a_command_inherits_the_mask_and_its_end_is_told_although_children_were_ignore
     let ended = env.finish("run", command, b"", false);
     assert_eq!(ended.code, 3, "{ended:?}");
 
-    // The supervisor hears them, too.
+    // The supervisor gets blocked signals, too.
     let mut command = badly_started(&env);
     let (pid, text) = (env.path("out/pid"), "echo $$ >\"$0\"; exec sleep 600");
     command
@@ -183,7 +211,7 @@ fn a_command_inherits_the_mask_and_its_end_is_told_although_children_were_ignore
 }
 
 #[test]
-fn the_variables_of_a_service_manager_are_the_commands_and_not_the_daemons() {
+fn variables_of_a_service_manager_reach_the_command_but_not_the_daemon() {
     let env = TestEnv::new();
     let variables = [
         ("NOTIFY_SOCKET", "/run/notify"),

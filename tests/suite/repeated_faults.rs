@@ -18,7 +18,7 @@ fn reload(env: &TestEnv, code: i32) {
 }
 
 #[test]
-fn a_configuration_that_stays_invalid_is_not_told_whole_again() {
+fn faults_of_a_configuration_that_stays_invalid_are_logged_once() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let good = fs::read_to_string(env.config()).unwrap();
@@ -28,7 +28,10 @@ fn a_configuration_that_stays_invalid_is_not_told_whole_again() {
         reload(&env, 78);
         assert_eq!(count(&daemon, "profiles.research.colour"), round);
         assert_eq!(count(&daemon, "profiles.research.shape"), round);
-        assert_eq!(count(&daemon, "still invalid as before"), 4 * round - 2);
+        assert_eq!(
+            count(&daemon, "still invalid for the same reasons"),
+            4 * round - 2
+        );
         // Another fault is news.
         fs::write(env.config(), format!("{good}size = 3\n")).unwrap();
         reload(&env, 78);
@@ -40,7 +43,7 @@ fn a_configuration_that_stays_invalid_is_not_told_whole_again() {
 }
 
 #[test]
-fn a_restart_that_is_needed_is_told_once() {
+fn a_needed_restart_is_logged_once() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let good = fs::read_to_string(env.config()).unwrap();
@@ -56,7 +59,7 @@ fn a_restart_that_is_needed_is_told_once() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_read_is_told_once_and_its_return_as_well() {
+fn an_unreadable_credential_is_logged_once_and_so_is_its_return() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let record = fs::read(env.record("research")).unwrap();

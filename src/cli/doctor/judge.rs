@@ -165,7 +165,7 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
                 format!("a daemon runs for {path}, and its socket is missing"),
             )
             .remedy(text(
-                "it makes the socket again in a moment; if it does not, restart it",
+                "it creates the socket again within seconds; if it does not, restart it",
             )),
             State::Denied => Finding::fail(CHECK, format!("we may not connect to {path}")).remedy(
                 text("it is another user's: use one of your own, or ask who runs it"),

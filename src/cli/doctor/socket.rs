@@ -21,7 +21,7 @@ pub(super) enum State {
     NotASocket,
     /// A socket that nobody serves.
     Stale,
-    /// No socket that anybody serves, and a process that holds the lock of the place.
+    /// No socket that is served, although a process holds the lock of the place.
     Locked,
     /// We may not connect.
     Denied,
@@ -105,8 +105,7 @@ async fn ask(path: &Path) -> State {
     }
 }
 
-/// Whether a process holds the lock beside a socket. A lock that nobody holds is taken for a moment, together with
-/// whoever else asks.
+/// Whether a process holds the lock beside a socket. If none does, this takes it for a moment, as a shared lock.
 fn is_locked(path: &Path) -> bool {
     let mut lock = path.to_owned().into_os_string();
     lock.push(".lock");

@@ -67,11 +67,14 @@ impl Place {
         self.folder.path()
     }
 
-    /// Makes it again if it is gone: the command knows its sockets by their paths, so it is the same one or none.
+    /// Creates the folder again at the same path if it is missing: the command knows its sockets by their paths.
+    ///
+    /// # Errors
+    /// The system's, or that a folder above is no longer to be trusted.
     pub(super) fn restore(&self) -> io::Result<()> {
         let folder = self.folder.path();
         match folder.symlink_metadata() {
-            // Whether it is still ours is for the daemon to judge.
+            // The daemon judges whether it is still ours.
             Ok(_) => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),

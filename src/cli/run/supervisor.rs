@@ -70,7 +70,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Starts it again whenever it ends; never comes back. The same end again and again is told once.
+    /// Starts the daemon again whenever it ends, and never returns. Says it once when it ends in the same way repeatedly.
     pub(super) async fn keep(&mut self) {
         let [shortest, longest] = AGAIN;
         let (mut pause, mut told) = (shortest, None);
@@ -95,7 +95,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Starts it as soon as that is possible, and tells once why it is not.
+    /// Starts the daemon as soon as possible, and says once why it is not.
     async fn start_again(&mut self, pause: &mut Duration) {
         let [_, longest] = AGAIN;
         let mut told = false;
@@ -113,7 +113,7 @@ impl<'a> Daemon<'a> {
                     Err(error) => format!("it could not be started: {error}"),
                 },
                 Err(error) => format!(
-                    "the sockets' folder {} is gone and cannot be made again: the command has no tokens until it can ({error})",
+                    "the sockets' folder {} is missing and cannot be created again: the command has no tokens until it can ({error})",
                     self.place.folder().display()
                 ),
             };

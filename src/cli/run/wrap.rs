@@ -125,7 +125,7 @@ async fn told_to_end(signals: &mut Forwarded) -> Exit {
     }
 }
 
-/// Starts the command, with the signal mask that we were started with; `SIGCHLD` is at its default in it.
+/// Starts the command with the signal mask that we inherited, and with `SIGCHLD` at its default.
 fn spawn(
     command: &[OsString],
     place: &Place,

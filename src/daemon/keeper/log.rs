@@ -91,8 +91,8 @@ impl Keeper {
         self.told_skew = far;
     }
 
-    /// One line when the store says something else than before of a credential that it cannot give, and one when it can
-    /// again. A profile that is stuck without one says so elsewhere.
+    /// One line when the credential cannot be read or the reason changes, and one when it can be read again. A profile
+    /// that is stuck without a credential is logged elsewhere.
     pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
         match loaded {
             Ok(_) => {

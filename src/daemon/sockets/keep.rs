@@ -1,7 +1,10 @@
-//! Keeps both sockets in their places, and ends the daemon when one is lost.
+//! Keeps both sockets in place, until one is lost.
 
 use std::fmt;
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{NotADirectory, NotFound},
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +19,19 @@ use super::super::path_watch::PathWatch;
 use super::super::service::Door;
 use super::{Doors, Origin, Sockets};
 
-/// How long a place is left alone after something has happened there: `rm -r` removes a folder after the socket in it.
+/// Pause between an event and the look at the paths: `rm -r` removes a folder after the socket in it.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The shortest time between two looks, whatever happens there.
+/// The shortest time between two looks, however many events there are.
 const FLOOR: Duration = Duration::from_secs(1);
 
-/// How long a socket must stay in its place until those who remove it count as done with it.
+/// How long the sockets must stay in place until repeated removals count as over.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How often a socket is made again that is removed in the same moment.
+/// How often to try again when the folder vanishes while the socket is created.
 const TRIES: u32 = 3;
 
-/// A socket that is no longer in its place, and cannot be made again.
+/// A socket that is missing, and why it cannot be created again.
 #[derive(Debug)]
 pub struct Lost {
     path: PathBuf,
@@ -39,8 +42,8 @@ pub struct Lost {
 // === impl Sockets ===
 
 impl Sockets {
-    /// Keeps both in their places, until one is lost. `asked` has it look now; `looks` comes now and then, and counts where
-    /// the places cannot be watched.
+    /// Keeps both sockets in place, and returns when one is lost. `asked` requests a look now; `looks` is notified
+    /// periodically, and used only where the paths cannot be watched.
     pub(in crate::daemon) async fn keep(
         mut self,
         doors: Doors,
@@ -52,7 +55,17 @@ impl Sockets {
         let mut removals = Episode::new(QUIET);
         let mut failed = 0;
         let mut watch = self.watch();
+        let mut was_watched = true;
         loop {
+            if watch.is_err() == was_watched {
+                match &watch {
+                    Ok(_) => debug!("watching the sockets' paths again"),
+                    Err(error) => {
+                        debug!(%error, "cannot watch the sockets' paths; looking at them every 30 s");
+                    }
+                }
+                was_watched = watch.is_ok();
+            }
             let looked = clock.read().running;
             let mut made = vec![];
             match self.look(&doors, &closing, &mut made) {
@@ -68,37 +81,35 @@ impl Sockets {
             }
             tokio::select! { biased;
                 () = asked.notified() => {}
-                () = stirred(watch.as_ref(), &looks, failed > 0) => {}
+                () = stirred(watch.as_ref().ok(), &looks, failed > 0) => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
                     if let Some(times) = removals.over(clock.now().boot).filter(|times| *times > 1) {
-                        info!(times, "the sockets are no longer removed again and again");
+                        info!(times, "the sockets are no longer removed repeatedly");
                     }
                     continue;
                 }
             }
             let since = clock.read().running.saturating_sub(looked);
             tokio::time::sleep(FLOOR.saturating_sub(since)).await;
-            // Before the look: what happens after it must not go unnoticed.
+            // Before the look, so that no later event is missed.
             watch = self.watch();
         }
     }
 
-    /// Watches the places of both; `None` where that is not possible.
-    fn watch(&self) -> Option<PathWatch> {
+    /// Watches the paths of both, where that is possible.
+    fn watch(&self) -> io::Result<PathWatch> {
         let paths = [(&self.tokens, Door::Tokens), (&self.admin, Door::Admin)];
         let paths = paths
             .into_iter()
             .filter_map(|(socket, door)| socket.path(door, &self.places));
-        // A relative path means the folder that we were started in.
+        // Relative paths start at the working directory, which does not change.
         let paths: Vec<_> = paths
             .filter_map(|path| std::path::absolute(path).ok())
             .collect();
         PathWatch::new(paths.iter().map(PathBuf::as_path))
-            .inspect_err(|error| debug!(%error, "the sockets' places cannot be watched, and are looked at now and then"))
-            .ok()
     }
 
-    /// Looks at both, and makes what is missing again: `made` gets which, and whether something else was in its place.
+    /// Creates a missing socket again. `made` gets each path, and whether another file was in its place.
     fn look(
         &mut self,
         doors: &Doors,
@@ -118,11 +129,16 @@ impl Sockets {
                 Origin::Ours(bound) => bound,
             };
             let path = self.places.path(door);
-            let found = inode(path).ok();
-            if found == Some(bound.inode()) {
-                continue;
-            }
-            let is_replaced = found.is_some();
+            let is_replaced = match inode(path) {
+                Ok(found) if found == bound.inode() => continue,
+                Ok(_) => true,
+                Err(e) if matches!(e.kind(), NotFound | NotADirectory) => false,
+                // It cannot be seen now, which does not mean that it is missing.
+                Err(error) => {
+                    debug!(socket = %path.display(), %error, "cannot look at the socket");
+                    continue;
+                }
+            };
             let lost = |why| Lost {
                 path: path.to_owned(),
                 is_replaced,
@@ -143,7 +159,7 @@ impl Sockets {
     }
 }
 
-/// Waits until the places may have changed. One that could not be made is tried again.
+/// Waits until the paths may have changed, or for the next try after a failed one.
 async fn stirred(watch: Option<&PathWatch>, looks: &Notify, is_failed: bool) {
     match watch {
         _ if is_failed => tokio::time::sleep(FLOOR).await,
@@ -158,12 +174,12 @@ async fn stirred(watch: Option<&PathWatch>, looks: &Notify, is_failed: bool) {
 fn say_made(path: &Path, is_replaced: bool, is_news: bool) {
     let socket = path.display();
     match (is_news, is_replaced) {
-        (true, false) => warn!(%socket, "the socket was removed, and is made again"),
+        (true, false) => warn!(%socket, "the socket was removed; created it again"),
         (true, true) => {
-            warn!(%socket, "something else was in the socket's place, and it is made again")
+            warn!(%socket, "the socket was replaced by another file; created it again")
         }
         (false, _) => {
-            debug!(%socket, is_replaced, "the socket was missing again, and is made again")
+            debug!(%socket, is_replaced, "the socket was missing again; created it again")
         }
     }
 }
@@ -171,11 +187,11 @@ fn say_made(path: &Path, is_replaced: bool, is_news: bool) {
 // === impl Lost ===
 
 impl Lost {
-    /// Whether the place was taken away while the socket was made in it.
+    /// Whether the folder vanished while the socket was created in it.
     fn is_a_race(&self) -> bool {
         match &self.why {
             ListenError::Folder(untrusted) => untrusted.is_missing(),
-            ListenError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            ListenError::Io { source, .. } => source.kind() == NotFound,
             _ => false,
         }
     }
@@ -191,7 +207,7 @@ impl fmt::Display for Lost {
         };
         write!(
             f,
-            "the socket {path} was {what} and cannot be made again: {why}"
+            "the socket {path} was {what} and cannot be created again: {why}"
         )
     }
 }

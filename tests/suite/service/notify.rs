@@ -163,7 +163,7 @@ fn abstract_socket() -> (UnixDatagram, String) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_manager_with_an_abstract_address_is_told_as_well() {
+fn a_manager_with_an_abstract_address_is_notified() {
     let env = TestEnv::new();
     let (heard, name) = abstract_socket();
     let mut command = env.jetond_command(&["run"]);
@@ -176,7 +176,7 @@ fn a_manager_with_an_abstract_address_is_told_as_well() {
 }
 
 #[test]
-fn an_address_that_is_none_is_told_and_costs_nobody_a_token() {
+fn an_invalid_address_is_logged_and_tokens_are_served() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     let mut command = env.jetond_command(&["run"]);
@@ -188,7 +188,7 @@ fn an_address_that_is_none_is_told_and_costs_nobody_a_token() {
 }
 
 #[test]
-fn a_watchdog_hears_of_a_daemon_that_serves_and_of_no_other_process() {
+fn a_watchdog_is_pinged_by_the_process_that_it_means() {
     let env = TestEnv::new();
     let heard = manager::hear(&env);
     let start = |pid: &str| {
@@ -205,7 +205,7 @@ fn a_watchdog_hears_of_a_daemon_that_serves_and_of_no_other_process() {
     for _ in 0..5 {
         assert_eq!(manager::next(&heard).0, ["WATCHDOG=1"]);
     }
-    // What it served itself was a request like any other.
+    // Its own request was one like any other.
     assert!(daemon.log().contains("path=\"/healthz\" status=200"));
     env.stop(&mut daemon);
     while manager::next(&heard).0[0] != "STOPPING=1" {}
