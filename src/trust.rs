@@ -16,12 +16,13 @@ use rustix::io::Errno;
 
 mod error;
 mod private;
+mod remedy;
 mod shared;
 
-pub use error::{Distrust, Untrusted};
+pub use error::{Distrust, Purpose, Untrusted};
 pub use private::private_dir;
 pub(crate) use private::{make_folders, open_private};
-pub use shared::{Sharing, barrier, socket_dir};
+pub use shared::{Sharing, SocketFolder, barrier};
 
 /// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
 pub const MAX_CONFIG_LEN: u64 = 1 << 20;
@@ -111,7 +112,7 @@ pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
                 if links > MAX_LINKS {
                     return Err(untrusted(Distrust::TooManyLinks));
                 }
-                owned(stat.st_uid, uid).map_err(untrusted)?;
+                owned(stat.st_uid, uid, FileType::Symlink).map_err(untrusted)?;
                 let target = std::fs::read_link(&real)
                     .map_err(|e| untrusted(Distrust::io("read the link", e)))?;
                 real.pop();
@@ -155,11 +156,15 @@ fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
 }
 
 /// Root's or ours: everybody else could give it away or take it back.
-fn owned(owner: u32, uid: u32) -> Result<(), Distrust> {
+fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), Distrust> {
     if owner == 0 || owner == uid {
         Ok(())
     } else {
-        Err(Distrust::Owner { owner, uid })
+        Err(Distrust::Owner {
+            owner,
+            uid,
+            is_file: kind == FileType::RegularFile,
+        })
     }
 }
 
@@ -195,9 +200,9 @@ impl Facts {
         if self.kind != FileType::RegularFile {
             return Err(Distrust::NotAFile);
         }
-        owned(self.owner, uid)?;
+        owned(self.owner, uid, self.kind)?;
         if self.mode & 0o022 != 0 && !self.read_only {
-            return Err(Distrust::Writable(self.mode));
+            return Err(self.writable());
         }
         Ok(())
     }
@@ -208,11 +213,18 @@ impl Facts {
         if self.kind != FileType::Directory {
             return Err(Distrust::NotAFolder);
         }
-        owned(self.owner, uid)?;
+        owned(self.owner, uid, self.kind)?;
         if self.mode & 0o022 != 0 && self.mode & 0o1000 == 0 && !self.read_only {
-            return Err(Distrust::Writable(self.mode));
+            return Err(self.writable());
         }
         Ok(())
+    }
+
+    const fn writable(&self) -> Distrust {
+        Distrust::Writable {
+            mode: self.mode,
+            owner: self.owner,
+        }
     }
 
     /// A file that is `uid`'s alone: nobody else can read it, and it has one name.
@@ -235,13 +247,18 @@ impl Facts {
         self.judge_private(uid)
     }
 
-    fn judge_private(&self, uid: u32) -> Result<(), Distrust> {
-        if self.owner != uid {
-            return Err(Distrust::NotOurs {
-                owner: self.owner,
-                uid,
-            });
+    fn judge_owner(&self, uid: u32) -> Result<(), Distrust> {
+        if self.owner == uid {
+            return Ok(());
         }
+        Err(Distrust::NotOurs {
+            owner: self.owner,
+            uid,
+        })
+    }
+
+    fn judge_private(&self, uid: u32) -> Result<(), Distrust> {
+        self.judge_owner(uid)?;
         if self.mode & 0o077 != 0 {
             return Err(Distrust::Open {
                 mode: self.mode,

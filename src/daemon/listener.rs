@@ -18,7 +18,7 @@ use rustix::net::{
 
 use crate::causes::Causes;
 use crate::config::SocketMode;
-use crate::trust::{Sharing, Untrusted, resolve, socket_dir};
+use crate::trust::{Sharing, SocketFolder, Untrusted};
 
 /// Where a socket is, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -103,9 +103,13 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
         }
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    let sharing = sharing(place.mode);
-    socket_dir(folder, place.uid, sharing, !place.explicit).map_err(ListenError::Folder)?;
-    resolve(folder, place.uid).map_err(ListenError::Folder)?;
+    let folder = SocketFolder {
+        path: folder,
+        uid: place.uid,
+        sharing: sharing(place.mode),
+        named: place.explicit,
+    };
+    folder.prepare().map_err(ListenError::Folder)?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)

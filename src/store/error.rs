@@ -211,10 +211,7 @@ mod tests {
                 action: "open",
                 source: errno.into(),
             };
-            let untrusted = Untrusted {
-                path: "/s".into(),
-                why,
-            };
+            let untrusted = Untrusted::new(Path::new("/s"), why);
             assert_eq!(StoreErrorKind::Untrusted(untrusted).is_passing(), passing);
         }
         let keyring = StoreErrorKind::Keyring;

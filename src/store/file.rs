@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
 use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Facts, Untrusted, open_private, private_dir};
+use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
 
 /// The file whose lock a writer holds.
 const LOCK: &str = ".lock";
@@ -120,9 +120,13 @@ impl FileStore {
     /// Judges an opened file, which must be its owner's alone.
     fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
         let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
+        let purpose = match path.ends_with(LOCK) {
+            true => Purpose::Lock,
+            false => Purpose::Secret,
+        };
         facts
             .judge_private_file(self.owner)
-            .map_err(|why| Self::untrusted(Untrusted::new(path, why)))?;
+            .map_err(|why| Self::untrusted(Untrusted::new(path, why).meant_for(purpose)))?;
         Ok(facts)
     }
 }
@@ -166,7 +170,7 @@ impl FileStore {
         };
         let too_large = || {
             let why = Distrust::TooLarge(record::MAX_LEN as u64);
-            Self::untrusted(Untrusted::new(&path, why))
+            Self::untrusted(Untrusted::new(&path, why).meant_for(Purpose::Secret))
         };
         if facts.len > record::MAX_LEN as u64 {
             return Err(too_large());
@@ -237,7 +241,7 @@ fn unopened(path: &Path, error: io::Error) -> StoreError {
         Some(Errno::NXIO) => Distrust::NotAFile,
         _ => return StoreError::io(path, "open it", error),
     };
-    FileStore::untrusted(Untrusted::new(path, why))
+    FileStore::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
 }
 
 #[expect(

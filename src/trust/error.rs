@@ -1,11 +1,13 @@
-//! Why a file or a folder is not trusted, and what to do about it.
+//! Why a file or a folder is not trusted.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::remedy::remedy;
+
 /// The user that stands for every user from outside of a user namespace.
-const OVERFLOW_UID: u32 = 65_534;
+pub(super) const OVERFLOW_UID: u32 = 65_534;
 
 /// A file or folder that is not trusted.
 #[derive(Debug)]
@@ -14,6 +16,27 @@ pub struct Untrusted {
     pub path: PathBuf,
     /// Why not.
     pub why: Distrust,
+    purpose: Purpose,
+    /// The user who reads of it.
+    reader: u32,
+}
+
+/// What a file or folder is for, which decides where a person can have another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The configuration.
+    Config,
+    /// The state: the folder of the credentials.
+    State,
+    /// A credential's record.
+    Secret,
+    /// The lock of a socket or of a store, which holds nothing.
+    Lock,
+    /// A socket.
+    Socket {
+        /// Whether the user has named its place.
+        named: bool,
+    },
 }
 
 /// Why a file or folder is not trusted.
@@ -36,6 +59,8 @@ pub enum Distrust {
         owner: u32,
         /// Who we are.
         uid: u32,
+        /// Whether it is a regular file: then nothing else is given away with it.
+        is_file: bool,
     },
     /// It must be ours alone, and belongs to another user.
     NotOurs {
@@ -44,8 +69,13 @@ pub enum Distrust {
         /// Who we are.
         uid: u32,
     },
-    /// Its group or others can write to it. The mode's bits.
-    Writable(u32),
+    /// Its group or others can write to it.
+    Writable {
+        /// The mode's bits.
+        mode: u32,
+        /// Whom it belongs to.
+        owner: u32,
+    },
     /// It must be ours alone, and its group or others can use it.
     Open {
         /// The mode's bits.
@@ -80,21 +110,27 @@ pub enum Distrust {
 // === impl Untrusted ===
 
 impl Untrusted {
-    /// `path` is not trusted.
+    /// `path` is not trusted: a configuration, unless [`Untrusted::meant_for`] says otherwise.
     pub(crate) fn new(path: &Path, why: Distrust) -> Self {
         Self {
             path: path.to_owned(),
             why,
+            purpose: Purpose::Config,
+            reader: rustix::process::geteuid().as_raw(),
         }
+    }
+
+    /// The same of something that is for this.
+    #[must_use]
+    pub(crate) fn meant_for(self, purpose: Purpose) -> Self {
+        Self { purpose, ..self }
     }
 
     /// Whether the file is simply not there.
     pub const fn is_missing(&self) -> bool {
         matches!(self.why, Distrust::Missing)
     }
-}
 
-impl Untrusted {
     /// What is wrong with it.
     pub fn what(&self) -> String {
         match &self.why {
@@ -103,7 +139,7 @@ impl Untrusted {
             Distrust::NotAFolder => "it is not a folder".into(),
             Distrust::IsALink => "it is a symbolic link, which is not followed here".into(),
             Distrust::TooManyLinks => "too many symbolic links".into(),
-            Distrust::Owner { owner, uid } => format!(
+            Distrust::Owner { owner, uid, .. } => format!(
                 "it belongs to {}, neither to root nor to uid {uid}, who could change what we are told",
                 User(*owner)
             ),
@@ -111,7 +147,9 @@ impl Untrusted {
                 "it belongs to {} and must belong to uid {uid}",
                 User(*owner)
             ),
-            Distrust::Writable(mode) => format!("others can write to it (mode {mode:04o})"),
+            Distrust::Writable { mode, .. } => {
+                format!("others can write to it (mode {mode:04o})")
+            }
             Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
             Distrust::Shared { mode, .. } => format!(
                 "its mode {mode:04o} does not let in those, and only those, who may connect"
@@ -127,36 +165,19 @@ impl Untrusted {
         }
     }
 
-    /// What a person does about it, where that can be said.
+    /// What the reader can do about it, where that can be said.
     pub fn remedy(&self) -> Option<String> {
-        let path = self.path.display();
-        Some(match &self.why {
-            Distrust::NotAFile => "put an ordinary file there".into(),
-            Distrust::IsALink => "put the file itself there".into(),
-            Distrust::Owner { uid, .. } => format!("chown {uid} {path}"),
-            Distrust::NotOurs { uid, .. } => format!("chown {uid} {path}, or run as its owner"),
-            Distrust::Writable(_) => format!("chmod go-w {path}"),
-            Distrust::Open { folder, .. } => {
-                let right = if *folder { "700" } else { "600" };
-                format!("chmod {right} {path}, and replace the secret if somebody may have read it")
-            }
-            Distrust::Shared { right, group, .. } => {
-                let chgrp = group.map(|group| format!("chgrp {group} {path}; "));
-                format!("{}chmod {right:o} {path}", chgrp.unwrap_or_default())
-            }
-            Distrust::NotOurGroup(_) => "put this user into it".into(),
-            Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
-            _ => return None,
-        })
+        remedy(&self.path, &self.why, self.purpose, self.reader)
     }
 }
 
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.what())?;
-        match self.remedy() {
-            Some(remedy) => write!(f, ": {remedy}"),
-            None => Ok(()),
+        match (self.remedy(), &self.why) {
+            (Some(remedy), Distrust::Io { source, .. }) => write!(f, " ({source}): {remedy}"),
+            (Some(remedy), _) => write!(f, ": {remedy}"),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -164,7 +185,8 @@ impl fmt::Display for Untrusted {
 impl std::error::Error for Untrusted {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
-            Distrust::Io { source, .. } => Some(source),
+            // With a remedy it stands before that.
+            Distrust::Io { source, .. } if self.remedy().is_none() => Some(source),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::shared::set;
-use super::{Distrust, Facts, Untrusted};
+use super::{Distrust, Facts, Purpose, Untrusted};
 
 /// Makes sure that `path` is a folder of `uid` alone, and opens it: made with mode 0700 where it is missing, as are the
 /// folders above it, else judged as it is.
@@ -27,14 +27,15 @@ pub fn private_dir(path: &Path, uid: u32) -> Result<File, Untrusted> {
 /// Makes the folder `path` and those above it that are missing, with this mode whatever the umask.
 pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untrusted> {
     for missing in missing_folders(path) {
-        make(&missing, uid, None, mode).map_err(|why| Untrusted::new(&missing, why))?;
+        make(&missing, uid, None, mode)
+            .map_err(|why| Untrusted::new(&missing, why).meant_for(Purpose::State))?;
     }
     Ok(())
 }
 
 /// Opens the folder `path` that must be `uid`'s alone.
 pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
-    let untrusted = |why| Untrusted::new(path, why);
+    let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::State);
     let folder = open_folder(path).map_err(untrusted)?;
     let facts = Facts::of(&folder).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
     facts.judge_private_folder(uid).map_err(untrusted)?;

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Mode, Stat};
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Stat, accessat};
 use rustix::io::Errno;
 
 use super::private::{make, missing_folders, open_folder, open_private};
-use super::{Distrust, Untrusted};
+use super::{Distrust, Purpose, Untrusted, resolve};
 
 /// Who gets into a folder beside its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +20,84 @@ pub enum Sharing {
     Everybody,
 }
 
-/// Makes sure that `path` is a folder of `uid` into which exactly these others get, and opens it: made like that where
-/// it is missing, as are the folders above it.
-///
-/// One that is there is made like that when `adapt` says that it is ours to change; else it is the user's, and must let
-/// in those whom it has to and nobody else. At no moment it is open to more than it was or will be.
-///
-/// # Errors
-/// [`Untrusted`] when the last name is a link or not a folder, belongs to somebody else, can be written to by others,
-/// or is as nobody wants it and not ours to change.
-pub fn socket_dir(path: &Path, uid: u32, sharing: Sharing, adapt: bool) -> Result<File, Untrusted> {
-    let (group, mode) = (sharing.group(), sharing.mode());
-    for missing in missing_folders(path) {
-        make(&missing, uid, group, mode).map_err(|why| Untrusted::new(&missing, why))?;
+/// The folder of a socket, and what it must be.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketFolder<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// Whose it must be.
+    pub uid: u32,
+    /// Who else gets in.
+    pub sharing: Sharing,
+    /// Whether the user has named the place: then a folder that is there is not ours to change.
+    pub named: bool,
+}
+
+// === impl SocketFolder ===
+
+impl SocketFolder<'_> {
+    /// Makes sure that it is a folder of `uid` into which exactly these others get, and that nobody else can exchange it:
+    /// made like that where it is missing, as are the folders above it.
+    ///
+    /// A folder that is there is made like that unless the user has named it; a named one must let in those whom it has
+    /// to and nobody else. At no moment it is open to more than it was or will be.
+    ///
+    /// # Errors
+    /// [`Untrusted`] when the folder is a link or none, belongs to somebody else, can be written to by others, or is as
+    /// nobody wants it and not ours to change; and when others could exchange a folder above it.
+    pub fn prepare(&self) -> Result<(), Untrusted> {
+        self.examine(true)
     }
+
+    /// Says what [`SocketFolder::prepare`] would, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Untrusted`] as there, also when a missing folder could not be made.
+    pub fn judge(&self) -> Result<(), Untrusted> {
+        self.examine(false)
+    }
+
+    /// Makes it where it is missing if it `is_made` now.
+    fn examine(&self, is_made: bool) -> Result<(), Untrusted> {
+        let purpose = Purpose::Socket { named: self.named };
+        self.examine_inside(is_made)
+            .map_err(|untrusted| untrusted.meant_for(purpose))
+    }
+
+    fn examine_inside(&self, is_made: bool) -> Result<(), Untrusted> {
+        let missing = missing_folders(self.path);
+        if let Some(first) = missing.first() {
+            let parent = first.parent().filter(|path| !path.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new("."));
+            resolve(parent, self.uid)?;
+            if !is_made {
+                let rights = Access::WRITE_OK | Access::EXEC_OK;
+                return match accessat(CWD, parent, rights, AtFlags::EACCESS) {
+                    Err(e @ (Errno::ACCESS | Errno::ROFS)) => {
+                        Err(Untrusted::new(first, Distrust::io("make", e.into())))
+                    }
+                    // Where the kernel cannot be asked, only making it would tell.
+                    _ => Ok(()),
+                };
+            }
+        }
+        socket_dir(self, is_made)?;
+        resolve(self.path, self.uid).map(drop)
+    }
+}
+
+/// Makes and judges the folder itself, but for who could exchange it.
+fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted> {
+    let SocketFolder {
+        path, uid, sharing, ..
+    } = *place;
+    let (group, mode) = (sharing.group(), sharing.mode());
+    if is_made {
+        for missing in missing_folders(path) {
+            make(&missing, uid, group, mode).map_err(|why| Untrusted::new(&missing, why))?;
+        }
+    }
+    let adapt = !place.named;
     if !adapt && sharing == Sharing::Nobody {
         return open_private(path, uid).map_err(|e| whose(path, uid, e));
     }
@@ -43,7 +107,7 @@ pub fn socket_dir(path: &Path, uid: u32, sharing: Sharing, adapt: bool) -> Resul
         .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
     let found = Found::new(&stat);
     found.judge(uid, sharing, adapt).map_err(untrusted)?;
-    if adapt && !found.is(sharing) {
+    if is_made && adapt && !found.is(sharing) {
         // Closed first: the old group must not get what is for the new one.
         set(&folder, None, 0o700)
             .and_then(|()| set(&folder, group, mode))
@@ -56,8 +120,11 @@ pub fn socket_dir(path: &Path, uid: u32, sharing: Sharing, adapt: bool) -> Resul
 fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
     match (&untrusted.why, rustix::fs::lstat(path)) {
         (Distrust::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
-            let owner = stat.st_uid;
-            Untrusted::new(path, Distrust::NotOurs { owner, uid })
+            let why = Distrust::NotOurs {
+                owner: stat.st_uid,
+                uid,
+            };
+            Untrusted::new(path, why)
         }
         _ => untrusted,
     }
@@ -159,7 +226,10 @@ impl Found {
             });
         }
         if self.mode & 0o022 != 0 {
-            return Err(Distrust::Writable(self.mode));
+            return Err(Distrust::Writable {
+                mode: self.mode,
+                owner: self.owner,
+            });
         }
         let (most, least) = sharing.most_and_least();
         let theirs = self.mode & 0o077;

@@ -179,7 +179,7 @@ fn the_folder_of_a_link_is_judged_as_well_as_the_folder_of_its_target() {
     chmod(&open, 0o777);
     let err = refused(&open.join("c.toml"));
     assert!(
-        matches!(err.why, Distrust::Writable(_)) && err.path == open,
+        matches!(err.why, Distrust::Writable { .. }) && err.path == open,
         "{err}"
     );
     chmod(&open, 0o755);

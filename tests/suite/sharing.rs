@@ -6,6 +6,7 @@
 
 mod modes;
 mod places;
+mod remedies;
 mod rules;
 
 use std::fs;

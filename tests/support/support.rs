@@ -15,6 +15,7 @@ pub(crate) mod http;
 pub(crate) mod keyring;
 pub(crate) mod leaks;
 pub(crate) mod manager;
+pub(crate) mod mounts;
 pub(crate) mod pty;
 pub(crate) mod users;
 pub(crate) mod wire;

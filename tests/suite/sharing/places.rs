@@ -9,15 +9,15 @@ use crate::support::ignored;
 use crate::support::users::{Installed, are_root, install};
 
 /// A home of this user in the place, with all folders of its own.
-struct Home<'a> {
+pub(super) struct Home<'a> {
     env: &'a TestEnv,
     user: User,
-    root: PathBuf,
+    pub(super) root: PathBuf,
     state: PathBuf,
 }
 
 impl<'a> Home<'a> {
-    fn new(env: &'a TestEnv, name: &str, user: User) -> Self {
+    pub(super) fn new(env: &'a TestEnv, name: &str, user: User) -> Self {
         let root = env.path(name);
         // Its credentials are where the search for secrets expects them.
         let state = env.path(&format!("state/jeton/credentials/{name}"));
@@ -46,16 +46,21 @@ impl<'a> Home<'a> {
 
     fn command(&self, program: &Installed, args: &[&str]) -> Command {
         let mut command = self.user.command(self.env, &program.program, args);
+        self.surround(&mut command);
+        command
+    }
+
+    /// Gives a program the environment of this home.
+    pub(super) fn surround(&self, command: &mut Command) {
         command
             .env("HOME", &self.root)
             .env("XDG_RUNTIME_DIR", self.root.join("run"))
             .env("XDG_STATE_HOME", &self.state)
             .env("XDG_CONFIG_HOME", self.root.join("config"))
             .current_dir(&self.root);
-        command
     }
 
-    fn enrol(&self, jetond: &Installed) {
+    pub(super) fn enrol(&self, jetond: &Installed) {
         let secret = self.env.secret_file();
         chown(&secret, Some(self.user.uid), None).unwrap();
         let url = self.env.sandbox().url();

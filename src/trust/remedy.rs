@@ -1,0 +1,193 @@
+//! What a person can do about a file or folder that is not trusted.
+//!
+//! It depends on who reads it: nobody is told to change what only its owner or root can change. And it never asks for a
+//! change that would break something else, such as a mode of `/tmp` or the owner of a home.
+
+use std::path::Path;
+
+use super::error::OVERFLOW_UID;
+use super::{Distrust, Purpose};
+
+/// Folders that are for every user's files, which is right with the sticky bit.
+const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
+
+/// Folders of the system below others.
+const OF_THE_SYSTEM: [&str; 8] = [
+    "/dev/shm",
+    "/run/lock",
+    "/run/user",
+    "/var/lib",
+    "/var/lock",
+    "/var/run",
+    "/var/tmp",
+    "/usr/local",
+];
+
+const STICKY: u32 = 0o1000;
+
+/// What `reader` can do about `path`, where that can be said.
+pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32) -> Option<String> {
+    let shown = path.display();
+    let elsewhere = elsewhere(purpose);
+    Some(match why {
+        Distrust::NotAFile => match purpose {
+            Purpose::Lock => "move it away".into(),
+            _ => "put an ordinary file there".into(),
+        },
+        Distrust::IsALink => match purpose {
+            Purpose::Secret | Purpose::Config => "put the file itself there".into(),
+            Purpose::Lock => "remove it".into(),
+            Purpose::State | Purpose::Socket { .. } => {
+                format!("put the folder itself there, or {elsewhere}")
+            }
+        },
+        Distrust::Owner {
+            owner,
+            uid,
+            is_file,
+        } => match purpose {
+            Purpose::Socket { .. } => elsewhere.into(),
+            _ if *is_file && reader == 0 && *owner != OVERFLOW_UID => {
+                format!("chown {uid} {shown}")
+            }
+            Purpose::Config if *is_file => {
+                "make a copy of your own, and name it with --config or JETON_CONFIG".into()
+            }
+            _ => as_owner(*owner, elsewhere),
+        },
+        Distrust::NotOurs { owner, uid } => not_ours(path, purpose, reader, *owner, *uid),
+        Distrust::Writable { mode, owner, .. } => writable(path, purpose, reader, *mode, *owner),
+        Distrust::Open { mode, folder } => match purpose {
+            // Its folder was open to others before it, so that one is told of first.
+            Purpose::Secret if !folder => {
+                format!("chmod 600 {shown}, and replace the secret if somebody may have read it")
+            }
+            Purpose::Socket { named: true } if is_shared(path, *mode) => folder_of_its_own(path),
+            Purpose::Socket { named: true } => {
+                format!("chmod 700 {shown}, or {}", folder_of_its_own(path))
+            }
+            _ if *folder => format!("chmod 700 {shown}"),
+            _ => format!("chmod 600 {shown}"),
+        },
+        Distrust::Shared { mode, .. } if is_shared(path, *mode) => folder_of_its_own(path),
+        Distrust::Shared { right, group, .. } => {
+            let chgrp = group.map(|group| format!("chgrp {group} {shown}; "));
+            format!("{}chmod {right:o} {shown}", chgrp.unwrap_or_default())
+        }
+        Distrust::NotOurGroup(_) => {
+            "have root put this user into it and log in again, or name another group in [socket]"
+                .into()
+        }
+        Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
+        Distrust::Io { action, source } => {
+            let denied = matches!(
+                source.kind(),
+                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+            );
+            match purpose {
+                Purpose::Socket { named: false } => elsewhere.into(),
+                Purpose::Socket { named: true } if denied => elsewhere.into(),
+                // One that is there and cannot be opened is another user's, who is asked to look.
+                Purpose::State if denied && *action == "make" => elsewhere.into(),
+                _ => return None,
+            }
+        }
+        Distrust::Missing
+        | Distrust::NotAFolder
+        | Distrust::TooManyLinks
+        | Distrust::TooLarge(_) => return None,
+    })
+}
+
+/// Where the user can have another one.
+const fn elsewhere(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Config => "name another one with --config or JETON_CONFIG",
+        Purpose::State | Purpose::Secret | Purpose::Lock => {
+            "keep the state elsewhere with --state or XDG_STATE_HOME"
+        }
+        Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",
+        Purpose::Socket { named: false } => {
+            "set XDG_RUNTIME_DIR to a folder of yours, name a socket with --socket, or serve one command: jetond run -- CMD"
+        }
+    }
+}
+
+/// The overflow user stands for others, so nobody runs anything as it, and what is its own cannot be given away.
+fn as_owner(owner: u32, elsewhere: &str) -> String {
+    if owner == OVERFLOW_UID {
+        elsewhere.to_owned()
+    } else {
+        format!("run this as uid {owner}, or {elsewhere}")
+    }
+}
+
+fn not_ours(path: &Path, purpose: Purpose, reader: u32, owner: u32, uid: u32) -> String {
+    let (shown, elsewhere) = (path.display(), elsewhere(purpose));
+    let is_file = purpose == Purpose::Secret;
+    match purpose {
+        Purpose::Lock => "remove it".to_owned(),
+        Purpose::Socket { named: true } if is_for_everybody(path) => {
+            let example = path.join(format!("jeton-{uid}/jeton.sock"));
+            own_folder(&example)
+        }
+        Purpose::Socket { .. } if reader == 0 && owner != 0 => as_owner(owner, elsewhere),
+        Purpose::Socket { .. } => elsewhere.to_owned(),
+        _ if owner == OVERFLOW_UID => elsewhere.to_owned(),
+        _ if is_file && reader == 0 => format!("chown {uid} {shown}"),
+        // Root sets it up for this user. What is root's own may be in the home of the folder's owner.
+        _ if reader == 0 && uid != 0 => format!("chown -R {uid} {shown}"),
+        _ if owner == 0 => {
+            let all = if is_file { "" } else { "-R " };
+            format!("have root run: chown {all}{uid} {shown}; or {elsewhere}")
+        }
+        _ => as_owner(owner, elsewhere),
+    }
+}
+
+fn writable(path: &Path, purpose: Purpose, reader: u32, mode: u32, owner: u32) -> String {
+    let (shown, elsewhere) = (path.display(), elsewhere(purpose));
+    // The folder of a socket itself: on the way to it the sticky bit is enough.
+    if mode & STICKY != 0 {
+        return folder_of_its_own(path);
+    }
+    let change = if is_for_everybody(path) {
+        format!("chmod +t {shown}")
+    } else if purpose == (Purpose::Socket { named: false }) && !is_shared(path, mode) {
+        // The folder of the sockets or a user's runtime folder, which is to be the user's alone.
+        format!("chmod 700 {shown}")
+    } else {
+        format!("chmod go-w {shown}")
+    };
+    match (owner, purpose) {
+        _ if reader == 0 || reader == owner => change,
+        (_, Purpose::Socket { named: false }) => elsewhere.to_owned(),
+        (0, _) => format!("{change} as root, or {elsewhere}"),
+        (owner, _) => format!("{change} as uid {owner}, or {elsewhere}"),
+    }
+}
+
+/// The folder that a socket can have below one that is not for it alone.
+fn folder_of_its_own(path: &Path) -> String {
+    own_folder(&path.join("jeton/jeton.sock"))
+}
+
+fn own_folder(example: &Path) -> String {
+    let example = example.display();
+    format!("give the socket a folder of its own: --socket {example}")
+}
+
+fn is_for_everybody(path: &Path) -> bool {
+    FOR_EVERYBODY.iter().any(|folder| path == Path::new(folder))
+}
+
+/// Whether others than Jeton use a folder: it is not to be closed.
+fn is_shared(path: &Path, mode: u32) -> bool {
+    mode & STICKY != 0
+        || path.components().count() <= 2
+        || path.parent() == Some(Path::new("/home"))
+        || OF_THE_SYSTEM.iter().any(|folder| path == Path::new(folder))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! What a user is told to do about a place that is refused can be done, and breaks nothing.
+
+use std::os::unix::fs::chown;
+
+use super::places::Home;
+use super::*;
+use crate::enrol::write_config;
+use crate::support::env::Output;
+use crate::support::mounts::{can_mount, in_mounts};
+use crate::support::users::{are_root, install};
+
+/// The ways to a place for the sockets, where there is no usual one.
+const WAYS: [&str; 3] = ["XDG_RUNTIME_DIR", "--socket", "run -- CMD"];
+
+/// What must never be asked for.
+const NEVER: [&str; 4] = ["chmod 700 /tmp", "chmod go-w /tmp", "chown", "secret"];
+
+#[track_caller]
+fn assert_refused(env: &TestEnv, output: &Output, says: &[&str]) {
+    assert_eq!(output.code, 78, "{output:?}");
+    for says in says {
+        assert!(output.stderr.contains(says), "{says}: {output:?}");
+    }
+    // The place itself is below such a folder.
+    let place = env.path("").display().to_string();
+    let text = output.stderr.replace(&place, "PLACE/");
+    for never in NEVER {
+        assert!(!text.contains(never), "{never}: {output:?}");
+    }
+}
+
+#[test]
+fn a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own() {
+    if !are_root("a_socket_directly_in_a_folder_of_the_system_is_given_one_of_its_own") {
+        return;
+    }
+    let env = TestEnv::new();
+    chmod(&env.path(""), 0o711);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    let home = Home::new(&env, "a", ALICE);
+    let as_alice = |socket: &str| {
+        let mut command = ALICE.command(&env, &jetond.program, &["run", "--socket", socket]);
+        home.surround(&mut command);
+        env.finish("jetond of alice", command, b"", false)
+    };
+    let name = format!("jeton-test-{}.sock", std::process::id());
+    for (folder, of_root, of_alice) in [
+        (
+            "/tmp",
+            "--socket /tmp/jeton/jeton.sock",
+            "--socket /tmp/jeton-60001/jeton.sock",
+        ),
+        (
+            "/run",
+            "--socket /run/jeton/jeton.sock",
+            "another place with --socket or JETON_SOCKET",
+        ),
+        (
+            "/etc",
+            "--socket /etc/jeton/jeton.sock",
+            "another place with --socket or JETON_SOCKET",
+        ),
+    ] {
+        let socket = format!("{folder}/{name}");
+        let before = found(Path::new(folder));
+        assert_refused(&env, &env.jetond(&["run", "--socket", &socket]), &[of_root]);
+        assert_refused(&env, &as_alice(&socket), &[of_alice]);
+        assert_eq!(found(Path::new(folder)), before);
+        assert!(!Path::new(&socket).exists());
+    }
+    // What is told of a sticky folder works as it is told.
+    let sticky = env.path("sticky");
+    fs::create_dir(&sticky).unwrap();
+    chmod(&sticky, 0o1777);
+    let refused = env.jetond(&["run", "--socket", sticky.join("s").to_str().unwrap()]);
+    let socket = sticky.join("jeton/jeton.sock");
+    assert_refused(
+        &env,
+        &refused,
+        &[&format!("--socket {}\n", socket.display())],
+    );
+    let command = env.jetond_command(&["run", "--socket", socket.to_str().unwrap()]);
+    let mut daemon = start_at(&env, command, &socket);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
+    let env = TestEnv::new();
+    let folder = env.path("tokens");
+    fs::create_dir(&folder).unwrap();
+    chmod(&folder, 0o750);
+    let socket = folder.join("jeton.sock");
+    let refused = env.jetond(&["run", "--socket", socket.to_str().unwrap()]);
+    assert_refused(
+        &env,
+        &refused,
+        &[&format!("chmod 700 {}", folder.display())],
+    );
+    // The folder of the credentials lets nobody read what is in it: each of those is its owner's alone.
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let credentials = env.path("state/jeton/credentials");
+    chmod(&credentials, 0o755);
+    let refused = env.jetond(&["check"]);
+    assert_refused(
+        &env,
+        &refused,
+        &[&format!("chmod 700 {}", credentials.display())],
+    );
+    chmod(&credentials, 0o700);
+    let lock = credentials.join(".lock");
+    chmod(&lock, 0o644);
+    let refused = env.jetond(&["remove", "research"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(!refused.stderr.contains("secret"), "{refused:?}");
+    chmod(&lock, 0o600);
+    // A record that others could read is another matter.
+    chmod(&env.record("research"), 0o644);
+    let refused = env.jetond(&["check"]);
+    let says = format!(
+        "chmod 600 {}, and replace the secret",
+        env.record("research").display()
+    );
+    assert!(refused.stderr.contains(&says), "{refused:?}");
+}
+
+#[test]
+fn a_home_of_somebody_else_is_left_to_its_owner() {
+    if !are_root("a_home_of_somebody_else_is_left_to_its_owner") {
+        return;
+    }
+    let env = TestEnv::new();
+    chmod(&env.path(""), 0o711);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    write_config(&env, "# fine");
+    // Root with the environment of Alice, as sudo leaves it.
+    for folder in ["config", "run"] {
+        chown(env.path(folder), Some(ALICE.uid), Some(ALICE.gid)).unwrap();
+    }
+    let checked = env.jetond(&["check"]);
+    assert_refused(
+        &env,
+        &checked,
+        &[
+            "it belongs to uid 60001",
+            "run this as uid 60001, or name another one with --config",
+        ],
+    );
+    // Alice in the home of Bob.
+    chown(env.path("config"), Some(BOB.uid), Some(BOB.gid)).unwrap();
+    chmod(&env.path("config"), 0o755);
+    let command = ALICE.command(&env, &jetond.program, &["check"]);
+    let checked = env.finish("check", command, b"", false);
+    assert_refused(
+        &env,
+        &checked,
+        &["it belongs to uid 60002", "--config or JETON_CONFIG"],
+    );
+    // What only root can close is asked of root.
+    chown(env.path("config"), Some(0), Some(0)).unwrap();
+    chmod(&env.path("config"), 0o777);
+    let command = ALICE.command(&env, &jetond.program, &["check"]);
+    let checked = env.finish("check", command, b"", false);
+    let says = format!(
+        "chmod go-w {} as root, or name another one",
+        env.path("config").display()
+    );
+    assert_refused(&env, &checked, &[&says]);
+}
+
+#[test]
+fn without_a_runtime_folder_the_three_ways_to_one_are_told_and_each_works() {
+    if !can_mount("without_a_runtime_folder_the_three_ways_to_one_are_told_and_each_works") {
+        return;
+    }
+    let env = TestEnv::new();
+    chmod(&env.path(""), 0o711);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    let home = Home::new(&env, "a", ALICE);
+    let run = |prepare: &str, runtime: Option<&str>, args: &[&str]| {
+        let prepare = format!("mount -t tmpfs -o mode=755 tmpfs /run\n{prepare}");
+        let mut command = in_mounts(&env, &prepare, ALICE, &jetond.program, args);
+        home.surround(&mut command);
+        command.env_remove("XDG_RUNTIME_DIR");
+        command.envs(runtime.map(|folder| ("XDG_RUNTIME_DIR", folder)));
+        env.finish("jetond without a runtime folder", command, b"", false)
+    };
+    for (prepare, runtime, path) in [
+        ("", None, "/run/jeton: "),
+        // The system's daemon has it.
+        ("mkdir /run/jeton", None, "/run/jeton: "),
+        ("mkdir -m 700 /run/jeton", None, "/run/jeton: "),
+        // As a Slurm job inherits it, which the node of the job does not have.
+        ("", Some("/run/user/60001"), "/run/user: "),
+        (
+            "mkdir -p /run/user",
+            Some("/run/user/60001"),
+            "/run/user/60001: ",
+        ),
+        // As `su` leaves it.
+        (
+            "mkdir -p /run/user; mkdir -m 700 /run/user/0",
+            Some("/run/user/0"),
+            "/run/user/0/jeton: ",
+        ),
+    ] {
+        let refused = run(prepare, runtime, &["run"]);
+        assert_refused(&env, &refused, &WAYS);
+        assert_refused(&env, &refused, &[path]);
+        assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+    }
+    let served = run(
+        "",
+        None,
+        &["run", "--", "sh", "-c", "test -S \"$JETON_SOCKET\""],
+    );
+    assert_eq!(served.code, 0, "{served:?}");
+    for (variable, path) in [
+        ("XDG_RUNTIME_DIR", home.root.join("run")),
+        ("JETON_SOCKET", home.root.join("run/mine/jeton.sock")),
+    ] {
+        let folder = if variable == "JETON_SOCKET" {
+            "mine"
+        } else {
+            "jeton"
+        };
+        let mut command = ALICE.command(&env, &jetond.program, &["run"]);
+        home.surround(&mut command);
+        command.env_remove("XDG_RUNTIME_DIR").env(variable, path);
+        let socket = home.root.join(format!("run/{folder}/jeton.sock"));
+        let mut daemon = start_at(&env, command, &socket);
+        env.stop(&mut daemon);
+    }
+}
