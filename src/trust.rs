@@ -14,12 +14,14 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags};
 use rustix::io::Errno;
 
+mod acl;
 mod error;
+mod group;
 mod private;
 mod remedy;
 mod shared;
 
-pub use error::{Distrust, Purpose, Untrusted};
+pub use error::{Distrust, GroupDoubt, Purpose, Untrusted};
 pub use private::private_dir;
 pub(crate) use private::{make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};
@@ -35,6 +37,7 @@ const MAX_LINKS: usize = 40;
 pub(crate) struct Facts {
     pub(crate) kind: FileType,
     pub(crate) owner: u32,
+    pub(crate) group: u32,
     pub(crate) mode: u32,
     pub(crate) links: u64,
     pub(crate) len: u64,
@@ -58,7 +61,10 @@ pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, Untrusted> {
 fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, Untrusted> {
     let untrusted = |why| Untrusted::new(path, why);
     let facts = Facts::of(file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
-    facts.judge_file(uid).map_err(untrusted)?;
+    facts
+        .judge_file(uid)
+        .or_else(|why| group::pardon(why, uid, || acl::of_file(file)))
+        .map_err(untrusted)?;
     if facts.len > MAX_CONFIG_LEN {
         return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
     }
@@ -152,6 +158,7 @@ fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
     let read_only = mount.f_flag.contains(StatVfsMountFlags::RDONLY);
     Facts::new(&stat, read_only)
         .judge_folder(uid)
+        .or_else(|why| group::pardon(why, uid, || acl::of_path(path)))
         .map_err(untrusted)
 }
 
@@ -188,6 +195,7 @@ impl Facts {
         Self {
             kind: FileType::from_raw_mode(stat.st_mode),
             owner: stat.st_uid,
+            group: stat.st_gid,
             mode: stat.st_mode as u32 & 0o7777,
             links: stat.st_nlink as u64,
             len: u64::try_from(stat.st_size).unwrap_or(0),
@@ -224,6 +232,8 @@ impl Facts {
         Distrust::Writable {
             mode: self.mode,
             owner: self.owner,
+            group: self.group,
+            doubt: None,
         }
     }
 

@@ -75,6 +75,10 @@ pub enum Distrust {
         mode: u32,
         /// Whom it belongs to.
         owner: u32,
+        /// Its group.
+        group: u32,
+        /// Where that alone can: why it is not trusted, if there is more to say than that it can.
+        doubt: Option<GroupDoubt>,
     },
     /// It must be ours alone, and its group or others can use it.
     Open {
@@ -105,6 +109,28 @@ pub enum Distrust {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Why a group's right to write is not one user's alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupDoubt {
+    /// It is not this user's own group.
+    NotOurs,
+    /// The user of this name is in it as well.
+    Member(String),
+    /// It has a password, with which anybody can enter it.
+    Password,
+    /// The list of users does not have this one.
+    NoAccount(u32),
+    /// Users and groups come from this source as well, which cannot be listed.
+    Elsewhere(String),
+    /// This list cannot be read.
+    Unreadable(&'static str),
+    /// It is a group of an outer user namespace, whose members are not known in ours.
+    Mapped,
+    /// An access list names further users or groups.
+    AccessList,
 }
 
 // === impl Untrusted ===
@@ -147,9 +173,16 @@ impl Untrusted {
                 "it belongs to {} and must belong to uid {uid}",
                 User(*owner)
             ),
-            Distrust::Writable { mode, .. } => {
-                format!("others can write to it (mode {mode:04o})")
-            }
+            Distrust::Writable {
+                mode, group, doubt, ..
+            } => match doubt {
+                Some(doubt) => {
+                    format!(
+                        "others can write to it (mode {mode:04o}) by its group {group}: {doubt}"
+                    )
+                }
+                None => format!("others can write to it (mode {mode:04o})"),
+            },
             Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
             Distrust::Shared { mode, .. } => format!(
                 "its mode {mode:04o} does not let in those, and only those, who may connect"
@@ -201,6 +234,32 @@ impl Distrust {
             io::ErrorKind::NotFound => Self::Missing,
             io::ErrorKind::NotADirectory => Self::NotAFolder,
             _ => Self::Io { action, source },
+        }
+    }
+}
+
+// === impl GroupDoubt ===
+
+impl GroupDoubt {
+    /// The user of this name is in the group as well.
+    pub(super) fn has(name: &str) -> Self {
+        // A name can be anything, and this goes to terminals.
+        let shown = |c: char| if c.is_control() { '?' } else { c };
+        Self::Member(name.chars().map(shown).take(64).collect())
+    }
+}
+
+impl fmt::Display for GroupDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => f.write_str("it is not a group of this user alone"),
+            Self::Member(name) => write!(f, "{name} is in it too"),
+            Self::Password => f.write_str("it has a password"),
+            Self::NoAccount(uid) => write!(f, "/etc/passwd does not list uid {uid}"),
+            Self::Elsewhere(source) => write!(f, "{source} may know more members of it"),
+            Self::Unreadable(path) => write!(f, "{path} cannot be read in full"),
+            Self::Mapped => f.write_str("it is a group from outside of this user namespace"),
+            Self::AccessList => f.write_str("an access list lets in others, see getfacl"),
         }
     }
 }

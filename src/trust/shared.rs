@@ -7,7 +7,7 @@ use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Stat, accessat};
 use rustix::io::Errno;
 
 use super::private::{make, missing_folders, open_folder, open_private};
-use super::{Distrust, Purpose, Untrusted, resolve};
+use super::{Distrust, Purpose, Untrusted, acl, group, resolve};
 
 /// Who gets into a folder beside its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,13 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
     let stat = rustix::fs::fstat(&folder)
         .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
     let found = Found::new(&stat);
-    found.judge(uid, sharing, adapt).map_err(untrusted)?;
+    found
+        .judge(uid, sharing, adapt)
+        .or_else(|why| match adapt {
+            true => group::pardon(why, uid, || acl::of_file(&folder)),
+            false => Err(why),
+        })
+        .map_err(untrusted)?;
     if is_made && adapt && !found.is(sharing) {
         // Closed first: the old group must not get what is for the new one.
         set(&folder, None, 0o700)
@@ -229,6 +235,8 @@ impl Found {
             return Err(Distrust::Writable {
                 mode: self.mode,
                 owner: self.owner,
+                group: self.group,
+                doubt: None,
             });
         }
         let (most, least) = sharing.most_and_least();

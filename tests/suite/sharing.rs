@@ -4,6 +4,7 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod groups;
 mod modes;
 mod places;
 mod remedies;

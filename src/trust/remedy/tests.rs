@@ -1,5 +1,6 @@
 use std::io;
 
+use super::super::GroupDoubt;
 use super::*;
 
 const CONFIG: Purpose = Purpose::Config;
@@ -15,7 +16,12 @@ fn of(path: &str, why: &Distrust, purpose: Purpose, reader: u32) -> String {
 }
 
 fn writable(mode: u32, owner: u32) -> Distrust {
-    Distrust::Writable { mode, owner }
+    Distrust::Writable {
+        mode,
+        owner,
+        group: 50,
+        doubt: None,
+    }
 }
 
 fn open(mode: u32, folder: bool) -> Distrust {
@@ -300,6 +306,8 @@ fn no_remedy_breaks_anything_else() {
     let doubted = Distrust::Writable {
         mode: 0o775,
         owner: 0,
+        group: 50,
+        doubt: Some(GroupDoubt::AccessList),
     };
     let shared = Distrust::Shared {
         mode: 0o1777,

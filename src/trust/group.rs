@@ -1,0 +1,478 @@
+//! Whether a group's right to write is one user's alone: that of a user private group, or in a container that of root's
+//! group.
+//!
+//! Several distributions set umask 0002 and give each user a group of its own, so what that user makes is writable by
+//! this group. The lists of users and groups are read at each judgement: an administrator can add a member at any time.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use super::{Distrust, GroupDoubt};
+
+mod sources;
+
+/// More than any list of users has, in bytes.
+const MAX_LIST_LEN: u64 = 16 << 20;
+
+/// The shells of accounts that no person logs in with, by the name of the file. Distributions ship such accounts in
+/// root's group: `sync`, `shutdown`, `halt` and `operator` of the RHEL family, `default` of its images.
+const NO_LOGIN: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
+
+/// What the fields of `/etc/group` hold that have no password (group(5)): with one, anybody who knows it can enter the
+/// group by newgrp(1).
+const NO_PASSWORD: [&str; 6] = ["", "x", "*", "!", "!!", "!*"];
+
+/// Whose rights are judged.
+#[derive(Debug, Clone, Copy)]
+struct Us {
+    uid: u32,
+    /// The effective group, if this process is that user.
+    gid: Option<u32>,
+}
+
+/// The lists of users and groups of one moment, as texts.
+#[derive(Debug, Default)]
+struct Lists {
+    /// `/etc/passwd` (passwd(5)).
+    passwd: String,
+    /// `/etc/group` (group(5)).
+    group: String,
+    /// A source of users or groups that cannot be listed, if there is one.
+    elsewhere: Option<String>,
+    /// `/proc/self/gid_map` (user_namespaces(7)).
+    gid_map: String,
+}
+
+struct User<'a> {
+    name: &'a str,
+    uid: u32,
+    gid: u32,
+    shell: &'a str,
+}
+
+struct Group<'a> {
+    name: &'a str,
+    password: &'a str,
+    gid: u32,
+    members: &'a str,
+}
+
+/// Takes back that others can write to something, where that is its group alone and no other user than `uid` is in that;
+/// `has_list` tells whether an access list lets in more than the mode shows.
+///
+/// Not for root: distributions with umask 0002 leave root at 0022, and services run in root's group.
+///
+/// # Errors
+/// `why`, with the doubt about the group if that is the reason.
+pub(super) fn pardon(
+    why: Distrust,
+    uid: u32,
+    has_list: impl FnOnce() -> bool,
+) -> Result<(), Distrust> {
+    let Distrust::Writable {
+        mode, owner, group, ..
+    } = why
+    else {
+        return Err(why);
+    };
+    if mode & 0o002 != 0 || uid == 0 {
+        return Err(why);
+    }
+    let verdict = judge(group, Us::new(uid)).and_then(|()| match has_list() {
+        true => Err(GroupDoubt::AccessList),
+        false => Ok(()),
+    });
+    verdict.map_err(|doubt| Distrust::Writable {
+        mode,
+        owner,
+        group,
+        doubt: Some(doubt),
+    })
+}
+
+/// Judges the right of the group `gid` to write: no other user than us and root may have it.
+///
+/// # Errors
+/// [`GroupDoubt`] says who may have it, or why that cannot be told.
+fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
+    // Elsewhere the users are in a directory, and the files list nobody.
+    if !cfg!(target_os = "linux") {
+        return Err(GroupDoubt::Elsewhere("a directory service".to_owned()));
+    }
+    let lists = Lists {
+        passwd: read("/etc/passwd")?,
+        group: read("/etc/group")?,
+        elsewhere: sources::not_listed(),
+        gid_map: read("/proc/self/gid_map")?,
+    };
+    lists.judge(gid, us)
+}
+
+/// The text of a list; a missing one lists nobody.
+fn read(path: &'static str) -> Result<String, GroupDoubt> {
+    let unreadable = |_| GroupDoubt::Unreadable(path);
+    let mut bytes = vec![];
+    match File::open(path) {
+        Ok(file) => {
+            let mut file = file.take(MAX_LIST_LEN);
+            file.read_to_end(&mut bytes).map_err(unreadable)?;
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(unreadable(e)),
+    }
+    if bytes.len() as u64 == MAX_LIST_LEN {
+        return Err(GroupDoubt::Unreadable(path));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+// === impl Us ===
+
+impl Us {
+    /// The user `uid`, who may be another one than this process.
+    fn new(uid: u32) -> Self {
+        let is_us = rustix::process::geteuid().as_raw() == uid;
+        Self {
+            uid,
+            gid: is_us.then(|| rustix::process::getegid().as_raw()),
+        }
+    }
+}
+
+// === impl Lists ===
+
+impl Lists {
+    fn judge(&self, gid: u32, us: Us) -> Result<(), GroupDoubt> {
+        if !is_of_a_range(&self.gid_map, gid) {
+            return Err(GroupDoubt::Mapped);
+        }
+        let users = users(&self.passwd)?;
+        let groups: Vec<_> = groups(&self.group)?
+            .into_iter()
+            .filter(|group| group.gid == gid)
+            .collect();
+        if groups.iter().any(|g| !NO_PASSWORD.contains(&g.password)) {
+            return Err(GroupDoubt::Password);
+        }
+        if gid == 0 && us.gid == Some(0) {
+            roots(&users, &groups, us)
+        } else {
+            self.private(gid, us, &users, &groups)
+        }
+    }
+
+    /// The group of a user that is named like it and has no other member.
+    fn private(
+        &self,
+        gid: u32,
+        us: Us,
+        users: &[User<'_>],
+        groups: &[Group<'_>],
+    ) -> Result<(), GroupDoubt> {
+        let names: Vec<&str> = users
+            .iter()
+            .filter(|user| user.uid == us.uid)
+            .map(|user| user.name)
+            .collect();
+        let Some(account) = users.iter().find(|user| user.uid == us.uid) else {
+            return Err(GroupDoubt::NoAccount(us.uid));
+        };
+        if account.gid != gid || !groups.iter().any(|group| names.contains(&group.name)) {
+            return Err(GroupDoubt::NotOurs);
+        }
+        let mut members = groups.iter().flat_map(Group::members);
+        let other_member = members.find(|name| !names.contains(name));
+        let other_account = users
+            .iter()
+            .find(|user| user.gid == gid && user.uid != us.uid)
+            .map(|user| user.name);
+        if let Some(name) = other_member.or(other_account) {
+            return Err(GroupDoubt::has(name));
+        }
+        match &self.elsewhere {
+            Some(source) => Err(GroupDoubt::Elsewhere(source.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Root's group when it is this process's as well: a container with an arbitrary user in group 0, as on `OpenShift`.
+///
+/// Its images list further accounts in group 0, so those that nobody can log in with do not count. Nor does the name
+/// service: these images name `sss`, which serves no user or group below 1 (`min_id`, sssd.conf(5)).
+fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDoubt> {
+    let harmless = |user: &&User<'_>| user.uid == 0 || user.uid == us.uid || !user.can_log_in();
+    let mut members = groups.iter().flat_map(Group::members);
+    let other_member = members.find(|name| {
+        let account = users.iter().find(|user| user.name == *name);
+        !account.is_some_and(|user| harmless(&user))
+    });
+    let other_account = users
+        .iter()
+        .find(|user| user.gid == 0 && !harmless(user))
+        .map(|user| user.name);
+    match other_member.or(other_account) {
+        Some(name) => Err(GroupDoubt::has(name)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a group's number comes from a range of numbers that our user namespace was given. One that is mapped alone is
+/// a group of the outer namespace, whose members the lists in here do not know: `unshare -r`, and root's group in a
+/// rootless container.
+fn is_of_a_range(gid_map: &str, gid: u32) -> bool {
+    gid_map.lines().any(|line| {
+        let numbers: Vec<u64> = line
+            .split_ascii_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [first, _, count] = numbers[..] else {
+            return false;
+        };
+        count > 1 && (first..first.saturating_add(count)).contains(&u64::from(gid))
+    })
+}
+
+/// The accounts that a text in the form of passwd(5) lists.
+fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
+    entries(text, "/etc/passwd", |fields| {
+        let [name, _, uid, gid, _, _, shell] = fields[..] else {
+            return None;
+        };
+        Some(User {
+            name,
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+            shell,
+        })
+    })
+}
+
+/// The groups that a text in the form of group(5) lists.
+fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupDoubt> {
+    entries(text, "/etc/group", |fields| {
+        let (name, password, gid, members) = match fields[..] {
+            [name, password, gid] => (name, password, gid, ""),
+            [name, password, gid, members] => (name, password, gid, members),
+            _ => return None,
+        };
+        Some(Group {
+            name,
+            password,
+            gid: gid.parse().ok()?,
+            members,
+        })
+    })
+}
+
+/// A line that cannot be read could name anybody, so it is an error.
+fn entries<'a, T>(
+    text: &'a str,
+    path: &'static str,
+    read: impl Fn(&[&'a str]) -> Option<T>,
+) -> Result<Vec<T>, GroupDoubt> {
+    let mut entries = vec![];
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        // The name service looks into another list for these lines (nsswitch.conf(5), compat).
+        if line.starts_with(['+', '-']) {
+            return Err(GroupDoubt::Elsewhere("NIS".to_owned()));
+        }
+        let fields: Vec<&str> = line.split(':').collect();
+        entries.push(read(&fields).ok_or(GroupDoubt::Unreadable(path))?);
+    }
+    Ok(entries)
+}
+
+// === impl User ===
+
+impl User<'_> {
+    fn can_log_in(&self) -> bool {
+        let file = self.shell.rsplit('/').next().unwrap_or_default();
+        !NO_LOGIN.contains(&file)
+    }
+}
+
+// === impl Group ===
+
+impl<'a> Group<'a> {
+    fn members(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let members = self.members.split(',').map(str::trim);
+        members.filter(|name| !name.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: &str = "         0          0 4294967295\n";
+    const ALICE: &str = "alice:x:1000:1000:Alice:/home/alice:/bin/bash";
+    const ROOT: &str = "root:x:0:0:root:/root:/bin/bash";
+
+    fn lists(passwd: &[&str], group: &[&str]) -> Lists {
+        Lists {
+            passwd: passwd.join("\n"),
+            group: group.join("\n"),
+            elsewhere: None,
+            gid_map: IDENTITY.to_owned(),
+        }
+    }
+
+    const fn us(uid: u32, gid: u32) -> Us {
+        Us {
+            uid,
+            gid: Some(gid),
+        }
+    }
+
+    #[test]
+    fn a_private_group_is_named_like_its_user_and_has_no_other_member() {
+        let bob = "bob:x:1001:1001::/home/bob:/bin/sh";
+        for (passwd, group, gid, good) in [
+            (&[ROOT, ALICE, bob][..], &["alice:x:1000:"][..], 1000, true),
+            (&[ALICE], &["alice:x:1000:alice"], 1000, true),
+            (&[ALICE], &["alice:x:1000:alice, alice,"], 1000, true),
+            (&[ALICE], &["alice:*:1000"], 1000, true),
+            // A second name of the same user, and a second name of the same group.
+            (
+                &[ALICE, "al:x:1000:1000::/:/bin/sh"],
+                &["alice:x:1000:al"],
+                1000,
+                true,
+            ),
+            (&[ALICE], &["alice:x:1000:", "also:x:1000:"], 1000, true),
+            (&[ALICE], &["alice:x:1000:", "also:x:1000:bob"], 1000, false),
+            (&[ALICE, bob], &["alice:x:1000:bob"], 1000, false),
+            (&[ALICE], &["alice:x:1000:alice,gone"], 1000, false),
+            (&[ALICE], &["alice:x:1000:root"], 1000, false),
+            // Another account has it as its primary group, which no list of members shows.
+            (
+                &[ALICE, "bob:x:1001:1000::/:/usr/sbin/nologin"],
+                &["alice:x:1000:"],
+                1000,
+                false,
+            ),
+            // Not our primary group, not named like us, without a name.
+            (
+                &[ALICE],
+                &["alice:x:1000:", "team:x:2000:alice"],
+                2000,
+                false,
+            ),
+            (&[ALICE], &["users:x:1000:"], 1000, false),
+            (&[ALICE], &[], 1000, false),
+            (&[ALICE], &["alice:x:999:", "staff:x:1000:"], 1000, false),
+            // We are not in the list.
+            (&[ROOT, bob], &["alice:x:1000:"], 1000, false),
+            (&[], &[], 1000, false),
+            // Anybody who knows the password can enter it.
+            (&[ALICE], &["alice:$6$salt$hash:1000:"], 1000, false),
+            // What cannot be read could name anybody.
+            (&[ALICE, "broken"], &["alice:x:1000:"], 1000, false),
+            (
+                &[ALICE, "eve:x:-1:1000::/:/bin/sh"],
+                &["alice:x:1000:"],
+                1000,
+                false,
+            ),
+            (&[ALICE], &["alice:x:1000:", "broken"], 1000, false),
+            (&[ALICE, "+::::::"], &["alice:x:1000:"], 1000, false),
+            (&[ALICE], &["alice:x:1000:", "+:::"], 1000, false),
+            (
+                &["# a comment", "", ALICE],
+                &["", "alice:x:1000:"],
+                1000,
+                true,
+            ),
+        ] {
+            let verdict = lists(passwd, group).judge(gid, us(1000, 1000));
+            assert_eq!(verdict.is_ok(), good, "{passwd:?} {group:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn where_accounts_come_from_elsewhere_no_group_is_private() {
+        let here = lists(&[ALICE], &["alice:x:1000:"]);
+        assert!(here.judge(1000, us(1000, 1000)).is_ok());
+        let directory = Lists {
+            elsewhere: Some("sss".to_owned()),
+            ..here
+        };
+        let doubt = directory.judge(1000, us(1000, 1000)).unwrap_err();
+        assert_eq!(doubt, GroupDoubt::Elsewhere("sss".to_owned()));
+    }
+
+    #[test]
+    fn roots_group_is_ours_alone_where_it_is_our_own_and_no_person_is_in_it() {
+        // As the RHEL family ships them.
+        let family = [
+            ROOT,
+            "sync:x:5:0:sync:/sbin:/bin/sync",
+            "shutdown:x:6:0:shutdown:/sbin:/sbin/shutdown",
+            "halt:x:7:0:halt:/sbin:/sbin/halt",
+            "operator:x:11:0:operator:/root:/sbin/nologin",
+            "default:x:1001:0:Default Application User:/opt/app-root/src:/sbin/nologin",
+        ];
+        let person = "bob:x:1001:0::/home/bob:/bin/bash";
+        let random = us(1_000_680_000, 0);
+        let ours = "1000680000:x:1000680000:0:user:/:/bin/sh";
+        for (passwd, group, us, good) in [
+            (&[ROOT][..], &["root:x:0:"][..], random, true),
+            (&[], &[], random, true),
+            (&family, &["root:x:0:root"], random, true),
+            (&family, &["root:x:0:operator"], random, true),
+            (&[ROOT, ours], &["root:x:0:"], random, true),
+            (&[ROOT, person], &["root:x:0:"], random, false),
+            (&[ROOT, ALICE], &["root:x:0:alice"], random, false),
+            (&[ROOT], &["root:x:0:gone"], random, false),
+            (&[ROOT], &["root:x:0:", "wheel:x:0:gone"], random, false),
+            // An empty field is /bin/sh (passwd(5)).
+            (
+                &[ROOT, "bob:x:1001:0::/home/bob:"],
+                &["root:x:0:"],
+                random,
+                false,
+            ),
+            // Not our own group.
+            (&[ROOT], &["root:x:0:"], us(60_001, 60_001), false),
+            (
+                &[ROOT],
+                &["root:x:0:"],
+                Us {
+                    uid: 60_001,
+                    gid: None,
+                },
+                false,
+            ),
+        ] {
+            let verdict = lists(passwd, group).judge(0, us);
+            assert_eq!(verdict.is_ok(), good, "{passwd:?} {group:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_mapped_alone_is_somebody_elses() {
+        for (gid_map, gid, good) in [
+            (IDENTITY, 1000, true),
+            ("0 524288 65536\n", 1000, true),
+            ("0 524288 65536\n", 70_000, false),
+            ("1000 1000 1\n", 1000, false),
+            // A rootless container: the user's own group, and a range for the others.
+            ("0 1000 1\n1 100000 65536\n", 0, false),
+            ("0 1000 1\n1 100000 65536\n", 1000, true),
+            ("", 1000, false),
+            ("0 0\n", 0, false),
+        ] {
+            assert_eq!(is_of_a_range(gid_map, gid), good, "{gid_map:?} {gid}");
+        }
+        let alone = Lists {
+            gid_map: "1000 1000 1\n".to_owned(),
+            ..lists(&[ALICE], &["alice:x:1000:"])
+        };
+        let doubt = alone.judge(1000, us(1000, 1000)).unwrap_err();
+        assert_eq!(doubt, GroupDoubt::Mapped);
+    }
+}

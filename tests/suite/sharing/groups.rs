@@ -1,0 +1,438 @@
+//! What a group may write to, judged by the lists of users and groups that the machine has at that moment.
+
+use std::os::unix::fs::chown;
+
+use super::*;
+use crate::support::mounts::{can_mount, in_mounts};
+use crate::support::users::{Installed, install};
+
+/// A user that no list knows, as `OpenShift` makes one up for each project, in root's group.
+const RANDOM: User = User {
+    uid: 1_000_680_000,
+    gid: 0,
+    groups: &[],
+};
+
+const ALONE: User = User {
+    groups: &[],
+    ..ALICE
+};
+
+/// The accounts of Alice and Bob, each with a group of its own.
+const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nalice:x:60001:60001::/home/alice:/bin/sh\nbob:x:60002:60002::/home/bob:/bin/sh\n";
+const GROUP: &str = "root:x:0:\nalice:x:60001:\nbob:x:60002:\n";
+const FILES: &str = "passwd: files\ngroup: files\n";
+
+/// The lists of users and groups, and what the name service asks.
+#[derive(Clone, Copy)]
+struct Lists<'a> {
+    passwd: &'a str,
+    group: &'a str,
+    nsswitch: &'a str,
+}
+
+const LISTS: Lists<'_> = Lists {
+    passwd: PASSWD,
+    group: GROUP,
+    nsswitch: FILES,
+};
+
+/// A place whose `home` is this user's home, with everything in it.
+struct Place {
+    env: TestEnv,
+    user: User,
+    jetond: Installed,
+}
+
+impl Place {
+    /// `home`, `home/.config`, `home/.config/jeton` and the configuration in it, with this owner and group, and these
+    /// modes of the folders and of the file.
+    fn new(user: User, owner: (u32, u32), folders: u32, file: u32) -> Self {
+        let env = TestEnv::with_sandbox(3_600);
+        env.enrol("research");
+        let text = fs::read(env.config()).unwrap();
+        chmod(&env.path(""), 0o711);
+        let place = Self {
+            env,
+            user,
+            jetond: install(env!("CARGO_BIN_EXE_jetond")),
+        };
+        fs::create_dir_all(place.config().parent().unwrap()).unwrap();
+        fs::write(place.config(), text).unwrap();
+        place.set("home", owner, folders);
+        place.set("home/.config", owner, folders);
+        place.set("home/.config/jeton", owner, folders);
+        place.set("home/.config/jeton/config.toml", owner, file);
+        // The credentials are this user's alone, whoever could write to the folders above.
+        for path in ["state", "state/jeton", "state/jeton/credentials", "run"] {
+            chown(place.env.path(path), Some(user.uid), Some(user.gid)).unwrap();
+        }
+        chown(place.env.record("research"), Some(user.uid), Some(user.gid)).unwrap();
+        let lock = place.env.path("state/jeton/credentials/.lock");
+        chown(lock, Some(user.uid), Some(user.gid)).unwrap();
+        place
+    }
+
+    fn config(&self) -> PathBuf {
+        self.env.path("home/.config/jeton/config.toml")
+    }
+
+    fn set(&self, path: &str, (uid, gid): (u32, u32), mode: u32) {
+        let path = self.env.path(path);
+        chown(&path, Some(uid), Some(gid)).unwrap();
+        chmod(&path, mode);
+    }
+
+    /// A command of the user where these are the lists.
+    fn command(&self, lists: Lists<'_>, args: &[&str]) -> Command {
+        let mut prepare = String::new();
+        for (name, text) in [
+            ("passwd", lists.passwd),
+            ("group", lists.group),
+            ("nsswitch.conf", lists.nsswitch),
+        ] {
+            let path = self.env.path(&format!("out/{name}"));
+            fs::write(&path, text).unwrap();
+            chmod(&path, 0o644);
+            prepare.push_str(&format!("mount --bind '{}' /etc/{name}\n", path.display()));
+        }
+        chmod(&self.env.path("out"), 0o755);
+        let mut command = in_mounts(&self.env, &prepare, self.user, &self.jetond.program, args);
+        command
+            .env_remove("XDG_CONFIG_HOME")
+            .env("HOME", self.env.path("home"));
+        command
+    }
+
+    /// Whether the configuration is trusted; else the one line that says why not.
+    fn check(&self, lists: Lists<'_>) -> Result<(), String> {
+        let checked = self
+            .env
+            .finish("check", self.command(lists, &["check"]), b"", false);
+        match checked.code {
+            0 => Ok(()),
+            78 if checked.stderr.lines().count() == 1 => Err(checked.stderr),
+            _ => panic!("{checked:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_says(verdict: &Result<(), String>, says: Option<&str>) {
+    match (verdict, says) {
+        (Ok(()), None) => {}
+        (Err(text), Some(says)) => assert!(text.contains(says), "{says}: {text}"),
+        _ => panic!("{says:?}: {verdict:?}"),
+    }
+}
+
+#[test]
+fn what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it() {
+    let test = "what_a_users_own_group_can_write_to_is_trusted_while_nobody_else_is_in_it";
+    if !can_mount(test) {
+        return;
+    }
+    // As umask 0002 leaves it.
+    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
+    let more = |text: &str, line: &str| format!("{text}{line}\n");
+    let other_group = GROUP.replace("alice:x:60001:", "staff:x:60001:");
+    let member = GROUP.replace("alice:x:60001:", "alice:x:60001:alice,bob");
+    let own_member = GROUP.replace("alice:x:60001:", "alice:x:60001:alice");
+    let account = more(PASSWD, "eve:x:60004:60001::/home/eve:/bin/sh");
+    let unknown = PASSWD.replace("alice:x:60001:60001", "alice:x:60009:60001");
+    let users = PASSWD.replace("alice:x:60001:60001", "alice:x:60001:100");
+    for (lists, says) in [
+        (LISTS, None),
+        (
+            Lists {
+                group: &own_member,
+                ..LISTS
+            },
+            None,
+        ),
+        (
+            Lists {
+                nsswitch: "",
+                ..LISTS
+            },
+            None,
+        ),
+        (
+            Lists {
+                nsswitch: "passwd: files systemd\ngroup: files systemd\n",
+                ..LISTS
+            },
+            None,
+        ),
+        (
+            Lists {
+                group: &member,
+                ..LISTS
+            },
+            Some("bob is in it too"),
+        ),
+        (
+            Lists {
+                passwd: &account,
+                ..LISTS
+            },
+            Some("eve is in it too"),
+        ),
+        (
+            Lists {
+                group: &other_group,
+                ..LISTS
+            },
+            Some("by its group 60001: it is not a group of this user alone"),
+        ),
+        (
+            Lists {
+                passwd: &users,
+                ..LISTS
+            },
+            Some("by its group 60001: it is not a group of this user alone"),
+        ),
+        (
+            Lists {
+                passwd: &unknown,
+                ..LISTS
+            },
+            Some("/etc/passwd does not list uid 60001"),
+        ),
+        (
+            Lists {
+                passwd: "",
+                group: "",
+                ..LISTS
+            },
+            Some("/etc/passwd does not list uid"),
+        ),
+        (
+            Lists {
+                nsswitch: "passwd: files sss\ngroup: files\n",
+                ..LISTS
+            },
+            Some("sss may know more members of it"),
+        ),
+        (
+            Lists {
+                nsswitch: "passwd: files\ngroup: files ldap\n",
+                ..LISTS
+            },
+            Some("ldap may know more members of it"),
+        ),
+        (
+            Lists {
+                nsswitch: "passwd: winbind files\n",
+                ..LISTS
+            },
+            Some("winbind may know more members of it"),
+        ),
+        (
+            Lists {
+                passwd: &more(PASSWD, "+::::::"),
+                nsswitch: "passwd: compat\n",
+                ..LISTS
+            },
+            Some("NIS may know more members of it"),
+        ),
+        // The lists are read at each look.
+        (LISTS, None),
+    ] {
+        let verdict = place.check(lists);
+        assert_says(&verdict, says);
+        if let Err(text) = verdict {
+            let home = place.env.path("home");
+            let remedy = format!("chmod go-w {}\n", home.display());
+            assert!(text.ends_with(&remedy), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made() {
+    if !can_mount("a_daemon_of_a_user_with_umask_0002_serves_with_what_that_user_made") {
+        return;
+    }
+    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o2775, 0o664);
+    // Everything on the way to the state and to the socket as well.
+    for path in ["state", "state/jeton", "run"] {
+        place.set(path, (ALICE.uid, ALICE.gid), 0o775);
+    }
+    let mut daemon = place.env.start_command(place.command(LISTS, &["run"]));
+    assert!(!place.env.token(&daemon, "research").is_empty());
+    assert_eq!(found(&place.env.path("run/jeton")).0, 0o700);
+    place.env.stop(&mut daemon);
+    // A folder of the socket that was made so is closed, for it is at the usual place.
+    place.set("run/jeton", (ALICE.uid, ALICE.gid), 0o775);
+    let mut daemon = place.env.start_command(place.command(LISTS, &["run"]));
+    assert_eq!(found(&place.env.path("run/jeton")).0, 0o700);
+    place.env.stop(&mut daemon);
+    // What holds a secret stays its owner's alone.
+    for (path, mode, says) in [
+        ("state/jeton/credentials", 0o770, "chmod 700"),
+        ("state/jeton/credentials/research.json", 0o660, "chmod 600"),
+    ] {
+        let before = found(&place.env.path(path)).0;
+        place.set(path, (ALICE.uid, ALICE.gid), mode);
+        assert_says(&place.check(LISTS), Some(says));
+        place.set(path, (ALICE.uid, ALICE.gid), before);
+    }
+    assert_says(&place.check(LISTS), None);
+}
+
+#[test]
+fn everybody_and_an_access_list_are_more_than_a_group_of_ones_own() {
+    if !can_mount("everybody_and_an_access_list_are_more_than_a_group_of_ones_own") {
+        return;
+    }
+    let place = Place::new(ALONE, (ALICE.uid, ALICE.gid), 0o775, 0o664);
+    let ours = (ALICE.uid, ALICE.gid);
+    for (path, mode) in [
+        ("home", 0o777),
+        ("home/.config", 0o757),
+        ("home/.config/jeton/config.toml", 0o666),
+    ] {
+        let before = found(&place.env.path(path)).0;
+        place.set(path, ours, mode);
+        assert_says(&place.check(LISTS), Some("others can write to it (mode 0"));
+        place.set(path, ours, before);
+    }
+    // The file of another group, and of root with our group.
+    place.set("home/.config/jeton/config.toml", (ALICE.uid, TEAM), 0o664);
+    assert_says(
+        &place.check(LISTS),
+        Some("by its group 60050: it is not a group of this user alone"),
+    );
+    place.set("home/.config/jeton/config.toml", (0, ALICE.gid), 0o664);
+    assert_says(&place.check(LISTS), None);
+    // For Bob by name, behind the same bits.
+    for path in ["home/.config", "home/.config/jeton/config.toml"] {
+        let path = place.env.path(path);
+        let name = "system.posix_acl_access";
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::setxattr(&path, name, &access_list(BOB.uid), flags).is_err() {
+            crate::support::ignored("an access list: this file system has none");
+            continue;
+        }
+        assert_eq!(found(&path).0 & 0o020, 0o020);
+        assert_says(&place.check(LISTS), Some("an access list lets in others"));
+        rustix::fs::removexattr(&path, name).unwrap();
+        chmod(&path, 0o775);
+        assert_says(&place.check(LISTS), None);
+    }
+}
+
+/// The bytes of an access list in which this user may write (acl(5), `linux/posix_acl_xattr.h`).
+fn access_list(uid: u32) -> Vec<u8> {
+    const NOBODY: u32 = u32::MAX;
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in [
+        (0x01_u16, 7_u16, NOBODY),
+        (0x02, 7, uid),
+        (0x04, 5, NOBODY),
+        (0x10, 7, NOBODY),
+        (0x20, 5, NOBODY),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(rights.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
+    let test = "what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group";
+    if !can_mount(test) {
+        return;
+    }
+    let place = Place::new(RANDOM, (0, 0), 0o775, 0o664);
+    // As the RHEL family has it, and the name service of its images.
+    let family = "root:x:0:0:root:/root:/bin/bash\nsync:x:5:0:sync:/sbin:/bin/sync\nshutdown:x:6:0:shutdown:/sbin:/sbin/shutdown\nhalt:x:7:0:halt:/sbin:/sbin/halt\noperator:x:11:0:operator:/root:/sbin/nologin\ndefault:x:1001:0:Default Application User:/opt/app-root/src:/sbin/nologin\n";
+    let person = format!("{PASSWD}eve:x:60004:0::/home/eve:/bin/bash\n");
+    let known = format!("{PASSWD}1000680000:x:1000680000:0:user:/:/sbin/nologin\n");
+    for (lists, says) in [
+        (LISTS, None),
+        (
+            Lists {
+                passwd: "",
+                group: "",
+                nsswitch: "",
+            },
+            None,
+        ),
+        (
+            Lists {
+                passwd: &known,
+                ..LISTS
+            },
+            None,
+        ),
+        (
+            Lists {
+                passwd: family,
+                group: "root:x:0:\n",
+                nsswitch: "passwd: sss files systemd\ngroup: sss files systemd\n",
+            },
+            None,
+        ),
+        (
+            Lists {
+                passwd: &person,
+                ..LISTS
+            },
+            Some("eve is in it too"),
+        ),
+        (
+            Lists {
+                group: "root:x:0:alice\nalice:x:60001:\n",
+                ..LISTS
+            },
+            Some("alice is in it too"),
+        ),
+    ] {
+        assert_says(&place.check(lists), says);
+    }
+    let mut daemon = place.env.start_command(place.command(LISTS, &["run"]));
+    assert!(!place.env.token(&daemon, "research").is_empty());
+    place.env.stop(&mut daemon);
+
+    for (path, owner, mode, says) in [
+        ("home", (0, 0), 0o777, "others can write to it (mode 0777)"),
+        (
+            "home",
+            (0, TEAM),
+            0o775,
+            "by its group 60050: /etc/passwd does not list uid 1000680000",
+        ),
+        ("home", (BOB.uid, 0), 0o775, "it belongs to uid 60002"),
+        (
+            "home/.config/jeton/config.toml",
+            (0, 0),
+            0o666,
+            "others can write",
+        ),
+        (
+            "home/.config/jeton/config.toml",
+            (BOB.uid, 0),
+            0o664,
+            "it belongs to uid 60002",
+        ),
+    ] {
+        let before = found(&place.env.path(path)).0;
+        place.set(path, owner, mode);
+        assert_says(&place.check(LISTS), Some(says));
+        place.set(path, (0, 0), before);
+    }
+    // One whose own group is another: group 0 is not its own, be it in it or not.
+    let place = Place {
+        user: User {
+            gid: 60_009,
+            groups: &[0],
+            ..RANDOM
+        },
+        ..place
+    };
+    assert_says(&place.check(LISTS), Some("/etc/passwd does not list uid"));
+}
