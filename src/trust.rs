@@ -17,6 +17,7 @@ use rustix::io::Errno;
 mod acl;
 mod error;
 mod group;
+mod namespace;
 mod private;
 mod remedy;
 mod shared;
@@ -156,7 +157,11 @@ fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
     let mount = rustix::fs::statvfs(path)
         .map_err(|e| untrusted(Distrust::io("read the mount of", e.into())))?;
     let read_only = mount.f_flag.contains(StatVfsMountFlags::RDONLY);
-    Facts::new(&stat, read_only)
+    let mut facts = Facts::new(&stat, read_only);
+    if path == Path::new("/") && namespace::is_outer_root(facts.owner, uid) {
+        facts.owner = 0;
+    }
+    facts
         .judge_folder(uid)
         .or_else(|why| group::pardon(why, uid, || acl::of_path(path)))
         .map_err(untrusted)

@@ -3,6 +3,7 @@
 use std::os::unix::fs::chown;
 
 use super::*;
+use crate::enrol::write_config;
 use crate::support::mounts::{can_mount, in_mounts};
 use crate::support::users::{Installed, install};
 
@@ -435,4 +436,129 @@ fn what_roots_group_can_write_to_is_trusted_by_a_random_user_of_that_group() {
         ..place
     };
     assert_says(&place.check(LISTS), Some("/etc/passwd does not list uid"));
+}
+
+/// A root folder of its own with this mode, from which a user namespace is entered in which Alice is alone.
+fn alone_below(env: &TestEnv, jetond: &Installed, mode: &str) -> crate::support::env::Output {
+    let root = env.path("root");
+    let shown = root.display();
+    let program = jetond.program.display();
+    let prepare = format!(
+        "mkdir -p '{shown}'; mount -t tmpfs -o mode={mode} tmpfs '{shown}'; cd '{shown}'
+         for f in usr proc; do mkdir $f; mount --rbind /$f $f; done
+         for f in bin sbin lib lib64; do [ -e /$f ] && ln -s usr/$f $f; done
+         mkdir -m 755 our; cp '{program}' our/jetond; echo '# fine' >our/c.toml; chown -R 60001:60001 our
+         exec setpriv {} unshare -U -r chroot '{shown}' /our/jetond check --config /our/c.toml --state /our",
+        ALONE.setpriv().join(" "),
+    );
+    let mut command = env.command("unshare");
+    command.args(["-m", "sh", "-c", &format!("set -e\n{prepare}")]);
+    env.finish("jetond below a root of its own", command, b"", false)
+}
+
+/// A user namespace in which Alice is alone, on a file system of its own below a root that is nobody's there.
+fn alone(
+    env: &TestEnv,
+    jetond: &Installed,
+    as_whom: &[&str],
+    prepare: &str,
+    args: &str,
+) -> crate::support::env::Output {
+    let script = format!(
+        "set -e; mount -t tmpfs -o mode=755 tmpfs /mnt; mkdir -p /mnt/c/jeton /mnt/s /mnt/r
+         echo '# fine' >/mnt/c/jeton/config.toml; chmod -R go-w /mnt; {prepare}
+         export HOME=/mnt XDG_CONFIG_HOME=/mnt/c XDG_STATE_HOME=/mnt/s XDG_RUNTIME_DIR=/mnt/r
+         exec {} {args}",
+        jetond.program.display()
+    );
+    let args = [&["-U", "-m"], as_whom, &["sh", "-c", &script]].concat();
+    let mut command = ALONE.command(env, "unshare", &args);
+    command.current_dir("/");
+    env.finish("jetond alone", command, b"", false)
+}
+
+#[test]
+fn the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user() {
+    let test = "the_root_folder_alone_may_be_nobodys_where_a_namespace_knows_one_user";
+    if !can_mount(test) {
+        return;
+    }
+    let env = TestEnv::new();
+    chmod(&env.path(""), 0o711);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    // Alice as root of the namespace, and under the number that she has outside.
+    for as_whom in [
+        &["-r"][..],
+        &["--keep-caps", "--map-user=60001", "--map-group=60001"],
+    ] {
+        let run = |prepare: &str, args: &str| alone(&env, &jetond, as_whom, prepare, args);
+        let probe = run("stat -c %u / >&2", "--version");
+        if probe.code != 0 {
+            crate::support::ignored(&format!("{test}: {as_whom:?}: {probe:?}"));
+            continue;
+        }
+        assert!(probe.stderr.contains("65534"), "{probe:?}");
+        let checked = run("", "check");
+        assert_eq!(checked.code, 0, "{checked:?}");
+        let served = run("", "run -- sh -c 'test -S \"$JETON_SOCKET\"'");
+        assert_eq!(served.code, 0, "{served:?}");
+        // Every other folder of the same user may be anybody's, and `/` itself must be closed to others.
+        let checked = run("", "check --config /etc/passwd");
+        assert_eq!(checked.code, 78, "{checked:?}");
+        let says = "/etc: it belongs to uid 65534 (nobody, or a user that this container";
+        assert!(checked.stderr.contains(says), "{checked:?}");
+        assert!(!checked.stderr.contains("chown"), "{checked:?}");
+    }
+}
+
+#[test]
+fn a_root_folder_of_nobody_that_others_can_write_to_is_refused() {
+    if !can_mount("a_root_folder_of_nobody_that_others_can_write_to_is_refused") {
+        return;
+    }
+    let env = TestEnv::new();
+    chmod(&env.path(""), 0o711);
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    let closed = alone_below(&env, &jetond, "755");
+    if closed.code != 0 && !closed.stderr.starts_with("jetond: ") {
+        crate::support::ignored(&format!(
+            "a root of its own in a user namespace: {closed:?}"
+        ));
+        return;
+    }
+    assert_eq!(closed.code, 0, "{closed:?}");
+    for mode in ["777", "775"] {
+        let open = alone_below(&env, &jetond, mode);
+        assert_eq!(open.code, 78, "{open:?}");
+        let says = format!("jetond: /: others can write to it (mode 0{mode})");
+        assert!(open.stderr.contains(&says), "{open:?}");
+    }
+}
+
+#[test]
+fn a_root_folder_of_nobody_is_refused_where_a_namespace_knows_more_users() {
+    let test = "a_root_folder_of_nobody_is_refused_where_a_namespace_knows_more_users";
+    if !can_mount(test) {
+        return;
+    }
+    let env = TestEnv::new();
+    write_config(&env, "# fine");
+    // Root may map a range, in which the host's root is not.
+    let script = format!(
+        "unshare -U sleep 60 & child=$!; while [ \"$(readlink /proc/$child/ns/user)\" = \"$(readlink /proc/self/ns/user)\" ]; do :; done
+         echo '0 60001 2' >/proc/$child/uid_map; echo '0 60001 2' >/proc/$child/gid_map
+         nsenter -U -t $child {} check --config '{}'; code=$?; kill $child; exit $code",
+        env!("CARGO_BIN_EXE_jetond"),
+        env.config().display(),
+    );
+    let mut command = env.command("sh");
+    command.args(["-c", &script]);
+    let checked = env.finish("jetond in a namespace", command, b"", false);
+    assert_eq!(checked.code, 78, "{checked:?}");
+    assert!(
+        checked
+            .stderr
+            .contains("jetond: /: it belongs to uid 65534"),
+        "{checked:?}"
+    );
 }

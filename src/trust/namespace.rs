@@ -1,0 +1,47 @@
+//! The root of all folders in a user namespace that knows no other user than us.
+//!
+//! There the kernel shows what is root's outside as the overflow user's, so `/` seems to be a stranger's. It is accepted
+//! alone: every other folder of the overflow user may be anybody's.
+
+/// The overflow user where the system does not say which number it has.
+const OVERFLOW_UID: u32 = 65_534;
+
+/// Whether `owner` stands for the users of an outer namespace, and `uid` is the only user of ours.
+pub(super) fn is_outer_root(owner: u32, uid: u32) -> bool {
+    let read = |path| std::fs::read_to_string(path).ok();
+    let overflow = read("/proc/sys/kernel/overflowuid");
+    let overflow = overflow.and_then(|text| text.trim().parse().ok());
+    owner == overflow.unwrap_or(OVERFLOW_UID)
+        && owner != uid
+        && read("/proc/self/uid_map").is_some_and(|map| maps_alone(&map, uid))
+}
+
+/// Whether a text in the form of `/proc/PID/uid_map` (user_namespaces(7)) maps `uid` and no other user.
+fn maps_alone(uid_map: &str, uid: u32) -> bool {
+    let numbers: Vec<u32> = uid_map
+        .split_ascii_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    matches!(numbers[..], [inside, _, 1] if inside == uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_of_one_user_maps_it_alone() {
+        for (uid_map, uid, good) in [
+            ("      1000       1000          1\n", 1000, true),
+            ("0 1000 1\n", 0, true),
+            ("0 1000 1\n", 1000, false),
+            ("0 0 4294967295\n", 0, false),
+            ("1000 1000 2\n", 1000, false),
+            // A rootless container.
+            ("0 1000 1\n1 100000 65536\n", 0, false),
+            ("", 65_534, false),
+        ] {
+            assert_eq!(maps_alone(uid_map, uid), good, "{uid_map:?} {uid}");
+        }
+    }
+}
