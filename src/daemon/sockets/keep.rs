@@ -76,12 +76,15 @@ impl Sockets {
             for (path, is_replaced) in &made {
                 say_made(path, *is_replaced, removals.came(clock.now().boot));
             }
-            if !made.is_empty() {
+            let is_new = !made.is_empty();
+            if is_new {
                 watch = self.watch();
             }
             tokio::select! { biased;
                 () = asked.notified() => {}
                 () = stirred(watch.as_ref().ok(), &looks, failed > 0) => {}
+                // A new socket may have gone before it was watched.
+                () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
                     if let Some(times) = removals.over(clock.now().boot).filter(|times| *times > 1) {
                         info!(times, "the sockets are no longer removed repeatedly");
