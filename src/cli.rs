@@ -13,6 +13,7 @@ mod prompt;
 mod remove;
 mod run;
 mod sandbox;
+mod sockets;
 mod target;
 mod usage;
 

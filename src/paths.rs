@@ -22,8 +22,15 @@ pub const SYSTEM_STATE: &str = "/var/lib/jeton";
 /// The name of the token socket in its folder.
 const SOCKET_NAME: &str = "jeton.sock";
 
+/// The name of the admin socket's folder where that is in the token socket's.
+const ADMIN_INSIDE: &str = "jeton-admin";
+
 /// The name of the admin socket in its folder.
 const ADMIN_NAME: &str = "admin.sock";
+
+/// How many folders a socket that the user has named may be below a volume that several containers share: such a place
+/// is meant by whoever names it, and what is deeper in such a volume was hardly made for a socket.
+const VOLUME_DEPTH: usize = 1;
 
 /// Which system's habits count. An argument, so that both are tested on either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +98,12 @@ pub struct SocketPlaces {
     pub lock: PathBuf,
     /// The socket that changes things, in a folder of its own.
     pub admin: PathBuf,
-    /// Whether the token socket's place was given by the user: then its folder is the user's and is never made.
+    /// Whether the token socket's place was given by the user: then a folder that is there is the user's to change.
     pub explicit: bool,
+    /// Whether the admin socket's place was given by the user.
+    pub admin_explicit: bool,
+    /// How many folders a socket may be below a volume that several containers share, where the user has named it.
+    pub volume_depth: usize,
 }
 
 // === impl Platform ===
@@ -111,6 +122,17 @@ impl Platform {
             Self::Linux => 107,
             Self::Macos => 103,
         }
+    }
+
+    fn fits(self, path: &Path) -> Result<(), PathError> {
+        let limit = self.max_socket_path();
+        if path.as_os_str().len() <= limit {
+            return Ok(());
+        }
+        Err(PathError::TooLong {
+            path: path.to_owned(),
+            limit,
+        })
     }
 }
 
@@ -260,7 +282,8 @@ impl Env {
             return Err(PathError::NoFolder(token));
         };
         let lock = token.with_file_name(joined(name, ".lock"));
-        let admin = match admin.or(self.admin_socket.as_deref()) {
+        let admin_given = admin.or(self.admin_socket.as_deref());
+        let admin = match admin_given {
             Some(admin) => admin.to_owned(),
             // The folder beside it needs a name to be made from: not `jeton.sock`, `./jeton.sock` or `/jeton.sock`.
             None => match folder.file_name() {
@@ -274,16 +297,14 @@ impl Env {
             return Err(PathError::SharedFolder(admin));
         }
         for path in [&token, &admin] {
-            let limit = self.platform.max_socket_path();
-            if path.as_os_str().len() > limit {
-                let path = path.clone();
-                return Err(PathError::TooLong { path, limit });
-            }
+            self.platform.fits(path)?;
         }
         Ok(SocketPlaces {
             lock,
             admin,
             explicit: given.is_some(),
+            admin_explicit: admin_given.is_some(),
+            volume_depth: VOLUME_DEPTH,
             token,
         })
     }
@@ -306,6 +327,32 @@ impl Env {
                 }
             }
         }
+    }
+}
+
+// === impl SocketPlaces ===
+
+impl SocketPlaces {
+    /// How many folders the token socket may be below a volume that everybody can write to; `None` where such a volume
+    /// is refused: nobody has named it.
+    pub fn below_volume(&self) -> Option<usize> {
+        self.explicit.then_some(self.volume_depth)
+    }
+
+    /// The same for the admin socket, which is beside the token socket where nobody has named it.
+    pub fn admin_below_volume(&self) -> Option<usize> {
+        (self.explicit || self.admin_explicit).then_some(self.volume_depth)
+    }
+
+    /// The same places with the admin socket in a folder of its own inside that of the token socket. For a token socket
+    /// at the very mount point of a volume: what is beside the volume is not of it, and often cannot be made.
+    ///
+    /// # Errors
+    /// [`PathError::TooLong`].
+    pub fn with_admin_inside(mut self, platform: Platform) -> Result<Self, PathError> {
+        self.admin = self.token.with_file_name(ADMIN_INSIDE).join(ADMIN_NAME);
+        platform.fits(&self.admin)?;
+        Ok(self)
     }
 }
 
@@ -464,6 +511,31 @@ mod tests {
             (admin.token, admin.admin),
             ("/mnt/t/x.sock".into(), "/c/d".into())
         );
+    }
+
+    #[test]
+    fn a_place_that_was_named_may_be_in_a_volume_and_have_the_admin_socket_inside() {
+        let (token, admin) = (Path::new("/v/j.sock"), Path::new("/w/a.sock"));
+        let usual = env(&[]);
+        for (token, admin, depths) in [
+            (None, None, (None, None)),
+            (Some(token), None, (Some(1), Some(1))),
+            (Some(token), Some(admin), (Some(1), Some(1))),
+            (None, Some(admin), (None, Some(1))),
+        ] {
+            let places = usual.sockets(token, admin, |_| true).unwrap();
+            let are = (places.below_volume(), places.admin_below_volume());
+            assert_eq!(are, depths, "{token:?} {admin:?}");
+            assert_eq!(places.admin_explicit, admin.is_some());
+        }
+        let places = usual.sockets(Some(token), None, |_| true).unwrap();
+        let inside = places.with_admin_inside(Platform::Linux).unwrap();
+        assert_eq!(inside.admin, Path::new("/v/jeton-admin/admin.sock"));
+        assert_eq!(inside.token, token);
+        let long = format!("/{}/j.sock", "x".repeat(86));
+        let places = usual.sockets(Some(Path::new(&long)), None, |_| true);
+        let err = places.unwrap().with_admin_inside(Platform::Linux);
+        assert!(matches!(err, Err(PathError::TooLong { .. })), "{err:?}");
     }
 
     #[test]

@@ -21,11 +21,13 @@ mod namespace;
 mod private;
 mod remedy;
 mod shared;
+mod volume;
 
 pub use error::{Distrust, GroupDoubt, Purpose, Untrusted};
 pub use private::private_dir;
-pub(crate) use private::{make_folders, open_private};
+pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};
+pub use volume::is_volume;
 
 /// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
 pub const MAX_CONFIG_LEN: u64 = 1 << 20;
@@ -98,6 +100,17 @@ fn open_file(path: &Path) -> Result<File, Distrust> {
 /// # Errors
 /// [`Untrusted`] names the folder or link that others could change.
 pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
+    resolve_in_volume(path, uid, None).map(|(real, _)| real)
+}
+
+/// As [`resolve`], but with `below` the way may lead through a volume that everybody can write to ([`is_volume`]), of
+/// which the result is at most so many folders below; that volume is the second part of the result.
+fn resolve_in_volume(
+    path: &Path,
+    uid: u32,
+    below: Option<usize>,
+) -> Result<(PathBuf, Option<PathBuf>), Untrusted> {
+    let mut volume = None;
     let absolute = std::path::absolute(path)
         .map_err(|e| Untrusted::new(path, Distrust::io("find the folder of", e)))?;
     let mut todo: VecDeque<OsString> = names(&absolute);
@@ -130,13 +143,18 @@ pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
                     todo.push_front(name);
                 }
             }
-            FileType::Directory => judge_folder(&real, uid)?,
+            FileType::Directory => match judge_folder(&real, uid) {
+                Err(_) if below.is_some_and(|most| todo.len() <= most) && is_volume(&real) => {
+                    volume = Some(real.clone());
+                }
+                verdict => verdict?,
+            },
             FileType::RegularFile if todo.is_empty() => {}
             _ if todo.is_empty() => return Err(untrusted(Distrust::NotAFile)),
             _ => return Err(untrusted(Distrust::NotAFolder)),
         }
     }
-    Ok(real)
+    Ok((real, volume))
 }
 
 /// The names of a path, without its root and its dots; `..` stays, since what it means depends on links.
@@ -252,6 +270,14 @@ impl Facts {
             return Err(Distrust::HardLinks(self.links));
         }
         Ok(())
+    }
+
+    /// A file of `uid`, whoever can read it.
+    fn judge_own_file(&self, uid: u32) -> Result<(), Distrust> {
+        if self.kind != FileType::RegularFile {
+            return Err(Distrust::NotAFile);
+        }
+        self.judge_owner(uid)
     }
 
     /// A folder that is `uid`'s alone.

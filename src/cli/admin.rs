@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::output::{say, tell};
+use super::sockets;
 use super::target::Target;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::settings;
@@ -78,9 +79,9 @@ pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathErr
             xdg_runtime_dir: None,
             ..env.clone()
         };
-        env.sockets(None, None, |_| false)
+        sockets::find(&env, None, None, |_| false)
     } else {
-        env.sockets(None, None, Path::is_dir)
+        sockets::find(env, None, None, Path::is_dir)
     }
 }
 

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::output::{Exit, fail, fail_with};
+use super::sockets;
 use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, listener::ListenError, watchdog};
@@ -95,14 +96,14 @@ fn serve(args: &RunArgs, env: &Env) -> Exit {
         Ok(target) => target,
         Err(exit) => return exit,
     };
-    let places = match env.sockets(
-        args.socket.as_deref(),
-        args.admin_socket.as_deref(),
-        Path::is_dir,
-    ) {
+    let (socket, admin) = (args.socket.as_deref(), args.admin_socket.as_deref());
+    let mut places = match sockets::find(env, socket, admin, Path::is_dir) {
         Ok(places) => places,
         Err(error) => return fail(Exit::Config, error),
     };
+    if args.stop_at_eof {
+        places.volume_depth = place::VOLUME_DEPTH;
+    }
     let options = Options {
         config: target.config,
         config_named: target.config_named,

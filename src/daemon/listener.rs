@@ -15,10 +15,11 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
 };
+use tracing::warn;
 
 use crate::causes::Causes;
 use crate::config::SocketMode;
-use crate::trust::{Sharing, SocketFolder, Untrusted};
+use crate::trust::{Sharing, SocketFolder, Untrusted, judge_lock};
 
 /// Where a socket is, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct Place<'a> {
     pub mode: SocketMode,
     /// Whether the folder was named by the user, and so is not ours to change.
     pub explicit: bool,
+    /// How many folders it may be below a volume that everybody can write to; `None` where such a volume is refused.
+    pub below_volume: Option<usize>,
     /// The user that we are.
     pub uid: u32,
 }
@@ -43,6 +46,8 @@ const BACKLOG: i32 = 4_096;
 pub struct Bound {
     path: PathBuf,
     inode: Inode,
+    /// The volume that it is in, if everybody can write to that.
+    volume: Option<PathBuf>,
     /// Held for life: as long as it is, nobody else judges our socket stale.
     lock: File,
 }
@@ -108,8 +113,9 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
         uid: place.uid,
         sharing: sharing(place.mode),
         named: place.explicit,
+        below_volume: place.below_volume,
     };
-    folder.prepare().map_err(ListenError::Folder)?;
+    let volume = folder.prepare().map_err(ListenError::Folder)?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -119,6 +125,9 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(lock)
         .map_err(io_error("open the lock", lock))?;
+    if volume.is_some() {
+        judge_lock(&file, lock, place.uid).map_err(ListenError::Folder)?;
+    }
     let held = match held.filter(|held| is_same(held, &file)) {
         Some(held) => held,
         None => match file.try_lock() {
@@ -135,6 +144,7 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
         Bound {
             path: path.to_owned(),
             inode,
+            volume,
             lock: held,
         },
     ))
@@ -230,6 +240,13 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
+/// Says once when sockets are in a volume where others can put their own in their place.
+pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a Bound>) {
+    if let Some(volume) = bound.into_iter().find_map(|bound| bound.volume.as_ref()) {
+        warn!(volume = %volume.display(), "everybody who shares this volume is trusted: they can put their own socket in the place of this one");
+    }
+}
+
 impl Bound {
     /// The identity of the socket file.
     pub const fn inode(&self) -> Inode {
@@ -316,6 +333,7 @@ mod tests {
             lock: &spot.lock,
             mode: SocketMode::Private,
             explicit: true,
+            below_volume: None,
             uid: rustix::process::geteuid().as_raw(),
         }
     }

@@ -13,7 +13,9 @@ use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use super::activation::{Passed, path_of};
-use super::listener::{Bound, Inode, ListenError, Place, inode, listen_again, listen_at};
+use super::listener::{
+    Bound, Inode, ListenError, Place, inode, listen_again, listen_at, warn_of_volume,
+};
 use super::server::Server;
 use super::service::Door;
 use crate::config::SocketMode;
@@ -91,6 +93,7 @@ impl Places {
                 lock: &self.paths.lock,
                 mode: self.mode,
                 explicit: self.paths.explicit,
+                below_volume: self.paths.below_volume(),
                 uid: self.uid,
             },
             // Private, also where others may have tokens.
@@ -99,6 +102,7 @@ impl Places {
                 lock: admin_lock.as_ref(),
                 mode: SocketMode::Private,
                 explicit: true,
+                below_volume: self.paths.admin_below_volume(),
                 uid: self.uid,
             },
         })
@@ -186,6 +190,14 @@ impl Socket {
         Ok(())
     }
 
+    /// What we have bound, unless it was passed.
+    const fn bound(&self) -> Option<&Bound> {
+        match &self.origin {
+            Origin::Ours(bound) => Some(bound),
+            Origin::Passed(_) => None,
+        }
+    }
+
     /// Its path, unless we cannot see it.
     fn path<'a>(&'a self, door: Door, places: &'a Places) -> Option<&'a Path> {
         match &self.origin {
@@ -200,11 +212,14 @@ impl Socket {
 impl Sockets {
     /// Takes the passed sockets, and binds the others.
     pub(super) fn open(passed: Passed, places: Places) -> Result<Self, ListenError> {
-        Ok(Self {
+        let sockets = Self {
             tokens: places.open(Door::Tokens, passed.tokens)?,
             admin: places.open(Door::Admin, passed.admin)?,
             places,
-        })
+        };
+        let ours = [&sockets.tokens, &sockets.admin].map(Socket::bound);
+        warn_of_volume(ours.into_iter().flatten());
+        Ok(sockets)
     }
 
     /// The path of the token socket, for messages.

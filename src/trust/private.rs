@@ -42,6 +42,13 @@ pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
     Ok(folder)
 }
 
+/// Judges the lock of a socket in a folder that others can write to: one of theirs could be held for ever.
+pub(crate) fn judge_lock(lock: &File, path: &Path, uid: u32) -> Result<(), Untrusted> {
+    let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::Lock);
+    let facts = Facts::of(lock).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    facts.judge_own_file(uid).map_err(untrusted)
+}
+
 /// The folders to make, from the top down.
 pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<_> = path

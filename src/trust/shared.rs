@@ -7,7 +7,7 @@ use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Stat, accessat};
 use rustix::io::Errno;
 
 use super::private::{make, missing_folders, open_folder, open_private};
-use super::{Distrust, Purpose, Untrusted, acl, group, resolve};
+use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
 
 /// Who gets into a folder beside its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +31,17 @@ pub struct SocketFolder<'a> {
     pub sharing: Sharing,
     /// Whether the user has named the place: then a folder that is there is not ours to change.
     pub named: bool,
+    /// How many folders it may be below a volume that everybody can write to ([`super::is_volume`]); `None` where such a
+    /// volume is refused.
+    pub below_volume: Option<usize>,
 }
 
 // === impl SocketFolder ===
 
 impl SocketFolder<'_> {
     /// Makes sure that it is a folder of `uid` into which exactly these others get, and that nobody else can exchange it:
-    /// made like that where it is missing, as are the folders above it.
+    /// made like that where it is missing, as are the folders above it. The result is the volume that it is in, if that
+    /// is one that everybody can write to: then whoever can do so can exchange it all the same.
     ///
     /// A folder that is there is made like that unless the user has named it; a named one must let in those whom it has
     /// to and nobody else. At no moment it is open to more than it was or will be.
@@ -45,7 +49,7 @@ impl SocketFolder<'_> {
     /// # Errors
     /// [`Untrusted`] when the folder is a link or none, belongs to somebody else, can be written to by others, or is as
     /// nobody wants it and not ours to change; and when others could exchange a folder above it.
-    pub fn prepare(&self) -> Result<(), Untrusted> {
+    pub fn prepare(&self) -> Result<Option<PathBuf>, Untrusted> {
         self.examine(true)
     }
 
@@ -53,23 +57,31 @@ impl SocketFolder<'_> {
     ///
     /// # Errors
     /// [`Untrusted`] as there, also when a missing folder could not be made.
-    pub fn judge(&self) -> Result<(), Untrusted> {
+    pub fn judge(&self) -> Result<Option<PathBuf>, Untrusted> {
         self.examine(false)
     }
 
     /// Makes it where it is missing if it `is_made` now.
-    fn examine(&self, is_made: bool) -> Result<(), Untrusted> {
+    fn examine(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
         let purpose = Purpose::Socket { named: self.named };
         self.examine_inside(is_made)
             .map_err(|untrusted| untrusted.meant_for(purpose))
     }
 
-    fn examine_inside(&self, is_made: bool) -> Result<(), Untrusted> {
+    fn examine_inside(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
+        let in_volume =
+            |path, below| resolve_in_volume(path, self.uid, below).map(|(_, volume)| volume);
+        if self.below_volume.is_some() && is_volume(self.path) {
+            return in_volume(self.path, self.below_volume);
+        }
         let missing = missing_folders(self.path);
         if let Some(first) = missing.first() {
             let parent = first.parent().filter(|path| !path.as_os_str().is_empty());
             let parent = parent.unwrap_or(Path::new("."));
-            resolve(parent, self.uid)?;
+            let below = self
+                .below_volume
+                .and_then(|most| most.checked_sub(missing.len()));
+            let volume = in_volume(parent, below)?;
             if !is_made {
                 let rights = Access::WRITE_OK | Access::EXEC_OK;
                 return match accessat(CWD, parent, rights, AtFlags::EACCESS) {
@@ -77,12 +89,12 @@ impl SocketFolder<'_> {
                         Err(Untrusted::new(first, Distrust::io("make", e.into())))
                     }
                     // Where the kernel cannot be asked, only making it would tell.
-                    _ => Ok(()),
+                    _ => Ok(volume),
                 };
             }
         }
         socket_dir(self, is_made)?;
-        resolve(self.path, self.uid).map(drop)
+        in_volume(self.path, self.below_volume)
     }
 }
 

@@ -9,6 +9,7 @@ mod modes;
 mod places;
 mod remedies;
 mod rules;
+mod volumes;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

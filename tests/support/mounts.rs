@@ -1,6 +1,6 @@
 //! Programs in mounts of their own: volumes as a pod has them, and other lists of users and groups.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::users::{User, are_root};
@@ -39,4 +39,19 @@ pub(crate) fn in_mounts(
         .arg(program.as_ref())
         .args(args);
     command
+}
+
+/// Lines that mount an empty volume at this path, made as these lines say: `$v` is the path.
+pub(crate) fn volume(at: &Path, then: &str) -> String {
+    let at = at.display();
+    format!("v='{at}'; mkdir -p \"$v\"; mount -t tmpfs tmpfs \"$v\"; {then}")
+}
+
+/// Where a path in the mounts of another process is for everybody else.
+pub(crate) fn seen_from_outside(pid: u32, path: &Path) -> PathBuf {
+    let relative = path.strip_prefix("/").unwrap();
+    Path::new("/proc")
+        .join(pid.to_string())
+        .join("root")
+        .join(relative)
 }

@@ -110,7 +110,13 @@ impl<'a> Places<'a> {
         // A place that was named is a whole path; any other one ends as the usual places do.
         if tokens.tail.is_empty() {
             let folder = folder_of(tokens.base, &mut room.folder)?;
-            Ok(Self::named(folder, b"-admin/admin.sock", door))
+            let mut places = Self::named(folder, b"-admin/admin.sock", door);
+            // Where the token socket is at a volume's mount point, the other one may be inside.
+            places.list[1] = Some(Place {
+                base: folder,
+                tail: b"/jeton-admin/admin.sock",
+            });
+            Ok(places)
         } else {
             Ok(Self::named(tokens.base, ADMIN_TAIL, door))
         }
@@ -166,9 +172,9 @@ impl<'a> Places<'a> {
         deadline: &Deadline,
     ) -> Result<Result<(Stream, Place<'a>), Fault<'a>>, Exit> {
         let mut worst = Fault::Absent;
-        for &place in self.list.iter().flatten() {
+        for (at, &place) in self.list.iter().flatten().enumerate() {
             let Some(address) = sys::Address::new(&[place.base, place.tail]) else {
-                if self.explicit {
+                if self.explicit && at == 0 {
                     let most = Decimal::new(sys::Address::LONGEST as u32);
                     let line = [
                         b"the socket's path is longer than ",
@@ -230,7 +236,8 @@ impl<'a> Places<'a> {
                         b"the daemon does this at its admin socket, and nothing listens at "
                     }
                 });
-                for (at, place) in self.list.iter().flatten().enumerate() {
+                let shown = if self.explicit { 1 } else { self.list.len() };
+                for (at, place) in self.list.iter().flatten().take(shown).enumerate() {
                     push(if at == 0 { b"" } else { b" or " });
                     push(place.base);
                     push(place.tail);

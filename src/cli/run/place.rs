@@ -13,6 +13,10 @@ use crate::trust;
 /// The longest path below the folder's parent.
 const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
 
+/// How many folders the sockets are below the folder's parent, which in a pod may be a volume that several containers
+/// share: an `emptyDir` at `/tmp`.
+pub(super) const VOLUME_DEPTH: usize = 2;
+
 /// The folder, of mode 0700. It is removed with this value.
 pub(super) struct Place {
     folder: TempDir,
@@ -32,10 +36,12 @@ impl Place {
         Self::below(bases.chain([temporary, "/tmp".into()]), env.uid)
     }
 
-    /// The same below the first of these folders that will do; the error is the last one's.
+    /// The same below the first of these folders that will do, one that several containers share only when there is no
+    /// other; the error is the last one's.
     fn below(bases: impl Iterator<Item = PathBuf>, uid: u32) -> io::Result<Self> {
+        let (volumes, own): (Vec<_>, Vec<_>) = bases.partition(|base| trust::is_volume(base));
         let mut last = io::ErrorKind::NotFound.into();
-        for base in bases {
+        for base in own.into_iter().chain(volumes) {
             match Self::try_below(&base, uid) {
                 Ok(place) => return Ok(place),
                 Err(error) => last = error,
@@ -48,7 +54,11 @@ impl Place {
         if base.join(LONGEST).as_os_str().len() > Platform::CURRENT.max_socket_path() {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
-        trust::resolve(base, uid).map_err(io::Error::other)?;
+        let trusted = match base.parent() {
+            Some(parent) if trust::is_volume(base) => parent,
+            _ => base,
+        };
+        trust::resolve(trusted, uid).map_err(io::Error::other)?;
         let folder = tempfile::Builder::new()
             .prefix("jeton-run-")
             // The crate's own default leaves it to the umask.

@@ -1,0 +1,285 @@
+//! A volume that several containers of a pod share: where a socket may be in it, and where not.
+
+use super::places::Home;
+use super::*;
+use crate::support::mounts::{can_mount, in_mounts, seen_from_outside, volume};
+use crate::support::users::{Installed, install};
+
+/// What the log says once.
+const WARNING: &str = "everybody who shares this volume is trusted";
+
+struct Pod<'a> {
+    env: &'a TestEnv,
+    home: Home<'a>,
+    jetond: Installed,
+    volume: PathBuf,
+}
+
+impl<'a> Pod<'a> {
+    fn new(env: &'a TestEnv) -> Self {
+        chmod(&env.path(""), 0o711);
+        let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+        let home = Home::new(env, "a", ALICE);
+        home.enrol(&jetond);
+        Self {
+            env,
+            home,
+            jetond,
+            volume: env.path("volume"),
+        }
+    }
+
+    /// Alice's daemon beside a volume that was made so.
+    fn run(&self, made: &str, args: &[&str]) -> Command {
+        let prepare = volume(&self.volume, made);
+        let args = [&["run"], args].concat();
+        let mut command = in_mounts(self.env, &prepare, ALICE, &self.jetond.program, &args);
+        self.home.surround(&mut command);
+        command.env_remove("XDG_RUNTIME_DIR");
+        command
+    }
+
+    /// Starts it; the sockets are where these paths are in its mounts.
+    fn start(&self, command: Command, socket: &Path, admin: &Path) -> Daemon {
+        let mut daemon = self.env.spawn_command(command);
+        let pid = daemon.child.id();
+        daemon.socket = seen_from_outside(pid, socket);
+        daemon.admin = seen_from_outside(pid, admin);
+        wait_until("the daemon to serve", || {
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended with {ended:?}: {}", daemon.log());
+            accepts(&daemon.socket) && accepts(&daemon.admin)
+        });
+        daemon.look_at_proc();
+        daemon
+    }
+
+    #[track_caller]
+    fn refused(&self, command: Command, says: &str) {
+        let mut daemon = self.env.spawn_command(command);
+        let status = daemon.wait();
+        let log = daemon.log();
+        assert_eq!(status.code(), Some(78), "{says}: {log}");
+        assert!(log.contains(says), "{says}: {log}");
+        assert!(!log.contains(WARNING), "{log}");
+    }
+}
+
+#[test]
+fn a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted() {
+    if !can_mount("a_socket_in_a_pods_volume_is_served_and_a_warning_says_who_is_trusted") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    let pod = Pod::new(&env);
+    let jeton = install(env!("CARGO_BIN_EXE_jeton"));
+    let own = "mkdir \"$v/tokens\"; chmod 700 \"$v/tokens\"; chown 60001:60001 \"$v/tokens\"";
+    for (made, socket, admin) in [
+        // Directly in it: the admin socket cannot be beside it.
+        ("chmod 777 \"$v\"", "jeton.sock", "jeton-admin/admin.sock"),
+        // As with an fsGroup.
+        (
+            "chgrp 60050 \"$v\"; chmod 2777 \"$v\"",
+            "jeton.sock",
+            "jeton-admin/admin.sock",
+        ),
+        (
+            "chmod 777 \"$v\"",
+            "tokens/jeton.sock",
+            "tokens-admin/admin.sock",
+        ),
+        (
+            &format!("chmod 2777 \"$v\"; {own}"),
+            "tokens/jeton.sock",
+            "tokens-admin/admin.sock",
+        ),
+    ] {
+        let (socket, admin) = (pod.volume.join(socket), pod.volume.join(admin));
+        for by_variable in [false, true] {
+            let mut command = if by_variable {
+                pod.run(made, &[])
+            } else {
+                pod.run(made, &["--socket", socket.to_str().unwrap()])
+            };
+            command.envs(by_variable.then_some(("JETON_SOCKET", &socket)));
+            let mut daemon = pod.start(command, &socket, &admin);
+            assert!(!env.token(&daemon, "mine").is_empty());
+            assert_eq!(found(&daemon.socket).0, 0o600, "{made}");
+            assert_eq!(found(daemon.admin.parent().unwrap()).0, 0o700, "{made}");
+            let reloaded = env.request(&daemon.admin, "POST", "/v1/reload", &[], b"");
+            assert_eq!(reloaded.status, 200, "{reloaded:?}");
+            // The companion of a container that has the volume, by its option.
+            for args in [&["token", "mine"][..], &["reload"]] {
+                let mut command = env.command("nsenter");
+                let pid = daemon.child.id().to_string();
+                command.args(["-m", "-t", &pid, "setpriv"]);
+                command.args(ALICE.setpriv()).arg(&jeton.program);
+                command.arg("--socket").arg(&socket).args(args);
+                let output = env.finish("jeton", command, b"", true);
+                assert_eq!(output.code, 0, "{made} {args:?} {output:?}");
+            }
+            assert_eq!(daemon.log().matches(WARNING).count(), 1, "{}", daemon.log());
+            env.stop(&mut daemon);
+        }
+    }
+}
+
+#[test]
+fn a_volumes_near_misses_are_refused() {
+    if !can_mount("a_volumes_near_misses_are_refused") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    let pod = Pod::new(&env);
+    let shown = pod.volume.display();
+    let path = |name: &str| pod.volume.join(name).to_str().unwrap().to_owned();
+    let (direct, below) = (path("jeton.sock"), path("tokens/jeton.sock"));
+    let writable = |mode| format!("{shown}: others can write to it (mode {mode})");
+    for (made, socket, says) in [
+        // Somebody else's, or not everybody's.
+        (
+            "chmod 777 \"$v\"; chown 60002 \"$v\"",
+            &below,
+            "it belongs to uid 60002".to_owned(),
+        ),
+        (
+            "chgrp 60050 \"$v\"; chmod 775 \"$v\"",
+            &below,
+            writable("0775"),
+        ),
+        ("chmod 757 \"$v\"", &below, writable("0757")),
+        (
+            "chmod 770 \"$v\"; chgrp 60050 \"$v\"",
+            &path("jeton.sock"),
+            "it belongs to uid 0".to_owned(),
+        ),
+        // Not the mount point itself, which is what the kernel says.
+        (
+            "chmod 755 \"$v\"; v=\"$v/inner\"; mkdir \"$v\"; chmod 777 \"$v\"",
+            &path("inner/jeton.sock"),
+            "it belongs to uid 0".to_owned(),
+        ),
+        (
+            "chmod 755 \"$v\"; v=\"$v/inner\"; mkdir \"$v\"; chmod 777 \"$v\"",
+            &path("inner/tokens/jeton.sock"),
+            format!("{shown}/inner: others can write to it (mode 0777)"),
+        ),
+        // Deeper than one folder.
+        (
+            "chmod 777 \"$v\"",
+            &path("a/tokens/jeton.sock"),
+            writable("0777"),
+        ),
+        (
+            "chmod 777 \"$v\"; mkdir -p -m 700 \"$v/a/tokens\"; chown -R 60001 \"$v/a\"; chmod 700 \"$v/a\"",
+            &path("a/tokens/jeton.sock"),
+            writable("0777"),
+        ),
+        // A folder in it that is not ours alone.
+        (
+            "chmod 777 \"$v\"; mkdir \"$v/tokens\"",
+            &below,
+            "it belongs to uid 0 and must belong to uid 60001".to_owned(),
+        ),
+        (
+            "chmod 777 \"$v\"; mkdir \"$v/tokens\"; chown 60001 \"$v/tokens\"; chmod 770 \"$v/tokens\"",
+            &below,
+            format!("chmod 700 {shown}/tokens"),
+        ),
+        (
+            "chmod 777 \"$v\"; ln -s /tmp \"$v/tokens\"",
+            &below,
+            "it is a symbolic link".to_owned(),
+        ),
+        // A lock that somebody else may hold for ever.
+        (
+            "chmod 777 \"$v\"; (umask 0; touch \"$v/jeton.sock.lock\"); chmod 666 \"$v/jeton.sock.lock\"; chown 60002 \"$v/jeton.sock.lock\"",
+            &direct,
+            format!(
+                "{direct}.lock: it belongs to uid 60002 and must belong to uid 60001: remove it"
+            ),
+        ),
+        // With the sticky bit it is as any folder of that kind: a folder of ours below it, and nothing directly in it.
+        (
+            "chmod 1777 \"$v\"",
+            &direct,
+            "it belongs to uid 0 and must belong to uid 60001".to_owned(),
+        ),
+    ] {
+        pod.refused(pod.run(made, &["--socket", socket]), &says);
+    }
+    // A place that nobody has named.
+    let mut command = pod.run("chmod 777 \"$v\"", &[]);
+    command.env("XDG_RUNTIME_DIR", &pod.volume);
+    pod.refused(command, &writable("0777"));
+    // A folder above the mount point is judged as ever.
+    let outer = env.path("outer");
+    fs::create_dir(&outer).unwrap();
+    chmod(&outer, 0o777);
+    let inner = Pod {
+        volume: outer.join("volume"),
+        ..Pod { ..pod }
+    };
+    let socket = inner.volume.join("jeton.sock");
+    let command = inner.run("chmod 777 \"$v\"", &["--socket", socket.to_str().unwrap()]);
+    inner.refused(
+        command,
+        &format!("{}: others can write to it", outer.display()),
+    );
+    chmod(&outer, 0o755);
+    // And what is no socket is not looked for in a volume.
+    let made = "chmod 777 \"$v\"; touch \"$v/c.toml\"; chown 60001 \"$v/c.toml\"";
+    let config = inner.volume.join("c.toml");
+    let socket = inner.volume.join("jeton.sock");
+    let args = [
+        "--config",
+        config.to_str().unwrap(),
+        "--socket",
+        socket.to_str().unwrap(),
+    ];
+    inner.refused(
+        inner.run(made, &args),
+        &format!("{}: others can write to it", inner.volume.display()),
+    );
+}
+
+#[test]
+fn a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume() {
+    if !can_mount("a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume") {
+        return;
+    }
+    // As in a pod whose root file system is read-only.
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let place = env.path("");
+    let place = place.to_str().unwrap().trim_end_matches('/');
+    let prepare = format!(
+        "mount -t tmpfs tmpfs /mnt; mkdir /mnt/place; mount --bind '{place}' /mnt/place
+         mount -t tmpfs -o mode=777 tmpfs /tmp"
+    );
+    let root = User {
+        uid: 0,
+        gid: 0,
+        groups: &[],
+    };
+    let script = format!(
+        "stat -c %a /tmp ${{JETON_SOCKET%/*}}; echo $JETON_SOCKET; {} token",
+        env!("CARGO_BIN_EXE_jeton")
+    );
+    let args = ["run", "--", "sh", "-c", &script];
+    let mut command = in_mounts(&env, &prepare, root, env!("CARGO_BIN_EXE_jetond"), &args);
+    for (variable, folder) in [
+        ("HOME", "home"),
+        ("XDG_STATE_HOME", "state"),
+        ("XDG_CONFIG_HOME", "config"),
+    ] {
+        command.env(variable, format!("/mnt/place/{folder}"));
+    }
+    command.env_remove("XDG_RUNTIME_DIR").env("TMPDIR", "/tmp");
+    let output = env.finish("run", command, b"", true);
+    assert_eq!(output.code, 0, "{output:?}");
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert_eq!(lines[..2], ["777", "700"], "{output:?}");
+    assert!(lines[2].starts_with("/tmp/jeton-run-"), "{output:?}");
+    assert_eq!(output.stderr.matches(WARNING).count(), 1, "{output:?}");
+}
