@@ -113,10 +113,10 @@ use self::service::{ReloadRequest, Service};
 use self::signals::{Signals, Wish};
 use self::sockets::{Doors, Lost, Places, Sockets};
 use self::wiring::Wiring;
-use crate::config::SocketMode;
+use crate::config::{Config, SocketMode};
 use crate::offload;
 use crate::paths::SocketPlaces;
-use crate::policy::{Gate, UserNamespace};
+use crate::policy::{Gate, Guests, UserNamespace};
 use crate::process;
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
@@ -147,6 +147,20 @@ pub struct Options {
     pub listen_names: Option<String>,
     /// Whether to stop when standard input ends, which must be a pipe then.
     pub stop_at_eof: bool,
+    /// Who connects beside our own user when the daemon serves one command, which runs as one of these: everybody gets to
+    /// the token socket then, and no rule lets in further ones.
+    pub guests: Guests,
+}
+
+impl Options {
+    /// The mode of the token socket.
+    fn mode(&self, config: Option<&Config>) -> SocketMode {
+        if self.guests.is_empty() {
+            config.map_or(SocketMode::Private, |config| config.socket)
+        } else {
+            SocketMode::All
+        }
+    }
 }
 
 /// Why a daemon did not start, or had to end.
@@ -187,9 +201,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             Signals::new()
         };
         let signals = signals.map_err(StartError::Io)?;
-        let mode = config
-            .as_ref()
-            .map_or(SocketMode::Private, |found| found.config.socket);
+        let mode = options.mode(config.as_ref().ok().map(|found| &found.config));
         passed.report(mode, options.uid);
         let places = Places {
             paths: options.places.clone(),
@@ -219,10 +231,11 @@ async fn serve(
             "in a user namespace: this user alone is served"
         );
     }
-    let roster = Arc::new(Roster::new(Gate {
+    let gate = Gate {
         own_uid: options.uid,
         namespace,
-    }));
+    };
+    let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
     let (close, closing) = watch::channel(false);
@@ -258,7 +271,10 @@ async fn serve(
     let mode = config
         .as_ref()
         .map_or(SocketMode::Private, |found| found.config.socket);
-    let barrier = trust::barrier(&options.places.token, sharing(mode));
+    let barrier = trust::barrier(
+        &options.places.token,
+        sharing(options.mode(config.as_ref().ok().map(|found| &found.config))),
+    );
     if let Some(folder) = barrier.filter(|_| sockets.tokens_are_ours()) {
         warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
     }

@@ -55,6 +55,11 @@ pub struct Gate {
     pub namespace: UserNamespace,
 }
 
+/// Users who have every profile beside our own user, because who started the daemon says so: the command that it serves
+/// runs as one of them. They administer nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guests(Box<[u32]>);
+
 // === impl UserNamespace ===
 
 impl UserNamespace {
@@ -171,6 +176,29 @@ impl Gate {
     }
 }
 
+// === impl Guests ===
+
+impl Guests {
+    /// These users.
+    pub fn new(uids: impl IntoIterator<Item = u32>) -> Self {
+        Self(uids.into_iter().collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this user, by the kernel's word, is one of them. In another namespace than the host's too, for there they
+    /// were named by the numbers that count there; but all whom the map leaves out share one number, which names nobody.
+    pub fn include(&self, uid: u32, namespace: UserNamespace) -> bool {
+        match (uid, namespace) {
+            (NO_ID, _) | (OVERFLOW_ID, UserNamespace::Other) => false,
+            _ => self.0.contains(&uid),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::UserNamespace::{Identity, Other};
@@ -229,6 +257,24 @@ mod tests {
             assert_eq!(gate.is_ours(uid), admitted, "{gate:?} {uid}");
             let no_rules = gate.allows(&caller(uid, uid, &[uid]), std::iter::empty());
             assert_eq!(no_rules, admitted, "{gate:?} {uid}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_known_by_the_number_that_counts_here() {
+        let guests = Guests::new([1_001, 65_534, u32::MAX]);
+        for (namespace, uid, included) in [
+            (Identity, 1_001, true),
+            (Identity, 65_534, true),
+            (Identity, 1_002, false),
+            (Identity, 0, false),
+            (Identity, u32::MAX, false),
+            (Other, 1_001, true),
+            (Other, 65_534, false),
+            (Other, u32::MAX, false),
+        ] {
+            assert_eq!(guests.include(uid, namespace), included, "{uid}");
+            assert!(!Guests::default().include(uid, namespace));
         }
     }
 

@@ -1,5 +1,6 @@
 //! `jetond run`: the daemon in the foreground, or beside a command.
 
+mod allow;
 mod forwarded;
 mod place;
 mod supervisor;
@@ -14,6 +15,7 @@ use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, listener::ListenError, watchdog};
 use crate::paths::Env;
+use crate::policy::Guests;
 use crate::process::signals::{self, InheritedMask};
 
 /// The arguments of `jetond run`.
@@ -42,6 +44,9 @@ pub(super) struct RunArgs {
 pub(super) struct RunOrWrapArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
+    /// With a CMD that runs as another user, such as `setpriv` or `gosu` starts: lets in that user too, by name or number
+    #[arg(long, value_name = "USER")]
+    allow: Vec<String>,
     /// Serve on a private socket for the life of this command, and end as it does
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["socket", "admin_socket"])]
     command: Vec<OsString>,
@@ -64,28 +69,39 @@ pub(super) fn run_or_wrap(
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
+    let guests = match allow::guests(&args.allow) {
+        Ok(guests) => guests,
+        Err(exit) => return exit,
+    };
     if args.has_command() {
-        return wrap::wrap(&args.command, wrap::daemon_args(line), env, mask);
+        return wrap::wrap(&args.command, wrap::daemon_args(line), &guests, env, mask);
     }
     // A variable that is not set: a daemon that never ends is not what was meant.
     if line.last().is_some_and(|last| last == "--") {
         return fail(Exit::Usage, "there is no command after '--'");
     }
-    run(&args.run, env)
+    if !guests.is_empty() && !args.run.stop_at_eof {
+        return fail(Exit::Usage, allow::WITHOUT_COMMAND);
+    }
+    run_for(&args.run, guests, env)
 }
 
 /// Runs the daemon.
 pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
+    run_for(args, Guests::default(), env)
+}
+
+fn run_for(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
     if args.stop_at_eof {
         // First of all, since a job may be ended at any moment. The daemon tries it once more, and says when it fails.
         let _: std::io::Result<()> = signals::disregard_those_of_a_job();
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();
     }
-    serve(args, env)
+    serve(args, guests, env)
 }
 
-fn serve(args: &RunArgs, env: &Env) -> Exit {
+fn serve(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
     let format = args.log_format.unwrap_or_default();
     // To the end of this function, so that what is told on every way out of it is written.
     let _flush = logging::queue_stderr(Some(format));
@@ -118,6 +134,7 @@ fn serve(args: &RunArgs, env: &Env) -> Exit {
         ),
         listen_names: env.listen_names.clone(),
         stop_at_eof: args.stop_at_eof,
+        guests,
     };
     let ended = daemon::run(&options);
     if args.stop_at_eof {

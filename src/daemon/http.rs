@@ -8,8 +8,8 @@ use hyper::{Response, StatusCode};
 use super::body::Answering;
 use super::stream::Busy;
 use crate::instant::UnixTime;
+use crate::problem::Problem;
 use crate::problem::oauth2::Refusal;
-use crate::problem::{Code, Problem};
 use crate::wire::Now;
 
 pub(super) const JSON: &str = "application/json";
@@ -21,8 +21,8 @@ pub(super) fn accept(content_type: &'static str, body: Answering) -> Response<An
 }
 
 /// The answer to who may ask for nothing here; the connection ends with it.
-pub(super) fn turn_out(now: Now, busy: Busy) -> Response<Answering> {
-    let mut response = refuse(&Problem::new(Code::Forbidden), now, busy);
+pub(super) fn turn_out(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
+    let mut response = refuse(problem, now, busy);
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
     response

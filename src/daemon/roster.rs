@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::handle::Handle;
 use crate::config::Rule;
-use crate::policy::{Caller, Gate};
+use crate::policy::{Caller, Gate, Guests};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 
@@ -29,6 +29,7 @@ pub(super) type Kept = Result<Arc<Profiles>, Arc<str>>;
 /// The profiles that are being kept, and what decides who may use them.
 pub struct Roster {
     gate: Gate,
+    guests: Guests,
     kept: watch::Sender<Kept>,
 }
 
@@ -36,6 +37,7 @@ pub struct Roster {
 /// than that it may not use them, or that there are none of that name: the answer is the same.
 pub struct Seen<'a> {
     gate: Gate,
+    guests: &'a Guests,
     caller: &'a Caller,
     kept: watch::Ref<'a, Kept>,
 }
@@ -47,7 +49,30 @@ impl Roster {
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,
+            guests: Guests::default(),
             kept: watch::channel(Ok(Arc::default())).0,
+        }
+    }
+
+    /// The same for a daemon that serves one command, which runs as one of these users. If there are any, no rule lets
+    /// in further ones.
+    #[must_use]
+    pub fn with_guests(self, guests: Guests) -> Self {
+        Self { guests, ..self }
+    }
+
+    /// Whether this user has every profile whatever the rules say.
+    pub fn has_all(&self, uid: u32) -> bool {
+        self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
+    }
+
+    /// What a user is told who may ask for nothing.
+    pub fn stranger(&self) -> Problem {
+        let problem = Problem::new(Code::Forbidden);
+        if self.guests.is_empty() {
+            problem
+        } else {
+            problem.with_detail(NO_GUEST)
         }
     }
 
@@ -98,6 +123,7 @@ impl Roster {
     pub fn seen_by<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen {
             gate: self.gate,
+            guests: &self.guests,
             caller,
             kept: self.kept.borrow(),
         }
@@ -108,12 +134,16 @@ impl Roster {
 
 impl Seen<'_> {
     fn allows(&self, entry: &Entry) -> bool {
+        if !self.guests.is_empty() {
+            return self.has_all();
+        }
         let rules = entry.rules.iter().map(|rule| rule.who);
         self.gate.allows(self.caller, rules)
     }
 
-    fn is_ours(&self) -> bool {
-        self.gate.is_ours(self.caller.uid)
+    fn has_all(&self) -> bool {
+        let uid = self.caller.uid;
+        self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
     /// The profiles, for whomever they are. Without a valid configuration there are no rules, and only those whom it
@@ -121,7 +151,7 @@ impl Seen<'_> {
     fn valid(&self) -> Result<&Profiles, Problem> {
         match &*self.kept {
             Ok(profiles) => Ok(profiles),
-            Err(reason) if self.is_ours() => Err(misconfigured(Arc::clone(reason))),
+            Err(reason) if self.has_all() => Err(misconfigured(Arc::clone(reason))),
             Err(_) => Err(Problem::new(Code::Forbidden)),
         }
     }
@@ -149,7 +179,7 @@ impl Seen<'_> {
     pub fn get(&self, name: &ProfileName) -> Result<&Arc<Handle>, Problem> {
         match self.valid()?.get(name) {
             Some(entry) if self.allows(entry) => Ok(&entry.handle),
-            _ if self.is_ours() => Err(Problem::new(Code::UnknownProfile).of(name)),
+            _ if self.has_all() => Err(Problem::new(Code::UnknownProfile).of(name)),
             _ => Err(Problem::new(Code::Forbidden)
                 .with_detail(NOT_YOURS)
                 .of(name)),
@@ -167,7 +197,7 @@ impl Seen<'_> {
         let mut handles = self.handles()?;
         match (handles.next(), handles.next()) {
             (Some(only), None) => Ok(only),
-            (None, _) if !self.is_ours() => Err(Problem::new(Code::Forbidden)),
+            (None, _) if !self.has_all() => Err(Problem::new(Code::Forbidden)),
             (None, _) => Err(Problem::new(Code::UnknownProfile)
                 .with_detail("there are no profiles yet; make one with 'jetond add'")),
             (Some(_), Some(_)) => Err(Problem::bad_request(
@@ -176,6 +206,9 @@ impl Seen<'_> {
         }
     }
 }
+
+/// What a user is told who is not the one that the command was to run as.
+const NO_GUEST: &str = "this daemon serves one command, which runs as another user; start it with: jetond run --allow USER -- CMD";
 
 /// What a caller is told of a profile that is not for it, or that is not there.
 const NOT_YOURS: &str = "this user may not use that profile, or there is none of that name; 'jeton status' lists those that it may use";

@@ -198,7 +198,7 @@ impl Server {
                     respond::respond(service, &peer.caller, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
-                    http::turn_out(service.clock.now(), busy)
+                    http::turn_out(&service.roster.stranger(), service.clock.now(), busy)
                 };
                 trace!(
                     method = %request.method(),

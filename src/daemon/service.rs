@@ -65,9 +65,13 @@ pub(super) enum Ran {
 impl Service {
     /// Whether a caller may ask for anything at all through this socket.
     pub fn admits(&self, caller: &Caller, door: Door) -> bool {
-        // A rule is about a profile's tokens, and changes nothing.
-        self.roster.gate().is_ours(caller.uid)
-            || (door == Door::Tokens && self.roster.seen_by(caller).has_any())
+        match door {
+            // A rule is about a profile's tokens, and changes nothing.
+            Door::Admin => self.roster.gate().is_ours(caller.uid),
+            Door::Tokens => {
+                self.roster.has_all(caller.uid) || self.roster.seen_by(caller).has_any()
+            }
+        }
     }
 
     /// The states of one profile, or of all that the caller may use.

@@ -5,6 +5,7 @@
 )]
 
 mod groups;
+mod guests;
 mod modes;
 mod places;
 mod remedies;

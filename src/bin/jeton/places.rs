@@ -217,6 +217,11 @@ impl<'a> Places<'a> {
                     place.base,
                     place.tail,
                     b": permission denied",
+                    if is_of_a_command(place.base) {
+                        b"; for a command of another user: jetond run --allow USER -- CMD"
+                    } else {
+                        b""
+                    },
                 ],
             ),
             Fault::Failed(place, error) => complain_of(
@@ -282,6 +287,12 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option
         None,
         None,
     ]
+}
+
+/// Whether a socket is in the private folder of a daemon that serves one command.
+fn is_of_a_command(socket: &[u8]) -> bool {
+    let folder = b"/jeton-run-";
+    socket.windows(folder.len()).any(|part| part == folder)
 }
 
 /// The folder D of a token socket that was named, to find `D-admin` beside it.

@@ -1,14 +1,18 @@
 //! A private folder for the sockets of a daemon that serves one command.
 
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 use crate::paths::{Env, Platform, SocketPlaces};
-use crate::trust;
+use crate::policy::Guests;
+use crate::trust::{self, Sharing};
 
 /// The longest path below the folder's parent.
 const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
@@ -17,9 +21,13 @@ const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
 /// share: an `emptyDir` at `/tmp`.
 pub(super) const VOLUME_DEPTH: usize = 2;
 
-/// The folder, of mode 0700. It is removed with this value.
+/// The mode of a folder through which others get to what they know the name of.
+const PASSABLE: u16 = 0o711;
+
+/// The folder, of mode 0700, or 0711 where the command runs as another user. It is removed with this value.
 pub(super) struct Place {
     folder: TempDir,
+    for_others: bool,
     uid: u32,
     pub(super) socket: PathBuf,
     pub(super) admin: PathBuf,
@@ -30,19 +38,22 @@ pub(super) struct Place {
 impl Place {
     /// A new folder: below the user's runtime folder, else that for temporary files, else `/tmp`. A Slurm job has often
     /// inherited the name of a runtime folder that only the login node has, and a long one for its temporary files.
-    pub(super) fn new(env: &Env) -> io::Result<Self> {
+    ///
+    /// Guests must get through to it, so what is above it must let them.
+    pub(super) fn new(env: &Env, guests: &Guests) -> io::Result<Self> {
         let temporary = std::path::absolute(std::env::temp_dir())?;
         let bases = env.xdg_runtime_dir.clone().into_iter();
-        Self::below(bases.chain([temporary, "/tmp".into()]), env.uid)
+        let bases = bases.chain([temporary, "/tmp".into()]);
+        Self::below(bases, env.uid, !guests.is_empty())
     }
 
     /// The same below the first of these folders that will do, one that several containers share only when there is no
     /// other; the error is the last one's.
-    fn below(bases: impl Iterator<Item = PathBuf>, uid: u32) -> io::Result<Self> {
+    fn below(bases: impl Iterator<Item = PathBuf>, uid: u32, for_others: bool) -> io::Result<Self> {
         let (volumes, own): (Vec<_>, Vec<_>) = bases.partition(|base| trust::is_volume(base));
         let mut last = io::ErrorKind::NotFound.into();
         for base in own.into_iter().chain(volumes) {
-            match Self::try_below(&base, uid) {
+            match Self::try_below(&base, uid, for_others) {
                 Ok(place) => return Ok(place),
                 Err(error) => last = error,
             }
@@ -50,7 +61,7 @@ impl Place {
         Err(last)
     }
 
-    fn try_below(base: &Path, uid: u32) -> io::Result<Self> {
+    fn try_below(base: &Path, uid: u32, for_others: bool) -> io::Result<Self> {
         if base.join(LONGEST).as_os_str().len() > Platform::CURRENT.max_socket_path() {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
@@ -64,12 +75,41 @@ impl Place {
             // The crate's own default leaves it to the umask.
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)?;
-        Ok(Self {
+        let place = Self {
             socket: folder.path().join("jeton/jeton.sock"),
             admin: folder.path().join("jeton-admin/admin.sock"),
-            uid,
             folder,
-        })
+            for_others,
+            uid,
+        };
+        if for_others {
+            // The umask may have taken rights away. What it is by now is ours, or else it is not changed.
+            let made = File::options()
+                .read(true)
+                .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed())
+                .open(place.folder.path())?;
+            if made.metadata()?.uid() == uid {
+                made.set_permissions(Permissions::from_mode(PASSABLE.into()))?;
+            }
+        }
+        place.open()?;
+        let barrier = trust::barrier(&place.socket, Sharing::Everybody).filter(|_| for_others);
+        match barrier {
+            Some(barrier) => Err(io::Error::other(format!(
+                "other users do not get through {}",
+                barrier.display()
+            ))),
+            None => Ok(place),
+        }
+    }
+
+    /// Lets other users get to the token socket if they have to, without seeing what else is there. A daemon that has
+    /// ended has removed the folders: then they are made again.
+    pub(super) fn open(&self) -> io::Result<()> {
+        let Some(folder) = self.socket.parent().filter(|_| self.for_others) else {
+            return Ok(());
+        };
+        trust::make_folders(folder, self.uid, PASSABLE).map_err(io::Error::other)
     }
 
     /// Where it is.
@@ -91,7 +131,8 @@ impl Place {
         }
         let base = folder.parent().unwrap_or(Path::new("/"));
         trust::resolve(base, self.uid).map_err(io::Error::other)?;
-        DirBuilder::new().mode(0o700).create(folder)
+        let mode = if self.for_others { PASSABLE } else { 0o700 };
+        DirBuilder::new().mode(mode.into()).create(folder)
     }
 
     /// Removes it now. The daemon may have done so.
@@ -138,7 +179,7 @@ mod tests {
         std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
         let missing = usual.path().join("missing");
         let bases = [long, open, missing, usual.path().to_owned()];
-        let place = Place::below(bases.clone().into_iter(), uid()).unwrap();
+        let place = Place::below(bases.clone().into_iter(), uid(), false).unwrap();
         let folder = place.folder.path().to_owned();
         assert_eq!(folder.parent(), Some(usual.path()));
         let mode = folder.metadata().unwrap().permissions().mode();
@@ -147,7 +188,35 @@ mod tests {
         assert!(!folder.exists());
 
         let none = bases.into_iter().take(3);
-        assert!(Place::below(none, uid()).is_err());
+        assert!(Place::below(none, uid(), false).is_err());
+    }
+
+    #[test]
+    fn others_get_through_to_the_socket_and_no_further() {
+        let usual = tempfile::tempdir().unwrap();
+        let closed = usual.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        };
+        set(usual.path(), 0o711);
+        set(&closed, 0o700);
+        let bases = [closed, usual.path().to_owned()];
+        let place = Place::below(bases.into_iter(), uid(), true).unwrap();
+        let folder = place.folder.path().to_owned();
+        assert_eq!(folder.parent(), Some(usual.path()));
+        let inner = folder.join("jeton");
+        let modes = || [&folder, &inner].map(|path| path.metadata().unwrap().mode() & 0o777);
+        assert_eq!(modes(), [0o711; 2]);
+        // As a daemon that has ended leaves it.
+        for folder in [&inner, &folder] {
+            std::fs::remove_dir(folder).unwrap();
+        }
+        place.open().unwrap();
+        assert_eq!(modes(), [0o711; 2]);
+        set(&folder, 0o700);
+        place.open().unwrap();
+        assert_eq!(modes(), [0o700, 0o711], "what is there is left as it is");
     }
 
     #[test]
@@ -155,7 +224,7 @@ mod tests {
         let usual = tempfile::tempdir().unwrap();
         let base = usual.path().join("base");
         std::fs::create_dir(&base).unwrap();
-        let place = Place::try_below(&base, uid()).unwrap();
+        let place = Place::try_below(&base, uid(), false).unwrap();
         place.restore().unwrap();
         std::fs::remove_dir(place.folder()).unwrap();
         place.restore().unwrap();
@@ -171,7 +240,7 @@ mod tests {
     #[test]
     fn a_daemon_leaves_nothing_of_its_own_and_everything_of_others() {
         let base = tempfile::tempdir().unwrap();
-        let place = Place::try_below(base.path(), uid()).unwrap();
+        let place = Place::try_below(base.path(), uid(), false).unwrap();
         let env = Env::from_vars([], uid());
         let places = env.sockets(Some(&place.socket), Some(&place.admin), |_| false);
         let places = places.unwrap();

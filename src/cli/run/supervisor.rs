@@ -135,6 +135,7 @@ impl<'a> Daemon<'a> {
 }
 
 fn spawn(place: &Place, args: &[OsString], quiet: bool) -> io::Result<(Child, Option<Owned>)> {
+    place.open()?;
     let mut command = Command::new(this_program()?);
     command
         .arg0("jetond")

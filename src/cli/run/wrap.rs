@@ -16,12 +16,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::super::output::{Exit, fail, tell};
+use super::allow;
 use super::forwarded::Forwarded;
 use super::place::Place;
 use super::supervisor::Daemon;
 use crate::daemon::logging;
 use crate::offload;
 use crate::paths::Env;
+use crate::policy::Guests;
 use crate::process::children::{self, Owned};
 use crate::process::signals::InheritedMask;
 
@@ -40,6 +42,7 @@ pub(super) fn daemon_args(line: &[OsString]) -> &[OsString] {
 pub(super) fn wrap(
     command: &[OsString],
     daemon_args: &[OsString],
+    guests: &Guests,
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
@@ -48,7 +51,7 @@ pub(super) fn wrap(
     match offload::event_loop() {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! { biased;
-                exit = supervise(command, daemon_args, env, mask) => exit,
+                exit = supervise(command, daemon_args, guests, env, mask) => exit,
                 () = children::reap_orphans() => Exit::Failed,
             }
         }),
@@ -59,6 +62,7 @@ pub(super) fn wrap(
 async fn supervise(
     command: &[OsString],
     daemon_args: &[OsString],
+    guests: &Guests,
     env: &Env,
     mask: &InheritedMask,
 ) -> Exit {
@@ -67,7 +71,12 @@ async fn supervise(
         Ok(signals) => signals,
         Err(error) => return fail(Exit::Failed, error),
     };
-    let place = match Place::new(env) {
+    if allow::is_forgotten(command, guests, env.uid) {
+        tell(
+            "warning: if this command runs as another user, that user does not get to its socket: jetond run --allow USER -- CMD",
+        );
+    }
+    let place = match Place::new(env, guests) {
         Ok(place) => place,
         Err(error) => {
             let what = "no private folder for the sockets can be made";
