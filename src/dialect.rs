@@ -6,7 +6,7 @@
 mod args;
 mod exec;
 mod header;
-mod human;
+pub(crate) mod human;
 pub mod oauth2;
 mod ready;
 mod refresh;

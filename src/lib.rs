@@ -13,7 +13,7 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes config credential daemon fault instant offload paths policy process profile sandbox settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes config credential daemon dialect fault instant lifecycle offload paths policy process profile sandbox settings store token trust wire |
 //! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle offload paths policy problem process profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |

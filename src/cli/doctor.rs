@@ -1,8 +1,10 @@
 //! `jetond doctor`: what keeps tokens from being served, and what to do about it.
 //!
-//! `files`, `socket` and `issuers` gather facts, each inside a limit; `judge` makes findings of them and does nothing
-//! else; `report` prints the findings. Nothing is changed, and no credential is sent or shown.
+//! `files`, `socket`, `asked` and `issuers` gather facts, each inside a limit; `judge` and `trial` make findings of them
+//! and do nothing else; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
+//! issuer accepts one is what a running daemon says.
 
+mod asked;
 mod files;
 mod finding;
 mod issuers;
@@ -10,17 +12,19 @@ mod judge;
 mod mounts;
 mod report;
 mod socket;
+mod trial;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::files::Host;
 use self::finding::{Finding, Verdict};
 use super::output::{Exit, fail};
 use super::target::{Target, TargetArgs};
-use crate::config::Config;
+use super::{admin, sockets};
+use crate::config::{Config, SocketMode};
 use crate::offload::{self, Refused};
-use crate::paths::Env;
+use crate::paths::{Env, PathError, SocketPlaces};
 use crate::settings;
 
 /// How long each thing may take that is looked at: a network, a keyring or a disk may never answer.
@@ -65,16 +69,37 @@ pub(super) fn doctor(args: &DoctorArgs, env: &Env) -> Exit {
 /// Everything that is found, and whether the configuration can be used.
 async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>, bool) {
     let (mut findings, config) = configuration(target).await;
-    let places = socket::places(args.socket.as_deref(), target, env);
-    let folder = places.first().and_then(|place| place.parent());
-    findings.extend(files::folders(target, folder, env).await);
-    findings.extend(judge::daemons(socket::look(places).await));
+    let looked = socket::look(socket::places(args.socket.as_deref(), target, env)).await;
+    let (asked, unsaid) = asked::ask(&looked).await;
+    let sockets = files::Sockets {
+        place: usual_place(args, target, env),
+        mode: config.as_ref().map_or(SocketMode::Private, |c| c.socket),
+        is_served: looked
+            .first()
+            .is_some_and(|(_, state)| matches!(state, socket::State::Answers(200, _))),
+    };
+    findings.extend(files::folders(target, sockets, env).await);
+    findings.extend(judge::daemons(looked));
+    findings.extend(unsaid);
     if let Some(config) = &config {
-        findings.extend(issuers::examine(target, config, env).await);
+        findings.extend(issuers::examine(target, config, env, &asked).await);
     }
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));
     (findings, config.is_some())
+}
+
+/// Where a daemon that is started now would have its sockets.
+fn usual_place(args: &DoctorArgs, target: &Target, env: &Env) -> Result<SocketPlaces, PathError> {
+    let socket = args.socket.as_deref();
+    if target.system && socket.is_none() {
+        let usual = Env {
+            socket: None,
+            ..env.clone()
+        };
+        return admin::places(target, &usual);
+    }
+    sockets::find(env, socket, None, Path::is_dir)
 }
 
 async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A duration in at most two units: `12 s`, `1 min 30 s`, `59 min`, `3 h 5 min`, `2 d 4 h`; never seconds beyond 10 min.
-pub(super) fn duration(d: Duration) -> String {
+pub(crate) fn duration(d: Duration) -> String {
     let s = d.as_secs();
     let two = |big: u64, big_unit: &str, small: u64, small_unit: &str| match small {
         0 => format!("{big} {big_unit}"),

@@ -5,6 +5,8 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod truth;
+
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

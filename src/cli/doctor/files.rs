@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use super::super::target::Target;
 use super::finding::Finding;
 use super::{judge, mounts, within};
-use crate::paths::Env;
-use crate::trust::{self, Untrusted};
+use crate::config::SocketMode;
+use crate::daemon::listener::sharing;
+use crate::paths::{Env, PathError, SocketPlaces};
+use crate::trust::{self, Distrust, SocketFolder, Untrusted};
 
 /// What a folder is for, which decides how bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,51 +31,108 @@ pub(super) struct FolderFacts {
     pub(super) shared: bool,
 }
 
+/// The sockets of a daemon that is started now.
+pub(super) struct Sockets {
+    /// Where they are.
+    pub(super) place: Result<SocketPlaces, PathError>,
+    /// Who can connect.
+    pub(super) mode: SocketMode,
+    /// Whether a daemon answers there already.
+    pub(super) is_served: bool,
+}
+
 /// Judges the folder of the credentials and that of the sockets.
-pub(super) async fn folders(target: &Target, sockets: Option<&Path>, env: &Env) -> Vec<Finding> {
-    let state = (Use::State, target.state.clone(), target.owner);
-    let mut folders = vec![state];
-    if let Some(sockets) = sockets {
-        // The system's sockets are its daemon's; ours are ours.
-        let owner =
-            sockets.metadata().map_or(
-                env.uid,
-                |meta| if target.system { meta.uid() } else { env.uid },
-            );
-        folders.push((Use::Sockets, sockets.to_owned(), owner));
-    }
-    let mut findings = vec![];
-    for (what, path, owner) in folders {
-        let looked = path.clone();
-        match within(move || look(what, looked, owner)).await {
-            Ok(facts) => findings.extend(judge::folder(what, &facts)),
-            Err(why) => findings.push(judge::missed(what.name(), &path, &why)),
+pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec<Finding> {
+    let (path, owner) = (target.state.clone(), target.owner);
+    let mut findings = match within(move || state(path, owner)).await {
+        Ok(facts) => judge::folder(Use::State, &facts),
+        Err(why) => vec![judge::missed(Use::State.name(), &target.state, &why)],
+    };
+    let place = match sockets.place {
+        Ok(place) => place,
+        Err(error) => {
+            let finding = Finding::fail(Use::Sockets.name(), error.to_string());
+            findings.push(finding.remedy("name another one: --socket".to_owned()));
+            return findings;
         }
+    };
+    let (token, uid, is_system) = (place.token.clone(), env.uid, target.system);
+    let looked = within(move || match is_system {
+        true => of_the_system(&place, uid),
+        false => of_the_user(&place, sockets.mode, uid),
+    });
+    match looked.await {
+        Ok((facts, volume)) => {
+            findings.extend(judge::sockets(&facts, volume.as_deref(), sockets.is_served));
+        }
+        Err(why) => findings.push(judge::missed(Use::Sockets.name(), &token, &why)),
     }
     findings
 }
 
-fn look(what: Use, path: PathBuf, owner: u32) -> FolderFacts {
-    let private = match what {
-        // The state's own folder may be readable by others: credentials are in one of their own.
-        Use::State => path.join("credentials"),
-        Use::Sockets => path.clone(),
-    };
+fn state(path: PathBuf, owner: u32) -> FolderFacts {
+    // The state's own folder may be readable by others: credentials are in one of their own.
+    let private = path.join("credentials");
     let judged = match trust::open_private(&private, owner) {
         Ok(_) => trust::resolve(&private, owner).map(drop),
         Err(untrusted) => Err(untrusted),
     };
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    // One that is not there yet will be where its parent is.
-    let real = path
-        .ancestors()
-        .find_map(|folder| folder.canonicalize().ok());
-    let kind = real.and_then(|real| mounts::kind(&mounts, &real).map(str::to_owned));
-    FolderFacts {
-        shared: kind.as_deref().is_some_and(mounts::is_shared),
-        path,
-        judged,
-        kind,
+    FolderFacts::new(path, judged)
+}
+
+/// The folder that a daemon of this user would make or take, judged as it would be then.
+fn of_the_user(place: &SocketPlaces, mode: SocketMode, uid: u32) -> (FolderFacts, Option<PathBuf>) {
+    let path = folder_of(place);
+    let folder = SocketFolder {
+        path: &path,
+        uid,
+        sharing: sharing(mode),
+        named: place.explicit,
+        below_volume: place.below_volume(),
+    };
+    let (judged, volume) = match folder.judge() {
+        Ok(volume) => (there(&path), volume),
+        Err(untrusted) => (Err(untrusted), None),
+    };
+    (FolderFacts::new(path, judged), volume)
+}
+
+/// The folder of the system's daemon, which is root's when the service manager has made it, or the daemon's own.
+fn of_the_system(place: &SocketPlaces, uid: u32) -> (FolderFacts, Option<PathBuf>) {
+    let path = folder_of(place);
+    let owner = path.metadata().map_or(uid, |meta| meta.uid());
+    let judged = trust::resolve(&path, owner).map(drop);
+    (FolderFacts::new(path, judged), None)
+}
+
+fn folder_of(place: &SocketPlaces) -> PathBuf {
+    place.token.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+/// A missing folder is no fault where it can be made.
+fn there(path: &Path) -> Result<(), Untrusted> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Untrusted::new(path, Distrust::Missing)),
+    }
+}
+
+// === impl FolderFacts ===
+
+impl FolderFacts {
+    fn new(path: PathBuf, judged: Result<(), Untrusted>) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        // One that is not there yet will be where its parent is.
+        let real = path
+            .ancestors()
+            .find_map(|folder| folder.canonicalize().ok());
+        let kind = real.and_then(|real| mounts::kind(&mounts, &real).map(str::to_owned));
+        Self {
+            shared: kind.as_deref().is_some_and(mounts::is_shared),
+            path,
+            judged,
+            kind,
+        }
     }
 }
 

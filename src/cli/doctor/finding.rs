@@ -14,6 +14,8 @@ pub(super) enum Verdict {
     Warn,
     /// Tokens are not served, or not safely.
     Fail,
+    /// Not tried, so nothing is known.
+    Skip,
 }
 
 /// A finding.
@@ -37,6 +39,7 @@ impl Verdict {
             Self::Ok => "ok",
             Self::Warn => "warn",
             Self::Fail => "fail",
+            Self::Skip => "skip",
         }
     }
 }
@@ -64,6 +67,10 @@ impl Finding {
 
     pub(super) fn fail(check: &'static str, found: impl Into<String>) -> Self {
         Self::new(Verdict::Fail, check, found)
+    }
+
+    pub(super) fn skip(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(Verdict::Skip, check, found)
     }
 
     /// What a person does about it.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::super::target::Target;
+use super::asked::Asked;
 use super::finding::Finding;
+use super::trial::Trial;
 use super::{LIMIT, judge, within};
 use crate::config::{Config, Profile};
 use crate::daemon::clock::{Clock as _, SystemClock};
@@ -41,21 +43,36 @@ pub(super) struct IssuerFacts {
 }
 
 /// Looks at all profiles at once.
-pub(super) async fn examine(target: &Target, config: &Config, env: &Env) -> Vec<Finding> {
+pub(super) async fn examine(
+    target: &Target,
+    config: &Config,
+    env: &Env,
+    asked: &Asked,
+) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
     let proxy_set = env.https_proxy.is_some();
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
-        tasks.spawn(async move { (at, one(&name, profile, stores, proxy_set).await) });
+        tasks.spawn(async move {
+            let findings = one(&name, profile, stores, proxy_set).await;
+            (at, name, findings)
+        });
     }
     let mut all = vec![];
     // None of them panics or is aborted.
     while let Some(Ok(findings)) = tasks.join_next().await {
         all.push(findings);
     }
-    all.sort_by_key(|(at, _)| *at);
-    all.into_iter().flat_map(|(_, findings)| findings).collect()
+    all.sort_by_key(|(at, ..)| *at);
+    let now = SystemClock.now().unix.seconds_down();
+    let weighed = |(_, name, findings): (usize, ProfileName, Vec<Finding>)| {
+        let trial = Trial::of(&name, asked, now);
+        let token = trial.token().map(|finding| finding.of(&name));
+        let findings = findings.into_iter().map(|finding| trial.weigh(finding));
+        token.into_iter().chain(findings).collect::<Vec<_>>()
+    };
+    all.into_iter().flat_map(weighed).collect()
 }
 
 async fn one(

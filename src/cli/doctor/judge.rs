@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::files::{FolderFacts, Host, Use};
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
 use super::issuers::{CredentialFacts, IssuerFacts};
 use super::socket::State;
 use super::{LIMIT, Missed};
@@ -108,12 +108,34 @@ pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
     findings
 }
 
+/// The folder of the sockets. One of another user is no fault where a daemon answers in it: a container is given it so.
+pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: bool) -> Vec<Finding> {
+    let mut findings = folder(Use::Sockets, facts);
+    if let Some(first) = findings.first_mut() {
+        if let (Verdict::Warn, false) = (first.verdict, is_served) {
+            first.verdict = Verdict::Fail;
+        }
+        if let Some(volume) = volume {
+            let found = format!(
+                "{} is in the volume {}, and everybody who shares that is trusted",
+                facts.path.display(),
+                volume.display()
+            );
+            let remedy = "if they are not: --socket or JETON_SOCKET in a folder of your own";
+            *first = Finding::warn(first.check, found).remedy(remedy.to_owned());
+        }
+    }
+    findings
+}
+
 fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
     let path = untrusted.path.display();
     match &untrusted.why {
         Distrust::Io { source, .. } => {
             let found = format!("{path}: {} ({source})", untrusted.what());
-            if source.kind() == ErrorKind::PermissionDenied {
+            if let Some(remedy) = untrusted.remedy() {
+                Finding::fail(check, found).remedy(remedy)
+            } else if source.kind() == ErrorKind::PermissionDenied {
                 Finding::warn(check, found).remedy(AS_OWNER.to_owned())
             } else {
                 Finding::fail(check, found)
@@ -287,7 +309,12 @@ pub(super) fn issuer(profile: &Profile, facts: &IssuerFacts, proxy_set: bool) ->
 }
 
 fn unreachable(check: &'static str, fault: &Fault) -> Finding {
-    let remedy = match fault.kind {
+    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind).to_owned())
+}
+
+/// What a person does about a fault of this kind.
+pub(super) const fn remedy(kind: FaultKind) -> &'static str {
+    match kind {
         FaultKind::Dns => {
             "check the name in the configuration, and that this machine has a network and its resolver"
         }
@@ -308,8 +335,7 @@ fn unreachable(check: &'static str, fault: &Fault) -> Finding {
             "check the address in the configuration"
         }
         _ => "try again, and ask who runs it",
-    };
-    Finding::fail(check, fault.detail.clone()).remedy(remedy.to_owned())
+    }
 }
 
 /// What the environment says of a proxy beside what the configuration says; none of its text, which may hold a password.

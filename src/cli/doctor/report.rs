@@ -47,6 +47,7 @@ fn lines(findings: &[Finding], width: Option<usize>, colour: bool) -> Vec<String
         let verdict = match finding.verdict {
             _ if !colour => verdict,
             Verdict::Ok => format!("\u{1b}[32m{verdict}\u{1b}[0m"),
+            Verdict::Skip => format!("\u{1b}[36m{verdict}\u{1b}[0m"),
             Verdict::Warn => format!("\u{1b}[33m{verdict}\u{1b}[0m"),
             Verdict::Fail => format!("\u{1b}[31m{verdict}\u{1b}[0m"),
         };

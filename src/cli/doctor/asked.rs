@@ -1,0 +1,120 @@
+//! What a running daemon says of its profiles.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use super::LIMIT;
+use super::finding::Finding;
+use super::socket::State;
+use crate::wire::{ProfileReply, ProfilesReply};
+
+/// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// What is known of the profiles of the daemon that the companion would take.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// None answers.
+    NoDaemon,
+    /// One answers, and does not say.
+    Unsaid,
+    /// The one at this socket keeps these.
+    Profiles(PathBuf, Vec<ProfileReply>),
+}
+
+/// Why there is no list.
+enum Failed {
+    Io(io::Error),
+    /// It answers with a status that is not 200, and perhaps says why.
+    Refused(Option<String>),
+    /// The answer is not what we know.
+    Unknown,
+}
+
+/// Asks the first daemon that answers, as the companion would take it; a finding says why there is no answer.
+pub(super) async fn ask(looked: &[(PathBuf, State)]) -> (Asked, Option<Finding>) {
+    let answers = |(_, state): &&(PathBuf, State)| matches!(state, State::Answers(200, _));
+    let Some((path, _)) = looked.iter().find(answers) else {
+        let is_there = |(_, state): &(PathBuf, State)| {
+            matches!(state, State::Answers(..) | State::Silent | State::Denied)
+        };
+        let asked = match looked.iter().any(is_there) {
+            true => Asked::Unsaid,
+            false => Asked::NoDaemon,
+        };
+        return (asked, None);
+    };
+    let answer = match tokio::time::timeout(LIMIT, profiles(path)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failed::Io(io::ErrorKind::TimedOut.into())),
+    };
+    let why = match answer {
+        Ok(profiles) => return (Asked::Profiles(path.clone(), profiles), None),
+        Err(Failed::Io(error)) => error.to_string(),
+        Err(Failed::Refused(Some(why))) => why,
+        Err(Failed::Refused(None) | Failed::Unknown) => "its answer is not understood".to_owned(),
+    };
+    let found = format!("the daemon at {} does not list them: {why}", path.display());
+    let finding = Finding::fail("profiles", found);
+    let remedy = "look into its log; jetond check, then jeton reload".to_owned();
+    (Asked::Unsaid, Some(finding.remedy(remedy)))
+}
+
+async fn profiles(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
+    let mut stream = UnixStream::connect(socket).await.map_err(Failed::Io)?;
+    let request = b"GET /v1/profiles HTTP/1.0\r\n\r\n";
+    stream.write_all(request).await.map_err(Failed::Io)?;
+    let mut answer = vec![];
+    let mut stream = stream.take(MAX_ANSWER);
+    stream.read_to_end(&mut answer).await.map_err(Failed::Io)?;
+    parse(&answer)
+}
+
+fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, Failed> {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.map_or(answer.len(), |end| end + 4));
+    let status = head.split(|byte| *byte == b' ').nth(1);
+    if status == Some(b"200") {
+        let list = serde_json::from_slice::<ProfilesReply>(body);
+        return list.map(|list| list.profiles).map_err(|_| Failed::Unknown);
+    }
+    let problem = serde_json::from_slice::<Problem>(body);
+    Err(Failed::Refused(problem.ok().map(|problem| problem.detail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_and_a_problem_says_why_there_is_none() {
+        let list = b"HTTP/1.0 200 OK\r\ncontent-length: 15\r\n\r\n{\"profiles\":[]}";
+        assert!(parse(list).is_ok_and(|list| list.is_empty()));
+        let problem =
+            b"HTTP/1.0 503 Service Unavailable\r\n\r\n{\"code\":\"x\",\"detail\":\"why\"}";
+        let Err(Failed::Refused(Some(why))) = parse(problem) else {
+            panic!("it is a problem")
+        };
+        assert_eq!(why, "why");
+        for bad in [
+            &b""[..],
+            b"HTTP/1.0 200 OK\r\n\r\n{\"profiles\":[{}]}",
+            b"HTTP/1.0 200 OK\r\n",
+            b"HTTP/1.0 500 x\r\n\r\n<html>",
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+        ] {
+            let failed = parse(bad);
+            assert!(matches!(
+                failed,
+                Err(Failed::Unknown | Failed::Refused(None))
+            ));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a daemon's own attempts say of a profile: that an origin answers and a credential is stored is no proof that a token
+//! can be had.
+
+use std::time::Duration;
+
+use super::asked::Asked;
+use super::finding::{Finding, Verdict};
+use super::judge;
+use crate::dialect::human::duration;
+use crate::fault::FaultKind;
+use crate::lifecycle::Phase;
+use crate::profile::ProfileName;
+use crate::wire::{FaultReply, ProfileReply};
+
+/// What is known of a profile's token.
+#[derive(Debug)]
+pub(super) struct Trial<'a> {
+    name: &'a ProfileName,
+    state: Known<'a>,
+    /// The wall clock, in Unix seconds.
+    now: u64,
+}
+
+#[derive(Debug)]
+enum Known<'a> {
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+    /// There is a daemon, which does not keep it.
+    NotKept(String),
+    /// The daemon keeps it, and it stands so.
+    Kept(&'a ProfileReply),
+}
+
+/// What is found wrong with the way to the next token.
+enum Outcome<'a> {
+    /// The last attempt brought one that still holds.
+    Accepted,
+    /// The last attempt failed.
+    Failed(&'a FaultReply),
+    /// Nothing has been tried, for this reason.
+    NotTried(&'static str),
+}
+
+// === impl Trial ===
+
+impl<'a> Trial<'a> {
+    pub(super) fn of(name: &'a ProfileName, asked: &'a Asked, now: u64) -> Self {
+        let state = match asked {
+            Asked::NoDaemon => Known::Nothing("no daemon is running"),
+            Asked::Unsaid => Known::Nothing("the daemon does not say how it stands"),
+            Asked::Profiles(socket, profiles) => {
+                match profiles.iter().find(|reply| reply.profile == name.as_str()) {
+                    Some(reply) => Known::Kept(reply),
+                    None => Known::NotKept(socket.display().to_string()),
+                }
+            }
+        };
+        Self { name, state, now }
+    }
+
+    /// How the daemon says that the profile stands.
+    pub(super) fn token(&self) -> Option<Finding> {
+        const CHECK: &str = "token";
+        let reply = match &self.state {
+            Known::Nothing(_) => return None,
+            Known::NotKept(socket) => {
+                let found = format!("the daemon at {socket} does not keep this profile");
+                let remedy = "it has another configuration, or has not read this one: jeton reload";
+                return Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()));
+            }
+            Known::Kept(reply) => reply,
+        };
+        let left = reply.expires_in.map(|left| {
+            let left = duration(Duration::from_secs(left));
+            format!("valid for {left} more")
+        });
+        let held = left.as_deref().unwrap_or("none is held");
+        let last = reply.last_fault.as_ref();
+        let fault = last.map_or_else(String::new, |fault| {
+            let ago = duration(Duration::from_secs(self.now.saturating_sub(fault.at)));
+            format!("; the last fault, {ago} ago: {}", fault.detail)
+        });
+        let found = |what: &str| format!("{what}: {held}{fault}");
+        let remedy = self.remedy(last);
+        Some(match (reply.phase, &left) {
+            (Phase::Fresh, _) if reply.cooling_down_until.is_some() => {
+                let what = "fresh ones keep being reported as rejected";
+                Finding::warn(CHECK, found(what))
+                    .remedy("the resource rejects them: ask who runs it".to_owned())
+            }
+            (Phase::Fresh, _) => Finding::ok(CHECK, found("fresh")),
+            (Phase::Resting, Some(_)) => Finding::ok(CHECK, found("resting")),
+            (Phase::Resting, None) => Finding::skip(CHECK, found("resting, so not tried"))
+                .remedy(format!("ask for one: jeton token {}", self.name)),
+            (Phase::Starting, _) => Finding::skip(CHECK, found("the first attempt is running"))
+                .remedy("run this again in a moment".to_owned()),
+            (Phase::Retrying, Some(_)) => Finding::warn(CHECK, found("retrying")).remedy(remedy),
+            (Phase::Retrying, None) => Finding::fail(CHECK, found("retrying")).remedy(remedy),
+            (Phase::Rejected, _) => Finding::fail(CHECK, found("rejected")).remedy(remedy),
+            (Phase::Expired, _) => Finding::fail(CHECK, found("expired")).remedy(remedy),
+            (Phase::Misconfigured, _) => {
+                Finding::fail(CHECK, found("misconfigured, so nothing is sent"))
+                    .remedy("jetond check says what is wrong; then jeton reload".to_owned())
+            }
+        })
+    }
+
+    /// What of the credential and of the issuer is as it should be stays so only where a token was had that way.
+    pub(super) fn weigh(&self, finding: Finding) -> Finding {
+        let is_about_it = matches!(finding.check, "credential" | "issuer");
+        if finding.verdict == Verdict::Ok && is_about_it {
+            self.weigh_good(finding).of(self.name)
+        } else {
+            finding
+        }
+    }
+
+    fn weigh_good(&self, finding: Finding) -> Finding {
+        let is_credential = finding.check == "credential";
+        match self.outcome() {
+            Outcome::Accepted => finding,
+            Outcome::NotTried(why) => {
+                let what = if is_credential {
+                    "whether the issuer accepts it was not tried"
+                } else {
+                    "its token endpoint was not tried"
+                };
+                let found = format!("{}; {what}: {why}", finding.found);
+                let remedy = match self.state {
+                    Known::Nothing(_) => "start it: jetond run",
+                    _ => "run this again when a token has been asked for",
+                };
+                Finding::skip(finding.check, found).remedy(remedy.to_owned())
+            }
+            Outcome::Failed(fault) => {
+                let is_rejected = fault.kind == FaultKind::Rejected;
+                if is_credential && !is_rejected {
+                    let what =
+                        "whether the issuer accepts it is not known, since the last attempt failed";
+                    let found = format!("{}; {what}", finding.found);
+                    return Finding::skip("credential", found).remedy(self.remedy(Some(fault)));
+                }
+                let what = if is_credential {
+                    "the issuer rejects it"
+                } else {
+                    "the last attempt to get a token there failed"
+                };
+                let found = format!("{}; {what}: {}", finding.found, fault.detail);
+                let finding = if self.holds_a_token() && !is_credential {
+                    Finding::warn(finding.check, found)
+                } else {
+                    Finding::fail(finding.check, found)
+                };
+                finding.remedy(self.remedy(Some(fault)))
+            }
+        }
+    }
+
+    fn holds_a_token(&self) -> bool {
+        matches!(self.state, Known::Kept(reply) if reply.expires_in.is_some())
+    }
+
+    fn outcome(&self) -> Outcome<'a> {
+        let reply = match self.state {
+            Known::Nothing(why) => return Outcome::NotTried(why),
+            Known::NotKept(_) => return Outcome::NotTried("the daemon does not keep this profile"),
+            Known::Kept(reply) => reply,
+        };
+        match (reply.phase, &reply.last_fault) {
+            (Phase::Fresh, _) => Outcome::Accepted,
+            (Phase::Resting, _) if self.holds_a_token() => Outcome::Accepted,
+            (Phase::Resting, _) => Outcome::NotTried("nobody asks for a token, so it rests"),
+            (Phase::Misconfigured, _) => Outcome::NotTried("nothing is sent as it is configured"),
+            (Phase::Starting, _) => Outcome::NotTried("the first attempt is running"),
+            (_, Some(fault)) => Outcome::Failed(fault),
+            (_, None) => Outcome::NotTried("the daemon does not say what came of it"),
+        }
+    }
+
+    fn remedy(&self, fault: Option<&FaultReply>) -> String {
+        match fault {
+            Some(fault) if fault.kind == FaultKind::Rejected => {
+                format!(
+                    "if the secret was replaced: jetond add {} --rebind",
+                    self.name
+                )
+            }
+            Some(fault) => judge::remedy(fault.kind).to_owned(),
+            None => "look into the daemon's log".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use super::*;
+use crate::wire::Counts;
+
+fn name() -> ProfileName {
+    ProfileName::parse("research").unwrap()
+}
+
+fn fault(kind: FaultKind) -> FaultReply {
+    FaultReply {
+        kind,
+        at: 940,
+        detail: "what went wrong".to_owned(),
+    }
+}
+
+fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileReply {
+    ProfileReply {
+        profile: "research".to_owned(),
+        provider: "runai".to_owned(),
+        phase,
+        generation: 1,
+        expires_in: left,
+        expires_at: left.map(|left| 1_000 + left),
+        next_attempt_at: None,
+        last_fault: fault,
+        reported: false,
+        cooling_down_until: None,
+        clock_skew: None,
+        counts: Counts {
+            requests: 0,
+            refreshes: 0,
+            failures: 0,
+            reports: 0,
+        },
+    }
+}
+
+fn kept(reply: ProfileReply) -> Asked {
+    Asked::Profiles("/run/jeton/jeton.sock".into(), vec![reply])
+}
+
+/// The verdicts of the token, the credential and the issuer, the last two being well as far as it is known without a
+/// token; and all that is said.
+fn verdicts(asked: &Asked) -> (Option<Verdict>, [Verdict; 2], String) {
+    let name = name();
+    let trial = Trial::of(&name, asked, 1_000);
+    let token = trial.token();
+    let stored = trial.weigh(Finding::ok("credential", "one is in a file"));
+    let origin = trial.weigh(Finding::ok("issuer", "https://a answers"));
+    let mut said = String::new();
+    for finding in token.iter().chain([&stored, &origin]) {
+        let needs = finding.verdict != Verdict::Ok;
+        assert_eq!(finding.remedy.is_some(), needs, "{finding:?}");
+        if finding.check != "token" {
+            assert_eq!(finding.profile.as_deref(), Some("research"));
+        }
+        said.push_str(&format!("{}\n", finding.found));
+    }
+    (
+        token.map(|finding| finding.verdict),
+        [stored.verdict, origin.verdict],
+        said,
+    )
+}
+
+#[test]
+fn nothing_is_well_that_no_daemon_has_tried() {
+    for (asked, says) in [
+        (Asked::NoDaemon, "not tried: no daemon is running"),
+        (Asked::Unsaid, "not tried: the daemon does not say"),
+    ] {
+        let (token, rest, said) = verdicts(&asked);
+        assert_eq!((token, rest), (None, [Verdict::Skip; 2]), "{asked:?}");
+        assert_eq!(said.matches(says).count(), 2, "{said}");
+    }
+    let other = Asked::Profiles("/s".into(), vec![]);
+    let (token, rest, said) = verdicts(&other);
+    assert_eq!((token, rest), (Some(Verdict::Warn), [Verdict::Skip; 2]));
+    assert!(said.contains("/s does not keep this profile"), "{said}");
+}
+
+#[test]
+fn what_a_daemon_has_tried_is_told_as_it_came_out() {
+    use Verdict::{Fail, Ok as Good, Skip, Warn};
+    for (phase, left, kind, expected) in [
+        (Phase::Fresh, Some(90), None, (Good, [Good, Good])),
+        // History: the attempt after it brought a token.
+        (
+            Phase::Fresh,
+            Some(90),
+            Some(FaultKind::ServerError),
+            (Good, [Good, Good]),
+        ),
+        (Phase::Starting, None, None, (Skip, [Skip, Skip])),
+        (
+            Phase::Retrying,
+            None,
+            Some(FaultKind::Malformed),
+            (Fail, [Skip, Fail]),
+        ),
+        (
+            Phase::Retrying,
+            Some(90),
+            Some(FaultKind::Timeout),
+            (Warn, [Skip, Warn]),
+        ),
+        (
+            Phase::Retrying,
+            None,
+            Some(FaultKind::Rejected),
+            (Fail, [Fail, Fail]),
+        ),
+        (
+            Phase::Rejected,
+            Some(90),
+            Some(FaultKind::Rejected),
+            (Fail, [Fail, Warn]),
+        ),
+        (
+            Phase::Expired,
+            None,
+            Some(FaultKind::ServerError),
+            (Fail, [Skip, Fail]),
+        ),
+        (Phase::Resting, Some(90), None, (Good, [Good, Good])),
+        (Phase::Resting, None, None, (Skip, [Skip, Skip])),
+        (Phase::Misconfigured, None, None, (Fail, [Skip, Skip])),
+    ] {
+        let (token, rest, said) = verdicts(&kept(reply(phase, left, kind.map(fault))));
+        assert_eq!(
+            (token, rest),
+            (Some(expected.0), expected.1),
+            "{phase:?} {said}"
+        );
+        let told = said.contains("the last fault, 1 min ago: what went wrong");
+        assert_eq!(told, kind.is_some(), "{said}");
+        assert_eq!(said.contains("valid for 1 min 30 s more"), left.is_some());
+    }
+    let cooling = ProfileReply {
+        cooling_down_until: Some(1_060),
+        ..reply(Phase::Fresh, Some(90), None)
+    };
+    assert_eq!(verdicts(&kept(cooling)).0, Some(Warn));
+}
+
+#[test]
+fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
+    let name = name();
+    let asked = kept(reply(Phase::Fresh, Some(90), None));
+    for asked in [&asked, &Asked::NoDaemon] {
+        let trial = Trial::of(&name, asked, 1_000);
+        for finding in [
+            Finding::fail("issuer", "it cannot be reached"),
+            Finding::warn("issuer", "it answers with status 503"),
+            Finding::fail("credential", "none is stored"),
+            Finding::ok("clock", "within 60 s of the issuer's"),
+            Finding::ok("proxy", "none"),
+        ] {
+            assert_eq!(trial.weigh(finding.clone()), finding);
+        }
+    }
+}
