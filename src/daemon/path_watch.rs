@@ -148,10 +148,9 @@ mod linux {
         let mut folders = path.ancestors().skip(1);
         let there = folders.find(|folder| folder.is_dir());
         let kind = rustix::fs::statfs(there.unwrap_or(Path::new("/")))?.f_type;
-        // The field is wider than the numbers, which have 32 bits.
-        Ok(LOCAL
-            .iter()
-            .any(|local| i64::from(*local) == i64::from(kind)))
+        // The field has another type on each system; the numbers have 32 bits.
+        let kind = i128::from(kind) & i128::from(u32::MAX);
+        Ok(LOCAL.iter().any(|local| i128::from(*local) == kind))
     }
 
     /// Every part of `path` in the order in which the kernel resolves it, including the targets of symbolic links, up to the

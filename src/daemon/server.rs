@@ -273,7 +273,7 @@ impl Faults {
         if self.are_on() {
             tokio::time::sleep(QUIET).await;
         } else {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -178,7 +178,7 @@ impl Socket {
         let retired = async {
             // When the daemon stops the sender is just dropped, and `closing` ends the task.
             if retired.await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let server = Arc::clone(server);

@@ -62,7 +62,7 @@ pub async fn reap_orphans() {
     if linux::orphans_are_ours() {
         linux::reap().await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[cfg(target_os = "linux")]

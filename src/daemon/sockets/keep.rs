@@ -179,10 +179,10 @@ fn say_made(path: &Path, is_replaced: bool, is_news: bool) {
     match (is_news, is_replaced) {
         (true, false) => warn!(%socket, "the socket was removed; created it again"),
         (true, true) => {
-            warn!(%socket, "the socket was replaced by another file; created it again")
+            warn!(%socket, "the socket was replaced by another file; created it again");
         }
         (false, _) => {
-            debug!(%socket, is_replaced, "the socket was missing again; created it again")
+            debug!(%socket, is_replaced, "the socket was missing again; created it again");
         }
     }
 }
