@@ -15,6 +15,9 @@ use super::writer::Writer;
 /// How long an end of the process waits for what is not written yet.
 const FLUSH: Duration = Duration::from_millis(100);
 
+/// The name of the thread that writes.
+const THREAD: &str = "log";
+
 /// The stack of the thread that writes: it formats a line at most.
 const STACK: usize = 128 * 1024;
 
@@ -58,7 +61,10 @@ pub(super) fn print(line: &[u8]) {
 /// Prints the last line of a process that panics: waits a short while for it to be written, and for nothing else.
 pub(super) fn print_last(line: impl FnOnce(Form) -> String) {
     let line = line(FORM.get().copied().unwrap_or(Form::Plain));
-    if HAS_THREAD.load(Ordering::Relaxed) && QUEUE.try_push(line.as_bytes()) {
+    // The thread that writes cannot wait for itself.
+    let is_writer = std::thread::current().name() == Some(THREAD);
+    let has_writer = HAS_THREAD.load(Ordering::Relaxed) && !is_writer;
+    if has_writer && QUEUE.try_push(line.as_bytes()) {
         QUEUE.flush(FLUSH);
     } else {
         let patience = Some(FLUSH);
@@ -73,7 +79,7 @@ fn has_thread() -> bool {
         return true;
     }
     let started = std::thread::Builder::new()
-        .name("log".to_owned())
+        .name(THREAD.to_owned())
         .stack_size(STACK)
         .spawn(write);
     HAS_THREAD.store(started.is_ok(), Ordering::Relaxed);

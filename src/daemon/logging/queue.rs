@@ -118,7 +118,7 @@ impl Queue {
         if let Some(pause) = state.pause {
             state = self.wait(state, PAUSE, |state| !state.is_flushed);
             state.is_waiting = true;
-            state = self.wait(state, pause - PAUSE, |state| {
+            state = self.wait(state, pause.saturating_sub(PAUSE), |state| {
                 state.chunks.is_empty() && !state.is_flushed
             });
         }
@@ -167,7 +167,7 @@ impl Queue {
         state.release(chunk);
         while let Some(chunk) = state.chunks.pop_front() {
             state.dropped += chunk.gap + count(&chunk.bytes);
-            state.size -= chunk.bytes.capacity();
+            state.size = state.size.saturating_sub(chunk.bytes.capacity());
         }
         self.tell_if_empty(&state);
     }
@@ -227,7 +227,7 @@ impl State {
     /// Takes the memory of a chunk back.
     fn release(&mut self, mut chunk: Chunk) {
         self.is_writing = false;
-        self.size -= chunk.bytes.capacity();
+        self.size = self.size.saturating_sub(chunk.bytes.capacity());
         if chunk.bytes.capacity() == CHUNK {
             chunk.bytes.clear();
             self.spare = chunk.bytes;

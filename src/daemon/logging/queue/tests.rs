@@ -135,6 +135,17 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
     assert_eq!(queue.lock().dropped, 200 - 3);
     assert_eq!(queue.lock().size, 0);
 
+    // A gap that waits behind it is not forgotten.
+    queue.push(&line(1, 100));
+    let chunk = queue.next();
+    queue.push(&line(2, 100));
+    queue.add_dropped(5);
+    queue.push(&line(3, 100));
+    let gap = chunk.gap;
+    queue.not_written(chunk, gap + 1);
+    assert_eq!((gap, queue.lock().dropped), (197, 197 + 1 + 1 + 5 + 1));
+    queue.lock().dropped = 197;
+
     // The next line comes behind the gap; that it is lost too loses no count.
     queue.push(&line(1, 100));
     let chunk = queue.next();
@@ -195,15 +206,22 @@ fn a_flush_waits_for_the_last_line() {
     let queue = Queue::new();
     let written = AtomicBool::new(false);
     queue.push(&line(1, 10));
+    let chunk = queue.next();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let chunk = queue.next();
-            thread::yield_now();
-            written.store(true, Ordering::SeqCst);
-            queue.written(chunk);
+        let flush = scope.spawn(|| {
+            queue.flush(FOREVER);
+            written.load(Ordering::SeqCst)
         });
-        queue.flush(FOREVER);
-        assert!(written.load(Ordering::SeqCst));
+        while !queue.lock().is_flushed {
+            thread::yield_now();
+        }
+        // A flush that did not wait would be over by now, or nearly.
+        for _ in 0..100 {
+            thread::yield_now();
+        }
+        written.store(true, Ordering::SeqCst);
+        queue.written(chunk);
+        assert!(flush.join().unwrap());
     });
     queue.flush(FOREVER);
 }
