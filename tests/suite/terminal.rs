@@ -18,9 +18,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::enrol::{assert_nothing_written, write_config};
-use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::pty::pty;
+use crate::support::{TestEnv, ignored};
 
 /// A terminal in which `jetond` runs.
 pub(crate) struct Terminal {
@@ -520,4 +520,59 @@ fn a_question_is_seen_although_standard_error_goes_elsewhere() {
         "{shown}"
     );
     assert_eq!(fs::read_to_string(errors).unwrap(), "");
+}
+
+// === A PID namespace, in which the terminal's group and session are of another one ===
+
+/// `jetond add` as process 1, at its question for the secret; `None` where there are no such namespaces.
+fn asking_as_process_one(env: &TestEnv, test: &str) -> Option<Terminal> {
+    let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let possible = std::process::Command::new(unshare[0])
+        .args(&unshare[1..])
+        .arg("true")
+        .stderr(Stdio::null())
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        ignored(&format!("{test}: no process namespaces here"));
+        return None;
+    }
+    let url = env.sandbox().url();
+    let jetond = [env!("CARGO_BIN_EXE_jetond")];
+    let line = [&unshare[..], &jetond, &ADD, &["--url", &url]].concat();
+    let terminal = Terminal::run(env, &line, &[]);
+    terminal.wait_for("(not shown): ");
+    terminal.wait_for_no_echo();
+    Some(terminal)
+}
+
+#[test]
+fn a_question_in_a_process_namespace_is_answered_and_gives_the_terminal_back() {
+    let env = TestEnv::with_sandbox(60);
+    let test = "a_question_in_a_process_namespace_is_answered_and_gives_the_terminal_back";
+    let Some(mut terminal) = asking_as_process_one(&env, test) else {
+        return;
+    };
+    terminal.type_in("half\u{1a}");
+    wait_until("the question again", || {
+        terminal.count("(not shown): ") == 2
+    });
+    terminal.wait_for_no_echo();
+    let secret = env.secret().to_owned();
+    terminal.type_in(&format!("{secret}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(!shown.contains(&secret), "{shown}");
+}
+
+#[test]
+fn a_key_that_ends_a_question_of_process_one_is_its_exit_code() {
+    let env = TestEnv::with_sandbox(60);
+    let test = "a_key_that_ends_a_question_of_process_one_is_its_exit_code";
+    let Some(mut terminal) = asking_as_process_one(&env, test) else {
+        return;
+    };
+    terminal.type_in("\u{3}");
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(130), "{shown}");
+    assert_nothing_written(&env);
 }

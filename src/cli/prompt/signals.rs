@@ -6,11 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getppid, getsid};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{self, emulate_default_handler};
 
 /// Those that end us.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
@@ -81,6 +81,9 @@ impl Signals {
 
     /// Ends by the signal, so that our parent sees which one; or stops, and comes back after SIGCONT.
     pub(super) fn obey(&mut self, signal: i32) {
+        if signal != SIGTSTP && is_process_one() {
+            low_level::exit(status_of(signal));
+        }
         // For a signal that ends us it does not return when it succeeds.
         let _: io::Result<()> = emulate_default_handler(signal);
         // That we go on is known.
@@ -121,7 +124,12 @@ impl Usual {
         let is_caught = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
         let (ends, stops) = (Arc::default(), Arc::default());
         for signal in ENDING.into_iter().filter(is_caught) {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&ends))?;
+            let ends = Arc::clone(&ends);
+            if is_process_one() {
+                signal_hook::flag::register_conditional_shutdown(signal, status_of(signal), ends)?;
+            } else {
+                signal_hook::flag::register_conditional_default(signal, ends)?;
+            }
         }
         if is_caught(&SIGTSTP) {
             signal_hook::flag::register_conditional_default(SIGTSTP, Arc::clone(&stops))?;
@@ -142,31 +150,44 @@ impl Usual {
     }
 }
 
+/// Whether no signal ends us by its default (pid_namespaces(7)): then we exit as a shell says that it did.
+fn is_process_one() -> bool {
+    getpid().as_raw() == 1
+}
+
+const fn status_of(signal: i32) -> i32 {
+    128 + signal
+}
+
 /// Whether a shell can continue us after a stop. Without one the kernel's own default does not stop a process group either
 /// (POSIX: an orphaned process group), as with `ssh -t HOST jetond add`.
+///
+/// A group or a session of another PID namespace has the number 0, which is why rustix cannot name them.
 fn has_job_control() -> bool {
     let (Ok(session), group) = (getsid(None), getpgrp()) else {
         return false;
     };
     let mut above = getppid();
-    while let Some(pid) = above {
-        if getsid(Some(pid)) != Ok(session) {
+    while above.as_raw() > 0 {
+        if getsid(Some(above)) != Ok(session) {
             return false;
         }
-        if getpgid(Some(pid)) != Ok(group) {
+        if getpgid(Some(above)) != Ok(group) {
             return true;
         }
-        above = parent_of(pid);
+        above = parent_of(above);
     }
     false
 }
 
-/// The parent of a process, by proc(5); none where that cannot be told.
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    Pid::from_raw(parent.trim().parse().ok()?)
+/// The parent of a process, by proc(5); 0 where that cannot be told.
+fn parent_of(pid: Pid) -> Pid {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let parent = parent.and_then(|parent| parent.trim().parse().ok());
+    Pid::from_raw(parent.unwrap_or(0))
 }
+
 /// Which signals a process ignores, bit 0 being signal 1, by its `/proc/PID/status` (proc(5)).
 fn ignored(status: &str) -> u64 {
     status

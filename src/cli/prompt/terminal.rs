@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::getpgrp;
 use rustix::stdio::stdin;
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp,
@@ -228,7 +227,8 @@ fn flush() {
 /// Whether the terminal takes our settings without stopping us: we are in its foreground, or it is not the one by whose
 /// keys our session is controlled.
 fn is_ours() -> bool {
-    tcgetpgrp(stdin()).map_or(true, |foreground| foreground == getpgrp())
+    let ours = nix::unistd::getpgrp().as_raw();
+    tcgetpgrp(stdin()).map_or(true, |foreground| foreground.as_raw_nonzero().get() == ours)
 }
 
 /// Waits for one of these; a signal may end it before.
