@@ -358,9 +358,10 @@ async fn serve(
 
 impl StartError {
     /// The exit code that says it (sysexits.h).
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Listen(ListenError::InUse(_)) | Self::Lost(_) => 75,
+            Self::Listen(error) if error.is_passing() => 75,
+            Self::Lost(_) => 75,
             Self::Config(_) | Self::Listen(_) | Self::Passed(_) => 78,
             Self::Io(_) => 1,
         }

@@ -23,7 +23,7 @@ mod remedy;
 mod shared;
 mod volume;
 
-pub use error::{Distrust, GroupDoubt, Purpose, Untrusted};
+pub use error::{Distrust, GroupDoubt, Purpose, Untrusted, is_passing};
 pub use private::private_dir;
 pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};

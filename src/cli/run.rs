@@ -13,7 +13,7 @@ use super::output::{Exit, fail, fail_with};
 use super::sockets;
 use super::target::TargetArgs;
 use crate::daemon::logging::{self, LogFormat};
-use crate::daemon::{self, Options, StartError, listener::ListenError, watchdog};
+use crate::daemon::{self, Options, StartError, watchdog};
 use crate::paths::Env;
 use crate::policy::Guests;
 use crate::process::signals::{self, InheritedMask};
@@ -148,7 +148,7 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
             }
             Exit::Config
         }
-        Err(StartError::Listen(error @ ListenError::InUse(_))) => fail_with(Exit::Later, &error),
+        Err(StartError::Listen(error)) if error.is_passing() => fail_with(Exit::Later, &error),
         Err(StartError::Listen(error)) => fail_with(Exit::Config, &error),
         Err(StartError::Passed(error)) => fail_with(Exit::Config, &error),
         Err(StartError::Lost(lost)) => fail_with(Exit::Later, &lost),

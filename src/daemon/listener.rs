@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::causes::Causes;
 use crate::config::SocketMode;
-use crate::trust::{Sharing, SocketFolder, Untrusted, judge_lock};
+use crate::trust::{self, Sharing, SocketFolder, Untrusted, judge_lock};
 
 /// Where a socket is, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -264,6 +264,19 @@ impl Drop for Bound {
 }
 
 // === impl ListenError ===
+
+impl ListenError {
+    /// Whether a later start may succeed without a repair: another daemon serves there, or the system has refused a
+    /// descriptor, a process or memory.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::InUse(_) => true,
+            Self::Folder(untrusted) => untrusted.is_passing(),
+            Self::Io { source, .. } => trust::is_passing(source),
+            Self::NotASocket(_) => false,
+        }
+    }
+}
 
 impl std::fmt::Display for ListenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -163,7 +163,14 @@ impl Server {
             }
         };
         let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
-            debug!(peer.uid = peer.caller.uid, "refused: too many connections");
+            if faults.full.came(self.service.clock.now().boot) {
+                warn!(
+                    peer.uid = peer.caller.uid,
+                    "refused: this user, or all users together, have as many connections as there may be"
+                );
+            } else {
+                debug!(peer.uid = peer.caller.uid, "refused: too many connections");
+            }
             // The peer may be gone already.
             let _: io::Result<()> = turn_away(stream);
             return Admitted::No;
@@ -254,6 +261,7 @@ enum Admitted {
 struct Faults {
     accept: Episode,
     unknown: Episode,
+    full: Episode,
 }
 
 impl Faults {
@@ -261,11 +269,12 @@ impl Faults {
         Self {
             accept: Episode::new(QUIET),
             unknown: Episode::new(QUIET),
+            full: Episode::new(QUIET),
         }
     }
 
     const fn are_on(&self) -> bool {
-        self.accept.is_on() || self.unknown.is_on()
+        self.accept.is_on() || self.unknown.is_on() || self.full.is_on()
     }
 
     /// Waits until a fault may be over; without one, forever.
@@ -283,6 +292,9 @@ impl Faults {
         }
         if let Some(times) = self.unknown.over(now) {
             info!(times, "peer credentials are available again");
+        }
+        if let Some(times) = self.full.over(now) {
+            info!(times, "no more connections are refused for their number");
         }
     }
 }

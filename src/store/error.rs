@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::KeyringFault;
 use crate::folder::ReplaceError;
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Untrusted};
+use crate::trust::{Untrusted, is_passing};
 
 /// A failure of a store.
 #[derive(Debug)]
@@ -165,20 +165,12 @@ impl std::error::Error for StoreError {
 impl StoreErrorKind {
     /// Whether a later try may succeed without a repair: the system has just refused a process, a descriptor or memory.
     pub fn is_passing(&self) -> bool {
-        let source = match self {
-            Self::Keyring(fault) => return matches!(fault, KeyringFault::Process(_)),
-            Self::Io { source, .. } => Some(source),
-            Self::Untrusted(untrusted) => match &untrusted.why {
-                Distrust::Io { source, .. } => Some(source),
-                _ => None,
-            },
-            _ => None,
-        };
-        let errno = source.and_then(Errno::from_io_error);
-        matches!(
-            errno,
-            Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
-        )
+        match self {
+            Self::Keyring(fault) => matches!(fault, KeyringFault::Process(_)),
+            Self::Io { source, .. } => is_passing(source),
+            Self::Untrusted(untrusted) => untrusted.is_passing(),
+            _ => false,
+        }
     }
 
     /// The kind of what the system said, by its number: what a person does about it differs.
@@ -207,7 +199,7 @@ mod tests {
         ] {
             let kind = StoreErrorKind::of("open it", errno.into());
             assert_eq!(kind.is_passing(), passing, "{errno:?}");
-            let why = Distrust::Io {
+            let why = crate::trust::Distrust::Io {
                 action: "open",
                 source: errno.into(),
             };

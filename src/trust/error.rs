@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::remedy::remedy;
 
 /// The user that stands for every user from outside of a user namespace.
@@ -133,6 +135,14 @@ pub enum GroupDoubt {
     AccessList,
 }
 
+/// Whether what the system refused may be given later without a repair: a descriptor, a process or memory.
+pub fn is_passing(refused: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(refused),
+        Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+    )
+}
+
 // === impl Untrusted ===
 
 impl Untrusted {
@@ -150,6 +160,11 @@ impl Untrusted {
     #[must_use]
     pub(crate) fn meant_for(self, purpose: Purpose) -> Self {
         Self { purpose, ..self }
+    }
+
+    /// Whether a later look may succeed without a repair.
+    pub fn is_passing(&self) -> bool {
+        matches!(&self.why, Distrust::Io { source, .. } if is_passing(source))
     }
 
     /// Whether the file is simply not there.
