@@ -4,6 +4,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::instant::UnixTime;
+
 /// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;
 
@@ -19,6 +21,9 @@ pub struct Credential {
     pub client_secret: ClientSecret,
     /// `scheme://host[:port]` of the token endpoint that it was enrolled for.
     origin: Option<String>,
+    /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
+    /// does not inherit an earlier rejection.
+    enrolled_at: Option<UnixTime>,
 }
 
 /// Why a text is not a client ID or a client secret. It never quotes the text.
@@ -77,6 +82,7 @@ impl Credential {
             client_id: client_id.to_owned(),
             client_secret: ClientSecret::parse(client_secret)?,
             origin: None,
+            enrolled_at: None,
         })
     }
 
@@ -84,6 +90,13 @@ impl Credential {
     #[must_use]
     pub fn bound_to(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_owned());
+        self
+    }
+
+    /// The same credential, as enrolled at this time.
+    #[must_use]
+    pub const fn enrolled_at(mut self, at: UnixTime) -> Self {
+        self.enrolled_at = Some(at);
         self
     }
 

@@ -36,7 +36,7 @@
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
-//! | [`credential`] | a client ID and its secret | |
+//! | [`credential`] | a client ID and its secret | instant |
 //! | [`fault`] | why an attempt brought no token | |
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |

@@ -74,8 +74,12 @@ impl StoreSource {
                 ),
             ));
         }
-        let Key { credential, .. } = record.key;
-        Ok(Arc::new(credential))
+        let Key {
+            credential,
+            created_at,
+            ..
+        } = record.key;
+        Ok(Arc::new(credential.enrolled_at(created_at)))
     }
 }
 

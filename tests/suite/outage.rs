@@ -505,3 +505,30 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     assert_eq!(status()["phase"], "fresh");
     env.stop(&mut daemon);
 }
+
+/// The issuer has rejected a good secret by mistake, and it is enrolled once more.
+#[test]
+fn the_same_secret_enrolled_again_is_used_at_once() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("invalid-client");
+    let mut daemon = env.start();
+    let phase = || env.get(&daemon, "/v1/profiles/research").json()["phase"].clone();
+    wait_until("the breaker to open", || phase() == "rejected");
+    env.fault("none");
+    let secret = env.secret_file();
+    // A second later than at the first time, as the record tells them.
+    let added = env.jetond(&[
+        "add",
+        "research",
+        "--rebind",
+        "--client-id",
+        "test-client",
+        "--client-secret-file",
+        secret.to_str().unwrap(),
+    ]);
+    assert_eq!(added.code, 0, "{added:?}");
+    wait_until("the token", || phase() == "fresh");
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
