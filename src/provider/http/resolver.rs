@@ -17,6 +17,10 @@ use tokio::sync::watch;
 
 use crate::offload;
 
+/// How long a look-up may take, its wait for a thread included: less than a connection may take, so that the fault says
+/// that it was the name.
+const LIMIT: Duration = Duration::from_millis(2_500);
+
 /// How long a name waits for a thread that becomes free when the system refuses another: less than a connection may
 /// take, so that the fault says what was missing.
 const THREAD_WAIT: Duration = Duration::from_secs(2);
@@ -66,6 +70,8 @@ pub(in crate::provider) enum ResolveError {
     Failed(Arc<io::Error>),
     /// The name exists, and has no address.
     NoAddress,
+    /// The system's resolver has not answered in time.
+    Late,
 }
 
 // === impl Resolver ===
@@ -190,7 +196,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let found = resolver.find(name.as_str()).await?;
+            let found = tokio::time::timeout(LIMIT, resolver.find(name.as_str()));
+            let found = found.await.map_err(|_| ResolveError::Late)??;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -265,6 +272,7 @@ impl fmt::Display for ResolveError {
             }
             Self::Failed(_) => "cannot be resolved",
             Self::NoAddress => "has no address",
+            Self::Late => "cannot be resolved, since no name server answers in time",
         })
     }
 }
@@ -273,7 +281,7 @@ impl Error for ResolveError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoThread(error) | Self::Failed(error) => Some(&**error),
-            Self::NoAddress => None,
+            Self::NoAddress | Self::Late => None,
         }
     }
 }

@@ -170,6 +170,17 @@ async fn while_the_only_thread_hangs_other_names_fail_in_time_with_the_reason() 
     assert_eq!(scene.looked_up(), ["hang.test", "a.test"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_hangs_is_a_fault_of_the_name_before_the_connection_is_late() {
+    let scene = Scene::new(9);
+    let start = tokio::time::Instant::now();
+    let found = scene.resolver.resolve("hang.test".parse().unwrap()).await;
+    let why = found.err().unwrap().to_string();
+    assert!(why.contains("no name server answers"), "{why}");
+    assert_eq!(start.elapsed(), LIMIT);
+    assert!(LIMIT < crate::provider::http::Timeouts::default().connect);
+}
+
 #[tokio::test]
 async fn who_waits_for_a_thread_gets_the_one_that_comes_back() {
     let mut scene = Scene::new(1);
