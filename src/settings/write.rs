@@ -42,6 +42,7 @@ pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Resu
     let fail = |action| move |source| WriteError::new(path, action, source);
     let (folder, target) = place(path, uid, readers)?;
     let Target { name, existing } = target;
+    let is_root = rustix::process::geteuid().is_root();
     let file_mode = match readers {
         Readers::Owner => 0o600,
         Readers::Everyone => 0o644,
@@ -53,7 +54,8 @@ pub fn write_config(path: &Path, text: &str, uid: u32, readers: Readers) -> Resu
             mode: file_mode,
         },
         Some(meta) if meta.is_file() => Attributes {
-            owner: meta.uid(),
+            // Only root can give a file to another user; what another user lets us write becomes ours.
+            owner: if is_root { meta.uid() } else { uid },
             group: Some(meta.gid()),
             mode: u16::try_from(meta.permissions().mode() & 0o777).unwrap_or(file_mode),
         },
