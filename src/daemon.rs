@@ -225,7 +225,7 @@ async fn serve(
     limit: u64,
 ) -> Result<(), StartError> {
     let namespace = peers::user_namespace();
-    if namespace == UserNamespace::Other {
+    if namespace == UserNamespace::Other && options.guests.is_empty() {
         info!(
             uid = options.uid,
             "in a user namespace: this user alone is served"
