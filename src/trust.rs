@@ -66,7 +66,7 @@ fn judge_config(path: &Path, file: &File, uid: u32) -> Result<Vec<u8>, Untrusted
     let facts = Facts::of(file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
     facts
         .judge_file(uid)
-        .or_else(|why| group::pardon(why, uid, || acl::of_file(file)))
+        .or_else(|why| group::accept_private(why, uid, || acl::of_file(file)))
         .map_err(untrusted)?;
     if facts.len > MAX_CONFIG_LEN {
         return Err(untrusted(Distrust::TooLarge(MAX_CONFIG_LEN)));
@@ -181,7 +181,7 @@ fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
     }
     facts
         .judge_folder(uid)
-        .or_else(|why| group::pardon(why, uid, || acl::of_path(path)))
+        .or_else(|why| group::accept_private(why, uid, || acl::of_path(path)))
         .map_err(untrusted)
 }
 

@@ -1,18 +1,18 @@
 //! `jetond doctor`: what keeps tokens from being served, and what to do about it.
 //!
-//! `files`, `socket`, `asked` and `issuers` gather facts, each inside a limit; `judge` and `trial` make findings of them
-//! and do nothing else; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
+//! `files`, `socket`, `profiles` and `issuers` gather facts, each inside a limit; `judge` and `health` make findings of
+//! them and do nothing else; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
 //! issuer accepts one is what a running daemon says.
 
-mod asked;
 mod files;
 mod finding;
+mod health;
 mod issuers;
 mod judge;
 mod mounts;
+mod profiles;
 mod report;
 mod socket;
-mod trial;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub(super) fn doctor(args: &DoctorArgs, env: &Env) -> Exit {
 async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>, bool) {
     let (mut findings, config) = configuration(target).await;
     let looked = socket::look(socket::places(args.socket.as_deref(), target, env)).await;
-    let (asked, unsaid) = asked::ask(&looked).await;
+    let (profiles, not_listed) = profiles::list(&looked).await;
     let sockets = files::Sockets {
         place: usual_place(args, target, env),
         mode: config.as_ref().map_or(SocketMode::Private, |c| c.socket),
@@ -80,9 +80,9 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     };
     findings.extend(files::folders(target, sockets, env).await);
     findings.extend(judge::daemons(looked));
-    findings.extend(unsaid);
+    findings.extend(not_listed);
     if let Some(config) = &config {
-        findings.extend(issuers::examine(target, config, env, &asked).await);
+        findings.extend(issuers::examine(target, config, env, &profiles).await);
     }
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));

@@ -57,14 +57,14 @@ struct Group<'a> {
     members: &'a str,
 }
 
-/// Takes back that others can write to something, where that is its group alone and no other user than `uid` is in that;
+/// Accepts that others can write to something, where that is its group alone and no other user than `uid` is in that;
 /// `has_list` tells whether an access list lets in more than the mode shows.
 ///
 /// Not for root: distributions with umask 0002 leave root at 0022, and services run in root's group.
 ///
 /// # Errors
 /// `why`, with the doubt about the group if that is the reason.
-pub(super) fn pardon(
+pub(super) fn accept_private(
     why: Distrust,
     uid: u32,
     has_list: impl FnOnce() -> bool,

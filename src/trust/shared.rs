@@ -121,7 +121,7 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
     found
         .judge(uid, sharing, adapt)
         .or_else(|why| match adapt {
-            true => group::pardon(why, uid, || acl::of_file(&folder)),
+            true => group::accept_private(why, uid, || acl::of_file(&folder)),
             false => Err(why),
         })
         .map_err(untrusted)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::super::target::Target;
-use super::asked::Asked;
 use super::finding::Finding;
-use super::trial::Trial;
+use super::health::Health;
+use super::profiles::DaemonProfiles;
 use super::{LIMIT, judge, within};
 use crate::config::{Config, Profile};
 use crate::daemon::clock::{Clock as _, SystemClock};
@@ -47,7 +47,7 @@ pub(super) async fn examine(
     target: &Target,
     config: &Config,
     env: &Env,
-    asked: &Asked,
+    profiles: &DaemonProfiles,
 ) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
     let proxy_set = env.https_proxy.is_some();
@@ -66,13 +66,13 @@ pub(super) async fn examine(
     }
     all.sort_by_key(|(at, ..)| *at);
     let now = SystemClock.now().unix.seconds_down();
-    let weighed = |(_, name, findings): (usize, ProfileName, Vec<Finding>)| {
-        let trial = Trial::of(&name, asked, now);
-        let token = trial.token().map(|finding| finding.of(&name));
-        let findings = findings.into_iter().map(|finding| trial.weigh(finding));
+    let reviewed = |(_, name, findings): (usize, ProfileName, Vec<Finding>)| {
+        let health = Health::of(&name, profiles, now);
+        let token = health.token().map(|finding| finding.of(&name));
+        let findings = findings.into_iter().map(|finding| health.review(finding));
         token.into_iter().chain(findings).collect::<Vec<_>>()
     };
-    all.into_iter().flat_map(weighed).collect()
+    all.into_iter().flat_map(reviewed).collect()
 }
 
 async fn one(

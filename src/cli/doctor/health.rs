@@ -3,35 +3,36 @@
 
 use std::time::Duration;
 
-use super::asked::Asked;
 use super::finding::{Finding, Verdict};
 use super::judge;
+use super::profiles::DaemonProfiles;
 use crate::dialect::human::duration;
 use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 use crate::profile::ProfileName;
 use crate::wire::{FaultReply, ProfileReply};
 
-/// What is known of a profile's token.
+/// How a profile stands, by the word of a daemon.
 #[derive(Debug)]
-pub(super) struct Trial<'a> {
+pub(super) struct Health<'a> {
     name: &'a ProfileName,
-    state: Known<'a>,
+    source: Source<'a>,
     /// The wall clock, in Unix seconds.
     now: u64,
 }
 
+/// What the daemon says.
 #[derive(Debug)]
-enum Known<'a> {
+enum Source<'a> {
     /// Nothing, for this reason.
-    Nothing(&'static str),
-    /// There is a daemon, which does not keep it.
+    Unknown(&'static str),
+    /// The daemon at this socket does not keep the profile.
     NotKept(String),
     /// The daemon keeps it, and it stands so.
     Kept(&'a ProfileReply),
 }
 
-/// What is found wrong with the way to the next token.
+/// What came of the last attempt to get a token.
 enum Outcome<'a> {
     /// The last attempt brought one that still holds.
     Accepted,
@@ -41,34 +42,34 @@ enum Outcome<'a> {
     NotTried(&'static str),
 }
 
-// === impl Trial ===
+// === impl Health ===
 
-impl<'a> Trial<'a> {
-    pub(super) fn of(name: &'a ProfileName, asked: &'a Asked, now: u64) -> Self {
-        let state = match asked {
-            Asked::NoDaemon => Known::Nothing("no daemon is running"),
-            Asked::Unsaid => Known::Nothing("the daemon does not say how it stands"),
-            Asked::Profiles(socket, profiles) => {
+impl<'a> Health<'a> {
+    pub(super) fn of(name: &'a ProfileName, profiles: &'a DaemonProfiles, now: u64) -> Self {
+        let source = match profiles {
+            DaemonProfiles::NoDaemon => Source::Unknown("no daemon is running"),
+            DaemonProfiles::NotListed => Source::Unknown("the daemon does not say how it stands"),
+            DaemonProfiles::Listed(socket, profiles) => {
                 match profiles.iter().find(|reply| reply.profile == name.as_str()) {
-                    Some(reply) => Known::Kept(reply),
-                    None => Known::NotKept(socket.display().to_string()),
+                    Some(reply) => Source::Kept(reply),
+                    None => Source::NotKept(socket.display().to_string()),
                 }
             }
         };
-        Self { name, state, now }
+        Self { name, source, now }
     }
 
     /// How the daemon says that the profile stands.
     pub(super) fn token(&self) -> Option<Finding> {
         const CHECK: &str = "token";
-        let reply = match &self.state {
-            Known::Nothing(_) => return None,
-            Known::NotKept(socket) => {
+        let reply = match &self.source {
+            Source::Unknown(_) => return None,
+            Source::NotKept(socket) => {
                 let found = format!("the daemon at {socket} does not keep this profile");
                 let remedy = "it has another configuration, or has not read this one: jeton reload";
                 return Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()));
             }
-            Known::Kept(reply) => reply,
+            Source::Kept(reply) => reply,
         };
         let left = reply.expires_in.map(|left| {
             let left = duration(Duration::from_secs(left));
@@ -106,16 +107,16 @@ impl<'a> Trial<'a> {
     }
 
     /// What of the credential and of the issuer is as it should be stays so only where a token was had that way.
-    pub(super) fn weigh(&self, finding: Finding) -> Finding {
+    pub(super) fn review(&self, finding: Finding) -> Finding {
         let is_about_it = matches!(finding.check, "credential" | "issuer");
         if finding.verdict == Verdict::Ok && is_about_it {
-            self.weigh_good(finding).of(self.name)
+            self.review_good(finding).of(self.name)
         } else {
             finding
         }
     }
 
-    fn weigh_good(&self, finding: Finding) -> Finding {
+    fn review_good(&self, finding: Finding) -> Finding {
         let is_credential = finding.check == "credential";
         match self.outcome() {
             Outcome::Accepted => finding,
@@ -126,8 +127,8 @@ impl<'a> Trial<'a> {
                     "its token endpoint was not tried"
                 };
                 let found = format!("{}; {what}: {why}", finding.found);
-                let remedy = match self.state {
-                    Known::Nothing(_) => "start it: jetond run",
+                let remedy = match self.source {
+                    Source::Unknown(_) => "start it: jetond run",
                     _ => "run this again when a token has been asked for",
                 };
                 Finding::skip(finding.check, found).remedy(remedy.to_owned())
@@ -157,14 +158,16 @@ impl<'a> Trial<'a> {
     }
 
     fn holds_a_token(&self) -> bool {
-        matches!(self.state, Known::Kept(reply) if reply.expires_in.is_some())
+        matches!(self.source, Source::Kept(reply) if reply.expires_in.is_some())
     }
 
     fn outcome(&self) -> Outcome<'a> {
-        let reply = match self.state {
-            Known::Nothing(why) => return Outcome::NotTried(why),
-            Known::NotKept(_) => return Outcome::NotTried("the daemon does not keep this profile"),
-            Known::Kept(reply) => reply,
+        let reply = match self.source {
+            Source::Unknown(why) => return Outcome::NotTried(why),
+            Source::NotKept(_) => {
+                return Outcome::NotTried("the daemon does not keep this profile");
+            }
+            Source::Kept(reply) => reply,
         };
         match (reply.phase, &reply.last_fault) {
             (Phase::Fresh, _) => Outcome::Accepted,

@@ -14,15 +14,15 @@ use crate::wire::{ProfileReply, ProfilesReply};
 /// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// What is known of the profiles of the daemon that the companion would take.
+/// The profiles of the daemon that the companion would take.
 #[derive(Debug)]
-pub(super) enum Asked {
-    /// None answers.
+pub(super) enum DaemonProfiles {
+    /// No daemon answers.
     NoDaemon,
-    /// One answers, and does not say.
-    Unsaid,
+    /// One answers, and does not list them to us.
+    NotListed,
     /// The one at this socket keeps these.
-    Profiles(PathBuf, Vec<ProfileReply>),
+    Listed(PathBuf, Vec<ProfileReply>),
 }
 
 /// Why there is no list.
@@ -34,25 +34,25 @@ enum Failed {
     Unknown,
 }
 
-/// Asks the first daemon that answers, as the companion would take it; a finding says why there is no answer.
-pub(super) async fn ask(looked: &[(PathBuf, State)]) -> (Asked, Option<Finding>) {
+/// Asks the first daemon that answers, which is the one that the companion takes. A finding says why there is no list.
+pub(super) async fn list(looked: &[(PathBuf, State)]) -> (DaemonProfiles, Option<Finding>) {
     let answers = |(_, state): &&(PathBuf, State)| matches!(state, State::Answers(200, _));
     let Some((path, _)) = looked.iter().find(answers) else {
         let is_there = |(_, state): &(PathBuf, State)| {
             matches!(state, State::Answers(..) | State::Silent | State::Denied)
         };
-        let asked = match looked.iter().any(is_there) {
-            true => Asked::Unsaid,
-            false => Asked::NoDaemon,
+        let profiles = match looked.iter().any(is_there) {
+            true => DaemonProfiles::NotListed,
+            false => DaemonProfiles::NoDaemon,
         };
-        return (asked, None);
+        return (profiles, None);
     };
-    let answer = match tokio::time::timeout(LIMIT, profiles(path)).await {
+    let answer = match tokio::time::timeout(LIMIT, fetch(path)).await {
         Ok(answer) => answer,
         Err(_) => Err(Failed::Io(io::ErrorKind::TimedOut.into())),
     };
     let why = match answer {
-        Ok(profiles) => return (Asked::Profiles(path.clone(), profiles), None),
+        Ok(profiles) => return (DaemonProfiles::Listed(path.clone(), profiles), None),
         Err(Failed::Io(error)) => error.to_string(),
         Err(Failed::Refused(Some(why))) => why,
         Err(Failed::Refused(None) | Failed::Unknown) => "its answer is not understood".to_owned(),
@@ -60,10 +60,10 @@ pub(super) async fn ask(looked: &[(PathBuf, State)]) -> (Asked, Option<Finding>)
     let found = format!("the daemon at {} does not list them: {why}", path.display());
     let finding = Finding::fail("profiles", found);
     let remedy = "look into its log; jetond check, then jeton reload".to_owned();
-    (Asked::Unsaid, Some(finding.remedy(remedy)))
+    (DaemonProfiles::NotListed, Some(finding.remedy(remedy)))
 }
 
-async fn profiles(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
+async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
     let mut stream = UnixStream::connect(socket).await.map_err(Failed::Io)?;
     let request = b"GET /v1/profiles HTTP/1.0\r\n\r\n";
     stream.write_all(request).await.map_err(Failed::Io)?;

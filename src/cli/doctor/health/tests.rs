@@ -35,18 +35,18 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
     }
 }
 
-fn kept(reply: ProfileReply) -> Asked {
-    Asked::Profiles("/run/jeton/jeton.sock".into(), vec![reply])
+fn kept(reply: ProfileReply) -> DaemonProfiles {
+    DaemonProfiles::Listed("/run/jeton/jeton.sock".into(), vec![reply])
 }
 
 /// The verdicts of the token, the credential and the issuer, the last two being well as far as it is known without a
 /// token; and all that is said.
-fn verdicts(asked: &Asked) -> (Option<Verdict>, [Verdict; 2], String) {
+fn verdicts(profiles: &DaemonProfiles) -> (Option<Verdict>, [Verdict; 2], String) {
     let name = name();
-    let trial = Trial::of(&name, asked, 1_000);
-    let token = trial.token();
-    let stored = trial.weigh(Finding::ok("credential", "one is in a file"));
-    let origin = trial.weigh(Finding::ok("issuer", "https://a answers"));
+    let health = Health::of(&name, profiles, 1_000);
+    let token = health.token();
+    let stored = health.review(Finding::ok("credential", "one is in a file"));
+    let origin = health.review(Finding::ok("issuer", "https://a answers"));
     let mut said = String::new();
     for finding in token.iter().chain([&stored, &origin]) {
         let needs = finding.verdict != Verdict::Ok;
@@ -65,15 +65,18 @@ fn verdicts(asked: &Asked) -> (Option<Verdict>, [Verdict; 2], String) {
 
 #[test]
 fn nothing_is_well_that_no_daemon_has_tried() {
-    for (asked, says) in [
-        (Asked::NoDaemon, "not tried: no daemon is running"),
-        (Asked::Unsaid, "not tried: the daemon does not say"),
+    for (profiles, says) in [
+        (DaemonProfiles::NoDaemon, "not tried: no daemon is running"),
+        (
+            DaemonProfiles::NotListed,
+            "not tried: the daemon does not say",
+        ),
     ] {
-        let (token, rest, said) = verdicts(&asked);
-        assert_eq!((token, rest), (None, [Verdict::Skip; 2]), "{asked:?}");
+        let (token, rest, said) = verdicts(&profiles);
+        assert_eq!((token, rest), (None, [Verdict::Skip; 2]), "{profiles:?}");
         assert_eq!(said.matches(says).count(), 2, "{said}");
     }
-    let other = Asked::Profiles("/s".into(), vec![]);
+    let other = DaemonProfiles::Listed("/s".into(), vec![]);
     let (token, rest, said) = verdicts(&other);
     assert_eq!((token, rest), (Some(Verdict::Warn), [Verdict::Skip; 2]));
     assert!(said.contains("/s does not keep this profile"), "{said}");
@@ -146,9 +149,9 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
 #[test]
 fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
     let name = name();
-    let asked = kept(reply(Phase::Fresh, Some(90), None));
-    for asked in [&asked, &Asked::NoDaemon] {
-        let trial = Trial::of(&name, asked, 1_000);
+    let profiles = kept(reply(Phase::Fresh, Some(90), None));
+    for profiles in [&profiles, &DaemonProfiles::NoDaemon] {
+        let health = Health::of(&name, profiles, 1_000);
         for finding in [
             Finding::fail("issuer", "it cannot be reached"),
             Finding::warn("issuer", "it answers with status 503"),
@@ -156,7 +159,7 @@ fn what_is_wrong_already_and_what_is_not_about_the_issuer_stays_as_it_is() {
             Finding::ok("clock", "within 60 s of the issuer's"),
             Finding::ok("proxy", "none"),
         ] {
-            assert_eq!(trial.weigh(finding.clone()), finding);
+            assert_eq!(health.review(finding.clone()), finding);
         }
     }
 }
