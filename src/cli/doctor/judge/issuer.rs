@@ -1,0 +1,120 @@
+//! What a profile's issuer answered, or why it did not.
+
+use super::super::finding::Finding;
+use super::super::issuers::IssuerFacts;
+use crate::config::{Profile, Proxy};
+use crate::fault::{Fault, FaultKind};
+use crate::instant::UnixTime;
+
+/// How far the issuer's clock may be from ours. `Date` has whole seconds, and an answer takes some; a minute is what a
+/// short token can bear.
+const SKEW: u64 = 60;
+
+/// The issuer, the way to it, and its clock.
+pub(in crate::cli::doctor) fn issuer(
+    profile: &Profile,
+    facts: &IssuerFacts,
+    proxy_set: bool,
+) -> Vec<Finding> {
+    const CHECK: &str = "issuer";
+    let url = profile.url();
+    let mut findings = vec![];
+    let unreached = facts.reached.is_err();
+    match &facts.reached {
+        Err(fault) => findings.push(unreachable(CHECK, fault)),
+        Ok(reached) if reached.status >= 500 => findings.push(
+            Finding::warn(
+                CHECK,
+                format!("{url} answers with status {}", reached.status),
+            )
+            .remedy("it is ill: ask who runs it".to_owned()),
+        ),
+        Ok(_) => match &facts.discovered {
+            Some(Err(fault)) => findings.push(unreachable(CHECK, fault)),
+            _ => findings.push(Finding::ok(CHECK, format!("{url} answers"))),
+        },
+    }
+    findings.extend(proxy(profile, proxy_set, unreached));
+    let date = facts
+        .reached
+        .as_ref()
+        .ok()
+        .and_then(|reached| reached.server_date);
+    findings.extend(date.map(|date| clock(date, facts.now)));
+    findings
+}
+
+fn unreachable(check: &'static str, fault: &Fault) -> Finding {
+    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind).to_owned())
+}
+
+/// What a person does about a fault of this kind.
+pub(in crate::cli::doctor) const fn remedy(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Dns => {
+            "check the name in the configuration, and that this machine has a network and its resolver"
+        }
+        FaultKind::Connect => "check its port, and whether a firewall or a proxy is between",
+        FaultKind::TlsName => {
+            "write the name that its certificate is for; else something else answers there"
+        }
+        FaultKind::TlsExpired => {
+            "set this machine's clock (timedatectl), or have the certificate renewed"
+        }
+        FaultKind::TlsUntrusted => {
+            "if its CA is one of your organisation's, name its file: ca-file = \"…\""
+        }
+        FaultKind::NoCa => "install the system's certificates (ca-certificates), or mend ca-file",
+        FaultKind::Timeout => "a firewall may drop what is sent; does it need a proxy?",
+        FaultKind::Reset => "something on the way cuts connections; does it need a proxy?",
+        FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect | FaultKind::Rejected => {
+            "check the address in the configuration"
+        }
+        _ => "try again, and ask who runs it",
+    }
+}
+
+/// What the environment says of a proxy beside what the configuration says; none of its text, which may hold a password.
+pub(super) fn proxy(profile: &Profile, set: bool, unreached: bool) -> Option<Finding> {
+    const CHECK: &str = "proxy";
+    match (profile.proxy_in_use(), set) {
+        // A loopback address never has one.
+        (Proxy::Direct, true) if profile.proxy == Proxy::Direct && !profile.is_loopback() => {
+            let found =
+                "HTTPS_PROXY is set here and not used, since the configuration names no proxy";
+            if unreached {
+                let remedy = "proxy = \"environment\" or its address in the profile, then: jetond add NAME --rebind";
+                Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()))
+            } else {
+                Some(Finding::ok(CHECK, found))
+            }
+        }
+        (Proxy::Environment, false) => {
+            let found = "the configuration says \"environment\", and HTTPS_PROXY is not set here";
+            let remedy = "set it for the daemon too, or write the proxy's address into the profile";
+            Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()))
+        }
+        (Proxy::Environment, true) => Some(Finding::ok(
+            CHECK,
+            "the environment's; the daemon needs the same environment",
+        )),
+        (Proxy::Direct | Proxy::Http(_), _) => None,
+    }
+}
+
+fn clock(date: UnixTime, now: UnixTime) -> Finding {
+    const CHECK: &str = "clock";
+    let (theirs, ours) = (date.seconds_down(), now.seconds_down());
+    let off = theirs.abs_diff(ours);
+    if off <= SKEW {
+        return Finding::ok(CHECK, format!("within {SKEW} s of the issuer's"));
+    }
+    let side = if ours < theirs { "behind" } else { "ahead of" };
+    Finding::warn(
+        CHECK,
+        format!("this machine's is {off} s {side} the issuer's"),
+    )
+    .remedy(
+        "set it by NTP: timedatectl set-ntp true; if it is right, the issuer's is wrong".to_owned(),
+    )
+}
