@@ -16,8 +16,8 @@ use super::server::Server;
 use super::service::{Door, Service};
 use crate::policy::Caller;
 
-/// The shortest time between two pings.
-const FLOOR: Duration = Duration::from_millis(10);
+/// The shortest and the longest time between two pings: a timer for a very long one would overflow.
+const BETWEEN: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3_600)];
 
 /// The request of our own, and the beginning of its answer.
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.0\r\n\r\n";
@@ -66,7 +66,7 @@ where
     S: Future<Output = bool>,
     T: Future<Output = ()>,
 {
-    let half = (deadline / 2).max(FLOOR);
+    let half = (deadline / 2).clamp(BETWEEN[0], BETWEEN[1]);
     let mut ticks = tokio::time::interval(half);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = true;
@@ -135,6 +135,24 @@ mod tests {
             (Some("18446744073709551615"), None, None),
         ] {
             assert_eq!(deadline(usec, pid, 7), expected, "{usec:?} {pid:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_deadline_is_too_short_or_too_long_for_a_timer() {
+        for (deadline, lasts, pings) in [
+            (Duration::from_micros(1), 1, 50..=101),
+            (Duration::from_micros(u64::MAX - 1), 7_200, 2..=3),
+        ] {
+            let count = Cell::new(0);
+            let ping = || {
+                count.set(count.get() + 1);
+                std::future::ready(())
+            };
+            let alive = alive(deadline, || std::future::ready(true), ping);
+            let lasted = tokio::time::timeout(Duration::from_secs(lasts), alive).await;
+            assert!(lasted.is_err());
+            assert!(pings.contains(&count.get()), "{deadline:?} {count:?}");
         }
     }
 
