@@ -120,7 +120,7 @@ pub const TABLE: &[Row] = &[
         404,
         78,
         "Unknown profile",
-        "there is no such profile; 'jeton status' lists them and 'jetond add' makes one",
+        "there is no such profile; 'jeton status' lists them and 'jetond add NAME' makes one",
     ),
     row(
         Code::NotEnrolled,
@@ -128,7 +128,7 @@ pub const TABLE: &[Row] = &[
         409,
         78,
         "No credential",
-        "no credential is stored for this profile; run 'jetond add' for it",
+        "no credential is stored for this profile; run 'jetond add NAME --rebind'",
     ),
     row(
         Code::Misconfigured,
@@ -144,7 +144,7 @@ pub const TABLE: &[Row] = &[
         409,
         78,
         "Address changed",
-        "the configuration or the issuer's discovery document names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add --rebind'",
+        "the configuration or the issuer's discovery document names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add NAME --rebind'",
     ),
     row(
         Code::RejectedByProvider,
@@ -152,7 +152,7 @@ pub const TABLE: &[Row] = &[
         502,
         1,
         "Rejected by the issuer",
-        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add --rebind' stores a new one",
+        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add NAME --rebind' stores a new one",
     ),
     row(
         Code::Unavailable,
@@ -240,6 +240,9 @@ const fn row(
     }
 }
 
+/// What stands in a row's sentence for the command on a profile of a name that the row does not know.
+const PLACEHOLDER: &str = "jetond add NAME";
+
 /// A failed request, as its client is told of it (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -321,10 +324,16 @@ impl Problem {
     /// The sentence for people.
     pub fn detail(&self) -> Cow<'static, str> {
         let fixed = self.detail.unwrap_or(self.code.row().detail);
-        match &self.reason {
-            Some(reason) => Cow::Owned(format!("{fixed}: {reason}")),
-            None => Cow::Borrowed(fixed),
+        let mut text = Cow::Borrowed(fixed);
+        if let Some(profile) = &self.profile
+            && fixed.contains(PLACEHOLDER)
+        {
+            text = Cow::Owned(fixed.replace(PLACEHOLDER, &format!("jetond add {profile}")));
         }
+        if let Some(reason) = &self.reason {
+            text = Cow::Owned(format!("{text}: {reason}"));
+        }
+        text
     }
 
     /// The body of the answer: `application/problem+json`.
@@ -376,6 +385,21 @@ mod tests {
         );
         for row in TABLE {
             assert_eq!(row.code.row().name, row.name);
+        }
+    }
+
+    #[test]
+    fn a_command_on_the_profile_has_its_name() {
+        let research = ProfileName::parse("research").unwrap();
+        for code in [
+            Code::NotEnrolled,
+            Code::BindingChanged,
+            Code::RejectedByProvider,
+        ] {
+            let problem = Problem::new(code);
+            assert!(problem.detail().contains("'jetond add NAME --rebind'"));
+            let problem = problem.of(&research);
+            assert!(problem.detail().contains("'jetond add research --rebind'"));
         }
     }
 

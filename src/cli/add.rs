@@ -142,14 +142,17 @@ impl Plan {
                 is_new: false,
             }),
             (None, None) => {
+                let add = target.line(&format!("add {name} --provider runai --url https://…"));
                 let what = format!(
-                    "there is no profile {name} in {shown} to rebind; add it with --provider and --url or --issuer"
+                    "there is no profile {name} in {shown} to rebind; add it, for example with: {add}"
                 );
                 Err(fail(Exit::Config, what))
             }
             (Some(_), Some(_)) => {
+                let rebind = target.line(&format!("add {name} --rebind"));
+                let remove = target.line(&format!("remove {name}"));
                 let what = format!(
-                    "there is a profile {name} already; for a new credential run: jetond add {name} --rebind, for another issuer first: jetond remove {name}"
+                    "there is a profile {name} already; for a new credential run: {rebind}; for another issuer run first: {remove}"
                 );
                 Err(fail(Exit::Config, what))
             }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::output::{say, tell};
 use super::sockets;
 use super::target::Target;
+use super::target::lines::option;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::settings;
 use crate::wire::reload::ReloadQuery;
@@ -36,7 +37,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
         Ok(places) => places,
         Err(error) => return tell(format!("no daemon could be told: {error}")),
     };
-    let (socket, start) = (places.admin.display(), start(target));
+    let (socket, start) = (places.admin.display(), target.line("run"));
     let source = settings::source_id(&target.config, &target.state);
     match ask(&places.admin, source.clone()) {
         Ok(Answer { status: 200, body }) => {
@@ -54,7 +55,10 @@ pub(super) fn reload(target: &Target, env: &Env) {
             "the daemon at {socket} has another configuration or another state; start one for this one with: {start}"
         )),
         Ok(_) => {
-            tell("the running daemon could not read its configuration; 'jetond check' says why");
+            let check = target.line("check");
+            tell(format!(
+                "the running daemon could not read its configuration; to see why, run: {check}"
+            ));
         }
         Err(e)
             if matches!(
@@ -67,7 +71,8 @@ pub(super) fn reload(target: &Target, env: &Env) {
             ));
         }
         Err(e) => tell(format!(
-            "the daemon at {socket} could not be told ({e}); tell it with: jeton reload"
+            "the daemon at {socket} could not be told ({e}); tell it with: jeton reload{}",
+            option("--admin-socket", &places.admin)
         )),
     }
 }
@@ -83,21 +88,6 @@ pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathErr
     } else {
         sockets::find(env, None, None, Path::is_dir)
     }
-}
-
-/// What starts a daemon of this configuration.
-fn start(target: &Target) -> String {
-    if target.system {
-        return "systemctl start jetond".to_owned();
-    }
-    let mut line = "jetond run".to_owned();
-    if target.config_named {
-        line.push_str(&format!(" --config {}", target.config.display()));
-    }
-    if target.state_named {
-        line.push_str(&format!(" --state {}", target.state.display()));
-    }
-    line
 }
 
 /// Asks for a reload by the daemon that has this.

@@ -27,8 +27,9 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let config = target.read_config()?;
     if config.is_empty() {
         say(format!(
-            "{}: no profiles yet; make one with: jetond add NAME --provider runai --url https://…",
-            target.config.display()
+            "{}: no profiles yet; make one with: {}",
+            target.config.display(),
+            target.line("add NAME --provider runai --url https://…")
         ));
         return Ok(());
     }
@@ -50,7 +51,7 @@ fn faults(target: &Target, config: &Config) -> Vec<String> {
     let stores = target.stores();
     let mut faults = vec![];
     for (name, profile) in &config.profiles {
-        match check_profile(&stores, name, profile) {
+        match check_profile(target, &stores, name, profile) {
             Ok(client_id) => say(format!(
                 "{name}: ok, {} at {}, client {client_id}, credential in {}",
                 profile.provider.as_str(),
@@ -70,20 +71,25 @@ fn place(store: StoreKind) -> String {
     }
 }
 
-fn check_profile(stores: &Stores, name: &ProfileName, profile: &Profile) -> Result<String, String> {
+fn check_profile(
+    target: &Target,
+    stores: &Stores,
+    name: &ProfileName,
+    profile: &Profile,
+) -> Result<String, String> {
+    let rebind = || target.line(&format!("add {name} --rebind"));
     let store = stores.of(profile.store);
     let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
-        return Err(format!(
-            "no credential is stored; run: jetond add {name} --rebind"
-        ));
+        return Err(format!("no credential is stored; run: {}", rebind()));
     };
     let now = binding_of(profile, &record.binding.origin)?;
     match record.binding.differences(&now).first() {
         None => Ok(record.key.credential.client_id),
         Some(part) => Err(format!(
-            "the credential was enrolled for {}, and {part} is another now; if that is right, run: jetond add {name} --rebind",
-            record.binding.origin
+            "the credential was enrolled for {}, and {part} is another now; if that is right, run: {}",
+            record.binding.origin,
+            rebind()
         )),
     }
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use self::files::Host;
 use self::finding::{Finding, Verdict};
 use super::output::{Exit, fail};
+use super::target::lines::option;
 use super::target::{Target, TargetArgs};
 use super::{admin, sockets};
 use crate::config::{Config, SocketMode};
@@ -86,7 +87,18 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     }
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));
-    (findings, config.is_some())
+    let findings = findings.into_iter();
+    let findings = findings.map(|finding| finding.on(|command| line(args, target, command)));
+    (findings.collect(), config.is_some())
+}
+
+/// The line that runs a command as this one was run.
+fn line(args: &DoctorArgs, target: &Target, command: &str) -> String {
+    let line = target.line(command);
+    match &args.socket {
+        Some(socket) if command == "run" && !target.system => line + &option("--socket", socket),
+        _ => line,
+    }
 }
 
 /// Where a daemon that is started now would have its sockets.

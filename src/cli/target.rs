@@ -1,5 +1,7 @@
 //! Which configuration and which state a command works on.
 
+pub(super) mod lines;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 

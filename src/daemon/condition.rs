@@ -74,7 +74,7 @@ impl Condition {
 /// `kept` is how many profiles there are, and how many of them have a valid token; none without a valid configuration.
 fn line(kept: Option<(usize, usize)>, invalid: Option<&str>) -> String {
     let kept = match kept {
-        Some((0, _)) => "no profiles yet; make one with: jetond add".to_owned(),
+        Some((0, _)) => "no profiles yet; make one with: jetond add NAME".to_owned(),
         Some((1, ready)) => format!("1 profile, {ready} ready"),
         Some((all, ready)) => format!("{all} profiles, {ready} ready"),
         None => "misconfigured".to_owned(),
@@ -95,7 +95,7 @@ mod tests {
             (
                 Some((0, 0)),
                 None,
-                "no profiles yet; make one with: jetond add",
+                "no profiles yet; make one with: jetond add NAME",
             ),
             (Some((1, 0)), None, "1 profile, 0 ready"),
             (Some((3, 2)), None, "3 profiles, 2 ready"),

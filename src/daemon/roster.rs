@@ -199,7 +199,7 @@ impl Seen<'_> {
             (Some(only), None) => Ok(only),
             (None, _) if !self.has_all() => Err(Problem::new(Code::Forbidden)),
             (None, _) => Err(Problem::new(Code::UnknownProfile)
-                .with_detail("there are no profiles yet; make one with 'jetond add'")),
+                .with_detail("there are no profiles yet; make one with 'jetond add NAME'")),
             (Some(_), Some(_)) => Err(Problem::bad_request(
                 "there are several profiles; name one, or set JETON_PROFILE ('jeton status' lists them)",
             )),

@@ -207,7 +207,7 @@ impl Target {
             return Ok(());
         }
         let what = format!(
-            "{who} now names a token endpoint at {named}, and the credential is for {origin}: nothing is sent until it is enrolled anew (jetond add --rebind)"
+            "{who} now names a token endpoint at {named}, and the credential is for {origin}: nothing is sent until it is enrolled again (jetond add NAME --rebind)"
         );
         Err(Fault::new(FaultKind::BindingChanged, what))
     }

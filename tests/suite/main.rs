@@ -40,6 +40,7 @@ mod rebind;
 mod redaction;
 mod redirects;
 mod reissue;
+mod remedies;
 mod repeated_faults;
 mod resting;
 mod sandbox_cli;

@@ -479,7 +479,10 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     assert_eq!(asked.code, 1, "{asked:?}");
     assert_eq!(asked.stdout, "");
     assert!(asked.stderr.contains("rejects the credential"), "{asked:?}");
-    assert!(asked.stderr.contains("jetond add --rebind"), "{asked:?}");
+    assert!(
+        asked.stderr.contains("jetond add research --rebind"),
+        "{asked:?}"
+    );
     let shown = env.jeton(&["status", "research"]);
     assert!(shown.stdout.contains("invalid_client"), "{shown:?}");
     assert_eq!(env.sandbox().stats().rejected, 2);

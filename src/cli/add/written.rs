@@ -21,7 +21,7 @@ impl Plan {
         const NOT_WRITTEN: &str =
             "the profile is not written, so the credential is not stored either";
         let _lock = target.lock(NOT_WRITTEN)?;
-        self.still_holds(&target.read_to_change()?.config, name)?;
+        self.still_holds(&target.read_to_change()?.config, target, name)?;
         // A removal that was interrupted is not to go on with the new credential.
         Removals::new(&target.state, target.owner)
             .end(name)
@@ -41,16 +41,17 @@ impl Plan {
     }
 
     /// Whether the configuration is as it was, as far as this profile goes.
-    fn still_holds(&self, now: &Config, name: &ProfileName) -> Result<(), Exit> {
+    fn still_holds(&self, now: &Config, target: &Target, name: &ProfileName) -> Result<(), Exit> {
+        let rebind = || target.line(&format!("add {name} --rebind"));
         let (exit, what) = match (now.profiles.get(name), self.is_new) {
             (None, true) => return Ok(()),
             (Some(profile), false) if *profile == self.profile => return Ok(()),
             (Some(_), true) => (
                 Exit::Config,
-                "was added meanwhile; for this credential run: jetond add --rebind",
+                format!("was added meanwhile; for this credential run: {}", rebind()),
             ),
-            (Some(_), false) => (Exit::Later, "was changed meanwhile; try again"),
-            (None, false) => (Exit::Config, "was removed meanwhile"),
+            (Some(_), false) => (Exit::Later, "was changed meanwhile; try again".to_owned()),
+            (None, false) => (Exit::Config, "was removed meanwhile".to_owned()),
         };
         let what = format!("nothing is written: the profile {name} {what}");
         Err(fail(exit, what))

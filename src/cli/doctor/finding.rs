@@ -29,6 +29,9 @@ pub(super) struct Finding {
     pub(super) verdict: Verdict,
     pub(super) found: String,
     pub(super) remedy: Option<String>,
+    /// The command of `jetond` with which the remedy ends, if it ends with one.
+    #[serde(skip)]
+    command: Option<String>,
 }
 
 // === impl Verdict ===
@@ -54,6 +57,7 @@ impl Finding {
             verdict,
             found: found.into(),
             remedy: None,
+            command: None,
         }
     }
 
@@ -76,11 +80,39 @@ impl Finding {
     /// What a person does about it.
     pub(super) fn remedy(mut self, remedy: impl Into<Option<String>>) -> Self {
         self.remedy = remedy.into();
+        self.command = None;
+        self
+    }
+
+    /// A remedy that ends with a command of `jetond`; [`Self::on`] adds the target's options.
+    pub(super) fn command(mut self, before: &str, command: impl Into<String>) -> Self {
+        let command = command.into();
+        self.remedy = Some(format!("{before}jetond {command}"));
+        self.command = Some(command);
+        self
+    }
+
+    /// Puts in place of the remedy's command the line that runs it, as `line` gives it.
+    pub(super) fn on(mut self, line: impl FnOnce(&str) -> String) -> Self {
+        if let (Some(command), Some(remedy)) = (self.command.take(), &mut self.remedy) {
+            let before = remedy.strip_suffix(&format!("jetond {command}"));
+            *remedy = format!("{}{}", before.unwrap_or_default(), line(&command));
+        }
         self
     }
 
     pub(super) fn of(mut self, profile: &ProfileName) -> Self {
         self.profile = Some(profile.to_string());
+        self.on_profile(profile)
+    }
+
+    /// Puts the profile's name into a command that was written without it.
+    fn on_profile(mut self, profile: &ProfileName) -> Self {
+        if let (Some(command), Some(remedy)) = (&mut self.command, &mut self.remedy) {
+            let named = command.replace("NAME", profile.as_str());
+            *remedy = remedy.replace(command.as_str(), &named);
+            *command = named;
+        }
         self
     }
 }

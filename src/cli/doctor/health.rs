@@ -82,7 +82,7 @@ impl<'a> Health<'a> {
             format!("; the last fault, {ago} ago: {}", fault.detail)
         });
         let found = |what: &str| format!("{what}: {held}{fault}");
-        let remedy = self.remedy(last);
+        let remedy = |finding| self.remedy(finding, last);
         Some(match (reply.phase, &left) {
             (Phase::Fresh, _) if reply.cooling_down_until.is_some() => {
                 let what = "fresh ones keep being reported as rejected";
@@ -95,13 +95,15 @@ impl<'a> Health<'a> {
                 .remedy(format!("ask for one: jeton token {}", self.name)),
             (Phase::Starting, _) => Finding::skip(CHECK, found("the first attempt is running"))
                 .remedy("run this again in a moment".to_owned()),
-            (Phase::Retrying, Some(_)) => Finding::warn(CHECK, found("retrying")).remedy(remedy),
-            (Phase::Retrying, None) => Finding::fail(CHECK, found("retrying")).remedy(remedy),
-            (Phase::Rejected, _) => Finding::fail(CHECK, found("rejected")).remedy(remedy),
-            (Phase::Expired, _) => Finding::fail(CHECK, found("expired")).remedy(remedy),
+            (Phase::Retrying, Some(_)) => remedy(Finding::warn(CHECK, found("retrying"))),
+            (Phase::Retrying, None) => remedy(Finding::fail(CHECK, found("retrying"))),
+            (Phase::Rejected, _) => remedy(Finding::fail(CHECK, found("rejected"))),
+            (Phase::Expired, _) => remedy(Finding::fail(CHECK, found("expired"))),
             (Phase::Misconfigured, _) => {
-                Finding::fail(CHECK, found("misconfigured, so nothing is sent"))
-                    .remedy("jetond check says what is wrong; then jeton reload".to_owned())
+                Finding::fail(CHECK, found("misconfigured, so nothing is sent")).command(
+                    "put right what is wrong, then jeton reload; to see it: ",
+                    "check",
+                )
             }
         })
     }
@@ -127,11 +129,13 @@ impl<'a> Health<'a> {
                     "its token endpoint was not tried"
                 };
                 let found = format!("{}; {what}: {why}", finding.found);
-                let remedy = match self.source {
-                    Source::Unknown(_) => "start it: jetond run",
-                    _ => "run this again when a token has been asked for",
-                };
-                Finding::skip(finding.check, found).remedy(remedy.to_owned())
+                let finding = Finding::skip(finding.check, found);
+                match self.source {
+                    Source::Unknown(_) => finding.command("start it: ", "run"),
+                    _ => {
+                        finding.remedy("run this again when a token has been asked for".to_owned())
+                    }
+                }
             }
             Outcome::Failed(fault) => {
                 let is_rejected = fault.kind == FaultKind::Rejected;
@@ -139,7 +143,7 @@ impl<'a> Health<'a> {
                     let what =
                         "whether the issuer accepts it is not known, since the last attempt failed";
                     let found = format!("{}; {what}", finding.found);
-                    return Finding::skip("credential", found).remedy(self.remedy(Some(fault)));
+                    return self.remedy(Finding::skip("credential", found), Some(fault));
                 }
                 let what = if is_credential {
                     "the issuer rejects it"
@@ -152,7 +156,7 @@ impl<'a> Health<'a> {
                 } else {
                     Finding::fail(finding.check, found)
                 };
-                finding.remedy(self.remedy(Some(fault)))
+                self.remedy(finding, Some(fault))
             }
         }
     }
@@ -180,16 +184,15 @@ impl<'a> Health<'a> {
         }
     }
 
-    fn remedy(&self, fault: Option<&FaultReply>) -> String {
+    /// The finding with what a person does about the fault.
+    fn remedy(&self, finding: Finding, fault: Option<&FaultReply>) -> Finding {
         match fault {
             Some(fault) if fault.kind == FaultKind::Rejected => {
-                format!(
-                    "if the secret was replaced: jetond add {} --rebind",
-                    self.name
-                )
+                let rebind = format!("add {} --rebind", self.name);
+                finding.command("if the secret was replaced: ", rebind)
             }
-            Some(fault) => judge::remedy(fault.kind).to_owned(),
-            None => "look into the daemon's log".to_owned(),
+            Some(fault) => finding.remedy(judge::remedy(fault.kind).to_owned()),
+            None => finding.remedy("look into the daemon's log".to_owned()),
         }
     }
 }

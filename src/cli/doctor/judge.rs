@@ -16,7 +16,7 @@ use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::settings::Unusable;
-use crate::store::{BindingPart, KeyringStore, StoreError, StoreErrorKind};
+use crate::store::{KeyringStore, StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
 /// What a user does who may not look.
@@ -44,29 +44,24 @@ pub(super) fn configuration(
     read: &Result<Config, Unusable>,
 ) -> Vec<Finding> {
     const CHECK: &str = "configuration";
+    const ADD: &str = "add NAME --provider runai --url https://…";
     let shown = path.display();
     let config = match read {
         _ if missing && named => {
             let finding = Finding::fail(CHECK, format!("{shown}: there is no such file"));
-            return vec![
-                finding.remedy("name another one, or make it with: jetond add".to_owned()),
-            ];
+            return vec![finding.command("name another one, or make it with: ", ADD)];
         }
         Ok(config) => config,
         Err(Unusable::File(untrusted)) => return vec![distrust(CHECK, untrusted)],
         Err(unusable) => {
-            let remedy = || Some("put it right, and see: jetond check".to_owned());
             let lines = unusable.lines().into_iter();
             return lines
-                .map(|line| Finding::fail(CHECK, line).remedy(remedy()))
+                .map(|line| Finding::fail(CHECK, line).command("put it right, and see: ", "check"))
                 .collect();
         }
     };
     let finding = match config.profiles.len() {
-        0 => {
-            let remedy = "jetond add NAME --provider runai --url https://…";
-            Finding::warn(CHECK, format!("{shown}: no profiles yet")).remedy(remedy.to_owned())
-        }
+        0 => Finding::warn(CHECK, format!("{shown}: no profiles yet")).command("", ADD),
         1 => Finding::ok(CHECK, format!("{shown}: 1 profile")),
         n => Finding::ok(CHECK, format!("{shown}: {n} profiles")),
     };
@@ -174,12 +169,12 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
             )
             .remedy(text("look into its log, and restart it")),
             State::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
-                .remedy(text("move it away, and start: jetond run")),
+                .command("move it away, and start: ", "run"),
             State::Stale => Finding::warn(
                 CHECK,
                 format!("nobody answers at {path}, which one left behind"),
             )
-            .remedy(text("start it, which replaces the socket: jetond run")),
+            .command("start it, which replaces the socket: ", "run"),
             State::Locked => Finding::fail(
                 CHECK,
                 format!("a daemon runs for {path}, and its socket is missing"),
@@ -202,7 +197,7 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
         (true, _) => {
             let place = first.unwrap_or_else(|| "a place that cannot be a socket's".to_owned());
             let finding = Finding::warn(CHECK, format!("none is running at {place}"));
-            vec![finding.remedy("start it: jetond run".to_owned())]
+            vec![finding.command("start it: ", "run")]
         }
         (_, 2..) => {
             let several = Finding::warn(CHECK, "several answer, and jeton takes the first");
@@ -223,7 +218,7 @@ pub(super) fn credential(
         StoreKind::File => "a file",
         StoreKind::Keyring => KeyringStore::NAME,
     };
-    let anew = Some(format!("jetond add {name} --rebind"));
+    let rebind = format!("add {name} --rebind");
     vec![match facts {
         Err(Missed::Late) => {
             Finding::fail(CHECK, format!("its store did not answer within {LIMIT:?}"))
@@ -231,24 +226,22 @@ pub(super) fn credential(
         Err(Missed::Refused(refused)) => {
             Finding::fail(CHECK, format!("its store could not be asked: {refused}"))
         }
-        Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").remedy(anew),
-        Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, anew),
+        Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").command("", rebind),
+        Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, rebind),
         Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
             .remedy("mend ca-file in the configuration, or the file".to_owned()),
         Ok(CredentialFacts::Bound(origin, None)) => {
             Finding::ok(CHECK, format!("one for {origin} is in {place}"))
         }
-        Ok(CredentialFacts::Bound(origin, Some(part))) => changed(origin, *part, anew),
+        Ok(CredentialFacts::Bound(origin, Some(part))) => {
+            let found =
+                format!("it was enrolled for {origin}, and {part} is another now: nothing is sent");
+            Finding::fail(CHECK, found).command("if that is right: ", rebind)
+        }
     }]
 }
 
-fn changed(origin: &str, part: BindingPart, anew: Option<String>) -> Finding {
-    let found = format!("it was enrolled for {origin}, and {part} is another now: nothing is sent");
-    let remedy = anew.map(|anew| format!("if that is right: {anew}"));
-    Finding::fail("credential", found).remedy(remedy)
-}
-
-fn unreadable(check: &'static str, error: &StoreError, anew: Option<String>) -> Finding {
+fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Finding {
     match &error.kind {
         StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
         StoreErrorKind::Keyring(fault) => {
@@ -259,7 +252,7 @@ fn unreadable(check: &'static str, error: &StoreError, anew: Option<String>) -> 
             Finding::warn(check, Causes(error).to_string()).remedy(AS_OWNER.to_owned())
         }
         StoreErrorKind::Malformed { .. } => {
-            Finding::fail(check, Causes(error).to_string()).remedy(anew)
+            Finding::fail(check, Causes(error).to_string()).command("", rebind)
         }
         _ => Finding::fail(check, Causes(error).to_string()),
     }
@@ -271,8 +264,8 @@ pub(super) fn moved(name: &ProfileName, bound: &str, discovered: &str) -> Option
         let found = format!(
             "it was enrolled for {bound}, and the issuer names {discovered} now: nothing is sent"
         );
-        let remedy = format!("if that is right: jetond add {name} --rebind");
-        Finding::fail("credential", found).remedy(remedy)
+        let rebind = format!("add {name} --rebind");
+        Finding::fail("credential", found).command("if that is right: ", rebind)
     })
 }
 

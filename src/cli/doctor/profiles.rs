@@ -59,8 +59,11 @@ pub(super) async fn list(looked: &[(PathBuf, State)]) -> (DaemonProfiles, Option
     };
     let found = format!("the daemon at {} does not list them: {why}", path.display());
     let finding = Finding::fail("profiles", found);
-    let remedy = "look into its log; jetond check, then jeton reload".to_owned();
-    (DaemonProfiles::NotListed, Some(finding.remedy(remedy)))
+    let finding = finding.command(
+        "look into its log, and before a jeton reload run: ",
+        "check",
+    );
+    (DaemonProfiles::NotListed, Some(finding))
 }
 
 async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {

@@ -83,8 +83,8 @@ pub(super) fn proxy(profile: &Profile, set: bool, unreached: bool) -> Option<Fin
             let found =
                 "HTTPS_PROXY is set here and not used, since the configuration names no proxy";
             if unreached {
-                let remedy = "proxy = \"environment\" or its address in the profile, then: jetond add NAME --rebind";
-                Some(Finding::warn(CHECK, found).remedy(remedy.to_owned()))
+                let before = "proxy = \"environment\" or its address in the profile, then: ";
+                Some(Finding::warn(CHECK, found).command(before, "add NAME --rebind"))
             } else {
                 Some(Finding::ok(CHECK, found))
             }

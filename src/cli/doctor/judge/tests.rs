@@ -8,6 +8,7 @@ use crate::daemon::issuer::Reached;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
+use crate::store::BindingPart;
 use crate::store::KeyringFault;
 
 fn name() -> ProfileName {

@@ -1,0 +1,93 @@
+//! Command lines to propose: each names the target in force, since without its options it would change another one.
+
+use std::path::Path;
+
+use super::Target;
+use crate::paths::SYSTEM_CONFIG;
+
+impl Target {
+    /// The command line of `jetond` that runs this command on this target.
+    pub(in super::super) fn line(&self, command: &str) -> String {
+        if self.system && command == "run" {
+            // The system's daemon runs under the service manager.
+            return "systemctl start jetond".to_owned();
+        }
+        format!("jetond {command}{}", self.options())
+    }
+
+    /// The options that name this target, each with a space before it.
+    fn options(&self) -> String {
+        if self.system {
+            return " --system".to_owned();
+        }
+        let mut options = String::new();
+        // A user without a configuration reads the system's, and changes it only when it is named.
+        if self.config_named || self.config == Path::new(SYSTEM_CONFIG) {
+            options.push_str(&option("--config", &self.config));
+        }
+        if self.state_named {
+            options.push_str(&option("--state", &self.state));
+        }
+        options
+    }
+}
+
+/// An option with a path, with a space before it.
+pub(in super::super) fn option(name: &str, path: &Path) -> String {
+    format!(" {name} {}", quoted(path))
+}
+
+/// A path as one word of a shell.
+pub(in super::super) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::target::TargetArgs;
+    use crate::paths::Env;
+
+    #[test]
+    fn a_line_has_the_options_of_its_target_as_a_shell_takes_them() {
+        let env = |vars: &[(&str, &str)]| {
+            let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
+            Env::from_vars(vars.chain([("HOME".into(), "/h".into())]), 1_000)
+        };
+        let args = |config: Option<&str>, state: Option<&str>, system| TargetArgs {
+            config: config.map(Into::into),
+            state: state.map(Into::into),
+            system,
+        };
+        let usual = env(&[]);
+        for (args, env, line) in [
+            (args(None, None, false), &usual, "jetond run"),
+            (
+                args(Some("c.toml"), Some("/s"), false),
+                &usual,
+                "jetond run --config c.toml --state /s",
+            ),
+            (
+                args(Some("/it's $(x)"), None, false),
+                &usual,
+                "jetond run --config '/it'\\''s $(x)'",
+            ),
+            (
+                args(None, None, false),
+                &env(&[("JETON_CONFIG", "/c")]),
+                "jetond run --config /c",
+            ),
+            (args(None, None, true), &usual, "systemctl start jetond"),
+        ] {
+            let target = args.find_own(env).unwrap();
+            assert_eq!(target.line("run"), line);
+        }
+        let system = args(None, None, true).find_own(&usual).unwrap();
+        assert_eq!(system.line("remove a"), "jetond remove a --system");
+    }
+}
