@@ -15,6 +15,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::settings::Content;
 use crate::store::{Key, Record, Stores};
 use crate::token::{Grant, Validity};
 use clap::ArgGroup;
@@ -129,17 +130,24 @@ struct Plan {
     place: Place,
     /// Whether the profile is to be written into the configuration.
     is_new: bool,
+    /// What the configuration was read from.
+    before: Content,
 }
 
 impl Plan {
     fn make(args: &AddArgs, env: &Env, target: &Target, stores: &Stores) -> Result<Self, Exit> {
         let (name, shown) = (&args.name, target.config.display());
         let found = target.read_to_change()?;
+        if found.content != Content::Text {
+            admin::refuse_if_gone(target, env)?;
+        }
+        let before = found.content.clone();
         match (found.config.profiles.get(name), args.profile(env)?) {
             (Some(profile), None) => Ok(Self {
                 profile: profile.clone(),
                 place: Place::of(profile.store),
                 is_new: false,
+                before,
             }),
             (None, None) => {
                 let add = target.line(&format!("add {name} --provider runai --url https://…"));
@@ -175,6 +183,7 @@ impl Plan {
                     profile,
                     place,
                     is_new: true,
+                    before,
                 })
             }
         }

@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::output::{say, tell};
+use super::output::{Exit, fail, say, tell};
 use super::sockets;
 use super::target::Target;
 use super::target::lines::option;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::settings;
+use crate::wire::ProfilesReply;
 use crate::wire::reload::ReloadQuery;
 
 /// How long a daemon may take to read its configuration and look at its store.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
+const MAX_ANSWER: u64 = 1 << 20;
 
 /// What a daemon answered: the status, and the body.
 struct Answer {
@@ -60,12 +64,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
                 "the running daemon could not read its configuration; to see why, run: {check}"
             ));
         }
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
+        Err(e) if is_absent(&e) => {
             say(format!(
                 "no daemon is running at {socket}; start one with: {start}"
             ));
@@ -75,6 +74,54 @@ pub(super) fn reload(target: &Target, env: &Env) {
             option("--admin-socket", &places.admin)
         )),
     }
+}
+
+/// Refuses when a running daemon has profiles of this configuration, whose file is missing or empty now: a file with
+/// one new profile would have that daemon drop all of them.
+pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
+    let Ok(places) = places(target, env) else {
+        return Ok(());
+    };
+    // Asked first, since it changes nothing: a daemon without profiles has none to lose.
+    match exchange(&places.token, "GET", "/v1/profiles", "") {
+        Ok(answer) if answer.has_no_profiles() => return Ok(()),
+        Err(error) if is_absent(&error) => return Ok(()),
+        Ok(_) | Err(_) => {}
+    }
+    let socket = places.admin.display();
+    let source = settings::source_id(&target.config, &target.state);
+    let unknown = |why: String| {
+        let what = format!("whether the daemon at {socket} serves its profiles is not known");
+        (Exit::Later, format!("{what} ({why}): try again"))
+    };
+    let (exit, why) = match ask(&places.admin, source) {
+        // It has another configuration, or this one as it is; or it is another user's.
+        Ok(Answer {
+            status: 200 | 403 | 409,
+            ..
+        }) => return Ok(()),
+        Err(error) if is_absent(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+            return Ok(());
+        }
+        Ok(answer) if answer.has_code("misconfigured") => {
+            let what = format!("the daemon at {socket} still serves the profiles that were in it");
+            let remedy = "put the file back, or stop the daemon to begin with a new one";
+            (Exit::Config, format!("{what}: {remedy}"))
+        }
+        Ok(Answer { status, .. }) => unknown(format!("it answers with status {status}")),
+        Err(error) => unknown(error.to_string()),
+    };
+    let config = target.config.display();
+    let what = format!("nothing is changed: {config}: the file is gone or empty, and {why}");
+    Err(fail(exit, what))
+}
+
+/// Whether nothing listens.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused
+    )
 }
 
 /// Where the daemon of this configuration is. The system's is not looked for in the runtime folder of whoever sets it up.
@@ -90,20 +137,45 @@ pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathErr
     }
 }
 
+// === impl Answer ===
+
+impl Answer {
+    /// Whether the daemon has no profiles, or no configuration in force.
+    fn has_no_profiles(&self) -> bool {
+        let list = serde_json::from_str::<ProfilesReply>(&self.body);
+        list.is_ok_and(|list| list.profiles.is_empty()) || self.has_code("misconfigured")
+    }
+
+    /// Whether it is a problem with this code.
+    fn has_code(&self, code: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Problem {
+            code: String,
+        }
+        let problem = serde_json::from_str::<Problem>(&self.body);
+        problem.is_ok_and(|problem| problem.code == code)
+    }
+}
+
 /// Asks for a reload by the daemon that has this.
 fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
+    let body = serde_json::to_string(&ReloadQuery { source })?;
+    exchange(socket, "POST", "/v1/reload", &body)
+}
+
+/// Sends a request, and reads the answer to its end.
+fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let body = serde_json::to_string(&ReloadQuery { source })?;
     // In one piece: a daemon that answers early must not break the second.
     let request = format!(
-        "POST /v1/reload HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
-    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
     let no_answer = || io::Error::new(io::ErrorKind::InvalidData, "no answer");
     let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok());
     let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(no_answer)?;

@@ -11,7 +11,7 @@ use crate::causes::Causes;
 use crate::config::{self, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::settings;
+use crate::settings::{self, Content};
 use crate::store::{KeyringStore, Removal, Removals, StoreError, StoreErrorKind, Stores};
 
 const NOTHING: &str = "nothing is removed";
@@ -189,7 +189,7 @@ impl Work<'_> {
             .begin(self.name, &removal)
             .map_err(|error| refused(&error))?;
         let without = |text: &str| config::remove_profile(text, self.name);
-        match self.target.change(without) {
+        match self.target.change(&Content::Text, without) {
             Ok(()) => Ok(()),
             Err(error) if error.is_changed() => {
                 let what = "the profile is removed, but perhaps not for long, and its credential is still there; run this again";

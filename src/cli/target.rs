@@ -10,7 +10,7 @@ use crate::causes::Causes;
 use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::profile::ProfileName;
-use crate::settings::{self, ConfigLock, Found, LockError, Readers, Unusable, WriteError};
+use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
 use crate::store::Stores;
 
 /// Which configuration and state.
@@ -114,7 +114,13 @@ impl Target {
     /// The configuration as it is now, with its text, for a command that changes it: a file that is not there yet will be
     /// made.
     pub(super) fn read_to_change(&self) -> Result<Found, Exit> {
-        settings::read(&self.config, self.uid).map_err(|unusable| tell_faults(&unusable))
+        self.read_after(&Content::Missing { link: None })
+            .map_err(|unusable| tell_faults(&unusable))
+    }
+
+    /// The configuration as it is now, unless it has gone since `before` was read.
+    pub(super) fn read_after(&self, before: &Content) -> Result<Found, Unusable> {
+        settings::read(&self.config, self.uid)?.to_change(&self.config, before)
     }
 
     /// Keeps other programs from changing the configuration as long as the lock is held. `so` says what follows when the
@@ -137,12 +143,14 @@ impl Target {
         Ok(lock)
     }
 
-    /// Reads the configuration and writes it changed, without a pause in between.
+    /// Reads the configuration and writes it changed, without a pause in between, unless it has gone since `before` was
+    /// read.
     pub(super) fn change(
         &self,
+        before: &Content,
         edit: impl FnOnce(&str) -> Result<String, EditError>,
     ) -> Result<(), ChangeError> {
-        let found = settings::read(&self.config, self.uid).map_err(ChangeError::Unusable)?;
+        let found = self.read_after(before).map_err(ChangeError::Unusable)?;
         let text = edit(&found.text)
             .map_err(|error| ChangeError::Edit(format!("{}: {error}", self.config.display())))?;
         settings::write_config(&self.config, &text, self.uid, self.readers)

@@ -81,6 +81,15 @@ impl Found {
             })
     }
 
+    /// Whether a command may change it that has read `before` of the same file, or [`Content::Missing`] if it has read
+    /// nothing yet: a file that has gone meanwhile is not made again, and none is made where a link leads nowhere.
+    ///
+    /// # Errors
+    /// [`Unusable::Gone`].
+    pub fn to_change(self, path: &Path, before: &Content) -> Result<Self, Unusable> {
+        self.to_go_on_with(path, false, before)
+    }
+
     fn unless(
         self,
         path: &Path,

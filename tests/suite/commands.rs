@@ -237,7 +237,7 @@ fn traces(env: &TestEnv) -> bool {
 // === several at once ===
 
 /// `jetond add` that waits for its secret on standard input.
-fn start_add(env: &TestEnv, name: &str) -> Child {
+pub(crate) fn start_add(env: &TestEnv, name: &str) -> Child {
     let url = env.sandbox().url();
     env.jetond_command(&["add", name, "--provider", "runai", "--url", &url])
         .args(["--client-id", "test-client", "--client-secret-stdin"])
@@ -249,7 +249,7 @@ fn start_add(env: &TestEnv, name: &str) -> Child {
 }
 
 /// Gives it the secret, and waits for its end.
-fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
+pub(crate) fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
     let mut stdin = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut stdin, secret.as_bytes()).unwrap();
     drop(stdin);
@@ -264,7 +264,7 @@ fn finish(env: &TestEnv, mut child: Child, secret: &str) -> Output {
 }
 
 /// Waits until it reads its standard input, so that it has read the configuration.
-fn wait_for_prompt(child: &Child) {
+pub(crate) fn wait_for_prompt(child: &Child) {
     let wchan = format!("/proc/{}/syscall", child.id());
     wait_until("jetond add to read its secret", || {
         // read(2) of descriptor 0.

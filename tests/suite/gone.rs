@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 
 use rustix::process::Signal;
 
+use crate::commands::{finish, start_add, wait_for_prompt};
 use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
@@ -140,10 +141,106 @@ fn a_link_that_leads_nowhere_is_a_fault_at_the_start_and_no_other_file_takes_its
         let said = format!("{}{}", failed.stdout, failed.stderr);
         assert!(said.contains("this symbolic link leads nowhere"), "{said}");
     }
-    // The first profile is what makes the file.
-    assert_eq!(add(&env, "research", &[]).code, 0);
-    assert!(target.exists() && env.config().is_symlink());
-    assert_eq!(env.jetond(&["check"]).code, 0);
+    // A home that is not mounted, perhaps: nothing is made where it leads, and nothing is stored.
+    let more = &["remove", "research", "--yes"][..];
+    for refused in [add(&env, "research", &[]), env.jetond(more)] {
+        assert_eq!(refused.code, 78, "{refused:?}");
+        let said = "this symbolic link leads nowhere";
+        assert!(refused.stderr.contains(said), "{refused:?}");
+    }
+    assert!(!target.exists() && env.config().is_symlink());
+    assert!(!env.path("state/jeton").exists());
+    assert_eq!(env.sandbox().stats().token_requests, 0);
+}
+
+/// What is done to a configuration that was there.
+const GOES: [&str; 4] = ["emptied", "blanked", "removed", "moved"];
+
+/// Takes the configuration away, and gives what brings it back.
+fn take_away(env: &TestEnv, how: &str) -> impl FnOnce() {
+    let (config, folder, aside) = (env.config(), env.path("config/jeton"), env.path("aside"));
+    let text = fs::read(&config).unwrap();
+    match how {
+        "emptied" => fs::write(&config, "").unwrap(),
+        "blanked" => fs::write(&config, "\n  \n").unwrap(),
+        "removed" => fs::remove_file(&config).unwrap(),
+        _ => fs::rename(&folder, &aside).unwrap(),
+    }
+    let moved = how == "moved";
+    move || {
+        if moved {
+            let _ = fs::remove_dir_all(&folder);
+            fs::rename(&aside, &folder).unwrap();
+        }
+        fs::write(&config, text).unwrap();
+    }
+}
+
+#[test]
+fn an_enrolment_does_not_drop_the_profiles_of_a_configuration_that_is_gone() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("a");
+    env.enrol("b");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "a");
+    for how in GOES {
+        let back = take_away(&env, how);
+        let now = fs::read(env.config()).ok();
+        let refused = add(&env, "n", &[]);
+        assert_eq!(refused.code, 78, "{how}: {refused:?}");
+        for part in [
+            env.config().to_str().unwrap(),
+            "put the file back",
+            "stop the daemon",
+            "nothing is changed",
+        ] {
+            assert!(refused.stderr.contains(part), "{how} {part}: {refused:?}");
+        }
+        assert_eq!(fs::read(env.config()).ok(), now, "{how}");
+        assert!(!env.record("n").exists(), "{how}");
+        assert_eq!(env.token(&daemon, "a"), held, "{how}");
+        env.token(&daemon, "b");
+        back();
+    }
+    assert_eq!(env.sandbox().stats().token_requests, 4);
+    assert_eq!(add(&env, "n", &[]).code, 0);
+    env.token(&daemon, "n");
+    env.stop(&mut daemon);
+    // Without a daemon, and beside one that has another configuration, it begins with a new file.
+    fs::remove_file(env.config()).unwrap();
+    assert_eq!(add(&env, "m", &[]).code, 0);
+    let mut daemon = env.start();
+    let other = env.path("home/other.toml");
+    let other = other.to_str().unwrap();
+    let added = add(&env, "o", &["--config", other]);
+    assert_eq!(added.code, 0, "{added:?}");
+    env.token(&daemon, "m");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_enrolment_refuses_a_configuration_that_goes_while_a_person_is_asked() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("a");
+    for how in GOES {
+        let adding = start_add(&env, "n");
+        wait_for_prompt(&adding);
+        let back = take_away(&env, how);
+        let refused = finish(&env, adding, env.secret());
+        assert_eq!(refused.code, 78, "{how}: {refused:?}");
+        let config = env.config();
+        for part in [
+            config.to_str().unwrap(),
+            "put it back",
+            "nothing is written",
+        ] {
+            assert!(refused.stderr.contains(part), "{how} {part}: {refused:?}");
+        }
+        let text = fs::read_to_string(config).unwrap_or_default();
+        assert_eq!(text.trim(), "", "{how}");
+        assert!(!env.record("n").exists(), "{how}");
+        back();
+    }
 }
 
 /// Under a service manager it runs all the same, and callers are told what is wrong.

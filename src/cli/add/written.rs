@@ -21,7 +21,11 @@ impl Plan {
         const NOT_WRITTEN: &str =
             "the profile is not written, so the credential is not stored either";
         let _lock = target.lock(NOT_WRITTEN)?;
-        self.still_holds(&target.read_to_change()?.config, target, name)?;
+        let now = target.read_after(&self.before).map_err(|unusable| {
+            let what = format!("nothing is written: {unusable}");
+            fail(Exit::Config, what)
+        })?;
+        self.still_holds(&now.config, target, name)?;
         // A removal that was interrupted is not to go on with the new credential.
         Removals::new(&target.state, target.owner)
             .end(name)
@@ -34,7 +38,7 @@ impl Plan {
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             target
-                .change(add)
+                .change(&self.before, add)
                 .map_err(|error| not_written(&error, || restore(store, name, before.as_ref())))?;
         }
         Ok(())
