@@ -58,10 +58,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
         work.carry_out(left)
     };
     if done.is_ok() {
-        say(format!(
-            "{} is removed from this machine; its key at the issuer is still valid until it is deleted there",
-            args.name
-        ));
+        say(work.result(left));
     }
     if !matches!(done, Err(NotRemoved::Nothing(_))) {
         admin::reload(&target, env);
@@ -90,6 +87,8 @@ struct Left {
     store: StoreKind,
     /// Whether the configuration names the profile; if not, an interrupted removal has taken it out.
     profile: bool,
+    /// Whether there may be a credential: a store that cannot be read may have one.
+    credential: bool,
 }
 
 /// What was not removed; it has been told.
@@ -111,24 +110,26 @@ struct Work<'a> {
 impl Work<'_> {
     /// Finds out what there is to remove.
     fn left(&self) -> Result<Left, Exit> {
-        let config = self.target.read_to_change()?.config;
-        if let Some(profile) = config.profiles.get(self.name) {
-            return Ok(Left {
-                store: profile.store,
-                profile: true,
-            });
+        let found = self.target.read_to_change()?;
+        let of = |store, profile| Left {
+            store,
+            profile,
+            credential: !matches!(self.stores.of(store).load(self.name), Ok(None)),
+        };
+        if let Some(profile) = found.config.profiles.get(self.name) {
+            return Ok(of(profile.store, true));
         }
         let (name, shown) = (self.name, self.target.config.display());
-        let unknown = format!("there is no profile {name} in {shown}");
+        let unknown = match found.content {
+            Content::Missing { .. } => format!("{shown}: there is no such file"),
+            Content::Empty | Content::Text => format!("there is no profile {name} in {shown}"),
+        };
         match self.removals.begun(name) {
-            Ok(Some(removal)) if removal.config == self.config() => Ok(Left {
-                store: removal.store,
-                profile: false,
-            }),
-            Ok(_) => Err(fail(Exit::Config, format!("{unknown}; {NOTHING}"))),
+            Ok(Some(removal)) if removal.config == self.config() => Ok(of(removal.store, false)),
+            Ok(_) => Err(fail(Exit::Config, format!("{NOTHING}: {unknown}"))),
             Err(error) => {
                 let why = Causes(&error);
-                Err(fail(Exit::Config, format!("{unknown}; {NOTHING}: {why}")))
+                Err(fail(Exit::Config, format!("{NOTHING}: {unknown}; {why}")))
             }
         }
     }
@@ -140,25 +141,54 @@ impl Work<'_> {
 
     /// What will be done, for a person.
     fn sentence(&self, left: Left) -> String {
-        let credential = match left.store {
-            StoreKind::File => self.stores.file().path(self.name).display().to_string(),
-            StoreKind::Keyring => format!("the OS keyring ({})", KeyringStore::NAME),
-        };
+        let file = || self.stores.file().path(self.name).display().to_string();
         let (name, config) = (self.name, self.target.config.display());
-        if left.profile {
-            format!(
-                "this removes the profile {name} from {config} and its credential from {credential}"
-            )
-        } else {
-            format!(
-                "this removes the credential of the profile {name} from {credential}, which an interrupted removal from {config} has left there"
-            )
+        match (left.profile, left.credential) {
+            (true, true) => {
+                let place = keyring(left.store).unwrap_or_else(file);
+                format!(
+                    "this removes the profile {name} from {config} and its credential from {place}"
+                )
+            }
+            (true, false) => format!(
+                "this removes the profile {name} from {config}; {}",
+                self.no_credential(left)
+            ),
+            (false, true) => {
+                let place = keyring(left.store).unwrap_or_else(file);
+                format!(
+                    "this removes the credential of the profile {name} from {place}, which an interrupted removal from {config} has left there"
+                )
+            }
+            (false, false) => format!(
+                "this removes the last trace of the profile {name}, which an interrupted removal from {config} has left; {}",
+                self.no_credential(left)
+            ),
         }
+    }
+
+    /// What was done, for a person.
+    fn result(&self, left: Left) -> String {
+        const KEY: &str = "its key at the issuer is still valid until it is deleted there";
+        let (name, config) = (self.name, self.target.config.display());
+        if left.credential {
+            return format!("{name} is removed from this machine; {KEY}");
+        }
+        format!(
+            "{name} is removed from {config}; {}, so if one is stored elsewhere, it is still there, and {KEY}",
+            self.no_credential(left)
+        )
+    }
+
+    fn no_credential(&self, left: Left) -> String {
+        let state = || self.target.state.display().to_string();
+        let place = keyring(left.store).unwrap_or_else(state);
+        format!("there is no credential of it in {place}")
     }
 
     fn carry_out(&self, left: Left) -> Result<(), NotRemoved> {
         if left.profile {
-            self.remove_profile(left.store)?;
+            self.remove_profile(left)?;
         }
         self.stores
             .of(left.store)
@@ -174,7 +204,8 @@ impl Work<'_> {
     }
 
     /// Writes down what is meant, and takes the profile out of the configuration.
-    fn remove_profile(&self, store: StoreKind) -> Result<(), NotRemoved> {
+    fn remove_profile(&self, left: Left) -> Result<(), NotRemoved> {
+        let store = left.store;
         let refused = |error: &StoreError| {
             let what = format!("{NOTHING}: {}", Causes(error));
             NotRemoved::Nothing(fail(exit_of(error), what))
@@ -185,9 +216,12 @@ impl Work<'_> {
             store,
             config: self.config(),
         };
-        self.removals
-            .begin(self.name, &removal)
-            .map_err(|error| refused(&error))?;
+        // Without a credential the profile goes in one step, and nothing is left for another removal.
+        if left.credential {
+            self.removals
+                .begin(self.name, &removal)
+                .map_err(|error| refused(&error))?;
+        }
         let without = |text: &str| config::remove_profile(text, self.name);
         match self.target.change(&Content::Text, without) {
             Ok(()) => Ok(()),
@@ -213,6 +247,11 @@ impl Work<'_> {
                 .map_err(|fault| StoreError::of_keyring(self.name, fault)),
         }
     }
+}
+
+/// What a person calls the keyring, where the credential is in that.
+fn keyring(store: StoreKind) -> Option<String> {
+    (store == StoreKind::Keyring).then(|| format!("the OS keyring ({})", KeyringStore::NAME))
 }
 
 const fn exit_of(error: &StoreError) -> Exit {

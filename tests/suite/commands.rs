@@ -97,6 +97,40 @@ fn a_removal_has_to_be_confirmed_by_somebody() {
     assert!(!env.record("a").exists() && !intent(&env, "a").exists());
 }
 
+#[test]
+fn a_credential_that_is_elsewhere_is_not_said_to_be_removed() {
+    for variable in [false, true] {
+        let env = TestEnv::with_sandbox(60);
+        env.enrol("a");
+        let record = fs::read(env.record("a")).unwrap();
+        let other = env.path("home/state");
+        let run = |more: &[&str]| {
+            let mut command = env.jetond_command(&[&["remove", "a"], more].concat());
+            if variable {
+                command.env("STATE_DIRECTORY", &other);
+            } else {
+                command.arg("--state").arg(&other);
+            }
+            env.finish("jetond remove", command, b"", false)
+        };
+        let none = format!("there is no credential of it in {}", other.display());
+        let asked = run(&[]);
+        assert!(
+            asked.code == 64 && asked.stderr.contains(&none),
+            "{asked:?}"
+        );
+        assert!(!asked.stderr.contains("a.json"), "{asked:?}");
+        let removed = run(&["--yes"]);
+        assert_eq!(removed.code, 0, "{removed:?}");
+        assert!(removed.stdout.contains(&none), "{removed:?}");
+        assert!(!removed.stdout.contains("this machine"), "{removed:?}");
+        let text = fs::read_to_string(env.config()).unwrap();
+        assert!(!text.contains("profiles.a"), "{text}");
+        assert!(fs::read(env.record("a")).unwrap() == record);
+        assert!(!other.exists());
+    }
+}
+
 /// Writes down an interrupted removal, as it is before the profile goes.
 fn begin(env: &TestEnv, profile: &str, config: &Path, store: &str) {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

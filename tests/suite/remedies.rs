@@ -89,3 +89,23 @@ fn a_rebind_that_is_proposed_names_the_profile() {
     assert!(detail.contains("jetond add a --rebind"), "{detail}");
     env.stop(&mut daemon);
 }
+
+#[test]
+fn a_file_that_is_missing_is_what_a_removal_says() {
+    let env = TestEnv::new();
+    let none = env.path("home/none.toml");
+    let path = none.to_str().unwrap();
+    let refused = env.jetond(&["remove", "a", "--yes", "--config", path]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert_eq!(
+        refused.stderr,
+        format!("jetond: nothing is removed: {path}: there is no such file\n")
+    );
+    if Path::new("/etc/jeton/config.toml").exists() {
+        return crate::support::ignored("this machine has a configuration of the system");
+    }
+    let refused = env.jetond(&["remove", "a", "--yes", "--system"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    let says = "/etc/jeton/config.toml: there is no such file";
+    assert!(refused.stderr.contains(says), "{refused:?}");
+}
