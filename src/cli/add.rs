@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::admin;
-use super::output::{Exit, fail, say};
+use super::output::{Exit, fail, report, say};
 use super::place::{Asked, Place};
 use super::target::{Target, TargetArgs};
 use crate::config::{self, BaseUrl, Profile, Proxy};
@@ -114,7 +114,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     };
     let name = &args.name;
     plan.write(&target, store.as_ref(), name, &record)?;
-    say(format!(
+    report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.origin,
         validity.lifetime.as_secs(),

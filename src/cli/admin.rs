@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::output::{Exit, fail, say, tell};
+use super::output::{Exit, fail, report, tell};
 use super::sockets;
 use super::target::Target;
 use super::target::lines::option;
@@ -48,7 +48,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
             let reloaded: Option<Reloaded> = serde_json::from_str(&body).ok();
             let theirs = reloaded.and_then(|reloaded| reloaded.source);
             if theirs.is_some() && theirs == source {
-                say("the running daemon has read it");
+                report("the running daemon has read it");
             } else {
                 tell(format!(
                     "the daemon at {socket} has read its configuration and does not say which; if it is another one, start one for this one with: {start}"
@@ -65,7 +65,7 @@ pub(super) fn reload(target: &Target, env: &Env) {
             ));
         }
         Err(e) if is_absent(&e) => {
-            say(format!(
+            report(format!(
                 "no daemon is running at {socket}; start one with: {start}"
             ));
         }

@@ -63,6 +63,14 @@ pub(super) fn say(line: impl Display) {
     print(&format!("{line}\n"));
 }
 
+/// Prints what was done; where that cannot be printed, it is told.
+pub(super) fn report(line: impl Display) {
+    say(&line);
+    if is_lost() {
+        tell(line);
+    }
+}
+
 /// Prints a text as it is. Not by way of the standard library, which takes a closed descriptor for a success.
 pub(super) fn print(text: &str) {
     if !is_lost() {

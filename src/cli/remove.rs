@@ -4,7 +4,7 @@
 //! on where one was interrupted. Of a name that is neither in the configuration nor written down, nothing is touched.
 
 use super::admin;
-use super::output::{Exit, fail, say, tell};
+use super::output::{Exit, fail, report, tell};
 use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
@@ -58,7 +58,7 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
         work.carry_out(left)
     };
     if done.is_ok() {
-        say(work.result(left));
+        report(work.result(left));
     }
     if !matches!(done, Err(NotRemoved::Nothing(_))) {
         admin::reload(&target, env);

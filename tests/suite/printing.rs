@@ -81,8 +81,23 @@ fn what_was_asked_for_is_done_although_it_cannot_be_said() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{how}: {said}");
         assert!(said.contains(word), "{how}: {said}");
+        assert!(
+            said.contains(&format!("jetond: {name} is enrolled")),
+            "{how}: {said}"
+        );
         // The daemon was told, too.
         env.token(&daemon, &name);
+    }
+    for (n, how) in WAYS.into_iter().enumerate() {
+        let name = format!("p{n}");
+        let (mut command, word) = broken(&env, &["remove", &name, "--yes"], how);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{how}: {said}");
+        assert!(said.contains(word), "{how}: {said}");
+        let line = format!("jetond: {name} is removed from this machine");
+        assert!(said.contains(&line), "{how}: {said}");
+        assert!(!env.record(&name).exists());
     }
     env.stop(&mut daemon);
 }
