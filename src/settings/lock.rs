@@ -167,8 +167,9 @@ impl fmt::Display for LockError {
         match self {
             Self::Busy { config, lock } => write!(
                 f,
-                "{}: another process is changing it: try again; if none is, remove {}",
+                "{}: another process is changing it: another jetond holds {}: try again when it has ended; to find it, run: fuser -v {}",
                 config.display(),
+                lock.display(),
                 lock.display()
             ),
             Self::Io(error) => error.fmt(f),

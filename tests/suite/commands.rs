@@ -435,7 +435,9 @@ fn a_lock_that_is_held_is_waited_for_and_then_told() {
     held.lock().unwrap();
     let waited = add(&env, "a", &[]);
     assert_eq!(waited.code, 75, "{waited:?}");
-    for part in ["another process is changing it", lock.to_str().unwrap()] {
+    let find = format!("fuser -v {}", lock.display());
+    assert!(!waited.stderr.contains("remove"), "{waited:?}");
+    for part in ["another process is changing it: another jetond", &find] {
         assert!(waited.stderr.contains(part), "{part}: {waited:?}");
     }
     assert!(!env.record("a").exists());

@@ -241,7 +241,10 @@ fn an_end_of_input_at_the_secret_is_no_secret() {
     terminal.type_in("\u{4}");
     let (status, shown) = terminal.end(&env);
     assert_eq!(status.code(), Some(64), "{shown}");
-    assert!(shown.contains("nothing was typed"), "{shown}");
+    assert!(
+        shown.contains("(not shown): \r\njetond: nothing was typed"),
+        "{shown:?}"
+    );
     assert_nothing_written(&env);
 }
 
@@ -496,6 +499,8 @@ fn a_removal_asks_and_only_a_yes_is_one() {
         ] {
             assert!(shown.replace("\r\n", " ").contains(part), "{shown}");
         }
+        let own_line = shown.contains("[y/N]: \r\njetond: nothing was typed");
+        assert_eq!(own_line, answer == "\u{4}", "{shown:?}");
         assert_eq!(env.record("research").exists(), code != 0, "{answer:?}");
     }
 }

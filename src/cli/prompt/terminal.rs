@@ -43,7 +43,13 @@ pub(super) fn ask(question: &str, echo: Echo) -> io::Result<Option<Zeroizing<Vec
                 terminal.settle();
                 break Some(line);
             }
-            Came::End => break None,
+            Came::End => {
+                if echo == Echo::Shown {
+                    // What is told next has a line of its own.
+                    let _: io::Result<()> = terminal.end_line();
+                }
+                break None;
+            }
             Came::Signal(Asked::End(signal)) => {
                 terminal.restore();
                 signals.obey(signal);
