@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod doctor;
 mod keyring_call;
+mod leftover;
 mod output;
 mod place;
 mod prompt;

@@ -3,10 +3,11 @@
 //! Everything is relative to the descriptor, so what was judged is what is written to, even when the folder's path
 //! leads elsewhere a moment later; root may write into the folder of an unprivileged daemon this way.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
@@ -14,6 +15,11 @@ use rustix::io::Errno;
 
 /// The beginning of a temporary file's name: no profile's name begins with a dot.
 const TEMPORARY: &str = ".jeton-new-";
+
+/// Whether this is the name of a temporary file, which a killed process may have left.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+}
 
 /// A folder that is open.
 #[derive(Debug)]
@@ -131,6 +137,19 @@ impl Folder {
                 let _ = rustix::fs::unlinkat(&self.file, entry.file_name(), AtFlags::empty());
             }
         }
+    }
+
+    /// The names of what is in it.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = vec![];
+        for entry in rustix::fs::Dir::read_from(&self.file)? {
+            let name = entry?.file_name().to_bytes().to_owned();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Makes the renames in this folder last. Some network file systems cannot, and say so: there they last as they do.

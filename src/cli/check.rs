@@ -2,7 +2,8 @@
 
 mod reach;
 
-use super::output::{Exit, fail, say};
+use super::leftover;
+use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};
@@ -25,6 +26,10 @@ pub(super) fn check(args: &CheckArgs, env: &Env) -> Exit {
 fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     let config = target.read_config()?;
+    for leftover in leftover::find(&target, &config, env) {
+        let (found, remedy) = (leftover.found(), &leftover.remedy);
+        tell(format!("warning: {found}; {remedy}"));
+    }
     if config.is_empty() {
         say(format!(
             "{}: no profiles yet; make one with: {}",

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use self::files::Host;
 use self::finding::{Finding, Verdict};
+use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};
 use super::target::lines::option;
 use super::target::{Target, TargetArgs};
@@ -83,6 +84,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     findings.extend(judge::daemons(looked));
     findings.extend(not_listed);
     if let Some(config) = &config {
+        findings.extend(leftovers(target, config, env).await);
         findings.extend(issuers::examine(target, config, env, &profiles).await);
     }
     let host = Host::read(target, env);
@@ -138,6 +140,15 @@ async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
     let findings = judge::configuration(&target.config, target.config_named, missing, &read);
     let named_missing = missing && target.config_named;
     (findings, read.ok().filter(|_| !named_missing))
+}
+
+/// What interrupted commands have left. Where the state cannot be looked at, there is a finding already.
+async fn leftovers(target: &Target, config: &Config, env: &Env) -> Vec<Finding> {
+    let (target, config, env) = (target.clone(), config.clone(), env.clone());
+    let found = within(move || leftover::find(&target, &config, &env)).await;
+    let of =
+        |leftover: Leftover| Finding::warn("leftover", leftover.found()).remedy(leftover.remedy);
+    found.unwrap_or_default().into_iter().map(of).collect()
 }
 
 /// Why something could not be looked at.

@@ -157,6 +157,18 @@ impl Target {
             .map_err(ChangeError::Write)
     }
 
+    /// The configuration that the user's daemon reads, if it is another one with this state.
+    pub(super) fn usual_config_of_state(&self, env: &Env) -> Option<Config> {
+        let state = env.state_dir(None).ok()?;
+        let usual = env.config_file(None, |path| path.symlink_metadata().is_ok());
+        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
+        let is_there = settings::real_path(&state) == settings::real_path(&self.state);
+        let found = || settings::read(&usual, self.uid).ok();
+        (is_other && is_there)
+            .then(found)?
+            .map(|found| found.config)
+    }
+
     /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential
     /// where this one's would be: a store tells profiles apart by their names alone.
     pub(super) fn shares_credential(

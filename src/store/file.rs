@@ -1,6 +1,6 @@
 //! The store in files: `STATE/credentials/PROFILE.json`, each its owner's alone.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
-use crate::folder::{Attributes, Folder};
+use crate::folder::{Attributes, Folder, is_temporary};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
 
@@ -143,6 +143,27 @@ impl FileStore {
     /// [`StoreError`] when the folder cannot be trusted.
     pub fn probe(&self) -> Result<(), StoreError> {
         self.existing().map(drop)
+    }
+
+    /// The files here that may hold a secret: each record with its profile, and the temporary files of writers. What
+    /// somebody else has put here is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be trusted or read.
+    pub fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(vec![]);
+        };
+        let names = folder
+            .names()
+            .map_err(|e| StoreError::io(&self.folder, "list it", e))?;
+        let file = |name: OsString| {
+            let profile = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let profile = profile.and_then(|name| ProfileName::parse(name).ok());
+            let is_ours = profile.is_some() || is_temporary(&name);
+            is_ours.then(|| (self.folder.join(&name), profile))
+        };
+        Ok(names.into_iter().filter_map(file).collect())
     }
 
     /// The bytes of a profile's file, at most as many as a record has.

@@ -77,6 +77,20 @@ impl Removals {
             .map_err(|kind| StoreError::new(&self.0.path(profile), kind))
     }
 
+    /// The profiles of which a removal has begun.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be trusted or read.
+    pub fn names(&self) -> Result<Vec<ProfileName>, StoreError> {
+        let files = self.0.files()?.into_iter();
+        Ok(files.filter_map(|(_, name)| name).collect())
+    }
+
+    /// Where it is written down that a removal of the profile has begun.
+    pub fn path(&self, profile: &ProfileName) -> PathBuf {
+        self.0.path(profile)
+    }
+
     /// The removal of the profile has ended, or is not to go on.
     ///
     /// # Errors

@@ -1,14 +1,24 @@
-//! What a message proposes works as it stands: it names the target in force.
+//! What a message proposes works as it stands: it names the target in force, and every file that is left over.
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
 use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use crate::enrol::add;
+use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
+
+/// Writes a file of the state that is its owner's alone.
+fn write_state(path: &Path, text: &str) {
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700);
+    folder.create(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
 
 #[test]
 fn a_proposed_command_line_names_the_target_in_force() {
@@ -88,6 +98,110 @@ fn a_rebind_that_is_proposed_names_the_profile() {
     let detail = document.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("jetond add a --rebind"), "{detail}");
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_credential_that_no_profile_names_is_named_with_what_to_do() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("kept");
+    let clean = env.jetond(&["check"]);
+    assert_eq!((clean.code, clean.stderr.as_str()), (0, ""));
+    // What an add leaves that was killed before it wrote the configuration.
+    fs::copy(env.record("kept"), env.record("lost")).unwrap();
+    let record = env.record("lost");
+    let temporary = record.with_file_name(".jeton-new-abc");
+    fs::copy(&record, &temporary).unwrap();
+    // Somebody's own file is not Jeton's to judge.
+    fs::write(record.with_file_name("notes"), "").unwrap();
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let examined = env.jetond(&["doctor", "--json"]);
+    for path in [&record, &temporary] {
+        let path = path.to_str().unwrap();
+        assert!(
+            checked.stderr.contains(&format!("warning: {path}: ")),
+            "{checked:?}"
+        );
+        assert!(examined.stdout.contains(path), "{examined:?}");
+    }
+    assert_eq!(checked.stderr.lines().count(), 2, "{checked:?}");
+    for part in ["jetond add lost", "remove the file"] {
+        assert!(checked.stderr.contains(part), "{checked:?}");
+        assert!(examined.stdout.contains(part), "{examined:?}");
+    }
+    let findings: serde_json::Value = serde_json::from_str(&examined.stdout).unwrap();
+    let about = |finding: &&serde_json::Value| finding["check"] == "leftover";
+    let verdicts: Vec<_> = findings.as_array().unwrap().iter().filter(about).collect();
+    assert!(
+        verdicts.len() == 2 && verdicts.iter().all(|finding| finding["verdict"] == "warn"),
+        "{examined:?}"
+    );
+    // Also where the configuration has no profile at all.
+    write_config(&env, "# none\n");
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert_eq!(
+        checked.stderr.matches("warning: ").count(),
+        3,
+        "{checked:?}"
+    );
+    // As it says.
+    fs::remove_file(temporary).unwrap();
+    assert_eq!(add(&env, "lost", &[]).code, 0);
+    assert_eq!(add(&env, "kept", &[]).code, 0);
+    assert_eq!(env.jetond(&["check"]).stderr, "");
+}
+
+#[test]
+fn a_credential_of_the_usual_configuration_is_not_left_over_by_another_one() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("usual");
+    let other = env.path("home/other.toml");
+    let other = other.to_str().unwrap();
+    assert_eq!(add(&env, "other", &["--config", other]).code, 0);
+    let checked = env.jetond(&["check", "--config", other]);
+    assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_removal_that_was_begun_is_named_with_the_line_that_ends_it() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("a");
+    let config = env.config().canonicalize().unwrap();
+    let marker = env.path("state/jeton/removals/a.json");
+    let begin = |config: &Path| {
+        let text =
+            format!("{{\"version\":1,\"profile\":\"a\",\"store\":\"file\",\"config\":{config:?}}}");
+        write_state(&marker, &text);
+    };
+    begin(&config);
+    write_config(&env, "# none\n");
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let line = "jetond remove a --yes\n";
+    assert!(
+        checked.stderr.ends_with(line) && checked.stderr.lines().count() == 1,
+        "{checked:?}"
+    );
+    let examined = env.jetond(&["doctor"]);
+    assert!(examined.stdout.contains(line), "{examined:?}");
+    // One of another configuration is ended with that one.
+    begin(&env.path("home/other.toml"));
+    let checked = env.jetond(&["check"]);
+    let other = env.path("home/other.toml");
+    let line = format!("jetond remove a --yes --config {}\n", other.display());
+    assert!(checked.stderr.ends_with(&line), "{checked:?}");
+    write_state(&marker, "{}");
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(
+        checked.stderr.contains(marker.to_str().unwrap()),
+        "{checked:?}"
+    );
+    begin(&config);
+    let removed = env.jetond(&["remove", "a", "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(env.jetond(&["check"]).stderr, "");
 }
 
 #[test]

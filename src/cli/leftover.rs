@@ -1,0 +1,116 @@
+//! What interrupted commands have left in the state folder, which no other command would name.
+
+use std::path::PathBuf;
+
+use super::target::Target;
+use super::target::lines::{option, quoted};
+use crate::causes::Causes;
+use crate::config::{Config, StoreKind};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::settings;
+use crate::store::Removals;
+
+/// Something that was left.
+#[derive(Debug)]
+pub(super) struct Leftover {
+    /// The file.
+    path: PathBuf,
+    /// What it is.
+    what: String,
+    /// What a person does about it.
+    pub(super) remedy: String,
+}
+
+/// Finds the credential files that no profile of this configuration names, and the removals that have not ended. What
+/// cannot be read is not listed: the state folder has findings of its own.
+pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover> {
+    let removals = Removals::new(&target.state, target.owner);
+    let begun = removals.names().unwrap_or_default();
+    let usual = target.usual_config_of_state(env);
+    let stores = target.stores();
+    let is_named = |config: &Config, name: &ProfileName| {
+        let profile = config.profiles.get(name);
+        profile.is_some_and(|profile| profile.store == StoreKind::File)
+    };
+    let mut found: Vec<_> = begun
+        .iter()
+        .filter_map(|name| of_removal(target, &removals, name))
+        .collect();
+    for (path, name) in stores.file().files().unwrap_or_default() {
+        let is_needed = |name: &ProfileName| {
+            let of_usual = usual.as_ref().is_some_and(|usual| is_named(usual, name));
+            is_named(config, name) || of_usual || begun.contains(name)
+        };
+        if !name.as_ref().is_some_and(is_needed) {
+            found.push(of_credential(target, config, path, name));
+        }
+    }
+    found
+}
+
+fn of_credential(
+    target: &Target,
+    config: &Config,
+    path: PathBuf,
+    name: Option<ProfileName>,
+) -> Leftover {
+    let remove = format!(
+        "if no other configuration uses it, remove the file {}",
+        quoted(&path)
+    );
+    let free = name.filter(|name| !config.profiles.contains_key(name));
+    let remedy = match free {
+        Some(name) => {
+            let add = target.line(&format!("add {name} …"));
+            format!("{add} takes the name again and replaces it; or, {remove}")
+        }
+        // With a name, its profile keeps its credential elsewhere.
+        None => remove,
+    };
+    let what = format!(
+        "no profile of {} keeps its credential in this file",
+        target.config.display()
+    );
+    Leftover { path, what, remedy }
+}
+
+fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Option<Leftover> {
+    let path = removals.path(name);
+    let command = format!("remove {name} --yes");
+    let leftover = |what, remedy| Some(Leftover { path, what, remedy });
+    match removals.begun(name) {
+        Ok(None) => None,
+        Ok(Some(removal)) => {
+            let what = format!("a removal of {name} was begun and has not ended");
+            let line = if removal.config == settings::real_path(&target.config) {
+                target.line(&command)
+            } else {
+                let state = match target.state_named {
+                    true => option("--state", &target.state),
+                    false => String::new(),
+                };
+                let config = option("--config", &removal.config);
+                format!("jetond {command}{config}{state}")
+            };
+            leftover(what, format!("to end it, run: {line}"))
+        }
+        Err(error) => {
+            let what = format!(
+                "a removal of {name} was begun, and what it has still to do cannot be read: {}",
+                Causes(&error)
+            );
+            let remedy = format!("remove the file {}", quoted(&removals.path(name)));
+            leftover(what, remedy)
+        }
+    }
+}
+
+// === impl Leftover ===
+
+impl Leftover {
+    /// The file, and what it is.
+    pub(super) fn found(&self) -> String {
+        format!("{}: {}", self.path.display(), self.what)
+    }
+}
