@@ -137,6 +137,10 @@ pub(super) fn fail_with(exit: Exit, error: &dyn Error) -> Exit {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
 mod tests {
     use super::*;
 

@@ -65,6 +65,10 @@ pub fn stream(signals: &[i32]) -> io::Result<UnixStream> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
 mod tests {
     use nix::sys::signal::Signal;
 

@@ -187,6 +187,10 @@ impl std::error::Error for LockError {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;

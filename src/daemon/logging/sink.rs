@@ -75,6 +75,10 @@ fn nap() {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
 mod tests {
     use std::os::unix::net::UnixStream;
 

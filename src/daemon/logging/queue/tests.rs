@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
