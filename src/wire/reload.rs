@@ -1,13 +1,17 @@
 //! `POST /v1/reload`: of which daemon it is meant, and which daemon has done it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the body of a reload may say; no body says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadQuery {
     /// The reload is meant for the daemon that has this configuration and state, and for no other.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub source: Option<String>,
 }
 
@@ -21,6 +25,11 @@ pub struct Source {
     /// The same for every program that sees the same files, by whatever paths; absent where that cannot be told.
     #[serde(rename = "source", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+}
+
+/// A text; `null` is none, and not the same as no member.
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(value).map(Some)
 }
 
 // === impl ReloadQuery ===
@@ -64,7 +73,13 @@ mod tests {
             let query = ReloadQuery::from_json(body.as_bytes()).unwrap();
             assert_eq!(query.is_for(&of(id)), meant, "{body} {id:?}");
         }
-        for bad in ["x", "7", r#"{"source":1}"#, r#"{"sauce":"1:2"}"#] {
+        for bad in [
+            "x",
+            "7",
+            r#"{"source":1}"#,
+            r#"{"source":null}"#,
+            r#"{"sauce":"1:2"}"#,
+        ] {
             assert!(ReloadQuery::from_json(bad.as_bytes()).is_err(), "{bad}");
         }
     }
