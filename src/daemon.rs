@@ -30,7 +30,7 @@
 //! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
-//! | `path_watch` | notices when a path may resolve differently | | |
+//! | `path_watch` | notices when a path may resolve differently | | trust |
 //! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
 //! | [`notify`] | what the service manager is told | clock | |

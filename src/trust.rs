@@ -158,7 +158,7 @@ fn resolve_in_volume(
 }
 
 /// The names of a path, without its root and its dots; `..` stays, since what it means depends on links.
-fn names(path: &Path) -> VecDeque<OsString> {
+pub(crate) fn names(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),

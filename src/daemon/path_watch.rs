@@ -53,11 +53,13 @@ mod linux {
     use std::fs::File;
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::path::{Component, Path, PathBuf};
+    use std::path::{Path, PathBuf};
 
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
+
+    use crate::trust::names;
 
     /// As many links on one path as Linux follows.
     const MAX_LINKS: usize = 40;
@@ -195,16 +197,6 @@ mod linux {
             }
         }
         Ok(steps)
-    }
-
-    fn names(path: &Path) -> VecDeque<OsString> {
-        path.components()
-            .filter_map(|part| match part {
-                Component::Normal(name) => Some(name.to_owned()),
-                Component::ParentDir => Some("..".into()),
-                _ => None,
-            })
-            .collect()
     }
 
     #[cfg(test)]

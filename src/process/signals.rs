@@ -39,6 +39,33 @@ impl InheritedMask {
     }
 }
 
+/// The signals that a process ignores. One that our parent has us ignore stays so, as with `nohup`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ignored(u64);
+
+impl Ignored {
+    /// Those that this process ignores, by `/proc/self/status` (proc(5)); none where there is no such file.
+    pub fn by_this_process() -> Self {
+        Self::of(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
+    }
+
+    fn of(status: &str) -> Self {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        Self(mask.unwrap_or(0))
+    }
+
+    /// Whether this signal is one of them.
+    pub fn contains(self, signal: i32) -> bool {
+        // Bit 0 is signal 1.
+        let bit = signal
+            .checked_sub(1)
+            .and_then(|bit| u32::try_from(bit).ok());
+        bit.and_then(|bit| self.0.checked_shr(bit))
+            .is_some_and(|mask| mask & 1 == 1)
+    }
+}
+
 /// Makes this process survive the signals that end, warn or interrupt a whole job: `kill 0`, a control group that is
 /// stopped, the steps of a Slurm job. They are handled, not ignored, so that programs we start get their defaults.
 ///
@@ -73,6 +100,17 @@ mod tests {
     use nix::sys::signal::Signal;
 
     use super::*;
+
+    #[test]
+    fn an_ignored_signal_is_read_from_the_mask() {
+        let hup_and_pipe = Ignored::of("Name:\tx\nSigBlk:\t0000\nSigIgn:\t0000000000001001\n");
+        for (signal, ignored) in [(1, true), (2, false), (13, true), (0, false), (99, false)] {
+            assert_eq!(hup_and_pipe.contains(signal), ignored, "{signal}");
+        }
+        for status in ["SigIgn: not a mask\n", ""] {
+            assert_eq!(Ignored::of(status), Ignored(0));
+        }
+    }
 
     #[test]
     fn nothing_is_blocked_except_while_the_inherited_mask_is_asked_for() {

@@ -12,6 +12,8 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::{self, emulate_default_handler};
 
+use crate::process::signals::Ignored;
+
 /// Those that end us.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
@@ -120,8 +122,8 @@ impl Usual {
         if let Some(usual) = USUAL.get() {
             return Ok(usual);
         }
-        let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
-        let is_caught = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+        let ignored = Ignored::by_this_process();
+        let is_caught = |signal: &i32| !ignored.contains(*signal);
         let (ends, stops) = (Arc::default(), Arc::default());
         for signal in ENDING.into_iter().filter(is_caught) {
             let ends = Arc::clone(&ends);
@@ -186,13 +188,4 @@ fn parent_of(pid: Pid) -> Pid {
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
     let parent = parent.and_then(|parent| parent.trim().parse().ok());
     Pid::from_raw(parent.unwrap_or(0))
-}
-
-/// Which signals a process ignores, bit 0 being signal 1, by its `/proc/PID/status` (proc(5)).
-fn ignored(status: &str) -> u64 {
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
 }

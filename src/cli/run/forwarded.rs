@@ -8,6 +8,8 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use tokio::io::AsyncReadExt as _;
 
+use crate::process::signals::Ignored;
+
 /// All of them.
 const FORWARDED: [i32; 7] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH];
 
@@ -35,10 +37,10 @@ impl Forwarded {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         let read = tokio::net::UnixStream::from_std(read)?;
-        let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
+        let ignored = Ignored::by_this_process();
         let caught = FORWARDED
             .into_iter()
-            .filter(|signal| ignored & (1 << (signal - 1)) == 0);
+            .filter(|signal| !ignored.contains(*signal));
         let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), caught)?;
         Ok(Self {
             delivery,
@@ -68,28 +70,5 @@ impl Forwarded {
                 sent: origin.process.is_some(),
             }));
         }
-    }
-}
-
-/// Which signals a process ignores, bit 0 being signal 1, by its `/proc/PID/status` (proc(5)). Where there is none,
-/// nothing counts as ignored.
-fn ignored(status: &str) -> u64 {
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_ignored_is_read_from_the_mask() {
-        let hup_and_pipe = "Name:\tx\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
-        assert_eq!(ignored(hup_and_pipe), (1 << (SIGHUP - 1)) | 1 << 12);
-        assert_eq!(ignored("SigIgn: not a mask\n"), 0);
-        assert_eq!(ignored(""), 0);
     }
 }
