@@ -208,6 +208,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             mode,
             uid: options.uid,
             private: options.stop_at_eof,
+            has_guests: !options.guests.is_empty(),
         };
         let sockets = Sockets::open(passed, places).map_err(StartError::Listen)?;
         serve(options, config, sockets, signals, limit).await

@@ -36,7 +36,12 @@ pub(super) struct Places {
     pub(super) uid: u32,
     /// Whether both are below a private folder that was made for this daemon alone.
     pub(super) private: bool,
+    /// Whether other users pass through that folder to the token socket.
+    pub(super) has_guests: bool,
 }
+
+/// The mode of a folder through which guests pass: they cannot list it.
+const PASSABLE: u16 = 0o711;
 
 /// Both sockets.
 pub(super) struct Sockets {
@@ -127,6 +132,10 @@ impl Places {
     }
 
     fn open_again(&self, door: Door, bound: &mut Bound) -> Result<UnixListener, ListenError> {
+        let tokens = self.path(Door::Tokens).parent();
+        if let Some(folder) = tokens.filter(|_| self.has_guests) {
+            trust::make_folders(folder, self.uid, PASSABLE).map_err(ListenError::Folder)?;
+        }
         let above = self.path(door).parent().and_then(Path::parent);
         if let Some(folder) = above.filter(|folder| self.private && !folder.exists()) {
             // It is private, also where others may connect to the socket.

@@ -217,7 +217,7 @@ impl<'a> Places<'a> {
                     place.base,
                     place.tail,
                     b": permission denied",
-                    if is_of_a_command(place.base) {
+                    if is_of_a_command(place.base) && !self.are_admin() {
                         b"; for a command of another user: jetond run --allow USER -- CMD"
                     } else {
                         b""

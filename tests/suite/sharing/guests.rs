@@ -185,3 +185,25 @@ fn a_daemon_that_is_started_again_lets_in_the_same_user() {
     assert_eq!(output.code, 0, "{output:?}");
     assert_eq!(output.stdout.lines().next(), Some("711"), "{output:?}");
 }
+
+#[test]
+fn a_private_folder_that_is_removed_comes_back_for_the_same_user() {
+    if !are_root("a_private_folder_that_is_removed_comes_back_for_the_same_user") {
+        return;
+    }
+    let place = Place::new();
+    let script = format!(
+        "d=${{JETON_SOCKET%/*}}
+         rm -r \"${{d%/*}}\"
+         n=0; until {alice} token research; do n=$((n + 1)); [ $n -lt 300 ] || exit 9; sleep 0.1; done 2>/dev/null
+         stat -c %a \"${{d%/*}}\" \"$d\"
+         rm -r \"$d\"
+         n=0; until {alice} token research; do n=$((n + 1)); [ $n -lt 300 ] || exit 9; sleep 0.1; done 2>/dev/null
+         stat -c %a \"$d\"",
+        alice = place.as_user(ALICE),
+    );
+    let output = place.run(&["--allow", "60001"], &script);
+    assert_eq!(output.code, 0, "{output:?}");
+    let modes = output.stdout.matches("711\n").count();
+    assert_eq!(modes, 3, "{output:?}");
+}
