@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::paths::{Env, Platform, SocketPlaces};
 use crate::policy::Guests;
-use crate::trust::{self, Sharing};
+use crate::trust::{self, Purpose, Sharing, Untrusted};
 
 /// The longest path below the folder's parent.
 const LONGEST: &str = "jeton-run-123456/jeton-admin/admin.sock";
@@ -69,7 +69,7 @@ impl Place {
             Some(parent) if trust::is_volume(base) => parent,
             _ => base,
         };
-        trust::resolve(trusted, uid).map_err(io::Error::other)?;
+        trust::resolve(trusted, uid).map_err(of_a_socket)?;
         let folder = tempfile::Builder::new()
             .prefix("jeton-run-")
             // The crate's own default leaves it to the umask.
@@ -130,7 +130,7 @@ impl Place {
             Err(e) => return Err(e),
         }
         let base = folder.parent().unwrap_or(Path::new("/"));
-        trust::resolve(base, self.uid).map_err(io::Error::other)?;
+        trust::resolve(base, self.uid).map_err(of_a_socket)?;
         let mode = if self.for_others { PASSABLE } else { 0o700 };
         DirBuilder::new().mode(mode.into()).create(folder)
     }
@@ -142,6 +142,11 @@ impl Place {
             closed => closed,
         }
     }
+}
+
+/// What is wrong with a folder above the sockets; its remedy is that of a socket's place, and not a configuration's.
+fn of_a_socket(untrusted: Untrusted) -> io::Error {
+    io::Error::other(untrusted.meant_for(Purpose::Socket { named: false }))
 }
 
 /// Removes what a daemon has made in its private folder, and that folder: nobody else does when the process that made
