@@ -135,6 +135,9 @@ fn crowd(descriptors: usize) {
         env.came_out("a crowd", &came, sends == WATCH);
         wait_until("room", || env.get(&daemon, "/healthz").status == 200);
         assert_eq!(failures(&env, &daemon), 0, "{descriptors} {sends}");
+        if sends == WATCH {
+            daemon.wait_for_log("as many connections as there may be");
+        }
         let log = lines(&daemon);
         // One line says that connections are refused, another one that they no longer are.
         let told = |text| log.iter().filter(|line| line.contains(text)).count();

@@ -86,7 +86,7 @@ fn a_removed_socket_is_created_again_and_connections_live_on() {
         kept.send(get("/healthz")).unwrap();
         assert_eq!(kept.answer().status, 200);
     }
-    let log = daemon.log();
+    let log = daemon.log_up_to_now();
     assert_eq!(
         log.matches("the socket was removed; created it again")
             .count(),
@@ -147,7 +147,7 @@ fn a_stale_socket_in_its_place_is_replaced() {
     assert_serves_again(&env, &daemon);
     assert!(
         daemon
-            .log()
+            .log_up_to_now()
             .contains("the socket was replaced by another file")
     );
     env.stop(&mut daemon);

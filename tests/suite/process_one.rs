@@ -95,7 +95,7 @@ fn a_daemon_that_is_process_one_reaps_orphans() {
     wait_until("the orphans to be waited for", || {
         children(inside).is_empty()
     });
-    assert!(daemon.log().contains("reaped an orphan"));
+    daemon.wait_for_log("reaped an orphan");
     env.token(&daemon, "research");
     kill_process(Pid::from_raw(inside.cast_signed()).unwrap(), Signal::TERM).unwrap();
     assert!(daemon.wait().success());

@@ -239,7 +239,7 @@ fn a_file_that_cannot_be_read_is_not_quoted() {
         let _ = env.jetond(&["add", "research", "--rebind"]);
         let _ = env.jeton(&["status"]);
     }
-    assert!(daemon.log().contains("cannot be read"), "{}", daemon.log());
+    daemon.wait_for_log("cannot be read");
     env.stop(&mut daemon);
 
     // Nor a configuration into which somebody wrote a secret, well-formed or not.

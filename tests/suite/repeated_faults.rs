@@ -6,7 +6,7 @@ use crate::support::daemon::Daemon;
 
 /// How many lines of the log say this.
 fn count(daemon: &Daemon, text: &str) -> usize {
-    let log = daemon.log();
+    let log = daemon.log_up_to_now();
     log.lines().filter(|line| line.contains(text)).count()
 }
 

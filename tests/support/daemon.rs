@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
@@ -27,6 +28,16 @@ impl Daemon {
     /// Its log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.output).unwrap()
+    }
+
+    /// Its log with every line of before this call. A thread of its own writes the log, so a request is made whose line
+    /// at TRACE comes behind them.
+    pub(crate) fn log_up_to_now(&self) -> String {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let path = format!("/up-to-now/{}", CALLS.fetch_add(1, Ordering::Relaxed));
+        let _ = super::http::request(&self.socket, "GET", &path, &[], b"");
+        self.wait_for_log(&path);
+        self.log()
     }
 
     /// Waits until the log has this text. The log is written by another process, so there is nothing else to wait on.

@@ -182,7 +182,7 @@ fn an_invalid_address_is_logged_and_tokens_are_served() {
     let mut command = env.jetond_command(&["run"]);
     command.env("NOTIFY_SOCKET", "vsock:2:1234");
     let mut daemon = env.start_command(command);
-    assert!(daemon.log().contains("NOTIFY_SOCKET is neither"));
+    daemon.wait_for_log("NOTIFY_SOCKET is neither");
     env.token(&daemon, "research");
     env.stop(&mut daemon);
 }
@@ -206,7 +206,7 @@ fn a_watchdog_is_pinged_by_the_process_that_it_means() {
         assert_eq!(manager::next(&heard).0, ["WATCHDOG=1"]);
     }
     // Its own request was one like any other.
-    assert!(daemon.log().contains("path=\"/healthz\" status=200"));
+    daemon.wait_for_log("path=\"/healthz\" status=200");
     env.stop(&mut daemon);
     while manager::next(&heard).0[0] != "STOPPING=1" {}
 
