@@ -24,8 +24,10 @@ pub(super) struct Health<'a> {
 /// What the daemon says.
 #[derive(Debug)]
 enum Source<'a> {
-    /// Nothing, for this reason.
-    Unknown(&'static str),
+    /// Nothing, since no daemon runs.
+    NoDaemon,
+    /// Nothing, although one runs: another finding tells why.
+    NotListed,
     /// The daemon at this socket does not keep the profile.
     NotKept(String),
     /// The daemon keeps it, and it stands so.
@@ -47,8 +49,8 @@ enum Outcome<'a> {
 impl<'a> Health<'a> {
     pub(super) fn of(name: &'a ProfileName, profiles: &'a DaemonProfiles, now: u64) -> Self {
         let source = match profiles {
-            DaemonProfiles::NoDaemon => Source::Unknown("no daemon is running"),
-            DaemonProfiles::NotListed => Source::Unknown("the daemon does not say how it stands"),
+            DaemonProfiles::NoDaemon => Source::NoDaemon,
+            DaemonProfiles::NotListed => Source::NotListed,
             DaemonProfiles::Listed(socket, profiles) => {
                 match profiles.iter().find(|reply| reply.profile == name.as_str()) {
                     Some(reply) => Source::Kept(reply),
@@ -63,7 +65,7 @@ impl<'a> Health<'a> {
     pub(super) fn token(&self) -> Option<Finding> {
         const CHECK: &str = "token";
         let reply = match &self.source {
-            Source::Unknown(_) => return None,
+            Source::NoDaemon | Source::NotListed => return None,
             Source::NotKept(socket) => {
                 let found = format!("the daemon at {socket} does not keep this profile");
                 let remedy = "it has another configuration, or has not read this one: jeton reload";
@@ -131,7 +133,9 @@ impl<'a> Health<'a> {
                 let found = format!("{}; {what}: {why}", finding.found);
                 let finding = Finding::skip(finding.check, found);
                 match self.source {
-                    Source::Unknown(_) => finding.command("start it: ", "run"),
+                    Source::NoDaemon => finding.command("start it: ", "run"),
+                    // A second one could not serve beside it.
+                    Source::NotListed => finding.remedy("see to the daemon first".to_owned()),
                     _ => {
                         finding.remedy("run this again when a token has been asked for".to_owned())
                     }
@@ -167,7 +171,10 @@ impl<'a> Health<'a> {
 
     fn outcome(&self) -> Outcome<'a> {
         let reply = match self.source {
-            Source::Unknown(why) => return Outcome::NotTried(why),
+            Source::NoDaemon => return Outcome::NotTried("no daemon is running"),
+            Source::NotListed => {
+                return Outcome::NotTried("the daemon does not say how it stands");
+            }
             Source::NotKept(_) => {
                 return Outcome::NotTried("the daemon does not keep this profile");
             }

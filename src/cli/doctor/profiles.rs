@@ -39,7 +39,10 @@ pub(super) async fn list(looked: &[(PathBuf, State)]) -> (DaemonProfiles, Option
     let answers = |(_, state): &&(PathBuf, State)| matches!(state, State::Answers(200, _));
     let Some((path, _)) = looked.iter().find(answers) else {
         let is_there = |(_, state): &(PathBuf, State)| {
-            matches!(state, State::Answers(..) | State::Silent | State::Denied)
+            matches!(
+                state,
+                State::Answers(..) | State::Silent | State::Denied | State::Locked
+            )
         };
         let profiles = match looked.iter().any(is_there) {
             true => DaemonProfiles::NotListed,
