@@ -29,7 +29,7 @@ use self::before::Before;
 use self::output::Exit;
 use crate::daemon::{hardening, logging};
 use crate::paths::Env;
-use crate::process::signals::{self, InheritedMask};
+use crate::process::dispositions::{self, InheritedMask};
 
 /// Keeps bearer tokens fresh and serves them to local processes over a Unix socket.
 #[derive(Debug, Parser)]
@@ -70,7 +70,7 @@ enum Command {
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
     logging::report_panics();
-    let mask = signals::reset();
+    let mask = dispositions::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
     let line = match CommandLine::parse_quietly(&args) {
         Ok(line) => line,

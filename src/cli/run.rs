@@ -16,7 +16,7 @@ use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, watchdog};
 use crate::paths::Env;
 use crate::policy::Guests;
-use crate::process::signals::{self, InheritedMask};
+use crate::process::dispositions::{self, InheritedMask};
 
 /// The arguments of `jetond run`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -94,7 +94,7 @@ pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
 fn run_for(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
     if args.stop_at_eof {
         // First of all, since a job may be ended at any moment. The daemon tries it once more, and says when it fails.
-        let _: std::io::Result<()> = signals::disregard_those_of_a_job();
+        let _: std::io::Result<()> = dispositions::disregard_those_of_a_job();
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();
     }

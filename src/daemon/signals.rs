@@ -46,7 +46,7 @@ impl Signals {
     /// # Errors
     /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] for what is not the reading end of a pipe.
     pub fn with_lifeline(pipe: OwnedFd) -> io::Result<Self> {
-        process::signals::disregard_those_of_a_job()?;
+        process::dispositions::disregard_those_of_a_job()?;
         Ok(Self {
             reload: caught(&[SIGHUP])?,
             stop: None,
@@ -94,5 +94,5 @@ async fn ended(lifeline: &mut Option<pipe::Receiver>) {
 }
 
 fn caught(signals: &[i32]) -> io::Result<tokio::net::UnixStream> {
-    tokio::net::UnixStream::from_std(process::signals::stream(signals)?)
+    tokio::net::UnixStream::from_std(process::dispositions::stream(signals)?)
 }

@@ -72,7 +72,7 @@ mod linux {
     use tokio::io::AsyncReadExt as _;
     use tracing::{debug, warn};
 
-    use super::super::signals;
+    use super::super::dispositions;
     use super::{CHANGED, OWNED};
 
     /// Whether this process is process 1 of its namespace, or a subreaper (prctl(2)).
@@ -83,7 +83,7 @@ mod linux {
 
     /// Reaps orphans whenever a child has ended. Returns only when signals cannot be caught.
     pub(super) async fn reap() {
-        let ended = signals::stream(&[signal_hook::consts::SIGCHLD]);
+        let ended = dispositions::stream(&[signal_hook::consts::SIGCHLD]);
         let mut ended = match ended.and_then(tokio::net::UnixStream::from_std) {
             Ok(ended) => ended,
             Err(error) => {

@@ -12,7 +12,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::{self, emulate_default_handler};
 
-use crate::process::signals::Ignored;
+use crate::process::dispositions::Ignored;
 
 /// Those that end us.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];

@@ -8,7 +8,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use tokio::io::AsyncReadExt as _;
 
-use crate::process::signals::Ignored;
+use crate::process::dispositions::Ignored;
 
 /// All of them.
 const FORWARDED: [i32; 7] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH];

@@ -25,7 +25,7 @@ use crate::offload;
 use crate::paths::Env;
 use crate::policy::Guests;
 use crate::process::children::{self, Owned};
-use crate::process::signals::InheritedMask;
+use crate::process::dispositions::InheritedMask;
 
 /// As env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
