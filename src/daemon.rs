@@ -11,7 +11,7 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
-//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keeper roster source | offload provider store |
+//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock handle issuer keeper roster source | offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | connections notify peers server service | |
 //! | [`sockets`] | opens both sockets, and keeps them in place | activation clock episode listener path_watch server service | trust |
 //! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
@@ -25,9 +25,9 @@
 //! | [`condition`] | how the daemon is, in one line | roster | |
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | clock jumps keeper | |
-//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps | provider |
-//! | [`source`] | a profile's credential, while it is bound to what is configured | flight | offload store |
-//! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
+//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps source | provider |
+//! | [`flight`] | one attempt to get a token | bulkhead clock source | provider |
+//! | [`source`] | a profile's credential, while it is bound to what is configured | | offload store |
 //! | [`issuer`] | the provider that a profile's configuration means | | provider |
 //! | [`activation`] | takes the sockets that a service manager passes | | trust |
 //! | `path_watch` | notices when a path may resolve differently | | trust |

@@ -1,6 +1,5 @@
 //! One attempt: the credential, the request, and a second look into the store when the issuer rejects the credential.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,36 +7,13 @@ use tokio::sync::watch;
 
 use super::bulkhead::Compartment;
 use super::clock::Clock;
+use super::source::{CredentialSource, NotLoaded};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::token::Grant;
-
-/// A credential, or why none was loaded.
-pub type Loaded = Result<Arc<Credential>, NotLoaded>;
-
-/// Why no credential was loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotLoaded {
-    /// None can be used until something on this machine is put right: for the program and for people.
-    Blocked(Block, String),
-    /// The store could not be asked this time. The attempt failed, and the next one may succeed.
-    Failed(Fault),
-}
-
-/// A credential that is being read.
-pub type Loading<'a> = Pin<Box<dyn Future<Output = Loaded> + Send + 'a>>;
-
-/// Where a profile's credential comes from: the store, checked against the configuration.
-pub trait CredentialSource: Send + Sync {
-    /// Reads the credential, and never on the event loop: a disk or a keyring may hang.
-    ///
-    /// # Errors
-    /// Why none can be used, for the program and for people.
-    fn load(&self) -> Loading<'_>;
-}
 
 /// How an attempt ended.
 pub(super) enum End {
@@ -61,21 +37,6 @@ impl End {
     /// The end of an attempt whose task is gone.
     pub(super) fn lost() -> Self {
         Self::NotLoaded(NotLoaded::lost("the attempt was lost"))
-    }
-}
-
-impl NotLoaded {
-    /// The error for a task that is gone.
-    pub(super) fn lost(what: &str) -> Self {
-        Self::Blocked(Block::Misconfigured, what.to_owned())
-    }
-
-    /// The reason for people.
-    pub(super) fn detail(&self) -> &str {
-        match self {
-            Self::Blocked(_, detail) => detail,
-            Self::Failed(fault) => &fault.detail,
-        }
     }
 }
 

@@ -9,8 +9,9 @@ use tracing::{Instrument, debug, info};
 
 use super::bulkhead::Compartment;
 use super::clock::Clock;
-use super::flight::{self, CredentialSource, End, Loaded, NotLoaded};
+use super::flight::{self, End};
 use super::jumps::Jump;
+use super::source::{CredentialSource, Loaded, NotLoaded};
 use crate::credential::Credential;
 use crate::instant::BootInstant;
 use crate::lifecycle::{Effect, Event, Lifecycle, Policy, View};

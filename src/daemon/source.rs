@@ -2,11 +2,12 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use super::flight::{CredentialSource, Loaded, Loading, NotLoaded};
 use crate::causes::Causes;
 use crate::config::Profile;
+use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::lifecycle::Block;
 use crate::offload::Lane;
@@ -15,6 +16,45 @@ use crate::store::{Binding, CredentialStore, Key};
 
 /// The largest CA file that is read, in bytes: the bundle of a whole system has a quarter of it.
 const MAX_CA_LEN: u64 = 1 << 20;
+
+/// A credential, or why none was loaded.
+pub type Loaded = Result<Arc<Credential>, NotLoaded>;
+
+/// Why no credential was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotLoaded {
+    /// None can be used until something on this machine is put right: for the program and for people.
+    Blocked(Block, String),
+    /// The store could not be asked this time. The attempt failed, and the next one may succeed.
+    Failed(Fault),
+}
+
+/// A credential that is being read.
+pub type Loading<'a> = Pin<Box<dyn Future<Output = Loaded> + Send + 'a>>;
+
+/// Where a profile's credential comes from: the store, checked against the configuration.
+pub trait CredentialSource: Send + Sync {
+    /// Reads the credential, and never on the event loop: a disk or a keyring may hang.
+    ///
+    /// # Errors
+    /// Why none can be used, for the program and for people.
+    fn load(&self) -> Loading<'_>;
+}
+
+impl NotLoaded {
+    /// The error for a task that is gone.
+    pub fn lost(what: &str) -> Self {
+        Self::Blocked(Block::Misconfigured, what.to_owned())
+    }
+
+    /// The reason for people.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Blocked(_, detail) => detail,
+            Self::Failed(fault) => &fault.detail,
+        }
+    }
+}
 
 /// The store's record of one profile.
 #[derive(Clone)]

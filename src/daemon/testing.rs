@@ -9,9 +9,9 @@ use tokio::sync::watch;
 
 use super::bulkhead::{Bulkhead, Compartment};
 use super::clock::{Clock, Reading, Waiting};
-use super::flight::{CredentialSource, Loading, NotLoaded};
 use super::handle::Handle;
 use super::keeper::Parts;
+use super::source::{CredentialSource, Loading, NotLoaded};
 use crate::credential::Credential;
 use crate::dialect::oauth2::Purpose;
 use crate::fault::{Fault, FaultKind};

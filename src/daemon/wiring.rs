@@ -7,11 +7,11 @@ use tracing::{error, info, warn};
 
 use super::bulkhead::Bulkhead;
 use super::clock::Clock;
-use super::flight::CredentialSource;
 use super::handle::Handle;
 use super::issuer;
 use super::keeper::Parts;
 use super::roster::{Entry, Profiles, Roster};
+use super::source::CredentialSource;
 use super::source::StoreSource;
 use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;

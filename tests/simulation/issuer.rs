@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::credential::Credential;
-use jetond::daemon::flight::{CredentialSource, Loading, NotLoaded};
+use jetond::daemon::source::{CredentialSource, Loading, NotLoaded};
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;

@@ -1,7 +1,8 @@
 //! What a keeper waits for.
 
 use super::super::clock::Clock;
-use super::super::flight::{End, Loaded, NotLoaded};
+use super::super::flight::End;
+use super::super::source::{Loaded, NotLoaded};
 use crate::instant::BootInstant;
 
 /// A task whose result is awaited, and which is aborted when nobody waits any more.

@@ -31,6 +31,9 @@ mod daemon {
     pub mod clock {
         pub use jetond::daemon::clock::{Clock, Reading, Waiting};
     }
+    pub mod source {
+        pub use jetond::daemon::source::{CredentialSource, Loaded, Loading, NotLoaded};
+    }
     pub mod jumps {
         pub use jetond::daemon::jumps::Jump;
     }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::daemon::bulkhead::Bulkhead;
 use crate::daemon::clock::{Clock, Reading, Waiting};
 use crate::daemon::feed::Feed;
-use crate::daemon::flight::{CredentialSource, Loading};
+use crate::daemon::source::{CredentialSource, Loading};
 use crate::daemon::handle::Handle;
 use crate::daemon::keeper::Parts;
 use crate::daemon::roster::{Entry, Roster};
