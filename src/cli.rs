@@ -27,9 +27,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::before::Before;
 use self::output::Exit;
-use crate::daemon::{hardening, logging};
 use crate::paths::Env;
 use crate::process::dispositions::{self, InheritedMask};
+use crate::process::{hardening, logging};
 
 /// Keeps bearer tokens fresh and serves them to local processes over a Unix socket.
 #[derive(Debug, Parser)]

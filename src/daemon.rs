@@ -1,86 +1,35 @@
 //! The daemon: wiring, start and stop.
 //!
-//! A request's way: `listener` → `server` (with `peers`, `connections`, `stream`) → `respond` (with `guard`, `routes`)
-//! → `service` → `roster` → `handle`. A token's way: `keeper` starts a `flight`, which asks the `source` for the
-//! credential and the provider for the token; the keeper publishes what came of it, and the handle serves it.
+//! A request's way: `sockets` → `serve` (a connection from accept to the last byte) → [`service`] → `keep`. A token's way:
+//! in `keep`, a profile's keeper starts an attempt, which asks the store's source for the credential and the provider
+//! for the token; the keeper publishes what came of it, and the handle serves it.
 //!
 //! # Map
-//! As the crate's: a file names only what its row lists, and that stands below it. What it names of the core is free.
-//! The implementations of providers and stores are named by `wiring` and `issuer` alone.
+//! As the crate's: a file or a room names only what its row lists, and that stands below it. What it names of the core is
+//! free. Rooms have maps of their own on their pages. The implementations of providers and stores are named by `wiring`
+//! alone.
 //!
-//! | File | What it does | Names | Edges |
+//! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one after the other | condition notify roster wiring | offload settings |
-//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock handle issuer keeper roster source | offload provider store |
-//! | [`watchdog`] | pings the service manager's watchdog after serving a request | connections notify peers server service | |
-//! | [`sockets`] | opens both sockets, and keeps them in place | activation clock episode listener path_watch server service | trust |
-//! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
-//! | `http` | an answer's status and headers | body stream | |
-//! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
-//! | `routes` | the paths, and what may be asked at which door | service | |
-//! | [`service`] | what the daemon can be asked, whichever way | clock feed handle roster | |
-//! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
-//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | episode jumps roster | |
-//! | [`condition`] | how the daemon is, in one line | roster | |
-//! | [`roster`] | the profiles by name, and who sees which | handle | |
-//! | [`handle`] | a profile as the others see it | clock jumps keeper | |
-//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps source | provider |
-//! | [`flight`] | one attempt to get a token | bulkhead clock source | provider |
-//! | [`source`] | a profile's credential, while it is bound to what is configured | | offload store |
-//! | [`issuer`] | the provider that a profile's configuration means | | provider |
-//! | [`activation`] | takes the sockets that a service manager passes | | trust |
-//! | `path_watch` | notices when a path may resolve differently | | trust |
-//! | [`listener`] | binds a socket that nobody else can take or reach | | trust |
-//! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
-//! | [`notify`] | what the service manager is told | clock | |
-//! | [`clock`] | reads the machine's clocks and waits for them | | |
-//! | [`descriptors`] | divides the available descriptors | bulkhead connections | |
-//! | [`bulkhead`] | how many attempts run at once | | |
-//! | [`connections`] | how many connections there may be, and when they have to leave | | |
-//! | [`episode`] | a recurring fault, logged at its begin and its end | | |
-//! | `guard` | refuses what no local tool sends | | |
-//! | [`hardening`] | what the process gives up before it reads a secret | | |
-//! | [`logging`] | the log, for which nothing waits | | |
-//! | `openapi` | the document that describes the local interface | | |
-//! | [`peers`] | who connected | | |
-//! | [`signals`] | what the process is told by signals | | process |
-//! | [`stream`] | nobody holds a connection by being slow | | |
+//! | [`reloading`] | puts configurations in force, one after the other | condition keep wiring | offload process settings |
+//! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
+//! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service | process |
+//! | [`sockets`] | opens both sockets, and keeps them in place | serve service | clock process trust |
+//! | [`descriptors`] | divides the available descriptors | keep serve | |
+//! | [`serve`] | serves a connection from accept to the last byte | keep service | process |
+//! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
+//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
+//! | [`condition`] | how the daemon is, in one line | keep | |
+//! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
 
-pub mod activation;
-mod body;
-pub mod bulkhead;
-pub mod clock;
 mod clock_changes;
 pub mod condition;
-pub mod connections;
 pub mod descriptors;
-pub mod episode;
-pub mod feed;
-pub mod flight;
-mod guard;
-pub mod handle;
-pub mod hardening;
-mod http;
-pub mod issuer;
-pub mod jumps;
-pub mod keeper;
-pub mod listener;
-pub mod logging;
-pub mod notify;
-mod openapi;
-mod path_watch;
-pub mod peers;
+pub mod keep;
 pub mod reloading;
-mod respond;
-pub mod roster;
-mod routes;
-pub mod server;
+pub mod serve;
 pub mod service;
-pub mod signals;
 pub mod sockets;
-pub mod source;
-pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod watchdog;
@@ -99,28 +48,30 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{debug, info, warn};
 
-use self::activation::{ActivationError, Passed};
-use self::clock::{Clock, SystemClock};
-use self::connections::Connections;
 use self::descriptors::Budget;
-use self::jumps::Jumps;
-use self::listener::{ListenError, sharing};
-use self::notify::Notify as Manager;
 use self::reloading::Reloading;
-use self::roster::Roster;
-use self::server::Server;
+use self::serve::peers;
 use self::service::{ReloadRequest, Service};
-use self::signals::{Signals, Wish};
 use self::sockets::{Doors, Lost, Places, Sockets};
 use self::wiring::Wiring;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SocketMode};
 use crate::offload;
 use crate::paths::SocketPlaces;
 use crate::policy::{Gate, Guests, UserNamespace};
 use crate::process;
+use crate::process::hardening;
+use crate::process::notify::Notify as Manager;
+use crate::process::signals::{Signals, Wish};
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
 use crate::wire::reload::ReloadQuery;
+use keep::jumps::Jumps;
+use keep::roster::Roster;
+use serve::connections::Connections;
+use serve::server::Server;
+use sockets::activation::{ActivationError, Passed};
+use sockets::listener::{ListenError, sharing};
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);

@@ -4,21 +4,14 @@
 //! [`oauth2`] alone is spoken without the companion, at a path of its own.
 
 mod args;
-mod exec;
-mod header;
+pub mod http;
 pub(crate) mod human;
-pub mod oauth2;
-mod ready;
-mod refresh;
-mod reject;
-mod reload;
-mod status;
-mod token;
-mod watch;
+mod verb;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::verb::{exec, header, ready, refresh, reject, reload, status, token, watch};
 use crate::lifecycle::Held;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;

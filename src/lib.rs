@@ -2,9 +2,9 @@
 //!
 //! # Two ways through the code
 //! ```text
-//! store ──credential──▶ provider ──token or fault──▶ daemon::keeper ──▶ lifecycle, schedule
-//!                                                          │ a view of what is held
-//! client ──socket──▶ daemon::server ──▶ daemon::service ──▶ daemon::handle ──▶ wire, dialect ──▶ bytes
+//! store ──credential──▶ provider ──token or fault──▶ keep::keeper ──▶ lifecycle, schedule
+//!                                                        │ a view of what is held
+//! client ──▶ daemon::sockets ──▶ serve ──▶ service ──▶ keep::handle ──▶ wire, dialect ──▶ bytes
 //! ```
 //!
 //! # Map
@@ -13,23 +13,24 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes config credential daemon dialect fault instant lifecycle offload paths policy process profile sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes config credential dialect fault instant lifecycle offload paths policy problem process profile provider schedule settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes clock config credential daemon dialect fault instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes clock config credential dialect fault instant lifecycle offload paths policy problem process profile provider schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
-//! | [`provider`] | asks an issuer for a token, once | credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | config credential folder instant process profile trust |
+//! | [`provider`] | asks an issuer for a token, once | config credential fault instant offload token |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | causes config credential fault folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes config folder trust |
-//! | [`process`] | the signals, the children and the program of this process | |
+//! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
+//! | [`clock`] | reads the machine's clocks and waits for them | instant wire |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config lifecycle problem profile wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
 //! | [`config`] | the configuration's text, parsed and edited | policy profile schedule |
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
@@ -47,6 +48,7 @@
 
 mod causes;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod daemon;

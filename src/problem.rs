@@ -6,8 +6,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-pub mod oauth2;
-
 use serde::Serialize;
 
 use crate::instant::UnixTime;

@@ -1,5 +1,10 @@
-//! The signals, the children and the program of this process.
+//! This process: what it gives up, its log, its signals, its children, and its service manager.
 
 pub mod children;
 pub mod dispositions;
+pub mod episode;
+pub mod hardening;
+pub mod logging;
+pub mod notify;
 pub mod program;
+pub mod signals;

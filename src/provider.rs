@@ -14,7 +14,7 @@ use crate::token::Grant;
 pub mod address;
 pub mod answer;
 mod body;
-mod classify;
+pub mod configured;
 pub mod http;
 mod lifetime;
 mod members;

@@ -15,6 +15,7 @@ pub mod keyring;
 mod kinds;
 mod record;
 mod removal;
+pub mod source;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use file::FileStore;

@@ -6,16 +6,16 @@ use super::admin;
 use super::output::{Exit, fail, report, say};
 use super::place::{Asked, Place};
 use super::target::{Target, TargetArgs};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, BaseUrl, Profile, Proxy};
 use crate::credential::Credential;
-use crate::daemon::clock::{Clock, SystemClock};
-use crate::daemon::issuer;
-use crate::daemon::source::binding_of;
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::provider::configured;
 use crate::settings::Content;
+use crate::store::source::binding_of;
 use crate::store::{Key, Record, Stores};
 use crate::token::{Grant, Validity};
 use clap::ArgGroup;
@@ -192,7 +192,7 @@ impl Plan {
 
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
 fn destination(profile: &Profile) -> Result<String, Exit> {
-    let origin = ask(issuer::destination(profile))?;
+    let origin = ask(configured::destination(profile))?;
     if profile.origin().is_none() {
         say(format!(
             "the issuer's token endpoint is at {origin}: the credential is for it alone"
@@ -203,7 +203,7 @@ fn destination(profile: &Profile) -> Result<String, Exit> {
 
 /// Gets one token as proof, and throws it away.
 fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
-    let provider = issuer::provider(profile).map_err(|error| fail(Exit::Config, error))?;
+    let provider = configured::provider(profile).map_err(|error| fail(Exit::Config, error))?;
     let Grant { lifetime, .. } = ask(provider.fetch(credential))?.grant;
     Ok(Validity::new(SystemClock.now().boot, lifetime))
 }

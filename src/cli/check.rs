@@ -7,9 +7,9 @@ use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};
-use crate::daemon::source::binding_of;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::store::source::binding_of;
 use crate::store::{KeyringStore, Stores};
 
 /// The arguments of `jetond check`.

@@ -21,9 +21,9 @@ use self::screen::Screen;
 use self::stage::Stage;
 use self::story::Story;
 use super::output::{Exit, fail};
-use crate::daemon::signals::Signals;
 use crate::offload;
 use crate::paths::Env;
+use crate::process::signals::Signals;
 
 /// The arguments of `jetond demo`.
 #[derive(Debug, clap::Args)]

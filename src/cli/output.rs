@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::stdio::stdout;
 
 use crate::causes::Causes;
-use crate::daemon::logging;
+use crate::process::logging;
 
 /// Whether something that was to be printed is lost. There is one standard output for the whole process.
 static LOST: AtomicBool = AtomicBool::new(false);

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use super::output::{Exit, fail, fail_with};
 use super::sockets;
 use super::target::TargetArgs;
-use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::{self, Options, StartError, watchdog};
 use crate::paths::Env;
 use crate::policy::Guests;
 use crate::process::dispositions::{self, InheritedMask};
+use crate::process::logging::{self, LogFormat};
 
 /// The arguments of `jetond run`.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::output::{Exit, fail, is_lost, say};
 use super::prompt;
 use crate::credential::ClientSecret;
-use crate::daemon::signals::{Signals, Wish};
 use crate::offload;
+use crate::process::signals::{Signals, Wish};
 use crate::sandbox::{Fault, Line, OldTokens, Options, Role, Sandbox, Timeline, UnknownPath};
 use crate::wire;
 

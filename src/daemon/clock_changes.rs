@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::episode::Episode;
-use super::jumps::Jumps;
-use super::roster::Roster;
+use super::keep::jumps::Jumps;
+use super::keep::roster::Roster;
+use crate::process::episode::Episode;
 
 /// How long the clocks must stay untouched until a series of jumps counts as over.
 const CLOCKS_QUIET: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::roster::Roster;
+use super::keep::roster::Roster;
 use crate::lifecycle::View;
 
 /// How the daemon is.

@@ -3,8 +3,8 @@
 //! A connection needs one, and so does everything that keeps tokens fresh. If connections could take all of them, a single
 //! caller could starve the refreshes of every profile.
 
-use super::bulkhead;
-use super::connections::{MAX_PER_UID, MAX_TOTAL};
+use super::keep::bulkhead;
+use super::serve::connections::{MAX_PER_UID, MAX_TOTAL};
 
 /// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a file
 /// of certificates or of the store, and that file's folder.

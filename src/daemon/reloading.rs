@@ -7,13 +7,13 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::condition::Condition;
-use super::notify::Notify;
-use super::roster::Roster;
+use super::keep::roster::Roster;
 use super::wiring::Wiring;
 use crate::config::{Config, SocketMode};
 use crate::dialect::Reloaded;
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
+use crate::process::notify::Notify;
 use crate::settings::{self, Content, Found, Unusable};
 use crate::wire::reload::{ReloadQuery, Source};
 

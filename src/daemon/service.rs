@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::clock::Clock;
-use super::feed::Feed;
-use super::handle::{Handle, Served};
-use super::roster::Roster;
+use super::keep::feed::Feed;
+use super::keep::handle::{Handle, Served};
+use super::keep::roster::Roster;
+use crate::clock::Clock;
 use crate::dialect::{self, Dialect, Outcome, ProfileState, Query, Reloaded, Surroundings};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};

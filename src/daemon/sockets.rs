@@ -12,17 +12,18 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
-use super::activation::{Passed, path_of};
-use super::listener::{
-    Bound, Inode, ListenError, Place, inode, listen_again, listen_at, warn_of_volume,
-};
-use super::server::Server;
+use super::serve::server::Server;
 use super::service::Door;
 use crate::config::SocketMode;
 use crate::paths::SocketPlaces;
 use crate::trust;
+use activation::{Passed, path_of};
+use listener::{Bound, Inode, ListenError, Place, inode, listen_again, listen_at, warn_of_volume};
 
+pub mod activation;
 mod keep;
+pub mod listener;
+mod path_watch;
 
 pub use keep::Lost;
 

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::bulkhead::{Bulkhead, Compartment};
-use super::clock::{Clock, Reading, Waiting};
-use super::handle::Handle;
-use super::keeper::Parts;
-use super::source::{CredentialSource, Loading, NotLoaded};
+use super::keep::bulkhead::{Bulkhead, Compartment};
+use super::keep::handle::Handle;
+use super::keep::keeper::Parts;
+use crate::clock::{Clock, Reading, Waiting};
 use crate::credential::Credential;
-use crate::dialect::oauth2::Purpose;
+use crate::dialect::http::oauth2::Purpose;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::{Block, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
+use crate::store::source::{CredentialSource, Loading, NotLoaded};
 use crate::token::{AccessToken, Grant};
 use crate::wire::Now;
 

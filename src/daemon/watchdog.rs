@@ -9,12 +9,12 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
-use super::connections::Connections;
-use super::notify::Notify;
-use super::peers::Peer;
-use super::server::Server;
+use super::serve::connections::Connections;
+use super::serve::peers::Peer;
+use super::serve::server::Server;
 use super::service::{Door, Service};
 use crate::policy::Caller;
+use crate::process::notify::Notify;
 
 /// The shortest and the longest time between two pings: a timer for a very long one would overflow.
 const BETWEEN: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3_600)];

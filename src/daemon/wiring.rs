@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use super::bulkhead::Bulkhead;
-use super::clock::Clock;
-use super::handle::Handle;
-use super::issuer;
-use super::keeper::Parts;
-use super::roster::{Entry, Profiles, Roster};
-use super::source::CredentialSource;
-use super::source::StoreSource;
+use super::keep::bulkhead::Bulkhead;
+use super::keep::handle::Handle;
+use super::keep::keeper::Parts;
+use super::keep::roster::{Entry, Profiles, Roster};
+use crate::clock::Clock;
 use crate::config::{Config, Profile};
 use crate::dialect::Reloaded;
-use crate::dialect::oauth2::Purpose;
+use crate::dialect::http::oauth2::Purpose;
 use crate::lifecycle::Policy;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
+use crate::provider::configured;
 use crate::schedule::Unit;
 use crate::store::Stores;
+use crate::store::source::CredentialSource;
+use crate::store::source::StoreSource;
 
 /// What of a profile is not the daemon's own: where its credential is, who gives its tokens, and chance.
 pub struct Outside {
@@ -52,7 +52,7 @@ pub struct Wiring {
 impl Wiring {
     /// Builds with the credentials below this state folder; no profile is kept yet.
     pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
-        if let Err(error) = issuer::prepare() {
+        if let Err(error) = configured::prepare() {
             warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
         }
         let stores = Stores::new(state, uid);
@@ -172,7 +172,7 @@ impl Wiring {
 
 /// The outside of a profile on this machine.
 fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Option<Outside> {
-    let provider = issuer::provider(profile)
+    let provider = configured::provider(profile)
         .inspect_err(|why| error!(profile = %name, %why, "this profile has no usable address"))
         .ok()?;
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");

@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 use super::address::Address;
 use super::answer::Answer;
 use super::body::SecretBody;
-use super::classify::{Route, classify};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Lane;
+use classify::{Route, classify};
 
+mod classify;
 mod identity;
 mod resolver;
 mod roots;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jetond::daemon::clock::{Clock, Reading, Waiting};
+use jetond::clock::{Clock, Reading, Waiting};
 use jetond::instant::{BootInstant, UnixTime};
 use jetond::wire::Now;
 use tokio::sync::watch;

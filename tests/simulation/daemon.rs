@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use jetond::daemon::clock::Clock;
-use jetond::daemon::connections::Connections;
-use jetond::daemon::jumps::Jumps;
-use jetond::daemon::peers::Peer;
-use jetond::daemon::server::Server;
+use jetond::clock::Clock;
+use jetond::daemon::keep::jumps::Jumps;
+use jetond::daemon::serve::connections::Connections;
+use jetond::daemon::serve::peers::Peer;
+use jetond::daemon::serve::server::Server;
 use jetond::daemon::service::{Door, ReloadRequest, Service};
 use jetond::daemon::tell_of_jumps;
 use jetond::daemon::wiring::{Outside, Wiring};

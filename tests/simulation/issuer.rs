@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::credential::Credential;
-use jetond::daemon::source::{CredentialSource, Loading, NotLoaded};
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;
 use jetond::provider::{Fetching, Granted, Provider};
+use jetond::store::source::{CredentialSource, Loading, NotLoaded};
 use jetond::token::{AccessToken, Grant};
 
 use crate::history::{Life, What};

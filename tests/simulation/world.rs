@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jetond::config::{Api, BaseUrl, Config, Profile, Provider, Proxy, StoreKind};
-use jetond::daemon::roster::Roster;
+use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Block, Phase, Policy};
 use jetond::policy::{Gate, UserNamespace};

@@ -45,12 +45,12 @@ const DOORS: [(&str, usize); 13] = [
     // what a control plane of our own gives to who makes a key
     ("src/sandbox/manage.rs", 2),
     // what was asked for
-    ("src/daemon/respond.rs", 1),
+    ("src/daemon/serve/respond.rs", 1),
     ("src/wire.rs", 2),
-    ("src/dialect/exec.rs", 1),
-    ("src/dialect/header.rs", 1),
-    ("src/dialect/oauth2.rs", 1),
-    ("src/dialect/token.rs", 1),
+    ("src/dialect/verb/exec.rs", 1),
+    ("src/dialect/verb/header.rs", 1),
+    ("src/dialect/http/oauth2.rs", 1),
+    ("src/dialect/verb/token.rs", 1),
 ];
 
 /// Commands that enrol: they hold the secret that they were given.
@@ -141,6 +141,14 @@ fn the_daemon_is_as_its_map(tree: &Tree) -> Vec<String> {
     map_faults(tree, "src/daemon.rs", &["daemon".to_owned()])
 }
 
+fn the_daemons_rooms_are_as_their_maps(tree: &Tree) -> Vec<String> {
+    let room = |name: &str| {
+        let owner = ["daemon", name].map(str::to_owned);
+        map_faults(tree, &format!("src/daemon/{name}.rs"), &owner)
+    };
+    ["keep", "serve"].into_iter().flat_map(room).collect()
+}
+
 /// Implementations are named where things are put together, and by themselves.
 fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
     let implementations = [
@@ -149,7 +157,7 @@ fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
         ["store", "FileStore"],
     ];
     let wiring = |module: &Module| match module.path.first().map(String::as_str) {
-        Some("daemon") => ["wiring", "issuer"].contains(&module.path.last().unwrap().as_str()),
+        Some("daemon") => module.path.last().unwrap() == "wiring",
         Some("cli" | "provider" | "store") => true,
         _ => false,
     };
@@ -169,9 +177,10 @@ fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
 
 #[test]
 fn arrows_point_downwards_only() {
-    let checks: [Check; 3] = [
+    let checks: [Check; 4] = [
         the_crate_is_as_its_map,
         the_daemon_is_as_its_map,
+        the_daemons_rooms_are_as_their_maps,
         only_the_wiring_names_implementations,
     ];
     for check in checks {
@@ -195,18 +204,23 @@ fn arrows_point_downwards_only() {
         "//! | `token` | twice | |",
     );
     finds(
-        the_daemon_is_as_its_map,
-        "src/daemon/keeper.rs",
+        the_daemons_rooms_are_as_their_maps,
+        "src/daemon/keep/keeper.rs",
         "use super::roster;",
     );
     finds(
         the_daemon_is_as_its_map,
-        "src/daemon/server.rs",
+        "src/daemon/keep/keeper.rs",
+        "use crate::daemon::service::Service;",
+    );
+    finds(
+        the_daemons_rooms_are_as_their_maps,
+        "src/daemon/serve/server.rs",
         "use crate::provider::Provider;",
     );
     finds(
         only_the_wiring_names_implementations,
-        "src/daemon/keeper.rs",
+        "src/daemon/keep/keeper.rs",
         "use crate::provider::{Provider, runai::Runai};",
     );
 }
@@ -236,7 +250,7 @@ fn the_core_touches_no_file_socket_clock_or_thread() {
         "async fn f() {}",
         "use tokio::time;",
     ] {
-        finds(the_core_does_nothing, "src/dialect/status.rs", line);
+        finds(the_core_does_nothing, "src/dialect/verb/status.rs", line);
     }
 }
 
@@ -268,9 +282,9 @@ fn secrets_leave_through_known_doors(tree: &Tree) -> Vec<String> {
 fn a_secret_leaves_its_type_only_where_it_is_stored_sent_or_asked_for() {
     holds(secrets_leave_through_known_doors);
     for (file, line) in [
-        ("src/daemon/logging.rs", "fn f(t: &T) { t.expose(); }"),
+        ("src/process/logging.rs", "fn f(t: &T) { t.expose(); }"),
         (
-            "src/daemon/handle.rs",
+            "src/daemon/keep/handle.rs",
             "fn f(t: &T) { t.map(AccessToken::expose); }",
         ),
         ("src/wire.rs", "fn f(t: &T) { t.0.expose_secret(); }"),
@@ -299,7 +313,7 @@ fn unsafe_code_is_in_the_companions_system_calls(tree: &Tree) -> Vec<String> {
 fn unsafe_code_is_in_the_companions_system_calls_alone() {
     holds(unsafe_code_is_in_the_companions_system_calls);
     let check: Check = unsafe_code_is_in_the_companions_system_calls;
-    for file in ["src/bin/jeton/main.rs", "src/daemon/peers.rs"] {
+    for file in ["src/bin/jeton/main.rs", "src/daemon/serve/peers.rs"] {
         finds(check, file, "fn f() { unsafe { g() } }");
     }
     let mut tree = Tree::read();

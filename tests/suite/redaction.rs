@@ -76,7 +76,7 @@ fn a_log_that_lacks_lines_is_no_proof() {
     env.stop(&mut daemon);
     assert_eq!(env.gaps(), Vec::<String>::new());
     let log = fs::read_to_string(&daemon.output).unwrap();
-    let gap = "WARN jetond::daemon::logging: 1 log lines were dropped dropped=1\n";
+    let gap = "WARN jetond::process::logging: 1 log lines were dropped dropped=1\n";
     fs::write(&daemon.output, log + gap).unwrap();
     assert_eq!(env.gaps(), [daemon.output.display().to_string()]);
     env.came_out("another log", gap.as_bytes(), false);

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::http::Response;
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../src/daemon/openapi.json")).unwrap());
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../src/daemon/serve/openapi.json")).unwrap()
+});
 
 /// Fails when the document has this method at this path of this socket, and not this status with this media type.
 pub(super) fn holds(socket: &Path, method: &str, target: &str, response: &Response) {

@@ -4,7 +4,7 @@ use super::super::admin::places;
 use super::super::output::tell;
 use super::super::target::Target;
 use crate::config::{Config, Rule, SocketMode};
-use crate::daemon::listener::sharing;
+use crate::daemon::sockets::listener::sharing;
 use crate::paths::Env;
 use crate::policy::Who;
 use crate::settings::names::System;

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::link::{Link, Place};
-use crate::daemon::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock};
 use crate::instant::BootInstant;
 
 /// What a program does between two requests: less would only show how fast the machine is.

@@ -11,7 +11,7 @@ use super::screen::Screen;
 use super::stage::Stage;
 use super::teller::Teller;
 use super::view;
-use crate::daemon::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock};
 use crate::sandbox::Fault;
 
 /// The profile.

@@ -11,7 +11,7 @@ use super::line::Line;
 use super::screen::Screen;
 use super::stage::Stage;
 use super::view::{self, Board};
-use crate::daemon::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock};
 use crate::instant::BootInstant;
 use crate::sandbox::Fault;
 use crate::token::Validity;

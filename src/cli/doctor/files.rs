@@ -8,7 +8,7 @@ use super::super::target::Target;
 use super::finding::Finding;
 use super::{judge, mounts, within};
 use crate::config::SocketMode;
-use crate::daemon::listener::sharing;
+use crate::daemon::sockets::listener::sharing;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::trust::{self, Distrust, SocketFolder, Untrusted};
 

@@ -9,14 +9,14 @@ use super::finding::Finding;
 use super::health::Health;
 use super::profiles::DaemonProfiles;
 use super::{LIMIT, judge, within};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile};
-use crate::daemon::clock::{Clock as _, SystemClock};
-use crate::daemon::issuer::{self, Reached};
-use crate::daemon::source::binding_of;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::provider::configured::{self, Reached};
+use crate::store::source::binding_of;
 use crate::store::{Binding, BindingPart, StoreError, Stores};
 
 /// What is known of a stored credential: nothing of the credential itself.
@@ -114,10 +114,10 @@ fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> Credent
 }
 
 async fn issuer(profile: &Profile) -> IssuerFacts {
-    let reached = issuer::reach(profile, LIMIT).await;
+    let reached = configured::reach(profile, LIMIT).await;
     let now = SystemClock.now().unix;
     let discovered = match (&reached, profile.issuer()) {
-        (Ok(_), Some(_)) => tokio::time::timeout(LIMIT, issuer::destination(profile))
+        (Ok(_), Some(_)) => tokio::time::timeout(LIMIT, configured::destination(profile))
             .await
             .ok(),
         _ => None,

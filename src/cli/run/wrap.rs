@@ -20,12 +20,12 @@ use super::allow;
 use super::forwarded::Forwarded;
 use super::place::Place;
 use super::supervisor::Daemon;
-use crate::daemon::logging;
 use crate::offload;
 use crate::paths::Env;
 use crate::policy::Guests;
 use crate::process::children::{self, Owned};
 use crate::process::dispositions::InheritedMask;
+use crate::process::logging;
 
 /// As env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;

@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::super::clock::Clock;
-use super::super::episode::Episode;
-use super::super::listener::{ListenError, inode};
-use super::super::path_watch::PathWatch;
 use super::super::service::Door;
+use super::listener::{ListenError, inode};
+use super::path_watch::PathWatch;
 use super::{Doors, Origin, Sockets};
+use crate::clock::Clock;
+use crate::process::episode::Episode;
 
 /// Pause between an event and the look at the paths: `rm -r` removes a folder after the socket in it.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -14,28 +14,22 @@ mod world;
 
 // What has no task and no channel is the program's own.
 use jetond::{
-    config, credential, dialect, fault, instant, lifecycle, policy, problem, profile, provider,
-    schedule, token, wire,
+    clock, config, credential, dialect, fault, instant, lifecycle, policy, problem, profile,
+    provider, schedule, store, token, wire,
 };
 
 #[allow(dead_code, reason = "not all of what they can do is told")]
-/// The files that are tried, as they are shipped: `src/daemon` is a link to them.
-mod daemon {
+/// The files that are tried, as they are shipped: `src/keep` is a link to them.
+mod keep {
+    pub mod attempt;
     pub mod bulkhead;
     pub mod feed;
-    pub mod flight;
     pub mod handle;
     pub mod keeper;
     pub mod roster;
 
-    pub mod clock {
-        pub use jetond::daemon::clock::{Clock, Reading, Waiting};
-    }
-    pub mod source {
-        pub use jetond::daemon::source::{CredentialSource, Loaded, Loading, NotLoaded};
-    }
     pub mod jumps {
-        pub use jetond::daemon::jumps::Jump;
+        pub use jetond::daemon::keep::jumps::Jump;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jetond::dialect::News;
 use jetond::wire::Rejected;
 
-use crate::daemon::feed::Told;
+use crate::keep::feed::Told;
 use crate::world::World;
 
 const NOW: Duration = Duration::ZERO;

@@ -17,13 +17,13 @@ use jetond::token::{AccessToken, Grant};
 use jetond::wire::Now;
 use tokio::sync::watch;
 
-use crate::daemon::bulkhead::Bulkhead;
-use crate::daemon::clock::{Clock, Reading, Waiting};
-use crate::daemon::feed::Feed;
-use crate::daemon::source::{CredentialSource, Loading};
-use crate::daemon::handle::Handle;
-use crate::daemon::keeper::Parts;
-use crate::daemon::roster::{Entry, Roster};
+use crate::clock::{Clock, Reading, Waiting};
+use crate::keep::bulkhead::Bulkhead;
+use crate::keep::feed::Feed;
+use crate::keep::handle::Handle;
+use crate::keep::keeper::Parts;
+use crate::keep::roster::{Entry, Roster};
+use crate::store::source::{CredentialSource, Loading};
 
 /// A clock that stands still, but for what a test moves: who waits for a later moment waits for ever.
 pub(crate) struct StillClock {

@@ -13,8 +13,8 @@ fn a_line_of_a_profile_names_it_at_every_level_and_in_every_format() {
             "info",
             "debug",
             "trace",
-            "jetond::daemon::keeper::log=warn",
-            "error,jetond::daemon::keeper::log=debug",
+            "jetond::daemon::keep::keeper::log=warn",
+            "error,jetond::daemon::keep::keeper::log=debug",
             "[profile]=warn",
         ] {
             let env = enrolled();

@@ -4,10 +4,10 @@ use super::issuer::proxy;
 use super::*;
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
 use crate::cli::doctor::issuers::IssuerFacts;
-use crate::daemon::issuer::Reached;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
+use crate::provider::configured::Reached;
 use crate::store::BindingPart;
 use crate::store::KeyringFault;
 

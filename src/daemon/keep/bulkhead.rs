@@ -1,0 +1,144 @@
+//! How many attempts to get a token run at once: few at each issuer, so that one that hangs holds up nobody else's
+//! profiles, and not many in all, so that a daemon with a thousand profiles does not open a thousand connections.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The most attempts at one issuer.
+const AT_ONE: usize = 8;
+
+/// The most attempts in all: several issuers may hang before others have to wait, and then for no longer than an attempt
+/// may take.
+pub(crate) const IN_ALL: usize = 32;
+
+/// The places for attempts.
+#[derive(Debug)]
+pub struct Bulkhead {
+    all: Arc<Semaphore>,
+    at_one: usize,
+    issuers: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
+
+/// The places for attempts at one issuer.
+#[derive(Debug, Clone)]
+pub struct Compartment {
+    issuer: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+/// A place, which is given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Berth {
+    _issuer: Option<OwnedSemaphorePermit>,
+    _all: Option<OwnedSemaphorePermit>,
+}
+
+// === impl Bulkhead ===
+
+impl Default for Bulkhead {
+    fn default() -> Self {
+        Self::new(IN_ALL)
+    }
+}
+
+impl Bulkhead {
+    /// Limits all attempts together to `in_all`, which is lower where few descriptors are available.
+    pub fn new(in_all: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(in_all.min(IN_ALL))),
+            // One issuer never gets all places: if it hung, every other one would wait.
+            at_one: AT_ONE.min(in_all.div_ceil(2)),
+            issuers: Mutex::default(),
+        }
+    }
+
+    /// The places at this issuer, which all of its profiles share. `origin` is where it is.
+    pub fn compartment(&self, origin: &str) -> Compartment {
+        // Nothing under the lock can panic.
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers.retain(|_, places| places.strong_count() > 0);
+        let known = issuers.get(origin).and_then(Weak::upgrade);
+        let issuer = known.unwrap_or_else(|| {
+            let places = Arc::new(Semaphore::new(self.at_one));
+            issuers.insert(origin.to_owned(), Arc::downgrade(&places));
+            places
+        });
+        Compartment {
+            issuer,
+            all: Arc::clone(&self.all),
+        }
+    }
+}
+
+// === impl Compartment ===
+
+impl Compartment {
+    /// Waits for a place; those who wait get one in the order in which they came.
+    pub(super) async fn enter(&self) -> Berth {
+        // The one at the issuer comes first: who waits for that must not hold one of all meanwhile. They are never closed.
+        let issuer = Arc::clone(&self.issuer).acquire_owned().await.ok();
+        let all = Arc::clone(&self.all).acquire_owned().await.ok();
+        Berth {
+            _issuer: issuer,
+            _all: all,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free(compartment: &Compartment) -> (usize, usize) {
+        (
+            compartment.issuer.available_permits(),
+            compartment.all.available_permits(),
+        )
+    }
+
+    async fn fill(compartment: &Compartment, places: usize) -> Vec<Berth> {
+        let mut berths = vec![];
+        for _ in 0..places {
+            berths.push(compartment.enter().await);
+        }
+        berths
+    }
+
+    #[tokio::test]
+    async fn the_profiles_of_an_issuer_share_its_places_and_no_others() {
+        let bulkhead = Bulkhead::default();
+        let a = bulkhead.compartment("https://a.example");
+        let again = bulkhead.compartment("https://a.example");
+        let b = bulkhead.compartment("https://b.example");
+        let full = fill(&a, AT_ONE).await;
+        assert_eq!(free(&again), (0, IN_ALL - AT_ONE));
+        assert_eq!(free(&b).0, AT_ONE);
+        // Who waits for a place at an issuer that hangs takes none from the others.
+        let waiting = tokio::spawn(async move { again.enter().await });
+        tokio::task::yield_now().await;
+        assert_eq!(free(&b), (AT_ONE, IN_ALL - AT_ONE));
+        drop(full);
+        drop(waiting.await.unwrap());
+        assert_eq!(free(&a), (AT_ONE, IN_ALL));
+    }
+
+    #[tokio::test]
+    async fn with_little_room_one_issuer_still_does_not_take_all_of_it() {
+        for (in_all, at_one) in [(1, 1), (2, 1), (9, 5), (16, 8), (32, 8), (64, 8)] {
+            let a = Bulkhead::new(in_all).compartment("https://a.example");
+            assert_eq!(free(&a), (at_one, in_all.min(IN_ALL)), "{in_all}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_issuer_that_no_profile_has_any_more_is_forgotten() {
+        let bulkhead = Bulkhead::default();
+        for n in 0..10 {
+            drop(bulkhead.compartment(&format!("https://{n}.example")));
+        }
+        let _kept = bulkhead.compartment("https://kept.example");
+        assert_eq!(bulkhead.issuers.lock().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,248 @@
+//! What a watcher is told, on a paused clock.
+
+use std::collections::BTreeMap;
+
+use super::super::roster::{Entry, Profiles};
+use super::*;
+use crate::daemon::testing::*;
+use crate::fault::FaultKind;
+use crate::policy::{Gate, UserNamespace};
+use crate::wire::Rejected;
+
+const OURS: u32 = 1_000;
+
+const fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn grant(secs: u64) -> Play {
+    Play::Grant {
+        secs,
+        after: Duration::ZERO,
+    }
+}
+
+fn research() -> ProfileName {
+    ProfileName::parse("research").unwrap()
+}
+
+fn profiles(handle: &Arc<Handle>) -> Profiles {
+    let entry = Entry {
+        handle: Arc::clone(handle),
+        rules: [].into(),
+    };
+    BTreeMap::from([(research(), entry)])
+}
+
+/// A daemon with one profile.
+struct World {
+    roster: Arc<Roster>,
+    clock: Arc<dyn Clock>,
+    handle: Arc<Handle>,
+    close: watch::Sender<bool>,
+}
+
+impl World {
+    fn new(script: &[Play]) -> Self {
+        let (handle, clock) = keep(&ScriptedIssuer::new(script), &MemoryStore::new(Some("s")));
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: OURS,
+            namespace: UserNamespace::Identity,
+        }));
+        roster.replace(profiles(&handle));
+        Self {
+            roster,
+            clock,
+            handle,
+            close: watch::Sender::new(false),
+        }
+    }
+
+    fn watch(&self, generation: Option<u64>) -> Feed {
+        let caller = Caller {
+            uid: OURS,
+            gid: OURS,
+            groups: Box::default(),
+        };
+        let closing = self.close.subscribe();
+        Feed::open(
+            &self.roster,
+            &self.clock,
+            &closing,
+            &caller,
+            Some(&research()),
+            generation,
+        )
+        .unwrap()
+    }
+}
+
+/// What is told next, in a word or two.
+async fn next(feed: &mut Feed) -> String {
+    match feed.next().await {
+        Told::News(News::Token {
+            held, freshness, ..
+        }) => {
+            let stale = freshness.is_stale();
+            let token = held.token.expose();
+            format!("{token}{}", if stale { " stale" } else { "" })
+        }
+        Told::News(News::State(state)) => {
+            let reported = if state.reported { " reported" } else { "" };
+            format!("{}{reported}", serde_json::to_value(state.phase).unwrap())
+        }
+        Told::News(News::Quiet) => "quiet".to_owned(),
+        Told::End(problem) => problem.code.row().name.to_owned(),
+    }
+}
+
+/// What is told without a wait.
+async fn at_once(feed: &mut Feed) -> Vec<String> {
+    let mut told = vec![];
+    while let Ok(news) = tokio::time::timeout(Duration::from_millis(1), next(feed)).await {
+        told.push(news);
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_is_told_what_is_and_then_each_token_and_each_state() {
+    let world = World::new(&[
+        grant(100),
+        grant(100),
+        Play::Fail {
+            kind: FaultKind::Connect,
+            after: Duration::ZERO,
+        },
+    ]);
+    let mut feed = world.watch(None);
+    assert_eq!(next(&mut feed).await, "\"starting\"");
+    assert_eq!(at_once(&mut feed).await, ["token-1", "\"fresh\""]);
+    let mut told = vec![];
+    while told.last().is_none_or(|last| last != "\"expired\"") {
+        let news = next(&mut feed).await;
+        if news != "quiet" {
+            told.push(news);
+        }
+    }
+    // The second token came after 50 s and was served for 95 s; the issuer failed from 100 s on.
+    assert_eq!(told[..3], ["token-2", "\"fresh\"", "\"retrying\""]);
+    assert_eq!(
+        world.clock.now().boot,
+        feed.shown.as_ref().unwrap().expires.unwrap()
+    );
+    // A failure again is another state, for it is another fault.
+    assert!(
+        told[3..told.len() - 1]
+            .iter()
+            .all(|state| state == "\"retrying\"")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_is_told_the_newest_token_only_when_it_is_a_new_one() {
+    let world = World::new(&[grant(100)]);
+    let mut first = world.watch(None);
+    while next(&mut first).await != "token-1" {}
+    let generation = world.handle.state().reply.generation;
+    assert_eq!(
+        at_once(&mut world.watch(Some(generation))).await,
+        ["\"fresh\""]
+    );
+    for old in [None, Some(generation - 5), Some(generation + 5)] {
+        assert_eq!(
+            at_once(&mut world.watch(old)).await,
+            ["token-1", "\"fresh\""],
+            "{old:?}"
+        );
+    }
+    // One that does not read is told the newest when it does.
+    tokio::time::sleep(secs(175)).await;
+    assert_eq!(at_once(&mut first).await, ["token-4", "\"fresh\""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
+    let world = World::new(&[grant(86_400)]);
+    let mut feed = world.watch(None);
+    at_once(&mut feed).await;
+    let start = world.clock.now().boot;
+    for _ in 0..3 {
+        assert_eq!(next(&mut feed).await, "quiet");
+    }
+    let waited = world.clock.now().boot.since(start);
+    assert_eq!(waited.as_secs(), 45);
+    // Tokens that live shorter than the signs are apart.
+    let world = World::new(&[grant(4)]);
+    let mut feed = world.watch(None);
+    let mut tokens = 0;
+    while tokens < 20 {
+        tokens += u32::from(next(&mut feed).await.starts_with("token"));
+    }
+    assert!(
+        world
+            .clock
+            .now()
+            .boot
+            .since(BootInstant::from_boot(secs(1_000)))
+            < secs(60)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_without_being_told_puts_off_no_sign_of_life() {
+    let world = World::new(&[grant(3_600)]);
+    let mut feed = world.watch(None);
+    at_once(&mut feed).await;
+    let start = world.clock.now().boot;
+    let (roster, handle) = (Arc::clone(&world.roster), Arc::clone(&world.handle));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(secs(10)).await;
+            roster.replace(profiles(&handle));
+        }
+    });
+    assert_eq!(next(&mut feed).await, "quiet");
+    assert_eq!(world.clock.now().boot.since(start).as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reported_token_is_another_state() {
+    let world = World::new(&[grant(3_600), Play::Hang]);
+    let mut feed = world.watch(None);
+    at_once(&mut feed).await;
+    tokio::time::sleep(secs(10)).await;
+    let rejected = Rejected::Generation(world.handle.state().reply.generation);
+    let refused = world.handle.reject(&rejected, Duration::ZERO).await;
+    assert!(refused.is_err());
+    assert_eq!(at_once(&mut feed).await, ["\"fresh\" reported"]);
+    assert_eq!(
+        at_once(&mut world.watch(None)).await,
+        ["token-1 stale", "\"fresh\" reported"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
+    let world = World::new(&[grant(3_600)]);
+    let mut feed = world.watch(None);
+    assert_eq!(at_once(&mut feed).await.len(), 3);
+    // The same profile is no news; one that changed is.
+    world.roster.replace(profiles(&world.handle));
+    assert_eq!(at_once(&mut feed).await, Vec::<String>::new());
+    let (changed, _) = keep(
+        &ScriptedIssuer::new(&[Play::Hang]),
+        &MemoryStore::new(Some("s")),
+    );
+    world.roster.replace(profiles(&changed));
+    assert_eq!(at_once(&mut feed).await, ["\"starting\""]);
+    let mut other = world.watch(None);
+    world.close.send_replace(true);
+    assert_eq!(next(&mut other).await, "unavailable");
+    world.close.send_replace(false);
+    // While it waits, too.
+    let waiting = tokio::spawn(async move { next(&mut feed).await });
+    tokio::task::yield_now().await;
+    world.roster.replace(Profiles::new());
+    assert_eq!(waiting.await.unwrap(), "unknown_profile");
+}

@@ -1,0 +1,205 @@
+//! Notices that the machine was suspended or that its wall clock was set.
+//!
+//! Nothing here keeps an expired token from being served: that is judged by the boot clock at each answer. But after a
+//! suspend the connections of running attempts are dead without having been told so, and times that were shown are off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, Reading};
+use crate::instant::BootInstant;
+
+/// The least suspend that counts as one; clocks that are read one after the other differ by less.
+const LEAST_SUSPEND: Duration = Duration::from_secs(2);
+
+/// The least step of the wall clock that counts as one; NTP corrects smaller errors bit by bit.
+const LEAST_STEP: Duration = Duration::from_secs(1);
+
+/// The clocks are looked at this often in any case: one that was set just before somebody began to wait tells nobody.
+const TICK: Duration = Duration::from_secs(30);
+
+/// What has happened to the clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jump {
+    /// How long the machine was suspended, if it was.
+    pub suspended: Option<Duration>,
+    /// By how many seconds the wall clock was set forward, or back if negative, if it was.
+    pub stepped: Option<i64>,
+}
+
+/// Compares the clocks with what they showed before.
+pub struct Jumps {
+    clock: Arc<dyn Clock>,
+    before: Reading,
+    looks: Arc<Notify>,
+}
+
+impl Jumps {
+    /// Compares with this moment first.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let before = clock.read();
+        let looks = Arc::default();
+        Self {
+            clock,
+            before,
+            looks,
+        }
+    }
+
+    /// Notified at each look, so that other periodic checks need no timer of their own.
+    pub fn looks(&self) -> Arc<Notify> {
+        Arc::clone(&self.looks)
+    }
+
+    /// Waits until the clocks may have jumped, for 30 s at most, and returns the jump if there was one.
+    pub async fn look(&mut self) -> Option<Jump> {
+        // Whether it ended by itself or was cut off: the clocks tell what has happened.
+        let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
+        self.looks.notify_one();
+        let now = self.clock.read();
+        let before = std::mem::replace(&mut self.before, now);
+        jump(&before, &now)
+    }
+
+    /// Waits for the next jump.
+    pub async fn next(&mut self) -> Jump {
+        loop {
+            if let Some(jump) = self.look().await {
+                return jump;
+            }
+        }
+    }
+
+    /// The moment of the last look.
+    pub const fn now(&self) -> BootInstant {
+        self.before.now.boot
+    }
+}
+
+/// What has happened between two readings of all clocks, if anything has.
+fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
+    let run = now.now.boot.since(before.now.boot);
+    let suspended = run.saturating_sub(now.running.saturating_sub(before.running));
+    let (was, is) = (before.now.unix.since_epoch(), now.now.unix.since_epoch());
+    let expected = was.saturating_add(run);
+    let forward = is.saturating_sub(expected);
+    let back = expected.saturating_sub(is);
+    let seconds = |by: Duration| i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+    let stepped = if forward >= LEAST_STEP {
+        Some(seconds(forward))
+    } else if back >= LEAST_STEP {
+        Some(-seconds(back))
+    } else {
+        None
+    };
+    let suspended = Some(suspended).filter(|by| *by >= LEAST_SUSPEND);
+    (suspended.is_some() || stepped.is_some()).then_some(Jump { suspended, stepped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::testing::PausedClock;
+    use crate::instant::UnixTime;
+    use crate::wire::Now;
+
+    fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> Reading {
+        let ms = Duration::from_millis;
+        Reading {
+            now: Now {
+                boot: BootInstant::from_boot(ms(boot_ms)),
+                unix: UnixTime::from_epoch(ms(unix_ms)),
+            },
+            running: ms(running_ms),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_is_noticed_at_once_and_told_once() {
+        let clock = Arc::new(PausedClock::new());
+        let mut jumps = Jumps::new(Arc::<PausedClock>::clone(&clock));
+        let mut next = async || {
+            let start = clock.read().running;
+            let noticed = tokio::time::timeout(Duration::from_secs(600), jumps.next()).await;
+            noticed
+                .map(|jump| (jump, clock.read().running - start))
+                .ok()
+        };
+        assert_eq!(next().await, None);
+        let later = Arc::clone(&clock);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            later.suspend(Duration::from_secs(14_400));
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            later.set(-600);
+        });
+        let asleep = Jump {
+            suspended: Some(Duration::from_secs(14_400)),
+            stepped: None,
+        };
+        assert_eq!(next().await, Some((asleep, Duration::from_secs(7))));
+        let set = Jump {
+            suspended: None,
+            stepped: Some(-600),
+        };
+        assert_eq!(next().await, Some((set, Duration::from_secs(5))));
+        // Before anybody waits again: by the next look.
+        clock.set(3);
+        let (jump, after) = next().await.unwrap();
+        assert_eq!((jump.stepped, after.as_secs()), (Some(3), 30));
+    }
+
+    #[test]
+    fn a_suspend_shows_in_the_boot_clock_and_a_step_in_the_wall_clock() {
+        const YEARS: u64 = 10 * 365 * 86_400;
+        let before = reading(5_000, 1_800_000_000_000, 1_000);
+        for (boot, unix, running, suspended, stepped) in [
+            // Nothing but time, and clocks that were read one after the other.
+            (65_000, 1_800_000_060_000, 61_000, None, None),
+            (66_900, 1_800_000_062_800, 61_000, None, None),
+            // Eight hours asleep.
+            (
+                5_000 + 28_800_000,
+                1_800_028_800_000,
+                1_000,
+                Some(28_800),
+                None,
+            ),
+            // Set by a second, by ten years, and by as much back.
+            (6_000, 1_800_000_002_000, 2_000, None, Some(1)),
+            (
+                6_000,
+                1_800_000_001_000 + YEARS * 1_000,
+                2_000,
+                None,
+                Some(YEARS as i64),
+            ),
+            (
+                6_000,
+                1_800_000_001_000 - YEARS * 1_000,
+                2_000,
+                None,
+                Some(-(YEARS as i64)),
+            ),
+            (6_000, 0, 2_000, None, Some(-1_800_000_001)),
+            // Both: a machine whose wall clock stood still.
+            (
+                3_605_000,
+                1_800_000_000_000,
+                1_000,
+                Some(3_600),
+                Some(-3_600),
+            ),
+        ] {
+            let found = jump(&before, &reading(boot, unix, running));
+            let wanted = Jump {
+                suspended: suspended.map(Duration::from_secs),
+                stepped,
+            };
+            let none = suspended.is_none() && stepped.is_none();
+            assert_eq!(found, (!none).then_some(wanted), "{boot} {unix} {running}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Serves a connection from accept to the last byte.
+//!
+//! # Map
+//! | File | What it does | Names | Edges |
+//! |---|---|---|---|
+//! | [`server`] | accepts connections, and serves each until it ends | connections peers respond response stream | process |
+//! | `respond` | one HTTP request in, one answer out | body guard openapi response routes stream | |
+//! | `response` | an answer's status and headers | body stream | |
+//! | `body` | the bytes of an answer, at once or as things happen | stream | |
+//! | `routes` | the paths, and what may be asked at which door | | |
+//! | [`connections`] | how many connections there may be, and when they have to leave | | |
+//! | `guard` | refuses what no local tool sends | | |
+//! | `openapi` | the document that describes the local interface | | |
+//! | [`peers`] | who connected | | |
+//! | [`stream`] | nobody holds a connection by being slow | | |
+
+mod body;
+pub mod connections;
+mod guard;
+mod openapi;
+pub mod peers;
+mod respond;
+mod response;
+mod routes;
+pub mod server;
+pub mod stream;

@@ -1,0 +1,185 @@
+//! The body of an answer: whole, or piece by piece for as long as a profile is watched.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+
+use super::super::keep::feed::{Feed, Told};
+use super::stream::Busy;
+use crate::dialect::{self, Dialect, News, Outcome, Surroundings};
+use crate::wire::frame;
+use crate::wire::{Now, TokenReply, events};
+
+/// The body of an answer; its connection counts as busy until it is written.
+pub(super) struct Answering {
+    bytes: Pieces,
+    _busy: Busy,
+}
+
+enum Pieces {
+    Whole(Full<Bytes>),
+    /// The next one is being waited for. Nothing is made before the connection has room for it.
+    Watched(Next),
+    Over,
+}
+
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Watching)>> + Send>>;
+
+/// A watch, and how it is written.
+pub(super) struct Watching {
+    feed: Feed,
+    form: Form,
+    over: bool,
+}
+
+/// How a watch is written.
+pub(super) enum Form {
+    /// Server-sent events.
+    Events,
+    /// Frames of the companion, with what this verb prints.
+    Frames {
+        dialect: Box<dyn Dialect>,
+        socket: String,
+        opened: bool,
+    },
+}
+
+// === impl Answering ===
+
+impl Answering {
+    /// All of it at once.
+    pub(super) fn whole(bytes: Bytes, busy: Busy) -> Self {
+        Self {
+            bytes: Pieces::Whole(Full::new(bytes)),
+            _busy: busy,
+        }
+    }
+
+    /// As it happens.
+    pub(super) fn watched(watching: Watching, busy: Busy) -> Self {
+        Self {
+            bytes: Pieces::Watched(Box::pin(watching.next())),
+            _busy: busy,
+        }
+    }
+}
+
+impl Body for Answering {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match &mut self.bytes {
+            Pieces::Whole(bytes) => Pin::new(bytes).poll_frame(cx),
+            Pieces::Over => Poll::Ready(None),
+            Pieces::Watched(next) => {
+                let piece = ready!(next.as_mut().poll(cx));
+                let (bytes, pieces) = match piece {
+                    Some((bytes, watching)) => {
+                        (Some(bytes), Pieces::Watched(Box::pin(watching.next())))
+                    }
+                    None => (None, Pieces::Over),
+                };
+                self.bytes = pieces;
+                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.bytes {
+            Pieces::Whole(bytes) => bytes.is_end_stream(),
+            Pieces::Watched(_) => false,
+            Pieces::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.bytes {
+            Pieces::Whole(bytes) => bytes.size_hint(),
+            Pieces::Watched(_) => SizeHint::new(),
+            Pieces::Over => SizeHint::with_exact(0),
+        }
+    }
+}
+
+// === impl Watching ===
+
+impl Watching {
+    pub(super) const fn new(feed: Feed, form: Form) -> Self {
+        Self {
+            feed,
+            form,
+            over: false,
+        }
+    }
+
+    /// The next piece, and what follows it.
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        if self.over {
+            return None;
+        }
+        let told = self.feed.next().await;
+        self.over = matches!(told, Told::End(_));
+        let bytes = self.form.write(told, self.feed.now())?;
+        Some((Bytes::from(bytes), self))
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    /// As what a verb of the companion prints.
+    pub(super) const fn frames(dialect: Box<dyn Dialect>, socket: String) -> Self {
+        Self::Frames {
+            dialect,
+            socket,
+            opened: false,
+        }
+    }
+
+    /// The bytes for it; none when the end has no words.
+    fn write(&mut self, told: Told, now: Now) -> Option<Vec<u8>> {
+        match (self, told) {
+            (Self::Events, Told::End(_)) => None,
+            (Self::Events, Told::News(news)) => Some(match news {
+                News::Token {
+                    profile,
+                    held,
+                    freshness,
+                } => events::token(&TokenReply::new(&profile, &held, freshness.is_stale(), now)),
+                News::State(reply) => events::state(&reply),
+                News::Quiet => events::COMMENT.to_vec(),
+            }),
+            (
+                Self::Frames {
+                    dialect,
+                    socket,
+                    opened,
+                },
+                told,
+            ) => {
+                let head = if std::mem::replace(opened, true) {
+                    vec![]
+                } else {
+                    frame::OPENING.to_vec()
+                };
+                let fields = match told {
+                    Told::News(news) => {
+                        let around = Surroundings { now, socket };
+                        let reply = dialect.render(&Outcome::News(news), around);
+                        frame::stdout(&reply.stdout)
+                    }
+                    Told::End(problem) => frame::end(&dialect::failure(&problem, now)),
+                };
+                Some([head, fields].concat())
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The paths of the local interface: which there are, at which door, with which parameters.
+
+use std::time::Duration;
+
+use hyper::Method;
+
+use super::super::service::{ADMIN_ONLY, Door};
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::wire;
+
+/// The path whose answers are OAuth 2.0's.
+pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Healthz,
+    Helper,
+    Oauth2Token,
+    Openapi,
+    Profile(ProfileName),
+    Profiles,
+    Readyz(Option<ProfileName>),
+    Refresh(ProfileName),
+    Reject {
+        profile: ProfileName,
+        max_wait: Duration,
+    },
+    Reload,
+    Token {
+        profile: ProfileName,
+        min_valid: Duration,
+        max_wait: Duration,
+    },
+    Watch(ProfileName),
+}
+
+/// A path, and what may be asked of it.
+pub(super) struct Row {
+    /// The path; a segment `{profile}` stands for a profile's name.
+    pub(super) path: &'static str,
+    /// The path before and after `{profile}`, if that stands in it.
+    around: Option<(&'static str, &'static str)>,
+    pub(super) method: &'static str,
+    pub(super) doors: &'static [Door],
+    /// Reads the rest: the segment that stands at `{profile}`, and the query.
+    read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
+}
+
+/// A container that is given the token socket cannot do the admin socket's work, and the other way round a token never
+/// leaves through the admin socket's paths.
+const TOKENS: &[Door] = &[Door::Tokens];
+const ADMIN: &[Door] = &[Door::Admin];
+const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
+
+/// The table, which is searched from its top: what is asked most stands there. `openapi.json` describes it.
+pub(super) const TABLE: &[Row] = &[
+    row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
+    row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
+    row("POST", OAUTH2_TOKEN, TOKENS, |_, _| Ok(Route::Oauth2Token)),
+    row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
+    row("GET", "/readyz/{profile}", TOKENS, |p, _| {
+        Ok(Route::Readyz(Some(name(p)?)))
+    }),
+    row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
+    row("GET", "/v1/openapi.json", TOKENS, |_, _| Ok(Route::Openapi)),
+    row("GET", "/v1/profiles", TOKENS, |_, _| Ok(Route::Profiles)),
+    row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
+        Ok(Route::Profile(name(p)?))
+    }),
+    row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
+        Ok(Route::Refresh(name(p)?))
+    }),
+    row(
+        "POST",
+        "/v1/profiles/{profile}/token/reject",
+        TOKENS,
+        |p, parameters| {
+            Ok(Route::Reject {
+                profile: name(p)?,
+                max_wait: parameters.max_wait()?,
+            })
+        },
+    ),
+    row("GET", "/v1/profiles/{profile}/watch", TOKENS, |p, _| {
+        Ok(Route::Watch(name(p)?))
+    }),
+    row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
+];
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    doors: &'static [Door],
+    read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
+) -> Row {
+    Row {
+        path,
+        around: around_profile(path),
+        method,
+        doors,
+        read,
+    }
+}
+
+const fn around_profile(path: &str) -> Option<(&str, &str)> {
+    let (before, rest) = path.split_at(bytes_before_brace(path.as_bytes()));
+    match rest.split_at_checked("{profile}".len()) {
+        Some((_, after)) => Some((before, after)),
+        None => None,
+    }
+}
+
+const fn bytes_before_brace(path: &[u8]) -> usize {
+    match path {
+        [] | [b'{', ..] => 0,
+        [_, rest @ ..] => 1 + bytes_before_brace(rest),
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Reads a request's line.
+    ///
+    /// # Errors
+    /// `not_found`, `method_not_allowed`, `forbidden` at the wrong door, `unknown_profile` for what cannot be a name,
+    /// `bad_request` for parameters that make no sense.
+    pub(super) fn parse(
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+        door: Door,
+    ) -> Result<Self, Problem> {
+        let (row, profile) = Row::find(path).ok_or(Problem::new(Code::NotFound))?;
+        row.admits(door)?;
+        if method.as_str() != row.method {
+            return Err(Problem::new(Code::MethodNotAllowed));
+        }
+        let mut parameters = Parameters::parse(query)?;
+        let route = (row.read)(profile, &mut parameters)?;
+        parameters.end()?;
+        Ok(route)
+    }
+
+    /// The method that a path takes, for `Allow` (RFC 9110 section 15.5.6).
+    pub(super) fn allowed(path: &str) -> &'static str {
+        Row::find(path).map_or("GET", |(row, _)| row.method)
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// The row of a path, with the segment that stands at `{profile}`.
+    fn find(path: &str) -> Option<(&'static Self, &str)> {
+        TABLE.iter().find_map(|row| Some((row, row.fits(path)?)))
+    }
+
+    /// The segment that stands at `{profile}`, or nothing where the row has none; `None` for another path.
+    fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let Some((before, after)) = self.around else {
+            return (path == self.path).then_some("");
+        };
+        let profile = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!profile.contains('/')).then_some(profile)
+    }
+
+    fn admits(&self, door: Door) -> Result<(), Problem> {
+        match door {
+            _ if self.doors.contains(&door) => Ok(()),
+            Door::Tokens => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
+            Door::Admin => Err(Problem::new(Code::NotFound)
+                .with_detail("the admin socket has no such path; try the token socket")),
+        }
+    }
+}
+
+fn name(segment: &str) -> Result<ProfileName, Problem> {
+    ProfileName::parse(segment).map_err(|_| Problem::new(Code::UnknownProfile))
+}
+
+fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Problem> {
+    Ok(Route::Token {
+        profile: name(profile)?,
+        min_valid: parameters
+            .take("min_valid", wire::MAX_MIN_VALID)?
+            .unwrap_or_default(),
+        max_wait: parameters.max_wait()?,
+    })
+}
+
+/// The parameters of a query, none of them twice.
+struct Parameters<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Parameters<'a> {
+    fn parse(query: Option<&'a str>) -> Result<Self, Problem> {
+        let mut seen: Vec<(&str, &str)> = vec![];
+        for pair in query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if seen.iter().any(|(other, _)| *other == name) {
+                return Err(Problem::bad_request("a parameter is given twice"));
+            }
+            seen.push((name, value));
+        }
+        Ok(Self(seen))
+    }
+
+    fn take(&mut self, name: &str, max: Duration) -> Result<Option<Duration>, Problem> {
+        let Some(at) = self.0.iter().position(|(other, _)| *other == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.0.swap_remove(at);
+        wire::seconds(value, max).map(Some).ok_or_else(|| {
+            Problem::bad_request("min_valid takes seconds from 0 to 86400 and max_wait from 0 to 60, such as 30 or 0.5")
+        })
+    }
+
+    fn max_wait(&mut self) -> Result<Duration, Problem> {
+        let wait = self.take("max_wait", wire::MAX_MAX_WAIT)?;
+        Ok(wait.unwrap_or(wire::DEFAULT_MAX_WAIT))
+    }
+
+    /// A parameter that nobody took is a misspelt one, and silently doing without it would be worse than refusing.
+    fn end(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::bad_request("there is no such parameter"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

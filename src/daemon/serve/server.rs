@@ -1,0 +1,320 @@
+//! Accepts connections at one socket and answers their requests, until it is told to stop.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{oneshot, watch};
+use tracing::{debug, info, trace, warn};
+
+use super::super::service::{Door, Service};
+use super::connections::{Connections, Leave, Place};
+use super::peers::Peer;
+use super::respond;
+use super::response;
+use super::stream::{Pace, Timed};
+use crate::instant::BootInstant;
+use crate::problem::{Code, Problem};
+use crate::process::episode::Episode;
+
+/// The room for a request's line and headers; hyper answers 431 to more.
+const HEAD_BUFFER: usize = 16 * 1024;
+
+/// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// How long accepting must work until an earlier fault counts as over.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What every connection needs.
+pub struct Server {
+    /// What can be asked.
+    pub service: Arc<Service>,
+    /// How many may.
+    pub connections: Arc<Connections>,
+    /// The users that were refused already, so that no stranger can fill the log.
+    pub refused: Mutex<BTreeSet<u32>>,
+}
+
+impl Server {
+    /// Serves `listener` until `closing` is true; connections then finish the request they are at. They have all ended
+    /// when the service, which each of them holds, is gone.
+    pub async fn run(
+        self: Arc<Self>,
+        listener: UnixListener,
+        door: Door,
+        closing: watch::Receiver<bool>,
+    ) {
+        self.run_until(listener, door, closing, std::future::pending())
+            .await;
+    }
+
+    /// As [`Self::run`], until `retired` completes because another listener has replaced this one: connections in its
+    /// backlog are still served.
+    pub async fn run_until(
+        self: Arc<Self>,
+        listener: UnixListener,
+        door: Door,
+        mut closing: watch::Receiver<bool>,
+        retired: impl Future<Output = ()>,
+    ) {
+        let mut retired = std::pin::pin!(retired);
+        let (mut faults, mut is_retired) = (Faults::new(), false);
+        loop {
+            let accepted = tokio::select! { biased;
+                _ = closing.wait_for(|closing| *closing) => break,
+                accepted = listener.accept() => accepted,
+                () = &mut retired => {
+                    is_retired = true;
+                    break;
+                }
+                () = faults.quiet() => {
+                    faults.tell_end(self.service.clock.now().boot);
+                    continue;
+                }
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    if faults.are_on() {
+                        faults.tell_end(self.service.clock.now().boot);
+                    }
+                    // Lets the connection that has to leave close its descriptor before the next accept.
+                    if self.admit(stream, door, &mut faults) == Admitted::InPlaceOfAnother {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                // The connection stays in the backlog.
+                Err(error) => {
+                    if faults.accept.came(self.service.clock.now().boot) {
+                        warn!(%error, "cannot accept connections; waiting ones are served later");
+                    }
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+        if is_retired {
+            self.empty(listener, door, faults).await;
+        } else {
+            self.connections.close();
+        }
+    }
+
+    /// Serves the connections in the backlog of a listener that no longer has a path.
+    async fn empty(self: &Arc<Self>, listener: UnixListener, door: Door, mut faults: Faults) {
+        /// How often to try again without descriptors: ten seconds in all.
+        const TRIES: u32 = 200;
+        let Ok(listener) = listener.into_std() else {
+            return;
+        };
+        let mut failed = 0;
+        while failed < TRIES {
+            let accepted = listener.accept().and_then(|(stream, _)| {
+                stream.set_nonblocking(true)?;
+                UnixStream::from_std(stream)
+            });
+            match accepted {
+                Ok(stream) => {
+                    self.admit(stream, door, &mut faults);
+                    tokio::task::yield_now().await;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    debug!(%error, "accept failed");
+                    failed += 1;
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    /// The first refusal of a user is news; the others are not.
+    fn log_refusal(&self, peer: &Peer) {
+        const REMEMBERED: usize = 1_024;
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REMEMBERED && refused.insert(peer.caller.uid) {
+            info!(
+                peer.uid = peer.caller.uid,
+                peer.pid,
+                "refused: not the daemon's user, and no rule allows it; further refusals of it are logged at debug"
+            );
+        } else {
+            debug!(
+                peer.uid = peer.caller.uid,
+                peer.pid, "refused: not the daemon's user, and no rule allows it"
+            );
+        }
+    }
+
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> Admitted {
+        let peer = match Peer::of(&stream, self.service.roster.gate()) {
+            Ok(peer) => peer,
+            Err(error) => {
+                if faults.unknown.came(self.service.clock.now().boot) {
+                    warn!(%error, "refused: the kernel does not say who it is");
+                }
+                return Admitted::No;
+            }
+        };
+        let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
+            if faults.full.came(self.service.clock.now().boot) {
+                warn!(
+                    peer.uid = peer.caller.uid,
+                    "refused: this user, or all users together, have as many connections as there may be"
+                );
+            } else {
+                debug!(peer.uid = peer.caller.uid, "refused: too many connections");
+            }
+            // The peer may be gone already.
+            let _: io::Result<()> = turn_away(stream);
+            return Admitted::No;
+        };
+        let admitted = if place.made_room() {
+            Admitted::InPlaceOfAnother
+        } else {
+            Admitted::Yes
+        };
+        tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
+        admitted
+    }
+
+    /// Answers the requests of one connection. It takes any stream, so that its timers can be tested and whole daemons
+    /// simulated on a paused clock, which real sockets do not know of.
+    pub async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Arc<Self>,
+        stream: S,
+        peer: Peer,
+        door: Door,
+        place: Place,
+        mut leave: oneshot::Receiver<Leave>,
+    ) {
+        let pace = Pace::default();
+        let (server, place, peer) = (&self, &place, &peer);
+        let answer = service_fn(|mut request| {
+            let busy = pace.busy();
+            place.established();
+            async move {
+                let service = &server.service;
+                let response = if service.admits(&peer.caller, door) {
+                    respond::respond(service, &peer.caller, door, &mut request, busy).await
+                } else {
+                    server.log_refusal(peer);
+                    response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
+                };
+                trace!(
+                    method = %request.method(),
+                    path = request.uri().path(),
+                    status = response.status().as_u16(),
+                    peer.uid = peer.caller.uid,
+                    peer.pid,
+                    "answered"
+                );
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(HEAD_BUFFER)
+            .half_close(true)
+            .serve_connection(stream, answer);
+        let mut connection = std::pin::pin!(connection);
+        let mut is_last = false;
+        loop {
+            tokio::select! { biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        trace!(%error, peer.uid = peer.caller.uid, peer.pid, "connection ended");
+                    }
+                    return;
+                }
+                leave = &mut leave, if !is_last => match leave {
+                    Ok(Leave::AfterThis) => {
+                        is_last = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    // It is not forgotten while it has its place.
+                    Ok(Leave::AtOnce) | Err(_) => return,
+                }
+            }
+        }
+    }
+}
+
+/// Outcome of admitting a connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Admitted {
+    Yes,
+    /// Yes, and another connection has to leave for it.
+    InPlaceOfAnother,
+    No,
+}
+
+/// Recurring faults of one listener.
+struct Faults {
+    accept: Episode,
+    unknown: Episode,
+    full: Episode,
+}
+
+impl Faults {
+    const fn new() -> Self {
+        Self {
+            accept: Episode::new(QUIET),
+            unknown: Episode::new(QUIET),
+            full: Episode::new(QUIET),
+        }
+    }
+
+    const fn are_on(&self) -> bool {
+        self.accept.is_on() || self.unknown.is_on() || self.full.is_on()
+    }
+
+    /// Waits until a fault may be over; without one, forever.
+    async fn quiet(&self) {
+        if self.are_on() {
+            tokio::time::sleep(QUIET).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn tell_end(&mut self, now: BootInstant) {
+        if let Some(times) = self.accept.over(now) {
+            info!(times, "accepting connections again");
+        }
+        if let Some(times) = self.unknown.over(now) {
+            info!(times, "peer credentials are available again");
+        }
+        if let Some(times) = self.full.over(now) {
+            info!(times, "no more connections are refused for their number");
+        }
+    }
+}
+
+/// Answers 503 and closes, at once and without reading anything: a task for it would hold a descriptor that the caps do
+/// not count.
+fn turn_away(stream: UnixStream) -> io::Result<()> {
+    let problem =
+        Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
+    let body = problem.to_json();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    // A few hundred bytes fit the socket's buffer, so this does not wait.
+    stream
+        .into_std()?
+        .write_all(&[head.as_bytes(), &body].concat())
+}
+
+#[cfg(test)]
+mod tests;

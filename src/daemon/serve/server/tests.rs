@@ -1,0 +1,334 @@
+//! What a connection's timers do, on a paused clock over a pipe in memory.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::super::connections::Connections;
+use super::*;
+use crate::daemon::keep::handle::Handle;
+use crate::daemon::keep::roster::{Entry, Profiles, Roster};
+use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
+use crate::fault::FaultKind;
+use crate::policy::{Caller, Gate, UserNamespace};
+
+const OURS: u32 = 1_000;
+
+/// A client's end of a connection, and the end of the server's task.
+struct Client {
+    from: ReadHalf<DuplexStream>,
+    to: WriteHalf<DuplexStream>,
+    start: Instant,
+    close: watch::Sender<bool>,
+    connections: Arc<Connections>,
+    roster: Arc<Roster>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's clock is tokio's paused one"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+const fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// The one profile that there is.
+fn profiles(handle: Arc<Handle>) -> Profiles {
+    let name = handle.name().clone();
+    let rules = [].into();
+    Profiles::from([(name, Entry { handle, rules })])
+}
+
+/// A connection of `uid` to a daemon whose one profile plays this scene.
+fn connect_as(uid: u32, scene: Play) -> Client {
+    let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
+    let roster = Arc::new(Roster::new(Gate {
+        own_uid: OURS,
+        namespace: UserNamespace::Identity,
+    }));
+    roster.replace(profiles(handle));
+    let (close, closing) = watch::channel(false);
+    let server = Arc::new(Server {
+        service: Arc::new(Service {
+            roster: Arc::clone(&roster),
+            clock,
+            socket: "/run/jeton/jeton.sock".to_owned(),
+            reloads: mpsc::channel(1).0,
+            closing,
+        }),
+        connections: Connections::new(8, 8),
+        refused: Mutex::default(),
+    });
+    let connections = Arc::clone(&server.connections);
+    let (place, leave) = connections.admit(uid).unwrap();
+    let (ours, theirs) = tokio::io::duplex(4_096);
+    let caller = Caller {
+        uid,
+        gid: uid,
+        groups: Box::default(),
+    };
+    let peer = Peer { caller, pid: None };
+    tokio::spawn(server.connection(ours, peer, Door::Tokens, place, leave));
+    let (from, to) = split(theirs);
+    Client {
+        from,
+        to,
+        start: now(),
+        close,
+        connections,
+        roster,
+    }
+}
+
+fn connect() -> Client {
+    let grant = Play::Grant {
+        secs: 3_600,
+        after: Duration::ZERO,
+    };
+    connect_as(OURS, grant)
+}
+
+fn request(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+impl Client {
+    fn stop_the_daemon(&self) {
+        self.close.send_replace(true);
+        self.connections.close();
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.to.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// One answer: its status and its body.
+    async fn answer(&mut self) -> (u16, String) {
+        let mut head = vec![];
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.from.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length = length.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.from.read_exact(&mut body).await.unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, String::from_utf8(body).unwrap())
+    }
+
+    async fn get(&mut self, target: &str) -> u16 {
+        self.send(&request(target)).await;
+        self.answer().await.0
+    }
+
+    /// Asserts that nothing more comes before the connection ends, and tells after how long since the start that is.
+    async fn ended(&mut self) -> Duration {
+        let mut rest = vec![];
+        self.from.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(String::from_utf8(rest).unwrap(), "");
+        self.start.elapsed()
+    }
+}
+
+/// Timers have a grain of a millisecond, and a few of them add up.
+#[track_caller]
+fn assert_about(found: Duration, wanted: Duration) {
+    let late = found.checked_sub(wanted).expect("not before");
+    assert!(late <= Duration::from_millis(10), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_ends_after_2_s() {
+    assert_about(connect().ended().await, secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_has_2_s_for_its_head_however_often_a_byte_of_it_comes() {
+    let mut client = connect();
+    tokio::time::sleep(secs(1)).await;
+    for byte in request("/healthz").chars().take(19) {
+        client.send(&byte.to_string()).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_about(client.ended().await, secs(3));
+
+    let mut later = connect();
+    assert_eq!(later.get("/healthz").await, 200);
+    tokio::time::sleep(secs(30)).await;
+    later.send("GET /he").await;
+    assert_about(later.ended().await, secs(32));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_idle_for_60_s_between_requests() {
+    let mut client = connect();
+    for _ in 0..3 {
+        assert_eq!(client.get("/healthz").await, 200);
+        tokio::time::sleep(secs(59)).await;
+    }
+    assert_eq!(client.get("/healthz").await, 200);
+    assert_about(client.ended().await, secs(3 * 59 + 60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_for_a_token_is_not_cut_off() {
+    let mut client = connect_as(OURS, Play::Hang);
+    let target = "/v1/profiles/research/token?max_wait=60";
+    assert_eq!(client.get(target).await, 504);
+    assert_about(client.start.elapsed(), secs(60));
+    assert_eq!(client.get("/healthz").await, 200, "and may go on asking");
+    assert_about(client.ended().await, secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_place() {
+    let mut client = connect_as(OURS, Play::Hang);
+    let target = "/v1/profiles/research/token?max_wait=60";
+    client.send(&request(target)).await;
+    tokio::time::sleep(secs(10)).await;
+    let issuer = ScriptedIssuer::new(&[Play::Grant {
+        secs: 3_600,
+        after: secs(1),
+    }]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let old = client.roster.all();
+    client.roster.replace(profiles(handle));
+    old.values().for_each(|entry| entry.handle.retire());
+    assert_eq!(client.answer().await.0, 200);
+    assert_about(client.start.elapsed(), secs(11));
+
+    // What is left of the wait is left for the other one.
+    let mut client = connect_as(OURS, Play::Hang);
+    client.send(&request(target)).await;
+    tokio::time::sleep(secs(10)).await;
+    let (handle, _) = keep(
+        &ScriptedIssuer::new(&[Play::Hang]),
+        &MemoryStore::new(Some("s")),
+    );
+    let old = client.roster.all();
+    client.roster.replace(profiles(handle));
+    old.values().for_each(|entry| entry.handle.retire());
+    assert_eq!(client.answer().await.0, 504);
+    assert_about(client.start.elapsed(), secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_has_5_s() {
+    let mut client = connect();
+    client
+        .send("POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
+        .await;
+    let (status, body) = client.answer().await;
+    assert_eq!(status, 400);
+    assert!(body.contains("the body did not arrive in 5 s"), "{body}");
+    assert_about(client.ended().await, secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_dropped_after_10_s_without_progress() {
+    let mut client = connect();
+    let many = request("/v1/profiles").repeat(1_000);
+    // Nobody takes the rest of them.
+    let _: Result<_, _> = client.to.write_all(many.as_bytes()).await;
+    assert_about(client.start.elapsed(), secs(10));
+    let mut got = vec![];
+    client.from.read_to_end(&mut got).await.unwrap();
+    assert!(got.len() <= 4_096, "{} bytes were written", got.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_never_reads_is_dropped_as_well_and_little_is_kept_for_it() {
+    let mut client = connect_as(
+        OURS,
+        Play::Grant {
+            secs: 4,
+            after: Duration::ZERO,
+        },
+    );
+    client.send(&request("/v1/profiles/research/watch")).await;
+    client.close.closed().await;
+    let lasted = client.start.elapsed();
+    assert!((secs(10)..secs(300)).contains(&lasted), "{lasted:?}");
+    let mut got = vec![];
+    client.from.read_to_end(&mut got).await.unwrap();
+    assert!(got.len() <= 4_096, "{} bytes were written", got.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon_stops() {
+    let mut client = connect();
+    client.send(&request("/v1/profiles/research/watch")).await;
+    tokio::time::sleep(secs(600)).await;
+    client.stop_the_daemon();
+    let mut got = vec![];
+    client.from.read_to_end(&mut got).await.unwrap();
+    assert_about(client.start.elapsed(), secs(600));
+    let text = String::from_utf8(got).unwrap();
+    assert!(
+        text.contains("content-type: text/event-stream\r\n"),
+        "{text}"
+    );
+    assert_eq!(text.matches("event: token\nid: ").count(), 1, "{text}");
+    assert!(text.matches(":\n\n").count() >= 39, "{text}");
+    assert!(text.ends_with("0\r\n\r\n"), "it ends in order: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_not_dropped() {
+    let mut client = connect();
+    client.send(&request("/v1/profiles").repeat(40)).await;
+    for _ in 0..40 {
+        tokio::time::sleep(secs(9)).await;
+        assert_eq!(client.answer().await.0, 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_may_not_ask_is_told_so_once_and_the_connection_ends() {
+    let mut client = connect_as(OURS + 1, Play::Hang);
+    client.send(&request("/healthz").repeat(2)).await;
+    let (status, body) = client.answer().await;
+    assert_eq!(status, 403);
+    assert!(body.contains("\"code\":\"forbidden\""), "{body}");
+    assert_about(client.ended().await, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_makes_room_at_once_when_all_places_are_taken() {
+    let mut silent = connect();
+    let others: Vec<_> = (0..8)
+        .map(|_| silent.connections.admit(OURS).unwrap())
+        .collect();
+    assert_about(silent.ended().await, Duration::ZERO);
+    drop(others);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
+    let mut silent = connect();
+    let mut idle = connect();
+    assert_eq!(idle.get("/healthz").await, 200);
+    let mut busy = connect_as(
+        OURS,
+        Play::Fail {
+            kind: FaultKind::Connect,
+            after: secs(3),
+        },
+    );
+    busy.send(&request("/v1/profiles/research/token?max_wait=1"))
+        .await;
+    tokio::task::yield_now().await;
+    for client in [&silent, &idle, &busy] {
+        client.stop_the_daemon();
+    }
+    assert_about(silent.ended().await, Duration::ZERO);
+    assert_about(idle.ended().await, Duration::ZERO);
+    assert_eq!(busy.answer().await.0, 504);
+    assert_about(busy.ended().await, secs(1));
+    busy.close.closed().await;
+}

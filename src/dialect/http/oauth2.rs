@@ -1,0 +1,520 @@
+//! The token endpoint of OAuth 2.0 with the grant of client credentials (RFC 6749 section 4.4), so that a program that
+//! has a client of OAuth 2.0 already gets its tokens from us without a change.
+//!
+//! The client ID is the profile. Who asks is known from the socket, so a client secret proves nothing: whatever is sent
+//! as one is thrown away unread. The token is the profile's, and so are its scope, its audience and its resources: who
+//! asks for others is refused, and never given a token that is for something else.
+
+pub mod refusal;
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::config::{Profile, Provider};
+use crate::dialect::http::oauth2::refusal::{Error, Refusal};
+use crate::lifecycle::Held;
+use crate::profile::ProfileName;
+use crate::wire::Now;
+
+/// What the tokens of a profile are for, as its configuration asks of the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Purpose {
+    scope: Vec<String>,
+    audience: Option<String>,
+    resource: Vec<String>,
+}
+
+/// A request as it came.
+#[derive(Clone, Copy, Default)]
+pub struct Came<'a> {
+    /// The header `Content-Type`.
+    pub content_type: Option<&'a [u8]>,
+    /// The header `Authorization`.
+    pub authorization: Option<&'a [u8]>,
+    /// The body. It may hold a client secret.
+    pub body: &'a [u8],
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// Whose token.
+    pub profile: ProfileName,
+    scope: Option<String>,
+    audience: Option<String>,
+    resource: BTreeSet<String>,
+}
+
+/// The parameters that are read; the value of any other one stays as it is.
+#[derive(Default)]
+struct Form {
+    grant_type: Option<String>,
+    client_id: Option<String>,
+    scope: Option<String>,
+    audience: Option<String>,
+    resource: BTreeSet<String>,
+}
+
+const fn invalid(why: &'static str) -> Refusal {
+    Refusal::new(Error::InvalidRequest, why)
+}
+
+const fn no_client(why: &'static str) -> Refusal {
+    Refusal::new(Error::InvalidClient, why)
+}
+
+// === impl Purpose ===
+
+impl Purpose {
+    /// What the tokens of this profile are for.
+    pub fn of(profile: &Profile) -> Self {
+        match &profile.provider {
+            Provider::Runai { .. } => Self::default(),
+            Provider::Oauth2(oauth2) => Self {
+                scope: oauth2.scope.clone(),
+                audience: oauth2.audience.clone(),
+                resource: oauth2.resource.clone(),
+            },
+        }
+    }
+}
+
+// === impl TokenRequest ===
+
+impl TokenRequest {
+    /// Reads a request (RFC 6749 sections 2.3.1, 3.2 and 4.4.2). What it does not know is ignored, as section 3.2 asks.
+    ///
+    /// # Errors
+    /// [`Refusal`]: `invalid_request` for another media type, a parameter twice, no grant type or two different clients;
+    /// `invalid_client` without a client, or with one whose name no profile can have; `unsupported_grant_type`.
+    pub fn parse(came: Came<'_>) -> Result<Self, Refusal> {
+        if !came.content_type.is_some_and(is_form) {
+            return Err(invalid(
+                "the Content-Type is not application/x-www-form-urlencoded",
+            ));
+        }
+        let form = Form::parse(came.body)?;
+        let profile = client(came.authorization, form.client_id)?;
+        match form.grant_type.as_deref() {
+            Some("client_credentials") => {}
+            Some(_) => {
+                return Err(Refusal::new(
+                    Error::UnsupportedGrantType,
+                    "the only grant type here is client_credentials",
+                ));
+            }
+            None => return Err(invalid("grant_type is missing; it is client_credentials")),
+        }
+        Ok(Self {
+            profile,
+            scope: form.scope,
+            audience: form.audience,
+            resource: form.resource,
+        })
+    }
+
+    /// Whether the profile's token is what was asked for. Who names no scope, audience or resource takes the profile's.
+    ///
+    /// # Errors
+    /// `invalid_scope`.
+    pub fn suits(&self, purpose: &Purpose) -> Result<(), Refusal> {
+        let refused = |why| Err(Refusal::new(Error::InvalidScope, why));
+        let scope = self.scope.as_deref().unwrap_or_default();
+        let mut scope = scope.split(' ').filter(|scope| !scope.is_empty());
+        if self.scope.is_some() && !same(&mut scope, &purpose.scope) {
+            return refused(
+                "the tokens of this profile have another scope, which its configuration says",
+            );
+        }
+        if self.audience.is_some() && self.audience != purpose.audience {
+            return refused(
+                "the tokens of this profile are for another audience, which its configuration says",
+            );
+        }
+        let mut resource = self.resource.iter().map(String::as_str);
+        if !self.resource.is_empty() && !same(&mut resource, &purpose.resource) {
+            return refused(
+                "the tokens of this profile are for another resource, which its configuration says",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The body of the answer (RFC 6749 section 5.1). The scope is the one that was asked of the issuer, which need not be
+/// the one that the client named.
+pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        access_token: &'a str,
+        token_type: &'a str,
+        expires_in: u64,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        scope: &'a str,
+    }
+    /// More than the names of the members and the longest number need.
+    const REST: usize = 128;
+    let scope = purpose.scope.join(" ");
+    let body = Body {
+        access_token: held.token.expose(),
+        token_type: "Bearer",
+        expires_in: held.validity.remaining(now.boot).as_secs(),
+        scope: &scope,
+    };
+    // Of its final size, since a buffer that grows leaves copies behind; neither text has a character that is escaped.
+    let mut out = Vec::with_capacity(body.access_token.len() + scope.len() + REST);
+    // A struct of strings and a number always serialises.
+    let _: Result<(), _> = serde_json::to_writer(&mut out, &body);
+    out.push(b'\n');
+    out
+}
+
+/// Whether what is asked for is what there is, in whatever order.
+fn same<'a>(asked: &mut dyn Iterator<Item = &'a str>, ours: &'a [String]) -> bool {
+    asked.collect::<BTreeSet<_>>() == ours.iter().map(String::as_str).collect()
+}
+
+/// Whether a `Content-Type` is that of a form, whatever its parameters.
+fn is_form(content_type: &[u8]) -> bool {
+    let media = content_type.split(|b| *b == b';').next();
+    media.is_some_and(|media| {
+        media
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    })
+}
+
+/// Who asks: by the header, else by the body; by both when they agree.
+fn client(authorization: Option<&[u8]>, in_body: Option<String>) -> Result<ProfileName, Refusal> {
+    let id = match (authorization.map(basic).transpose()?, in_body) {
+        (Some(basic), Some(body)) if basic != body => {
+            return Err(invalid(
+                "Authorization and client_id name different clients",
+            ));
+        }
+        (Some(id), _) | (None, Some(id)) => id,
+        (None, None) => {
+            return Err(no_client(
+                "the client ID is missing; it is the profile's name",
+            ));
+        }
+    };
+    ProfileName::parse(&id).map_err(|_| {
+        no_client("there is no such client; the client ID is the profile's name, and 'jeton status' lists them")
+    })
+}
+
+/// The client ID of `Authorization: Basic` (RFC 7617), encoded as in a form before it was joined with the secret
+/// (RFC 6749 section 2.3.1).
+fn basic(authorization: &[u8]) -> Result<String, Refusal> {
+    const SCHEME: &[u8] = b"basic";
+    let malformed = || no_client("Authorization is not Basic with a client ID and a client secret");
+    let (scheme, rest) = authorization
+        .split_at_checked(SCHEME.len())
+        .ok_or_else(malformed)?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
+        return Err(malformed());
+    }
+    let pair = STANDARD.decode(rest.trim_ascii()).map(Zeroizing::new);
+    let pair = pair.map_err(|_| malformed())?;
+    let id = pair.split(|b| *b == b':').next().unwrap_or_default();
+    if id.len() == pair.len() {
+        return Err(malformed());
+    }
+    decoded(id).ok_or_else(malformed)
+}
+
+/// A single name or value of a form; `None` when it is more than that.
+fn decoded(text: &[u8]) -> Option<String> {
+    if text.contains(&b'&') || text.contains(&b'=') {
+        return None;
+    }
+    let pair = form_urlencoded::parse(text).next();
+    Some(pair.map_or_else(String::new, |(name, _)| name.into_owned()))
+}
+
+// === impl Form ===
+
+impl Form {
+    /// Reads a body. A parameter without a value counts as left out, and none may be there twice (RFC 6749 section 3.2)
+    /// but the resource (RFC 8707 section 2).
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let mut form = Self::default();
+        let mut seen = BTreeSet::new();
+        for pair in body.split(|b| *b == b'&') {
+            let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
+            if pair.len() <= name.len() + 1 {
+                continue;
+            }
+            let Some(name) = decoded(name) else { continue };
+            let place = match name.as_str() {
+                "grant_type" => Some(&mut form.grant_type),
+                "client_id" => Some(&mut form.client_id),
+                "scope" => Some(&mut form.scope),
+                "audience" => Some(&mut form.audience),
+                "resource" => {
+                    form.resource.extend(value(pair));
+                    continue;
+                }
+                _ => None,
+            };
+            if let Some(place) = place {
+                *place = value(pair);
+            }
+            if !seen.insert(name) {
+                return Err(invalid("a parameter is given twice"));
+            }
+        }
+        Ok(form)
+    }
+}
+
+fn value(pair: &[u8]) -> Option<String> {
+    let pair = form_urlencoded::parse(pair).next();
+    pair.map(|(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Outcome;
+    use crate::dialect::testing::{around, token_outcome};
+
+    const FORM: Option<&[u8]> = Some(b"application/x-www-form-urlencoded");
+
+    fn parse(authorization: Option<&str>, body: &str) -> Result<TokenRequest, Refusal> {
+        TokenRequest::parse(Came {
+            content_type: FORM,
+            authorization: authorization.map(str::as_bytes),
+            body: body.as_bytes(),
+        })
+    }
+
+    fn error(authorization: Option<&str>, body: &str) -> &'static str {
+        match parse(authorization, body) {
+            Ok(_) => "none",
+            Err(refusal) => {
+                let unauthorized = refusal.error == Error::InvalidClient;
+                assert_eq!(refusal.status, if unauthorized { 401 } else { 400 });
+                refusal.error.as_str()
+            }
+        }
+    }
+
+    fn header(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    #[test]
+    fn the_client_is_named_by_the_body_by_the_header_or_by_both_alike() {
+        let grant = "grant_type=client_credentials";
+        for (pair, body) in [
+            (None, "&client_id=ci.prod"),
+            (None, "&client_id=ci.prod&client_secret=a%26b"),
+            (None, "&client_id=ci%2Eprod&unknown=x"),
+            (None, "&client_id=ci.prod&scope=&client_secret="),
+            (None, "&&client_id=ci.prod&lonely&"),
+            (Some("ci.prod:"), ""),
+            (Some("ci.prod:se:cr:et"), ""),
+            (Some("ci%2eprod:%3A"), ""),
+            (Some("ci.prod:\u{e9}"), "&client_id=ci.prod"),
+        ] {
+            let header = pair.map(header);
+            let asked = parse(header.as_deref(), &format!("{grant}{body}")).expect(body);
+            assert_eq!(asked.profile.as_str(), "ci.prod", "{pair:?} {body}");
+        }
+        for name in ["BASIC", "basic"] {
+            let header = header("ci:x").replace("Basic", name);
+            assert_eq!(error(Some(&header), grant), "none");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_grant_of_client_credentials_is_refused_with_its_code() {
+        let ok = "grant_type=client_credentials&client_id=ci";
+        for (pair, body, want) in [
+            (None, "", "invalid_client"),
+            (None, "grant_type=client_credentials", "invalid_client"),
+            (
+                None,
+                "grant_type=client_credentials&client_id=",
+                "invalid_client",
+            ),
+            (
+                None,
+                "grant_type=client_credentials&client_id=Ci",
+                "invalid_client",
+            ),
+            (
+                None,
+                "grant_type=client_credentials&client_id=%FF",
+                "invalid_client",
+            ),
+            (
+                None,
+                "grant_type=client_credentials&client_id=ci%0A",
+                "invalid_client",
+            ),
+            (None, "client_id=ci", "invalid_request"),
+            (None, "client_id=ci&grant_type=", "invalid_request"),
+            (
+                None,
+                "client_id=ci&grant_type=password",
+                "unsupported_grant_type",
+            ),
+            (
+                None,
+                "client_id=ci&grant_type=Client_Credentials",
+                "unsupported_grant_type",
+            ),
+            (
+                None,
+                "client_id=ci&grant_type=client_credentials&grant_type=x",
+                "invalid_request",
+            ),
+            (None, &format!("{ok}&client_id=ci"), "invalid_request"),
+            (None, &format!("{ok}&scope=a&s%63ope=b"), "invalid_request"),
+            (
+                None,
+                &format!("{ok}&audience=a&audience=a"),
+                "invalid_request",
+            ),
+            (
+                None,
+                &format!("{ok}&client_secret=a&client_secret=b"),
+                "invalid_request",
+            ),
+            (None, &format!("{ok}&what=a&what=b"), "invalid_request"),
+            (None, &format!("{ok}&resource=urn:a&resource=urn:b"), "none"),
+            (Some("other:x"), ok, "invalid_request"),
+            (Some("ci:x"), ok, "none"),
+            (Some("no colon"), ok, "invalid_client"),
+            (
+                Some("ci&x:"),
+                "grant_type=client_credentials",
+                "invalid_client",
+            ),
+            (
+                Some("ci=x:"),
+                "grant_type=client_credentials",
+                "invalid_client",
+            ),
+            (
+                Some(":x"),
+                "grant_type=client_credentials",
+                "invalid_client",
+            ),
+        ] {
+            let header = pair.map(header);
+            assert_eq!(error(header.as_deref(), body), want, "{pair:?} {body}");
+        }
+        for header in [
+            "",
+            "Basic",
+            "Basic ",
+            "Basic !",
+            "BasicY2k6eA==",
+            "Bearer Y2k6eA==",
+        ] {
+            assert_eq!(error(Some(header), ok), "invalid_client", "{header}");
+        }
+    }
+
+    #[test]
+    fn the_body_is_a_form_and_says_so() {
+        let body = b"grant_type=client_credentials&client_id=ci";
+        let parse = |content_type: Option<&'static str>| {
+            TokenRequest::parse(Came {
+                content_type: content_type.map(str::as_bytes),
+                authorization: None,
+                body,
+            })
+            .map_err(|refusal| refusal.error)
+        };
+        for good in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded ; charset=UTF-8",
+        ] {
+            assert!(parse(Some(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            None,
+            Some(""),
+            Some("application/json"),
+            Some("application/x-www-form-urlencoded-not"),
+            Some("text/plain; application/x-www-form-urlencoded"),
+        ] {
+            assert_eq!(parse(bad), Err(Error::InvalidRequest), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_secret_is_in_nothing_that_was_read() {
+        let body = "grant_type=client_credentials&client_id=ci&client_secret=canary&client_assertion=canary";
+        let asked = parse(Some(&header("ci:canary")), body).unwrap();
+        assert!(!format!("{asked:?}").contains("canary"));
+    }
+
+    #[test]
+    fn who_asks_for_something_else_than_the_profile_has_is_refused() {
+        let some = Purpose {
+            scope: vec!["b.write".into(), "a.read".into()],
+            audience: Some("https://api.example".into()),
+            resource: vec!["urn:x:1".into(), "urn:x:2".into()],
+        };
+        let none = Purpose::default();
+        for (query, of_some, of_none) in [
+            ("", true, true),
+            ("&scope=&audience=&resource=", true, true),
+            ("&scope=a.read+b.write", true, false),
+            ("&scope=b.write%20a.read%20a.read", true, false),
+            ("&scope=a.read", false, false),
+            ("&scope=a.read+b.write+c", false, false),
+            ("&scope=A.READ+b.write", false, false),
+            ("&audience=https%3A%2F%2Fapi.example", true, false),
+            ("&audience=https://api.example/", false, false),
+            ("&resource=urn:x:2&resource=urn:x:1", true, false),
+            ("&resource=urn:x:1", false, false),
+        ] {
+            let body = format!("grant_type=client_credentials&client_id=ci{query}");
+            let asked = parse(None, &body).unwrap();
+            for (purpose, suits) in [(&some, of_some), (&none, of_none)] {
+                let verdict = asked.suits(purpose).map_err(|refusal| refusal.error);
+                let wanted = if suits {
+                    Ok(())
+                } else {
+                    Err(Error::InvalidScope)
+                };
+                assert_eq!(verdict, wanted, "{query} {purpose:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_answer_has_the_members_of_section_5_1_in_a_buffer_that_never_grew() {
+        let Outcome::Token { held, .. } = token_outcome(crate::dialect::Freshness::Good) else {
+            panic!()
+        };
+        let mut purpose = Purpose::default();
+        let bytes = answer(&held, &purpose, around().now);
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "{\"access_token\":\"T0KEN\",\"token_type\":\"Bearer\",\"expires_in\":3570}\n"
+        );
+        purpose.scope = vec!["b.write".into(), "a.read".into()];
+        let bytes = answer(&held, &purpose, around().now);
+        assert_eq!(
+            bytes.capacity(),
+            "T0KEN".len() + "b.write a.read".len() + 128
+        );
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "{\"access_token\":\"T0KEN\",\"token_type\":\"Bearer\",\"expires_in\":3570,\"scope\":\"b.write a.read\"}\n"
+        );
+    }
+}

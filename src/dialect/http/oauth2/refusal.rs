@@ -1,0 +1,200 @@
+//! How a client of OAuth 2.0 is told of a failure (RFC 6749 section 5.2): it knows fewer kinds than we do.
+//!
+//! One table maps ours to its own. The status says what the error's name cannot, so it stays that of the problem, but
+//! for 401, which section 5.2 asks for.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::instant::UnixTime;
+use crate::problem::{Code, Problem};
+
+/// An error code of OAuth 2.0 (the registry of RFC 6749 section 11.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// The request is malformed.
+    InvalidRequest,
+    /// No such client, or it does not say who it is.
+    InvalidClient,
+    /// Another grant than that of client credentials.
+    UnsupportedGrantType,
+    /// Another scope, audience or resource than the profile's.
+    InvalidScope,
+    /// The caller may not have this profile's tokens.
+    AccessDenied,
+    /// No token, and asking again does not help.
+    ServerError,
+    /// No token now; asking again later may help.
+    TemporarilyUnavailable,
+}
+
+/// A refusal in the form of section 5.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error's code.
+    pub error: Error,
+    /// The HTTP status.
+    pub status: u16,
+    /// A sentence for people, in the characters that section 5.2 allows.
+    pub description: Cow<'static, str>,
+    /// When the next attempt is due.
+    pub retry_at: Option<UnixTime>,
+}
+
+/// The table: what a problem is called in OAuth 2.0.
+const fn error_of(code: Code) -> Error {
+    match code {
+        Code::BadRequest | Code::PayloadTooLarge | Code::MethodNotAllowed | Code::NotFound => {
+            Error::InvalidRequest
+        }
+        Code::UnknownProfile => Error::InvalidClient,
+        Code::Forbidden => Error::AccessDenied,
+        Code::NotEnrolled
+        | Code::Misconfigured
+        | Code::BindingChanged
+        | Code::RejectedByProvider
+        | Code::Conflict
+        | Code::NeedsHuman
+        | Code::NotSupported
+        | Code::Internal => Error::ServerError,
+        Code::Unavailable | Code::Deadline | Code::TooManyRequests | Code::CoolingDown => {
+            Error::TemporarilyUnavailable
+        }
+    }
+}
+
+// === impl Error ===
+
+impl Error {
+    /// The code as the registry spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// A refusal of the request itself: 401 for a client that is not known, else 400.
+    pub const fn new(error: Error, description: &'static str) -> Self {
+        let status = match error {
+            Error::InvalidClient => 401,
+            _ => 400,
+        };
+        Self {
+            error,
+            status,
+            description: Cow::Borrowed(description),
+            retry_at: None,
+        }
+    }
+
+    /// The body of the answer: `application/json`.
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'static str,
+            error_description: &'a str,
+        }
+        let body = Body {
+            error: self.error.as_str(),
+            error_description: &self.description,
+        };
+        // A struct of strings always serialises.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let refusal = Self::new(error_of(problem.code), "");
+        Self {
+            description: allowed(problem.detail()),
+            status: match refusal.error {
+                Error::InvalidClient => refusal.status,
+                _ => problem.code.row().status,
+            },
+            retry_at: problem.retry_at,
+            ..refusal
+        }
+    }
+}
+
+/// What section 5.2 allows of a text; a reason may quote a configuration.
+fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
+    let is_allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+    if text.chars().all(is_allowed) {
+        return text;
+    }
+    let replaced = text.chars().map(|c| if is_allowed(c) { c } else { '\'' });
+    Cow::Owned(replaced.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::TABLE;
+
+    #[test]
+    fn every_problem_has_its_error_and_keeps_its_status_unless_the_client_is_not_known() {
+        let table: Vec<String> = TABLE
+            .iter()
+            .map(|row| {
+                let refusal = Refusal::from(Problem::new(row.code));
+                let (error, status) = (refusal.error.as_str(), refusal.status);
+                format!("{} {error}/{status}", row.name)
+            })
+            .collect();
+        assert_eq!(
+            table,
+            [
+                "bad_request invalid_request/400",
+                "payload_too_large invalid_request/413",
+                "method_not_allowed invalid_request/405",
+                "not_found invalid_request/404",
+                "forbidden access_denied/403",
+                "unknown_profile invalid_client/401",
+                "not_enrolled server_error/409",
+                "misconfigured server_error/503",
+                "binding_changed server_error/409",
+                "rejected_by_provider server_error/502",
+                "unavailable temporarily_unavailable/503",
+                "deadline temporarily_unavailable/504",
+                "too_many_requests temporarily_unavailable/429",
+                "cooling_down temporarily_unavailable/503",
+                "conflict server_error/409",
+                "needs_human server_error/409",
+                "not_supported server_error/501",
+                "internal server_error/500",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_two_members_in_the_characters_that_section_5_2_allows() {
+        let allowed = |text: &str| {
+            text.bytes()
+                .all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        };
+        for row in TABLE {
+            assert!(allowed(row.detail), "{}", row.detail);
+        }
+        assert_eq!(
+            String::from_utf8(Refusal::new(Error::InvalidScope, "another one").to_json()).unwrap(),
+            r#"{"error":"invalid_scope","error_description":"another one"}"#
+        );
+        let quoting =
+            Problem::new(Code::Misconfigured).because("line 3: \"é\\\n\" is no key".into());
+        let told = Refusal::from(quoting).description;
+        assert!(told.ends_with("line 3: ''''' is no key"), "{told}");
+    }
+}

@@ -1,0 +1,201 @@
+//! `jeton status`: a table for a person that fits the terminal, or JSON for a program.
+
+mod style;
+mod table;
+
+use self::style::Style;
+use super::super::args::{Grammar, Usage};
+use super::super::{Dialect, Outcome, ProfileState, Query, Surroundings, unexpected};
+use crate::profile::ProfileName;
+use crate::wire::frame::{Invocation, Reply};
+
+/// The verb.
+pub(in crate::dialect) struct Status {
+    profile: Option<ProfileName>,
+    json: bool,
+    style: Style,
+}
+
+const GRAMMAR: Grammar = Grammar {
+    usage: "jeton status [PROFILE] [--json]",
+    values: &[],
+    flags: &["--json"],
+    profile: true,
+};
+
+// === impl Status ===
+
+impl Status {
+    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
+        let mut named = run.clone();
+        // Status without an argument is about everything, whatever profile the shell prefers.
+        named.env.remove("JETON_PROFILE");
+        let args = GRAMMAR.read(&named)?;
+        Ok(Self {
+            profile: args.profile(),
+            json: args.flag("--json"),
+            style: Style::of(run),
+        })
+    }
+}
+
+impl Dialect for Status {
+    fn query(&self) -> Query {
+        Query::Profiles {
+            profile: self.profile.clone(),
+        }
+    }
+
+    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
+        let Outcome::Profiles(profiles) = outcome else {
+            return unexpected();
+        };
+        let stdout = if self.json {
+            json(profiles, around)
+        } else {
+            table::table(profiles, around, self.style)
+        };
+        Reply {
+            stdout: stdout.into_bytes().into(),
+            ..Reply::default()
+        }
+    }
+}
+
+fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
+    #[derive(serde::Serialize)]
+    struct Body<'a> {
+        socket: &'a str,
+        profiles: Vec<&'a crate::wire::ProfileReply>,
+    }
+    let body = Body {
+        socket: around.socket,
+        profiles: profiles.iter().map(|p| &p.reply).collect(),
+    };
+    // A struct of strings and numbers always serialises.
+    serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::testing::*;
+
+    fn show(columns: u16, env: &[(&str, &str)], terminal: bool, args: &[&str]) -> String {
+        let mut run = run(args);
+        run.columns = columns;
+        run.terminal.output = terminal;
+        run.env = env
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let reply = Status::parse(&run).unwrap().render(&states(), around());
+        assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""));
+        String::from_utf8(reply.stdout.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_table_shows_state_time_left_next_refresh_and_last_fault() {
+        let table = show(0, &[], false, &["status"]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 8, "{table}");
+        for (line, words) in [
+            (0, &["PROFILE", "STATE", "LEFT", "NEXT", "LAST FAULT"][..]),
+            (
+                1,
+                &[
+                    "research ",
+                    "fresh",
+                    "#######...",
+                    "41 min",
+                    "in 11 min",
+                    "-",
+                ],
+            ),
+            (
+                2,
+                &[
+                    "a-profile-with-a-rather…",
+                    "rejected",
+                    "..........",
+                    "none",
+                    "in 1 min",
+                    "rejected, 30 s ago",
+                ],
+            ),
+            (
+                3,
+                &[
+                    "  https://acme.run.ai answered 401: invalid_client: Client authentication failed",
+                ],
+            ),
+            (
+                4,
+                &["  this machine's clock is 1 min 30 s ahead of the issuer's; set it by NTP"],
+            ),
+            (5, &["unused ", "resting", "41 min", "when asked", "-"]),
+            (
+                6,
+                &[
+                    "  fresh tokens keep being reported as rejected: for 1 min a report leads to no new one",
+                ],
+            ),
+            (7, &["socket /run/user/1000/jeton/jeton.sock"]),
+        ] {
+            for word in words {
+                assert!(lines[line].contains(word), "{word:?} in {table}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_fits_every_terminal() {
+        for columns in [8, 20, 40, 60, 72, 80, 100, 132, 200] {
+            let table = show(
+                columns,
+                &[("TERM", "xterm"), ("NO_COLOR", "1")],
+                true,
+                &["status"],
+            );
+            for line in table.lines() {
+                let width = line.chars().count();
+                assert!(
+                    width <= usize::from(columns),
+                    "{width} > {columns}:\n{table}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn colours_are_for_terminals_without_no_color_alone() {
+        let xterm = ("TERM", "xterm-256color");
+        assert!(show(100, &[xterm], true, &["status"]).contains("\x1b[32mfresh\x1b[0m"));
+        assert!(show(100, &[xterm, ("NO_COLOR", "")], true, &["status"]).contains('\x1b'));
+        for plain in [
+            show(100, &[xterm, ("NO_COLOR", "1")], true, &["status"]),
+            show(100, &[("TERM", "dumb")], true, &["status"]),
+            show(100, &[xterm], false, &["status"]),
+        ] {
+            assert!(!plain.contains('\x1b'), "{plain}");
+        }
+    }
+
+    #[test]
+    fn programs_get_json_with_the_socket() {
+        let json: serde_json::Value =
+            serde_json::from_str(&show(100, &[], true, &["status", "--json"])).unwrap();
+        assert_eq!(json["socket"], "/run/user/1000/jeton/jeton.sock");
+        assert_eq!(json["profiles"][0]["phase"], "fresh");
+        assert_eq!(json["profiles"][1]["last_fault"]["kind"], "rejected");
+        assert_eq!(json["profiles"][0]["last_fault"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn without_profiles_it_says_how_to_make_one() {
+        let status = Status::parse(&run(&["status"])).unwrap();
+        let reply = status.render(&Outcome::Profiles(vec![]), around());
+        let text = String::from_utf8(reply.stdout.to_vec()).unwrap();
+        assert!(text.contains("jetond add"), "{text}");
+    }
+}

@@ -1,0 +1,90 @@
+//! What a panic says, before it ends the process.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
+
+use serde_json::Value;
+use tracing::Level;
+
+use super::line::Form;
+use super::output;
+
+/// What stands in the place of a message that was made when the panic happened: it may quote anything.
+const WITHHELD: &str = "(the message is left out, since it may quote a secret)";
+
+/// From now on a panic says in one line where it happened, waits at most 100 ms for that line to be written, and fails at
+/// nothing. What it says besides is not printed unless the text is in the program: an `expect` prints the error that it
+/// met, and a string that was cut wrongly is printed whole.
+pub fn report_panics() {
+    std::panic::set_hook(Box::new(|info| output::print_last(|form| line(info, form))));
+}
+
+fn line(info: &PanicHookInfo<'_>, form: Form) -> String {
+    let place = info.location().map_or_else(
+        || "an unknown place".to_owned(),
+        |place| format!("{}:{}:{}", place.file(), place.line(), place.column()),
+    );
+    let text = info.payload().downcast_ref::<&'static str>();
+    let message = format!(
+        "panicked at {place}: {}; this is a bug, please report it",
+        text.unwrap_or(&WITHHELD)
+    );
+    let trace = Backtrace::capture();
+    let trace = match trace.status() {
+        BacktraceStatus::Captured => vec![("backtrace", Value::String(trace.to_string()))],
+        _ => vec![],
+    };
+    form.line(Level::ERROR, "panic", &message, &trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, set_hook, take_hook};
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::*;
+
+    /// The lines that this leaves when it panics, in this form.
+    fn left_by(form: Form, panics: fn()) -> String {
+        let (left, own) = (Arc::new(Mutex::new(String::new())), thread::current().id());
+        let usual = Arc::new(take_hook());
+        let (lines, others) = (Arc::clone(&left), Arc::clone(&usual));
+        set_hook(Box::new(move |info| {
+            if thread::current().id() == own {
+                *lines.lock().unwrap() += &line(info, form);
+            } else {
+                others(info);
+            }
+        }));
+        assert!(catch_unwind(panics).is_err());
+        set_hook(Box::new(move |info| usual(info)));
+        let left = left.lock().unwrap();
+        left.clone()
+    }
+
+    #[test]
+    fn a_panic_says_where_it_was_and_quotes_nothing() {
+        let quotes: fn() = || {
+            let secret = std::hint::black_box("the secret");
+            assert!(secret.is_empty(), "got {secret}");
+        };
+        for form in [Form::Plain, Form::Text, Form::Json] {
+            let left = left_by(form, || panic!("a literal"));
+            assert!(left.contains("src/process/logging/panics.rs:"), "{left}");
+            assert!(left.contains(": a literal; "), "{left}");
+            assert!(left.ends_with('\n') && left.lines().count() == 1, "{left}");
+            let left = left_by(form, quotes);
+            assert!(
+                left.contains("panics.rs:") && !left.contains("the secret"),
+                "{left}"
+            );
+        }
+        let left = left_by(Form::Json, quotes);
+        let left: Value = serde_json::from_str(&left).unwrap();
+        assert_eq!(
+            (&left["level"], &left["target"]),
+            (&"ERROR".into(), &"panic".into())
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What the service manager is told (sd_notify(3)).
+//!
+//! `Type=notify-reload` is not known before systemd 253, so a unit that runs on Debian 12 is `Type=notify`, and a reload
+//! is told with `RELOADING=1` and `READY=1`.
+//!
+//! This is our own code since the small crates for it open a socket for each message (which fails without descriptors),
+//! block while the manager does not read, and take abstract addresses (`@…`, of container managers) for paths.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::clock;
+
+/// How often to try a manager that does not read, and the pause between two tries: a second in all.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The way to the service manager, if there is one.
+#[derive(Debug, Clone)]
+pub struct Notify(Option<Arc<Manager>>);
+
+#[derive(Debug)]
+struct Manager {
+    /// Stays open, and is not connected: a manager that was restarted has another socket at the same address.
+    socket: UnixDatagram,
+    address: SocketAddr,
+    /// Whether the last message was lost.
+    is_deaf: AtomicBool,
+}
+
+// === impl Notify ===
+
+impl Notify {
+    /// `address` is `NOTIFY_SOCKET`; without it nothing is sent.
+    pub fn new(address: Option<&OsStr>) -> Self {
+        let manager = address.and_then(|address| {
+            Manager::new(address)
+                .inspect_err(|error| {
+                    let address = address.display();
+                    warn!(%error, %address, "cannot notify the service manager: NOTIFY_SOCKET is neither an absolute path nor an abstract address");
+                })
+                .ok()
+        });
+        Self(manager.map(Arc::new))
+    }
+
+    /// Whether somebody listens.
+    pub const fn listens(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// We serve, or have read the configuration again. `status` is one line.
+    pub async fn ready(&self, status: &str) {
+        self.tell(&format!("READY=1\nSTATUS={status}\n")).await;
+    }
+
+    /// We read the configuration again.
+    pub async fn reloading(&self) {
+        let now = clock::monotonic().as_micros();
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"))
+            .await;
+    }
+
+    /// How it goes, in one line.
+    pub async fn status(&self, status: &str) {
+        self.tell(&format!("STATUS={status}\n")).await;
+    }
+
+    /// Pings the watchdog: we have just served a request.
+    pub async fn alive(&self) {
+        self.tell("WATCHDOG=1\n").await;
+    }
+
+    /// We stop.
+    pub async fn stopping(&self) {
+        self.tell("STOPPING=1\nSTATUS=stopping\n").await;
+    }
+
+    /// Logs when the manager becomes unreachable, since it may then end us, and when it is reachable again.
+    async fn tell(&self, state: &str) {
+        let Some(manager) = &self.0 else { return };
+        match manager.send(state).await {
+            Ok(()) => {
+                if manager.is_deaf.swap(false, Ordering::Relaxed) {
+                    info!("the service manager can be told again");
+                }
+            }
+            Err(error) => {
+                if !manager.is_deaf.swap(true, Ordering::Relaxed) {
+                    let what = state.lines().next();
+                    warn!(%error, what, "the service manager could not be told");
+                }
+            }
+        }
+    }
+}
+
+// === impl Manager ===
+
+impl Manager {
+    fn new(address: &OsStr) -> io::Result<Self> {
+        let address = parse(address)?;
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            address,
+            is_deaf: AtomicBool::new(false),
+        })
+    }
+
+    async fn send(&self, state: &str) -> io::Result<()> {
+        for _ in 0..TRIES {
+            match self.socket.send_to_addr(state.as_bytes(), &self.address) {
+                Ok(_) => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+/// Parses an absolute path, or an abstract address after `@`.
+fn parse(address: &OsStr) -> io::Result<SocketAddr> {
+    match address.as_bytes() {
+        [b'/', ..] => SocketAddr::from_pathname(address),
+        #[cfg(target_os = "linux")]
+        [b'@', name @ ..] if !name.is_empty() => {
+            use std::os::linux::net::SocketAddrExt as _;
+            SocketAddr::from_abstract_name(name)
+        }
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_path_or_abstract() {
+        let address = |text: &str| parse(OsStr::new(text));
+        let path = address("/run/systemd/notify").unwrap();
+        assert_eq!(
+            path.as_pathname().unwrap().to_str(),
+            Some("/run/systemd/notify")
+        );
+        assert!(address("@notify").is_ok_and(|address| address.as_pathname().is_none()));
+        for bad in [
+            "",
+            "@",
+            "run/notify",
+            "vsock:2:1234",
+            &format!("/{}", "x".repeat(200)),
+        ] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_manager_that_does_not_read_is_given_up_after_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let notify = Notify::new(Some(path.as_os_str()));
+        let is_deaf = || notify.0.as_ref().unwrap().is_deaf.load(Ordering::Relaxed);
+        // Until its queue is full.
+        for _ in 0..10_000 {
+            notify.status("1 profile, 1 ready").await;
+            if is_deaf() {
+                break;
+            }
+        }
+        assert!(is_deaf());
+        manager.set_nonblocking(true).unwrap();
+        while manager.recv(&mut [0; 64]).is_ok() {}
+        notify.ready("1 profile, 1 ready").await;
+        let mut said = [0; 64];
+        let n = manager.recv(&mut said).unwrap();
+        assert_eq!(&said[..n], b"READY=1\nSTATUS=1 profile, 1 ready\n");
+        assert!(!is_deaf());
+    }
+}
