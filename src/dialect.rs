@@ -1,7 +1,7 @@
 //! What the companion's verbs mean: one verb, or one foreign protocol, a file; request in, bytes and exit code out.
 //!
 //! All of it is pure. The companion only carries arguments and bytes, so a daemon upgrade upgrades every dialect.
-//! [`oauth2`] alone is spoken without the companion, at a path of its own.
+//! [`http::oauth2`] alone is spoken without the companion, at a path of its own.
 
 mod args;
 pub mod http;

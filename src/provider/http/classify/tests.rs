@@ -115,7 +115,7 @@ fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
     inner.args([
         "--exact",
         "--ignored",
-        "provider::classify::tests::where_the_system_trusts_our_ca",
+        "provider::http::classify::tests::where_the_system_trusts_our_ca",
     ]);
     inner
         .env("SSL_CERT_FILE", fixture("ca.pem"))
