@@ -20,13 +20,14 @@
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
 //! | [`provider`] | asks an issuer for a token, once | config credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | causes config credential fault folder instant lifecycle offload process profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | causes config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes config folder trust |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
 //! | [`clock`] | reads the machine's clocks and waits for them | instant wire |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
+//! | `file_lock` | a lock of a file, which ends with its guard | |
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
@@ -54,6 +55,7 @@ pub mod credential;
 pub mod daemon;
 pub mod dialect;
 pub mod fault;
+mod file_lock;
 mod folder;
 pub mod instant;
 pub mod lifecycle;

@@ -1,7 +1,7 @@
 //! The store in files: `STATE/credentials/PROFILE.json`, each its owner's alone.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
+use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder, is_temporary};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
@@ -69,26 +70,25 @@ impl FileStore {
         }
     }
 
-    /// Takes the lock of all writers, which is held as long as the file is.
-    fn lock(&self, folder: &Folder) -> Result<File, StoreError> {
+    /// Takes the lock of all writers.
+    fn lock(&self, folder: &Folder) -> Result<FileLock, StoreError> {
         let path = self.folder.join(LOCK);
         let io = |action, e| StoreError::io(&path, action, e);
-        let lock = self.open_lock(folder).map_err(|e| io("open the lock", e))?;
-        self.judge(&lock, &path)?;
+        let mut file = self.open_lock(folder).map_err(|e| io("open the lock", e))?;
+        self.judge(&file, &path)?;
         for again in (0..self.tries).rev() {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if again == 0 => break,
-                Err(TryLockError::WouldBlock) => pause(),
-                Err(TryLockError::Error(e)) => {
-                    return Err(match Errno::from_io_error(&e) {
-                        Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => {
-                            StoreError::new(&path, StoreErrorKind::NoLocks)
-                        }
-                        _ => io("take the lock", e),
-                    });
+            file = match FileLock::try_exclusive(file) {
+                Ok(lock) => return Ok(lock),
+                Err(NotLocked::Held(_)) if again == 0 => break,
+                Err(NotLocked::Held(file)) => {
+                    pause();
+                    file
                 }
-            }
+                Err(NotLocked::Unsupported) => {
+                    return Err(StoreError::new(&path, StoreErrorKind::NoLocks));
+                }
+                Err(NotLocked::Io(e)) => return Err(io("take the lock", e)),
+            };
         }
         Err(StoreError::new(&path, StoreErrorKind::Busy))
     }

@@ -205,7 +205,7 @@ fn while_another_process_changes_the_store_it_is_read_but_not_changed() {
     let (_dir, store) = store();
     store.save(&name("a"), &record("one")).unwrap();
     let lock = File::open(store.folder.join(".lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = FileLock::try_exclusive(lock).unwrap();
     for error in [
         store.save(&name("a"), &record("two")).unwrap_err(),
         store.remove(&name("a")).unwrap_err(),

@@ -1,0 +1,92 @@
+//! Locks of files (`flock`) that end with their guard.
+//!
+//! Closing a file is not enough to let its lock go: a duplicate of the descriptor holds the same lock, and every child
+//! has one between its `fork` and its `exec`, also a child that another thread starts. An unlock ends the lock for all
+//! duplicates.
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use rustix::io::Errno;
+
+/// A lock of an open file. Dropping it unlocks the file, whoever has a duplicate of the descriptor.
+#[derive(Debug)]
+pub(crate) struct FileLock(File);
+
+/// Why a file was not locked.
+#[derive(Debug)]
+pub(crate) enum NotLocked {
+    /// Another process, or another guard of this one, has the lock; here is the file, to try again.
+    Held(File),
+    /// The file system has no locks.
+    Unsupported,
+    /// The system refused it.
+    Io(io::Error),
+}
+
+impl FileLock {
+    /// Takes the lock for this guard alone, without waiting.
+    ///
+    /// # Errors
+    /// [`NotLocked`]
+    pub(crate) fn try_exclusive(file: File) -> Result<Self, NotLocked> {
+        Self::from_result(file.try_lock(), file)
+    }
+
+    fn from_result(result: Result<(), TryLockError>, file: File) -> Result<Self, NotLocked> {
+        match result {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(NotLocked::Held(file)),
+            Err(TryLockError::Error(e)) => Err(match Errno::from_io_error(&e) {
+                Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => NotLocked::Unsupported,
+                _ => NotLocked::Io(e),
+            }),
+        }
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing the file unlocks it as well, if only later.
+        let _: io::Result<()> = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_guard_while_a_child_holds_a_duplicate() {
+        let file = NamedTempFile::new().unwrap();
+        let lock = FileLock::try_exclusive(file.reopen().unwrap()).unwrap();
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(lock.0.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let again = FileLock::try_exclusive(file.reopen().unwrap());
+        assert!(matches!(again, Err(NotLocked::Held(_))), "{again:?}");
+        drop(lock);
+        let next = FileLock::try_exclusive(file.reopen().unwrap());
+        assert!(next.is_ok(), "{next:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_duplicate_that_is_closed_does_not_end_the_lock() {
+        let file = NamedTempFile::new().unwrap();
+        let lock = FileLock::try_exclusive(file.reopen().unwrap()).unwrap();
+        drop(lock.0.try_clone().unwrap());
+        let Err(NotLocked::Held(again)) = FileLock::try_exclusive(file.reopen().unwrap()) else {
+            panic!("the lock was free");
+        };
+        drop(lock);
+        FileLock::try_exclusive(again).unwrap();
+    }
+}
