@@ -43,6 +43,11 @@ impl FileLock {
             }),
         }
     }
+
+    /// The locked file.
+    pub(crate) const fn file(&self) -> &File {
+        &self.0
+    }
 }
 
 impl Drop for FileLock {

@@ -6,16 +6,16 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 use super::write::{Readers, WriteError, place};
+use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder};
 
 /// The file.
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub struct ConfigLock {
     folder: Folder,
     /// `None` where the file system has no locks.
-    file: Option<File>,
+    file: Option<FileLock>,
 }
 
 /// Why a configuration cannot be changed now.
@@ -65,26 +65,20 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
     );
     for again in (0..tries).rev() {
         match open(&folder, &at) {
-            Ok(file) => match file.try_lock() {
+            Ok(file) => match FileLock::try_exclusive(file) {
                 // Its last holder may have removed it meanwhile: then another file is the lock.
-                Ok(()) if is_named(&file, &at) => {
+                Ok(lock) if is_named(lock.file(), &at) => {
                     folder.sweep();
-                    let file = Some(file);
+                    let file = Some(lock);
                     return Ok(ConfigLock { folder, file });
                 }
-                Ok(()) => continue,
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    let has_none = matches!(
-                        Errno::from_io_error(&error),
-                        Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK)
-                    );
-                    if has_none {
-                        let file = None;
-                        return Ok(ConfigLock { folder, file });
-                    }
-                    return Err(io("take its lock")(error));
+                Ok(_) => continue,
+                Err(NotLocked::Held(_)) => {}
+                Err(NotLocked::Unsupported) => {
+                    let file = None;
+                    return Ok(ConfigLock { folder, file });
                 }
+                Err(NotLocked::Io(error)) => return Err(io("take its lock")(error)),
             },
             // Another user holds it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && at.exists() => {}
