@@ -19,7 +19,7 @@ pub(crate) enum NotLocked {
     /// Another process, or another guard of this one, has the lock; here is the file, to try again.
     Held(File),
     /// The file system has no locks.
-    Unsupported,
+    Unsupported(io::Error),
     /// The system refused it.
     Io(io::Error),
 }
@@ -38,7 +38,7 @@ impl FileLock {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(NotLocked::Held(file)),
             Err(TryLockError::Error(e)) => Err(match Errno::from_io_error(&e) {
-                Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => NotLocked::Unsupported,
+                Some(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => NotLocked::Unsupported(e),
                 _ => NotLocked::Io(e),
             }),
         }

@@ -74,7 +74,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
                 }
                 Ok(_) => continue,
                 Err(NotLocked::Held(_)) => {}
-                Err(NotLocked::Unsupported) => {
+                Err(NotLocked::Unsupported(_)) => {
                     let file = None;
                     return Ok(ConfigLock { folder, file });
                 }

@@ -84,7 +84,7 @@ impl FileStore {
                     pause();
                     file
                 }
-                Err(NotLocked::Unsupported) => {
+                Err(NotLocked::Unsupported(_)) => {
                     return Err(StoreError::new(&path, StoreErrorKind::NoLocks));
                 }
                 Err(NotLocked::Io(e)) => return Err(io("take the lock", e)),

@@ -4,11 +4,12 @@
 //! the old socket is judged stale; the socket is ours alone when it gets its name, then its group's, then open to it, and
 //! only then connected to.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, fchmod};
 use rustix::io::Errno;
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use crate::causes::Causes;
 use crate::config::SocketMode;
+use crate::file_lock::{FileLock, NotLocked};
 use crate::trust::{self, Sharing, SocketFolder, Untrusted, judge_lock};
 
 /// Where a socket is, and for whom.
@@ -49,7 +51,7 @@ pub struct Bound {
     /// The volume that it is in, if everybody can write to that.
     volume: Option<PathBuf>,
     /// Held for life: as long as it is, nobody else judges our socket stale.
-    lock: File,
+    lock: Arc<FileLock>,
 }
 
 /// Identity of a file, whatever its name: device and inode number.
@@ -90,14 +92,17 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
 /// # Errors
 /// As [`listen_at`]; `bound` stays as it was.
 pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
-    // A duplicate holds the same lock.
-    let held = bound.lock.try_clone().ok();
-    let (listener, new) = listen_with(place, held)?;
+    // Shared with the new one: the old one, which is dropped, must not unlock the file.
+    let held = Arc::clone(&bound.lock);
+    let (listener, new) = listen_with(place, Some(held))?;
     *bound = new;
     Ok(listener)
 }
 
-fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bound), ListenError> {
+fn listen_with(
+    place: Place<'_>,
+    held: Option<Arc<FileLock>>,
+) -> Result<(UnixListener, Bound), ListenError> {
     let (path, lock) = (place.socket, place.lock);
     let io_error = |action, path: &Path| {
         let path = path.to_owned();
@@ -128,12 +133,14 @@ fn listen_with(place: Place<'_>, held: Option<File>) -> Result<(UnixListener, Bo
     if volume.is_some() {
         judge_lock(&file, lock, place.uid).map_err(ListenError::Folder)?;
     }
-    let held = match held.filter(|held| is_same(held, &file)) {
+    let held = match held.filter(|held| is_same(held.file(), &file)) {
         Some(held) => held,
-        None => match file.try_lock() {
-            Ok(()) => file,
-            Err(TryLockError::WouldBlock) => return Err(ListenError::InUse(path.to_owned())),
-            Err(TryLockError::Error(e)) => return Err(io_error("lock", lock)(e)),
+        None => match FileLock::try_exclusive(file) {
+            Ok(lock) => Arc::new(lock),
+            Err(NotLocked::Held(_)) => return Err(ListenError::InUse(path.to_owned())),
+            Err(NotLocked::Unsupported(e) | NotLocked::Io(e)) => {
+                return Err(io_error("lock", lock)(e));
+            }
         },
     };
     remove_stale(path)?;
@@ -435,6 +442,8 @@ mod tests {
         assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
         assert_eq!(place.socket.symlink_metadata().unwrap().ino(), inode);
         UnixStream::connect(&place.socket).unwrap();
+        // As a child has between its fork and its exec.
+        let _duplicate = first.1.lock.file().try_clone().unwrap();
         drop(first);
         assert!(listen(&place).is_ok());
     }
