@@ -29,8 +29,18 @@ impl FileLock {
     ///
     /// # Errors
     /// [`NotLocked`]
+    #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
     pub(crate) fn try_exclusive(file: File) -> Result<Self, NotLocked> {
         Self::from_result(file.try_lock(), file)
+    }
+
+    /// Takes a lock that other shared locks of the file may exist beside, without waiting.
+    ///
+    /// # Errors
+    /// [`NotLocked`]
+    #[expect(clippy::disallowed_methods, reason = "this makes the guard")]
+    pub(crate) fn try_shared(file: File) -> Result<Self, NotLocked> {
+        Self::from_result(file.try_lock_shared(), file)
     }
 
     fn from_result(result: Result<(), TryLockError>, file: File) -> Result<Self, NotLocked> {

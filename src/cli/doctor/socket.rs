@@ -1,6 +1,6 @@
 //! Where a daemon may be, and whether one answers there.
 
-use std::fs::{OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 
 use super::super::target::Target;
 use super::LIMIT;
+use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
 
 /// What is at a place.
@@ -114,7 +115,7 @@ fn is_locked(path: &Path) -> bool {
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(lock);
-    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held(_))))
 }
 
 /// The status of an answer that begins with `HTTP/1.1 200`.
