@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// How many connections wait to be accepted.
@@ -30,7 +31,7 @@ const JAM: usize = 16;
 /// answer.
 #[derive(Debug)]
 struct Jam {
-    _listener: TcpListener,
+    listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
@@ -67,8 +68,12 @@ impl Door {
 
     /// Refuses connections from now on, and resets those not yet accepted.
     pub(super) fn close(&mut self) {
-        self.listener = None;
-        self.jam = None;
+        let jam = self.jam.take().map(|jam| jam.listener);
+        for listener in self.listener.take().into_iter().chain(jam) {
+            // Closing it is not enough: a child between its fork and its exec has a duplicate, which would still take
+            // connections. Not every system can shut a listener down; there, closing it has to do.
+            let _: rustix::io::Result<()> = shutdown(&listener, Shutdown::Both);
+        }
     }
 
     /// Neither takes nor refuses connections from now on, and resets those not yet accepted.
@@ -88,7 +93,7 @@ impl Door {
             }
         }
         self.jam = Some(Jam {
-            _listener: listener,
+            listener,
             _queue: queue,
         });
         Ok(())
@@ -143,4 +148,29 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_door_refuses_while_a_child_holds_a_duplicate_of_the_listener() {
+        let mut door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
+        // As a child has between its fork and its exec.
+        let mut duplicates = vec![];
+        for _ in 0..2 {
+            duplicates.push(rustix::io::dup(door.listener.as_ref().unwrap()).unwrap());
+            door.close();
+            let refused = TcpStream::connect(door.address()).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+            door.jam().await.unwrap();
+            duplicates.push(rustix::io::dup(&door.jam.as_ref().unwrap().listener).unwrap());
+            door.reopen().await.unwrap();
+            let (client, _) = tokio::join!(TcpStream::connect(door.address()), door.accept());
+            client.unwrap();
+        }
+    }
 }
