@@ -358,6 +358,12 @@ mod tests {
         }
     }
 
+    /// Ends a listener for all its duplicates: another test's child may have one between its fork and its exec.
+    fn end(listener: UnixListener) {
+        rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
+        drop(listener);
+    }
+
     fn listen(spot: &Spot) -> Result<(UnixListener, Bound), ListenError> {
         listen_at(private(spot))
     }
@@ -479,7 +485,7 @@ mod tests {
         let place = place();
         let (listener, bound) = listen(&place).unwrap();
         std::mem::forget(bound);
-        drop(listener);
+        end(listener);
         assert!(place.socket.exists());
         // The forgotten lock is still held by this process; a new name for it stands for the next process.
         let lock = place.folder.join("other.lock");
@@ -563,7 +569,7 @@ mod tests {
         let other = UnixListener::bind(&place.socket).unwrap();
         let taken = listen_again(private(&place), &mut bound);
         assert!(matches!(taken, Err(ListenError::InUse(_))));
-        drop(other);
+        end(other);
         // Now the other one is stale. Keeping ours open keeps its inode number from being reused.
         let _new = listen_again(private(&place), &mut bound).unwrap();
         std::fs::remove_file(&place.socket).unwrap();

@@ -527,9 +527,10 @@ async fn a_wait_that_is_asked_for_is_passed_on() {
 
 #[tokio::test]
 async fn nobody_listening_is_a_failure_to_connect() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that no other test gets the port, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
     let provider = Runai::new(&url, Api::Auto, Settings::default()).unwrap();
     let fault = ask(&provider).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Connect, "{fault:?}");
