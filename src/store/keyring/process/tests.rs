@@ -42,21 +42,31 @@ fn the_record_goes_in_by_a_pipe_and_the_answer_comes_out_by_another() {
 
 #[test]
 fn a_process_that_hangs_is_ended_at_the_limit() {
-    let limit = Duration::from_millis(300);
+    let record = vec![b'x'; 65_500];
     for (script, begun) in [
         (&["-c", "exec sleep 600"], false),
         (&["-c", "printf '\\001'; exec sleep 600"], true),
-        // One that never reads what it is given, though it answers; and one that never stops.
+        // It answers, and never reads its input.
         (&["-c", "printf '\\001\\002'; exec sleep 600"], true),
-        (&["-c", "exec >&-; exec sleep 600"], false),
     ] {
-        let record = vec![b'x'; 65_500];
-        let outcome = make(script, limit, &record);
-        let closed = script[1].contains(">&-");
-        let is_late = *fault(&outcome) == KeyringFault::Timeout;
-        assert_eq!(is_late, !closed, "{script:?}: {:?}", fault(&outcome));
+        let mut limit = Duration::from_millis(300);
+        let mut outcome = make(script, limit, &record);
+        // A loaded machine may take longer than that to start the shell.
+        while outcome.begun != begun && limit < LONG / 4 {
+            limit *= 4;
+            outcome = make(script, limit, &record);
+        }
+        assert_eq!(*fault(&outcome), KeyringFault::Timeout, "{script:?}");
         assert_eq!(outcome.begun, begun, "{script:?}");
     }
+}
+
+#[test]
+fn a_process_that_closes_its_output_is_ended_before_the_limit() {
+    let outcome = make(&["-c", "exec >&-; exec sleep 600"], LONG, &[b'x'; 65_500]);
+    let why = fault(&outcome);
+    assert!(matches!(why, KeyringFault::Process(_)), "{why:?}");
+    assert!(!outcome.begun);
 }
 
 #[test]
