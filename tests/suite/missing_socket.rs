@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::support::daemon::{Daemon, accepts, wait_until};
+use crate::support::daemon::{Daemon, accepts, leave_stale, wait_until};
 use crate::support::manager::Manager;
 use crate::support::users::{User, are_root, install};
 use crate::support::wire::{Wire, get};
@@ -141,7 +141,7 @@ fn a_stale_socket_in_its_place_is_replaced() {
     let env = TestEnv::with_sandbox(3_600);
     let mut daemon = start(&env);
     let other = env.path("run/other");
-    drop(UnixListener::bind(&other).unwrap());
+    leave_stale(&other);
     fs::rename(&other, &daemon.socket).unwrap();
     wait_until("it to be replaced", || accepts(&daemon.socket));
     assert_serves_again(&env, &daemon);

@@ -195,9 +195,10 @@ fn nothing_is_enrolled_through_a_proxy_that_gives_no_tunnel() {
         proxy.turn(way);
         refused(&url, &format!("{way:?}"), why);
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound, so that no other test gets the port, and not listening.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let absent = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
     refused(&absent, "nobody there", "Connection refused");
     let unknown = "http://proxy.invalid:3128";
     refused(unknown, "unknown", "cannot be resolved");

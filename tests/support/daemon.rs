@@ -113,6 +113,14 @@ pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Leaves a socket where no process listens. A listener that is closed could be served for a moment: a child of another
+/// test has a duplicate of it between its fork and its exec.
+pub(crate) fn leave_stale(socket: &Path) {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+    let never_listens = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&never_listens, &SocketAddrUnix::new(socket).unwrap()).unwrap();
+}
+
 /// Whether something accepts connections there.
 pub(crate) fn accepts(socket: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(socket).is_ok()

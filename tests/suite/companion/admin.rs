@@ -1,7 +1,6 @@
 //! The admin socket: which calls go straight to it, and how an answer sends a request there.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +8,7 @@ use tempfile::TempDir;
 
 use super::daemon::{Asked, Daemon, Step, ok};
 use super::run::{assert_refusal, feed, jeton, jeton_at, outcome};
+use crate::support::daemon::leave_stale;
 
 /// What a daemon answers at the token socket to a verb of the admin socket.
 const ADMIN_ONLY: &[(u8, &[u8])] = &[(5, b""), (2, b"jeton: admin only\n"), (3, &[77])];
@@ -257,7 +257,7 @@ fn an_admin_socket_that_is_not_there_is_one_line() {
         let admin = folder.path().join("jeton-admin/admin.sock");
         if stale {
             fs::create_dir_all(admin.parent().unwrap()).unwrap();
-            drop(UnixListener::bind(&admin).unwrap());
+            leave_stale(&admin);
         }
         let output = jeton_at(&tokens.socket, &["lock"]).output().unwrap();
         assert_refusal(&output, 69, &format!("{absent}{} (", admin.display()));

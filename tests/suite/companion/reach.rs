@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 
 use super::daemon::{Daemon, Step, ok};
 use super::run::{assert_refusal, install, jeton, jeton_at, outcome, program};
+use crate::support::daemon::leave_stale;
 
 fn daemon_at(socket: &Path) -> Daemon {
     Daemon::at(socket, vec![Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))])
@@ -19,7 +19,7 @@ fn daemon_at(socket: &Path) -> Daemon {
 /// A socket that nobody listens at any more.
 fn stale(socket: &Path) {
     fs::create_dir_all(socket.parent().unwrap()).unwrap();
-    drop(UnixListener::bind(socket).unwrap());
+    leave_stale(socket);
 }
 
 #[test]
