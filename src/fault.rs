@@ -1,8 +1,11 @@
 //! Why an attempt to get a token failed: a kind for the program to decide on, and texts for people.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::profile::ProfileName;
 
 /// What went wrong between us and the issuer. The kind decides what happens next; the texts decide nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +58,23 @@ pub struct Fault {
     /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
     /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
     pub detail: String,
+}
+
+/// Why a profile cannot ask its issuer: something on this machine has to be put right first. Nothing is sent meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// No credential is stored for this profile.
+    NotEnrolled(ProfileName),
+    /// The credential was enrolled for another address, CA or proxy than the configuration or the issuer names now.
+    BindingChanged {
+        /// One sentence for people: what changed, and what to do.
+        detail: String,
+    },
+    /// The credential or the configuration cannot be used.
+    Unusable {
+        /// One sentence for people: what cannot be used, and why.
+        detail: String,
+    },
 }
 
 // === impl FaultKind ===
@@ -121,9 +141,38 @@ impl Fault {
     }
 }
 
+// === impl Block ===
+
+impl fmt::Display for Block {
+    /// One sentence for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotEnrolled(profile) => write!(
+                f,
+                "no credential is stored for {profile}; run 'jetond add {profile} --rebind'"
+            ),
+            Self::BindingChanged { detail } | Self::Unusable { detail } => f.write_str(detail),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_says_what_to_do_about_it() {
+        let name = ProfileName::parse("ci.prod").unwrap();
+        assert_eq!(
+            Block::NotEnrolled(name).to_string(),
+            "no credential is stored for ci.prod; run 'jetond add ci.prod --rebind'"
+        );
+        let detail = "the record is damaged".to_owned();
+        assert_eq!(
+            Block::Unusable { detail }.to_string(),
+            "the record is damaged"
+        );
+    }
 
     #[test]
     fn a_kind_is_spelled_the_same_in_text_and_in_json() {

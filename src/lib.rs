@@ -39,7 +39,7 @@
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
 //! | [`credential`] | a client ID and its secret | instant |
-//! | [`fault`] | why an attempt brought no token | |
+//! | [`fault`] | why an attempt brought no token, and why none is made | profile |
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |

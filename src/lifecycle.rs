@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
@@ -17,7 +17,7 @@ mod view;
 
 pub use event::{Effect, Event};
 use report::Reports;
-pub use view::{Block, Held, LastFault, Phase, View};
+pub use view::{Held, LastFault, Phase, View};
 
 /// Generations stay below this, so that every JSON reader keeps them exact.
 const GENERATION_END: u64 = 1 << 53;
@@ -53,7 +53,7 @@ pub struct Lifecycle {
     last_attempt: Option<BootInstant>,
     failing: u32,
     rejections: u32,
-    block: Option<(Block, Arc<str>)>,
+    block: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
     reports: Reports,
     clock_steps: u64,
@@ -148,12 +148,8 @@ impl Lifecycle {
                 }
                 self.failed(now, jitter, fault)
             }
-            Event::Blocked {
-                attempt,
-                block,
-                detail,
-            } if self.is_current(attempt) => {
-                self.block = Some((block, detail.into()));
+            Event::Blocked { attempt, block } if self.is_current(attempt) => {
+                self.block = Some(Arc::new(block));
                 self.wait_until(now.after(BLOCKED_RETRY))
             }
             Event::Fetched { .. } | Event::Failed { .. } | Event::Blocked { .. } => Effect::None,

@@ -6,6 +6,7 @@ use super::admin;
 use super::output::{Exit, fail, report, say};
 use super::place::{Asked, Place};
 use super::target::{Target, TargetArgs};
+use crate::causes::Causes;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, BaseUrl, Profile, Proxy};
 use crate::credential::Credential;
@@ -95,7 +96,8 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
     let origin = destination(&plan.profile)?;
-    let binding = binding_of(&plan.profile, &origin).map_err(|error| fail(Exit::Config, error))?;
+    let binding = binding_of(&plan.profile, &origin);
+    let binding = binding.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     let store = stores.of(plan.profile.store);
     let credential = args
         .credential(store.as_ref(), &origin, plan.profile.origin().is_none())?

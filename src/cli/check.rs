@@ -88,7 +88,7 @@ fn check_profile(
     let Some(record) = record else {
         return Err(format!("no credential is stored; run: {}", rebind()));
     };
-    let now = binding_of(profile, &record.binding.origin)?;
+    let now = binding_of(profile, &record.binding.origin).map_err(|e| Causes(&e).to_string())?;
     match record.binding.differences(&now).first() {
         None => Ok(record.key.credential.client_id),
         Some(part) => Err(format!(

@@ -13,9 +13,9 @@ use super::keep::keeper::Parts;
 use crate::clock::{Clock, Reading, Waiting};
 use crate::credential::Credential;
 use crate::dialect::http::oauth2::Purpose;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
-use crate::lifecycle::{Block, Policy};
+use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
@@ -219,13 +219,15 @@ impl CredentialSource for MemoryStore {
                 Err(NotLoaded::Failed(fault))
             }
             Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
-            None => Err(NotLoaded::Blocked(
-                Block::NotEnrolled,
-                "no credential".to_owned(),
-            )),
+            None => Err(NotLoaded::Blocked(Block::NotEnrolled(research()))),
         };
         Box::pin(std::future::ready(loaded))
     }
+}
+
+/// The profile's name.
+fn research() -> ProfileName {
+    ProfileName::parse("research").unwrap()
 }
 
 /// A profile kept on a paused clock with jitter 0.5.
@@ -256,7 +258,7 @@ pub(crate) fn keep_at(
     let clock = Arc::new(PausedClock::new());
     let handle = Handle::spawn(
         Parts {
-            name: ProfileName::parse("research").unwrap(),
+            name: research(),
             source: Arc::<MemoryStore>::clone(store),
             provider: Arc::<ScriptedIssuer>::clone(issuer),
             clock: Arc::<PausedClock>::clone(&clock),

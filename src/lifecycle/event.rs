@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::Block;
-use crate::fault::Fault;
+use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, UnixTime};
 use crate::token::Grant;
 
@@ -66,8 +65,6 @@ pub enum Event {
         attempt: u64,
         /// Why.
         block: Block,
-        /// The same for people.
-        detail: String,
     },
 }
 

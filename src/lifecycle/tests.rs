@@ -1,5 +1,6 @@
 use super::*;
-use crate::fault::FaultKind;
+use crate::fault::{Block, FaultKind};
+use crate::profile::ProfileName;
 use crate::token::AccessToken;
 
 mod reissue;
@@ -27,6 +28,10 @@ fn grant(text: &str, secs: u64) -> Grant {
         lifetime: Some(Duration::from_secs(secs)),
         stated: true,
     }
+}
+
+fn not_enrolled() -> Block {
+    Block::NotEnrolled(ProfileName::parse("a").unwrap())
 }
 
 fn fault(kind: FaultKind) -> Fault {
@@ -147,8 +152,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
         },
         Event::Blocked {
             attempt: 2,
-            block: Block::NotEnrolled,
-            detail: String::new(),
+            block: not_enrolled(),
         },
     ] {
         assert_eq!(l.step(at(52), u(), late), Effect::None);
@@ -326,8 +330,7 @@ fn a_profile_that_cannot_ask_says_so_and_looks_again() {
     ));
     let blocked = Event::Blocked {
         attempt: 1,
-        block: Block::NotEnrolled,
-        detail: "none".into(),
+        block: not_enrolled(),
     };
     assert_eq!(l.step(at(0), u(), blocked), Effect::None);
     assert_eq!(l.view().phase(at(0)), Phase::Misconfigured);

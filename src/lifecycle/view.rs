@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Validity};
 
@@ -19,17 +19,6 @@ pub struct Held {
     pub generation: u64,
     /// The last answer that showed it in full.
     pub last_answer: LastAnswer,
-}
-
-/// Why a profile cannot even ask: something on this machine has to be put right first. Nothing is sent meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
-    /// No credential is stored for it.
-    NotEnrolled,
-    /// The credential was enrolled for another address, CA or proxy than the configuration names now.
-    BindingChanged,
-    /// The credential or the configuration cannot be used.
-    Misconfigured,
 }
 
 /// What a person sees of a profile.
@@ -92,7 +81,7 @@ pub struct View {
     /// The issuer's clock, as its last answer told. Nothing is decided by it.
     pub issuer_clock: Option<RemoteClock>,
     /// Why nothing can be asked, if so.
-    pub block: Option<(Block, Arc<str>)>,
+    pub block: Option<Arc<Block>>,
     /// The last fault; it stays after a success, as history.
     pub last_fault: Option<Arc<LastFault>>,
     /// How many attempts brought a token.
@@ -132,7 +121,6 @@ impl View {
                 _ => false,
             }
         }
-        let text = |view: &Self| view.block.as_ref().map(|(_, text)| Arc::clone(text));
         let plain = |view: &Self| {
             (
                 (view.lapsed, view.clock_steps, view.issuer_clock),
@@ -149,7 +137,7 @@ impl View {
         };
         plain(self) == plain(other)
             && same(self.held.as_ref(), other.held.as_ref())
-            && same(text(self).as_ref(), text(other).as_ref())
+            && same(self.block.as_ref(), other.block.as_ref())
             && same(self.last_fault.as_ref(), other.last_fault.as_ref())
     }
 

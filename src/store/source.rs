@@ -1,15 +1,17 @@
 //! Where a profile's credential comes from: the store, and only while the configuration names what it was enrolled for.
 
-use std::io::Read;
-use std::path::Path;
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::causes::Causes;
 use crate::config::Profile;
 use crate::credential::Credential;
-use crate::fault::{Fault, FaultKind};
-use crate::lifecycle::Block;
+use crate::fault::{Block, Fault, FaultKind};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::store::{Binding, CredentialStore, Key};
@@ -23,10 +25,24 @@ pub type Loaded = Result<Arc<Credential>, NotLoaded>;
 /// Why no credential was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotLoaded {
-    /// None can be used until something on this machine is put right: for the program and for people.
-    Blocked(Block, String),
+    /// None can be used until something on this machine is put right.
+    Blocked(Block),
     /// The store could not be asked this time. The attempt failed, and the next one may succeed.
     Failed(Fault),
+}
+
+/// Why a profile's CA file cannot be read.
+#[derive(Debug)]
+pub enum CaFileError {
+    /// A folder, a pipe or another thing that is no file.
+    NotAFile(PathBuf),
+    /// The system refuses it.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// A credential that is being read.
@@ -44,14 +60,38 @@ pub trait CredentialSource: Send + Sync {
 impl NotLoaded {
     /// The error for a task that is gone.
     pub fn lost(what: &str) -> Self {
-        Self::Blocked(Block::Misconfigured, what.to_owned())
+        Self::Blocked(Block::Unusable {
+            detail: what.to_owned(),
+        })
     }
 
     /// The reason for people.
-    pub fn detail(&self) -> &str {
+    pub fn detail(&self) -> Cow<'_, str> {
         match self {
-            Self::Blocked(_, detail) => detail,
-            Self::Failed(fault) => &fault.detail,
+            Self::Blocked(block) => Cow::Owned(block.to_string()),
+            Self::Failed(fault) => Cow::Borrowed(&fault.detail),
+        }
+    }
+}
+
+// === impl CaFileError ===
+
+impl fmt::Display for CaFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAFile(path) => write!(f, "the CA file {} is not a file", path.display()),
+            Self::Unreadable { path, .. } => {
+                write!(f, "the CA file {} cannot be read", path.display())
+            }
+        }
+    }
+}
+
+impl Error for CaFileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotAFile(_) => None,
+            Self::Unreadable { source, .. } => Some(source),
         }
     }
 }
@@ -85,34 +125,30 @@ impl CredentialSource for StoreSource {
 
 impl StoreSource {
     fn read(&self) -> Loaded {
-        let misconfigured = |why: String| NotLoaded::Blocked(Block::Misconfigured, why);
+        let unusable = |error: &(dyn Error + 'static)| {
+            let detail = Causes(error).to_string();
+            NotLoaded::Blocked(Block::Unusable { detail })
+        };
         let record = self.store.load(&self.name).map_err(|error| {
-            let what = Causes(&error).to_string();
             if error.kind.is_passing() {
+                let what = Causes(&error).to_string();
                 NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
             } else {
-                misconfigured(what)
+                unusable(&error)
             }
         })?;
         let Some(record) = record else {
-            return Err(NotLoaded::Blocked(
-                Block::NotEnrolled,
-                format!(
-                    "no credential is stored for {0}; run 'jetond add {0} --rebind'",
-                    self.name
-                ),
-            ));
+            return Err(NotLoaded::Blocked(Block::NotEnrolled(self.name.clone())));
         };
         // Where an issuer says the origin, the provider asks it, and refuses to send elsewhere.
-        let now = binding_of(&self.profile, &record.binding.origin).map_err(misconfigured)?;
+        let now = binding_of(&self.profile, &record.binding.origin);
+        let now = now.map_err(|error| unusable(&error))?;
         if let Some(part) = record.binding.differences(&now).first() {
-            return Err(NotLoaded::Blocked(
-                Block::BindingChanged,
-                format!(
-                    "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",
-                    record.binding.origin, self.name
-                ),
-            ));
+            let detail = format!(
+                "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",
+                record.binding.origin, self.name
+            );
+            return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));
         }
         let Key {
             credential,
@@ -128,18 +164,20 @@ impl StoreSource {
 /// enrolled.
 ///
 /// # Errors
-/// A sentence for people, when the CA file cannot be read.
-pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, String> {
+/// [`CaFileError`] when the CA file cannot be read.
+pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, CaFileError> {
     let ca = profile.ca_file.as_deref().map(read_ca).transpose()?;
     Ok(Binding::of(profile, discovered, ca.as_deref()))
 }
 
-fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
-    let shown = path.display();
-    let unreadable = |e: std::io::Error| format!("the CA file {shown} cannot be read: {e}");
+fn read_ca(path: &Path) -> Result<Vec<u8>, CaFileError> {
+    let unreadable = |source| CaFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     // Before it is opened: opening a pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(format!("the CA file {shown} is not a file"));
+        return Err(CaFileError::NotAFile(path.to_owned()));
     }
     let mut bytes = vec![];
     std::fs::File::open(path)
@@ -159,12 +197,10 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
         for path in [pipe.as_path(), dir.path()] {
-            assert!(read_ca(path).unwrap_err().contains("is not a file"));
+            assert!(matches!(read_ca(path), Err(CaFileError::NotAFile(_))));
         }
-        assert!(
-            read_ca(&dir.path().join("none"))
-                .unwrap_err()
-                .contains("cannot be read")
-        );
+        let none = read_ca(&dir.path().join("none")).unwrap_err();
+        let told = Causes(&none).to_string();
+        assert!(told.contains("none cannot be read: No such file"), "{told}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
-use jetond::lifecycle::{Block, Policy};
+use jetond::lifecycle::Policy;
 use jetond::schedule::Reissue;
 
 /// A moment of the run.
@@ -20,6 +20,15 @@ pub(crate) struct At {
 
 /// A life of a profile: from when the configuration names it in this form until it no longer does.
 pub(crate) type Life = u32;
+
+/// Why a store has no credential to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// It holds none.
+    NotEnrolled,
+    /// What it holds cannot be used.
+    Unusable,
+}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +52,7 @@ pub(crate) enum What {
     Loaded {
         life: Life,
         load: u32,
-        found: Result<u32, Block>,
+        found: Result<u32, Lack>,
     },
     /// The issuer is asked for a token.
     Call {
@@ -103,7 +112,7 @@ pub(crate) enum What {
     /// There is another secret in the store, or the store cannot be used.
     Stored {
         profile: usize,
-        found: Result<u32, Block>,
+        found: Result<u32, Lack>,
     },
     /// From now on every issuer and every store works.
     Calm,

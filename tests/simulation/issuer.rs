@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jetond::credential::Credential;
-use jetond::fault::{Fault, FaultKind};
+use jetond::fault::{Block, Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;
 use jetond::provider::{Fetching, Granted, Provider};
 use jetond::store::source::{CredentialSource, Loading, NotLoaded};
 use jetond::token::{AccessToken, Grant};
 
-use crate::history::{Life, What};
+use crate::history::{Lack, Life, What};
 use crate::planted::Bug;
 use crate::scenes::{self, Play, draw_lifetime, whole_seconds};
 use crate::world::{Count, State, Token, World};
@@ -168,7 +168,14 @@ impl CredentialSource for Store {
                     let secret = format!("secret-{secret}");
                     Ok(Arc::new(Credential::parse("id", &secret).unwrap()))
                 }
-                Err(block) => Err(NotLoaded::Blocked(block, "scripted".to_owned())),
+                Err(Lack::NotEnrolled) => {
+                    let name = self.world.state().subjects[self.profile].name.clone();
+                    Err(NotLoaded::Blocked(Block::NotEnrolled(name)))
+                }
+                Err(Lack::Unusable) => {
+                    let detail = "scripted".to_owned();
+                    Err(NotLoaded::Blocked(Block::Unusable { detail }))
+                }
             }
         })
     }

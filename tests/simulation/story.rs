@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use jetond::lifecycle::{Block, Phase};
+use jetond::lifecycle::Phase;
 use tokio::task::JoinSet;
 
 use crate::clients::Client;
 use crate::coverage::Met;
 use crate::daemon::Daemon;
-use crate::history::{Ask, What};
+use crate::history::{Ask, Lack, What};
 use crate::world::{Mood, Seen, Subject, World};
 
 /// How much happens in one run.
@@ -209,12 +209,12 @@ impl Story {
         let (kind, takes) = self.rng(|rng| (rng.u8(0..4), rng.u64(0..2_500)));
         let secret = self.world.state().subjects[profile].stored.unwrap_or(0);
         let stored = match kind {
-            0 => Err(Block::NotEnrolled),
-            1 => Err(Block::Misconfigured),
+            0 => Err(Lack::NotEnrolled),
+            1 => Err(Lack::Unusable),
             _ => Ok(secret),
         };
         match stored {
-            Err(Block::NotEnrolled) => self.world.meets(profile, Met::StoreEmpty),
+            Err(Lack::NotEnrolled) => self.world.meets(profile, Met::StoreEmpty),
             Err(_) => self.world.meets(profile, Met::StoreBroken),
             Ok(_) => {}
         }

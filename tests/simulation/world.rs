@@ -8,14 +8,14 @@ use fastrand::Rng;
 use jetond::config::{Api, BaseUrl, Config, Profile, Provider, Proxy, StoreKind};
 use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
-use jetond::lifecycle::{Block, Phase, Policy};
+use jetond::lifecycle::{Phase, Policy};
 use jetond::policy::{Gate, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 
 use crate::clock::SimClock;
 use crate::coverage::{Coverage, Met};
-use crate::history::{At, History, Life, What};
+use crate::history::{At, History, Lack, Life, What};
 use crate::planted::Bug;
 
 /// The user that the daemon runs as, and all of its clients.
@@ -82,7 +82,7 @@ pub(crate) struct Subject {
     pub(crate) habit: Habit,
     /// About how long its tokens hold.
     pub(crate) scale: Duration,
-    pub(crate) stored: Result<u32, Block>,
+    pub(crate) stored: Result<u32, Lack>,
     pub(crate) load_takes: Duration,
     /// Whether clients ask for its tokens at all just now.
     pub(crate) is_busy: bool,
@@ -216,7 +216,7 @@ impl World {
     }
 
     /// What is in the store of a profile from now on.
-    pub(crate) fn store(&self, profile: usize, found: Result<u32, Block>) {
+    pub(crate) fn store(&self, profile: usize, found: Result<u32, Lack>) {
         self.state().subjects[profile].stored = found;
         self.record(What::Stored { profile, found });
     }
@@ -261,8 +261,8 @@ impl Subject {
             habit,
             scale: Duration::from_secs(rng.u64(scales)),
             stored: match rng.u8(0..10) {
-                0 => Err(Block::NotEnrolled),
-                1 => Err(Block::Misconfigured),
+                0 => Err(Lack::NotEnrolled),
+                1 => Err(Lack::Unusable),
                 _ => Ok(0),
             },
             load_takes: Duration::ZERO,

@@ -9,6 +9,7 @@ use super::finding::Finding;
 use super::health::Health;
 use super::profiles::DaemonProfiles;
 use super::{LIMIT, judge, within};
+use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile};
 use crate::fault::Fault;
@@ -109,7 +110,7 @@ fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> Credent
             let part = record.binding.differences(&now).first().copied();
             CredentialFacts::Bound(origin.clone(), part)
         }
-        Err(why) => CredentialFacts::Uncompared(why),
+        Err(error) => CredentialFacts::Uncompared(Causes(&error).to_string()),
     }
 }
 

@@ -8,9 +8,8 @@ use tokio::sync::watch;
 use super::bulkhead::Compartment;
 use crate::clock::Clock;
 use crate::credential::Credential;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
-use crate::lifecycle::Block;
 use crate::provider::Provider;
 use crate::store::source::{CredentialSource, NotLoaded};
 use crate::token::Grant;
@@ -89,7 +88,9 @@ pub(super) async fn fly(
             }
         }
         if fault.kind == FaultKind::BindingChanged {
-            return End::NotLoaded(NotLoaded::Blocked(Block::BindingChanged, fault.detail));
+            return End::NotLoaded(NotLoaded::Blocked(Block::BindingChanged {
+                detail: fault.detail,
+            }));
         }
         return End::Failed { credential, fault };
     }

@@ -10,6 +10,7 @@ use super::handle::Handle;
 use super::roster::{Kept, Roster};
 use crate::clock::Clock;
 use crate::dialect::{Freshness, News};
+use crate::fault::Block;
 use crate::instant::BootInstant;
 use crate::lifecycle::{LastFault, Phase, View};
 use crate::policy::Caller;
@@ -53,7 +54,7 @@ struct Shown {
     reported: bool,
     cooling_until: Option<BootInstant>,
     clock_steps: u64,
-    blocked: Option<Arc<str>>,
+    blocked: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
 }
 
@@ -192,7 +193,7 @@ impl Shown {
             reported: view.reported,
             cooling_until: view.cooling_until,
             clock_steps: view.clock_steps,
-            blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),
+            blocked: view.block.clone(),
             last_fault: view.last_fault.clone(),
         }
     }

@@ -13,8 +13,9 @@ use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::clock::Clock;
 use crate::dialect::http::oauth2::Purpose;
 use crate::dialect::{Freshness, ProfileState};
+use crate::fault::Block;
 use crate::instant::BootInstant;
-use crate::lifecycle::{Block, Held, View};
+use crate::lifecycle::{Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::schedule;
@@ -222,7 +223,7 @@ impl Handle {
             return Ok(served);
         }
         let code = match &view.block {
-            Some((block, _)) => code_of(*block),
+            Some(block) => code_of(block),
             None if view.rejected => Code::RejectedByProvider,
             None if view.attempting => Code::Deadline,
             // Without a token, the first rejection is answered as those are that open the breaker.
@@ -318,7 +319,7 @@ impl Handle {
             reply: ProfileReply::new(&self.name, self.provider, view, requests, now),
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
             resting: view.resting,
-            blocked: view.block.as_ref().map(|(_, why)| Arc::clone(why)),
+            blocked: view.block.as_ref().map(|block| block.to_string().into()),
         }
     }
 }
@@ -355,11 +356,11 @@ fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> bool {
 }
 
 /// What callers are told of a profile that cannot even ask.
-const fn code_of(block: Block) -> Code {
+const fn code_of(block: &Block) -> Code {
     match block {
-        Block::NotEnrolled => Code::NotEnrolled,
-        Block::BindingChanged => Code::BindingChanged,
-        Block::Misconfigured => Code::Misconfigured,
+        Block::NotEnrolled(_) => Code::NotEnrolled,
+        Block::BindingChanged { .. } => Code::BindingChanged,
+        Block::Unusable { .. } => Code::Misconfigured,
     }
 }
 

@@ -275,11 +275,7 @@ impl Keeper {
             End::NotLoaded(why) => {
                 self.credential = None;
                 match why {
-                    NotLoaded::Blocked(block, detail) => Event::Blocked {
-                        attempt,
-                        block,
-                        detail,
-                    },
+                    NotLoaded::Blocked(block) => Event::Blocked { attempt, block },
                     NotLoaded::Failed(fault) => Event::Failed {
                         attempt,
                         fault,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
-use jetond::lifecycle::{Block, Policy};
+use jetond::lifecycle::Policy;
 
-use crate::history::{Answer, Ask, At, History, Told, What};
+use crate::history::{Answer, Ask, At, History, Lack, Told, What};
 
 /// What happens in no time takes so long at most: the grain of tokio's timers, twice.
 pub(crate) const GRAIN: Duration = Duration::from_millis(2);
@@ -54,7 +54,7 @@ pub(crate) struct Loaded {
     pub(crate) from: At,
     pub(crate) until: At,
     /// `None` when nobody waited for it.
-    pub(crate) found: Option<Result<u32, Block>>,
+    pub(crate) found: Option<Result<u32, Lack>>,
 }
 
 /// A call to the issuer.

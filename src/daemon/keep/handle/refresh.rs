@@ -52,8 +52,8 @@ impl Handle {
         };
         let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
         let retry_at = view.next_attempt.map(|at| now.unix_of(at));
-        if let Some((block, _)) = &view.block {
-            return Err(Problem::new(code_of(*block)).of(&self.name).until(retry_at));
+        if let Some(block) = &view.block {
+            return Err(Problem::new(code_of(block)).of(&self.name).until(retry_at));
         }
         let problem = Problem::new(code).of(&self.name).until(retry_at);
         Err(match code {

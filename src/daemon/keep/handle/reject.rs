@@ -51,7 +51,7 @@ impl Handle {
         }
         let cooling = view.cooling(now.boot);
         let (code, detail) = match &view.block {
-            Some((block, _)) => (code_of(*block), None),
+            Some(block) => (code_of(block), None),
             None if view.rejected => (Code::RejectedByProvider, None),
             None if cooling.is_some() => (Code::CoolingDown, None),
             None if view.is_refused() && !view.attempting => (Code::RejectedByProvider, None),

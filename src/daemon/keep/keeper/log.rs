@@ -50,8 +50,8 @@ impl Keeper {
                     "refresh failed again"
                 );
             }
-        } else if let (None, Some((_, detail))) = (&before.block, &after.block) {
-            warn!(%detail, held_for, "nothing can be asked");
+        } else if let (None, Some(block)) = (&before.block, &after.block) {
+            warn!(detail = %block, held_for, "nothing can be asked");
         }
     }
 
@@ -102,12 +102,12 @@ impl Keeper {
             }
             Err(why) => {
                 let detail = why.detail();
-                if !is_stuck && self.told_unreadable.as_deref() != Some(detail) {
+                if !is_stuck && self.told_unreadable.as_deref() != Some(&*detail) {
                     warn!(
-                        detail,
+                        %detail,
                         "the credential cannot be read; the one in use stays in use"
                     );
-                    self.told_unreadable = Some(detail.to_owned());
+                    self.told_unreadable = Some(detail.into_owned());
                 }
             }
         }
