@@ -14,7 +14,6 @@ use crate::clock::Clock;
 use crate::credential::Credential;
 use crate::instant::BootInstant;
 use crate::lifecycle::{Effect, Event, Lifecycle, Policy, View};
-use crate::problem::Code;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::{self, Unit};
@@ -22,9 +21,11 @@ use crate::store::source::{CredentialSource, Loaded, NotLoaded};
 
 mod asked;
 mod log;
+mod refusal;
 mod waits;
 
 pub(super) use asked::Asked;
+pub(super) use refusal::RefreshRefusal;
 use waits::{Running, alarm, landing, rechecked};
 
 /// What a keeper is asked.
@@ -44,7 +45,7 @@ pub(super) enum Command {
     },
     /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
     Refresh {
-        reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
+        reply: oneshot::Sender<Result<u64, RefreshRefusal>>,
     },
     /// The clocks have jumped.
     Jumped(Jump),
@@ -293,7 +294,7 @@ impl Keeper {
 
     fn refresh(
         &mut self,
-        reply: oneshot::Sender<Result<u64, (Code, Option<BootInstant>)>>,
+        reply: oneshot::Sender<Result<u64, RefreshRefusal>>,
         recheck: &mut Option<Running<Loaded>>,
     ) -> Effect {
         let now = self.parts.clock.now().boot;
@@ -302,12 +303,10 @@ impl Keeper {
         let (answer, effect) = if view.rejected || self.bad.is_some() {
             // The bad secret is not sent again before its probe, but a new one in the store is taken up at once.
             *recheck = Some(self.load());
-            (
-                Err((Code::RejectedByProvider, view.next_attempt)),
-                Effect::None,
-            )
-        } else if let Err(at) = schedule::refresh_budget(now, &self.refreshes) {
-            (Err((Code::TooManyRequests, Some(at))), Effect::None)
+            let probe = view.next_attempt;
+            (Err(RefreshRefusal::Rejected { probe }), Effect::None)
+        } else if let Err(until) = schedule::refresh_budget(now, &self.refreshes) {
+            (Err(RefreshRefusal::OverBudget { until }), Effect::None)
         } else {
             self.refreshes.push(now);
             let old = self

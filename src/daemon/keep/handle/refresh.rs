@@ -20,11 +20,11 @@ impl Handle {
             .send(Command::Refresh { reply })
             .await
             .map_err(|_| gone())?;
-        let before = answer.await.map_err(|_| gone())?.map_err(|(code, at)| {
+        let before = answer.await.map_err(|_| gone())?.map_err(|refusal| {
             let now = self.clock.now();
-            Problem::new(code)
+            Problem::new(refusal.code())
                 .of(&self.name)
-                .until(at.map(|at| now.unix_of(at)))
+                .until(refusal.retry_at().map(|at| now.unix_of(at)))
         })?;
         let mut seen = self.view.clone();
         let landed = async {
