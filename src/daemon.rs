@@ -336,18 +336,6 @@ async fn serve(
 
 // === impl StartError ===
 
-impl StartError {
-    /// The exit code that says it (sysexits.h).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Listen(error) if error.is_passing() => 75,
-            Self::Lost(_) => 75,
-            Self::Config(_) | Self::Listen(_) | Self::Passed(_) => 78,
-            Self::Io(_) => 1,
-        }
-    }
-}
-
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
