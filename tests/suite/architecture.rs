@@ -5,14 +5,17 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod check;
+mod maps;
+mod sizes;
+mod source;
 mod tree;
 
 use std::collections::BTreeSet;
 
-use tree::{Module, Tree, named, without_tests};
-
-/// The longest file, in lines, tests left out: what is longer is two things.
-const LONGEST: usize = 400;
+use check::{Check, finds, holds};
+use maps::of_table;
+use tree::{ROOTS, Tree};
 
 /// What does not belong in the core, where time, randomness and surroundings are arguments.
 const OUTSIDE: [&str; 14] = [
@@ -55,175 +58,6 @@ const DOORS: [(&str, usize); 13] = [
 
 /// Commands that enrol: they hold the secret that they were given.
 const ENROLLING: (&str, usize) = ("src/cli/add/credential.rs", 2);
-
-type Check = fn(&Tree) -> Vec<String>;
-
-// === The maps ===
-
-/// What is wrong with the map on the page of `file`, which is the module `owner`.
-fn map_faults(tree: &Tree, file: &str, owner: &[String]) -> Vec<String> {
-    let mut faults = vec![];
-    let depth = owner.len();
-    let modules: Vec<Module> = tree
-        .library()
-        .into_iter()
-        .filter(|module| module.path.len() > depth && module.path.starts_with(owner))
-        .collect();
-    let rows = tree.tables(file);
-    let order: Vec<&str> = rows.iter().map(|(_, cells)| cells[0].as_str()).collect();
-    let there: BTreeSet<&str> = modules.iter().map(|m| m.path[depth].as_str()).collect();
-    for name in &there {
-        let count = order.iter().filter(|other| *other == name).count();
-        if count != 1 {
-            faults.push(format!("{file}: {name} is in the map {count} times"));
-        }
-    }
-    let edges = edges(tree);
-    for (at, (_, cells)) in rows.iter().enumerate() {
-        let name = cells[0].as_str();
-        let listed = |cell: Option<&String>| -> BTreeSet<String> {
-            let words = cell.map_or("", String::as_str).split_whitespace();
-            words.map(str::to_owned).collect()
-        };
-        let (mut beside, mut edge) = (BTreeSet::new(), BTreeSet::new());
-        for module in modules.iter().filter(|module| module.path[depth] == name) {
-            for path in named(&tree.code(&module.file), &module.path) {
-                if path.starts_with(owner) && path.len() > depth {
-                    let other = path[depth].as_str();
-                    if other != name && there.contains(other) {
-                        beside.insert(other.to_owned());
-                    }
-                } else if let Some(first) = path.first().filter(|first| edges.contains(*first)) {
-                    edge.insert(first.clone());
-                }
-            }
-        }
-        if !there.contains(name) {
-            faults.push(format!("{file}: there is no {name}"));
-        }
-        for (is, says) in [(beside, listed(cells.get(2))), (edge, listed(cells.get(3)))] {
-            for other in is.difference(&says) {
-                faults.push(format!("{file}: {name} names {other}"));
-            }
-            for other in says.difference(&is) {
-                faults.push(format!("{file}: {name} no longer names {other}"));
-            }
-        }
-        for other in listed(cells.get(2)) {
-            if !order[at..].contains(&other.as_str()) {
-                faults.push(format!(
-                    "{file}: {name} names {other}, which stands above it"
-                ));
-            }
-        }
-    }
-    faults
-}
-
-/// The modules of the crate's map that are edges.
-fn edges(tree: &Tree) -> BTreeSet<String> {
-    of_table(tree, "Edges")
-}
-
-fn of_table(tree: &Tree, title: &str) -> BTreeSet<String> {
-    let rows = tree.tables("src/lib.rs");
-    let rows = rows
-        .into_iter()
-        .filter(|(table, _)| table.starts_with(title));
-    rows.map(|(_, cells)| cells[0].clone()).collect()
-}
-
-fn the_crate_is_as_its_map(tree: &Tree) -> Vec<String> {
-    map_faults(tree, "src/lib.rs", &[])
-}
-
-fn the_daemon_is_as_its_map(tree: &Tree) -> Vec<String> {
-    map_faults(tree, "src/daemon.rs", &["daemon".to_owned()])
-}
-
-fn the_daemons_rooms_are_as_their_maps(tree: &Tree) -> Vec<String> {
-    let room = |name: &str| {
-        let owner = ["daemon", name].map(str::to_owned);
-        map_faults(tree, &format!("src/daemon/{name}.rs"), &owner)
-    };
-    ["keep", "serve"].into_iter().flat_map(room).collect()
-}
-
-/// Implementations are named where things are put together, and by themselves.
-fn only_the_wiring_names_implementations(tree: &Tree) -> Vec<String> {
-    let implementations = [
-        ["provider", "http"],
-        ["provider", "runai"],
-        ["store", "FileStore"],
-    ];
-    let wiring = |module: &Module| match module.path.first().map(String::as_str) {
-        Some("daemon") => module.path.last().unwrap() == "wiring",
-        Some("cli" | "provider" | "store") => true,
-        _ => false,
-    };
-    let mut faults = vec![];
-    for module in tree.library().iter().filter(|module| !wiring(module)) {
-        for path in named(&tree.code(&module.file), &module.path) {
-            if implementations
-                .iter()
-                .any(|own| path.starts_with(&own.map(str::to_owned)))
-            {
-                faults.push(format!("{} names {}", module.file, path.join("::")));
-            }
-        }
-    }
-    faults
-}
-
-#[test]
-fn arrows_point_downwards_only() {
-    let checks: [Check; 4] = [
-        the_crate_is_as_its_map,
-        the_daemon_is_as_its_map,
-        the_daemons_rooms_are_as_their_maps,
-        only_the_wiring_names_implementations,
-    ];
-    for check in checks {
-        holds(check);
-    }
-    finds(the_crate_is_as_its_map, "src/token.rs", "use crate::wire;");
-    finds(
-        the_crate_is_as_its_map,
-        "src/token.rs",
-        "use super::{daemon::clock, fault};",
-    );
-    finds(
-        the_crate_is_as_its_map,
-        "src/dialect/args.rs",
-        "use super::super::store;",
-    );
-    finds(the_crate_is_as_its_map, "src/lib.rs", "mod forgotten;");
-    finds(
-        the_crate_is_as_its_map,
-        "src/lib.rs",
-        "//! | `token` | twice | |",
-    );
-    finds(
-        the_daemons_rooms_are_as_their_maps,
-        "src/daemon/keep/keeper.rs",
-        "use super::roster;",
-    );
-    finds(
-        the_daemon_is_as_its_map,
-        "src/daemon/keep/keeper.rs",
-        "use crate::daemon::service::Service;",
-    );
-    finds(
-        the_daemons_rooms_are_as_their_maps,
-        "src/daemon/serve/server.rs",
-        "use crate::provider::Provider;",
-    );
-    finds(
-        only_the_wiring_names_implementations,
-        "src/daemon/keep/keeper.rs",
-        "use crate::provider::{Provider, runai::Runai};",
-    );
-}
 
 // === The core ===
 
@@ -351,13 +185,7 @@ fn every_event_loop_is_made_where_a_lack_of_descriptors_is_an_error() {
 // === The files ===
 
 fn every_file_is_reached(tree: &Tree) -> Vec<String> {
-    let roots = [
-        "src/lib.rs",
-        "src/bin/jetond.rs",
-        "src/bin/jeton/main.rs",
-        "tests/suite/main.rs",
-    ];
-    let modules = roots.iter().flat_map(|root| tree.modules(root));
+    let modules = ROOTS.iter().flat_map(|root| tree.modules(root));
     let reached: BTreeSet<String> = modules.map(|module| module.file).collect();
     let forgotten = tree.0.keys().filter(|file| !reached.contains(*file));
     forgotten
@@ -375,43 +203,4 @@ fn no_file_is_forgotten() {
     ] {
         finds(every_file_is_reached, file, "fn f() {}");
     }
-}
-
-fn files_are_short(tree: &Tree) -> Vec<String> {
-    let tests: BTreeSet<String> = tree
-        .modules("src/lib.rs")
-        .into_iter()
-        .filter(|module| module.is_test)
-        .map(|module| module.file)
-        .collect();
-    let files = tree
-        .0
-        .iter()
-        .filter(|(file, _)| file.starts_with("src/") && !tests.contains(*file));
-    files
-        .map(|(file, text)| (file, without_tests(text).lines().count()))
-        .filter(|(_, lines)| *lines > LONGEST)
-        .map(|(file, lines)| format!("{file} has {lines} lines"))
-        .collect()
-}
-
-#[test]
-fn no_file_is_long() {
-    holds(files_are_short);
-    finds(files_are_short, "src/token.rs", &"//\n".repeat(LONGEST));
-}
-
-// === What the tests share ===
-
-#[track_caller]
-fn holds(check: Check) {
-    let faults = check(&Tree::read());
-    assert!(faults.is_empty(), "{faults:#?}");
-}
-
-/// The check finds this line at the beginning of this file, or else it would prove nothing.
-#[track_caller]
-fn finds(check: Check, file: &str, line: &str) {
-    let faults = check(&Tree::read().with(file, line));
-    assert!(!faults.is_empty(), "{line:?} in {file} was not found");
 }

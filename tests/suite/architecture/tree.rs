@@ -2,7 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::Path as FilePath;
+use std::slice;
+use std::sync::Arc;
+
+use super::source::{Path, Source};
+
+/// The crates of the package, by the file that each begins with.
+pub(crate) const ROOTS: [&str; 10] = [
+    "src/lib.rs",
+    "src/bin/jetond.rs",
+    "src/bin/jeton/main.rs",
+    "benches/companion.rs",
+    "benches/faults/main.rs",
+    "benches/fleet.rs",
+    "benches/serve.rs",
+    "tests/interop/main.rs",
+    "tests/simulation/main.rs",
+    "tests/suite/main.rs",
+];
 
 /// Files of the package by their paths.
 #[derive(Clone)]
@@ -14,6 +32,8 @@ pub(crate) struct Module {
     pub(crate) file: String,
     /// Below the crate: `["daemon", "keeper"]`.
     pub(crate) path: Vec<String>,
+    /// The folder that the modules are in which it declares.
+    below: String,
     /// Whether it is compiled for unit tests alone.
     pub(crate) is_test: bool,
 }
@@ -21,9 +41,15 @@ pub(crate) struct Module {
 impl Tree {
     pub(crate) fn read() -> Self {
         let mut files = BTreeMap::new();
-        for folder in ["src", "tests/suite"] {
-            collect(Path::new(env!("CARGO_MANIFEST_DIR")), folder, &mut files);
+        for folder in ["src", "tests", "benches"] {
+            collect(
+                FilePath::new(env!("CARGO_MANIFEST_DIR")),
+                folder,
+                &mut files,
+            );
         }
+        // A package of its own, half of which is `src/daemon` by a link.
+        files.retain(|file, _| !file.starts_with("tests/interleavings/"));
         Self(files)
     }
 
@@ -31,17 +57,22 @@ impl Tree {
         self.0.get(file).map_or("", String::as_str)
     }
 
-    /// The tree with one more line at the beginning of a file.
+    pub(crate) fn source(&self, file: &str) -> Arc<Source> {
+        Source::of(file, self.text(file))
+    }
+
+    /// The tree with one more line in a file: documentation behind what there is of it, anything else at the end.
     pub(crate) fn with(&self, file: &str, line: &str) -> Self {
         let mut tree = self.clone();
         let text = tree.0.entry(file.to_owned()).or_default();
-        // Behind the documentation, which must come first.
-        let doc: usize = text
-            .split_inclusive('\n')
-            .take_while(|line| line.starts_with("//!"))
-            .map(str::len)
-            .sum();
-        text.insert_str(doc, &format!("{line}\n"));
+        let documentation = text.split_inclusive('\n');
+        let documentation = documentation.take_while(|line| line.starts_with("//!"));
+        let at = if line.starts_with("//!") {
+            documentation.map(str::len).sum()
+        } else {
+            text.len()
+        };
+        text.insert_str(at, &format!("{line}\n"));
         tree
     }
 
@@ -50,44 +81,42 @@ impl Tree {
         let mut modules = vec![Module {
             file: root.to_owned(),
             path: vec![],
+            below: folder(root).to_owned(),
             is_test: false,
         }];
         let mut at = 0;
         while at < modules.len() {
-            let children = self.children(&modules[at], at == 0);
+            let children = self.children(&modules[at]);
             modules.extend(children);
             at += 1;
         }
         modules
     }
 
-    fn children(&self, parent: &Module, is_root: bool) -> Vec<Module> {
-        let (folder, name) = parent.file.rsplit_once('/').unwrap();
-        let below = if is_root {
-            folder.to_owned()
-        } else {
-            format!("{folder}/{}", name.trim_end_matches(".rs"))
-        };
+    fn children(&self, parent: &Module) -> Vec<Module> {
         let mut children = vec![];
-        let (mut is_test, mut elsewhere) = (false, None);
-        for line in self.text(&parent.file).lines().map(str::trim) {
-            if line.starts_with("#[cfg(test)]") {
-                is_test = true;
-            } else if let Some(path) = line.strip_prefix("#[path = \"") {
-                elsewhere = path.strip_suffix("\"]");
-            } else if let Some(name) = declared(line) {
-                let file = match elsewhere {
-                    Some(path) => format!("{folder}/{path}"),
-                    None => format!("{below}/{name}.rs"),
+        for scope in &self.source(&parent.file).scopes {
+            for child in &scope.declared {
+                let inside = [slice::from_ref(&parent.below), scope.path.as_slice()].concat();
+                let inside = inside.join("/");
+                let (file, below) = match &child.elsewhere {
+                    Some(path) => {
+                        let file = normal(&format!("{}/{path}", folder(&parent.file)));
+                        let below = folder(&file).to_owned();
+                        (file, below)
+                    }
+                    None => {
+                        let below = format!("{inside}/{}", child.name);
+                        (format!("{below}.rs"), below)
+                    }
                 };
+                let names = [scope.path.as_slice(), slice::from_ref(&child.name)].concat();
                 children.push(Module {
                     file,
-                    path: [parent.path.as_slice(), &[name.to_owned()]].concat(),
-                    is_test: parent.is_test || is_test,
+                    path: [parent.path.as_slice(), &names].concat(),
+                    below,
+                    is_test: parent.is_test || child.is_test,
                 });
-                (is_test, elsewhere) = (false, None);
-            } else if !line.starts_with("#[") {
-                (is_test, elsewhere) = (false, None);
             }
         }
         children
@@ -102,16 +131,32 @@ impl Tree {
 
     /// A file's code: no comments, no contents of strings, no tests.
     pub(crate) fn code(&self, file: &str) -> String {
-        code(without_tests(self.text(file)))
+        code(&self.source(file).text)
     }
 
-    /// The rows of the tables in a file's documentation, each with the title of its table.
-    pub(crate) fn tables(&self, file: &str) -> Vec<(String, Vec<String>)> {
-        let mut rows = vec![];
-        let mut title = None;
+    /// The paths in a module's code that begin with `crate`, `self` or `super`, as they are written, from the crate's
+    /// root on.
+    pub(crate) fn named(&self, module: &Module) -> BTreeSet<Path> {
+        let mut named = BTreeSet::new();
+        for scope in &self.source(&module.file).scopes {
+            let here = [module.path.as_slice(), &scope.path].concat();
+            let imports = scope.imports.iter().map(|import| &import.path);
+            named.extend(
+                imports
+                    .chain(&scope.paths)
+                    .filter_map(|path| absolute(path, &here)),
+            );
+        }
+        named
+    }
+
+    /// The tables in a file's documentation.
+    pub(crate) fn tables(&self, file: &str) -> Vec<Table> {
+        let mut tables: Vec<Table> = vec![];
+        let mut is_inside = false;
         for line in self.text(file).lines() {
             let Some(row) = line.strip_prefix("//! |") else {
-                title = None;
+                is_inside = false;
                 continue;
             };
             let cells: Vec<String> = row
@@ -120,17 +165,36 @@ impl Tree {
                 .split('|')
                 .map(|cell| cell.trim().trim_matches(['[', ']', '`']).to_owned())
                 .collect();
-            match &title {
-                None => title = Some(cells[0].clone()),
+            match tables.last_mut().filter(|_| is_inside) {
+                None => tables.push(Table {
+                    head: cells,
+                    rows: vec![],
+                }),
                 Some(_) if cells[0].starts_with("---") => {}
-                Some(title) => rows.push((title.clone(), cells)),
+                Some(table) => table.rows.push(cells),
             }
+            is_inside = true;
         }
-        rows
+        tables
     }
 }
 
-fn collect(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) {
+/// A table of a file's documentation.
+pub(crate) struct Table {
+    pub(crate) head: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// The words in this column of a row, and `None` without such a column.
+    pub(crate) fn words(&self, row: &[String], column: &str) -> Option<BTreeSet<String>> {
+        let at = self.head.iter().position(|head| head == column)?;
+        let words = row.get(at).map_or("", String::as_str).split_whitespace();
+        Some(words.map(str::to_owned).collect())
+    }
+}
+
+fn collect(root: &FilePath, folder: &str, files: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(root.join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
@@ -142,24 +206,39 @@ fn collect(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The module that a line such as `pub(super) mod name;` declares.
-fn declared(line: &str) -> Option<&str> {
-    let rest = match line.strip_prefix("pub") {
-        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
-        Some(rest) => rest.trim_start(),
-        None => line,
-    };
-    rest.strip_prefix("mod ")?.strip_suffix(';')
+/// Where a file is.
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').unwrap().0
 }
 
-/// A file's text up to its module of tests, which is its end.
-pub(crate) fn without_tests(text: &str) -> &str {
-    const ATTRIBUTE: &str = "\n#[cfg(test)]\n";
-    let tests = text.match_indices(ATTRIBUTE).find(|(at, _)| {
-        let line = text[at + ATTRIBUTE.len()..].lines().next().unwrap_or("");
-        line.contains("mod ") && line.ends_with('{')
-    });
-    tests.map_or(text, |(at, _)| &text[..=at])
+/// A path without `..`.
+fn normal(path: &str) -> String {
+    let mut parts = vec![];
+    for part in path.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// A path that begins with `crate`, `self` or `super`, from the crate's root on.
+fn absolute(path: &[String], module: &[String]) -> Option<Path> {
+    let mut base = module.to_vec();
+    let words = path
+        .iter()
+        .take_while(|word| ["crate", "self", "super"].contains(&word.as_str()));
+    let words = words.collect::<Vec<_>>();
+    for word in &words {
+        match word.as_str() {
+            "crate" => base.clear(),
+            "super" => drop(base.pop()?),
+            _ => {}
+        }
+    }
+    base.extend_from_slice(&path[words.len()..]);
+    (!words.is_empty()).then_some(base)
 }
 
 /// The text with comments and the contents of strings and characters left out.
@@ -220,91 +299,8 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(text.len() - inner.len() + end)
 }
 
-/// The paths in a module's code that begin with `crate`, `self` or `super`, from the crate's root on, groups spelt out.
-pub(crate) fn named(code: &str, module: &[String]) -> BTreeSet<Vec<String>> {
-    let mut paths = BTreeSet::new();
-    for start in ["crate::", "self::", "super::"] {
-        for (at, _) in code.match_indices(start) {
-            let before = code[..at].chars().next_back().unwrap_or(' ');
-            if before == ':' || before == '_' || before.is_alphanumeric() {
-                continue;
-            }
-            spell(&code[at..], &mut vec![], &mut |path| {
-                paths.extend(resolve(path, module));
-            });
-        }
-    }
-    paths
-}
-
-/// Reads one path, or each path of a group; the result is what stands behind it.
-fn spell<'a>(text: &'a str, path: &mut Vec<&'a str>, found: &mut impl FnMut(&[&str])) -> &'a str {
-    let text = text.trim_start();
-    if let Some(mut rest) = text.strip_prefix('{') {
-        loop {
-            rest = rest.trim_start().trim_start_matches(',').trim_start();
-            if rest.is_empty() {
-                return rest;
-            }
-            if let Some(rest) = rest.strip_prefix('}') {
-                return rest;
-            }
-            let depth = path.len();
-            let behind = spell(rest, path, found);
-            path.truncate(depth);
-            // Up to the next member: `as` and its name, or something that is no path at all.
-            let skip = behind.find([',', '}']).unwrap_or(behind.len());
-            rest = &behind[skip..];
-        }
-    }
-    let word = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
-    path.push(&text[..word]);
-    match text[word..].strip_prefix("::") {
-        Some(rest) if rest.starts_with(|c: char| c.is_alphabetic() || "_{".contains(c)) => {
-            spell(rest, path, found)
-        }
-        _ => {
-            found(path);
-            &text[word..]
-        }
-    }
-}
-
-fn resolve(path: &[&str], module: &[String]) -> Option<Vec<String>> {
-    let mut base = module.to_vec();
-    let mut rest = path;
-    while let Some((first, behind)) = rest.split_first() {
-        match *first {
-            "crate" => base.clear(),
-            "super" => drop(base.pop()?),
-            "self" => {}
-            _ => break,
-        }
-        rest = behind;
-    }
-    base.extend(rest.iter().map(|part| (*part).to_owned()));
-    Some(base)
-}
-
 #[test]
-fn comments_strings_and_tests_are_no_code() {
-    let text = "a // b \"\n\"c // d\" e 'f' '\\'' &'g /* h */ r#\"i \" j\"# k\n#[cfg(test)]\nmod tests {\n l }";
-    assert_eq!(
-        code(without_tests(text)),
-        "a \n\"\" e ' ' ' ' &'g  \"\" k\n"
-    );
-}
-
-#[test]
-fn every_path_of_a_group_is_spelt_out() {
-    let module = ["daemon", "handle"].map(str::to_owned);
-    let code =
-        "use crate::{a::{B, c::D as E}, f}; use super::g; x(super::super::h::I::<u8>::new());";
-    let found: Vec<String> = named(code, &module)
-        .iter()
-        .map(|path| path.join("::"))
-        .collect();
-    assert_eq!(found, ["a::B", "a::c::D", "daemon::g", "f", "h::I"]);
+fn comments_and_strings_are_no_code() {
+    let text = "a // b \"\n\"c // d\" e 'f' '\\'' &'g /* h */ r#\"i \" j\"# k";
+    assert_eq!(code(text), "a \n\"\" e ' ' ' ' &'g  \"\" k");
 }
