@@ -6,7 +6,9 @@
 )]
 
 mod check;
+mod cycles;
 mod maps;
+mod names;
 mod sizes;
 mod source;
 mod tree;

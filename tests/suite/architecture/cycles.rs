@@ -1,0 +1,520 @@
+//! Files that name each other's items, however many files are between them, cannot be read or changed apart.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::check::{finds, holds};
+use super::names::{Edges, Names};
+use super::tree::{ROOTS, Tree};
+
+/// Cycles that are still to be broken, each by its files. This list only gets shorter.
+const KNOWN: &[&[&str]] = &[
+    &[
+        "src/cli/demo.rs",
+        "src/cli/demo/story.rs",
+        "src/cli/demo/teller.rs",
+    ],
+    &[
+        "src/cli/doctor.rs",
+        "src/cli/doctor/files.rs",
+        "src/cli/doctor/health.rs",
+        "src/cli/doctor/issuers.rs",
+        "src/cli/doctor/judge.rs",
+        "src/cli/doctor/judge/issuer.rs",
+        "src/cli/doctor/profiles.rs",
+        "src/cli/doctor/socket.rs",
+    ],
+    &["src/cli/prompt.rs", "src/cli/prompt/terminal.rs"],
+    &[
+        "src/config.rs",
+        "src/config/keys.rs",
+        "src/config/reader.rs",
+    ],
+    &[
+        "src/dialect.rs",
+        "src/dialect/verb/exec.rs",
+        "src/dialect/verb/header.rs",
+        "src/dialect/verb/ready.rs",
+        "src/dialect/verb/refresh.rs",
+        "src/dialect/verb/reject.rs",
+        "src/dialect/verb/reload.rs",
+        "src/dialect/verb/status.rs",
+        "src/dialect/verb/status/table.rs",
+        "src/dialect/verb/token.rs",
+        "src/dialect/verb/watch.rs",
+    ],
+    &[
+        "src/sandbox/manage.rs",
+        "src/sandbox/resources.rs",
+        "src/sandbox/tenant.rs",
+    ],
+    &["src/sandbox/panel.rs", "src/sandbox/timeline.rs"],
+    &["src/settings.rs", "src/settings/found.rs"],
+    &[
+        "src/store.rs",
+        "src/store/error.rs",
+        "src/store/keyring.rs",
+        "src/store/keyring/call.rs",
+        "src/store/keyring/fault.rs",
+        "src/store/keyring/keychain.rs",
+        "src/store/keyring/process.rs",
+        "src/store/keyring/secret_service.rs",
+        "src/store/record.rs",
+    ],
+    &["src/trust/error.rs", "src/trust/remedy.rs"],
+    &["src/trust/private.rs", "src/trust/shared.rs"],
+    &[
+        "src/bin/jeton/answer.rs",
+        "src/bin/jeton/args.rs",
+        "src/bin/jeton/ask.rs",
+        "src/bin/jeton/deadline.rs",
+        "src/bin/jeton/exec.rs",
+        "src/bin/jeton/http.rs",
+        "src/bin/jeton/input.rs",
+        "src/bin/jeton/main.rs",
+        "src/bin/jeton/output.rs",
+        "src/bin/jeton/places.rs",
+        "src/bin/jeton/problem.rs",
+        "src/bin/jeton/request.rs",
+        "src/bin/jeton/sys.rs",
+        "src/bin/jeton/sys/errno.rs",
+        "src/bin/jeton/sys/libc.rs",
+        "src/bin/jeton/sys/libc/macos.rs",
+    ],
+    &[
+        "benches/faults/director.rs",
+        "benches/faults/names.rs",
+        "benches/faults/place.rs",
+        "benches/faults/stage.rs",
+        "benches/faults/tally.rs",
+    ],
+    &[
+        "tests/interop/contract.rs",
+        "tests/interop/main.rs",
+        "tests/interop/oauth2_clients.rs",
+        "tests/interop/oidc_provider.rs",
+        "tests/interop/runapy.rs",
+        "tests/interop/watchers.rs",
+    ],
+    &[
+        "tests/simulation/checker.rs",
+        "tests/simulation/checker/answers.rs",
+        "tests/simulation/checker/budget.rs",
+        "tests/simulation/checker/calls.rs",
+        "tests/simulation/checker/causes.rs",
+        "tests/simulation/checker/reports.rs",
+        "tests/simulation/checker/watches.rs",
+    ],
+    &[
+        "tests/simulation/clients.rs",
+        "tests/simulation/clock.rs",
+        "tests/simulation/daemon.rs",
+        "tests/simulation/issuer.rs",
+        "tests/simulation/planted.rs",
+        "tests/simulation/run.rs",
+        "tests/simulation/scenes.rs",
+        "tests/simulation/story.rs",
+        "tests/simulation/world.rs",
+    ],
+    &[
+        "tests/interop/contract.rs",
+        "tests/interop/main.rs",
+        "tests/interop/oauth2_clients.rs",
+        "tests/interop/oidc_provider.rs",
+        "tests/interop/runapy.rs",
+        "tests/interop/watchers.rs",
+    ],
+    &[
+        "tests/simulation/checker.rs",
+        "tests/simulation/checker/answers.rs",
+        "tests/simulation/checker/budget.rs",
+        "tests/simulation/checker/calls.rs",
+        "tests/simulation/checker/causes.rs",
+        "tests/simulation/checker/reports.rs",
+        "tests/simulation/checker/watches.rs",
+    ],
+    &[
+        "tests/simulation/clients.rs",
+        "tests/simulation/clock.rs",
+        "tests/simulation/daemon.rs",
+        "tests/simulation/issuer.rs",
+        "tests/simulation/planted.rs",
+        "tests/simulation/run.rs",
+        "tests/simulation/scenes.rs",
+        "tests/simulation/story.rs",
+        "tests/simulation/world.rs",
+    ],
+];
+
+/// The cycles that are not known, and the files of known ones that are in none any more.
+fn no_cycles(tree: &Tree) -> Vec<String> {
+    beside(tree, KNOWN)
+}
+
+fn beside(tree: &Tree, known: &[&[&str]]) -> Vec<String> {
+    let known: Vec<BTreeSet<&str>> = known
+        .iter()
+        .map(|files| files.iter().copied().collect())
+        .collect();
+    let mut found = BTreeSet::new();
+    let mut faults = vec![];
+    for root in ROOTS {
+        let edges = Names::of(tree, root).edges();
+        for knot in knots(&edges) {
+            if !known.iter().any(|known| knot.is_subset(known)) {
+                faults.extend(told(&edges, &knot));
+            }
+            found.extend(knot.into_iter().map(str::to_owned));
+        }
+    }
+    for file in known
+        .iter()
+        .flatten()
+        .filter(|file| !found.contains(**file))
+    {
+        faults.push(format!(
+            "{file} is in no cycle any more: take it off the list KNOWN"
+        ));
+    }
+    faults
+}
+
+/// The sets of files each of which can be reached from each other one.
+fn knots(edges: &Edges) -> BTreeSet<BTreeSet<&str>> {
+    let reached: BTreeMap<&str, BTreeSet<&str>> = edges
+        .keys()
+        .map(|file| (file.as_str(), reach(edges, file)))
+        .collect();
+    let mut knots = BTreeSet::new();
+    for (file, others) in &reached {
+        let knot = others
+            .iter()
+            .filter(|other| reached.get(*other).is_some_and(|back| back.contains(file)));
+        let knot: BTreeSet<&str> = knot.copied().collect();
+        if knot.len() > 1 {
+            knots.insert(knot);
+        }
+    }
+    knots
+}
+
+/// The files that are reached from this one.
+fn reach<'a>(edges: &'a Edges, from: &'a str) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(file) = open.pop() {
+        for next in edges.get(file).into_iter().flat_map(BTreeMap::keys) {
+            if reached.insert(next.as_str()) {
+                open.push(next);
+            }
+        }
+    }
+    reached
+}
+
+/// The cycles of a knot as an engineer reads them: file by file, with what is named. Each is the shortest that is left
+/// when of those before it the step that names least is gone, so that nothing is left of the knot without these steps.
+fn told(edges: &Edges, knot: &BTreeSet<&str>) -> Vec<String> {
+    let mut left = edges.clone();
+    left.retain(|file, _| knot.contains(file.as_str()));
+    let mut told = vec![];
+    while let Some(cycle) = left
+        .keys()
+        .filter_map(|file| shortest(&left, file))
+        .min_by_key(Vec::len)
+    {
+        let steps = cycle.iter().zip(cycle.iter().cycle().skip(1));
+        let tell = |(from, to): (&String, &String)| {
+            let names: Vec<&str> = left[from][to].iter().map(String::as_str).collect();
+            format!("{from} names {} of {to}", names.join(", "))
+        };
+        told.push(steps.clone().map(tell).collect::<Vec<_>>().join("; "));
+        let (from, to) = steps
+            .min_by_key(|(from, to)| left[*from][*to].len())
+            .unwrap();
+        left.get_mut(from).unwrap().remove(to);
+    }
+    told
+}
+
+/// The files on the shortest way from this one back to it.
+fn shortest(edges: &Edges, file: &str) -> Option<Vec<String>> {
+    let mut before: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut open = VecDeque::from([file]);
+    while let Some(from) = open.pop_front() {
+        for to in edges.get(from).into_iter().flat_map(BTreeMap::keys) {
+            if to == file {
+                let mut way = vec![from.to_owned()];
+                let mut at = from;
+                while at != file {
+                    at = before[at];
+                    way.push(at.to_owned());
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if !before.contains_key(to.as_str()) {
+                before.insert(to, from);
+                open.push_back(to);
+            }
+        }
+    }
+    None
+}
+
+// === The test of the test ===
+
+/// What is between small files, the files, and the cycle in them if there is one.
+const CASES: [(&str, &str, &str); 25] = [
+    (
+        "two files that name each other",
+        "lib: mod a; mod b;
+         a: use crate::b::B; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "one file that names another, which names nothing",
+        "lib: mod a; mod b;
+         a: use crate::b::B; pub struct A;
+         b: pub struct B;",
+        "",
+    ),
+    (
+        "three files, each naming the next",
+        "lib: mod a; mod b; mod c;
+         a: use crate::b::B; pub struct A;
+         b: use crate::c::C; pub struct B;
+         c: use crate::a::A; pub struct C;",
+        "src/a.rs names B of src/b.rs; src/b.rs names C of src/c.rs; src/c.rs names A of src/a.rs",
+    ),
+    (
+        "through a re-export",
+        "lib: mod a; mod b; pub use b::B;
+         a: use crate::B; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "through a re-export of a re-export, by another name",
+        "lib: mod a; mod b; mod c; pub use self::c::Last;
+         c: pub use super::b::B as Last;
+         a: use super::Last; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "through a re-export of everything",
+        "lib: mod a; mod b; pub use b::*;
+         a: use crate::*; pub struct A(B);
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "a re-export whose module has the item's name",
+        "lib: mod a; mod b; pub use b::b;
+         a: use crate::b; pub fn a() { b() }
+         b: use crate::a::a; pub fn b() {}",
+        "src/a.rs names b of src/b.rs; src/b.rs names a of src/a.rs",
+    ),
+    (
+        "a parent's re-export of what is below it names nothing",
+        "lib: mod a;
+         a: mod b; pub use b::B; pub(crate) use self::b::C; pub struct A;
+         a/b: use super::A; pub struct B; pub struct C;",
+        "",
+    ),
+    (
+        "a parent that uses what it re-exports",
+        "lib: mod a;
+         a: mod b; pub use b::B; pub struct A(B);
+         a/b: use super::A; pub struct B;",
+        "src/a.rs names B of src/a/b.rs; src/a/b.rs names A of src/a.rs",
+    ),
+    (
+        "a re-export of what is not below it",
+        "lib: mod a; mod b;
+         a: pub use crate::b::B; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "a child that names what its parent imports names what defines it",
+        "lib: mod a; mod c;
+         a: mod b; use crate::c::C; pub struct A(C);
+         a/b: use super::C; pub struct B;
+         c: pub struct C;",
+        "",
+    ),
+    (
+        "a child that takes everything of its parent, which imports from the child",
+        "lib: mod a;
+         a: mod b; use b::B; pub struct A(B);
+         a/b: use super::*; pub struct B; fn b(_: A) {}",
+        "src/a.rs names B of src/a/b.rs; src/a/b.rs names A of src/a.rs",
+    ),
+    (
+        "a child that takes everything of its parent and names nothing of it",
+        "lib: mod a;
+         a: mod b; use b::B; pub struct A(B);
+         a/b: use super::*; pub struct B;",
+        "",
+    ),
+    (
+        "in a module of tests, in a file of tests, in a function for tests",
+        "lib: mod a; mod b;
+         b: use crate::a::A; pub struct B;
+         a: pub struct A; #[cfg(test)] mod tests { use crate::b::B; } #[cfg(test)] mod more; #[cfg(all(test, unix))] fn f(_: crate::b::B) {} impl A { #[cfg(test)] fn g() -> crate::b::B { crate::b::B } }
+         a/more: use crate::b::B;",
+        "",
+    ),
+    (
+        "in code that is for more than tests",
+        "lib: mod a; mod b;
+         a: pub struct A; #[cfg(any(test, unix))] mod m { use crate::b::B; }
+         b: use crate::a::A; pub struct B;",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "in a nested tree of imports, one of them renamed",
+        "lib: mod a; mod b;
+         a: use crate::{b::{self, c::{C as D, self}}}; pub struct A;
+         b: pub mod c; pub struct B;
+         b/c: use crate::a::A; pub struct C;",
+        "src/a.rs names C of src/b/c.rs; src/b/c.rs names A of src/a.rs",
+    ),
+    (
+        "a module alone is no item",
+        "lib: mod a; mod b;
+         a: use crate::{b::{self}}; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "",
+    ),
+    (
+        "a module is named that shares its name with a function",
+        "lib: mod a; mod b;
+         a: mod c; pub fn c() { crate::b::b() }
+         a/c: pub struct C;
+         b: use crate::a::c; pub fn b(_: c::C, _: crate::a::c::C) {}",
+        "",
+    ),
+    (
+        "a function is named that shares its name with a module",
+        "lib: mod a; mod b;
+         a: mod c; pub fn c() { crate::b::b() }
+         a/c: pub struct C;
+         b: use crate::a::c; pub fn b(_: c::C) { c() }",
+        "src/a.rs names b of src/b.rs; src/b.rs names c of src/a.rs",
+    ),
+    (
+        "by the module that is imported",
+        "lib: mod a; mod b;
+         a: use crate::b as other; pub fn a() { other::b() }
+         b: use super::a::a; pub fn b() {}",
+        "src/a.rs names b of src/b.rs; src/b.rs names a of src/a.rs",
+    ),
+    (
+        "by a path in the code, in a macro's arguments, and in an attribute",
+        "lib: mod a; mod b; mod c; mod d;
+         a: pub fn a() {} fn f() { crate::b::b() }
+         b: pub fn b() { println!(\"{}\", super::c::C) }
+         c: pub const C: u8 = 0; #[arg(value_parser = crate::d::d)] struct S;
+         d: pub fn d() { crate::a::a() }",
+        "src/a.rs names b of src/b.rs; src/b.rs names C of src/c.rs; src/c.rs names d of src/d.rs; src/d.rs names a of src/a.rs",
+    ),
+    (
+        "a variant of an enumeration, by a re-export",
+        "lib: mod a; mod b; pub use b::E;
+         a: pub struct A; fn f() { g(crate::E::One) }
+         b: pub enum E { One(crate::a::A) }",
+        "src/a.rs names E of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "a trait for its methods alone",
+        "lib: mod a; mod b;
+         a: use crate::b::T as _; pub struct A;
+         b: pub trait T {} impl T for crate::a::A {}",
+        "src/a.rs names T of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
+        "what another crate calls the same",
+        "lib: mod a; mod b;
+         a: use ::b::B; use std::b::B as C; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "",
+    ),
+    (
+        "a field or a method that is called as an item",
+        "lib: mod a; mod b; pub use b::b;
+         a: use crate::*; pub fn a() { x.b(); print!(\"{}\", x.b); }
+         b: use crate::a::a; pub fn b() {}",
+        "",
+    ),
+];
+
+/// One file a line: what it is called below `src`, and its text.
+fn small(files: &str) -> Tree {
+    let files = files.lines().map(|line| {
+        let (name, text) = line.trim().split_once(": ").unwrap();
+        (format!("src/{name}.rs"), text.to_owned())
+    });
+    Tree(files.collect())
+}
+
+#[test]
+fn names_lead_to_the_file_that_defines_the_item() {
+    for (what, files, cycle) in CASES {
+        let cycles: Vec<&str> = [cycle]
+            .into_iter()
+            .filter(|cycle| !cycle.is_empty())
+            .collect();
+        assert_eq!(beside(&small(files), &[]), cycles, "{what}");
+    }
+}
+
+#[test]
+fn of_a_knot_the_fewest_names_are_told() {
+    let tree = small(
+        "lib: mod a; mod b; mod c;
+         a: use crate::b::{B, C, D}; pub struct A;
+         b: use crate::{a::A, c::E}; pub struct B; pub struct C; pub struct D;
+         c: use crate::a::A; pub struct E;",
+    );
+    let cycles = [
+        "src/a.rs names B, C, D of src/b.rs; src/b.rs names A of src/a.rs",
+        "src/a.rs names B, C, D of src/b.rs; src/b.rs names E of src/c.rs; src/c.rs names A of src/a.rs",
+    ];
+    assert_eq!(beside(&tree, &[]), cycles);
+}
+
+#[test]
+fn a_known_cycle_may_only_get_smaller() {
+    let files = |b: &str| {
+        small(&format!(
+            "lib: mod a; mod b; mod c;
+             a: use crate::b::B; pub struct A;
+             b: {b}
+             c: pub struct C(crate::b::B);"
+        ))
+    };
+    let tree = files("use crate::a::A; pub struct B;");
+    let known: &[&[&str]] = &[&["src/a.rs", "src/b.rs"]];
+    assert_eq!(beside(&tree, known), [""; 0]);
+    let stale = "src/c.rs is in no cycle any more: take it off the list KNOWN";
+    assert_eq!(
+        beside(&tree, &[&["src/a.rs", "src/b.rs", "src/c.rs"]]),
+        [stale]
+    );
+    let tree = files("use crate::{a::A, c::C}; pub struct B;");
+    assert_eq!(beside(&tree, known).len(), 2, "a file more");
+    assert_eq!(beside(&files("pub struct B;"), known).len(), 2, "no cycle");
+}
+
+#[test]
+fn no_file_names_what_leads_back_to_it() {
+    holds(no_cycles);
+    finds(
+        no_cycles,
+        "src/instant.rs",
+        "use crate::token::AccessToken;",
+    );
+}
