@@ -6,25 +6,95 @@ use super::check::{finds, holds};
 use super::tree::Tree;
 
 /// The longest file, in lines, tests left out.
-const LONGEST: usize = 400;
+const LONGEST: usize = 300;
+
+/// Files that are still to be divided, with their length. This list and these numbers only get smaller.
+const KNOWN: &[(&str, usize)] = &[
+    ("src/bin/jeton/exec.rs", 319),
+    ("src/bin/jeton/places.rs", 313),
+    ("src/daemon.rs", 382),
+    ("src/daemon/keep/handle.rs", 365),
+    ("src/daemon/keep/keeper.rs", 389),
+    ("src/daemon/sockets/listener.rs", 301),
+    ("src/daemon/serve/respond.rs", 359),
+    ("src/daemon/serve/server.rs", 318),
+    ("src/daemon/service.rs", 323),
+    ("src/lifecycle.rs", 394),
+    ("src/paths.rs", 375),
+    ("src/problem.rs", 365),
+    ("src/provider/http.rs", 302),
+    ("src/trust.rs", 312),
+    ("src/trust/group.rs", 306),
+];
 
 fn files_are_short(tree: &Tree) -> Vec<String> {
+    beside(tree, KNOWN)
+}
+
+/// The files that are longer than they may be, and the known ones that have become short.
+fn beside(tree: &Tree, known: &[(&str, usize)]) -> Vec<String> {
     let modules = tree.modules("src/lib.rs").into_iter();
     let tests: BTreeSet<String> = modules
         .filter(|module| module.is_test)
         .map(|module| module.file)
         .collect();
-    let files = tree.0.keys();
-    files
+    let mut faults = vec![];
+    for file in tree
+        .0
+        .keys()
         .filter(|file| file.starts_with("src/") && !tests.contains(*file))
-        .map(|file| (file, tree.source(file).lines))
-        .filter(|(_, lines)| *lines > LONGEST)
-        .map(|(file, lines)| format!("{file} has {lines} lines"))
-        .collect()
+    {
+        let lines = tree.source(file).lines;
+        let most = known
+            .iter()
+            .find(|(known, _)| known == file)
+            .map_or(LONGEST, |(_, lines)| *lines);
+        if lines > most {
+            faults.push(format!(
+                "{file} has {lines} lines without tests, and may have {most}"
+            ));
+        }
+    }
+    for (file, _) in known {
+        if !tree.0.contains_key(*file) || tree.source(file).lines <= LONGEST {
+            faults.push(format!(
+                "{file} is not too long any more: take it off the list KNOWN"
+            ));
+        }
+    }
+    faults
 }
 
 #[test]
 fn no_file_is_long() {
     holds(files_are_short);
     finds(files_are_short, "src/token.rs", &"//\n".repeat(LONGEST));
+}
+
+#[test]
+fn lines_of_tests_do_not_count() {
+    let long = |lines: usize| {
+        let code = "//\n".repeat(lines);
+        let tests = "#[cfg(test)]\nmod tests {\n    fn f() {}\n}\n#[cfg(test)]\nmod more;\n";
+        let more = ("src/a/more.rs".to_owned(), "//\n".repeat(LONGEST + 1));
+        let files = [
+            ("src/lib.rs".to_owned(), "mod a;".to_owned()),
+            ("src/a.rs".to_owned(), code + tests),
+            more,
+        ];
+        Tree(files.into())
+    };
+    let too_long = "src/a.rs has 301 lines without tests, and may have 300";
+    assert_eq!(beside(&long(LONGEST), &[]), [""; 0]);
+    assert_eq!(beside(&long(LONGEST + 1), &[]), [too_long]);
+
+    let known = [("src/a.rs", LONGEST + 2)];
+    assert_eq!(beside(&long(LONGEST + 2), &known), [""; 0]);
+    assert_eq!(
+        beside(&long(LONGEST + 3), &known),
+        ["src/a.rs has 303 lines without tests, and may have 302"]
+    );
+    let stale = "src/a.rs is not too long any more: take it off the list KNOWN";
+    assert_eq!(beside(&long(LONGEST), &known), [stale]);
+    assert_eq!(beside(&Tree([].into()), &known), [stale]);
 }
