@@ -24,8 +24,8 @@
 //! `manage` (the keys, and the endpoints that manage them), `resources` (what else a token opens), `ledger` (the tokens
 //! issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
 //!
-//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `panel` (the switches), `control`
-//! (the switches by HTTP), `record` (what is remembered), `options`.
+//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `player` (follows a timeline), `panel` (the switches),
+//! `control` (the switches by HTTP), `record` (what is remembered), `options`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -50,6 +50,7 @@ mod manage;
 mod moment;
 mod options;
 mod panel;
+mod player;
 mod random;
 mod record;
 mod resources;
@@ -109,7 +110,7 @@ impl Sandbox {
         let panel = Panel::new(issuer, tls, looks, timelines);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(door, panel.clone(), looked_for));
-        tasks.spawn(timeline::run(panel.clone(), planned));
+        tasks.spawn(player::run(panel.clone(), planned));
         tasks.spawn(control::run(control_door, panel.clone(), url));
         Ok(Self {
             panel,

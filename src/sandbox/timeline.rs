@@ -1,14 +1,9 @@
-//! Faults over time: which one comes when, as text, and the task that switches them.
+//! Faults over time: which one comes when, as text.
 
 use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-
 use super::fault::{Fault, InvalidFault};
-use super::moment::Moment;
-use super::panel::{Panel, Play};
 
 /// The latest that a fault can be planned for: a week.
 const MAX_AFTER: Duration = Duration::from_secs(7 * 86_400);
@@ -104,41 +99,6 @@ fn step(line: &str) -> Result<(Duration, Option<Fault>), InvalidStep> {
         text => Some(Fault::parse(text).map_err(InvalidStep::Fault)?),
     };
     Ok((after, fault))
-}
-
-/// Follows the latest timeline, until it is dropped. Between two steps anyone may switch faults by hand.
-pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
-    let mut play = timelines.recv().await;
-    while let Some((timeline, started)) = play {
-        let start = Moment::now().mono;
-        let mut started = Some(started);
-        play = tokio::select! {
-            biased;
-            next = timelines.recv() => next,
-            () = follow(&panel, &timeline, start, &mut started) => timelines.recv().await,
-        };
-    }
-}
-
-async fn follow(
-    panel: &Panel,
-    timeline: &Timeline,
-    start: Instant,
-    started: &mut Option<tokio::sync::oneshot::Sender<()>>,
-) {
-    let mut tell = || {
-        // whoever asked may be gone
-        started.take().map(|started| started.send(()));
-    };
-    for (after, fault) in timeline.steps() {
-        if !after.is_zero() {
-            tell();
-        }
-        tokio::time::sleep_until(start + *after).await;
-        // a port that could not be opened again stays closed, and is tried again at the next step
-        let _ = panel.set_fault(fault.clone(), None).await;
-    }
-    tell();
 }
 
 // === impl InvalidTimeline ===

@@ -1,0 +1,46 @@
+//! The task that follows a timeline, and switches its faults when they are due.
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::moment::Moment;
+use super::panel::{Panel, Play};
+use super::timeline::Timeline;
+
+/// Follows the latest timeline, until it is dropped. Between two steps anyone may switch faults by hand.
+pub(super) async fn run(panel: Panel, mut timelines: mpsc::Receiver<Play>) {
+    let mut play = timelines.recv().await;
+    while let Some((timeline, started)) = play {
+        let start = Moment::now().mono;
+        let mut started = Some(started);
+        play = tokio::select! {
+            biased;
+            next = timelines.recv() => next,
+            () = follow(&panel, &timeline, start, &mut started) => timelines.recv().await,
+        };
+    }
+}
+
+async fn follow(
+    panel: &Panel,
+    timeline: &Timeline,
+    start: Instant,
+    started: &mut Option<tokio::sync::oneshot::Sender<()>>,
+) {
+    let mut tell = || {
+        // whoever asked may be gone
+        started.take().map(|started| started.send(()));
+    };
+    for (after, fault) in timeline.steps() {
+        if !after.is_zero() {
+            tell();
+        }
+        tokio::time::sleep_until(start + *after).await;
+        // a port that could not be opened again stays closed, and is tried again at the next step
+        let _ = panel.set_fault(fault.clone(), None).await;
+    }
+    tell();
+}
+
+#[cfg(test)]
+mod tests;
