@@ -20,12 +20,12 @@
 //! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in force, without
 //! I/O) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
 //!
-//! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `keys` and
-//! `manage` (the keys, and the endpoints that manage them), `resources` (what else a token opens), `ledger` (the tokens
-//! issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
+//! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `router` (what
+//! a token opens, by endpoint and role), `keys` and `manage` (the keys, and the endpoints that manage them), `resources`
+//! (the other endpoints), `ledger` (the tokens issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
 //!
-//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `player` (follows a timeline), `panel` (the switches),
-//! `control` (the switches by HTTP), `record` (what is remembered), `options`.
+//! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `player` (follows a timeline), `panel`
+//! (the switches), `control` (the switches by HTTP), `record` (what is remembered), `options`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +54,7 @@ mod player;
 mod random;
 mod record;
 mod resources;
+mod router;
 mod script;
 mod server;
 mod service;

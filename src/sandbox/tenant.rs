@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
 use hyper::body::Bytes;
 
-use super::answer::{self, Answer};
 use super::endpoint::Endpoint;
 use super::grant::Refusal;
 use super::jwt::{self, Bearer};
@@ -15,7 +13,6 @@ use super::ledger::Ledger;
 use super::line::Line;
 use super::moment::Moment;
 use super::options::{OldTokens, Options, Role};
-use super::{manage, resources};
 use crate::credential::Credential;
 
 /// The one user, to whom the user's keys belong.
@@ -27,7 +24,7 @@ pub(super) struct Tenant {
     pub(super) line: Line,
     pub(super) keys: Keys,
     pub(super) ledger: Ledger,
-    role: Role,
+    pub(super) role: Role,
     old_tokens: OldTokens,
     /// The address in the tokens' `iss`.
     url: String,
@@ -105,41 +102,6 @@ impl Tenant {
             return None;
         }
         self.ledger.holder(token, now).map(str::to_owned)
-    }
-
-    /// Answers a request that was admitted with a token of the key `bearer`. A key has the permissions of its user, so
-    /// any token may do what the user may do; that a token may manage its own key is inferred, not documented.
-    pub(super) fn answer(&mut self, bearer: &str, request: &Request<'_>, now: Moment) -> Answer {
-        if !self.allows(request.endpoint) {
-            return answer::error(StatusCode::FORBIDDEN);
-        }
-        match request.endpoint {
-            Endpoint::Keys(family) | Endpoint::Key(family, _) | Endpoint::KeySecret(family, _) => {
-                manage::answer(self, family, request, now)
-            }
-            Endpoint::Permissions => resources::permissions(),
-            Endpoint::AccessRules => {
-                resources::access_rules(self.line, self.role, self.keys.by_id(bearer))
-            }
-            Endpoint::AccessRulesCount => resources::access_rules_count(),
-            Endpoint::Clusters => resources::clusters(self.line, request.query),
-            Endpoint::ClustersMinimal => resources::clusters_minimal(self.line),
-            Endpoint::Cluster(id) => resources::cluster(self.line, id, request.query),
-            Endpoint::ClusterMinimal(id) => resources::cluster_minimal(self.line, id),
-            // has a way of its own
-            Endpoint::Token(_) => answer::error(StatusCode::NOT_FOUND),
-        }
-    }
-
-    fn allows(&self, endpoint: Endpoint<'_>) -> bool {
-        let for_administrators = match endpoint {
-            Endpoint::Clusters | Endpoint::Cluster(_) => self.line.hides_clusters(),
-            Endpoint::Keys(family) | Endpoint::Key(family, _) | Endpoint::KeySecret(family, _) => {
-                family.is_for_administrators()
-            }
-            _ => false,
-        };
-        !for_administrators || self.role == Role::Administrator
     }
 
     /// A key's secret is no more, or the key is: what becomes of its tokens is as was chosen.
