@@ -4,6 +4,7 @@
 //! them and do nothing else; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
 //! issuer accepts one is what a running daemon says.
 
+mod facts;
 mod files;
 mod finding;
 mod health;
@@ -17,7 +18,7 @@ mod socket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::files::Host;
+use self::facts::{Host, State};
 use self::finding::{Finding, Verdict};
 use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};
@@ -78,7 +79,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         mode: config.as_ref().map_or(SocketMode::Private, |c| c.socket),
         is_served: looked
             .first()
-            .is_some_and(|(_, state)| matches!(state, socket::State::Answers(200, _))),
+            .is_some_and(|(_, state)| matches!(state, State::Answers(200, _))),
     };
     findings.extend(files::folders(target, sockets, env).await);
     findings.extend(judge::daemons(looked));

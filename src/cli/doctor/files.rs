@@ -5,31 +5,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::target::Target;
+use super::facts::{FolderFacts, Host, Use};
 use super::finding::Finding;
 use super::{judge, mounts, within};
 use crate::config::SocketMode;
 use crate::daemon::sockets::listener::sharing;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::trust::{self, Distrust, SocketFolder, Untrusted};
-
-/// What a folder is for, which decides how bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    State,
-    Sockets,
-}
-
-/// What is known of a folder.
-#[derive(Debug)]
-pub(super) struct FolderFacts {
-    pub(super) path: PathBuf,
-    /// Whether it can be trusted; a missing one is made by whoever needs it.
-    pub(super) judged: Result<(), Untrusted>,
-    /// The type of its file system, where that can be told.
-    pub(super) kind: Option<String>,
-    /// Whether that is one which other hosts may have too.
-    pub(super) shared: bool,
-}
 
 /// The sockets of a daemon that is started now.
 pub(super) struct Sockets {
@@ -134,31 +116,6 @@ impl FolderFacts {
             kind,
         }
     }
-}
-
-// === impl Use ===
-
-impl Use {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Sockets => "sockets",
-        }
-    }
-}
-
-/// What the machine is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
-    /// Whether systemd runs it.
-    pub(super) systemd: bool,
-    pub(super) uid: u32,
-    /// What the user is called, where the environment says it.
-    pub(super) user: Option<String>,
-    /// Whether the user's services outlive the last session (loginctl(1)).
-    pub(super) lingers: bool,
-    /// Whether the system's daemon is looked at.
-    pub(super) system: bool,
 }
 
 // === impl Host ===

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::super::target::Target;
+use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
 use super::health::Health;
 use super::profiles::DaemonProfiles;
@@ -12,36 +13,11 @@ use super::{LIMIT, judge, within};
 use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile};
-use crate::fault::Fault;
-use crate::instant::UnixTime;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::{self, Reached};
+use crate::provider::configured;
 use crate::store::source::binding_of;
-use crate::store::{Binding, BindingPart, StoreError, Stores};
-
-/// What is known of a stored credential: nothing of the credential itself.
-#[derive(Debug)]
-pub(super) enum CredentialFacts {
-    /// The store cannot be read.
-    Unreadable(StoreError),
-    /// There is no record.
-    Absent,
-    /// There is one, for this origin; the configuration differs in this part.
-    Bound(String, Option<BindingPart>),
-    /// There is one, and what it is to be compared with cannot be read.
-    Uncompared(String),
-}
-
-/// What an issuer answered.
-#[derive(Debug)]
-pub(super) struct IssuerFacts {
-    pub(super) reached: Result<Reached, Fault>,
-    /// The wall clock just after.
-    pub(super) now: UnixTime,
-    /// Where the issuer says that its token endpoint is, when the configuration does not say it.
-    pub(super) discovered: Option<Result<String, Fault>>,
-}
+use crate::store::{Binding, Stores};
 
 /// Looks at all profiles at once.
 pub(super) async fn examine(

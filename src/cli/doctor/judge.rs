@@ -7,10 +7,8 @@ mod issuer;
 
 pub(super) use issuer::{issuer, remedy};
 
-use super::files::{FolderFacts, Host, Use};
+use super::facts::{CredentialFacts, FolderFacts, Host, State, Use};
 use super::finding::{Finding, Verdict};
-use super::issuers::CredentialFacts;
-use super::socket::State;
 use super::{LIMIT, Missed};
 use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};

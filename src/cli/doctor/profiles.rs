@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use super::LIMIT;
+use super::facts::State;
 use super::finding::Finding;
-use super::socket::State;
 use crate::wire::{ProfileReply, ProfilesReply};
 
 /// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.

@@ -11,28 +11,8 @@ use tokio::net::UnixStream;
 use super::super::target::Target;
 use super::LIMIT;
 use crate::file_lock::{FileLock, NotLocked};
+use super::facts::State;
 use crate::paths::Env;
-
-/// What is at a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
-    /// Nothing.
-    Missing,
-    /// Something that is not a socket.
-    NotASocket,
-    /// A socket that nobody serves.
-    Stale,
-    /// No socket that is served, although a process holds the lock of the place.
-    Locked,
-    /// We may not connect.
-    Denied,
-    /// Somebody accepts and does not answer.
-    Silent,
-    /// Somebody answers with this status; the user and the process that made the socket, where the system tells.
-    Answers(u16, Option<(u32, i32)>),
-    /// The system refused something else.
-    Failed(String),
-}
 
 /// The token sockets that may be meant, in the order of the companion; one alone where somebody has named it.
 pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! What a profile's issuer answered, or why it did not.
 
+use super::super::facts::IssuerFacts;
 use super::super::finding::Finding;
-use super::super::issuers::IssuerFacts;
 use crate::config::{Profile, Proxy};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::issuer::proxy;
 use super::*;
+use crate::cli::doctor::facts::IssuerFacts;
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
-use crate::cli::doctor::issuers::IssuerFacts;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
