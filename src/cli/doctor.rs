@@ -10,28 +10,26 @@ mod finding;
 mod health;
 mod issuers;
 mod judge;
+mod limit;
 mod mounts;
 mod profiles;
 mod report;
 mod socket;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use self::facts::{Host, State};
 use self::finding::{Finding, Verdict};
+use self::limit::within;
 use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};
 use super::target::lines::option;
 use super::target::{Target, TargetArgs};
 use super::{admin, sockets};
 use crate::config::{Config, SocketMode};
-use crate::offload::{self, Refused};
+use crate::offload;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::settings;
-
-/// How long each thing may take that is looked at: a network, a keyring or a disk may never answer.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// The arguments of `jetond doctor`.
 #[derive(Debug, clap::Args)]
@@ -150,21 +148,4 @@ async fn leftovers(target: &Target, config: &Config, env: &Env) -> Vec<Finding> 
     let of =
         |leftover: Leftover| Finding::warn("leftover", leftover.found()).remedy(leftover.remedy);
     found.unwrap_or_default().into_iter().map(of).collect()
-}
-
-/// Why something could not be looked at.
-#[derive(Debug)]
-enum Missed {
-    /// It did not answer inside the limit.
-    Late,
-    /// There was no thread to look at it.
-    Refused(Refused),
-}
-
-/// Runs what may block for ever off this thread, inside the limit.
-async fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Missed> {
-    match tokio::time::timeout(LIMIT, offload::run(work)).await {
-        Ok(done) => done.map_err(Missed::Refused),
-        Err(_) => Err(Missed::Late),
-    }
 }

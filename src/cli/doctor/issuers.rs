@@ -8,6 +8,8 @@ use super::super::target::Target;
 use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
 use super::health::Health;
+use super::judge;
+use super::limit::{LIMIT, within};
 use super::profiles::DaemonProfiles;
 use super::{LIMIT, judge, within};
 use crate::causes::Causes;

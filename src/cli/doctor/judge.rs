@@ -9,7 +9,7 @@ pub(super) use issuer::{issuer, remedy};
 
 use super::facts::{CredentialFacts, FolderFacts, Host, State, Use};
 use super::finding::{Finding, Verdict};
-use super::{LIMIT, Missed};
+use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::LIMIT;
 use super::facts::State;
 use super::finding::Finding;
+use super::limit::LIMIT;
 use crate::wire::{ProfileReply, ProfilesReply};
 
 /// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
