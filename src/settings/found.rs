@@ -6,7 +6,7 @@
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
-use super::Unusable;
+use super::unusable::{Gone, Unusable};
 use crate::config::Config;
 
 /// What was read of a configuration.
@@ -32,19 +32,6 @@ pub enum Content {
     Empty,
     /// A file that says something, be it a comment.
     Text,
-}
-
-/// Why a configuration is taken for gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gone {
-    /// The command line or the environment names the file, and it is not there.
-    NoSuchFile,
-    /// This link leads nowhere.
-    Dangling(PathBuf),
-    /// There was a file when the configuration in force was read.
-    Removed,
-    /// There was something in the file when the configuration in force was read.
-    Emptied,
 }
 
 // === impl Found ===
@@ -125,25 +112,6 @@ impl Content {
             Self::Empty
         } else {
             Self::Text
-        }
-    }
-}
-
-// === impl Gone ===
-
-impl Gone {
-    /// The fault and what to do about it, for a person.
-    pub(super) fn sentence(&self, path: &Path) -> String {
-        const BACK: &str = "put it back, or, to remove every profile, write a comment into it";
-        let path = path.display();
-        match self {
-            Self::NoSuchFile => format!("{path}: there is no such file"),
-            Self::Dangling(link) => format!(
-                "{}: this symbolic link leads nowhere: mend it, or put the file where it leads",
-                link.display()
-            ),
-            Self::Removed => format!("{path}: the file is gone: {BACK}"),
-            Self::Emptied => format!("{path}: the file is empty: {BACK}"),
         }
     }
 }
