@@ -10,11 +10,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use self::terminal::Echo;
+use self::terminal::{Echo, MAX_SECRET};
 use super::output::{Exit, fail, tell};
-
-/// The largest secret that is read, in bytes: more than any credential that is taken.
-const MAX_SECRET: u64 = 4_096;
 
 /// Whether there is a person to ask.
 pub(super) fn possible() -> bool {

@@ -18,8 +18,10 @@ use rustix::termios::{
 use signal_hook::consts::SIGTSTP;
 use zeroize::Zeroizing;
 
-use super::MAX_SECRET;
 use super::signals::{Asked, Signals};
+
+/// The largest secret that is read, in bytes: more than any credential that is taken.
+pub(super) const MAX_SECRET: u64 = 4_096;
 
 /// What is pasted arrives in pieces: this long after the last one it is over, and this often we wait at most.
 const PASTE: Duration = Duration::from_millis(30);
