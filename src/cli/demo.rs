@@ -1,6 +1,6 @@
 //! `jetond demo`: the whole story in half a minute, with the real programs and without an account.
 //!
-//! `story` says what happens when. `stage` has what runs: the sandbox here, our own programs as children, all in a
+//! `story` says what happens when, at which `pace`. `stage` has what runs: the sandbox here, our own programs as children, all in a
 //! `home` that goes away; `clients` ask all the time, each over a `link`. `teller` waits for what happens and tells it:
 //! `view` and `score` say how that looks, in `line`s, and `screen` shows them.
 
@@ -8,6 +8,7 @@ mod clients;
 mod home;
 mod line;
 mod link;
+mod pace;
 mod score;
 mod screen;
 mod stage;
@@ -15,8 +16,7 @@ mod story;
 mod teller;
 mod view;
 
-use std::time::Duration;
-
+use self::pace::Pace;
 use self::screen::Screen;
 use self::stage::Stage;
 use self::story::Story;
@@ -31,44 +31,6 @@ pub(super) struct DemoArgs {
     /// Shorter, without pauses for the reader: for tests
     #[arg(long, hide = true)]
     quick: bool,
-}
-
-/// How fast the story goes.
-#[derive(Debug, Clone, Copy)]
-struct Pace {
-    /// How long the sandbox's tokens live.
-    token_life: Duration,
-    /// The time to read a step.
-    reading: Duration,
-    /// How many tokens are renewed before each outage.
-    calm: [u64; 2],
-    /// An outage ends when the token that is held has no more than this left.
-    brink: Duration,
-    /// How many programs ask.
-    programs: usize,
-}
-
-// === impl Pace ===
-
-impl Pace {
-    /// About 25 s. The daemon renews a token of 6 s when 2.1 … 3.3 s are left to serve it, and tries at the latest
-    /// when 0.6 s are left: an outage that ends before is one that nobody notices.
-    const SHOW: Self = Self {
-        token_life: Duration::from_secs(6),
-        reading: Duration::from_millis(1_200),
-        calm: [2, 1],
-        brink: Duration::from_millis(1_400),
-        programs: 6,
-    };
-
-    /// About 8 s: an outage ends as soon as the daemon has met it.
-    const QUICK: Self = Self {
-        token_life: Duration::from_secs(4),
-        reading: Duration::ZERO,
-        calm: [0, 0],
-        brink: Duration::MAX,
-        programs: 2,
-    };
 }
 
 pub(super) fn demo(args: &DemoArgs, env: &Env) -> Exit {

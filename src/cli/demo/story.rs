@@ -2,10 +2,10 @@
 
 use tokio::task::JoinSet;
 
-use super::Pace;
 use super::clients;
 use super::line::{Line, Tone};
 use super::link::Place;
+use super::pace::Pace;
 use super::score::Score;
 use super::screen::Screen;
 use super::stage::Stage;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::Pace;
 use super::clients::{Shared, Tally};
 use super::line::Line;
+use super::pace::Pace;
 use super::screen::Screen;
 use super::stage::Stage;
 use super::view::{self, Board};
