@@ -5,10 +5,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, Uid};
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::shared::set;
 use super::{Distrust, Facts, Purpose, Untrusted};
 
 /// Makes sure that `path` is a folder of `uid` alone, and opens it: made with mode 0700 where it is missing, as are the
@@ -79,6 +78,19 @@ pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Resu
             .map_err(|e| Distrust::io("give away", e.into()))?;
     }
     set(&folder, group, mode)
+}
+
+/// Gives a folder of ours its group and its mode, in this order.
+pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
+    if let Some(group) = group {
+        match rustix::fs::fchown(folder, None, Some(Gid::from_raw(group))) {
+            Ok(()) => {}
+            Err(Errno::PERM) => return Err(Distrust::NotOurGroup(group)),
+            Err(e) => return Err(Distrust::io("change the group of", e.into())),
+        }
+    }
+    rustix::fs::fchmod(folder, Mode::from_raw_mode(mode.into()))
+        .map_err(|e| Distrust::io("set the mode of", e.into()))
 }
 
 /// Opens a folder without following a link at its last name.

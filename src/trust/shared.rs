@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Stat, accessat};
+use rustix::fs::{Access, AtFlags, CWD, Stat, accessat};
 use rustix::io::Errno;
 
-use super::private::{make, missing_folders, open_folder, open_private};
+use super::private::{make, missing_folders, open_folder, open_private, set};
 use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
 
 /// Who gets into a folder beside its owner and root.
@@ -162,19 +162,6 @@ pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
         })
     };
     socket.ancestors().skip(2).find(stops).map(Path::to_owned)
-}
-
-/// Gives a folder of ours its group and its mode, in this order.
-pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
-    if let Some(group) = group {
-        match rustix::fs::fchown(folder, None, Some(Gid::from_raw(group))) {
-            Ok(()) => {}
-            Err(Errno::PERM) => return Err(Distrust::NotOurGroup(group)),
-            Err(e) => return Err(Distrust::io("change the group of", e.into())),
-        }
-    }
-    rustix::fs::fchmod(folder, Mode::from_raw_mode(mode.into()))
-        .map_err(|e| Distrust::io("set the mode of", e.into()))
 }
 
 /// What is known of a folder.
