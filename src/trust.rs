@@ -15,6 +15,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, StatVfsMountFlags};
 use rustix::io::Errno;
 
 mod acl;
+mod distrust;
 mod error;
 mod group;
 mod namespace;
@@ -23,7 +24,8 @@ mod remedy;
 mod shared;
 mod volume;
 
-pub use error::{Distrust, GroupDoubt, Purpose, Untrusted, is_passing};
+pub use distrust::{Distrust, GroupDoubt, Purpose};
+pub use error::{Untrusted, is_passing};
 pub use private::private_dir;
 pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};

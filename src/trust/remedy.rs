@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::error::OVERFLOW_UID;
-use super::{Distrust, Purpose};
+use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
 
 /// Folders that are for every user's files, which is right with the sticky bit.
 const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
