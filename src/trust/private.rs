@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::{Distrust, Facts, Purpose, Untrusted};
+use super::facts::Facts;
+use super::{Distrust, Purpose, Untrusted};
 
 /// Makes sure that `path` is a folder of `uid` alone, and opens it: made with mode 0700 where it is missing, as are the
 /// folders above it, else judged as it is.
