@@ -4,19 +4,11 @@
 //! Several distributions set umask 0002 and give each user a group of its own, so what that user makes is writable by
 //! this group. The lists of users and groups are read at each judgement: an administrator can add a member at any time.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-
+use self::lists::{Group, User, groups, read, users};
 use super::{Distrust, GroupDoubt};
 
+mod lists;
 mod sources;
-
-/// More than any list of users has, in bytes.
-const MAX_LIST_LEN: u64 = 16 << 20;
-
-/// The shells of accounts that no person logs in with, by the name of the file. Distributions ship such accounts in
-/// root's group: `sync`, `shutdown`, `halt` and `operator` of the RHEL family, `default` of its images.
-const NO_LOGIN: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 
 /// What the fields of `/etc/group` hold that have no password (group(5)): with one, anybody who knows it can enter the
 /// group by newgrp(1).
@@ -41,20 +33,6 @@ struct Lists {
     elsewhere: Option<String>,
     /// `/proc/self/gid_map` (user_namespaces(7)).
     gid_map: String,
-}
-
-struct User<'a> {
-    name: &'a str,
-    uid: u32,
-    gid: u32,
-    shell: &'a str,
-}
-
-struct Group<'a> {
-    name: &'a str,
-    password: &'a str,
-    gid: u32,
-    members: &'a str,
 }
 
 /// Accepts that others can write to something, where that is its group alone and no other user than `uid` is in that;
@@ -106,24 +84,6 @@ fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
         gid_map: read("/proc/self/gid_map")?,
     };
     lists.judge(gid, us)
-}
-
-/// The text of a list; a missing one lists nobody.
-fn read(path: &'static str) -> Result<String, GroupDoubt> {
-    let unreadable = |_| GroupDoubt::Unreadable(path);
-    let mut bytes = vec![];
-    match File::open(path) {
-        Ok(file) => {
-            let mut file = file.take(MAX_LIST_LEN);
-            file.read_to_end(&mut bytes).map_err(unreadable)?;
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(unreadable(e)),
-    }
-    if bytes.len() as u64 == MAX_LIST_LEN {
-        return Err(GroupDoubt::Unreadable(path));
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 // === impl Us ===
@@ -231,77 +191,6 @@ fn is_of_a_range(gid_map: &str, gid: u32) -> bool {
         };
         count > 1 && (first..first.saturating_add(count)).contains(&u64::from(gid))
     })
-}
-
-/// The accounts that a text in the form of passwd(5) lists.
-fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
-    entries(text, "/etc/passwd", |fields| {
-        let [name, _, uid, gid, _, _, shell] = fields[..] else {
-            return None;
-        };
-        Some(User {
-            name,
-            uid: uid.parse().ok()?,
-            gid: gid.parse().ok()?,
-            shell,
-        })
-    })
-}
-
-/// The groups that a text in the form of group(5) lists.
-fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupDoubt> {
-    entries(text, "/etc/group", |fields| {
-        let (name, password, gid, members) = match fields[..] {
-            [name, password, gid] => (name, password, gid, ""),
-            [name, password, gid, members] => (name, password, gid, members),
-            _ => return None,
-        };
-        Some(Group {
-            name,
-            password,
-            gid: gid.parse().ok()?,
-            members,
-        })
-    })
-}
-
-/// A line that cannot be read could name anybody, so it is an error.
-fn entries<'a, T>(
-    text: &'a str,
-    path: &'static str,
-    read: impl Fn(&[&'a str]) -> Option<T>,
-) -> Result<Vec<T>, GroupDoubt> {
-    let mut entries = vec![];
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        // The name service looks into another list for these lines (nsswitch.conf(5), compat).
-        if line.starts_with(['+', '-']) {
-            return Err(GroupDoubt::Elsewhere("NIS".to_owned()));
-        }
-        let fields: Vec<&str> = line.split(':').collect();
-        entries.push(read(&fields).ok_or(GroupDoubt::Unreadable(path))?);
-    }
-    Ok(entries)
-}
-
-// === impl User ===
-
-impl User<'_> {
-    fn can_log_in(&self) -> bool {
-        let file = self.shell.rsplit('/').next().unwrap_or_default();
-        !NO_LOGIN.contains(&file)
-    }
-}
-
-// === impl Group ===
-
-impl<'a> Group<'a> {
-    fn members(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let members = self.members.split(',').map(str::trim);
-        members.filter(|name| !name.is_empty())
-    }
 }
 
 #[cfg(test)]
