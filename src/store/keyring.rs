@@ -15,6 +15,7 @@ use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
 use crate::profile::ProfileName;
 
 mod call;
+mod error;
 mod fault;
 #[cfg(target_os = "macos")]
 mod keychain;
@@ -55,7 +56,7 @@ pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()>
     // The thread that waits for the outcome ends with its process, and so does this one.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let open = |profile: &str| system::open(profile, LIMIT);
+    let open = |profile: &str| system::open(SERVICE, profile, LIMIT);
     let (input, output) = (io::stdin().lock(), io::stdout().lock());
     call::serve(operation, profile, open, input, output)
 }

@@ -82,18 +82,3 @@ impl fmt::Display for KeyringFault {
 }
 
 impl std::error::Error for KeyringFault {}
-
-impl KeyringFault {
-    /// What the keyring crates say, less their texts.
-    pub(super) fn of(error: &keyring::Error) -> Self {
-        match error {
-            keyring::Error::Ambiguous(_) => Self::Ambiguous,
-            // That there is a default collection was seen just before; so it was locked since.
-            keyring::Error::NoStorageAccess(_) => Self::Locked,
-            keyring::Error::PlatformFailure(source) => super::system::fault(source.as_ref()),
-            keyring::Error::NoEntry => Self::Failed("the entry has gone".into()),
-            keyring::Error::TooLong(..) => Self::Failed("the record is too long for it".into()),
-            _ => Self::Failed("an answer that is not understood".into()),
-        }
-    }
-}
