@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::ClockId;
 
-use crate::instant::{BootInstant, UnixTime};
-use crate::wire::Now;
+use crate::instant::{BootInstant, Now, UnixTime};
 
 /// A wait for a moment.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

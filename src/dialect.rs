@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::verb::{exec, header, ready, refresh, reject, reload, status, token, watch};
+use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::wire::frame::{Answer, Invocation, Reply};
-use crate::wire::{Now, ProfileReply, Rejected};
+use crate::wire::{ProfileReply, Rejected};
 
 /// What a verb asks of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

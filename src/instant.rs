@@ -22,6 +22,15 @@ pub struct RemoteClock {
     at: BootInstant,
 }
 
+/// The two clocks at one moment, for showing boot moments in Unix time.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// The boot clock.
+    pub boot: BootInstant,
+    /// The wall clock.
+    pub unix: UnixTime,
+}
+
 // === impl BootInstant ===
 
 impl BootInstant {
@@ -117,6 +126,15 @@ impl RemoteClock {
         } else {
             -seconds(unix_now.0 - shows)
         }
+    }
+}
+
+// === impl Now ===
+
+impl Now {
+    /// The Unix time of a boot moment.
+    pub const fn unix_of(&self, at: BootInstant) -> UnixTime {
+        UnixTime::of_boot(at, self.boot, self.unix)
     }
 }
 

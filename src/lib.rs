@@ -25,7 +25,7 @@
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
-//! | [`clock`] | reads the machine's clocks and waits for them | instant wire |
+//! | [`clock`] | reads the machine's clocks and waits for them | instant |
 //! | `folder` | a folder whose files are replaced whole or not at all | |
 //! | `file_lock` | a lock of a file, which ends with its guard | |
 //!

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
-use crate::instant::{BootInstant, UnixTime};
+use crate::instant::Now;
 use crate::lifecycle::{Held, Phase, View};
 use crate::profile::ProfileName;
 
@@ -136,24 +136,6 @@ pub struct ProfilesReply {
     pub profiles: Vec<ProfileReply>,
 }
 
-/// The two clocks at one moment, for showing boot moments in Unix time.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// The boot clock.
-    pub boot: BootInstant,
-    /// The wall clock.
-    pub unix: UnixTime,
-}
-
-// === impl Now ===
-
-impl Now {
-    /// The Unix time of a boot moment.
-    pub const fn unix_of(&self, at: BootInstant) -> UnixTime {
-        UnixTime::of_boot(at, self.boot, self.unix)
-    }
-}
-
 /// By how many seconds the issuer's clock is ahead of ours.
 pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
     let clock = view.issuer_clock.as_ref()?;
@@ -257,6 +239,7 @@ impl ProfileReply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instant::{BootInstant, UnixTime};
     use crate::token::{AccessToken, LastAnswer, Validity};
 
     #[test]

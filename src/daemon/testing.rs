@@ -16,12 +16,14 @@ use crate::dialect::http::oauth2::Purpose;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Policy;
+use crate::fault::{Fault, FaultKind};
+use crate::instant::{BootInstant, Now, UnixTime};
+use crate::lifecycle::{Block, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, Loading, NotLoaded};
 use crate::token::{AccessToken, Grant};
-use crate::wire::Now;
 
 /// A clock that moves with tokio's paused one.
 pub(crate) struct PausedClock {

@@ -4,8 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jetond::clock::{Clock, Reading, Waiting};
-use jetond::instant::{BootInstant, UnixTime};
-use jetond::wire::Now;
+use jetond::instant::{BootInstant, Now, UnixTime};
 use tokio::sync::watch;
 
 use crate::history::At;

@@ -12,11 +12,11 @@ use crate::clock::Clock;
 use crate::dialect::{Freshness, News};
 use crate::fault::Block;
 use crate::instant::BootInstant;
+use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{LastFault, Phase, View};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::wire::Now;
 
 /// How long nothing may be said: after that a sign of life shows whether the other side is still there.
 const QUIET: Duration = Duration::from_secs(15);

@@ -16,10 +16,12 @@ use crate::dialect::{Freshness, ProfileState};
 use crate::fault::Block;
 use crate::instant::BootInstant;
 use crate::lifecycle::{Held, View};
+use crate::instant::{BootInstant, Now};
+use crate::lifecycle::{Block, Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::schedule;
-use crate::wire::{Now, ProfileReply};
+use crate::wire::ProfileReply;
 
 mod refresh;
 mod reject;

@@ -102,8 +102,7 @@ fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
 mod tests {
     use super::*;
     use crate::daemon::testing::PausedClock;
-    use crate::instant::UnixTime;
-    use crate::wire::Now;
+    use crate::instant::{Now, UnixTime};
 
     fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> Reading {
         let ms = Duration::from_millis;

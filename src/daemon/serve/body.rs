@@ -10,8 +10,9 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use super::super::keep::feed::{Feed, Told};
 use super::stream::Busy;
 use crate::dialect::{self, Dialect, News, Outcome, Surroundings};
+use crate::instant::Now;
 use crate::wire::frame;
-use crate::wire::{Now, TokenReply, events};
+use crate::wire::{TokenReply, events};
 
 /// The body of an answer; its connection counts as busy until it is written.
 pub(super) struct Answering {

@@ -8,9 +8,8 @@ use hyper::{Response, StatusCode};
 use super::body::Answering;
 use super::stream::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
-use crate::instant::UnixTime;
+use crate::instant::{Now, UnixTime};
 use crate::problem::Problem;
-use crate::wire::Now;
 
 pub(super) const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";

@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::config::{Profile, Provider};
 use crate::dialect::http::oauth2::refusal::{Error, Refusal};
+use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::profile::ProfileName;
-use crate::wire::Now;
 
 /// What the tokens of a profile are for, as its configuration asks of the issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use jetond::credential::Credential;
 use jetond::fault::{Fault, FaultKind};
-use jetond::instant::{BootInstant, UnixTime};
+use jetond::instant::{BootInstant, Now, UnixTime};
 use jetond::lifecycle::Policy;
 use jetond::policy::{Caller, Gate, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::provider::{Fetching, Granted, Provider};
 use jetond::schedule::Unit;
 use jetond::token::{AccessToken, Grant};
-use jetond::wire::Now;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Reading, Waiting};
