@@ -1,0 +1,241 @@
+//! The codes of failures, and the table that gives each its HTTP status, exit code and texts.
+
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The request is malformed.
+    BadRequest,
+    /// The request is larger than its cap.
+    PayloadTooLarge,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// No such path.
+    NotFound,
+    /// The caller may not.
+    Forbidden,
+    /// No such profile.
+    UnknownProfile,
+    /// The profile has no credential.
+    NotEnrolled,
+    /// The configuration or the stored credential cannot be used.
+    Misconfigured,
+    /// The credential was enrolled for another address than the configuration names.
+    BindingChanged,
+    /// The issuer rejects the credential.
+    RejectedByProvider,
+    /// No valid token now.
+    Unavailable,
+    /// No valid token in time; an attempt is still running.
+    Deadline,
+    /// The budget of requested refreshes is used up.
+    TooManyRequests,
+    /// Fresh tokens keep being reported as rejected.
+    CoolingDown,
+    /// It exists already, or somebody else is changing it.
+    Conflict,
+    /// A person has to do something.
+    NeedsHuman,
+    /// This daemon cannot do that.
+    NotSupported,
+    /// A fault of ours.
+    Internal,
+}
+
+/// The row of a code in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The code, as the row states it.
+    pub code: Code,
+    /// The code as the interface spells it.
+    pub name: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The companion's exit code (sysexits.h, but for 1).
+    pub exit: u8,
+    /// A few words for people.
+    pub title: &'static str,
+    /// A sentence for people: what to do.
+    pub detail: &'static str,
+}
+
+/// The table.
+pub const TABLE: &[Row] = &[
+    row(
+        Code::BadRequest,
+        "bad_request",
+        400,
+        64,
+        "Bad request",
+        "the request is malformed",
+    ),
+    row(
+        Code::PayloadTooLarge,
+        "payload_too_large",
+        413,
+        64,
+        "Request too large",
+        "the request is larger than this path takes",
+    ),
+    row(
+        Code::MethodNotAllowed,
+        "method_not_allowed",
+        405,
+        64,
+        "Method not allowed",
+        "this path takes another method",
+    ),
+    row(
+        Code::NotFound,
+        "not_found",
+        404,
+        64,
+        "Not found",
+        "there is no such path",
+    ),
+    row(
+        Code::Forbidden,
+        "forbidden",
+        403,
+        77,
+        "Refused",
+        "this user may not do that: it is neither the daemon's own nor root, and no rule allows it",
+    ),
+    row(
+        Code::UnknownProfile,
+        "unknown_profile",
+        404,
+        78,
+        "Unknown profile",
+        "there is no such profile; 'jeton status' lists them and 'jetond add NAME' makes one",
+    ),
+    row(
+        Code::NotEnrolled,
+        "not_enrolled",
+        409,
+        78,
+        "No credential",
+        "no credential is stored for this profile; run 'jetond add NAME --rebind'",
+    ),
+    row(
+        Code::Misconfigured,
+        "misconfigured",
+        503,
+        78,
+        "Misconfigured",
+        "the configuration or the stored credential cannot be used; run 'jetond check'",
+    ),
+    row(
+        Code::BindingChanged,
+        "binding_changed",
+        409,
+        78,
+        "Address changed",
+        "the configuration or the issuer's discovery document names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add NAME --rebind'",
+    ),
+    row(
+        Code::RejectedByProvider,
+        "rejected_by_provider",
+        502,
+        1,
+        "Rejected by the issuer",
+        "the issuer rejects the credential; 'jeton status' shows its reason, 'jetond add NAME --rebind' stores a new one",
+    ),
+    row(
+        Code::Unavailable,
+        "unavailable",
+        503,
+        75,
+        "No token now",
+        "no valid token is held and the issuer gave none; 'jeton status' shows why",
+    ),
+    row(
+        Code::Deadline,
+        "deadline",
+        504,
+        75,
+        "No token in time",
+        "the issuer has not answered yet; try again, or wait longer",
+    ),
+    row(
+        Code::TooManyRequests,
+        "too_many_requests",
+        429,
+        75,
+        "Too many refreshes",
+        "a refresh can be asked for once in 10 s and 20 times an hour",
+    ),
+    row(
+        Code::CoolingDown,
+        "cooling_down",
+        503,
+        75,
+        "Cooling down",
+        "fresh tokens keep being rejected, so the service that rejects them is at fault; trying again later",
+    ),
+    row(
+        Code::Conflict,
+        "conflict",
+        409,
+        75,
+        "Conflict",
+        "it exists already, or somebody else is changing it",
+    ),
+    row(
+        Code::NeedsHuman,
+        "needs_human",
+        409,
+        1,
+        "A person is needed",
+        "this cannot be put right without a person; 'jeton status' says what to do",
+    ),
+    row(
+        Code::NotSupported,
+        "not_supported",
+        501,
+        64,
+        "Not supported",
+        "this daemon does not know that",
+    ),
+    INTERNAL,
+];
+
+const INTERNAL: Row = row(
+    Code::Internal,
+    "internal",
+    500,
+    1,
+    "Internal error",
+    "the daemon failed; its log says how",
+);
+
+const fn row(
+    code: Code,
+    name: &'static str,
+    status: u16,
+    exit: u8,
+    title: &'static str,
+    detail: &'static str,
+) -> Row {
+    Row {
+        code,
+        name,
+        status,
+        exit,
+        title,
+        detail,
+    }
+}
+
+// === impl Code ===
+
+impl Code {
+    /// The code's row.
+    pub fn row(self) -> &'static Row {
+        // Every code has its row: a test walks them all.
+        TABLE
+            .iter()
+            .find(|row| row.code == self)
+            .unwrap_or(&INTERNAL)
+    }
+}
