@@ -1,4 +1,5 @@
-//! A record's JSON. Secrets are read into and written from memory that is wiped, and no message quotes the text.
+//! What is kept for a profile, and its JSON. Secrets are read into and written from memory that is wiped, and no message
+//! quotes the text.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Binding, Key, Record, StoreErrorKind};
+use super::{Binding, StoreErrorKind};
 use crate::credential::Credential;
 use crate::instant::UnixTime;
 
@@ -16,6 +17,30 @@ const VERSION: u64 = 1;
 
 /// The largest record, in bytes: two credentials at their longest, every character escaped, take a fifth of it.
 pub(super) const MAX_LEN: usize = 64 * 1024;
+
+/// What is kept for a profile.
+#[derive(Debug)]
+pub struct Record {
+    /// The key in use.
+    pub key: Key,
+    /// What the credential was enrolled for, and is sent to.
+    pub binding: Binding,
+    /// The key before this one, while a rotation still needs it.
+    pub previous: Option<Key>,
+}
+
+/// A credential, and what its issuer calls it.
+#[derive(Debug)]
+pub struct Key {
+    /// The client ID and the client secret.
+    pub credential: Credential,
+    /// The issuer's ID of the key, which is not the client ID.
+    pub key_id: Option<String>,
+    /// The name under which the issuer lists the key.
+    pub key_name: Option<String>,
+    /// When it was enrolled or made.
+    pub created_at: UnixTime,
+}
 
 /// The record's JSON, or `None` when it would be larger than [`MAX_LEN`].
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
