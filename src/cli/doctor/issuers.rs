@@ -11,7 +11,6 @@ use super::health::Health;
 use super::judge;
 use super::limit::{LIMIT, within};
 use super::profiles::DaemonProfiles;
-use super::{LIMIT, judge, within};
 use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile};

@@ -9,10 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use super::super::target::Target;
-use super::LIMIT;
-use crate::file_lock::{FileLock, NotLocked};
 use super::facts::State;
 use super::limit::LIMIT;
+use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
 
 /// The token sockets that may be meant, in the order of the companion; one alone where somebody has named it.

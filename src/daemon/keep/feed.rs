@@ -11,7 +11,6 @@ use super::roster::{Kept, Roster};
 use crate::clock::Clock;
 use crate::dialect::{Freshness, News};
 use crate::fault::Block;
-use crate::instant::BootInstant;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{LastFault, Phase, View};
 use crate::policy::Caller;
