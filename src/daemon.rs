@@ -11,44 +11,16 @@
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one after the other | condition keep notify roster wiring | offload process settings |
-//! | [`wiring`] | builds the profiles that a configuration names | bulkhead clock flight handle issuer keep keeper roster source | clock offload provider store |
-//! | [`watchdog`] | pings the service manager's watchdog after serving a request | connections notify peers serve server service | process |
-//! | [`sockets`] | opens both sockets, and keeps them in place | activation clock episode listener path_watch serve server service | clock process trust |
-//! | [`descriptors`] | divides the available descriptors | bulkhead connections keep serve | |
+//! | [`reloading`] | puts configurations in force, one after the other | condition keep wiring | offload process settings |
+//! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
+//! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service | process |
+//! | [`sockets`] | opens both sockets, and keeps them in place | serve service | clock file_lock process trust |
+//! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service | process |
-//! | [`service`] | what the daemon can be asked, whichever way | clock feed handle keep roster | clock |
-//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | episode jumps keep roster | process |
-//! | [`condition`] | how the daemon is, in one line | keep roster | |
-//! | [`keep`] | keeps profiles: one task for each, which owns its state |  | clock provider store |
-//! | [`server`] | accepts connections, and serves each until it ends | connections episode http peers respond service stream | |
-//! | `respond` | one HTTP request in, one answer out | body feed guard handle http openapi routes service stream | |
-//! | `http` | an answer's status and headers | body stream | |
-//! | `body` | the bytes of an answer, at once or as things happen | feed stream | |
-//! | `routes` | the paths, and what may be asked at which door | service | |
-//! | [`feed`] | what happens to a profile, as one watcher is told | clock handle roster | |
-//! | [`roster`] | the profiles by name, and who sees which | handle | |
-//! | [`handle`] | a profile as the others see it | clock jumps keeper | |
-//! | [`keeper`] | one task a profile, which alone owns its state | bulkhead clock flight jumps | provider |
-//! | [`source`] | a profile's credential, while it is bound to what is configured | flight | offload store |
-//! | [`flight`] | one attempt to get a token | bulkhead clock | provider |
-//! | [`issuer`] | the provider that a profile's configuration means |  | provider |
-//! | [`activation`] | takes the sockets that a service manager passes |  | trust |
-//! | `path_watch` | notices when a path may resolve differently |  | trust |
-//! | [`listener`] | binds a socket that nobody else can take or reach |  | file_lock trust |
-//! | [`jumps`] | notices that the machine was suspended or its wall clock set | clock | |
-//! | [`notify`] | what the service manager is told | clock | |
-//! | [`clock`] | reads the machine's clocks and waits for them |  | |
-//! | [`bulkhead`] | how many attempts run at once |  | |
-//! | [`connections`] | how many connections there may be, and when they have to leave |  | |
-//! | [`episode`] | a recurring fault, logged at its begin and its end |  | |
-//! | `guard` | refuses what no local tool sends |  | |
-//! | [`hardening`] | what the process gives up before it reads a secret |  | |
-//! | [`logging`] | the log, for which nothing waits |  | |
-//! | `openapi` | the document that describes the local interface |  | |
-//! | [`peers`] | who connected |  | |
-//! | [`signals`] | what the process is told by signals |  | process |
-//! | [`stream`] | nobody holds a connection by being slow |  | |
+//! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
+//! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
+//! | [`condition`] | how the daemon is, in one line | keep | |
+//! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
 
 mod clock_changes;
 pub mod condition;
