@@ -9,12 +9,17 @@ use super::tree::Tree;
 /// File, file that defines what it names, and the names.
 pub(crate) type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
+/// The names that are being looked up, each with its module.
+type Seen = BTreeSet<(Path, String)>;
+
 /// The modules of one program, library or test, without those for unit tests.
 pub(crate) struct Names {
-    modules: BTreeMap<Path, Module>,
+    /// Several by one path are for several systems.
+    modules: BTreeMap<Path, Vec<Module>>,
 }
 
 struct Module {
+    path: Path,
     file: String,
     source: Arc<Source>,
     scope: usize,
@@ -24,13 +29,28 @@ struct Module {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Meaning {
     Module(Path),
-    /// A type by its module and its name, or whatever else a path can go on behind.
-    Type(Path, String),
-    /// A function or a constant, likewise.
-    Value(Path, String),
+    /// A type, or whatever else a path can go on behind.
+    Type(Item),
+    /// A function or a constant.
+    Value(Item),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    module: Path,
+    file: String,
+    name: String,
 }
 
 impl Module {
+    fn item(&self, name: &str) -> Item {
+        Item {
+            module: self.path.clone(),
+            file: self.file.clone(),
+            name: name.to_owned(),
+        }
+    }
+
     fn scope(&self) -> &Scope {
         &self.source.scopes[self.scope]
     }
@@ -39,7 +59,7 @@ impl Module {
 impl Names {
     /// The modules that are reached from this file.
     pub(crate) fn of(tree: &Tree, root: &str) -> Self {
-        let mut modules = BTreeMap::new();
+        let mut modules: BTreeMap<Path, Vec<Module>> = BTreeMap::new();
         for module in tree
             .modules(root)
             .into_iter()
@@ -48,12 +68,12 @@ impl Names {
             let source = tree.source(&module.file);
             for (scope, inside) in source.scopes.iter().enumerate() {
                 let path = [module.path.as_slice(), &inside.path].concat();
-                let module = Module {
+                modules.entry(path.clone()).or_default().push(Module {
+                    path,
                     file: module.file.clone(),
                     source: Arc::clone(&source),
                     scope,
-                };
-                modules.insert(path, module);
+                });
             }
         }
         Self { modules }
@@ -62,21 +82,21 @@ impl Names {
     /// Every file with the files that define what it names. A parent's re-export of what is below it is left out.
     pub(crate) fn edges(&self) -> Edges {
         let mut edges = Edges::new();
-        for (path, module) in &self.modules {
+        for module in self.modules.values().flatten() {
             let from = edges.entry(module.file.clone()).or_default();
             let mut name = |meanings: BTreeSet<Meaning>, is_re_export: bool| {
                 for meaning in meanings {
-                    let (Meaning::Type(owner, name) | Meaning::Value(owner, name)) = meaning else {
+                    let (Meaning::Type(item) | Meaning::Value(item)) = meaning else {
                         continue;
                     };
-                    let file = &self.modules[&owner].file;
-                    if *file != module.file && !(is_re_export && owner.starts_with(path)) {
-                        from.entry(file.clone()).or_default().insert(name);
+                    let is_below = item.module.starts_with(&module.path);
+                    if item.file != module.file && !(is_re_export && is_below) {
+                        from.entry(item.file).or_default().insert(item.name);
                     }
                 }
             };
             for import in &module.scope().imports {
-                let mut meanings = self.follow(path, &import.path);
+                let mut meanings = self.follow(module, &import.path, &mut Seen::new());
                 // Of a module and a function that share a name, the code tells which one is meant.
                 if meanings
                     .iter()
@@ -87,24 +107,15 @@ impl Names {
                 name(meanings, import.is_public);
             }
             for named in &module.scope().paths {
-                name(self.follow(path, named), false);
+                name(self.follow(module, named, &mut Seen::new()), false);
             }
         }
         edges
     }
 
     /// What a path means that is written in this module.
-    fn follow(&self, module: &[String], path: &[String]) -> BTreeSet<Meaning> {
-        self.follow_unseen(module, path, &mut BTreeSet::new())
-    }
-
-    fn follow_unseen(
-        &self,
-        module: &[String],
-        path: &[String],
-        seen: &mut BTreeSet<(Path, String)>,
-    ) -> BTreeSet<Meaning> {
-        let mut base = module.to_vec();
+    fn follow(&self, module: &Module, path: &[String], seen: &mut Seen) -> BTreeSet<Meaning> {
+        let mut base = module.path.clone();
         let mut rest = path;
         while let Some((first, behind)) = rest.split_first() {
             match first.as_str() {
@@ -121,62 +132,71 @@ impl Names {
             for meaning in meanings {
                 match meaning {
                     // What stands behind a type is its variant or its function.
-                    Meaning::Type(..) => drop(next.insert(meaning)),
-                    Meaning::Value(..) => {}
-                    Meaning::Module(module) => next.extend(self.look_up(&module, name, seen)),
+                    Meaning::Type(_) => drop(next.insert(meaning)),
+                    Meaning::Value(_) => {}
+                    // Of two files for two systems, neither sees the other.
+                    Meaning::Module(path) if path == module.path => {
+                        next.extend(self.look_up(&path, &[module], name, seen));
+                    }
+                    Meaning::Module(path) => {
+                        let modules: Vec<&Module> =
+                            self.modules.get(&path).into_iter().flatten().collect();
+                        next.extend(self.look_up(&path, &modules, name, seen));
+                    }
                 }
-            }
-            if next.is_empty() {
-                return next;
             }
             meanings = next;
         }
         meanings
     }
 
-    /// What this name means in this module.
+    /// What this name means in the modules that are called `path`.
     fn look_up(
         &self,
         path: &[String],
+        modules: &[&Module],
         name: &str,
-        seen: &mut BTreeSet<(Path, String)>,
+        seen: &mut Seen,
     ) -> BTreeSet<Meaning> {
         let mut meanings = BTreeSet::new();
-        let Some(module) = self.modules.get(path) else {
-            return meanings;
-        };
-        let scope = module.scope();
-        if scope.types.contains(name) {
-            meanings.insert(Meaning::Type(path.to_vec(), name.to_owned()));
-        }
-        if scope.values.contains(name) {
-            meanings.insert(Meaning::Value(path.to_vec(), name.to_owned()));
+        for module in modules {
+            if module.scope().types.contains(name) {
+                meanings.insert(Meaning::Type(module.item(name)));
+            }
+            if module.scope().values.contains(name) {
+                meanings.insert(Meaning::Value(module.item(name)));
+            }
         }
         let child = [path, &[name.to_owned()]].concat();
         if self.modules.contains_key(&child) {
             meanings.insert(Meaning::Module(child));
         }
         // `pub use run::run` leads back to this name, and `use super::*` to a module that imports from here.
-        if !seen.insert((path.to_vec(), name.to_owned())) {
+        let here = (path.to_vec(), name.to_owned());
+        if !seen.insert(here.clone()) {
             return meanings;
         }
-        for import in &scope.imports {
-            if import.name.as_deref() == Some(name) {
-                meanings.extend(self.follow_unseen(path, &import.path, seen));
+        let imports = |wanted: Option<&str>, seen: &mut Seen| {
+            let mut found = BTreeSet::new();
+            for module in modules {
+                let imports = module.scope().imports.iter();
+                for import in imports.filter(|import| import.name.as_deref() == wanted) {
+                    found.extend(self.follow(module, &import.path, seen));
+                }
             }
-        }
+            found
+        };
+        meanings.extend(imports(Some(name), seen));
         if meanings.is_empty() {
-            let globs = scope.imports.iter().filter(|import| import.name.is_none());
-            let targets: BTreeSet<Meaning> = globs
-                .flat_map(|glob| self.follow_unseen(path, &glob.path, seen))
-                .collect();
-            for target in targets {
+            for target in imports(None, seen) {
                 if let Meaning::Module(target) = target {
-                    meanings.extend(self.look_up(&target, name, seen));
+                    let modules: Vec<&Module> =
+                        self.modules.get(&target).into_iter().flatten().collect();
+                    meanings.extend(self.look_up(&target, &modules, name, seen));
                 }
             }
         }
-        seen.remove(&(path.to_vec(), name.to_owned()));
+        seen.remove(&here);
         meanings
     }
 }
