@@ -230,7 +230,7 @@ fn shortest(edges: &Edges, file: &str) -> Option<Vec<String>> {
 // === The test of the test ===
 
 /// What is between small files, the files, and the cycle in them if there is one.
-const CASES: [(&str, &str, &str); 27] = [
+const CASES: [(&str, &str, &str); 29] = [
     (
         "two files that name each other",
         "lib: mod a; mod b;
@@ -334,6 +334,13 @@ const CASES: [(&str, &str, &str); 27] = [
         "",
     ),
     (
+        "in two files of tests",
+        "lib: #[cfg(test)] mod a; #[cfg(test)] mod b;
+         a: use crate::b::B; pub struct A;
+         b: use crate::a::A; pub struct B;",
+        "",
+    ),
+    (
         "in code that is for more than tests",
         "lib: mod a; mod b;
          a: pub struct A; #[cfg(any(test, unix))] mod m { use crate::b::B; }
@@ -410,6 +417,13 @@ const CASES: [(&str, &str, &str); 27] = [
         "src/a.rs names b of src/b/unix.rs; src/b/unix.rs names A of src/a.rs",
     ),
     (
+        "what a macro defines",
+        "lib: mod a; mod b;
+         a: use crate::b::B; pub struct A;
+         b: define! { B } pub struct C(crate::a::A);",
+        "src/a.rs names B of src/b.rs; src/b.rs names A of src/a.rs",
+    ),
+    (
         "a trait for its methods alone",
         "lib: mod a; mod b;
          a: use crate::b::T as _; pub struct A;
@@ -470,10 +484,11 @@ fn of_a_knot_the_fewest_names_are_told() {
 fn a_known_cycle_may_only_get_smaller() {
     let files = |b: &str| {
         small(&format!(
-            "lib: mod a; mod b; mod c;
-             a: use crate::b::B; pub struct A;
+            "lib: mod a; mod b; mod c; mod d;
+             a: use crate::{{b::B, d::D}}; pub struct A;
              b: {b}
-             c: pub struct C(crate::b::B);"
+             c: pub struct C(crate::b::B);
+             d: pub struct D;"
         ))
     };
     let tree = files("use crate::a::A; pub struct B;");
@@ -496,5 +511,23 @@ fn no_file_names_what_leads_back_to_it() {
         no_cycles,
         "src/instant.rs",
         "use crate::token::AccessToken;",
+    );
+}
+
+fn every_name_leads_somewhere(tree: &Tree) -> Vec<String> {
+    let names = ROOTS.map(|root| Names::of(tree, root));
+    let lost = names.iter().flat_map(Names::lost);
+    lost.map(|(file, path)| format!("{file} names {}, which is nowhere", path.join("::")))
+        .collect()
+}
+
+/// The compiler has found them all, so what is not found is a hole in this test.
+#[test]
+fn every_name_of_our_own_is_found() {
+    holds(every_name_leads_somewhere);
+    finds(
+        every_name_leads_somewhere,
+        "src/instant.rs",
+        "use crate::token::Nothing;",
     );
 }

@@ -113,6 +113,26 @@ impl Names {
         edges
     }
 
+    /// The paths of the crate's own that lead nowhere, each with its file. Each would be a name that no cycle shows.
+    pub(crate) fn lost(&self) -> Vec<(&str, &Path)> {
+        let mut lost = vec![];
+        for module in self.modules.values().flatten() {
+            let imports = module.scope().imports.iter().map(|import| &import.path);
+            for path in imports.chain(&module.scope().paths) {
+                let is_ours = ["crate", "self", "super"].contains(&path[0].as_str());
+                if is_ours && self.follow(module, path, &mut Seen::new()).is_empty() {
+                    lost.push((module.file.as_str(), path));
+                }
+            }
+        }
+        lost
+    }
+
+    /// The modules that have this path.
+    fn called(&self, path: &[String]) -> Vec<&Module> {
+        self.modules.get(path).into_iter().flatten().collect()
+    }
+
     /// What a path means that is written in this module.
     fn follow(&self, module: &Module, path: &[String], seen: &mut Seen) -> BTreeSet<Meaning> {
         let mut base = module.path.clone();
@@ -139,9 +159,13 @@ impl Names {
                         next.extend(self.look_up(&path, &[module], name, seen));
                     }
                     Meaning::Module(path) => {
-                        let modules: Vec<&Module> =
-                            self.modules.get(&path).into_iter().flatten().collect();
-                        next.extend(self.look_up(&path, &modules, name, seen));
+                        let modules = self.called(&path);
+                        let found = self.look_up(&path, &modules, name, seen);
+                        if found.is_empty() {
+                            let makers = modules.iter().filter(|m| m.scope().calls_macro);
+                            next.extend(makers.map(|maker| Meaning::Type(maker.item(name))));
+                        }
+                        next.extend(found);
                     }
                 }
             }
@@ -190,8 +214,7 @@ impl Names {
         if meanings.is_empty() {
             for target in imports(None, seen) {
                 if let Meaning::Module(target) = target {
-                    let modules: Vec<&Module> =
-                        self.modules.get(&target).into_iter().flatten().collect();
+                    let modules = self.called(&target);
                     meanings.extend(self.look_up(&target, &modules, name, seen));
                 }
             }

@@ -35,6 +35,8 @@ pub(crate) struct Scope {
     /// The modules whose files it declares.
     pub(crate) declared: Vec<Declared>,
     pub(crate) imports: Vec<Import>,
+    /// Whether it calls a macro that may define more.
+    pub(crate) calls_macro: bool,
     /// The paths in its code, imports left out.
     pub(crate) paths: BTreeSet<Path>,
 }
@@ -211,11 +213,10 @@ impl<'ast> Visit<'ast> for Reader {
             Item::TraitAlias(item) => self.define(&item.ident),
             Item::Type(item) => self.define(&item.ident),
             Item::Union(item) => self.define(&item.ident),
-            Item::Macro(item) => {
-                if let Some(name) = &item.ident {
-                    self.define(name);
-                }
-            }
+            Item::Macro(item) => match &item.ident {
+                Some(name) => self.define(name),
+                None => self.scope().calls_macro = true,
+            },
             Item::Use(item) => {
                 let is_public = !matches!(item.vis, Visibility::Inherited);
                 let mut path = match item.leading_colon {
