@@ -230,7 +230,7 @@ fn shortest(edges: &Edges, file: &str) -> Option<Vec<String>> {
 // === The test of the test ===
 
 /// What is between small files, the files, and the cycle in them if there is one.
-const CASES: [(&str, &str, &str); 29] = [
+const CASES: [(&str, &str, &str); 30] = [
     (
         "two files that name each other",
         "lib: mod a; mod b;
@@ -306,7 +306,7 @@ const CASES: [(&str, &str, &str); 29] = [
     (
         "a child that names what its parent imports names what defines it",
         "lib: mod a; mod c;
-         a: mod b; use crate::c::C; pub struct A(C);
+         a: mod b; use crate::c::C; pub struct A(C, b::B);
          a/b: use super::C; pub struct B;
          c: pub struct C;",
         "",
@@ -379,6 +379,13 @@ const CASES: [(&str, &str, &str); 29] = [
         "src/a.rs names b of src/b.rs; src/b.rs names c of src/a.rs",
     ),
     (
+        "by a module that is imported with what is in it",
+        "lib: mod a; mod b;
+         a: use crate::b::{self, C}; pub fn a() { b::b() }
+         b: use super::a::a; pub struct C; pub fn b() {}",
+        "src/a.rs names C, b of src/b.rs; src/b.rs names a of src/a.rs",
+    ),
+    (
         "by the module that is imported",
         "lib: mod a; mod b;
          a: use crate::b as other; pub fn a() { other::b() }
@@ -432,9 +439,8 @@ const CASES: [(&str, &str, &str); 29] = [
     ),
     (
         "what another crate calls the same",
-        "lib: mod a; mod b;
-         a: use ::b::B; use std::b::B as C; pub struct A;
-         b: use crate::a::A; pub struct B;",
+        "lib: mod b; use ::b::B; use std::b::B as C; pub struct A;
+         b: use crate::A; pub struct B;",
         "",
     ),
     (
