@@ -2,17 +2,17 @@
 //!
 //! A provider decides nothing about *when*: it makes one attempt, inside a deadline of its own, and keeps no token.
 //! What can be wrong with an answer is judged by pure functions (`answer` and what it uses); what can go wrong on the
-//! way is classified in `classify`; `http` is the only file that touches the network.
+//! way is classified in `http::classify`; `http` is the only file that touches the network.
+//!
+//! This page lists the providers: a new one is a file here and an arm of `speaker`. It takes its part of the
+//! configuration as it is.
 
-use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::credential::Credential;
-use crate::fault::Fault;
-use crate::instant::UnixTime;
-use crate::token::Grant;
+use crate::config;
 
-pub mod address;
 pub mod answer;
+mod attempt;
 mod body;
 pub mod configured;
 pub mod http;
@@ -25,24 +25,16 @@ pub mod runai;
 #[cfg(test)]
 mod fake;
 
-/// An attempt that is under way. Dropping it abandons the attempt and closes its connection.
-pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Send + 'a>>;
+pub use attempt::{Fetching, Granted, Locating, Provider};
 
-/// Something that can be asked for a token.
-pub trait Provider: Send + Sync {
-    /// Asks for a token once, inside the provider's own deadline.
-    ///
-    /// # Errors
-    /// The [`Fault`] says what kind of failure it was and, for people, at which address; never anything secret.
-    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a>;
-}
-
-/// A token, and what the issuer's clock said when it was granted.
-#[derive(Debug)]
-pub struct Granted {
-    /// The token and its lifetime.
-    pub grant: Grant,
-    /// The answer's `Date` (RFC 9110 section 6.6.1), to whole seconds: how far the two clocks are apart is for the
-    /// caller to say, since nothing here reads a clock.
-    pub server_date: Option<UnixTime>,
+/// What speaks to the provider that a configuration describes. Nothing is opened or sent yet.
+fn speaker(described: &config::Provider, settings: http::Settings) -> Arc<dyn Provider> {
+    match described {
+        config::Provider::Runai(control_plane) => {
+            Arc::new(runai::Runai::new(control_plane.clone(), settings))
+        }
+        config::Provider::Oauth2(issuer) => {
+            Arc::new(oauth2::Oauth2::new((**issuer).clone(), settings))
+        }
+    }
 }

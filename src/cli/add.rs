@@ -8,7 +8,7 @@ use super::place::{Asked, Place};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, BaseUrl, Profile, Proxy};
+use crate::config::{self, Profile, Proxy};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
@@ -19,31 +19,22 @@ use crate::settings::Content;
 use crate::store::source::binding_of;
 use crate::store::{Key, Record, Stores};
 use crate::token::{Grant, Validity};
-use clap::ArgGroup;
-use oauth2::Oauth2Args;
+use provider::ProviderArgs;
 
 mod credential;
-mod oauth2;
 mod profile;
+mod provider;
 mod written;
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = USAGE, after_help = EXAMPLE)]
-#[command(group(ArgGroup::new("oauth2").args(oauth2::NAMES).multiple(true)))]
+#[command(override_usage = provider::usage(), after_help = provider::examples())]
 pub(super) struct AddArgs {
     /// The profile's name
     #[arg(value_parser = ProfileName::parse)]
     name: ProfileName,
-    /// The kind of issuer
-    #[arg(long, value_parser = ["runai", "oauth2"], required_unless_present = "rebind")]
-    provider: Option<String>,
-    /// The control plane's address, such as https://acme.run.ai
-    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, required_if_eq("provider", "runai"))]
-    url: Option<BaseUrl>,
-    /// Which of Run:ai's APIs to use
-    #[arg(long, value_parser = ["auto", "v2", "v1"])]
-    api: Option<String>,
+    #[command(flatten)]
+    provider: ProviderArgs,
     /// The certificates to trust, and no others
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
@@ -69,23 +60,11 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "STORE")]
     store: Option<Asked>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
-    #[arg(long, conflicts_with_all = ["provider", "url", "api", "ca_file", "proxy", "client_certificate", "client_key", "store", "oauth2"])]
+    #[arg(long, conflicts_with_all = ["ca_file", "proxy", "client_certificate", "client_key", "store"])]
     rebind: bool,
     #[command(flatten)]
     pub(super) target: TargetArgs,
-    #[command(flatten)]
-    oauth2: Oauth2Args,
 }
-
-const USAGE: &str = "\
-jetond add <NAME> --provider runai --url <URL> [OPTIONS]
-       jetond add <NAME> --provider oauth2 --issuer <URL> [OPTIONS]
-       jetond add <NAME> --rebind [OPTIONS]";
-
-const EXAMPLE: &str = "\
-Example: jetond add research --provider runai --url https://acme.run.ai
-         jetond add reports --provider oauth2 --issuer https://login.acme.com --scope read
-It asks for the client ID and, without showing it, for the client secret.";
 
 pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
     try_add(args, env).err().unwrap_or(Exit::Done)
@@ -205,7 +184,7 @@ fn destination(profile: &Profile) -> Result<String, Exit> {
 
 /// Gets one token as proof, and throws it away.
 fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
-    let provider = configured::provider(profile).map_err(|error| fail(Exit::Config, error))?;
+    let provider = configured::provider(profile);
     let Grant { lifetime, .. } = ask(provider.fetch(credential))?.grant;
     Ok(Validity::new(SystemClock.now().boot, lifetime))
 }

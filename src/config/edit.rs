@@ -6,11 +6,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use toml_edit::{Array, Document, InlineTable, Item, TableLike, Value};
+use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
 use super::allow::NotLookedUp;
-use super::oauth2::{At, ClientAuth, Oauth2};
-use super::{Api, Config, ConfigFault, Profile, Provider, parse};
+use super::document::parse;
+use super::fault::ConfigFault;
+use super::profile::{Config, Profile};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
@@ -118,23 +119,14 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
         format!("[profiles.{name}]")
     };
     let mut lines = vec![header, line("provider", profile.provider.as_str())];
-    let store = line("store", profile.store.as_str());
-    match &profile.provider {
-        Provider::Runai { url, api } => {
-            lines.extend([line("url", &url.to_string()), store]);
-            if *api != Api::default() {
-                lines.push(line("api", api.as_str()));
-            }
-        }
-        Provider::Oauth2(oauth2) => {
-            let (key, url) = match &oauth2.at {
-                At::Issuer(url) => ("issuer", url),
-                At::Token(url) => ("token-url", url),
-            };
-            lines.extend([line(key, url.as_str()), store]);
-            lines.extend(request_lines(oauth2));
-        }
-    }
+    let entries = profile.provider.entries();
+    lines.extend(
+        entries
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}")),
+    );
+    // Behind the address.
+    lines.insert(3.min(lines.len()), line("store", profile.store.as_str()));
     if let Some(path) = &profile.ca_file {
         lines.push(line("ca-file", path.to_str()?));
     }
@@ -153,28 +145,6 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
         lines.push(line("reissue", profile.reissue.as_str()));
     }
     Some(lines)
-}
-
-/// The lines of what is asked of an OAuth 2.0 issuer.
-fn request_lines(oauth2: &Oauth2) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = |key: &str, value: Value| lines.push(format!("{key} = {value}"));
-    if oauth2.client_auth != ClientAuth::default() {
-        line("client-auth", oauth2.client_auth.as_str().into());
-    }
-    if !oauth2.scope.is_empty() {
-        line("scope", Array::from_iter(&oauth2.scope).into());
-    }
-    if let Some(audience) = &oauth2.audience {
-        line("audience", audience.into());
-    }
-    if !oauth2.resource.is_empty() {
-        line("resource", Array::from_iter(&oauth2.resource).into());
-    }
-    if !oauth2.extra.is_empty() {
-        line("extra", InlineTable::from_iter(&oauth2.extra).into());
-    }
-    lines
 }
 
 /// Where the lines of an item are: of a table with a header of its own, from the header to its last value.

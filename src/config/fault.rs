@@ -47,6 +47,15 @@ impl ConfigFault {
         )
     }
 
+    /// Says what is wrong, without its place.
+    pub(super) fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, " (did you mean {suggestion}?)"),
+            None => Ok(()),
+        }
+    }
+
     /// The same fault with what may have been meant.
     #[must_use]
     pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
@@ -62,11 +71,7 @@ impl fmt::Display for ConfigFault {
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
-        f.write_str(&self.message)?;
-        match &self.suggestion {
-            Some(suggestion) => write!(f, " (did you mean {suggestion}?)"),
-            None => Ok(()),
-        }
+        self.say(f)
     }
 }
 

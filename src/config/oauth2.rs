@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ::url::Url;
+use toml_edit::{Array, InlineTable, Value};
 
-use super::url::{self, InvalidUrl};
+use super::kind::{Described, Kind};
+use super::reader::key::{Key, OptionForm, key, set};
+use super::reader::{Reader, Section};
+use super::url::{self, InvalidUrl, Origin};
+
+mod parameters;
 
 /// An OAuth 2.0 issuer with the client-credentials grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,27 +57,20 @@ pub struct EndpointUrl {
     url: Url,
 }
 
-/// Parameters that have keys of their own, or are the request's to set.
-const RESERVED: &[(&str, &str)] = &[
-    ("grant_type", "it is always client_credentials"),
-    ("client_id", "`jetond add` asks for it"),
-    ("scope", "write it as the key scope"),
-    ("audience", "write it as the key audience"),
-    ("resource", "write it as the key resource"),
-];
+/// An issuer while its keys are read.
+#[derive(Default)]
+pub(super) struct Draft {
+    issuer: Option<EndpointUrl>,
+    token_url: Option<EndpointUrl>,
+    client_auth: ClientAuth,
+    scope: Vec<String>,
+    audience: Option<String>,
+    resource: Vec<String>,
+    extra: BTreeMap<String, String>,
+}
 
-/// Parameters that prove who somebody is: they must not be in this file.
-const SECRETS: &[&str] = &[
-    "assertion",
-    "client_assertion",
-    "client_secret",
-    "code",
-    "password",
-    "refresh_token",
-    "secret",
-    "subject_token",
-    "token",
-];
+/// A value that later versions take.
+const LATER: &str = "is not supported in this version";
 
 // === impl EndpointUrl ===
 
@@ -112,14 +111,19 @@ impl EndpointUrl {
         &self.text
     }
 
-    /// `scheme://host[:port]`, in lower case and punycode, without the default port.
-    pub fn origin(&self) -> String {
-        self.url.origin().ascii_serialization()
+    /// The address as it is sent to, its query included.
+    pub const fn url(&self) -> &Url {
+        &self.url
     }
 
-    /// Whether the host is a loopback address, to which no proxy leads.
-    pub fn is_loopback(&self) -> bool {
-        url::is_loopback(&self.url)
+    /// Its path without final slashes.
+    pub fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
+    /// Its origin.
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.url)
     }
 }
 
@@ -153,68 +157,123 @@ impl ClientAuth {
     }
 }
 
-/// Takes one scope: a `scope-token` of RFC 6749 section 3.3.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn scope(text: &str) -> Result<String, String> {
-    let token = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    if text.contains(' ') && !text.trim().is_empty() {
-        Err("a scope has no spaces: write each scope as a text of its own".to_owned())
-    } else if text.is_empty() || !text.bytes().all(token) {
-        Err(
-            "this is not a scope: it consists of visible ASCII characters, without \" and \\"
-                .to_owned(),
-        )
-    } else {
-        Ok(text.to_owned())
+// === impl Oauth2 ===
+
+impl Kind for Oauth2 {
+    const NAME: &'static str = "oauth2";
+    const INSTEAD_OF_URL: &'static str = "issuer or token-url";
+    const HEADING: &'static str = "Options of --provider oauth2";
+    const USAGE: &'static str = "--issuer <URL>";
+    const NEEDS: &'static str = "--issuer URL or --token-url URL";
+    const EXAMPLE: &'static str =
+        "reports --provider oauth2 --issuer https://login.acme.com --scope read";
+
+    #[rustfmt::skip]
+    const KEYS: &'static [Key<Draft>] = &[
+        key("issuer", "an https address", "token-url is there", "the issuer, exactly as it calls itself: its discovery document says where the token endpoint is", |r, f, d: &mut Draft| {
+            d.issuer = r.parsed(f, EndpointUrl::issuer);
+        }).option(OptionForm::Once, "URL", "The issuer, exactly as it calls itself: its discovery document says where the token endpoint is"),
+        key("token-url", "an https address", "issuer is there", "the token endpoint", |r, f, d: &mut Draft| {
+            d.token_url = r.parsed(f, EndpointUrl::token);
+        }).option(OptionForm::Once, "URL", "The token endpoint, in place of --issuer").excludes("issuer"),
+        key("client-auth", "\"basic\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header or in the body", |r, f, d: &mut Draft| {
+            let words = [ClientAuth::Basic, ClientAuth::Post].map(|auth| (auth.as_str(), auth));
+            set(&mut d.client_auth, r.one_of(f, &words, &[("private-key-jwt", LATER), ("mtls", LATER)]));
+        }).option(OptionForm::Words(&["basic", "post"]), "CLIENT_AUTH", "How the client ID and the secret are sent: in a header or in the body"),
+        key("scope", "an array of strings", "what the issuer gives", "the scopes to ask for", |r, f, d: &mut Draft| {
+            d.scope = r.list(f, parameters::scope);
+        }).option(OptionForm::Repeated, "SCOPE", "A scope to ask for; may be repeated"),
+        key("audience", "a string", "none", "the audience to ask for", |r, f, d: &mut Draft| {
+            d.audience = r.checked(f, parameters::value);
+        }).option(OptionForm::Once, "AUDIENCE", "The audience to ask for"),
+        key("resource", "an absolute URI, or an array of them", "none", "the resources to ask for (RFC 8707)", |r, f, d: &mut Draft| {
+            d.resource = r.one_or_list(f, parameters::resource);
+        }).option(OptionForm::Repeated, "URI", "A resource to ask for; may be repeated"),
+        key("extra", "a table of strings", "none", "further parameters of the request for a token", |r, f, d: &mut Draft| {
+            for field in r.entries(f) {
+                let name = r.name(&field, parameters::parameter);
+                if let (Some(name), Some(value)) = (name, r.checked(&field, parameters::value)) {
+                    d.extra.insert(name, value);
+                }
+            }
+        }).option(OptionForm::Pairs, "NAME=VALUE", "A further parameter of the request, which the configuration keeps: nothing secret; may be repeated"),
+    ];
+    type Draft = Draft;
+
+    fn finish(draft: Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self> {
+        // Exactly one key says where the token endpoint is.
+        let at = match (section.has("issuer"), section.has("token-url")) {
+            (true, true) => {
+                let message = "issuer and token-url exclude each other: the token endpoint is discovered, or it is set";
+                reader.fault(section.field, message, None);
+                None
+            }
+            (false, false) => {
+                let message = "issuer or token-url is missing: the token endpoint is discovered, or it is set";
+                reader.fault(section.field, message, None);
+                None
+            }
+            _ => draft
+                .issuer
+                .map(At::Issuer)
+                .or(draft.token_url.map(At::Token)),
+        };
+        Some(Self {
+            at: at?,
+            client_auth: draft.client_auth,
+            scope: draft.scope,
+            audience: draft.audience,
+            resource: draft.resource,
+            extra: draft.extra,
+        })
     }
 }
 
-/// Takes a resource: an absolute URI without a fragment (RFC 8707 section 2).
-///
-/// # Errors
-/// What is wrong with it.
-pub fn resource(text: &str) -> Result<String, String> {
-    let visible = text.bytes().all(|b| (0x21..=0x7e).contains(&b));
-    if !visible || text.contains('#') || Url::parse(text).is_err() {
-        return Err("this is not a resource: it is an absolute URI without # part, such as https://api.example".to_owned());
+impl Described for Oauth2 {
+    fn url(&self) -> String {
+        self.at.url().to_string()
     }
-    Ok(text.to_owned())
-}
 
-/// Takes the value of a parameter.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn value(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        // RFC 6749 section 3.2: a parameter without a value is treated as if it were not there.
-        Err("this must not be empty: leave the key out instead".to_owned())
-    } else if text.contains(char::is_control) {
-        Err("this must not have control characters or line ends in it".to_owned())
-    } else {
-        Ok(text.to_owned())
+    fn origin(&self) -> Origin {
+        self.at.url().origin()
     }
-}
 
-/// Takes the name of a further parameter (RFC 6749 section 8.2).
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parameter(name: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    let known = name.to_ascii_lowercase().replace('-', "_");
-    if SECRETS.contains(&known.as_str()) {
-        return Err("this file never holds a credential: remove it, and let `jetond add` ask for it and store it".to_owned());
+    fn issuer(&self) -> Option<&str> {
+        match &self.at {
+            At::Issuer(url) => Some(url.as_str()),
+            At::Token(_) => None,
+        }
     }
-    if let Some((name, why)) = RESERVED.iter().find(|(name, _)| *name == known) {
-        return Err(format!("{name} cannot be set here: {why}"));
+
+    fn reached_at(&self) -> Url {
+        match &self.at {
+            At::Issuer(url) => url.origin().join(url.path()),
+            At::Token(url) => url.origin().join(""),
+        }
     }
-    if name.is_empty() || !name.bytes().all(plain) {
-        return Err("a parameter's name consists of letters, digits, -, . and _".to_owned());
+
+    fn entries(&self) -> Vec<(&'static str, Value)> {
+        let mut entries: Vec<(_, Value)> = vec![match &self.at {
+            At::Issuer(url) => ("issuer", url.as_str().into()),
+            At::Token(url) => ("token-url", url.as_str().into()),
+        }];
+        if self.client_auth != ClientAuth::default() {
+            entries.push(("client-auth", self.client_auth.as_str().into()));
+        }
+        if !self.scope.is_empty() {
+            entries.push(("scope", Array::from_iter(&self.scope).into()));
+        }
+        if let Some(audience) = &self.audience {
+            entries.push(("audience", audience.into()));
+        }
+        if !self.resource.is_empty() {
+            entries.push(("resource", Array::from_iter(&self.resource).into()));
+        }
+        if !self.extra.is_empty() {
+            entries.push(("extra", InlineTable::from_iter(&self.extra).into()));
+        }
+        entries
     }
-    Ok(name.to_owned())
 }
 
 #[cfg(test)]
@@ -231,12 +290,29 @@ mod tests {
             ("http://127.0.0.1:9/x", "http://127.0.0.1:9"),
         ] {
             let issuer = EndpointUrl::issuer(text).unwrap();
-            assert_eq!((issuer.as_str(), issuer.origin().as_str()), (text, origin));
+            assert_eq!(issuer.as_str(), text);
+            assert_eq!(issuer.origin().to_string(), origin);
             assert_eq!(EndpointUrl::token(text).unwrap(), issuer);
         }
         let token = EndpointUrl::token("https://idp.example/t?p=canary").unwrap();
         assert_eq!(token.as_str(), "https://idp.example/t?p=canary");
         assert_eq!(token.to_string(), "https://idp.example/t");
+    }
+
+    #[test]
+    fn a_token_endpoint_keeps_its_path_and_query() {
+        for (text, sent) in [
+            ("https://a.example/token", "https://a.example/token"),
+            ("https://A.example:443/t/", "https://a.example/t/"),
+            ("https://a.example:8443", "https://a.example:8443/"),
+            (
+                "https://a.example/t?p=b2c&x=%20",
+                "https://a.example/t?p=b2c&x=%20",
+            ),
+            ("http://[::1]/t", "http://[::1]/t"),
+        ] {
+            assert_eq!(EndpointUrl::token(text).unwrap().url().as_str(), sent);
+        }
     }
 
     #[test]
@@ -252,6 +328,14 @@ mod tests {
             "https:\\\\canary",
             "https://idp.example/a b",
             "ftp://canary",
+            "/canary",
+            "mailto:a@canary",
+            "http://10.0.0.1/canary",
+            "http://[::ffff:127.0.0.1]/canary",
+            "http://127.0.0.1.canary.example",
+            "https://idp.example/token#",
+            " https://idp.example",
+            "https://idp.example\n",
         ] {
             for parse in [EndpointUrl::issuer, EndpointUrl::token] {
                 let e = parse(bad).expect_err(bad);
@@ -262,73 +346,5 @@ mod tests {
         let pasted = "https://idp.example/x/.well-known/openid-configuration";
         let e = EndpointUrl::issuer(pasted).unwrap_err();
         assert_eq!(e.suggestion.as_deref(), Some("https://idp.example/x"));
-    }
-
-    #[test]
-    fn scopes_resources_and_values_are_what_the_standards_say() {
-        for good in [
-            "a",
-            "api.read",
-            "https://graph.example/.default",
-            "!#[]~",
-            "a:b/c",
-        ] {
-            assert_eq!(scope(good).unwrap(), good);
-        }
-        for bad in ["", " ", "a b", "a\"b", "a\\b", "a\n", "\u{e9}", "\u{7f}"] {
-            scope(bad).expect_err(bad);
-        }
-        for good in ["https://api.example/x?y", "urn:example:x", "api://app-id"] {
-            assert_eq!(resource(good).unwrap(), good);
-        }
-        for bad in [
-            "",
-            "api.example",
-            "/x",
-            "https://a.example#x",
-            "https://a.example/ x",
-            "https://",
-        ] {
-            resource(bad).expect_err(bad);
-        }
-        assert_eq!(value("a b \u{e9}").unwrap(), "a b \u{e9}");
-        for bad in ["", "\n", "a\0"] {
-            value(bad).expect_err(bad);
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_is_set_elsewhere_or_is_a_secret_is_refused() {
-        for good in ["organization", "x.y", "tenant_id", "requested-token-use"] {
-            assert_eq!(parameter(good).unwrap(), good);
-        }
-        for bad in [
-            "",
-            "a b",
-            "a&b",
-            "a=b",
-            "\u{e9}",
-            "grant_type",
-            "Scope",
-            "client-id",
-            "resource",
-        ] {
-            assert!(
-                !parameter(bad).expect_err(bad).contains("never holds"),
-                "{bad}"
-            );
-        }
-        for secret in [
-            "client_secret",
-            "CLIENT-SECRET",
-            "password",
-            "client_assertion",
-        ] {
-            assert!(
-                parameter(secret)
-                    .unwrap_err()
-                    .contains("never holds a credential")
-            );
-        }
     }
 }

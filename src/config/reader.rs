@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Item, TableLike};
 
-use super::keys::Key;
-use super::{Config, ConfigFault, Names};
+use super::allow::Names;
+use super::fault::ConfigFault;
 
 mod access;
+pub(super) mod key;
 mod profile;
 mod values;
+
+pub use profile::reference;
 
 /// What people call a secret: it must not be in this file, whatever they call it.
 const SECRETS: &[&str] = &[
@@ -46,7 +49,7 @@ struct Found {
 /// A key with its value.
 pub(super) struct Field<'a> {
     /// The key as it is.
-    name: &'a str,
+    pub(super) name: &'a str,
     /// The key with its tables, as it is shown.
     path: String,
     /// Where the key is.
@@ -56,53 +59,14 @@ pub(super) struct Field<'a> {
     item: &'a Item,
 }
 
-/// As `super::parse`.
-pub(super) fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
-    let document = Document::parse(text).map_err(|e| {
-        let at = e.span().map_or(0, |span| span.start);
-        let message = match e.message() {
-            "duplicate key" => {
-                "this name is there twice: put both together under one, or remove one"
-            }
-            message => message,
-        };
-        vec![ConfigFault::at(text, at, "", message)]
-    })?;
-    let mut reader = Reader {
-        text,
-        names,
-        faults: Vec::new(),
-    };
-    let mut config = Config::default();
-    for field in fields("", document.as_table()) {
-        match field.name {
-            "socket" => {
-                if let Some(mode) = reader.socket(&field) {
-                    config.socket = mode;
-                }
-            }
-            "profiles" => {
-                for field in reader
-                    .table(&field)
-                    .into_iter()
-                    .flat_map(|t| fields("profiles", t))
-                {
-                    if let Some((name, profile, rules)) = reader.profile(&field) {
-                        if !rules.is_empty() {
-                            config.allow.insert(name.clone(), rules);
-                        }
-                        config.profiles.insert(name, profile);
-                    }
-                }
-            }
-            _ => reader.unknown(&field, &["profiles", "socket"]),
-        }
-    }
-    reader.finish(config)
+/// A table with the key that it is the value of.
+pub(super) struct Section<'a> {
+    pub(super) field: &'a Field<'a>,
+    pub(super) table: &'a dyn TableLike,
 }
 
 /// The entries of a table, with the path of each.
-fn fields<'a>(prefix: &str, table: &'a dyn TableLike) -> Vec<Field<'a>> {
+pub(super) fn fields<'a>(prefix: &str, table: &'a dyn TableLike) -> Vec<Field<'a>> {
     table
         .iter()
         .filter_map(|(name, _)| table.get_key_value(name))
@@ -136,9 +100,47 @@ fn shown(name: &str) -> String {
     }
 }
 
+// === impl Field ===
+
+impl<'a> Field<'a> {
+    /// A value that stands for itself, in no text.
+    pub(super) const fn whole(item: &'a Item) -> Self {
+        Self {
+            name: "",
+            path: String::new(),
+            key: 0,
+            value: 0,
+            item,
+        }
+    }
+}
+
+// === impl Section ===
+
+impl<'a> Section<'a> {
+    /// The entries of the table.
+    pub(super) fn fields(&self) -> Vec<Field<'a>> {
+        fields(&self.field.path, self.table)
+    }
+
+    /// Whether the table has this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+}
+
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
+    /// Begins to read a text, in which `names` knows the users and groups.
+    pub(super) const fn new(text: &'a str, names: &'a dyn Names) -> Self {
+        Self {
+            text,
+            names,
+            faults: Vec::new(),
+        }
+    }
+
     /// Reports a fault of a value.
     pub(super) fn fault(
         &mut self,
@@ -164,20 +166,8 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Reads a table by its keys.
-    fn keys<D>(&mut self, path: &str, table: &dyn TableLike, keys: &[Key<D>], draft: &mut D) {
-        for field in fields(path, table) {
-            match keys.iter().find(|key| key.doc.name == field.name) {
-                Some(key) => (key.read)(self, &field, draft),
-                None => {
-                    let names: Vec<_> = keys.iter().map(|key| key.doc.name).collect();
-                    self.unknown(&field, &names);
-                }
-            }
-        }
-    }
-
-    fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
+    /// Reports a key that is none of these.
+    pub(super) fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
         let name = field.name.to_lowercase().replace('_', "-");
         let source = ["client-id", "client-secret"].contains(&name.as_str());
         if source && !field.item.is_str() {
@@ -198,9 +188,10 @@ impl<'a> Reader<'a> {
         self.fault_at(field.key, &field.path, message, suggestion);
     }
 
-    fn finish(mut self, config: Config) -> Result<Config, Vec<ConfigFault>> {
+    /// What was read, unless there were faults.
+    pub(super) fn finish<T>(mut self, read: T) -> Result<T, Vec<ConfigFault>> {
         if self.faults.is_empty() {
-            return Ok(config);
+            return Ok(read);
         }
         self.faults.sort_by_key(|found| found.at);
         let more = self.faults.split_off(self.faults.len().min(MAX_FAULTS));

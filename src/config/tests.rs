@@ -1,8 +1,14 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use proptest::prelude::*;
 
 use super::oauth2::{At, ClientAuth, EndpointUrl};
+use super::runai::Api;
 use super::*;
 use crate::policy::{IdRange, Who};
+use crate::profile::ProfileName;
+use crate::schedule::Reissue;
 use crate::testing::FewNames;
 
 fn parse(text: &str) -> Result<Config, Vec<ConfigFault>> {
@@ -20,10 +26,10 @@ fn name(text: &str) -> ProfileName {
 
 fn profile(url: &str) -> Profile {
     Profile {
-        provider: Provider::Runai {
+        provider: Provider::Runai(Runai {
             url: BaseUrl::parse(url).unwrap(),
             api: Api::Auto,
-        },
+        }),
         store: StoreKind::File,
         ca_file: None,
         proxy: Proxy::Direct,
@@ -92,10 +98,10 @@ proxy = "environment"
 fn every_key_is_read_and_the_others_have_their_defaults() {
     let config = parse(FULL).unwrap();
     let research = Profile {
-        provider: Provider::Runai {
+        provider: Provider::Runai(Runai {
             url: BaseUrl::parse("https://acme.run.ai").unwrap(),
             api: Api::V2,
-        },
+        }),
         ca_file: Some("/etc/ssl/acme.pem".into()),
         proxy: Proxy::Http(ProxyUrl::parse("http://proxy:3128").unwrap()),
         client_certificate: Some(certificate()),
@@ -137,7 +143,10 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         })),
         ..profile("https://acme.run.ai")
     };
-    assert_eq!(plain.origin().as_deref(), Some("https://idp.example"));
+    assert_eq!(
+        plain.origin().map(|origin| origin.to_string()).as_deref(),
+        Some("https://idp.example")
+    );
     assert_eq!(
         (plain.issuer(), plain.url().as_str()),
         (None, "https://idp.example/token")
@@ -670,9 +679,9 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         (1u16..).prop_map(|port| Proxy::parse(&format!("http://proxy:{port}")).unwrap()),
     ];
     let ca_file = proptest::option::of("/[^\0]{0,20}");
-    let runai = ("[a-z]{1,9}", api).prop_map(|(host, api)| Provider::Runai {
-        url: BaseUrl::parse(&format!("https://{host}.example/base")).unwrap(),
-        api,
+    let runai = ("[a-z]{1,9}", api).prop_map(|(host, api)| {
+        let url = BaseUrl::parse(&format!("https://{host}.example/base")).unwrap();
+        Provider::Runai(Runai { url, api })
     });
     let provider = prop_oneof![runai, any_oauth2()];
     let certificate = proptest::option::of(("/[^\0]{0,9}", "/[^\0]{0,9}"));

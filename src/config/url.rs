@@ -9,9 +9,16 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BaseUrl(Url);
 
+/// `scheme://host[:port]` of an address to which a secret may be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin(Url);
+
 /// The address of an HTTP proxy: `http://HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProxyUrl(String);
+pub struct ProxyUrl {
+    text: String,
+    url: Url,
+}
 
 /// Why an address is refused. It never quotes the address, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +48,9 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// `scheme://host[:port]`, in lower case and punycode, without the default port.
-    pub fn origin(&self) -> String {
-        self.0.origin().ascii_serialization()
+    /// Its origin.
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.0)
     }
 
     /// The path below which the API is, without a final slash: mostly empty.
@@ -51,23 +58,63 @@ impl BaseUrl {
         self.0.path().trim_end_matches('/')
     }
 
-    /// Whether the host is a loopback address, to which no proxy leads.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback(&self.0)
-    }
-
-    /// The address of an endpoint: `api/v2/token`.
+    /// The address of an endpoint: `/api/v2/token`. Of a pasted address, what belongs to an endpoint already is left out.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> Url {
-        let mut url = self.0.clone();
-        url.set_path(&format!("{}/{}", self.path(), path.trim_start_matches('/')));
-        url
+        let mut base = self.path();
+        for pasted in ["/token", "/api"] {
+            let less = base.strip_suffix(pasted);
+            base = less.map_or(base, |less| less.trim_end_matches('/'));
+        }
+        self.origin().join(&format!("{base}{path}"))
     }
 }
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin(), self.path())
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// The origin of an address that [`secure`] took.
+    pub(super) fn of(url: &Url) -> Self {
+        let mut origin = url.clone();
+        origin.set_path("");
+        origin.set_query(None);
+        Self(origin)
+    }
+
+    /// The address of `path`, which begins with a slash or is empty.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(path);
+        url
+    }
+
+    /// Whether this is the origin of an address.
+    pub fn is_of(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin()
+    }
+
+    /// Whether the host is a loopback address, to which no proxy leads, and to which a connection needs no TLS. By its
+    /// number, never by a name: a resolver decides what a name means, nobody what 127.0.0.1 means.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
+    /// Whether connections to it are encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+}
+
+impl fmt::Display for Origin {
+    /// In lower case and punycode, without the default port.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.origin().ascii_serialization())
     }
 }
 
@@ -143,7 +190,8 @@ impl ProxyUrl {
         let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
         match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) if end.parse() == Ok(port) => {
-                Ok(Self(format!("http://{host}:{port}")))
+                let text = format!("http://{host}:{port}");
+                Ok(Self { text, url })
             }
             _ => Err(invalid("a proxy needs its port: http://HOST:PORT")),
         }
@@ -151,13 +199,18 @@ impl ProxyUrl {
 
     /// `http://host:port`, in lower case.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The address as it is connected to.
+    pub const fn url(&self) -> &Url {
+        &self.url
     }
 }
 
 impl fmt::Display for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -292,18 +345,19 @@ mod tests {
         ] {
             let url = BaseUrl::parse(pasted).unwrap_or_else(|e| panic!("{pasted}: {e}"));
             assert_eq!(
-                (url.origin().as_str(), url.path()),
+                (url.origin().to_string().as_str(), url.path()),
                 (origin, path),
                 "{pasted}"
             );
             assert_eq!(url.to_string(), format!("{origin}{path}"));
             assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url, "stable");
+            let base = path.strip_suffix("/api").unwrap_or(path);
             assert_eq!(
-                url.endpoint("api/v2/token").as_str(),
-                format!("{origin}{path}/api/v2/token")
+                url.endpoint("/api/v2/token").as_str(),
+                format!("{origin}{base}/api/v2/token")
             );
             assert_eq!(
-                url.is_loopback(),
+                url.origin().is_loopback(),
                 pasted.contains("//127") || pasted.contains("::1")
             );
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::keep::bulkhead::Bulkhead;
 use super::keep::handle::Handle;
@@ -57,7 +57,7 @@ impl Wiring {
         }
         let stores = Stores::new(state, uid);
         Self::around(clock, roster, move |name, profile| {
-            on_this_machine(&stores, name, profile)
+            Some(on_this_machine(&stores, name, profile))
         })
     }
 
@@ -157,9 +157,7 @@ impl Wiring {
                 keep_warm: profile.keep_warm,
                 reissue: profile.reissue,
             },
-            compartment: self
-                .bulkhead
-                .compartment(&profile.origin().unwrap_or_else(|| profile.url())),
+            compartment: self.bulkhead.compartment(&profile.site()),
             generation: self.generation,
         };
         Some(Handle::spawn(
@@ -171,10 +169,8 @@ impl Wiring {
 }
 
 /// The outside of a profile on this machine.
-fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Option<Outside> {
-    let provider = configured::provider(profile)
-        .inspect_err(|why| error!(profile = %name, %why, "this profile has no usable address"))
-        .ok()?;
+fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Outside {
+    let provider = configured::provider(profile);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
     let source = StoreSource {
         name: name.clone(),
@@ -182,9 +178,9 @@ fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Op
         store: stores.of(profile.store),
         lane: Lane::default(),
     };
-    Some(Outside {
+    Outside {
         source: Arc::new(source),
         provider,
         jitter: || Unit::new(fastrand::f64()),
-    })
+    }
 }

@@ -10,9 +10,9 @@ use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::address::Address;
 use super::answer::Answer;
 use super::body::SecretBody;
+use crate::config::{Origin, Proxy};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Lane;
@@ -24,11 +24,10 @@ mod resolver;
 mod roots;
 mod settings;
 
-pub use identity::Identity;
 pub(super) use resolver::ResolveError;
 pub use resolver::Resolver;
 pub use roots::Roots;
-pub use settings::{Proxy, Settings, Timeouts};
+pub use settings::{Settings, Timeouts};
 
 /// The largest answer that is read, in bytes: a token of 16 KiB, an ID token and a refresh token beside it, and room.
 const MAX_BODY: usize = 65_536;
@@ -44,9 +43,9 @@ pub(super) struct Request {
     pub(super) post: Option<(&'static str, SecretBody)>,
 }
 
-/// The client for one address, built when it is first needed.
+/// The client for one origin, built when it is first needed.
 pub struct Http {
-    address: Address,
+    origin: Origin,
     settings: Arc<Settings>,
     client: Mutex<Option<Client>>,
     /// Where the client is built.
@@ -65,19 +64,19 @@ pub struct Reached {
 // === impl Http ===
 
 impl Http {
-    /// A client that speaks to this address only. Nothing is read or opened yet.
-    pub fn new(address: Address, settings: Settings) -> Self {
+    /// A client that speaks to this origin only. Nothing is read or opened yet.
+    pub fn new(origin: Origin, settings: Settings) -> Self {
         Self {
-            address,
+            origin,
             settings: Arc::new(settings),
             client: Mutex::new(None),
             lane: Lane::default(),
         }
     }
 
-    /// The address it speaks to.
-    pub const fn address(&self) -> &Address {
-        &self.address
+    /// The origin that it speaks to.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// How long one attempt to get a token may take.
@@ -85,28 +84,10 @@ impl Http {
         self.settings.timeouts.fetch
     }
 
-    /// Posts a body to a path below the address. The answer's body is read only where it decides something.
+    /// Sends a request to the origin. The answer's body is read only where it decides something.
     ///
     /// # Errors
     /// A [`Fault`] when there is no answer, or not the whole of one that matters.
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        content_type: &'static str,
-        body: SecretBody,
-    ) -> Result<Answer, Fault> {
-        self.send(Request {
-            url: self.address.join(path),
-            authorization: None,
-            post: Some((content_type, body)),
-        })
-        .await
-    }
-
-    /// Sends a request to the address's origin. The answer's body is read only where it decides something.
-    ///
-    /// # Errors
-    /// As [`Self::post`].
     pub(super) async fn send(&self, request: Request) -> Result<Answer, Fault> {
         let Request {
             url,
@@ -114,11 +95,8 @@ impl Http {
             post,
         } = request;
         // Proxy, roots and the demand for TLS were chosen for this origin.
-        if url.origin().ascii_serialization() != self.address.origin() {
-            let what = format!(
-                "a request to another address than {}",
-                self.address.origin()
-            );
+        if !self.origin.is_of(&url) {
+            let what = format!("a request to another address than {}", self.origin);
             return Err(Fault::new(FaultKind::Connect, what));
         }
         let client = self.client().await?;
@@ -154,14 +132,14 @@ impl Http {
         Ok(answer)
     }
 
-    /// Asks for the address itself, with no credential, and reads the head of the answer alone: whether it can be reached
+    /// Asks for an address of the origin, with no credential, and reads the head of the answer alone: whether it can be reached
     /// and what its clock says. Every status is an answer.
     ///
     /// # Errors
     /// A [`Fault`] when there is no answer.
-    pub async fn reach(&self) -> Result<Reached, Fault> {
+    pub async fn reach(&self, url: Url) -> Result<Reached, Fault> {
         let client = self.client().await?;
-        let request = client.get(self.address.join(""));
+        let request = client.get(url);
         let response = request.send().await.map_err(|error| self.fault(&error))?;
         let head = head(&response);
         Ok(Reached {
@@ -176,17 +154,17 @@ impl Http {
         if let Some(client) = self.slot().clone() {
             return Ok(client);
         }
-        let (address, settings) = (self.address.clone(), Arc::clone(&self.settings));
+        let (origin, settings) = (self.origin.clone(), Arc::clone(&self.settings));
         let built = self
             .lane
-            .run_in_turn(move || build(&address, &settings))
+            .run_in_turn(move || build(&origin, &settings))
             .await;
         let client = built.map_err(|refused| {
-            let what = format!("cannot connect to {}: {refused}", self.address.origin());
+            let what = format!("cannot connect to {}: {refused}", self.origin);
             Fault::new(FaultKind::Connect, what)
         })??;
         // Client certificates are short-lived and renewed in place, so their files are read for each request.
-        if self.settings.identity.is_none() {
+        if self.settings.client_certificate.is_none() {
             *self.slot() = Some(client.clone());
         }
         Ok(client)
@@ -200,10 +178,7 @@ impl Http {
     /// token in those it outgrew.
     async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let too_large = || {
-            let what = format!(
-                "{} answered with more than {MAX_BODY} bytes",
-                self.address.origin()
-            );
+            let what = format!("{} answered with more than {MAX_BODY} bytes", self.origin);
             Fault::new(FaultKind::TooLarge, what)
         };
         if response
@@ -233,19 +208,22 @@ impl Http {
 
     fn route(&self) -> Route {
         let proxy = match &self.settings.proxy {
-            _ if self.address.is_loopback_literal() => None,
-            Proxy::None => None,
-            proxy @ Proxy::Url(_) => Some(format!("the proxy {proxy:?}")),
+            _ if self.origin.is_loopback() => None,
+            Proxy::Direct => None,
+            Proxy::Http(proxy) => {
+                let proxy = proxy.url().origin().ascii_serialization();
+                Some(format!("the proxy {proxy}"))
+            }
             Proxy::Environment => Some("the proxy that the environment names, if any".to_owned()),
         };
         Route {
-            at: self.address.origin(),
+            at: self.origin.to_string(),
             proxy,
         }
     }
 }
 
-fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
+fn build(origin: &Origin, settings: &Settings) -> Result<Client, Fault> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let builder = ClientBuilder::new()
@@ -256,7 +234,7 @@ fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
         .referer(false)
         // When to try again is the schedule's to say; a client that repeats on its own breaks its promises.
         .retry(retry::never())
-        .https_only(address.is_https())
+        .https_only(origin.is_https())
         .http1_only()
         .connect_timeout(settings.timeouts.connect)
         .timeout(settings.timeouts.exchange)
@@ -265,10 +243,11 @@ fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
         // There are minutes between two requests; a kept connection would mostly be found dead.
         .pool_max_idle_per_host(0);
     let builder = match &settings.proxy {
-        _ if address.is_loopback_literal() => builder.no_proxy(),
-        Proxy::None => builder.no_proxy(),
-        Proxy::Url(url) => {
-            let proxy = reqwest::Proxy::all(url.clone()).map_err(|_| {
+        _ if origin.is_loopback() => builder.no_proxy(),
+        Proxy::Direct => builder.no_proxy(),
+        // Falling back to a direct connection would be another route than the one that was asked for.
+        Proxy::Http(url) => {
+            let proxy = reqwest::Proxy::all(url.url().clone()).map_err(|_| {
                 Fault::new(
                     FaultKind::Connect,
                     "the configured proxy's address cannot be used",
@@ -278,11 +257,11 @@ fn build(address: &Address, settings: &Settings) -> Result<Client, Fault> {
         }
         Proxy::Environment => builder,
     };
-    let builder = match &settings.identity {
-        Some(identity) if address.is_https() => builder.identity(identity.read()?),
+    let builder = match &settings.client_certificate {
+        Some(files) if origin.is_https() => builder.identity(identity::read(files)?),
         _ => builder,
     };
-    settings.roots.build(builder, address.is_https())
+    settings.roots.build(builder, origin.is_https())
 }
 
 fn head(response: &Response) -> Answer {

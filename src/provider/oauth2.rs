@@ -8,34 +8,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::timeout;
 
-use super::address::InvalidAddress;
 use super::answer::{Asked, Spelling};
+use super::attempt::{Fetching, Granted, Locating, Provider};
 use super::http::{Http, Settings};
-use super::{Fetching, Granted, Provider};
+use crate::config;
+use crate::config::oauth2::{At, EndpointUrl};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 
 mod discovery;
-mod endpoint;
 mod request;
-
-use endpoint::{Endpoint, Issuer};
-pub use request::{ClientAuth, Options};
-
-/// Where the token endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
-    /// Where this issuer's discovery document says. The text is the issuer's identifier, exactly as the issuer writes
-    /// it: a final slash counts (RFC 8414 section 3.3).
-    Issuer(String),
-    /// At this address.
-    Token(String),
-}
 
 /// An OAuth 2.0 issuer.
 pub struct Oauth2 {
     place: Place,
-    options: Options,
+    configured: config::Oauth2,
     settings: Settings,
 }
 
@@ -45,7 +32,8 @@ enum Place {
 }
 
 struct Discovered {
-    issuer: Issuer,
+    /// The issuer's identifier.
+    issuer: EndpointUrl,
     http: Http,
     /// What the discovery document said, once the credential's origin agreed with it.
     remembered: Mutex<Option<Arc<Target>>>,
@@ -53,56 +41,33 @@ struct Discovered {
 
 /// A token endpoint and the client for it.
 struct Target {
-    endpoint: Endpoint,
+    endpoint: EndpointUrl,
     http: Http,
 }
 
 // === impl Oauth2 ===
 
 impl Oauth2 {
-    /// An issuer, or its token endpoint. Nothing is opened yet.
-    ///
-    /// # Errors
-    /// [`InvalidAddress`] when no secret may be sent there.
-    pub fn new(at: At, options: Options, settings: Settings) -> Result<Self, InvalidAddress> {
-        let place = match at {
-            At::Token(text) => {
-                Place::Known(Arc::new(Target::new(Endpoint::parse(&text)?, &settings)))
-            }
-            At::Issuer(text) => {
-                let issuer = Issuer::parse(&text)?;
-                Place::Discovered(Box::new(Discovered {
-                    http: Http::new(issuer.address().clone(), settings.clone()),
-                    issuer,
-                    remembered: Mutex::default(),
-                }))
-            }
+    /// The issuer that the configuration names. Nothing is opened yet.
+    pub fn new(configured: config::Oauth2, settings: Settings) -> Self {
+        let place = match &configured.at {
+            At::Token(endpoint) => Place::Known(Arc::new(Target::new(endpoint.clone(), &settings))),
+            At::Issuer(issuer) => Place::Discovered(Box::new(Discovered {
+                issuer: issuer.clone(),
+                http: Http::new(issuer.origin(), settings.clone()),
+                remembered: Mutex::default(),
+            })),
         };
-        Ok(Self {
+        Self {
             place,
-            options,
+            configured,
             settings,
-        })
-    }
-
-    /// `scheme://host[:port]` of the token endpoint: what a credential is to be bound to. An issuer is asked where it
-    /// is; nothing secret is sent, and nothing is remembered.
-    ///
-    /// # Errors
-    /// A [`Fault`] when there is no discovery document, or one that cannot be trusted.
-    pub async fn destination(&self) -> Result<String, Fault> {
-        self.in_time(async {
-            match &self.place {
-                Place::Known(target) => Ok(target.origin()),
-                Place::Discovered(place) => Ok(self.discover(place).await?.origin()),
-            }
-        })
-        .await
+        }
     }
 
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
         let target = self.target_for(credential).await?;
-        let request = request::build(&target.endpoint, &self.options, credential);
+        let request = request::build(target.endpoint.url(), &self.configured, credential);
         let answer = target.http.send(request).await.inspect_err(|fault| {
             // The endpoint's name is gone, or is somebody else's now: the issuer may have moved it.
             if matches!(fault.kind, FaultKind::Dns | FaultKind::TlsName) {
@@ -137,7 +102,7 @@ impl Oauth2 {
             Place::Discovered(place) => place,
         };
         // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
-        let issuers_own = place.issuer.address().origin();
+        let issuers_own = place.issuer.origin().to_string();
         let bound_to = credential.origin().unwrap_or(&issuers_own);
         let known = lock(&place.remembered).clone();
         if let Some(known) = known.filter(|known| known.origin() == bound_to) {
@@ -150,7 +115,7 @@ impl Oauth2 {
     }
 
     async fn discover(&self, place: &Discovered) -> Result<Target, Fault> {
-        let mutual_tls = self.settings.identity.is_some();
+        let mutual_tls = self.settings.client_certificate.is_some();
         let endpoint = discovery::discover(&place.issuer, &place.http, mutual_tls).await?;
         Ok(Target::new(endpoint, &self.settings))
     }
@@ -170,7 +135,7 @@ impl Oauth2 {
         timeout(limit, attempt).await.unwrap_or_else(|_| {
             let at = match &self.place {
                 Place::Known(target) => target.origin(),
-                Place::Discovered(place) => place.issuer.address().origin(),
+                Place::Discovered(place) => place.issuer.origin().to_string(),
             };
             let what = format!("no token from {at} within {limit:?}");
             Err(Fault::new(FaultKind::Timeout, what))
@@ -182,6 +147,15 @@ impl Provider for Oauth2 {
     fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
         Box::pin(self.in_time(self.ask(credential)))
     }
+
+    fn destination(&self) -> Locating<'_> {
+        Box::pin(self.in_time(async {
+            match &self.place {
+                Place::Known(target) => Ok(target.origin()),
+                Place::Discovered(place) => Ok(self.discover(place).await?.origin()),
+            }
+        }))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -191,13 +165,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 // === impl Target ===
 
 impl Target {
-    fn new(endpoint: Endpoint, settings: &Settings) -> Self {
-        let http = Http::new(endpoint.address().clone(), settings.clone());
+    fn new(endpoint: EndpointUrl, settings: &Settings) -> Self {
+        let http = Http::new(endpoint.origin(), settings.clone());
         Self { endpoint, http }
     }
 
     fn origin(&self) -> String {
-        self.endpoint.address().origin()
+        self.endpoint.origin().to_string()
     }
 
     /// Refuses a token endpoint at another origin than this one.

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::time::timeout;
 
-use super::address::{Address, InvalidAddress};
 use super::answer::Asked;
-use super::http::{Http, Settings};
-use super::{Fetching, Granted, Provider};
+use super::attempt::{Fetching, Granted, Provider};
+use super::http::{Http, Request, Settings};
+use crate::config;
+use crate::config::runai::Api;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 
@@ -18,22 +19,10 @@ mod endpoint;
 
 use endpoint::{BY_AGE, Endpoint};
 
-/// Which token endpoint is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Api {
-    /// The newest that the control plane has.
-    #[default]
-    Auto,
-    /// `/api/v2/token` alone.
-    V2,
-    /// `/api/v1/token` alone.
-    V1,
-}
-
 /// A Run:ai control plane.
 pub struct Runai {
     http: Http,
-    api: Api,
+    configured: config::Runai,
     /// The endpoint that gave the last token, as [`Endpoint::number`]; 0 for none yet.
     known: AtomicU8,
 }
@@ -52,26 +41,13 @@ enum Outcome {
 // === impl Runai ===
 
 impl Runai {
-    /// The control plane at this base address, as people paste it: with a trailing slash, with `/api/v1`, with all of
-    /// a token endpoint's path. Nothing is opened yet.
-    ///
-    /// # Errors
-    /// [`InvalidAddress`] when no secret may be sent there.
-    pub fn new(base: &str, api: Api, settings: Settings) -> Result<Self, InvalidAddress> {
-        let mut base = Address::parse(base)?.without_suffix("/token");
-        for suffix in ["/api/v1", "/api/v2", "/api"] {
-            base = base.without_suffix(suffix);
-        }
-        Ok(Self {
-            http: Http::new(base, settings),
-            api,
+    /// The control plane that the configuration names. Nothing is opened yet.
+    pub fn new(configured: config::Runai, settings: Settings) -> Self {
+        Self {
+            http: Http::new(configured.url.origin(), settings),
+            configured,
             known: AtomicU8::new(0),
-        })
-    }
-
-    /// The base address that was understood.
-    pub const fn address(&self) -> &Address {
-        self.http.address()
+        }
     }
 
     /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint or
@@ -114,7 +90,7 @@ impl Runai {
     /// The known one first, then the others that the configuration allows. An endpoint that is known to take
     /// `client_credentials` is not asked by the grant of its ancestors.
     fn candidates(&self, known: Option<Endpoint>) -> Vec<Endpoint> {
-        let allowed = |endpoint: &Endpoint| match self.api {
+        let allowed = |endpoint: &Endpoint| match self.configured.api {
             Api::Auto => true,
             Api::V2 => endpoint.path() == Endpoint::V2.path(),
             Api::V1 => endpoint.path() == Endpoint::V1.path(),
@@ -148,16 +124,17 @@ impl Runai {
     }
 
     async fn ask_at(&self, endpoint: Endpoint, credential: &Credential) -> Result<Outcome, Fault> {
-        let body = endpoint.body(credential);
-        let answer = self
-            .http
-            .post(endpoint.path(), endpoint.content_type(), body)
-            .await?;
+        let request = Request {
+            url: self.configured.url.endpoint(endpoint.path()),
+            authorization: None,
+            post: Some((endpoint.content_type(), endpoint.body(credential))),
+        };
+        let answer = self.http.send(request).await?;
         let absent = answer.is_absent();
         let no_grant = endpoint.has_no_such_grant(&answer);
         let not_understood = endpoint.is_not_understood(&answer);
         let server_date = answer.server_date();
-        let at = self.address().origin();
+        let at = self.http.origin().to_string();
         match answer.into_grant(
             endpoint.spelling(),
             Asked {
@@ -184,8 +161,8 @@ impl Provider for Runai {
             timeout(limit, self.ask(credential))
                 .await
                 .unwrap_or_else(|_| {
-                    let what =
-                        format!("no token from {} within {limit:?}", self.address().origin());
+                    let at = self.http.origin();
+                    let what = format!("no token from {at} within {limit:?}");
                     Err(Fault::new(FaultKind::Timeout, what))
                 })
         })

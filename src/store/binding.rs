@@ -40,7 +40,9 @@ impl Binding {
     /// name it; `ca` is the content of its CA file, if it has one.
     pub fn of(profile: &Profile, discovered: &str, ca: Option<&[u8]>) -> Self {
         Self {
-            origin: profile.origin().unwrap_or_else(|| discovered.to_owned()),
+            origin: profile
+                .origin()
+                .map_or_else(|| discovered.to_owned(), |origin| origin.to_string()),
             issuer: profile.issuer().map(str::to_owned),
             ca: ca.map(fingerprint),
             proxy: match profile.proxy_in_use() {

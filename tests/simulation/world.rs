@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use fastrand::Rng;
-use jetond::config::{Api, BaseUrl, Config, Profile, Provider, Proxy, StoreKind};
+use jetond::config::runai::Api;
+use jetond::config::{BaseUrl, Config, Profile, Provider, Proxy, Runai, StoreKind};
 use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Phase, Policy};
@@ -323,8 +324,8 @@ impl Mood {
 
 /// An issuer of this number. Nothing is ever sent there.
 fn provider(number: u32) -> Provider {
-    Provider::Runai {
+    Provider::Runai(Runai {
         url: BaseUrl::parse(&format!("https://issuer.example/{number}")).unwrap(),
         api: Api::V2,
-    }
+    })
 }

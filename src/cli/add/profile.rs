@@ -5,46 +5,16 @@ use std::path::{Path, PathBuf};
 use super::super::output::{Exit, fail};
 use super::super::prompt;
 use super::AddArgs;
-use super::oauth2::OAUTH2_NAMES;
-use crate::config::{Api, ClientCertificate, Profile, Provider, Proxy, StoreKind};
+use crate::config::{ClientCertificate, Profile, Proxy, StoreKind};
 use crate::paths::Env;
 
 impl AddArgs {
     /// The profile that the arguments describe; none with `--rebind`.
     pub(super) fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
-        let api = match self.api.as_deref() {
-            Some("v2") => Api::V2,
-            Some("v1") => Api::V1,
-            _ => Api::Auto,
+        let Some(provider) = self.provider.provider()? else {
+            return Ok(None);
         };
-        let foreign = |names: &str, provider: &str| {
-            let what = format!("{names} are for --provider {provider}");
-            Err(fail(Exit::Usage, what))
-        };
-        let (provider, is_loopback) = match (&self.url, self.oauth2.issuer()) {
-            _ if self.provider.is_none() => return Ok(None),
-            (Some(url), _) if self.provider.as_deref() == Some("runai") => {
-                if !self.oauth2.is_empty() {
-                    return foreign(OAUTH2_NAMES, "oauth2");
-                }
-                let (url, is_loopback) = (url.clone(), url.is_loopback());
-                (Provider::Runai { url, api }, is_loopback)
-            }
-            (url, Some(issuer)) => {
-                if url.is_some() || self.api.is_some() {
-                    return foreign("--url and --api", "runai");
-                }
-                let is_loopback = issuer.at.url().is_loopback();
-                (Provider::Oauth2(Box::new(issuer)), is_loopback)
-            }
-            (_, None) => {
-                let what = "--provider oauth2 needs --issuer URL or --token-url URL";
-                return Err(fail(Exit::Usage, what));
-            }
-        };
-        if let Some(name) = self.oauth2.given_twice() {
-            return Err(fail(Exit::Usage, format!("--extra {name} is given twice")));
-        }
+        let is_loopback = provider.origin().is_loopback();
         let profile = Profile {
             provider,
             store: StoreKind::File,

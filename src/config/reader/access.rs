@@ -2,10 +2,57 @@
 
 use toml_edit::TableLike;
 
-use super::super::keys::{ALLOW, ModeKind, SOCKET, SocketDraft};
-use super::super::{Rule, SocketMode};
+use super::super::allow::{Rule, SocketMode};
+use super::key::{Key, key, set};
 use super::{Field, Reader};
 use crate::policy::{IdRange, Who};
+
+/// The socket while it is read.
+#[derive(Default)]
+pub(super) struct SocketDraft {
+    mode: ModeKind,
+    group: Option<u32>,
+}
+
+/// A mode while its group is not known yet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum ModeKind {
+    #[default]
+    Private,
+    Group,
+    All,
+}
+
+#[rustfmt::skip]
+pub(super) const SOCKET: &[Key<SocketDraft>] = &[
+    key("mode", "\"private\", \"group\" or \"all\"", "\"private\"", "who can connect to the token socket: our own user and root, a group as well, or everybody", |r, f, d| {
+        set(&mut d.mode, r.one_of(f, &[("private", ModeKind::Private), ("group", ModeKind::Group), ("all", ModeKind::All)], &[]));
+    }),
+    key("group", "a group's name or number", "mode is not \"group\"", "the group that can connect as well", |r, f, d| {
+        d.group = r.group(f);
+    }),
+];
+
+#[rustfmt::skip]
+pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
+    key("user", "a user's name", "another key is there", "this user may use the profile", |r, f, d| {
+        d.extend(r.user_rule("user", f));
+    }),
+    key("uid", "a number, or \"FIRST-LAST\"", "another key is there", "these users may, by number", |r, f, d| {
+        d.extend(r.id_rule("uid", f, Who::Users));
+    }),
+    key("group", "a group's name", "another key is there", "whoever is in this group may", |r, f, d| {
+        d.extend(r.group_rule("group", f));
+    }),
+    key("gid", "a number, or \"FIRST-LAST\"", "another key is there", "whoever is in one of these groups may, by number", |r, f, d| {
+        d.extend(r.id_rule("gid", f, Who::Groups));
+    }),
+    key("unit", "the name of a system unit", "another key is there", "not yet supported, and refused", |r, f, _| {
+        if r.text(f).is_some() {
+            r.fault(f, "a rule for a unit is not supported in this version: allow the user that the unit runs as", None);
+        }
+    }),
+];
 
 impl Reader<'_> {
     /// The table of the socket.

@@ -1,14 +1,107 @@
 //! Reading a profile: which keys it needs and may have depends on its provider.
 
-use toml_edit::TableLike;
+use std::path::{Path, PathBuf};
 
-use super::super::keys::{Draft, Key, KeyDoc, PROFILE, ProviderKind};
-use super::super::oauth2::{At, EndpointUrl, Oauth2};
-use super::super::{Profile, Provider, Rule};
-use super::{Field, Reader, fields};
+use super::super::allow::Rule;
+use super::super::profile::{ClientCertificate, Profile, Proxy, StoreKind};
+use super::super::{PROVIDER, ProviderKind};
+use super::access::{ALLOW, SOCKET};
+use super::key::{Key, KeyDoc, key, set};
+use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
+use crate::schedule::Reissue;
+
+/// What every profile has, while it is read.
+#[derive(Default)]
+struct Draft {
+    provider: Option<&'static ProviderKind>,
+    store: StoreKind,
+    ca_file: Option<PathBuf>,
+    proxy: Proxy,
+    client_certificate: Option<ClientCertificate>,
+    keep_warm: bool,
+    reissue: Reissue,
+    allow: Vec<Rule>,
+}
+
+/// A client certificate while it is read.
+#[derive(Default)]
+struct Pair {
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+/// The keys of every profile. Those of its provider stand behind the first one, as `jetond add` writes them.
+#[rustfmt::skip]
+const PROFILE: &[Key<Draft>] = &[
+    key("provider", PROVIDER.takes, "", PROVIDER.about, |r, f, d| {
+        let kinds: Vec<_> = ProviderKind::ALL.iter().map(|kind| (kind.name, kind)).collect();
+        d.provider = r.one_of(f, &kinds, &[]);
+    }),
+    key("store", "\"file\" or \"keyring\"", "\"file\"", "where the credential is kept: a file in the state folder, or the OS keyring", |r, f, d| {
+        set(&mut d.store, r.one_of(f, &[("file", StoreKind::File), ("keyring", StoreKind::Keyring)], &[]));
+    }),
+    key("ca-file", "an absolute path", "the system's certificates", "the certificates (PEM) to trust instead of the system's", |r, f, d| {
+        d.ca_file = r.text(f).and_then(|text| absolute(r, f, text));
+    }),
+    key("proxy", "\"http://HOST:PORT\" or \"environment\"", "no proxy", "the proxy to the issuer; \"environment\" takes HTTPS_PROXY", |r, f, d| {
+        set(&mut d.proxy, r.parsed(f, Proxy::parse));
+    }),
+    key("client-certificate", "{ cert = \"PATH\", key = \"PATH\" }", "none", "the certificate (PEM) to show to the issuer, and its key", |r, f, d| {
+        let mut pair = Pair::default();
+        r.table_of(f, CERTIFICATE, &mut pair);
+        d.client_certificate = pair.cert.zip(pair.key).map(|(cert, key)| ClientCertificate { cert, key });
+    }),
+    key("keep-warm", "true or false", "false", "refresh the token although nobody asks for it", |r, f, d| {
+        set(&mut d.keep_warm, r.flag(f));
+    }),
+    key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does that is asked while its last token holds: the other two are refreshed late", |r, f, d| {
+        set(&mut d.reissue, r.one_of(f, &[Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld].map(|reissue| (reissue.as_str(), reissue)), &[]));
+    }),
+    key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
+        d.allow = r.rules(f);
+    }),
+];
+
+#[rustfmt::skip]
+const CERTIFICATE: &[Key<Pair>] = &[
+    key("cert", "an absolute path", "", "the certificate and those between it and its root", |r, f, d| {
+        d.cert = r.text(f).and_then(|text| absolute(r, f, text));
+    }),
+    key("key", "an absolute path", "", "the certificate's key, not encrypted", |r, f, d| {
+        d.key = r.text(f).and_then(|text| absolute(r, f, text));
+    }),
+];
+
+/// Every table with its keys, for the reference.
+pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
+    vec![
+        ("socket", SOCKET.iter().map(|key| key.doc).collect()),
+        ("profiles.NAME", docs()),
+        (
+            "profiles.NAME.client-certificate",
+            CERTIFICATE.iter().map(|key| key.doc).collect(),
+        ),
+        (
+            "profiles.NAME.allow",
+            ALLOW.iter().map(|key| key.doc).collect(),
+        ),
+    ]
+}
+
+/// The keys of a profile in the order of `jetond add`: the provider, its address, the store, and all others.
+fn docs() -> Vec<KeyDoc> {
+    let mut docs: Vec<_> = PROFILE.iter().map(|key| key.doc).collect();
+    let of_kinds = ProviderKind::ALL.iter().flat_map(ProviderKind::docs);
+    for (at, doc) in of_kinds.enumerate() {
+        // Behind the provider, and all but the first address behind the store.
+        docs.insert(if at == 0 { 1 } else { at + 2 }, doc);
+    }
+    docs
+}
 
 impl Reader<'_> {
+    /// A profile by its name, and who may use it.
     pub(in crate::config) fn profile(
         &mut self,
         field: &Field<'_>,
@@ -17,32 +110,32 @@ impl Reader<'_> {
         if let Err(e) = name {
             self.fault_at(field.key, &field.path, e.to_string(), None);
         }
-        let table = self.table(field)?;
+        let section = Section {
+            field,
+            table: self.table(field)?,
+        };
+        let names: Vec<_> = docs().iter().map(|doc| doc.name).collect();
+        for field in section.fields() {
+            if !names.contains(&field.name) {
+                self.unknown(&field, &names);
+            }
+        }
         let mut draft = Draft::default();
-        self.keys(&field.path, table, PROFILE, &mut draft);
-        let provider = match draft.provider {
-            Some(ProviderKind::Runai) => "runai",
-            Some(ProviderKind::Oauth2) => "oauth2",
-            None => "",
-        };
-        self.missing(field, table, PROFILE, provider);
-        self.foreign(field, table, provider);
-        let provider = match draft.provider? {
-            ProviderKind::Runai => Provider::Runai {
-                url: draft.url?,
-                api: draft.api,
-            },
-            ProviderKind::Oauth2 => Provider::Oauth2(Box::new(Oauth2 {
-                at: self.at(field, table, draft.issuer, draft.token_url)?,
-                client_auth: draft.client_auth,
-                scope: draft.scope,
-                audience: draft.audience,
-                resource: draft.resource,
-                extra: draft.extra,
-            })),
-        };
+        self.some_keys(&section, PROFILE, &mut draft);
+        self.missing(&section, PROFILE);
+        let mut provider = None;
+        for kind in ProviderKind::ALL {
+            match draft.provider {
+                Some(chosen) if chosen.name == kind.name => provider = kind.read(self, &section),
+                Some(chosen) => {
+                    kind.check(self, &section);
+                    self.foreign(&section, kind, chosen);
+                }
+                None => kind.check(self, &section),
+            }
+        }
         let profile = Profile {
-            provider,
+            provider: provider?,
             store: draft.store,
             ca_file: draft.ca_file,
             proxy: draft.proxy,
@@ -53,62 +146,30 @@ impl Reader<'_> {
         Some((name.ok()?, profile, draft.allow))
     }
 
-    /// Reports the keys that must be there and are not.
-    pub(in crate::config) fn missing<D>(
-        &mut self,
-        field: &Field<'_>,
-        table: &dyn TableLike,
-        keys: &[Key<D>],
-        provider: &str,
-    ) {
-        for KeyDoc { name, about, .. } in keys
-            .iter()
-            .map(|key| key.doc)
-            .filter(|doc| doc.default.is_empty() && ["", provider].contains(&doc.provider))
-        {
-            if !table.contains_key(name) {
-                let message = format!("{name} is missing: {about}");
-                self.fault_at(field.value, &field.path, message, None);
-            }
-        }
-    }
-
-    /// Reports the keys that are another provider's.
-    fn foreign(&mut self, field: &Field<'_>, table: &dyn TableLike, provider: &str) {
-        for field in fields(&field.path, table) {
-            let key = PROFILE.iter().find(|key| key.doc.name == field.name);
-            let of = key.map_or("", |key| key.doc.provider);
-            if !provider.is_empty() && !["", provider].contains(&of) {
-                let suggestion = (field.name == "url").then(|| "issuer or token-url".to_owned());
-                let message = format!("this is a key of provider = \"{of}\"");
+    /// Reports the keys of another kind than the chosen one.
+    fn foreign(&mut self, section: &Section<'_>, kind: &ProviderKind, chosen: &ProviderKind) {
+        let docs = kind.docs();
+        for field in section.fields() {
+            if docs.iter().any(|doc| doc.name == field.name) {
+                let instead = chosen.instead_of_url;
+                let suggestion = field.name == "url" && !instead.is_empty();
+                let suggestion = suggestion.then(|| instead.to_owned());
+                let message = format!("this is a key of provider = \"{}\"", kind.name);
                 self.fault_at(field.key, &field.path, message, suggestion);
             }
         }
     }
+}
 
-    /// Where the token endpoint is: exactly one key says it.
-    fn at(
-        &mut self,
-        field: &Field<'_>,
-        table: &dyn TableLike,
-        issuer: Option<EndpointUrl>,
-        token_url: Option<EndpointUrl>,
-    ) -> Option<At> {
-        match (
-            table.contains_key("issuer"),
-            table.contains_key("token-url"),
-        ) {
-            (true, true) => {
-                let message = "issuer and token-url exclude each other: the token endpoint is discovered, or it is set";
-                self.fault_at(field.value, &field.path, message, None);
-                None
-            }
-            (false, false) => {
-                let message = "issuer or token-url is missing: the token endpoint is discovered, or it is set";
-                self.fault_at(field.value, &field.path, message, None);
-                None
-            }
-            _ => issuer.map(At::Issuer).or(token_url.map(At::Token)),
-        }
+fn absolute(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<PathBuf> {
+    let path = Path::new(text);
+    if path.is_absolute() && !text.contains('\0') {
+        return Some(path.to_owned());
     }
+    reader.fault(
+        field,
+        "this must be an absolute path, from / on; ~ and variables are not expanded",
+        None,
+    );
+    None
 }

@@ -1,9 +1,10 @@
 //! Reading one value: of its type, in its form, or a fault at its place.
 
+use std::fmt::Display;
+
 use toml_edit::TableLike;
 
-use super::super::InvalidUrl;
-use super::super::keys::Key;
+use super::super::url::InvalidUrl;
 use super::{Field, Reader, fields, nearest};
 
 impl Reader<'_> {
@@ -66,30 +67,32 @@ impl Reader<'_> {
     }
 
     /// A text that is checked.
-    pub(in crate::config) fn checked(
+    pub(in crate::config) fn checked<E: Display>(
         &mut self,
         field: &Field<'_>,
-        check: impl Fn(&str) -> Result<String, String>,
+        check: impl Fn(&str) -> Result<String, E>,
     ) -> Option<String> {
         let text = self.text(field)?;
-        check(text).map_err(|why| self.fault(field, why, None)).ok()
+        check(text)
+            .map_err(|why| self.fault(field, why.to_string(), None))
+            .ok()
     }
 
     /// A key that is checked itself.
-    pub(in crate::config) fn name(
+    pub(in crate::config) fn name<E: Display>(
         &mut self,
         field: &Field<'_>,
-        check: impl Fn(&str) -> Result<String, String>,
+        check: impl Fn(&str) -> Result<String, E>,
     ) -> Option<String> {
-        let fault = |why| self.fault_at(field.key, &field.path, why, None);
+        let fault = |why: E| self.fault_at(field.key, &field.path, why.to_string(), None);
         check(field.name).map_err(fault).ok()
     }
 
     /// The texts of an array, each checked; a fault is at its element.
-    pub(in crate::config) fn list(
+    pub(in crate::config) fn list<E: Display>(
         &mut self,
         field: &Field<'_>,
-        check: impl Fn(&str) -> Result<String, String>,
+        check: impl Fn(&str) -> Result<String, E>,
     ) -> Vec<String> {
         let Some(array) = field.item.as_array() else {
             self.wrong_type(field, "an array of strings, as [\"a\", \"b\"]");
@@ -98,7 +101,7 @@ impl Reader<'_> {
         let mut texts = Vec::new();
         for value in array {
             let checked = match value.as_str() {
-                Some(text) => check(text),
+                Some(text) => check(text).map_err(|why| why.to_string()),
                 None => Err(format!(
                     "this must be a string, and is of type {}",
                     value.type_name()
@@ -116,10 +119,10 @@ impl Reader<'_> {
     }
 
     /// One text, or the texts of an array.
-    pub(in crate::config) fn one_or_list(
+    pub(in crate::config) fn one_or_list<E: Display>(
         &mut self,
         field: &Field<'_>,
-        check: impl Fn(&str) -> Result<String, String>,
+        check: impl Fn(&str) -> Result<String, E>,
     ) -> Vec<String> {
         if field.item.is_str() {
             self.checked(field, check).into_iter().collect()
@@ -132,19 +135,6 @@ impl Reader<'_> {
     pub(in crate::config) fn entries<'f>(&mut self, field: &Field<'f>) -> Vec<Field<'f>> {
         let table = self.table(field);
         table.map_or_else(Vec::new, |table| fields(&field.path, table))
-    }
-
-    /// A table with keys of its own.
-    pub(in crate::config) fn table_of<D>(
-        &mut self,
-        field: &Field<'_>,
-        keys: &[Key<D>],
-        draft: &mut D,
-    ) {
-        if let Some(table) = self.table(field) {
-            self.keys(&field.path, table, keys, draft);
-            self.missing(field, table, keys, "");
-        }
     }
 
     pub(in crate::config) fn wrong_type(&mut self, field: &Field<'_>, wanted: &str) {

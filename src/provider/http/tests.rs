@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::config::{BaseUrl, ClientCertificate};
 use crate::provider::fake::{Fake, json};
 
 fn fixture(name: &str) -> PathBuf {
@@ -27,10 +28,18 @@ fn trusting(path: PathBuf) -> Settings {
     }
 }
 
+fn origin(address: &str) -> Origin {
+    BaseUrl::parse(address).unwrap().origin()
+}
+
 async fn post(address: &str, settings: Settings) -> Result<Answer, Fault> {
-    let http = Http::new(Address::parse(address).unwrap(), settings);
-    http.post("/token", "text/plain", Zeroizing::new(b"canary".to_vec()))
-        .await
+    let origin = origin(address);
+    let request = Request {
+        url: origin.join("/token"),
+        authorization: None,
+        post: Some(("text/plain", Zeroizing::new(b"canary".to_vec()))),
+    };
+    Http::new(origin, settings).send(request).await
 }
 
 async fn refused(path: PathBuf, sha256: Option<[u8; 32]>) -> Fault {
@@ -123,10 +132,7 @@ async fn a_ca_file_other_than_the_enrolled_one_is_not_used() {
 async fn a_client_that_could_not_be_built_is_built_at_the_next_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    let http = Http::new(
-        Address::parse("https://127.0.0.1:1").unwrap(),
-        trusting(path.clone()),
-    );
+    let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
     assert_eq!(
         http.client().await.map(|_| ()).unwrap_err().kind,
         FaultKind::NoCa
@@ -167,12 +173,12 @@ async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent
         (&another, &key, &another, "do not belong together"),
     ] {
         let fake = Fake::start(vec![json(200, "{}")]).await;
-        let identity = Identity {
+        let files = ClientCertificate {
             cert: cert.clone(),
             key: key.clone(),
         };
         let settings = Settings {
-            identity: Some(identity),
+            client_certificate: Some(files),
             ..trusting(fixture("ca.pem"))
         };
         let fault = post(&format!("https://{}", fake.address), settings)
@@ -195,7 +201,7 @@ async fn a_client_goes_to_no_other_origin_than_its_own() {
         Fake::start(vec![json(200, "{}")]).await,
         Fake::start(vec![json(200, "{}")]).await,
     );
-    let http = Http::new(Address::parse(&own.url()).unwrap(), Settings::default());
+    let http = Http::new(origin(&own.url()), Settings::default());
     let request = Request {
         url: other.url().parse().unwrap(),
         authorization: None,
@@ -220,9 +226,9 @@ async fn an_address_in_the_clear_needs_no_roots() {
 #[tokio::test]
 async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
     let proxy = Fake::start(vec![json(403, "canary")]).await;
-    let url = format!("http://user:canary@{}", proxy.address);
+    let url = format!("http://{}", proxy.address);
     let settings = || Settings {
-        proxy: Proxy::Url(Url::parse(&url).unwrap()),
+        proxy: Proxy::parse(&url).unwrap(),
         ..trusting(fixture("ca.pem"))
     };
 

@@ -3,14 +3,16 @@
 //! Nothing secret is sent for it. What is read of a document is what decides where the secret goes, so it is judged as
 //! strictly as a token answer, and none of its words are passed on.
 
-use super::endpoint::{Endpoint, Issuer};
+use url::Url;
+
+use crate::config::oauth2::EndpointUrl;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
 use crate::provider::http::{Http, Request};
 use crate::provider::members::Members;
 
 /// What came of looking at one address.
-type Looked = Result<Endpoint, Unfound>;
+type Looked = Result<EndpointUrl, Unfound>;
 
 /// Why an address gave no token endpoint.
 #[derive(Debug)]
@@ -23,12 +25,12 @@ enum Unfound {
 
 /// Asks the issuer where its token endpoint is.
 pub(super) async fn discover(
-    issuer: &Issuer,
+    issuer: &EndpointUrl,
     http: &Http,
     mutual_tls: bool,
-) -> Result<Endpoint, Fault> {
+) -> Result<EndpointUrl, Fault> {
     let mut told: Option<Fault> = None;
-    for url in issuer.documents() {
+    for url in documents(issuer) {
         let request = Request {
             url,
             authorization: None,
@@ -48,9 +50,19 @@ pub(super) async fn discover(
     Err(told.unwrap_or_else(|| Fault::no_endpoint("there is nowhere to look")))
 }
 
+/// Where the issuer's document may be: RFC 8414 section 3.1 puts its own part before the issuer's path, `OpenID` Connect
+/// Discovery section 4 behind it.
+fn documents(issuer: &EndpointUrl) -> [Url; 2] {
+    let (origin, path) = (issuer.origin(), issuer.path());
+    [
+        origin.join(&format!("/.well-known/oauth-authorization-server{path}")),
+        origin.join(&format!("{path}/.well-known/openid-configuration")),
+    ]
+}
+
 /// Judges an answer, without I/O.
-fn read(answer: &Answer, issuer: &Issuer, mutual_tls: bool) -> Looked {
-    let at = issuer.address().origin();
+fn read(answer: &Answer, issuer: &EndpointUrl, mutual_tls: bool) -> Looked {
+    let at = issuer.origin().to_string();
     if answer.status != 200 || !answer.is_json() {
         return Err(absence(answer, &at));
     }
@@ -65,8 +77,8 @@ fn read(answer: &Answer, issuer: &Issuer, mutual_tls: bool) -> Looked {
         return Err(malformed("names no issuer"));
     };
     // By its characters (RFC 8414 section 3.3): a document of somebody else must not stand in for this issuer's.
-    if *named != issuer.identifier() {
-        let slash = named.trim_end_matches('/') == issuer.identifier().trim_end_matches('/');
+    if *named != issuer.as_str() {
+        let slash = named.trim_end_matches('/') == issuer.as_str().trim_end_matches('/');
         return Err(malformed(if slash {
             "names another issuer: the two differ in the final slash, so write the issuer as it does"
         } else {
@@ -76,12 +88,13 @@ fn read(answer: &Answer, issuer: &Issuer, mutual_tls: bool) -> Looked {
     let Some(text) = token_endpoint(&members, mutual_tls) else {
         return Err(malformed("names no token endpoint"));
     };
-    let endpoint = Endpoint::parse(&text).map_err(|why| {
+    let endpoint = EndpointUrl::token(&text).map_err(|invalid| {
         malformed(&format!(
-            "names a token endpoint that no secret may be sent to: {why}"
+            "names a token endpoint that no secret may be sent to: {}",
+            invalid.message
         ))
     })?;
-    if !endpoint.address().is_https() && !issuer.address().is_loopback_literal() {
+    if !endpoint.origin().is_https() && !issuer.origin().is_loopback() {
         return Err(malformed(
             "names a token endpoint without TLS on this machine, and is not on this machine itself",
         ));

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::config::oauth2::ClientAuth;
 use crate::provider::fake::{Fake, Play, Sent, answer, json};
 
 /// Every character that a form must escape, and the separator of Basic.
@@ -52,14 +54,30 @@ fn document(token_endpoint: &str) -> Play {
     )
 }
 
-fn at_token(fake: &Fake, options: Options) -> Oauth2 {
-    let at = At::Token(format!("{}/token", fake.url()));
-    Oauth2::new(at, options, Settings::default()).unwrap()
+/// An issuer of which nothing is asked beyond a token.
+fn plain(at: At) -> config::Oauth2 {
+    config::Oauth2 {
+        at,
+        client_auth: ClientAuth::default(),
+        scope: vec![],
+        audience: None,
+        resource: vec![],
+        extra: BTreeMap::new(),
+    }
+}
+
+fn at_path(fake: &Fake, path: &str) -> config::Oauth2 {
+    let url = format!("{}{path}", fake.url());
+    plain(At::Token(EndpointUrl::token(&url).unwrap()))
+}
+
+fn at_token(fake: &Fake) -> Oauth2 {
+    Oauth2::new(at_path(fake, "/token"), Settings::default())
 }
 
 fn at_issuer(fake: &Fake) -> Oauth2 {
-    let at = At::Issuer(fake.url());
-    Oauth2::new(at, Options::default(), Settings::default()).unwrap()
+    let at = At::Issuer(EndpointUrl::issuer(&fake.url()).unwrap());
+    Oauth2::new(plain(at), Settings::default())
 }
 
 /// The token of one attempt, or its fault, which must hold nothing of the secret.
@@ -88,7 +106,7 @@ fn sent_the_secret(fake: &Fake) -> bool {
 #[tokio::test]
 async fn basic_puts_the_secret_into_the_header_alone() {
     let fake = start(vec![token("t")]).await;
-    let provider = at_token(&fake, Options::default());
+    let provider = at_token(&fake);
     assert_eq!(
         fake.connections(),
         0,
@@ -122,14 +140,12 @@ async fn basic_puts_the_secret_into_the_header_alone() {
 #[tokio::test]
 async fn post_puts_the_secret_into_the_body_alone() {
     let fake = start(vec![token("t")]).await;
-    let options = Options {
+    let configured = config::Oauth2 {
         client_auth: ClientAuth::Post,
-        ..Options::default()
+        ..at_path(&fake, "/token")
     };
-    assert_eq!(
-        ask(&at_token(&fake, options), &credential()).await.unwrap(),
-        "t"
-    );
+    let provider = Oauth2::new(configured, Settings::default());
+    assert_eq!(ask(&provider, &credential()).await.unwrap(), "t");
     let sent = &fake.requests()[0];
     assert_eq!((sent.text(), sent.header("authorization")), (FORM, None));
 }
@@ -137,18 +153,17 @@ async fn post_puts_the_secret_into_the_body_alone() {
 #[tokio::test]
 async fn what_is_asked_for_is_sent_exactly_and_in_order() {
     let fake = start(vec![token("t")]).await;
-    let options = Options {
+    let configured = config::Oauth2 {
         scope: vec!["api.read".into(), "https://api.example/.default".into()],
         audience: Some("https://api.example/?a=b&c".into()),
         resource: vec!["https://one.example/x".into(), "urn:two:\u{e9}".into()],
-        extra: vec![
+        extra: BTreeMap::from([
             ("organization".into(), "a b".into()),
             ("x.y".into(), "&z=1".into()),
-        ],
-        ..Options::default()
+        ]),
+        ..at_path(&fake, "/t/oauth?p=b2c_1")
     };
-    let at = At::Token(format!("{}/t/oauth?p=b2c_1", fake.url()));
-    let provider = Oauth2::new(at, options, Settings::default()).unwrap();
+    let provider = Oauth2::new(configured, Settings::default());
     ask(&provider, &credential()).await.unwrap();
     let sent = &fake.requests()[0];
     assert_eq!(sent.line(), "POST /t/oauth?p=b2c_1 HTTP/1.1");
@@ -167,10 +182,7 @@ async fn an_opaque_token_without_a_lifetime_has_none() {
         r#"{"access_token":"0.opaque~+/=","token_type":"BEARER"}"#,
     )])
     .await;
-    let granted = at_token(&fake, Options::default())
-        .fetch(&credential())
-        .await
-        .unwrap();
+    let granted = at_token(&fake).fetch(&credential()).await.unwrap();
     assert_eq!(granted.grant.token.expose(), "0.opaque~+/=");
     assert_eq!(granted.grant.lifetime, None);
 }
@@ -182,9 +194,7 @@ async fn a_rejected_client_is_told_by_the_issuers_words_without_the_secret() {
         format!(r#"{{"error":"invalid_client","error_description":"no such header: {BASIC}"}}"#);
     for status in [400, 401] {
         let fake = start(vec![answer(status, "application/json", challenge, &body)]).await;
-        let fault = ask(&at_token(&fake, Options::default()), &credential())
-            .await
-            .unwrap_err();
+        let fault = ask(&at_token(&fake), &credential()).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Rejected);
         assert!(
             fault
@@ -203,9 +213,7 @@ async fn a_token_endpoint_that_redirects_is_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let location = format!("Location: {}/token\r\n", elsewhere.url());
         let fake = start(vec![answer(status, "application/json", &location, "{}")]).await;
-        let fault = ask(&at_token(&fake, Options::default()), &credential())
-            .await
-            .unwrap_err();
+        let fault = ask(&at_token(&fake), &credential()).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Redirect);
     }
     assert_eq!(elsewhere.connections(), 0);
@@ -223,9 +231,7 @@ async fn a_bad_answer_is_no_token() {
         json(200, r#"{"id_token":"canary"}"#),
     ] {
         let fake = start(vec![play]).await;
-        let fault = ask(&at_token(&fake, Options::default()), &credential())
-            .await
-            .unwrap_err();
+        let fault = ask(&at_token(&fake), &credential()).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
     }
 }
@@ -233,7 +239,7 @@ async fn a_bad_answer_is_no_token() {
 #[tokio::test]
 async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it() {
     let fake = start(vec![token("t")]).await;
-    let provider = at_token(&fake, Options::default());
+    let provider = at_token(&fake);
     assert_eq!(provider.destination().await.unwrap(), fake.url());
     let fault = ask(&provider, &credential().bound_to("https://idp.example"))
         .await
@@ -401,16 +407,5 @@ async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not(
         ask(&provider, &credential).await.unwrap_err();
         assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
         assert_eq!(lines(&fake.requests()), [OAUTH, TOKEN, TOKEN]);
-    }
-}
-
-#[test]
-fn an_address_to_which_no_secret_may_be_sent_is_refused() {
-    for at in [
-        At::Token("http://idp.example/token".into()),
-        At::Issuer("http://idp.example".into()),
-    ] {
-        let refused = Oauth2::new(at, Options::default(), Settings::default()).map(|_| ());
-        assert_eq!(refused, Err(InvalidAddress::NotHttps));
     }
 }

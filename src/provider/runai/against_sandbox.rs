@@ -1,6 +1,7 @@
 //! The provider against every line of the sandbox.
 
 use super::*;
+use crate::config::BaseUrl;
 use crate::sandbox::{Fault as Broken, Line, Options, Sandbox, UnknownPath};
 
 const SECRET: &str = "canary&=+% \"\\/'~";
@@ -18,7 +19,8 @@ async fn start(line: Line) -> Sandbox {
 }
 
 fn provider(sandbox: &Sandbox, api: Api) -> Runai {
-    Runai::new(&sandbox.url(), api, Settings::default()).unwrap()
+    let url = BaseUrl::parse(&sandbox.url()).unwrap();
+    Runai::new(config::Runai { url, api }, Settings::default())
 }
 
 async fn ask(provider: &Runai) -> Result<Granted, Fault> {

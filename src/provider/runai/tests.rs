@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::BaseUrl;
 use crate::provider::fake::{Fake, Play, Sent, answer, json};
 use crate::provider::http::Timeouts;
 
@@ -45,6 +46,11 @@ fn credential() -> Credential {
     Credential::parse("my id", SECRET).unwrap()
 }
 
+fn at(url: &str, api: Api, settings: Settings) -> Runai {
+    let url = BaseUrl::parse(url).unwrap();
+    Runai::new(config::Runai { url, api }, settings)
+}
+
 fn settings(exchange: Duration, fetch: Duration) -> Settings {
     let timeouts = Timeouts {
         exchange,
@@ -63,10 +69,8 @@ async fn ask(provider: &Runai) -> Result<String, Fault> {
     if let Err(fault) = &result {
         let shown = format!("{fault:?}");
         assert!(!shown.to_lowercase().contains("canary"), "{shown}");
-        assert!(
-            fault.detail.contains(&provider.address().origin()),
-            "{shown}"
-        );
+        let at = provider.http.origin().to_string();
+        assert!(fault.detail.contains(&at), "{shown}");
         assert!(!fault.detail.contains("proxy"), "{shown}");
     }
     result.map(|granted| granted.grant.token.expose().to_owned())
@@ -74,7 +78,7 @@ async fn ask(provider: &Runai) -> Result<String, Fault> {
 
 async fn play(api: Api, plays: Vec<Play>) -> (Result<String, Fault>, Vec<Sent>) {
     let fake = Fake::start(plays).await;
-    let provider = Runai::new(&fake.url(), api, Settings::default()).unwrap();
+    let provider = at(&fake.url(), api, Settings::default());
     let result = ask(&provider).await;
     (result, fake.requests())
 }
@@ -105,11 +109,10 @@ fn a_base_address_is_understood_as_people_paste_it() {
         ),
         ("http://127.0.0.1:8080/api/v1", "http://127.0.0.1:8080/"),
     ] {
-        let provider = Runai::new(text, Api::Auto, Settings::default()).unwrap();
-        assert_eq!(provider.address().join("/").as_str(), base, "{text}");
+        let provider = at(text, Api::Auto, Settings::default());
+        let sent_to = provider.configured.url.endpoint("/");
+        assert_eq!(sent_to.as_str(), base, "{text}");
     }
-    let refused = Runai::new("http://acme.run.ai", Api::Auto, Settings::default()).map(|_| ());
-    assert_eq!(refused, Err(InvalidAddress::NotHttps));
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn v2_is_asked_with_a_form_and_nothing_that_is_not_needed() {
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     let body = r#"{"access_token":"t2","token_type":"Bearer","expires_in":"3600"}"#;
     let fake = Fake::start(vec![answer(200, "application/json", date, body)]).await;
-    let provider = Runai::new(&fake.url(), Api::Auto, Settings::default()).unwrap();
+    let provider = at(&fake.url(), Api::Auto, Settings::default());
     assert_eq!(
         fake.connections(),
         0,
@@ -269,7 +272,7 @@ async fn what_worked_is_asked_first_from_then_on() {
         snake(),
     ])
     .await;
-    let provider = Runai::new(&fake.url(), Api::Auto, Settings::default()).unwrap();
+    let provider = at(&fake.url(), Api::Auto, Settings::default());
     for expected in ["t1", "t1", "failed", "t1", "t2", "t2"] {
         let got = ask(&provider).await.unwrap_or_else(|_| "failed".to_owned());
         assert_eq!(got, expected);
@@ -281,7 +284,7 @@ async fn what_worked_is_asked_first_from_then_on() {
 #[tokio::test]
 async fn when_the_known_endpoint_is_gone_with_all_others_the_search_starts_over() {
     let fake = Fake::start(vec![absent(), camel(), absent(), absent(), snake()]).await;
-    let provider = Runai::new(&fake.url(), Api::Auto, Settings::default()).unwrap();
+    let provider = at(&fake.url(), Api::Auto, Settings::default());
     assert_eq!(ask(&provider).await.unwrap(), "t1");
     assert_eq!(ask(&provider).await.unwrap_err().kind, FaultKind::Rejected);
     assert_eq!(ask(&provider).await.unwrap(), "t2");
@@ -291,7 +294,7 @@ async fn when_the_known_endpoint_is_gone_with_all_others_the_search_starts_over(
 #[tokio::test]
 async fn v1_is_asked_once_more_in_the_other_spelling_of_the_id() {
     let fake = Fake::start(vec![missing(), camel(), camel()]).await;
-    let provider = Runai::new(&fake.url(), Api::V1, Settings::default()).unwrap();
+    let provider = at(&fake.url(), Api::V1, Settings::default());
     assert_eq!(ask(&provider).await.unwrap(), "t1");
     assert_eq!(ask(&provider).await.unwrap(), "t1");
     let requests = fake.requests();
@@ -439,7 +442,7 @@ async fn an_endless_answer_is_read_up_to_the_cap() {
         (format!("{head}X: "), 32 << 20),
     ] {
         let fake = Fake::start(vec![Play::Endless(head.into_bytes())]).await;
-        let provider = Runai::new(&fake.url(), Api::V2, Settings::default()).unwrap();
+        let provider = at(&fake.url(), Api::V2, Settings::default());
         let fault = ask(&provider).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::TooLarge, "{fault:?}");
         // What the kernel's buffers hold beside what we read.
@@ -481,7 +484,7 @@ async fn a_dripping_answer_ends_at_the_deadline_of_the_exchange() {
     for head in [head, "HTTP/1.1 200 OK\r\nX:"] {
         let fake = Fake::start(vec![Play::Drip(head.into())]).await;
         let settings = settings(Duration::from_millis(200), Duration::from_secs(600));
-        let provider = Runai::new(&fake.url(), Api::Auto, settings).unwrap();
+        let provider = at(&fake.url(), Api::Auto, settings);
         let fault = ask(&provider).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Timeout, "{fault:?}");
         assert!(
@@ -500,7 +503,7 @@ async fn an_attempt_ends_at_its_deadline_however_many_requests_it_needs() {
     ])
     .await;
     let settings = settings(Duration::from_secs(600), Duration::from_millis(300));
-    let provider = Runai::new(&fake.url(), Api::Auto, settings).unwrap();
+    let provider = at(&fake.url(), Api::Auto, settings);
     let fault = ask(&provider).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Timeout, "{fault:?}");
     assert!(fault.detail.contains("within 300ms"), "{fault:?}");
@@ -531,7 +534,7 @@ async fn nobody_listening_is_a_failure_to_connect() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
-    let provider = Runai::new(&url, Api::Auto, Settings::default()).unwrap();
+    let provider = at(&url, Api::Auto, Settings::default());
     let fault = ask(&provider).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Connect, "{fault:?}");
     assert!(fault.detail.contains("refused"), "{fault:?}");

@@ -79,7 +79,9 @@ pub(super) fn proxy(profile: &Profile, set: bool, unreached: bool) -> Option<Fin
     const CHECK: &str = "proxy";
     match (profile.proxy_in_use(), set) {
         // A loopback address never has one.
-        (Proxy::Direct, true) if profile.proxy == Proxy::Direct && !profile.is_loopback() => {
+        (Proxy::Direct, true)
+            if profile.proxy == Proxy::Direct && !profile.provider.origin().is_loopback() =>
+        {
             let found =
                 "HTTPS_PROXY is set here and not used, since the configuration names no proxy";
             if unreached {

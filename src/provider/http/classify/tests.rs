@@ -16,8 +16,8 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::provider::address::Address;
-use crate::provider::http::{Http, Identity, Roots, Settings};
+use crate::config::{BaseUrl, ClientCertificate};
+use crate::provider::http::{Http, Request, Roots, Settings};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -97,12 +97,15 @@ async fn post_trusting(address: SocketAddr, roots: Roots) -> Result<u16, Fault> 
 }
 
 async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault> {
-    let http = Http::new(
-        Address::parse(&format!("https://{address}")).unwrap(),
-        settings,
-    );
+    let url = BaseUrl::parse(&format!("https://{address}")).unwrap();
     let body = Zeroizing::new(b"canary".to_vec());
-    http.post("/token", "text/plain", body)
+    let request = Request {
+        url: url.origin().join("/token"),
+        authorization: None,
+        post: Some(("text/plain", body)),
+    };
+    Http::new(url.origin(), settings)
+        .send(request)
         .await
         .map(|answer| answer.status)
 }
@@ -149,7 +152,7 @@ async fn a_server_that_asks_for_a_client_certificate_gets_the_configured_one() {
             path: fixture("ca.pem"),
             sha256: None,
         },
-        identity: cert.map(|cert| Identity {
+        client_certificate: cert.map(|cert| ClientCertificate {
             cert: fixture(cert),
             key: fixture("server.key"),
         }),

@@ -18,7 +18,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
 }
 
 fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault> {
-    let issuer = Issuer::parse(issuer).unwrap();
+    let issuer = EndpointUrl::issuer(issuer).unwrap();
     match read(&answer(200, "application/json", body), &issuer, mutual_tls) {
         Ok(endpoint) => Ok(endpoint.url().to_string()),
         Err(Unfound::Bad(fault)) => Err(fault),
@@ -183,7 +183,7 @@ fn with_a_client_certificate_the_endpoint_that_asks_for_one_is_used() {
 
 #[test]
 fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_search() {
-    let issuer = Issuer::parse(ISSUER).unwrap();
+    let issuer = EndpointUrl::issuer(ISSUER).unwrap();
     for (status, content_type, kind, absent) in [
         (200, "text/html", FaultKind::Malformed, true),
         (200, "text/json", FaultKind::Malformed, true),
@@ -213,5 +213,36 @@ fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_searc
             "{fault:?}"
         );
         assert!(!fault.detail.contains("canary"), "{fault:?}");
+    }
+}
+
+#[test]
+fn discovery_documents_are_where_the_standards_put_them() {
+    for (issuer, places) in [
+        (
+            "https://a.example",
+            [
+                "https://a.example/.well-known/oauth-authorization-server",
+                "https://a.example/.well-known/openid-configuration",
+            ],
+        ),
+        (
+            "https://a.example/",
+            [
+                "https://a.example/.well-known/oauth-authorization-server",
+                "https://a.example/.well-known/openid-configuration",
+            ],
+        ),
+        (
+            "https://a.example:8443/realms/x/",
+            [
+                "https://a.example:8443/.well-known/oauth-authorization-server/realms/x",
+                "https://a.example:8443/realms/x/.well-known/openid-configuration",
+            ],
+        ),
+    ] {
+        let parsed = EndpointUrl::issuer(issuer).unwrap();
+        assert_eq!(documents(&parsed).map(String::from), places);
+        assert_eq!(parsed.as_str(), issuer, "as it was written");
     }
 }

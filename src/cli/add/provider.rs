@@ -1,0 +1,202 @@
+//! The options of `jetond add` that describe the provider. The configuration says which there are: one for each key.
+
+use std::collections::BTreeSet;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::super::output::{Exit, fail};
+use crate::config::{KeyDoc, KeyOption, OptionForm, Provider, ProviderKind};
+
+/// What is given for the provider.
+#[derive(Debug, Default)]
+pub(super) struct ProviderArgs {
+    /// Its kind; `None` with `--rebind`.
+    kind: Option<&'static ProviderKind>,
+    given: Vec<Given>,
+}
+
+/// What is given for one option.
+#[derive(Debug)]
+struct Given {
+    /// The kind whose option it is.
+    kind: &'static ProviderKind,
+    name: &'static str,
+    form: OptionForm,
+    texts: Vec<String>,
+}
+
+/// The usage lines of `jetond add`.
+pub(super) fn usage() -> String {
+    let of_kind = |kind: &ProviderKind| {
+        let ProviderKind { name, usage, .. } = kind;
+        format!("jetond add <NAME> --provider {name} {usage} [OPTIONS]\n       ")
+    };
+    let lines: String = ProviderKind::ALL.iter().map(of_kind).collect();
+    format!("{lines}jetond add <NAME> --rebind [OPTIONS]")
+}
+
+/// What stands below the help of `jetond add`.
+pub(super) fn examples() -> String {
+    let examples = ProviderKind::ALL.iter().map(|kind| kind.example);
+    let lines: Vec<_> = examples
+        .map(|example| format!("jetond add {example}"))
+        .collect();
+    format!(
+        "Example: {}\nIt asks for the client ID and, without showing it, for the client secret.",
+        lines.join("\n         ")
+    )
+}
+
+// === impl ProviderArgs ===
+
+impl ProviderArgs {
+    /// The provider that the options describe; `None` with `--rebind`.
+    pub(super) fn provider(&self) -> Result<Option<Provider>, Exit> {
+        let Some(kind) = self.kind else {
+            return Ok(None);
+        };
+        let (own, foreign): (Vec<_>, Vec<_>) = self
+            .given
+            .iter()
+            .partition(|given| given.kind.name == kind.name);
+        let texts: Vec<_> = own.iter().map(|given| given.texts()).collect();
+        let Ok(Some(provider)) = kind.provider(&texts) else {
+            let ProviderKind { name, needs, .. } = kind;
+            return Err(fail(
+                Exit::Usage,
+                format!("--provider {name} needs {needs}"),
+            ));
+        };
+        if let Some(given) = foreign.first() {
+            let (names, name) = (names(given.kind), given.kind.name);
+            return Err(fail(
+                Exit::Usage,
+                format!("{names} are for --provider {name}"),
+            ));
+        }
+        for given in own {
+            if let Some(twice) = given.twice() {
+                let what = format!("--{} {twice} is given twice", given.name);
+                return Err(fail(Exit::Usage, what));
+            }
+        }
+        Ok(Some(provider))
+    }
+}
+
+/// The options of a kind, as they are typed.
+fn names(kind: &ProviderKind) -> String {
+    let mut names: Vec<_> = kind
+        .options()
+        .iter()
+        .map(|(key, _)| format!("--{}", key.name))
+        .collect();
+    match (names.pop(), names.join(", ")) {
+        (Some(last), others) if !others.is_empty() => format!("{others} and {last}"),
+        (last, _) => last.unwrap_or_default(),
+    }
+}
+
+impl clap::Args for ProviderArgs {
+    fn augment_args(command: Command) -> Command {
+        let kinds = ProviderKind::ALL.iter().map(|kind| kind.name);
+        let provider = Arg::new("provider")
+            .long("provider")
+            .value_name("PROVIDER")
+            .help("The kind of issuer")
+            .value_parser(PossibleValuesParser::new(kinds))
+            .required_unless_present("rebind")
+            .conflicts_with("rebind");
+        let options = ProviderKind::ALL
+            .iter()
+            .flat_map(|kind| kind.options().into_iter().map(move |it| (kind, it)));
+        command
+            .arg(provider)
+            .args(options.map(|(kind, (key, option))| arg(kind, key, option)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn arg(kind: &'static ProviderKind, key: KeyDoc, option: KeyOption) -> Arg {
+    let arg = Arg::new(key.name)
+        .long(key.name)
+        .value_name(option.value)
+        .help(option.help)
+        .conflicts_with("rebind");
+    let arg = match option.form {
+        OptionForm::Words(words) => arg.value_parser(PossibleValuesParser::new(words)),
+        OptionForm::Once | OptionForm::Repeated | OptionForm::Pairs => {
+            arg.value_parser(move |text: &str| {
+                let checked = kind.check_option(key.name, option.form, text);
+                checked.map(|()| text.to_owned())
+            })
+        }
+    };
+    let arg = match option.form {
+        OptionForm::Words(_) | OptionForm::Once => arg,
+        OptionForm::Repeated | OptionForm::Pairs => arg.action(ArgAction::Append),
+    };
+    let arg = if kind.heading.is_empty() {
+        arg
+    } else {
+        arg.help_heading(kind.heading)
+    };
+    let arg = if option.excludes.is_empty() {
+        arg
+    } else {
+        arg.conflicts_with(option.excludes)
+    };
+    if key.default.is_empty() {
+        arg.required_if_eq("provider", kind.name)
+    } else {
+        arg
+    }
+}
+
+impl clap::FromArgMatches for ProviderArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let kind = matches.get_one::<String>("provider");
+        self.kind = kind.and_then(|name| ProviderKind::named(name));
+        self.given.clear();
+        for kind in ProviderKind::ALL {
+            for (key, option) in kind.options() {
+                if let Some(texts) = matches.get_many::<String>(key.name) {
+                    self.given.push(Given {
+                        kind,
+                        name: key.name,
+                        form: option.form,
+                        texts: texts.cloned().collect(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Given ===
+
+impl Given {
+    fn texts(&self) -> (&'static str, Vec<&str>) {
+        let texts = self.texts.iter().map(String::as_str);
+        (self.name, texts.collect())
+    }
+
+    /// A name that is given twice: a request has each parameter once (RFC 6749 section 3.2).
+    fn twice(&self) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        let pairs = self.texts.iter().filter_map(|text| text.split_once('='));
+        let mut names = pairs.map(|(name, _)| name);
+        names.find(|name| self.form == OptionForm::Pairs && !seen.insert(*name))
+    }
+}

@@ -1,0 +1,59 @@
+//! The configuration as a whole: its text read into profiles.
+
+use toml_edit::Document;
+
+use super::allow::Names;
+use super::fault::ConfigFault;
+use super::profile::Config;
+use super::reader::{Reader, fields};
+
+/// Reads a configuration; `names` knows the users and groups in it.
+///
+/// # Errors
+/// Every fault in it, ordered by place; when it is not TOML, the first place where it is not.
+pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
+    let document = Document::parse(text).map_err(|e| {
+        let at = e.span().map_or(0, |span| span.start);
+        let message = match e.message() {
+            "duplicate key" => {
+                "this name is there twice: put both together under one, or remove one"
+            }
+            message => message,
+        };
+        vec![ConfigFault::at(text, at, "", message)]
+    })?;
+    let mut reader = Reader::new(text, names);
+    let mut config = Config::default();
+    for field in fields("", document.as_table()) {
+        match field.name {
+            "socket" => {
+                if let Some(mode) = reader.socket(&field) {
+                    config.socket = mode;
+                }
+            }
+            "profiles" => {
+                for field in reader.entries(&field) {
+                    if let Some((name, profile, rules)) = reader.profile(&field) {
+                        if !rules.is_empty() {
+                            config.allow.insert(name.clone(), rules);
+                        }
+                        config.profiles.insert(name, profile);
+                    }
+                }
+            }
+            _ => reader.unknown(&field, &["profiles", "socket"]),
+        }
+    }
+    reader.finish(config)
+}
+
+/// Reads a configuration of bytes that may not be UTF-8.
+///
+/// # Errors
+/// As [`parse`]; the first byte that is not UTF-8 is a fault at its place.
+pub fn parse_bytes(bytes: &[u8], names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(text, names),
+        Err(e) => Err(vec![ConfigFault::not_utf8(bytes, e.valid_up_to())]),
+    }
+}

@@ -1,0 +1,210 @@
+//! The parameters of a token request that a person may set: what each may be.
+
+use std::fmt;
+
+use ::url::Url;
+
+/// Parameters that have keys of their own, or are the request's to set.
+const RESERVED: &[(&str, &str)] = &[
+    ("grant_type", "it is always client_credentials"),
+    ("client_id", "`jetond add` asks for it"),
+    ("scope", "write it as the key scope"),
+    ("audience", "write it as the key audience"),
+    ("resource", "write it as the key resource"),
+];
+
+/// Parameters that prove who somebody is: they must not be in this file.
+const SECRETS: &[&str] = &[
+    "assertion",
+    "client_assertion",
+    "client_secret",
+    "code",
+    "password",
+    "refresh_token",
+    "secret",
+    "subject_token",
+    "token",
+];
+
+/// Why a parameter is refused. It never quotes the value, which may be a secret after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InvalidParameter {
+    /// Several scopes in one text.
+    SpaceInScope,
+    /// Not a `scope-token`.
+    NotAScope,
+    /// Not an absolute URI without a fragment.
+    NotAResource,
+    /// Without a value.
+    Empty,
+    /// With a line end or another control character.
+    ControlCharacter,
+    /// A name of what proves who somebody is.
+    Credential,
+    /// A name of what is set elsewhere.
+    Reserved {
+        /// The name.
+        name: &'static str,
+        /// Where it is set.
+        why: &'static str,
+    },
+    /// A name with another character than those of a name.
+    BadName,
+}
+
+/// Takes one scope: a `scope-token` of RFC 6749 section 3.3.
+///
+/// # Errors
+/// [`InvalidParameter`] says what is wrong with it.
+pub(super) fn scope(text: &str) -> Result<String, InvalidParameter> {
+    let token = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    if text.contains(' ') && !text.trim().is_empty() {
+        Err(InvalidParameter::SpaceInScope)
+    } else if text.is_empty() || !text.bytes().all(token) {
+        Err(InvalidParameter::NotAScope)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Takes a resource: an absolute URI without a fragment (RFC 8707 section 2).
+///
+/// # Errors
+/// [`InvalidParameter`] says what is wrong with it.
+pub(super) fn resource(text: &str) -> Result<String, InvalidParameter> {
+    let visible = text.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    if !visible || text.contains('#') || Url::parse(text).is_err() {
+        return Err(InvalidParameter::NotAResource);
+    }
+    Ok(text.to_owned())
+}
+
+/// Takes the value of a parameter.
+///
+/// # Errors
+/// [`InvalidParameter`] says what is wrong with it.
+pub(super) fn value(text: &str) -> Result<String, InvalidParameter> {
+    if text.is_empty() {
+        // RFC 6749 section 3.2: a parameter without a value is treated as if it were not there.
+        Err(InvalidParameter::Empty)
+    } else if text.contains(char::is_control) {
+        Err(InvalidParameter::ControlCharacter)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// Takes the name of a further parameter (RFC 6749 section 8.2).
+///
+/// # Errors
+/// [`InvalidParameter`] says what is wrong with it.
+pub(super) fn parameter(name: &str) -> Result<String, InvalidParameter> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    let known = name.to_ascii_lowercase().replace('-', "_");
+    if SECRETS.contains(&known.as_str()) {
+        return Err(InvalidParameter::Credential);
+    }
+    if let Some((name, why)) = RESERVED.iter().find(|(name, _)| *name == known) {
+        return Err(InvalidParameter::Reserved { name, why });
+    }
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(InvalidParameter::BadName);
+    }
+    Ok(name.to_owned())
+}
+
+impl fmt::Display for InvalidParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SpaceInScope => "a scope has no spaces: write each scope as a text of its own",
+            Self::NotAScope => {
+                "this is not a scope: it consists of visible ASCII characters, without \" and \\"
+            }
+            Self::NotAResource => {
+                "this is not a resource: it is an absolute URI without # part, such as https://api.example"
+            }
+            Self::Empty => "this must not be empty: leave the key out instead",
+            Self::ControlCharacter => {
+                "this must not have control characters or line ends in it"
+            }
+            Self::Credential => {
+                "this file never holds a credential: remove it, and let `jetond add` ask for it and store it"
+            }
+            Self::Reserved { name, why } => {
+                return write!(f, "{name} cannot be set here: {why}");
+            }
+            Self::BadName => "a parameter's name consists of letters, digits, -, . and _",
+        })
+    }
+}
+
+impl std::error::Error for InvalidParameter {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_resources_and_values_are_what_the_standards_say() {
+        for good in [
+            "a",
+            "api.read",
+            "https://graph.example/.default",
+            "!#[]~",
+            "a:b/c",
+        ] {
+            assert_eq!(scope(good).unwrap(), good);
+        }
+        for bad in ["", " ", "a b", "a\"b", "a\\b", "a\n", "\u{e9}", "\u{7f}"] {
+            scope(bad).expect_err(bad);
+        }
+        for good in ["https://api.example/x?y", "urn:example:x", "api://app-id"] {
+            assert_eq!(resource(good).unwrap(), good);
+        }
+        for bad in [
+            "",
+            "api.example",
+            "/x",
+            "https://a.example#x",
+            "https://a.example/ x",
+            "https://",
+        ] {
+            resource(bad).expect_err(bad);
+        }
+        assert_eq!(value("a b \u{e9}").unwrap(), "a b \u{e9}");
+        for bad in ["", "\n", "a\0"] {
+            value(bad).expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_set_elsewhere_or_is_a_secret_is_refused() {
+        for good in ["organization", "x.y", "tenant_id", "requested-token-use"] {
+            assert_eq!(parameter(good).unwrap(), good);
+        }
+        for bad in [
+            "",
+            "a b",
+            "a&b",
+            "a=b",
+            "\u{e9}",
+            "grant_type",
+            "Scope",
+            "client-id",
+            "resource",
+        ] {
+            assert!(
+                parameter(bad).expect_err(bad) != InvalidParameter::Credential,
+                "{bad}"
+            );
+        }
+        for secret in [
+            "client_secret",
+            "CLIENT-SECRET",
+            "password",
+            "client_assertion",
+        ] {
+            assert_eq!(parameter(secret), Err(InvalidParameter::Credential));
+        }
+    }
+}

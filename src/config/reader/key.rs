@@ -1,0 +1,165 @@
+//! The keys of a table: what the reference says of each, how it is read, and the option that sets it.
+
+use toml_edit::TableLike;
+
+use super::{Field, Reader, Section, fields};
+
+/// What a reader of the reference wants to know of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyDoc {
+    /// The key.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// What holds when it is not there; empty when it must be there.
+    pub default: &'static str,
+    /// The provider whose key it is; empty for every one's.
+    pub provider: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+}
+
+/// The option of `jetond add` that sets a key: `--` and the key's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyOption {
+    /// How often it can be given, and what it takes.
+    pub form: OptionForm,
+    /// What stands for its value in the usage.
+    pub value: &'static str,
+    /// What it does, for the help.
+    pub help: &'static str,
+    /// Another option of the same provider that excludes it; empty for none.
+    pub excludes: &'static str,
+}
+
+/// How often an option can be given, and what it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionForm {
+    /// Once, with one of these words.
+    Words(&'static [&'static str]),
+    /// Once, with a text.
+    Once,
+    /// Any number of times, with a text.
+    Repeated,
+    /// Any number of times, with `NAME=VALUE`.
+    Pairs,
+}
+
+/// A key of the table that is read into `D`.
+pub(in crate::config) struct Key<D: 'static> {
+    pub(in crate::config) doc: KeyDoc,
+    pub(in crate::config) option: Option<KeyOption>,
+    read: fn(&mut Reader<'_>, &Field<'_>, &mut D),
+}
+
+pub(in crate::config) const fn key<D>(
+    name: &'static str,
+    takes: &'static str,
+    default: &'static str,
+    about: &'static str,
+    read: fn(&mut Reader<'_>, &Field<'_>, &mut D),
+) -> Key<D> {
+    let doc = KeyDoc {
+        name,
+        takes,
+        default,
+        provider: "",
+        about,
+    };
+    Key {
+        doc,
+        option: None,
+        read,
+    }
+}
+
+/// Keeps the default where the value was a fault, which is reported already.
+pub(in crate::config) fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+// === impl Key ===
+
+impl<D> Key<D> {
+    /// The same key, which an option sets as well.
+    pub(in crate::config) const fn option(
+        mut self,
+        form: OptionForm,
+        value: &'static str,
+        help: &'static str,
+    ) -> Self {
+        self.option = Some(KeyOption {
+            form,
+            value,
+            help,
+            excludes: "",
+        });
+        self
+    }
+
+    /// The same key, whose option excludes another one.
+    pub(in crate::config) const fn excludes(mut self, other: &'static str) -> Self {
+        if let Some(option) = &mut self.option {
+            option.excludes = other;
+        }
+        self
+    }
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    /// Reads a table by its keys, and reports every other one.
+    pub(in crate::config) fn keys<D>(
+        &mut self,
+        path: &str,
+        table: &dyn TableLike,
+        keys: &[Key<D>],
+        draft: &mut D,
+    ) {
+        let names: Vec<_> = keys.iter().map(|key| key.doc.name).collect();
+        for field in fields(path, table) {
+            match keys.iter().find(|key| key.doc.name == field.name) {
+                Some(key) => (key.read)(self, &field, draft),
+                None => self.unknown(&field, &names),
+            }
+        }
+    }
+
+    /// Reads those entries of a table that have one of these keys.
+    pub(in crate::config) fn some_keys<D>(
+        &mut self,
+        section: &Section<'_>,
+        keys: &[Key<D>],
+        draft: &mut D,
+    ) {
+        for field in section.fields() {
+            if let Some(key) = keys.iter().find(|key| key.doc.name == field.name) {
+                (key.read)(self, &field, draft);
+            }
+        }
+    }
+
+    /// Reports the keys that must be there and are not.
+    pub(in crate::config) fn missing<D>(&mut self, section: &Section<'_>, keys: &[Key<D>]) {
+        let needed = |doc: &KeyDoc| doc.default.is_empty() && !section.has(doc.name);
+        for KeyDoc { name, about, .. } in keys.iter().map(|key| key.doc).filter(needed) {
+            self.fault(section.field, format!("{name} is missing: {about}"), None);
+        }
+    }
+
+    /// A table with keys of its own.
+    pub(in crate::config) fn table_of<D>(
+        &mut self,
+        field: &Field<'_>,
+        keys: &[Key<D>],
+        draft: &mut D,
+    ) {
+        if let Some(table) = self.table(field) {
+            self.keys(&field.path, table, keys, draft);
+            self.missing(&Section { field, table }, keys);
+        }
+    }
+}

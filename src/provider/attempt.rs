@@ -1,0 +1,44 @@
+//! One attempt to get a token: what every provider offers, and what comes of it.
+
+use std::pin::Pin;
+
+use crate::credential::Credential;
+use crate::fault::Fault;
+use crate::instant::UnixTime;
+use crate::token::Grant;
+
+/// An attempt that is under way. Dropping it abandons the attempt and closes its connection.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Send + 'a>>;
+
+/// A token endpoint that is being looked for.
+pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
+
+/// Something that can be asked for a token.
+pub trait Provider: Send + Sync {
+    /// Asks for a token once, inside the provider's own deadline.
+    ///
+    /// # Errors
+    /// The [`Fault`] says what kind of failure it was and, for people, at which address; never anything secret.
+    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a>;
+
+    /// Asks the issuer where its token endpoint is: `scheme://host[:port]`, to which a credential is bound. Nothing secret
+    /// is sent, and nothing is remembered. Only for a provider whose configuration leaves it to the issuer.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the issuer does not say it, or cannot be trusted.
+    fn destination(&self) -> Locating<'_> {
+        Box::pin(std::future::ready(Err(Fault::no_endpoint(
+            "the configuration says where the token endpoint is, and no issuer does",
+        ))))
+    }
+}
+
+/// A token, and what the issuer's clock said when it was granted.
+#[derive(Debug)]
+pub struct Granted {
+    /// The token and its lifetime.
+    pub grant: Grant,
+    /// The answer's `Date` (RFC 9110 section 6.6.1), to whole seconds: how far the two clocks are apart is for the
+    /// caller to say, since nothing here reads a clock.
+    pub server_date: Option<UnixTime>,
+}
