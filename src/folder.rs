@@ -21,6 +21,12 @@ pub(crate) fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
 }
 
+/// The writer that the name of a temporary file ends with, before a last part by chance; see [`Folder::replace_as`].
+fn writer_of(name: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(name).ok()?.strip_prefix(TEMPORARY)?;
+    name.rsplit_once('-').map(|(writer, _)| writer)
+}
+
 /// A folder that is open.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -81,10 +87,32 @@ impl Folder {
         bytes: &[u8],
         attributes: Attributes,
     ) -> Result<(), ReplaceError> {
+        self.replace_through(TEMPORARY, name, bytes, attributes)
+    }
+
+    /// The same where each writer has a lock of its own: the name of the temporary file says whose it is.
+    pub(crate) fn replace_as(
+        &self,
+        writer: &str,
+        name: &OsStr,
+        bytes: &[u8],
+        attributes: Attributes,
+    ) -> Result<(), ReplaceError> {
+        let prefix = format!("{TEMPORARY}{writer}-");
+        self.replace_through(&prefix, name, bytes, attributes)
+    }
+
+    fn replace_through(
+        &self,
+        prefix: &str,
+        name: &OsStr,
+        bytes: &[u8],
+        attributes: Attributes,
+    ) -> Result<(), ReplaceError> {
         let step = |action| move |source| ReplaceError::before(action, source);
         let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let temporary = tempfile::Builder::new()
-            .prefix(TEMPORARY)
+            .prefix(prefix)
             .make_in(&self.path, |path| {
                 let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
                 self.open_file(name, new)
@@ -122,21 +150,39 @@ impl Folder {
         Ok(true)
     }
 
-    /// Removes the temporary files that a killed process has left: they may hold a secret. Only for who holds the
-    /// lock of all writers. A file that cannot be removed is left to the next one.
+    /// Removes the temporary files that a killed process has left: they may hold a secret. Only for the holder of the
+    /// lock of all writers. A file that cannot be removed stays for the next writer.
     pub(crate) fn sweep(&self) {
+        self.sweep_of(|_| true);
+    }
+
+    /// The same where each writer has a lock of its own. `has_ended` tells whether no process is this writer now; `None`
+    /// is one that the name does not tell. It is asked when the file was seen, so a file made later is not taken for a
+    /// left-over.
+    pub(crate) fn sweep_of(&self, mut has_ended: impl FnMut(Option<&str>) -> bool) {
         let Ok(entries) = rustix::fs::Dir::read_from(&self.file) else {
             return;
         };
         for entry in entries.flatten() {
-            if entry
-                .file_name()
-                .to_bytes()
-                .starts_with(TEMPORARY.as_bytes())
-            {
+            let name = entry.file_name().to_bytes();
+            if name.starts_with(TEMPORARY.as_bytes()) && has_ended(writer_of(name)) {
                 let _ = rustix::fs::unlinkat(&self.file, entry.file_name(), AtFlags::empty());
             }
         }
+    }
+
+    /// Removes the name of a file without making that last, as of a lock.
+    pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::empty())?)
+    }
+
+    /// Whether the file is the one of this name.
+    pub(crate) fn is(&self, name: &OsStr, file: &File) -> bool {
+        let there = rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW);
+        let (Ok(ours), Ok(there)) = (rustix::fs::fstat(file), there) else {
+            return false;
+        };
+        (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
     }
 
     /// The names of what is in it.
@@ -256,6 +302,25 @@ mod tests {
         }
         Folder::open(dir.path()).unwrap().sweep();
         assert_eq!(names(dir.path()), [".lock", "a.json"]);
+    }
+
+    #[test]
+    fn a_temporary_file_is_swept_only_when_its_writer_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["abc", "a-b-abc", "a-abc", "a.b-abc"] {
+            std::fs::write(dir.path().join(format!(".jeton-new-{name}")), "").unwrap();
+        }
+        let mut asked = vec![];
+        Folder::open(dir.path()).unwrap().sweep_of(|writer| {
+            asked.push(writer.map(str::to_owned));
+            writer == Some("a")
+        });
+        asked.sort();
+        let writers = [Some("a"), Some("a-b"), Some("a.b")];
+        assert_eq!(asked[0], None);
+        assert_eq!(asked[1..], writers.map(|writer| writer.map(str::to_owned)));
+        let left = [".jeton-new-a-b-abc", ".jeton-new-a.b-abc", ".jeton-new-abc"];
+        assert_eq!(names(dir.path()), left);
     }
 
     #[test]

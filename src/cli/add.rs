@@ -77,9 +77,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let origin = destination(&plan.profile)?;
     let binding = binding_of(&plan.profile, &origin);
     let binding = binding.map_err(|error| fail(Exit::Config, Causes(&error)))?;
-    let store = stores.of(plan.profile.store);
+    let seen = stores.reader(plan.profile.store).look(&args.name);
     let credential = args
-        .credential(store.as_ref(), &origin, plan.profile.origin().is_none())?
+        .credential(&seen, &origin, plan.profile.origin().is_none())?
         .bound_to(&origin);
     let validity = prove(&plan.profile, &credential)?;
     let key = Key {
@@ -94,7 +94,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         previous: None,
     };
     let name = &args.name;
-    plan.write(&target, store.as_ref(), name, &record)?;
+    plan.write(&target, &stores, name, &seen, &record)?;
     report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.origin,

@@ -83,7 +83,7 @@ fn check_profile(
     profile: &Profile,
 ) -> Result<String, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
-    let store = stores.of(profile.store);
+    let store = stores.reader(profile.store);
     let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
         return Err(format!("no credential is stored; run: {}", rebind()));

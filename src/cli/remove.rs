@@ -12,7 +12,7 @@ use crate::config::{self, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, Content};
-use crate::store::{KeyringStore, Removal, Removals, StoreError, StoreErrorKind, Stores};
+use crate::store::{KeyringStore, ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
 const NOTHING: &str = "nothing is removed";
 
@@ -43,10 +43,11 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     };
     let left = work.left()?;
     if !args.yes {
-        confirm(&work.sentence(left))?;
+        confirm(&work.sentence(&left))?;
     }
     let done = {
         let _lock = target.lock(NOTHING)?;
+        let lock = work.lock(&left)?;
         // A person may have thought about it for a while.
         if work.left()? != left {
             let what = format!(
@@ -55,10 +56,10 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
             );
             return Err(fail(Exit::Later, what));
         }
-        work.carry_out(left)
+        work.carry_out(&left, lock.as_ref())
     };
     if done.is_ok() {
-        report(work.result(left));
+        report(work.result(&left));
     }
     if !matches!(done, Err(NotRemoved::Nothing(_))) {
         admin::reload(&target, env);
@@ -81,14 +82,21 @@ fn confirm(what: &str) -> Result<(), Exit> {
 }
 
 /// What there is to remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Left {
     /// Where the credential is.
     store: StoreKind,
     /// Whether the configuration names the profile; if not, an interrupted removal has taken it out.
     profile: bool,
+    /// The credential that is kept there.
+    credential: Revision,
+}
+
+impl Left {
     /// Whether there may be a credential: a store that cannot be read may have one.
-    credential: bool,
+    fn has_credential(&self) -> bool {
+        !self.credential.is_absent()
+    }
 }
 
 /// What was not removed; it has been told.
@@ -114,7 +122,7 @@ impl Work<'_> {
         let of = |store, profile| Left {
             store,
             profile,
-            credential: !matches!(self.stores.of(store).load(self.name), Ok(None)),
+            credential: self.stores.reader(store).look(self.name).revision,
         };
         if let Some(profile) = found.config.profiles.get(self.name) {
             return Ok(of(profile.store, true));
@@ -134,16 +142,29 @@ impl Work<'_> {
         }
     }
 
+    /// Keeps other programs from changing what is kept of the profile. Where there is no state, nothing of it is kept, and
+    /// none is made for the lock.
+    fn lock(&self, left: &Left) -> Result<Option<ProfileLock>, Exit> {
+        if !left.has_credential() && !self.target.state.exists() {
+            return Ok(None);
+        }
+        let lock = self.stores.lock(self.name).map_err(|error| {
+            let what = format!("{NOTHING}: {}", Causes(&error));
+            fail(exit_of(&error), what)
+        })?;
+        Ok(Some(lock))
+    }
+
     /// The configuration as it is written down.
     fn config(&self) -> std::path::PathBuf {
         settings::real_path(&self.target.config)
     }
 
     /// What will be done, for a person.
-    fn sentence(&self, left: Left) -> String {
+    fn sentence(&self, left: &Left) -> String {
         let file = || self.stores.file().path(self.name).display().to_string();
         let (name, config) = (self.name, self.target.config.display());
-        match (left.profile, left.credential) {
+        match (left.profile, left.has_credential()) {
             (true, true) => {
                 let place = keyring(left.store).unwrap_or_else(file);
                 format!(
@@ -168,10 +189,10 @@ impl Work<'_> {
     }
 
     /// What was done, for a person.
-    fn result(&self, left: Left) -> String {
+    fn result(&self, left: &Left) -> String {
         const KEY: &str = "its key at the issuer is still valid until it is deleted there";
         let (name, config) = (self.name, self.target.config.display());
-        if left.credential {
+        if left.has_credential() {
             return format!("{name} is removed from this machine; {KEY}");
         }
         format!(
@@ -180,20 +201,21 @@ impl Work<'_> {
         )
     }
 
-    fn no_credential(&self, left: Left) -> String {
+    fn no_credential(&self, left: &Left) -> String {
         let state = || self.target.state.display().to_string();
         let place = keyring(left.store).unwrap_or_else(state);
         format!("there is no credential of it in {place}")
     }
 
-    fn carry_out(&self, left: Left) -> Result<(), NotRemoved> {
+    fn carry_out(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         if left.profile {
-            self.remove_profile(left)?;
+            self.remove_profile(left, lock)?;
         }
+        let Some(lock) = lock else { return Ok(()) };
         self.stores
-            .of(left.store)
-            .remove(self.name)
-            .and_then(|_| self.removals.end(self.name))
+            .writer(left.store)
+            .remove(lock, &left.credential)
+            .and_then(|_| self.removals.end(lock))
             .map_err(|error| {
                 let what = format!(
                     "the profile is removed, but its credential perhaps not; to go on, run this again: {}",
@@ -204,7 +226,7 @@ impl Work<'_> {
     }
 
     /// Writes down what is meant, and takes the profile out of the configuration.
-    fn remove_profile(&self, left: Left) -> Result<(), NotRemoved> {
+    fn remove_profile(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         let store = left.store;
         let refused = |error: &StoreError| {
             let what = format!("{NOTHING}: {}", Causes(error));
@@ -217,9 +239,9 @@ impl Work<'_> {
             config: self.config(),
         };
         // Without a credential the profile goes in one step, and nothing is left for another removal.
-        if left.credential {
+        if let Some(lock) = lock.filter(|_| left.has_credential()) {
             self.removals
-                .begin(self.name, &removal)
+                .begin(lock, &removal)
                 .map_err(|error| refused(&error))?;
         }
         let without = |text: &str| config::remove_profile(text, self.name);
@@ -231,7 +253,7 @@ impl Work<'_> {
             }
             Err(error) => {
                 // What it says is true all the same: the profile is in the configuration, and counts.
-                let _: Result<(), StoreError> = self.removals.end(self.name);
+                let _: Option<Result<(), StoreError>> = lock.map(|lock| self.removals.end(lock));
                 Err(NotRemoved::Nothing(error.tell(NOTHING)))
             }
         }
@@ -255,8 +277,9 @@ fn keyring(store: StoreKind) -> Option<String> {
 }
 
 const fn exit_of(error: &StoreError) -> Exit {
-    match error.kind {
-        StoreErrorKind::Busy => Exit::Later,
-        _ => Exit::Config,
+    if error.kind.is_of_another_writer() {
+        Exit::Later
+    } else {
+        Exit::Config
     }
 }

@@ -189,7 +189,7 @@ impl Target {
         }
         let theirs = settings::read(&usual, self.uid).ok()?.config;
         let is_theirs = theirs.profiles.get(name)?.store == store;
-        let has_one = || !matches!(self.stores().of(store).load(name), Ok(None));
+        let has_one = || !matches!(self.stores().reader(store).load(name), Ok(None));
         (is_theirs && has_one()).then_some(usual)
     }
 }

@@ -73,7 +73,7 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
                     return Ok(ConfigLock { folder, file });
                 }
                 Ok(_) => continue,
-                Err(NotLocked::Held(_)) => {}
+                Err(NotLocked::Held) => {}
                 Err(NotLocked::Unsupported(_)) => {
                     let file = None;
                     return Ok(ConfigLock { folder, file });

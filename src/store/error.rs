@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::KeyringFault;
 use crate::folder::ReplaceError;
 use crate::profile::ProfileName;
-use crate::trust::{Untrusted, is_passing};
+use crate::trust::{Distrust, Untrusted, is_passing};
 
 /// A failure of a store.
 #[derive(Debug)]
@@ -40,8 +40,10 @@ pub enum StoreErrorKind {
     },
     /// The record was written by a later version.
     Version(u64),
-    /// Another process is changing the store.
+    /// Another process is changing what is kept of the profile.
     Busy,
+    /// Another program has changed what is kept since the writer read it.
+    Conflict,
     /// The file system has no locks.
     NoLocks,
     /// The file system, or the user's share of it, is full.
@@ -72,6 +74,15 @@ impl StoreError {
 
     pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         Self::new(path, StoreErrorKind::of(action, source))
+    }
+
+    /// A file or folder that is not trusted, or that the system does not let us judge.
+    pub(super) fn untrusted(untrusted: Untrusted) -> Self {
+        let path = untrusted.path.clone();
+        match untrusted.why {
+            Distrust::Io { action, source } => Self::io(&path, action, source),
+            _ => Self::new(&path, StoreErrorKind::Untrusted(untrusted)),
+        }
     }
 
     /// The OS keyring cannot be used for this profile, and nothing in it has changed.
@@ -121,6 +132,9 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Busy => {
                 f.write_str("another jetond is changing the store: try again")?;
             }
+            StoreErrorKind::Conflict => {
+                f.write_str("another program has changed it meanwhile: try again")?;
+            }
             StoreErrorKind::NoLocks => {
                 f.write_str("its file system has no locks (flock): keep the state on another one, with --state or XDG_STATE_HOME")?;
             }
@@ -139,6 +153,7 @@ impl fmt::Display for StoreError {
             self.kind,
             StoreErrorKind::Malformed { .. }
                 | StoreErrorKind::Version(_)
+                | StoreErrorKind::Conflict
                 | StoreErrorKind::Untrusted(_)
                 | StoreErrorKind::Keyring(_)
         );
@@ -169,6 +184,19 @@ impl StoreErrorKind {
             Self::Keyring(fault) => matches!(fault, KeyringFault::Process(_)),
             Self::Io { source, .. } => is_passing(source),
             Self::Untrusted(untrusted) => untrusted.is_passing(),
+            _ => false,
+        }
+    }
+
+    /// Whether a later try may succeed as it is, since another program was only faster.
+    pub const fn is_of_another_writer(&self) -> bool {
+        matches!(self, Self::Busy | Self::Conflict)
+    }
+
+    /// Whether no profile can be changed in the store, and not just this one be read.
+    pub(super) const fn is_of_whole_store(&self) -> bool {
+        match self {
+            Self::Keyring(fault) => !fault.is_of_entry(),
             _ => false,
         }
     }

@@ -8,10 +8,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use self::call::{Answer, Call, MakeCall, Outcome};
 use self::process::Process;
 use self::turn::Turn;
-use super::{CredentialStore, Record, StoreError, StoreErrorKind, record};
+use super::access::Backend;
+use super::{ProfileLock, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 mod call;
@@ -115,32 +118,31 @@ impl fmt::Debug for KeyringStore {
     }
 }
 
-impl CredentialStore for KeyringStore {
-    fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
+impl Backend for KeyringStore {
+    fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match self.ask(Operation::Load, profile, &[]).result {
-            Ok(Answer::Secret(json)) => {
-                let record = record::from_json(&json);
-                record.map(Some).map_err(|kind| error(profile, kind, false))
-            }
+            Ok(Answer::Secret(json)) => Ok(Some(json)),
             Ok(Answer::NoEntry | Answer::Done) => Ok(None),
-            Err(fault) => Err(error(profile, StoreErrorKind::Keyring(fault), false)),
+            Err(fault) => Err(self.error(profile, StoreErrorKind::Keyring(fault))),
         }
     }
 
-    fn save(&self, profile: &ProfileName, record: &Record) -> Result<(), StoreError> {
-        let Some(json) = record::to_json(record) else {
-            let kind = StoreErrorKind::Io {
-                action: "keep a record of this size",
-                source: std::io::ErrorKind::FileTooLarge.into(),
-            };
-            return Err(error(profile, kind, false));
-        };
-        self.change(Operation::Save, profile, &json).map(drop)
+    fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError> {
+        self.change(Operation::Save, lock.profile(), bytes)
+            .map(drop)
     }
 
-    fn remove(&self, profile: &ProfileName) -> Result<bool, StoreError> {
-        let answer = self.change(Operation::Remove, profile, &[])?;
+    fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
+        let answer = self.change(Operation::Remove, lock.profile(), &[])?;
         Ok(answer == Answer::Done)
+    }
+
+    fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {
+        StoreError {
+            place: format!("the OS keyring's entry for {profile}"),
+            kind,
+            changed: false,
+        }
     }
 }
 
@@ -152,15 +154,10 @@ impl KeyringStore {
         record: &[u8],
     ) -> Result<Answer, StoreError> {
         let Outcome { result, begun } = self.ask(operation, profile, record);
-        result.map_err(|fault| error(profile, StoreErrorKind::Keyring(fault), begun))
-    }
-}
-
-fn error(profile: &ProfileName, kind: StoreErrorKind, changed: bool) -> StoreError {
-    StoreError {
-        place: format!("the OS keyring's entry for {profile}"),
-        kind,
-        changed,
+        result.map_err(|fault| StoreError {
+            changed: begun,
+            ..self.error(profile, StoreErrorKind::Keyring(fault))
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CredentialStore as _, FileStore, StoreError, StoreErrorKind};
+use super::files::PrivateFiles;
+use super::{ProfileLock, StoreError, StoreErrorKind};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 
@@ -26,7 +27,7 @@ pub struct Removal {
 
 /// The removals that have begun and not ended, in the state folder.
 #[derive(Debug)]
-pub struct Removals(FileStore);
+pub struct Removals(PrivateFiles);
 
 /// The file's JSON. A path that is not UTF-8 cannot be written, and such a removal does not begin.
 #[derive(Serialize, Deserialize)]
@@ -40,16 +41,17 @@ struct Form {
 // === impl Removals ===
 
 impl Removals {
-    /// Those below this state folder, whose files are `owner`'s; see [`FileStore::new`].
+    /// Those below this state folder, whose files are `owner`'s; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
-        Self(FileStore::in_folder(state.join("removals"), owner))
+        Self(PrivateFiles::new(state.join("removals"), owner))
     }
 
     /// Writes down that the profile is to be removed.
     ///
     /// # Errors
     /// [`StoreError`]; then the removal must not begin.
-    pub fn begin(&self, profile: &ProfileName, removal: &Removal) -> Result<(), StoreError> {
+    pub fn begin(&self, lock: &ProfileLock, removal: &Removal) -> Result<(), StoreError> {
+        let profile = lock.profile();
         let form = Form {
             version: VERSION,
             profile: profile.to_string(),
@@ -61,7 +63,7 @@ impl Removals {
             let action = "write down the path of a configuration that is not UTF-8";
             StoreError::io(&self.0.path(profile), action, source)
         })?;
-        self.0.write(profile, &json)
+        self.0.write(lock, &json)
     }
 
     /// The removal of the profile that has begun, if one has.
@@ -82,7 +84,7 @@ impl Removals {
     /// # Errors
     /// [`StoreError`] when the folder cannot be trusted or read.
     pub fn names(&self) -> Result<Vec<ProfileName>, StoreError> {
-        let files = self.0.files()?.into_iter();
+        let files = self.0.names()?.into_iter();
         Ok(files.filter_map(|(_, name)| name).collect())
     }
 
@@ -95,8 +97,8 @@ impl Removals {
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be removed.
-    pub fn end(&self, profile: &ProfileName) -> Result<(), StoreError> {
-        self.0.remove(profile).map(drop)
+    pub fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
+        self.0.remove(lock).map(drop)
     }
 }
 
@@ -127,6 +129,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::store::lock::Locks;
+
+    fn lock(state: &Path) -> ProfileLock {
+        let locks = Locks::new(state, rustix::process::geteuid().as_raw());
+        locks.take(&ProfileName::parse("a.b").unwrap()).unwrap()
+    }
 
     #[test]
     fn a_removal_is_known_from_its_beginning_to_its_end_and_to_its_owner_alone() {
@@ -135,14 +143,15 @@ mod tests {
         let removals = Removals::new(&state, rustix::process::geteuid().as_raw());
         let name = ProfileName::parse("a.b").unwrap();
         assert_eq!(removals.begun(&name).unwrap(), None);
-        removals.end(&name).unwrap();
         assert!(!state.exists(), "looking makes nothing");
+        let lock = lock(&state);
+        removals.end(&lock).unwrap();
         for store in [StoreKind::Keyring, StoreKind::File] {
             let removal = Removal {
                 store,
                 config: "/a b/c.toml".into(),
             };
-            removals.begin(&name, &removal).unwrap();
+            removals.begin(&lock, &removal).unwrap();
             assert_eq!(removals.begun(&name).unwrap(), Some(removal));
         }
         let file = state.join("removals/a.b.json");
@@ -150,7 +159,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(removals.begun(&name).is_err());
-        removals.end(&name).unwrap();
+        removals.end(&lock).unwrap();
         assert_eq!(removals.begun(&name).unwrap(), None);
     }
 
@@ -176,12 +185,13 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
         let dir = tempfile::tempdir().unwrap();
         let removals = Removals::new(dir.path(), rustix::process::geteuid().as_raw());
-        let name = ProfileName::parse("a").unwrap();
+        let name = ProfileName::parse("a.b").unwrap();
+        let lock = lock(dir.path());
         let removal = Removal {
             store: StoreKind::File,
             config: std::ffi::OsString::from_vec(b"/\xff".to_vec()).into(),
         };
-        let error = removals.begin(&name, &removal).unwrap_err().to_string();
+        let error = removals.begin(&lock, &removal).unwrap_err().to_string();
         assert!(error.contains("not UTF-8"), "{error}");
         assert_eq!(removals.begun(&name).unwrap(), None);
     }

@@ -14,7 +14,7 @@ use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::store::{Binding, CredentialStore, Key};
+use crate::store::{Binding, Key, StoreReader};
 
 /// The largest CA file that is read, in bytes: the bundle of a whole system has a quarter of it.
 const MAX_CA_LEN: u64 = 1 << 20;
@@ -104,7 +104,7 @@ pub struct StoreSource {
     /// Its configuration.
     pub profile: Profile,
     /// The store.
-    pub store: Arc<dyn CredentialStore>,
+    pub store: Arc<dyn StoreReader>,
     /// Where it is asked.
     pub lane: Lane,
 }

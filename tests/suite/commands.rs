@@ -249,6 +249,8 @@ fn a_removal_can_be_killed_at_any_system_call() {
         }
     }
     assert!(points >= 6, "{points}");
+    let locks = fs::read_dir(env.path("state/jeton/locks")).unwrap();
+    assert_eq!(locks.count(), 0);
     // What was left by those that were killed is swept by those that came after.
     for folder in [
         "config/jeton",

@@ -70,7 +70,6 @@ cmp "$STATE/before" "$STATE/credentials/research.json"; echo "same: $?"
         "full: 78",
         "same: 0",
         "second: 78",
-        ".lock",
         "research.json",
         "read-only: 78",
         "same: 0",

@@ -48,6 +48,7 @@ mod serve;
 mod service;
 mod sharing;
 mod stop;
+mod stores;
 mod surroundings;
 mod terminal;
 mod time_namespace;

@@ -6,26 +6,26 @@ use super::super::output::{Exit, fail, fail_with};
 use super::super::prompt;
 use super::AddArgs;
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
-use crate::store::CredentialStore;
+use crate::store::Look;
 
 impl AddArgs {
-    /// The credential: as given, asked for, or with `--rebind` the one in the store. A person sees the origin before the
+    /// The credential: as given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees the origin before the
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     pub(super) fn credential(
         &self,
-        store: &dyn CredentialStore,
+        seen: &Look,
         origin: &str,
         discovered: bool,
     ) -> Result<Credential, Exit> {
         let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
         // What is replaced as a whole need not be readable.
         let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
-            self.stored(store)?
+            stored(seen)?
         } else {
             None
         };
         if let (Some(stored), None, false, false) =
-            (&stored, &self.client_id, secret_given, prompt::possible())
+            (stored, &self.client_id, secret_given, prompt::possible())
         {
             if discovered && stored.origin() != Some(origin) {
                 return Err(fail(
@@ -74,13 +74,12 @@ impl AddArgs {
         check("the client secret", &secret)?;
         Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
     }
+}
 
-    fn stored(&self, store: &dyn CredentialStore) -> Result<Option<Credential>, Exit> {
-        let record = store
-            .load(&self.name)
-            .map_err(|error| fail_with(Exit::Config, &error))?;
-        Ok(record.map(|record| record.key.credential))
-    }
+fn stored(seen: &Look) -> Result<Option<&Credential>, Exit> {
+    let record = seen.record.as_ref();
+    let record = record.map_err(|error| fail_with(Exit::Config, error))?;
+    Ok(record.as_ref().map(|record| &record.key.credential))
 }
 
 /// Both are of the same characters.

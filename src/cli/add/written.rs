@@ -1,4 +1,5 @@
-//! Writes what was enrolled: first the record, then the configuration, both under the configuration's lock.
+//! Writes what was enrolled: first the record, then the configuration, both under the locks of the configuration and of
+//! the profile.
 
 use super::super::output::{Exit, fail};
 use super::super::target::{ChangeError, Target};
@@ -6,16 +7,19 @@ use super::Plan;
 use crate::causes::Causes;
 use crate::config::{self, Config};
 use crate::profile::ProfileName;
-use crate::store::{CredentialStore, Record, Removals, StoreError, StoreErrorKind};
+use crate::store::{
+    Look, ProfileLock, Record, Removals, Revision, StoreError, StoreErrorKind, StoreWriter, Stores,
+};
 
 impl Plan {
     /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
-    /// configuration is read again first.
+    /// configuration is read again first, and the record replaces only what was `seen` before.
     pub(super) fn write(
         &self,
         target: &Target,
-        store: &dyn CredentialStore,
+        stores: &Stores,
         name: &ProfileName,
+        seen: &Look,
         record: &Record,
     ) -> Result<(), Exit> {
         const NOT_WRITTEN: &str =
@@ -26,20 +30,20 @@ impl Plan {
             fail(Exit::Config, what)
         })?;
         self.still_holds(&now.config, target, name)?;
+        let lock = stores.lock(name).map_err(|error| not_saved(&error))?;
         // A removal that was interrupted is not to go on with the new credential.
         Removals::new(&target.state, target.owner)
-            .end(name)
+            .end(&lock)
             .map_err(|error| fail(Exit::Config, format!("{NOT_WRITTEN}: {}", Causes(&error))))?;
-        // Of a profile that was taken out of the configuration by hand, there may be one.
-        let before = store.load(name).ok().flatten();
-        store
-            .save(name, record)
+        let store = stores.writer(self.profile.store);
+        let written = store
+            .replace(&lock, &seen.revision, record)
             .map_err(|error| not_saved(&error))?;
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
-            target
-                .change(&self.before, add)
-                .map_err(|error| not_written(&error, || restore(store, name, before.as_ref())))?;
+            target.change(&self.before, add).map_err(|error| {
+                not_written(&error, || restore(store.as_ref(), &lock, &written, seen))
+            })?;
         }
         Ok(())
     }
@@ -63,9 +67,10 @@ impl Plan {
 }
 
 fn not_saved(error: &StoreError) -> Exit {
-    let exit = match error.kind {
-        StoreErrorKind::Busy => Exit::Later,
-        _ => Exit::Config,
+    let exit = if error.kind.is_of_another_writer() {
+        Exit::Later
+    } else {
+        Exit::Config
     };
     let what = match error.kind {
         StoreErrorKind::Keyring(_) if error.changed => "the configuration is not changed",
@@ -88,14 +93,16 @@ fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreEr
     error.tell(what)
 }
 
-/// Puts the store back to what it was.
+/// Puts the store back to what it was. Of a profile that was taken out of the configuration by hand, a record may have
+/// been there.
 fn restore(
-    store: &dyn CredentialStore,
-    name: &ProfileName,
-    before: Option<&Record>,
+    store: &dyn StoreWriter,
+    lock: &ProfileLock,
+    written: &Revision,
+    seen: &Look,
 ) -> Result<(), StoreError> {
-    match before {
-        Some(record) => store.save(name, record),
-        None => store.remove(name).map(drop),
+    match &seen.record {
+        Ok(Some(record)) => store.replace(lock, written, record).map(drop),
+        Ok(None) | Err(_) => store.remove(lock, written).map(drop),
     }
 }

@@ -76,7 +76,7 @@ async fn one(
 }
 
 fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> CredentialFacts {
-    let record = match stores.of(profile.store).load(name) {
+    let record = match stores.reader(profile.store).load(name) {
         Ok(Some(record)) => record,
         Ok(None) => return CredentialFacts::Absent,
         Err(error) => return CredentialFacts::Unreadable(error),

@@ -95,7 +95,7 @@ fn is_locked(path: &Path) -> bool {
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(lock);
-    file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held(_))))
+    file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held)))
 }
 
 /// The status of an answer that begins with `HTTP/1.1 200`.

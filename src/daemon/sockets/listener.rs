@@ -137,7 +137,7 @@ fn listen_with(
         Some(held) => held,
         None => match FileLock::try_exclusive(file) {
             Ok(lock) => Arc::new(lock),
-            Err(NotLocked::Held(_)) => return Err(ListenError::InUse(path.to_owned())),
+            Err(NotLocked::Held) => return Err(ListenError::InUse(path.to_owned())),
             Err(NotLocked::Unsupported(e) | NotLocked::Io(e)) => {
                 return Err(io_error("lock", lock)(e));
             }

@@ -3,26 +3,78 @@
     reason = "a test without a thread may panic"
 )]
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempDir;
 
+use std::time::Duration;
+
 use super::*;
 use crate::credential::Credential;
+use crate::file_lock::FileLock;
 use crate::instant::UnixTime;
-use crate::store::{Binding, Key};
+use crate::store::lock::Locks;
+use crate::store::{
+    Binding, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
+};
+use crate::trust::Distrust;
 
 fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn store() -> (TempDir, FileStore) {
-    let dir = TempDir::new().unwrap();
-    let mut store = FileStore::new(&dir.path().join("state"), uid());
-    store.tries = 1;
-    (dir, store)
+/// The store of a state folder, whose writers wait for nothing.
+struct Place {
+    state: TempDir,
+    store: FileStore,
+    locks: Locks,
+}
+
+fn place() -> Place {
+    let state = TempDir::new().unwrap();
+    let below = state.path().join("state");
+    Place {
+        store: FileStore::new(&below, uid()),
+        locks: Locks::new(&below, uid()).with_tries(1),
+        state,
+    }
+}
+
+impl Place {
+    fn folder(&self) -> PathBuf {
+        self.state.path().join("state/credentials")
+    }
+
+    /// Replaces whatever is there.
+    fn save(&self, profile: &str, record: &Record) -> Result<Revision, StoreError> {
+        let lock = self.locks.take(&name(profile))?;
+        let seen = self.store.look(&name(profile)).revision;
+        self.store.replace(&lock, &seen, record)
+    }
+
+    fn secret(&self, profile: &str) -> Option<String> {
+        let record = self.store.load(&name(profile)).unwrap();
+        record.map(|record| record.key.credential.client_secret.expose().to_owned())
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(&self.folder())
+    }
+
+    fn distrust(&self) -> Distrust {
+        match self.store.load(&name("a")).unwrap_err().kind {
+            StoreErrorKind::Untrusted(untrusted) => untrusted.why,
+            kind => panic!("{kind:?}"),
+        }
+    }
+
+    fn remove(&self, profile: &str) -> Result<bool, StoreError> {
+        let lock = self.locks.take(&name(profile))?;
+        let seen = self.store.look(&name(profile)).revision;
+        self.store.remove(&lock, &seen)
+    }
 }
 
 fn name(text: &str) -> ProfileName {
@@ -47,25 +99,13 @@ fn record(secret: &str) -> Record {
     }
 }
 
-fn secret(store: &FileStore, profile: &str) -> Option<String> {
-    let record = store.load(&name(profile)).unwrap();
-    record.map(|record| record.key.credential.client_secret.expose().to_owned())
-}
-
-fn names(store: &FileStore) -> Vec<String> {
-    let entries = fs::read_dir(&store.folder).unwrap();
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
     names
-}
-
-fn distrust(store: &FileStore) -> Distrust {
-    match store.load(&name("a")).unwrap_err().kind {
-        StoreErrorKind::Untrusted(untrusted) => untrusted.why,
-        kind => panic!("{kind:?}"),
-    }
 }
 
 fn chmod(path: &Path, mode: u32) {
@@ -74,30 +114,31 @@ fn chmod(path: &Path, mode: u32) {
 
 #[test]
 fn what_is_saved_is_loaded_until_it_is_replaced_or_removed() {
-    let (_dir, store) = store();
-    assert_eq!(secret(&store, "a"), None, "before the folder is there");
-    assert!(!store.remove(&name("a")).unwrap());
-    store.save(&name("a"), &record("one")).unwrap();
-    store.save(&name("a.json"), &record("other")).unwrap();
-    assert_eq!(secret(&store, "a").as_deref(), Some("one"));
-    store.save(&name("a"), &record("two")).unwrap();
-    assert_eq!(secret(&store, "a").as_deref(), Some("two"));
-    assert_eq!(names(&store), [".lock", "a.json", "a.json.json"]);
-    assert!(store.remove(&name("a")).unwrap());
-    assert!(!store.remove(&name("a")).unwrap());
-    assert_eq!(secret(&store, "a"), None);
-    assert_eq!(secret(&store, "a.json").as_deref(), Some("other"));
+    let place = place();
+    assert_eq!(place.secret("a"), None, "before the folder is there");
+    assert!(!place.remove("a").unwrap());
+    place.save("a", &record("one")).unwrap();
+    place.save("a.json", &record("other")).unwrap();
+    assert_eq!(place.secret("a").as_deref(), Some("one"));
+    place.save("a", &record("two")).unwrap();
+    assert_eq!(place.secret("a").as_deref(), Some("two"));
+    assert_eq!(place.names(), ["a.json", "a.json.json"]);
+    assert!(place.remove("a").unwrap());
+    assert!(!place.remove("a").unwrap());
+    assert_eq!(place.secret("a"), None);
+    assert_eq!(place.secret("a.json").as_deref(), Some("other"));
 }
 
 #[test]
 fn everything_that_is_made_is_its_owners_alone() {
-    let (dir, store) = store();
-    store.save(&name("a"), &record("x")).unwrap();
+    let place = place();
+    let dir = &place.state;
+    place.save("a", &record("x")).unwrap();
     for (path, mode) in [
         (dir.path().join("state"), 0o700),
-        (store.folder.clone(), 0o700),
-        (store.path(&name("a")), 0o600),
-        (store.folder.join(".lock"), 0o600),
+        (place.folder(), 0o700),
+        (place.store.path(&name("a")), 0o600),
+        (dir.path().join("state/locks"), 0o700),
     ] {
         let meta = path.symlink_metadata().unwrap();
         assert_eq!((meta.mode() & 0o777, meta.uid()), (mode, uid()), "{path:?}");
@@ -106,27 +147,28 @@ fn everything_that_is_made_is_its_owners_alone() {
 
 #[test]
 fn a_record_that_somebody_else_may_have_is_refused() {
-    let (dir, store) = store();
-    store.save(&name("a"), &record("x")).unwrap();
-    let file = store.path(&name("a"));
+    let place = place();
+    let dir = &place.state;
+    place.save("a", &record("x")).unwrap();
+    let file = place.store.path(&name("a"));
     for mode in [0o640, 0o604, 0o601, 0o620] {
         chmod(&file, mode);
         assert!(
-            matches!(distrust(&store), Distrust::Open { .. }),
+            matches!(place.distrust(), Distrust::Open { .. }),
             "{mode:o}"
         );
     }
     chmod(&file, 0o600);
     let second = dir.path().join("second");
     fs::hard_link(&file, &second).unwrap();
-    assert!(matches!(distrust(&store), Distrust::HardLinks(2)));
+    assert!(matches!(place.distrust(), Distrust::HardLinks(2)));
     fs::rename(&second, dir.path().join("moved")).unwrap();
     fs::remove_file(&file).unwrap();
     symlink(dir.path().join("moved"), &file).unwrap();
-    assert!(matches!(distrust(&store), Distrust::IsALink));
+    assert!(matches!(place.distrust(), Distrust::IsALink));
     // A save replaces the link and leaves what it led to.
-    store.save(&name("a"), &record("new")).unwrap();
-    assert_eq!(secret(&store, "a").as_deref(), Some("new"));
+    place.save("a", &record("new")).unwrap();
+    assert_eq!(place.secret("a").as_deref(), Some("new"));
     assert!(
         !fs::read_to_string(dir.path().join("moved"))
             .unwrap()
@@ -136,59 +178,60 @@ fn a_record_that_somebody_else_may_have_is_refused() {
 
 #[test]
 fn what_is_not_a_file_is_refused_and_never_waited_for() {
-    let (_dir, store) = store();
-    store.save(&name("b"), &record("x")).unwrap();
-    let file = store.path(&name("a"));
+    let place = place();
+    place.save("b", &record("x")).unwrap();
+    let file = place.store.path(&name("a"));
     rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    assert!(matches!(distrust(&store), Distrust::NotAFile));
+    assert!(matches!(place.distrust(), Distrust::NotAFile));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    assert!(matches!(distrust(&store), Distrust::NotAFile));
-    let error = store.save(&name("a"), &record("x")).unwrap_err();
+    assert!(matches!(place.distrust(), Distrust::NotAFile));
+    let error = place.save("a", &record("x")).unwrap_err();
     assert!(!error.changed, "{error}");
-    assert_eq!(
-        names(&store),
-        [".lock", "a.json", "b.json"],
-        "nothing left over"
-    );
+    assert_eq!(place.names(), ["a.json", "b.json"], "nothing left over");
     fs::remove_dir(&file).unwrap();
     let _listener = std::os::unix::net::UnixListener::bind(&file).unwrap();
-    assert!(matches!(distrust(&store), Distrust::NotAFile));
+    assert!(matches!(place.distrust(), Distrust::NotAFile));
 }
 
 #[test]
 fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
-    let (dir, store) = store();
-    store.save(&name("a"), &record("x")).unwrap();
+    let place = place();
+    let dir = place.state.path().to_owned();
+    place.save("a", &record("x")).unwrap();
     for mode in [0o750, 0o701, 0o770] {
-        chmod(&store.folder, mode);
+        chmod(&place.folder(), mode);
         assert!(
-            matches!(distrust(&store), Distrust::Open { .. }),
+            matches!(place.distrust(), Distrust::Open { .. }),
             "{mode:o}"
         );
-        assert!(store.save(&name("a"), &record("y")).is_err());
-        assert!(store.remove(&name("a")).is_err());
+        assert!(place.save("a", &record("y")).is_err());
+        assert!(place.remove("a").is_err());
     }
-    chmod(&store.folder, 0o700);
-    fs::rename(&store.folder, dir.path().join("elsewhere")).unwrap();
-    symlink(dir.path().join("elsewhere"), &store.folder).unwrap();
-    assert!(matches!(distrust(&store), Distrust::IsALink));
-    assert!(store.save(&name("a"), &record("y")).is_err());
-    let other = FileStore::new(dir.path(), uid() + 1);
-    fs::create_dir(&other.folder).unwrap();
-    chmod(&other.folder, 0o700);
-    assert!(matches!(distrust(&other), Distrust::NotOurs { .. }));
+    chmod(&place.folder(), 0o700);
+    fs::rename(&place.folder(), dir.join("elsewhere")).unwrap();
+    symlink(dir.join("elsewhere"), &place.folder()).unwrap();
+    assert!(matches!(place.distrust(), Distrust::IsALink));
+    assert!(place.save("a", &record("y")).is_err());
+    let other = Place {
+        store: FileStore::new(&dir.join("state"), uid() + 1),
+        ..place
+    };
+    fs::remove_file(other.folder()).unwrap();
+    fs::create_dir(other.folder()).unwrap();
+    chmod(&other.folder(), 0o700);
+    assert!(matches!(other.distrust(), Distrust::NotOurs { .. }));
 }
 
 #[test]
 fn a_huge_or_spoilt_record_is_refused_without_its_text() {
-    let (_dir, store) = store();
-    store.save(&name("a"), &record("x")).unwrap();
-    let file = store.path(&name("a"));
-    fs::write(&file, vec![b' '; record::MAX_LEN + 1]).unwrap();
-    assert!(matches!(distrust(&store), Distrust::TooLarge(_)));
+    let place = place();
+    place.save("a", &record("x")).unwrap();
+    let file = place.store.path(&name("a"));
+    fs::write(&file, vec![b' '; form::MAX_LEN + 1]).unwrap();
+    assert!(matches!(place.distrust(), Distrust::TooLarge(_)));
     fs::write(&file, b"{\"version\":1,\"client_secret\":\"canary\xff\"").unwrap();
-    let error = store.load(&name("a")).unwrap_err();
+    let error = place.store.load(&name("a")).unwrap_err();
     assert!(matches!(
         error.kind,
         StoreErrorKind::Malformed { line: 1, .. }
@@ -201,56 +244,172 @@ fn a_huge_or_spoilt_record_is_refused_without_its_text() {
 }
 
 #[test]
-fn while_another_process_changes_the_store_it_is_read_but_not_changed() {
-    let (_dir, store) = store();
-    store.save(&name("a"), &record("one")).unwrap();
-    let lock = File::open(store.folder.join(".lock")).unwrap();
-    let lock = FileLock::try_exclusive(lock).unwrap();
+fn while_another_program_changes_the_profile_it_is_read_but_not_changed() {
+    let place = place();
+    place.save("a", &record("one")).unwrap();
+    let lock = place.locks.take(&name("a")).unwrap();
     for error in [
-        store.save(&name("a"), &record("two")).unwrap_err(),
-        store.remove(&name("a")).unwrap_err(),
+        place.save("a", &record("two")).unwrap_err(),
+        place.remove("a").unwrap_err(),
     ] {
         assert!(matches!(error.kind, StoreErrorKind::Busy), "{error}");
     }
-    assert_eq!(secret(&store, "a").as_deref(), Some("one"));
+    assert_eq!(place.secret("a").as_deref(), Some("one"));
+    place.save("b", &record("other")).unwrap();
     drop(lock);
-    store.save(&name("a"), &record("two")).unwrap();
-    assert_eq!(secret(&store, "a").as_deref(), Some("two"));
+    place.save("a", &record("two")).unwrap();
+    assert_eq!(place.secret("a").as_deref(), Some("two"));
 }
 
 #[test]
-fn a_secret_that_a_killed_writer_left_is_removed_by_the_next() {
-    let (_dir, store) = store();
-    store.save(&name("a"), &record("x")).unwrap();
-    fs::write(store.folder.join(".jeton-new-1234"), "canary").unwrap();
-    store.save(&name("b"), &record("x")).unwrap();
-    assert_eq!(names(&store), [".lock", "a.json", "b.json"]);
+fn a_change_replaces_only_what_its_writer_has_read() {
+    let place = place();
+    let a = name("a");
+    let lock = place.locks.take(&a).unwrap();
+    let absent = place.store.look(&a).revision;
+    let one = place.store.replace(&lock, &absent, &record("1")).unwrap();
+    assert_eq!(one, place.store.look(&a).revision);
+    let two = place.store.replace(&lock, &one, &record("2")).unwrap();
+    let is_conflict = |error: &StoreError| {
+        let told = error.to_string();
+        matches!(error.kind, StoreErrorKind::Conflict)
+            && !error.changed
+            && told.ends_with("another program has changed it meanwhile: try again")
+    };
+    for seen in [&absent, &one] {
+        let error = place.store.replace(&lock, seen, &record("3")).unwrap_err();
+        assert!(is_conflict(&error), "{error}");
+        let error = place.store.remove(&lock, seen).unwrap_err();
+        assert!(is_conflict(&error), "{error}");
+    }
+    assert_eq!(place.secret("a").as_deref(), Some("2"));
+    assert!(place.store.remove(&lock, &two).unwrap());
+    let error = place.store.replace(&lock, &two, &record("3")).unwrap_err();
+    assert!(is_conflict(&error), "{error}");
+    assert_eq!(place.secret("a"), None);
+    assert!(!place.store.remove(&lock, &absent).unwrap());
+}
+
+#[test]
+fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile() {
+    let place = place();
+    place.save("a", &record("1")).unwrap();
+    let (a, file) = (name("a"), place.store.path(&name("a")));
+    chmod(&file, 0o644);
+    let unreadable = place.store.look(&a);
+    assert!(unreadable.record.is_err());
+    let lock = place.locks.take(&a).unwrap();
+    chmod(&file, 0o600);
+    let mended = place
+        .store
+        .replace(&lock, &unreadable.revision, &record("2"));
+    let error = mended.unwrap_err();
+    assert!(matches!(error.kind, StoreErrorKind::Conflict), "{error}");
+    chmod(&file, 0o644);
+    place
+        .store
+        .replace(&lock, &unreadable.revision, &record("2"))
+        .unwrap();
+    assert_eq!(place.secret("a").as_deref(), Some("2"));
+    // The bytes are compared, so what is no record can be told from another that is none.
+    fs::write(&file, "spoilt").unwrap();
+    let seen = place.store.look(&a).revision;
+    fs::write(&file, "spoilt as well").unwrap();
+    let error = place.store.remove(&lock, &seen).unwrap_err();
+    assert!(matches!(error.kind, StoreErrorKind::Conflict), "{error}");
+}
+
+#[test]
+fn of_two_writers_that_have_read_the_same_exactly_one_writes() {
+    let place = place();
+    let a = name("a");
+    let locks = place.locks.clone().with_tries(4_000);
+    for round in 0..20 {
+        let seen = place.store.look(&a).revision;
+        let write = |secret: String| {
+            let lock = locks.take(&a).unwrap();
+            place.store.replace(&lock, &seen, &record(&secret))
+        };
+        let results = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|n| scope.spawn(move || (n, write(format!("{round}-{n}")))))
+                .collect();
+            let ended = writers.into_iter().map(|writer| writer.join().unwrap());
+            ended.collect::<Vec<_>>()
+        });
+        let mut winner = None;
+        for (n, result) in results {
+            match result {
+                Ok(_) => assert_eq!(winner.replace(n), None, "two have written"),
+                Err(e) => assert!(matches!(e.kind, StoreErrorKind::Conflict), "{e}"),
+            }
+        }
+        let secret = winner.map(|n| format!("{round}-{n}"));
+        assert_eq!(place.secret("a"), secret);
+    }
+    let left = names(&place.state.path().join("state/locks"));
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
+    let place = place();
+    place.save("a", &record("x")).unwrap();
+    let temporary = |name: &str| fs::write(place.folder().join(name), "canary").unwrap();
+    for name in [
+        ".jeton-new-a-Ab12cD",
+        ".jeton-new-b-Ab12cD",
+        ".jeton-new-c-Ab12cD",
+    ] {
+        temporary(name);
+    }
+    // An earlier version has one lock for all, and names no profile.
+    temporary(".jeton-new-Ab12cD");
+    // This writer is not killed.
+    let writing = place.locks.take(&name("c")).unwrap();
+    place.save("b", &record("x")).unwrap();
+    let left = [".jeton-new-c-Ab12cD", "a.json", "b.json"];
+    assert_eq!(place.names(), left);
+    drop(writing);
+    let files = place.store.files().unwrap();
+    assert_eq!(files.len(), 3, "{files:?}");
+
+    // Nor is one of an earlier version.
+    let former = File::create(place.folder().join(".lock")).unwrap();
+    let former = FileLock::try_exclusive(former).unwrap();
+    temporary(".jeton-new-Ab12cD");
+    place.save("b", &record("y")).unwrap();
+    let left = [".jeton-new-Ab12cD", ".lock", "a.json", "b.json"];
+    assert_eq!(place.names(), left);
+    drop(former);
+    place.save("b", &record("z")).unwrap();
+    assert_eq!(place.names(), [".lock", "a.json", "b.json"]);
+    let files = place.store.files().unwrap();
+    assert_eq!(files.len(), 2, "{files:?}");
 }
 
 #[test]
 fn a_reader_sees_an_old_record_or_a_new_one_and_never_a_part() {
-    let (_dir, store) = store();
-    let store = FileStore {
-        tries: TRIES,
-        ..store
-    };
-    store.save(&name("a"), &record("0")).unwrap();
+    let place = place();
+    let locks = place.locks.clone().with_tries(4_000);
+    place.save("a", &record("0")).unwrap();
     std::thread::scope(|scope| {
         for writer in 1..3 {
-            let store = &store;
+            let (store, locks) = (&place.store, &locks);
             scope.spawn(move || {
                 for n in 0..20 {
-                    store
-                        .save(&name("a"), &record(&format!("{writer}-{n}")))
-                        .unwrap();
+                    let lock = locks.take(&name("a")).unwrap();
+                    let seen = store.look(&name("a")).revision;
+                    let record = record(&format!("{writer}-{n}"));
+                    store.replace(&lock, &seen, &record).unwrap();
                 }
             });
         }
         for _ in 0..200 {
-            assert!(secret(&store, "a").is_some());
+            assert!(place.secret("a").is_some());
         }
     });
-    assert_eq!(names(&store), [".lock", "a.json"]);
+    assert_eq!(place.names(), ["a.json"]);
 }
 
 #[test]
@@ -258,24 +417,25 @@ fn what_root_makes_for_a_daemons_user_is_that_users() {
     if uid() != 0 {
         return; // Only root can give files away.
     }
-    let dir = TempDir::new().unwrap();
-    let store = FileStore::new(&dir.path().join("state"), 12_345);
+    let state = TempDir::new().unwrap();
+    let below = state.path().join("state");
+    let place = Place {
+        store: FileStore::new(&below, 12_345),
+        locks: Locks::new(&below, 12_345).with_tries(1),
+        state,
+    };
     for text in ["one", "two"] {
-        store.save(&name("a"), &record(text)).unwrap();
-        assert_eq!(secret(&store, "a").as_deref(), Some(text));
+        place.save("a", &record(text)).unwrap();
+        assert_eq!(place.secret("a").as_deref(), Some(text));
     }
+    let _lock = place.locks.take(&name("a")).unwrap();
     for path in [
-        dir.path().join("state"),
-        store.folder.clone(),
-        store.path(&name("a")),
-        store.folder.join(".lock"),
+        below.clone(),
+        place.folder(),
+        place.store.path(&name("a")),
+        below.join("locks"),
+        below.join("locks/a.lock"),
     ] {
         assert_eq!(path.symlink_metadata().unwrap().uid(), 12_345, "{path:?}");
     }
-    // A lock that is not the user's is refused, and never given to it.
-    let lock = store.folder.join(".lock");
-    fs::remove_file(&lock).unwrap();
-    fs::write(&lock, "").unwrap();
-    assert!(store.save(&name("a"), &record("x")).is_err());
-    assert_eq!(lock.metadata().unwrap().uid(), 0);
 }

@@ -75,6 +75,13 @@ impl KeyringFault {
     }
 }
 
+impl KeyringFault {
+    /// Whether it may concern one entry alone.
+    pub(in crate::store) const fn is_of_entry(&self) -> bool {
+        matches!(self, Self::Ambiguous | Self::Failed(_))
+    }
+}
+
 impl fmt::Display for KeyringFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.reason(), self.advice())

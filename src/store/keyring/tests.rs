@@ -7,14 +7,17 @@ use keyring_core::api::{Credential as Secret, CredentialApi};
 use super::*;
 use crate::credential::Credential;
 use crate::instant::UnixTime;
-use crate::store::{Binding, Key};
+use crate::store::lock::Locks;
+use crate::store::{
+    Binding, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
+};
 
 /// An entry as a keyring has it, in memory.
 #[derive(Default)]
 struct Fake {
     secret: Mutex<Option<Vec<u8>>>,
-    /// What happens to the process of the next call after it was begun, instead of the call.
-    fails: Mutex<Option<KeyringFault>>,
+    /// What happens to the process of the next such call after it was begun, instead of the call.
+    fails: Mutex<Option<(Operation, KeyringFault)>>,
 }
 
 /// The entry is shared, so that a test sees it while a call has it.
@@ -72,7 +75,8 @@ impl MakeCall for InThisProcess {
             let inner = keyring_core::Entry::new_with_credential(inner);
             Ok(Entry { inner })
         };
-        if let Some(fault) = self.0.fails.lock().unwrap().take() {
+        let fails = |fails: &mut (Operation, KeyringFault)| fails.0 == call.operation;
+        if let Some((_, fault)) = self.0.fails.lock().unwrap().take_if(fails) {
             let result = Err(fault);
             return Outcome {
                 result,
@@ -125,6 +129,24 @@ fn record(secret: &str) -> Record {
     }
 }
 
+fn lock() -> (tempfile::TempDir, ProfileLock) {
+    let state = tempfile::tempdir().unwrap();
+    let locks = Locks::new(state.path(), rustix::process::geteuid().as_raw());
+    let lock = locks.take(&name()).unwrap();
+    (state, lock)
+}
+
+/// Replaces whatever is there.
+fn save(store: &KeyringStore, record: &Record) -> Result<Revision, StoreError> {
+    let seen = store.look(&name()).revision;
+    store.replace(&lock().1, &seen, record)
+}
+
+fn remove(store: &KeyringStore) -> Result<bool, StoreError> {
+    let seen = store.look(&name()).revision;
+    store.remove(&lock().1, &seen)
+}
+
 fn secret(store: &KeyringStore) -> Option<String> {
     let record = store.load(&name()).unwrap();
     record.map(|record| record.key.credential.client_secret.expose().to_owned())
@@ -142,14 +164,51 @@ fn a_record_is_kept_replaced_and_removed() {
     let entry = Arc::new(Fake::default());
     let store = store(&entry);
     assert_eq!(secret(&store), None);
-    assert!(!store.remove(&name()).unwrap());
-    store.save(&name(), &record("first")).unwrap();
-    store.save(&name(), &record("second")).unwrap();
+    assert!(!remove(&store).unwrap());
+    save(&store, &record("first")).unwrap();
+    save(&store, &record("second")).unwrap();
     assert_eq!(secret(&store).as_deref(), Some("second"));
     let kept = entry.secret.lock().unwrap().clone().unwrap();
-    assert_eq!(kept, *record::to_json(&record("second")).unwrap());
-    assert!(store.remove(&name()).unwrap());
+    assert_eq!(kept, *form::to_json(&record("second")).unwrap());
+    assert!(remove(&store).unwrap());
     assert_eq!(secret(&store), None);
+}
+
+#[test]
+fn a_change_replaces_only_what_its_writer_has_read() {
+    let entry = Arc::new(Fake::default());
+    let (keyring, lock) = (store(&entry), lock().1);
+    let absent = keyring.look(&name()).revision;
+    let first = keyring.replace(&lock, &absent, &record("first")).unwrap();
+    // Another program changes it without a lock that we could see.
+    *entry.secret.lock().unwrap() = Some(b"its own".to_vec());
+    for error in [
+        keyring
+            .replace(&lock, &first, &record("second"))
+            .unwrap_err(),
+        keyring.remove(&lock, &first).unwrap_err(),
+    ] {
+        assert!(matches!(error.kind, StoreErrorKind::Conflict), "{error}");
+        assert!(!error.changed, "{error}");
+    }
+    assert_eq!(
+        entry.secret.lock().unwrap().as_deref(),
+        Some(&b"its own"[..])
+    );
+    // What cannot be compared is not replaced, and only a keyring that answers is asked again.
+    let seen = keyring.look(&name()).revision;
+    *entry.fails.lock().unwrap() = Some((Operation::Load, KeyringFault::Locked));
+    let error = keyring
+        .replace(&lock, &seen, &record("second"))
+        .unwrap_err();
+    assert_eq!(fault(&error), &KeyringFault::Locked);
+    *entry.fails.lock().unwrap() = Some((Operation::Load, KeyringFault::Ambiguous));
+    let unreadable = keyring.look(&name()).revision;
+    *entry.fails.lock().unwrap() = Some((Operation::Load, KeyringFault::Ambiguous));
+    keyring
+        .replace(&lock, &unreadable, &record("whole"))
+        .unwrap();
+    assert_eq!(secret(&keyring).as_deref(), Some("whole"));
 }
 
 #[test]
@@ -170,22 +229,22 @@ fn what_a_lost_call_may_have_done_is_said_to_be_unknown() {
         KeyringFault::Timeout,
         KeyringFault::Process("was ended".into()),
     ] {
-        let fails = || *entry.fails.lock().unwrap() = Some(fault.clone());
-        fails();
-        let error = store.save(&name(), &record("canary")).unwrap_err();
+        let fails = |operation| *entry.fails.lock().unwrap() = Some((operation, fault.clone()));
+        fails(Operation::Save);
+        let error = save(&store, &record("canary")).unwrap_err();
         assert!(
             error.changed && error.to_string().contains("is not known"),
             "{error}"
         );
-        fails();
-        assert!(store.remove(&name()).unwrap_err().changed);
-        fails();
+        fails(Operation::Remove);
+        assert!(remove(&store).unwrap_err().changed);
+        fails(Operation::Load);
         let error = store.load(&name()).unwrap_err();
         assert!(!error.changed, "{error}");
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
     // And the next one is as good as ever.
-    store.save(&name(), &record("s")).unwrap();
+    save(&store, &record("s")).unwrap();
     assert_eq!(secret(&store).as_deref(), Some("s"));
 }
 
@@ -195,8 +254,8 @@ fn a_keyring_that_cannot_be_used_is_left_alone() {
     assert_eq!(locked.probe(&name()), Err(KeyringFault::Locked));
     for error in [
         locked.load(&name()).unwrap_err(),
-        locked.save(&name(), &record("canary")).unwrap_err(),
-        locked.remove(&name()).unwrap_err(),
+        save(&locked, &record("canary")).unwrap_err(),
+        remove(&locked).unwrap_err(),
     ] {
         assert_eq!(fault(&error), &KeyringFault::Locked);
         assert!(!error.changed);

@@ -69,8 +69,8 @@ impl Place {
             chown(place.env.path(path), Some(user.uid), Some(user.gid)).unwrap();
         }
         chown(place.env.record("research"), Some(user.uid), Some(user.gid)).unwrap();
-        let lock = place.env.path("state/jeton/credentials/.lock");
-        chown(lock, Some(user.uid), Some(user.gid)).unwrap();
+        let locks = place.env.path("state/jeton/locks");
+        chown(locks, Some(user.uid), Some(user.gid)).unwrap();
         place
     }
 

@@ -109,12 +109,13 @@ fn a_folder_that_holds_no_secret_asks_for_no_new_one() {
         &[&format!("chmod 700 {}", credentials.display())],
     );
     chmod(&credentials, 0o700);
-    let lock = credentials.join(".lock");
+    let lock = env.path("state/jeton/locks/research.lock");
+    fs::write(&lock, "").unwrap();
     chmod(&lock, 0o644);
     let refused = env.jetond(&["remove", "research"]);
     assert_ne!(refused.code, 0, "{refused:?}");
     assert!(!refused.stderr.contains("secret"), "{refused:?}");
-    chmod(&lock, 0o600);
+    fs::remove_file(&lock).unwrap();
     // A record that others could read is another matter.
     chmod(&env.record("research"), 0o644);
     let refused = env.jetond(&["check"]);

@@ -1,0 +1,205 @@
+//! A folder of private files, one for a profile: `FOLDER/PROFILE.json`, each its owner's alone.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::{ProfileLock, StoreError, StoreErrorKind, record};
+use crate::file_lock::FileLock;
+use crate::folder::{Attributes, Folder, is_temporary};
+use crate::profile::ProfileName;
+use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
+
+/// The lock of all writers of an earlier version. It stays: without it two programs of that version could write at once.
+const FORMER_LOCK: &str = ".lock";
+
+/// How often a file is opened again that was replaced while it was looked at.
+const TRIES: u32 = 40;
+
+/// Files of mode 0600 in a folder of mode 0700.
+#[derive(Debug)]
+pub(super) struct PrivateFiles {
+    folder: PathBuf,
+    owner: u32,
+}
+
+impl PrivateFiles {
+    /// Those in this folder, whose files are `owner`'s. That is another user than ours only when root sets up a system
+    /// daemon. Nothing is touched before the first call.
+    pub(super) const fn new(folder: PathBuf, owner: u32) -> Self {
+        Self { folder, owner }
+    }
+
+    /// The file of a profile.
+    pub(super) fn path(&self, profile: &ProfileName) -> PathBuf {
+        self.folder.join(file_name(profile))
+    }
+
+    /// The folder, if there is one.
+    fn existing(&self) -> Result<Option<Folder>, StoreError> {
+        match open_private(&self.folder, self.owner) {
+            Ok(file) => Ok(Some(Folder::new(file, &self.folder))),
+            Err(e) if e.is_missing() => Ok(None),
+            Err(e) => Err(StoreError::untrusted(e)),
+        }
+    }
+
+    const fn attributes(&self) -> Attributes {
+        Attributes {
+            owner: self.owner,
+            group: None,
+            mode: 0o600,
+        }
+    }
+
+    /// Judges an opened file, which must be its owner's alone.
+    fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
+        let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
+        facts.judge_private_file(self.owner).map_err(|why| {
+            StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
+        })?;
+        Ok(facts)
+    }
+
+    /// Finds out whether a file could be removed here, as far as the folder tells; a missing folder has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be trusted.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        self.existing().map(drop)
+    }
+
+    /// The files here that may hold a secret: each record with its profile, and the temporary files of writers. What
+    /// somebody else has put here is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be trusted or read.
+    pub(super) fn names(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(vec![]);
+        };
+        let names = folder
+            .names()
+            .map_err(|e| StoreError::io(&self.folder, "list it", e))?;
+        let file = |name: OsString| {
+            let profile = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let profile = profile.and_then(|name| ProfileName::parse(name).ok());
+            let is_ours = profile.is_some() || is_temporary(&name);
+            is_ours.then(|| (self.folder.join(&name), profile))
+        };
+        Ok(names.into_iter().filter_map(file).collect())
+    }
+
+    /// The bytes of a profile's file, at most as many as a record has.
+    pub(super) fn read(
+        &self,
+        profile: &ProfileName,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(None);
+        };
+        let path = self.path(profile);
+        let mut again = TRIES;
+        let (file, facts) = loop {
+            let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
+                Ok(file) => file,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(unopened(&path, e)),
+            };
+            match self.judge(&file, &path) {
+                Ok(facts) => break (file, facts),
+                // It was replaced between being opened and being looked at, and what replaced it is there.
+                Err(e) if again > 0 && has_no_name(&e) => again -= 1,
+                Err(e) => return Err(e),
+            }
+        };
+        let too_large = || {
+            let why = Distrust::TooLarge(record::MAX_LEN as u64);
+            StoreError::untrusted(Untrusted::new(&path, why).meant_for(Purpose::Secret))
+        };
+        if facts.len > record::MAX_LEN as u64 {
+            return Err(too_large());
+        }
+        // One more than the most, so that reading never makes it grow and leave a copy behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
+        file.take(record::MAX_LEN as u64 + 1)
+            .read_to_end(&mut json)
+            .map_err(|e| StoreError::io(&path, "read it", e))?;
+        if json.len() > record::MAX_LEN {
+            return Err(too_large());
+        }
+        Ok(Some(json))
+    }
+
+    /// Puts these bytes into the profile's file.
+    pub(super) fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError> {
+        lock.exclusive()?;
+        let profile = lock.profile();
+        let file = private_dir(&self.folder, self.owner).map_err(StoreError::untrusted)?;
+        let folder = Folder::new(file, &self.folder);
+        sweep(&folder, lock);
+        let name = file_name(profile);
+        folder
+            .replace_as(
+                profile.as_str(),
+                OsStr::new(&name),
+                bytes,
+                self.attributes(),
+            )
+            .map_err(|e| StoreError::replace(&self.path(profile), e))
+    }
+
+    /// Removes the profile's file; whether there was one.
+    pub(super) fn remove(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
+        let Some(folder) = self.existing()? else {
+            return Ok(false);
+        };
+        lock.exclusive()?;
+        let profile = lock.profile();
+        sweep(&folder, lock);
+        folder
+            .remove(OsStr::new(&file_name(profile)))
+            .map_err(|e| StoreError::replace(&self.path(profile), e))
+    }
+}
+
+/// Removes what killed writers have left, of this profile and of others.
+fn sweep(folder: &Folder, lock: &ProfileLock) {
+    folder.sweep_of(|writer| match writer {
+        Some(profile) => ProfileName::parse(profile).is_ok_and(|profile| lock.has_ended(&profile)),
+        None => no_earlier_version_writes(folder),
+    });
+}
+
+/// Whether no program of an earlier version is writing here, which would hold that version's lock of all writers.
+fn no_earlier_version_writes(folder: &Folder) -> bool {
+    match folder.open_file(OsStr::new(FORMER_LOCK), OFlags::RDWR) {
+        Ok(file) => FileLock::try_exclusive(file).is_ok(),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether the file that was opened has no name any more.
+const fn has_no_name(error: &StoreError) -> bool {
+    matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
+}
+
+/// A profile's name is safe as a file's: it has no separator and no leading dot.
+fn file_name(profile: &ProfileName) -> String {
+    format!("{profile}.json")
+}
+
+/// What a file that cannot be opened is: a link or a socket is not trusted, all else is the system's word.
+fn unopened(path: &Path, error: io::Error) -> StoreError {
+    let why = match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => Distrust::IsALink,
+        Some(Errno::NXIO) => Distrust::NotAFile,
+        _ => return StoreError::io(path, "open it", error),
+    };
+    StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
+}

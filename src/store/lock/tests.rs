@@ -1,0 +1,126 @@
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn locks() -> (TempDir, Locks) {
+    let dir = TempDir::new().unwrap();
+    let locks = Locks::new(dir.path(), uid()).with_tries(1);
+    (dir, locks)
+}
+
+fn name(text: &str) -> ProfileName {
+    ProfileName::parse(text).unwrap()
+}
+
+fn is_busy(locks: &Locks, profile: &str) -> bool {
+    match locks.take(&name(profile)) {
+        Ok(lock) => {
+            lock.exclusive().unwrap();
+            false
+        }
+        Err(error) => {
+            assert!(matches!(error.kind, StoreErrorKind::Busy), "{error}");
+            true
+        }
+    }
+}
+
+#[test]
+fn a_lock_keeps_out_its_own_profile_alone_and_leaves_no_file() {
+    let (dir, locks) = locks();
+    let held = locks.take(&name("a")).unwrap();
+    let file = dir.path().join("locks/a.lock");
+    assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+    assert!(is_busy(&locks, "a"));
+    assert!(!is_busy(&locks, "a.b") && !is_busy(&locks, "b"));
+    assert!(held.has_ended(&name("a")) && held.has_ended(&name("b")));
+    let other = locks.take(&name("b")).unwrap();
+    assert!(!held.has_ended(&name("b")));
+    drop((held, other));
+    assert!(!is_busy(&locks, "a"));
+    let left = fs::read_dir(dir.path().join("locks")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_lock_ends_with_the_process_that_holds_it() {
+    let (dir, locks) = locks();
+    drop(locks.take(&name("a")).unwrap());
+    let file = dir.path().join("locks/a.lock");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut holder = Command::new("flock")
+        .args(["--no-fork", file.to_str().unwrap(), "sh", "-c", "echo; cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0];
+    io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut line).unwrap();
+    assert!(is_busy(&locks, "a"));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    // Its file was left, and goes with the next holder.
+    assert!(file.exists());
+    assert!(!is_busy(&locks, "a"));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_lock_of_which_another_user_may_have_a_part_is_refused() {
+    let (dir, locks) = locks();
+    drop(locks.take(&name("a")).unwrap());
+    let (folder, elsewhere) = (dir.path().join("locks"), dir.path().join("elsewhere"));
+    let file = folder.join("a.lock");
+    fs::write(&elsewhere, "").unwrap();
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = |what: &str| {
+        let error = locks.take(&name("a")).unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error.kind, StoreErrorKind::Untrusted(_)), "{what}");
+        assert!(told.contains("a.lock: "), "{told}");
+        fs::remove_file(&file).unwrap();
+    };
+    symlink(&elsewhere, &file).unwrap();
+    refused("a link");
+    fs::hard_link(&elsewhere, &file).unwrap();
+    refused("a hard link");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    refused("open to others");
+    if uid() == 0 {
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::chown(&file, Some(12_345), None).unwrap();
+        refused("another user's");
+    }
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(locks.take(&name("a")).is_err());
+}
+
+#[test]
+fn root_does_not_give_away_a_lock_that_it_has_not_made() {
+    if uid() != 0 {
+        return; // Only root can give files away.
+    }
+    let dir = TempDir::new().unwrap();
+    let locks = Locks::new(dir.path(), 12_345).with_tries(GIVING + 1);
+    drop(locks.take(&name("a")).unwrap());
+    let file = dir.path().join("locks/a.lock");
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let error = locks.take(&name("a")).unwrap_err();
+    assert!(
+        matches!(error.kind, StoreErrorKind::Untrusted(_)),
+        "{error}"
+    );
+    assert_eq!(file.metadata().unwrap().uid(), 0);
+}
