@@ -8,191 +8,42 @@ pub mod http;
 pub(crate) mod human;
 mod verb;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use self::verb::{exec, header, ready, refresh, reject, reload, status, token, watch};
 use crate::instant::Now;
-use crate::lifecycle::Held;
 use crate::problem::{Code, Problem};
-use crate::profile::ProfileName;
+use crate::query::Asked;
 use crate::wire::frame::{Answer, Invocation, Reply};
-use crate::wire::{ProfileReply, Rejected};
 
-/// What a verb asks of the daemon.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Query {
-    /// A token.
-    Token {
-        /// Whose; the only profile there is when none is named.
-        profile: Option<ProfileName>,
-        /// The validity it must have left.
-        min_valid: Duration,
-        /// How long to wait for it.
-        max_wait: Duration,
-    },
-    /// The state of one profile, or of all.
-    Profiles {
-        /// Which; all when none is named.
-        profile: Option<ProfileName>,
-    },
-    /// Whether the daemon, or a profile, is ready.
-    Ready {
-        /// Which profile; the daemon itself when none is named.
-        profile: Option<ProfileName>,
-        /// How long to wait until it is.
-        wait: Duration,
-    },
-    /// A new token, now.
-    Refresh {
-        /// Whose; the only profile there is when none is named.
-        profile: Option<ProfileName>,
-    },
-    /// The next token after one that was rejected.
-    Reject {
-        /// Whose; the only profile there is when none is named.
-        profile: Option<ProfileName>,
-        /// The token that was rejected.
-        which: Rejected,
-        /// How long to wait for the next one.
-        max_wait: Duration,
-    },
-    /// What happens to a profile from now on.
-    Watch {
-        /// Which; the only profile there is when none is named.
-        profile: Option<ProfileName>,
-        /// The generation of the token that is known already.
-        since: Option<u64>,
-    },
-    /// Reading the configuration again.
-    Reload,
-}
-
-/// What the daemon found.
-#[derive(Debug)]
-pub enum Outcome {
-    /// A token.
-    Token {
-        /// Whose.
-        profile: ProfileName,
-        /// The token.
-        held: Arc<Held>,
-        /// How good it is.
-        freshness: Freshness,
-    },
-    /// States of profiles.
-    Profiles(Vec<ProfileState>),
-    /// It is ready.
-    Ready,
-    /// A profile has a new token.
-    Refreshed(ProfileState),
-    /// Something happened to the profile that is watched.
-    News(News),
-    /// The configuration was read again.
-    Reloaded(Reloaded),
-}
-
-/// What a watcher is told.
-#[derive(Debug)]
-pub enum News {
-    /// A new token.
-    Token {
-        /// Whose.
-        profile: ProfileName,
-        /// The token.
-        held: Arc<Held>,
-        /// How good it is.
-        freshness: Freshness,
-    },
-    /// Another state.
-    State(ProfileReply),
-    /// Nothing has happened for a while.
-    Quiet,
-}
-
-/// How good a valid token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// As it was asked for.
-    Good,
-    /// It has less validity left than was asked for.
-    Short,
-    /// It was reported as rejected, and no newer one is held yet.
-    Reported,
-}
-
-/// A profile's state, with what only a picture of it needs.
-#[derive(Debug, Clone)]
-pub struct ProfileState {
-    /// The state as the interface shows it.
-    pub reply: ProfileReply,
-    /// The whole lifetime of the token held.
-    pub lifetime: Option<Duration>,
-    /// Whether the next attempt is made when somebody asks.
-    pub resting: bool,
-    /// Why the profile cannot ask at all, for people.
-    pub blocked: Option<Arc<str>>,
-}
-
-/// What a reload changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reloaded {
-    /// Profiles that are new.
-    pub added: usize,
-    /// Profiles that are gone.
-    pub removed: usize,
-    /// Profiles that changed, and start anew.
-    pub changed: usize,
-    /// Profiles that did not change, and keep their token.
-    pub kept: usize,
-    /// Whether something else changed that only a restart takes up: the socket's mode.
-    pub restart_needed: bool,
-}
-
-/// What a rendering may need beside the outcome.
-#[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The moment.
-    pub now: Now,
-    /// The daemon's token socket.
-    pub socket: &'a str,
-}
-
-/// One verb with its arguments.
-pub trait Dialect: Send {
-    /// What it asks of the daemon.
-    fn query(&self) -> Query;
-    /// What it prints of the daemon's answer.
-    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply;
+/// How a run of the companion goes on.
+pub enum Parsed {
+    /// The daemon is asked, and the answer printed.
+    Ask(Asked),
+    /// This is the answer at once: the usage when the arguments make no sense, or to send standard input as well.
+    Answer(Answer),
 }
 
 /// Reads a run of the companion.
-///
-/// # Errors
-/// What the companion is told at once: the usage and exit code 64 when its arguments make no sense, or to send standard
-/// input as well.
-pub fn parse(run: &Invocation) -> Result<Box<dyn Dialect>, Answer> {
-    let verb = run.args.get(1).map(String::as_str);
-    match verb {
-        Some("token") => boxed(token::Token::parse(run)),
-        Some("header") => boxed(header::Header::parse(run)),
-        Some("exec") => boxed(exec::Exec::parse(run)),
-        Some("status") => boxed(status::Status::parse(run)),
-        Some("ready") => boxed(ready::Ready::parse(run)),
-        Some("refresh") => boxed(refresh::Refresh::parse(run)),
-        Some("reject") => match reject::Reject::parse(run) {
-            Ok(reject::Parsed::Complete(reject)) => Ok(Box::new(reject)),
-            Ok(reject::Parsed::NeedsInput) => Err(Answer::SendInput { one_line: true }),
-            Err(usage) => Err(misused(&usage)),
-        },
-        Some("watch") => boxed(watch::Watch::parse(run)),
-        Some("reload") => boxed(reload::Reload::parse(run)),
-        _ => Err(refusal(
-            Code::NotSupported.row().exit,
-            "this daemon does not know that verb; 'jeton help' lists them",
-        )
-        .into()),
-    }
+pub fn parse(run: &Invocation) -> Parsed {
+    let parse = match run.args.get(1).map(String::as_str) {
+        Some("token") => token::parse,
+        Some("header") => header::parse,
+        Some("exec") => exec::parse,
+        Some("status") => status::parse,
+        Some("ready") => ready::parse,
+        Some("refresh") => refresh::parse,
+        Some("reject") => reject::parse,
+        Some("watch") => watch::parse,
+        Some("reload") => reload::parse,
+        _ => {
+            let exit = Code::NotSupported.row().exit;
+            let line = "this daemon does not know that verb; 'jeton help' lists them";
+            return Parsed::Answer(refusal(exit, line).into());
+        }
+    };
+    parse(run).unwrap_or_else(|usage| {
+        let exit = Code::BadRequest.row().exit;
+        Parsed::Answer(refusal(exit, &usage.to_string()).into())
+    })
 }
 
 /// Whether a run of the companion asks for a change, which is made through the admin socket alone.
@@ -205,26 +56,6 @@ pub fn is_admin(run: &Invocation) -> bool {
 pub fn to_admin(why: &str) -> Answer {
     Answer::SendToAdmin {
         otherwise: refusal(Code::Forbidden.row().exit, why),
-    }
-}
-
-fn boxed<D: Dialect + 'static>(parsed: Result<D, args::Usage>) -> Result<Box<dyn Dialect>, Answer> {
-    match parsed {
-        Ok(dialect) => Ok(Box::new(dialect)),
-        Err(usage) => Err(misused(&usage)),
-    }
-}
-
-fn misused(usage: &args::Usage) -> Answer {
-    refusal(Code::BadRequest.row().exit, &usage.to_string()).into()
-}
-
-// === impl Freshness ===
-
-impl Freshness {
-    /// Whether the interface calls the token stale.
-    pub fn is_stale(self) -> bool {
-        self != Self::Good
     }
 }
 
@@ -251,19 +82,18 @@ fn refusal(exit: u8, line: &str) -> Reply {
     }
 }
 
-/// What a verb prints when it is given the outcome of another: a fault of ours, and not the user's.
-fn unexpected() -> Reply {
-    let row = Code::Internal.row();
-    refusal(row.exit, row.detail)
-}
-
 #[cfg(test)]
 pub(crate) mod testing {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
     use crate::instant::{BootInstant, UnixTime};
-    use crate::lifecycle::Phase;
+    use crate::lifecycle::{Held, Phase};
+    use crate::profile::ProfileName;
+    use crate::query::{Freshness, ProfileState, Surroundings, TokenAnswer};
     use crate::token::{AccessToken, LastAnswer, Validity};
-    use crate::wire::{Counts, FaultReply};
+    use crate::wire::{Counts, FaultReply, ProfileReply};
 
     pub(crate) fn run(args: &[&str]) -> Invocation {
         Invocation {
@@ -285,10 +115,10 @@ pub(crate) mod testing {
         }
     }
 
-    /// The outcome of a request for a token of an hour, sent just now.
-    pub(crate) fn token_outcome(freshness: Freshness) -> Outcome {
+    /// The answer to a request for a token of an hour, sent just now.
+    pub(crate) fn token_answer(freshness: Freshness) -> TokenAnswer {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
-        Outcome::Token {
+        TokenAnswer {
             profile: ProfileName::parse("research").unwrap(),
             held: Arc::new(Held {
                 token: AccessToken::parse("T0KEN").unwrap(),
@@ -301,7 +131,7 @@ pub(crate) mod testing {
     }
 
     /// The states of a profile that is well, of one that is rejected, and of one that rests.
-    pub(crate) fn states() -> Outcome {
+    pub(crate) fn states() -> Vec<ProfileState> {
         let now = around().now.unix.seconds_down();
         let fresh = ProfileReply {
             profile: "research".into(),
@@ -346,7 +176,7 @@ pub(crate) mod testing {
             ..fresh.clone()
         };
         let hour = Some(Duration::from_secs(3_600));
-        Outcome::Profiles(vec![
+        vec![
             ProfileState {
                 reply: fresh,
                 lifetime: hour,
@@ -365,7 +195,23 @@ pub(crate) mod testing {
                 resting: true,
                 blocked: None,
             },
-        ])
+        ]
+    }
+
+    /// What a run asks, which must make sense.
+    pub(crate) fn asked(run: &Invocation) -> Asked {
+        match parse(run) {
+            Parsed::Ask(asked) => asked,
+            Parsed::Answer(answer) => panic!("answered at once: {answer:?}"),
+        }
+    }
+
+    /// What a run that asks for a token prints of one.
+    pub(crate) fn printed(run: &Invocation, answer: &TokenAnswer) -> Reply {
+        match asked(run) {
+            Asked::Token(_, print) | Asked::Reject(_, print) => print.print(answer, around()),
+            _ => panic!("asks for no token"),
+        }
     }
 
     pub(crate) fn reply(stdout: &str, stderr: &str, exit: u8) -> Reply {
@@ -379,8 +225,11 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::testing::*;
     use super::*;
+    use crate::profile::ProfileName;
 
     #[test]
     fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
@@ -400,7 +249,7 @@ mod tests {
             &["reload", "research"],
             &["ready", "--wait", "x"],
         ] {
-            let Some(Answer::Done(reply)) = parse(&run(args)).err() else {
+            let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
                 panic!("{args:?} is refused");
             };
             assert_eq!(reply.exit, 64, "{args:?}");
@@ -432,7 +281,7 @@ mod tests {
         ] {
             let run = run(args);
             assert_eq!(is_admin(&run), admin, "{args:?}");
-            let changes = parse(&run).is_ok_and(|dialect| dialect.query() == Query::Reload);
+            let changes = matches!(parse(&run), Parsed::Ask(Asked::Reload(_)));
             assert!(admin || !changes, "{args:?}");
         }
         let otherwise = reply("", "jeton: why\n", 77);
@@ -460,11 +309,10 @@ mod tests {
 
     #[test]
     fn the_profile_comes_from_the_argument_else_from_the_environment() {
-        let profile =
-            |run: &Invocation| match parse(run).unwrap_or_else(|_| panic!("parsed")).query() {
-                Query::Token { profile, .. } => profile.map(|p| p.to_string()),
-                other => panic!("{other:?}"),
-            };
+        let profile = |run: &Invocation| match asked(run) {
+            Asked::Token(query, _) => query.profile.map(|p| p.to_string()),
+            _ => panic!("asks for no token"),
+        };
         let mut with_env = run(&["token"]);
         assert_eq!(profile(&with_env), None);
         with_env.env.insert("JETON_PROFILE".into(), "ci".into());

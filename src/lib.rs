@@ -14,7 +14,7 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | causes clock config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes clock config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider schedule settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes clock config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
@@ -31,7 +31,8 @@
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query wire |
+//! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
 //! | [`config`] | the configuration's text, parsed and edited | policy profile schedule |
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
@@ -66,6 +67,7 @@ pub mod problem;
 pub mod process;
 pub mod profile;
 pub mod provider;
+pub mod query;
 pub mod sandbox;
 pub mod schedule;
 pub mod settings;

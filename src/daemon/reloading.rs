@@ -10,10 +10,10 @@ use super::condition::Condition;
 use super::keep::roster::Roster;
 use super::wiring::Wiring;
 use crate::config::{Config, SocketMode};
-use crate::dialect::Reloaded;
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
 use crate::process::notify::Notify;
+use crate::query::Reloaded;
 use crate::settings::{self, Content, Found, Unusable};
 use crate::wire::reload::{ReloadQuery, Source};
 

@@ -10,10 +10,11 @@ use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::roster::Roster;
 use crate::clock::Clock;
-use crate::dialect::{self, Dialect, Outcome, ProfileState, Query, Reloaded, Surroundings};
+use crate::dialect::{self, Parsed};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::query::{Asked, News, Print, ProfileState, Reloaded, Surroundings, TokenAnswer};
 use crate::wire::frame::{Answer, Invocation};
 use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
@@ -56,8 +57,8 @@ type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a
 pub(super) enum Ran {
     /// This answer.
     Answer(Answer),
-    /// What this verb prints of what happens from now on.
-    Watch(Feed, Box<dyn Dialect>),
+    /// What this prints of each event from now on.
+    Watch(Feed, Box<dyn Print<News>>),
 }
 
 // === impl Service ===
@@ -246,73 +247,72 @@ impl Service {
         if door == Door::Tokens && dialect::is_admin(run) {
             return Ran::Answer(dialect::to_admin(ADMIN_ONLY));
         }
-        let dialect = match dialect::parse(run) {
-            Ok(dialect) => dialect,
-            Err(answer) => return Ran::Answer(answer),
+        let asked = match dialect::parse(run) {
+            Parsed::Ask(asked) => asked,
+            Parsed::Answer(answer) => return Ran::Answer(answer),
         };
-        let query = dialect.query();
-        if let Query::Watch { profile, since } = &query {
-            return match self.watch(caller, profile.as_ref(), *since) {
-                Ok(feed) => Ran::Watch(feed, dialect),
-                Err(problem) => Ran::Answer(dialect::failure(&problem, self.clock.now()).into()),
-            };
-        }
-        Ran::Answer(match self.ask(query, caller, door).await {
-            Ok(outcome) => {
-                let around = Surroundings {
-                    now: self.clock.now(),
-                    socket: &self.socket,
-                };
-                dialect.render(&outcome, around).into()
-            }
-            Err(problem) => dialect::failure(&problem, self.clock.now()).into(),
-        })
+        self.ask(asked, caller, door)
+            .await
+            .unwrap_or_else(|problem| {
+                Ran::Answer(dialect::failure(&problem, self.clock.now()).into())
+            })
     }
 
-    async fn ask(&self, query: Query, caller: &Caller, door: Door) -> Result<Outcome, Problem> {
-        match query {
-            Query::Token {
-                profile,
-                min_valid,
-                max_wait,
-            } => {
-                let name = profile.as_ref();
-                let (handle, served) = self.token(caller, name, min_valid, max_wait).await?;
-                Ok(token_of(&handle, served))
+    /// Asks, and prints the answer.
+    async fn ask(&self, asked: Asked, caller: &Caller, door: Door) -> Result<Ran, Problem> {
+        let reply = match asked {
+            Asked::Token(query, print) => {
+                let name = query.profile.as_ref();
+                let (handle, served) = self
+                    .token(caller, name, query.min_valid, query.max_wait)
+                    .await?;
+                print.print(&answer(&handle, served), self.surroundings())
             }
-            Query::Reject {
-                profile,
-                which,
-                max_wait,
-            } => {
-                let name = profile.as_ref();
-                let (handle, served) = self.reject(caller, name, &which, max_wait).await?;
-                Ok(token_of(&handle, served))
+            Asked::Reject(query, print) => {
+                let name = query.profile.as_ref();
+                let (handle, served) = self
+                    .reject(caller, name, &query.which, query.max_wait)
+                    .await?;
+                print.print(&answer(&handle, served), self.surroundings())
             }
-            Query::Profiles { profile } => self
-                .profiles(caller, profile.as_ref())
-                .map(Outcome::Profiles),
-            Query::Ready { profile, wait } => self
-                .ready(caller, profile.as_ref(), wait)
-                .await
-                .map(|()| Outcome::Ready),
-            Query::Refresh { profile } => self
-                .refresh(caller, profile.as_ref())
-                .await
-                .map(Outcome::Refreshed),
-            // It has no end, so it is not asked like this.
-            Query::Watch { .. } => Err(Problem::new(Code::Internal)),
-            Query::Reload if door == Door::Admin => {
+            Asked::Profiles(name, print) => {
+                let states = self.profiles(caller, name.as_ref())?;
+                print.print(&states, self.surroundings())
+            }
+            Asked::Ready(query, print) => {
+                self.ready(caller, query.profile.as_ref(), query.wait)
+                    .await?;
+                print.print(&(), self.surroundings())
+            }
+            Asked::Refresh(name, print) => {
+                let state = self.refresh(caller, name.as_ref()).await?;
+                print.print(&state, self.surroundings())
+            }
+            Asked::Watch(query, print) => {
+                let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
+                return Ok(Ran::Watch(feed, print));
+            }
+            Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
-                Ok(Outcome::Reloaded(changed))
+                print.print(&changed, self.surroundings())
             }
-            Query::Reload => Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY)),
+            Asked::Reload(_) => {
+                return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
+            }
+        };
+        Ok(Ran::Answer(reply.into()))
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            now: self.clock.now(),
+            socket: &self.socket,
         }
     }
 }
 
-fn token_of(handle: &Handle, served: Served) -> Outcome {
-    Outcome::Token {
+fn answer(handle: &Handle, served: Served) -> TokenAnswer {
+    TokenAnswer {
         profile: handle.name().clone(),
         held: served.held,
         freshness: served.freshness,

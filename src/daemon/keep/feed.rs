@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::handle::Handle;
 use super::roster::{Kept, Roster};
 use crate::clock::Clock;
-use crate::dialect::{Freshness, News};
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{LastFault, Phase, View};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::query::{Freshness, News, TokenAnswer};
 
 /// How long nothing may be said: after that a sign of life shows whether the other side is still there.
 const QUIET: Duration = Duration::from_secs(15);
@@ -162,7 +162,7 @@ impl Feed {
             && self.generation != Some(held.generation)
         {
             self.generation = Some(held.generation);
-            return Some(News::Token {
+            return Some(News::Token(TokenAnswer {
                 profile: self.name.clone(),
                 held: Arc::clone(held),
                 freshness: if view.reported {
@@ -170,7 +170,7 @@ impl Feed {
                 } else {
                     Freshness::Good
                 },
-            });
+            }));
         }
         let shown = Shown::of(&view, now.boot);
         if self.shown.as_ref().is_some_and(|old| old.is(&shown)) {

@@ -12,12 +12,12 @@ use super::jumps::Jump;
 use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::clock::Clock;
 use crate::dialect::http::oauth2::Purpose;
-use crate::dialect::{Freshness, ProfileState};
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{Held, View};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::query::{Freshness, ProfileState};
 use crate::schedule;
 use crate::wire::ProfileReply;
 

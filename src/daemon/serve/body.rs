@@ -9,8 +9,9 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::super::keep::feed::{Feed, Told};
 use super::stream::Busy;
-use crate::dialect::{self, Dialect, News, Outcome, Surroundings};
+use crate::dialect;
 use crate::instant::Now;
+use crate::query::{News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame;
 use crate::wire::{TokenReply, events};
 
@@ -42,7 +43,7 @@ pub(super) enum Form {
     Events,
     /// Frames of the companion, with what this verb prints.
     Frames {
-        dialect: Box<dyn Dialect>,
+        print: Box<dyn Print<News>>,
         socket: String,
         opened: bool,
     },
@@ -137,9 +138,9 @@ impl Watching {
 
 impl Form {
     /// As what a verb of the companion prints.
-    pub(super) const fn frames(dialect: Box<dyn Dialect>, socket: String) -> Self {
+    pub(super) const fn frames(print: Box<dyn Print<News>>, socket: String) -> Self {
         Self::Frames {
-            dialect,
+            print,
             socket,
             opened: false,
         }
@@ -150,17 +151,17 @@ impl Form {
         match (self, told) {
             (Self::Events, Told::End(_)) => None,
             (Self::Events, Told::News(news)) => Some(match news {
-                News::Token {
+                News::Token(TokenAnswer {
                     profile,
                     held,
                     freshness,
-                } => events::token(&TokenReply::new(&profile, &held, freshness.is_stale(), now)),
+                }) => events::token(&TokenReply::new(&profile, &held, freshness.is_stale(), now)),
                 News::State(reply) => events::state(&reply),
                 News::Quiet => events::COMMENT.to_vec(),
             }),
             (
                 Self::Frames {
-                    dialect,
+                    print,
                     socket,
                     opened,
                 },
@@ -174,7 +175,7 @@ impl Form {
                 let fields = match told {
                     Told::News(news) => {
                         let around = Surroundings { now, socket };
-                        let reply = dialect.render(&Outcome::News(news), around);
+                        let reply = print.print(&news, around);
                         frame::stdout(&reply.stdout)
                     }
                     Told::End(problem) => frame::end(&dialect::failure(&problem, now)),

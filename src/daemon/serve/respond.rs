@@ -217,9 +217,9 @@ async fn answer(
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
             Ok(match service.run(&run, caller, door).await {
                 Ran::Answer(answer) => said(FRAMES, std::mem::take(&mut *answer.to_bytes())),
-                Ran::Watch(feed, dialect) => {
+                Ran::Watch(feed, print) => {
                     let socket = service.socket.clone();
-                    watched(FRAMES, feed, Form::frames(dialect, socket))
+                    watched(FRAMES, feed, Form::frames(print, socket))
                 }
             })
         }

@@ -282,8 +282,8 @@ fn value(pair: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Outcome;
-    use crate::dialect::testing::{around, token_outcome};
+    use crate::dialect::testing::{around, token_answer};
+    use crate::query::Freshness;
 
     const FORM: Option<&[u8]> = Some(b"application/x-www-form-urlencoded");
 
@@ -497,9 +497,7 @@ mod tests {
 
     #[test]
     fn the_answer_has_the_members_of_section_5_1_in_a_buffer_that_never_grew() {
-        let Outcome::Token { held, .. } = token_outcome(crate::dialect::Freshness::Good) else {
-            panic!()
-        };
+        let held = token_answer(Freshness::Good).held;
         let mut purpose = Purpose::default();
         let bytes = answer(&held, &purpose, around().now);
         assert_eq!(

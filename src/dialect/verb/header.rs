@@ -1,12 +1,12 @@
 //! `jeton header`: the header that carries the token (RFC 6750 section 2.1), as `curl -H @-` reads it.
 
+use super::super::Parsed;
 use super::super::args::{Grammar, Usage};
-use super::super::{Dialect, Outcome, Query, Surroundings, unexpected};
-use super::token::{TOKEN_OPTIONS, Wish, stale_note};
+use super::token::{TOKEN_OPTIONS, stale_note, token_query};
+use crate::query::{Asked, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::{Invocation, Reply};
 
-/// The verb.
-pub(in crate::dialect) struct Header(Wish);
+struct Header;
 
 const GRAMMAR: Grammar = Grammar {
     usage: "jeton header [PROFILE] [--min-valid S] [--max-wait S]",
@@ -15,31 +15,18 @@ const GRAMMAR: Grammar = Grammar {
     profile: true,
 };
 
-impl Header {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
-        Ok(Self(Wish::read(&GRAMMAR.read(run)?, run)?))
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    let query = token_query(&GRAMMAR.read(run)?, run)?;
+    Ok(Parsed::Ask(Asked::Token(query, Box::new(Header))))
 }
 
-impl Dialect for Header {
-    fn query(&self) -> Query {
-        self.0.query()
-    }
-
-    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
-        let Outcome::Token {
-            profile,
-            held,
-            freshness,
-        } = outcome
-        else {
-            return unexpected();
-        };
-        let stdout = format!("Authorization: Bearer {}\n", held.token.expose());
-        let left = held.validity.remaining(around.now.boot);
+impl Print<TokenAnswer> for Header {
+    fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
+        let stdout = format!("Authorization: Bearer {}\n", answer.held.token.expose());
         Reply {
             stdout: stdout.into_bytes().into(),
-            stderr: stale_note(profile, *freshness, left),
+            stderr: stale_note(answer, around.now.boot),
             exit: 0,
         }
     }
@@ -47,15 +34,13 @@ impl Dialect for Header {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::dialect::Freshness;
     use crate::dialect::testing::*;
+    use crate::query::Freshness;
 
     #[test]
     fn the_header_is_one_line() {
-        let header = Header::parse(&run(&["header"])).unwrap();
         assert_eq!(
-            header.render(&token_outcome(Freshness::Good), around()),
+            printed(&run(&["header"]), &token_answer(Freshness::Good)),
             reply("Authorization: Bearer T0KEN\n", "", 0)
         );
     }

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
+use super::super::Parsed;
 use super::super::args::{Grammar, Usage};
-use super::super::{Dialect, Outcome, Query, Surroundings};
 use super::token::patience;
-use crate::profile::ProfileName;
+use crate::query::{Asked, Print, ReadyQuery, Surroundings};
 use crate::wire::frame::{Invocation, Reply};
 
 /// The longest wait of a probe: a job's start may wait for a daemon for a while, not for ever.
 const MAX_WAIT: Duration = Duration::from_secs(3_600);
 
-/// The verb.
-pub(in crate::dialect) struct Ready {
-    profile: Option<ProfileName>,
-    wait: Duration,
-}
+struct Silence;
 
 const GRAMMAR: Grammar = Grammar {
     usage: "jeton ready [PROFILE] [--wait S]",
@@ -24,26 +20,19 @@ const GRAMMAR: Grammar = Grammar {
     profile: true,
 };
 
-impl Ready {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
-        let args = GRAMMAR.read(run)?;
-        let wait = args.seconds("--wait", MAX_WAIT)?;
-        Ok(Self {
-            profile: args.profile(),
-            wait: wait.map_or(Duration::ZERO, |wait| wait.min(patience(run))),
-        })
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(run)?;
+    let wait = args.seconds("--wait", MAX_WAIT)?;
+    let query = ReadyQuery {
+        profile: args.profile(),
+        wait: wait.map_or(Duration::ZERO, |wait| wait.min(patience(run))),
+    };
+    Ok(Parsed::Ask(Asked::Ready(query, Box::new(Silence))))
 }
 
-impl Dialect for Ready {
-    fn query(&self) -> Query {
-        Query::Ready {
-            profile: self.profile.clone(),
-            wait: self.wait,
-        }
-    }
-
-    fn render(&self, _: &Outcome, _: Surroundings<'_>) -> Reply {
+impl Print<()> for Silence {
+    fn print(&self, (): &(), _: Surroundings<'_>) -> Reply {
         Reply::default()
     }
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::super::args::{Grammar, Usage};
-use super::super::{Dialect, Outcome, Query, Surroundings, human, unexpected};
-use crate::profile::ProfileName;
+use super::super::{Parsed, human};
+use crate::query::{Asked, Print, ProfileState, Surroundings};
 use crate::wire::frame::{Invocation, Reply};
 
-/// The verb.
-pub(in crate::dialect) struct Refresh(Option<ProfileName>);
+struct Refresh;
 
 const GRAMMAR: Grammar = Grammar {
     usage: "jeton refresh [PROFILE]",
@@ -17,23 +16,14 @@ const GRAMMAR: Grammar = Grammar {
     profile: true,
 };
 
-impl Refresh {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
-        Ok(Self(GRAMMAR.read(run)?.profile()))
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    let profile = GRAMMAR.read(run)?.profile();
+    Ok(Parsed::Ask(Asked::Refresh(profile, Box::new(Refresh))))
 }
 
-impl Dialect for Refresh {
-    fn query(&self) -> Query {
-        Query::Refresh {
-            profile: self.0.clone(),
-        }
-    }
-
-    fn render(&self, outcome: &Outcome, _: Surroundings<'_>) -> Reply {
-        let Outcome::Refreshed(state) = outcome else {
-            return unexpected();
-        };
+impl Print<ProfileState> for Refresh {
+    fn print(&self, state: &ProfileState, _: Surroundings<'_>) -> Reply {
         let left = Duration::from_secs(state.reply.expires_in.unwrap_or_default());
         let line = format!(
             "{}: a new token, valid for {}\n",

@@ -3,24 +3,14 @@
 //! Which one comes by standard input, as the token itself, or by its number or hash; never as an argument, where others
 //! of the machine would read it.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 
+use super::super::Parsed;
 use super::super::args::{Args, Grammar, Usage};
-use super::super::{Dialect, Outcome, Query, Surroundings};
 use super::token::{Form, patience};
-use crate::profile::ProfileName;
-use crate::wire::frame::{Invocation, Reply};
+use crate::query::{Asked, RejectQuery};
+use crate::wire::frame::{Answer, Invocation};
 use crate::wire::{self, Rejected};
-
-/// The verb.
-pub(in crate::dialect) struct Reject {
-    profile: Option<ProfileName>,
-    which: Rejected,
-    max_wait: Duration,
-    form: Form,
-}
 
 const GRAMMAR: Grammar = Grammar {
     usage: "jeton reject [PROFILE] [--generation N | --sha256 HEX] [--max-wait S] [--json], else with the token on standard input",
@@ -29,29 +19,22 @@ const GRAMMAR: Grammar = Grammar {
     profile: true,
 };
 
-/// What is to be done first.
-pub(in crate::dialect) enum Parsed {
-    Complete(Reject),
-    /// Standard input has to be sent.
-    NeedsInput,
-}
-
-impl Reject {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-        let args = GRAMMAR.read(run)?;
-        let max_wait = args
-            .seconds("--max-wait", wire::MAX_MAX_WAIT)?
-            .unwrap_or(wire::DEFAULT_MAX_WAIT);
-        let Some(which) = which(&args, run)? else {
-            return Ok(Parsed::NeedsInput);
-        };
-        Ok(Parsed::Complete(Self {
-            profile: args.profile(),
-            which,
-            max_wait: max_wait.min(patience(run)),
-            form: Form::of(args.flag("--json")),
-        }))
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(run)?;
+    let max_wait = args
+        .seconds("--max-wait", wire::MAX_MAX_WAIT)?
+        .unwrap_or(wire::DEFAULT_MAX_WAIT);
+    let form = Form::of(args.flag("--json"));
+    let Some(which) = which(&args, run)? else {
+        return Ok(Parsed::Answer(Answer::SendInput { one_line: true }));
+    };
+    let query = RejectQuery {
+        profile: args.profile(),
+        which,
+        max_wait: max_wait.min(patience(run)),
+    };
+    Ok(Parsed::Ask(Asked::Reject(query, Box::new(form))))
 }
 
 /// The token that is meant; none while that has to be read.
@@ -81,36 +64,18 @@ fn which(args: &Args<'_>, run: &Invocation) -> Result<Option<Rejected>, Usage> {
     }
 }
 
-impl Dialect for Reject {
-    fn query(&self) -> Query {
-        Query::Reject {
-            profile: self.profile.clone(),
-            which: self.which,
-            max_wait: self.max_wait,
-        }
-    }
-
-    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
-        self.form.render(outcome, around)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Freshness;
     use crate::dialect::testing::*;
-
-    fn complete(run: &Invocation) -> Reject {
-        match Reject::parse(run) {
-            Ok(Parsed::Complete(reject)) => reject,
-            _ => panic!("complete"),
-        }
-    }
+    use crate::query::Freshness;
 
     #[test]
     fn the_token_comes_by_number_by_hash_or_by_standard_input() {
-        let which = |run: &Invocation| complete(run).which;
+        let which = |run: &Invocation| match asked(run) {
+            Asked::Reject(query, _) => query.which,
+            _ => panic!("reports no token"),
+        };
         assert_eq!(
             which(&run(&["reject", "research", "--generation=7"])),
             Rejected::Generation(7)
@@ -121,7 +86,9 @@ mod tests {
             Rejected::from_hex(hash)
         );
         let mut piped = run(&["reject", "research"]);
-        assert!(matches!(Reject::parse(&piped), Ok(Parsed::NeedsInput)));
+        let first = super::parse(&piped);
+        let one_line = Answer::SendInput { one_line: true };
+        assert!(matches!(first, Ok(Parsed::Answer(answer)) if answer == one_line));
         for line in ["T0KEN", "T0KEN\n", " T0KEN\r\n"] {
             piped.stdin = Some(line.into());
             let want = Rejected::Sha256(Sha256::digest(b"T0KEN").into());
@@ -143,7 +110,7 @@ mod tests {
             run(&["reject", "--sha256", "T0KEN"]),
             run(&["reject", "--generation", "7", "--sha256", &"0".repeat(64)]),
         ] {
-            let Err(usage) = Reject::parse(&bad) else {
+            let Err(usage) = super::parse(&bad) else {
                 panic!("refused")
             };
             let line = usage.to_string();
@@ -153,9 +120,9 @@ mod tests {
 
     #[test]
     fn the_next_token_is_printed_as_by_jeton_token() {
-        let bare = complete(&run(&["reject", "--generation", "6"]));
+        let bare = run(&["reject", "--generation", "6"]);
         assert_eq!(
-            bare.render(&token_outcome(Freshness::Good), around()),
+            printed(&bare, &token_answer(Freshness::Good)),
             reply("T0KEN\n", "", 0)
         );
     }

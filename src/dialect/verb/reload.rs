@@ -1,11 +1,11 @@
 //! `jeton reload`: the daemon reads its configuration again; one line that says what changed.
 
+use super::super::Parsed;
 use super::super::args::{Grammar, Usage};
-use super::super::{Dialect, Outcome, Query, Surroundings, unexpected};
+use crate::query::{Asked, Print, Reloaded, Surroundings};
 use crate::wire::frame::{Invocation, Reply};
 
-/// The verb.
-pub(in crate::dialect) struct Reload;
+struct Reload;
 
 const GRAMMAR: Grammar = Grammar {
     usage: "jeton reload",
@@ -14,21 +14,14 @@ const GRAMMAR: Grammar = Grammar {
     profile: false,
 };
 
-impl Reload {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
-        GRAMMAR.read(run).map(|_| Self)
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    GRAMMAR.read(run)?;
+    Ok(Parsed::Ask(Asked::Reload(Box::new(Reload))))
 }
 
-impl Dialect for Reload {
-    fn query(&self) -> Query {
-        Query::Reload
-    }
-
-    fn render(&self, outcome: &Outcome, _: Surroundings<'_>) -> Reply {
-        let Outcome::Reloaded(done) = outcome else {
-            return unexpected();
-        };
+impl Print<Reloaded> for Reload {
+    fn print(&self, done: &Reloaded, _: Surroundings<'_>) -> Reply {
         let line = format!(
             "reloaded: {} added, {} removed, {} changed, {} unchanged\n",
             done.added, done.removed, done.changed, done.kept

@@ -4,14 +4,13 @@ mod style;
 mod table;
 
 use self::style::Style;
+use super::super::Parsed;
 use super::super::args::{Grammar, Usage};
-use super::super::{Dialect, Outcome, ProfileState, Query, Surroundings, unexpected};
-use crate::profile::ProfileName;
+use crate::query::{Asked, Print, ProfileState, Surroundings};
 use crate::wire::frame::{Invocation, Reply};
 
-/// The verb.
-pub(in crate::dialect) struct Status {
-    profile: Option<ProfileName>,
+/// How the states are shown.
+struct Status {
     json: bool,
     style: Style,
 }
@@ -23,33 +22,24 @@ const GRAMMAR: Grammar = Grammar {
     profile: true,
 };
 
-// === impl Status ===
-
-impl Status {
-    pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Self, Usage> {
-        let mut named = run.clone();
-        // Status without an argument is about everything, whatever profile the shell prefers.
-        named.env.remove("JETON_PROFILE");
-        let args = GRAMMAR.read(&named)?;
-        Ok(Self {
-            profile: args.profile(),
-            json: args.flag("--json"),
-            style: Style::of(run),
-        })
-    }
+/// Reads a run of the verb.
+pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
+    let mut named = run.clone();
+    // Status without an argument is about everything, whatever profile the shell prefers.
+    named.env.remove("JETON_PROFILE");
+    let args = GRAMMAR.read(&named)?;
+    let status = Status {
+        json: args.flag("--json"),
+        style: Style::of(run),
+    };
+    Ok(Parsed::Ask(Asked::Profiles(
+        args.profile(),
+        Box::new(status),
+    )))
 }
 
-impl Dialect for Status {
-    fn query(&self) -> Query {
-        Query::Profiles {
-            profile: self.profile.clone(),
-        }
-    }
-
-    fn render(&self, outcome: &Outcome, around: Surroundings<'_>) -> Reply {
-        let Outcome::Profiles(profiles) = outcome else {
-            return unexpected();
-        };
+impl Print<[ProfileState]> for Status {
+    fn print(&self, profiles: &[ProfileState], around: Surroundings<'_>) -> Reply {
         let stdout = if self.json {
             json(profiles, around)
         } else {
@@ -78,8 +68,16 @@ fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::dialect::testing::*;
+    use crate::query::{Asked, ProfileState};
+    use crate::wire::frame::{Invocation, Reply};
+
+    fn show_states(run: &Invocation, states: &[ProfileState]) -> Reply {
+        match asked(run) {
+            Asked::Profiles(_, print) => print.print(states, around()),
+            _ => panic!("asks for no state"),
+        }
+    }
 
     fn show(columns: u16, env: &[(&str, &str)], terminal: bool, args: &[&str]) -> String {
         let mut run = run(args);
@@ -89,7 +87,7 @@ mod tests {
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        let reply = Status::parse(&run).unwrap().render(&states(), around());
+        let reply = show_states(&run, &states());
         assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""));
         String::from_utf8(reply.stdout.to_vec()).unwrap()
     }
@@ -193,8 +191,7 @@ mod tests {
 
     #[test]
     fn without_profiles_it_says_how_to_make_one() {
-        let status = Status::parse(&run(&["status"])).unwrap();
-        let reply = status.render(&Outcome::Profiles(vec![]), around());
+        let reply = show_states(&run(&["status"]), &[]);
         let text = String::from_utf8(reply.stdout.to_vec()).unwrap();
         assert!(text.contains("jetond add"), "{text}");
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jetond::dialect::News;
+use jetond::query::News;
 use jetond::wire::Rejected;
 
 use crate::keep::feed::Told;
@@ -133,8 +133,8 @@ fn watchers_are_told_every_token_and_the_end() {
                     let mut generations = vec![];
                     loop {
                         match feed.next().await {
-                            Told::News(News::Token { held, .. }) => {
-                                generations.push(held.generation);
+                            Told::News(News::Token(answer)) => {
+                                generations.push(answer.held.generation);
                             }
                             Told::News(_) => {}
                             Told::End(_) => return generations,

@@ -80,11 +80,9 @@ impl World {
 /// What is told next, in a word or two.
 async fn next(feed: &mut Feed) -> String {
     match feed.next().await {
-        Told::News(News::Token {
-            held, freshness, ..
-        }) => {
-            let stale = freshness.is_stale();
-            let token = held.token.expose();
+        Told::News(News::Token(answer)) => {
+            let stale = answer.freshness.is_stale();
+            let token = answer.held.token.expose();
             format!("{token}{}", if stale { " stale" } else { "" })
         }
         Told::News(News::State(state)) => {

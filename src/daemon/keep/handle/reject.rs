@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
 use super::{Handle, Served, code_of};
-use crate::dialect::Freshness;
 use crate::lifecycle::{Held, View};
 use crate::problem::{Code, Problem};
+use crate::query::Freshness;
 use crate::wire::Rejected;
 
 /// What a reporter is told that waited in vain.

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::style::{BAR, Style};
-use crate::dialect::{ProfileState, Surroundings, human};
+use crate::dialect::human;
 use crate::lifecycle::Phase;
+use crate::query::{ProfileState, Surroundings};
 use crate::wire::SKEW_LIMIT;
 
 /// The whole text.

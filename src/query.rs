@@ -1,0 +1,156 @@
+//! The vocabulary of the local interface: what the daemon can be asked, and what it answers.
+//!
+//! Every question is paired with the printer of its own answer, so that no printer can be given the answer to another one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::instant::Now;
+use crate::lifecycle::Held;
+use crate::profile::ProfileName;
+use crate::wire::frame::Reply;
+use crate::wire::{ProfileReply, Rejected};
+
+/// A question, with what prints its answer. A profile that is not named is the only one that the caller may use, unless the
+/// variant says otherwise.
+pub enum Asked {
+    /// A token.
+    Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
+    /// The state of one profile, or of all that the caller may use when none is named.
+    Profiles(Option<ProfileName>, Box<dyn Print<[ProfileState]>>),
+    /// Whether a profile is ready, or the daemon itself when none is named.
+    Ready(ReadyQuery, Box<dyn Print<()>>),
+    /// A new token, now. The answer is the profile's state with it.
+    Refresh(Option<ProfileName>, Box<dyn Print<ProfileState>>),
+    /// The next token after one that was rejected.
+    Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
+    /// What happens to a profile from now on, piece by piece.
+    Watch(WatchQuery, Box<dyn Print<News>>),
+    /// Reading the configuration again, which the admin socket alone does.
+    Reload(Box<dyn Print<Reloaded>>),
+}
+
+/// Prints an answer for one run of the companion.
+pub trait Print<Answer: ?Sized>: Send {
+    /// The bytes and the exit code.
+    fn print(&self, answer: &Answer, around: Surroundings<'_>) -> Reply;
+}
+
+/// What a printer may need beside the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The moment.
+    pub now: Now,
+    /// The daemon's token socket.
+    pub socket: &'a str,
+}
+
+/// A request for a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenQuery {
+    /// Whose.
+    pub profile: Option<ProfileName>,
+    /// The validity it must have left.
+    pub min_valid: Duration,
+    /// How long to wait for it.
+    pub max_wait: Duration,
+}
+
+/// A probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyQuery {
+    /// Which profile.
+    pub profile: Option<ProfileName>,
+    /// How long to wait until it is ready.
+    pub wait: Duration,
+}
+
+/// A report that a token was rejected, which asks for the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectQuery {
+    /// Whose.
+    pub profile: Option<ProfileName>,
+    /// The token that was rejected.
+    pub which: Rejected,
+    /// How long to wait for the next one.
+    pub max_wait: Duration,
+}
+
+/// A request to be told what happens to a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchQuery {
+    /// Which profile.
+    pub profile: Option<ProfileName>,
+    /// The generation of the token that is known already.
+    pub since: Option<u64>,
+}
+
+/// A token that is handed out.
+#[derive(Debug)]
+pub struct TokenAnswer {
+    /// Whose.
+    pub profile: ProfileName,
+    /// The token.
+    pub held: Arc<Held>,
+    /// How good it is.
+    pub freshness: Freshness,
+}
+
+/// One event of a watch.
+#[derive(Debug)]
+pub enum News {
+    /// A new token.
+    Token(TokenAnswer),
+    /// Another state.
+    State(ProfileReply),
+    /// Nothing has happened for a while.
+    Quiet,
+}
+
+/// How good a valid token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// As it was asked for.
+    Good,
+    /// It has less validity left than was asked for.
+    Short,
+    /// It was reported as rejected, and no newer one is held yet.
+    Reported,
+}
+
+/// A profile's state, with what only a picture of it needs.
+#[derive(Debug, Clone)]
+pub struct ProfileState {
+    /// The state as the interface shows it.
+    pub reply: ProfileReply,
+    /// The whole lifetime of the token held.
+    pub lifetime: Option<Duration>,
+    /// Whether the next attempt waits until a token is asked for.
+    pub resting: bool,
+    /// Why the profile cannot ask at all, for people.
+    pub blocked: Option<Arc<str>>,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Profiles that are new.
+    pub added: usize,
+    /// Profiles that are gone.
+    pub removed: usize,
+    /// Profiles that changed, and start over.
+    pub changed: usize,
+    /// Profiles that did not change, and keep their token.
+    pub kept: usize,
+    /// Whether something else changed that only a restart takes up: the socket's mode.
+    pub restart_needed: bool,
+}
+
+// === impl Freshness ===
+
+impl Freshness {
+    /// Whether the interface calls the token stale.
+    pub fn is_stale(self) -> bool {
+        self != Self::Good
+    }
+}
