@@ -34,7 +34,7 @@
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
-//! | [`config`] | the configuration's text, parsed and edited | policy profile schedule |
+//! | [`config`] | the configuration's text, parsed and edited | policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
@@ -44,6 +44,7 @@
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |
+//! | `spelling` | finds the word that was probably meant | |
 //! | `causes` | an error with its causes, in one line | |
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
 #![forbid(unsafe_code)]
@@ -71,6 +72,7 @@ pub mod query;
 pub mod sandbox;
 pub mod schedule;
 pub mod settings;
+mod spelling;
 pub mod store;
 #[cfg(test)]
 mod testing;

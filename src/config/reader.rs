@@ -6,6 +6,7 @@ use toml_edit::{Item, TableLike};
 
 use super::allow::Names;
 use super::fault::ConfigFault;
+use crate::spelling;
 
 mod access;
 pub(super) mod key;
@@ -180,7 +181,7 @@ impl<'a> Reader<'a> {
             self.fault_at(field.key, &field.path, message, None);
             return;
         }
-        let suggestion = nearest(&name, known).map(str::to_owned);
+        let suggestion = spelling::nearest(&name, known.iter().copied()).map(str::to_owned);
         let message = match suggestion {
             Some(_) => "unknown key".to_owned(),
             None => format!("unknown key; known here are {}", known.join(", ")),
@@ -206,14 +207,4 @@ impl<'a> Reader<'a> {
         }
         Err(faults)
     }
-}
-
-/// The word that was probably meant: a third of its letters may be wrong.
-fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
-    known
-        .iter()
-        .map(|word| (strsim::osa_distance(text, word), *word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
-        .min()
-        .map(|(_, word)| word)
 }

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use toml_edit::TableLike;
 
 use super::super::url::InvalidUrl;
-use super::{Field, Reader, fields, nearest};
+use super::{fields, Field, Reader};
+use crate::spelling;
 
 impl Reader<'_> {
     /// The text of a value.
@@ -44,7 +45,7 @@ impl Reader<'_> {
             Some((word, why)) => (format!("\"{word}\" {why}; it takes {list}"), None),
             None => (
                 format!("it takes {list}"),
-                nearest(text, &all).map(|word| format!("\"{word}\"")),
+                spelling::nearest(text, all.iter().copied()).map(|word| format!("\"{word}\"")),
             ),
         };
         self.fault(field, message, suggestion);
