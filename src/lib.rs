@@ -31,7 +31,7 @@
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
 //! | [`config`] | the configuration's text, parsed and edited | policy profile schedule spelling |

@@ -3,90 +3,167 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::call::Call;
 use crate::profile::ProfileName;
+use crate::spelling;
 use crate::wire;
-use crate::wire::frame::Invocation;
 
-/// Why arguments make no sense. It repeats none of them: they may hold a secret that was pasted in the wrong place.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Usage {
-    what: &'static str,
-    usage: &'static str,
+/// The longest word for which a nearest one is named. A longer one may be a secret that was pasted in the wrong place, and an
+/// answer that knows what is near to it would tell of it.
+const LONGEST_WORD: usize = 12;
+
+/// What a verb takes, and what the help says of it.
+pub(super) struct Grammar {
+    /// The verb.
+    pub(super) verb: &'static str,
+    /// What follows it: operands, then options.
+    pub(super) usage: &'static str,
+    /// What it does, in lines of `jeton help`.
+    pub(super) does: &'static str,
+    /// Its options.
+    pub(super) options: &'static [&'static Opt],
+    /// Whether it takes a profile.
+    pub(super) profile: Profile,
 }
 
-/// What a verb takes.
-pub(super) struct Grammar {
-    /// The line that says how it is used.
-    pub(super) usage: &'static str,
-    /// Its options that have a value.
-    pub(super) values: &'static [&'static str],
-    /// Its options that have none.
-    pub(super) flags: &'static [&'static str],
-    /// Whether it takes a profile.
-    pub(super) profile: bool,
+/// Where a verb's profile comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// The verb takes none.
+    None,
+    /// From an argument alone: without one, the verb is about all profiles.
+    Argument,
+    /// From an argument, else from `JETON_PROFILE`.
+    ArgumentOrVariable,
+}
+
+/// An option.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Opt {
+    /// Its name, with the dashes.
+    pub(super) name: &'static str,
+    /// Its value.
+    pub(super) takes: Takes,
+    /// What it is for, in the verb's own help.
+    pub(super) help: &'static str,
+}
+
+/// The value of an option.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// None.
+    Nothing,
+    /// Seconds up to this.
+    Seconds(Duration),
+    /// Something else.
+    Word {
+        /// Its place in the usage.
+        name: &'static str,
+        /// What fits there.
+        what: &'static str,
+    },
 }
 
 /// A verb's arguments.
 pub(super) struct Args<'a> {
-    grammar: &'a Grammar,
+    grammar: &'static Grammar,
     profile: Option<ProfileName>,
-    values: Vec<(&'static str, &'a str)>,
-    flags: Vec<&'static str>,
+    given: Vec<(&'static Opt, &'a str)>,
+}
+
+/// Why arguments make no sense, and of which verb. It repeats none of them: they may hold a secret that was pasted in the
+/// wrong place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    misuse: Misuse,
+    verb: &'static str,
+    usage: &'static str,
+}
+
+/// Why arguments make no sense.
+#[derive(Debug, PartialEq, Eq)]
+enum Misuse {
+    UnknownOption { nearest: Option<&'static str> },
+    NoValue(&'static Opt),
+    WrongValue(&'static Opt),
+    NeedlessValue(&'static Opt),
+    TooMany,
+    ProfileName,
+    ProfileVariable,
+    Other(&'static str),
 }
 
 // === impl Grammar ===
 
 impl Grammar {
-    /// Reads the arguments after the verb; the profile may come from `JETON_PROFILE`.
-    pub(super) fn read<'a>(&'a self, run: &'a Invocation) -> Result<Args<'a>, Usage> {
+    /// Reads the words of a call. After `--` none of them is an option.
+    pub(super) fn read<'a>(&'static self, call: &Call<'a>) -> Result<Args<'a>, Usage> {
         let mut args = Args {
             grammar: self,
             profile: None,
-            values: vec![],
-            flags: vec![],
+            given: vec![],
         };
-        let mut words = run.args.iter().skip(2).map(String::as_str);
+        let mut words = call.words.iter().map(String::as_str);
+        let mut options = true;
         while let Some(word) = words.next() {
-            let (name, glued) = match word.split_once('=') {
-                Some((name, value)) if word.starts_with("--") => (name, Some(value)),
-                _ => (word, None),
-            };
-            if let Some(known) = self.values.iter().find(|option| **option == name) {
-                let value = glued
-                    .or_else(|| words.next())
-                    .ok_or(self.wrong("an option lacks its value"))?;
-                args.values.push((known, value));
-            } else if let Some(known) = self.flags.iter().find(|flag| **flag == word) {
-                args.flags.push(known);
-            } else if word.starts_with('-') {
-                return Err(self.wrong("there is no such option"));
-            } else if !self.profile || args.profile.is_some() {
-                return Err(self.wrong("there are too many arguments"));
+            if options && word == "--" {
+                options = false;
+            } else if options && word.starts_with('-') {
+                args.given.push(self.option(word, &mut words)?);
+            } else if self.profile == Profile::None || args.profile.is_some() {
+                return Err(self.misused(Misuse::TooMany));
             } else {
-                args.profile = Some(self.profile(word)?);
+                let name = ProfileName::parse(word);
+                args.profile = Some(name.map_err(|_| self.misused(Misuse::ProfileName))?);
             }
         }
-        let from_env = run.env.get("JETON_PROFILE").filter(|name| !name.is_empty());
-        if let (true, None, Some(name)) = (self.profile, &args.profile, from_env) {
-            args.profile = Some(self.profile(name)?);
+        let variable = call.run.env.get("JETON_PROFILE");
+        let variable = variable.filter(|name| !name.is_empty());
+        if let (Profile::ArgumentOrVariable, None, Some(name)) =
+            (self.profile, &args.profile, variable)
+        {
+            let name = ProfileName::parse(name);
+            args.profile = Some(name.map_err(|_| self.misused(Misuse::ProfileVariable))?);
         }
         Ok(args)
     }
 
-    /// A complaint with the line that says how it is used.
-    pub(super) const fn wrong(&self, what: &'static str) -> Usage {
-        Usage {
-            what,
-            usage: self.usage,
+    fn option<'a>(
+        &self,
+        word: &'a str,
+        rest: &mut dyn Iterator<Item = &'a str>,
+    ) -> Result<(&'static Opt, &'a str), Usage> {
+        let (name, glued) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word, None),
+        };
+        let Some(option) = self.options.iter().find(|option| option.name == name) else {
+            let names = self.options.iter().map(|option| option.name);
+            let nearest = nearest(name, names);
+            return Err(self.misused(Misuse::UnknownOption { nearest }));
+        };
+        match (&option.takes, glued) {
+            (Takes::Nothing, None) => Ok((option, "")),
+            (Takes::Nothing, Some(_)) => Err(self.misused(Misuse::NeedlessValue(option))),
+            (_, glued) => {
+                let value = glued.or_else(|| rest.next());
+                let value = value.ok_or(self.misused(Misuse::NoValue(option)))?;
+                Ok((option, value))
+            }
         }
     }
 
-    fn profile(&self, name: &str) -> Result<ProfileName, Usage> {
-        ProfileName::parse(name).map_err(|_| {
-            self.wrong(
-                "a profile's name has 1 to 63 of a-z 0-9 . _ - and starts with a letter or digit",
-            )
-        })
+    /// A complaint that no value of an option explains.
+    pub(super) const fn wrong(&self, what: &'static str) -> Usage {
+        self.misused(Misuse::Other(what))
+    }
+
+    const fn misused(&self, misuse: Misuse) -> Usage {
+        Usage {
+            misuse,
+            verb: self.verb,
+            usage: self.usage,
+        }
     }
 }
 
@@ -98,30 +175,72 @@ impl Args<'_> {
         self.profile.clone()
     }
 
-    /// Whether a flag is given.
-    pub(super) fn flag(&self, name: &str) -> bool {
-        self.flags.contains(&name)
+    /// Whether an option is given.
+    pub(super) fn has(&self, option: &Opt) -> bool {
+        self.value(option).is_some()
     }
 
     /// The last value of an option.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .rev()
-            .find(|(option, _)| *option == name)
-            .map(|(_, value)| *value)
+    pub(super) fn value(&self, option: &Opt) -> Option<&str> {
+        let last = self.given.iter().rev();
+        let mut values = last.filter(|(given, _)| given.name == option.name);
+        values.next().map(|(_, value)| *value)
     }
 
-    /// The last value of an option, in seconds up to `max`.
-    pub(super) fn seconds(&self, name: &str, max: Duration) -> Result<Option<Duration>, Usage> {
-        self.value(name)
-            .map(|text| {
-                wire::seconds(text, max).ok_or(
-                    self.grammar
-                        .wrong("an option takes seconds, such as 30 or 0.5, in its range"),
-                )
-            })
+    /// The last value of an option, as `read` reads it.
+    pub(super) fn parsed<T>(
+        &self,
+        option: &'static Opt,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Usage> {
+        let wrong = || self.grammar.misused(Misuse::WrongValue(option));
+        self.value(option)
+            .map(|text| read(text).ok_or_else(wrong))
             .transpose()
+    }
+
+    /// The last value of an option that takes seconds.
+    pub(super) fn seconds(&self, option: &'static Opt) -> Result<Option<Duration>, Usage> {
+        self.parsed(option, |text| match option.takes {
+            Takes::Seconds(max) => wire::seconds(text, max),
+            Takes::Nothing | Takes::Word { .. } => None,
+        })
+    }
+}
+
+/// The known word that is nearest to `word`, if that is short enough to tell.
+pub(super) fn nearest(
+    word: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    if word.trim_start_matches('-').chars().count() > LONGEST_WORD {
+        return None;
+    }
+    spelling::nearest(&word.to_lowercase(), known)
+}
+
+// === impl Takes ===
+
+impl Takes {
+    /// What stands for the value in a usage; empty where there is none.
+    pub(super) const fn placeholder(&self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Seconds(_) => "S",
+            Self::Word { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("no value"),
+            Self::Seconds(max) => {
+                write!(f, "seconds from 0 to {}, such as 30 or 0.5", max.as_secs())
+            }
+            Self::Word { what, .. } => f.write_str(what),
+        }
     }
 }
 
@@ -129,6 +248,28 @@ impl Args<'_> {
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; usage: {}", self.what, self.usage)
+        const NAME: &str =
+            "a profile's name has 1 to 63 of a-z 0-9 . _ - and starts with a letter or digit";
+        match &self.misuse {
+            Misuse::UnknownOption { nearest: None } => f.write_str("there is no such option"),
+            Misuse::UnknownOption {
+                nearest: Some(name),
+            } => write!(f, "there is no such option; the nearest is {name}"),
+            Misuse::NoValue(option) => {
+                write!(f, "{} needs a value: {}", option.name, option.takes)
+            }
+            Misuse::WrongValue(option) | Misuse::NeedlessValue(option) => {
+                write!(f, "{} takes {}", option.name, option.takes)
+            }
+            Misuse::TooMany => f.write_str("there are too many arguments"),
+            Misuse::ProfileName => f.write_str(NAME),
+            Misuse::ProfileVariable => write!(f, "JETON_PROFILE names no profile: {NAME}"),
+            Misuse::Other(what) => f.write_str(what),
+        }?;
+        write!(f, "; usage: jeton {}", self.verb)?;
+        match self.usage {
+            "" => Ok(()),
+            usage => write!(f, " {usage}"),
+        }
     }
 }

@@ -1,11 +1,168 @@
-//! The companion's verbs, one a file.
+//! The table of the companion's verbs and of other tools' protocols, one a file.
 
-pub(super) mod exec;
-pub(super) mod header;
-pub(super) mod ready;
-pub(super) mod refresh;
-pub(super) mod reject;
-pub(super) mod reload;
-pub(super) mod status;
-pub(super) mod token;
-pub(super) mod watch;
+mod exec;
+mod header;
+mod ready;
+mod refresh;
+mod reject;
+mod reload;
+mod status;
+mod token;
+mod watch;
+
+use super::args::{self, Grammar, Usage};
+use super::call::{Call, Parsed};
+use super::failure::refusal;
+use super::help;
+use crate::problem::Code;
+use crate::wire::frame::{Answer, Invocation, Reply};
+
+/// A row of the table.
+pub(super) struct Verb {
+    /// What it takes, and what the help says of it.
+    pub(super) grammar: &'static Grammar,
+    /// The name under which another program starts the companion to speak this protocol, as in `docker-credential-NAME`; all
+    /// arguments are that program's then.
+    program: Option<&'static str>,
+    /// Whether the admin socket alone does it.
+    is_admin: bool,
+    /// Reads a call.
+    parse: fn(&Call<'_>) -> Result<Parsed, Usage>,
+}
+
+/// The table, in the order of the help.
+pub(super) static TABLE: &[Verb] = &[
+    verb(&token::GRAMMAR, token::parse),
+    verb(&header::GRAMMAR, header::parse),
+    verb(&status::GRAMMAR, status::parse),
+    verb(&ready::GRAMMAR, ready::parse),
+    verb(&refresh::GRAMMAR, refresh::parse),
+    verb(&reject::GRAMMAR, reject::parse),
+    verb(&watch::GRAMMAR, watch::parse),
+    Verb {
+        is_admin: true,
+        ..verb(&reload::GRAMMAR, reload::parse)
+    },
+    verb(&exec::GRAMMAR, exec::parse),
+];
+
+const fn verb(grammar: &'static Grammar, parse: fn(&Call<'_>) -> Result<Parsed, Usage>) -> Verb {
+    Verb {
+        grammar,
+        program: None,
+        is_admin: false,
+        parse,
+    }
+}
+
+/// Which row a run is of.
+enum Found<'a> {
+    /// By the program's name.
+    Program(&'a Verb, &'a [String]),
+    /// By the verb.
+    Verb(&'a Verb, &'a [String]),
+    /// Help, for these words.
+    Help(&'a [String]),
+    /// None, for this word or for the lack of one.
+    None(Option<&'a str>),
+}
+
+/// Whether a run of the companion asks for a change, which is made through the admin socket alone.
+pub fn is_admin(run: &Invocation) -> bool {
+    match find(TABLE, run) {
+        Found::Program(verb, _) | Found::Verb(verb, _) => verb.is_admin,
+        Found::Help(_) | Found::None(_) => false,
+    }
+}
+
+/// Reads a run of the companion.
+pub fn parse(run: &Invocation) -> Parsed {
+    let parsed = match find(TABLE, run) {
+        Found::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
+        Found::Verb(verb, words) | Found::Program(verb, words) => {
+            (verb.parse)(&Call { run, words })
+        }
+        Found::Help(words) => return help(words),
+        Found::None(word) => return unknown(word),
+    };
+    parsed.unwrap_or_else(|usage| refuse(Code::BadRequest, &usage.to_string()))
+}
+
+fn find<'a>(table: &'a [Verb], run: &'a Invocation) -> Found<'a> {
+    let Some((program, rest)) = run.args.split_first() else {
+        return Found::None(None);
+    };
+    let mut rows = table.iter();
+    if let Some(verb) = rows.find(|verb| verb.program == Some(program)) {
+        return Found::Program(verb, rest);
+    }
+    match rest.split_first() {
+        None => Found::None(None),
+        Some((word, words)) if word == help::HELP.verb || is_help(word) => Found::Help(words),
+        Some((word, words)) => match table.iter().find(|verb| verb.grammar.verb == word) {
+            Some(verb) => Found::Verb(verb, words),
+            None => Found::None(Some(word)),
+        },
+    }
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word, "--help" | "-h")
+}
+
+/// Wherever it stands, since it is more likely a call for help than the value of an option.
+fn asks_for_help(words: &[String]) -> bool {
+    let mut options = words.iter().take_while(|word| *word != "--");
+    options.any(|word| is_help(word))
+}
+
+/// The daemon's verbs and the companion's.
+pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
+    let rows = TABLE.iter().map(|verb| verb.grammar);
+    rows.chain(help::OF_THE_COMPANION)
+}
+
+fn help(words: &[String]) -> Parsed {
+    match words {
+        [] => print(help::whole(all())),
+        [word] if is_help(word) => usage(&help::HELP),
+        [word] => match all().find(|grammar| grammar.verb == word) {
+            Some(grammar) => usage(grammar),
+            None => unknown(Some(word)),
+        },
+        _ => refuse(
+            Code::BadRequest,
+            "there are too many arguments; usage: jeton help [VERB]",
+        ),
+    }
+}
+
+fn usage(grammar: &Grammar) -> Parsed {
+    print(help::usage(grammar))
+}
+
+/// The nearest verb is named, and never the word itself: it may be anything that was pasted in the wrong place.
+fn unknown(word: Option<&str>) -> Parsed {
+    let names = all().map(|grammar| grammar.verb);
+    let line = match word.and_then(|word| args::nearest(word, names)) {
+        Some(nearest) => format!(
+            "this daemon does not know that verb; the nearest is '{nearest}', and 'jeton help' lists them all"
+        ),
+        None => "this daemon does not know that verb; 'jeton help' lists them".to_owned(),
+    };
+    refuse(Code::NotSupported, &line)
+}
+
+fn print(text: String) -> Parsed {
+    Parsed::Answer(Answer::Done(Reply {
+        stdout: text.into_bytes().into(),
+        ..Reply::default()
+    }))
+}
+
+fn refuse(code: Code, line: &str) -> Parsed {
+    Parsed::Answer(refusal(code, line).into())
+}
+
+#[cfg(test)]
+mod tests;

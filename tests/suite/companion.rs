@@ -11,6 +11,7 @@ mod answers;
 mod daemon;
 mod execs;
 mod fixtures;
+mod help;
 mod local;
 mod reach;
 mod requests;

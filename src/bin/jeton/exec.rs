@@ -5,7 +5,8 @@ use core::ffi::CStr;
 use crate::answer::Sink;
 use crate::args::Call;
 use crate::ask::{ask, deadline_of};
-use crate::output::{self, Exit, FAILED, USAGE, complain, complain_of};
+use crate::help;
+use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
 use crate::places::{PATH_MAX, Place, Places, Room};
 use crate::request::Words;
 use crate::sys::{self, Arg, Env, Errno, errno};
@@ -36,7 +37,7 @@ struct Plan {
 /// Runs the command. Comes back only if that did not happen.
 pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
     let Some(plan) = Plan::parse(call)? else {
-        return output::stdout(text::HELP.as_bytes()).map(|()| 0);
+        return help::print(call, Words::Fixed(&[b"exec", b"--help"]), env);
     };
     match plan.variable {
         None => start(call, env, &plan, None),

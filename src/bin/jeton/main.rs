@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! sys ─▶ main ─▶ args ─▶ places ─▶ request ─▶ http ─▶ answer ─▶ output
-//!          └───▶ exec (replaces the process)             └────▶ problem
+//!          ├───▶ help (its own text where no daemon answers) └────▶ problem
+//!          └───▶ exec (replaces the process)
 //! ```
 #![no_std]
 #![no_main]
@@ -15,6 +16,7 @@ mod args;
 mod ask;
 mod deadline;
 mod exec;
+mod help;
 mod http;
 mod input;
 mod output;
@@ -48,7 +50,7 @@ fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<
             output::stderr(text::HELP.as_bytes());
             Ok(output::USAGE)
         }
-        Some(b"help" | b"--help" | b"-h") => output::stdout(text::HELP.as_bytes()).map(|()| 0),
+        Some(b"help" | b"--help" | b"-h") => help::print(&call, request::Words::Given(&call), env),
         Some(b"version" | b"--version" | b"-V") => {
             output::stdout(text::VERSION.as_bytes()).map(|()| 0)
         }

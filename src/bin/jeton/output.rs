@@ -1,5 +1,7 @@
 //! Standard output, standard error and the exit code.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use crate::sys::{self, Errno, errno};
 
 /// No token, rejected, or a fault of our own (the daemon's `internal`).
@@ -57,9 +59,19 @@ pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
     complain(code, &all)
 }
 
+/// Whether nothing is written to standard error.
+static MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the next words for standard error are dropped: those of an attempt whose failure has another answer.
+pub(crate) fn set_mute(mute: bool) {
+    MUTE.store(mute, Ordering::Relaxed);
+}
+
 /// Writes to standard error. Where that fails there is nobody left to tell.
 pub(crate) fn stderr(bytes: &[u8]) {
-    let _ = write_all(2, bytes);
+    if !MUTE.load(Ordering::Relaxed) {
+        let _ = write_all(2, bytes);
+    }
 }
 
 /// One line, `jeton: ` and the parts, on standard error; then the exit code to leave with.

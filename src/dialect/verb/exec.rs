@@ -2,53 +2,59 @@
 //!
 //! The companion keeps this standard output to itself; without `--env` it does not ask for a token at all.
 
-use super::super::args::{Grammar, Usage};
-use super::super::{Parsed, human};
-use super::token::token_query;
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::human;
+use super::super::token_request::{token_between, token_query};
 use crate::query::{Asked, Print, Surroundings, TokenAnswer};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
+
+static ENV: Opt = Opt {
+    name: "--env",
+    takes: Takes::Word {
+        name: "NAME",
+        what: "a name of letters, digits and _; no digit comes first",
+    },
+    help: "the variable that gets the token",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "exec",
+    usage: "[--env NAME] [PROFILE] -- COMMAND...",
+    does: "run COMMAND with JETON_SOCKET and JETON_PROFILE set, and
+with the token in the variable NAME if --env is given",
+    options: &[&ENV],
+    profile: Profile::ArgumentOrVariable,
+};
 
 /// For a variable of this name.
 struct Exec {
     name: String,
 }
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton exec [--env NAME] [PROFILE] -- COMMAND…",
-    values: &["--env", "--min-valid", "--max-wait"],
-    flags: &[],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let args = GRAMMAR.read(run)?;
-    let name = args
-        .value("--env")
-        .ok_or(GRAMMAR.wrong("the name of the variable is missing"))?;
-    let first = name
-        .bytes()
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(GRAMMAR.wrong(
-            "a variable's name has letters, digits and _, and does not start with a digit",
-        ));
-    }
-    let name = name.to_owned();
-    let query = token_query(&args, run)?;
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    let name = args.parsed(&ENV, |name| is_name(name).then(|| name.to_owned()))?;
+    let name = name.ok_or(GRAMMAR.wrong("the name of the variable is missing"))?;
+    let query = token_query(&args, call)?;
     Ok(Parsed::Ask(Asked::Token(query, Box::new(Exec { name }))))
+}
+
+fn is_name(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+    name.bytes().next().is_some_and(letter) && name.bytes().all(|b| letter(b) || b.is_ascii_digit())
 }
 
 impl Print<TokenAnswer> for Exec {
     fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
-        let TokenAnswer { profile, held, .. } = answer;
-        let left = held.validity.remaining(around.now.boot);
+        let left = answer.held.validity.remaining(around.now.boot);
         Reply {
-            stdout: held.token.expose().as_bytes().to_vec().into(),
+            stdout: token_between("", answer, ""),
             stderr: format!(
-                "jeton: {} holds a token of {profile} that expires in {}; a longer job asks again with 'jeton token'\n",
+                "jeton: {} holds a token of {} that expires in {}; a longer job asks again with 'jeton token'\n",
                 self.name,
+                answer.profile,
                 human::duration(left)
             ),
             exit: 0,

@@ -1,31 +1,31 @@
 //! `jeton header`: the header that carries the token (RFC 6750 section 2.1), as `curl -H @-` reads it.
 
-use super::super::Parsed;
-use super::super::args::{Grammar, Usage};
-use super::token::{TOKEN_OPTIONS, stale_note, token_query};
+use super::super::args::{Grammar, Profile, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::token_request::{MAX_WAIT, MIN_VALID, stale_note, token_between, token_query};
 use crate::query::{Asked, Print, Surroundings, TokenAnswer};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "header",
+    usage: "[PROFILE] [--min-valid S] [--max-wait S]",
+    does: "print the token as an HTTP header",
+    options: &[&MIN_VALID, &MAX_WAIT],
+    profile: Profile::ArgumentOrVariable,
+};
 
 struct Header;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton header [PROFILE] [--min-valid S] [--max-wait S]",
-    values: TOKEN_OPTIONS,
-    flags: &[],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let query = token_query(&GRAMMAR.read(run)?, run)?;
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let query = token_query(&GRAMMAR.read(call)?, call)?;
     Ok(Parsed::Ask(Asked::Token(query, Box::new(Header))))
 }
 
 impl Print<TokenAnswer> for Header {
     fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
-        let stdout = format!("Authorization: Bearer {}\n", answer.held.token.expose());
         Reply {
-            stdout: stdout.into_bytes().into(),
+            stdout: token_between("Authorization: Bearer ", answer, "\n"),
             stderr: stale_note(answer, around.now.boot),
             exit: 0,
         }

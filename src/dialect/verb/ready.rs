@@ -2,31 +2,36 @@
 
 use std::time::Duration;
 
-use super::super::Parsed;
-use super::super::args::{Grammar, Usage};
-use super::token::patience;
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::token_request::patience;
 use crate::query::{Asked, Print, ReadyQuery, Surroundings};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
 
-/// The longest wait of a probe: a job's start may wait for a daemon for a while, not for ever.
-const MAX_WAIT: Duration = Duration::from_secs(3_600);
+static WAIT: Opt = Opt {
+    name: "--wait",
+    // A job's start may wait for a daemon for a while, not for ever.
+    takes: Takes::Seconds(Duration::from_secs(3_600)),
+    help: "wait at most S seconds for it (0)",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "ready",
+    usage: "[PROFILE] [--wait S]",
+    does: "succeed when a token can be served; --wait S waits for it",
+    options: &[&WAIT],
+    profile: Profile::ArgumentOrVariable,
+};
 
 struct Silence;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton ready [PROFILE] [--wait S]",
-    values: &["--wait"],
-    flags: &[],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let args = GRAMMAR.read(run)?;
-    let wait = args.seconds("--wait", MAX_WAIT)?;
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    let wait = args.seconds(&WAIT)?.unwrap_or_default();
     let query = ReadyQuery {
         profile: args.profile(),
-        wait: wait.map_or(Duration::ZERO, |wait| wait.min(patience(run))),
+        wait: wait.min(patience(call)),
     };
     Ok(Parsed::Ask(Asked::Ready(query, Box::new(Silence))))
 }

@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use super::super::args::{Grammar, Usage};
-use super::super::{Parsed, human};
+use super::super::args::{Grammar, Profile, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::human;
 use crate::query::{Asked, Print, ProfileState, Surroundings};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "refresh",
+    usage: "[PROFILE]",
+    does: "get a new token now",
+    options: &[],
+    profile: Profile::ArgumentOrVariable,
+};
 
 struct Refresh;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton refresh [PROFILE]",
-    values: &[],
-    flags: &[],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let profile = GRAMMAR.read(run)?.profile();
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let profile = GRAMMAR.read(call)?.profile();
     Ok(Parsed::Ask(Asked::Refresh(profile, Box::new(Refresh))))
 }
 

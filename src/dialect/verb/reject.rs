@@ -5,61 +5,73 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::Parsed;
-use super::super::args::{Args, Grammar, Usage};
-use super::token::{Form, patience};
+use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::token_format::{Format, JSON};
+use super::super::token_request::{MAX_WAIT, max_wait};
 use crate::query::{Asked, RejectQuery};
-use crate::wire::frame::{Answer, Invocation};
-use crate::wire::{self, Rejected};
+use crate::wire::Rejected;
+use crate::wire::frame::Answer;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton reject [PROFILE] [--generation N | --sha256 HEX] [--max-wait S] [--json], else with the token on standard input",
-    values: &["--generation", "--sha256", "--max-wait"],
-    flags: &["--json"],
-    profile: true,
+static GENERATION: Opt = Opt {
+    name: "--generation",
+    takes: Takes::Word {
+        name: "N",
+        what: "the number that 'jeton token --json' shows",
+    },
+    help: "the token by its number",
 };
 
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let args = GRAMMAR.read(run)?;
-    let max_wait = args
-        .seconds("--max-wait", wire::MAX_MAX_WAIT)?
-        .unwrap_or(wire::DEFAULT_MAX_WAIT);
-    let form = Form::of(args.flag("--json"));
-    let Some(which) = which(&args, run)? else {
+static SHA256: Opt = Opt {
+    name: "--sha256",
+    takes: Takes::Word {
+        name: "HEX",
+        what: "64 hexadecimal digits",
+    },
+    help: "the token by its SHA-256",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "reject",
+    usage: "[PROFILE] [--generation N | --sha256 HEX] [--max-wait S] [--json]",
+    does: "the token on standard input was rejected: print the next",
+    options: &[&GENERATION, &SHA256, &MAX_WAIT, &JSON],
+    profile: Profile::ArgumentOrVariable,
+};
+
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    let max_wait = max_wait(&args, call)?;
+    let Some(which) = which(&args, call)? else {
         return Ok(Parsed::Answer(Answer::SendInput { one_line: true }));
     };
     let query = RejectQuery {
         profile: args.profile(),
         which,
-        max_wait: max_wait.min(patience(run)),
+        max_wait,
     };
-    Ok(Parsed::Ask(Asked::Reject(query, Box::new(form))))
+    let format = Format::of(&args);
+    Ok(Parsed::Ask(Asked::Reject(query, Box::new(format))))
 }
 
-/// The token that is meant; none while that has to be read.
-fn which(args: &Args<'_>, run: &Invocation) -> Result<Option<Rejected>, Usage> {
-    let wrong = |what| Err(GRAMMAR.wrong(what));
-    match (
-        args.value("--generation"),
-        args.value("--sha256"),
-        &run.stdin,
-    ) {
-        (Some(_), Some(_), _) => wrong("a token is named by its number or by its hash"),
-        (Some(number), None, _) => match number.parse() {
-            Ok(number) => Ok(Some(Rejected::Generation(number))),
-            Err(_) => wrong("--generation takes the number that 'jeton token --json' shows"),
-        },
-        (None, Some(hex), _) => match Rejected::from_hex(hex) {
-            Some(rejected) => Ok(Some(rejected)),
-            None => wrong("--sha256 takes 64 hexadecimal digits"),
-        },
+/// The token that is meant; `None` while that has to be read.
+fn which(args: &Args<'_>, call: &Call<'_>) -> Result<Option<Rejected>, Usage> {
+    const NO_TOKEN: &str = "there is no token on standard input";
+    let generation = args.parsed(&GENERATION, |number| number.parse().ok())?;
+    let hash = args.parsed(&SHA256, Rejected::from_hex)?;
+    match (generation, hash, &call.run.stdin) {
+        (Some(_), Some(_), _) => {
+            Err(GRAMMAR.wrong("a token is named by its number or by its hash, not by both"))
+        }
+        (Some(generation), None, _) => Ok(Some(Rejected::Generation(generation))),
+        (None, Some(hash), _) => Ok(Some(hash)),
         (None, None, Some(line)) => match line.trim_ascii() {
-            [] => wrong("there is no token on standard input"),
+            [] => Err(GRAMMAR.wrong(NO_TOKEN)),
             token => Ok(Some(Rejected::Sha256(Sha256::digest(token).into()))),
         },
         // A token that is typed would stand on the screen.
-        (None, None, None) if run.terminal.input => wrong("there is no token on standard input"),
+        (None, None, None) if call.run.terminal.input => Err(GRAMMAR.wrong(NO_TOKEN)),
         (None, None, None) => Ok(None),
     }
 }
@@ -67,8 +79,10 @@ fn which(args: &Args<'_>, run: &Invocation) -> Result<Option<Rejected>, Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::parse;
     use crate::dialect::testing::*;
     use crate::query::Freshness;
+    use crate::wire::frame::Invocation;
 
     #[test]
     fn the_token_comes_by_number_by_hash_or_by_standard_input() {
@@ -86,9 +100,8 @@ mod tests {
             Rejected::from_hex(hash)
         );
         let mut piped = run(&["reject", "research"]);
-        let first = super::parse(&piped);
         let one_line = Answer::SendInput { one_line: true };
-        assert!(matches!(first, Ok(Parsed::Answer(answer)) if answer == one_line));
+        assert!(matches!(parse(&piped), Parsed::Answer(answer) if answer == one_line));
         for line in ["T0KEN", "T0KEN\n", " T0KEN\r\n"] {
             piped.stdin = Some(line.into());
             let want = Rejected::Sha256(Sha256::digest(b"T0KEN").into());
@@ -110,10 +123,11 @@ mod tests {
             run(&["reject", "--sha256", "T0KEN"]),
             run(&["reject", "--generation", "7", "--sha256", &"0".repeat(64)]),
         ] {
-            let Err(usage) = super::parse(&bad) else {
+            let Parsed::Answer(Answer::Done(reply)) = parse(&bad) else {
                 panic!("refused")
             };
-            let line = usage.to_string();
+            let line = reply.stderr;
+            assert_eq!(reply.exit, 64, "{line}");
             assert!(!line.contains("seven") && !line.contains("T0KEN"), "{line}");
         }
     }

@@ -1,22 +1,23 @@
 //! `jeton reload`: the daemon reads its configuration again; one line that says what changed.
 
-use super::super::Parsed;
-use super::super::args::{Grammar, Usage};
+use super::super::args::{Grammar, Profile, Usage};
+use super::super::call::{Call, Parsed};
 use crate::query::{Asked, Print, Reloaded, Surroundings};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "reload",
+    usage: "",
+    does: "let the daemon read its configuration again",
+    options: &[],
+    profile: Profile::None,
+};
 
 struct Reload;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton reload",
-    values: &[],
-    flags: &[],
-    profile: false,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    GRAMMAR.read(run)?;
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    GRAMMAR.read(call)?;
     Ok(Parsed::Ask(Asked::Reload(Box::new(Reload))))
 }
 

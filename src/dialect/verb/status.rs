@@ -4,10 +4,25 @@ mod style;
 mod table;
 
 use self::style::Style;
-use super::super::Parsed;
-use super::super::args::{Grammar, Usage};
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
 use crate::query::{Asked, Print, ProfileState, Surroundings};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
+
+static JSON: Opt = Opt {
+    name: "--json",
+    takes: Takes::Nothing,
+    help: "print them for a program, as JSON",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "status",
+    usage: "[PROFILE] [--json]",
+    does: "show the state of the profiles; --json for programs",
+    options: &[&JSON],
+    // Without an argument it is about all of them, whichever profile the shell prefers.
+    profile: Profile::Argument,
+};
 
 /// How the states are shown.
 struct Status {
@@ -15,22 +30,12 @@ struct Status {
     style: Style,
 }
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton status [PROFILE] [--json]",
-    values: &[],
-    flags: &["--json"],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let mut named = run.clone();
-    // Status without an argument is about everything, whatever profile the shell prefers.
-    named.env.remove("JETON_PROFILE");
-    let args = GRAMMAR.read(&named)?;
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
     let status = Status {
-        json: args.flag("--json"),
-        style: Style::of(run),
+        json: args.has(&JSON),
+        style: Style::of(call.run),
     };
     Ok(Parsed::Ask(Asked::Profiles(
         args.profile(),

@@ -1,116 +1,31 @@
 //! `jeton token`: the token and a newline, or with `--json` what the interface answers.
 
-use std::time::Duration;
+use super::super::args::{Grammar, Profile, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::token_format::{Format, JSON};
+use super::super::token_request::{MAX_WAIT, MIN_VALID, token_query};
+use crate::query::Asked;
 
-use super::super::args::{Args, Grammar, Usage};
-use super::super::{Parsed, human};
-use crate::instant::BootInstant;
-use crate::query::{Asked, Freshness, Print, Surroundings, TokenAnswer, TokenQuery};
-use crate::wire::frame::{Invocation, Reply};
-use crate::wire::{self, TokenReply};
-
-/// The options by which a verb says which token it wants.
-pub(in crate::dialect) const TOKEN_OPTIONS: &[&str] = &["--min-valid", "--max-wait"];
-
-/// How a token is printed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::dialect) enum Form {
-    /// The bare token, and a newline.
-    Bare,
-    /// What the interface answers.
-    Json,
-}
-
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton token [PROFILE] [--min-valid S] [--max-wait S] [--json]",
-    values: TOKEN_OPTIONS,
-    flags: &["--json"],
-    profile: true,
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "token",
+    usage: "[PROFILE] [--min-valid S] [--max-wait S] [--json]",
+    does: "print the token",
+    options: &[&MIN_VALID, &MAX_WAIT, &JSON],
+    profile: Profile::ArgumentOrVariable,
 };
 
-/// The token that these arguments ask for; it waits no longer than the companion does.
-pub(in crate::dialect) fn token_query(
-    args: &Args<'_>,
-    run: &Invocation,
-) -> Result<TokenQuery, Usage> {
-    let max_wait = args
-        .seconds("--max-wait", wire::MAX_MAX_WAIT)?
-        .unwrap_or(wire::DEFAULT_MAX_WAIT);
-    Ok(TokenQuery {
-        profile: args.profile(),
-        min_valid: args
-            .seconds("--min-valid", wire::MAX_MIN_VALID)?
-            .unwrap_or_default(),
-        max_wait: max_wait.min(patience(run)),
-    })
-}
-
-/// How long the companion will wait for us, less what the way back takes: so that it gets an answer, not a silence.
-pub(in crate::dialect) fn patience(run: &Invocation) -> Duration {
-    const WAY_BACK: Duration = Duration::from_millis(200);
-    run.deadline.map_or(Duration::MAX, |left| {
-        left.saturating_sub(WAY_BACK.min(left / 2))
-    })
-}
-
-/// A line for people when the token handed out is not as they would have it.
-pub(in crate::dialect) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
-    let profile = &answer.profile;
-    let left = answer.held.validity.remaining(now);
-    match answer.freshness {
-        Freshness::Good => String::new(),
-        Freshness::Short => format!(
-            "jeton: {profile}: this token holds only {} more; no newer one could be had in time\n",
-            human::duration(left)
-        ),
-        Freshness::Reported => format!(
-            "jeton: {profile}: this token was reported as rejected; there is no newer one yet\n"
-        ),
-    }
-}
-
-// === impl Form ===
-
-impl Form {
-    pub(in crate::dialect) const fn of(json: bool) -> Self {
-        if json { Self::Json } else { Self::Bare }
-    }
-}
-
-impl Print<TokenAnswer> for Form {
-    fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
-        let (stdout, stderr) = match self {
-            Self::Bare => (
-                [answer.held.token.expose().as_bytes(), b"\n"].concat(),
-                stale_note(answer, around.now.boot),
-            ),
-            // A program that reads JSON finds it there.
-            Self::Json => {
-                let stale = answer.freshness.is_stale();
-                let reply = TokenReply::new(&answer.profile, &answer.held, stale, around.now);
-                (reply.to_line(), String::new())
-            }
-        };
-        Reply {
-            stdout: stdout.into(),
-            stderr,
-            exit: 0,
-        }
-    }
-}
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let args = GRAMMAR.read(run)?;
-    let form = Form::of(args.flag("--json"));
-    let query = token_query(&args, run)?;
-    Ok(Parsed::Ask(Asked::Token(query, Box::new(form))))
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    let query = token_query(&args, call)?;
+    let format = Format::of(&args);
+    Ok(Parsed::Ask(Asked::Token(query, Box::new(format))))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::dialect::testing::*;
+    use crate::query::Freshness;
 
     #[test]
     fn a_token_is_printed_bare_or_as_json() {
@@ -140,17 +55,5 @@ mod tests {
                 0
             )
         );
-    }
-
-    #[test]
-    fn the_wait_ends_before_the_companion_gives_up() {
-        let mut short = run(&["token", "--max-wait", "60"]);
-        for (deadline, want) in [(2_000, 1_800), (100, 50)] {
-            short.deadline = Some(Duration::from_millis(deadline));
-            let Asked::Token(query, _) = asked(&short) else {
-                panic!()
-            };
-            assert_eq!(query.max_wait, Duration::from_millis(want));
-        }
     }
 }

@@ -1,29 +1,36 @@
 //! `jeton watch`: a line of JSON for each new token and each change of state, for `while read`.
 
-use super::super::Parsed;
-use super::super::args::{Grammar, Usage};
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
 use crate::query::{Asked, News, Print, Surroundings, TokenAnswer, WatchQuery};
-use crate::wire::frame::{Invocation, Reply};
+use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, TokenReply};
+
+static SINCE: Opt = Opt {
+    name: "--since",
+    takes: Takes::Word {
+        name: "GENERATION",
+        what: "the generation of the token that is known already",
+    },
+    help: "leave out a token that is known",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "watch",
+    usage: "[PROFILE] [--since GENERATION]",
+    does: "print each new token and state as a line of JSON",
+    options: &[&SINCE],
+    profile: Profile::ArgumentOrVariable,
+};
 
 struct Watch;
 
-const GRAMMAR: Grammar = Grammar {
-    usage: "jeton watch [PROFILE] [--since GENERATION]",
-    values: &["--since"],
-    flags: &[],
-    profile: true,
-};
-
-/// Reads a run of the verb.
-pub(in crate::dialect) fn parse(run: &Invocation) -> Result<Parsed, Usage> {
-    let args = GRAMMAR.read(run)?;
-    let since = args.value("--since").map(str::parse).transpose();
+/// Reads a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
     let query = WatchQuery {
         profile: args.profile(),
-        since: since.map_err(|_| {
-            GRAMMAR.wrong("--since takes the generation of the token that is known already")
-        })?,
+        since: args.parsed(&SINCE, |text| text.parse().ok())?,
     };
     Ok(Parsed::Ask(Asked::Watch(query, Box::new(Watch))))
 }
@@ -67,6 +74,7 @@ fn json(reply: &ProfileReply) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::parse;
     use crate::dialect::testing::*;
     use crate::query::{Freshness, ProfileState};
 
@@ -104,7 +112,10 @@ mod tests {
     #[test]
     fn since_takes_a_generation() {
         for bad in ["", "x", "-1", "1.5", "99999999999999999999"] {
-            assert!(super::parse(&run(&["watch", "--since", bad])).is_err());
+            assert!(matches!(
+                parse(&run(&["watch", "--since", bad])),
+                Parsed::Answer(_)
+            ));
         }
     }
 }

@@ -45,8 +45,19 @@ fn wrong_usage_ends_with_64_and_an_unknown_profile_with_78() {
     env.enrol("ci");
     let mut daemon = env.start();
     refused(&env.jeton(&["frobnicate"]), 64, "does not know that verb");
+    refused(&env.jeton(&["tokn"]), 64, "the nearest is 'token'");
+    refused(&env.jeton(&["help", "tokn"]), 64, "the nearest is 'token'");
+    refused(
+        &env.jeton(&["token", "--min-vaild", "5"]),
+        64,
+        "the nearest is --min-valid;",
+    );
     refused(&env.jeton(&["token", "a", "b"]), 64, "too many arguments");
-    refused(&env.jeton(&["token", "--min-valid", "x"]), 64, "seconds");
+    refused(
+        &env.jeton(&["token", "--min-valid", "86401"]),
+        64,
+        "--min-valid takes seconds from 0 to 86400",
+    );
     refused(&env.jeton(&["token"]), 64, "several profiles");
     refused(&env.jeton(&["refresh"]), 64, "several profiles");
     refused(

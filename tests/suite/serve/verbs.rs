@@ -56,7 +56,19 @@ fn every_verb_prints_what_it_promises() {
         done(&["version"]),
         concat!("jeton ", env!("CARGO_PKG_VERSION"), "\n")
     );
-    assert!(done(&["help"]).starts_with("jeton - asks jetond for a token"));
+    let own = include_str!("../../../src/bin/jeton/help.txt");
+    assert_eq!(done(&["help"]), own);
+    for verb in [
+        "token", "header", "status", "ready", "refresh", "reject", "watch", "reload", "exec",
+    ] {
+        let usage = done(&[verb, "--help"]);
+        assert!(
+            usage.starts_with(&format!("usage: jeton {verb}")),
+            "{usage}"
+        );
+        assert_eq!(done(&[verb, "-h"]), usage);
+        assert_eq!(done(&["help", verb]), usage);
+    }
     env.stop(&mut daemon);
 }
 

@@ -1,0 +1,43 @@
+//! Help: the daemon's, which knows its own verbs; without a daemon, the text that this companion was built with.
+
+use crate::answer::Sink;
+use crate::args::Call;
+use crate::ask::ask;
+use crate::output::{self, Exit, USAGE};
+use crate::request::Words;
+use crate::sys::Env;
+use crate::text;
+
+/// What is kept of the daemon's text. A longer one is not shown.
+const LONGEST: usize = 32 * 1024;
+
+/// How long the daemon may take: help is read where something does not work. In milliseconds.
+const PATIENCE_MS: u32 = 2_000;
+
+/// Prints the help that these words ask for.
+pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
+    let call = Call {
+        timeout: call.timeout.or(Some(PATIENCE_MS)),
+        ..*call
+    };
+    let mut room = [0; LONGEST];
+    let mut used = 0;
+    let sink = Sink::Kept {
+        room: &mut room,
+        used: &mut used,
+    };
+    output::set_mute(true);
+    let asked = ask(&call, words, env, sink);
+    output::set_mute(false);
+    match asked {
+        Ok(0) if used > 0 => output::stdout(room.get(..used).unwrap_or_default()).map(|()| 0),
+        // A verb that the daemon does not know: it says so itself.
+        Ok(USAGE) if is_of_a_verb(&call) => ask(&call, words, env, Sink::Stdout),
+        _ => output::stdout(text::HELP.as_bytes()).map(|()| 0),
+    }
+}
+
+/// `help VERB`, and not `exec --help`.
+fn is_of_a_verb(call: &Call) -> bool {
+    call.verb() != Some(b"exec") && call.words().nth(1).is_some()
+}

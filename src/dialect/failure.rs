@@ -1,0 +1,73 @@
+//! What the companion prints of a request that failed: one line that says what to do, and the exit code.
+
+use super::human;
+use crate::instant::Now;
+use crate::problem::{Code, Problem};
+use crate::wire::frame::{Answer, Reply};
+
+/// What the companion prints of a failed request.
+pub fn failure(problem: &Problem, now: Now) -> Reply {
+    let mut line = String::new();
+    if let Some(profile) = &problem.profile {
+        line.push_str(profile.as_str());
+        line.push_str(": ");
+    }
+    line.push_str(&problem.detail());
+    if let Some(at) = problem.retry_at {
+        let wait = at.since_epoch().saturating_sub(now.unix.since_epoch());
+        line.push_str(&format!(" (next attempt in {})", human::duration(wait)));
+    }
+    refusal(problem.code, &line)
+}
+
+/// What a run that is for the admin socket gets at the token socket: the way to the other one, and for companions that do
+/// not know it, `why` with the exit code of a refusal.
+pub fn to_admin(why: &str) -> Answer {
+    Answer::SendToAdmin {
+        otherwise: refusal(Code::Forbidden, why),
+    }
+}
+
+/// This line, with the exit code that belongs to this code.
+pub(super) fn refusal(code: Code, line: &str) -> Reply {
+    Reply {
+        stderr: format!("jeton: {line}\n"),
+        exit: code.row().exit,
+        ..Reply::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dialect::testing::{around, reply};
+    use crate::instant::UnixTime;
+    use crate::profile::ProfileName;
+
+    #[test]
+    fn a_failure_says_what_why_and_when_it_is_tried_again() {
+        let research = ProfileName::parse("research").unwrap();
+        let now = around().now;
+        let at = now.unix.since_epoch() + Duration::from_secs(90);
+        let problem = Problem::new(Code::Unavailable)
+            .of(&research)
+            .until(Some(UnixTime::from_epoch(at)));
+        assert_eq!(
+            failure(&problem, now),
+            reply(
+                "",
+                "jeton: research: no valid token is held and the issuer gave none; 'jeton status' shows why \
+                 (next attempt in 1 min 30 s)\n",
+                75
+            )
+        );
+    }
+
+    #[test]
+    fn a_companion_that_cannot_go_to_the_admin_socket_says_why() {
+        let otherwise = reply("", "jeton: why\n", 77);
+        assert_eq!(to_admin("why"), Answer::SendToAdmin { otherwise });
+    }
+}

@@ -1,0 +1,114 @@
+//! `jeton help`, and the usage of one verb. The companion has the same text for when no daemon answers: a test below writes
+//! it there and holds both equal.
+
+use super::args::{Grammar, Profile, Takes};
+use super::human;
+
+/// The verbs that the companion carries out without a daemon.
+pub(super) static OF_THE_COMPANION: [&Grammar; 2] = [&VERSION, &HELP];
+
+static VERSION: Grammar = Grammar {
+    verb: "version",
+    usage: "",
+    does: "print the version of this program",
+    options: &[],
+    profile: Profile::None,
+};
+
+pub(super) static HELP: Grammar = Grammar {
+    verb: "help",
+    usage: "[VERB]",
+    does: "print this text, or how VERB is used",
+    options: &[],
+    profile: Profile::None,
+};
+
+const HEAD: &str = "\
+jeton - asks jetond for a token
+
+usage: jeton VERB [PROFILE] [OPTION]...
+
+";
+
+const TAIL: &str = "
+jeton VERB --help says more about one of them.
+
+options, before or after the verb:
+  --socket PATH         the daemon's socket, instead of the usual places
+  --admin-socket PATH   the socket for what changes things, as reload does
+  --timeout S           seconds to wait for the answer (30; none for watch)
+
+environment:
+  JETON_SOCKET         as --socket
+  JETON_ADMIN_SOCKET   where the admin socket is, for the verbs that need it
+  JETON_PROFILE        the profile when none is named
+
+the usual places of the socket, in this order:
+  $XDG_RUNTIME_DIR/jeton/jeton.sock
+  /run/user/UID/jeton/jeton.sock
+  /run/jeton/jeton.sock
+  on macOS only ~/Library/Application Support/jeton/jeton.sock
+
+exit codes:
+   0  done
+   1  no token, or the provider rejected the credential
+  64  wrong usage
+  69  the daemon cannot be reached
+  75  not now, try again later
+  77  refused: you may not do this
+  78  the configuration does not allow it
+exec ends as COMMAND does, or with 126 (cannot be run) or 127 (not found).
+";
+
+/// The whole text.
+pub(super) fn whole<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
+    let mut text = HEAD.to_owned();
+    for verb in verbs {
+        let head = format!("{} {}", verb.verb, operands(verb.usage));
+        push_entry(&mut text, head.trim_end(), verb.does, 20);
+    }
+    text + TAIL
+}
+
+/// How one verb is used.
+pub(super) fn usage(verb: &Grammar) -> String {
+    const WIDTH: usize = 20;
+    let usage = format!("usage: jeton {} {}", verb.verb, verb.usage);
+    let usage = human::wrap(usage.trim_end(), 72).join("\n       ");
+    let mut text = format!("{usage}\n\n{}\n", verb.does);
+    if !verb.options.is_empty() {
+        text.push('\n');
+    }
+    for option in verb.options {
+        let head = format!("{} {}", option.name, option.takes.placeholder());
+        let help = match option.takes {
+            Takes::Nothing => option.help.to_owned(),
+            _ => format!("{}:\n{}", option.help, option.takes),
+        };
+        push_entry(&mut text, head.trim_end(), &help, WIDTH);
+    }
+    text + "\n'jeton help' lists the other verbs, and the options that all of them take\n"
+}
+
+/// What stands in a usage before the options.
+fn operands(usage: &str) -> &str {
+    usage.split(" [--").next().unwrap_or_default()
+}
+
+/// A word and what it means, in columns; the meaning may have several lines.
+fn push_entry(text: &mut String, head: &str, meaning: &str, width: usize) {
+    let mut head = format!("  {head:<width$}");
+    if head.len() > width + 2 {
+        text.push_str(&head);
+        text.push('\n');
+        head.clear();
+    }
+    let width = width + 2;
+    for line in meaning.lines() {
+        text.push_str(&format!("{head:<width$}{line}\n"));
+        head.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use crate::dialect::call::Parsed;
+use crate::dialect::parse;
+use crate::dialect::testing::run;
+use crate::dialect::verb;
+use crate::wire::frame::Answer;
+
+fn text(args: &[&str]) -> String {
+    match parse(&run(args)) {
+        Parsed::Answer(Answer::Done(reply)) => String::from_utf8(reply.stdout.to_vec()).unwrap(),
+        _ => panic!("{args:?} is answered at once"),
+    }
+}
+
+/// A later companion may find no daemon, and says the same then. `JETON_RECORD=1` writes its text.
+#[test]
+fn the_companion_has_the_same_text() {
+    const FILE: &str = "src/bin/jeton/help.txt";
+    let (folder, text) = (env!("CARGO_MANIFEST_DIR"), text(&["help"]));
+    let path = std::path::Path::new(folder).join(FILE);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a switch of the tests themselves"
+    )]
+    if std::env::var_os("JETON_RECORD").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let has = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        has == text,
+        "JETON_RECORD=1 cargo test --lib the_companion_has_the_same_text writes {FILE}:\n{text}"
+    );
+}
+
+#[test]
+fn help_names_every_verb_and_fits_80_columns() {
+    let all = text(&["help"]);
+    for verb in verb::all().map(|grammar| grammar.verb) {
+        let usage = text(&["help", verb]);
+        let does = usage.split("\n\n").nth(1).unwrap().lines().next().unwrap();
+        assert!(all.contains(&format!("\n  {verb}")), "{verb}");
+        assert!(all.contains(does), "{verb}: {does}");
+        for line in all.lines().chain(usage.lines()) {
+            assert!(line.chars().count() <= 80, "{verb}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_usage_names_every_option_and_what_it_takes() {
+    let usage = text(&["help", "token"]);
+    assert_eq!(
+        usage,
+        "\
+usage: jeton token [PROFILE] [--min-valid S] [--max-wait S] [--json]
+
+print the token
+
+  --min-valid S       a token that is valid for S seconds more:
+                      seconds from 0 to 86400, such as 30 or 0.5
+  --max-wait S        wait at most S seconds for it (5):
+                      seconds from 0 to 60, such as 30 or 0.5
+  --json              print all that is known of it, as JSON
+
+'jeton help' lists the other verbs, and the options that all of them take
+"
+    );
+    for grammar in verb::all() {
+        for option in grammar.options {
+            let word = format!("{} {}", option.name, option.takes.placeholder());
+            assert!(grammar.usage.contains(word.trim_end()), "{word}");
+        }
+        let named = grammar.usage.matches("--").count() - grammar.usage.matches("-- ").count();
+        assert_eq!(named, grammar.options.len(), "{}", grammar.usage);
+    }
+}

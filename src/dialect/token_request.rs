@@ -1,0 +1,93 @@
+//! What the verbs and dialects that hand out a token share: the options that say which one, and how it is printed.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::args::{Args, Opt, Takes, Usage};
+use super::call::Call;
+use super::human;
+use crate::instant::BootInstant;
+use crate::query::{Freshness, TokenAnswer, TokenQuery};
+use crate::wire;
+
+/// The validity that a token must have left.
+pub(super) static MIN_VALID: Opt = Opt {
+    name: "--min-valid",
+    takes: Takes::Seconds(wire::MAX_MIN_VALID),
+    help: "a token that is valid for S seconds more",
+};
+
+/// How long to wait for such a token.
+pub(super) static MAX_WAIT: Opt = Opt {
+    name: "--max-wait",
+    takes: Takes::Seconds(wire::MAX_MAX_WAIT),
+    help: "wait at most S seconds for it (5)",
+};
+
+/// The token that these arguments ask for; it waits no longer than the companion does.
+pub(super) fn token_query(args: &Args<'_>, call: &Call<'_>) -> Result<TokenQuery, Usage> {
+    Ok(TokenQuery {
+        profile: args.profile(),
+        min_valid: args.seconds(&MIN_VALID)?.unwrap_or_default(),
+        max_wait: max_wait(args, call)?,
+    })
+}
+
+/// How long these arguments let a token be waited for.
+pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usage> {
+    let max_wait = args.seconds(&MAX_WAIT)?;
+    Ok(max_wait
+        .unwrap_or(wire::DEFAULT_MAX_WAIT)
+        .min(patience(call)))
+}
+
+/// How long the companion waits for the daemon, less what the way back takes: so that it gets an answer, not a silence.
+pub(super) fn patience(call: &Call<'_>) -> Duration {
+    const WAY_BACK: Duration = Duration::from_millis(200);
+    call.run.deadline.map_or(Duration::MAX, |left| {
+        left.saturating_sub(WAY_BACK.min(left / 2))
+    })
+}
+
+/// The token between two texts. The buffer has its final size at once: one that grows leaves copies behind.
+pub(super) fn token_between(before: &str, answer: &TokenAnswer, after: &str) -> Zeroizing<Vec<u8>> {
+    let token = answer.held.token.expose();
+    let parts = [before.as_bytes(), token.as_bytes(), after.as_bytes()];
+    parts.concat().into()
+}
+
+/// A line for people when the token handed out is not as they would have it.
+pub(super) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
+    let profile = &answer.profile;
+    match answer.freshness {
+        Freshness::Good => String::new(),
+        Freshness::Short => format!(
+            "jeton: {profile}: this token holds only {} more; no newer one could be had in time\n",
+            human::duration(answer.held.validity.remaining(now))
+        ),
+        Freshness::Reported => format!(
+            "jeton: {profile}: this token was reported as rejected; there is no newer one yet\n"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::dialect::testing::*;
+    use crate::query::Asked;
+
+    #[test]
+    fn the_wait_ends_before_the_companion_gives_up() {
+        let mut short = run(&["token", "--max-wait", "60"]);
+        for (deadline, want) in [(2_000, 1_800), (100, 50)] {
+            short.deadline = Some(Duration::from_millis(deadline));
+            let Asked::Token(query, _) = asked(&short) else {
+                panic!()
+            };
+            assert_eq!(query.max_wait, Duration::from_millis(want));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use super::*;
+use crate::dialect::testing::*;
+use crate::query::Asked;
+use crate::wire::frame::Invocation;
+
+#[test]
+fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
+    for args in [
+        &["\u{1b}[31mno-such-verb"][..],
+        &[],
+        &["token", "a", "b"],
+        &["token", "--no-such-option"],
+        &["token", "Bad Name"],
+        &["token", "a\nhost=evil"],
+        &["token", "--min-valid"],
+        &["token", "--min-valid", "-1"],
+        &["token", "--min-valid=1e9"],
+        &["reject", "--generation", "x"],
+        &["exec", "research"],
+        &["exec", "--env", "A=B", "research"],
+        &["reload", "research"],
+        &["ready", "--wait", "x"],
+    ] {
+        let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+            panic!("{args:?} is refused");
+        };
+        assert_eq!(reply.exit, 64, "{args:?}");
+        assert!(reply.stdout.is_empty());
+        let line = reply.stderr;
+        assert!(
+            line.starts_with("jeton: ") && line.ends_with('\n'),
+            "{line:?}"
+        );
+        assert!(line.trim_end().chars().all(|c| !c.is_control()), "{line:?}");
+        assert!(
+            !line.contains("evil") && !line.contains("no-such"),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_read() {
+    for (args, admin) in [
+        (&["reload"][..], true),
+        (&["reload", "--no-such-option"], true),
+        (&["token"], false),
+        (&["token", "reload"], false),
+        (&["status"], false),
+        (&["reject"], false),
+        (&["no-such-verb"], false),
+        (&[], false),
+    ] {
+        let run = run(args);
+        assert_eq!(is_admin(&run), admin, "{args:?}");
+        let changes = matches!(parse(&run), Parsed::Ask(Asked::Reload(_)));
+        assert!(admin || !changes, "{args:?}");
+    }
+}
+
+#[test]
+fn the_profile_comes_from_the_argument_else_from_the_environment() {
+    let profile = |run: &Invocation| match asked(run) {
+        Asked::Token(query, _) => query.profile.map(|p| p.to_string()),
+        _ => panic!("asks for no token"),
+    };
+    let mut with_env = run(&["token"]);
+    assert_eq!(profile(&with_env), None);
+    with_env.env.insert("JETON_PROFILE".into(), "ci".into());
+    assert_eq!(profile(&with_env).as_deref(), Some("ci"));
+    with_env.args.push("research".into());
+    assert_eq!(profile(&with_env).as_deref(), Some("research"));
+    with_env.args.pop();
+    with_env.env.insert("JETON_PROFILE".into(), String::new());
+    assert_eq!(profile(&with_env), None, "empty counts as unset");
+}
+
+/// The only line of a refusal.
+fn refused(args: &[&str], exit: u8) -> String {
+    let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+        panic!("{args:?} is refused");
+    };
+    assert_eq!((reply.exit, reply.stdout.len()), (exit, 0), "{args:?}");
+    assert_eq!(reply.stderr.lines().count(), 1, "{args:?}");
+    reply.stderr
+}
+
+/// What is printed at once.
+fn text(args: &[&str]) -> String {
+    let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
+        panic!("{args:?} is answered at once");
+    };
+    assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""), "{args:?}");
+    String::from_utf8(reply.stdout.to_vec()).unwrap()
+}
+
+/// A word with two neighbouring letters changed over.
+fn misspelt(word: &str) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    let last = letters.len() - 1;
+    letters.swap(last - 1, last - 2);
+    letters.into_iter().collect()
+}
+
+#[test]
+fn a_misspelt_verb_is_answered_with_the_nearest_one_and_is_not_repeated() {
+    for verb in all().map(|grammar| grammar.verb) {
+        for word in [misspelt(verb), verb.to_uppercase(), format!("{verb}s")] {
+            for args in [&[word.as_str()][..], &["help", &word]] {
+                let line = refused(args, 64);
+                assert!(line.contains(&format!("'{verb}'")), "{args:?}: {line}");
+                assert!(!line.contains(&word), "{args:?}: {line}");
+            }
+        }
+    }
+    for (word, near) in [
+        ("tokn", "'token'"),
+        ("stat", "'status'"),
+        ("tokentokentok", "the nearest is"),
+        ("statusstatus", "the nearest is"),
+        ("hunter2", "the nearest is"),
+        ("", "the nearest is"),
+        ("--toke", "the nearest is"),
+    ] {
+        let line = refused(&[word], 64);
+        let is_near = near.starts_with('\'');
+        assert_eq!(line.contains(near), is_near, "{word}: {line}");
+    }
+}
+
+#[test]
+fn a_misspelt_option_is_answered_with_the_nearest_one_and_is_not_repeated() {
+    for row in TABLE {
+        for option in row.grammar.options {
+            let word = misspelt(option.name);
+            for word in [word.clone(), format!("{word}=1")] {
+                let line = refused(&[row.grammar.verb, &word], 64);
+                let near = format!("there is no such option; the nearest is {}; ", option.name);
+                assert!(line.contains(&near), "{word}: {line}");
+                assert!(!line.contains(&word), "{line}");
+            }
+        }
+    }
+    for word in ["--what", "-x", "--min-valid-or-longer", "--", "-"] {
+        let line = refused(&["token", word, "x", "y"], 64);
+        assert!(!line.contains("nearest"), "{word}: {line}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_answered_with_the_option_and_what_it_takes() {
+    let mut seconds = 0;
+    for row in TABLE {
+        for option in row.grammar.options {
+            let (verb, name) = (row.grammar.verb, option.name);
+            let takes = format!("{name} takes {}; ", option.takes);
+            let says = |args: &[&str], what: &str| {
+                let line = refused(args, 64);
+                assert!(line.contains(what), "{args:?}: {line}");
+                assert!(!line.contains("abc!"), "{args:?}: {line}");
+            };
+            says(&[verb, &format!("{name}=abc!")], &takes);
+            match option.takes {
+                args::Takes::Nothing => continue,
+                args::Takes::Seconds(max) => {
+                    seconds += 1;
+                    let above = (max.as_secs() + 1).to_string();
+                    says(&[verb, name, &above], &takes);
+                    says(&[verb, name, "-1"], &takes);
+                    assert!(takes.contains(&format!("0 to {}", max.as_secs())));
+                }
+                args::Takes::Word { .. } => {}
+            }
+            says(&[verb, name, "abc!"], &takes);
+            says(&[verb, &format!("{name}=")], &takes);
+            says(&[verb, name], &format!("{name} needs a value: "));
+        }
+    }
+    assert!(seconds >= 6, "{seconds}");
+}
+
+#[test]
+fn help_is_the_usage_of_a_verb_wherever_it_stands_among_its_arguments() {
+    for grammar in all().map(|grammar| grammar.verb) {
+        let usage = text(&["help", grammar]);
+        assert!(
+            usage.starts_with(&format!("usage: jeton {grammar}")),
+            "{usage}"
+        );
+        assert_eq!(text(&["--help", grammar]), usage);
+    }
+    for verb in TABLE.iter().map(|row| row.grammar.verb) {
+        let usage = text(&["help", verb]);
+        for args in [
+            &[verb, "--help"][..],
+            &[verb, "-h"],
+            &[verb, "research", "--help"],
+            &[verb, "--help", "research", "more"],
+            &[verb, "--no-such-option", "-h"],
+            &[verb, "--min-valid", "--help"],
+        ] {
+            assert_eq!(text(args), usage, "{args:?}");
+        }
+        refused(&[verb, "--", "--help", "x"], 64);
+    }
+    let all = text(&["help"]);
+    assert_eq!((text(&["--help"]), text(&["-h"])), (all.clone(), all));
+    assert!(text(&["help", "--help"]).starts_with("usage: jeton help [VERB]"));
+    refused(&["help", "token", "status"], 64);
+}
+
+#[test]
+fn after_two_dashes_no_word_is_an_option() {
+    let Asked::Token(query, _) = asked(&run(&["token", "--", "research"])) else {
+        panic!()
+    };
+    assert_eq!(query.profile.unwrap().as_str(), "research");
+}
+
+#[test]
+fn a_program_is_found_by_its_name_and_all_arguments_are_its_own() {
+    let table = [
+        Verb {
+            program: Some("docker-credential-jeton"),
+            ..verb(&header::GRAMMAR, header::parse)
+        },
+        verb(&token::GRAMMAR, token::parse),
+    ];
+    let run = |args: &[&str]| Invocation {
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        ..Invocation::default()
+    };
+    let found = |args: &[&str]| match find(&table, &run(args)) {
+        Found::Program(verb, words) => format!("program {} {words:?}", verb.grammar.verb),
+        Found::Verb(verb, words) => format!("verb {} {words:?}", verb.grammar.verb),
+        Found::Help(words) => format!("help {words:?}"),
+        Found::None(word) => format!("none {word:?}"),
+    };
+    for (args, what) in [
+        (&["docker-credential-jeton"][..], "program header []"),
+        (
+            &["docker-credential-jeton", "token"],
+            "program header [\"token\"]",
+        ),
+        (
+            &["docker-credential-jeton", "help", "-h"],
+            "program header [\"help\", \"-h\"]",
+        ),
+        (&["jeton", "header", "x"], "verb header [\"x\"]"),
+        (&["jt", "token"], "verb token []"),
+        (&["jeton", "help", "x"], "help [\"x\"]"),
+        (
+            &["jeton", "docker-credential-jeton"],
+            "none Some(\"docker-credential-jeton\")",
+        ),
+        (&["jeton"], "none None"),
+        (&[], "none None"),
+    ] {
+        assert_eq!(found(args), what, "{args:?}");
+    }
+}
+
+#[test]
+fn every_row_is_found_by_its_verb_alone() {
+    for (at, row) in TABLE.iter().enumerate() {
+        let verb = row.grammar.verb;
+        let first = TABLE.iter().position(|other| other.grammar.verb == verb);
+        assert_eq!(first, Some(at), "{verb}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Help: the daemon's where one answers, else the companion's own.
+
+use std::path::Path;
+
+use super::daemon::{Daemon, Step, ok};
+use super::run::{assert_refusal, jeton_at, outcome};
+
+const OWN: &str = include_str!("../../../src/bin/jeton/help.txt");
+
+const CALLS: [&[&str]; 5] = [
+    &["help"],
+    &["--help"],
+    &["-h"],
+    &["help", "token"],
+    &["exec", "--help"],
+];
+
+#[test]
+fn the_daemons_help_is_shown() {
+    for args in CALLS {
+        let daemon = Daemon::answering(&[(1, b"of the "), (1, b"daemon\n"), (3, &[0])]);
+        let output = jeton_at(&daemon.socket, args).output().unwrap();
+        assert_eq!(
+            outcome(&output),
+            (0, "of the daemon\n".into(), String::new()),
+            "{args:?}"
+        );
+        assert_eq!(daemon.asked_once().words(), [&["jeton"], args].concat());
+    }
+}
+
+#[test]
+fn without_the_daemons_help_the_companions_own_is_shown() {
+    let own = (0, OWN.to_owned(), String::new());
+    for args in CALLS {
+        let output = jeton_at(Path::new("/nowhere"), args).output().unwrap();
+        assert_eq!(outcome(&output), own, "{args:?}");
+    }
+    let refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{\"code\":\"forbidden\",\"detail\":\"no\"}";
+    for step in [
+        // A daemon that does not know help.
+        Step::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])])),
+        Step::Answer(ok(&[(3, &[0])])),
+        Step::Answer(ok(&[(1, b"half"), (2, b"x")])),
+        Step::Answer(ok(&[(1, &[b'x'; 40_000]), (3, &[0])])),
+        Step::Answer(refused.to_vec()),
+        Step::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
+        Step::Hold(vec![]),
+    ] {
+        let daemon = Daemon::new(vec![step]);
+        let output = jeton_at(&daemon.socket, &["help"]).output().unwrap();
+        assert_eq!(outcome(&output), own);
+    }
+}
+
+#[test]
+fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
+    let refusal = || Step::Answer(ok(&[(2, b"jeton: unknown\n"), (3, &[64])]));
+    let daemon = Daemon::new(vec![refusal(), refusal()]);
+    let output = jeton_at(&daemon.socket, &["help", "tokn"])
+        .output()
+        .unwrap();
+    assert_refusal(&output, 64, "unknown");
+}
+
+#[test]
+fn the_usage_of_a_verb_needs_a_daemon() {
+    for args in [
+        &["token", "--help"][..],
+        &["status", "-h"],
+        &["ready", "--help"],
+        &["watch", "--help"],
+        &["reject", "--help"],
+        &["reload", "--help"],
+        &["no-such-verb", "--help"],
+    ] {
+        let socket = Path::new("/nowhere/jeton/jeton.sock");
+        let output = jeton_at(socket, args).output().unwrap();
+        assert_refusal(&output, 69, "");
+    }
+}
