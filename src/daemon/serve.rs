@@ -4,7 +4,9 @@
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`server`] | accepts connections, and serves each until it ends | connections peers respond response stream | process |
-//! | `respond` | one HTTP request in, one answer out | body guard openapi response routes stream | |
+//! | `respond` | one HTTP request in, one answer out | body guard oauth2 openapi reply response routes stream | |
+//! | `oauth2` | OAuth 2.0's token endpoint | reply response | |
+//! | `reply` | what is answered, before it is HTTP | body response | |
 //! | `response` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, at once or as things happen | stream | |
 //! | `routes` | the paths, and what may be asked at which door | | |
@@ -17,8 +19,10 @@
 mod body;
 pub mod connections;
 mod guard;
+mod oauth2;
 mod openapi;
 pub mod peers;
+mod reply;
 mod respond;
 mod response;
 mod routes;

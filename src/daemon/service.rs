@@ -10,14 +10,16 @@ use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::roster::Roster;
 use crate::clock::Clock;
-use crate::dialect::{self, Parsed};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Asked, News, Print, ProfileState, Reloaded, Surroundings, TokenAnswer};
-use crate::wire::frame::{Answer, Invocation};
+use crate::query::{ProfileState, Reloaded};
 use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
+
+mod runs;
+
+pub(super) use self::runs::RunAnswer;
 
 /// Through which socket a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +54,6 @@ pub struct Service {
 
 /// A profile that is being asked. It has a box of its own, since most requests are answered without a wait.
 type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
-
-/// What one run of the companion gets.
-pub(super) enum Ran {
-    /// This answer.
-    Answer(Answer),
-    /// What this prints of each event from now on.
-    Watch(Feed, Box<dyn Print<News>>),
-}
 
 // === impl Service ===
 
@@ -239,83 +233,6 @@ impl Service {
         let request = ReloadRequest { query, done };
         self.reloads.send(request).await.map_err(|_| stopping())?;
         changed.await.map_err(|_| stopping())?
-    }
-
-    /// Answers one run of the companion.
-    pub(super) async fn run(&self, run: &Invocation, caller: &Caller, door: Door) -> Ran {
-        // Before anything else: standard input that is for the admin socket must not come through this one.
-        if door == Door::Tokens && dialect::is_admin(run) {
-            return Ran::Answer(dialect::to_admin(ADMIN_ONLY));
-        }
-        let asked = match dialect::parse(run) {
-            Parsed::Ask(asked) => asked,
-            Parsed::Answer(answer) => return Ran::Answer(answer),
-        };
-        self.ask(asked, caller, door)
-            .await
-            .unwrap_or_else(|problem| {
-                Ran::Answer(dialect::failure(&problem, self.clock.now()).into())
-            })
-    }
-
-    /// Asks, and prints the answer.
-    async fn ask(&self, asked: Asked, caller: &Caller, door: Door) -> Result<Ran, Problem> {
-        let reply = match asked {
-            Asked::Token(query, print) => {
-                let name = query.profile.as_ref();
-                let (handle, served) = self
-                    .token(caller, name, query.min_valid, query.max_wait)
-                    .await?;
-                print.print(&answer(&handle, served), self.surroundings())
-            }
-            Asked::Reject(query, print) => {
-                let name = query.profile.as_ref();
-                let (handle, served) = self
-                    .reject(caller, name, &query.which, query.max_wait)
-                    .await?;
-                print.print(&answer(&handle, served), self.surroundings())
-            }
-            Asked::Profiles(name, print) => {
-                let states = self.profiles(caller, name.as_ref())?;
-                print.print(&states, self.surroundings())
-            }
-            Asked::Ready(query, print) => {
-                self.ready(caller, query.profile.as_ref(), query.wait)
-                    .await?;
-                print.print(&(), self.surroundings())
-            }
-            Asked::Refresh(name, print) => {
-                let state = self.refresh(caller, name.as_ref()).await?;
-                print.print(&state, self.surroundings())
-            }
-            Asked::Watch(query, print) => {
-                let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
-                return Ok(Ran::Watch(feed, print));
-            }
-            Asked::Reload(print) if door == Door::Admin => {
-                let (changed, _) = self.reload(ReloadQuery::default()).await?;
-                print.print(&changed, self.surroundings())
-            }
-            Asked::Reload(_) => {
-                return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
-            }
-        };
-        Ok(Ran::Answer(reply.into()))
-    }
-
-    fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
-            now: self.clock.now(),
-            socket: &self.socket,
-        }
-    }
-}
-
-fn answer(handle: &Handle, served: Served) -> TokenAnswer {
-    TokenAnswer {
-        profile: handle.name().clone(),
-        held: served.held,
-        freshness: served.freshness,
     }
 }
 

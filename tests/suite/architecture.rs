@@ -50,7 +50,7 @@ const DOORS: [(&str, usize); 11] = [
     // what a control plane of our own gives to who makes a key
     ("src/sandbox/manage.rs", 2),
     // what was asked for
-    ("src/daemon/serve/respond.rs", 1),
+    ("src/daemon/serve/reply.rs", 1),
     ("src/wire.rs", 2),
     ("src/dialect/token_request.rs", 1),
     ("src/dialect/http/oauth2.rs", 1),

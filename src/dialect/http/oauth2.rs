@@ -29,9 +29,9 @@ pub struct Purpose {
     resource: Vec<String>,
 }
 
-/// A request as it came.
+/// A request as it raw.
 #[derive(Clone, Copy, Default)]
-pub struct Came<'a> {
+pub struct RawTokenRequest<'a> {
     /// The header `Content-Type`.
     pub content_type: Option<&'a [u8]>,
     /// The header `Authorization`.
@@ -92,14 +92,14 @@ impl TokenRequest {
     /// # Errors
     /// [`Refusal`]: `invalid_request` for another media type, a parameter twice, no grant type or two different clients;
     /// `invalid_client` without a client, or with one whose name no profile can have; `unsupported_grant_type`.
-    pub fn parse(came: Came<'_>) -> Result<Self, Refusal> {
-        if !came.content_type.is_some_and(is_form) {
+    pub fn parse(raw: RawTokenRequest<'_>) -> Result<Self, Refusal> {
+        if !raw.content_type.is_some_and(is_form) {
             return Err(invalid(
                 "the Content-Type is not application/x-www-form-urlencoded",
             ));
         }
-        let form = Form::parse(came.body)?;
-        let profile = client(came.authorization, form.client_id)?;
+        let form = Form::parse(raw.body)?;
+        let profile = client(raw.authorization, form.client_id)?;
         match form.grant_type.as_deref() {
             Some("client_credentials") => {}
             Some(_) => {
@@ -288,7 +288,7 @@ mod tests {
     const FORM: Option<&[u8]> = Some(b"application/x-www-form-urlencoded");
 
     fn parse(authorization: Option<&str>, body: &str) -> Result<TokenRequest, Refusal> {
-        TokenRequest::parse(Came {
+        TokenRequest::parse(RawTokenRequest {
             content_type: FORM,
             authorization: authorization.map(str::as_bytes),
             body: body.as_bytes(),
@@ -429,7 +429,7 @@ mod tests {
     fn the_body_is_a_form_and_says_so() {
         let body = b"grant_type=client_credentials&client_id=ci";
         let parse = |content_type: Option<&'static str>| {
-            TokenRequest::parse(Came {
+            TokenRequest::parse(RawTokenRequest {
                 content_type: content_type.map(str::as_bytes),
                 authorization: None,
                 body,

@@ -1,0 +1,52 @@
+//! The path of OAuth 2.0's token endpoint.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+
+use super::super::service::Service;
+use super::reply::{Failure, Reply};
+use super::response::JSON;
+use crate::dialect::http::oauth2::{self, RawTokenRequest, TokenRequest};
+use crate::policy::Caller;
+use crate::problem::Problem;
+use crate::wire::DEFAULT_MAX_WAIT;
+
+/// A token in the way of RFC 6749 section 4.4. What is held is served: its client uses it for as long as it is told.
+pub(super) async fn oauth2_token(
+    service: &Service,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reply, Failure> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    let authorization = authorizations.next().map(HeaderValue::as_bytes);
+    if authorizations.next().is_some() {
+        return Err(Problem::bad_request("there is more than one Authorization header").into());
+    }
+    let asked = TokenRequest::parse(RawTokenRequest {
+        content_type: headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
+        authorization,
+        body,
+    })?;
+    asked.suits(
+        service
+            .roster
+            .seen_by(caller)
+            .get(&asked.profile)?
+            .purpose(),
+    )?;
+    let (handle, served) = service
+        .token(
+            caller,
+            Some(&asked.profile),
+            Duration::ZERO,
+            DEFAULT_MAX_WAIT,
+        )
+        .await?;
+    Ok(Reply::new(
+        JSON,
+        oauth2::answer(&served.held, handle.purpose(), served.at),
+    ))
+}

@@ -1,0 +1,144 @@
+//! What a request is answered with, before it is HTTP.
+
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::ACCEPT;
+use serde::Serialize;
+
+use super::super::keep::feed::Feed;
+use super::super::keep::handle::Served;
+use super::body::{Form, Watching};
+use super::response::JSON;
+use crate::dialect::http::oauth2::refusal::Refusal;
+use crate::problem::Problem;
+use crate::profile::ProfileName;
+use crate::query::Reloaded;
+use crate::wire::TokenReply;
+use crate::wire::reload::Source;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const EVENTS: &str = "text/event-stream";
+pub(super) const FRAMES: &str = "application/vnd.jeton.frame";
+
+/// The answer to a request that succeeded.
+pub(super) struct Reply {
+    pub(super) content_type: &'static str,
+    pub(super) body: Content,
+}
+
+/// The body of an answer.
+pub(super) enum Content {
+    /// May hold a token. The allocator wipes it when the last who shares it frees it; a wipe of its own before that
+    /// would be a second one, byte by byte, on the hot path.
+    Whole(Bytes),
+    /// Piece by piece, for as long as a profile is watched.
+    Watched(Box<Watching>),
+}
+
+/// Why a request failed.
+pub(super) enum Failure {
+    /// In our own words.
+    Problem(Problem),
+    /// In OAuth 2.0's words.
+    Oauth2(Refusal),
+}
+
+/// What a reload changed.
+#[derive(Serialize)]
+pub(super) struct ReloadReply {
+    added: usize,
+    removed: usize,
+    changed: usize,
+    kept: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restart_needed: bool,
+    /// There when the request has a body; without one the answer is what it was in every earlier version.
+    #[serde(flatten)]
+    source: Option<Source>,
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// A body of this type.
+    pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self {
+            content_type,
+            body: Content::Whole(body.into()),
+        }
+    }
+
+    /// A line of text.
+    pub(super) fn text(body: &str) -> Self {
+        Self::new(TEXT, body.as_bytes().to_vec())
+    }
+
+    /// JSON, and a newline.
+    pub(super) fn json<T: Serialize>(body: &T) -> Self {
+        // Structs and maps of strings and numbers always serialise.
+        let mut body = serde_json::to_vec(body).unwrap_or_default();
+        body.push(b'\n');
+        Self::new(JSON, body)
+    }
+
+    /// A token, bare or as JSON.
+    pub(super) fn token(profile: &ProfileName, served: &Served, plain: bool) -> Self {
+        if plain {
+            let token = served.held.token.expose().as_bytes();
+            return Self::new(TEXT, [token, b"\n"].concat());
+        }
+        let stale = served.freshness.is_stale();
+        let line = TokenReply::line(profile, &served.held, stale, served.at);
+        Self::new(JSON, line)
+    }
+
+    /// What happens to a profile, written like this.
+    pub(super) fn watched(content_type: &'static str, feed: Feed, form: Form) -> Self {
+        Self {
+            content_type,
+            body: Content::Watched(Box::new(Watching::new(feed, form))),
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Oauth2(refusal)
+    }
+}
+
+// === impl ReloadReply ===
+
+impl ReloadReply {
+    /// What changed, and the source of the configuration if the request asks for it.
+    pub(super) fn new(done: Reloaded, source: Option<Source>) -> Self {
+        Self {
+            added: done.added,
+            removed: done.removed,
+            changed: done.changed,
+            kept: done.kept,
+            restart_needed: done.restart_needed,
+            source,
+        }
+    }
+}
+
+/// Whether the client asks for the bare token: it accepts plain text, and JSON not by name.
+pub(super) fn wants_plain<B>(request: &Request<B>) -> bool {
+    let accepts = |kind: &str| {
+        request.headers().get_all(ACCEPT).iter().any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|text| text.split([',', ';']).any(|part| part.trim() == kind))
+        })
+    };
+    accepts("text/plain") && !accepts(JSON)
+}

@@ -1,0 +1,103 @@
+//! Answers the companion: what a run of it asks goes to the service, and the answer to its printer.
+
+use super::{ADMIN_ONLY, Door, Service};
+use crate::daemon::keep::feed::Feed;
+use crate::daemon::keep::handle::{Handle, Served};
+use crate::dialect::{self, Parsed};
+use crate::policy::Caller;
+use crate::problem::{Code, Problem};
+use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
+use crate::wire::frame::{Answer, Invocation};
+use crate::wire::reload::ReloadQuery;
+
+/// What one run of the companion gets.
+pub(in crate::daemon) enum RunAnswer {
+    /// This answer.
+    Whole(Answer),
+    /// What this prints of each event from now on.
+    Watch(Feed, Box<dyn Print<News>>),
+}
+
+impl Service {
+    /// Answers one run of the companion.
+    pub(in crate::daemon) async fn run(
+        &self,
+        run: &Invocation,
+        caller: &Caller,
+        door: Door,
+    ) -> RunAnswer {
+        // Before anything else: standard input that is for the admin socket must not come through this one.
+        if door == Door::Tokens && dialect::is_admin(run) {
+            return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY));
+        }
+        let asked = match dialect::parse(run) {
+            Parsed::Ask(asked) => asked,
+            Parsed::Answer(answer) => return RunAnswer::Whole(answer),
+        };
+        self.ask(asked, caller, door)
+            .await
+            .unwrap_or_else(|problem| {
+                RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into())
+            })
+    }
+
+    /// Asks, and prints the answer.
+    async fn ask(&self, asked: Asked, caller: &Caller, door: Door) -> Result<RunAnswer, Problem> {
+        let reply = match asked {
+            Asked::Token(query, print) => {
+                let name = query.profile.as_ref();
+                let (handle, served) = self
+                    .token(caller, name, query.min_valid, query.max_wait)
+                    .await?;
+                print.print(&answer(&handle, served), self.surroundings())
+            }
+            Asked::Reject(query, print) => {
+                let name = query.profile.as_ref();
+                let (handle, served) = self
+                    .reject(caller, name, &query.which, query.max_wait)
+                    .await?;
+                print.print(&answer(&handle, served), self.surroundings())
+            }
+            Asked::Profiles(name, print) => {
+                let states = self.profiles(caller, name.as_ref())?;
+                print.print(&states, self.surroundings())
+            }
+            Asked::Ready(query, print) => {
+                self.ready(caller, query.profile.as_ref(), query.wait)
+                    .await?;
+                print.print(&(), self.surroundings())
+            }
+            Asked::Refresh(name, print) => {
+                let state = self.refresh(caller, name.as_ref()).await?;
+                print.print(&state, self.surroundings())
+            }
+            Asked::Watch(query, print) => {
+                let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
+                return Ok(RunAnswer::Watch(feed, print));
+            }
+            Asked::Reload(print) if door == Door::Admin => {
+                let (changed, _) = self.reload(ReloadQuery::default()).await?;
+                print.print(&changed, self.surroundings())
+            }
+            Asked::Reload(_) => {
+                return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
+            }
+        };
+        Ok(RunAnswer::Whole(reply.into()))
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            now: self.clock.now(),
+            socket: &self.socket,
+        }
+    }
+}
+
+fn answer(handle: &Handle, served: Served) -> TokenAnswer {
+    TokenAnswer {
+        profile: handle.name().clone(),
+        held: served.held,
+        freshness: served.freshness,
+    }
+}
