@@ -52,6 +52,7 @@ pub struct Lifecycle {
     attempt: u64,
     last_attempt: Option<BootInstant>,
     failing: u32,
+    /// How often in a row the issuer has rejected the credential of the last attempt.
     rejections: u32,
     block: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
@@ -141,11 +142,9 @@ impl Lifecycle {
             Event::Failed {
                 attempt,
                 fault,
-                is_another,
+                rejections,
             } if self.is_current(attempt) => {
-                if is_another {
-                    self.rejections = 0;
-                }
+                self.rejections = rejections;
                 self.failed(now, jitter, fault)
             }
             Event::Blocked { attempt, block } if self.is_current(attempt) => {
@@ -370,9 +369,6 @@ impl Lifecycle {
             fault.retry_after,
             jitter,
         );
-        if is_permanent {
-            self.rejections = self.rejections.saturating_add(1);
-        }
         let probe = schedule::probe_due(now, self.rejections);
         let due = match self.rejections {
             0 => backed_off,

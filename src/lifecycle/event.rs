@@ -55,9 +55,8 @@ pub enum Event {
         attempt: u64,
         /// Why.
         fault: Fault,
-        /// Whether the credential is another one than that which was rejected before: its own row of rejections begins.
-        /// A store that had another at every look would never open the breaker; those that there are do not.
-        is_another: bool,
+        /// How often in a row the issuer has rejected this attempt's credential, this time included.
+        rejections: u32,
     },
     /// An attempt could not be made.
     Blocked {

@@ -54,6 +54,7 @@ fn holding(text: &str, secs: u64) -> Lifecycle {
 
 fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
     let attempt = l.attempt;
+    let rejections = l.rejections + u32::from(kind.is_permanent());
     assert_eq!(
         l.step(
             now,
@@ -61,7 +62,7 @@ fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
             Event::Failed {
                 attempt,
                 fault: fault(kind),
-                is_another: false,
+                rejections,
             }
         ),
         Effect::None
@@ -148,7 +149,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
         Event::Failed {
             attempt: 2,
             fault: fault(FaultKind::Rejected),
-            is_another: false,
+            rejections: 1,
         },
         Event::Blocked {
             attempt: 2,

@@ -81,6 +81,8 @@ pub(super) struct Keeper {
     aboard: Option<watch::Receiver<Option<Arc<Credential>>>>,
     /// The credential that the issuer rejected last: it is not sent again before its probe is due.
     bad: Option<Arc<Credential>>,
+    /// How often in a row the issuer rejected the credential of the last attempt.
+    rejections: u32,
     refreshes: Vec<BootInstant>,
     /// Whether it was told that the issuer gives the same token until it expires.
     told_repeated: bool,
@@ -121,6 +123,7 @@ impl Keeper {
             credential: None,
             aboard: None,
             bad: None,
+            rejections: 0,
             refreshes: vec![],
             told_repeated: false,
             told_skew: false,
@@ -253,6 +256,7 @@ impl Keeper {
             } => {
                 self.credential = Some(credential);
                 self.bad = None;
+                self.rejections = 0;
                 Event::Fetched {
                     attempt,
                     sent,
@@ -262,6 +266,9 @@ impl Keeper {
             }
             End::Failed { credential, fault } => {
                 let was_bad = self.bad.as_ref().map(|bad| **bad == *credential);
+                // A store with another credential at every look would never open the breaker; real ones are not so.
+                let row = self.rejections * u32::from(was_bad != Some(false));
+                self.rejections = row.saturating_add(u32::from(fault.kind.is_permanent()));
                 // What was rejected stays so when the issuer cannot be reached afterwards: nobody said anything else of it.
                 let bad = fault.kind.is_permanent() || was_bad == Some(true);
                 self.bad = bad.then(|| Arc::clone(&credential));
@@ -270,7 +277,7 @@ impl Keeper {
                 Event::Failed {
                     attempt,
                     fault,
-                    is_another: was_bad == Some(false),
+                    rejections: self.rejections,
                 }
             }
             End::NotLoaded(why) => {
@@ -280,7 +287,7 @@ impl Keeper {
                     NotLoaded::Failed(fault) => Event::Failed {
                         attempt,
                         fault,
-                        is_another: false,
+                        rejections: self.rejections,
                     },
                 }
             }
@@ -337,6 +344,11 @@ impl Keeper {
         resumed.or(set).unwrap_or(Effect::None)
     }
 
+    fn replaced(&mut self) -> Effect {
+        self.rejections = 0;
+        self.step(Event::CredentialChanged)
+    }
+
     fn rechecked(&mut self, loaded: Loaded) -> Effect {
         // What runs without a credential yet may be about to find the old one; it has sent nothing, and is made anew.
         let aboard = self.aboard.as_ref().and_then(|it| it.borrow().clone());
@@ -348,7 +360,7 @@ impl Keeper {
         match loaded {
             Ok(new) if known.contains(&new) => {
                 if is_stuck && self.bad.as_ref() != Some(&new) {
-                    self.step(Event::CredentialChanged)
+                    self.replaced()
                 } else {
                     Effect::None
                 }
@@ -359,7 +371,7 @@ impl Keeper {
                 }
                 self.credential = Some(new);
                 self.bad = None;
-                self.step(Event::CredentialChanged)
+                self.replaced()
             }
             // A profile that cannot ask says the reason of today, and not that of its last try.
             Err(_) if is_stuck => self.step(Event::LookAgain),
