@@ -13,11 +13,12 @@
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one after the other | condition keep wiring | offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
-//! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service | process |
-//! | [`sockets`] | opens both sockets, and keeps them in place | serve service | clock file_lock process trust |
+//! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
+//! | [`sockets`] | opens both sockets, and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
-//! | [`serve`] | serves a connection from accept to the last byte | keep service | process |
+//! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | process |
 //! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
+//! | [`shutdown`] | the order to stop, and how long requests may take after it | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | how the daemon is, in one line | keep | |
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
@@ -29,6 +30,7 @@ pub mod keep;
 pub mod reloading;
 pub mod serve;
 pub mod service;
+pub mod shutdown;
 pub mod sockets;
 #[cfg(test)]
 mod testing;
@@ -45,14 +47,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
 use self::descriptors::Budget;
 use self::reloading::Reloading;
 use self::serve::peers;
 use self::service::{ReloadRequest, Service};
-use self::sockets::{Doors, Lost, Places, Sockets};
+use self::shutdown::shutdown;
+use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SocketMode};
@@ -190,13 +193,13 @@ async fn serve(
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
-    let (close, closing) = watch::channel(false);
+    let (stop, shutdown) = shutdown(GRACE);
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
         clock: Arc::<SystemClock>::clone(&clock),
         socket: sockets.shown(),
         reloads,
-        closing: closing.clone(),
+        closing: shutdown.flag(),
     });
     let notify = Manager::new(options.notify.as_deref());
     let budget = Budget::of_this_process(limit);
@@ -214,12 +217,12 @@ async fn serve(
             refused: Mutex::default(),
         })
     };
-    let doors = Doors {
-        tokens: server(Arc::clone(&connections)),
+    let servers = Arc::new(Servers::new(
+        server(Arc::clone(&connections)),
         // A table of its own: a full token socket must not refuse a reload.
-        admin: server(Connections::new(caps.admin, caps.admin)),
-    };
-    sockets.serve(&doors, &closing).map_err(StartError::Io)?;
+        server(Connections::new(caps.admin, caps.admin)),
+    ));
+    sockets.serve(&servers, &shutdown).map_err(StartError::Io)?;
     let mode = config
         .as_ref()
         .map_or(SocketMode::Private, |found| found.config.socket);
@@ -248,20 +251,23 @@ async fn serve(
     );
     reloading.start(config).await;
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
-        let closing = closing.clone();
         tokio::spawn(watchdog::keep(
             deadline,
-            Arc::clone(&service),
+            service,
             notify.clone(),
-            closing,
+            shutdown.clone(),
         ));
     }
-    drop(service);
     tokio::spawn(process::children::reap_orphans());
     info!(socket = %sockets.shown(), "serving");
     let asked = Arc::new(Notify::new());
-    let mut keeping =
-        tokio::spawn(sockets.keep(doors, watched, closing, Arc::clone(&asked), looks));
+    let mut keeping = tokio::spawn(sockets.keep(
+        Arc::clone(&servers),
+        watched,
+        shutdown,
+        Arc::clone(&asked),
+        looks,
+    ));
     // Each profile has a timer, which is a descriptor.
     let reloaded = |roster: &Roster| {
         asked.notify_one();
@@ -295,12 +301,12 @@ async fn serve(
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
-    close.send_replace(true);
+    stop.order();
     tokio::select! { biased;
         () = signals.stop() => warn!("told to stop again: stopping at once"),
-        ended = tokio::time::timeout(GRACE, close.closed()) => match ended {
-            Ok(()) => debug!("all connections have ended"),
-            Err(_) => warn!("some connections did not end in time"),
+        closed = servers.stopped() => match closed {
+            0 => debug!("all connections have ended"),
+            _ => warn!(connections = closed, "some connections did not end in time"),
         },
     }
     lost.map_or(Ok(()), |lost| Err(StartError::Lost(lost)))

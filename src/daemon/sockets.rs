@@ -7,13 +7,15 @@
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::serve::server::Server;
 use super::service::Door;
+use super::shutdown::Shutdown;
 use crate::config::SocketMode;
 use crate::paths::SocketPlaces;
 use crate::trust;
@@ -51,10 +53,12 @@ pub(super) struct Sockets {
     admin: Socket,
 }
 
-/// The servers behind both sockets.
-pub(super) struct Doors {
-    pub(super) tokens: Arc<Server>,
-    pub(super) admin: Arc<Server>,
+/// The servers behind both sockets, and the tasks that run them.
+pub(super) struct Servers {
+    tokens: Arc<Server>,
+    admin: Arc<Server>,
+    /// One for each listener that is served.
+    running: Mutex<JoinSet<usize>>,
 }
 
 struct Socket {
@@ -77,6 +81,55 @@ struct Seen {
     path: PathBuf,
     inode: Inode,
     is_missing: bool,
+}
+
+// === impl Servers ===
+
+impl Servers {
+    /// None of them runs yet.
+    pub(super) fn new(tokens: Arc<Server>, admin: Arc<Server>) -> Self {
+        Self {
+            tokens,
+            admin,
+            running: Mutex::default(),
+        }
+    }
+
+    fn behind(&self, door: Door) -> &Arc<Server> {
+        match door {
+            Door::Tokens => &self.tokens,
+            Door::Admin => &self.admin,
+        }
+    }
+
+    fn run(
+        &self,
+        listener: tokio::net::UnixListener,
+        door: Door,
+        retired: impl Future<Output = ()> + Send + 'static,
+        shutdown: Shutdown,
+    ) {
+        let server = Arc::clone(self.behind(door));
+        let mut running = self.lock();
+        // Those of replaced listeners.
+        while running.try_join_next().is_some() {}
+        running.spawn(server.run(listener, door, retired, shutdown));
+    }
+
+    /// Waits until all of them have stopped, which the shutdown that they run with must order. Returns the number of
+    /// connections that were closed at its deadline.
+    pub(super) async fn stopped(&self) -> usize {
+        let mut running = std::mem::take(&mut *self.lock());
+        let mut closed = 0;
+        while let Some(ended) = running.join_next().await {
+            closed += ended.unwrap_or_default();
+        }
+        closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, JoinSet<usize>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 // === impl Places ===
@@ -175,24 +228,18 @@ impl Seen {
 
 impl Socket {
     /// Starts to accept connections.
-    fn serve(
-        &mut self,
-        door: Door,
-        server: &Arc<Server>,
-        closing: &watch::Receiver<bool>,
-    ) -> io::Result<()> {
+    fn serve(&mut self, door: Door, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
         let listener = self.listener.try_clone()?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let (retire, retired) = oneshot::channel();
         let retired = async {
-            // When the daemon stops the sender is just dropped, and `closing` ends the task.
+            // When the daemon stops the sender is just dropped, and the shutdown ends the task.
             if retired.await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        let server = Arc::clone(server);
-        tokio::spawn(server.run_until(listener, door, closing.clone(), retired));
+        servers.run(listener, door, retired, shutdown.clone());
         if let Some(old) = self.retire.replace(retire) {
             // The task may have ended already.
             let _: Result<(), ()> = old.send(());
@@ -244,12 +291,8 @@ impl Sockets {
     }
 
     /// Starts to accept connections at both.
-    pub(super) fn serve(
-        &mut self,
-        doors: &Doors,
-        closing: &watch::Receiver<bool>,
-    ) -> io::Result<()> {
-        self.tokens.serve(Door::Tokens, &doors.tokens, closing)?;
-        self.admin.serve(Door::Admin, &doors.admin, closing)
+    pub(super) fn serve(&mut self, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
+        self.tokens.serve(Door::Tokens, servers, shutdown)?;
+        self.admin.serve(Door::Admin, servers, shutdown)
     }
 }

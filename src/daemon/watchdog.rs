@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
@@ -13,6 +12,7 @@ use super::serve::connections::Connections;
 use super::serve::peers::Peer;
 use super::serve::server::Server;
 use super::service::{Door, Service};
+use super::shutdown::Shutdown;
 use crate::policy::Caller;
 use crate::process::notify::Notify;
 
@@ -36,12 +36,12 @@ pub fn deadline(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<D
         .then(|| Duration::from_micros(usec))
 }
 
-/// Pings the manager twice in each `deadline`, as long as our own requests are answered, until `closing` is true.
+/// Pings the manager twice in each `deadline`, as long as our own requests are answered, until `shutdown` is ordered.
 pub async fn keep(
     deadline: Duration,
     service: Arc<Service>,
     notify: Notify,
-    mut closing: watch::Receiver<bool>,
+    mut shutdown: Shutdown,
 ) {
     let server = Arc::new(Server {
         service,
@@ -55,7 +55,7 @@ pub async fn keep(
     };
     let alive = alive(deadline, || serves(Arc::clone(&server)), ping);
     tokio::select! { biased;
-        _ = closing.wait_for(|closing| *closing) => {}
+        () = shutdown.ordered() => {}
         () = alive => {}
     }
 }

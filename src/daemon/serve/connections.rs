@@ -1,5 +1,5 @@
-//! How many connections there may be, and which one goes when there are too many; and when the daemon stops, all of
-//! them are told.
+//! How many connections there may be, which one goes when there are too many, and how all of them end when the daemon
+//! stops.
 //!
 //! A plain cap is a weapon: whoever fills it locks everybody out. So one user cannot take all the places, and over the
 //! cap the oldest connection of that user that has never sent a whole request makes room.
@@ -7,8 +7,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 
 /// The most connections in all.
 pub const MAX_TOTAL: usize = 4_096;
@@ -20,6 +21,10 @@ pub const MAX_PER_UID: usize = 3_072;
 #[derive(Debug)]
 pub struct Connections {
     table: Mutex<Table>,
+    /// Notified when the last connection of a drain has ended.
+    emptied: Notify,
+    /// Whether a drain's deadline has passed.
+    overdue: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +72,8 @@ impl Connections {
         };
         Arc::new(Self {
             table: Mutex::new(table),
+            emptied: Notify::new(),
+            overdue: watch::Sender::new(false),
         })
     }
 
@@ -121,8 +128,33 @@ impl Connections {
         Some((place, leave))
     }
 
-    /// The daemon stops: every connection is told so, those still to come as well.
-    pub fn close(&self) {
+    /// Ends all connections, later ones as well: each may finish its request within `grace`, and is closed then. Returns
+    /// when the last one has ended, with the number of those that were closed. It can be dropped and called again.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.close();
+        if tokio::time::timeout(grace, self.ended()).await.is_ok() {
+            return 0;
+        }
+        let left = self.lock().total;
+        self.overdue.send_replace(true);
+        self.ended().await;
+        left
+    }
+
+    /// Waits until there is no connection; only a drain is sure to end.
+    async fn ended(&self) {
+        loop {
+            // Before the look, so that no end is missed.
+            let emptied = self.emptied.notified();
+            if self.lock().total == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Tells every connection that the daemon stops, those still to come as well.
+    fn close(&self) {
         let mut table = self.lock();
         table.closing = true;
         for (_, way) in table.open.drain() {
@@ -142,6 +174,13 @@ impl Place {
     /// Whether another connection has to leave for this one. It keeps its descriptor until its task has run.
     pub(super) const fn made_room(&self) -> bool {
         self.made_room
+    }
+
+    /// Waits until the deadline of a drain has passed.
+    pub(super) async fn overdue(&self) {
+        let mut overdue = self.connections.overdue.subscribe();
+        // It fails only without a sender, which this place keeps.
+        let _: Result<_, _> = overdue.wait_for(|overdue| *overdue).await;
     }
 
     /// The connection has sent a whole request: it makes no room for others any more.
@@ -169,6 +208,10 @@ impl Drop for Place {
             if *n == 0 {
                 table.per_uid.remove(&self.key.0);
             }
+        }
+        if table.closing && table.total == 0 {
+            drop(table);
+            self.connections.emptied.notify_waiters();
         }
     }
 }
@@ -230,16 +273,41 @@ mod tests {
         assert!(open(&all, 1).is_some());
     }
 
-    #[test]
-    fn when_the_daemon_stops_every_connection_is_told_so_the_late_ones_too() {
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_tells_every_connection_the_late_ones_too_and_waits_for_all() {
         let all = Connections::new(4, 4);
         let [mut a, mut b] = [1, 2].map(|uid| open(&all, uid).unwrap());
         b.place.established();
-        all.close();
+        let mut drain = std::pin::pin!(all.drain(Duration::from_secs(5)));
+        let mut within = async |secs| tokio::time::timeout(secs, drain.as_mut()).await.ok();
+        assert_eq!(within(Duration::from_secs(1)).await, None);
         let mut late = open(&all, 1).unwrap();
         for open in [&mut a, &mut b, &mut late] {
             assert_eq!(told(open), Some(Leave::AfterThis));
         }
+        drop((a, b));
+        assert_eq!(within(Duration::from_secs(1)).await, None);
+        drop(late);
+        assert_eq!(within(Duration::ZERO).await, Some(0));
+        assert_eq!(all.drain(Duration::ZERO).await, 0, "there is none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_learns_when_the_deadline_of_a_drain_has_passed() {
+        let all = Connections::new(4, 4);
+        let [slow, quick] = [1, 1].map(|uid| open(&all, uid).unwrap());
+        let connection = async {
+            slow.place.overdue().await;
+            drop(slow);
+        };
+        let waits = async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            drop(quick);
+        };
+        let (closed, (), ()) = tokio::join!(all.drain(Duration::from_secs(5)), connection, waits);
+        assert_eq!(closed, 1);
+        let late = open(&all, 1).unwrap();
+        late.place.overdue().await;
     }
 
     #[test]

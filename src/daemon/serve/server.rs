@@ -1,4 +1,4 @@
-//! Accepts connections at one socket and answers their requests, until it is told to stop.
+//! Accepts connections at one socket and answers their requests, until the daemon stops.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -11,10 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tracing::{debug, info, trace, warn};
 
 use super::super::service::{Door, Service};
+use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
 use super::peers::Peer;
 use super::respond;
@@ -44,32 +45,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `listener` until `closing` is true; connections then finish the request they are at. They have all ended
-    /// when the service, which each of them holds, is gone.
+    /// Accepts connections of `listener` until `shutdown` is ordered, and then drains the server: every connection, of
+    /// other listeners as well, finishes its request within the grace, and is closed then. Returns when all have ended.
+    ///
+    /// When `retired` completes, because another listener has replaced this one, the connections in its backlog are still
+    /// served, and nothing is drained. Returns the number of connections that were closed at the deadline.
     pub async fn run(
         self: Arc<Self>,
         listener: UnixListener,
         door: Door,
-        closing: watch::Receiver<bool>,
-    ) {
-        self.run_until(listener, door, closing, std::future::pending())
-            .await;
-    }
-
-    /// As [`Self::run`], until `retired` completes because another listener has replaced this one: connections in its
-    /// backlog are still served.
-    pub async fn run_until(
-        self: Arc<Self>,
-        listener: UnixListener,
-        door: Door,
-        mut closing: watch::Receiver<bool>,
         retired: impl Future<Output = ()>,
-    ) {
+        mut shutdown: Shutdown,
+    ) -> usize {
         let mut retired = std::pin::pin!(retired);
         let (mut faults, mut is_retired) = (Faults::new(), false);
         loop {
             let accepted = tokio::select! { biased;
-                _ = closing.wait_for(|closing| *closing) => break,
+                () = shutdown.ordered() => break,
                 accepted = listener.accept() => accepted,
                 () = &mut retired => {
                     is_retired = true;
@@ -95,26 +87,34 @@ impl Server {
                     if faults.accept.came(self.service.clock.now().boot) {
                         warn!(%error, "cannot accept connections; waiting ones are served later");
                     }
-                    tokio::time::sleep(ACCEPT_REST).await;
+                    let stopped = shutdown.ordered();
+                    let _: Result<(), _> = tokio::time::timeout(ACCEPT_REST, stopped).await;
                 }
             }
         }
         if is_retired {
-            self.empty(listener, door, faults).await;
-        } else {
-            self.connections.close();
+            self.empty(listener, door, faults, &shutdown).await;
+            return 0;
         }
+        drop(listener);
+        self.connections.drain(shutdown.grace()).await
     }
 
     /// Serves the connections in the backlog of a listener that no longer has a path.
-    async fn empty(self: &Arc<Self>, listener: UnixListener, door: Door, mut faults: Faults) {
+    async fn empty(
+        self: &Arc<Self>,
+        listener: UnixListener,
+        door: Door,
+        mut faults: Faults,
+        shutdown: &Shutdown,
+    ) {
         /// How often to try again without descriptors: ten seconds in all.
         const TRIES: u32 = 200;
         let Ok(listener) = listener.into_std() else {
             return;
         };
         let mut failed = 0;
-        while failed < TRIES {
+        while failed < TRIES && !shutdown.is_ordered() {
             let accepted = listener.accept().and_then(|(stream, _)| {
                 stream.set_nonblocking(true)?;
                 UnixStream::from_std(stream)
@@ -226,25 +226,25 @@ impl Server {
             .half_close(true)
             .serve_connection(stream, answer);
         let mut connection = std::pin::pin!(connection);
-        let mut is_last = false;
-        loop {
-            tokio::select! { biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        trace!(%error, peer.uid = peer.caller.uid, peer.pid, "connection ended");
-                    }
-                    return;
-                }
-                leave = &mut leave, if !is_last => match leave {
-                    Ok(Leave::AfterThis) => {
-                        is_last = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    // It is not forgotten while it has its place.
-                    Ok(Leave::AtOnce) | Err(_) => return,
-                }
-            }
+        let told = tokio::select! { biased;
+            ended = connection.as_mut() => return log_end(&ended, peer),
+            told = &mut leave => told,
+        };
+        // The table forgets no connection that has its place.
+        if told != Ok(Leave::AfterThis) {
+            return;
         }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! { biased;
+            ended = connection.as_mut() => log_end(&ended, peer),
+            () = place.overdue() => {}
+        }
+    }
+}
+
+fn log_end(ended: &hyper::Result<()>, peer: &Peer) {
+    if let Err(error) = ended {
+        trace!(%error, peer.uid = peer.caller.uid, peer.pid, "connection ended");
     }
 }
 

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use super::super::service::Door;
+use super::super::shutdown::Shutdown;
 use super::listener::{ListenError, inode};
 use super::path_watch::PathWatch;
-use super::{Doors, Origin, Sockets};
+use super::{Origin, Servers, Sockets};
 use crate::clock::Clock;
 use crate::process::episode::Episode;
 
@@ -46,9 +47,9 @@ impl Sockets {
     /// periodically, and used only where the paths cannot be watched.
     pub(in crate::daemon) async fn keep(
         mut self,
-        doors: Doors,
+        servers: Arc<Servers>,
         clock: Arc<dyn Clock>,
-        closing: watch::Receiver<bool>,
+        shutdown: Shutdown,
         asked: Arc<Notify>,
         looks: Arc<Notify>,
     ) -> Lost {
@@ -68,7 +69,7 @@ impl Sockets {
             }
             let looked = clock.read().running;
             let mut made = vec![];
-            match self.look(&doors, &closing, &mut made) {
+            match self.look(&servers, &shutdown, &mut made) {
                 Ok(()) => failed = 0,
                 Err(lost) if lost.is_a_race() && failed < TRIES => failed += 1,
                 Err(lost) => return lost,
@@ -115,13 +116,13 @@ impl Sockets {
     /// Creates a missing socket again. `made` gets each path, and whether another file was in its place.
     fn look(
         &mut self,
-        doors: &Doors,
-        closing: &watch::Receiver<bool>,
+        servers: &Servers,
+        shutdown: &Shutdown,
         made: &mut Vec<(PathBuf, bool)>,
     ) -> Result<(), Lost> {
-        for (socket, door, server) in [
-            (&mut self.tokens, Door::Tokens, &doors.tokens),
-            (&mut self.admin, Door::Admin, &doors.admin),
+        for (socket, door) in [
+            (&mut self.tokens, Door::Tokens),
+            (&mut self.admin, Door::Admin),
         ] {
             let bound = match &mut socket.origin {
                 Origin::Passed(None) => continue,
@@ -148,7 +149,7 @@ impl Sockets {
                 why,
             };
             socket.listener = self.places.open_again(door, bound).map_err(lost)?;
-            let served = socket.serve(door, server, closing);
+            let served = socket.serve(door, servers, shutdown);
             served.map_err(|source| {
                 lost(ListenError::Io {
                     action: "accept connections at",

@@ -1,7 +1,10 @@
 //! What a connection's timers do, on a paused clock over a pipe in memory.
 
+mod drain;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::connections::Connections;
@@ -13,6 +16,9 @@ use crate::fault::FaultKind;
 use crate::policy::{Caller, Gate, UserNamespace};
 
 const OURS: u32 = 1_000;
+
+/// How long a request may take after the daemon was told to stop.
+const GRACE: Duration = secs(5);
 
 /// A client's end of a connection, and the end of the server's task.
 struct Client {
@@ -43,11 +49,11 @@ fn profiles(handle: Arc<Handle>) -> Profiles {
     Profiles::from([(name, Entry { handle, rules })])
 }
 
-/// A connection of `uid` to a daemon whose one profile plays this scene.
-fn connect_as(uid: u32, scene: Play) -> Client {
+/// A daemon of `own_uid` whose one profile plays this scene, and what tells its watches that it stops.
+fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
     let roster = Arc::new(Roster::new(Gate {
-        own_uid: OURS,
+        own_uid,
         namespace: UserNamespace::Identity,
     }));
     roster.replace(profiles(handle));
@@ -63,7 +69,14 @@ fn connect_as(uid: u32, scene: Play) -> Client {
         connections: Connections::new(8, 8),
         refused: Mutex::default(),
     });
+    (server, close)
+}
+
+/// A connection of `uid` to a daemon whose one profile plays this scene.
+fn connect_as(uid: u32, scene: Play) -> Client {
+    let (server, close) = daemon(OURS, scene);
     let connections = Arc::clone(&server.connections);
+    let roster = Arc::clone(&server.service.roster);
     let (place, leave) = connections.admit(uid).unwrap();
     let (ours, theirs) = tokio::io::duplex(4_096);
     let caller = Caller {
@@ -97,9 +110,11 @@ fn request(target: &str) -> String {
 }
 
 impl Client {
-    fn stop_the_daemon(&self) {
+    /// The result is the number of connections that were closed at the deadline.
+    fn stop_the_daemon(&self) -> JoinHandle<usize> {
         self.close.send_replace(true);
-        self.connections.close();
+        let connections = Arc::clone(&self.connections);
+        tokio::spawn(async move { connections.drain(GRACE).await })
     }
 
     async fn send(&mut self, text: &str) {
@@ -264,7 +279,7 @@ async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon
     let mut client = connect();
     client.send(&request("/v1/profiles/research/watch")).await;
     tokio::time::sleep(secs(600)).await;
-    client.stop_the_daemon();
+    let drain = client.stop_the_daemon();
     let mut got = vec![];
     client.from.read_to_end(&mut got).await.unwrap();
     assert_about(client.start.elapsed(), secs(600));
@@ -276,6 +291,7 @@ async fn a_watch_goes_on_while_there_is_nothing_to_tell_and_ends_when_the_daemon
     assert_eq!(text.matches("event: token\nid: ").count(), 1, "{text}");
     assert!(text.matches(":\n\n").count() >= 39, "{text}");
     assert!(text.ends_with("0\r\n\r\n"), "it ends in order: {text}");
+    assert_eq!(drain.await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,12 +339,13 @@ async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
     busy.send(&request("/v1/profiles/research/token?max_wait=1"))
         .await;
     tokio::task::yield_now().await;
-    for client in [&silent, &idle, &busy] {
-        client.stop_the_daemon();
-    }
+    let mut drains = [&silent, &idle, &busy].map(Client::stop_the_daemon);
     assert_about(silent.ended().await, Duration::ZERO);
     assert_about(idle.ended().await, Duration::ZERO);
     assert_eq!(busy.answer().await.0, 504);
     assert_about(busy.ended().await, secs(1));
-    busy.close.closed().await;
+    for drain in &mut drains {
+        assert_eq!(drain.await.unwrap(), 0);
+    }
+    assert_about(busy.start.elapsed(), secs(1));
 }

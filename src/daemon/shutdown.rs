@@ -1,0 +1,56 @@
+//! The order to stop: given once, and seen by every task that serves.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// Gives the order to stop. When it is dropped, the order counts as given.
+#[derive(Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+/// The order to stop, as a task sees it, and how long requests may take after it.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    ordered: watch::Receiver<bool>,
+    grace: Duration,
+}
+
+/// A shutdown that lets requests that are being answered take this long.
+pub fn shutdown(grace: Duration) -> (Stop, Shutdown) {
+    let (stop, ordered) = watch::channel(false);
+    (Stop(stop), Shutdown { ordered, grace })
+}
+
+// === impl Stop ===
+
+impl Stop {
+    /// Tells every task to stop.
+    pub fn order(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+// === impl Shutdown ===
+
+impl Shutdown {
+    /// Waits until the order is given.
+    pub async fn ordered(&mut self) {
+        // An error means that nothing is left that could give it.
+        let _: Result<_, _> = self.ordered.wait_for(|ordered| *ordered).await;
+    }
+
+    /// Whether the order has been given.
+    pub fn is_ordered(&self) -> bool {
+        *self.ordered.borrow() || self.ordered.has_changed().is_err()
+    }
+
+    /// How long requests that are being answered may take after the order.
+    pub const fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// What changes to `true` with the order, for watches.
+    pub fn flag(&self) -> watch::Receiver<bool> {
+        self.ordered.clone()
+    }
+}
