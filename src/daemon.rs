@@ -301,6 +301,8 @@ async fn serve(
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
+    // A caller that waits for a reload, or asks for one now, learns that the daemon is stopping.
+    drop(reload_requests);
     stop.order();
     tokio::select! { biased;
         () = signals.stop() => warn!("told to stop again: stopping at once"),

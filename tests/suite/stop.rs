@@ -7,6 +7,7 @@
 )]
 
 use std::fs;
+use std::io::Read as _;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -93,6 +94,47 @@ fn a_reload_during_the_stop_cuts_nobody_off_and_a_second_stop_does() {
     );
     assert_eq!(wire.rest(), b"");
     assert!(!daemon.socket.exists() && !daemon.admin.exists());
+}
+
+#[test]
+fn what_is_not_done_when_the_grace_is_over_is_cut_off_and_watches_end_before() {
+    let env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, mut wire) = waiting(&env, 60);
+    let mut watch = Wire::new(&env, &daemon.socket);
+    watch.send(get("/v1/profiles/research/watch")).unwrap();
+    watch.read_exact(&mut [0]).unwrap();
+    daemon.signal(Signal::TERM);
+    assert!(watch.rest().ends_with(b"0\r\n\r\n"));
+    assert!(daemon.child.try_wait().unwrap().is_none());
+    assert_eq!(wire.rest(), b"");
+    assert_eq!(daemon.wait().code(), Some(0));
+    let log = daemon.log();
+    let line = "some connections did not end in time connections=1";
+    assert!(log.contains(line), "{log}");
+}
+
+#[test]
+fn a_reload_that_is_asked_for_during_the_stop_is_refused_at_once() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let mut wire = Wire::new(&env, &daemon.admin);
+    wire.send("POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
+        .unwrap();
+    // Connections are accepted in their order.
+    let mut later = Wire::new(&env, &daemon.admin);
+    later.send(get("/healthz")).unwrap();
+    later.answer();
+    daemon.signal(Signal::TERM);
+    daemon.wait_for_log("stopping");
+    wire.send("{}").unwrap();
+    let answer = wire.answer();
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "unavailable")
+    );
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert_told_to_leave(&daemon);
 }
 
 #[test]
