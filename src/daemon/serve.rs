@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts connections, and serves each until it ends | connections peers respond response stream | process |
+//! | [`server`] | accepts connections, and serves each until it ends | connections faults peers respond response stream | |
 //! | `respond` | one HTTP request in, one answer out | body guard oauth2 openapi reply response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply response | |
 //! | `reply` | what is answered, before it is HTTP | body response | |
@@ -11,6 +11,7 @@
 //! | `body` | the bytes of an answer, at once or as things happen | stream | |
 //! | `routes` | the paths, and what may be asked at which door | | |
 //! | [`connections`] | how many connections there may be, and when they have to leave | | |
+//! | `faults` | what recurs while connections are accepted, in the log | | process |
 //! | `guard` | refuses what no local tool sends | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
@@ -18,6 +19,7 @@
 
 mod body;
 pub mod connections;
+mod faults;
 mod guard;
 mod oauth2;
 mod openapi;

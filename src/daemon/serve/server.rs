@@ -17,22 +17,18 @@ use tracing::{debug, info, trace, warn};
 use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
+use super::faults::Faults;
 use super::peers::Peer;
 use super::respond;
 use super::response;
 use super::stream::{Pace, Timed};
-use crate::instant::BootInstant;
 use crate::problem::{Code, Problem};
-use crate::process::episode::Episode;
 
 /// The room for a request's line and headers; hyper answers 431 to more.
 const HEAD_BUFFER: usize = 16 * 1024;
 
 /// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-
-/// How long accepting must work until an earlier fault counts as over.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// What every connection needs.
 pub struct Server {
@@ -255,48 +251,6 @@ enum Admitted {
     /// Yes, and another connection has to leave for it.
     InPlaceOfAnother,
     No,
-}
-
-/// Recurring faults of one listener.
-struct Faults {
-    accept: Episode,
-    unknown: Episode,
-    full: Episode,
-}
-
-impl Faults {
-    const fn new() -> Self {
-        Self {
-            accept: Episode::new(QUIET),
-            unknown: Episode::new(QUIET),
-            full: Episode::new(QUIET),
-        }
-    }
-
-    const fn are_on(&self) -> bool {
-        self.accept.is_on() || self.unknown.is_on() || self.full.is_on()
-    }
-
-    /// Waits until a fault may be over; without one, forever.
-    async fn quiet(&self) {
-        if self.are_on() {
-            tokio::time::sleep(QUIET).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn tell_end(&mut self, now: BootInstant) {
-        if let Some(times) = self.accept.over(now) {
-            info!(times, "accepting connections again");
-        }
-        if let Some(times) = self.unknown.over(now) {
-            info!(times, "peer credentials are available again");
-        }
-        if let Some(times) = self.full.over(now) {
-            info!(times, "no more connections are refused for their number");
-        }
-    }
 }
 
 /// Answers 503 and closes, at once and without reading anything: a task for it would hold a descriptor that the caps do
