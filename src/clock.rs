@@ -117,6 +117,38 @@ pub fn monotonic() -> Duration {
     )
 }
 
+/// The moment that is `limit` from now, for timers of the event loop. No lifetime is counted on it: like them, it stands
+/// still in suspend.
+pub fn from_now(limit: Duration) -> tokio::time::Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file is where clocks are read; tokio's timers are set in tokio's time"
+    )]
+    let now = tokio::time::Instant::now();
+    now + limit
+}
+
+/// A limit for a blocking call. It counts while the machine runs, suspend not counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Countdown {
+    /// As [`running`] shows it.
+    end: Duration,
+}
+
+impl Countdown {
+    /// Begins now.
+    pub fn of(limit: Duration) -> Self {
+        Self {
+            end: running().saturating_add(limit),
+        }
+    }
+
+    /// What is left; zero when it is over.
+    pub fn left(self) -> Duration {
+        self.end.saturating_sub(running())
+    }
+}
+
 /// For how long the machine has run since this was asked first, suspend not counted: std's clock counts it nowhere
 /// (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does not name).
 fn running() -> Duration {
@@ -204,6 +236,14 @@ mod tests {
         assert!(clock.now().boot >= at);
         naps(at.after(Duration::from_millis(5))).await;
         assert!(clock.now().boot >= at.after(Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn what_is_left_of_a_limit_goes_down_to_zero() {
+        let left = Countdown::of(Duration::from_secs(600)).left();
+        assert!((500..=600).contains(&left.as_secs()), "{left:?}");
+        assert_eq!(Countdown::of(Duration::ZERO).left(), Duration::ZERO);
+        assert!(Countdown::of(Duration::MAX).left() > left);
     }
 
     #[cfg(target_os = "linux")]

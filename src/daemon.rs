@@ -16,7 +16,7 @@
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | [`sockets`] | opens both sockets, and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
-//! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | process |
+//! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
 //! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
 //! | [`shutdown`] | the order to stop, and how long requests may take after it | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |

@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
 //! | [`provider`] | asks an issuer for a token, once | config credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | causes config credential fault file_lock folder instant offload process profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | causes clock config credential fault file_lock folder instant offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes config file_lock folder trust |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |

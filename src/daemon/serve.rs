@@ -15,7 +15,7 @@
 //! | `guard` | refuses what no local tool sends | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | who connected | | |
-//! | [`stream`] | nobody holds a connection by being slow | | |
+//! | [`stream`] | nobody holds a connection by being slow | | clock |
 
 mod body;
 pub mod connections;

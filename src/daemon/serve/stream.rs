@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::clock::from_now;
+
 /// How long a connection may wait before its first byte, and a request from its first byte to the end of its headers.
 pub const HEAD: Duration = Duration::from_secs(2);
 
@@ -146,14 +148,6 @@ impl<S> Timed<S> {
             "the peer does not read",
         )))
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tokio's timers are set in tokio's time; no lifetime is counted on it"
-)]
-fn from_now(limit: Duration) -> Instant {
-    Instant::now() + limit
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {

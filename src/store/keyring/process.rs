@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::KeyringFault;
 use super::call::{Call, MAX_ANSWER, MakeCall, Outcome};
-use super::turn::now;
+use crate::clock::Countdown;
 use crate::process::children::{self, Owned};
 use crate::process::program::{SERVICE_VARIABLES, this_program};
 
@@ -100,7 +100,7 @@ impl MakeCall for Process {
                 return Outcome::not_begun(failed(format!("cannot be started: {error}")));
             }
         };
-        let ended = match child.exchange(call.record, now() + self.limit) {
+        let ended = match child.exchange(call.record, Countdown::of(self.limit)) {
             Ok(ended) => ended,
             // It was started, so what it has done is not known.
             Err(error) => {
@@ -129,14 +129,14 @@ impl MakeCall for Process {
 
 impl Running {
     /// Gives the process its input and reads its output, until that ends or the limit is reached; then it is ended.
-    fn exchange(mut self, input: &[u8], until: Instant) -> io::Result<Ended> {
+    fn exchange(mut self, input: &[u8], limit: Countdown) -> io::Result<Ended> {
         let (Some(stdin), Some(stdout)) = (self.child.stdin.take(), self.child.stdout.take())
         else {
             return Err(ErrorKind::BrokenPipe.into());
         };
         // As large as it can get, so that no growth leaves a copy behind.
         let mut written = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
-        let output = talk(stdin, stdout, input, &mut written, until)?;
+        let output = talk(stdin, stdout, input, &mut written, limit)?;
         Ok(Ended {
             written,
             output,
@@ -164,7 +164,7 @@ fn talk(
     stdout: ChildStdout,
     mut input: &[u8],
     written: &mut Vec<u8>,
-    until: Instant,
+    limit: Countdown,
 ) -> io::Result<Output> {
     let stdout = OwnedFd::from(stdout);
     let mut stdin = Some(OwnedFd::from(stdin)).filter(|_| !input.is_empty());
@@ -172,7 +172,7 @@ fn talk(
         rustix::io::ioctl_fionbio(stdin, true)?;
     }
     loop {
-        let left = until.saturating_duration_since(now());
+        let left = limit.left();
         let Some(timeout) = left.try_into().ok().filter(|_| !left.is_zero()) else {
             return Ok(Output::Late);
         };

@@ -1,7 +1,7 @@
 //! One call at a time: at most one process speaks to the keyring, however often it is asked.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where calls take turns.
 #[derive(Debug, Default)]
@@ -56,14 +56,6 @@ impl Turn {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a person's call may take, and no lifetime: it ends while the machine is awake"
-)]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]
