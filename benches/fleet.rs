@@ -189,7 +189,7 @@ impl Run {
             Some((attempt, _, false)) => Event::Failed {
                 attempt,
                 fault: Fault::new(FaultKind::Connect, "refused"),
-                is_another: false,
+                rejections: 0,
             },
         };
         if let Effect::Fetch { attempt } = daemon.lifecycle.step(now, jitter, event) {
