@@ -1,0 +1,182 @@
+//! What of the environment counts.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use super::error::PathError;
+
+/// Which system's habits count. An argument, so that both are tested on either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// Linux and what is like it.
+    Linux,
+    /// macOS.
+    Macos,
+}
+
+/// What of the environment counts, read once at the start; empty values count as unset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Env {
+    /// `HOME`, when it is absolute.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, when it is absolute: the XDG specification demands that a relative one is ignored.
+    pub xdg_config_home: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, when it is absolute.
+    pub xdg_runtime_dir: Option<PathBuf>,
+    /// `XDG_STATE_HOME`, when it is absolute.
+    pub xdg_state_home: Option<PathBuf>,
+    /// The first entry of `STATE_DIRECTORY` (systemd's `StateDirectory=`), when it is absolute.
+    pub state_directory: Option<PathBuf>,
+    /// `JETON_CONFIG`.
+    pub config: Option<PathBuf>,
+    /// `JETON_SOCKET`.
+    pub socket: Option<PathBuf>,
+    /// `JETON_ADMIN_SOCKET`.
+    pub admin_socket: Option<PathBuf>,
+    /// `JETON_LOG`.
+    pub log: Option<String>,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// `NOTIFY_SOCKET`: where a service manager listens (sd_notify(3)).
+    pub notify: Option<OsString>,
+    /// `WATCHDOG_USEC`: within how many microseconds it expects a ping (sd_watchdog_enabled(3)).
+    pub watchdog_usec: Option<String>,
+    /// `WATCHDOG_PID`: the process of which it expects that.
+    pub watchdog_pid: Option<String>,
+    /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
+    /// (sd_listen_fds(3)).
+    pub listen_names: Option<String>,
+    /// `TERM`: what kind of terminal there is.
+    pub term: Option<String>,
+    /// `USER`, else `LOGNAME`: what the user is called.
+    pub user: Option<String>,
+    /// `https_proxy`, else `HTTPS_PROXY`.
+    pub https_proxy: Option<ProxyText>,
+    /// The user that we are.
+    pub uid: u32,
+    /// The system that we run on.
+    pub platform: Platform,
+}
+
+/// The address of a proxy as the environment has it. It can hold a password, and so does not show itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyText(String);
+
+// === impl Platform ===
+
+impl Platform {
+    /// The system that this was compiled for.
+    pub const CURRENT: Self = if cfg!(target_os = "macos") {
+        Self::Macos
+    } else {
+        Self::Linux
+    };
+
+    /// The longest path of a Unix socket, in bytes: `sun_path` less its final NUL.
+    pub const fn max_socket_path(self) -> usize {
+        match self {
+            Self::Linux => 107,
+            Self::Macos => 103,
+        }
+    }
+
+    pub(super) fn fits(self, path: &Path) -> Result<(), PathError> {
+        let limit = self.max_socket_path();
+        if path.as_os_str().len() <= limit {
+            return Ok(());
+        }
+        Err(PathError::TooLong {
+            path: path.to_owned(),
+            limit,
+        })
+    }
+}
+
+// === impl ProxyText ===
+
+impl ProxyText {
+    /// The address, for the client of the token endpoint.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ProxyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyText(…)")
+    }
+}
+
+// === impl Env ===
+
+impl Env {
+    /// Reads what counts from the variables given (those of the process, or a test's). A variable that is not UTF-8
+    /// is taken where it is a path, and counts as unset where it is a text.
+    pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>, uid: u32) -> Self {
+        let mut env = Self {
+            home: None,
+            xdg_config_home: None,
+            xdg_runtime_dir: None,
+            xdg_state_home: None,
+            state_directory: None,
+            config: None,
+            socket: None,
+            admin_socket: None,
+            log: None,
+            no_color: false,
+            notify: None,
+            watchdog_usec: None,
+            watchdog_pid: None,
+            listen_names: None,
+            term: None,
+            user: None,
+            https_proxy: None,
+            uid,
+            platform: Platform::CURRENT,
+        };
+        let (mut upper_proxy, mut logname) = (None, None);
+        for (name, value) in vars {
+            if value.is_empty() {
+                continue;
+            }
+            match name.as_bytes() {
+                b"HOME" => env.home = absolute(value),
+                b"XDG_CONFIG_HOME" => env.xdg_config_home = absolute(value),
+                b"XDG_RUNTIME_DIR" => env.xdg_runtime_dir = absolute(value),
+                b"XDG_STATE_HOME" => env.xdg_state_home = absolute(value),
+                b"STATE_DIRECTORY" => env.state_directory = first_entry(&value),
+                b"JETON_CONFIG" => env.config = Some(value.into()),
+                b"JETON_SOCKET" => env.socket = Some(value.into()),
+                b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
+                b"JETON_LOG" => env.log = value.into_string().ok(),
+                b"NO_COLOR" => env.no_color = true,
+                b"NOTIFY_SOCKET" => env.notify = Some(value),
+                b"WATCHDOG_USEC" => env.watchdog_usec = value.into_string().ok(),
+                b"WATCHDOG_PID" => env.watchdog_pid = value.into_string().ok(),
+                b"LISTEN_FDNAMES" => env.listen_names = value.into_string().ok(),
+                b"TERM" => env.term = value.into_string().ok(),
+                b"USER" => env.user = value.into_string().ok(),
+                b"LOGNAME" => logname = value.into_string().ok(),
+                b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
+                b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),
+                _ => {}
+            }
+        }
+        env.https_proxy = env.https_proxy.or(upper_proxy);
+        env.user = env.user.or(logname);
+        env
+    }
+}
+
+/// A path that can be trusted to mean the same from every folder.
+fn absolute(value: OsString) -> Option<PathBuf> {
+    Some(PathBuf::from(value)).filter(|path| path.is_absolute())
+}
+
+/// The first of a list of paths that colons separate.
+fn first_entry(list: &OsStr) -> Option<PathBuf> {
+    let first = list.as_bytes().split(|&b| b == b':').next()?;
+    absolute(OsString::from_vec(first.to_vec()))
+}
