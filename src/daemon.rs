@@ -74,7 +74,8 @@ use keep::roster::Roster;
 use serve::connections::Connections;
 use serve::server::Server;
 use sockets::activation::{ActivationError, Passed};
-use sockets::listener::{ListenError, sharing};
+use sockets::listen_error::ListenError;
+use sockets::listener::sharing;
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);

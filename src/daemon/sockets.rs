@@ -20,10 +20,12 @@ use crate::config::SocketMode;
 use crate::paths::SocketPlaces;
 use crate::trust;
 use activation::{Passed, path_of};
-use listener::{Bound, Inode, ListenError, Place, inode, listen_again, listen_at, warn_of_volume};
+use listen_error::ListenError;
+use listener::{Bound, Inode, Place, inode, listen_again, listen_at, warn_of_volume};
 
 pub mod activation;
 mod keep;
+pub mod listen_error;
 pub mod listener;
 mod path_watch;
 

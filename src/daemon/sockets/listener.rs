@@ -18,10 +18,10 @@ use rustix::net::{
 };
 use tracing::warn;
 
-use crate::causes::Causes;
+use super::listen_error::ListenError;
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
-use crate::trust::{self, Sharing, SocketFolder, Untrusted, judge_lock};
+use crate::trust::{judge_lock, Sharing, SocketFolder};
 
 /// Where a socket is, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -56,27 +56,6 @@ pub struct Bound {
 
 /// Identity of a file, whatever its name: device and inode number.
 pub type Inode = (u64, u64);
-
-/// Why a socket cannot be served.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ListenError {
-    /// Its folder cannot be trusted.
-    Folder(Untrusted),
-    /// Another daemon serves it.
-    InUse(PathBuf),
-    /// Something that is not a socket is in its place.
-    NotASocket(PathBuf),
-    /// The system refused something.
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-}
 
 /// Binds a socket with its mode, in a folder that is made when it is missing, under its lock.
 ///
@@ -269,42 +248,6 @@ impl Drop for Bound {
         }
     }
 }
-
-// === impl ListenError ===
-
-impl ListenError {
-    /// Whether a later start may succeed without a repair: another daemon serves there, or the system has refused a
-    /// descriptor, a process or memory.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::InUse(_) => true,
-            Self::Folder(untrusted) => untrusted.is_passing(),
-            Self::Io { source, .. } => trust::is_passing(source),
-            Self::NotASocket(_) => false,
-        }
-    }
-}
-
-impl std::fmt::Display for ListenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(untrusted) => write!(f, "the socket's folder: {}", Causes(untrusted)),
-            Self::InUse(path) => write!(f, "a daemon already serves {}", path.display()),
-            Self::NotASocket(path) => write!(
-                f,
-                "{} is in the socket's place and is not a socket; move it away",
-                path.display()
-            ),
-            Self::Io {
-                action,
-                path,
-                source,
-            } => write!(f, "cannot {action} {}: {source}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for ListenError {}
 
 #[cfg(test)]
 mod tests {

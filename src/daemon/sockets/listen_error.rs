@@ -1,0 +1,65 @@
+//! Why a socket cannot be served.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::causes::Causes;
+use crate::trust::{self, Untrusted};
+
+/// Why a socket cannot be served.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Its folder cannot be trusted.
+    Folder(Untrusted),
+    /// Another daemon serves it.
+    InUse(PathBuf),
+    /// Something that is not a socket is in its place.
+    NotASocket(PathBuf),
+    /// The system refused something.
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+// === impl ListenError ===
+
+impl ListenError {
+    /// Whether a later start may succeed without a repair: another daemon serves there, or the system has refused a
+    /// descriptor, a process or memory.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::InUse(_) => true,
+            Self::Folder(untrusted) => untrusted.is_passing(),
+            Self::Io { source, .. } => trust::is_passing(source),
+            Self::NotASocket(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(untrusted) => write!(f, "the socket's folder: {}", Causes(untrusted)),
+            Self::InUse(path) => write!(f, "a daemon already serves {}", path.display()),
+            Self::NotASocket(path) => write!(
+                f,
+                "{} is in the socket's place and is not a socket; move it away",
+                path.display()
+            ),
+            Self::Io {
+                action,
+                path,
+                source,
+            } => write!(f, "cannot {action} {}: {source}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
