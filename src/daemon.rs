@@ -21,12 +21,14 @@
 //! | [`shutdown`] | the order to stop, and how long requests may take after it | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | how the daemon is, in one line | keep | |
+//! | `options` | what a daemon is started with | | |
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
 
 mod clock_changes;
 pub mod condition;
 pub mod descriptors;
 pub mod keep;
+mod options;
 pub mod reloading;
 pub mod serve;
 pub mod service;
@@ -38,12 +40,11 @@ pub mod watchdog;
 pub mod wiring;
 
 pub use self::clock_changes::tell_of_jumps;
+pub use self::options::Options;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,10 +59,9 @@ use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, SocketMode};
+use crate::config::SocketMode;
 use crate::offload;
-use crate::paths::SocketPlaces;
-use crate::policy::{Gate, Guests, UserNamespace};
+use crate::policy::{Gate, UserNamespace};
 use crate::process;
 use crate::process::hardening;
 use crate::process::notify::Notify as Manager;
@@ -79,44 +79,6 @@ use sockets::listener::sharing;
 
 /// How long requests that are being answered may take after the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What a daemon is started with.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The configuration file.
-    pub config: PathBuf,
-    /// Whether the command line or the environment names this very file: then it has to be there.
-    pub config_named: bool,
-    /// The state folder.
-    pub state: PathBuf,
-    /// The sockets.
-    pub places: SocketPlaces,
-    /// The user that we are.
-    pub uid: u32,
-    /// Where a service manager listens (`NOTIFY_SOCKET`). With one, an invalid configuration does not keep us from
-    /// starting: callers then get the reason as their answer.
-    pub notify: Option<OsString>,
-    /// The interval of the service manager's watchdog, if it has one.
-    pub watchdog: Option<Duration>,
-    /// The names of the sockets that a service manager passes, if it does.
-    pub listen_names: Option<String>,
-    /// Whether to stop when standard input ends, which must be a pipe then.
-    pub stop_at_eof: bool,
-    /// Who connects beside our own user when the daemon serves one command, which runs as one of these: everybody gets to
-    /// the token socket then, and no rule lets in further ones.
-    pub guests: Guests,
-}
-
-impl Options {
-    /// The mode of the token socket.
-    fn mode(&self, config: Option<&Config>) -> SocketMode {
-        if self.guests.is_empty() {
-            config.map_or(SocketMode::Private, |config| config.socket)
-        } else {
-            SocketMode::All
-        }
-    }
-}
 
 /// Why a daemon did not start, or had to end.
 #[derive(Debug)]
