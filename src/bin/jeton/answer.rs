@@ -1,10 +1,10 @@
 //! The answer: an HTTP head, then fields that are written as they arrive, however the bytes are cut.
 
+use crate::bytes::copy;
 use crate::input::Extent;
 use crate::output::{self, Exit, FAILED, TRY_AGAIN, complain};
 use crate::problem::Problem;
 use crate::request::{CAP, FIELD_HEAD, VERSION};
-use crate::sys::copy;
 
 const TAG_STDOUT: u8 = 1;
 const TAG_STDERR: u8 = 2;

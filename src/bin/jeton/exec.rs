@@ -6,7 +6,8 @@ use crate::answer::Sink;
 use crate::args::Call;
 use crate::ask::{ask, deadline_of};
 use crate::help;
-use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
+use crate::output::{complain, complain_of, Exit, FAILED, USAGE};
+use crate::bytes::join;
 use crate::places::{PATH_MAX, Place, Places, Room};
 use crate::request::Words;
 use crate::sys::{self, Arg, Env, Errno, errno};
@@ -115,7 +116,7 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
         .get(..if plan.profile.is_some() { 4 } else { 3 })
         .unwrap_or_default();
     let mut room = [0; LONGEST_VARIABLE];
-    let begin = sys::join(&mut room, &[name, b"="]).map_or(0, <[u8]>::len);
+    let begin = join(&mut room, &[name, b"="]).map_or(0, <[u8]>::len);
     let mut used = begin;
     let code = ask(
         call,
@@ -212,7 +213,7 @@ fn too_long() -> Exit {
 
 /// The parts end with a zero byte and have no other one.
 fn c_string<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<Arg<'a>> {
-    CStr::from_bytes_with_nul(sys::join(room, parts)?)
+    CStr::from_bytes_with_nul(join(room, parts)?)
         .ok()
         .map(Arg::new)
 }
@@ -258,7 +259,7 @@ fn become_command(
         let slash = if folder.is_empty() { b"" } else { slash };
         let mut room = [0; PATH_MAX];
         let Some(file) =
-            sys::join(&mut room, &[folder, slash, name, b"\0"]).filter(|_| !name.is_empty())
+            join(&mut room, &[folder, slash, name, b"\0"]).filter(|_| !name.is_empty())
         else {
             continue;
         };

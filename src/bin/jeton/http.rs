@@ -1,6 +1,7 @@
 //! One HTTP/1.0 exchange on a connection: the request out, the answer in to its end.
 
 use crate::answer::{Answer, Next};
+use crate::bytes::copy;
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
@@ -98,7 +99,7 @@ struct Outgoing<'a> {
 impl Outgoing<'_> {
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), Unsent> {
         while !bytes.is_empty() {
-            let copied = sys::copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
+            let copied = copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
             self.used += copied;
             bytes = bytes.get(copied..).unwrap_or_default();
             if self.used == self.held.len() {

@@ -14,6 +14,7 @@
 mod answer;
 mod args;
 mod ask;
+mod bytes;
 mod deadline;
 mod exec;
 mod help;

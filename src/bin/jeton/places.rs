@@ -1,6 +1,7 @@
 //! Where the daemon's sockets may be, and connecting to the first that answers.
 
 use crate::args::Call;
+use crate::bytes::join;
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
 use crate::sys::{self, Env, Errno, Stream, errno};
@@ -275,7 +276,7 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Opt
     let session = env
         .get(b"XDG_RUNTIME_DIR")
         .filter(|folder| folder.starts_with(b"/"));
-    let user = sys::join(room, &[b"/run/user/", Decimal::new(sys::uid()).digits()]);
+    let user = join(room, &[b"/run/user/", Decimal::new(sys::uid()).digits()]);
     let user = user.filter(|&folder| session != Some(folder));
     [session, user, Some(b"/run")].map(|base| base.map(|base| Place { base, tail }))
 }

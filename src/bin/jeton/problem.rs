@@ -1,7 +1,7 @@
 //! Answers other than 200: RFC 9457 problems, of which the `detail` is shown and the `code` becomes the exit code.
 
+use crate::bytes::{copy, same};
 use crate::output::{CONFIGURATION, Decimal, Exit, FAILED, REFUSED, TRY_AGAIN, USAGE, complain};
-use crate::sys::{copy, same};
 
 /// What is kept of a problem. Its text is fixed and short.
 const KEPT: usize = 4096;

@@ -3,9 +3,10 @@
 //! It is written straight from where its parts lie, so it needs no memory of its own and can be sent again.
 
 use crate::args::Call;
+use crate::bytes::same;
 use crate::deadline::Deadline;
 use crate::output::Exit;
-use crate::sys::{self, Env, same};
+use crate::sys::{self, Env};
 
 /// 256 KiB each way; a daemon reads no more.
 pub(crate) const CAP: usize = 256 * 1024;
