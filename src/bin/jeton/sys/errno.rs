@@ -1,7 +1,9 @@
 //! The error numbers that decide something or that people are told by their words. Sources: Linux `asm-generic/errno.h`, macOS `sys/errno.h`;
 //! the words are those of `strerror`.
 
-use super::Errno;
+/// What the kernel answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Errno(pub(crate) i32);
 
 pub(crate) const EPERM: Errno = Errno(1);
 pub(crate) const ENOENT: Errno = Errno(2);

@@ -5,7 +5,8 @@
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 
-use super::{Address, Arg, Errno, IGNORE, PollFd, SIGPIPE};
+use super::abi::{Address, Arg, IGNORE, PollFd, SIGPIPE};
+use super::errno::Errno;
 
 #[cfg(not(target_os = "macos"))]
 #[path = "libc/linux.rs"]

@@ -7,7 +7,8 @@
 use core::arch::{asm, global_asm};
 use core::ffi::CStr;
 
-use super::{Address, Arg, Errno, IGNORE, PollFd, SIGPIPE};
+use super::abi::{Address, Arg, IGNORE, PollFd, SIGPIPE};
+use super::errno::Errno;
 
 // The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_ulong};
 
-use super::super::Errno;
+use super::super::errno::Errno;
 use super::checked;
 
 /// `nfds_t`.

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 
-use super::super::Errno;
+use super::super::errno::Errno;
 use super::{checked, close};
 
 /// `nfds_t`.

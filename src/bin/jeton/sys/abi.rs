@@ -1,0 +1,97 @@
+//! The numbers and layouts that the kernel and the C library are handed.
+
+use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crate::bytes::join;
+
+/// The same number everywhere.
+pub(super) const SIGPIPE: i32 = 13;
+/// SIG_IGN as a number; the same everywhere.
+pub(super) const IGNORE: usize = 1;
+
+/// `poll` for reading; the same number everywhere, as the next.
+pub(crate) const POLLIN: i16 = 1;
+/// `poll` for writing.
+pub(crate) const POLLOUT: i16 = 4;
+
+/// `struct pollfd`.
+#[repr(C)]
+pub(crate) struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+
+impl PollFd {
+    pub(crate) const fn new(fd: i32, events: i16) -> Self {
+        Self {
+            fd,
+            events,
+            revents: 0,
+        }
+    }
+
+    /// Something has happened to it, be it a failure.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.revents != 0
+    }
+}
+
+/// A C string of argv or of the environment. `Option<Arg>` is a pointer that may be null, so a slice of them is an `argv`.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Arg<'a> {
+    text: NonNull<c_char>,
+    borrowed: PhantomData<&'a CStr>,
+}
+
+impl<'a> Arg<'a> {
+    pub(crate) const fn new(text: &'a CStr) -> Self {
+        Self {
+            text: NonNull::from_ref(text).cast(),
+            borrowed: PhantomData,
+        }
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the kernel hands over argv and the environment as pointers to C strings"
+    )]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        // SAFETY: made from a `CStr` that lives for 'a, or by the kernel, whose strings end with a zero byte and last as long as the process.
+        unsafe { CStr::from_ptr(self.text.as_ptr()) }.to_bytes()
+    }
+}
+
+/// `struct sockaddr_un`.
+#[repr(C)]
+pub(crate) struct Address {
+    /// The family, and on macOS the length before it, in one byte each.
+    family: [u8; 2],
+    path: [u8; SUN_PATH],
+}
+
+const SUN_PATH: usize = if cfg!(target_os = "macos") { 104 } else { 108 };
+
+/// The same number everywhere, as the next.
+pub(super) const AF_UNIX: u8 = 1;
+pub(super) const SOCK_STREAM: i32 = 1;
+
+impl Address {
+    /// In bytes; one more is the closing zero.
+    pub(crate) const LONGEST: usize = SUN_PATH - 1;
+
+    /// `None`: the path is too long.
+    pub(crate) fn new(parts: &[&[u8]]) -> Option<Self> {
+        let family = if cfg!(target_os = "macos") {
+            [size_of::<Self>() as u8, AF_UNIX]
+        } else {
+            u16::from(AF_UNIX).to_ne_bytes()
+        };
+        let mut path = [0; SUN_PATH];
+        join(path.get_mut(..Self::LONGEST)?, parts)?;
+        Some(Self { family, path })
+    }
+}
