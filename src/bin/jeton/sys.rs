@@ -41,6 +41,10 @@ use abi::{AF_UNIX, SOCK_STREAM};
 pub(crate) struct Env<'a>(&'a [Option<Arg<'a>>]);
 
 impl<'a> Env<'a> {
+    pub(crate) const fn new(variables: &'a [Option<Arg<'a>>]) -> Self {
+        Self(variables)
+    }
+
     /// The value of a variable; an empty one counts as absent.
     pub(crate) fn get(self, name: &[u8]) -> Option<&'a [u8]> {
         self.get_even_empty(name).filter(|value| !value.is_empty())
@@ -62,34 +66,6 @@ impl<'a> Env<'a> {
     pub(crate) fn args(self) -> impl Iterator<Item = Arg<'a>> {
         self.0.iter().copied().flatten()
     }
-}
-
-/// Calls the program with what the kernel or the C library has put on the stack.
-///
-/// # Safety
-/// `argv` has `argc` pointers to C strings and then a null pointer; `envp` has any number and then a null pointer; all last as long as the process.
-#[expect(
-    unsafe_code,
-    reason = "start-up: argv and the environment are raw pointers"
-)]
-unsafe fn enter(
-    argc: usize,
-    argv: *const Option<Arg<'static>>,
-    envp: *const Option<Arg<'static>>,
-) -> u8 {
-    let mut variables = 0;
-    // SAFETY: no further than the null pointer, by the contract.
-    while unsafe { *envp.add(variables) }.is_some() {
-        variables += 1;
-    }
-    // SAFETY: as many as the contract says and as were counted.
-    let (argv, env) = unsafe {
-        (
-            core::slice::from_raw_parts(argv, argc + 1),
-            core::slice::from_raw_parts(envp, variables),
-        )
-    };
-    crate::run(argv, Env(env))
 }
 
 /// The width of the terminal behind a descriptor, 0 when it does not know; `None` when it is no terminal.

@@ -1,7 +1,7 @@
-//! Start-up and system calls by the C library: macOS, other processors, and the feature `companion-libc`.
+//! System calls by the C library: macOS, other processors, and the feature `companion-libc`.
 //!
 //! What differs on macOS is in `libc/macos.rs`. Sources: POSIX.1-2017, the Linux and macOS headers.
-#![expect(unsafe_code, reason = "the C main and the C library's functions")]
+#![expect(unsafe_code, reason = "the C library's functions")]
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 
@@ -47,22 +47,6 @@ unsafe extern "C" {
         env: *const Option<Arg<'_>>,
     ) -> c_int;
 }
-
-/// # Safety
-/// Called once, by the C library, as C's `main`; the third argument is common to all systems that this runs on.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn main(
-    argc: c_int,
-    argv: *const Option<Arg<'static>>,
-    envp: *const Option<Arg<'static>>,
-) -> c_int {
-    // SAFETY: C's promise about argv, and the system's about the environment. argc is not negative.
-    unsafe { super::enter(usize::try_from(argc).unwrap_or(0), argv, envp) }.into()
-}
-
-/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
 
 /// The result of a function that says -1 and sets errno.
 fn checked(result: isize) -> Result<usize, Errno> {

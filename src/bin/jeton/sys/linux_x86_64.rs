@@ -1,32 +1,11 @@
-//! Start-up and system calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and `asm-generic`.
-#![expect(
-    unsafe_code,
-    reason = "the entry point and the system call instruction"
-)]
+//! System calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and `asm-generic`.
+#![expect(unsafe_code, reason = "the system call instruction")]
 
-use core::arch::{asm, global_asm};
+use core::arch::asm;
 use core::ffi::CStr;
 
 use super::abi::{Address, Arg, IGNORE, PollFd, SIGPIPE};
 use super::errno::Errno;
-
-// The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
-global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
-
-/// # Safety
-/// Called once, by `_start`, with the stack that the kernel has set up: argc, argv, a null pointer, the environment, a null pointer.
-unsafe extern "C" fn start(stack: *const usize) -> ! {
-    // SAFETY: the layout above, which `enter` asks for.
-    let code = unsafe {
-        let argc = *stack;
-        super::enter(argc, stack.add(1).cast(), stack.add(argc + 2).cast())
-    };
-    exit(code)
-}
-
-/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
 
 const READ: usize = 0;
 const WRITE: usize = 1;

@@ -1,0 +1,35 @@
+//! Which part of the program a call is for.
+
+use crate::answer::Sink;
+use crate::args::Call;
+use crate::output::{self, Exit};
+use crate::sys::{self, Arg, Env};
+use crate::{ask, exec, help, request, text};
+
+/// The body of the program, called once by `start`. The result is the exit code.
+pub(crate) fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
+    match dispatch(argv, env) {
+        Ok(code) | Err(Exit(code)) => code,
+    }
+}
+
+/// What needs no daemon, then `exec`, then everything else: verbs that the companion does not know are the daemon's.
+fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<u8, Exit> {
+    let call = Call::parse(argv)?;
+    // A command that takes our place must find the signal as we did.
+    if call.verb() != Some(b"exec") {
+        sys::ignore_broken_pipes();
+    }
+    match call.verb() {
+        None if call.is_jeton => {
+            output::stderr(text::HELP.as_bytes());
+            Ok(output::USAGE)
+        }
+        Some(b"help" | b"--help" | b"-h") => help::print(&call, request::Words::Given(&call), env),
+        Some(b"version" | b"--version" | b"-V") => {
+            output::stdout(text::VERSION.as_bytes()).map(|()| 0)
+        }
+        Some(b"exec") => exec::run(&call, env),
+        _ => ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout),
+    }
+}

@@ -1,0 +1,74 @@
+//! Where the kernel, or the C library, enters the program.
+#![expect(unsafe_code, reason = "argv and the environment are raw pointers")]
+
+use crate::dispatch::run;
+use crate::sys::{Arg, Env};
+
+// The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+core::arch::global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
+
+/// # Safety
+/// Called once, by `_start`, with the stack that the kernel has set up: argc, argv, a null pointer, the environment, a null pointer.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+))]
+unsafe extern "C" fn start(stack: *const usize) -> ! {
+    // SAFETY: the layout above, which `enter` asks for.
+    let code = unsafe {
+        let argc = *stack;
+        enter(argc, stack.add(1).cast(), stack.add(argc + 2).cast())
+    };
+    crate::sys::exit(code)
+}
+
+/// # Safety
+/// Called once, by the C library, as C's `main`; the third argument is common to all systems that this runs on.
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(feature = "companion-libc")
+)))]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn main(
+    argc: core::ffi::c_int,
+    argv: *const Option<Arg<'static>>,
+    envp: *const Option<Arg<'static>>,
+) -> core::ffi::c_int {
+    // SAFETY: C's promise about argv, and the system's about the environment. argc is not negative.
+    unsafe { enter(usize::try_from(argc).unwrap_or(0), argv, envp) }.into()
+}
+
+/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// Calls the program with what the kernel or the C library has put on the stack.
+///
+/// # Safety
+/// `argv` has `argc` pointers to C strings and then a null pointer; `envp` has any number and then a null pointer; all last as long as the process.
+unsafe fn enter(
+    argc: usize,
+    argv: *const Option<Arg<'static>>,
+    envp: *const Option<Arg<'static>>,
+) -> u8 {
+    let mut variables = 0;
+    // SAFETY: no further than the null pointer, by the contract.
+    while unsafe { *envp.add(variables) }.is_some() {
+        variables += 1;
+    }
+    // SAFETY: as many as the contract says and as were counted.
+    let (argv, env) = unsafe {
+        (
+            core::slice::from_raw_parts(argv, argc + 1),
+            core::slice::from_raw_parts(envp, variables),
+        )
+    };
+    run(argv, Env::new(env))
+}
