@@ -8,6 +8,8 @@ use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use super::abi::{Address, Arg, IGNORE, PollFd, SIGPIPE};
 use super::errno::Errno;
 
+#[path = "libc/last_error.rs"]
+mod last_error;
 #[cfg(not(target_os = "macos"))]
 #[path = "libc/linux.rs"]
 mod platform;
@@ -15,6 +17,7 @@ mod platform;
 #[path = "libc/macos.rs"]
 mod platform;
 
+use last_error::{checked, last_error};
 use platform::{CLOCK_MONOTONIC, Count, MSG_NOSIGNAL, TIOCGWINSZ};
 pub(super) use platform::{dup_above_stderr, socket};
 
@@ -46,11 +49,6 @@ unsafe extern "C" {
         argv: *const Option<Arg<'_>>,
         env: *const Option<Arg<'_>>,
     ) -> c_int;
-}
-
-/// The result of a function that says -1 and sets errno.
-fn checked(result: isize) -> Result<usize, Errno> {
-    usize::try_from(result).map_err(|_| platform::last_error())
 }
 
 pub(crate) fn exit(code: u8) -> ! {
@@ -117,7 +115,7 @@ pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
     // SAFETY: writes into `room`, no more than its length.
     let folder = unsafe { c_getcwd(room.as_mut_ptr().cast(), room.len()) };
     if folder.is_null() {
-        Err(platform::last_error())
+        Err(last_error())
     } else {
         Ok(())
     }
@@ -126,5 +124,5 @@ pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
 pub(super) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
     // SAFETY: C strings, and two lists of such that the caller has seen to end with a null pointer.
     let _ = unsafe { c_execve(file.as_ptr(), argv.as_ptr(), env.as_ptr()) };
-    platform::last_error()
+    last_error()
 }

@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_ulong};
 
 use super::super::errno::Errno;
-use super::checked;
+use super::last_error::checked;
 
 /// `nfds_t`.
 pub(super) type Count = c_ulong;
@@ -19,12 +19,6 @@ unsafe extern "C" {
     #[link_name = "socket"]
     safe fn c_socket(family: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
-    fn __errno_location() -> *mut c_int;
-}
-
-pub(super) fn last_error() -> Errno {
-    // SAFETY: the C library's errno of this thread, which is the only one.
-    Errno(unsafe { *__errno_location() })
 }
 
 /// A socket that is closed on exec and does not block.

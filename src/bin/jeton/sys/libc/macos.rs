@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 
 use super::super::errno::Errno;
-use super::{checked, close};
+use super::last_error::checked;
 
 /// `nfds_t`.
 pub(super) type Count = c_uint;
@@ -23,6 +23,8 @@ const SO_NOSIGPIPE: c_int = 0x1022;
 unsafe extern "C" {
     #[link_name = "socket"]
     safe fn c_socket(family: c_int, kind: c_int, protocol: c_int) -> c_int;
+    #[link_name = "close"]
+    safe fn c_close(fd: c_int) -> c_int;
     fn setsockopt(
         fd: c_int,
         level: c_int,
@@ -31,12 +33,6 @@ unsafe extern "C" {
         length: c_uint,
     ) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
-    fn __error() -> *mut c_int;
-}
-
-pub(super) fn last_error() -> Errno {
-    // SAFETY: the C library's errno of this thread, which is the only one.
-    Errno(unsafe { *__error() })
 }
 
 /// A socket that is closed on exec, does not block and raises no SIGPIPE.
@@ -63,7 +59,7 @@ pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     {
         Ok(()) => Ok(fd),
         Err(error) => {
-            close(fd);
+            let _ = c_close(fd);
             Err(error)
         }
     }
