@@ -1,0 +1,124 @@
+//! Becoming a command, as execvp(3) does.
+
+use core::ffi::CStr;
+
+use crate::bytes::join;
+use crate::output::{Exit, complain, complain_of};
+use crate::places::PATH_MAX;
+use crate::sys::{self, Arg, Env, Errno, errno};
+
+/// As env(1): the command was found but cannot be run.
+const CANNOT_RUN: u8 = 126;
+/// As env(1): there is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// The most pointers that can be passed on: a quarter of the usual stack holds no more strings of a usual length.
+pub(super) const POINTERS: usize = 32 * 1024;
+
+/// A list of C strings that ends with a null pointer.
+pub(super) type List<'a> = [Option<Arg<'a>>; POINTERS];
+
+/// Leaves at least one null pointer at the end.
+pub(super) fn fill<'a>(
+    list: &mut List<'a>,
+    args: impl Iterator<Item = Arg<'a>>,
+) -> Result<(), Exit> {
+    let mut slots = list.iter_mut().take(POINTERS - 1);
+    for arg in args {
+        match slots.next() {
+            Some(slot) => *slot = Some(arg),
+            None => {
+                return Err(complain(
+                    CANNOT_RUN,
+                    &[b"the environment or the arguments have too many entries"],
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// execvp(3): a name without a slash is looked for in PATH. Comes back with the reason.
+pub(super) fn become_command(
+    command: &'static [Option<Arg<'static>>],
+    env: Env<'static>,
+    variables: &List<'_>,
+) -> Exit {
+    let name = command
+        .first()
+        .copied()
+        .flatten()
+        .map_or(b"".as_slice(), Arg::bytes);
+    // An empty PATH is one empty element; without PATH, the C library's default.
+    let path = env.get_even_empty(b"PATH").unwrap_or(b"/bin:/usr/bin");
+    let (folders, slash): (&[u8], &[u8]) = if name.contains(&b'/') {
+        (b"", b"")
+    } else {
+        (path, b"/")
+    };
+    let mut worst = errno::ENOENT;
+    for folder in folders.split(|&byte| byte == b':') {
+        // An empty element is the current folder.
+        let slash = if folder.is_empty() { b"" } else { slash };
+        let mut room = [0; PATH_MAX];
+        let Some(file) =
+            join(&mut room, &[folder, slash, name, b"\0"]).filter(|_| !name.is_empty())
+        else {
+            continue;
+        };
+        let Ok(file) = CStr::from_bytes_with_nul(file) else {
+            continue;
+        };
+        match try_file(file, command, variables) {
+            Ok(errno::ENOENT | errno::ENOTDIR) => {}
+            Ok(errno::EACCES) => worst = errno::EACCES,
+            Ok(error) => {
+                worst = error;
+                break;
+            }
+            Err(exit) => return exit,
+        }
+    }
+    match worst {
+        errno::ENOENT => complain(NOT_FOUND, &[b"exec: ", name, b": not found"]),
+        errno::EACCES => complain(CANNOT_RUN, &[b"exec: ", name, b": permission denied"]),
+        errno::ENOEXEC => complain(CANNOT_RUN, &[b"exec: ", name, b": not a program"]),
+        errno::E2BIG => complain(
+            CANNOT_RUN,
+            &[b"exec: ", name, b": too many arguments or variables"],
+        ),
+        error => complain_of(CANNOT_RUN, &[b"exec: ", name, b": "], error),
+    }
+}
+
+/// A file that the kernel does not know how to run is a shell script without its first line.
+fn try_file(
+    file: &CStr,
+    command: &'static [Option<Arg<'static>>],
+    variables: &List<'_>,
+) -> Result<Errno, Exit> {
+    match sys::execve(file, command, variables) {
+        errno::ENOEXEC => with_shell(file, command, variables),
+        error => Ok(error),
+    }
+}
+
+#[inline(never)]
+fn with_shell(
+    file: &CStr,
+    command: &'static [Option<Arg<'static>>],
+    variables: &List<'_>,
+) -> Result<Errno, Exit> {
+    const SHELL: &CStr = c"/bin/sh";
+    let mut list: List<'_> = [None; POINTERS];
+    let rest = command.iter().skip(1).copied().flatten();
+    fill(
+        &mut list,
+        [Arg::new(SHELL), Arg::new(file)].into_iter().chain(rest),
+    )?;
+    // Where there is no shell, what is wrong is still the file.
+    match sys::execve(SHELL, &list, variables) {
+        errno::ENOENT => Ok(errno::ENOEXEC),
+        error => Ok(error),
+    }
+}
