@@ -3,7 +3,7 @@
 //!
 //! There is one profile for each fault of the table, at a sandbox of its own whose tokens live for 36 s, so that an hour
 //! of a usual token fits into 36 s. A profile meets its first fault before it ever had a token, then once more from a
-//! fresh token until some seconds after its end, and after that the other faults in turn (`director`). The daemon is a
+//! fresh token until some seconds after its end, and after that the other faults (`way`) in turn (`director`). The daemon is a
 //! program; it, its sandboxes and its clients are started here and speak over real sockets (`place`, `names`, `wire`).
 //! Most requests ask for what is held, and one of each client's 16 for more than that, with a deadline (`client`). Every
 //! answer is held against what is promised (`promise`), and counted (`tally`).
@@ -25,17 +25,18 @@ mod place;
 mod promise;
 mod stage;
 mod tally;
+mod way;
 mod wire;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use director::{DNS, FAULTS, Way};
 use names::Names;
 use place::{Daemon, LIFE, Place};
 use stage::Stage;
 use tally::Tally;
+use way::{DNS, FAULTS, Way};
 
 const CLIENTS: usize = 64;
 

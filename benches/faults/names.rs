@@ -11,6 +11,9 @@ use tempfile::TempDir;
 const WITH_NAMES: &str =
     r#"mount --bind "$0" /etc/hosts && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@""#;
 
+/// Where the programs of every system are.
+pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The names, in a folder of their own.
 pub(crate) struct Names {
     folder: TempDir,
@@ -44,11 +47,7 @@ impl Names {
             hosts: hosts.unwrap(),
         };
         let mut probe = names.command("true");
-        match probe
-            .env("PATH", super::place::PATH)
-            .stdin(Stdio::null())
-            .output()
-        {
+        match probe.env("PATH", PATH).stdin(Stdio::null()).output() {
             Err(error) => Err(format!("unshare cannot be run: {error}")),
             Ok(output) if !output.status.success() => {
                 let said = String::from_utf8_lossy(&output.stderr);

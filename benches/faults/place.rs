@@ -12,13 +12,11 @@ use jetond::sandbox::{Fault, Line, Options, Sandbox};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::director::{DNS, Way};
-use super::names::{Names, name};
+use super::names::{Names, PATH, name};
+use super::way::{DNS, Way};
 
 /// How long a token lives.
 pub(crate) const LIFE: Duration = Duration::from_secs(36);
-
-pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 const SECRET: &str = "not-a-secret";
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::director::Way;
+use super::way::Way;
 
 /// With so much left of a token, in seconds, nobody may be refused.
 pub(crate) const HELD: u64 = 10;

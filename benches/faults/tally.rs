@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::director::Way;
+use super::way::Way;
 
 /// How much later than its deadline an answer may come.
 const GRACE: Duration = Duration::from_secs(1);

@@ -1,0 +1,54 @@
+//! The ways in which an issuer fails.
+
+/// A way in which an issuer fails.
+pub(crate) struct Way {
+    /// As the sandbox spells it, or [`DNS`].
+    pub(crate) fault: &'static str,
+    /// The kind that the daemon tells.
+    pub(crate) told_as: &'static str,
+}
+
+/// The one that is not the sandbox's: the name does not resolve any more.
+pub(crate) const DNS: &str = "dns";
+
+/// Every way.
+#[rustfmt::skip]
+pub(crate) static FAULTS: [Way; 24] = [
+    way("refuse", "connect"),
+    way("hang-connect", "timeout"),
+    way("tls:hang", "timeout"),
+    way("hang", "timeout"),
+    way("hang-headers", "timeout"),
+    way("hang-body", "timeout"),
+    way("drip:20", "timeout"),
+    way("reset", "reset"),
+    way("reset-early", "reset"),
+    way("rate-limit:7", "rate_limited"),
+    way("retry-after-date:7", "rate_limited"),
+    way("status:500", "server_error"),
+    way("status:503", "server_error"),
+    way("garbage", "malformed"),
+    way("html", "malformed"),
+    way("truncated", "malformed"),
+    way("empty", "malformed"),
+    way("huge", "too_large"),
+    way("redirect:307:http://127.0.0.1:9/", "redirect"),
+    way("invalid-client", "rejected"),
+    way("tls:wrong-name", "tls_name"),
+    way("tls:expired", "tls_expired"),
+    way("tls:self-signed", "tls_untrusted"),
+    way(DNS, "dns"),
+];
+
+const fn way(fault: &'static str, told_as: &'static str) -> Way {
+    Way { fault, told_as }
+}
+
+impl Way {
+    /// The fault, short enough for a table.
+    pub(crate) fn shown(&self) -> &'static str {
+        self.fault
+            .split_once(":http")
+            .map_or(self.fault, |(fault, _)| fault)
+    }
+}
