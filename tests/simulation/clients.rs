@@ -9,10 +9,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::bug::Bug;
 use crate::coverage::Met;
 use crate::daemon::Daemon;
 use crate::history::{Answer, Ask, What};
-use crate::planted::Bug;
 use crate::world::{Count, Seen, World};
 
 /// A client that has heard nothing for so long after its deadline gives up.

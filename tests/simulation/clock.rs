@@ -7,8 +7,8 @@ use jetond::clock::{Clock, Reading, Waiting};
 use jetond::instant::{BootInstant, Now, UnixTime};
 use tokio::sync::watch;
 
+use crate::bug::Bug;
 use crate::history::At;
-use crate::planted::Bug;
 
 /// The wall clock at the start of a run; far enough from 1970 for jumps of ten years.
 const WALL: u64 = 1_800_000_000;

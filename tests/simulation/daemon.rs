@@ -18,10 +18,10 @@ use jetond::wire::reload::Source;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 
+use crate::bug::Bug;
 use crate::clock::SimClock;
 use crate::history::What;
 use crate::issuer::{Issuer, Store};
-use crate::planted::Bug;
 use crate::world::{Count, UID, World};
 
 /// The room of a connection in each direction.

@@ -12,7 +12,7 @@ use jetond::store::source::{CredentialSource, Loading, NotLoaded};
 use jetond::token::{AccessToken, Grant};
 
 use crate::history::{Lack, Life, What};
-use crate::planted::Bug;
+use crate::bug::Bug;
 use crate::scenes::{self, Play, draw_lifetime, whole_seconds};
 use crate::world::{Count, State, Token, World};
 

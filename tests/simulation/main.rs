@@ -18,6 +18,7 @@
 )]
 
 mod batch;
+mod bug;
 mod checker;
 mod clients;
 mod clock;

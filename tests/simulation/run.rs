@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
+use crate::bug::Bug;
 use crate::coverage::Coverage;
 use crate::daemon::Daemon;
 use crate::history::History;
-use crate::planted::Bug;
 use crate::story::Story;
 use crate::world::World;
 

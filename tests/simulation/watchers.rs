@@ -6,9 +6,9 @@ use jetond::daemon::service::Door;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+use crate::bug::Bug;
 use crate::clients::{Client, answer, status_and_body};
 use crate::history::{Ask, Told, What};
-use crate::planted::Bug;
 
 /// More than the longest time between two signs of life.
 const PATIENCE: Duration = Duration::from_secs(20);

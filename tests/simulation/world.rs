@@ -14,10 +14,10 @@ use jetond::policy::{Gate, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 
+use crate::bug::Bug;
 use crate::clock::SimClock;
 use crate::coverage::{Coverage, Met};
 use crate::history::{At, History, Lack, Life, What};
-use crate::planted::Bug;
 
 /// The user that the daemon runs as, and all of its clients.
 pub(crate) const UID: u32 = 1_000;

@@ -1,7 +1,5 @@
 //! What the issuers saw: whether each call was allowed when it came, whether it came in time, and how many there were.
 
-use std::time::Duration;
-
 use jetond::instant::BootInstant;
 
 use super::attempts::{self, Attempt, NOTICED, Outcome};
@@ -9,10 +7,10 @@ use super::budget;
 use super::causes::{Cause, DEMAND};
 use super::held::Held;
 use super::moments::{self, Window};
-use super::record::{GRAIN, Lived, Loaded, Record, Requested};
-use super::reports::{self, Reports};
+use super::record::{GRAIN, Loaded, Record};
+use super::reports;
+use super::walk::Walk;
 use super::{Finding, Rule};
-use crate::history::Ask;
 
 pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     for life in &record.lives {
@@ -23,53 +21,7 @@ pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What is known of a life at one moment.
-pub(super) struct Walk<'a> {
-    pub(super) record: &'a Record,
-    pub(super) life: &'a Lived,
-    pub(super) requests: Vec<&'a Requested>,
-    pub(super) held: Option<Held>,
-    pub(super) last: Option<Attempt>,
-    /// How often in a row the credential was rejected: at least, and at most.
-    pub(super) rejections: [u32; 2],
-    /// How many attempts in a row failed: at least, and at most.
-    pub(super) failing: [u32; 2],
-    pub(super) is_blocked: bool,
-    pub(super) secret: Option<u32>,
-    /// The secret that was rejected last, while nothing better is known of it.
-    pub(super) bad: Option<u32>,
-    pub(super) window: Window,
-    /// Whether an attempt was broken off, and another is to take its place.
-    pub(super) is_broken_off: bool,
-    /// When it last looked into the store in vain, or knew what came of an attempt.
-    pub(super) idle_since: Duration,
-    pub(super) reports: Reports,
-}
-
-impl<'a> Walk<'a> {
-    fn new(record: &'a Record, life: &'a Lived) -> Self {
-        let requests = record.requests.iter();
-        Self {
-            record,
-            life,
-            requests: requests.filter(|r| r.profile == life.profile).collect(),
-            held: None,
-            last: None,
-            rejections: [0; 2],
-            failing: [0; 2],
-            is_blocked: false,
-            secret: None,
-            bad: None,
-            window: Window {
-                from: life.from.boot,
-                until: life.from.boot,
-            },
-            is_broken_off: false,
-            idle_since: life.from.run,
-            reports: Reports::default(),
-        }
-    }
-
+impl Walk<'_> {
     /// Judges every attempt, and says why it may have been made.
     fn judge(&mut self, attempts: &[Attempt], findings: &mut Vec<Finding>) -> Vec<Vec<Cause>> {
         let mut all = vec![];
@@ -125,14 +77,6 @@ impl<'a> Walk<'a> {
     /// Whether a look into the store may be one that a reload or a person caused.
     fn is_look(&self, load: &Loaded) -> bool {
         self.looks().any(|run| run == load.from.run)
-    }
-
-    /// When somebody has the daemon look whether there is another secret.
-    pub(super) fn looks(&self) -> impl Iterator<Item = Duration> {
-        let reloads = self.life.reloads.iter().map(|at| at.run);
-        let requests = self.requests.iter();
-        let refreshes = requests.filter(|request| matches!(request.ask, Ask::Refresh));
-        reloads.chain(refreshes.map(|request| request.from.run))
     }
 
     /// What was due was not done.

@@ -6,9 +6,9 @@ use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
 use super::attempts::{Attempt, NOTICED};
-use super::calls::Walk;
 use super::record::{GRAIN, RequestEnd, Requested};
 use super::reports;
+use super::walk::Walk;
 use crate::history::Ask;
 
 /// No two attempts that callers cause within this time.

@@ -1,0 +1,66 @@
+//! A life as it is walked through: what is known of it at one moment.
+
+use std::time::Duration;
+
+use super::attempts::Attempt;
+use super::held::Held;
+use super::moments::Window;
+use super::record::{Lived, Record, Requested};
+use super::reports::Reports;
+use crate::history::Ask;
+
+/// What is known of a life at one moment.
+pub(super) struct Walk<'a> {
+    pub(super) record: &'a Record,
+    pub(super) life: &'a Lived,
+    pub(super) requests: Vec<&'a Requested>,
+    pub(super) held: Option<Held>,
+    pub(super) last: Option<Attempt>,
+    /// How often in a row the credential was rejected: at least, and at most.
+    pub(super) rejections: [u32; 2],
+    /// How many attempts in a row failed: at least, and at most.
+    pub(super) failing: [u32; 2],
+    pub(super) is_blocked: bool,
+    pub(super) secret: Option<u32>,
+    /// The secret that was rejected last, while nothing better is known of it.
+    pub(super) bad: Option<u32>,
+    pub(super) window: Window,
+    /// Whether an attempt was broken off, and another is to take its place.
+    pub(super) is_broken_off: bool,
+    /// When it last looked into the store in vain, or knew what came of an attempt.
+    pub(super) idle_since: Duration,
+    pub(super) reports: Reports,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(record: &'a Record, life: &'a Lived) -> Self {
+        let requests = record.requests.iter();
+        Self {
+            record,
+            life,
+            requests: requests.filter(|r| r.profile == life.profile).collect(),
+            held: None,
+            last: None,
+            rejections: [0; 2],
+            failing: [0; 2],
+            is_blocked: false,
+            secret: None,
+            bad: None,
+            window: Window {
+                from: life.from.boot,
+                until: life.from.boot,
+            },
+            is_broken_off: false,
+            idle_since: life.from.run,
+            reports: Reports::default(),
+        }
+    }
+
+    /// When somebody has the daemon look whether there is another secret.
+    pub(super) fn looks(&self) -> impl Iterator<Item = Duration> {
+        let reloads = self.life.reloads.iter().map(|at| at.run);
+        let requests = self.requests.iter();
+        let refreshes = requests.filter(|request| matches!(request.ask, Ask::Refresh));
+        reloads.chain(refreshes.map(|request| request.from.run))
+    }
+}
