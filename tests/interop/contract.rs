@@ -1,8 +1,7 @@
 //! The document that the daemon serves is what it does, as a tool sees it that makes requests up from it.
 
-use crate::Test;
 use crate::support::TestEnv;
-use crate::tools::{Missing, python};
+use crate::tools::{Missing, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[(
     "every_answer_is_as_the_document_says",

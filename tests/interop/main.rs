@@ -28,10 +28,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-use tools::Missing;
-
-/// A test: done, or left out because of something that this machine does not have.
-type Test = fn() -> Result<(), Missing>;
+use tools::{Missing, Test};
 
 fn main() -> ExitCode {
     let topics: [(&str, &[(&str, Test)]); 5] = [

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::support::TestEnv;
-use crate::tools::{Missing, python};
+use crate::tools::{Missing, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oauthlib_gets_a_token", oauthlib_gets_a_token),

@@ -7,11 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
 use crate::support::env::Output;
-use crate::tools::Missing;
+use crate::tools::{Missing, Test};
 use issuer::{Client, Issuer};
 use tinyproxy::{ENROLMENT, FETCH, behind_a_proxy, saw_tunnels};
 

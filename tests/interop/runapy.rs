@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use jetond::sandbox::Line;
 
-use crate::Test;
 use crate::support::TestEnv;
-use crate::tools::{Missing, python};
+use crate::tools::{Missing, Test, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("manages_access_keys", manages_access_keys),

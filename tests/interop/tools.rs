@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
+/// A test: done, or left out because of something that this machine does not have.
+pub(crate) type Test = fn() -> Result<(), Missing>;
+
 /// The folder that `.ci/tools` fills.
 fn installed() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))

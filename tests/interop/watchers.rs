@@ -5,9 +5,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::support::TestEnv;
-use crate::tools::{Missing, program, python};
+use crate::tools::{Missing, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     (
