@@ -44,6 +44,7 @@ pub(crate) struct TestEnv {
 impl TestEnv {
     /// A place without a sandbox.
     pub(crate) fn new() -> Self {
+        super::signals::default_in_children();
         let root = tempfile::Builder::new().prefix("jt").tempdir().unwrap();
         for folder in ["home", "run", "state", "config", "tmp", "out"] {
             DirBuilder::new()

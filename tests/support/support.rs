@@ -17,6 +17,7 @@ pub(crate) mod leaks;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod pty;
+mod signals;
 pub(crate) mod users;
 pub(crate) mod wire;
 
