@@ -18,6 +18,7 @@ mod fault;
 mod kind;
 pub mod oauth2;
 mod profile;
+mod proxy;
 mod reader;
 pub mod runai;
 mod url;
@@ -27,12 +28,13 @@ pub use document::{parse, parse_bytes};
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use kind::{Given, InvalidOption};
-pub use oauth2::Oauth2;
-pub use profile::{ClientCertificate, Config, Profile, Proxy, StoreKind};
+pub use oauth2::{Oauth2, Purpose};
+pub use profile::{ClientCertificate, Config, Profile, StoreKind};
+pub use proxy::{Proxy, ProxyUrl};
 pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
-pub use url::{BaseUrl, InvalidUrl, Origin, ProxyUrl};
+pub use url::{BaseUrl, InvalidUrl, Origin};
 
 /// Who issues a profile's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +169,14 @@ impl Provider {
     /// The kind as the configuration spells it.
     pub const fn as_str(&self) -> &'static str {
         self.described().0
+    }
+
+    /// What its tokens are for.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::Runai(_) => Purpose::default(),
+            Self::Oauth2(oauth2) => oauth2.purpose(),
+        }
     }
 
     /// The address that the configuration names, for people.

@@ -57,6 +57,17 @@ pub struct EndpointUrl {
     url: Url,
 }
 
+/// What the tokens of a profile are for, as its configuration asks of the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Purpose {
+    /// The scopes.
+    pub scope: Vec<String>,
+    /// The audience.
+    pub audience: Option<String>,
+    /// The resources.
+    pub resource: Vec<String>,
+}
+
 /// An issuer while its keys are read.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -158,6 +169,17 @@ impl ClientAuth {
 }
 
 // === impl Oauth2 ===
+
+impl Oauth2 {
+    /// What its tokens are for.
+    pub fn purpose(&self) -> Purpose {
+        Purpose {
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            resource: self.resource.clone(),
+        }
+    }
+}
 
 impl Kind for Oauth2 {
     const NAME: &'static str = "oauth2";

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::Provider;
 use super::allow::{Rule, SocketMode};
-use super::url::{InvalidUrl, Origin, ProxyUrl};
+use super::proxy::Proxy;
+use super::url::Origin;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
@@ -59,18 +60,6 @@ pub enum StoreKind {
     File,
     /// An entry of the OS keyring.
     Keyring,
-}
-
-/// How an issuer is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Proxy {
-    /// Directly, whatever the environment says: the secret goes to no proxy unasked.
-    #[default]
-    Direct,
-    /// Through the proxy that `HTTPS_PROXY` names.
-    Environment,
-    /// Through this one.
-    Http(ProxyUrl),
 }
 
 // === impl Config ===
@@ -134,31 +123,6 @@ impl StoreKind {
         match self {
             Self::File => "file",
             Self::Keyring => "keyring",
-        }
-    }
-}
-
-// === impl Proxy ===
-
-impl Proxy {
-    /// The proxy as the configuration spells it; `None` for none.
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Direct => None,
-            Self::Environment => Some("environment"),
-            Self::Http(url) => Some(url.as_str()),
-        }
-    }
-
-    /// Reads what the configuration or a person says.
-    ///
-    /// # Errors
-    /// [`InvalidUrl`] when it is neither `environment` nor the address of an HTTP proxy.
-    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
-        if text == "environment" {
-            Ok(Self::Environment)
-        } else {
-            ProxyUrl::parse(text).map(Self::Http)
         }
     }
 }

@@ -13,13 +13,6 @@ pub struct BaseUrl(Url);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin(Url);
 
-/// The address of an HTTP proxy: `http://HOST:PORT`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProxyUrl {
-    text: String,
-    url: Url,
-}
-
 /// Why an address is refused. It never quotes the address, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUrl {
@@ -29,7 +22,7 @@ pub struct InvalidUrl {
     pub suggestion: Option<String>,
 }
 
-const NO_QUERY: &str = "this address must not have a ? or # part";
+pub(super) const NO_QUERY: &str = "this address must not have a ? or # part";
 
 // === impl BaseUrl ===
 
@@ -168,57 +161,9 @@ fn insecure(url: &Url) -> InvalidUrl {
     }
 }
 
-// === impl ProxyUrl ===
-
-impl ProxyUrl {
-    /// Reads `http://HOST:PORT`.
-    ///
-    /// # Errors
-    /// [`InvalidUrl`] says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
-        let url = strict(text, "http")?;
-        if url.scheme() != "http" {
-            return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
-        }
-        if url.query().is_some() {
-            return Err(invalid(NO_QUERY));
-        }
-        if !matches!(url.path(), "" | "/") {
-            return Err(invalid("a proxy has no path: http://HOST:PORT"));
-        }
-        // The parser drops the default port, and the usual defaults of proxies contradict each other.
-        let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
-        match (url.host_str(), url.port_or_known_default()) {
-            (Some(host), Some(port)) if end.parse() == Ok(port) => {
-                let text = format!("http://{host}:{port}");
-                Ok(Self { text, url })
-            }
-            _ => Err(invalid("a proxy needs its port: http://HOST:PORT")),
-        }
-    }
-
-    /// `http://host:port`, in lower case.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The address as it is connected to.
-    pub const fn url(&self) -> &Url {
-        &self.url
-    }
-}
-
-impl fmt::Display for ProxyUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-// === both ===
-
 /// Parses an address with a host and without what a base address has no use for. What the URL standard would repair
 /// silently (a missing slash, spaces, line ends, backslashes) is refused: where a secret is sent must be plain to see.
-fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
+pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
         return Err(InvalidUrl {
             message: format!("this is not an address: it begins with {scheme}://"),
@@ -415,32 +360,6 @@ mod tests {
         ] {
             let e = BaseUrl::parse(bad).unwrap_err();
             assert_eq!(e.suggestion.as_deref(), meant, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_is_a_host_and_a_port() {
-        for (good, canonical) in [
-            ("http://Proxy:3128", "http://proxy:3128"),
-            ("http://10.0.0.1:80/", "http://10.0.0.1:80"),
-            ("http://[fe80::1]:8080", "http://[fe80::1]:8080"),
-        ] {
-            assert_eq!(ProxyUrl::parse(good).unwrap().as_str(), canonical);
-        }
-        for bad in [
-            "proxy:3128",
-            "http://proxy",
-            "http://proxy/",
-            "https://proxy:1",
-            "socks5://proxy:1",
-            "http://u:canary@proxy:1",
-            "http://proxy:1/x",
-            "http://proxy:1?x",
-            "http://[::1]",
-            "",
-        ] {
-            let e = ProxyUrl::parse(bad).expect_err(bad);
-            assert!(!e.to_string().contains("canary"), "{e}");
         }
     }
 }

@@ -11,7 +11,6 @@ use super::keep::keeper::Parts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Profile};
-use crate::dialect::http::oauth2::Purpose;
 use crate::lifecycle::Policy;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
@@ -163,7 +162,7 @@ impl Wiring {
         Some(Handle::spawn(
             parts,
             profile.provider.as_str(),
-            Purpose::of(profile),
+            profile.provider.purpose(),
         ))
     }
 }

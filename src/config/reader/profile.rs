@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::allow::Rule;
-use super::super::profile::{ClientCertificate, Profile, Proxy, StoreKind};
+use super::super::profile::{ClientCertificate, Profile, StoreKind};
+use super::super::proxy::Proxy;
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
 use super::key::{Key, KeyDoc, key, set};

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::jumps::Jump;
 use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::clock::Clock;
-use crate::dialect::http::oauth2::Purpose;
+use crate::config::Purpose;
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{Held, View};

@@ -15,21 +15,13 @@ use serde::Serialize;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::config::{Profile, Provider};
+use crate::config::Purpose;
 use crate::dialect::http::oauth2::refusal::{Error, Refusal};
 use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::profile::ProfileName;
 
-/// What the tokens of a profile are for, as its configuration asks of the issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Purpose {
-    scope: Vec<String>,
-    audience: Option<String>,
-    resource: Vec<String>,
-}
-
-/// A request as it raw.
+/// A request as it came.
 #[derive(Clone, Copy, Default)]
 pub struct RawTokenRequest<'a> {
     /// The header `Content-Type`.
@@ -66,22 +58,6 @@ const fn invalid(why: &'static str) -> Refusal {
 
 const fn no_client(why: &'static str) -> Refusal {
     Refusal::new(Error::InvalidClient, why)
-}
-
-// === impl Purpose ===
-
-impl Purpose {
-    /// What the tokens of this profile are for.
-    pub fn of(profile: &Profile) -> Self {
-        match &profile.provider {
-            Provider::Runai { .. } => Self::default(),
-            Provider::Oauth2(oauth2) => Self {
-                scope: oauth2.scope.clone(),
-                audience: oauth2.audience.clone(),
-                resource: oauth2.resource.clone(),
-            },
-        }
-    }
 }
 
 // === impl TokenRequest ===

@@ -1,0 +1,128 @@
+//! The proxy to an issuer.
+
+use std::fmt;
+
+use ::url::Url;
+
+use super::url::{InvalidUrl, NO_QUERY, invalid, strict};
+
+/// How an issuer is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// Directly, whatever the environment says: the secret goes to no proxy unasked.
+    #[default]
+    Direct,
+    /// Through the proxy that `HTTPS_PROXY` names.
+    Environment,
+    /// Through this one.
+    Http(ProxyUrl),
+}
+
+/// The address of an HTTP proxy: `http://HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProxyUrl {
+    text: String,
+    url: Url,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// The proxy as the configuration spells it; `None` for none.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Direct => None,
+            Self::Environment => Some("environment"),
+            Self::Http(url) => Some(url.as_str()),
+        }
+    }
+
+    /// Reads what the configuration or a person says.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] when it is neither `environment` nor the address of an HTTP proxy.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        if text == "environment" {
+            Ok(Self::Environment)
+        } else {
+            ProxyUrl::parse(text).map(Self::Http)
+        }
+    }
+}
+
+// === impl ProxyUrl ===
+
+impl ProxyUrl {
+    /// Reads `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        let url = strict(text, "http")?;
+        if url.scheme() != "http" {
+            return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
+        }
+        if url.query().is_some() {
+            return Err(invalid(NO_QUERY));
+        }
+        if !matches!(url.path(), "" | "/") {
+            return Err(invalid("a proxy has no path: http://HOST:PORT"));
+        }
+        // The parser drops the default port, and the usual defaults of proxies contradict each other.
+        let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
+        match (url.host_str(), url.port_or_known_default()) {
+            (Some(host), Some(port)) if end.parse() == Ok(port) => {
+                let text = format!("http://{host}:{port}");
+                Ok(Self { text, url })
+            }
+            _ => Err(invalid("a proxy needs its port: http://HOST:PORT")),
+        }
+    }
+
+    /// `http://host:port`, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The address as it is connected to.
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for (good, canonical) in [
+            ("http://Proxy:3128", "http://proxy:3128"),
+            ("http://10.0.0.1:80/", "http://10.0.0.1:80"),
+            ("http://[fe80::1]:8080", "http://[fe80::1]:8080"),
+        ] {
+            assert_eq!(ProxyUrl::parse(good).unwrap().as_str(), canonical);
+        }
+        for bad in [
+            "proxy:3128",
+            "http://proxy",
+            "http://proxy/",
+            "https://proxy:1",
+            "socks5://proxy:1",
+            "http://u:canary@proxy:1",
+            "http://proxy:1/x",
+            "http://proxy:1?x",
+            "http://[::1]",
+            "",
+        ] {
+            let e = ProxyUrl::parse(bad).expect_err(bad);
+            assert!(!e.to_string().contains("canary"), "{e}");
+        }
+    }
+}
