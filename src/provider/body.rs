@@ -5,11 +5,38 @@ use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
+use crate::credential::ClientSecret;
+
+/// A value that is sent.
+#[derive(Clone, Copy)]
+pub(super) enum Sent<'a> {
+    /// One that anybody may see.
+    Open(&'a str),
+    /// The secret.
+    Secret(&'a ClientSecret),
+}
+
 /// A body that is wiped when it is freed.
 pub(super) type SecretBody = Zeroizing<Vec<u8>>;
 
+impl<'a> Sent<'a> {
+    /// The text as it is.
+    fn text(self) -> &'a str {
+        match self {
+            Self::Open(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Sent<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Open(text)
+    }
+}
+
 /// `application/x-www-form-urlencoded` (RFC 6749 appendix B), in the given order.
-pub(super) fn form(fields: &[(&str, &str)]) -> SecretBody {
+pub(super) fn form(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 3);
     for (name, value) in fields {
         if !out.is_empty() {
@@ -17,13 +44,13 @@ pub(super) fn form(fields: &[(&str, &str)]) -> SecretBody {
         }
         encode(&mut out, name);
         out.push(b'=');
-        encode(&mut out, value);
+        encode(&mut out, value.text());
     }
     out
 }
 
 /// A JSON object of strings, in the given order.
-pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
+pub(super) fn json(fields: &[(&str, Sent<'_>)]) -> SecretBody {
     let mut out = buffer(fields, 6);
     out.push(b'{');
     for (name, value) in fields {
@@ -32,7 +59,7 @@ pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
         }
         string(&mut out, name);
         out.push(b':');
-        string(&mut out, value);
+        string(&mut out, value.text());
     }
     out.push(b'}');
     out
@@ -40,10 +67,10 @@ pub(super) fn json(fields: &[(&str, &str)]) -> SecretBody {
 
 /// `Basic …` (RFC 7617) as OAuth 2.0 has it: ID and secret are encoded as in a form before they are joined, so that a
 /// colon in either is no separator (RFC 6749 section 2.3.1).
-pub(super) fn basic(id: &str, secret: &str) -> SecretBody {
+pub(super) fn basic(id: &str, secret: Sent<'_>) -> SecretBody {
     const SCHEME: &[u8] = b"Basic ";
     let mut pair = buffer(&[(id, secret)], 3);
-    for (text, end) in [(id, ":"), (secret, "")] {
+    for (text, end) in [(id, ":"), (secret.text(), "")] {
         encode(&mut pair, text);
         pair.extend_from_slice(end.as_bytes());
     }
@@ -65,18 +92,18 @@ fn encode(out: &mut SecretBody, text: &str) {
 }
 
 /// Room for the longest encoding from the start: a buffer that grew would leave the secret in the one it outgrew.
-fn buffer(fields: &[(&str, &str)], widest: usize) -> SecretBody {
-    let len = |(name, value): &(&str, &str)| widest * (name.len() + value.len()) + 8;
+fn buffer(fields: &[(&str, Sent<'_>)], widest: usize) -> SecretBody {
+    let len = |(name, value): &(&str, Sent<'_>)| widest * (name.len() + value.text().len()) + 8;
     Zeroizing::new(Vec::with_capacity(
         fields.iter().map(len).sum::<usize>() + 2,
     ))
 }
 
 /// How a form, a JSON body or a header of ours spells the secret: for finding it again in what an issuer echoes.
-pub(super) fn spellings(id: &str, secret: &str) -> [SecretBody; 3] {
+pub(super) fn spellings(id: &str, secret: Sent<'_>) -> [SecretBody; 3] {
     let as_form = form(&[("", secret)]);
     let mut as_json = buffer(&[("", secret)], 6);
-    string(&mut as_json, secret);
+    string(&mut as_json, secret.text());
     let as_basic = basic(id, secret);
     // With or without its padding.
     let as_basic = as_basic.strip_prefix(b"Basic ").unwrap_or_default();
@@ -117,7 +144,10 @@ mod tests {
 
     #[test]
     fn a_form_says_what_was_meant() {
-        let body = form(&[("client_id", "a-b.c_d"), ("client_secret", HARD)]);
+        let body = form(&[
+            ("client_id", "a-b.c_d".into()),
+            ("client_secret", HARD.into()),
+        ]);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
             "client_id=a-b.c_d&client_secret=%26%3D%2B%25+%22%5C%2F%7Ea%C3%A9%0A"
@@ -125,7 +155,7 @@ mod tests {
         let read: Vec<_> = url::form_urlencoded::parse(&body).collect();
         assert_eq!(read[1].1, HARD);
         assert_eq!(
-            *form(&[("a&b", "c")]),
+            *form(&[("a&b", "c".into())]),
             *b"a%26b=c",
             "a name says only itself"
         );
@@ -139,7 +169,7 @@ mod tests {
             ("my id", HARD, "my+id:%26%3D%2B%25+%22%5C%2F%7Ea%C3%A9%0A"),
             ("a@b.c_d-*", "x", "a%40b.c_d-*:x"),
         ] {
-            let header = basic(id, secret);
+            let header = basic(id, secret.into());
             let encoded = header.strip_prefix(b"Basic ").unwrap();
             assert_eq!(STANDARD.decode(encoded).unwrap(), pair.as_bytes());
             assert_eq!(header.len(), header.capacity(), "the buffer never grew");
@@ -148,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_json_body_says_what_was_meant() {
-        let body = json(&[("clientID", "x"), ("clientSecret", HARD)]);
+        let body = json(&[("clientID", "x".into()), ("clientSecret", HARD.into())]);
         assert_eq!(
             std::str::from_utf8(&body).unwrap(),
             "{\"clientID\":\"x\",\"clientSecret\":\"&=+% \\\"\\\\/~a\u{e9}\\u000a\"}"
@@ -165,8 +195,11 @@ mod tests {
             "%".repeat(1_024),
             "\u{e9}".repeat(512),
         ] {
-            for (write, widest) in [(form as fn(&[(&str, &str)]) -> SecretBody, 3), (json, 6)] {
-                let fields = [("a", "b"), ("c", worst.as_str())];
+            for (write, widest) in [
+                (form as fn(&[(&str, Sent<'_>)]) -> SecretBody, 3),
+                (json, 6),
+            ] {
+                let fields = [("a", "b".into()), ("c", worst.as_str().into())];
                 assert_eq!(
                     write(&fields).capacity(),
                     buffer(&fields, widest).capacity()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::body;
+use super::body::{self, Sent};
 use crate::credential::Credential;
 
 /// The longest quotation, in characters after escaping.
@@ -19,7 +19,10 @@ const MAX_WORD: usize = 48;
 pub(super) fn quote(text: &str, credential: &Credential) -> String {
     let secret = credential.client_secret.expose();
     let mut clean = without(text, secret);
-    for spelling in body::spellings(&credential.client_id, secret) {
+    for spelling in body::spellings(
+        &credential.client_id,
+        Sent::Secret(&credential.client_secret),
+    ) {
         clean = without(&clean, std::str::from_utf8(&spelling).unwrap_or(secret));
     }
     escape(&without_long_words(&clean))

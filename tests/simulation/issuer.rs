@@ -11,8 +11,8 @@ use jetond::provider::{Fetching, Granted, Provider};
 use jetond::store::source::{CredentialSource, Loading, NotLoaded};
 use jetond::token::{AccessToken, Grant};
 
-use crate::history::{Lack, Life, What};
 use crate::bug::Bug;
+use crate::history::{Lack, Life, What};
 use crate::scenes::{self, Play, draw_lifetime, whole_seconds};
 use crate::world::{Count, State, Token, World};
 

@@ -38,15 +38,14 @@ const OUTSIDE: [&str; 14] = [
 ];
 
 /// Where a secret or a token leaves its type, and how often.
-const DOORS: [(&str, usize); 11] = [
+const DOORS: [(&str, usize); 10] = [
     // the types themselves, comparing two secrets or two tokens, and the hash of one
     ("src/credential.rs", 3),
     ("src/token.rs", 4),
     // what is stored, and what is sent or must not be quoted
     ("src/store/record.rs", 1),
     ("src/provider/quote.rs", 1),
-    ("src/provider/oauth2/request.rs", 1),
-    ("src/provider/runai/endpoint.rs", 1),
+    ("src/provider/body.rs", 1),
     // what a control plane of our own gives to who makes a key
     ("src/sandbox/manage.rs", 2),
     // what was asked for

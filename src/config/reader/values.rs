@@ -5,7 +5,7 @@ use std::fmt::Display;
 use toml_edit::TableLike;
 
 use super::super::url::InvalidUrl;
-use super::{fields, Field, Reader};
+use super::{Field, Reader, fields};
 use crate::spelling;
 
 impl Reader<'_> {

@@ -14,8 +14,8 @@ use tracing::{debug, info, warn};
 
 use super::super::service::Door;
 use super::super::shutdown::Shutdown;
-use super::listener::inode;
 use super::listen_error::ListenError;
+use super::listener::inode;
 use super::path_watch::PathWatch;
 use super::{Origin, Servers, Sockets};
 use crate::clock::Clock;

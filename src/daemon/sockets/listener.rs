@@ -21,7 +21,7 @@ use tracing::warn;
 use super::listen_error::ListenError;
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
-use crate::trust::{judge_lock, Sharing, SocketFolder};
+use crate::trust::{Sharing, SocketFolder, judge_lock};
 
 /// Where a socket is, and for whom.
 #[derive(Debug, Clone, Copy)]

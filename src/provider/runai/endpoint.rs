@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::Credential;
 use crate::provider::answer::{Answer, Spelling};
-use crate::provider::body::{self, SecretBody};
+use crate::provider::body::{self, SecretBody, Sent};
 use crate::provider::members::Members;
 
 /// A way to ask for a token.
@@ -73,26 +73,26 @@ impl Endpoint {
 
     /// No endpoint gets the credential in a header: the documents' "Authorization required" is an artefact.
     pub(super) fn body(self, credential: &Credential) -> SecretBody {
-        let id = credential.client_id.as_str();
-        let secret = credential.client_secret.expose();
+        let id = Sent::Open(&credential.client_id);
+        let secret = Sent::Secret(&credential.client_secret);
         match self {
             Self::V2 => body::form(&[
-                ("grant_type", "client_credentials"),
+                ("grant_type", "client_credentials".into()),
                 ("client_id", id),
                 ("client_secret", secret),
             ]),
             Self::V1 => body::json(&[
-                ("grantType", "client_credentials"),
+                ("grantType", "client_credentials".into()),
                 ("clientID", id),
                 ("clientSecret", secret),
             ]),
             Self::V1ClientId => body::json(&[
-                ("grantType", "client_credentials"),
+                ("grantType", "client_credentials".into()),
                 ("clientId", id),
                 ("clientSecret", secret),
             ]),
             Self::V1AppToken => body::json(&[
-                ("grantType", "app_token"),
+                ("grantType", "app_token".into()),
                 ("appID", id),
                 ("appSecret", secret),
             ]),
