@@ -209,8 +209,8 @@ fn a_folder_that_is_open_to_others_or_a_link_is_refused() {
         assert!(place.remove("a").is_err());
     }
     chmod(&place.folder(), 0o700);
-    fs::rename(&place.folder(), dir.join("elsewhere")).unwrap();
-    symlink(dir.join("elsewhere"), &place.folder()).unwrap();
+    fs::rename(place.folder(), dir.join("elsewhere")).unwrap();
+    symlink(dir.join("elsewhere"), place.folder()).unwrap();
     assert!(matches!(place.distrust(), Distrust::IsALink));
     assert!(place.save("a", &record("y")).is_err());
     let other = Place {
