@@ -21,6 +21,7 @@ mod profile;
 mod proxy;
 mod reader;
 pub mod runai;
+mod store;
 mod url;
 
 pub use allow::{Names, Rule, SocketMode};
@@ -29,11 +30,12 @@ pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use kind::{Given, InvalidOption};
 pub use oauth2::{Oauth2, Purpose};
-pub use profile::{ClientCertificate, Config, Profile, StoreKind};
+pub use profile::{ClientCertificate, Config, Profile};
 pub use proxy::{Proxy, ProxyUrl};
 pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
+pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 
 /// Who issues a profile's tokens.

@@ -1,4 +1,14 @@
 //! Where credentials are kept between runs, and what each is bound to.
+//!
+//! This page has the table of the stores. A new one is a kind in the configuration, a file here that keeps bytes and says
+//! what people are told of it, its line in [`Stores`], and its tests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use self::lock::Locks;
+use crate::config::StoreKind;
+use crate::profile::ProfileName;
 
 mod access;
 mod binding;
@@ -6,18 +16,58 @@ mod error;
 mod file;
 mod files;
 pub mod keyring;
-mod kinds;
 mod lock;
 mod record;
 mod removal;
 pub mod source;
 
-pub use access::{Look, Revision, StoreReader, StoreWriter};
+pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
 pub use binding::{Binding, BindingPart};
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use keyring::{KeyringFault, KeyringStore};
-pub use kinds::Stores;
 pub use lock::ProfileLock;
 pub use record::{Key, Record};
 pub use removal::{Removal, Removals};
+
+/// The stores of one state folder and one user. Making them touches nothing: a store that no profile names is never
+/// asked, and costs nothing.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    file: Arc<FileStore>,
+    /// One for all profiles, since its limit is for all.
+    keyring: Arc<KeyringStore>,
+    locks: Locks,
+}
+
+impl Stores {
+    /// The stores below this state folder, whose files are `owner`'s; see [`FileStore::new`].
+    pub fn new(state: &Path, owner: u32) -> Self {
+        Self {
+            file: Arc::new(FileStore::new(state, owner)),
+            keyring: Arc::new(KeyringStore::new()),
+            locks: Locks::new(state, owner),
+        }
+    }
+
+    /// The store of this kind.
+    pub fn store(&self, kind: &StoreKind) -> Arc<dyn Store> {
+        match kind {
+            StoreKind::File => Arc::<FileStore>::clone(&self.file),
+            StoreKind::Keyring => Arc::<KeyringStore>::clone(&self.keyring),
+        }
+    }
+
+    /// The store of this kind for a program that changes nothing in it.
+    pub fn reader(&self, kind: &StoreKind) -> Arc<dyn StoreReader> {
+        self.store(kind)
+    }
+
+    /// Takes the right to change what is kept of a profile, in whichever store, and waits for its holder.
+    ///
+    /// # Errors
+    /// [`StoreError`] when another program keeps it, or it cannot be had.
+    pub fn lock(&self, profile: &ProfileName) -> Result<ProfileLock, StoreError> {
+        self.locks.take(profile)
+    }
+}

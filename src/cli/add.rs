@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::admin;
 use super::output::{Exit, fail, report, say};
-use super::place::{Asked, Place};
+use super::place::{self, Place};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Profile, Proxy};
+use crate::config::{self, Profile, Proxy, StoreKind};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
@@ -57,8 +57,8 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "PATH")]
     client_secret_file: Option<PathBuf>,
     /// Where to keep the credential; without it the OS keyring if it can be used here, else a file
-    #[arg(long, value_name = "STORE")]
-    store: Option<Asked>,
+    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    store: Option<StoreKind>,
     /// Bind the credential of an existing profile to what the configuration says now, or give the profile a new credential
     #[arg(long, conflicts_with_all = ["ca_file", "proxy", "client_certificate", "client_key", "store"])]
     rebind: bool,
@@ -77,7 +77,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let origin = destination(&plan.profile)?;
     let binding = binding_of(&plan.profile, &origin);
     let binding = binding.map_err(|error| fail(Exit::Config, Causes(&error)))?;
-    let seen = stores.reader(plan.profile.store).look(&args.name);
+    let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
         .credential(&seen, &origin, plan.profile.origin().is_none())?
         .bound_to(&origin);
@@ -99,7 +99,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.origin,
         validity.lifetime.as_secs(),
-        plan.place.sentence(&stores.file().path(name))
+        plan.place.sentence(&stores, name)
     ));
     admin::reload(&target, env);
     Ok(())
@@ -126,7 +126,7 @@ impl Plan {
         match (found.config.profiles.get(name), args.profile(env)?) {
             (Some(profile), None) => Ok(Self {
                 profile: profile.clone(),
-                place: Place::of(profile.store),
+                place: Place::of(profile.store.clone()),
                 is_new: false,
                 before,
             }),
@@ -146,11 +146,10 @@ impl Plan {
                 Err(fail(Exit::Config, what))
             }
             (None, Some(mut profile)) => {
-                let probe = || stores.keyring().probe(name);
-                let place = Place::choose(args.store, target.system, probe)
+                let place = Place::choose(args.store.clone(), target.system, stores, name)
                     .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
-                profile.store = place.kind();
-                if let Some(other) = target.shares_credential(env, name, profile.store) {
+                profile.store = place.kind().clone();
+                if let Some(other) = target.shares_credential(env, name, &profile.store) {
                     let other = other.display();
                     let what = format!(
                         "{other} has a profile {name}, whose credential this would replace: choose another name, or another state with --state PATH"

@@ -6,11 +6,11 @@ use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
-use crate::config::{Config, Profile, StoreKind};
+use crate::config::{Config, Profile};
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::store::Stores;
 use crate::store::source::binding_of;
-use crate::store::{KeyringStore, Stores};
 
 /// The arguments of `jetond check`.
 #[derive(Debug, clap::Args)]
@@ -61,19 +61,12 @@ fn faults(target: &Target, config: &Config) -> Vec<String> {
                 "{name}: ok, {} at {}, client {client_id}, credential in {}",
                 profile.provider.as_str(),
                 profile.url(),
-                place(profile.store)
+                stores.store(&profile.store).about().title()
             )),
             Err(fault) => faults.push(format!("{name}: {fault}")),
         }
     }
     faults
-}
-
-fn place(store: StoreKind) -> String {
-    match store {
-        StoreKind::File => "a file".to_owned(),
-        StoreKind::Keyring => format!("the OS keyring ({})", KeyringStore::NAME),
-    }
 }
 
 fn check_profile(
@@ -83,7 +76,7 @@ fn check_profile(
     profile: &Profile,
 ) -> Result<String, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
-    let store = stores.reader(profile.store);
+    let store = stores.reader(&profile.store);
     let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
         return Err(format!("no credential is stored; run: {}", rebind()));

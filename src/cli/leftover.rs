@@ -29,18 +29,24 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
     let begun = removals.names().unwrap_or_default();
     let usual = target.usual_config_of_state(env);
     let stores = target.stores();
-    let is_named = |config: &Config, name: &ProfileName| {
+    let is_named = |config: &Config, name: &ProfileName, kind: &StoreKind| {
         let profile = config.profiles.get(name);
-        profile.is_some_and(|profile| profile.store == StoreKind::File)
+        profile.is_some_and(|profile| profile.store == *kind)
     };
     let mut found: Vec<_> = begun
         .iter()
         .filter_map(|name| of_removal(target, &removals, name))
         .collect();
-    for (path, name) in stores.file().files().unwrap_or_default() {
+    let files = StoreKind::WORDS.into_iter().flat_map(|kind| {
+        let files = stores.store(&kind).files().unwrap_or_default();
+        files
+            .into_iter()
+            .map(move |(path, name)| (kind.clone(), path, name))
+    });
+    for (kind, path, name) in files {
         let is_needed = |name: &ProfileName| {
-            let of_usual = usual.as_ref().is_some_and(|usual| is_named(usual, name));
-            is_named(config, name) || of_usual || begun.contains(name)
+            let mut configs = usual.iter().chain([config]);
+            configs.any(|config| is_named(config, name, &kind)) || begun.contains(name)
         };
         if !name.as_ref().is_some_and(is_needed) {
             found.push(of_credential(target, config, path, name));

@@ -1,87 +1,138 @@
 //! Where `jetond add` puts a credential, and why there. It is decided once, and written into the configuration.
 
-use std::path::Path;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::StoreKind;
-use crate::store::{KeyringFault, KeyringStore};
+use crate::profile::ProfileName;
+use crate::store::{Store, StoreError, StoreErrorKind, Stores};
 
-/// What the command line asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Asked {
-    /// The OS keyring
-    Keyring,
-    /// A file of mode 0600 in the state folder
-    File,
+/// A system's daemon runs outside of every session, and before anybody has unlocked a keyring.
+const OUTSIDE: &str = "a system's daemon is outside of every session";
+
+/// Reads a store that the command line asks for.
+pub(super) fn asked() -> impl TypedValueParser<Value = StoreKind> {
+    let word = |kind: &StoreKind| PossibleValue::new(kind.as_str()).help(kind.about());
+    let words: Vec<_> = StoreKind::WORDS.iter().rev().map(word).collect();
+    PossibleValuesParser::new(words)
+        .try_map(|word| StoreKind::parse(&word).ok_or("there is no such store"))
 }
 
-/// A place, and why it is this one.
+/// A store, and why it is this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The OS keyring.
-    Keyring,
-    /// The file.
-    File,
-    /// The file, since there is no keyring for this reason.
-    NoKeyring(String),
+pub(super) struct Place {
+    kind: StoreKind,
+    /// The store that comes first where it can be used, and why it cannot be used here.
+    instead_of: Option<(&'static str, String)>,
+}
+
+/// Why a store cannot be used.
+#[derive(Debug)]
+struct Unusable {
+    /// The store, without an article.
+    noun: &'static str,
+    /// In a few words.
+    reason: String,
+    /// The same with what a person does about it.
+    advised: String,
 }
 
 impl Place {
     /// The place that is decided already.
     pub(super) const fn of(kind: StoreKind) -> Self {
-        match kind {
-            StoreKind::Keyring => Self::Keyring,
-            StoreKind::File => Self::File,
+        Self {
+            kind,
+            instead_of: None,
         }
     }
 
-    /// Decides it: what was asked for, else the keyring if it can be used. A system's daemon runs outside of every
-    /// session, and before anybody has unlocked a keyring.
+    /// Decides it: what was asked for, else the preferred one if it can be used.
     pub(super) fn choose(
-        asked: Option<Asked>,
+        asked: Option<StoreKind>,
         system: bool,
-        probe: impl FnOnce() -> Result<(), KeyringFault>,
+        stores: &Stores,
+        profile: &ProfileName,
     ) -> Result<Self, String> {
-        let outside = "a system's daemon is outside of every session";
-        match asked {
-            Some(Asked::File) => Ok(Self::File),
-            Some(Asked::Keyring) if system => Err(format!(
-                "the OS keyring cannot be used: {outside}; use --store file"
-            )),
-            Some(Asked::Keyring) => match probe() {
-                Ok(()) => Ok(Self::Keyring),
-                Err(fault) => Err(format!(
-                    "the OS keyring cannot be used: {fault}; or use --store file"
-                )),
-            },
-            None if system => Ok(Self::NoKeyring(outside.to_owned())),
-            None => Ok(match probe() {
-                Ok(()) => Self::Keyring,
-                Err(fault) => Self::NoKeyring(fault.reason()),
-            }),
-        }
+        decide(asked, |kind| {
+            usable(stores.store(kind).as_ref(), system, profile)
+        })
     }
 
     /// The place as the configuration has it.
-    pub(super) const fn kind(&self) -> StoreKind {
-        match self {
-            Self::Keyring => StoreKind::Keyring,
-            Self::File | Self::NoKeyring(_) => StoreKind::File,
-        }
+    pub(super) const fn kind(&self) -> &StoreKind {
+        &self.kind
     }
 
-    /// Says where the credential is, and why; `file` is where it is when it is in a file.
-    pub(super) fn sentence(&self, file: &Path) -> String {
-        let file = file.display();
-        match self {
-            Self::Keyring => format!(
-                "the credential is in the OS keyring ({})",
-                KeyringStore::NAME
-            ),
-            Self::File => format!("the credential is in {file}"),
-            Self::NoKeyring(why) => {
-                format!("no OS keyring to use here ({why}), so the credential is in {file}")
+    /// Says where the profile's credential is, and why.
+    pub(super) fn sentence(&self, stores: &Stores, profile: &ProfileName) -> String {
+        self.said(&stores.store(&self.kind).place_of(profile))
+    }
+
+    fn said(&self, place: &str) -> String {
+        match &self.instead_of {
+            Some((noun, why)) => {
+                format!("no {noun} to use here ({why}), so the credential is in {place}")
+            }
+            None => format!("the credential is in {place}"),
+        }
+    }
+}
+
+fn decide(
+    asked: Option<StoreKind>,
+    usable: impl Fn(&StoreKind) -> Result<(), Unusable>,
+) -> Result<Place, String> {
+    if let Some(kind) = asked {
+        return match usable(&kind) {
+            Ok(()) => Ok(Place::of(kind)),
+            Err(Unusable { noun, advised, .. }) => Err(format!(
+                "the {noun} cannot be used: {advised} use --store {}",
+                StoreKind::default().as_str()
+            )),
+        };
+    }
+    let mut instead_of = None;
+    for kind in StoreKind::WORDS.into_iter().rev() {
+        match usable(&kind) {
+            Ok(()) => return Ok(Place { kind, instead_of }),
+            Err(Unusable { noun, reason, .. }) => {
+                instead_of.get_or_insert((noun, reason));
             }
         }
+    }
+    Ok(Place {
+        kind: StoreKind::default(),
+        instead_of,
+    })
+}
+
+/// Whether the store can be used here. What is in the state folder can be; whether it can be written shows later.
+fn usable(store: &dyn Store, system: bool, profile: &ProfileName) -> Result<(), Unusable> {
+    let about = store.about();
+    let unusable = |reason: String, advised| Unusable {
+        noun: about.noun,
+        reason,
+        advised,
+    };
+    if about.in_state {
+        return Ok(());
+    }
+    if system {
+        return Err(unusable(OUTSIDE.to_owned(), format!("{OUTSIDE};")));
+    }
+    store.probe(profile).map_err(|error| {
+        let reason = reason(&error);
+        let advised = match &error.kind {
+            StoreErrorKind::Unavailable(why) => format!("{reason} ({}); or", why.advice()),
+            _ => format!("{reason}; or"),
+        };
+        unusable(reason, advised)
+    })
+}
+
+fn reason(error: &StoreError) -> String {
+    match &error.kind {
+        StoreErrorKind::Unavailable(why) => why.reason(),
+        _ => error.to_string(),
     }
 }
 
@@ -89,37 +140,56 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn never() -> Result<(), KeyringFault> {
-        panic!("the keyring is not asked")
+    fn choose(asked: Option<StoreKind>, keyring: Result<(), &str>) -> Result<Place, String> {
+        decide(asked, |kind| match (kind, keyring) {
+            (StoreKind::Keyring, Err(why)) => Err(Unusable {
+                noun: "OS keyring",
+                reason: why.to_owned(),
+                advised: format!("{why} (unlock it); or"),
+            }),
+            _ => Ok(()),
+        })
     }
 
     #[test]
     fn without_a_word_it_is_the_keyring_if_that_can_be_used_and_the_file_with_the_reason_if_not() {
-        assert_eq!(Place::choose(None, false, || Ok(())), Ok(Place::Keyring));
-        let place = Place::choose(None, false, || Err(KeyringFault::NoBus)).unwrap();
-        assert_eq!(place.kind(), StoreKind::File);
+        let place = choose(None, Ok(())).unwrap();
+        assert_eq!(place, Place::of(StoreKind::Keyring));
+        assert_eq!(place.said("x"), "the credential is in x");
+        let place = choose(None, Err("there is no session bus")).unwrap();
+        assert_eq!(place.kind(), &StoreKind::File);
         assert_eq!(
-            place.sentence(Path::new("/s/a.json")),
+            place.said("/s/a.json"),
             "no OS keyring to use here (there is no session bus), so the credential is in /s/a.json"
         );
     }
 
     #[test]
     fn what_was_asked_for_is_taken_or_refused_but_never_replaced() {
+        let locked = Err("it is locked");
+        let file = choose(Some(StoreKind::File), locked);
+        assert_eq!(file, Ok(Place::of(StoreKind::File)));
+        let keyring = Some(StoreKind::Keyring);
+        let place = choose(keyring.clone(), Ok(()));
+        assert_eq!(place, Ok(Place::of(StoreKind::Keyring)));
         assert_eq!(
-            Place::choose(Some(Asked::File), false, never),
-            Ok(Place::File)
+            choose(keyring, locked).unwrap_err(),
+            "the OS keyring cannot be used: it is locked (unlock it); or use --store file"
         );
-        let keyring = Some(Asked::Keyring);
-        assert_eq!(Place::choose(keyring, false, || Ok(())), Ok(Place::Keyring));
-        let why = Place::choose(keyring, false, || Err(KeyringFault::Locked)).unwrap_err();
-        assert!(why.contains("locked") && why.contains("--unlock"), "{why}");
     }
 
     #[test]
     fn a_systems_daemon_has_no_keyring_to_be_asked() {
-        let place = Place::choose(None, true, never).unwrap();
-        assert_eq!(place.kind(), StoreKind::File);
-        assert!(Place::choose(Some(Asked::Keyring), true, never).is_err());
+        // Nothing is here: a keyring that was asked would be in the way.
+        let state = tempfile::tempdir().unwrap();
+        let stores = Stores::new(state.path(), 0);
+        let name = ProfileName::parse("a").unwrap();
+        let place = Place::choose(None, true, &stores, &name).unwrap();
+        assert_eq!(place.kind(), &StoreKind::File);
+        assert!(place.said("x").contains(OUTSIDE));
+        assert_eq!(
+            Place::choose(Some(StoreKind::Keyring), true, &stores, &name).unwrap_err(),
+            format!("the OS keyring cannot be used: {OUTSIDE}; use --store file")
+        );
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{self, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, Content};
-use crate::store::{KeyringStore, ProfileLock, Removal, Removals, Revision, StoreError, Stores};
+use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
 const NOTHING: &str = "nothing is removed";
 
@@ -119,13 +119,13 @@ impl Work<'_> {
     /// Finds out what there is to remove.
     fn left(&self) -> Result<Left, Exit> {
         let found = self.target.read_to_change()?;
-        let of = |store, profile| Left {
+        let of = |store: StoreKind, profile| Left {
+            credential: self.stores.reader(&store).look(self.name).revision,
             store,
             profile,
-            credential: self.stores.reader(store).look(self.name).revision,
         };
         if let Some(profile) = found.config.profiles.get(self.name) {
-            return Ok(of(profile.store, true));
+            return Ok(of(profile.store.clone(), true));
         }
         let (name, shown) = (self.name, self.target.config.display());
         let unknown = match found.content {
@@ -162,11 +162,11 @@ impl Work<'_> {
 
     /// What will be done, for a person.
     fn sentence(&self, left: &Left) -> String {
-        let file = || self.stores.file().path(self.name).display().to_string();
+        let place = || self.stores.store(&left.store).place_of(self.name);
         let (name, config) = (self.name, self.target.config.display());
         match (left.profile, left.has_credential()) {
             (true, true) => {
-                let place = keyring(left.store).unwrap_or_else(file);
+                let place = place();
                 format!(
                     "this removes the profile {name} from {config} and its credential from {place}"
                 )
@@ -176,7 +176,7 @@ impl Work<'_> {
                 self.no_credential(left)
             ),
             (false, true) => {
-                let place = keyring(left.store).unwrap_or_else(file);
+                let place = place();
                 format!(
                     "this removes the credential of the profile {name} from {place}, which an interrupted removal from {config} has left there"
                 )
@@ -202,8 +202,11 @@ impl Work<'_> {
     }
 
     fn no_credential(&self, left: &Left) -> String {
-        let state = || self.target.state.display().to_string();
-        let place = keyring(left.store).unwrap_or_else(state);
+        let about = self.stores.store(&left.store).about();
+        let place = match about.in_state {
+            true => self.target.state.display().to_string(),
+            false => about.title(),
+        };
         format!("there is no credential of it in {place}")
     }
 
@@ -213,7 +216,7 @@ impl Work<'_> {
         }
         let Some(lock) = lock else { return Ok(()) };
         self.stores
-            .writer(left.store)
+            .store(&left.store)
             .remove(lock, &left.credential)
             .and_then(|_| self.removals.end(lock))
             .map_err(|error| {
@@ -227,15 +230,15 @@ impl Work<'_> {
 
     /// Writes down what is meant, and takes the profile out of the configuration.
     fn remove_profile(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
-        let store = left.store;
         let refused = |error: &StoreError| {
             let what = format!("{NOTHING}: {}", Causes(error));
             NotRemoved::Nothing(fail(exit_of(error), what))
         };
         // While nothing has begun, a store that cannot be changed now is no interruption.
-        self.probe(store).map_err(|error| refused(&error))?;
+        let probed = self.stores.store(&left.store).probe(self.name);
+        probed.map_err(|error| refused(&error))?;
         let removal = Removal {
-            store,
+            store: left.store.clone(),
             config: self.config(),
         };
         // Without a credential the profile goes in one step, and nothing is left for another removal.
@@ -258,22 +261,6 @@ impl Work<'_> {
             }
         }
     }
-
-    fn probe(&self, store: StoreKind) -> Result<(), StoreError> {
-        match store {
-            StoreKind::File => self.stores.file().probe(),
-            StoreKind::Keyring => self
-                .stores
-                .keyring()
-                .probe(self.name)
-                .map_err(|fault| StoreError::of_keyring(self.name, fault)),
-        }
-    }
-}
-
-/// What a person calls the keyring, where the credential is in that.
-fn keyring(store: StoreKind) -> Option<String> {
-    (store == StoreKind::Keyring).then(|| format!("the OS keyring ({})", KeyringStore::NAME))
 }
 
 const fn exit_of(error: &StoreError) -> Exit {

@@ -175,21 +175,23 @@ impl Target {
         &self,
         env: &Env,
         name: &ProfileName,
-        store: StoreKind,
+        store: &StoreKind,
     ) -> Option<PathBuf> {
         let state = env.state_dir(None).ok()?;
         let usual = env.config_file(None, |path| path.symlink_metadata().is_ok());
         let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
-        let is_there = match store {
-            StoreKind::Keyring => !self.system,
-            StoreKind::File => settings::real_path(&state) == settings::real_path(&self.state),
+        let stores = self.stores();
+        let is_there = if stores.store(store).about().in_state {
+            settings::real_path(&state) == settings::real_path(&self.state)
+        } else {
+            !self.system
         };
         if !is_other || !is_there {
             return None;
         }
         let theirs = settings::read(&usual, self.uid).ok()?.config;
-        let is_theirs = theirs.profiles.get(name)?.store == store;
-        let has_one = || !matches!(self.stores().reader(store).load(name), Ok(None));
+        let is_theirs = theirs.profiles.get(name)?.store == *store;
+        let has_one = || !matches!(stores.reader(store).load(name), Ok(None));
         (is_theirs && has_one()).then_some(usual)
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Provider;
 use super::allow::{Rule, SocketMode};
 use super::proxy::Proxy;
+use super::store::StoreKind;
 use super::url::Origin;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
@@ -49,17 +50,6 @@ pub struct ClientCertificate {
     pub cert: PathBuf,
     /// The file of its key.
     pub key: PathBuf,
-}
-
-/// Where credentials are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum StoreKind {
-    /// A file of mode 0600 in the state folder.
-    #[default]
-    File,
-    /// An entry of the OS keyring.
-    Keyring,
 }
 
 // === impl Config ===
@@ -111,18 +101,6 @@ impl Profile {
             &Proxy::Direct
         } else {
             &self.proxy
-        }
-    }
-}
-
-// === impl StoreKind ===
-
-impl StoreKind {
-    /// The store as the configuration spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Keyring => "keyring",
         }
     }
 }

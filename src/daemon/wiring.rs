@@ -174,7 +174,7 @@ fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Ou
     let source = StoreSource {
         name: name.clone(),
         profile: profile.clone(),
-        store: stores.reader(profile.store),
+        store: stores.reader(&profile.store),
         lane: Lane::default(),
     };
     Outside {

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -44,6 +45,50 @@ pub trait StoreWriter: StoreReader {
     /// # Errors
     /// [`StoreErrorKind::Conflict`] when something else is there, or [`StoreError`] when the store cannot be changed.
     fn remove(&self, lock: &ProfileLock, expected: &Revision) -> Result<bool, StoreError>;
+}
+
+/// A store as the commands use it, which also choose one and say where a credential is.
+pub trait Store: StoreWriter {
+    /// What people are told of it.
+    fn about(&self) -> About;
+
+    /// Where the profile's credential is, for people.
+    fn place_of(&self, profile: &ProfileName) -> String;
+
+    /// Finds out whether the profile's credential can be kept or removed here now, without changing anything.
+    ///
+    /// # Errors
+    /// Why not.
+    fn probe(&self, profile: &ProfileName) -> Result<(), StoreError>;
+
+    /// The files that may hold a secret, each record with its profile, where the store has files.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be listed.
+    fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
+        Ok(vec![])
+    }
+}
+
+/// What people are told of a store, and where it can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// What it is, without an article, such as "OS keyring".
+    pub noun: &'static str,
+    /// What a credential is in, such as "a file".
+    pub name: &'static str,
+    /// Whether it is in the state folder. One that is not belongs to the user's session, and a system's daemon has none.
+    pub in_state: bool,
+}
+
+impl About {
+    /// What a credential is in, in full.
+    pub fn title(&self) -> String {
+        match self.in_state {
+            true => self.name.to_owned(),
+            false => format!("the {} ({})", self.noun, self.name),
+        }
+    }
 }
 
 /// What a look into a store found.

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::KeyringFault;
 use crate::folder::ReplaceError;
-use crate::profile::ProfileName;
 use crate::trust::{Distrust, Untrusted, is_passing};
 
 /// A failure of a store.
@@ -21,6 +19,24 @@ pub struct StoreError {
     /// Whether the record has changed all the same: it then might not outlive a power failure; and nobody can tell
     /// whether a keyring that did not answer has changed it. Otherwise what was kept before is still kept.
     pub changed: bool,
+}
+
+/// Why a store cannot be used that is a program or a device of its own, and what a person does about it.
+pub trait Unavailable: fmt::Debug + Send + Sync {
+    /// The store, such as "the OS keyring".
+    fn store(&self) -> &'static str;
+
+    /// The reason alone, in a few words.
+    fn reason(&self) -> String;
+
+    /// What a person does about it.
+    fn advice(&self) -> &'static str;
+
+    /// Whether a later try may succeed without a repair.
+    fn is_passing(&self) -> bool;
+
+    /// Whether it may concern one profile's entry alone.
+    fn is_of_entry(&self) -> bool;
 }
 
 /// What went wrong with a store.
@@ -50,8 +66,8 @@ pub enum StoreErrorKind {
     Full,
     /// The file system is mounted read-only.
     ReadOnly,
-    /// The OS keyring cannot be used.
-    Keyring(KeyringFault),
+    /// The store cannot be used.
+    Unavailable(Box<dyn Unavailable>),
     /// The system refused something else.
     Io {
         /// What we tried to do, as a verb with its object.
@@ -85,15 +101,6 @@ impl StoreError {
         }
     }
 
-    /// The OS keyring cannot be used for this profile, and nothing in it has changed.
-    pub fn of_keyring(profile: &ProfileName, fault: KeyringFault) -> Self {
-        Self {
-            place: format!("the OS keyring's entry for {profile}"),
-            kind: StoreErrorKind::Keyring(fault),
-            changed: false,
-        }
-    }
-
     pub(super) fn replace(path: &Path, error: ReplaceError) -> Self {
         Self {
             changed: error.replaced,
@@ -106,7 +113,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = &self.place;
         match self.kind {
-            StoreErrorKind::Keyring(_) if self.changed => {
+            StoreErrorKind::Unavailable(_) if self.changed => {
                 write!(f, "{place}: whether it has changed is not known; ")?;
             }
             _ if self.changed => write!(
@@ -144,9 +151,13 @@ impl fmt::Display for StoreError {
             StoreErrorKind::ReadOnly => f.write_str(
                 "its file system is mounted read-only: keep the state elsewhere, with --state or XDG_STATE_HOME",
             )?,
-            StoreErrorKind::Keyring(fault) => {
-                write!(f, "the OS keyring cannot be used: {fault}")?;
-            }
+            StoreErrorKind::Unavailable(why) => write!(
+                f,
+                "{} cannot be used: {} ({})",
+                why.store(),
+                why.reason(),
+                why.advice()
+            )?,
             StoreErrorKind::Io { action, .. } => write!(f, "cannot {action}")?,
         }
         let reading = matches!(
@@ -155,7 +166,7 @@ impl fmt::Display for StoreError {
                 | StoreErrorKind::Version(_)
                 | StoreErrorKind::Conflict
                 | StoreErrorKind::Untrusted(_)
-                | StoreErrorKind::Keyring(_)
+                | StoreErrorKind::Unavailable(_)
         );
         if self.changed || reading {
             Ok(())
@@ -181,7 +192,7 @@ impl StoreErrorKind {
     /// Whether a later try may succeed without a repair: the system has just refused a process, a descriptor or memory.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Keyring(fault) => matches!(fault, KeyringFault::Process(_)),
+            Self::Unavailable(why) => why.is_passing(),
             Self::Io { source, .. } => is_passing(source),
             Self::Untrusted(untrusted) => untrusted.is_passing(),
             _ => false,
@@ -194,9 +205,9 @@ impl StoreErrorKind {
     }
 
     /// Whether no profile can be changed in the store, and not just this one be read.
-    pub(super) const fn is_of_whole_store(&self) -> bool {
+    pub(super) fn is_of_whole_store(&self) -> bool {
         match self {
-            Self::Keyring(fault) => !fault.is_of_entry(),
+            Self::Unavailable(why) => !why.is_of_entry(),
             _ => false,
         }
     }
@@ -214,6 +225,7 @@ impl StoreErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::KeyringFault;
 
     #[test]
     fn what_the_system_refuses_for_now_is_told_apart_from_what_has_to_be_put_right() {
@@ -234,7 +246,7 @@ mod tests {
             let untrusted = Untrusted::new(Path::new("/s"), why);
             assert_eq!(StoreErrorKind::Untrusted(untrusted).is_passing(), passing);
         }
-        let keyring = StoreErrorKind::Keyring;
+        let keyring = |fault| StoreErrorKind::Unavailable(Box::new(fault));
         assert!(keyring(KeyringFault::Process("was ended".into())).is_passing());
         assert!(!keyring(KeyringFault::Locked).is_passing());
         assert!(!StoreErrorKind::Busy.is_passing());

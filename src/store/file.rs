@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::access::Backend;
 use super::files::PrivateFiles;
-use super::{ProfileLock, StoreError, StoreErrorKind};
+use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 /// A store in files of mode 0600, in a folder of mode 0700.
@@ -24,21 +24,28 @@ impl FileStore {
     pub fn path(&self, profile: &ProfileName) -> PathBuf {
         self.0.path(profile)
     }
+}
 
-    /// Finds out whether a file could be removed here, as far as the folder tells; a missing folder has none.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the folder cannot be trusted.
-    pub fn probe(&self) -> Result<(), StoreError> {
+impl Store for FileStore {
+    fn about(&self) -> About {
+        About {
+            noun: "file",
+            name: "a file",
+            in_state: true,
+        }
+    }
+
+    fn place_of(&self, profile: &ProfileName) -> String {
+        self.path(profile).display().to_string()
+    }
+
+    /// As far as the folder tells; a missing folder has none.
+    fn probe(&self, _: &ProfileName) -> Result<(), StoreError> {
         self.0.probe()
     }
 
-    /// The files here that may hold a secret: each record with its profile, and the temporary files of writers. What
-    /// somebody else has put here is left out.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the folder cannot be trusted or read.
-    pub fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
+    /// Also the temporary files of writers. What somebody else has put here is left out.
+    fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
         self.0.names()
     }
 }

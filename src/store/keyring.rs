@@ -14,7 +14,7 @@ use self::call::{Answer, Call, MakeCall, Outcome};
 use self::process::Process;
 use self::turn::Turn;
 use super::access::Backend;
-use super::{ProfileLock, StoreError, StoreErrorKind};
+use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 mod call;
@@ -65,9 +65,6 @@ pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()>
 }
 
 impl KeyringStore {
-    /// What the system calls its keyring.
-    pub const NAME: &str = system::NAME;
-
     /// The system's keyring. Nothing is touched before the first call.
     pub fn new() -> Self {
         Self::with(Process::new(LIMIT), LIMIT)
@@ -79,15 +76,6 @@ impl KeyringStore {
             turn: Turn::default(),
             limit,
         }
-    }
-
-    /// Finds out whether the profile's credential can be kept here, now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn probe(&self, profile: &ProfileName) -> Result<(), KeyringFault> {
-        let outcome = self.ask(Operation::Probe, profile, &[]);
-        outcome.result.map(drop)
     }
 
     /// Asks the keyring when it is this call's turn.
@@ -118,12 +106,36 @@ impl fmt::Debug for KeyringStore {
     }
 }
 
+fn unavailable(fault: KeyringFault) -> StoreErrorKind {
+    StoreErrorKind::Unavailable(Box::new(fault))
+}
+
+impl Store for KeyringStore {
+    fn about(&self) -> About {
+        About {
+            noun: "OS keyring",
+            name: system::NAME,
+            in_state: false,
+        }
+    }
+
+    fn place_of(&self, _: &ProfileName) -> String {
+        self.about().title()
+    }
+
+    fn probe(&self, profile: &ProfileName) -> Result<(), StoreError> {
+        let outcome = self.ask(Operation::Probe, profile, &[]);
+        let result = outcome.result.map(drop);
+        result.map_err(|fault| self.error(profile, unavailable(fault)))
+    }
+}
+
 impl Backend for KeyringStore {
     fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match self.ask(Operation::Load, profile, &[]).result {
             Ok(Answer::Secret(json)) => Ok(Some(json)),
             Ok(Answer::NoEntry | Answer::Done) => Ok(None),
-            Err(fault) => Err(self.error(profile, StoreErrorKind::Keyring(fault))),
+            Err(fault) => Err(self.error(profile, unavailable(fault))),
         }
     }
 
@@ -156,7 +168,7 @@ impl KeyringStore {
         let Outcome { result, begun } = self.ask(operation, profile, record);
         result.map_err(|fault| StoreError {
             changed: begun,
-            ..self.error(profile, StoreErrorKind::Keyring(fault))
+            ..self.error(profile, unavailable(fault))
         })
     }
 }

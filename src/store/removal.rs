@@ -113,9 +113,7 @@ fn parse(json: &[u8], profile: &ProfileName) -> Result<Removal, StoreErrorKind> 
     if form.version != VERSION {
         return Err(StoreErrorKind::Version(form.version));
     }
-    let kinds = [StoreKind::File, StoreKind::Keyring];
-    let store = kinds.into_iter().find(|kind| kind.as_str() == form.store);
-    match store {
+    match StoreKind::parse(&form.store) {
         Some(store) if form.profile == profile.as_str() => Ok(Removal {
             store,
             config: form.config,

@@ -8,7 +8,7 @@ use crate::causes::Causes;
 use crate::config::{self, Config};
 use crate::profile::ProfileName;
 use crate::store::{
-    Look, ProfileLock, Record, Removals, Revision, StoreError, StoreErrorKind, StoreWriter, Stores,
+    Look, ProfileLock, Record, Removals, Revision, Store, StoreError, StoreErrorKind, Stores,
 };
 
 impl Plan {
@@ -35,7 +35,7 @@ impl Plan {
         Removals::new(&target.state, target.owner)
             .end(&lock)
             .map_err(|error| fail(Exit::Config, format!("{NOT_WRITTEN}: {}", Causes(&error))))?;
-        let store = stores.writer(self.profile.store);
+        let store = stores.store(&self.profile.store);
         let written = store
             .replace(&lock, &seen.revision, record)
             .map_err(|error| not_saved(&error))?;
@@ -73,7 +73,7 @@ fn not_saved(error: &StoreError) -> Exit {
         Exit::Config
     };
     let what = match error.kind {
-        StoreErrorKind::Keyring(_) if error.changed => "the configuration is not changed",
+        StoreErrorKind::Unavailable(_) if error.changed => "the configuration is not changed",
         _ if error.changed => "the credential is stored, but perhaps not for long",
         _ => "the credential is not stored",
     };
@@ -96,7 +96,7 @@ fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreEr
 /// Puts the store back to what it was. Of a profile that was taken out of the configuration by hand, a record may have
 /// been there.
 fn restore(
-    store: &dyn StoreWriter,
+    store: &dyn Store,
     lock: &ProfileLock,
     written: &Revision,
     seen: &Look,

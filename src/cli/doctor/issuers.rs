@@ -60,9 +60,10 @@ async fn one(
     proxy_set: bool,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
+    let place = stores.store(&profile.store).about().name;
     let credential = within(move || credential(&stores, &stored, &copy));
     let (credential, issuer) = tokio::join!(credential, issuer(&profile));
-    let mut findings = judge::credential(&profile, name, credential.as_ref());
+    let mut findings = judge::credential(place, name, credential.as_ref());
     findings.extend(judge::issuer(&profile, &issuer, proxy_set));
     if let (Ok(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
         (&credential, &issuer.discovered)
@@ -76,7 +77,7 @@ async fn one(
 }
 
 fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> CredentialFacts {
-    let record = match stores.reader(profile.store).load(name) {
+    let record = match stores.reader(&profile.store).load(name) {
         Ok(Some(record)) => record,
         Ok(None) => return CredentialFacts::Absent,
         Err(error) => return CredentialFacts::Unreadable(error),

@@ -11,10 +11,10 @@ use super::facts::{CredentialFacts, FolderFacts, Host, State, Use};
 use super::finding::{Finding, Verdict};
 use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
-use crate::config::{Config, Profile, StoreKind};
+use crate::config::Config;
 use crate::profile::ProfileName;
 use crate::settings::Unusable;
-use crate::store::{KeyringStore, StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
 /// What a user does who may not look.
@@ -206,16 +206,13 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
     }
 }
 
+/// Judges a profile's credential, whose store is `place`.
 pub(super) fn credential(
-    profile: &Profile,
+    place: &str,
     name: &ProfileName,
     facts: Result<&CredentialFacts, &Missed>,
 ) -> Vec<Finding> {
     const CHECK: &str = "credential";
-    let place = match profile.store {
-        StoreKind::File => "a file",
-        StoreKind::Keyring => KeyringStore::NAME,
-    };
     let rebind = format!("add {name} --rebind");
     vec![match facts {
         Err(Missed::Late) => {
@@ -242,9 +239,9 @@ pub(super) fn credential(
 fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Finding {
     match &error.kind {
         StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
-        StoreErrorKind::Keyring(fault) => {
-            let found = format!("the OS keyring cannot be used: {}", fault.reason());
-            Finding::fail(check, found).remedy(fault.advice().to_owned())
+        StoreErrorKind::Unavailable(why) => {
+            let found = format!("{} cannot be used: {}", why.store(), why.reason());
+            Finding::fail(check, found).remedy(why.advice().to_owned())
         }
         StoreErrorKind::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             Finding::warn(check, Causes(error).to_string()).remedy(AS_OWNER.to_owned())

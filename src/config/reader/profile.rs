@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::super::allow::Rule;
-use super::super::profile::{ClientCertificate, Profile, StoreKind};
+use super::super::profile::{ClientCertificate, Profile};
 use super::super::proxy::Proxy;
+use super::super::store::{self, StoreKind};
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
 use super::key::{Key, KeyDoc, key, set};
@@ -39,8 +40,8 @@ const PROFILE: &[Key<Draft>] = &[
         let kinds: Vec<_> = ProviderKind::ALL.iter().map(|kind| (kind.name, kind)).collect();
         d.provider = r.one_of(f, &kinds, &[]);
     }),
-    key("store", "\"file\" or \"keyring\"", "\"file\"", "where the credential is kept: a file in the state folder, or the OS keyring", |r, f, d| {
-        set(&mut d.store, r.one_of(f, &[("file", StoreKind::File), ("keyring", StoreKind::Keyring)], &[]));
+    key("store", store::TAKES, "\"file\"", store::ABOUT, |r, f, d| {
+        set(&mut d.store, r.one_of(f, &StoreKind::WORDS.map(|kind| (kind.as_str(), kind)), &[]));
     }),
     key("ca-file", "an absolute path", "the system's certificates", "the certificates (PEM) to trust instead of the system's", |r, f, d| {
         d.ca_file = r.text(f).and_then(|text| absolute(r, f, text));

@@ -28,7 +28,7 @@ impl Reader<'_> {
     }
 
     /// One of these words; `known` are words that are refused for a reason of their own.
-    pub(in crate::config) fn one_of<T: Copy>(
+    pub(in crate::config) fn one_of<T: Clone>(
         &mut self,
         field: &Field<'_>,
         words: &[(&'static str, T)],
@@ -36,7 +36,7 @@ impl Reader<'_> {
     ) -> Option<T> {
         let text = self.text(field)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Some(*value);
+            return Some(value.clone());
         }
         let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         let list: Vec<_> = all.iter().map(|word| format!("\"{word}\"")).collect();

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Unavailable;
+
 /// Why the OS keyring cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,9 +77,24 @@ impl KeyringFault {
     }
 }
 
-impl KeyringFault {
-    /// Whether it may concern one entry alone.
-    pub(in crate::store) const fn is_of_entry(&self) -> bool {
+impl Unavailable for KeyringFault {
+    fn store(&self) -> &'static str {
+        "the OS keyring"
+    }
+
+    fn reason(&self) -> String {
+        Self::reason(self)
+    }
+
+    fn advice(&self) -> &'static str {
+        Self::advice(self)
+    }
+
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Process(_))
+    }
+
+    fn is_of_entry(&self) -> bool {
         matches!(self, Self::Ambiguous | Self::Failed(_))
     }
 }

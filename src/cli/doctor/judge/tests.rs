@@ -4,6 +4,7 @@ use super::issuer::proxy;
 use super::*;
 use crate::cli::doctor::facts::IssuerFacts;
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
+use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
@@ -147,16 +148,15 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
 
 #[test]
 fn a_credential_is_there_and_bound_to_what_is_configured() {
-    let profile = profile("");
     let of = |facts: Result<&CredentialFacts, &Missed>| {
-        let findings = credential(&profile, &name(), facts);
+        let findings = credential("a file", &name(), facts);
         findings.into_iter().next().unwrap()
     };
     let at = || "https://acme.run.ai".to_owned();
     let keyring = |fault| {
         CredentialFacts::Unreadable(StoreError {
             place: "research".into(),
-            kind: StoreErrorKind::Keyring(fault),
+            kind: StoreErrorKind::Unavailable(Box::new(fault)),
             changed: false,
         })
     };
@@ -189,7 +189,7 @@ fn what_no_thread_could_look_at_is_told_with_the_reason() {
     let refused = Missed::Refused(Refused::NoThread(ErrorKind::WouldBlock.into()));
     let findings = [
         missed("state", Path::new("/s"), &refused),
-        credential(&profile(""), &name(), Err(&refused)).remove(0),
+        credential("a file", &name(), Err(&refused)).remove(0),
     ];
     for finding in findings {
         assert_eq!(finding.verdict, Fail, "{finding:?}");

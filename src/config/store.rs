@@ -1,0 +1,77 @@
+//! The kinds of stores: how the configuration and the command line name each, and what the reference says.
+
+/// Where a profile's credential is kept. It is passed by reference and not `Copy`: a kind may carry data that says where,
+/// such as a path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StoreKind {
+    /// A file of mode 0600 in the state folder.
+    #[default]
+    File,
+    /// An entry of the OS keyring.
+    Keyring,
+}
+
+/// What the key `store` takes.
+pub(super) const TAKES: &str = "\"file\" or \"keyring\"";
+
+/// What the key `store` does.
+pub(super) const ABOUT: &str =
+    "where the credential is kept: a file in the state folder, or the OS keyring";
+
+impl StoreKind {
+    /// The kinds that a word names, from the plainest to the one that `jetond add` prefers.
+    pub const WORDS: [Self; 2] = [Self::File, Self::Keyring];
+
+    /// The store as the configuration spells it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Keyring => "keyring",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub const fn about(&self) -> &'static str {
+        match self {
+            Self::File => "A file of mode 0600 in the state folder",
+            Self::Keyring => "The OS keyring",
+        }
+    }
+
+    /// The kind that this word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_names_one_kind_and_the_reference_has_each() {
+        for kind in StoreKind::WORDS {
+            assert_eq!(StoreKind::parse(kind.as_str()).as_ref(), Some(&kind));
+            assert!(TAKES.contains(&format!("\"{}\"", kind.as_str())));
+        }
+        assert_eq!(StoreKind::parse("File"), None);
+        assert_eq!(StoreKind::WORDS[0], StoreKind::default());
+    }
+
+    #[test]
+    fn the_readme_has_the_table_of_stores() {
+        let mut table = "| `store` | where the credential is kept |\n|---|---|\n".to_owned();
+        for kind in StoreKind::WORDS {
+            let word = kind.as_str();
+            let default = match kind == StoreKind::default() {
+                true => " (the default)",
+                false => "",
+            };
+            let about = kind.about();
+            table.push_str(&format!("| `\"{word}\"`{default} | {about} |\n"));
+        }
+        let readme = include_str!("../../README.md");
+        assert!(readme.contains(&table), "the README lacks:\n{table}");
+    }
+}
