@@ -15,7 +15,7 @@ mod world;
 // What has no task and no channel is the program's own.
 use jetond::{
     clock, config, credential, dialect, fault, instant, lifecycle, policy, problem, profile,
-    provider, schedule, store, token, wire,
+    provider, query, schedule, store, token, wire,
 };
 
 #[allow(dead_code, reason = "not all of what they can do is told")]

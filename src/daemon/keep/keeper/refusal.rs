@@ -5,7 +5,7 @@ use crate::problem::Code;
 
 /// Why a refresh that a person asks for is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::daemon::keep) enum RefreshRefusal {
+pub(in super::super) enum RefreshRefusal {
     /// The issuer rejected the credential, which is not sent again before its next probe.
     Rejected {
         /// When the probe is due, unless one runs.
@@ -20,7 +20,7 @@ pub(in crate::daemon::keep) enum RefreshRefusal {
 
 impl RefreshRefusal {
     /// What the caller is answered.
-    pub(in crate::daemon::keep) const fn code(self) -> Code {
+    pub(in super::super) const fn code(self) -> Code {
         match self {
             Self::Rejected { .. } => Code::RejectedByProvider,
             Self::OverBudget { .. } => Code::TooManyRequests,
@@ -28,7 +28,7 @@ impl RefreshRefusal {
     }
 
     /// When asking again may help.
-    pub(in crate::daemon::keep) const fn retry_at(self) -> Option<BootInstant> {
+    pub(in super::super) const fn retry_at(self) -> Option<BootInstant> {
         match self {
             Self::Rejected { probe } => probe,
             Self::OverBudget { until } => Some(until),
