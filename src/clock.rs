@@ -8,6 +8,9 @@ use rustix::time::ClockId;
 
 use crate::instant::{BootInstant, Now, UnixTime};
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// A wait for a moment.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -244,6 +247,41 @@ mod tests {
         assert!((500..=600).contains(&left.as_secs()), "{left:?}");
         assert_eq!(Countdown::of(Duration::ZERO).left(), Duration::ZERO);
         assert!(Countdown::of(Duration::MAX).left() > left);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_the_tests_is_suspended_and_set_as_a_machines_is() {
+        use testing::{TestClock, WALL};
+
+        let secs = Duration::from_secs;
+        let clock = TestClock::new();
+        let start = clock.read();
+        assert_eq!(start.now.unix.since_epoch(), WALL);
+        tokio::time::sleep(secs(60)).await;
+        clock.suspend(secs(600));
+        clock.step(-5);
+        let later = clock.read();
+        assert_eq!(later.running - start.running, secs(60));
+        assert_eq!(later.now.boot.since(start.now.boot), secs(660));
+        assert_eq!(later.now.unix.since_epoch(), WALL + secs(655));
+
+        // A timer goes on from a resume; one that is overdue then rings at once.
+        for (suspended, waited) in [(0, 90), (20, 70), (600, 10)] {
+            let from = clock.running();
+            let at = clock.now().boot.after(secs(90));
+            let sleeper = async {
+                tokio::time::sleep(secs(10)).await;
+                clock.suspend(secs(suspended));
+            };
+            tokio::join!(clock.sleep_until(at), sleeper);
+            assert_eq!(clock.running() - from, secs(waited));
+        }
+        let still = TestClock::still(start.now.boot);
+        let at = start.now.boot.after(secs(1));
+        let waited = tokio::time::timeout(secs(3_600), still.sleep_until(at)).await;
+        assert!(waited.is_err(), "only a suspend moves it on");
+        still.suspend(secs(1));
+        still.sleep_until(at).await;
     }
 
     #[cfg(target_os = "linux")]

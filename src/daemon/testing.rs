@@ -1,97 +1,24 @@
-//! Doubles for tests on a paused clock: a clock that follows tokio's, an issuer that plays a script, a store in memory.
+//! Doubles for tests on a paused clock: an issuer that plays a script, a store in memory.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::keep::bulkhead::{Bulkhead, Compartment};
 use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
-use crate::clock::{Clock, Reading, Waiting};
 use crate::config::Purpose;
+use crate::clock::testing::TestClock;
 use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
-use crate::instant::{BootInstant, Now, UnixTime};
+use crate::instant::UnixTime;
 use crate::lifecycle::Policy;
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, Loading, NotLoaded};
 use crate::token::{AccessToken, Grant};
-
-/// A clock that moves with tokio's paused one.
-pub(crate) struct PausedClock {
-    start: tokio::time::Instant,
-    /// For how long the machine was suspended, and by how many seconds its wall clock was set.
-    jumped: watch::Sender<(Duration, i64)>,
-}
-
-impl PausedClock {
-    pub(crate) fn new() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the test's clock is tokio's paused one"
-        )]
-        let start = tokio::time::Instant::now();
-        Self {
-            start,
-            jumped: watch::Sender::new((Duration::ZERO, 0)),
-        }
-    }
-
-    /// The machine is suspended for this long: the boot clock moves on, and tokio's does not.
-    pub(crate) fn suspend(&self, by: Duration) {
-        self.jumped.send_modify(|(suspended, _)| *suspended += by);
-    }
-
-    /// The wall clock is set forward by this many seconds, or back.
-    pub(crate) fn set(&self, by: i64) {
-        self.jumped.send_modify(|(_, stepped)| *stepped += by);
-    }
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> Now {
-        let (suspended, stepped) = *self.jumped.borrow();
-        let run = self.start.elapsed() + suspended;
-        let started = 1_800_000_000u64.saturating_add_signed(stepped);
-        Now {
-            boot: BootInstant::from_boot(Duration::from_secs(1_000) + run),
-            unix: UnixTime::from_epoch(Duration::from_secs(started) + run),
-        }
-    }
-
-    fn read(&self) -> Reading {
-        Reading {
-            now: self.now(),
-            running: self.start.elapsed(),
-        }
-    }
-
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
-        Box::pin(async move {
-            let mut jumped = self.jumped.subscribe();
-            loop {
-                let left = at.since(self.now().boot);
-                if left.is_zero() {
-                    return;
-                }
-                // A resume finds it overdue, or nearer.
-                let _: Result<_, _> = tokio::time::timeout(left, jumped.changed()).await;
-            }
-        })
-    }
-
-    fn disturbed(&self) -> Waiting<'_> {
-        let mut jumped = self.jumped.subscribe();
-        Box::pin(async move {
-            let _: Result<(), _> = jumped.changed().await;
-        })
-    }
-}
 
 /// What the issuer does with one request.
 #[derive(Debug, Clone)]
@@ -233,7 +160,7 @@ fn research() -> ProfileName {
 pub(crate) fn keep(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
-) -> (Arc<Handle>, Arc<PausedClock>) {
+) -> (Arc<Handle>, Arc<TestClock>) {
     keep_with(issuer, store, Policy::default())
 }
 
@@ -242,7 +169,7 @@ pub(crate) fn keep_with(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,
     policy: Policy,
-) -> (Arc<Handle>, Arc<PausedClock>) {
+) -> (Arc<Handle>, Arc<TestClock>) {
     let compartment = Bulkhead::default().compartment("scripted");
     keep_at(issuer, store, policy, compartment)
 }
@@ -253,14 +180,14 @@ pub(crate) fn keep_at(
     store: &Arc<MemoryStore>,
     policy: Policy,
     compartment: Compartment,
-) -> (Arc<Handle>, Arc<PausedClock>) {
-    let clock = Arc::new(PausedClock::new());
+) -> (Arc<Handle>, Arc<TestClock>) {
+    let clock = Arc::new(TestClock::new());
     let handle = Handle::spawn(
         Parts {
             name: research(),
             source: Arc::<MemoryStore>::clone(store),
             provider: Arc::<ScriptedIssuer>::clone(issuer),
-            clock: Arc::<PausedClock>::clone(&clock),
+            clock: Arc::<TestClock>::clone(&clock),
             jitter: || Unit::new(0.5),
             policy,
             compartment,

@@ -101,7 +101,7 @@ fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::testing::PausedClock;
+    use crate::clock::testing::TestClock;
     use crate::instant::{Now, UnixTime};
 
     fn reading(boot_ms: u64, unix_ms: u64, running_ms: u64) -> Reading {
@@ -117,8 +117,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_jump_is_noticed_at_once_and_told_once() {
-        let clock = Arc::new(PausedClock::new());
-        let mut jumps = Jumps::new(Arc::<PausedClock>::clone(&clock));
+        let clock = Arc::new(TestClock::new());
+        let mut jumps = Jumps::new(Arc::<TestClock>::clone(&clock));
         let mut next = async || {
             let start = clock.read().running;
             let noticed = tokio::time::timeout(Duration::from_secs(600), jumps.next()).await;
@@ -132,7 +132,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(7)).await;
             later.suspend(Duration::from_secs(14_400));
             tokio::time::sleep(Duration::from_secs(5)).await;
-            later.set(-600);
+            later.step(-600);
         });
         let asleep = Jump {
             suspended: Some(Duration::from_secs(14_400)),
@@ -145,7 +145,7 @@ mod tests {
         };
         assert_eq!(next().await, Some((set, Duration::from_secs(5))));
         // Before anybody waits again: by the next look.
-        clock.set(3);
+        clock.step(3);
         let (jump, after) = next().await.unwrap();
         assert_eq!((jump.stepped, after.as_secs()), (Some(3), 30));
     }

@@ -78,7 +78,7 @@ fn all_reports_of_a_token_lead_to_one_call() {
     told(async {
         let world = Arc::new(World::new(0));
         assert_eq!(token(&world).await, "token-0");
-        world.clock.forward(10);
+        world.clock.suspend(Duration::from_secs(10));
         let generation = world.handle.generation();
         let reporters: Vec<_> = (0..3)
             .map(|_| {
@@ -115,7 +115,7 @@ fn who_waits_through_a_failure_gets_the_next_token() {
         while view.borrow_and_update().failures == 0 {
             view.changed().await.unwrap();
         }
-        world.clock.forward(3);
+        world.clock.suspend(Duration::from_secs(3));
         for caller in callers {
             assert_eq!(caller.await.unwrap(), "token-1");
         }
@@ -144,7 +144,7 @@ fn watchers_are_told_every_token_and_the_end() {
             })
             .collect();
         token(&world).await;
-        world.clock.forward(10);
+        world.clock.suspend(Duration::from_secs(10));
         let first = world.handle.generation();
         let rejected = Rejected::Generation(first);
         world.handle.reject(&rejected, LONG).await.unwrap();

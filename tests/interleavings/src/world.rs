@@ -24,48 +24,10 @@ use crate::keep::keeper::Parts;
 use crate::keep::roster::{Entry, Roster};
 use crate::store::source::{CredentialSource, Loading};
 
-/// A clock that stands still, but for what a test moves: who waits for a later moment waits for ever.
-pub(crate) struct StillClock {
-    seconds: watch::Sender<u64>,
-}
+#[path = "../../../src/clock/testing.rs"]
+mod testing;
 
-impl StillClock {
-    pub(crate) fn forward(&self, seconds: u64) {
-        self.seconds.send_modify(|now| *now += seconds);
-    }
-}
-
-impl Clock for StillClock {
-    fn now(&self) -> Now {
-        let seconds = *self.seconds.borrow();
-        Now {
-            boot: BootInstant::from_boot(Duration::from_secs(seconds)),
-            unix: UnixTime::from_epoch(Duration::from_secs(1_800_000_000 + seconds)),
-        }
-    }
-
-    fn read(&self) -> Reading {
-        Reading {
-            now: self.now(),
-            running: Duration::ZERO,
-        }
-    }
-
-    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
-        let mut seconds = self.seconds.subscribe();
-        Box::pin(async move {
-            while BootInstant::from_boot(Duration::from_secs(*seconds.borrow_and_update())) < at {
-                if seconds.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        })
-    }
-
-    fn disturbed(&self) -> Waiting<'_> {
-        Box::pin(std::future::pending())
-    }
-}
+use testing::TestClock;
 
 /// Fails as often as it is told, then gives tokens; each answer takes a few turns.
 pub(crate) struct Issuer {
@@ -122,7 +84,7 @@ impl CredentialSource for Store {
 pub(crate) struct World {
     pub(crate) handle: Arc<Handle>,
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) clock: Arc<StillClock>,
+    pub(crate) clock: Arc<TestClock>,
     roster: Arc<Roster>,
     closing: watch::Sender<bool>,
 }
@@ -135,14 +97,13 @@ impl World {
             calls: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
         });
-        let clock = Arc::new(StillClock {
-            seconds: watch::channel(1_000).0,
-        });
+        let booted = BootInstant::from_boot(Duration::from_secs(1_000));
+        let clock = Arc::new(TestClock::still(booted));
         let parts = Parts {
             name: name(),
             source: Arc::new(Store),
             provider: Arc::<Issuer>::clone(&issuer),
-            clock: Arc::<StillClock>::clone(&clock),
+            clock: Arc::<TestClock>::clone(&clock),
             jitter: || Unit::new(0.5),
             policy: Policy::default(),
             compartment: Bulkhead::default().compartment("issuer"),
@@ -168,7 +129,7 @@ impl World {
     }
 
     pub(crate) fn watch(&self) -> Feed {
-        let clock: Arc<dyn Clock> = Arc::<StillClock>::clone(&self.clock);
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
         let caller = Caller {
             uid: 1_000,
             gid: 1_000,

@@ -1,8 +1,8 @@
 //! Suspends and steps of the wall clock, as callers meet them.
 
 use super::*;
+use crate::clock::testing::TestClock;
 use crate::daemon::keep::jumps::Jump;
-use crate::daemon::testing::PausedClock;
 use crate::instant::UnixTime;
 
 fn hours(h: u64) -> Duration {
@@ -10,15 +10,15 @@ fn hours(h: u64) -> Duration {
 }
 
 /// The machine sleeps, and that is noticed.
-async fn sleep(handle: &Handle, clock: &PausedClock, by: Duration) {
+async fn sleep(handle: &Handle, clock: &TestClock, by: Duration) {
     clock.suspend(by);
     let suspended = Some(by);
     let stepped = None;
     handle.jumped(Jump { suspended, stepped }).await;
 }
 
-async fn set(handle: &Handle, clock: &PausedClock, by: i64) {
-    clock.set(by);
+async fn set(handle: &Handle, clock: &TestClock, by: i64) {
+    clock.step(by);
     let suspended = None;
     let stepped = Some(by);
     handle.jumped(Jump { suspended, stepped }).await;

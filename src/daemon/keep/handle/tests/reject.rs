@@ -1,6 +1,7 @@
 //! Reports, as callers make them.
 
 use super::*;
+use crate::clock::testing::TestClock;
 use crate::wire::Rejected;
 
 async fn next(handle: &Handle, which: Rejected, max_wait: Duration) -> String {
@@ -12,7 +13,7 @@ fn generation(handle: &Handle) -> Rejected {
 }
 
 /// A profile that holds its third token, since the two before were reported.
-async fn reported_twice() -> (Arc<ScriptedIssuer>, Arc<Handle>, Arc<PausedClock>) {
+async fn reported_twice() -> (Arc<ScriptedIssuer>, Arc<Handle>, Arc<TestClock>) {
     let issuer = ScriptedIssuer::new(&[grant(3_600)]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");

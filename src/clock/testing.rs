@@ -1,0 +1,162 @@
+//! The clock of all tests that decide what time it is: those of units and the simulation, whose time is tokio's paused one,
+//! and the interleavings, where time stands still.
+//!
+//! Each of them compiles this file (`#[path]`) beside what it names of `super`. No feature of the library has it, so no
+//! build of the program can; and the interleavings need it on the tokio of their scheduler.
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "each of them uses a part of it, and its clock is tokio's paused one"
+)]
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{BootInstant, Clock, Now, Reading, UnixTime, Waiting};
+
+/// What the wall clock shows at the start; far enough from 1970 for steps of ten years.
+pub(crate) const WALL: Duration = Duration::from_secs(1_800_000_000);
+
+/// A clock whose machine is suspended, and whose wall clock is set, when a test says so.
+pub(crate) struct TestClock {
+    /// When it was made, in tokio's time; `None` where that does not count.
+    start: Option<Instant>,
+    /// What the boot clock showed then.
+    booted: BootInstant,
+    apart: Mutex<Apart>,
+    resumed: watch::Sender<()>,
+    disturbed: watch::Sender<u32>,
+}
+
+/// How far the clocks are apart from the time for which the machine has run.
+#[derive(Clone, Copy, Default)]
+struct Apart {
+    suspended: Duration,
+    /// By how many seconds the wall clock was set forward, or back.
+    stepped: i64,
+}
+
+impl TestClock {
+    /// Goes on with tokio's time, on a machine that started a while ago.
+    pub(crate) fn new() -> Self {
+        Self::booted_at(BootInstant::from_boot(Duration::from_secs(1_000)))
+    }
+
+    /// Goes on with tokio's time; the boot clock shows `booted` now.
+    pub(crate) fn booted_at(booted: BootInstant) -> Self {
+        Self {
+            start: Some(Instant::now()),
+            ..Self::still(booted)
+        }
+    }
+
+    /// Stands still, but for suspends: a wait for a later moment ends with one or never.
+    pub(crate) fn still(booted: BootInstant) -> Self {
+        Self {
+            start: None,
+            booted,
+            apart: Mutex::default(),
+            resumed: watch::channel(()).0,
+            disturbed: watch::channel(0).0,
+        }
+    }
+
+    /// For how long the machine has run, suspends not counted.
+    pub(crate) fn running(&self) -> Duration {
+        self.start.map_or(Duration::ZERO, |start| start.elapsed())
+    }
+
+    /// The machine is suspended for this long: the boot clock and the wall clock move on, and tokio's time does not.
+    pub(crate) fn suspend(&self, by: Duration) {
+        self.set_apart(|apart| apart.suspended += by);
+        self.resumed.send_replace(());
+        self.disturbed.send_modify(|times| *times += 1);
+    }
+
+    /// The wall clock is set forward by this many seconds, or back.
+    pub(crate) fn step(&self, seconds: i64) {
+        self.set_apart(|apart| apart.stepped += seconds);
+        self.disturbed.send_modify(|times| *times += 1);
+    }
+
+    /// By how many seconds the wall clock was set forward, or back, in all.
+    pub(crate) fn stepped(&self) -> i64 {
+        self.apart().stepped
+    }
+
+    /// Changes with each resume.
+    pub(crate) fn resumes(&self) -> watch::Receiver<()> {
+        self.resumed.subscribe()
+    }
+
+    /// The number of suspends and steps.
+    pub(crate) fn disturbances(&self) -> watch::Receiver<u32> {
+        self.disturbed.subscribe()
+    }
+
+    /// Waits as a timer of the boot clock: until `left` finds nothing left. It is asked again at each resume, for tokio's
+    /// timers stood still in the suspend.
+    pub(crate) async fn alarm(&self, left: impl Fn() -> Duration) {
+        let mut resumed = self.resumes();
+        loop {
+            let left = left();
+            if left.is_zero() {
+                return;
+            }
+            tokio::select! { biased;
+                _ = resumed.changed() => {}
+                () = tokio::time::sleep(left), if self.start.is_some() => {}
+            }
+        }
+    }
+
+    fn apart(&self) -> Apart {
+        *self.apart.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_apart(&self, set: impl FnOnce(&mut Apart)) {
+        set(&mut self.apart.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Now {
+        let Apart { suspended, stepped } = self.apart();
+        let since = self.running() + suspended;
+        Now {
+            boot: self.booted.after(since),
+            unix: UnixTime::from_epoch(moved(WALL + since, stepped)),
+        }
+    }
+
+    fn read(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            running: self.running(),
+        }
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+        Box::pin(self.alarm(move || at.since(self.now().boot)))
+    }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        let mut disturbed = self.disturbances();
+        Box::pin(async move {
+            let _: Result<(), _> = disturbed.changed().await;
+        })
+    }
+}
+
+/// A time that is this many seconds later, or earlier.
+pub(crate) fn moved(time: Duration, by: i64) -> Duration {
+    let far = Duration::from_secs(by.unsigned_abs());
+    if by < 0 {
+        time.saturating_sub(far)
+    } else {
+        time.saturating_add(far)
+    }
+}
