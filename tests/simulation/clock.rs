@@ -6,8 +6,8 @@ use jetond::clock::{Clock, Reading, Waiting};
 use jetond::instant::{BootInstant, Now, UnixTime};
 use tokio::sync::watch;
 
+use self::testing::{TestClock, WALL, moved};
 use crate::bug::Bug;
-use self::testing::{moved, TestClock, WALL};
 use crate::history::At;
 
 #[path = "../../src/clock/testing.rs"]
