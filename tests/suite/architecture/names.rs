@@ -56,6 +56,11 @@ impl Module {
     }
 }
 
+/// Whether a path begins in the crate that it is written in.
+fn is_ours(path: &[String]) -> bool {
+    ["crate", "self", "super"].contains(&path[0].as_str())
+}
+
 impl Names {
     /// The modules that are reached from this file.
     pub(crate) fn of(tree: &Tree, root: &str) -> Self {
@@ -119,13 +124,30 @@ impl Names {
         for module in self.modules.values().flatten() {
             let imports = module.scope().imports.iter().map(|import| &import.path);
             for path in imports.chain(&module.scope().paths) {
-                let is_ours = ["crate", "self", "super"].contains(&path[0].as_str());
-                if is_ours && self.follow(module, path, &mut Seen::new()).is_empty() {
+                if is_ours(path)
+                    && self.follow(module, path, &mut Seen::new()).is_empty()
+                    && !self.is_imported_from_elsewhere(module, path)
+                {
                     lost.push((module.file.as_str(), path));
                 }
             }
         }
         lost
+    }
+
+    /// Whether the path's last name is one of another crate, which the module that the path leads to imports.
+    fn is_imported_from_elsewhere(&self, module: &Module, path: &[String]) -> bool {
+        let Some((name, before)) = path.split_last() else {
+            return false;
+        };
+        let leads_to = self.follow(module, before, &mut Seen::new());
+        leads_to.into_iter().any(|meaning| match meaning {
+            Meaning::Module(path) => self.called(&path).iter().any(|module| {
+                let mut imports = module.scope().imports.iter();
+                imports.any(|import| import.name.as_deref() == Some(name) && !is_ours(&import.path))
+            }),
+            _ => false,
+        })
     }
 
     /// The modules that have this path.
