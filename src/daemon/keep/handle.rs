@@ -12,17 +12,17 @@ use super::jumps::Jump;
 use super::keeper::{Asked, Command, Keeper, Parts};
 use crate::clock::Clock;
 use crate::config::Purpose;
-use crate::fault::Block;
-use crate::instant::{BootInstant, Now};
-use crate::lifecycle::{Held, View};
-use crate::problem::{Code, Problem};
+use crate::instant::Now;
+use crate::lifecycle::View;
 use crate::profile::ProfileName;
-use crate::query::{Freshness, ProfileState};
-use crate::schedule;
+use crate::query::ProfileState;
 use crate::wire::ProfileReply;
 
 mod refresh;
 mod reject;
+mod token;
+
+pub use token::Served;
 
 /// How many commands may wait for a keeper; a sender beyond them waits, inside its own deadline.
 const QUEUE: usize = 64;
@@ -38,29 +38,6 @@ pub struct Handle {
     requests: AtomicU64,
     asked: Arc<Asked>,
     task: tokio::task::AbortHandle,
-}
-
-/// A token, as it is handed out.
-#[derive(Debug)]
-pub struct Served {
-    /// The token.
-    pub held: Arc<Held>,
-    /// How good it is.
-    pub freshness: Freshness,
-    /// When it was found to be valid.
-    pub at: Now,
-}
-
-/// What somebody who waits can expect.
-enum Outlook {
-    /// What it waits for is there.
-    Good,
-    /// An attempt runs.
-    Attempt,
-    /// The next attempt is due in time.
-    Later,
-    /// None is, unless asking for it makes it so.
-    Hopeless,
 }
 
 // === impl Handle ===
@@ -95,165 +72,10 @@ impl Handle {
         &self.purpose
     }
 
-    /// A token with at least `min_valid` left (clamped to half its lifetime), waited for at most `max_wait`; then
-    /// whatever valid token is held.
-    ///
-    /// # Errors
-    /// The [`Problem`] says why there is none, and when the next attempt is due.
-    pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
-        match self.at_once(min_valid) {
-            Some(served) => Ok(served),
-            None => self.in_time(min_valid, max_wait).await,
-        }
-    }
-
-    /// Somebody asks for a token: the one that is held, if it has at least `min_valid` left (clamped to half its
-    /// lifetime). Who gets none is counted by [`Self::in_time`], which has to follow.
-    pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
-        let now = self.clock.now();
-        self.asked.at(now.boot);
-        let view = self.view.borrow();
-        let served = served(&view, now, min_valid)?;
-        if served.freshness == Freshness::Short {
-            return None;
-        }
-        if view.resting {
-            self.ask_and_leave(|done| Command::Wanted { min_valid, done });
-        }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        Some(served)
-    }
-
-    /// A token for whoever got none at once: waited for at most `max_wait`; then whatever valid token is held.
-    ///
-    /// # Errors
-    /// As [`Handle::token`].
-    pub async fn in_time(
-        &self,
-        min_valid: Duration,
-        max_wait: Duration,
-    ) -> Result<Served, Problem> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let max_wait = {
-            let view = self.view.borrow();
-            let held = view.held.as_ref().map(|held| &held.validity);
-            schedule::patience(self.clock.now().boot, held, max_wait)
-        };
-        self.wait(
-            max_wait,
-            |done| Command::Wanted { min_valid, done },
-            |view, now| is_long(view, now, min_valid),
-        )
-        .await;
-        self.judge(min_valid)
-    }
-
     /// Has the keeper start a flight, and does not wait for it; with a full queue others have asked already.
     fn ask_and_leave(&self, ask: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, _) = oneshot::channel();
         let _: Result<(), _> = self.commands.try_send(ask(done));
-    }
-
-    /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. The
-    /// keeper is asked for it whenever no attempt runs; without any time to wait it is asked all the same.
-    async fn wait(
-        &self,
-        max_wait: Duration,
-        ask: impl Fn(oneshot::Sender<()>) -> Command,
-        good: impl Fn(&View, BootInstant) -> bool,
-    ) {
-        if max_wait.is_zero() {
-            self.ask_and_leave(ask);
-            return;
-        }
-        // What came of the wait is for the caller to judge, whether it ended or was cut off.
-        let _: Result<(), _> =
-            tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good)).await;
-    }
-
-    async fn wait_on(
-        &self,
-        max_wait: Duration,
-        ask: impl Fn(oneshot::Sender<()>) -> Command,
-        good: impl Fn(&View, BootInstant) -> bool,
-    ) {
-        let deadline = self.clock.now().boot.after(max_wait);
-        let mut seen = self.view.clone();
-        // Of one view at a time: between two, an attempt may have begun.
-        let look = |seen: &mut watch::Receiver<View>| {
-            let view = seen.borrow_and_update();
-            if good(&view, self.clock.now().boot) {
-                Outlook::Good
-            } else if view.attempting {
-                Outlook::Attempt
-            } else if view.rejected
-                || view.block.is_some()
-                || view.next_attempt.is_none_or(|next| next >= deadline)
-            {
-                Outlook::Hopeless
-            } else {
-                Outlook::Later
-            }
-        };
-        loop {
-            match look(&mut seen) {
-                Outlook::Good => return,
-                Outlook::Attempt => {}
-                Outlook::Hopeless | Outlook::Later => {
-                    let (done, stepped) = oneshot::channel();
-                    if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
-                        return;
-                    }
-                    if let Outlook::Good | Outlook::Hopeless = look(&mut seen) {
-                        return;
-                    }
-                }
-            }
-            if seen.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// What a caller gets now: the token held if it is valid, else the reason.
-    fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
-        let now = self.clock.now();
-        let view = self.view.borrow();
-        if let Some(served) = served(&view, now, min_valid) {
-            return Ok(served);
-        }
-        let code = match &view.block {
-            Some(block) => code_of(block),
-            None if view.rejected => Code::RejectedByProvider,
-            None if view.attempting => Code::Deadline,
-            // Without a token, the first rejection is answered as those are that open the breaker.
-            None if view.is_refused() => Code::RejectedByProvider,
-            None => Code::Unavailable,
-        };
-        let retry_at = view.next_attempt.map(|at| now.unix_of(at.max(now.boot)));
-        Err(Problem::new(code).of(&self.name).until(retry_at))
-    }
-
-    /// Waits at most `wait` until a valid token is held, or the profile rests. That is no asking for a token: a probe must
-    /// not keep a profile awake.
-    ///
-    /// # Errors
-    /// The [`Problem`] says why there is none.
-    pub async fn ready(&self, wait: Duration) -> Result<(), Problem> {
-        let mut seen = self.view.clone();
-        let ready = async {
-            while !seen.borrow_and_update().ready(self.clock.now().boot) {
-                if seen.changed().await.is_err() {
-                    return;
-                }
-            }
-        };
-        // What came of the wait is judged below, whether it ended or was cut off.
-        let _: Result<(), _> = tokio::time::timeout(wait, ready).await;
-        if self.view.borrow().ready(self.clock.now().boot) {
-            return Ok(());
-        }
-        self.judge(Duration::ZERO).map(|_| ())
     }
 
     /// Has the keeper look whether the credential was replaced, and waits until it has looked: at most as long as a
@@ -328,39 +150,6 @@ impl Drop for Handle {
     /// A profile that is gone from the configuration is no longer refreshed.
     fn drop(&mut self) {
         self.retire();
-    }
-}
-
-/// The token that a view shows, if it is valid at that moment.
-fn served(view: &View, at: Now, min_valid: Duration) -> Option<Served> {
-    let held = Arc::clone(view.valid(at.boot)?);
-    let freshness = if !is_long(view, at.boot, min_valid) {
-        Freshness::Short
-    } else if view.reported {
-        Freshness::Reported
-    } else {
-        Freshness::Good
-    };
-    Some(Served {
-        held,
-        freshness,
-        at,
-    })
-}
-
-/// Whether a view shows a token with at least `min_valid` left, clamped to half its lifetime.
-fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> bool {
-    view.valid(now).is_some_and(|held| {
-        held.validity.remaining(now) >= min_valid.min(held.validity.lifetime / 2)
-    })
-}
-
-/// What callers are told of a profile that cannot even ask.
-const fn code_of(block: &Block) -> Code {
-    match block {
-        Block::NotEnrolled(_) => Code::NotEnrolled,
-        Block::BindingChanged { .. } => Code::BindingChanged,
-        Block::Unusable { .. } => Code::Misconfigured,
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
-use super::{Handle, code_of};
+use super::Handle;
+use super::token::code_of;
 use crate::problem::{Code, Problem};
 
 impl Handle {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
-use super::{Handle, Served, code_of};
+use super::Handle;
+use super::token::{Served, code_of};
 use crate::lifecycle::{Held, View};
 use crate::problem::{Code, Problem};
 use crate::query::Freshness;

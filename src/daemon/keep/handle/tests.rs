@@ -3,6 +3,7 @@ use super::*;
 use crate::daemon::testing::*;
 use crate::fault::FaultKind;
 use crate::lifecycle::{Phase, Policy};
+use crate::problem::{Code, Problem};
 
 mod bad_input;
 mod jumps;
