@@ -16,6 +16,8 @@ use crate::wire::{ProfileReply, Rejected};
 pub enum Asked {
     /// A token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
+    /// The state of the named profile.
+    Profile(ProfileName, Box<dyn Print<ProfileState>>),
     /// The state of one profile, or of all that the caller may use when none is named.
     Profiles(Option<ProfileName>, Box<dyn Print<[ProfileState]>>),
     /// Whether a profile is ready, or the daemon itself when none is named.
@@ -30,7 +32,7 @@ pub enum Asked {
     Reload(Box<dyn Print<Reloaded>>),
 }
 
-/// Prints an answer for one run of the companion.
+/// Prints an answer: for a run of the companion, or as the body of an HTTP answer, which is the standard output then.
 pub trait Print<Answer: ?Sized>: Send {
     /// The bytes and the exit code.
     fn print(&self, answer: &Answer, around: Surroundings<'_>) -> Reply;

@@ -19,7 +19,7 @@ use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
 
 mod runs;
 
-pub(super) use self::runs::RunAnswer;
+pub(super) use self::runs::{Printed, RunAnswer};
 
 /// Through which socket a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,8 @@ use super::super::keep::feed::{Feed, Told};
 use super::stream::Busy;
 use crate::dialect;
 use crate::instant::Now;
-use crate::query::{News, Print, Surroundings, TokenAnswer};
+use crate::query::{News, Print, Surroundings};
 use crate::wire::frame;
-use crate::wire::{TokenReply, events};
 
 /// The body of an answer; its connection counts as busy until it is written.
 pub(super) struct Answering {
@@ -39,8 +38,11 @@ pub(super) struct Watching {
 
 /// How a watch is written.
 pub(super) enum Form {
-    /// Server-sent events.
-    Events,
+    /// What this prints, and nothing at the end.
+    Plain {
+        print: Box<dyn Print<News>>,
+        socket: String,
+    },
     /// Frames of the companion, with what this verb prints.
     Frames {
         print: Box<dyn Print<News>>,
@@ -149,16 +151,11 @@ impl Form {
     /// The bytes for it; none when the end has no words.
     fn write(&mut self, told: Told, now: Now) -> Option<Vec<u8>> {
         match (self, told) {
-            (Self::Events, Told::End(_)) => None,
-            (Self::Events, Told::News(news)) => Some(match news {
-                News::Token(TokenAnswer {
-                    profile,
-                    held,
-                    freshness,
-                }) => events::token(&TokenReply::new(&profile, &held, freshness.is_stale(), now)),
-                News::State(reply) => events::state(&reply),
-                News::Quiet => events::COMMENT.to_vec(),
-            }),
+            (Self::Plain { .. }, Told::End(_)) => None,
+            (Self::Plain { print, socket }, Told::News(news)) => {
+                let mut reply = print.print(&news, Surroundings { now, socket });
+                Some(std::mem::take(&mut *reply.stdout))
+            }
             (
                 Self::Frames {
                     print,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::keep::feed::Feed;
 use super::super::keep::handle::Served;
 use super::body::{Form, Watching};
-use super::response::JSON;
+use super::response::{JSON, TEXT};
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
@@ -16,7 +16,6 @@ use crate::query::Reloaded;
 use crate::wire::TokenReply;
 use crate::wire::reload::Source;
 
-const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const EVENTS: &str = "text/event-stream";
 pub(super) const FRAMES: &str = "application/vnd.jeton.frame";
 

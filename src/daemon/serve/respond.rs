@@ -8,11 +8,12 @@ use hyper::header::{ALLOW, CONTENT_LENGTH, HeaderValue, PRAGMA};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::super::service::{Door, RunAnswer, Service};
+use super::super::service::{Door, Printed, RunAnswer, Service};
 use super::body::{Answering, Form};
 use super::guard;
 use super::oauth2::oauth2_token;
 use super::openapi;
+use super::printers::Events;
 use super::reply::{Content, EVENTS, FRAMES, Failure, ReloadReply, Reply, wants_plain};
 use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
@@ -20,9 +21,10 @@ use super::stream::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
+use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::reload::ReloadQuery;
-use crate::wire::{MAX_BODY, MAX_FRAME, ProfilesReply, Rejected};
+use crate::wire::{MAX_BODY, MAX_FRAME, Rejected};
 
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
@@ -105,10 +107,9 @@ async fn answer(
     request: &mut Request<Incoming>,
     route: Route,
 ) -> Result<Reply, Failure> {
-    let cap = if route == Route::Helper {
-        MAX_FRAME
-    } else {
-        MAX_BODY
+    let cap = match route {
+        Route::Helper => MAX_FRAME,
+        _ => MAX_BODY,
     };
     let body = if request.body().is_end_stream() {
         Zeroizing::default()
@@ -116,25 +117,11 @@ async fn answer(
         read(request, cap).await?
     };
     match route {
+        Route::Ask(content_type, asked) => {
+            printed(service, caller, door, content_type, *asked).await
+        }
         Route::Healthz => Ok(Reply::text("ok\n")),
-        Route::Readyz(name) => service
-            .ready(caller, name.as_ref(), Duration::ZERO)
-            .await
-            .map(|()| Reply::text("ready\n"))
-            .map_err(Failure::Problem),
         Route::Openapi => Ok(Reply::new(JSON, openapi::DOCUMENT.as_bytes().to_vec())),
-        Route::Profiles => {
-            let profiles = service
-                .profiles(caller, None)?
-                .into_iter()
-                .map(|state| state.reply)
-                .collect();
-            Ok(Reply::json(&ProfilesReply { profiles }))
-        }
-        Route::Profile(name) => {
-            let handle = service.roster.seen_by(caller).get(&name).cloned()?;
-            Ok(Reply::json(&handle.state().reply))
-        }
         Route::Token {
             profile,
             min_valid,
@@ -153,10 +140,6 @@ async fn answer(
             Ok(Reply::token(&profile, &served, wants_plain(request)))
         }
         Route::Oauth2Token => oauth2_token(service, caller, request.headers(), &body).await,
-        Route::Refresh(name) => {
-            let state = service.refresh(caller, Some(&name)).await?;
-            Ok(Reply::json(&state.reply))
-        }
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
@@ -171,9 +154,12 @@ async fn answer(
             })
         }
         Route::Watch(name) => {
-            let since = last_event_id(request.headers())?;
-            let feed = service.watch(caller, Some(&name), since)?;
-            Ok(Reply::watched(EVENTS, feed, Form::Events))
+            let query = WatchQuery {
+                profile: Some(name),
+                since: last_event_id(request.headers())?,
+            };
+            let asked = Asked::Watch(query, Box::new(Events));
+            printed(service, caller, door, EVENTS, asked).await
         }
         Route::Reload => {
             let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
@@ -182,6 +168,23 @@ async fn answer(
             Ok(Reply::json(&ReloadReply::new(done, source)))
         }
     }
+}
+
+/// The printed answer to a question, as a body of this type.
+async fn printed(
+    service: &Service,
+    caller: &Caller,
+    door: Door,
+    content_type: &'static str,
+    asked: Asked,
+) -> Result<Reply, Failure> {
+    Ok(match service.ask(asked, caller, door).await? {
+        Printed::Whole(mut reply) => Reply::new(content_type, std::mem::take(&mut *reply.stdout)),
+        Printed::Watch(feed, print) => {
+            let socket = service.socket.clone();
+            Reply::watched(content_type, feed, Form::Plain { print, socket })
+        }
+    })
 }
 
 /// Reads a body up to its cap and inside its deadline.

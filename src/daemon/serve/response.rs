@@ -12,6 +12,7 @@ use crate::instant::{Now, UnixTime};
 use crate::problem::Problem;
 
 pub(super) const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
 /// The answer to what succeeded.

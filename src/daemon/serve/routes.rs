@@ -5,24 +5,24 @@ use std::time::Duration;
 use hyper::Method;
 
 use super::super::service::{ADMIN_ONLY, Door};
+use super::printers::{Json, Line};
+use super::response::{JSON, TEXT};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
+use crate::query::{Asked, ReadyQuery};
 use crate::wire;
 
 /// The path whose answers are OAuth 2.0's.
 pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
 
 /// What a request asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
+    /// A question that is all in the request's line. Its answer, as it is printed, is a body of this type.
+    Ask(&'static str, Box<Asked>),
     Healthz,
     Helper,
     Oauth2Token,
     Openapi,
-    Profile(ProfileName),
-    Profiles,
-    Readyz(Option<ProfileName>),
-    Refresh(ProfileName),
     Reject {
         profile: ProfileName,
         max_wait: Duration,
@@ -59,18 +59,20 @@ pub(super) const TABLE: &[Row] = &[
     row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
     row("POST", OAUTH2_TOKEN, TOKENS, |_, _| Ok(Route::Oauth2Token)),
-    row("GET", "/readyz", TOKENS, |_, _| Ok(Route::Readyz(None))),
+    row("GET", "/readyz", TOKENS, |_, _| Ok(ready(None))),
     row("GET", "/readyz/{profile}", TOKENS, |p, _| {
-        Ok(Route::Readyz(Some(name(p)?)))
+        Ok(ready(Some(name(p)?)))
     }),
     row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
     row("GET", "/v1/openapi.json", TOKENS, |_, _| Ok(Route::Openapi)),
-    row("GET", "/v1/profiles", TOKENS, |_, _| Ok(Route::Profiles)),
+    row("GET", "/v1/profiles", TOKENS, |_, _| {
+        Ok(ask(JSON, Asked::Profiles(None, Box::new(Json))))
+    }),
     row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
-        Ok(Route::Profile(name(p)?))
+        Ok(ask(JSON, Asked::Profile(name(p)?, Box::new(Json))))
     }),
     row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
-        Ok(Route::Refresh(name(p)?))
+        Ok(ask(JSON, Asked::Refresh(Some(name(p)?), Box::new(Json))))
     }),
     row(
         "POST",
@@ -179,6 +181,16 @@ impl Row {
 
 fn name(segment: &str) -> Result<ProfileName, Problem> {
     ProfileName::parse(segment).map_err(|_| Problem::new(Code::UnknownProfile))
+}
+
+fn ask(content_type: &'static str, asked: Asked) -> Route {
+    Route::Ask(content_type, Box::new(asked))
+}
+
+fn ready(profile: Option<ProfileName>) -> Route {
+    let wait = Duration::ZERO;
+    let print = Box::new(Line("ready\n"));
+    ask(TEXT, Asked::Ready(ReadyQuery { profile, wait }, print))
 }
 
 fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Problem> {

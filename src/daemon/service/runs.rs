@@ -1,4 +1,4 @@
-//! Answers the companion: what a run of it asks goes to the service, and the answer to its printer.
+//! Asks the service and prints its answer: for a run of the companion, or for a path of the local interface.
 
 use super::{ADMIN_ONLY, Door, Service};
 use crate::daemon::keep::feed::Feed;
@@ -7,13 +7,21 @@ use crate::dialect::{self, Parsed};
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
-use crate::wire::frame::{Answer, Invocation};
+use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
 
 /// What one run of the companion gets.
 pub(in crate::daemon) enum RunAnswer {
     /// This answer.
     Whole(Answer),
+    /// What this prints of each event from now on.
+    Watch(Feed, Box<dyn Print<News>>),
+}
+
+/// A printed answer.
+pub(in crate::daemon) enum Printed {
+    /// All of it.
+    Whole(Reply),
     /// What this prints of each event from now on.
     Watch(Feed, Box<dyn Print<News>>),
 }
@@ -34,15 +42,23 @@ impl Service {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => return RunAnswer::Whole(answer),
         };
-        self.ask(asked, caller, door)
-            .await
-            .unwrap_or_else(|problem| {
-                RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into())
-            })
+        match self.ask(asked, caller, door).await {
+            Ok(Printed::Whole(reply)) => RunAnswer::Whole(reply.into()),
+            Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
+            Err(problem) => RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into()),
+        }
     }
 
     /// Asks, and prints the answer.
-    async fn ask(&self, asked: Asked, caller: &Caller, door: Door) -> Result<RunAnswer, Problem> {
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is none.
+    pub(in crate::daemon) async fn ask(
+        &self,
+        asked: Asked,
+        caller: &Caller,
+        door: Door,
+    ) -> Result<Printed, Problem> {
         let reply = match asked {
             Asked::Token(query, print) => {
                 let name = query.profile.as_ref();
@@ -57,6 +73,10 @@ impl Service {
                     .reject(caller, name, &query.which, query.max_wait)
                     .await?;
                 print.print(&answer(&handle, served), self.surroundings())
+            }
+            Asked::Profile(name, print) => {
+                let seen = self.roster.seen_by(caller);
+                print.print(&seen.get(&name)?.state(), self.surroundings())
             }
             Asked::Profiles(name, print) => {
                 let states = self.profiles(caller, name.as_ref())?;
@@ -73,7 +93,7 @@ impl Service {
             }
             Asked::Watch(query, print) => {
                 let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
-                return Ok(RunAnswer::Watch(feed, print));
+                return Ok(Printed::Watch(feed, print));
             }
             Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
@@ -83,7 +103,7 @@ impl Service {
                 return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
             }
         };
-        Ok(RunAnswer::Whole(reply.into()))
+        Ok(Printed::Whole(reply))
     }
 
     fn surroundings(&self) -> Surroundings<'_> {

@@ -2,51 +2,79 @@
 
 use super::*;
 
-fn route(line: &str, door: Door) -> Result<Route, &'static str> {
+/// What a request's line asks, in words.
+fn route(line: &str, door: Door) -> Result<String, &'static str> {
     let (method, target) = line.split_once(' ').unwrap();
     let (path, query) = target
         .split_once('?')
         .map_or((target, None), |(p, q)| (p, Some(q)));
     Route::parse(&method.parse().unwrap(), path, query, door)
+        .map(|route| words(&route))
         .map_err(|problem| problem.code.row().name)
 }
 
-fn research() -> ProfileName {
-    ProfileName::parse("research").unwrap()
+fn words(route: &Route) -> String {
+    let named = |verb: &str, name: Option<&ProfileName>| {
+        let name = name.map_or("", ProfileName::as_str);
+        format!("{verb} {name}").trim_end().to_owned()
+    };
+    match route {
+        Route::Ask(_, asked) => match &**asked {
+            Asked::Ready(query, _) => named("ready", query.profile.as_ref()),
+            Asked::Profile(name, _) => named("profile", Some(name)),
+            Asked::Profiles(name, _) => named("profiles", name.as_ref()),
+            Asked::Refresh(name, _) => named("refresh", name.as_ref()),
+            _ => panic!("not asked by a line alone"),
+        },
+        Route::Healthz => named("healthz", None),
+        Route::Helper => named("helper", None),
+        Route::Oauth2Token => named("oauth2 token", None),
+        Route::Openapi => named("openapi", None),
+        Route::Reject { profile, max_wait } => {
+            format!("reject {profile} {}", max_wait.as_millis())
+        }
+        Route::Reload => named("reload", None),
+        Route::Token {
+            profile,
+            min_valid,
+            max_wait,
+        } => {
+            let (min_valid, max_wait) = (min_valid.as_millis(), max_wait.as_millis());
+            format!("token {profile} {min_valid} {max_wait}")
+        }
+        Route::Watch(name) => named("watch", Some(name)),
+    }
 }
 
 #[test]
 fn every_path_is_found_at_its_door() {
-    let token = |min_valid, max_wait| Route::Token {
-        profile: research(),
-        min_valid,
-        max_wait,
-    };
-    let ms = Duration::from_millis;
     for (line, want) in [
-        ("GET /healthz", Route::Healthz),
-        ("GET /readyz", Route::Readyz(None)),
-        ("GET /readyz/research", Route::Readyz(Some(research()))),
-        ("POST /v1/helper", Route::Helper),
-        ("POST /oauth2/token", Route::Oauth2Token),
-        ("GET /v1/openapi.json", Route::Openapi),
-        ("GET /v1/profiles", Route::Profiles),
-        ("GET /v1/profiles/research", Route::Profile(research())),
-        (
-            "POST /v1/profiles/research/refresh",
-            Route::Refresh(research()),
-        ),
-        ("GET /v1/profiles/research/token", token(ms(0), ms(5_000))),
-        ("GET /v1/profiles/research/token?", token(ms(0), ms(5_000))),
+        ("GET /healthz", "healthz"),
+        ("GET /readyz", "ready"),
+        ("GET /readyz/research", "ready research"),
+        ("POST /v1/helper", "helper"),
+        ("POST /oauth2/token", "oauth2 token"),
+        ("GET /v1/openapi.json", "openapi"),
+        ("GET /v1/profiles", "profiles"),
+        ("GET /v1/profiles/research", "profile research"),
+        ("POST /v1/profiles/research/refresh", "refresh research"),
+        ("GET /v1/profiles/research/token", "token research 0 5000"),
+        ("GET /v1/profiles/research/token?", "token research 0 5000"),
         (
             "GET /v1/profiles/research/token?max_wait=0&min_valid=1.5",
-            token(ms(1_500), ms(0)),
+            "token research 1500 0",
         ),
+        (
+            "POST /v1/profiles/research/token/reject?max_wait=1",
+            "reject research 1000",
+        ),
+        ("GET /v1/profiles/research/watch", "watch research"),
     ] {
-        assert_eq!(route(line, Door::Tokens), Ok(want), "{line}");
+        assert_eq!(route(line, Door::Tokens).as_deref(), Ok(want), "{line}");
     }
-    assert_eq!(route("POST /v1/reload", Door::Admin), Ok(Route::Reload));
-    assert_eq!(route("POST /v1/helper", Door::Admin), Ok(Route::Helper));
+    for (line, want) in [("POST /v1/reload", "reload"), ("POST /v1/helper", "helper")] {
+        assert_eq!(route(line, Door::Admin).as_deref(), Ok(want), "{line}");
+    }
 }
 
 #[test]
