@@ -1,6 +1,7 @@
 //! What proves to an issuer who we are: the client ID and the client secret.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,6 +26,14 @@ pub struct Credential {
     /// does not inherit an earlier rejection.
     enrolled_at: Option<UnixTime>,
 }
+
+/// Tells one credential from another without holding it: a hash under a key that is random for each process.
+///
+/// It can be compared with other ids of the same process, and nothing else can be done with it. The hash is the standard
+/// library's SipHash, a keyed pseudo-random function: without the key, an id does not help to guess a secret. A process
+/// knows a handful of credentials, for which 64 bits are ample.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CredentialId(u64);
 
 /// Why a text is not a client ID or a client secret. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +109,23 @@ impl Credential {
         self
     }
 
+    /// Its id under the key of this process. Credentials that are equal have the same id.
+    pub fn id(&self, key: &RandomState) -> CredentialId {
+        let secret = self.client_secret.expose();
+        CredentialId(key.hash_one((&self.client_id, secret, &self.origin, self.enrolled_at)))
+    }
+
     /// `scheme://host[:port]` of the token endpoint that it was enrolled for; `None` before it is enrolled.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+}
+
+// === impl CredentialId ===
+
+impl fmt::Debug for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialId(…)")
     }
 }
 
@@ -153,6 +176,33 @@ mod tests {
         assert_ne!(bound("https://a"), bound("https://b"));
         assert_ne!(bound("https://a"), Credential::parse("id", "x").unwrap());
         assert_eq!(bound("https://a").origin(), Some("https://a"));
+    }
+
+    #[test]
+    fn an_id_covers_all_that_makes_two_credentials_differ_and_shows_nothing() {
+        let key = RandomState::new();
+        let parse = |id, secret| Credential::parse(id, secret).unwrap();
+        let at = |seconds| UnixTime::from_epoch(std::time::Duration::from_secs(seconds));
+        let all = [
+            parse("id", "secret"),
+            parse("id", "secreT"),
+            parse("iD", "secret"),
+            // The same bytes, cut at another place.
+            parse("ids", "ecret"),
+            parse("id", "secret").bound_to("https://a"),
+            parse("id", "secret").bound_to("https://b"),
+            parse("id", "secret").enrolled_at(at(1)),
+            parse("id", "secret").enrolled_at(at(2)),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            for (j, b) in all.iter().enumerate() {
+                assert_eq!(a.id(&key) == b.id(&key), i == j, "{a:?} {b:?}");
+            }
+        }
+        let id = parse("id", "secret").id(&key);
+        assert!(id == parse("id", "secret").id(&key));
+        assert!(id != parse("id", "secret").id(&RandomState::new()));
+        assert_eq!(format!("{id:?} {id:#?}"), "CredentialId(…) CredentialId(…)");
     }
 
     #[test]

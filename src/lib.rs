@@ -35,7 +35,7 @@
 //! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
 //! | [`config`] | the configuration's text, parsed and edited | policy profile schedule spelling |
-//! | [`lifecycle`] | one profile's state machine: events in, a view and a wake-up time out | fault instant schedule token |
+//! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |

@@ -11,6 +11,7 @@ use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
 
+pub mod credentials;
 mod event;
 mod report;
 mod view;
@@ -109,6 +110,9 @@ impl Lifecycle {
 
     /// Takes one event at the moment `now`.
     pub fn step(&mut self, now: BootInstant, jitter: Unit, event: Event) -> Effect {
+        if event.attempt().is_some_and(|it| !self.is_current(it)) {
+            return Effect::None;
+        }
         match event {
             Event::Due { asked } => self.due(now, asked),
             Event::Wanted { min_valid } => self.wanted(now, min_valid),
@@ -129,29 +133,30 @@ impl Lifecycle {
                 self.attempt(now)
             }
             Event::Fetched {
-                attempt,
-                sent,
-                grant,
-                date,
-            } if self.is_current(attempt) => {
+                sent, grant, date, ..
+            } => {
                 // An answer without a date says nothing against the last one that had one.
                 let clock = date.map(|date| RemoteClock::read(date, sent, now));
                 self.issuer_clock = clock.or(self.issuer_clock);
                 self.fetched(now, jitter, sent, grant)
             }
             Event::Failed {
-                attempt,
-                fault,
-                rejections,
-            } if self.is_current(attempt) => {
+                fault, rejections, ..
+            } => {
                 self.rejections = rejections;
                 self.failed(now, jitter, fault)
             }
-            Event::Blocked { attempt, block } if self.is_current(attempt) => {
+            Event::Blocked { block, .. } => {
                 self.block = Some(Arc::new(block));
                 self.wait_until(now.after(BLOCKED_RETRY))
             }
-            Event::Fetched { .. } | Event::Failed { .. } | Event::Blocked { .. } => Effect::None,
+            Event::Withheld {
+                rejections, until, ..
+            } => {
+                self.rejections = rejections;
+                self.block = None;
+                self.wait_until(until)
+            }
         }
     }
 

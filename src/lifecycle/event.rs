@@ -65,6 +65,37 @@ pub enum Event {
         /// Why.
         block: Block,
     },
+    /// An attempt sent nothing: the issuer rejected its credential before, and the probe is not due yet.
+    Withheld {
+        /// The attempt's number.
+        attempt: u64,
+        /// How often in a row the issuer has rejected the credential.
+        rejections: u32,
+        /// When the probe is due.
+        until: BootInstant,
+    },
+}
+
+// === impl Event ===
+
+impl Event {
+    /// The attempt that ends with this event, if one does.
+    pub(super) const fn attempt(&self) -> Option<u64> {
+        match self {
+            Self::Fetched { attempt, .. }
+            | Self::Failed { attempt, .. }
+            | Self::Blocked { attempt, .. }
+            | Self::Withheld { attempt, .. } => Some(*attempt),
+            Self::Due { .. }
+            | Self::Wanted { .. }
+            | Self::RefreshRequested
+            | Self::Reported { .. }
+            | Self::Resumed { .. }
+            | Self::ClockSet
+            | Self::CredentialChanged
+            | Self::LookAgain => None,
+        }
+    }
 }
 
 /// What the machine asks of its surroundings.

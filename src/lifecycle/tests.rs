@@ -350,6 +350,29 @@ fn a_profile_that_cannot_ask_says_so_and_looks_again() {
 }
 
 #[test]
+fn an_attempt_whose_credential_is_withheld_waits_for_the_probe_and_counts_as_no_failure() {
+    let mut l = holding("a", 3_600);
+    for (rejections, phase) in [(1, Phase::Fresh), (2, Phase::Rejected)] {
+        let Effect::Fetch { attempt } = l.step(at(1_800), u(), Event::RefreshRequested) else {
+            panic!("no attempt");
+        };
+        let withheld = Event::Withheld {
+            attempt,
+            rejections,
+            until: at(1_860),
+        };
+        assert_eq!(l.step(at(1_800), u(), withheld), Effect::None);
+        let view = l.view();
+        assert_eq!((view.failures, view.next_attempt), (0, Some(at(1_860))));
+        assert_eq!(view.phase(at(1_800)), phase);
+        let wanted = Event::Wanted {
+            min_valid: Duration::from_secs(1_800),
+        };
+        assert_eq!(l.step(at(1_810), u(), wanted), Effect::None);
+    }
+}
+
+#[test]
 fn generations_never_pass_what_json_readers_keep_exact() {
     let mut l = Lifecycle::new(at(0), u64::MAX, Policy::default());
     assert!(matches!(

@@ -1,0 +1,296 @@
+//! Which credential the calls of a profile carry, as a state machine without I/O: what was read, sent and answered goes
+//! in, a [`Decision`] comes out.
+//!
+//! It stands beside the [`Lifecycle`](super::Lifecycle). That one says when an attempt is made; this one says what the
+//! attempt does, and what its end means for the lifecycle. It knows credentials by their ids alone.
+//!
+//! An attempt is at most two calls. It begins with a read of the store unless the stored credential is known and good.
+//! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the new
+//! one is sent at once.
+//!
+//! These invariants hold, each a property test:
+//! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt;
+//! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need;
+//! (c) a read of the store never breaks off an attempt that carries the credential which was found;
+//! (d) no three calls begin within one second: the third is put off, and not dropped.
+
+use std::time::Duration;
+
+use super::Event;
+use crate::credential::CredentialId;
+use crate::fault::{Block, Fault, FaultKind};
+use crate::instant::BootInstant;
+
+mod decision;
+mod rejections;
+
+pub use decision::{CallEnd, Decision, NotLoaded, Read};
+use rejections::Rejections;
+
+/// No three calls begin within this time: every reason for a call has a limit of its own, and this one bounds their sum.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// The credentials of one profile.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    /// What the store held when it was last read with success.
+    stored: Option<CredentialId>,
+    /// Why the last attempt could not use what is stored.
+    obstacle: Option<Obstacle>,
+    step: Step,
+    rejections: Rejections,
+    /// When the last two calls began, the older one first.
+    calls: [Option<BootInstant>; 2],
+}
+
+/// What keeps an attempt from a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// The store could not be read.
+    Passing,
+    /// Something has to be put right first.
+    Blocked,
+}
+
+/// What the attempt does.
+#[derive(Debug, Default)]
+enum Step {
+    /// None runs.
+    #[default]
+    Idle,
+    /// It reads the store before its first call.
+    Loading { attempt: u64 },
+    /// It calls the issuer.
+    Calling {
+        attempt: u64,
+        credential: CredentialId,
+        not_before: BootInstant,
+        is_second: bool,
+    },
+    /// The issuer rejected its credential with this fault; it reads the store for another one.
+    Reloading {
+        attempt: u64,
+        credential: CredentialId,
+        fault: Fault,
+    },
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// Whether the profile waits for something on this machine to be put right, and no call runs.
+    pub fn is_blocked(&self) -> bool {
+        self.obstacle == Some(Obstacle::Blocked) && self.carried().is_none()
+    }
+
+    /// The lifecycle begins this attempt, in place of any other that runs.
+    pub fn begin(&mut self, now: BootInstant, attempt: u64) -> Decision {
+        if let Step::Calling { not_before, .. } = self.step
+            && not_before <= now
+        {
+            // Whether the call that is broken off was sent is not known.
+            self.called(now);
+        }
+        let usable = self
+            .stored
+            .filter(|stored| self.obstacle.is_none() && self.rejections.times(*stored) == 0);
+        match usable {
+            Some(credential) => self.call(now, attempt, credential, false),
+            None => {
+                self.step = Step::Loading { attempt };
+                Decision::Load
+            }
+        }
+    }
+
+    /// The store was read for this attempt.
+    pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
+        match std::mem::take(&mut self.step) {
+            Step::Loading { attempt: running } if running == attempt => match read {
+                Ok(credential) => self.found(now, attempt, credential),
+                Err(NotLoaded::Blocked(block)) => self.blocked(attempt, block),
+                Err(NotLoaded::Failed(fault)) => {
+                    self.obstacle = Some(Obstacle::Passing);
+                    self.failed(now, attempt, self.stored, fault)
+                }
+            },
+            Step::Reloading {
+                attempt: running,
+                credential,
+                fault,
+            } if running == attempt => {
+                // What cannot be read now says nothing against what the issuer said.
+                self.stored = read.ok().or(self.stored);
+                let other = self.stored.filter(|stored| {
+                    *stored != credential && self.rejections.probe(now, *stored).is_none()
+                });
+                match other {
+                    Some(other) => self.call(now, attempt, other, true),
+                    None => self.failed(now, attempt, Some(credential), fault),
+                }
+            }
+            step => {
+                self.step = step;
+                Decision::Wait
+            }
+        }
+    }
+
+    /// A call of this attempt has ended.
+    pub fn answered(&mut self, now: BootInstant, attempt: u64, end: CallEnd) -> Decision {
+        let Step::Calling {
+            attempt: running,
+            credential,
+            is_second,
+            ..
+        } = self.step
+        else {
+            return Decision::Wait;
+        };
+        if running != attempt {
+            return Decision::Wait;
+        }
+        self.step = Step::Idle;
+        match end {
+            CallEnd::Granted { sent, grant, date } => {
+                self.called(sent);
+                self.rejections.remove(credential);
+                Decision::Tell(Event::Fetched {
+                    attempt,
+                    sent,
+                    grant,
+                    date,
+                })
+            }
+            CallEnd::Failed { sent, fault } => {
+                if let Some(sent) = sent {
+                    self.called(sent);
+                }
+                if fault.kind == FaultKind::Rejected {
+                    self.rejections.add(now, credential, self.stored);
+                }
+                if fault.kind.is_permanent() && !is_second {
+                    self.step = Step::Reloading {
+                        attempt,
+                        credential,
+                        fault,
+                    };
+                    return Decision::Load;
+                }
+                self.failed(now, attempt, Some(credential), fault)
+            }
+        }
+    }
+
+    /// The store was read apart from any attempt, and held this credential, or none could be loaded.
+    pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
+        let Some(credential) = read else {
+            // A profile that is blocked shows the reason of today, and not that of its last attempt.
+            return if self.is_blocked() {
+                Decision::Tell(Event::LookAgain)
+            } else {
+                Decision::Wait
+            };
+        };
+        let before = self.stored.replace(credential);
+        if self.carried() == Some(credential) {
+            return Decision::Wait;
+        }
+        let may_help = if before == Some(credential) {
+            // What could not be used may be usable now. A rejected credential waits until the lifecycle probes it.
+            self.obstacle.is_some() && self.rejections.times(credential) == 0
+        } else {
+            self.rejections.probe(now, credential).is_none()
+        };
+        if !may_help {
+            return Decision::Wait;
+        }
+        self.obstacle = None;
+        Decision::Tell(Event::CredentialChanged)
+    }
+
+    /// A person asks for a refresh. A rejected credential is not sent for that, but a new one may be in the store.
+    pub fn refresh_requested(&self) -> Decision {
+        let stored = self.stored.map(|stored| self.rejections.times(stored));
+        match stored {
+            None | Some(0) => Decision::Tell(Event::RefreshRequested),
+            Some(_) => Decision::Recheck,
+        }
+    }
+
+    /// The credential that the attempt carries, once it has one.
+    const fn carried(&self) -> Option<CredentialId> {
+        match self.step {
+            Step::Idle | Step::Loading { .. } => None,
+            Step::Calling { credential, .. } | Step::Reloading { credential, .. } => {
+                Some(credential)
+            }
+        }
+    }
+
+    fn found(&mut self, now: BootInstant, attempt: u64, credential: CredentialId) -> Decision {
+        self.stored = Some(credential);
+        self.obstacle = None;
+        match self.rejections.probe(now, credential) {
+            Some(until) => Decision::Tell(Event::Withheld {
+                attempt,
+                rejections: self.rejections.times(credential),
+                until,
+            }),
+            None => self.call(now, attempt, credential, false),
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: BootInstant,
+        attempt: u64,
+        credential: CredentialId,
+        is_second: bool,
+    ) -> Decision {
+        let [older, _] = self.calls;
+        let not_before = older.map_or(now, |older| older.after(WINDOW).max(now));
+        self.step = Step::Calling {
+            attempt,
+            credential,
+            not_before,
+            is_second,
+        };
+        Decision::Call {
+            credential,
+            not_before,
+        }
+    }
+
+    fn called(&mut self, at: BootInstant) {
+        let [_, newer] = self.calls;
+        self.calls = [newer, Some(at)];
+    }
+
+    fn failed(
+        &mut self,
+        now: BootInstant,
+        attempt: u64,
+        credential: Option<CredentialId>,
+        fault: Fault,
+    ) -> Decision {
+        if fault.kind == FaultKind::BindingChanged {
+            let detail = fault.detail;
+            return self.blocked(attempt, Block::BindingChanged { detail });
+        }
+        let rejections = credential.map_or(0, |it| self.rejections.postpone(now, it));
+        Decision::Tell(Event::Failed {
+            attempt,
+            fault,
+            rejections,
+        })
+    }
+
+    fn blocked(&mut self, attempt: u64, block: Block) -> Decision {
+        self.obstacle = Some(Obstacle::Blocked);
+        Decision::Tell(Event::Blocked { attempt, block })
+    }
+}
+
+#[cfg(test)]
+mod tests;

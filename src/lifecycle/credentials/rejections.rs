@@ -1,0 +1,74 @@
+//! The credentials that an issuer rejected, and when each may be sent again.
+
+use crate::credential::CredentialId;
+use crate::instant::BootInstant;
+use crate::schedule;
+
+/// Every rejected credential, until the issuer accepts it or its probe is long past.
+#[derive(Debug, Default)]
+pub(super) struct Rejections(Vec<Rejection>);
+
+#[derive(Debug)]
+struct Rejection {
+    credential: CredentialId,
+    /// How often in a row.
+    times: u32,
+    /// When it may be sent again.
+    probe: BootInstant,
+}
+
+// === impl Rejections ===
+
+impl Rejections {
+    /// The issuer rejects this credential. `stored` is the one that the store holds.
+    pub(super) fn add(
+        &mut self,
+        now: BootInstant,
+        credential: CredentialId,
+        stored: Option<CredentialId>,
+    ) {
+        // A credential that left the store long ago is forgotten, so that the list stays short.
+        self.0.retain(|it| {
+            let is_in_use = it.credential == credential || Some(it.credential) == stored;
+            is_in_use || now < it.probe.after(schedule::PROBE_CAP)
+        });
+        let times = self.times(credential).saturating_add(1);
+        self.remove(credential);
+        self.0.push(Rejection {
+            credential,
+            times,
+            probe: schedule::probe_due(now, times),
+        });
+    }
+
+    /// The issuer accepts this credential.
+    pub(super) fn remove(&mut self, credential: CredentialId) {
+        self.0.retain(|it| it.credential != credential);
+    }
+
+    /// An attempt with this credential has failed: how often in a row the credential was rejected. If it was, the time to
+    /// its probe begins again, whatever the fault: an issuer that cannot be reached takes no rejection back.
+    pub(super) fn postpone(&mut self, now: BootInstant, credential: CredentialId) -> u32 {
+        let mut rejections = self.0.iter_mut();
+        let rejected = rejections.find(|it| it.credential == credential);
+        rejected.map_or(0, |it| {
+            it.probe = schedule::probe_due(now, it.times);
+            it.times
+        })
+    }
+
+    /// How often in a row this credential was rejected.
+    pub(super) fn times(&self, credential: CredentialId) -> u32 {
+        self.of(credential).map_or(0, |it| it.times)
+    }
+
+    /// When the probe of this credential is due, if it is due later than `now`.
+    pub(super) fn probe(&self, now: BootInstant, credential: CredentialId) -> Option<BootInstant> {
+        let probe = self.of(credential)?.probe;
+        (now < probe).then_some(probe)
+    }
+
+    fn of(&self, credential: CredentialId) -> Option<&Rejection> {
+        self.0.iter().find(|it| it.credential == credential)
+    }
+}

@@ -1,0 +1,272 @@
+use std::hash::RandomState;
+use std::sync::LazyLock;
+
+use super::*;
+use crate::credential::Credential;
+use crate::profile::ProfileName;
+use crate::token::{AccessToken, Grant};
+
+mod invariants;
+
+fn at(seconds: u64) -> BootInstant {
+    BootInstant::from_boot(Duration::from_secs(1_000 + seconds))
+}
+
+/// The id of the credential with this number.
+fn id(number: u8) -> CredentialId {
+    static IDS: LazyLock<Vec<CredentialId>> = LazyLock::new(|| {
+        let key = RandomState::new();
+        let of = |n| Credential::parse("id", &format!("secret-{n}")).unwrap();
+        (0..4).map(|n| of(n).id(&key)).collect()
+    });
+    IDS[usize::from(number)]
+}
+
+fn granted(sent: BootInstant) -> CallEnd {
+    CallEnd::Granted {
+        sent,
+        grant: Grant {
+            token: AccessToken::parse("token").unwrap(),
+            lifetime: None,
+            stated: false,
+        },
+        date: None,
+    }
+}
+
+fn failed(sent: BootInstant, kind: FaultKind) -> CallEnd {
+    CallEnd::Failed {
+        sent: Some(sent),
+        fault: Fault::new(kind, "x"),
+    }
+}
+
+fn nothing() -> Read {
+    Err(NotLoaded::Blocked(Block::NotEnrolled(
+        ProfileName::parse("a").unwrap(),
+    )))
+}
+
+#[track_caller]
+fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
+    match decision {
+        Decision::Call {
+            credential,
+            not_before: at,
+        } if *credential == id(number) => assert_eq!(*at, not_before),
+        other => panic!("no call with credential {number}: {other:?}"),
+    }
+}
+
+/// How often in a row the credential was rejected, as the lifecycle is told at the end of a failed attempt.
+#[track_caller]
+fn rejections(decision: &Decision) -> u32 {
+    match decision {
+        Decision::Tell(Event::Failed { rejections, .. }) => *rejections,
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+/// A machine whose attempt calls with credential 1 since second 0.
+fn calling() -> Credentials {
+    let mut machine = Credentials::default();
+    assert!(matches!(machine.begin(at(0), 1), Decision::Load));
+    assert_calls(&machine.loaded(at(0), 1, Ok(id(1))), 1, at(0));
+    machine
+}
+
+/// A machine whose credential 1 was rejected in second 0, and is still what the store holds.
+fn rejected() -> Credentials {
+    let mut machine = calling();
+    let end = failed(at(0), FaultKind::Rejected);
+    assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+    assert_eq!(rejections(&machine.loaded(at(0), 1, Ok(id(1)))), 1);
+    machine
+}
+
+#[test]
+fn a_good_credential_is_sent_again_without_a_read() {
+    let mut machine = calling();
+    let told = machine.answered(at(1), 1, granted(at(0)));
+    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert_calls(&machine.begin(at(9), 2), 1, at(9));
+    let told = machine.answered(at(9), 2, failed(at(9), FaultKind::Connect));
+    assert_eq!(rejections(&told), 0);
+    assert_calls(&machine.begin(at(10), 3), 1, at(10));
+}
+
+#[test]
+fn a_rejection_leads_to_one_second_call_with_another_credential() {
+    let mut machine = calling();
+    let end = failed(at(0), FaultKind::Rejected);
+    assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+    assert_calls(&machine.loaded(at(1), 1, Ok(id(2))), 2, at(1));
+    let told = machine.answered(at(1), 1, failed(at(1), FaultKind::Rejected));
+    assert_eq!(rejections(&told), 1, "of the second credential");
+}
+
+#[test]
+fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
+    let mut machine = rejected();
+    let changed = machine.rechecked(at(1), Some(id(2)));
+    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert_calls(&machine.begin(at(1), 2), 2, at(1));
+    let end = failed(at(1), FaultKind::Rejected);
+    assert!(matches!(machine.answered(at(1), 2, end), Decision::Load));
+    assert_eq!(rejections(&machine.loaded(at(2), 2, Ok(id(1)))), 1);
+}
+
+#[test]
+fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
+    let mut machine = rejected();
+    assert!(matches!(machine.begin(at(1), 2), Decision::Load));
+    let told = machine.loaded(at(1), 2, Ok(id(1)));
+    let Decision::Tell(Event::Withheld {
+        rejections, until, ..
+    }) = told
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!((rejections, until), (1, at(5)));
+    assert!(matches!(machine.begin(at(5), 3), Decision::Load));
+    assert_calls(&machine.loaded(at(5), 3, Ok(id(1))), 1, at(5));
+}
+
+#[test]
+fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
+    let mut machine = rejected();
+    for (second, times) in [(5, 2), (65, 3)] {
+        assert!(matches!(machine.begin(at(second), second), Decision::Load));
+        let call = machine.loaded(at(second), second, Ok(id(1)));
+        assert_calls(&call, 1, at(second));
+        let end = failed(at(second), FaultKind::Rejected);
+        let again = machine.answered(at(second), second, end);
+        assert!(matches!(again, Decision::Load));
+        // What cannot be read now changes nothing of what the issuer said.
+        assert_eq!(
+            rejections(&machine.loaded(at(second), second, nothing())),
+            times
+        );
+    }
+    assert!(matches!(machine.begin(at(185), 9), Decision::Load));
+    assert_calls(&machine.loaded(at(185), 9, Ok(id(1))), 1, at(185));
+    let told = machine.answered(at(185), 9, failed(at(185), FaultKind::Connect));
+    assert_eq!(rejections(&told), 3, "an outage takes nothing back");
+    assert!(matches!(machine.begin(at(186), 10), Decision::Load));
+    let told = machine.loaded(at(186), 10, Ok(id(1)));
+    assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
+    assert!(matches!(machine.begin(at(500), 11), Decision::Load));
+    assert_calls(&machine.loaded(at(500), 11, Ok(id(1))), 1, at(500));
+    let told = machine.answered(at(500), 11, granted(at(500)));
+    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+    assert_calls(&machine.begin(at(900), 12), 1, at(900));
+    let end = failed(at(900), FaultKind::Rejected);
+    assert!(matches!(machine.answered(at(900), 12, end), Decision::Load));
+    assert_eq!(rejections(&machine.loaded(at(900), 12, Ok(id(1)))), 1);
+}
+
+#[test]
+fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential() {
+    for (stored, calls) in [(1, false), (2, true)] {
+        let mut machine = calling();
+        let end = failed(at(0), FaultKind::BindingChanged);
+        assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+        let next = machine.loaded(at(0), 1, Ok(id(stored)));
+        if calls {
+            assert_calls(&next, stored, at(0));
+            continue;
+        }
+        let detail = "x".to_owned();
+        let block = Block::BindingChanged { detail };
+        let is_blocked = |next: &Decision| matches!(next, Decision::Tell(Event::Blocked { block: b, .. }) if *b == block);
+        assert!(is_blocked(&next), "{next:?}");
+        // It was not rejected: the next read of the store may find the binding in order.
+        let changed = machine.rechecked(at(1), Some(id(stored)));
+        assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    }
+}
+
+/// What a recheck leads to, by what was there before and what it finds.
+#[test]
+fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
+    let blocked = || {
+        let mut machine = Credentials::default();
+        assert!(matches!(machine.begin(at(0), 1), Decision::Load));
+        let told = machine.loaded(at(0), 1, nothing());
+        assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
+        machine
+    };
+    let in_use = || {
+        let mut machine = calling();
+        let told = machine.answered(at(0), 1, granted(at(0)));
+        assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+        machine
+    };
+    let unreadable = || {
+        let mut machine = in_use();
+        assert_calls(&machine.begin(at(0), 2), 1, at(0));
+        let end = failed(at(0), FaultKind::BindingChanged);
+        assert!(matches!(machine.answered(at(0), 2, end), Decision::Load));
+        let told = machine.loaded(at(0), 2, Ok(id(1)));
+        assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
+        assert!(matches!(machine.begin(at(60), 3), Decision::Load));
+        let fault = Fault::new(FaultKind::Connect, "no thread");
+        let told = machine.loaded(at(60), 3, Err(NotLoaded::Failed(fault)));
+        assert_eq!(rejections(&told), 0);
+        machine
+    };
+    let table: [(&str, Credentials, Option<u8>, &str); 13] = [
+        ("blocked, and still is", blocked(), None, "look again"),
+        ("blocked, and there is one", blocked(), Some(1), "changed"),
+        ("in use, and gone", in_use(), None, "wait"),
+        ("in use, and the same", in_use(), Some(1), "wait"),
+        ("in use, and another", in_use(), Some(2), "changed"),
+        ("carried, and gone", calling(), None, "wait"),
+        ("carried, and the same", calling(), Some(1), "wait"),
+        ("carried, and another", calling(), Some(2), "changed"),
+        ("rejected, and gone", rejected(), None, "wait"),
+        ("rejected, and the same", rejected(), Some(1), "wait"),
+        ("rejected, and another", rejected(), Some(2), "changed"),
+        ("unreadable, and still", unreadable(), None, "wait"),
+        ("unreadable, and the same", unreadable(), Some(1), "changed"),
+    ];
+    for (case, mut machine, read, wanted) in table {
+        let decision = match machine.rechecked(at(61), read.map(id)) {
+            Decision::Wait => "wait",
+            Decision::Tell(Event::CredentialChanged) => "changed",
+            Decision::Tell(Event::LookAgain) => "look again",
+            other => panic!("{case}: {other:?}"),
+        };
+        assert_eq!(decision, wanted, "{case}");
+    }
+}
+
+#[test]
+fn a_refresh_on_request_sends_no_rejected_credential() {
+    let is_granted = |machine: &Credentials| {
+        let decision = machine.refresh_requested();
+        matches!(decision, Decision::Tell(Event::RefreshRequested))
+    };
+    assert!(is_granted(&Credentials::default()));
+    assert!(is_granted(&calling()));
+    let mut machine = rejected();
+    assert!(matches!(machine.refresh_requested(), Decision::Recheck));
+    let changed = machine.rechecked(at(1), Some(id(2)));
+    assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
+    assert!(is_granted(&machine));
+}
+
+#[test]
+fn what_belongs_to_an_older_attempt_is_dropped() {
+    let mut machine = calling();
+    assert_calls(&machine.begin(at(1), 2), 1, at(1));
+    for late in [
+        machine.answered(at(1), 1, granted(at(0))),
+        machine.loaded(at(1), 1, Ok(id(2))),
+        machine.loaded(at(1), 2, Ok(id(2))),
+    ] {
+        assert!(matches!(late, Decision::Wait), "{late:?}");
+    }
+    let told = machine.answered(at(2), 2, granted(at(1)));
+    assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
+}

@@ -1,0 +1,367 @@
+//! The invariants of the machine, under any order of what may happen to it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::schedule;
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Happens {
+    /// Time passes, in milliseconds.
+    Pass(u64),
+    /// The store holds this credential from now on; 0 is none.
+    Store(u8),
+    /// The same, and the store is read at once.
+    Replace(u8),
+    /// The store cannot be read from now on.
+    StoreFails,
+    /// The store is read apart from any attempt.
+    Recheck,
+    /// A person asks for a refresh.
+    Refresh,
+    /// The lifecycle begins an attempt, for any reason.
+    Begin,
+    /// The attempt goes on: its read ends, its call is sent if it may begin, or its call ends with this answer.
+    GoOn(Answer),
+    /// A call that was not sent yet runs out of time.
+    Expire,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Grant,
+    Fail(FaultKind),
+}
+
+/// What happened, in order.
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    /// The store was read, and held this credential.
+    Read(u8),
+    /// The machine decided on a call.
+    Decided {
+        credential: u8,
+        at: BootInstant,
+        not_before: BootInstant,
+    },
+    /// A call with this credential was sent.
+    Sent(u8, BootInstant),
+    /// A call ended before it was sent: another attempt began, or it ran out of time.
+    Cancelled,
+    /// A call with this credential brought a token.
+    Granted(u8),
+    /// A call with this credential failed.
+    Failed(u8, BootInstant, FaultKind),
+    /// A recheck found a credential while the attempt carried this one.
+    Recheck {
+        found: u8,
+        carried: Option<u8>,
+        /// Whether an attempt began for it.
+        has_begun: bool,
+    },
+}
+
+/// What the machine waits for.
+#[derive(Debug, Clone, Copy)]
+enum Pending {
+    Load,
+    Call {
+        credential: u8,
+        not_before: BootInstant,
+        sent: Option<BootInstant>,
+    },
+}
+
+/// The surroundings of the machine: a store, an issuer, and a lifecycle that begins attempts whenever it likes.
+struct World {
+    machine: Credentials,
+    now: BootInstant,
+    attempt: u64,
+    pending: Option<Pending>,
+    /// The credential that the attempt carries.
+    carried: Option<u8>,
+    stored: Result<u8, ()>,
+    record: Vec<Entry>,
+}
+
+impl World {
+    /// What happens in this story, and then until the last attempt is over.
+    fn record(story: &[Happens]) -> Vec<Entry> {
+        let mut world = Self {
+            machine: Credentials::default(),
+            now: at(0),
+            attempt: 0,
+            pending: None,
+            carried: None,
+            stored: Ok(1),
+            record: vec![],
+        };
+        for happens in story {
+            world.take(happens);
+        }
+        // An attempt is at most two reads and two calls, which are each sent and answered.
+        for _ in 0..6 {
+            world.take(&Happens::Pass(1_000));
+            world.take(&Happens::GoOn(Answer::Fail(FaultKind::Connect)));
+        }
+        assert!(world.pending.is_none(), "{:?}", world.machine);
+        world.record
+    }
+
+    fn take(&mut self, happens: &Happens) {
+        match happens {
+            Happens::Pass(millis) => self.now = self.now.after(Duration::from_millis(*millis)),
+            Happens::Store(number) => self.stored = Ok(*number),
+            Happens::Replace(number) => {
+                self.stored = Ok(*number);
+                self.recheck();
+            }
+            Happens::StoreFails => self.stored = Err(()),
+            Happens::Recheck => self.recheck(),
+            Happens::Refresh => {
+                let decision = self.machine.refresh_requested();
+                self.follow(&decision);
+            }
+            Happens::Begin => self.begin(),
+            Happens::GoOn(answer) => self.go_on(*answer),
+            Happens::Expire => {
+                if let Some(Pending::Call {
+                    credential,
+                    sent: None,
+                    ..
+                }) = self.pending
+                {
+                    self.record.push(Entry::Cancelled);
+                    self.answer(credential, Answer::Fail(FaultKind::Timeout), None);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Read {
+        match self.stored {
+            Ok(0) => nothing(),
+            Ok(number) => {
+                self.record.push(Entry::Read(number));
+                Ok(id(number))
+            }
+            Err(()) => Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, "x"))),
+        }
+    }
+
+    fn recheck(&mut self) {
+        let (carried, before) = (self.carried, self.attempt);
+        let read = self.read();
+        let decision = self.machine.rechecked(self.now, read.ok());
+        self.follow(&decision);
+        if let Ok(found @ 1..) = self.stored {
+            let has_begun = self.attempt > before;
+            self.record.push(Entry::Recheck {
+                found,
+                carried,
+                has_begun,
+            });
+        }
+    }
+
+    fn begin(&mut self) {
+        if let Some(Pending::Call { sent: None, .. }) = self.pending {
+            self.record.push(Entry::Cancelled);
+        }
+        self.attempt += 1;
+        self.carried = None;
+        let decision = self.machine.begin(self.now, self.attempt);
+        self.follow(&decision);
+    }
+
+    fn go_on(&mut self, answer: Answer) {
+        match self.pending {
+            None => {}
+            Some(Pending::Load) => {
+                let read = self.read();
+                let decision = self.machine.loaded(self.now, self.attempt, read);
+                self.follow(&decision);
+            }
+            Some(Pending::Call {
+                credential,
+                not_before,
+                sent: None,
+            }) if not_before <= self.now => {
+                self.record.push(Entry::Sent(credential, self.now));
+                self.pending = Some(Pending::Call {
+                    credential,
+                    not_before,
+                    sent: Some(self.now),
+                });
+            }
+            Some(Pending::Call { sent: None, .. }) => {}
+            Some(Pending::Call {
+                credential, sent, ..
+            }) => self.answer(credential, answer, sent),
+        }
+    }
+
+    fn answer(&mut self, credential: u8, answer: Answer, sent: Option<BootInstant>) {
+        let end = match answer {
+            Answer::Grant => {
+                self.record.push(Entry::Granted(credential));
+                granted(sent.unwrap())
+            }
+            Answer::Fail(kind) => {
+                self.record.push(Entry::Failed(credential, self.now, kind));
+                let fault = Fault::new(kind, "x");
+                CallEnd::Failed { sent, fault }
+            }
+        };
+        let decision = self.machine.answered(self.now, self.attempt, end);
+        self.follow(&decision);
+    }
+
+    fn follow(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Wait => {}
+            Decision::Load => self.pending = Some(Pending::Load),
+            Decision::Call {
+                credential,
+                not_before,
+            } => {
+                let credential = (1..=3).find(|n| id(*n) == *credential).unwrap();
+                self.carried = Some(credential);
+                self.record.push(Entry::Decided {
+                    credential,
+                    at: self.now,
+                    not_before: *not_before,
+                });
+                self.pending = Some(Pending::Call {
+                    credential,
+                    not_before: *not_before,
+                    sent: None,
+                });
+            }
+            Decision::Recheck => self.recheck(),
+            Decision::Tell(Event::CredentialChanged) => self.begin(),
+            Decision::Tell(Event::LookAgain | Event::RefreshRequested) => {
+                if self.pending.is_none() {
+                    self.begin();
+                }
+            }
+            Decision::Tell(_) => (self.pending, self.carried) = (None, None),
+        }
+    }
+}
+
+/// One number says what happens, the other how long it takes or what is stored.
+fn happens() -> impl Strategy<Value = Happens> {
+    (0u8..20, 0u64..20_000).prop_map(|(kind, size)| match kind {
+        0 => Happens::Pass(size % 1_500),
+        1 => Happens::Pass(size),
+        2 => Happens::Pass(size * 10),
+        3 => Happens::Pass(size * 100),
+        4 => Happens::Store((size % 4) as u8),
+        5 => Happens::StoreFails,
+        6 => Happens::Recheck,
+        7 | 8 => Happens::Replace((size % 4) as u8),
+        9 => Happens::Refresh,
+        10 | 11 => Happens::Begin,
+        12 => Happens::Expire,
+        13 => Happens::GoOn(Answer::Grant),
+        14 => Happens::GoOn(Answer::Fail(FaultKind::Connect)),
+        15 => Happens::GoOn(Answer::Fail(FaultKind::BindingChanged)),
+        _ => Happens::GoOn(Answer::Fail(FaultKind::Rejected)),
+    })
+}
+
+fn story() -> impl Strategy<Value = Vec<Happens>> {
+    proptest::collection::vec(happens(), 0..50)
+}
+
+/// When a credential may be sent again after this record, by how often in a row it was rejected. A row ends when the
+/// issuer accepts the credential, and may end after the longest time between two probes.
+fn probe(record: &[Entry], credential: u8) -> Option<BootInstant> {
+    let mut row: Option<(u32, BootInstant)> = None;
+    for entry in record {
+        match entry {
+            Entry::Granted(number) if *number == credential => row = None,
+            Entry::Failed(number, at, FaultKind::Rejected) if *number == credential => {
+                let goes_on = row.filter(|(_, last)| at.since(*last) < schedule::PROBE_CAP);
+                row = Some((goes_on.map_or(0, |(times, _)| times) + 1, *at));
+            }
+            _ => {}
+        }
+    }
+    row.map(|(times, at)| schedule::probe_due(at, times))
+}
+
+fn last_read(record: &[Entry]) -> Option<u8> {
+    record.iter().rev().find_map(|entry| match entry {
+        Entry::Read(number) => Some(*number),
+        _ => None,
+    })
+}
+
+proptest! {
+    #![proptest_config(crate::testing::many_cases())]
+
+    #[test]
+    fn a_rejected_credential_is_not_sent_before_its_probe(story in story()) {
+        let record = World::record(&story);
+        for (index, entry) in record.iter().enumerate() {
+            if let Entry::Sent(credential, at) = entry {
+                let probe = probe(&record[..index], *credential);
+                prop_assert!(probe.is_none_or(|probe| probe <= *at), "{probe:?} {record:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn b_a_call_carries_what_was_read_last_and_a_new_credential_is_used_at_once(story in story()) {
+        let record = World::record(&story);
+        for (index, entry) in record.iter().enumerate() {
+            let before = &record[..index];
+            match entry {
+                Entry::Decided { credential, .. } => {
+                    prop_assert_eq!(last_read(before), Some(*credential), "{:#?}", record);
+                }
+                Entry::Recheck { found, has_begun, .. } => {
+                    let is_found = |entry: &&Entry| matches!(entry, Entry::Read(number) if number == found);
+                    let is_new = before.iter().filter(is_found).count() == 1;
+                    prop_assert!(!is_new || *has_begun, "{record:#?}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn c_a_read_breaks_off_no_attempt_that_carries_what_was_found(story in story()) {
+        let record = World::record(&story);
+        for entry in &record {
+            if let Entry::Recheck { found, carried: Some(carried), has_begun } = entry {
+                prop_assert!(found != carried || !has_begun, "{record:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn d_a_third_call_in_a_second_is_put_off_and_not_dropped(story in story()) {
+        let record = World::record(&story);
+        let sent = record.iter().filter_map(|entry| match entry {
+            Entry::Sent(_, at) => Some(*at),
+            _ => None,
+        });
+        let sent: Vec<_> = sent.collect();
+        for three in sent.windows(3) {
+            prop_assert!(three[2].since(three[0]) >= WINDOW, "{record:#?}");
+        }
+        for entry in &record {
+            if let Entry::Decided { at, not_before, .. } = entry {
+                prop_assert!(at <= not_before && *not_before <= at.after(WINDOW), "{record:#?}");
+            }
+        }
+        let count = |wanted: fn(&&Entry) -> bool| record.iter().filter(wanted).count();
+        let decided = count(|entry| matches!(entry, Entry::Decided { .. }));
+        let cancelled = count(|entry| matches!(entry, Entry::Cancelled));
+        prop_assert_eq!(decided, sent.len() + cancelled, "each decision is executed");
+    }
+}
