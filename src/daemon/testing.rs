@@ -14,10 +14,11 @@ use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::lifecycle::Policy;
+use crate::lifecycle::credentials::NotLoaded;
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
-use crate::store::source::{CredentialSource, Loading, NotLoaded};
+use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 use crate::token::{AccessToken, Grant};
 
 /// What the issuer does with one request.
@@ -144,7 +145,9 @@ impl CredentialSource for MemoryStore {
                 let fault = Fault::new(FaultKind::Connect, "no thread");
                 Err(NotLoaded::Failed(fault))
             }
-            Some(secret) => Ok(Arc::new(Credential::parse("id", secret).unwrap())),
+            Some(secret) => Ok(LoadedCredential::new(
+                Credential::parse("id", secret).unwrap(),
+            )),
             None => Err(NotLoaded::Blocked(Block::NotEnrolled(research()))),
         };
         Box::pin(std::future::ready(loaded))

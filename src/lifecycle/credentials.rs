@@ -98,7 +98,7 @@ impl Credentials {
             Some(credential) => self.call(now, attempt, credential, false),
             None => {
                 self.step = Step::Loading { attempt };
-                Decision::Load
+                Decision::Load { attempt }
             }
         }
     }
@@ -175,7 +175,7 @@ impl Credentials {
                         credential,
                         fault,
                     };
-                    return Decision::Load;
+                    return Decision::Load { attempt };
                 }
                 self.failed(now, attempt, Some(credential), fault)
             }
@@ -257,6 +257,7 @@ impl Credentials {
             is_second,
         };
         Decision::Call {
+            attempt,
             credential,
             not_before,
         }

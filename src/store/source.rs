@@ -1,17 +1,18 @@
 //! Where a profile's credential comes from: the store, and only while the configuration names what it was enrolled for.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::hash::RandomState;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::causes::Causes;
 use crate::config::Profile;
-use crate::credential::Credential;
+use crate::credential::{Credential, CredentialId};
 use crate::fault::{Block, Fault, FaultKind};
+use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::store::{Binding, Key, StoreReader};
@@ -20,15 +21,15 @@ use crate::store::{Binding, Key, StoreReader};
 const MAX_CA_LEN: u64 = 1 << 20;
 
 /// A credential, or why none was loaded.
-pub type Loaded = Result<Arc<Credential>, NotLoaded>;
+pub type Loaded = Result<LoadedCredential, NotLoaded>;
 
-/// Why no credential was loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotLoaded {
-    /// None can be used until something on this machine is put right.
-    Blocked(Block),
-    /// The store could not be asked this time. The attempt failed, and the next one may succeed.
-    Failed(Fault),
+/// A credential with its id.
+#[derive(Debug, Clone)]
+pub struct LoadedCredential {
+    /// Tells it from the other credentials of this process.
+    pub id: CredentialId,
+    /// The credential.
+    pub credential: Arc<Credential>,
 }
 
 /// Why a profile's CA file cannot be read.
@@ -57,21 +58,30 @@ pub trait CredentialSource: Send + Sync {
     fn load(&self) -> Loading<'_>;
 }
 
-impl NotLoaded {
-    /// The error for a task that is gone.
-    pub fn lost(what: &str) -> Self {
-        Self::Blocked(Block::Unusable {
-            detail: what.to_owned(),
-        })
-    }
+// === impl LoadedCredential ===
 
-    /// The reason for people.
-    pub fn detail(&self) -> Cow<'_, str> {
-        match self {
-            Self::Blocked(block) => Cow::Owned(block.to_string()),
-            Self::Failed(fault) => Cow::Borrowed(&fault.detail),
+impl LoadedCredential {
+    /// A credential that was loaded, with its id under the key of this process.
+    pub fn new(credential: Credential) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self {
+            id: credential.id(&KEY),
+            credential: Arc::new(credential),
         }
     }
+}
+
+/// The store's record of one profile.
+#[derive(Clone)]
+pub struct StoreSource {
+    /// The profile.
+    pub name: ProfileName,
+    /// Its configuration.
+    pub profile: Profile,
+    /// The store.
+    pub store: Arc<dyn StoreReader>,
+    /// Where it is asked.
+    pub lane: Lane,
 }
 
 // === impl CaFileError ===
@@ -94,19 +104,6 @@ impl Error for CaFileError {
             Self::Unreadable { source, .. } => Some(source),
         }
     }
-}
-
-/// The store's record of one profile.
-#[derive(Clone)]
-pub struct StoreSource {
-    /// The profile.
-    pub name: ProfileName,
-    /// Its configuration.
-    pub profile: Profile,
-    /// The store.
-    pub store: Arc<dyn StoreReader>,
-    /// Where it is asked.
-    pub lane: Lane,
 }
 
 impl CredentialSource for StoreSource {
@@ -155,7 +152,8 @@ impl StoreSource {
             created_at,
             ..
         } = record.key;
-        Ok(Arc::new(credential.enrolled_at(created_at)))
+        let credential = credential.enrolled_at(created_at);
+        Ok(LoadedCredential::new(credential))
     }
 }
 

@@ -7,8 +7,9 @@ use jetond::credential::Credential;
 use jetond::fault::{Block, Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::Phase;
+use jetond::lifecycle::credentials::NotLoaded;
 use jetond::provider::{Fetching, Granted, Provider};
-use jetond::store::source::{CredentialSource, Loading, NotLoaded};
+use jetond::store::source::{CredentialSource, LoadedCredential, Loading};
 use jetond::token::{AccessToken, Grant};
 
 use crate::bug::Bug;
@@ -166,7 +167,9 @@ impl CredentialSource for Store {
             match found {
                 Ok(secret) => {
                     let secret = format!("secret-{secret}");
-                    Ok(Arc::new(Credential::parse("id", &secret).unwrap()))
+                    Ok(LoadedCredential::new(
+                        Credential::parse("id", &secret).unwrap(),
+                    ))
                 }
                 Err(Lack::NotEnrolled) => {
                     let name = self.world.state().subjects[self.profile].name.clone();

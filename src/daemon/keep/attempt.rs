@@ -1,102 +1,48 @@
-//! One attempt: the credential, the request, and a second look into the store when the issuer rejects the credential.
+//! One call to the issuer, as part of an attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::bulkhead::Compartment;
 use crate::clock::Clock;
 use crate::credential::Credential;
-use crate::fault::{Block, Fault, FaultKind};
-use crate::instant::{BootInstant, UnixTime};
+use crate::fault::{Fault, FaultKind};
+use crate::instant::BootInstant;
+use crate::lifecycle::credentials::CallEnd;
 use crate::provider::Provider;
-use crate::store::source::{CredentialSource, NotLoaded};
-use crate::token::Grant;
 
-/// How an attempt ended.
-pub(super) enum End {
-    /// With a token.
-    Granted {
-        credential: Arc<Credential>,
-        sent: BootInstant,
-        grant: Grant,
-        date: Option<UnixTime>,
-    },
-    /// With a fault.
-    Failed {
-        credential: Arc<Credential>,
-        fault: Fault,
-    },
-    /// Before anything was sent.
-    NotLoaded(NotLoaded),
-}
-
-impl End {
-    /// The end of an attempt whose task is gone.
-    pub(super) fn lost() -> Self {
-        Self::NotLoaded(NotLoaded::lost("the attempt was lost"))
-    }
-}
-
-/// Makes one attempt with the credential given, else with the one in the store, when there is a place for it; each
-/// request of it may take `limit`, its wait for the place included. What it asks with is shown by `aboard`.
-pub(super) async fn fly(
-    source: Arc<dyn CredentialSource>,
+/// Makes one call with this credential, not before this moment and when there is a permit for it. From then on it may take
+/// `limit`, the wait for the permit included.
+pub(super) async fn call(
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,
     compartment: Compartment,
-    credential: Option<Arc<Credential>>,
-    aboard: watch::Sender<Option<Arc<Credential>>>,
+    credential: Arc<Credential>,
+    not_before: BootInstant,
     limit: Option<Duration>,
-) -> End {
-    let mut credential = match credential {
-        Some(credential) => credential,
-        None => match source.load().await {
-            Ok(credential) => credential,
-            Err(why) => return End::NotLoaded(why),
-        },
+) -> CallEnd {
+    if clock.now().boot < not_before {
+        clock.sleep_until(not_before).await;
+    }
+    let mut sent = None;
+    let request = async {
+        let _permit = compartment.enter().await;
+        let now = clock.now().boot;
+        sent = Some(now);
+        let granted = provider.fetch(&credential).await?;
+        Ok((now, granted))
     };
-    let mut rejected_before = false;
-    loop {
-        aboard.send_replace(Some(Arc::clone(&credential)));
-        let request = async {
-            let _berth = compartment.enter().await;
-            let sent = clock.now().boot;
-            let granted = provider.fetch(&credential).await?;
-            Ok((sent, granted))
-        };
-        let fault = match within(limit, request).await {
-            Ok((sent, granted)) => {
-                return End::Granted {
-                    credential,
-                    sent,
-                    grant: granted.grant,
-                    date: granted.server_date,
-                };
-            }
-            Err(fault) => fault,
-        };
-        // The secret may have been replaced behind our back: if the store has another, that one is tried at once.
-        if fault.kind.is_permanent() && !rejected_before {
-            rejected_before = true;
-            if let Ok(stored) = source.load().await
-                && *stored != *credential
-            {
-                credential = stored;
-                continue;
-            }
-        }
-        if fault.kind == FaultKind::BindingChanged {
-            return End::NotLoaded(NotLoaded::Blocked(Block::BindingChanged {
-                detail: fault.detail,
-            }));
-        }
-        return End::Failed { credential, fault };
+    match within(limit, request).await {
+        Ok((sent, granted)) => CallEnd::Granted {
+            sent,
+            grant: granted.grant,
+            date: granted.server_date,
+        },
+        Err(fault) => CallEnd::Failed { sent, fault },
     }
 }
 
-/// Ends an attempt that would use up the time of the next one. The provider has a deadline of its own.
+/// Ends a call that would use up the time of the next one. The provider has a deadline of its own.
 async fn within<T>(
     limit: Option<Duration>,
     request: impl Future<Output = Result<T, Fault>>,

@@ -1,57 +1,31 @@
-//! One task a profile: it alone owns the profile's state. It feeds the lifecycle with what happens, starts the attempts
-//! that the lifecycle asks for, and publishes what others may see.
+//! One task for each profile, which alone owns the profile's state. It decides nothing: it feeds two machines with what
+//! happens, executes what they decide, and publishes what others may see. [`Lifecycle`] says when an attempt is made,
+//! [`Credentials`] what the attempt does.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{Instrument, debug, info};
+use tracing::{Instrument, info};
 
-use super::attempt::{self, End};
 use super::bulkhead::Compartment;
-use super::jumps::Jump;
 use crate::clock::Clock;
-use crate::credential::Credential;
 use crate::instant::BootInstant;
-use crate::lifecycle::{Effect, Event, Lifecycle, Policy, View};
+use crate::lifecycle::credentials::{Credentials, Decision, Read};
+use crate::lifecycle::{Event, Lifecycle, Policy, View};
 use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule::{self, Unit};
-use crate::store::source::{CredentialSource, Loaded, NotLoaded};
+use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 
 mod asked;
+mod command;
+mod execute;
 mod log;
-mod refusal;
 mod waits;
 
 pub(super) use asked::Asked;
-pub(super) use refusal::RefreshRefusal;
-use waits::{Running, alarm, landing, rechecked};
-
-/// What a keeper is asked.
-#[derive(Debug)]
-pub(super) enum Command {
-    /// A caller waits for a token.
-    Wanted {
-        min_valid: Duration,
-        /// Answered when the lifecycle has taken it and the view shows what came of it.
-        done: oneshot::Sender<()>,
-    },
-    /// Somebody says that the token of this generation was rejected.
-    Reported {
-        generation: u64,
-        /// As above.
-        done: oneshot::Sender<()>,
-    },
-    /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
-    Refresh {
-        reply: oneshot::Sender<Result<u64, RefreshRefusal>>,
-    },
-    /// The clocks have jumped.
-    Jumped(Jump),
-    /// The credential may have been replaced. Answered when the store has been looked at.
-    Recheck { done: oneshot::Sender<()> },
-}
+pub(super) use command::{Command, RefreshRefused};
+use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
 /// What a keeper works with.
 pub struct Parts {
@@ -76,13 +50,14 @@ pub struct Parts {
 pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
-    credential: Option<Arc<Credential>>,
-    /// The credential that the attempt which runs asks with, once it has one.
-    aboard: Option<watch::Receiver<Option<Arc<Credential>>>>,
-    /// The credential that the issuer rejected last: it is not sent again before its probe is due.
-    bad: Option<Arc<Credential>>,
-    /// How often in a row the issuer rejected the credential of the last attempt.
-    rejections: u32,
+    credentials: Credentials,
+    /// The credential that was loaded last.
+    found: Option<LoadedCredential>,
+    /// The step of the attempt that runs.
+    work: Option<Work>,
+    /// The read of the store apart from the attempt, and the callers that wait for it.
+    recheck: Option<Running<Loaded>>,
+    waiting: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
     /// Whether it was told that the issuer gives the same token until it expires.
     told_repeated: bool,
@@ -98,7 +73,7 @@ pub(super) struct Keeper {
 /// What ended a wait of the keeper.
 enum Woken {
     Command(Option<Command>),
-    Landed(u64, End),
+    Ended(u64, Ended),
     Rechecked(Loaded),
     Alarm,
 }
@@ -120,10 +95,11 @@ impl Keeper {
         let keeper = Self {
             parts,
             lifecycle,
-            credential: None,
-            aboard: None,
-            bad: None,
-            rejections: 0,
+            credentials: Credentials::default(),
+            found: None,
+            work: None,
+            recheck: None,
+            waiting: vec![],
             refreshes: vec![],
             told_repeated: false,
             told_skew: false,
@@ -138,66 +114,34 @@ impl Keeper {
     /// Runs until every handle is gone.
     pub(super) async fn run(mut self) {
         let span = tracing::error_span!("profile", profile = %self.parts.name);
-        self.work().instrument(span).await;
+        self.keep().instrument(span).await;
     }
 
-    async fn work(&mut self) {
+    async fn keep(&mut self) {
         let clock = Arc::clone(&self.parts.clock);
-        let mut flight: Option<(u64, Running<End>)> = None;
-        let mut recheck: Option<Running<Loaded>> = None;
-        let mut waiting: Vec<oneshot::Sender<()>> = vec![];
         loop {
             let wake = self.wake();
             // What is due comes first: however many ask, they cannot put it off.
             let woken = tokio::select! { biased;
-                (attempt, end) = landing(&mut flight) => Woken::Landed(attempt, end),
-                loaded = rechecked(&mut recheck) => Woken::Rechecked(loaded),
+                (attempt, end) = ended(&mut self.work) => Woken::Ended(attempt, end),
+                loaded = rechecked(&mut self.recheck) => Woken::Rechecked(loaded),
                 () = alarm(clock.as_ref(), wake) => Woken::Alarm,
                 command = self.commands.recv() => Woken::Command(command),
             };
             let mut done = vec![];
-            let effect = match woken {
+            match woken {
                 Woken::Command(None) => return,
-                Woken::Command(Some(Command::Wanted {
-                    min_valid,
-                    done: ack,
-                })) => {
-                    done.push(ack);
-                    self.step(Event::Wanted { min_valid })
-                }
-                Woken::Command(Some(Command::Reported {
-                    generation,
-                    done: ack,
-                })) => {
-                    done.push(ack);
-                    self.reported(generation)
-                }
-                Woken::Command(Some(Command::Refresh { reply })) => {
-                    self.refresh(reply, &mut recheck)
-                }
-                Woken::Command(Some(Command::Jumped(jump))) => self.jumped(jump),
-                Woken::Command(Some(Command::Recheck { done })) => {
-                    waiting.push(done);
-                    recheck = Some(self.load());
-                    Effect::None
-                }
-                Woken::Landed(attempt, end) => {
-                    flight = None;
-                    self.landed(attempt, end)
-                }
+                Woken::Command(Some(command)) => done.extend(self.command(command)),
+                Woken::Ended(attempt, end) => self.ended(attempt, end),
                 Woken::Rechecked(loaded) => {
-                    recheck = None;
-                    done.append(&mut waiting);
-                    self.rechecked(loaded)
+                    done.append(&mut self.waiting);
+                    self.rechecked(loaded);
                 }
-                Woken::Alarm => self.step(Event::Due {
+                Woken::Alarm => self.tell(Event::Due {
                     asked: self.asked.last(),
                 }),
-            };
-            self.log_rest();
-            if let Effect::Fetch { attempt } = effect {
-                flight = Some((attempt, self.take_off(attempt)));
             }
+            self.log_rest();
             self.publish();
             for done in done {
                 // The caller may have gone away; that cancels nothing.
@@ -214,175 +158,107 @@ impl Keeper {
         self.lifecycle.next_wake().into_iter().chain(lapse).min()
     }
 
-    fn step(&mut self, event: Event) -> Effect {
-        let now = self.parts.clock.now().boot;
-        self.lifecycle.step(now, (self.parts.jitter)(), event)
-    }
-
-    /// Starts an attempt in a task of its own: a caller that goes away cancels nothing, and a slow issuer keeps this
-    /// task from nothing.
-    fn take_off(&mut self, attempt: u64) -> Running<End> {
-        let now = self.parts.clock.now().boot;
-        let view = self.lifecycle.view();
-        let limit = schedule::attempt_limit(now, view.held.as_ref().map(|held| &held.validity));
-        debug!(attempt, ?limit, "attempt starts");
-        let (aboard, shown) = watch::channel(None);
-        self.aboard = Some(shown);
-        let flight = attempt::fly(
-            Arc::clone(&self.parts.source),
-            Arc::clone(&self.parts.provider),
-            Arc::clone(&self.parts.clock),
-            self.parts.compartment.clone(),
-            self.credential.clone(),
-            aboard,
-            limit,
-        );
-        Running::start(flight.in_current_span())
-    }
-
-    fn load(&self) -> Running<Loaded> {
-        let source = Arc::clone(&self.parts.source);
-        Running::start(async move { source.load().await })
-    }
-
-    fn landed(&mut self, attempt: u64, end: End) -> Effect {
-        self.aboard = None;
-        let event = match end {
-            End::Granted {
-                credential,
-                sent,
-                grant,
-                date,
-            } => {
-                self.credential = Some(credential);
-                self.bad = None;
-                self.rejections = 0;
-                Event::Fetched {
-                    attempt,
-                    sent,
-                    grant,
-                    date,
-                }
+    /// Takes a command. The caller that is returned is answered when the view shows what came of it.
+    fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
+        match command {
+            Command::Wanted { min_valid, done } => {
+                self.tell(Event::Wanted { min_valid });
+                Some(done)
             }
-            End::Failed { credential, fault } => {
-                let was_bad = self.bad.as_ref().map(|bad| **bad == *credential);
-                // A store with another credential at every look would never open the breaker; real ones are not so.
-                let row = self.rejections * u32::from(was_bad != Some(false));
-                self.rejections = row.saturating_add(u32::from(fault.kind.is_permanent()));
-                // What was rejected stays so when the issuer cannot be reached afterwards: nobody said anything else of it.
-                let bad = fault.kind.is_permanent() || was_bad == Some(true);
-                self.bad = bad.then(|| Arc::clone(&credential));
-                // After a rejection the next attempt looks in the store again.
-                self.credential = (!bad).then_some(credential);
-                Event::Failed {
-                    attempt,
-                    fault,
-                    rejections: self.rejections,
-                }
+            Command::Reported { generation, done } => {
+                let before = self.lifecycle.view();
+                self.tell(Event::Reported { generation });
+                self.log_report(&before);
+                Some(done)
             }
-            End::NotLoaded(why) => {
-                self.credential = None;
-                match why {
-                    NotLoaded::Blocked(block) => Event::Blocked { attempt, block },
-                    NotLoaded::Failed(fault) => Event::Failed {
-                        attempt,
-                        fault,
-                        rejections: self.rejections,
-                    },
-                }
+            Command::Refresh { reply } => {
+                let answer = self.refresh();
+                // The caller may have gone away; that cancels nothing.
+                let _: Result<(), _> = reply.send(answer);
+                None
             }
-        };
-        let before = self.lifecycle.view();
-        let effect = self.step(event);
-        self.log(&before);
-        self.log_skew();
-        effect
-    }
-
-    fn refresh(
-        &mut self,
-        reply: oneshot::Sender<Result<u64, RefreshRefusal>>,
-        recheck: &mut Option<Running<Loaded>>,
-    ) -> Effect {
-        let now = self.parts.clock.now().boot;
-        self.asked.at(now);
-        let view = self.lifecycle.view();
-        let (answer, effect) = if view.rejected || self.bad.is_some() {
-            // The bad secret is not sent again before its probe, but a new one in the store is taken up at once.
-            *recheck = Some(self.load());
-            let probe = view.next_attempt;
-            (Err(RefreshRefusal::Rejected { probe }), Effect::None)
-        } else if let Err(until) = schedule::refresh_budget(now, &self.refreshes) {
-            (Err(RefreshRefusal::OverBudget { until }), Effect::None)
-        } else {
-            self.refreshes.push(now);
-            let old = self
-                .refreshes
-                .len()
-                .saturating_sub(schedule::REFRESH_BUDGET);
-            self.refreshes.drain(..old);
-            (Ok(view.refreshes), self.step(Event::RefreshRequested))
-        };
-        // The caller may have gone away; that cancels nothing.
-        let _: Result<(), _> = reply.send(answer);
-        effect
-    }
-
-    fn reported(&mut self, generation: u64) -> Effect {
-        let before = self.lifecycle.view();
-        let effect = self.step(Event::Reported { generation });
-        self.log_report(&before);
-        effect
-    }
-
-    fn jumped(&mut self, jump: Jump) -> Effect {
-        let set = jump.stepped.map(|_| self.step(Event::ClockSet));
-        let resumed = jump
-            .suspended
-            .map(|suspended| self.step(Event::Resumed { suspended }));
-        self.log_skew();
-        resumed.or(set).unwrap_or(Effect::None)
-    }
-
-    fn replaced(&mut self) -> Effect {
-        self.rejections = 0;
-        self.step(Event::CredentialChanged)
-    }
-
-    fn rechecked(&mut self, loaded: Loaded) -> Effect {
-        // What runs without a credential yet may be about to find the old one; it has sent nothing, and is made anew.
-        let aboard = self.aboard.as_ref().and_then(|it| it.borrow().clone());
-        // What runs with one will tell what it is worth; what only waits, since it could not ask, may be able to now.
-        let is_stuck = aboard.is_none() && self.lifecycle.view().block.is_some();
-        let known = [&aboard, &self.credential, &self.bad];
-        let known: Vec<_> = known.into_iter().flatten().cloned().collect();
-        self.log_unreadable(&loaded, is_stuck);
-        match loaded {
-            Ok(new) if known.contains(&new) => {
-                if is_stuck && self.bad.as_ref() != Some(&new) {
-                    self.replaced()
-                } else {
-                    Effect::None
+            Command::Jumped(jump) => {
+                if jump.stepped.is_some() {
+                    self.tell(Event::ClockSet);
                 }
-            }
-            Ok(new) => {
-                if !known.is_empty() {
-                    info!("the credential was replaced");
+                if let Some(suspended) = jump.suspended {
+                    self.tell(Event::Resumed { suspended });
                 }
-                self.credential = Some(new);
-                self.bad = None;
-                self.replaced()
+                None
             }
-            // A profile that cannot ask says the reason of today, and not that of its last try.
-            Err(_) if is_stuck => self.step(Event::LookAgain),
-            Err(_) => Effect::None,
+            Command::Recheck { done } => {
+                self.waiting.push(done);
+                self.execute(Decision::Recheck);
+                None
+            }
         }
     }
 
-    /// Shows others what has changed, and wakes nobody for nothing: who waits asks again when woken, so that two of them
-    /// would wake each other without end.
+    fn refresh(&mut self) -> Result<u64, RefreshRefused> {
+        let now = self.now();
+        self.asked.at(now);
+        let view = self.lifecycle.view();
+        let decision = self.credentials.refresh_requested();
+        if let Decision::Recheck = decision {
+            self.execute(decision);
+            let until = view.next_attempt;
+            return Err(RefreshRefused::Rejected { until });
+        }
+        schedule::refresh_budget(now, &self.refreshes)
+            .map_err(|until| RefreshRefused::TooMany { until })?;
+        self.refreshes.push(now);
+        let kept = schedule::REFRESH_BUDGET;
+        let old = self.refreshes.len().saturating_sub(kept);
+        self.refreshes.drain(..old);
+        self.execute(decision);
+        Ok(view.refreshes)
+    }
+
+    fn ended(&mut self, attempt: u64, end: Ended) {
+        self.work = None;
+        let now = self.now();
+        let decision = match end {
+            Ended::Loaded(loaded) => {
+                let read = self.read(loaded);
+                self.credentials.loaded(now, attempt, read)
+            }
+            Ended::Called(end) => self.credentials.answered(now, attempt, end),
+        };
+        self.execute(decision);
+    }
+
+    fn rechecked(&mut self, loaded: Loaded) {
+        self.recheck = None;
+        self.log_unreadable(&loaded, self.credentials.is_blocked());
+        let before = self.found.as_ref().map(|found| found.id);
+        let read = self.read(loaded).ok();
+        let decision = self.credentials.rechecked(self.now(), read);
+        let is_change = matches!(decision, Decision::Tell(Event::CredentialChanged));
+        if is_change && before.is_some() && before != read {
+            info!("the credential was replaced");
+        }
+        self.execute(decision);
+    }
+
+    fn read(&mut self, loaded: Loaded) -> Read {
+        let found = loaded?;
+        let id = found.id;
+        self.found = Some(found);
+        Ok(id)
+    }
+
+    fn now(&self) -> BootInstant {
+        self.parts.clock.now().boot
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.execute(Decision::Tell(event));
+    }
+
+    /// Publishes the view if it has changed, and only then: callers that wait ask again when woken, so that two of them
+    /// would wake each other forever.
     fn publish(&self) {
-        let now = self.parts.clock.now().boot;
+        let now = self.now();
         self.view.send_if_modified(|shown| {
             let mut view = self.lifecycle.view();
             view.lapsed = view.held.is_some() && view.valid(now).is_none();

@@ -48,10 +48,15 @@ pub enum Decision {
     /// Nothing.
     Wait,
     /// Read the store for the attempt, and give the result to [`loaded`](super::Credentials::loaded).
-    Load,
+    Load {
+        /// The attempt's number.
+        attempt: u64,
+    },
     /// Call the issuer with the credential that was read last, and give the end to
     /// [`answered`](super::Credentials::answered).
     Call {
+        /// The attempt's number.
+        attempt: u64,
         /// The credential's id.
         credential: CredentialId,
         /// When the call may begin.

@@ -53,6 +53,7 @@ fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
         Decision::Call {
             credential,
             not_before: at,
+            ..
         } if *credential == id(number) => assert_eq!(*at, not_before),
         other => panic!("no call with credential {number}: {other:?}"),
     }
@@ -70,7 +71,7 @@ fn rejections(decision: &Decision) -> u32 {
 /// A machine whose attempt calls with credential 1 since second 0.
 fn calling() -> Credentials {
     let mut machine = Credentials::default();
-    assert!(matches!(machine.begin(at(0), 1), Decision::Load));
+    assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(0), 1, Ok(id(1))), 1, at(0));
     machine
 }
@@ -79,7 +80,10 @@ fn calling() -> Credentials {
 fn rejected() -> Credentials {
     let mut machine = calling();
     let end = failed(at(0), FaultKind::Rejected);
-    assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+    assert!(matches!(
+        machine.answered(at(0), 1, end),
+        Decision::Load { .. }
+    ));
     assert_eq!(rejections(&machine.loaded(at(0), 1, Ok(id(1)))), 1);
     machine
 }
@@ -99,7 +103,10 @@ fn a_good_credential_is_sent_again_without_a_read() {
 fn a_rejection_leads_to_one_second_call_with_another_credential() {
     let mut machine = calling();
     let end = failed(at(0), FaultKind::Rejected);
-    assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+    assert!(matches!(
+        machine.answered(at(0), 1, end),
+        Decision::Load { .. }
+    ));
     assert_calls(&machine.loaded(at(1), 1, Ok(id(2))), 2, at(1));
     let told = machine.answered(at(1), 1, failed(at(1), FaultKind::Rejected));
     assert_eq!(rejections(&told), 1, "of the second credential");
@@ -112,14 +119,17 @@ fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(1), 2), 2, at(1));
     let end = failed(at(1), FaultKind::Rejected);
-    assert!(matches!(machine.answered(at(1), 2, end), Decision::Load));
+    assert!(matches!(
+        machine.answered(at(1), 2, end),
+        Decision::Load { .. }
+    ));
     assert_eq!(rejections(&machine.loaded(at(2), 2, Ok(id(1)))), 1);
 }
 
 #[test]
 fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
     let mut machine = rejected();
-    assert!(matches!(machine.begin(at(1), 2), Decision::Load));
+    assert!(matches!(machine.begin(at(1), 2), Decision::Load { .. }));
     let told = machine.loaded(at(1), 2, Ok(id(1)));
     let Decision::Tell(Event::Withheld {
         rejections, until, ..
@@ -128,7 +138,7 @@ fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
         panic!("{told:?}");
     };
     assert_eq!((rejections, until), (1, at(5)));
-    assert!(matches!(machine.begin(at(5), 3), Decision::Load));
+    assert!(matches!(machine.begin(at(5), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(5), 3, Ok(id(1))), 1, at(5));
 }
 
@@ -136,32 +146,38 @@ fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
 fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
     let mut machine = rejected();
     for (second, times) in [(5, 2), (65, 3)] {
-        assert!(matches!(machine.begin(at(second), second), Decision::Load));
+        assert!(matches!(
+            machine.begin(at(second), second),
+            Decision::Load { .. }
+        ));
         let call = machine.loaded(at(second), second, Ok(id(1)));
         assert_calls(&call, 1, at(second));
         let end = failed(at(second), FaultKind::Rejected);
         let again = machine.answered(at(second), second, end);
-        assert!(matches!(again, Decision::Load));
+        assert!(matches!(again, Decision::Load { .. }));
         // What cannot be read now changes nothing of what the issuer said.
         assert_eq!(
             rejections(&machine.loaded(at(second), second, nothing())),
             times
         );
     }
-    assert!(matches!(machine.begin(at(185), 9), Decision::Load));
+    assert!(matches!(machine.begin(at(185), 9), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(185), 9, Ok(id(1))), 1, at(185));
     let told = machine.answered(at(185), 9, failed(at(185), FaultKind::Connect));
     assert_eq!(rejections(&told), 3, "an outage takes nothing back");
-    assert!(matches!(machine.begin(at(186), 10), Decision::Load));
+    assert!(matches!(machine.begin(at(186), 10), Decision::Load { .. }));
     let told = machine.loaded(at(186), 10, Ok(id(1)));
     assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
-    assert!(matches!(machine.begin(at(500), 11), Decision::Load));
+    assert!(matches!(machine.begin(at(500), 11), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(500), 11, Ok(id(1))), 1, at(500));
     let told = machine.answered(at(500), 11, granted(at(500)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(900), 12), 1, at(900));
     let end = failed(at(900), FaultKind::Rejected);
-    assert!(matches!(machine.answered(at(900), 12, end), Decision::Load));
+    assert!(matches!(
+        machine.answered(at(900), 12, end),
+        Decision::Load { .. }
+    ));
     assert_eq!(rejections(&machine.loaded(at(900), 12, Ok(id(1)))), 1);
 }
 
@@ -170,7 +186,10 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
     for (stored, calls) in [(1, false), (2, true)] {
         let mut machine = calling();
         let end = failed(at(0), FaultKind::BindingChanged);
-        assert!(matches!(machine.answered(at(0), 1, end), Decision::Load));
+        assert!(matches!(
+            machine.answered(at(0), 1, end),
+            Decision::Load { .. }
+        ));
         let next = machine.loaded(at(0), 1, Ok(id(stored)));
         if calls {
             assert_calls(&next, stored, at(0));
@@ -191,7 +210,7 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
 fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
     let blocked = || {
         let mut machine = Credentials::default();
-        assert!(matches!(machine.begin(at(0), 1), Decision::Load));
+        assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
         let told = machine.loaded(at(0), 1, nothing());
         assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
         machine
@@ -206,10 +225,13 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
         let mut machine = in_use();
         assert_calls(&machine.begin(at(0), 2), 1, at(0));
         let end = failed(at(0), FaultKind::BindingChanged);
-        assert!(matches!(machine.answered(at(0), 2, end), Decision::Load));
+        assert!(matches!(
+            machine.answered(at(0), 2, end),
+            Decision::Load { .. }
+        ));
         let told = machine.loaded(at(0), 2, Ok(id(1)));
         assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
-        assert!(matches!(machine.begin(at(60), 3), Decision::Load));
+        assert!(matches!(machine.begin(at(60), 3), Decision::Load { .. }));
         let fault = Fault::new(FaultKind::Connect, "no thread");
         let told = machine.loaded(at(60), 3, Err(NotLoaded::Failed(fault)));
         assert_eq!(rejections(&told), 0);

@@ -14,8 +14,8 @@ mod world;
 
 // What has no task and no channel is the program's own.
 use jetond::{
-    clock, config, credential, dialect, fault, instant, lifecycle, policy, problem, profile,
-    provider, query, schedule, store, token, wire,
+    clock, config, credential, fault, instant, lifecycle, policy, problem, profile, provider,
+    query, schedule, store, wire,
 };
 
 #[allow(dead_code, reason = "not all of what they can do is told")]

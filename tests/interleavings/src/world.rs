@@ -22,7 +22,7 @@ use crate::keep::feed::Feed;
 use crate::keep::handle::Handle;
 use crate::keep::keeper::Parts;
 use crate::keep::roster::{Entry, Roster};
-use crate::store::source::{CredentialSource, Loading};
+use crate::store::source::{CredentialSource, LoadedCredential, Loading};
 
 #[path = "../../../src/clock/testing.rs"]
 mod testing;
@@ -76,7 +76,8 @@ impl CredentialSource for Store {
     fn load(&self) -> Loading<'_> {
         Box::pin(async {
             shuttle::future::yield_now().await;
-            Ok(Arc::new(Credential::parse("id", "secret").unwrap()))
+            let credential = Credential::parse("id", "secret").unwrap();
+            Ok(LoadedCredential::new(credential))
         })
     }
 }

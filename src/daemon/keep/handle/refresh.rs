@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::super::keeper::Command;
+use super::super::keeper::{Command, RefreshRefused};
 use super::Handle;
 use super::token::code_of;
 use crate::problem::{Code, Problem};
@@ -21,11 +21,15 @@ impl Handle {
             .send(Command::Refresh { reply })
             .await
             .map_err(|_| gone())?;
-        let before = answer.await.map_err(|_| gone())?.map_err(|refusal| {
+        let before = answer.await.map_err(|_| gone())?.map_err(|refused| {
+            let (code, at) = match refused {
+                RefreshRefused::Rejected { until } => (Code::RejectedByProvider, until),
+                RefreshRefused::TooMany { until } => (Code::TooManyRequests, Some(until)),
+            };
             let now = self.clock.now();
-            Problem::new(refusal.code())
+            Problem::new(code)
                 .of(&self.name)
-                .until(refusal.retry_at().map(|at| now.unix_of(at)))
+                .until(at.map(|at| now.unix_of(at)))
         })?;
         let mut seen = self.view.clone();
         let landed = async {

@@ -1,9 +1,10 @@
 //! What a keeper waits for.
 
-use super::super::attempt::End;
 use crate::clock::Clock;
+use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
-use crate::store::source::{Loaded, NotLoaded};
+use crate::lifecycle::credentials::{CallEnd, NotLoaded};
+use crate::store::source::Loaded;
 
 /// A task whose result is awaited, and which is aborted when nobody waits any more.
 pub(super) struct Running<T>(tokio::task::JoinHandle<T>);
@@ -20,26 +21,50 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// The end of the attempt that runs, with its number.
-pub(super) async fn landing(flight: &mut Option<(u64, Running<End>)>) -> (u64, End) {
-    match flight {
+/// A step of the attempt with this number.
+pub(super) enum Work {
+    /// It reads the store.
+    Load(u64, Running<Loaded>),
+    /// It calls the issuer.
+    Call(u64, Running<CallEnd>),
+}
+
+/// How a step of an attempt ended.
+pub(super) enum Ended {
+    /// The store was read.
+    Loaded(Loaded),
+    /// The call is over.
+    Called(CallEnd),
+}
+
+/// The end of the step that runs, with the number of its attempt.
+pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
+    match work {
         None => std::future::pending().await,
-        Some((attempt, task)) => {
+        Some(Work::Load(attempt, task)) => (*attempt, Ended::Loaded(loaded(task).await)),
+        Some(Work::Call(attempt, task)) => {
             let end = (&mut task.0).await;
-            // A flight is neither aborted while it is waited for nor does it panic (the process would have ended).
-            (*attempt, end.unwrap_or_else(|_| End::lost()))
+            // A task is not aborted while it is waited for, and a panic would have ended the process.
+            let end = end.unwrap_or_else(|_| CallEnd::Failed {
+                sent: None,
+                fault: Fault::new(FaultKind::Connect, "the attempt was lost"),
+            });
+            (*attempt, Ended::Called(end))
         }
     }
 }
 
-/// What a look into the store found.
+/// The result of the read of the store apart from the attempt.
 pub(super) async fn rechecked(task: &mut Option<Running<Loaded>>) -> Loaded {
     match task {
         None => std::future::pending().await,
-        Some(task) => (&mut task.0)
-            .await
-            .unwrap_or_else(|_| Err(NotLoaded::lost("the store did not answer"))),
+        Some(task) => loaded(task).await,
     }
+}
+
+async fn loaded(task: &mut Running<Loaded>) -> Loaded {
+    let lost = |_| Err(NotLoaded::lost("the store did not answer"));
+    (&mut task.0).await.unwrap_or_else(lost)
 }
 
 /// The moment at which there is something to do or to show.

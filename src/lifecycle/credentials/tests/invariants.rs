@@ -221,10 +221,11 @@ impl World {
     fn follow(&mut self, decision: &Decision) {
         match decision {
             Decision::Wait => {}
-            Decision::Load => self.pending = Some(Pending::Load),
+            Decision::Load { .. } => self.pending = Some(Pending::Load),
             Decision::Call {
                 credential,
                 not_before,
+                ..
             } => {
                 let credential = (1..=3).find(|n| id(*n) == *credential).unwrap();
                 self.carried = Some(credential);
