@@ -8,7 +8,7 @@
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | jumps keeper | clock |
 //! | [`keeper`] | one task a profile, which alone owns its state | attempt bulkhead jumps | clock provider store |
-//! | [`attempt`] | one attempt to get a token | bulkhead | clock provider store |
+//! | [`attempt`] | one attempt to get a token | bulkhead | clock provider |
 //! | [`bulkhead`] | how many attempts run at once | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
