@@ -9,10 +9,10 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::line::Form;
 use super::queue::{Chunk, Queue, count};
-use super::sink::Stderr;
+use super::sink::{Stderr, can_take};
 use super::writer::Writer;
 
-/// How long an end of the process waits for what is not written yet.
+/// How long an end of the process waits for what is not written yet; ten times as long while standard error can take more.
 const FLUSH: Duration = Duration::from_millis(100);
 
 /// The name of the thread that writes.
@@ -32,7 +32,7 @@ static HAS_THREAD: AtomicBool = AtomicBool::new(false);
 /// The thread has it for ever. Without that thread each line is written at once, if it can be.
 static WRITER: Mutex<Writer<Stderr>> = Mutex::new(Writer::new(Stderr { patience: None }));
 
-/// Writes what is queued when it is dropped, as far as 100 ms allow.
+/// Writes what is queued when it is dropped, as far as 100 ms allow, or a second while standard error can take more.
 #[must_use = "when it is dropped, the last lines are written"]
 #[derive(Debug)]
 pub struct FlushOnDrop(());
@@ -65,7 +65,7 @@ pub(super) fn print_last(line: impl FnOnce(Form) -> String) {
     let is_writer = std::thread::current().name() == Some(THREAD);
     let has_writer = HAS_THREAD.load(Ordering::Relaxed) && !is_writer;
     if has_writer && QUEUE.try_push(line.as_bytes()) {
-        QUEUE.flush(FLUSH);
+        QUEUE.flush(FLUSH, can_take);
     } else {
         let patience = Some(FLUSH);
         // There is no other place to say it.
@@ -123,7 +123,7 @@ fn print_at_once(line: &[u8]) {
 impl Drop for FlushOnDrop {
     fn drop(&mut self) {
         if HAS_THREAD.load(Ordering::Relaxed) {
-            QUEUE.flush(FLUSH);
+            QUEUE.flush(FLUSH, can_take);
         }
     }
 }

@@ -12,9 +12,9 @@ use super::output;
 /// What stands in the place of a message that was made when the panic happened: it may quote anything.
 const WITHHELD: &str = "(the message is left out, since it may quote a secret)";
 
-/// From now on a panic says in one line where it happened, waits at most 100 ms for that line to be written, and fails at
-/// nothing. What it says besides is not printed unless the text is in the program: an `expect` prints the error that it
-/// met, and a string that was cut wrongly is printed whole.
+/// From now on a panic says in one line where it happened, waits at most 100 ms for that line to be written, or a second
+/// while standard error can take more, and fails at nothing. What it says besides is not printed unless the text is in the
+/// program: an `expect` prints the error that it met, and a string that was cut wrongly is printed whole.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|info| output::print_last(|form| line(info, form))));
 }

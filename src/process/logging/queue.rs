@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long it is left alone at most when no line comes. Until then the pauses double.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How many times the limit of a flush holds while the log can take more.
+const PATIENCE: u32 = 10;
+
 /// The queue. One thread takes from it.
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -172,15 +175,21 @@ impl Queue {
         self.tell_if_empty(&state);
     }
 
-    /// Waits until all is written, or cannot be, but no longer than this.
-    pub(super) fn flush(&self, limit: Duration) {
-        let mut state = self.lock();
-        state.is_flushed = true;
+    /// Waits until all is written, or cannot be, but no longer than this; ten times as long while the log can take more.
+    /// Then the writer is not stuck: on a loaded machine it waits for the processor.
+    pub(super) fn flush(&self, limit: Duration, can_take: impl Fn() -> bool) {
+        self.lock().is_flushed = true;
         self.filled.notify_all();
-        drop(
-            self.emptied
-                .wait_timeout_while(state, limit, |state| !state.is_empty()),
-        );
+        for _ in 0..PATIENCE {
+            let state = self.lock();
+            let waited = self
+                .emptied
+                .wait_timeout_while(state, limit, |state| !state.is_empty());
+            let is_late = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+            if !is_late || !can_take() {
+                return;
+            }
+        }
     }
 
     fn tell_if_empty(&self, state: &State) {

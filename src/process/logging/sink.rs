@@ -34,6 +34,11 @@ impl Write for Stderr {
     }
 }
 
+/// Whether standard error can take more now.
+pub(super) fn can_take() -> bool {
+    is_ready(io::stderr().as_fd(), Some(Duration::ZERO)).unwrap_or(false)
+}
+
 /// Writes when that can be done, also where another process has made the file non-blocking that it shares with us.
 fn write_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let mut was_ready = false;

@@ -3,6 +3,7 @@
     reason = "a test that gets no thread fails, and may"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -214,7 +215,7 @@ fn a_flush_waits_for_the_last_line() {
     let chunk = queue.next();
     thread::scope(|scope| {
         let flush = scope.spawn(|| {
-            queue.flush(FOREVER);
+            queue.flush(FOREVER, || false);
             written.load(Ordering::SeqCst)
         });
         while !queue.lock().is_flushed {
@@ -228,7 +229,26 @@ fn a_flush_waits_for_the_last_line() {
         queue.written(chunk);
         assert!(flush.join().unwrap());
     });
-    queue.flush(FOREVER);
+    queue.flush(FOREVER, || false);
+}
+
+#[test]
+fn a_flush_goes_on_for_a_while_when_the_writer_only_lacks_the_processor() {
+    let queue = Queue::new();
+    queue.push(&line(1, 10));
+    let (chunk, asked) = (RefCell::new(Some(queue.next())), Cell::new(0));
+    let can_take = |written_at: u32| {
+        asked.set(asked.get() + 1);
+        if asked.get() == written_at {
+            queue.written(chunk.take().unwrap());
+        }
+        true
+    };
+    queue.flush(Duration::from_millis(1), || can_take(0));
+    assert_eq!((asked.get(), queue.lock().is_empty()), (PATIENCE, false));
+    asked.set(0);
+    queue.flush(Duration::from_millis(1), || can_take(3));
+    assert_eq!((asked.get(), queue.lock().is_empty()), (3, true));
 }
 
 #[test]
@@ -237,15 +257,15 @@ fn a_flush_does_not_wait_for_a_log_that_is_stuck_or_broken() {
     queue.push(&line(1, 10));
     let stuck = queue.next();
     queue.push(&line(2, 10));
-    queue.flush(Duration::from_millis(1));
+    queue.flush(Duration::from_millis(1), || false);
 
     // The two lines are lost, and one more try is all that a flush asks of a broken log.
     queue.not_written(stuck, 1);
     queue.push(&line(3, 10));
     thread::scope(|scope| {
         scope.spawn(|| queue.not_written(queue.next(), 3));
-        queue.flush(FOREVER);
+        queue.flush(FOREVER, || false);
     });
     assert_eq!(queue.lock().dropped, 3);
-    queue.flush(FOREVER);
+    queue.flush(FOREVER, || false);
 }
