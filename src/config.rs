@@ -24,7 +24,7 @@ pub mod runai;
 mod store;
 mod url;
 
-pub use allow::{Names, Rule, SocketMode};
+pub use allow::{LookupFailed, Names, Rule, SocketMode};
 pub use document::{parse, parse_bytes};
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::ProptestConfig;
 
-use crate::config::Names;
+use crate::config::{LookupFailed, Names};
 
 /// Two thousand cases of a property, or as many as `PROPTEST_CASES` says beyond that.
 pub(crate) fn many_cases() -> ProptestConfig {
@@ -18,17 +18,17 @@ pub(crate) fn many_cases() -> ProptestConfig {
 pub(crate) struct FewNames;
 
 impl Names for FewNames {
-    fn user(&self, name: &str) -> Result<Option<u32>, String> {
+    fn user(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
         match name {
             "alice" => Ok(Some(1_001)),
             "bob" => Ok(Some(1_002)),
-            "carol" => Err("the directory does not answer".to_owned()),
+            "carol" => Err(LookupFailed("the directory does not answer".into())),
             "minus-one" => Ok(Some(u32::MAX)),
             _ => Ok(None),
         }
     }
 
-    fn group(&self, name: &str) -> Result<Option<u32>, String> {
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
         Ok((name == "team").then_some(50))
     }
 }

@@ -1,5 +1,6 @@
 //! Who may use a profile, and who can reach the socket, as the configuration says it: names become numbers here.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::policy::Who;
@@ -9,15 +10,19 @@ pub trait Names {
     /// The number of a user; `None` when there is none of this name.
     ///
     /// # Errors
-    /// Why the system cannot say.
-    fn user(&self, name: &str) -> Result<Option<u32>, String>;
+    /// [`LookupFailed`] when the system cannot say.
+    fn user(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 
     /// The number of a group; `None` when there is none of this name.
     ///
     /// # Errors
-    /// Why the system cannot say.
-    fn group(&self, name: &str) -> Result<Option<u32>, String>;
+    /// [`LookupFailed`] when the system cannot say.
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 }
+
+/// Why a user or a group could not be looked up: what the system says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupFailed(pub Cow<'static, str>);
 
 /// Finds every name, under one number: for who only wants to know what else is in a configuration.
 pub(super) struct NotLookedUp;
@@ -45,14 +50,24 @@ pub enum SocketMode {
     All,
 }
 
+// === impl LookupFailed ===
+
+impl fmt::Display for LookupFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LookupFailed {}
+
 // === impl NotLookedUp ===
 
 impl Names for NotLookedUp {
-    fn user(&self, _: &str) -> Result<Option<u32>, String> {
+    fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
         Ok(Some(0))
     }
 
-    fn group(&self, _: &str) -> Result<Option<u32>, String> {
+    fn group(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
         Ok(Some(0))
     }
 }

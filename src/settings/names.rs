@@ -2,20 +2,20 @@
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-use crate::config::Names;
+use crate::config::{LookupFailed, Names};
 
 /// The machine's name service.
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 
 impl Names for System {
-    fn user(&self, name: &str) -> Result<Option<u32>, String> {
-        let found = User::from_name(name).map_err(|e| e.desc().to_owned())?;
+    fn user(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+        let found = User::from_name(name).map_err(|e| LookupFailed(e.desc().into()))?;
         Ok(found.map(|user| user.uid.as_raw()))
     }
 
-    fn group(&self, name: &str) -> Result<Option<u32>, String> {
-        let found = Group::from_name(name).map_err(|e| e.desc().to_owned())?;
+    fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+        let found = Group::from_name(name).map_err(|e| LookupFailed(e.desc().into()))?;
         Ok(found.map(|group| group.gid.as_raw()))
     }
 }

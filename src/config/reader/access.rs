@@ -2,7 +2,7 @@
 
 use toml_edit::TableLike;
 
-use super::super::allow::{Rule, SocketMode};
+use super::super::allow::{LookupFailed, Rule, SocketMode};
 use super::key::{Key, key, set};
 use super::{Field, Reader};
 use crate::policy::{IdRange, Who};
@@ -210,7 +210,7 @@ impl Reader<'_> {
         &mut self,
         kind: &'static str,
         field: &Field<'_>,
-        found: Result<Option<u32>, String>,
+        found: Result<Option<u32>, LookupFailed>,
     ) -> Option<u32> {
         let message = match found {
             Ok(Some(id)) => return Some(id),
