@@ -121,7 +121,7 @@ async fn answer(
             printed(service, caller, door, content_type, *asked).await
         }
         Route::Healthz => Ok(Reply::text("ok\n")),
-        Route::Openapi => Ok(Reply::new(JSON, openapi::DOCUMENT.as_bytes().to_vec())),
+        Route::Openapi => Ok(Reply::new(JSON, openapi::document().into_bytes())),
         Route::Token {
             profile,
             min_valid,

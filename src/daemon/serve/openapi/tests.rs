@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::routes;
-use super::DOCUMENT;
+use crate::config::ProviderKind;
 use crate::daemon::service::Door;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::fault::FaultKind;
@@ -21,7 +21,7 @@ use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_V
 type Named = fn(&Row) -> (&'static str, u16);
 
 fn document() -> Value {
-    serde_json::from_str(DOCUMENT).unwrap()
+    serde_json::from_str(&super::document()).unwrap()
 }
 
 fn texts(value: &Value) -> Vec<&str> {
@@ -217,9 +217,12 @@ fn names_of<T: DeserializeOwned>() -> Vec<String> {
 }
 
 #[test]
-fn phases_and_kinds_of_faults_are_those_of_the_code() {
+fn providers_phases_and_kinds_of_faults_are_those_of_the_code() {
     let document = document();
     let schemas = &document["components"]["schemas"];
+    let providers = texts(&schemas["Profile"]["properties"]["provider"]["enum"]);
+    let kinds = ProviderKind::ALL.iter().map(|kind| kind.name);
+    assert_eq!(providers, kinds.collect::<Vec<_>>());
     let phases = &schemas["Profile"]["properties"]["phase"]["enum"];
     assert_eq!(texts(phases), names_of::<Phase>());
     let kinds = &schemas["Fault"]["properties"]["kind"]["enum"];
