@@ -65,7 +65,7 @@ use crate::policy::{Gate, UserNamespace};
 use crate::process;
 use crate::process::hardening;
 use crate::process::notify::Notify as Manager;
-use crate::process::signals::{Signals, Wish};
+use crate::process::signals::{SignalRequest, Signals};
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
 use crate::wire::reload::ReloadQuery;
@@ -239,10 +239,10 @@ async fn serve(
     };
     let lost = loop {
         tokio::select! { biased;
-            wish = signals.next() => match wish {
-                Wish::Stop => break None,
+            request = signals.next() => match request {
+                SignalRequest::Stop => break None,
                 // What went wrong is in the log already; there is nobody else to tell.
-                Wish::Reload => {
+                SignalRequest::Reload => {
                     drop(reloading.reload(&ReloadQuery::default()).await);
                     reloaded(&roster);
                 }

@@ -11,7 +11,7 @@ use super::output::{Exit, fail, is_lost, say};
 use super::prompt;
 use crate::credential::ClientSecret;
 use crate::offload;
-use crate::process::signals::{Signals, Wish};
+use crate::process::signals::{SignalRequest, Signals};
 use crate::sandbox::{Fault, Line, OldTokens, Options, Role, Sandbox, Timeline, UnknownPath};
 use crate::wire;
 
@@ -179,7 +179,7 @@ async fn serve(
         sandbox.stop().await;
         return Err(Exit::Failed);
     }
-    while signals.next().await != Wish::Stop {}
+    while signals.next().await != SignalRequest::Stop {}
     sandbox.stop().await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Signals as a stream of wishes.
+//! Signals as a stream of requests.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use crate::process;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalRequest {
     /// Read the configuration again (`SIGHUP`).
     Reload,
     /// Stop (`SIGTERM`, `SIGINT`; for a daemon with a lifeline the end of that one alone).
@@ -22,7 +22,7 @@ pub enum Wish {
 pub struct Signals {
     reload: tokio::net::UnixStream,
     stop: Option<tokio::net::UnixStream>,
-    /// A pipe whose other end is whoever this process is for; its end is one wish to stop.
+    /// A pipe whose other end the process holds that this one serves; its end is one request to stop.
     lifeline: Option<pipe::Receiver>,
 }
 
@@ -39,7 +39,7 @@ impl Signals {
         })
     }
 
-    /// Catches `SIGHUP`; only the end of this pipe is a wish to stop. It ends with the process that holds its other end,
+    /// Catches `SIGHUP`; only the end of this pipe is a request to stop. It ends with the process that holds its other end,
     /// also when that one is killed. A signal that ends a whole job is meant for its command, which may need tokens until
     /// it ends itself.
     ///
@@ -54,24 +54,24 @@ impl Signals {
         })
     }
 
-    /// The next wish; several signals of a kind that nobody has waited for yet are one.
-    pub async fn next(&mut self) -> Wish {
+    /// The next request. Signals of one kind that arrive before this is called count once.
+    pub async fn next(&mut self) -> SignalRequest {
         let mut bytes = [0; 64];
-        let (read, wish) = tokio::select! { biased;
-            read = stop(&mut self.stop) => (read, Wish::Stop),
-            () = ended(&mut self.lifeline) => return Wish::Stop,
-            read = self.reload.read(&mut bytes) => (read, Wish::Reload),
+        let (read, request) = tokio::select! { biased;
+            read = stop(&mut self.stop) => (read, SignalRequest::Stop),
+            () = ended(&mut self.lifeline) => return SignalRequest::Stop,
+            read = self.reload.read(&mut bytes) => (read, SignalRequest::Reload),
         };
         match read {
-            Ok(n) if n > 0 => wish,
+            Ok(n) if n > 0 => request,
             // The other end lives in the signal handler for ever; were it gone, nobody could ask for anything.
             _ => std::future::pending().await,
         }
     }
 
-    /// The next wish to stop; others that come meanwhile are passed over.
+    /// The next request to stop; others that come meanwhile are passed over.
     pub async fn stop(&mut self) {
-        while self.next().await != Wish::Stop {}
+        while self.next().await != SignalRequest::Stop {}
     }
 }
 
