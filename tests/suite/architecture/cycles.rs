@@ -435,3 +435,13 @@ fn every_name_of_our_own_is_found() {
         "use crate::token::Nothing;",
     );
 }
+
+#[test]
+fn a_name_that_a_parent_imports_from_another_crate_is_not_ours() {
+    let tree = small(
+        "lib: mod a; use std::io; use std::fmt::Display;
+         a: use super::Display; fn a() -> super::io::Error { crate::none() }",
+    );
+    let lost = ["src/a.rs names crate::none, which is nowhere"];
+    assert_eq!(every_name_leads_somewhere(&tree), lost);
+}

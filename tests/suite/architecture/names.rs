@@ -135,18 +135,19 @@ impl Names {
         lost
     }
 
-    /// Whether the path's last name is one of another crate, which the module that the path leads to imports.
+    /// Whether a name on the path is one of another crate, imported by the module that the path has led to.
     fn is_imported_from_elsewhere(&self, module: &Module, path: &[String]) -> bool {
-        let Some((name, before)) = path.split_last() else {
-            return false;
-        };
-        let leads_to = self.follow(module, before, &mut Seen::new());
-        leads_to.into_iter().any(|meaning| match meaning {
-            Meaning::Module(path) => self.called(&path).iter().any(|module| {
-                let mut imports = module.scope().imports.iter();
-                imports.any(|import| import.name.as_deref() == Some(name) && !is_ours(&import.path))
-            }),
-            _ => false,
+        (1..path.len()).any(|at| {
+            let (before, behind) = path.split_at(at);
+            let leads_to = self.follow(module, before, &mut Seen::new());
+            leads_to.into_iter().any(|meaning| match meaning {
+                Meaning::Module(path) => self.called(&path).iter().any(|module| {
+                    let mut imports = module.scope().imports.iter();
+                    let wanted = Some(behind[0].as_str());
+                    imports.any(|i| i.name.as_deref() == wanted && !is_ours(&i.path))
+                }),
+                _ => false,
+            })
         })
     }
 
