@@ -206,11 +206,11 @@ impl Story {
     }
 
     fn turn_the_store(&self, profile: usize) {
-        let (kind, takes) = self.rng(|rng| (rng.u8(0..4), rng.u64(0..2_500)));
+        let (kind, takes) = self.rng(|rng| (rng.u8(0..10), rng.u64(0..2_500)));
         let secret = self.world.state().subjects[profile].stored.unwrap_or(0);
         let stored = match kind {
-            0 => Err(Lack::NotEnrolled),
-            1 => Err(Lack::Unusable),
+            0..=2 => Err(Lack::NotEnrolled),
+            3..=5 => Err(Lack::Unusable),
             _ => Ok(secret),
         };
         match stored {
@@ -218,7 +218,7 @@ impl Story {
             Err(_) => self.world.meets(profile, Met::StoreBroken),
             Ok(_) => {}
         }
-        let takes = if kind == 3 { takes } else { 0 };
+        let takes = if kind > 7 { takes } else { 0 };
         self.world.state().subjects[profile].load_takes = Duration::from_millis(takes);
         self.world.store(profile, stored);
     }

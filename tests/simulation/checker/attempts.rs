@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use jetond::fault::FaultKind;
 
-use super::record::{CallEnd, Called, Lived, Loaded, Record};
+use super::record::{CallEnd, Called, GRAIN, Lived, Loaded, Record};
 use crate::history::At;
 
 /// A suspend is noticed within this time, even when it comes just when nobody listens.
 pub(crate) const NOTICED: Duration = Duration::from_secs(32);
+
+/// No three calls of a profile begin within this time.
+const TURN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
@@ -45,9 +48,18 @@ impl Attempt {
         let mut attempts: Vec<Self> = vec![];
         let calls: Vec<_> = life.calls().copied().collect();
         for (index, call) in calls.iter().enumerate() {
+            // A look that was broken off was made anew.
+            let since = index
+                .checked_sub(1)
+                .map_or(life.from, |last| calls[last].until);
+            let is_put_off = is_put_off(record, &calls[..=index]);
             let found = || {
                 life.loads().filter(|load| {
-                    load.found == Some(Ok(call.secret)) && load.until.run == call.from.run
+                    let is_last = load.until.run == call.from.run
+                        || (is_put_off
+                            && since.run <= load.until.run
+                            && load.until.run < call.from.run);
+                    load.found == Some(Ok(call.secret)) && is_last
                 })
             };
             let before = attempts.last_mut();
@@ -63,16 +75,14 @@ impl Attempt {
                 (before.until, before.known) = (call.until, known);
                 continue;
             }
-            // A look that was broken off was made anew.
-            let since = index
-                .checked_sub(1)
-                .map_or(life.from, |last| calls[last].until);
             let broken = life.loads().filter(|load| {
                 load.found.is_none() && since.run <= load.from.run && load.from.run < call.from.run
             });
             let looks = found().chain(broken).map(|load| load.from);
+            // What was put off may have begun as soon as the one before had ended.
+            let first = if is_put_off { since } else { call.from };
             attempts.push(Self {
-                from: looks.min().unwrap_or(call.from),
+                from: looks.min().unwrap_or(first).min(first),
                 begun: call.from,
                 first: *call,
                 last: *call,
@@ -87,6 +97,22 @@ impl Attempt {
     fn is_one_call(&self) -> bool {
         self.first.number == self.last.number
     }
+}
+
+/// Whether the last of these calls waited for its turn: of three calls in a second the third is put off to its end.
+fn is_put_off(record: &Record, calls: &[Called]) -> bool {
+    let [.., older, _, call] = calls else {
+        return false;
+    };
+    // When one that was broken off had been sent is not known: it counts as the last that could be.
+    let began = match older.end {
+        CallEnd::Dropped => older.until,
+        _ => older.from,
+    };
+    let turn = began.boot.after(TURN);
+    // Its turn may have come while the machine slept.
+    let is_late = call.from.boot > turn.after(GRAIN) && record.resumed(call.from, GRAIN).is_none();
+    turn <= call.from.boot && !is_late
 }
 
 fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) -> Outcome {

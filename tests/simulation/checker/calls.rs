@@ -183,6 +183,10 @@ impl Walk<'_> {
                     self.reports
                         .after(&self.requests, &before, held, attempt.until, self.life);
                 }
+                if let Some(bad) = self.bad.filter(|bad| *bad != attempt.last.secret) {
+                    self.remembered.insert(bad, self.rejections[1]);
+                }
+                self.remembered.remove(&attempt.last.secret);
                 (self.rejections, self.failing, self.is_blocked) = ([0; 2], [0; 2], false);
                 self.bad = None;
                 if let Some(held) = &self.held {
@@ -192,8 +196,12 @@ impl Walk<'_> {
             Outcome::Rejected | Outcome::Failed(_) => {
                 self.is_blocked = false;
                 let secret = attempt.last.secret;
-                if self.bad.is_some_and(|bad| bad != secret) {
+                if let Some(bad) = self.bad.filter(|bad| *bad != secret) {
+                    self.remembered.insert(bad, self.rejections[1]);
                     (self.rejections, self.bad) = ([0; 2], None);
+                }
+                if let Some(times) = self.remembered.remove(&secret) {
+                    (self.rejections[1], self.bad) = (times, Some(secret));
                 }
                 if outcome == Outcome::Rejected {
                     self.bad = Some(secret);

@@ -80,7 +80,7 @@ impl Walk<'_> {
         let has_looked = self
             .life
             .loads()
-            .any(|load| load.until.run == call.from.run);
+            .any(|load| attempt.from.run <= load.until.run && load.until.run <= call.from.run);
         // A store may be slow, three times in a row.
         let recent = Duration::from_secs(12);
         has_looked

@@ -1,5 +1,6 @@
 //! A life as it is walked through: what is known of it at one moment.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::attempts::Attempt;
@@ -24,6 +25,8 @@ pub(super) struct Walk<'a> {
     pub(super) secret: Option<u32>,
     /// The secret that was rejected last, while nothing better is known of it.
     pub(super) bad: Option<u32>,
+    /// How often in a row each other secret was rejected, at most: one that comes back to the store is remembered.
+    pub(super) remembered: BTreeMap<u32, u32>,
     pub(super) window: Window,
     /// Whether an attempt was broken off, and another is to take its place.
     pub(super) is_broken_off: bool,
@@ -46,6 +49,7 @@ impl<'a> Walk<'a> {
             is_blocked: false,
             secret: None,
             bad: None,
+            remembered: BTreeMap::new(),
             window: Window {
                 from: life.from.boot,
                 until: life.from.boot,
