@@ -158,7 +158,7 @@ impl StoreSource {
 }
 
 /// What a credential of this profile is bound to, as the configuration and the CA file are now. `discovered` is the
-/// origin of the token endpoint where the configuration does not say it: as `issuer::destination` found it, or as it was
+/// origin of the token endpoint where the configuration does not say it: as `configured::destination` found it, or as it was
 /// enrolled.
 ///
 /// # Errors
