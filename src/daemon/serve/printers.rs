@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::query::{News, Print, ProfileState, Surroundings, TokenAnswer};
+use crate::query::{News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
-use crate::wire::{ProfilesReply, TokenReply, events};
+use crate::wire::{TokenReply, events};
 
 /// The same line for every answer.
 pub(super) struct Line(pub(super) &'static str);
 
-/// An answer as JSON, and a newline.
-pub(super) struct Json;
+/// What this makes of an answer, as JSON and a newline.
+pub(super) struct Json<Answer: ?Sized, T>(pub(super) fn(&Answer) -> T);
 
 /// Server-sent events.
 pub(super) struct Events;
@@ -21,16 +21,12 @@ impl<Answer: ?Sized> Print<Answer> for Line {
     }
 }
 
-impl Print<ProfileState> for Json {
-    fn print(&self, state: &ProfileState, _: Surroundings<'_>) -> Reply {
-        json(&state.reply)
-    }
-}
-
-impl Print<[ProfileState]> for Json {
-    fn print(&self, states: &[ProfileState], _: Surroundings<'_>) -> Reply {
-        let profiles = states.iter().map(|state| state.reply.clone()).collect();
-        json(&ProfilesReply { profiles })
+impl<Answer: ?Sized, T: Serialize> Print<Answer> for Json<Answer, T> {
+    fn print(&self, answer: &Answer, _: Surroundings<'_>) -> Reply {
+        // Structs and maps of strings and numbers always serialise.
+        let mut bytes = serde_json::to_vec(&self.0(answer)).unwrap_or_default();
+        bytes.push(b'\n');
+        body(bytes)
     }
 }
 
@@ -49,13 +45,6 @@ impl Print<News> for Events {
             News::Quiet => events::COMMENT.to_vec(),
         })
     }
-}
-
-fn json<T: Serialize>(value: &T) -> Reply {
-    // Structs and maps of strings and numbers always serialise.
-    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
-    bytes.push(b'\n');
-    body(bytes)
 }
 
 fn body(bytes: Vec<u8>) -> Reply {

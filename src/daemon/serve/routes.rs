@@ -9,8 +9,8 @@ use super::printers::{Json, Line};
 use super::response::{JSON, TEXT};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Asked, ReadyQuery};
-use crate::wire;
+use crate::query::{Asked, ProfileState, ReadyQuery};
+use crate::wire::{self, ProfileReply, ProfilesReply};
 
 /// The path whose answers are OAuth 2.0's.
 pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
@@ -66,13 +66,16 @@ pub(super) const TABLE: &[Row] = &[
     row("POST", "/v1/helper", BOTH, |_, _| Ok(Route::Helper)),
     row("GET", "/v1/openapi.json", TOKENS, |_, _| Ok(Route::Openapi)),
     row("GET", "/v1/profiles", TOKENS, |_, _| {
-        Ok(ask(JSON, Asked::Profiles(None, Box::new(Json))))
+        Ok(ask(JSON, Asked::Profiles(None, Box::new(Json(profiles)))))
     }),
     row("GET", "/v1/profiles/{profile}", TOKENS, |p, _| {
-        Ok(ask(JSON, Asked::Profile(name(p)?, Box::new(Json))))
+        Ok(ask(JSON, Asked::Profile(name(p)?, Box::new(Json(profile)))))
     }),
     row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
-        Ok(ask(JSON, Asked::Refresh(Some(name(p)?), Box::new(Json))))
+        Ok(ask(
+            JSON,
+            Asked::Refresh(Some(name(p)?), Box::new(Json(profile))),
+        ))
     }),
     row(
         "POST",
@@ -185,6 +188,16 @@ fn name(segment: &str) -> Result<ProfileName, Problem> {
 
 fn ask(content_type: &'static str, asked: Asked) -> Route {
     Route::Ask(content_type, Box::new(asked))
+}
+
+fn profile(state: &ProfileState) -> ProfileReply {
+    state.reply.clone()
+}
+
+fn profiles(states: &[ProfileState]) -> ProfilesReply {
+    ProfilesReply {
+        profiles: states.iter().map(profile).collect(),
+    }
 }
 
 fn ready(profile: Option<ProfileName>) -> Route {
