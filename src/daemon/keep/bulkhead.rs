@@ -1,4 +1,4 @@
-//! How many attempts to get a token run at once: few at each issuer, so that one that hangs holds up nobody else's
+//! How many attempts to get a token run at once: few at each issuer, so that one that hangs holds up no other issuer's
 //! profiles, and not many in all, so that a daemon with a thousand profiles does not open a thousand connections.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ const AT_ONE: usize = 8;
 /// may take.
 pub(crate) const IN_ALL: usize = 32;
 
-/// The places for attempts.
+/// Concurrency limits for attempts: one for each issuer, and one for all.
 #[derive(Debug)]
 pub struct Bulkhead {
     all: Arc<Semaphore>,
@@ -21,16 +21,16 @@ pub struct Bulkhead {
     issuers: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
-/// The places for attempts at one issuer.
+/// Concurrency limit for one issuer, shared by all of its profiles.
 #[derive(Debug, Clone)]
 pub struct Compartment {
     issuer: Arc<Semaphore>,
     all: Arc<Semaphore>,
 }
 
-/// A place, which is given back when it is dropped.
+/// Permission for one attempt, which is given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Berth {
+pub(super) struct Permit {
     _issuer: Option<OwnedSemaphorePermit>,
     _all: Option<OwnedSemaphorePermit>,
 }
@@ -54,7 +54,7 @@ impl Bulkhead {
         }
     }
 
-    /// The places at this issuer, which all of its profiles share. `origin` is where it is.
+    /// The limit of the issuer at `origin`, shared by all of its profiles.
     pub fn compartment(&self, origin: &str) -> Compartment {
         // Nothing under the lock can panic.
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,12 +75,12 @@ impl Bulkhead {
 // === impl Compartment ===
 
 impl Compartment {
-    /// Waits for a place; those who wait get one in the order in which they came.
-    pub(super) async fn enter(&self) -> Berth {
+    /// Waits for a permit. Attempts get theirs in the order in which they asked.
+    pub(super) async fn enter(&self) -> Permit {
         // The one at the issuer comes first: who waits for that must not hold one of all meanwhile. They are never closed.
         let issuer = Arc::clone(&self.issuer).acquire_owned().await.ok();
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
-        Berth {
+        Permit {
             _issuer: issuer,
             _all: all,
         }
@@ -98,12 +98,12 @@ mod tests {
         )
     }
 
-    async fn fill(compartment: &Compartment, places: usize) -> Vec<Berth> {
-        let mut berths = vec![];
+    async fn fill(compartment: &Compartment, places: usize) -> Vec<Permit> {
+        let mut permits = vec![];
         for _ in 0..places {
-            berths.push(compartment.enter().await);
+            permits.push(compartment.enter().await);
         }
-        berths
+        permits
     }
 
     #[tokio::test]
