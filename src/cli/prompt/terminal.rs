@@ -41,26 +41,26 @@ pub(super) fn ask(question: &str, echo: Echo) -> io::Result<Option<Zeroizing<Vec
     let line = loop {
         terminal.begin(question, &signals)?;
         match terminal.line(&mut signals)? {
-            Came::Line(line) => {
+            Input::Line(line) => {
                 terminal.settle();
                 break Some(line);
             }
-            Came::End => {
+            Input::End => {
                 if echo == Echo::Shown {
                     // What is told next has a line of its own.
                     let _: io::Result<()> = terminal.end_line();
                 }
                 break None;
             }
-            Came::Signal(Asked::End(signal)) => {
+            Input::Signal(Asked::End(signal)) => {
                 terminal.restore();
                 signals.obey(signal);
             }
-            Came::Signal(Asked::Stop) => {
+            Input::Signal(Asked::Stop) => {
                 terminal.restore();
                 signals.obey(SIGTSTP);
             }
-            Came::Signal(Asked::GoOn) => {}
+            Input::Signal(Asked::GoOn) => {}
         }
     };
     terminal.restore();
@@ -68,8 +68,8 @@ pub(super) fn ask(question: &str, echo: Echo) -> io::Result<Option<Zeroizing<Vec
     Ok(line)
 }
 
-/// What ends a wait for a line.
-enum Came {
+/// What ended a wait for a line.
+enum Input {
     Line(Zeroizing<Vec<u8>>),
     End,
     Signal(Asked),
@@ -142,7 +142,7 @@ impl Terminal {
         Ok(())
     }
 
-    fn line(&self, signals: &mut Signals) -> io::Result<Came> {
+    fn line(&self, signals: &mut Signals) -> io::Result<Input> {
         // As large as it can get, so that no growth leaves a copy behind.
         let most = MAX_SECRET as usize;
         let mut line = Zeroizing::new(Vec::with_capacity(most + 1));
@@ -159,11 +159,11 @@ impl Terminal {
                 continue;
             }
             if let Some(asked) = signals.arrived() {
-                return Ok(Came::Signal(asked));
+                return Ok(Input::Signal(asked));
             }
             let free = room.get_mut(..=most - line.len()).unwrap_or_default();
             let n = match rustix::io::read(input, &mut *free) {
-                Ok(0) => return Ok(Came::End),
+                Ok(0) => return Ok(Input::End),
                 Ok(n) => n,
                 Err(Errno::INTR | Errno::AGAIN) => continue,
                 Err(error) => return Err(error.into()),
@@ -171,7 +171,7 @@ impl Terminal {
             let read = free.get(..n).unwrap_or_default();
             if let Some(end) = read.iter().position(|&byte| byte == b'\n') {
                 line.extend_from_slice(read.get(..end).unwrap_or_default());
-                return Ok(Came::Line(line));
+                return Ok(Input::Line(line));
             }
             line.extend_from_slice(read);
             if line.len() > most {
