@@ -18,7 +18,7 @@ mod socket;
 
 use std::path::{Path, PathBuf};
 
-use self::facts::{Host, State};
+use self::facts::{Host, SocketState};
 use self::finding::{Finding, Verdict};
 use self::limit::within;
 use super::leftover::{self, Leftover};
@@ -77,7 +77,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         mode: config.as_ref().map_or(SocketMode::Private, |c| c.socket),
         is_served: looked
             .first()
-            .is_some_and(|(_, state)| matches!(state, State::Answers(200, _))),
+            .is_some_and(|(_, state)| matches!(state, SocketState::Answers(200, _))),
     };
     findings.extend(files::folders(target, sockets, env).await);
     findings.extend(judge::daemons(looked));

@@ -10,7 +10,7 @@ use crate::trust::Untrusted;
 
 /// What a folder is for, which decides how bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum FolderUse {
     State,
     Sockets,
 }
@@ -43,7 +43,7 @@ pub(super) struct Host {
 
 /// What is at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SocketState {
     /// Nothing.
     Missing,
     /// Something that is not a socket.
@@ -85,9 +85,9 @@ pub(super) struct IssuerFacts {
     pub(super) discovered: Option<Result<String, Fault>>,
 }
 
-// === impl Use ===
+// === impl FolderUse ===
 
-impl Use {
+impl FolderUse {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::State => "state",

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::target::Target;
-use super::facts::{FolderFacts, Host, Use};
+use super::facts::{FolderFacts, FolderUse, Host};
 use super::finding::Finding;
 use super::limit::within;
 use super::{judge, mounts};
@@ -28,13 +28,13 @@ pub(super) struct Sockets {
 pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec<Finding> {
     let (path, owner) = (target.state.clone(), target.owner);
     let mut findings = match within(move || state(path, owner)).await {
-        Ok(facts) => judge::folder(Use::State, &facts),
-        Err(why) => vec![judge::missed(Use::State.name(), &target.state, &why)],
+        Ok(facts) => judge::folder(FolderUse::State, &facts),
+        Err(why) => vec![judge::missed(FolderUse::State.name(), &target.state, &why)],
     };
     let place = match sockets.place {
         Ok(place) => place,
         Err(error) => {
-            let finding = Finding::fail(Use::Sockets.name(), error.to_string());
+            let finding = Finding::fail(FolderUse::Sockets.name(), error.to_string());
             findings.push(finding.remedy("name another one: --socket".to_owned()));
             return findings;
         }
@@ -48,7 +48,7 @@ pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec
         Ok((facts, volume)) => {
             findings.extend(judge::sockets(&facts, volume.as_deref(), sockets.is_served));
         }
-        Err(why) => findings.push(judge::missed(Use::Sockets.name(), &token, &why)),
+        Err(why) => findings.push(judge::missed(FolderUse::Sockets.name(), &token, &why)),
     }
     findings
 }

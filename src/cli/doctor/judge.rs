@@ -7,7 +7,7 @@ mod issuer;
 
 pub(super) use issuer::{issuer, remedy};
 
-use super::facts::{CredentialFacts, FolderFacts, Host, State, Use};
+use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, SocketState};
 use super::finding::{Finding, Verdict};
 use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
@@ -66,7 +66,7 @@ pub(super) fn configuration(
     vec![finding]
 }
 
-pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
+pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
     let (check, path) = (what.name(), facts.path.display());
     let mut findings = vec![match &facts.judged {
         Ok(()) => Finding::ok(check, format!("{path} is its owner's alone")),
@@ -75,7 +75,7 @@ pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
         }
         // A container that was given the sockets of a daemon outside.
         Err(untrusted)
-            if what == Use::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
+            if what == FolderUse::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
         {
             let finding = distrust(check, untrusted);
             Finding::warn(check, finding.found).remedy(finding.remedy)
@@ -86,11 +86,11 @@ pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
         let found = format!("{path} is on a file system that other hosts may have too ({kind})");
         let check = "file system";
         findings.push(match what {
-            Use::State => Finding::warn(check, found).remedy(
+            FolderUse::State => Finding::warn(check, found).remedy(
                 "locks and permissions are another machine's there: --state or XDG_STATE_HOME on a local disk"
                     .to_owned(),
             ),
-            Use::Sockets => Finding::fail(check, found).remedy(
+            FolderUse::Sockets => Finding::fail(check, found).remedy(
                 "a socket works on its own host alone: --socket or XDG_RUNTIME_DIR on a local file system"
                     .to_owned(),
             ),
@@ -101,7 +101,7 @@ pub(super) fn folder(what: Use, facts: &FolderFacts) -> Vec<Finding> {
 
 /// The folder of the sockets. One of another user is no fault where a daemon answers in it: a container is given it so.
 pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: bool) -> Vec<Finding> {
-    let mut findings = folder(Use::Sockets, facts);
+    let mut findings = folder(FolderUse::Sockets, facts);
     if let Some(first) = findings.first_mut() {
         if let (Verdict::Warn, false) = (first.verdict, is_served) {
             first.verdict = Verdict::Fail;
@@ -138,7 +138,7 @@ fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
     }
 }
 
-pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
+pub(super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Finding> {
     const CHECK: &str = "daemon";
     let mut findings = vec![];
     let mut answering = 0;
@@ -147,8 +147,8 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
         let path = path.display();
         let text = |text: &str| Some(text.to_owned());
         findings.push(match state {
-            State::Missing => continue,
-            State::Answers(200, who) => {
+            SocketState::Missing => continue,
+            SocketState::Answers(200, who) => {
                 answering += 1;
                 let who = match who {
                     Some((uid, pid)) if pid > 0 => format!(" (uid {uid}, process {pid})"),
@@ -157,38 +157,40 @@ pub(super) fn daemons(places: Vec<(PathBuf, State)>) -> Vec<Finding> {
                 };
                 Finding::ok(CHECK, format!("one answers at {path}{who}"))
             }
-            State::Answers(403, _) => Finding::fail(CHECK, format!("the one at {path} refuses us"))
-                .remedy(text(
+            SocketState::Answers(403, _) => {
+                Finding::fail(CHECK, format!("the one at {path} refuses us")).remedy(text(
                     "it serves its own user and root: use one of your own, or ask who runs it",
-                )),
-            State::Answers(status, _) => Finding::fail(
+                ))
+            }
+            SocketState::Answers(status, _) => Finding::fail(
                 CHECK,
                 format!("the one at {path} answers with status {status}"),
             )
             .remedy(text("look into its log, and restart it")),
-            State::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
+            SocketState::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
                 .command("move it away, and start: ", "run"),
-            State::Stale => Finding::warn(
+            SocketState::Stale => Finding::warn(
                 CHECK,
                 format!("nobody answers at {path}, which one left behind"),
             )
             .command("start it, which replaces the socket: ", "run"),
-            State::Locked => Finding::fail(
+            SocketState::Locked => Finding::fail(
                 CHECK,
                 format!("a daemon runs for {path}, and its socket is missing"),
             )
             .remedy(text(
                 "it creates the socket again within seconds; if it does not, restart it",
             )),
-            State::Denied => Finding::fail(CHECK, format!("we may not connect to {path}")).remedy(
-                text("it is another user's: use one of your own, or ask who runs it"),
-            ),
-            State::Silent => Finding::fail(
+            SocketState::Denied => Finding::fail(CHECK, format!("we may not connect to {path}"))
+                .remedy(text(
+                    "it is another user's: use one of your own, or ask who runs it",
+                )),
+            SocketState::Silent => Finding::fail(
                 CHECK,
                 format!("the one at {path} did not answer within {LIMIT:?}"),
             )
             .remedy(text("restart it")),
-            State::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
+            SocketState::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
         });
     }
     match (findings.is_empty(), answering) {

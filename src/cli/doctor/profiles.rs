@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::facts::State;
+use super::facts::SocketState;
 use super::finding::Finding;
 use super::limit::LIMIT;
 use crate::wire::{ProfileReply, ProfilesReply};
@@ -35,13 +35,17 @@ enum Failed {
 }
 
 /// Asks the first daemon that answers, which is the one that the companion takes. A finding says why there is no list.
-pub(super) async fn list(looked: &[(PathBuf, State)]) -> (DaemonProfiles, Option<Finding>) {
-    let answers = |(_, state): &&(PathBuf, State)| matches!(state, State::Answers(200, _));
+pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, Option<Finding>) {
+    let answers =
+        |(_, state): &&(PathBuf, SocketState)| matches!(state, SocketState::Answers(200, _));
     let Some((path, _)) = looked.iter().find(answers) else {
-        let is_there = |(_, state): &(PathBuf, State)| {
+        let is_there = |(_, state): &(PathBuf, SocketState)| {
             matches!(
                 state,
-                State::Answers(..) | State::Silent | State::Denied | State::Locked
+                SocketState::Answers(..)
+                    | SocketState::Silent
+                    | SocketState::Denied
+                    | SocketState::Locked
             )
         };
         let profiles = match looked.iter().any(is_there) {

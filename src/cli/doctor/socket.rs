@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use super::super::target::Target;
-use super::facts::State;
+use super::facts::SocketState;
 use super::limit::LIMIT;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
@@ -47,12 +47,12 @@ pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<P
 }
 
 /// Looks at every place.
-pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, State)> {
+pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, SocketState)> {
     let mut looked = vec![];
     for path in places {
         let state = tokio::time::timeout(LIMIT, ask(&path)).await;
-        let state = match state.unwrap_or(State::Silent) {
-            State::Missing | State::Stale if is_locked(&path) => State::Locked,
+        let state = match state.unwrap_or(SocketState::Silent) {
+            SocketState::Missing | SocketState::Stale if is_locked(&path) => SocketState::Locked,
             state => state,
         };
         looked.push((path, state));
@@ -60,10 +60,10 @@ pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, State)> {
     looked
 }
 
-async fn ask(path: &Path) -> State {
+async fn ask(path: &Path) -> SocketState {
     match path.symlink_metadata() {
         Err(e) => return of(&e),
-        Ok(meta) if !meta.file_type().is_socket() => return State::NotASocket,
+        Ok(meta) if !meta.file_type().is_socket() => return SocketState::NotASocket,
         Ok(_) => {}
     }
     let mut stream = match UnixStream::connect(path).await {
@@ -79,10 +79,10 @@ async fn ask(path: &Path) -> State {
     };
     match exchange.await {
         Ok(_) => match status(&answer) {
-            Some(status) => State::Answers(status, who),
-            None => State::Failed("what answers there is not jetond".to_owned()),
+            Some(status) => SocketState::Answers(status, who),
+            None => SocketState::Failed("what answers there is not jetond".to_owned()),
         },
-        Err(e) => State::Failed(e.to_string()),
+        Err(e) => SocketState::Failed(e.to_string()),
     }
 }
 
@@ -104,12 +104,12 @@ fn status(head: &[u8]) -> Option<u16> {
     head.strip_prefix("HTTP/1.")?.get(2..)?.trim().parse().ok()
 }
 
-fn of(error: &io::Error) -> State {
+fn of(error: &io::Error) -> SocketState {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => State::Missing,
-        ErrorKind::ConnectionRefused => State::Stale,
-        ErrorKind::PermissionDenied => State::Denied,
-        _ => State::Failed(error.to_string()),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => SocketState::Missing,
+        ErrorKind::ConnectionRefused => SocketState::Stale,
+        ErrorKind::PermissionDenied => SocketState::Denied,
+        _ => SocketState::Failed(error.to_string()),
     }
 }
 

@@ -80,25 +80,25 @@ fn a_folder_is_judged_by_its_use() {
     let foreign = || Some(Distrust::NotOurs { owner: 1, uid: 2 });
     let denied = || Some(Distrust::io("open", ErrorKind::PermissionDenied.into()));
     for (what, why, kind, expected) in [
-        (Use::State, None, Some("ext4"), vec![(Good, "state")]),
+        (FolderUse::State, None, Some("ext4"), vec![(Good, "state")]),
         (
-            Use::State,
+            FolderUse::State,
             Some(Distrust::Missing),
             None,
             vec![(Good, "state")],
         ),
-        (Use::State, open(), None, vec![(Fail, "state")]),
-        (Use::State, foreign(), None, vec![(Fail, "state")]),
-        (Use::Sockets, foreign(), None, vec![(Warn, "sockets")]),
-        (Use::State, denied(), None, vec![(Warn, "state")]),
+        (FolderUse::State, open(), None, vec![(Fail, "state")]),
+        (FolderUse::State, foreign(), None, vec![(Fail, "state")]),
+        (FolderUse::Sockets, foreign(), None, vec![(Warn, "sockets")]),
+        (FolderUse::State, denied(), None, vec![(Warn, "state")]),
         (
-            Use::State,
+            FolderUse::State,
             None,
             Some("nfs4"),
             vec![(Good, "state"), (Warn, "file system")],
         ),
         (
-            Use::Sockets,
+            FolderUse::Sockets,
             None,
             Some("nfs4"),
             vec![(Good, "sockets"), (Fail, "file system")],
@@ -111,7 +111,7 @@ fn a_folder_is_judged_by_its_use() {
 
 #[test]
 fn a_daemon_answers_or_the_finding_says_why_not() {
-    let at = |states: &[State]| {
+    let at = |states: &[SocketState]| {
         let places = states.iter().enumerate();
         daemons(
             places
@@ -119,22 +119,22 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
                 .collect(),
         )
     };
-    let answers = State::Answers(200, Some((1000, 7)));
+    let answers = SocketState::Answers(200, Some((1000, 7)));
     for (states, expected) in [
         (vec![], vec![Warn]),
-        (vec![State::Missing, State::Missing], vec![Warn]),
-        (vec![State::Missing, answers.clone()], vec![Good]),
+        (vec![SocketState::Missing, SocketState::Missing], vec![Warn]),
+        (vec![SocketState::Missing, answers.clone()], vec![Good]),
         (
             vec![answers.clone(), answers.clone()],
             vec![Good, Good, Warn],
         ),
-        (vec![State::Stale, answers.clone()], vec![Warn, Good]),
-        (vec![State::Stale], vec![Warn]),
-        (vec![State::NotASocket], vec![Fail]),
-        (vec![State::Denied], vec![Fail]),
-        (vec![State::Silent], vec![Fail]),
-        (vec![State::Answers(403, None)], vec![Fail]),
-        (vec![State::Answers(500, None)], vec![Fail]),
+        (vec![SocketState::Stale, answers.clone()], vec![Warn, Good]),
+        (vec![SocketState::Stale], vec![Warn]),
+        (vec![SocketState::NotASocket], vec![Fail]),
+        (vec![SocketState::Denied], vec![Fail]),
+        (vec![SocketState::Silent], vec![Fail]),
+        (vec![SocketState::Answers(403, None)], vec![Fail]),
+        (vec![SocketState::Answers(500, None)], vec![Fail]),
     ] {
         let findings = at(&states);
         let found: Vec<_> = verdicts(&findings).into_iter().map(|(v, _)| v).collect();
