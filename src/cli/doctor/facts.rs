@@ -8,61 +8,62 @@ use crate::provider::configured::Reached;
 use crate::store::{BindingPart, StoreError};
 use crate::trust::Untrusted;
 
-/// What a folder is for, which decides how bad it is.
+/// What a folder is for: decides how grave a finding about it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FolderUse {
     State,
     Sockets,
 }
 
-/// What is known of a folder.
+/// Facts about a folder.
 #[derive(Debug)]
 pub(super) struct FolderFacts {
     pub(super) path: PathBuf,
-    /// Whether it can be trusted; a missing one is made by whoever needs it.
+    /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is no fault: the folder is
+    /// made when it is needed.
     pub(super) judged: Result<(), Untrusted>,
     /// The type of its file system, where that can be told.
     pub(super) kind: Option<String>,
-    /// Whether that is one which other hosts may have too.
+    /// Whether other hosts may have mounted that file system too.
     pub(super) shared: bool,
 }
 
-/// What the machine is.
+/// Facts about the machine and its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Host {
     /// Whether systemd runs it.
     pub(super) systemd: bool,
     pub(super) uid: u32,
-    /// What the user is called, where the environment says it.
+    /// The name of the user, where the environment has it.
     pub(super) user: Option<String>,
     /// Whether the user's services outlive the last session (loginctl(1)).
     pub(super) lingers: bool,
-    /// Whether the system's daemon is looked at.
+    /// Whether the doctor examines the daemon of the whole machine.
     pub(super) system: bool,
 }
 
-/// What is at a place.
+/// Facts about the path of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SocketState {
     /// Nothing.
     Missing,
     /// Something that is not a socket.
     NotASocket,
-    /// A socket that nobody serves.
+    /// A stale socket: no daemon listens.
     Stale,
-    /// No socket that is served, although a process holds the lock of the place.
+    /// A process holds the lock, and the socket is missing or stale.
     Locked,
-    /// We may not connect.
+    /// The system refuses us the connection.
     Denied,
-    /// Somebody accepts and does not answer.
+    /// A process accepts the connection and does not answer.
     Silent,
-    /// Somebody answers with this status; the user and the process that made the socket, where the system tells.
+    /// A process answers with this HTTP status; the user and the process that listen, where the system tells.
     Answers(u16, Option<(u32, i32)>),
     /// The system refused something else.
     Failed(String),
 }
 
-/// What is known of a stored credential: nothing of the credential itself.
+/// Facts about a stored credential, without the credential itself.
 #[derive(Debug)]
 pub(super) enum CredentialFacts {
     /// The store cannot be read.
@@ -75,7 +76,7 @@ pub(super) enum CredentialFacts {
     Uncompared(String),
 }
 
-/// What an issuer answered.
+/// Facts about an issuer and its clock.
 #[derive(Debug)]
 pub(super) struct IssuerFacts {
     pub(super) reached: Result<Reached, Fault>,

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::offload::{self, Refused};
 
-/// How long each thing may take that is looked at: a network, a keyring or a disk may never answer.
+/// Time limit of one examination: a network, a keyring or a disk may never answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Why something could not be looked at.
+/// Why an examination has no result.
 #[derive(Debug)]
 pub(super) enum Missed {
-    /// It did not answer inside the limit.
+    /// It did not end within the limit.
     Late,
-    /// There was no thread to look at it.
+    /// The system refused a thread for it.
     Refused(Refused),
 }
 
-/// Runs what may block for ever off this thread, inside the limit.
+/// Runs work that may block forever on a thread of its own, within the limit.
 pub(super) async fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Missed> {
