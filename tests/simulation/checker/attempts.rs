@@ -94,6 +94,12 @@ impl Attempt {
         attempts
     }
 
+    /// Its one or two calls.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Called> {
+        let second = Some(&self.last).filter(|_| !self.is_one_call());
+        std::iter::once(&self.first).chain(second)
+    }
+
     fn is_one_call(&self) -> bool {
         self.first.number == self.last.number
     }
@@ -121,7 +127,7 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
         CallEnd::Granted(_) => Outcome::Granted,
         // It was broken off while it looked for another secret.
         CallEnd::Failed(FaultKind::Rejected | FaultKind::BindingChanged, _)
-            if next.is_some()
+            if next.is_some_and(|next| !is_withheld(life, call, next))
                 && life
                     .loads()
                     .any(|load| load.from.run == call.until.run && load.found.is_none()) =>
@@ -135,6 +141,12 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
         // It used up its time.
         CallEnd::Dropped => Outcome::Failed(None),
     }
+}
+
+/// Whether the attempt that took the place of this one found the rejected secret again, and sent nothing.
+fn is_withheld(life: &Lived, call: &Called, next: &Called) -> bool {
+    let mut loads = life.loads().filter(|load| load.from.run > call.until.run);
+    loads.any(|load| load.found == Some(Ok(call.secret)) && load.until.run < next.from.run)
 }
 
 /// Whether a call that was dropped was so for another one: since the machine had slept, or there is another secret, or

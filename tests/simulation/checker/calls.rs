@@ -1,5 +1,6 @@
 //! What the issuers saw: whether each call was allowed when it came, whether it came in time, and how many there were.
 
+use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
 use super::attempts::{self, Attempt, NOTICED, Outcome};
@@ -7,7 +8,7 @@ use super::budget;
 use super::causes::{Cause, DEMAND};
 use super::held::Held;
 use super::moments::{self, Window};
-use super::record::{GRAIN, Loaded, Record};
+use super::record::{CallEnd, GRAIN, Loaded, Record};
 use super::reports;
 use super::walk::Walk;
 use super::{Finding, Rule};
@@ -169,6 +170,15 @@ impl Walk<'_> {
             from: from.from,
             until: until.until,
         };
+        for call in attempt.calls() {
+            match call.end {
+                CallEnd::Granted(_) => drop(self.remembered.remove(&call.secret)),
+                CallEnd::Failed(FaultKind::Rejected, _) => {
+                    *self.remembered.entry(call.secret).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
         let outcome = if Held::is_dead(self.held.as_ref(), &attempt.last) {
             (self.rejections, self.bad) = ([0; 2], None);
             Outcome::Failed(None)
@@ -183,10 +193,6 @@ impl Walk<'_> {
                     self.reports
                         .after(&self.requests, &before, held, attempt.until, self.life);
                 }
-                if let Some(bad) = self.bad.filter(|bad| *bad != attempt.last.secret) {
-                    self.remembered.insert(bad, self.rejections[1]);
-                }
-                self.remembered.remove(&attempt.last.secret);
                 (self.rejections, self.failing, self.is_blocked) = ([0; 2], [0; 2], false);
                 self.bad = None;
                 if let Some(held) = &self.held {
@@ -196,12 +202,8 @@ impl Walk<'_> {
             Outcome::Rejected | Outcome::Failed(_) => {
                 self.is_blocked = false;
                 let secret = attempt.last.secret;
-                if let Some(bad) = self.bad.filter(|bad| *bad != secret) {
-                    self.remembered.insert(bad, self.rejections[1]);
+                if self.bad.is_some_and(|bad| bad != secret) {
                     (self.rejections, self.bad) = ([0; 2], None);
-                }
-                if let Some(times) = self.remembered.remove(&secret) {
-                    (self.rejections[1], self.bad) = (times, Some(secret));
                 }
                 if outcome == Outcome::Rejected {
                     self.bad = Some(secret);
@@ -219,6 +221,9 @@ impl Walk<'_> {
                 };
                 let rejected = u32::from(outcome == Outcome::Rejected);
                 self.rejections = self.rejections.map(|rejections| rejections + rejected);
+                if let Some(times) = self.remembered.get(&secret) {
+                    self.rejections[1] = self.rejections[1].max(*times);
+                }
                 let [least, most] = self.rejections;
                 let earliest = (least..=most).map(|n| after(n, until).from).min();
                 let latest = (least..=most).map(|n| after(n, known).until).max();

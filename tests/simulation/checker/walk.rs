@@ -25,7 +25,7 @@ pub(super) struct Walk<'a> {
     pub(super) secret: Option<u32>,
     /// The secret that was rejected last, while nothing better is known of it.
     pub(super) bad: Option<u32>,
-    /// How often in a row each other secret was rejected, at most: one that comes back to the store is remembered.
+    /// How often in a row each secret was rejected, at most: one that comes back to the store is remembered.
     pub(super) remembered: BTreeMap<u32, u32>,
     pub(super) window: Window,
     /// Whether an attempt was broken off, and another is to take its place.
