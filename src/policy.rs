@@ -18,8 +18,8 @@ pub enum UserNamespace {
     Other,
 }
 
-/// A process that asks, by the kernel's word at the moment when it connected. It has no default: an error is never
-/// somebody (CVE-2021-3560).
+/// Who asks, by the kernel's word at the moment of the connection. It has no default: an error is never somebody
+/// (CVE-2021-3560).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Its effective user.
@@ -28,6 +28,17 @@ pub struct Caller {
     pub gid: u32,
     /// Its supplementary groups; empty where the kernel does not tell them, which can only refuse.
     pub groups: Box<[u32]>,
+}
+
+/// A process at the other end of a connection, by the kernel's word at the moment when it connected. A descriptor that it
+/// hands on stays its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// All that a decision may depend on.
+    pub caller: Caller,
+    /// Its process ID; `None` where the kernel shows none, as for a process outside of our PID namespace. By now it may be
+    /// the number of another process: what must be sure of it asks the socket for a descriptor (`SO_PEERPIDFD`).
+    pub pid: Option<i32>,
 }
 
 /// Numbers of users or groups, from the first to the last. No user and no group is never among them.

@@ -9,11 +9,10 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::serve::connections::Connections;
-use super::serve::peers::Peer;
 use super::serve::server::Server;
 use super::service::{Door, Service};
 use super::shutdown::Shutdown;
-use crate::policy::Caller;
+use crate::policy::{Caller, Peer};
 use crate::process::notify::Notify;
 
 /// The shortest and the longest time between two pings: a timer for a very long one would overflow.

@@ -6,37 +6,31 @@ use std::io;
 use tokio::net::UnixStream;
 use tracing::debug;
 
-use crate::policy::{Caller, Gate, UserNamespace};
+use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
-/// A process that connected. It has no default: an error is never somebody (CVE-2021-3560).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Who it was when it connected; a descriptor that it handed on stays its own.
-    pub caller: Caller,
-    /// Its process ID then, for the log only: it may be another process by now.
-    pub pid: Option<i32>,
+/// The peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are asked for only where
+/// a rule could need them; where the kernel does not tell them, there are none.
+///
+/// # Errors
+/// The kernel's; the connection must then be refused.
+pub(super) fn of(stream: &UnixStream, gate: &Gate) -> io::Result<Peer> {
+    let peer = stream.peer_cred()?;
+    let (uid, gid, pid) = (peer.uid(), peer.gid(), shown(peer.pid()));
+    let groups = if gate.is_ours(uid) || !gate.heeds_rules() {
+        Box::default()
+    } else {
+        supplementary_groups(stream).unwrap_or_else(|error| {
+            debug!(uid, pid, %error, "the groups of a peer are not known: no rule for a group counts for it");
+            Box::default()
+        })
+    };
+    let caller = Caller { uid, gid, groups };
+    Ok(Peer { caller, pid })
 }
 
-impl Peer {
-    /// The peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are asked for
-    /// only where a rule could need them; where the kernel does not tell them, there are none.
-    ///
-    /// # Errors
-    /// The kernel's; the connection must then be refused.
-    pub fn of(stream: &UnixStream, gate: &Gate) -> io::Result<Self> {
-        let peer = stream.peer_cred()?;
-        let (uid, gid, pid) = (peer.uid(), peer.gid(), peer.pid());
-        let groups = if gate.is_ours(uid) || !gate.heeds_rules() {
-            Box::default()
-        } else {
-            supplementary_groups(stream).unwrap_or_else(|error| {
-                debug!(uid, pid, %error, "the groups of a peer are not known: no rule for a group counts for it");
-                Box::default()
-            })
-        };
-        let caller = Caller { uid, gid, groups };
-        Ok(Self { caller, pid })
-    }
+/// The process ID that the kernel shows; it shows 0 for a process that has none in our namespace.
+fn shown(pid: Option<i32>) -> Option<i32> {
+    pid.filter(|pid| *pid > 0)
 }
 
 /// The groups that the peer was in when it connected. What `/proc` shows of a process would be those of now, perhaps of
@@ -84,5 +78,28 @@ pub fn user_namespace() -> UserNamespace {
         UserNamespace::of_maps(map("uid_map").as_deref(), map("gid_map").as_deref())
     } else {
         UserNamespace::Identity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_is_known_by_its_process_and_user() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let own_uid = rustix::process::geteuid().as_raw();
+        let namespace = UserNamespace::Identity;
+        let peer = of(&ours, &Gate { own_uid, namespace }).unwrap();
+        assert_eq!(peer.caller.uid, own_uid);
+        assert_eq!(peer.caller.gid, rustix::process::getegid().as_raw());
+        assert_eq!(peer.pid, i32::try_from(std::process::id()).ok());
+    }
+
+    #[test]
+    fn zero_is_no_process() {
+        for (told, pid) in [(None, None), (Some(0), None), (Some(1), Some(1))] {
+            assert_eq!(shown(told), pid);
+        }
     }
 }

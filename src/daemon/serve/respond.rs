@@ -19,7 +19,7 @@ use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::stream::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
-use crate::policy::Caller;
+use crate::policy::{Caller, Peer};
 use crate::problem::{Code, Problem};
 use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
@@ -38,16 +38,16 @@ enum Reached {
 /// Answers one request.
 pub(super) async fn respond(
     service: &Service,
-    caller: &Caller,
+    peer: &Peer,
     door: Door,
     request: &mut Request<Incoming>,
     busy: Busy,
 ) -> Response<Answering> {
     let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
-    let answer = match at_once(service, caller, door, request) {
+    let answer = match at_once(service, &peer.caller, door, request) {
         Ok(Reached::Reply(reply)) => Ok(reply),
         // The room for all that can be waited for is taken when it is needed: it would be moved with every request.
-        Ok(Reached::Route(route)) => Box::pin(answer(service, caller, door, request, route)).await,
+        Ok(Reached::Route(route)) => Box::pin(answer(service, peer, door, request, route)).await,
         Err(problem) => Err(Failure::Problem(problem)),
     };
     let path = request.uri().path();
@@ -102,11 +102,12 @@ fn at_once(
 
 async fn answer(
     service: &Service,
-    caller: &Caller,
+    peer: &Peer,
     door: Door,
     request: &mut Request<Incoming>,
     route: Route,
 ) -> Result<Reply, Failure> {
+    let caller = &peer.caller;
     let cap = match route {
         Route::Helper => MAX_FRAME,
         _ => MAX_BODY,
@@ -117,9 +118,7 @@ async fn answer(
         read(request, cap).await?
     };
     match route {
-        Route::Ask(content_type, asked) => {
-            printed(service, caller, door, content_type, *asked).await
-        }
+        Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
         Route::Healthz => Ok(Reply::text("ok\n")),
         Route::Openapi => Ok(Reply::new(JSON, openapi::document().into_bytes())),
         Route::Token {
@@ -143,7 +142,7 @@ async fn answer(
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
-            Ok(match service.run(&run, caller, door).await {
+            Ok(match service.run(&run, peer, door).await {
                 RunAnswer::Whole(answer) => {
                     Reply::new(FRAMES, std::mem::take(&mut *answer.to_bytes()))
                 }
@@ -159,7 +158,7 @@ async fn answer(
                 since: last_event_id(request.headers())?,
             };
             let asked = Asked::Watch(query, Box::new(Events));
-            printed(service, caller, door, EVENTS, asked).await
+            printed(service, peer, door, EVENTS, asked).await
         }
         Route::Reload => {
             let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
@@ -173,12 +172,12 @@ async fn answer(
 /// The printed answer to a question, as a body of this type.
 async fn printed(
     service: &Service,
-    caller: &Caller,
+    peer: &Peer,
     door: Door,
     content_type: &'static str,
     asked: Asked,
 ) -> Result<Reply, Failure> {
-    Ok(match service.ask(asked, caller, door).await? {
+    Ok(match service.ask(asked, peer, door).await? {
         Printed::Whole(mut reply) => Reply::new(content_type, std::mem::take(&mut *reply.stdout)),
         Printed::Watch(feed, print) => {
             let socket = service.socket.clone();

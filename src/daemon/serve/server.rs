@@ -18,10 +18,11 @@ use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
-use super::peers::Peer;
+use super::peers;
 use super::respond;
 use super::response;
 use super::stream::{Pace, Timed};
+use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 
 /// The room for a request's line and headers; hyper answers 431 to more.
@@ -149,7 +150,7 @@ impl Server {
     }
 
     fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> Admitted {
-        let peer = match Peer::of(&stream, self.service.roster.gate()) {
+        let peer = match peers::of(&stream, self.service.roster.gate()) {
             Ok(peer) => peer,
             Err(error) => {
                 if faults.unknown.came(self.service.clock.now().boot) {
@@ -198,7 +199,7 @@ impl Server {
             async move {
                 let service = &server.service;
                 let response = if service.admits(&peer.caller, door) {
-                    respond::respond(service, &peer.caller, door, &mut request, busy).await
+                    respond::respond(service, peer, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
                     response::turn_out(&service.roster.stranger(), service.clock.now(), busy)

@@ -4,7 +4,7 @@ use super::{ADMIN_ONLY, Door, Service};
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::dialect::{self, Parsed};
-use crate::policy::Caller;
+use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::{Answer, Invocation, Reply};
@@ -31,7 +31,7 @@ impl Service {
     pub(in crate::daemon) async fn run(
         &self,
         run: &Invocation,
-        caller: &Caller,
+        peer: &Peer,
         door: Door,
     ) -> RunAnswer {
         // Before anything else: standard input that is for the admin socket must not come through this one.
@@ -42,7 +42,7 @@ impl Service {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => return RunAnswer::Whole(answer),
         };
-        match self.ask(asked, caller, door).await {
+        match self.ask(asked, peer, door).await {
             Ok(Printed::Whole(reply)) => RunAnswer::Whole(reply.into()),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
             Err(problem) => RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into()),
@@ -56,9 +56,10 @@ impl Service {
     pub(in crate::daemon) async fn ask(
         &self,
         asked: Asked,
-        caller: &Caller,
+        peer: &Peer,
         door: Door,
     ) -> Result<Printed, Problem> {
+        let caller = &peer.caller;
         let reply = match asked {
             Asked::Token(query, print) => {
                 let name = query.profile.as_ref();

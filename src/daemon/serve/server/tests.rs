@@ -13,7 +13,7 @@ use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use crate::fault::FaultKind;
-use crate::policy::{Caller, Gate, UserNamespace};
+use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
 const OURS: u32 = 1_000;
 
