@@ -32,7 +32,7 @@ impl Handle {
                 .until(at.map(|at| now.unix_of(at)))
         })?;
         let mut seen = self.view.clone();
-        let landed = async {
+        let ended = async {
             loop {
                 let view = seen.borrow_and_update().clone();
                 if view.refreshes > before || !view.attempting || seen.changed().await.is_err() {
@@ -40,10 +40,7 @@ impl Handle {
                 }
             }
         };
-        if tokio::time::timeout(max_wait, landed)
-            .await
-            .unwrap_or(false)
-        {
+        if tokio::time::timeout(max_wait, ended).await.unwrap_or(false) {
             return Ok(());
         }
         let now = self.clock.now();

@@ -107,11 +107,11 @@ async fn answers_come_inside_their_deadline_when_the_issuer_hangs() {
         };
         assert_eq!(problem.code, code, "{wait}");
     }
-    assert_eq!(issuer.seen().len(), 1, "all joined one flight");
+    assert_eq!(issuer.seen().len(), 1, "all joined one attempt");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flight_outlives_the_caller_that_caused_it() {
+async fn an_attempt_outlives_the_caller_that_caused_it() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Connect),
         Play::Grant {
@@ -137,7 +137,7 @@ async fn a_caller_that_wants_more_validity_gets_a_new_token_or_the_old_one_marke
     assert_eq!(
         text(&handle, secs(500), secs(1)).await,
         "token-1 stale",
-        "the flight takes 2 s"
+        "the attempt takes 2 s"
     );
     assert_eq!(text(&handle, secs(500), secs(5)).await, "token-2");
     tokio::time::sleep(secs(60)).await;

@@ -76,7 +76,7 @@ async fn a_valid_token_is_served_at_once_and_the_request_wakes_the_profile() {
     assert_eq!(
         held,
         format!("token-{before}"),
-        "without waiting for the flight"
+        "without waiting for the attempt"
     );
     for _ in 0..1_000 {
         assert_eq!(text(&handle, NOW, secs(60)).await, held);
@@ -85,7 +85,7 @@ async fn a_valid_token_is_served_at_once_and_the_request_wakes_the_profile() {
     assert_eq!(
         issuer.seen().len(),
         before + 1,
-        "one flight for all of them"
+        "one attempt for all of them"
     );
     assert_eq!(
         text(&handle, NOW, NOW).await,
@@ -97,7 +97,7 @@ async fn a_valid_token_is_served_at_once_and_the_request_wakes_the_profile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_who_find_it_expired_wait_for_one_flight() {
+async fn a_thousand_callers_who_find_it_expired_wait_for_one_attempt() {
     let (handle, issuer) = at_rest().await;
     tokio::time::sleep(secs(5_000)).await;
     let before = issuer.seen().len();
