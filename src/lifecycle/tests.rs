@@ -1,7 +1,7 @@
 use super::*;
-use crate::fault::{Block, FaultKind};
+use crate::fault::{Block, Fault, FaultKind};
 use crate::profile::ProfileName;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, Grant};
 
 mod reissue;
 mod report;

@@ -6,38 +6,14 @@ use super::check::{finds, holds};
 use super::names::{Edges, Names};
 use super::tree::{ROOTS, Tree};
 
-/// Cycles that are still to be broken, each by its files. This list only gets shorter.
-const KNOWN: &[&[&str]] = &[];
-
-/// The cycles that are not known, and the files of known ones that are in none any more.
+/// The cycles of each program, and of the library.
 fn no_cycles(tree: &Tree) -> Vec<String> {
-    beside(tree, KNOWN)
-}
-
-fn beside(tree: &Tree, known: &[&[&str]]) -> Vec<String> {
-    let known: Vec<BTreeSet<&str>> = known
-        .iter()
-        .map(|files| files.iter().copied().collect())
-        .collect();
-    let mut found = BTreeSet::new();
     let mut faults = vec![];
     for root in ROOTS {
         let edges = Names::of(tree, root).edges();
         for knot in knots(&edges) {
-            if !known.iter().any(|known| knot.is_subset(known)) {
-                faults.extend(told(&edges, &knot));
-            }
-            found.extend(knot.into_iter().map(str::to_owned));
+            faults.extend(told(&edges, &knot));
         }
-    }
-    for file in known
-        .iter()
-        .flatten()
-        .filter(|file| !found.contains(**file))
-    {
-        faults.push(format!(
-            "{file} is in no cycle any more: take it off the list KNOWN"
-        ));
     }
     faults
 }
@@ -362,7 +338,7 @@ fn small(files: &str) -> Tree {
 #[test]
 fn names_lead_to_the_file_that_defines_the_item() {
     let wrong = CASES.iter().filter_map(|(what, files, cycle)| {
-        let found = beside(&small(files), &[]).join(", and ");
+        let found = no_cycles(&small(files)).join(", and ");
         (found != *cycle).then(|| format!("{what}: found {found:?}"))
     });
     let wrong: Vec<String> = wrong.collect();
@@ -381,31 +357,7 @@ fn of_a_knot_the_fewest_names_are_told() {
         "src/a.rs names B, C, D of src/b.rs; src/b.rs names A of src/a.rs",
         "src/a.rs names B, C, D of src/b.rs; src/b.rs names E of src/c.rs; src/c.rs names A of src/a.rs",
     ];
-    assert_eq!(beside(&tree, &[]), cycles);
-}
-
-#[test]
-fn a_known_cycle_may_only_get_smaller() {
-    let files = |b: &str| {
-        small(&format!(
-            "lib: mod a; mod b; mod c; mod d;
-             a: use crate::{{b::B, d::D}}; pub struct A;
-             b: {b}
-             c: pub struct C(crate::b::B);
-             d: pub struct D;"
-        ))
-    };
-    let tree = files("use crate::a::A; pub struct B;");
-    let known: &[&[&str]] = &[&["src/a.rs", "src/b.rs"]];
-    assert_eq!(beside(&tree, known), [""; 0]);
-    let stale = "src/c.rs is in no cycle any more: take it off the list KNOWN";
-    assert_eq!(
-        beside(&tree, &[&["src/a.rs", "src/b.rs", "src/c.rs"]]),
-        [stale]
-    );
-    let tree = files("use crate::{a::A, c::C}; pub struct B;");
-    assert_eq!(beside(&tree, known).len(), 2, "a file more");
-    assert_eq!(beside(&files("pub struct B;"), known).len(), 2, "no cycle");
+    assert_eq!(no_cycles(&tree), cycles);
 }
 
 #[test]

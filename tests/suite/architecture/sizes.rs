@@ -8,15 +8,7 @@ use super::tree::Tree;
 /// The longest file, in lines, tests left out.
 const LONGEST: usize = 300;
 
-/// Files that are still to be divided, with their length. This list and these numbers only get smaller.
-const KNOWN: &[(&str, usize)] = &[("src/lifecycle.rs", 394)];
-
 fn files_are_short(tree: &Tree) -> Vec<String> {
-    beside(tree, KNOWN)
-}
-
-/// The files that are longer than they may be, and the known ones that have become short.
-fn beside(tree: &Tree, known: &[(&str, usize)]) -> Vec<String> {
     let modules = tree.modules("src/lib.rs").into_iter();
     let tests: BTreeSet<String> = modules
         .filter(|module| module.is_test)
@@ -29,20 +21,9 @@ fn beside(tree: &Tree, known: &[(&str, usize)]) -> Vec<String> {
         .filter(|file| file.starts_with("src/") && !tests.contains(*file))
     {
         let lines = tree.source(file).lines;
-        let most = known
-            .iter()
-            .find(|(known, _)| known == file)
-            .map_or(LONGEST, |(_, lines)| *lines);
-        if lines > most {
+        if lines > LONGEST {
             faults.push(format!(
-                "{file} has {lines} lines without tests, and may have {most}"
-            ));
-        }
-    }
-    for (file, _) in known {
-        if tree.source(file).lines <= LONGEST {
-            faults.push(format!(
-                "{file} is not too long any more: take it off the list KNOWN"
+                "{file} has {lines} lines without tests, and may have {LONGEST}"
             ));
         }
     }
@@ -69,16 +50,6 @@ fn lines_of_tests_do_not_count() {
         Tree(files.into())
     };
     let too_long = "src/a.rs has 301 lines without tests, and may have 300";
-    assert_eq!(beside(&long(LONGEST), &[]), [""; 0]);
-    assert_eq!(beside(&long(LONGEST + 1), &[]), [too_long]);
-
-    let known = [("src/a.rs", LONGEST + 2)];
-    assert_eq!(beside(&long(LONGEST + 2), &known), [""; 0]);
-    assert_eq!(
-        beside(&long(LONGEST + 3), &known),
-        ["src/a.rs has 303 lines without tests, and may have 302"]
-    );
-    let stale = "src/a.rs is not too long any more: take it off the list KNOWN";
-    assert_eq!(beside(&long(LONGEST), &known), [stale]);
-    assert_eq!(beside(&Tree([].into()), &known), [stale]);
+    assert_eq!(files_are_short(&long(LONGEST)), [""; 0]);
+    assert_eq!(files_are_short(&long(LONGEST + 1)), [too_long]);
 }

@@ -1,0 +1,99 @@
+//! What the end of an attempt changes: a token that was granted, or a failure.
+
+use std::sync::Arc;
+
+use super::{Effect, GENERATION_END, Held, LastFault, Lifecycle};
+use crate::fault::{Fault, FaultKind};
+use crate::instant::BootInstant;
+use crate::schedule::{self, Unit};
+use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
+
+/// Detail for a token that expired in transit; storing it would replace a token that is still valid.
+const DEAD_ON_ARRIVAL: &str =
+    "the answer took so long that the token in it had expired when it came";
+
+impl Lifecycle {
+    /// An attempt brought a token.
+    pub(super) fn fetched(
+        &mut self,
+        now: BootInstant,
+        jitter: Unit,
+        sent: BootInstant,
+        grant: Grant,
+    ) -> Effect {
+        // Whatever it is worth: the credential was taken.
+        self.rejections = 0;
+        let is_held = self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.token == grant.token);
+        if !is_held && !Validity::new(sent, grant.lifetime).holds(now) {
+            return self.failed(now, jitter, Fault::new(FaultKind::Timeout, DEAD_ON_ARRIVAL));
+        }
+        self.refreshes += 1;
+        self.failing = 0;
+        self.block = None;
+        let same = self.held.take_if(|held| held.token == grant.token);
+        let validity = match same {
+            Some(held) => self.again(held.validity, sent, &grant),
+            None => {
+                self.generation = (self.generation + 1).min(GENERATION_END - 1);
+                self.reports.replaced();
+                self.assumed = grant.lifetime.is_none();
+                self.repeated = false;
+                Validity::new(sent, grant.lifetime)
+            }
+        };
+        self.held = Some(Arc::new(Held {
+            token: grant.token,
+            validity,
+            generation: self.generation,
+            last_answer: LastAnswer::default(),
+        }));
+        self.wait_until(if self.repeated {
+            schedule::same_token_due(now, &validity, jitter)
+        } else {
+            schedule::due(now, &validity, self.policy.reissue, jitter)
+        })
+    }
+
+    /// The validity of the token held, which the issuer gave again.
+    fn again(&mut self, held: Validity, sent: BootInstant, grant: &Grant) -> Validity {
+        let stated = match grant.lifetime {
+            Some(lifetime) if grant.stated => Some(lifetime),
+            // What is assumed of a token that an issuer gives is assumed as well when it gives it again.
+            None if self.assumed => Some(DEFAULT_LIFETIME),
+            // The lifetime that a token shows was known, and counts from its issue and not from this answer.
+            _ => None,
+        };
+        let (validity, extended) =
+            stated.map_or((held, false), |lifetime| held.again(sent, lifetime));
+        self.assumed &= !grant.stated;
+        self.repeated = !extended;
+        validity
+    }
+
+    /// An attempt failed.
+    pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
+        let is_permanent = fault.kind.is_permanent();
+        let backed_off = schedule::retry_due(
+            now,
+            self.failing,
+            self.valid(now),
+            fault.retry_after,
+            jitter,
+        );
+        let probe = schedule::probe_due(now, self.rejections);
+        let due = match self.rejections {
+            0 => backed_off,
+            // It was rejected once, and now its issuer cannot be reached: the quick retry is no reason to hammer that.
+            1 if !is_permanent => probe.max(backed_off),
+            _ => probe,
+        };
+        self.failing = self.failing.saturating_add(1);
+        self.failures += 1;
+        self.block = None;
+        self.last_fault = Some(Arc::new(LastFault { fault, at: now }));
+        self.wait_until(due)
+    }
+}
