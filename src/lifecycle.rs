@@ -12,6 +12,7 @@ use crate::schedule::{self, Reissue, Unit};
 use crate::token::Validity;
 
 pub mod credentials;
+mod demand;
 mod ended;
 mod event;
 mod report;
@@ -236,19 +237,6 @@ impl Lifecycle {
                 .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
     }
 
-    /// Where an early refresh brings the same token or kills the one held, a valid token is all there is; and one who
-    /// wakes a resting profile pulls nothing nearer.
-    fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
-        if let (Some(validity), Activity::Waiting { .. }) = (self.valid(now), self.activity) {
-            let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
-            let useless = self.repeated || self.policy.reissue != Reissue::Normal;
-            if enough || useless {
-                return Effect::None;
-            }
-        }
-        self.hasten(now)
-    }
-
     /// An attempt that ran is made anew, for it would only find out by its deadline that nobody hears it; and the network
     /// that failed before is likely to be another one now, so that the back-off begins from the start. One that was overdue
     /// on waking runs before the suspend is noticed, and is not meant.
@@ -261,45 +249,6 @@ impl Lifecycle {
                 self.wait_until(due.min(schedule::demand_due(now, self.last_attempt)))
             }
             Activity::Attempting | Activity::Waiting { .. } | Activity::Resting => Effect::None,
-        }
-    }
-
-    /// A report is worth one refresh, whatever the issuer does with the old token: it is of no use any more. Whoever makes
-    /// one asks for a token as well, and does so when the report is no news: when it finds the profile at rest, or when the
-    /// token has expired meanwhile.
-    fn reported(&mut self, now: BootInstant, generation: u64) -> Effect {
-        match &self.held {
-            Some(held) if held.generation == generation => {
-                let first = self.reports.hear(now, held.validity.issued);
-                let rests = self.activity == Activity::Resting;
-                if first || rests || self.valid(now).is_none() {
-                    self.hasten(now)
-                } else {
-                    Effect::None
-                }
-            }
-            _ => Effect::None,
-        }
-    }
-
-    /// A caller may pull an attempt nearer, but never into the back-off while a valid token is held, and never once the
-    /// credential was rejected: else a thousand callers would hammer an issuer that is in trouble, or open the breaker
-    /// before the issuer's replicas know a new secret.
-    fn hasten(&mut self, now: BootInstant) -> Effect {
-        let due = match self.activity {
-            Activity::Attempting => return Effect::None,
-            Activity::Resting => return self.attempt(now),
-            Activity::Waiting { due } => due,
-        };
-        let backing_off = self.failing > 0 && self.valid(now).is_some();
-        if self.rejections > 0 || self.block.is_some() || backing_off {
-            return Effect::None;
-        }
-        let allowed = schedule::demand_due(now, self.last_attempt);
-        if allowed <= now {
-            self.attempt(now)
-        } else {
-            self.wait_until(due.min(allowed))
         }
     }
 }

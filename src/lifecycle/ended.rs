@@ -21,7 +21,7 @@ impl Lifecycle {
         sent: BootInstant,
         grant: Grant,
     ) -> Effect {
-        // Whatever it is worth: the credential was taken.
+        // Even if the token has expired, the issuer accepted the credential.
         self.rejections = 0;
         let is_held = self
             .held
@@ -57,13 +57,13 @@ impl Lifecycle {
         })
     }
 
-    /// The validity of the token held, which the issuer gave again.
+    /// The validity of the held token after the issuer has repeated it.
     fn again(&mut self, held: Validity, sent: BootInstant, grant: &Grant) -> Validity {
         let stated = match grant.lifetime {
             Some(lifetime) if grant.stated => Some(lifetime),
-            // What is assumed of a token that an issuer gives is assumed as well when it gives it again.
+            // An assumed lifetime is assumed again when the issuer repeats the token.
             None if self.assumed => Some(DEFAULT_LIFETIME),
-            // The lifetime that a token shows was known, and counts from its issue and not from this answer.
+            // The lifetime inside the token counts from its issue, and is known already.
             _ => None,
         };
         let (validity, extended) =
@@ -86,7 +86,7 @@ impl Lifecycle {
         let probe = schedule::probe_due(now, self.rejections);
         let due = match self.rejections {
             0 => backed_off,
-            // It was rejected once, and now its issuer cannot be reached: the quick retry is no reason to hammer that.
+            // After one rejection a quick retry is due; while the issuer cannot be reached, the back-off delays it.
             1 if !is_permanent => probe.max(backed_off),
             _ => probe,
         };
