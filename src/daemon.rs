@@ -18,7 +18,7 @@
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
 //! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
-//! | [`shutdown`] | the order to stop, and how long requests may take after it | | |
+//! | `shutdown` | the order to stop, and how long requests may take after it | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | how the daemon is, in one line | keep | |
 //! | `options` | what a daemon is started with | | |
