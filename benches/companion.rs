@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const RUNS: usize = 1_000;
 const WORST_RATIO: f64 = 1.3;
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: u64 = 56 * 1024;
 const COMPANION: &str = env!("CARGO_BIN_EXE_jeton");
 const ANSWER: &[u8] = include_bytes!("../tests/wire/0.1.0/token/answer.bin");
 const TOKEN: &[u8] = include_bytes!("../tests/wire/0.1.0/token/stdout");
