@@ -72,7 +72,7 @@ impl Handle {
         &self.purpose
     }
 
-    /// Has the keeper start a flight, and does not wait for it; with a full queue others have asked already.
+    /// Has the keeper start an attempt, and does not wait for it; with a full queue others have asked already.
     fn ask_and_leave(&self, ask: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, _) = oneshot::channel();
         let _: Result<(), _> = self.commands.try_send(ask(done));
