@@ -70,6 +70,7 @@ enum Found<'a> {
 /// Whether a run of the companion asks for a change, which is made through the admin socket alone.
 pub fn is_admin(run: &Invocation) -> bool {
     match find(TABLE, run) {
+        Found::Verb(_, words) if asks_for_help(words) => false,
         Found::Program(verb, _) | Found::Verb(verb, _) => verb.is_admin,
         Found::Help(_) | Found::None(_) => false,
     }

@@ -82,6 +82,12 @@ impl Call {
         })
     }
 
+    /// Whether the usage of the verb is asked for. What stands behind `--` is not the verb's own.
+    pub(crate) fn asks_for_help(&self) -> bool {
+        let mut own = self.words().take_while(|word| *word != b"--");
+        own.any(|word| matches!(word, b"--help" | b"-h"))
+    }
+
     /// The first word; under another name there are no verbs.
     pub(crate) fn verb(&self) -> Option<&'static [u8]> {
         self.words().next().filter(|_| self.is_jeton)

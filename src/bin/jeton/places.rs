@@ -56,7 +56,8 @@ impl<'a> Places<'a> {
         if let Some(path) = call.admin_socket {
             return Ok(Self::named(path, b"", Door::Admin));
         }
-        if call.verb() != Some(b"reload") {
+        // Any daemon tells the usage of a verb at its token socket.
+        if call.verb() != Some(b"reload") || call.asks_for_help() {
             return Ok(Self::tokens(call, env, room));
         }
         let named = env.get(b"JETON_ADMIN_SOCKET");

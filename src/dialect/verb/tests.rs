@@ -44,6 +44,8 @@ fn what_changes_something_is_sent_to_the_admin_socket_before_its_arguments_are_r
     for (args, admin) in [
         (&["reload"][..], true),
         (&["reload", "--no-such-option"], true),
+        (&["reload", "--help"], false),
+        (&["reload", "--", "--help"], true),
         (&["token"], false),
         (&["token", "reload"], false),
         (&["status"], false),

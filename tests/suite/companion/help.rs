@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::daemon::{Daemon, Step, ok};
 use super::run::{assert_refusal, jeton_at, outcome};
+use crate::support::env::TestEnv;
 
 const OWN: &str = include_str!("../../../src/bin/jeton/help.txt");
 
@@ -61,6 +62,19 @@ fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
         .output()
         .unwrap();
     assert_refusal(&output, 64, "unknown");
+}
+
+#[test]
+fn the_usage_of_reload_needs_no_admin_socket() {
+    let env = TestEnv::with_sandbox(600);
+    let daemon = env.start();
+    let output = jeton_at(&daemon.socket, &["reload", "--help"])
+        .env("JETON_ADMIN_SOCKET", "/nowhere/admin.sock")
+        .output()
+        .unwrap();
+    let (code, stdout, stderr) = outcome(&output);
+    assert_eq!((code, &*stderr), (0, ""));
+    assert!(stdout.starts_with("usage: jeton reload"), "{stdout}");
 }
 
 #[test]
