@@ -111,6 +111,8 @@ pub(crate) struct MemoryStore {
     secret: Mutex<Option<&'static str>>,
     /// How often it cannot be asked from now on.
     refusals: AtomicUsize,
+    /// How long a read takes.
+    delay: Mutex<Duration>,
 }
 
 impl MemoryStore {
@@ -118,6 +120,7 @@ impl MemoryStore {
         Arc::new(Self {
             secret: Mutex::new(secret),
             refusals: AtomicUsize::new(0),
+            delay: Mutex::default(),
         })
     }
 
@@ -127,6 +130,10 @@ impl MemoryStore {
 
     pub(crate) fn refuse(&self, times: usize) {
         self.refusals.store(times, Ordering::SeqCst);
+    }
+
+    pub(crate) fn slow(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
     }
 
     pub(crate) fn set(&self, secret: &'static str) {
@@ -150,7 +157,13 @@ impl CredentialSource for MemoryStore {
             )),
             None => Err(NotLoaded::Blocked(Block::NotEnrolled(research()))),
         };
-        Box::pin(std::future::ready(loaded))
+        let delay = *self.delay.lock().unwrap();
+        Box::pin(async move {
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            loaded
+        })
     }
 }
 

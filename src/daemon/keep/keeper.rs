@@ -58,6 +58,8 @@ pub(super) struct Keeper {
     /// The read of the store apart from the attempt, and the callers that wait for it.
     recheck: Option<Running<Loaded>>,
     waiting: Vec<oneshot::Sender<()>>,
+    /// Callers that asked while it ran: it may have read the store before the change that they mean.
+    waiting_for_next: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
     /// Whether it was told that the issuer gives the same token until it expires.
     told_repeated: bool,
@@ -100,6 +102,7 @@ impl Keeper {
             work: None,
             recheck: None,
             waiting: vec![],
+            waiting_for_next: vec![],
             refreshes: vec![],
             told_repeated: false,
             told_skew: false,
@@ -136,6 +139,10 @@ impl Keeper {
                 Woken::Rechecked(loaded) => {
                     done.append(&mut self.waiting);
                     self.rechecked(loaded);
+                    self.waiting.append(&mut self.waiting_for_next);
+                    if !self.waiting.is_empty() {
+                        self.execute(Decision::Recheck);
+                    }
                 }
                 Woken::Alarm => self.tell(Event::Due {
                     asked: self.asked.last(),
@@ -184,6 +191,10 @@ impl Keeper {
                 if let Some(suspended) = jump.suspended {
                     self.tell(Event::Resumed { suspended });
                 }
+                None
+            }
+            Command::Recheck { done } if self.recheck.is_some() => {
+                self.waiting_for_next.push(done);
                 None
             }
             Command::Recheck { done } => {

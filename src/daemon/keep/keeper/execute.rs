@@ -21,7 +21,10 @@ impl Keeper {
             decision = match decision {
                 Decision::Wait => return,
                 Decision::Recheck => {
-                    self.recheck = Some(self.load());
+                    // Beginning again would starve it: requests may come faster than a keyring answers.
+                    if self.recheck.is_none() {
+                        self.recheck = Some(self.load());
+                    }
                     return;
                 }
                 Decision::Load { attempt } => {

@@ -24,6 +24,49 @@ async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck(
 }
 
 #[tokio::test(start_paused = true)]
+async fn refreshes_do_not_begin_a_slow_look_into_the_store_again() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Rejected),
+        fail(FaultKind::Rejected),
+        grant(100),
+    ]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(6)).await;
+    assert_eq!(issuer.seen(), ["old", "old"]);
+    store.set("new");
+    store.slow(secs(1));
+    for _ in 0..30 {
+        let refused = handle.refresh(NOW).await.map_err(|p| p.code);
+        if refused.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(issuer.seen(), ["old", "old", "new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_asked_for_while_another_runs_reads_the_store_after_it() {
+    let issuer = ScriptedIssuer::new(&[
+        fail(FaultKind::Rejected),
+        fail(FaultKind::Rejected),
+        grant(100),
+    ]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(6)).await;
+    store.slow(secs(1));
+    let first = Arc::clone(&handle);
+    let first = tokio::spawn(async move { first.recheck().await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    store.set("new");
+    handle.recheck().await;
+    first.await.unwrap();
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-3");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twice() {
     let slow = Play::Grant {
         secs: 100,
