@@ -8,8 +8,8 @@
 //! | [`roster`] | the profiles by name, and who sees which | handle | |
 //! | [`handle`] | a profile as the others see it | jumps keeper | clock |
 //! | [`keeper`] | one task a profile, which alone owns its state | attempt bulkhead jumps | clock provider store |
-//! | [`attempt`] | one attempt to get a token | bulkhead | clock provider |
-//! | [`bulkhead`] | how many attempts run at once | | |
+//! | [`attempt`] | one call of an attempt to get a token | bulkhead | clock provider |
+//! | [`bulkhead`] | how many calls run at once | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
 pub mod attempt;

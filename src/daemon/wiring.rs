@@ -138,7 +138,7 @@ impl Wiring {
             .map(|handle| tokio::spawn(async move { handle.recheck().await }))
             .collect();
         for look in looking {
-            // A look that was lost is made up for before the next attempt.
+            // A task that is lost has changed nothing: the next reload, or a rejection, has the store read again.
             let _: Result<(), _> = look.await;
         }
         done

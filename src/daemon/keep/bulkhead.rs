@@ -28,7 +28,7 @@ pub struct Compartment {
     all: Arc<Semaphore>,
 }
 
-/// Permission for one attempt, which is given back when it is dropped.
+/// Permission for one call, which is given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     _issuer: Option<OwnedSemaphorePermit>,

@@ -89,7 +89,7 @@ impl Handle {
                 let _: Result<(), _> = looked.await;
             }
         };
-        // A store that does not answer is looked at again before the next attempt.
+        // The read goes on in the keeper, which takes up what it finds later.
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
