@@ -11,28 +11,28 @@ use crate::instant::{BootInstant, Now, UnixTime};
 #[cfg(test)]
 pub(crate) mod testing;
 
-/// A wait for a moment.
+/// The boxed future of a [`Clock`]'s wait.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// All clocks at one moment.
+/// The readings of all clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    /// Those that decide and are shown.
+    /// The boot clock, which decides, and the wall clock, which is shown.
     pub now: Now,
-    /// For how long the machine has run since some moment, suspend not counted.
+    /// How long the machine has run since an arbitrary moment, suspend excluded.
     pub running: Duration,
 }
 
-/// Something that tells the time and waits for it.
+/// A source of the current time, and of waits for a later one.
 pub trait Clock: Send + Sync {
-    /// Both clocks at this moment.
+    /// Reads the boot clock and the wall clock.
     fn now(&self) -> Now;
-    /// All clocks at this moment.
+    /// Reads all clocks.
     fn read(&self) -> Reading;
     /// Waits until the boot clock shows `at`, however long the machine is suspended meanwhile.
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_>;
-    /// Waits until the machine may have been suspended, or its wall clock set: two seconds after that at most. Whether it
-    /// was is told by reading the clocks.
+    /// Waits until the machine may have been suspended or its wall clock set, and returns at most two seconds after
+    /// that. The caller reads the clocks to learn whether it was.
     fn disturbed(&self) -> Waiting<'_>;
 }
 
@@ -49,7 +49,7 @@ impl Clock for SystemClock {
         let unix = SystemTime::now();
         Now {
             boot: boot_now(),
-            // A wall clock before 1970 is shown as 1970: nothing is decided by it.
+            // A wall clock before 1970 is shown as 1970. No decision depends on the wall clock.
             unix: UnixTime::from_epoch(unix.duration_since(UNIX_EPOCH).unwrap_or_default()),
         }
     }
@@ -82,10 +82,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// Where no timer tells of suspends and steps, somebody has to look at the clocks again and again.
+/// Interval between two looks at the clocks, where no timer reports suspends and steps.
 const NAP: Duration = Duration::from_secs(2);
 
-/// Waits in short naps.
+/// Waits until the boot clock shows `at`, in short sleeps: tokio's timers stand still in suspend.
 async fn naps(at: BootInstant) {
     loop {
         let left = at.since(boot_now());
@@ -111,7 +111,7 @@ fn boot_now() -> BootInstant {
     ))
 }
 
-/// The clock by which systemd compares moments, suspend not counted (sd_notify(3), `MONOTONIC_USEC`).
+/// Reads the clock by which systemd compares moments, suspend excluded (sd_notify(3), `MONOTONIC_USEC`).
 pub fn monotonic() -> Duration {
     let t = rustix::time::clock_gettime(ClockId::Monotonic);
     Duration::new(
@@ -120,8 +120,8 @@ pub fn monotonic() -> Duration {
     )
 }
 
-/// The moment that is `limit` from now, for timers of the event loop. No lifetime is counted on it: like them, it stands
-/// still in suspend.
+/// Returns the moment that is `limit` from now, for timers of the event loop. Do not count a lifetime on it: like those
+/// timers, it stands still in suspend.
 pub fn from_now(limit: Duration) -> tokio::time::Instant {
     #[expect(
         clippy::disallowed_methods,
@@ -131,7 +131,7 @@ pub fn from_now(limit: Duration) -> tokio::time::Instant {
     now + limit
 }
 
-/// A limit for a blocking call. It counts while the machine runs, suspend not counted.
+/// A time limit for a blocking call. Time in suspend does not count.
 #[derive(Debug, Clone, Copy)]
 pub struct Countdown {
     /// As [`running`] shows it.
@@ -139,21 +139,22 @@ pub struct Countdown {
 }
 
 impl Countdown {
-    /// Begins now.
+    /// Starts a countdown now.
     pub fn of(limit: Duration) -> Self {
         Self {
             end: running().saturating_add(limit),
         }
     }
 
-    /// What is left; zero when it is over.
+    /// Returns the time left; zero once the limit has passed.
     pub fn left(self) -> Duration {
         self.end.saturating_sub(running())
     }
 }
 
-/// For how long the machine has run since this was asked first, suspend not counted: std's clock counts it nowhere
-/// (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does not name).
+/// Returns how long the machine has run since the first call, suspend excluded. It uses std's clock, which does not
+/// count suspend on any system (rust#79462; `CLOCK_MONOTONIC` on Linux, `CLOCK_UPTIME_RAW` on macOS, which rustix does
+/// not name).
 fn running() -> Duration {
     #[expect(
         clippy::disallowed_methods,
@@ -176,7 +177,7 @@ mod timer {
 
     use crate::instant::BootInstant;
 
-    /// Waits on a timer of the boot clock, which fires at once when a resume finds it overdue; the timers of tokio and
+    /// Waits on a timer of the boot clock. After a resume it fires at once if it is overdue; the timers of tokio and
     /// std stand still in suspend (tokio#3185).
     pub(super) async fn boot_alarm(at: BootInstant) -> io::Result<()> {
         let at = at.since_boot();
@@ -185,15 +186,15 @@ mod timer {
             TimerfdTimerFlags::ABSTIME,
             Timespec {
                 tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
-                // Zero would disarm it: the first nanosecond after boot is as good.
+                // Zero would disarm the timer, so the first nanosecond after boot stands in for it.
                 tv_nsec: i64::from(at.subsec_nanos().max(1)),
             },
         )
         .await
     }
 
-    /// Waits on a timer of the wall clock that never rings, but is cancelled when that clock is set, which includes every
-    /// resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
+    /// Waits on a timer of the wall clock that never fires, but is cancelled when that clock is set, which includes
+    /// every resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
     pub(super) async fn clock_was_set() -> io::Result<()> {
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
         let never = Timespec {
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(later.now.boot.since(start.now.boot), secs(660));
         assert_eq!(later.now.unix.since_epoch(), WALL + secs(655));
 
-        // A timer goes on from a resume; one that is overdue then rings at once.
+        // A timer continues after a resume; an overdue one fires at once.
         for (suspended, waited) in [(0, 90), (20, 70), (600, 10)] {
             let from = clock.running();
             let at = clock.now().boot.after(secs(90));

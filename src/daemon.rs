@@ -1,27 +1,27 @@
 //! The daemon: wiring, start and stop.
 //!
-//! A request's way: `sockets` → `serve` (a connection from accept to the last byte) → [`service`] → `keep`. A token's way:
-//! in `keep`, a profile's keeper starts an attempt, which asks the store's source for the credential and the provider
-//! for the token; the keeper publishes what came of it, and the handle serves it.
+//! A request passes through `sockets` → `serve` (a connection from accept to the last byte) → [`service`] → `keep`. A
+//! token is made in `keep`: a profile's keeper starts an attempt, which asks the store's source for the credential and
+//! the provider for the token. The keeper publishes the result, and the handle serves it.
 //!
 //! # Map
-//! As the crate's: a file or a room names only what its row lists, and that stands below it. What it names of the core is
-//! free. Rooms have maps of their own on their pages. The implementations of providers and stores are named by `wiring`
-//! alone.
+//! The rules are those of the crate's map: a file or a room names only what its row lists, and only rows below its own.
+//! It may name anything in the core. Rooms have maps of their own on their pages. Only `wiring` names the
+//! implementations of providers and stores.
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one after the other | condition keep wiring | offload process settings |
+//! | [`reloading`] | puts configurations in force, one at a time | condition keep wiring | offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
-//! | [`sockets`] | opens both sockets, and keeps them in place | serve service shutdown | clock file_lock process trust |
+//! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | what the daemon can be asked, whichever way | keep | clock |
-//! | `shutdown` | the order to stop, and how long requests may take after it | | |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock |
+//! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
-//! | [`condition`] | how the daemon is, in one line | keep | |
-//! | `options` | what a daemon is started with | | |
+//! | [`condition`] | the daemon's state, in one line | keep | |
+//! | `options` | the options that a daemon is started with | | |
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
 
 mod clock_changes;
@@ -77,7 +77,7 @@ use sockets::activation::{ActivationError, Passed};
 use sockets::listen_error::ListenError;
 use sockets::listener::sharing;
 
-/// How long requests that are being answered may take after the daemon was told to stop.
+/// How long requests in progress may take once the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a daemon did not start, or had to end.
@@ -89,16 +89,16 @@ pub enum StartError {
     Listen(ListenError),
     /// A socket that was passed cannot be served.
     Passed(ActivationError),
-    /// A socket is missing, and cannot be created again.
+    /// A socket is missing and cannot be created again.
     Lost(Lost),
-    /// The system refused something.
+    /// A system call failed.
     Io(io::Error),
 }
 
-/// Runs a daemon until it is told to stop.
+/// Runs a daemon until it is stopped.
 ///
 /// # Errors
-/// [`StartError`]; nothing is left behind then.
+/// [`StartError`]; then nothing is left behind.
 pub fn run(options: &Options) -> Result<(), StartError> {
     let passed = Passed::take(options.listen_names.as_deref()).map_err(StartError::Passed)?;
     let read = settings::read(&options.config, options.uid)
@@ -110,7 +110,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let limit = hardening::raise_descriptor_limit();
     let runtime = offload::event_loop().map_err(StartError::Io)?;
     let result = runtime.block_on(async {
-        // Signals come first: one that ended us with a socket bound would leave it behind.
+        // Install the signal handlers first: a signal that killed the daemon with a socket bound would leave the socket
+        // behind.
         let signals = if options.stop_at_eof {
             let stdin = io::stdin().as_fd().try_clone_to_owned();
             stdin.and_then(Signals::with_lifeline)
@@ -130,7 +131,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let sockets = Sockets::open(passed, places).map_err(StartError::Listen)?;
         serve(options, config, sockets, signals, limit).await
     });
-    // A thread that hangs in the system's resolver or on a disk does not keep the process.
+    // Do not wait for threads: one may hang in the system's resolver or on a disk.
     runtime.shutdown_background();
     result
 }
@@ -241,7 +242,7 @@ async fn serve(
         tokio::select! { biased;
             request = signals.next() => match request {
                 SignalRequest::Stop => break None,
-                // What went wrong is in the log already; there is nobody else to tell.
+                // The error is in the log already, and no caller waits for it.
                 SignalRequest::Reload => {
                     drop(reloading.reload(&ReloadQuery::default()).await);
                     reloaded(&roster);
@@ -250,7 +251,7 @@ async fn serve(
             Some(ReloadRequest { query, done }) = reload_requests.recv() => {
                 let result = reloading.reload(&query).await;
                 reloaded(&roster);
-                // Whoever asked may be gone; the reload has happened all the same.
+                // The caller may have gone away; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }
             () = reloading.report() => {}
@@ -259,7 +260,7 @@ async fn serve(
     };
     info!("stopping");
     notify.stopping().await;
-    // The sockets go first, so that nobody connects to a daemon that no longer answers.
+    // Remove the sockets first, so that no client connects to a daemon that no longer answers.
     if !keeping.is_finished() {
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;

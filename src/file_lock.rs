@@ -1,4 +1,4 @@
-//! Locks of files (`flock`) that end with their guard.
+//! Locks on files (`flock`) that end with their guard.
 //!
 //! Closing a file is not enough to let its lock go: a duplicate of the descriptor holds the same lock, and every child
 //! has one between its `fork` and its `exec`, also a child that another thread starts. An unlock ends the lock for all
@@ -9,7 +9,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// A lock of an open file. Dropping it unlocks the file, whoever has a duplicate of the descriptor.
+/// A lock on an open file. Dropping it unlocks the file, even if another process has a duplicate of the descriptor.
 #[derive(Debug)]
 pub(crate) struct FileLock(File);
 
@@ -20,7 +20,7 @@ pub(crate) enum NotLocked {
     Held,
     /// The file system has no locks.
     Unsupported(io::Error),
-    /// The system refused it.
+    /// A system call failed.
     Io(io::Error),
 }
 

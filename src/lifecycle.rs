@@ -1,7 +1,7 @@
 //! The life of one profile's token as a state machine without I/O: events in, effects out.
 //!
-//! What is held is kept apart from what is being done, so a refresh can never hide a good token. Every attempt has a
-//! number; the result of an attempt that is no longer the current one (its credential was replaced) is dropped.
+//! The held token is kept apart from the current activity, so a refresh can never hide a valid token. Every attempt has
+//! a number; the result of an attempt that is no longer the current one (its credential was replaced) is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +25,15 @@ pub use view::{Held, LastFault, Phase, View};
 /// Generations stay below this, so that every JSON reader keeps them exact.
 const GENERATION_END: u64 = 1 << 53;
 
-/// How long to wait before the credential is looked for again when it could not be used: only our own disk is asked.
+/// How long to wait before the credential is read again when it could not be used. Only our own disk is asked.
 const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 
-/// What a profile's configuration says of its refreshes.
+/// The refresh policy of a profile's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// Whether it is refreshed although nobody asks for it.
+    /// Whether the token is refreshed even if no caller asks for it.
     pub keep_warm: bool,
-    /// What the issuer does that is asked while its last token holds.
+    /// What the issuer does when it is asked while its last token is still valid.
     pub reissue: Reissue,
 }
 
@@ -42,9 +42,9 @@ pub struct Policy {
 pub struct Lifecycle {
     policy: Policy,
     held: Option<Arc<Held>>,
-    /// Whether nobody told the lifetime of the token held, so that it is a guess.
+    /// Whether the lifetime of the held token is a guess, because none was given.
     assumed: bool,
-    /// Whether the issuer gave the token held again, with no later end.
+    /// Whether the issuer repeated the held token without extending it.
     repeated: bool,
     generation: u64,
     activity: Activity,
@@ -68,14 +68,14 @@ enum Activity {
     Waiting {
         due: BootInstant,
     },
-    /// An attempt is due, and is made when somebody asks: whatever it had to wait for is over.
+    /// An attempt is due, but it is made only when a caller asks. It has nothing else to wait for.
     Resting,
 }
 
 // === impl Lifecycle ===
 
 impl Lifecycle {
-    /// A profile that holds nothing yet and fetches at once; generations count on from `generation`.
+    /// Creates a profile that holds no token yet and fetches one at once; generations count on from `generation`.
     pub fn new(now: BootInstant, generation: u64, policy: Policy) -> Self {
         Self {
             policy,
@@ -106,7 +106,7 @@ impl Lifecycle {
         }
     }
 
-    /// Takes one event at the moment `now`.
+    /// Processes one event at the moment `now`.
     pub fn step(&mut self, now: BootInstant, jitter: Unit, event: Event) -> Effect {
         if event.attempt().is_some_and(|it| !self.is_current(it)) {
             return Effect::None;
@@ -133,7 +133,7 @@ impl Lifecycle {
             Event::Fetched {
                 sent, grant, date, ..
             } => {
-                // An answer without a date says nothing against the last one that had one.
+                // An answer without a date does not discard the last date that was received.
                 let clock = date.map(|date| RemoteClock::read(date, sent, now));
                 self.issuer_clock = clock.or(self.issuer_clock);
                 self.fetched(now, jitter, sent, grant)
@@ -158,7 +158,7 @@ impl Lifecycle {
         }
     }
 
-    /// What others may see.
+    /// The view that others may see.
     pub fn view(&self) -> View {
         View {
             held: self.held.clone(),
@@ -228,7 +228,8 @@ impl Lifecycle {
         }
     }
 
-    /// A profile that has had no token yet never rests: at the start one is fetched, however long that takes.
+    /// Whether the profile may rest. Before its first token it never does: one is fetched at the start, however long
+    /// that takes.
     fn may_rest(&self, now: BootInstant, asked: BootInstant) -> bool {
         !self.policy.keep_warm
             && self
@@ -237,9 +238,9 @@ impl Lifecycle {
                 .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
     }
 
-    /// An attempt that ran is made anew, for it would only find out by its deadline that nobody hears it; and the network
-    /// that failed before is likely to be another one now, so that the back-off begins from the start. One that was overdue
-    /// on waking runs before the suspend is noticed, and is not meant.
+    /// Restarts an attempt that ran during the suspend: its connection is dead, and it would notice that only at its
+    /// deadline. Restarts the back-off too, since the network that failed before is likely another one now. An attempt
+    /// that was overdue on resume runs before the suspend is noticed, and is not restarted.
     fn resumed(&mut self, now: BootInstant, suspended: Duration) -> Effect {
         let ran = |started: BootInstant| now.since(started) >= suspended;
         match self.activity {

@@ -1,6 +1,7 @@
-//! The vocabulary of the local interface: what the daemon can be asked, and what it answers.
+//! The vocabulary of the local interface: the requests to the daemon, and its answers.
 //!
-//! Every question is paired with the printer of its own answer, so that no printer can be given the answer to another one.
+//! Every question is paired with the printer of its own answer, so that no printer can be given the answer to another
+//! one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, Rejected};
 
-/// A question, with what prints its answer. A profile that is not named is the only one that the caller may use, unless the
-/// variant says otherwise.
+/// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
+/// unless the variant says otherwise.
 pub enum Asked {
     /// A token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
@@ -26,9 +27,9 @@ pub enum Asked {
     Refresh(Option<ProfileName>, Box<dyn Print<ProfileState>>),
     /// The next token after one that was rejected.
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
-    /// What happens to a profile from now on, piece by piece.
+    /// The events of a profile from now on, streamed.
     Watch(WatchQuery, Box<dyn Print<News>>),
-    /// Reading the configuration again, which the admin socket alone does.
+    /// A reload of the configuration, which only the admin socket does.
     Reload(Box<dyn Print<Reloaded>>),
 }
 
@@ -41,7 +42,7 @@ pub trait Print<Answer: ?Sized>: Send {
 /// What a printer may need beside the answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// The moment.
+    /// The current time.
     pub now: Now,
     /// The daemon's token socket.
     pub socket: &'a str,
@@ -50,7 +51,7 @@ pub struct Surroundings<'a> {
 /// A request for a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenQuery {
-    /// Whose.
+    /// The profile.
     pub profile: Option<ProfileName>,
     /// The validity it must have left.
     pub min_valid: Duration,
@@ -58,10 +59,10 @@ pub struct TokenQuery {
     pub max_wait: Duration,
 }
 
-/// A probe.
+/// A readiness probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadyQuery {
-    /// Which profile.
+    /// The profile.
     pub profile: Option<ProfileName>,
     /// How long to wait until it is ready.
     pub wait: Duration,
@@ -70,7 +71,7 @@ pub struct ReadyQuery {
 /// A report that a token was rejected, which asks for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectQuery {
-    /// Whose.
+    /// The profile.
     pub profile: Option<ProfileName>,
     /// The token that was rejected.
     pub which: Rejected,
@@ -78,23 +79,23 @@ pub struct RejectQuery {
     pub max_wait: Duration,
 }
 
-/// A request to be told what happens to a profile.
+/// A request to watch a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchQuery {
-    /// Which profile.
+    /// The profile.
     pub profile: Option<ProfileName>,
-    /// The generation of the token that is known already.
+    /// The generation of the token that the watcher already has.
     pub since: Option<u64>,
 }
 
-/// A token that is handed out.
+/// A token as a caller receives it.
 #[derive(Debug)]
 pub struct TokenAnswer {
-    /// Whose.
+    /// The profile.
     pub profile: ProfileName,
     /// The token.
     pub held: Arc<Held>,
-    /// How good it is.
+    /// Whether it is as good as the caller asked.
     pub freshness: Freshness,
 }
 
@@ -105,7 +106,7 @@ pub enum News {
     Token(TokenAnswer),
     /// Another state.
     State(ProfileReply),
-    /// Nothing has happened for a while.
+    /// Heartbeat: nothing has happened for a while.
     Quiet,
 }
 
@@ -120,16 +121,16 @@ pub enum Freshness {
     Reported,
 }
 
-/// A profile's state, with what only a picture of it needs.
+/// A profile's state, with the data that only a drawing of it needs.
 #[derive(Debug, Clone)]
 pub struct ProfileState {
     /// The state as the interface shows it.
     pub reply: ProfileReply,
-    /// The whole lifetime of the token held.
+    /// The whole lifetime of the held token.
     pub lifetime: Option<Duration>,
     /// Whether the next attempt waits until a token is asked for.
     pub resting: bool,
-    /// Why the profile cannot ask at all, for people.
+    /// Why the profile is blocked, for people.
     pub blocked: Option<Arc<str>>,
 }
 

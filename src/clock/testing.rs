@@ -1,8 +1,9 @@
-//! The clock of all tests that decide what time it is: those of units and the simulation, whose time is tokio's paused one,
+//! The clock of all tests that control the time: the unit tests and the simulation, which run on tokio's paused time,
 //! and the interleavings, where time stands still.
 //!
-//! Each of them compiles this file (`#[path]`) beside what it names of `super`. No feature of the library has it, so no
-//! build of the program can; and the interleavings need it on the tokio of their scheduler.
+//! Each of them compiles this file with `#[path]`, beside the items that it uses from `super`. No feature of the
+//! library includes the file, so no build of the program can contain it. The interleavings also need it compiled
+//! against their scheduler's tokio.
 #![allow(
     dead_code,
     clippy::disallowed_methods,
@@ -20,32 +21,32 @@ use super::{BootInstant, Clock, Now, Reading, UnixTime, Waiting};
 /// What the wall clock shows at the start; far enough from 1970 for steps of ten years.
 pub(crate) const WALL: Duration = Duration::from_secs(1_800_000_000);
 
-/// A clock whose machine is suspended, and whose wall clock is set, when a test says so.
+/// A clock whose suspends and wall-clock steps are controlled by the test.
 pub(crate) struct TestClock {
-    /// When it was made, in tokio's time; `None` where that does not count.
+    /// When the clock was made, in tokio's time; `None` for a clock that stands still.
     start: Option<Instant>,
-    /// What the boot clock showed then.
+    /// What the boot clock showed at that moment.
     booted: BootInstant,
     apart: Mutex<Apart>,
     resumed: watch::Sender<()>,
     disturbed: watch::Sender<u32>,
 }
 
-/// How far the clocks are apart from the time for which the machine has run.
+/// Offsets of the boot clock and the wall clock from the machine's running time.
 #[derive(Clone, Copy, Default)]
 struct Apart {
     suspended: Duration,
-    /// By how many seconds the wall clock was set forward, or back.
+    /// By how many seconds the wall clock was set forward; negative for back.
     stepped: i64,
 }
 
 impl TestClock {
-    /// Goes on with tokio's time, on a machine that started a while ago.
+    /// Creates a clock that follows tokio's time, on a machine that started a while ago.
     pub(crate) fn new() -> Self {
         Self::booted_at(BootInstant::from_boot(Duration::from_secs(1_000)))
     }
 
-    /// Goes on with tokio's time; the boot clock shows `booted` now.
+    /// Creates a clock that follows tokio's time; the boot clock shows `booted` now.
     pub(crate) fn booted_at(booted: BootInstant) -> Self {
         Self {
             start: Some(Instant::now()),
@@ -53,7 +54,7 @@ impl TestClock {
         }
     }
 
-    /// Stands still, but for suspends: a wait for a later moment ends with one or never.
+    /// Creates a clock that stands still except for suspends: a wait for a later moment ends with a suspend or never.
     pub(crate) fn still(booted: BootInstant) -> Self {
         Self {
             start: None,
@@ -64,41 +65,41 @@ impl TestClock {
         }
     }
 
-    /// For how long the machine has run, suspends not counted.
+    /// How long the machine has run, suspend excluded.
     pub(crate) fn running(&self) -> Duration {
         self.start.map_or(Duration::ZERO, |start| start.elapsed())
     }
 
-    /// The machine is suspended for this long: the boot clock and the wall clock move on, and tokio's time does not.
+    /// Suspends the machine for `by`: the boot clock and the wall clock move on, and tokio's time does not.
     pub(crate) fn suspend(&self, by: Duration) {
         self.set_apart(|apart| apart.suspended += by);
         self.resumed.send_replace(());
         self.disturbed.send_modify(|times| *times += 1);
     }
 
-    /// The wall clock is set forward by this many seconds, or back.
+    /// Sets the wall clock forward by this many seconds, or back if negative.
     pub(crate) fn step(&self, seconds: i64) {
         self.set_apart(|apart| apart.stepped += seconds);
         self.disturbed.send_modify(|times| *times += 1);
     }
 
-    /// By how many seconds the wall clock was set forward, or back, in all.
+    /// The sum of all steps of the wall clock, in seconds.
     pub(crate) fn stepped(&self) -> i64 {
         self.apart().stepped
     }
 
-    /// Changes with each resume.
+    /// A receiver that changes with each resume.
     pub(crate) fn resumes(&self) -> watch::Receiver<()> {
         self.resumed.subscribe()
     }
 
-    /// The number of suspends and steps.
+    /// A receiver of the number of suspends and steps so far.
     pub(crate) fn disturbances(&self) -> watch::Receiver<u32> {
         self.disturbed.subscribe()
     }
 
-    /// Waits as a timer of the boot clock: until `left` finds nothing left. It is asked again at each resume, for tokio's
-    /// timers stood still in the suspend.
+    /// Waits like a timer of the boot clock, until `left` returns zero. `left` is called again at each resume, because
+    /// tokio's timers stand still in suspend.
     pub(crate) async fn alarm(&self, left: impl Fn() -> Duration) {
         let mut resumed = self.resumes();
         loop {
@@ -151,7 +152,7 @@ impl Clock for TestClock {
     }
 }
 
-/// A time that is this many seconds later, or earlier.
+/// Moves a time later by this many seconds, or earlier if negative.
 pub(crate) fn moved(time: Duration, by: i64) -> Duration {
     let far = Duration::from_secs(by.unsigned_abs());
     if by < 0 {

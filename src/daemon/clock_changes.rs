@@ -12,13 +12,13 @@ use crate::process::episode::Episode;
 /// How long the clocks must stay untouched until a series of jumps counts as over.
 const CLOCKS_QUIET: Duration = Duration::from_secs(60);
 
-/// Tells every profile when the machine was suspended or its wall clock set.
+/// Notifies every profile of suspends and of steps of the wall clock.
 pub async fn tell_of_jumps(mut jumps: Jumps, roster: Arc<Roster>) {
     let (mut suspends, mut steps) = (Episode::new(CLOCKS_QUIET), Episode::new(CLOCKS_QUIET));
     loop {
         let jump = jumps.look().await;
         let now = jumps.now();
-        // A clock that is set every few seconds is two lines in all, and not one for each step.
+        // A clock that is set every few seconds logs two lines in all, not one for each step.
         if let Some(times) = suspends.over(now).filter(|times| *times > 1) {
             info!(times, "the machine is no longer suspended repeatedly");
         }

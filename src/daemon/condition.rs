@@ -1,4 +1,4 @@
-//! How the daemon is, in one line, and when that may have changed.
+//! The daemon's state in one line, and when that line may have changed.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use tokio::task::JoinSet;
 use super::keep::roster::Roster;
 use crate::lifecycle::View;
 
-/// How the daemon is.
+/// The daemon's state, computed from its profiles and its configuration.
 pub struct Condition {
     roster: Arc<Roster>,
-    /// One task for each profile, which ends when its view has changed.
+    /// One task per profile, which ends when the profile's view has changed.
     following: JoinSet<Option<watch::Receiver<View>>>,
-    /// What is wrong with the configuration that was read last, if it is not the one in force.
+    /// Why the configuration that was read last was not put in force, if so.
     invalid: Option<Arc<str>>,
 }
 
 impl Condition {
-    /// Follows nobody yet.
+    /// Creates a condition that follows no profile yet.
     pub fn new(roster: Arc<Roster>) -> Self {
         Self {
             roster,
@@ -27,10 +27,10 @@ impl Condition {
         }
     }
 
-    /// Follows the profiles of a configuration that was put in force just now.
+    /// Follows the profiles of the configuration that has just been put in force.
     pub fn renew(&mut self) {
         self.invalid = None;
-        // Who waited for a profile that is gone ends here.
+        // These tasks wait for profiles of the old configuration.
         self.following.abort_all();
         self.following.detach_all();
         for entry in self.roster.all().values() {
@@ -38,7 +38,7 @@ impl Condition {
         }
     }
 
-    /// The configuration was read again, and is invalid for this reason.
+    /// Records that the configuration was read again and is invalid for this reason.
     pub fn refused(&mut self, reason: Arc<str>) {
         self.invalid = Some(reason);
     }
@@ -48,7 +48,7 @@ impl Condition {
             .spawn(async move { view.changed().await.ok().map(|()| view) });
     }
 
-    /// Waits until the line may be another one.
+    /// Waits until the line may have changed.
     pub async fn changed(&mut self) {
         match self.following.join_next().await {
             Some(Ok(Some(view))) => self.follow(view),
@@ -58,7 +58,7 @@ impl Condition {
         }
     }
 
-    /// The line.
+    /// Returns the line.
     pub fn line(&self) -> String {
         let kept = self.roster.valid().map(|profiles| {
             let ready = profiles
@@ -71,7 +71,8 @@ impl Condition {
     }
 }
 
-/// `kept` is how many profiles there are, and how many of them have a valid token; none without a valid configuration.
+/// Formats the line. `kept` is how many profiles there are and how many of them have a valid token; `None` without a
+/// valid configuration.
 fn line(kept: Option<(usize, usize)>, invalid: Option<&str>) -> String {
     let kept = match kept {
         Some((0, _)) => "no profiles yet; make one with: jetond add NAME".to_owned(),

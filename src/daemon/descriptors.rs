@@ -1,26 +1,26 @@
 //! How many descriptors each part of the daemon may use.
 //!
-//! A connection needs one, and so does everything that keeps tokens fresh. If connections could take all of them, a single
-//! caller could starve the refreshes of every profile.
+//! A connection needs one, and so does everything that keeps tokens fresh. If connections could take all of them, a
+//! single caller could starve the refreshes of every profile.
 
 use super::keep::bulkhead;
 use super::serve::connections::{MAX_PER_UID, MAX_TOTAL};
 
-/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a file
-/// of certificates or of the store, and that file's folder.
+/// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a
+/// file of certificates or of the store, and that file's folder.
 const PER_ATTEMPT: u64 = 6;
 
 /// Reserve for a reload's configuration, the credential store, the log, and what is opened after the count.
 const SPARE: u64 = 8;
 
-/// The fewest connections at the token socket, also where that is more than is free: a daemon that accepts none cannot
-/// serve a token at all.
+/// The minimum of connections at the token socket, even if it exceeds the free descriptors: a daemon that accepts none
+/// cannot serve a token at all.
 const LEAST: u64 = 8;
 
-/// The fewest and the most connections at the admin socket.
+/// The minimum and the maximum of connections at the admin socket.
 const ADMIN: [u64; 2] = [4, 64];
 
-/// Assumed number of open descriptors where the system does not say.
+/// Assumed number of open descriptors where the system does not list them.
 const USUAL: u64 = 32;
 
 /// The limits of everything that needs descriptors.
@@ -67,7 +67,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Counts what is open now, once the sockets are open.
+    /// Counts the descriptors that are open now. Call it once the sockets are open.
     pub fn of_this_process(limit: u64) -> Self {
         Self {
             limit,
@@ -75,13 +75,13 @@ impl Budget {
         }
     }
 
-    /// The caps with this many profiles, each of which has a timer.
+    /// Returns the caps for this many profiles, each of which has a timer.
     pub fn caps(self, profiles: usize) -> Caps {
         Caps::of(self.limit, self.used.saturating_add(as_u64(profiles)))
     }
 }
 
-/// Counts the open descriptors of this process; an assumed number where the system does not list them.
+/// Counts the open descriptors of this process; returns an assumed number where the system does not list them.
 fn open_now() -> u64 {
     let entries = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
     // The listing itself is open while it is counted.

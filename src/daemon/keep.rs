@@ -1,15 +1,15 @@
-//! Keeps profiles: one task for each, which owns its state, and what others see of it. It names nothing of the daemon outside
-//! itself.
+//! Keeps profiles: one task per profile owns the profile's state and publishes a view. This room names nothing of the
+//! daemon outside itself.
 //!
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`feed`] | what happens to a profile, as one watcher is told | handle roster | clock |
-//! | [`roster`] | the profiles by name, and who sees which | handle | |
-//! | [`handle`] | a profile as the others see it | jumps keeper | clock |
-//! | [`keeper`] | one task a profile, which alone owns its state | attempt bulkhead jumps | clock provider store |
+//! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
+//! | [`roster`] | the profiles by name, and which caller may use which | handle | |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper | clock |
+//! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead | clock provider |
-//! | [`bulkhead`] | how many calls run at once | | |
+//! | [`bulkhead`] | limits how many calls run at once | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
 pub mod attempt;

@@ -1,4 +1,4 @@
-//! What a daemon is started with.
+//! The options that a daemon is started with.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,30 +8,30 @@ use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
 use crate::policy::Guests;
 
-/// What a daemon is started with.
+/// The options that a daemon is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The configuration file.
     pub config: PathBuf,
-    /// Whether the command line or the environment names this very file: then it has to be there.
+    /// Whether the command line or the environment names this file; then it must exist.
     pub config_named: bool,
     /// The state folder.
     pub state: PathBuf,
     /// The sockets.
     pub places: SocketPlaces,
-    /// The user that we are.
+    /// The user that the daemon runs as.
     pub uid: u32,
-    /// Where a service manager listens (`NOTIFY_SOCKET`). With one, an invalid configuration does not keep us from
-    /// starting: callers then get the reason as their answer.
+    /// The service manager's notification socket (`NOTIFY_SOCKET`). With one, the daemon starts even if the
+    /// configuration is invalid, and callers get the reason as their answer.
     pub notify: Option<OsString>,
     /// The interval of the service manager's watchdog, if it has one.
     pub watchdog: Option<Duration>,
-    /// The names of the sockets that a service manager passes, if it does.
+    /// The names of the sockets that a service manager passes, if it passes any.
     pub listen_names: Option<String>,
     /// Whether to stop when standard input ends, which must be a pipe then.
     pub stop_at_eof: bool,
-    /// Who connects beside our own user when the daemon serves one command, which runs as one of these: everybody gets to
-    /// the token socket then, and no rule lets in further ones.
+    /// The users that the command may run as, when the daemon serves one command. If there are any, all users can
+    /// connect to the token socket, and no rule admits further ones.
     pub guests: Guests,
 }
 

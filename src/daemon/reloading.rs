@@ -1,4 +1,4 @@
-//! Puts configurations in force, one after the other, and tells the service manager of it.
+//! Puts configurations in force, one at a time, and notifies the service manager.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::wire::reload::{ReloadQuery, Source};
 /// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
 const READING: Duration = Duration::from_secs(5);
 
-/// What follows from an invalid configuration while there has been no valid one.
+/// Consequence of an invalid configuration before the first valid one, for the log.
 const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
 
-/// What puts configurations in force.
+/// The reloader, which puts configurations in force.
 pub struct Reloading {
     config: PathBuf,
-    /// Whether the command line or the environment names this very file.
+    /// Whether the command line or the environment names this file.
     named: bool,
     /// What the configuration in force was read from.
     content: Content,
     /// The state folder.
     state: PathBuf,
     uid: u32,
-    /// The mode of the socket that is served, which stays.
+    /// The mode of the served socket, which a reload does not change.
     mode: SocketMode,
     wiring: Wiring,
     roster: Arc<Roster>,
     notify: Notify,
     condition: Condition,
-    /// What the service manager was told last.
+    /// The status that was sent to the service manager last.
     told: String,
     /// The faults that were logged last; empty while the configuration is valid.
     logged: Vec<String>,
-    /// Whether the log says already that a restart is needed.
+    /// Whether the log already says that a restart is needed.
     logged_restart: bool,
     /// Where the configuration is read.
     lane: Lane,
@@ -53,11 +53,11 @@ pub struct Reloading {
 enum NotRead {
     /// It cannot be used.
     Unusable(Unusable),
-    /// Another daemon is meant than the one that has this.
+    /// The request is meant for another daemon; this is our source.
     Meant(Source),
 }
 
-/// What tells this daemon from others.
+/// Returns the source, which identifies this daemon.
 fn source(config: &Path, state: &Path) -> Source {
     let shown = |path: &Path| settings::real_path(path).display().to_string();
     Source {
@@ -68,8 +68,8 @@ fn source(config: &Path, state: &Path) -> Source {
 }
 
 impl Reloading {
-    /// Reads the configuration at `config`, which must be `uid`'s or root's, and must be there when it is `named`; its
-    /// credentials are below `state`, and the socket that is served has this mode.
+    /// Reads the configuration at `config`, which must belong to `uid` or root, and must exist when it is `named`. Its
+    /// credentials are below `state`, and the served socket has `mode`.
     #[expect(clippy::too_many_arguments, reason = "it is made at one place")]
     pub fn new(
         config: PathBuf,
@@ -99,7 +99,8 @@ impl Reloading {
         }
     }
 
-    /// Puts the first configuration in force, or says for as long as there is none what is wrong with it.
+    /// Puts the first configuration in force. If it is invalid, requests are refused with the reason until there is a
+    /// valid one.
     pub async fn start(&mut self, found: Result<Found, Unusable>) {
         match found {
             Ok(Found {
@@ -113,7 +114,7 @@ impl Reloading {
             }
             Err(unusable) => {
                 if !matches!(unusable, Unusable::Gone { .. }) {
-                    // There is a file, and it is meant to say something.
+                    // The file exists, so it counts as a configuration with content.
                     self.content = Content::Text;
                 }
                 let reason = self.tell(&unusable, NOTHING_SERVED);
@@ -123,11 +124,11 @@ impl Reloading {
         self.ready().await;
     }
 
-    /// Reads the configuration again, if that is meant for this daemon. An invalid one changes nothing.
+    /// Reads the configuration again, if the request is meant for this daemon. An invalid one changes nothing.
     ///
     /// # Errors
-    /// `misconfigured` with the reason, `conflict` when another daemon is meant, or `unavailable` when the system refuses
-    /// a thread to read it on.
+    /// `misconfigured` with the reason, `conflict` when the request is meant for another daemon, or `unavailable` when
+    /// the system refuses a thread to read it on.
     pub async fn reload(&mut self, query: &ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         self.notify.reloading().await;
         let result = self.read(query.clone()).await;
@@ -215,8 +216,8 @@ impl Reloading {
         done
     }
 
-    /// Logs every fault, and what follows from them; returns the reason in one line. The same faults as last time are one
-    /// line, so that the log still shows each reload.
+    /// Logs every fault and its consequence `so`, and returns the reason in one line. The same faults as last time are
+    /// logged as one line, so that the log still shows each reload.
     fn tell(&mut self, unusable: &Unusable, so: &str) -> Arc<str> {
         let faults = unusable.lines();
         if faults == self.logged {
@@ -240,7 +241,7 @@ impl Reloading {
         self.notify.ready(&self.told).await;
     }
 
-    /// Waits until something has changed, and tells the service manager if it shows.
+    /// Waits until something has changed, and sends the service manager the status line if it is another one.
     pub async fn report(&mut self) {
         self.condition.changed().await;
         let line = self.condition.line();

@@ -3,20 +3,20 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts connections, and serves each until it ends | connections faults peers respond response stream | |
-//! | `respond` | one HTTP request in, one answer out | body guard oauth2 openapi printers reply response routes stream | |
+//! | [`server`] | accepts and serves connections | connections faults peers respond response stream | |
+//! | `respond` | answers one HTTP request | body guard oauth2 openapi printers reply response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply response | |
-//! | `routes` | the paths, and what may be asked at which door | printers response | |
-//! | `reply` | what is answered, before it is HTTP | body response | |
+//! | `routes` | the paths, and which requests each door takes | printers response | |
+//! | `reply` | the reply to a request, before it is HTTP | body response | |
 //! | `response` | an answer's status and headers | body stream | |
-//! | `body` | the bytes of an answer, at once or as things happen | stream | |
-//! | [`connections`] | how many connections there may be, and when they have to leave | | |
-//! | `faults` | what recurs while connections are accepted, in the log | | process |
-//! | `guard` | refuses what no local tool sends | | |
-//! | `printers` | answers as the paths print them | | |
+//! | `body` | the bytes of an answer, whole or streamed | stream | |
+//! | [`connections`] | limits the connections, and closes those that have to leave | | |
+//! | `faults` | logs faults that recur while connections are accepted | | process |
+//! | `guard` | refuses requests that no local tool sends | | |
+//! | `printers` | prints answers for the paths | | |
 //! | `openapi` | the document that describes the local interface | | |
-//! | [`peers`] | who connected | | |
-//! | [`stream`] | nobody holds a connection by being slow | | clock |
+//! | [`peers`] | identifies the peer of a connection | | |
+//! | [`stream`] | closes connections whose peer is too slow | | clock |
 
 mod body;
 pub mod connections;

@@ -1,4 +1,4 @@
-//! What the daemon can be asked, whichever way it is asked: by path, or by a verb of the companion.
+//! The requests that the daemon answers, whether they come by path or by a verb of the companion.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,47 +21,47 @@ mod runs;
 
 pub(super) use self::runs::{Printed, RunAnswer};
 
-/// Through which socket a request came.
+/// The socket through which a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// `jeton.sock`, which gives tokens.
+    /// `jeton.sock`, which serves tokens.
     Tokens,
-    /// `admin.sock`, which changes things.
+    /// `admin.sock`, which takes requests that change something.
     Admin,
 }
 
 /// A request to read the configuration again.
 pub struct ReloadRequest {
-    /// For which daemon it is meant.
+    /// The daemon that it is meant for.
     pub query: ReloadQuery,
-    /// Answered with what changed, and of what.
+    /// Answered with what changed, and the source of the configuration.
     pub done: oneshot::Sender<Result<(Reloaded, Source), Problem>>,
 }
 
-/// What the daemon can be asked.
+/// The service behind both sockets.
 pub struct Service {
     /// The profiles.
     pub roster: Arc<Roster>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Where the token socket is, for status.
     pub socket: String,
-    /// The way to the task that reloads.
+    /// The channel to the task that reloads.
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
 }
 
-/// A profile that is being asked. It has a box of its own, since most requests are answered without a wait.
+/// A pending request to a profile. It is boxed, since most requests are answered without a wait.
 type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
 
 // === impl Service ===
 
 impl Service {
-    /// Whether a caller may ask for anything at all through this socket.
+    /// Whether a caller may make any request at all through this socket.
     pub fn admits(&self, caller: &Caller, door: Door) -> bool {
         match door {
-            // A rule is about a profile's tokens, and changes nothing.
+            // Rules grant a profile's tokens, and no changes.
             Door::Admin => self.roster.gate().is_ours(caller.uid),
             Door::Tokens => {
                 self.roster.has_all(caller.uid) || self.roster.seen_by(caller).has_any()
@@ -85,7 +85,7 @@ impl Service {
         }
     }
 
-    /// The token of a profile that is held, if it is good enough: without a wait. Else [`Self::token`] has to follow.
+    /// Returns the held token of a profile without a wait, if it is good enough. Otherwise call [`Self::token`] next.
     ///
     /// # Errors
     /// The [`Problem`] says why this caller may not have it.
@@ -99,10 +99,10 @@ impl Service {
         Ok(seen.get(name)?.at_once(min_valid))
     }
 
-    /// A token, and the profile whose it is: the one named, else the only profile that the caller may use when none is named.
+    /// Returns a token and its profile: the named one, else the only profile that the caller may use.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none.
+    /// The [`Problem`] says why there is no token.
     pub async fn token(
         &self,
         caller: &Caller,
@@ -121,14 +121,14 @@ impl Service {
         .await
     }
 
-    /// What is left of a wait that begins now.
+    /// Returns what is left of a wait that begins now, at each call.
     fn countdown(&self, wait: Duration) -> impl Fn() -> Duration {
         let deadline = self.clock.read().running.saturating_add(wait);
         move || deadline.saturating_sub(self.clock.read().running)
     }
 
-    /// Asks a profile, and once more when a reload has put another one in its place meanwhile, or has taken it from this
-    /// caller: what the old one gave is of a configuration that is no longer in force.
+    /// Asks a profile, and asks again when a reload has replaced it meanwhile: the first answer belongs to a
+    /// configuration that is no longer in force. Fails when the reload has taken the profile from this caller.
     async fn of_now<T>(
         &self,
         caller: &Caller,
@@ -145,10 +145,10 @@ impl Service {
         }
     }
 
-    /// The next token after one that was rejected, and the profile whose it is.
+    /// Returns the next token after a rejected one, and its profile.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none.
+    /// The [`Problem`] says why there is no newer token.
     pub async fn reject(
         &self,
         caller: &Caller,
@@ -166,10 +166,10 @@ impl Service {
         .await
     }
 
-    /// A new token of a profile, and its state then.
+    /// Gets a new token of a profile, and returns the profile's state with it.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none.
+    /// The [`Problem`] says why there is no new token.
     pub async fn refresh(
         &self,
         caller: &Caller,
@@ -203,7 +203,7 @@ impl Service {
         }
     }
 
-    /// What happens to a profile from now on, for whoever knows the token of generation `since` already.
+    /// Watches a profile from now on, for a watcher that already has the token of generation `since`.
     ///
     /// # Errors
     /// The [`Problem`] says why this caller may not watch it.
@@ -223,10 +223,11 @@ impl Service {
         )
     }
 
-    /// Reads the configuration again, if that is meant for this daemon.
+    /// Reads the configuration again, if the request is meant for this daemon.
     ///
     /// # Errors
-    /// `misconfigured` when it is invalid, `conflict` when another daemon is meant; then nothing has changed.
+    /// `misconfigured` when it is invalid, `conflict` when the request is meant for another daemon; then nothing has
+    /// changed.
     pub async fn reload(&self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         let (done, changed) = oneshot::channel();
         let stopping = || Problem::new(Code::Unavailable).with_detail("the daemon is stopping");
@@ -236,5 +237,5 @@ impl Service {
     }
 }
 
-/// What a caller at the wrong socket is told.
+/// Detail for a request at the wrong socket.
 pub(super) const ADMIN_ONLY: &str = "this is done through the admin socket only";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Gives the order to stop. When it is dropped, the order counts as given.
+/// Gives the order to stop. Dropping it counts as giving the order.
 #[derive(Debug)]
 pub struct Stop(watch::Sender<bool>);
 
@@ -15,7 +15,7 @@ pub struct Shutdown {
     grace: Duration,
 }
 
-/// A shutdown that lets requests that are being answered take this long.
+/// Creates a shutdown that gives requests in progress this much time.
 pub fn shutdown(grace: Duration) -> (Stop, Shutdown) {
     let (stop, ordered) = watch::channel(false);
     (Stop(stop), Shutdown { ordered, grace })
@@ -35,7 +35,7 @@ impl Stop {
 impl Shutdown {
     /// Waits until the order is given.
     pub async fn ordered(&mut self) {
-        // An error means that nothing is left that could give it.
+        // An error means that the sender is gone, which counts as the order.
         let _: Result<_, _> = self.ordered.wait_for(|ordered| *ordered).await;
     }
 
@@ -44,12 +44,12 @@ impl Shutdown {
         *self.ordered.borrow() || self.ordered.has_changed().is_err()
     }
 
-    /// How long requests that are being answered may take after the order.
+    /// How long requests in progress may take after the order.
     pub const fn grace(&self) -> Duration {
         self.grace
     }
 
-    /// What changes to `true` with the order, for watches.
+    /// A receiver that changes to `true` with the order, for watches.
     pub fn flag(&self) -> watch::Receiver<bool> {
         self.ordered.clone()
     }

@@ -1,8 +1,9 @@
 //! Both sockets: opened before anything else is started, and kept in place as long as the daemon runs.
 //!
-//! A logout, a cleaner or a script can remove a socket or its folder, replace it, or mount over it. The daemon would run on,
-//! and no client could reach it. So the paths are watched. A missing socket is created again if its place allows that, by
-//! the same rules as at the start. If not, the daemon ends: a supervisor sees that, and can start it elsewhere or later.
+//! A logout, a cleaner or a script can remove a socket or its folder, replace it, or mount over it. The daemon would
+//! run on, and no client could reach it. So the paths are watched. A missing socket is created again if its place
+//! allows that, by the same rules as at the start. If not, the daemon ends: a supervisor sees that, and can start it
+//! elsewhere or later.
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -31,21 +32,21 @@ mod path_watch;
 
 pub use keep::Lost;
 
-/// Where the sockets belong, and for whom.
+/// The places of the sockets, and which users can connect.
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) paths: SocketPlaces,
     /// Which users can connect to the token socket.
     pub(super) mode: SocketMode,
-    /// The user that we are.
+    /// The user that the daemon runs as.
     pub(super) uid: u32,
     /// Whether both are below a private folder that was made for this daemon alone.
     pub(super) private: bool,
-    /// Whether other users pass through that folder to the token socket.
+    /// Whether other users reach the token socket through that folder.
     pub(super) has_guests: bool,
 }
 
-/// The mode of a folder through which guests pass: they cannot list it.
+/// The mode of a folder that guests pass through: they cannot list it.
 const PASSABLE: u16 = 0o711;
 
 /// Both sockets.
@@ -64,7 +65,8 @@ pub(super) struct Servers {
 }
 
 struct Socket {
-    /// Declared, and so dropped, before the listener: while that is open, no other file gets our inode number.
+    /// Declared before the listener, and so dropped before it: while the listener is open, no other file gets our inode
+    /// number.
     origin: Origin,
     listener: UnixListener,
     /// Ends the task that accepts, once another listener has replaced this one.
@@ -74,7 +76,7 @@ struct Socket {
 enum Origin {
     /// Bound by us.
     Ours(Bound),
-    /// Passed by a service manager, which alone can create it again.
+    /// Passed by a service manager. Only the manager can create it again.
     Passed(Option<Seen>),
 }
 
@@ -88,7 +90,7 @@ struct Seen {
 // === impl Servers ===
 
 impl Servers {
-    /// None of them runs yet.
+    /// Creates the servers; none runs yet.
     pub(super) fn new(tokens: Arc<Server>, admin: Arc<Server>) -> Self {
         Self {
             tokens,
@@ -113,12 +115,12 @@ impl Servers {
     ) {
         let server = Arc::clone(self.behind(door));
         let mut running = self.lock();
-        // Those of replaced listeners.
+        // Removes the tasks of replaced listeners.
         while running.try_join_next().is_some() {}
         running.spawn(server.run(listener, door, retired, shutdown));
     }
 
-    /// Waits until all of them have stopped, which the shutdown that they run with must order. Returns the number of
+    /// Waits until all servers have stopped, which the shutdown that they run with must order. Returns the number of
     /// connections that were closed at its deadline.
     pub(super) async fn stopped(&self) -> usize {
         let mut running = std::mem::take(&mut *self.lock());
@@ -157,7 +159,7 @@ impl Places {
                 below_volume: self.paths.below_volume(),
                 uid: self.uid,
             },
-            // Private, also where others may have tokens.
+            // Private, even if other users may get tokens.
             Door::Admin => Place {
                 socket: &self.paths.admin,
                 lock: admin_lock.as_ref(),
@@ -194,7 +196,7 @@ impl Places {
         }
         let above = self.path(door).parent().and_then(Path::parent);
         if let Some(folder) = above.filter(|folder| self.private && !folder.exists()) {
-            // It is private, also where others may connect to the socket.
+            // It is private, even if other users may connect to the socket.
             trust::private_dir(folder, self.uid).map_err(ListenError::Folder)?;
         }
         self.at(door, |place| listen_again(place, bound))
@@ -204,7 +206,8 @@ impl Places {
 // === impl Seen ===
 
 impl Seen {
-    /// `None` for a socket without a path, and for one that we cannot see, such as in a folder of root's.
+    /// Records a passed socket. Returns `None` if it has no path, or if we cannot see it, such as in a folder of
+    /// root's.
     fn of(listener: &UnixListener) -> Option<Self> {
         let path = path_of(listener)?;
         Some(Self {
@@ -214,7 +217,7 @@ impl Seen {
         })
     }
 
-    /// Logs when it is missing, and when it is back.
+    /// Logs when the socket is missing, and when it is back.
     fn look(&mut self) {
         let is_missing = inode(&self.path).ok() != Some(self.inode);
         if is_missing && !self.is_missing {
@@ -249,7 +252,7 @@ impl Socket {
         Ok(())
     }
 
-    /// What we have bound, unless it was passed.
+    /// The socket that we bound; `None` for a passed one.
     const fn bound(&self) -> Option<&Bound> {
         match &self.origin {
             Origin::Ours(bound) => Some(bound),

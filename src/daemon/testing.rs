@@ -1,4 +1,4 @@
-//! Doubles for tests on a paused clock: an issuer that plays a script, a store in memory.
+//! Test doubles on a paused clock: an issuer that plays a script, and a store in memory.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ pub(crate) enum Play {
     Hang,
 }
 
-/// An issuer that plays a script, its last scene again and again.
+/// An issuer that plays a script and repeats its last step.
 pub(crate) struct ScriptedIssuer {
     /// What its clock shows in every answer.
     date: Option<UnixTime>,
@@ -47,7 +47,7 @@ impl ScriptedIssuer {
         Self::dated(script, None)
     }
 
-    /// One whose clock shows this in every answer.
+    /// An issuer whose clock shows `date` in every answer.
     pub(crate) fn dated(script: &[Play], date: Option<UnixTime>) -> Arc<Self> {
         Arc::new(Self {
             date,
@@ -56,7 +56,7 @@ impl ScriptedIssuer {
         })
     }
 
-    /// The secrets that requests came with, in order.
+    /// The secrets that the requests carried, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen
             .lock()
@@ -109,7 +109,7 @@ impl Provider for ScriptedIssuer {
 /// A store in memory whose secret can be replaced.
 pub(crate) struct MemoryStore {
     secret: Mutex<Option<&'static str>>,
-    /// How often it cannot be asked from now on.
+    /// How many of the next reads fail.
     refusals: AtomicUsize,
     /// How long a read takes.
     delay: Mutex<Duration>,
@@ -190,7 +190,7 @@ pub(crate) fn keep_with(
     keep_at(issuer, store, policy, compartment)
 }
 
-/// The same with these places for its attempts.
+/// The same with this concurrency limit for its attempts.
 pub(crate) fn keep_at(
     issuer: &Arc<ScriptedIssuer>,
     store: &Arc<MemoryStore>,

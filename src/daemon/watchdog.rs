@@ -1,5 +1,6 @@
-//! The service manager's watchdog (sd_watchdog_enabled(3)), which restarts a daemon that does not ping it in time. A ping
-//! is sent only after the daemon has served a request of its own, so a daemon that runs but no longer serves is restarted.
+//! The service manager's watchdog (sd_watchdog_enabled(3)), which restarts a daemon that does not ping it in time. A
+//! ping is sent only after the daemon has served a request of its own, so a daemon that runs but no longer serves is
+//! restarted.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,18 +19,18 @@ use crate::process::notify::Notify;
 /// The shortest and the longest time between two pings: a timer for a very long one would overflow.
 const BETWEEN: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(3_600)];
 
-/// The request of our own, and the beginning of its answer.
+/// The daemon's own request, and the beginning of its answer.
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.0\r\n\r\n";
 const ANSWER: [&[u8]; 2] = [b"HTTP/1.0 200 ", b"HTTP/1.1 200 "];
 
-/// The time within which the manager expects a ping, by `WATCHDOG_USEC` and `WATCHDOG_PID`; `None` when it expects none, or
-/// one of another process than `own_pid`.
+/// The time within which the manager expects a ping, by `WATCHDOG_USEC` and `WATCHDOG_PID`; `None` when it expects no
+/// ping, or one from another process than `own_pid`.
 pub fn deadline(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
     let usec: u64 = usec?.parse().ok()?;
     if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }
-    // The largest number stands for no limit.
+    // The largest number means no limit.
     (1..u64::MAX)
         .contains(&usec)
         .then(|| Duration::from_micros(usec))
@@ -44,7 +45,7 @@ pub async fn keep(
 ) {
     let server = Arc::new(Server {
         service,
-        // A table of its own: it takes no place from a caller, and needs no free one.
+        // A separate table: the request takes no place from a caller, and needs no free one.
         connections: Connections::new(1, 1),
         refused: Mutex::default(),
     });
@@ -88,7 +89,8 @@ where
     }
 }
 
-/// Whether a request of our own user is answered. It takes the way of every other request, but for the socket.
+/// Whether a request of our own user is answered. It passes through everything that other requests pass through, except
+/// the socket.
 async fn serves(server: Arc<Server>) -> bool {
     let uid = server.service.roster.gate().own_uid;
     let caller = Caller {

@@ -22,7 +22,7 @@ use crate::store::Stores;
 use crate::store::source::CredentialSource;
 use crate::store::source::StoreSource;
 
-/// What of a profile is not the daemon's own: where its credential is, who gives its tokens, and chance.
+/// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
 pub struct Outside {
     /// Its credential.
     pub source: Arc<dyn CredentialSource>,
@@ -32,24 +32,24 @@ pub struct Outside {
     pub jitter: fn() -> Unit,
 }
 
-/// Finds the outside of a profile; `None` when it has none that can be used.
+/// Finds the outside parts of a profile; `None` when the profile cannot be used.
 type Find = dyn Fn(&ProfileName, &Profile) -> Option<Outside> + Send + Sync;
 
-/// What profiles are built with.
+/// Builder of the profiles of a configuration.
 pub struct Wiring {
     find: Box<Find>,
     clock: Arc<dyn Clock>,
     roster: Arc<Roster>,
     bulkhead: Bulkhead,
-    /// The largest generation of any profile that was kept before. One that starts anew counts on from there, since its
-    /// clients may hold tokens with such numbers and the wall clock may have been set back.
+    /// The largest generation of any profile that was kept before. A profile that starts over counts on from there,
+    /// since its clients may hold tokens with such numbers and the wall clock may have been set back.
     generation: u64,
     /// The configuration in force.
     config: Config,
 }
 
 impl Wiring {
-    /// Builds with the credentials below this state folder; no profile is kept yet.
+    /// Creates a builder that uses the credentials below this state folder; no profile is kept yet.
     pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
         if let Err(error) = configured::prepare() {
             warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
@@ -60,7 +60,7 @@ impl Wiring {
         })
     }
 
-    /// Builds with what `find` finds, which need not be of this machine.
+    /// Creates a builder that uses what `find` finds, which need not be of this machine.
     pub fn around(
         clock: Arc<dyn Clock>,
         roster: Arc<Roster>,
@@ -85,8 +85,8 @@ impl Wiring {
         }
     }
 
-    /// Puts a configuration in force: a profile that did not change keeps its token and only looks whether its
-    /// credential was replaced; one that changed starts anew.
+    /// Puts a configuration in force. A profile that did not change keeps its token, and only checks whether its
+    /// credential was replaced. A profile that changed starts over.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         let old = self.roster.all();
         let generations = old.values().map(|entry| entry.handle.generation());
@@ -167,7 +167,7 @@ impl Wiring {
     }
 }
 
-/// The outside of a profile on this machine.
+/// The outside parts of a profile on this machine.
 fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Outside {
     let provider = configured::provider(profile);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");

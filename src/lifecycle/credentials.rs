@@ -1,12 +1,12 @@
-//! Which credential the calls of a profile carry, as a state machine without I/O: what was read, sent and answered goes
-//! in, a [`Decision`] comes out.
+//! Which credential the calls of a profile carry, as a state machine without I/O: it takes what was read, sent and
+//! answered, and returns a [`Decision`].
 //!
 //! It stands beside the [`Lifecycle`](super::Lifecycle). That one says when an attempt is made; this one says what the
 //! attempt does, and what its end means for the lifecycle. It knows credentials by their ids alone.
 //!
 //! An attempt is at most two calls. It begins with a read of the store unless the stored credential is known and good.
-//! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the new
-//! one is sent at once.
+//! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the
+//! new one is sent at once.
 //!
 //! These invariants hold, each a property test:
 //! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt;
@@ -27,7 +27,8 @@ mod rejections;
 pub use decision::{CallEnd, Decision, NotLoaded, Read};
 use rejections::Rejections;
 
-/// No three calls begin within this time: every reason for a call has a limit of its own, and this one bounds their sum.
+/// No three calls begin within this time: every reason for a call has a limit of its own, and this one bounds their
+/// sum.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// The credentials of one profile.
@@ -52,10 +53,10 @@ enum Obstacle {
     Blocked,
 }
 
-/// What the attempt does.
+/// The current step of the attempt.
 #[derive(Debug, Default)]
 enum Step {
-    /// None runs.
+    /// No attempt runs.
     #[default]
     Idle,
     /// It reads the store before its first call.
@@ -83,12 +84,12 @@ impl Credentials {
         self.obstacle == Some(Obstacle::Blocked) && self.carried().is_none()
     }
 
-    /// The lifecycle begins this attempt, in place of any other that runs.
+    /// Begins this attempt of the lifecycle, in place of any other that runs.
     pub fn begin(&mut self, now: BootInstant, attempt: u64) -> Decision {
         if let Step::Calling { not_before, .. } = self.step
             && not_before <= now
         {
-            // Whether the call that is broken off was sent is not known.
+            // The call that is broken off may have been sent, so it counts.
             self.called(now);
         }
         let usable = self
@@ -103,7 +104,7 @@ impl Credentials {
         }
     }
 
-    /// The store was read for this attempt.
+    /// Takes the result of a read of the store for this attempt.
     pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
         match std::mem::take(&mut self.step) {
             Step::Loading { attempt: running } if running == attempt => match read {
@@ -119,7 +120,7 @@ impl Credentials {
                 credential,
                 fault,
             } if running == attempt => {
-                // What cannot be read now says nothing against what the issuer said.
+                // A failed read does not change which credential the store held last.
                 self.stored = read.ok().or(self.stored);
                 let other = self.stored.filter(|stored| {
                     *stored != credential && self.rejections.probe(now, *stored).is_none()
@@ -136,7 +137,7 @@ impl Credentials {
         }
     }
 
-    /// A call of this attempt has ended.
+    /// Takes the end of a call of this attempt.
     pub fn answered(&mut self, now: BootInstant, attempt: u64, end: CallEnd) -> Decision {
         let Step::Calling {
             attempt: running,
@@ -182,10 +183,10 @@ impl Credentials {
         }
     }
 
-    /// The store was read apart from any attempt, and held this credential, or none could be loaded.
+    /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
     pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
         let Some(credential) = read else {
-            // A profile that is blocked shows the reason of today, and not that of its last attempt.
+            // A blocked profile shows the current reason, not that of its last attempt.
             return if self.is_blocked() {
                 Decision::Tell(Event::LookAgain)
             } else {
@@ -197,7 +198,8 @@ impl Credentials {
             return Decision::Wait;
         }
         let may_help = if before == Some(credential) {
-            // What could not be used may be usable now. A rejected credential waits until the lifecycle probes it.
+            // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
+            // it.
             self.obstacle.is_some() && self.rejections.times(credential) == 0
         } else {
             self.rejections.probe(now, credential).is_none()
@@ -209,7 +211,8 @@ impl Credentials {
         Decision::Tell(Event::CredentialChanged)
     }
 
-    /// A person asks for a refresh. A rejected credential is not sent for that, but a new one may be in the store.
+    /// Decides on a refresh that a person asks for. A rejected credential is not sent for that, but the store may hold
+    /// a new one.
     pub fn refresh_requested(&self) -> Decision {
         let stored = self.stored.map(|stored| self.rejections.times(stored));
         match stored {

@@ -1,4 +1,4 @@
-//! What callers ask for: an attempt that begins earlier than it would have, or none.
+//! Requests of callers, which may begin an attempt earlier than scheduled.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::instant::BootInstant;
 use crate::schedule::{self, Reissue};
 
 impl Lifecycle {
-    /// A caller waits for a token of this validity. A valid token satisfies it where an early refresh would bring the same
-    /// token, or would end the one that is held.
+    /// A caller waits for a token of this validity. A valid token satisfies it where an early refresh would bring the
+    /// same token, or would end the one that is held.
     pub(super) fn wanted(&mut self, now: BootInstant, min_valid: Duration) -> Effect {
         if let (Some(validity), Activity::Waiting { .. }) = (self.valid(now), self.activity) {
             let enough = validity.remaining(now) >= min_valid.min(validity.lifetime / 2);
@@ -20,9 +20,9 @@ impl Lifecycle {
         self.hasten(now)
     }
 
-    /// A caller reports that the token of this generation was rejected. Each token leads to one refresh, whatever the issuer
-    /// does with the old one. A later report counts as a request for a token: it ends a rest, and it hastens the next
-    /// attempt when the token has expired.
+    /// A caller reports that the token of this generation was rejected. Each token leads to one refresh, whatever the
+    /// issuer does with the old one. A later report counts as a request for a token: it ends a rest, and it hastens the
+    /// next attempt when the token has expired.
     pub(super) fn reported(&mut self, now: BootInstant, generation: u64) -> Effect {
         match &self.held {
             Some(held) if held.generation == generation => {
@@ -38,9 +38,9 @@ impl Lifecycle {
         }
     }
 
-    /// Begins an attempt earlier, but not within the back-off while a valid token is held, and not after the credential was
-    /// rejected: a thousand callers would hammer an issuer in trouble, or open the circuit breaker before the issuer's
-    /// replicas know a new secret.
+    /// Begins an attempt earlier, but not within the back-off while a valid token is held, and not after the credential
+    /// was rejected. Otherwise a thousand callers would hammer an issuer in trouble, or open the circuit breaker before
+    /// the issuer's replicas know a new secret.
     fn hasten(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {
             Activity::Attempting => return Effect::None,

@@ -13,7 +13,7 @@ const DEAD_ON_ARRIVAL: &str =
     "the answer took so long that the token in it had expired when it came";
 
 impl Lifecycle {
-    /// An attempt brought a token.
+    /// Handles an attempt that brought a token.
     pub(super) fn fetched(
         &mut self,
         now: BootInstant,
@@ -73,7 +73,7 @@ impl Lifecycle {
         validity
     }
 
-    /// An attempt failed.
+    /// Handles an attempt that failed.
     pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
         let is_permanent = fault.kind.is_permanent();
         let backed_off = schedule::retry_due(

@@ -1,4 +1,4 @@
-//! What happens to a profile, and what follows.
+//! The events of a profile, and their effects.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, UnixTime};
 use crate::token::Grant;
 
-/// What happens to a profile.
+/// An event of a profile.
 #[derive(Debug)]
 pub enum Event {
     /// The moment given by [`next_wake`](super::Lifecycle::next_wake) has come, or may have.
     Due {
-        /// When somebody asked for a token last; the start counts as asking.
+        /// When a caller last asked for a token; the start counts as a request.
         asked: BootInstant,
     },
     /// A caller waits for a token with at least this much validity left.
@@ -21,22 +21,22 @@ pub enum Event {
     },
     /// A person asked for a refresh, and the budget allowed it.
     RefreshRequested,
-    /// Somebody says that the token of this generation was rejected by what it is for.
+    /// A caller reports that the resource rejected the token of this generation.
     Reported {
-        /// Which; any other than the one held is old news, or none.
+        /// The generation. A report of any other than the held token changes nothing.
         generation: u64,
     },
-    /// The machine was suspended: connections are dead without having been told so, and a new start is due.
+    /// The machine was suspended: its connections are dead without an error, so an attempt has to start over.
     Resumed {
         /// For how long.
         suspended: Duration,
     },
-    /// The wall clock was set: what is shown has changed.
+    /// The wall clock was set, so the times that were shown have changed.
     ClockSet,
-    /// The credential was replaced: what runs with the old one no longer counts.
+    /// The credential was replaced: an attempt with the old one no longer counts.
     CredentialChanged,
-    /// What keeps it from asking may be another reason now: the next look says which. It is no word for a secret that was
-    /// rejected.
+    /// The reason that blocks the profile may be another one now; the next attempt shows which. Does not reset the
+    /// rejection count.
     LookAgain,
     /// An attempt brought a token.
     Fetched {
@@ -46,7 +46,7 @@ pub enum Event {
         sent: BootInstant,
         /// What the issuer granted.
         grant: Grant,
-        /// What the issuer's clock showed, if it said so.
+        /// What the issuer's clock showed, if the answer has a date.
         date: Option<UnixTime>,
     },
     /// An attempt failed.
@@ -98,7 +98,7 @@ impl Event {
     }
 }
 
-/// What the machine asks of its surroundings.
+/// What the keeper has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Effect {

@@ -1,31 +1,31 @@
-//! Reports that a token was rejected by what it was meant for: one refresh for each token that is reported, and ever
-//! rarer ones when fresh tokens keep being rejected, since then the resource is broken and not the token.
+//! Reports that the resource rejected a token. Each reported token leads to one refresh. When fresh tokens keep being
+//! rejected, the refreshes become ever rarer, since then the resource is broken and not the token.
 
 use crate::instant::BootInstant;
 use crate::schedule;
 
-/// What is known of the token held, and how many were reported.
+/// The report of the held token, and the counts of reported tokens.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     of_held: Option<Report>,
-    /// How many tokens in a row, up to the one held, took the place of a reported one.
+    /// How many tokens in a row, up to the held one, replaced a reported token.
     chain: u32,
     /// How many tokens were reported.
     count: u64,
 }
 
-/// How a report of the token held stands.
+/// Progress of a report of the held token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Report {
-    /// It waits for the cool-down to end, and for somebody who still says so then.
+    /// It waits for the cool-down to end, and for a further report then.
     Heard,
     /// It has led to its refresh.
     Answered,
 }
 
 impl Reports {
-    /// The token held, which was issued at `issued`, is reported: whether its refresh is due now. It is so once for each
-    /// token.
+    /// Records a report of the held token, which was issued at `issued`. Returns whether its refresh is due now, which
+    /// happens once for each token.
     pub(super) fn hear(&mut self, now: BootInstant, issued: BootInstant) -> bool {
         if self.of_held.is_none() {
             self.count += 1;
@@ -42,7 +42,7 @@ impl Reports {
         first
     }
 
-    /// Another token is held now.
+    /// Records that another token is held now.
     pub(super) fn replaced(&mut self) {
         self.chain = match self.of_held.take() {
             Some(_) => self.chain.saturating_add(1),
@@ -50,12 +50,12 @@ impl Reports {
         };
     }
 
-    /// Whether the token held was reported.
+    /// Whether the held token was reported.
     pub(super) const fn is_of_held(&self) -> bool {
         self.of_held.is_some()
     }
 
-    /// Until when a report of the token held, which was issued at `issued`, leads to no refresh.
+    /// Until when a report of the held token, which was issued at `issued`, leads to no refresh.
     pub(super) fn cooling_until(&self, issued: BootInstant) -> Option<BootInstant> {
         (self.of_held == Some(Report::Heard)).then(|| schedule::report_due(issued, self.chain))
     }

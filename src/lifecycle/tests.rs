@@ -13,7 +13,7 @@ fn at(s: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(1_000 + s))
 }
 
-/// Due at a moment at which somebody asks.
+/// A due event at a moment at which a caller asks.
 const fn due(asked: BootInstant) -> Event {
     Event::Due { asked }
 }

@@ -1,4 +1,4 @@
-//! What others see of a profile: what is held, and how it stands.
+//! The view of a profile: its held token and its state, as others see them.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Validity};
 
-/// A token that is held, as callers share it.
+/// A held token, which callers share.
 #[derive(Debug)]
 pub struct Held {
     /// The token.
     pub token: AccessToken,
-    /// From when to when it holds.
+    /// From when to when it is valid.
     pub validity: Validity,
     /// Its number; each new token of a profile has a larger one.
     pub generation: u64,
@@ -21,7 +21,7 @@ pub struct Held {
     pub last_answer: LastAnswer,
 }
 
-/// What a person sees of a profile.
+/// The state of a profile as shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -34,9 +34,9 @@ pub enum Phase {
     Retrying,
     /// The issuer rejected the credential again and again: the breaker is open.
     Rejected,
-    /// The token held has expired.
+    /// The held token has expired.
     Expired,
-    /// Nobody asks for it; it is fetched when somebody does.
+    /// No caller asks for a token; the next request fetches one.
     Resting,
     /// Something on this machine has to be put right first.
     Misconfigured,
@@ -51,36 +51,38 @@ pub struct LastFault {
     pub at: BootInstant,
 }
 
-/// What others see of a profile at one moment; it changes as one.
+/// A snapshot of a profile, as others see it.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// The token held, valid or not: judge it by its validity at the moment of use.
+    /// The held token, valid or not: check its validity at the moment of use.
     pub held: Option<Arc<Held>>,
-    /// Whether the token held had ended already when this was shown. It is shown anew at that moment, for those who watch.
+    /// Whether the held token had expired when this view was published. A view is published at that moment, for
+    /// watchers.
     pub lapsed: bool,
-    /// The generation of the last token, or where counting starts.
+    /// The generation of the last token; before the first token, the number from which generations count on.
     pub generation: u64,
     /// Whether an attempt runs.
     pub attempting: bool,
-    /// Whether nobody asks for it, so that the next attempt is made when somebody does.
+    /// Whether the next attempt waits for a request, since no caller has asked for a token for a while.
     pub resting: bool,
-    /// Whether the issuer gave the token held again, with no later end: there will be no new one before that.
+    /// Whether the issuer repeated the held token without extending it: there will be no new token before it expires.
     pub repeated: bool,
     /// When the next attempt is due, unless one runs or the profile rests.
     pub next_attempt: Option<BootInstant>,
     /// Whether the breaker is open.
     pub rejected: bool,
-    /// Whether the token held was reported as rejected.
+    /// Whether the held token was reported as rejected.
     pub reported: bool,
-    /// Until when a report of the token held leads to no refresh, since fresh tokens keep being rejected; it may be over.
+    /// Until when a report of the held token leads to no refresh, since fresh tokens keep being rejected. The moment
+    /// may have passed.
     pub cooling_until: Option<BootInstant>,
     /// How many tokens were reported as rejected.
     pub reports: u64,
-    /// How often the wall clock was set: then times that were shown before are off.
+    /// How often the wall clock was set. Each time, the times that were shown before become wrong.
     pub clock_steps: u64,
-    /// The issuer's clock, as its last answer told. Nothing is decided by it.
+    /// The issuer's clock, as its last answer showed it. No decision depends on it.
     pub issuer_clock: Option<RemoteClock>,
-    /// Why nothing can be asked, if so.
+    /// Why no call can be made, if so.
     pub block: Option<Arc<Block>>,
     /// The last fault; it stays after a success, as history.
     pub last_fault: Option<Arc<LastFault>>,
@@ -95,12 +97,12 @@ pub struct View {
 // === impl View ===
 
 impl View {
-    /// The token held if it is valid at `now`.
+    /// The held token if it is valid at `now`.
     pub fn valid(&self, now: BootInstant) -> Option<&Arc<Held>> {
         self.held.as_ref().filter(|held| held.validity.holds(now))
     }
 
-    /// Until when reports are of no use at `now`, if they are not.
+    /// The end of the cool-down, if reports lead to no refresh at `now`.
     pub fn cooling(&self, now: BootInstant) -> Option<BootInstant> {
         self.cooling_until.filter(|until| now < *until)
     }
@@ -112,7 +114,7 @@ impl View {
         self.rejected || last.is_some_and(|last| last.fault.is_of_credential())
     }
 
-    /// Whether nobody could tell the two apart. The parts that are shared are not compared: each is made once.
+    /// Whether both views show the same. Shared parts are compared by pointer, since each is made once.
     pub fn is(&self, other: &Self) -> bool {
         fn same<T: ?Sized>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
             match (a, b) {
@@ -141,12 +143,12 @@ impl View {
             && same(self.last_fault.as_ref(), other.last_fault.as_ref())
     }
 
-    /// Whether whoever asks at `now` may count on a token: a valid one is held, or the profile rests.
+    /// Whether a caller that asks at `now` may count on a token: a valid one is held, or the profile rests.
     pub fn ready(&self, now: BootInstant) -> bool {
         self.valid(now).is_some() || self.phase(now) == Phase::Resting
     }
 
-    /// What a person is told of the profile at `now`. What a person has to put right is told although it rests.
+    /// The state shown to people at `now`. A problem that a person has to fix is shown even while the profile rests.
     pub fn phase(&self, now: BootInstant) -> Phase {
         match (&self.held, self.valid(now)) {
             _ if self.block.is_some() => Phase::Misconfigured,

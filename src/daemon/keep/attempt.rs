@@ -11,8 +11,8 @@ use crate::instant::BootInstant;
 use crate::lifecycle::credentials::CallEnd;
 use crate::provider::Provider;
 
-/// Makes one call with this credential, not before this moment and when there is a permit for it. From then on it may take
-/// `limit`, the wait for the permit included.
+/// Makes one call with this credential, not before `not_before` and only with a permit. From `not_before` on, the wait
+/// for the permit and the call together may take `limit`.
 pub(super) async fn call(
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,
@@ -42,7 +42,8 @@ pub(super) async fn call(
     }
 }
 
-/// Ends a call that would use up the time of the next one. The provider has a deadline of its own.
+/// Cancels a call that exceeds `limit` and so would use up the time of the next one. The provider also has a deadline
+/// of its own.
 async fn within<T>(
     limit: Option<Duration>,
     request: impl Future<Output = Result<T, Fault>>,

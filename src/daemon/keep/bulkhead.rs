@@ -1,16 +1,17 @@
-//! How many attempts to get a token run at once: few at each issuer, so that one that hangs holds up no other issuer's
-//! profiles, and not many in all, so that a daemon with a thousand profiles does not open a thousand connections.
+//! Limits how many attempts to get a token run at once. The limit per issuer keeps an issuer that hangs from delaying
+//! the profiles of others. The limit in all keeps a daemon with a thousand profiles from opening a thousand
+//! connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The most attempts at one issuer.
+/// The maximum of attempts at one issuer.
 const AT_ONE: usize = 8;
 
-/// The most attempts in all: several issuers may hang before others have to wait, and then for no longer than an attempt
-/// may take.
+/// The maximum of attempts in all. Several issuers may hang before attempts at others have to wait, and then for no
+/// longer than one attempt may take.
 pub(crate) const IN_ALL: usize = 32;
 
 /// Concurrency limits for attempts: one for each issuer, and one for all.
@@ -28,7 +29,7 @@ pub struct Compartment {
     all: Arc<Semaphore>,
 }
 
-/// Permission for one call, which is given back when it is dropped.
+/// Permission for one call; dropping it releases the permit.
 #[derive(Debug)]
 pub(super) struct Permit {
     _issuer: Option<OwnedSemaphorePermit>,
@@ -48,13 +49,13 @@ impl Bulkhead {
     pub fn new(in_all: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(in_all.min(IN_ALL))),
-            // One issuer never gets all places: if it hung, every other one would wait.
+            // One issuer never gets all permits: if it hung, attempts at every other issuer would wait.
             at_one: AT_ONE.min(in_all.div_ceil(2)),
             issuers: Mutex::default(),
         }
     }
 
-    /// The limit of the issuer at `origin`, shared by all of its profiles.
+    /// Returns the limit of the issuer at `origin`, shared by all of its profiles.
     pub fn compartment(&self, origin: &str) -> Compartment {
         // Nothing under the lock can panic.
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,9 +76,10 @@ impl Bulkhead {
 // === impl Compartment ===
 
 impl Compartment {
-    /// Waits for a permit. Attempts get theirs in the order in which they asked.
+    /// Waits for a permit. Permits are granted in the order of the requests.
     pub(super) async fn enter(&self) -> Permit {
-        // The one at the issuer comes first: who waits for that must not hold one of all meanwhile. They are never closed.
+        // The issuer's permit comes first: an attempt that waits for it must not hold one of the shared permits
+        // meanwhile. The semaphores are never closed.
         let issuer = Arc::clone(&self.issuer).acquire_owned().await.ok();
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
         Permit {
@@ -115,7 +117,7 @@ mod tests {
         let full = fill(&a, AT_ONE).await;
         assert_eq!(free(&again), (0, IN_ALL - AT_ONE));
         assert_eq!(free(&b).0, AT_ONE);
-        // Who waits for a place at an issuer that hangs takes none from the others.
+        // An attempt that waits for an issuer that hangs takes no permit from the others.
         let waiting = tokio::spawn(async move { again.enter().await });
         tokio::task::yield_now().await;
         assert_eq!(free(&b), (AT_ONE, IN_ALL - AT_ONE));

@@ -1,5 +1,5 @@
-//! What happens to a profile, as one watcher is told of it: each new token and each change of state, never twice and
-//! never out of order. Who reads slowly is told the newest only, since nothing is kept for anybody.
+//! Event stream of one profile for one watcher: each new token and each change of state, once and in order. A watcher
+//! that reads slowly gets only the newest state, since no events are queued.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::query::{Freshness, News, TokenAnswer};
 
-/// How long nothing may be said: after that a sign of life shows whether the other side is still there.
+/// How long the stream may be silent. After that, a heartbeat shows whether the other side is still there.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// What a watcher is told next.
+/// The next item of a watch.
 #[derive(Debug)]
 pub enum Told {
-    /// Something about the profile.
+    /// An event or a heartbeat.
     News(News),
     /// The watch is over, for this reason.
     End(Problem),
 }
 
-/// One watch.
+/// The event stream of one profile for one watcher.
 pub struct Feed {
     roster: Arc<Roster>,
     clock: Arc<dyn Clock>,
@@ -37,15 +37,15 @@ pub struct Feed {
     name: ProfileName,
     handle: Arc<Handle>,
     view: watch::Receiver<View>,
-    /// The profiles: a reload decides every open watch anew.
+    /// The profiles. After a reload, every open watch is checked again.
     kept: watch::Receiver<Kept>,
     closing: watch::Receiver<bool>,
-    /// The generation that was told last, here or before the watcher came back.
+    /// The generation that was sent last, on this watch or on the one before the watcher reconnected.
     generation: Option<u64>,
     shown: Option<Shown>,
 }
 
-/// What of a state is worth telling when it changes: not the counts, nor how the time goes by.
+/// The parts of a state whose change is an event. Counts and the passing of time are not.
 struct Shown {
     phase: Phase,
     generation: u64,
@@ -68,10 +68,10 @@ enum Woken {
 }
 
 impl Feed {
-    /// Begins to watch a profile for whoever was told of `generation` last.
+    /// Begins to watch a profile, for a watcher that already has the token of `generation`.
     ///
     /// # Errors
-    /// The [`Problem`] says why this caller may not.
+    /// The [`Problem`] says why this caller may not watch it.
     pub fn open(
         roster: &Arc<Roster>,
         clock: &Arc<dyn Clock>,
@@ -96,10 +96,10 @@ impl Feed {
         })
     }
 
-    /// Waits for what is to be told next. Nothing is lost when the wait is given up.
+    /// Waits for the next item. Cancelling the wait loses nothing.
     pub async fn next(&mut self) -> Told {
         let mut reloaded = self.kept.has_changed().unwrap_or(false);
-        // It goes on while things change that are not told: who listens hears something in any case.
+        // Changes that are no event do not reset this timer, so that the watcher hears something in any case.
         let mut quiet = std::pin::pin!(tokio::time::sleep(QUIET));
         loop {
             if *self.closing.borrow() || self.closing.has_changed().is_err() {
@@ -117,7 +117,7 @@ impl Feed {
             }
             let woken = tokio::select! { biased;
                 _ = self.closing.wait_for(|closing| *closing) => Woken::Stopping,
-                // The roster is there as long as we are.
+                // This feed holds the roster, so the sender still exists.
                 _ = self.kept.changed() => Woken::Reloaded,
                 changed = self.view.changed() => {
                     if changed.is_ok() { Woken::Changed } else { Woken::Gone }
@@ -127,7 +127,8 @@ impl Feed {
             match woken {
                 Woken::Stopping | Woken::Changed => {}
                 Woken::Reloaded => reloaded = true,
-                // Its keeper ends after the roster has another in its place, which comes first above; so there is none.
+                // A keeper ends only after the roster has replaced or removed it, and the branches are polled in order.
+                // So a replaced keeper ends the wait as a reload, and this profile is gone.
                 Woken::Gone => return Told::End(Problem::new(Code::UnknownProfile).of(&self.name)),
                 Woken::Quiet => {
                     self.handle.attend();
@@ -137,12 +138,12 @@ impl Feed {
         }
     }
 
-    /// The time, as this watch is told it.
+    /// Returns the current time by this watch's clock.
     pub fn now(&self) -> Now {
         self.clock.now()
     }
 
-    /// After a reload: whether the profile is still there for this caller, and which one that is now.
+    /// Checks after a reload whether this caller may still watch the profile, and follows the handle that has it now.
     fn look_again(&mut self) -> Result<(), Problem> {
         drop(self.kept.borrow_and_update());
         let handle = self.roster.seen_by(&self.caller).get(&self.name).cloned()?;
@@ -153,7 +154,7 @@ impl Feed {
         Ok(())
     }
 
-    /// What has not been told yet; the token comes before the state that it brings.
+    /// Returns the next event that was not sent yet. A token comes before the state that it brings.
     fn news(&mut self) -> Option<News> {
         self.handle.attend();
         let now = self.clock.now();

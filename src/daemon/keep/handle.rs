@@ -1,6 +1,6 @@
-//! What the rest of the daemon holds of a profile: its view, and the way to its keeper.
+//! Access to a profile for the rest of the daemon: its view, and the channel to its keeper.
 //!
-//! A held token is served from the view alone, without a word to the keeper.
+//! A held token is served from the view alone, without a message to the keeper.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ mod token;
 
 pub use token::Served;
 
-/// How many commands may wait for a keeper; a sender beyond them waits, inside its own deadline.
+/// How many commands a keeper's queue holds. Further senders wait, within their own deadlines.
 const QUEUE: usize = 64;
 
 /// A profile that is being kept.
@@ -43,7 +43,7 @@ pub struct Handle {
 // === impl Handle ===
 
 impl Handle {
-    /// Starts the keeper of a profile whose tokens are for this.
+    /// Starts the keeper of a profile whose tokens are for `purpose`.
     pub fn spawn(parts: Parts, provider: &'static str, purpose: Purpose) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
@@ -72,20 +72,20 @@ impl Handle {
         &self.purpose
     }
 
-    /// Has the keeper start an attempt, and does not wait for it; with a full queue others have asked already.
+    /// Asks the keeper for an attempt without waiting for it. A full queue means that other callers have asked already.
     fn ask_and_leave(&self, ask: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, _) = oneshot::channel();
         let _: Result<(), _> = self.commands.try_send(ask(done));
     }
 
-    /// Has the keeper look whether the credential was replaced, and waits until it has looked: at most as long as a
-    /// store may take.
+    /// Asks the keeper to check whether the credential was replaced, and waits for that: at most as long as a read of
+    /// the store may take.
     pub async fn recheck(&self) {
         const STORE: Duration = Duration::from_secs(3);
         let (done, looked) = oneshot::channel();
         let asked = async {
             if self.commands.send(Command::Recheck { done }).await.is_ok() {
-                // A keeper that is gone has nothing to look at.
+                // A keeper that has ended has nothing to check.
                 let _: Result<(), _> = looked.await;
             }
         };
@@ -93,19 +93,19 @@ impl Handle {
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
     }
 
-    /// The profile is gone from the configuration, or starts anew by another handle: its keeper ends at once, whoever
-    /// still waits here, so that nothing is sent any more to where it was sent before.
+    /// Ends the keeper at once, even while callers wait on it. Call it when the profile was removed or another handle
+    /// replaces this one, so that nothing more is sent to the old issuer.
     pub fn retire(&self) {
         self.task.abort();
     }
 
-    /// The clocks have jumped.
+    /// Tells the keeper that the clocks have jumped.
     pub async fn jumped(&self, jump: Jump) {
-        // A keeper that is gone has no use for it.
+        // A keeper that has ended does not need it.
         let _: Result<(), _> = self.commands.send(Command::Jumped(jump)).await;
     }
 
-    /// The generation of the last token, or where counting starts.
+    /// The generation of the last token; before the first token, the number from which generations count on.
     pub fn generation(&self) -> u64 {
         self.view.borrow().generation
     }
@@ -115,12 +115,12 @@ impl Handle {
         self.view.borrow().valid(self.clock.now().boot).is_some()
     }
 
-    /// What changes whenever the profile does; it ends with the profile.
+    /// A receiver that changes whenever the profile does; it closes when the profile ends.
     pub fn follow(&self) -> watch::Receiver<View> {
         self.view.clone()
     }
 
-    /// Somebody watches: that is asking for tokens, those to come as well.
+    /// Records that the profile is watched. A watch counts as a request for tokens, future ones included.
     pub fn attend(&self) {
         self.asked.at(self.clock.now().boot);
         if self.view.borrow().resting {
@@ -134,7 +134,7 @@ impl Handle {
         self.state_of(&self.view.borrow(), self.clock.now())
     }
 
-    /// The profile's state as this view shows it.
+    /// The profile's state according to this view.
     pub(super) fn state_of(&self, view: &View, now: Now) -> ProfileState {
         let requests = self.requests.load(Ordering::Relaxed);
         ProfileState {

@@ -1,7 +1,7 @@
 //! Notices that the machine was suspended or that its wall clock was set.
 //!
-//! Nothing here keeps an expired token from being served: that is judged by the boot clock at each answer. But after a
-//! suspend the connections of running attempts are dead without having been told so, and times that were shown are off.
+//! An expired token is never served, whatever happens here: each answer checks the boot clock. But after a suspend the
+//! connections of running attempts are dead without an error, and times that were shown are wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Reading};
 use crate::instant::BootInstant;
 
-/// The least suspend that counts as one; clocks that are read one after the other differ by less.
+/// The shortest suspend that counts. Two clocks that are read one after the other differ by less.
 const LEAST_SUSPEND: Duration = Duration::from_secs(2);
 
-/// The least step of the wall clock that counts as one; NTP corrects smaller errors bit by bit.
+/// The smallest step of the wall clock that counts. NTP corrects smaller errors gradually.
 const LEAST_STEP: Duration = Duration::from_secs(1);
 
-/// The clocks are looked at this often in any case: one that was set just before somebody began to wait tells nobody.
+/// Longest time between two looks at the clocks: a clock that was set just before the wait began does not end the wait.
 const TICK: Duration = Duration::from_secs(30);
 
-/// What has happened to the clocks.
+/// A suspend of the machine, a step of its wall clock, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jump {
     /// How long the machine was suspended, if it was.
@@ -29,7 +29,7 @@ pub struct Jump {
     pub stepped: Option<i64>,
 }
 
-/// Compares the clocks with what they showed before.
+/// Compares the clocks with their last readings.
 pub struct Jumps {
     clock: Arc<dyn Clock>,
     before: Reading,
@@ -37,7 +37,7 @@ pub struct Jumps {
 }
 
 impl Jumps {
-    /// Compares with this moment first.
+    /// Starts with the readings of this moment.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let before = clock.read();
         let looks = Arc::default();
@@ -55,7 +55,7 @@ impl Jumps {
 
     /// Waits until the clocks may have jumped, for 30 s at most, and returns the jump if there was one.
     pub async fn look(&mut self) -> Option<Jump> {
-        // Whether it ended by itself or was cut off: the clocks tell what has happened.
+        // The clocks show what happened, whether the wait ended or timed out.
         let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
         self.looks.notify_one();
         let now = self.clock.read();
@@ -78,7 +78,7 @@ impl Jumps {
     }
 }
 
-/// What has happened between two readings of all clocks, if anything has.
+/// Computes the jump between two readings of all clocks, if there was one.
 fn jump(before: &Reading, now: &Reading) -> Option<Jump> {
     let run = now.now.boot.since(before.now.boot);
     let suspended = run.saturating_sub(now.running.saturating_sub(before.running));
@@ -144,7 +144,7 @@ mod tests {
             stepped: Some(-600),
         };
         assert_eq!(next().await, Some((set, Duration::from_secs(5))));
-        // Before anybody waits again: by the next look.
+        // A step while no wait is running is found by the next look.
         clock.step(3);
         let (jump, after) = next().await.unwrap();
         assert_eq!((jump.stepped, after.as_secs()), (Some(3), 30));
@@ -155,7 +155,7 @@ mod tests {
         const YEARS: u64 = 10 * 365 * 86_400;
         let before = reading(5_000, 1_800_000_000_000, 1_000);
         for (boot, unix, running, suspended, stepped) in [
-            // Nothing but time, and clocks that were read one after the other.
+            // Only time has passed; the clocks were read one after the other.
             (65_000, 1_800_000_060_000, 61_000, None, None),
             (66_900, 1_800_000_062_800, 61_000, None, None),
             // Eight hours asleep.

@@ -1,5 +1,5 @@
-//! One task for each profile, which alone owns the profile's state. It decides nothing: it feeds two machines with what
-//! happens, executes what they decide, and publishes what others may see. [`Lifecycle`] says when an attempt is made,
+//! One task per profile, which alone owns the profile's state. It makes no decisions: it feeds events to two state
+//! machines, executes what they decide, and publishes the view. [`Lifecycle`] decides when an attempt is made,
 //! [`Credentials`] what the attempt does.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) use asked::Asked;
 pub(super) use command::{Command, RefreshRefused};
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
-/// What a keeper works with.
+/// The inputs of a keeper.
 pub struct Parts {
     /// The profile.
     pub name: ProfileName,
@@ -39,11 +39,11 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The jitter: a fresh random number at each call.
     pub jitter: fn() -> Unit,
-    /// What its configuration says of its refreshes.
+    /// The refresh policy of its configuration.
     pub policy: Policy,
-    /// The places for attempts at its issuer.
+    /// The concurrency limit of its issuer.
     pub compartment: Compartment,
-    /// Its generations are larger than this one.
+    /// Every generation of this keeper is larger than this one.
     pub generation: u64,
 }
 
@@ -53,17 +53,17 @@ pub(super) struct Keeper {
     credentials: Credentials,
     /// The credential that was loaded last.
     found: Option<LoadedCredential>,
-    /// The step of the attempt that runs.
+    /// The running step of the attempt.
     work: Option<Work>,
-    /// The read of the store apart from the attempt, and the callers that wait for it.
+    /// A read of the store outside the attempt, and the callers that wait for it.
     recheck: Option<Running<Loaded>>,
     waiting: Vec<oneshot::Sender<()>>,
     /// Callers that asked while it ran: it may have read the store before the change that they mean.
     waiting_for_next: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
-    /// Whether it was told that the issuer gives the same token until it expires.
+    /// Whether the log already says that the issuer gives the same token until it expires.
     told_repeated: bool,
-    /// Whether it was told that the issuer's clock and this machine's are far apart.
+    /// Whether the log already says that the issuer's clock and this machine's are far apart.
     told_skew: bool,
     /// Why the credential could not be read, as logged last.
     told_unreadable: Option<String>,
@@ -124,7 +124,7 @@ impl Keeper {
         let clock = Arc::clone(&self.parts.clock);
         loop {
             let wake = self.wake();
-            // What is due comes first: however many ask, they cannot put it off.
+            // Due work comes before commands, so that no number of callers can delay it.
             let woken = tokio::select! { biased;
                 (attempt, end) = ended(&mut self.work) => Woken::Ended(attempt, end),
                 loaded = rechecked(&mut self.recheck) => Woken::Rechecked(loaded),
@@ -157,7 +157,7 @@ impl Keeper {
         }
     }
 
-    /// When there is something to do or to show: an attempt is due, or the token held ends.
+    /// The next moment to act: an attempt is due, or the held token expires.
     fn wake(&self) -> Option<BootInstant> {
         let shown = self.view.borrow();
         let lapse = shown.held.as_ref().filter(|_| !shown.lapsed);
@@ -165,7 +165,7 @@ impl Keeper {
         self.lifecycle.next_wake().into_iter().chain(lapse).min()
     }
 
-    /// Takes a command. The caller that is returned is answered when the view shows what came of it.
+    /// Handles a command. The returned caller is answered once the view shows the result.
     fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
         match command {
             Command::Wanted { min_valid, done } => {

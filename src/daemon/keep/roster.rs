@@ -1,4 +1,5 @@
-//! The profiles that are being kept, by name, with who may use them. It changes as one, on reload; readers never wait.
+//! The profiles that are being kept, by name, with the rules for their use. A reload replaces all of them at once;
+//! readers never wait.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,25 +17,25 @@ use crate::profile::ProfileName;
 pub struct Entry {
     /// The profile.
     pub handle: Arc<Handle>,
-    /// Who may use it beside our own user and root.
+    /// The rules for users other than our own and root.
     pub rules: Arc<[Rule]>,
 }
 
 /// The profiles by name.
 pub type Profiles = BTreeMap<ProfileName, Entry>;
 
-/// The profiles of one moment, or what is wrong with the configuration, so that there are none.
+/// A snapshot of the profiles, or the reason why the configuration is invalid.
 pub(super) type Kept = Result<Arc<Profiles>, Arc<str>>;
 
-/// The profiles that are being kept, and what decides who may use them.
+/// The profiles that are being kept, and what decides which caller may use them.
 pub struct Roster {
     gate: Gate,
     guests: Guests,
     kept: watch::Sender<Kept>,
 }
 
-/// The profiles of one moment, as one caller may see them. Whoever may use some of them learns of the others no more
-/// than that it may not use them, or that there are none of that name: the answer is the same.
+/// A snapshot of the profiles, as one caller may see them. A caller that does not have all of them cannot tell a
+/// forbidden profile from one that does not exist.
 pub struct Seen<'a> {
     gate: Gate,
     guests: &'a Guests,
@@ -45,7 +46,7 @@ pub struct Seen<'a> {
 // === impl Roster ===
 
 impl Roster {
-    /// No profiles yet.
+    /// Creates an empty roster.
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,
@@ -54,19 +55,19 @@ impl Roster {
         }
     }
 
-    /// The same for a daemon that serves one command, which runs as one of these users. If there are any, no rule lets
-    /// in further ones.
+    /// Sets the users that the command runs as, for a daemon that serves one command. If there are any, no rule admits
+    /// further users.
     #[must_use]
     pub fn with_guests(self, guests: Guests) -> Self {
         Self { guests, ..self }
     }
 
-    /// Whether this user has every profile whatever the rules say.
+    /// Whether this user may use every profile, whatever the rules say.
     pub fn has_all(&self, uid: u32) -> bool {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
-    /// What a user is told who may ask for nothing.
+    /// The problem for a user that may not use any profile.
     pub fn stranger(&self) -> Problem {
         let problem = Problem::new(Code::Forbidden);
         if self.guests.is_empty() {
@@ -76,17 +77,17 @@ impl Roster {
         }
     }
 
-    /// What decides who may use the profiles.
+    /// What decides which callers may use the profiles.
     pub const fn gate(&self) -> &Gate {
         &self.gate
     }
 
-    /// The profiles of this moment; none without a valid configuration.
+    /// The current profiles; none without a valid configuration.
     pub fn all(&self) -> Arc<Profiles> {
         self.now().unwrap_or_default()
     }
 
-    /// The profiles of this moment.
+    /// The current profiles.
     ///
     /// # Errors
     /// `misconfigured` with the reason, when there has been no valid configuration yet.
@@ -98,28 +99,28 @@ impl Roster {
         self.kept.borrow().clone()
     }
 
-    /// What changes whenever a configuration was put in force.
+    /// A receiver that changes whenever a configuration is put in force.
     pub(super) fn follow(&self) -> watch::Receiver<Kept> {
         self.kept.subscribe()
     }
 
-    /// Puts other profiles in their place.
+    /// Replaces the profiles.
     pub fn replace(&self, profiles: Profiles) {
         self.put(Ok(Arc::new(profiles)));
     }
 
-    /// There are no profiles, since the configuration is invalid for this reason.
+    /// Removes all profiles, since the configuration is invalid for this reason.
     pub fn refuse(&self, reason: Arc<str>) {
         self.put(Err(reason));
     }
 
     fn put(&self, kept: Kept) {
-        // Those that are gone end when nobody holds them any more.
+        // A removed profile ends when the last reference to its handle is dropped.
         drop(self.kept.send_replace(kept));
     }
 
-    /// The profiles of this moment that a caller may use. It is asked anew for each request, so that a reload counts
-    /// for connections that are open, too.
+    /// Returns the current profiles that a caller may use. Call it for each request, so that a reload takes effect on
+    /// open connections, too.
     pub fn seen_by<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen {
             gate: self.gate,
@@ -146,8 +147,8 @@ impl Seen<'_> {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
     }
 
-    /// The profiles, for whomever they are. Without a valid configuration there are no rules, and only those whom it
-    /// concerns learn what is wrong with it.
+    /// All profiles, whatever the rules. Without a valid configuration there are no rules, so only a caller that has
+    /// all profiles learns what is wrong with it.
     fn valid(&self) -> Result<&Profiles, Problem> {
         match &*self.kept {
             Ok(profiles) => Ok(profiles),
@@ -175,7 +176,8 @@ impl Seen<'_> {
     /// The profile of this name.
     ///
     /// # Errors
-    /// `misconfigured`; `unknown_profile` for our own user and root; to others `forbidden`, whether there is one of this name or not.
+    /// `misconfigured`; `unknown_profile` for our own user and root; for others `forbidden`, whether or not the profile
+    /// exists.
     pub fn get(&self, name: &ProfileName) -> Result<&Arc<Handle>, Problem> {
         match self.valid()?.get(name) {
             Some(entry) if self.allows(entry) => Ok(&entry.handle),
@@ -207,10 +209,10 @@ impl Seen<'_> {
     }
 }
 
-/// What a user is told who is not the one that the command was to run as.
+/// Detail for a user other than those that the command may run as.
 const NO_GUEST: &str = "this daemon serves one command, which runs as another user; start it with: jetond run --allow USER -- CMD";
 
-/// What a caller is told of a profile that is not for it, or that is not there.
+/// Detail for a profile that the caller may not use or that does not exist.
 const NOT_YOURS: &str = "this user may not use that profile, or there is none of that name; 'jeton status' lists those that it may use";
 
 fn misconfigured(reason: Arc<str>) -> Problem {

@@ -1,4 +1,4 @@
-//! The body of an answer: whole, or piece by piece for as long as a profile is watched.
+//! The body of an answer: whole, or streamed for as long as a profile is watched.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,28 +22,28 @@ pub(super) struct Answering {
 
 enum Pieces {
     Whole(Full<Bytes>),
-    /// The next one is being waited for. Nothing is made before the connection has room for it.
+    /// Waits for the next piece. No piece is made before the connection has room for it.
     Watched(Next),
     Over,
 }
 
 type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Watching)>> + Send>>;
 
-/// A watch, and how it is written.
+/// A watch, and the form in which it is written.
 pub(super) struct Watching {
     feed: Feed,
     form: Form,
     over: bool,
 }
 
-/// How a watch is written.
+/// The form in which a watch is written.
 pub(super) enum Form {
-    /// What this prints, and nothing at the end.
+    /// The output of `print` for each event; the end of the watch is not written.
     Plain {
         print: Box<dyn Print<News>>,
         socket: String,
     },
-    /// Frames of the companion, with what this verb prints.
+    /// Frames for the companion, with the output of `print`.
     Frames {
         print: Box<dyn Print<News>>,
         socket: String,
@@ -54,7 +54,7 @@ pub(super) enum Form {
 // === impl Answering ===
 
 impl Answering {
-    /// All of it at once.
+    /// Sends all bytes at once.
     pub(super) fn whole(bytes: Bytes, busy: Busy) -> Self {
         Self {
             bytes: Pieces::Whole(Full::new(bytes)),
@@ -62,7 +62,7 @@ impl Answering {
         }
     }
 
-    /// As it happens.
+    /// Streams the events of a watch.
     pub(super) fn watched(watching: Watching, busy: Busy) -> Self {
         Self {
             bytes: Pieces::Watched(Box::pin(watching.next())),
@@ -124,7 +124,7 @@ impl Watching {
         }
     }
 
-    /// The next piece, and what follows it.
+    /// Waits for the next piece, and returns it with the rest of the watch.
     async fn next(mut self) -> Option<(Bytes, Self)> {
         if self.over {
             return None;
@@ -139,7 +139,7 @@ impl Watching {
 // === impl Form ===
 
 impl Form {
-    /// As what a verb of the companion prints.
+    /// Frames for the companion, with the output of a verb's printer.
     pub(super) const fn frames(print: Box<dyn Print<News>>, socket: String) -> Self {
         Self::Frames {
             print,
@@ -148,7 +148,7 @@ impl Form {
         }
     }
 
-    /// The bytes for it; none when the end has no words.
+    /// Returns the bytes of one item; `None` for an end that is not written.
     fn write(&mut self, told: Told, now: Now) -> Option<Vec<u8>> {
         match (self, told) {
             (Self::Plain { .. }, Told::End(_)) => None,

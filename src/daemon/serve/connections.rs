@@ -1,8 +1,8 @@
-//! How many connections there may be, which one goes when there are too many, and how all of them end when the daemon
-//! stops.
+//! Limits the number of connections, chooses which one to close when there are too many, and ends all of them when the
+//! daemon stops.
 //!
-//! A plain cap is a weapon: whoever fills it locks everybody out. So one user cannot take all the places, and over the
-//! cap the oldest connection of that user that has never sent a whole request makes room.
+//! With a plain cap, one user could fill it and lock all others out. So one user cannot take all the places, and at the
+//! cap the oldest connection of the same user that has never sent a complete request makes room.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,36 +34,36 @@ struct Table {
     next: u64,
     total: usize,
     per_uid: HashMap<u32, usize>,
-    /// The way to each.
+    /// The sender that tells each connection to leave.
     open: HashMap<u64, oneshot::Sender<Leave>>,
-    /// Those that have not sent a whole request yet, by user and age.
+    /// Those that have not sent a complete request yet, by user and age.
     half_open: BTreeSet<(u32, u64)>,
     closing: bool,
 }
 
-/// What a connection is told, once at most.
+/// Why a connection has to leave. It is sent at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
-    /// It has to make room.
+    /// The connection makes room for another one.
     AtOnce,
-    /// The daemon stops: it finishes the request it is at.
+    /// The daemon stops: the connection finishes its current request first.
     AfterThis,
 }
 
-/// A connection's place; dropping it gives the place back.
+/// A connection's place under the caps; dropping it gives the place back.
 #[derive(Debug)]
 pub struct Place {
     connections: Arc<Connections>,
     key: (u32, u64),
     established: AtomicBool,
-    /// Whether another connection has to leave for it.
+    /// Whether another connection has to leave for this one.
     made_room: bool,
 }
 
 // === impl Connections ===
 
 impl Connections {
-    /// A table with these caps.
+    /// Creates a table with these caps.
     pub fn new(max_total: usize, max_per_uid: usize) -> Arc<Self> {
         let table = Table {
             max_total,
@@ -77,17 +77,17 @@ impl Connections {
         })
     }
 
-    /// Changes the caps. Connections that are open stay, also where there are more than the new ones allow.
+    /// Changes the caps. Open connections stay, even if there are more than the new caps allow.
     pub fn limit(&self, max_total: usize, max_per_uid: usize) {
         let mut table = self.lock();
         table.max_total = max_total;
         table.max_per_uid = max_per_uid;
     }
 
-    /// A place for a connection of `uid`, and what will tell it to leave; `None` when there is no place and no half-open
-    /// connection of that user to make room.
+    /// Returns a place for a connection of `uid`, and the receiver that tells it to leave; `None` when there is no
+    /// place and no half-open connection of that user to make room.
     ///
-    /// One channel for both reasons to leave: a connection looks at it whenever it wakes.
+    /// There is one channel for both reasons to leave, since a connection polls it whenever it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let mut table = self.lock();
         let full = table.total >= table.max_total
@@ -102,7 +102,7 @@ impl Connections {
                 .next()
                 .copied()?;
             table.half_open.remove(&oldest);
-            // Its place is given back when its task has ended, a moment from now.
+            // The place is given back when that connection's task has ended, a moment from now.
             if let Some(way) = table.open.remove(&oldest.1) {
                 tell(way, Leave::AtOnce);
             }
@@ -128,8 +128,9 @@ impl Connections {
         Some((place, leave))
     }
 
-    /// Ends all connections, later ones as well: each may finish its request within `grace`, and is closed then. Returns
-    /// when the last one has ended, with the number of those that were closed. It can be dropped and called again.
+    /// Ends all connections, including later ones: each may finish its request within `grace`, and is closed after
+    /// that. Returns when the last one has ended, with the number of those that were closed. It can be dropped and
+    /// called again.
     pub async fn drain(&self, grace: Duration) -> usize {
         self.close();
         if tokio::time::timeout(grace, self.ended()).await.is_ok() {
@@ -141,10 +142,10 @@ impl Connections {
         left
     }
 
-    /// Waits until there is no connection; only a drain is sure to end.
+    /// Waits until there is no connection. Only during a drain is that sure to happen.
     async fn ended(&self) {
         loop {
-            // Before the look, so that no end is missed.
+            // Subscribe before the check, so that no end is missed.
             let emptied = self.emptied.notified();
             if self.lock().total == 0 {
                 return;
@@ -153,7 +154,7 @@ impl Connections {
         }
     }
 
-    /// Tells every connection that the daemon stops, those still to come as well.
+    /// Tells every connection that the daemon stops, including those still to come.
     fn close(&self) {
         let mut table = self.lock();
         table.closing = true;
@@ -171,7 +172,8 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
-    /// Whether another connection has to leave for this one. It keeps its descriptor until its task has run.
+    /// Whether another connection has to leave for this one. That connection keeps its descriptor until its task has
+    /// run.
     pub(super) const fn made_room(&self) -> bool {
         self.made_room
     }
@@ -179,13 +181,13 @@ impl Place {
     /// Waits until the deadline of a drain has passed.
     pub(super) async fn overdue(&self) {
         let mut overdue = self.connections.overdue.subscribe();
-        // It fails only without a sender, which this place keeps.
+        // It fails only without a sender, and this place keeps the sender alive.
         let _: Result<_, _> = overdue.wait_for(|overdue| *overdue).await;
     }
 
-    /// The connection has sent a whole request: it makes no room for others any more.
+    /// Records that the connection has sent a complete request: it no longer makes room for others.
     pub fn established(&self) {
-        // Said of every request, and news of the first one alone.
+        // Called for every request, but only the first one changes the table.
         if !self.established.swap(true, Ordering::Relaxed) {
             self.connections.lock().half_open.remove(&self.key);
         }
@@ -193,7 +195,7 @@ impl Place {
 }
 
 fn tell(way: oneshot::Sender<Leave>, leave: Leave) {
-    // Whoever does not listen any more has left.
+    // A connection that no longer receives has ended.
     let _: Result<(), _> = way.send(leave);
 }
 
@@ -220,7 +222,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    /// A connection that listens.
+    /// An open connection that can be told to leave.
     struct Open {
         place: Place,
         leave: oneshot::Receiver<Leave>,

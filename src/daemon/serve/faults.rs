@@ -1,4 +1,4 @@
-//! Faults that recur while connections are accepted, each of them two lines in the log.
+//! Faults that recur while connections are accepted. Each series of them logs two lines.
 
 use std::time::Duration;
 

@@ -1,14 +1,15 @@
-//! What a request must be like before anybody looks at its path.
+//! Checks of a request before its path is read.
 //!
-//! hyper answers requests without `Host`, with two of them, and with any value; and a web page can make a browser send
-//! requests to whatever it can reach (CVE-2024-28224, CVE-2025-59956: DNS rebinding). So these checks are ours.
+//! hyper accepts requests without `Host`, with two of them, and with any value. A web page can make a browser send
+//! requests to any address that it can reach (CVE-2024-28224, CVE-2025-59956: DNS rebinding). So the daemon makes these
+//! checks.
 
 use hyper::header::{HOST, ORIGIN, REFERER, TRANSFER_ENCODING};
 use hyper::{Request, Version};
 
 use crate::problem::Problem;
 
-/// Refuses what no local tool sends.
+/// Refuses requests that no local tool sends.
 ///
 /// # Errors
 /// `bad_request` with the reason.

@@ -13,7 +13,8 @@ use crate::policy::Caller;
 use crate::problem::Problem;
 use crate::wire::DEFAULT_MAX_WAIT;
 
-/// A token in the way of RFC 6749 section 4.4. What is held is served: its client uses it for as long as it is told.
+/// Answers with a token as RFC 6749 section 4.4 says. The held token is served whatever validity it has left, because
+/// the client uses it for as long as the answer says.
 pub(super) async fn oauth2_token(
     service: &Service,
     caller: &Caller,

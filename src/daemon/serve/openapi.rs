@@ -2,10 +2,10 @@
 
 use crate::config::ProviderKind;
 
-/// The document as it is written by hand, and held against the code by tests.
+/// The handwritten document; tests compare it with the code.
 const WRITTEN: &str = include_str!("openapi.json");
 
-/// What stands in it for the kinds of providers, which the configuration lists.
+/// Placeholder in the document for the kinds of providers, which the configuration lists.
 const KINDS: &str = "\"the kinds of providers\"";
 
 /// The document: JSON.

@@ -1,5 +1,5 @@
-//! Who is at the other end, by the kernel's word alone: nothing that a peer sends or is called is ever read for it
-//! (CVE-2019-7304 is what happens otherwise).
+//! Identifies the peer of a connection by the kernel's word alone. Neither the data that a peer sends nor the name of
+//! its socket is ever used for that (CVE-2019-7304 is what happens otherwise).
 
 use std::io;
 
@@ -8,8 +8,8 @@ use tracing::debug;
 
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
-/// The peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are asked for only where
-/// a rule could need them; where the kernel does not tell them, there are none.
+/// Returns the peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are read
+/// only where a rule could need them; where the kernel does not report them, the peer has none.
 ///
 /// # Errors
 /// The kernel's; the connection must then be refused.
@@ -33,17 +33,17 @@ fn shown(pid: Option<i32>) -> Option<i32> {
     pid.filter(|pid| *pid > 0)
 }
 
-/// The groups that the peer was in when it connected. What `/proc` shows of a process would be those of now, perhaps of
-/// another process with its number, and is hidden from hardened services; so it is not asked.
+/// The groups that the peer was in when it connected. `/proc` is not read: it would show the groups of now, perhaps of
+/// another process with the same ID, and it is hidden from hardened services.
 #[cfg(target_os = "linux")]
 fn supplementary_groups(stream: &UnixStream) -> io::Result<Box<[u32]>> {
     use std::os::fd::AsRawFd as _;
 
     use uapi::c::{SO_PEERGROUPS, SOL_SOCKET};
 
-    /// Nearly everybody is in fewer.
+    /// Nearly every process is in fewer groups.
     const MANY: usize = 64;
-    /// As many as a process can be in (`NGROUPS_MAX`, credentials(7)).
+    /// The most groups that a process can be in (`NGROUPS_MAX`, credentials(7)).
     const MOST: usize = 65_536;
 
     for room in [MANY, MOST] {
@@ -58,7 +58,7 @@ fn supplementary_groups(stream: &UnixStream) -> io::Result<Box<[u32]>> {
                 groups.truncate(bytes / size_of::<u32>());
                 return Ok(groups.into_boxed_slice());
             }
-            // There are more.
+            // The peer is in more groups than there is room for.
             Err(error) if error.0 == uapi::c::ERANGE => {}
             Err(error) => return Err(error.into()),
         }
@@ -71,7 +71,7 @@ fn supplementary_groups(_: &UnixStream) -> io::Result<Box<[u32]>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The user namespace we are in.
+/// The user namespace of this process.
 pub fn user_namespace() -> UserNamespace {
     if cfg!(target_os = "linux") {
         let map = |name| std::fs::read_to_string(format!("/proc/self/{name}")).ok();

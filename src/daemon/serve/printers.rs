@@ -1,4 +1,4 @@
-//! Prints answers for the paths of the local interface: what a verb prints to standard output is the body there.
+//! Prints answers for the paths of the local interface: the body is what a verb prints to standard output.
 
 use serde::Serialize;
 
@@ -6,13 +6,13 @@ use crate::query::{News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
 use crate::wire::{TokenReply, events};
 
-/// The same line for every answer.
+/// A printer of the same line for every answer.
 pub(super) struct Line(pub(super) &'static str);
 
-/// What this makes of an answer, as JSON and a newline.
+/// A printer of JSON and a newline; the function makes the JSON's value from the answer.
 pub(super) struct Json<Answer: ?Sized, T>(pub(super) fn(&Answer) -> T);
 
-/// Server-sent events.
+/// A printer of server-sent events.
 pub(super) struct Events;
 
 impl<Answer: ?Sized> Print<Answer> for Line {

@@ -1,4 +1,4 @@
-//! What a request is answered with, before it is HTTP.
+//! The reply to a request, before it is HTTP.
 
 use hyper::Request;
 use hyper::body::Bytes;
@@ -27,18 +27,18 @@ pub(super) struct Reply {
 
 /// The body of an answer.
 pub(super) enum Content {
-    /// May hold a token. The allocator wipes it when the last who shares it frees it; a wipe of its own before that
-    /// would be a second one, byte by byte, on the hot path.
+    /// May hold a token. The allocator wipes the bytes when the last reference is dropped. Zeroizing them before that
+    /// would be a second wipe, byte by byte, on the hot path.
     Whole(Bytes),
-    /// Piece by piece, for as long as a profile is watched.
+    /// Streamed for as long as a profile is watched.
     Watched(Box<Watching>),
 }
 
 /// Why a request failed.
 pub(super) enum Failure {
-    /// In our own words.
+    /// As a problem document.
     Problem(Problem),
-    /// In OAuth 2.0's words.
+    /// As a refusal of OAuth 2.0.
     Oauth2(Refusal),
 }
 
@@ -51,7 +51,7 @@ pub(super) struct ReloadReply {
     kept: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restart_needed: bool,
-    /// There when the request has a body; without one the answer is what it was in every earlier version.
+    /// Present when the request has a body. Without a body, the answer stays as it was in every earlier version.
     #[serde(flatten)]
     source: Option<Source>,
 }
@@ -59,7 +59,7 @@ pub(super) struct ReloadReply {
 // === impl Reply ===
 
 impl Reply {
-    /// A body of this type.
+    /// A body of this content type.
     pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
             content_type,
@@ -91,7 +91,7 @@ impl Reply {
         Self::new(JSON, line)
     }
 
-    /// What happens to a profile, written like this.
+    /// The events of a profile, streamed in this form.
     pub(super) fn watched(content_type: &'static str, feed: Feed, form: Form) -> Self {
         Self {
             content_type,
@@ -130,7 +130,7 @@ impl ReloadReply {
     }
 }
 
-/// Whether the client asks for the bare token: it accepts plain text, and JSON not by name.
+/// Whether the client asks for the bare token: it accepts plain text and does not name JSON.
 pub(super) fn wants_plain<B>(request: &Request<B>) -> bool {
     let accepts = |kind: &str| {
         request.headers().get_all(ACCEPT).iter().any(|value| {

@@ -1,4 +1,4 @@
-//! One HTTP request in, one answer out.
+//! Answers one HTTP request.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use crate::wire::{MAX_BODY, MAX_FRAME, Rejected};
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
 
-/// How far a request gets without a wait.
+/// What a request leads to without a wait: its reply, or the route that may have to wait.
 enum Reached {
     Reply(Reply),
     Route(Route),
@@ -46,7 +46,8 @@ pub(super) async fn respond(
     let is_oauth2 = request.uri().path() == OAUTH2_TOKEN;
     let answer = match at_once(service, &peer.caller, door, request) {
         Ok(Reached::Reply(reply)) => Ok(reply),
-        // The room for all that can be waited for is taken when it is needed: it would be moved with every request.
+        // The future of everything that may wait is boxed, and only when it is needed: inline, it would be moved with
+        // every request.
         Ok(Reached::Route(route)) => Box::pin(answer(service, peer, door, request, route)).await,
         Err(problem) => Err(Failure::Problem(problem)),
     };
@@ -78,7 +79,7 @@ pub(super) async fn respond(
     response
 }
 
-/// The answer to nearly every request: the token that is held. For any other, what it asks for.
+/// Answers nearly every request without a wait: with the held token. For any other, returns what it asks for.
 fn at_once(
     service: &Service,
     caller: &Caller,
@@ -169,7 +170,7 @@ async fn answer(
     }
 }
 
-/// The printed answer to a question, as a body of this type.
+/// Asks the service, and prints the answer as a body of this type.
 async fn printed(
     service: &Service,
     peer: &Peer,
@@ -186,7 +187,7 @@ async fn printed(
     })
 }
 
-/// Reads a body up to its cap and inside its deadline.
+/// Reads a body up to its cap and within its deadline.
 async fn read(request: &mut Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let stated = request
         .headers()
@@ -204,7 +205,7 @@ async fn read(request: &mut Request<Incoming>, cap: usize) -> Result<Zeroizing<V
     }
 }
 
-/// The generation of the last event that a watcher was told, when it comes back.
+/// The generation of the last event that a reconnecting watcher received.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(id) = headers.get("last-event-id") else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! An answer as HTTP: its status and the headers that follow from what it says.
+//! An answer as HTTP: its status, and the headers that follow from its content.
 
 use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -15,12 +15,12 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 
-/// The answer to what succeeded.
+/// The response to a request that succeeded.
 pub(super) fn accept(content_type: &'static str, body: Answering) -> Response<Answering> {
     response(StatusCode::OK, content_type, body)
 }
 
-/// The answer to who may ask for nothing here; the connection ends with it.
+/// The response to a peer that may not use this socket; it closes the connection.
 pub(super) fn turn_out(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let mut response = refuse(problem, now, busy);
     let close = HeaderValue::from_static("close");
@@ -28,7 +28,7 @@ pub(super) fn turn_out(problem: &Problem, now: Now, busy: Busy) -> Response<Answ
     response
 }
 
-/// The answer that is a problem.
+/// The response that carries a problem.
 pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
     let body = Answering::whole(problem.to_json().into(), busy);
@@ -37,26 +37,26 @@ pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answer
     response
 }
 
-/// The answer that is a refusal of RFC 6749 section 5.2.
+/// The response that carries a refusal of RFC 6749 section 5.2.
 pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(refusal.status);
     let body = Answering::whole(refusal.to_json().into(), busy);
     let mut response = response(status, JSON, body);
     retry_after(&mut response, refusal.retry_at, now);
     if status == StatusCode::UNAUTHORIZED {
-        // RFC 9110 section 15.5.2; Basic is the only scheme there is.
+        // RFC 9110 section 15.5.2 requires a challenge; Basic is the only scheme that is supported.
         let challenge = HeaderValue::from_static("Basic realm=\"jeton\"");
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
-/// The tables' statuses are all valid: tests walk them.
+/// Converts a status of the tables. All of them are valid: tests walk them.
 fn status(number: u16) -> StatusCode {
     StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Says when to ask again, where the status promises that this helps.
+/// Sets `Retry-After` where the status promises that a retry helps.
 fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: Now) {
     if let (Some(at), 503 | 429) = (at, response.status().as_u16()) {
         let wait = at
@@ -69,7 +69,7 @@ fn retry_after(response: &mut Response<Answering>, at: Option<UnixTime>, now: No
     }
 }
 
-/// An answer of this kind; nobody may keep it.
+/// A response of this kind, which no cache may store.
 fn response(
     status: StatusCode,
     content_type: &'static str,

@@ -1,4 +1,4 @@
-//! The paths of the local interface: which there are, at which door, with which parameters.
+//! The paths of the local interface, with their doors and their parameters.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::profile::ProfileName;
 use crate::query::{Asked, ProfileState, ReadyQuery};
 use crate::wire::{self, ProfileReply, ProfilesReply};
 
-/// The path whose answers are OAuth 2.0's.
+/// The path whose answers follow OAuth 2.0.
 pub(super) const OAUTH2_TOKEN: &str = "/oauth2/token";
 
 /// What a request asks for.
 pub(super) enum Route {
-    /// A question that is all in the request's line. Its answer, as it is printed, is a body of this type.
+    /// A question that the request line contains in full. Its printed answer is a body of this type.
     Ask(&'static str, Box<Asked>),
     Healthz,
     Helper,
@@ -36,7 +36,7 @@ pub(super) enum Route {
     Watch(ProfileName),
 }
 
-/// A path, and what may be asked of it.
+/// A path, and the requests that it takes.
 pub(super) struct Row {
     /// The path; a segment `{profile}` stands for a profile's name.
     pub(super) path: &'static str,
@@ -44,17 +44,17 @@ pub(super) struct Row {
     around: Option<(&'static str, &'static str)>,
     pub(super) method: &'static str,
     pub(super) doors: &'static [Door],
-    /// Reads the rest: the segment that stands at `{profile}`, and the query.
+    /// Reads the rest: the segment at `{profile}`, and the query.
     read: fn(&str, &mut Parameters<'_>) -> Result<Route, Problem>,
 }
 
-/// A container that is given the token socket cannot do the admin socket's work, and the other way round a token never
-/// leaves through the admin socket's paths.
+/// A container that gets the token socket cannot do the admin socket's work with it. In turn, the paths of the admin
+/// socket never return a token.
 const TOKENS: &[Door] = &[Door::Tokens];
 const ADMIN: &[Door] = &[Door::Admin];
 const BOTH: &[Door] = &[Door::Tokens, Door::Admin];
 
-/// The table, which is searched from its top: what is asked most stands there. `openapi.json` describes it.
+/// The table is searched from the top, so the most frequent requests come first. `openapi.json` describes it.
 pub(super) const TABLE: &[Row] = &[
     row("GET", "/v1/profiles/{profile}/token", TOKENS, token),
     row("GET", "/healthz", BOTH, |_, _| Ok(Route::Healthz)),
@@ -127,7 +127,7 @@ const fn bytes_before_brace(path: &[u8]) -> usize {
 // === impl Route ===
 
 impl Route {
-    /// Reads a request's line.
+    /// Reads a request line.
     ///
     /// # Errors
     /// `not_found`, `method_not_allowed`, `forbidden` at the wrong door, `unknown_profile` for what cannot be a name,
@@ -158,12 +158,12 @@ impl Route {
 // === impl Row ===
 
 impl Row {
-    /// The row of a path, with the segment that stands at `{profile}`.
+    /// Finds the row of a path, and the segment at `{profile}`.
     fn find(path: &str) -> Option<(&'static Self, &str)> {
         TABLE.iter().find_map(|row| Some((row, row.fits(path)?)))
     }
 
-    /// The segment that stands at `{profile}`, or nothing where the row has none; `None` for another path.
+    /// The segment at `{profile}`, or an empty one where the row has no such segment; `None` for another path.
     fn fits<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((before, after)) = self.around else {
             return (path == self.path).then_some("");
@@ -216,7 +216,7 @@ fn token(profile: &str, parameters: &mut Parameters<'_>) -> Result<Route, Proble
     })
 }
 
-/// The parameters of a query, none of them twice.
+/// The parameters of a query, without duplicates.
 struct Parameters<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Parameters<'a> {
@@ -251,7 +251,7 @@ impl<'a> Parameters<'a> {
         Ok(wait.unwrap_or(wire::DEFAULT_MAX_WAIT))
     }
 
-    /// A parameter that nobody took is a misspelt one, and silently doing without it would be worse than refusing.
+    /// Refuses a parameter that no reader took: it is probably misspelt, and ignoring it silently would be worse.
     fn end(self) -> Result<(), Problem> {
         if self.0.is_empty() {
             Ok(())

@@ -25,28 +25,29 @@ use super::stream::{Pace, Timed};
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 
-/// The room for a request's line and headers; hyper answers 431 to more.
+/// Buffer size for a request's line and headers; hyper answers 431 to longer ones.
 const HEAD_BUFFER: usize = 16 * 1024;
 
-/// How long accepting rests after an error such as EMFILE, which goes away only when others close something.
+/// How long accepting pauses after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// What every connection needs.
 pub struct Server {
-    /// What can be asked.
+    /// The service that answers the requests.
     pub service: Arc<Service>,
-    /// How many may.
+    /// The open connections and their caps.
     pub connections: Arc<Connections>,
-    /// The users that were refused already, so that no stranger can fill the log.
+    /// The users whose refusal was logged already, so that no stranger can fill the log.
     pub refused: Mutex<BTreeSet<u32>>,
 }
 
 impl Server {
-    /// Accepts connections of `listener` until `shutdown` is ordered, and then drains the server: every connection, of
-    /// other listeners as well, finishes its request within the grace, and is closed then. Returns when all have ended.
+    /// Accepts connections of `listener` until `shutdown` is ordered, and then drains the server: every connection,
+    /// including those of other listeners, may finish its request within the grace, and is closed after that. Returns
+    /// when all have ended.
     ///
-    /// When `retired` completes, because another listener has replaced this one, the connections in its backlog are still
-    /// served, and nothing is drained. Returns the number of connections that were closed at the deadline.
+    /// When `retired` completes, because another listener has replaced this one, the connections in its backlog are
+    /// still served, and nothing is drained. Returns the number of connections that were closed at the deadline.
     pub async fn run(
         self: Arc<Self>,
         listener: UnixListener,
@@ -105,7 +106,7 @@ impl Server {
         mut faults: Faults,
         shutdown: &Shutdown,
     ) {
-        /// How often to try again without descriptors: ten seconds in all.
+        /// Number of retries without free descriptors: ten seconds in all.
         const TRIES: u32 = 200;
         let Ok(listener) = listener.into_std() else {
             return;
@@ -131,7 +132,7 @@ impl Server {
         }
     }
 
-    /// The first refusal of a user is news; the others are not.
+    /// Logs the first refusal of each user only.
     fn log_refusal(&self, peer: &Peer) {
         const REMEMBERED: usize = 1_024;
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,8 +182,8 @@ impl Server {
         admitted
     }
 
-    /// Answers the requests of one connection. It takes any stream, so that its timers can be tested and whole daemons
-    /// simulated on a paused clock, which real sockets do not know of.
+    /// Answers the requests of one connection. It takes any stream, so that tests can run its timers, and simulate
+    /// whole daemons, on a paused clock, which real sockets do not follow.
     pub async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
         stream: S,
@@ -227,7 +228,7 @@ impl Server {
             ended = connection.as_mut() => return log_end(&ended, peer),
             told = &mut leave => told,
         };
-        // The table forgets no connection that has its place.
+        // An error cannot occur: the table keeps the sender for as long as the connection has its place.
         if told != Ok(Leave::AfterThis) {
             return;
         }

@@ -1,7 +1,7 @@
-//! A connection with a timer around it: nobody holds a place by being slow.
+//! A stream with timers, so that no peer holds a place by being slow.
 //!
-//! hyper's own header timer would also end idle keep-alive connections, so it is off and this one decides by what the
-//! connection is doing.
+//! hyper's own header timer would also end idle keep-alive connections. So it is off, and the timer here depends on
+//! what the connection is doing.
 
 use std::io;
 use std::pin::Pin;
@@ -29,16 +29,17 @@ const IN_HEAD: u32 = 1;
 const BUSY: u32 = 2;
 const IDLING: u32 = 3;
 
-/// The bits of the above in a [`Pace`]; the bits over them count the changes.
+/// The bits of the states above in a [`Pace`]; the higher bits count the changes.
 const DOING: u32 = 0b11;
 
 /// What a connection is doing, shared with the service that answers its requests.
 ///
-/// It counts its changes: an answer may be given without a wait, and the idling after it is not the idling before it.
+/// It counts its changes, because an answer may be given without a wait: the idle time after it must not pass for the
+/// idle time before it.
 #[derive(Debug, Clone, Default)]
 pub struct Pace(Arc<AtomicU32>);
 
-/// Holds a connection busy until it is dropped: no timer of ours runs while a request is being answered.
+/// Keeps a connection busy until it is dropped: no timer of ours runs while a request is being answered.
 #[derive(Debug)]
 pub struct Busy(Pace);
 
@@ -46,10 +47,10 @@ pub struct Busy(Pace);
 pub struct Timed<S> {
     stream: S,
     pace: Pace,
-    /// The pace that the deadline is for.
+    /// The pace for which the deadline was set.
     armed: u32,
     deadline: Instant,
-    /// Rings at the deadline or before it.
+    /// Fires at the deadline or before it.
     timer: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
@@ -57,7 +58,7 @@ pub struct Timed<S> {
 // === impl Pace ===
 
 impl Pace {
-    /// A request's headers are complete; its answer begins.
+    /// Marks the connection as busy: a request's headers are complete, and its answer begins.
     pub fn busy(&self) -> Busy {
         self.set(BUSY);
         Busy(self.clone())
@@ -67,7 +68,7 @@ impl Pace {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Only the connection's own task changes it, so nothing comes between the load and the store.
+    /// Sets the state. Only the connection's own task changes it, so nothing comes between the load and the store.
     fn set(&self, doing: u32) {
         let pace = self.get();
         if pace & DOING != doing {
@@ -90,7 +91,7 @@ impl Drop for Busy {
 // === impl Timed ===
 
 impl<S> Timed<S> {
-    /// A timer around `stream`.
+    /// Puts timers around `stream`.
     pub fn new(stream: S, pace: Pace) -> Self {
         let timer = Box::pin(tokio::time::sleep(HEAD));
         Self {
@@ -103,7 +104,7 @@ impl<S> Timed<S> {
         }
     }
 
-    /// The moment of the read's deadline; `None` while an answer is on its way.
+    /// Ready once the deadline of the read has passed; pending while a request is being answered.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.pace.is_busy() {
             return Poll::Pending;
@@ -113,7 +114,8 @@ impl<S> Timed<S> {
             self.armed = pace;
             let limit = if pace & DOING == IDLING { IDLE } else { HEAD };
             self.deadline = from_now(limit);
-            // A timer that rings too early is set again then: nearly every request would else move it twice.
+            // A timer that fires too early is set again at that point; otherwise nearly every request would move it
+            // twice.
             if self.deadline < self.timer.deadline() {
                 self.timer.as_mut().reset(self.deadline);
             }
@@ -222,7 +224,7 @@ mod tests {
         (Timed::new(ours, pace.clone()), pace, theirs)
     }
 
-    /// After how many seconds a read fails.
+    /// Waits until a read fails, and returns after how many seconds.
     async fn read_fails(stream: &mut Timed<DuplexStream>) -> u64 {
         let start = from_now(Duration::ZERO);
         let error = stream.read_u8().await.unwrap_err();

@@ -10,19 +10,19 @@ use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
 
-/// What one run of the companion gets.
+/// The answer to one run of the companion.
 pub(in crate::daemon) enum RunAnswer {
-    /// This answer.
+    /// A complete answer.
     Whole(Answer),
-    /// What this prints of each event from now on.
+    /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
 }
 
 /// A printed answer.
 pub(in crate::daemon) enum Printed {
-    /// All of it.
+    /// A complete reply.
     Whole(Reply),
-    /// What this prints of each event from now on.
+    /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
 }
 
@@ -34,7 +34,7 @@ impl Service {
         peer: &Peer,
         door: Door,
     ) -> RunAnswer {
-        // Before anything else: standard input that is for the admin socket must not come through this one.
+        // Check this first: standard input for the admin socket must not come through this one.
         if door == Door::Tokens && dialect::is_admin(run) {
             return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY));
         }
@@ -52,7 +52,7 @@ impl Service {
     /// Asks, and prints the answer.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none.
+    /// The [`Problem`] says why there is no answer.
     pub(in crate::daemon) async fn ask(
         &self,
         asked: Asked,

@@ -1,7 +1,7 @@
 //! Sockets that a service manager has bound for us and passes (sd_listen_fds(3)).
 //!
-//! They are the manager's: they have no lock of ours, are never stale, and are not removed when we stop, so that clients
-//! wait for the next daemon instead of failing. Who connects is judged as ever.
+//! They belong to the manager: we hold no lock for them, they are never stale, and they stay when we stop, so that
+//! clients wait for the next daemon instead of failing. Peers are checked as on any other socket.
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -13,13 +13,13 @@ use tracing::{info, warn};
 use crate::config::SocketMode;
 use crate::trust::resolve;
 
-/// What the service manager calls the token socket (`FileDescriptorName=`).
+/// The name of the token socket (`FileDescriptorName=`).
 const TOKENS: &str = "jeton";
 
-/// What it calls the admin socket.
+/// The name of the admin socket.
 const ADMIN: &str = "admin";
 
-/// The most sockets that are looked at, and the largest number of the first: far more than there are.
+/// The maximum of both the number of sockets and the number of the first descriptor, far more than there are.
 const MOST: usize = 1_024;
 
 /// The sockets that were passed.
@@ -53,11 +53,11 @@ pub enum ActivationError {
 }
 
 impl Passed {
-    /// Takes the sockets that the environment says were passed; `names` is `LISTEN_FDNAMES`. It changes the environment,
-    /// and so comes before any thread is started.
+    /// Takes the sockets that the environment says were passed; `names` is `LISTEN_FDNAMES`. It changes the
+    /// environment, so it must run before any thread is started.
     ///
     /// # Errors
-    /// [`ActivationError`] for a socket that we cannot serve: whoever passes it expects that it is served.
+    /// [`ActivationError`] for a socket that we cannot serve: the service manager expects that it is served.
     pub fn take(names: Option<&str>) -> Result<Self, ActivationError> {
         if !["LISTEN_FDS", "LISTEN_FDS_FIRST_FD"]
             .iter()
@@ -128,14 +128,14 @@ fn listens(socket: &UnixListener) -> bool {
     rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(false)
 }
 
-/// macOS has no such question, and no service manager that passes sockets so.
+/// macOS has no such option, and no service manager that passes sockets this way.
 #[cfg(target_vendor = "apple")]
 fn listens(_: &UnixListener) -> bool {
     true
 }
 
-/// What makes the place of a socket doubtful. Whoever has bound it has decided so, and the peers are judged by the
-/// kernel's word in any case, so it is no reason not to serve.
+/// Returns what makes the place of a passed socket doubtful. That is no reason not to serve it: the service manager
+/// chose the place, and the kernel identifies the peers in any case.
 fn doubt(path: &Path, mode: SocketMode, uid: u32) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Path::new("/"));
@@ -144,7 +144,7 @@ fn doubt(path: &Path, mode: SocketMode, uid: u32) -> Option<String> {
             "others could put their own socket in its place: {untrusted}"
         ));
     }
-    // Connecting takes the right to write (unix(7)).
+    // Connecting requires write permission (unix(7)).
     let is = path.symlink_metadata().ok()?.permissions().mode() & 0o777;
     (mode == SocketMode::Private && is & 0o022 != 0).then(|| {
         format!("its mode is {is:04o}, and the configuration says private: set SocketMode=0600")

@@ -30,7 +30,7 @@ const FLOOR: Duration = Duration::from_secs(1);
 /// How long the sockets must stay in place until repeated removals count as over.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How often to try again when the folder vanishes while the socket is created.
+/// How often to retry when the folder vanishes while the socket is created.
 const TRIES: u32 = 3;
 
 /// A socket that is missing, and why it cannot be created again.
@@ -85,7 +85,7 @@ impl Sockets {
             tokio::select! { biased;
                 () = asked.notified() => {}
                 () = stirred(watch.as_ref().ok(), &looks, failed > 0) => {}
-                // A new socket may have gone before it was watched.
+                // A new socket may have vanished before its watch began.
                 () = tokio::time::sleep(FLOOR), if is_new => {}
                 () = tokio::time::sleep(QUIET), if removals.is_on() => {
                     if let Some(times) = removals.over(clock.now().boot).filter(|times| *times > 1) {
@@ -96,12 +96,12 @@ impl Sockets {
             }
             let since = clock.read().running.saturating_sub(looked);
             tokio::time::sleep(FLOOR.saturating_sub(since)).await;
-            // Before the look, so that no later event is missed.
+            // Watch before the look, so that no later event is missed.
             watch = self.watch();
         }
     }
 
-    /// Watches the paths of both, where that is possible.
+    /// Watches the paths of both sockets, where that is possible.
     fn watch(&self) -> io::Result<PathWatch> {
         let paths = [(&self.tokens, Door::Tokens), (&self.admin, Door::Admin)];
         let paths = paths
@@ -114,7 +114,7 @@ impl Sockets {
         PathWatch::new(paths.iter().map(PathBuf::as_path))
     }
 
-    /// Creates a missing socket again. `made` gets each path, and whether another file was in its place.
+    /// Creates a missing socket again. `made` collects each path, and whether another file was in its place.
     fn look(
         &mut self,
         servers: &Servers,

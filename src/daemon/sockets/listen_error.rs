@@ -17,13 +17,13 @@ pub enum ListenError {
     InUse(PathBuf),
     /// Something that is not a socket is in its place.
     NotASocket(PathBuf),
-    /// The system refused something.
+    /// A system call failed.
     Io {
-        /// What was being done.
+        /// What the daemon was doing.
         action: &'static str,
-        /// To what.
+        /// The path concerned.
         path: PathBuf,
-        /// What it said.
+        /// The system's error.
         source: io::Error,
     },
 }

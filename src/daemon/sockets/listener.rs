@@ -1,8 +1,8 @@
-//! A socket that nobody else can take, open wider or put in our place: its folder, its lock, its mode.
+//! A socket that no other user can take over, open wider or replace: its folder, its lock, its mode.
 //!
-//! The order is what makes it safe: nobody else can write to the folder before anything is in it; the lock is ours before
-//! the old socket is judged stale; the socket is ours alone when it gets its name, then its group's, then open to it, and
-//! only then connected to.
+//! The order makes it safe. Only we can write to the folder before anything is in it. The lock is ours before the old
+//! socket is judged stale. The socket gets its name while only we can access it, then its group, then its mode, and
+//! accepts connections only after that.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,20 +23,20 @@ use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::trust::{Sharing, SocketFolder, judge_lock};
 
-/// Where a socket is, and for whom.
+/// The place of a socket, and which users can connect.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The socket.
     pub socket: &'a Path,
     /// Its lock.
     pub lock: &'a Path,
-    /// Who can connect.
+    /// Which users can connect.
     pub mode: SocketMode,
     /// Whether the folder was named by the user, and so is not ours to change.
     pub explicit: bool,
     /// How many folders it may be below a volume that everybody can write to; `None` where such a volume is refused.
     pub below_volume: Option<usize>,
-    /// The user that we are.
+    /// The user that the daemon runs as.
     pub uid: u32,
 }
 
@@ -50,7 +50,7 @@ pub struct Bound {
     inode: Inode,
     /// The volume that it is in, if everybody can write to that.
     volume: Option<PathBuf>,
-    /// Held for life: as long as it is, nobody else judges our socket stale.
+    /// Held as long as this exists, so that no other daemon judges our socket stale.
     lock: Arc<FileLock>,
 }
 
@@ -60,7 +60,7 @@ pub type Inode = (u64, u64);
 /// Binds a socket with its mode, in a folder that is made when it is missing, under its lock.
 ///
 /// # Errors
-/// [`ListenError`]; nothing of another daemon has been touched then.
+/// [`ListenError`]; then nothing of another daemon has been touched.
 pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError> {
     listen_with(place, None)
 }
@@ -71,7 +71,7 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
 /// # Errors
 /// As [`listen_at`]; `bound` stays as it was.
 pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
-    // Shared with the new one: the old one, which is dropped, must not unlock the file.
+    // The new `Bound` shares the lock: dropping the old one must not unlock the file.
     let held = Arc::clone(&bound.lock);
     let (listener, new) = listen_with(place, Some(held))?;
     *bound = new;
@@ -151,8 +151,8 @@ fn is_same(a: &File, b: &File) -> bool {
     }
 }
 
-/// Removes a socket that nobody answers. The lock is ours, so no daemon of ours serves it; a connect that is refused
-/// says that nobody else does.
+/// Removes a socket that no process serves. The lock is ours, so no other daemon serves it; a refused connect shows
+/// that no other process does either.
 fn remove_stale(path: &Path) -> Result<(), ListenError> {
     let io_error = |action, source| ListenError::Io {
         action,
@@ -189,7 +189,7 @@ fn is_served(path: &Path) -> rustix::io::Result<bool> {
     }
 }
 
-/// Who gets into the folder of a socket with this mode.
+/// Which users can enter the folder of a socket with this mode.
 pub const fn sharing(mode: SocketMode) -> Sharing {
     match mode {
         SocketMode::Private => Sharing::Nobody,
@@ -198,8 +198,8 @@ pub const fn sharing(mode: SocketMode) -> Sharing {
     }
 }
 
-/// A listening socket that is never open to others than its mode says, not for a moment: Linux gives the file the mode
-/// that the socket's descriptor has when it is bound. Where that is not so, nobody can connect before the `listen`.
+/// Creates a listening socket that never admits more users than its mode says, not even for a moment: Linux gives the
+/// file the mode that the descriptor has when it is bound. On other systems, no client can connect before the `listen`.
 fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     let socket = socket_with(
         AddressFamily::UNIX,
@@ -208,7 +208,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
         None,
     )?;
     let ours = Mode::RUSR | Mode::WUSR;
-    // Not every system lets a socket's descriptor be changed; the chmod below then does it.
+    // Some systems do not let a socket's descriptor be changed; there the chmod below sets the mode.
     let _: Result<(), _> = fchmod(&socket, ours);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
     chmod(path, ours)?;
@@ -226,7 +226,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
-/// Says once when sockets are in a volume where others can put their own in their place.
+/// Warns once when sockets are in a volume where others can replace them with their own.
 pub fn warn_of_volume<'a>(bound: impl IntoIterator<Item = &'a Bound>) {
     if let Some(volume) = bound.into_iter().find_map(|bound| bound.volume.as_ref()) {
         warn!(volume = %volume.display(), "everybody who shares this volume is trusted: they can put their own socket in the place of this one");
@@ -289,7 +289,7 @@ mod tests {
         })
     }
 
-    /// The spot as an explicit place for ourselves.
+    /// The spot as an explicit, private place.
     fn private(spot: &Spot) -> Place<'_> {
         Place {
             socket: &spot.socket,
@@ -315,7 +315,7 @@ mod tests {
     fn each_mode_is_that_of_the_socket_and_of_a_folder_that_lets_nobody_else_in() {
         let ours = rustix::process::getegid().as_raw();
         let group = SocketMode::Group(ours);
-        // In this order a folder is widened and narrowed again, where it is ours to change.
+        // This order widens and narrows a folder again, where it is ours to change.
         let modes = [
             (SocketMode::All, 0o755, 0o666),
             (SocketMode::Private, 0o700, 0o600),
@@ -391,7 +391,7 @@ mod tests {
         assert!(matches!(listen(&place), Err(ListenError::InUse(_))));
         assert_eq!(place.socket.symlink_metadata().unwrap().ino(), inode);
         UnixStream::connect(&place.socket).unwrap();
-        // As a child has between its fork and its exec.
+        // Stands for the duplicate that a child has between its fork and its exec.
         let _duplicate = first.1.lock.file().try_clone().unwrap();
         drop(first);
         assert!(listen(&place).is_ok());
@@ -505,7 +505,7 @@ mod tests {
         drop(bound);
         assert_eq!(inode(&place.socket).unwrap(), others.inode());
 
-        // So does one without a lock, and a file that is not a socket.
+        // The same holds for a daemon without a lock, and for a file that is not a socket.
         let place = self::place();
         let (_old, mut bound) = listen(&place).unwrap();
         std::fs::remove_file(&place.socket).unwrap();

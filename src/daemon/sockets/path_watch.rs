@@ -1,14 +1,14 @@
 //! Notices when a path may resolve to another file than before.
 //!
-//! The file itself, every folder above it and every symbolic link on the way have a watch of their own (inotify(7)), instead
-//! of one on the folder that contains them: so only events of these paths wake the daemon, however busy `/run` or `/tmp`
-//! is. A removal changes the link count of the socket, a rename moves it or a folder above it. A mount over the path
-//! changes the mount table.
+//! The file itself, every folder above it and every symbolic link on the way have a watch of their own (inotify(7)),
+//! instead of one on the folder that contains them: so only events of these paths wake the daemon, however busy `/run`
+//! or `/tmp` is. A removal changes the link count of the socket, a rename moves it or a folder above it. A mount over
+//! the path changes the mount table.
 
 use std::io;
 use std::path::Path;
 
-/// A watch on some paths.
+/// A watch on paths.
 #[derive(Debug)]
 pub(super) struct PathWatch {
     #[cfg(target_os = "linux")]
@@ -21,14 +21,14 @@ impl PathWatch {
     /// Watches these absolute paths from now on.
     ///
     /// # Errors
-    /// When not every part of the paths can be watched: the user's limit of watches is reached, a folder is not readable, a
-    /// file system is shared with other hosts, or the system has no inotify. The caller then has to poll.
+    /// Fails when a part of the paths cannot be watched: the user's limit of watches is reached, a folder is not
+    /// readable, a file system is shared with other hosts, or the system has no inotify. The caller then has to poll.
     #[cfg(target_os = "linux")]
     pub(super) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         linux::Watch::new(paths).map(|linux| Self { linux })
     }
 
-    /// Not on this system.
+    /// Fails: this system has no watch on paths.
     ///
     /// # Errors
     /// Always.
@@ -61,11 +61,11 @@ mod linux {
 
     use crate::trust::names;
 
-    /// As many links on one path as Linux follows.
+    /// The most links that Linux follows on one path.
     const MAX_LINKS: usize = 40;
 
-    /// Magic numbers (`statfs(2)`) of file systems that no other host changes: tmpfs, ramfs, ext4, xfs, btrfs, overlayfs,
-    /// f2fs, zfs.
+    /// Magic numbers (`statfs(2)`) of file systems that no other host changes: tmpfs, ramfs, ext4, xfs, btrfs,
+    /// overlayfs, f2fs, zfs.
     const LOCAL: [u32; 8] = [
         0x0102_1994,
         0x8584_58f6,
@@ -155,8 +155,8 @@ mod linux {
         Ok(LOCAL.iter().any(|local| i128::from(*local) == kind))
     }
 
-    /// Every part of `path` in the order in which the kernel resolves it, including the targets of symbolic links, up to the
-    /// first missing name. The root folder is left out: it can neither be moved nor removed.
+    /// Returns every part of `path` in the order in which the kernel resolves it, including the targets of symbolic
+    /// links, up to the first missing name. The root folder is left out: it can be neither moved nor removed.
     fn steps(path: &Path) -> io::Result<Vec<(PathBuf, Step)>> {
         let mut todo: VecDeque<OsString> = names(path);
         let (mut at, mut steps, mut links) = (PathBuf::from("/"), vec![], 0);

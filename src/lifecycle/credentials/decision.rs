@@ -1,4 +1,4 @@
-//! What the machine is given, and what it returns.
+//! The inputs and outputs of the machine.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Event;
 use crate::token::Grant;
 
-/// What a read of the store brought: a credential, or the reason for none.
+/// The result of a read of the store: a credential, or the reason for none.
 pub type Read = Result<CredentialId, NotLoaded>;
 
 /// Why no credential was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotLoaded {
-    /// None can be used until something on this machine is put right.
+    /// No credential can be used until something on this machine is put right.
     Blocked(Block),
     /// The store could not be read this time. The attempt failed, and the next one may succeed.
     Failed(Fault),
@@ -32,7 +32,7 @@ pub enum CallEnd {
         /// What the issuer's clock showed, if the answer has a date.
         date: Option<UnixTime>,
     },
-    /// Without one.
+    /// Without a token.
     Failed {
         /// When the request was sent; `None` when its time was over before that.
         sent: Option<BootInstant>,
@@ -41,7 +41,7 @@ pub enum CallEnd {
     },
 }
 
-/// What is to be done next.
+/// The next step of the keeper.
 #[derive(Debug)]
 #[must_use]
 pub enum Decision {
@@ -71,7 +71,7 @@ pub enum Decision {
 // === impl NotLoaded ===
 
 impl NotLoaded {
-    /// The error for a task that is gone.
+    /// The error for a task that was lost.
     pub fn lost(what: &str) -> Self {
         Self::Blocked(Block::Unusable {
             detail: what.to_owned(),

@@ -20,7 +20,7 @@ struct Rejection {
 // === impl Rejections ===
 
 impl Rejections {
-    /// The issuer rejects this credential. `stored` is the one that the store holds.
+    /// Records that the issuer rejected this credential. `stored` is the one that the store holds.
     pub(super) fn add(
         &mut self,
         now: BootInstant,
@@ -41,13 +41,13 @@ impl Rejections {
         });
     }
 
-    /// The issuer accepts this credential.
+    /// Records that the issuer accepted this credential.
     pub(super) fn remove(&mut self, credential: CredentialId) {
         self.0.retain(|it| it.credential != credential);
     }
 
-    /// An attempt with this credential has failed: how often in a row the credential was rejected. If it was, the time to
-    /// its probe begins again, whatever the fault: an issuer that cannot be reached takes no rejection back.
+    /// Restarts the time to a rejected credential's probe after a failed attempt, and returns how often in a row it was
+    /// rejected. The fault does not matter: an issuer that cannot be reached takes no rejection back.
     pub(super) fn postpone(&mut self, now: BootInstant, credential: CredentialId) -> u32 {
         let mut rejections = self.0.iter_mut();
         let rejected = rejections.find(|it| it.credential == credential);

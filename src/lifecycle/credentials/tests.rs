@@ -59,7 +59,7 @@ fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
     }
 }
 
-/// How often in a row the credential was rejected, as the lifecycle is told at the end of a failed attempt.
+/// How often in a row the credential was rejected, as the lifecycle learns at the end of a failed attempt.
 #[track_caller]
 fn rejections(decision: &Decision) -> u32 {
     match decision {
@@ -155,7 +155,7 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
         let end = failed(at(second), FaultKind::Rejected);
         let again = machine.answered(at(second), second, end);
         assert!(matches!(again, Decision::Load { .. }));
-        // What cannot be read now changes nothing of what the issuer said.
+        // A failed read does not change the rejection count.
         assert_eq!(
             rejections(&machine.loaded(at(second), second, nothing())),
             times

@@ -30,7 +30,7 @@ fn second(now: BootInstant) -> f64 {
     now.since(at(0)).as_secs_f64()
 }
 
-/// Gives the same token of 3,600 s until that has ended, and says rounded down how much is left of it.
+/// Gives the same token of 3,600 s until it has expired, and states its remaining lifetime rounded down.
 fn sticky(now: BootInstant) -> Grant {
     let second = now.since(at(0)).as_millis();
     let left = 3_600_000 - second % 3_600_000;
@@ -38,7 +38,7 @@ fn sticky(now: BootInstant) -> Grant {
     grant(&format!("t{number}"), u64::try_from(left / 1_000).unwrap())
 }
 
-/// The same token again and again, of a lifetime that only the token shows.
+/// The same token again and again, with a lifetime that only the token shows.
 fn shown(text: &str, secs: u64) -> Grant {
     Grant {
         stated: false,
@@ -46,7 +46,7 @@ fn shown(text: &str, secs: u64) -> Grant {
     }
 }
 
-/// The same of no known lifetime.
+/// The same without a known lifetime.
 fn silent(text: &str) -> Grant {
     Grant {
         lifetime: None,
@@ -71,7 +71,7 @@ fn the_same_token_until_it_expires_keeps_its_number_and_is_followed_by_the_next_
                 let now = step(&mut l, sticky);
                 attempts += 1;
                 let late = second(now) - second(held.validity.expires);
-                // Answers tell whole seconds rounded down, and attempts are half a second apart.
+                // Answers state whole seconds rounded down, and attempts are half a second apart.
                 assert!(late < 1.5, "{reissue:?}: a gap of {late} s");
                 let end = 3_600.0 * (generation - 100) as f64;
                 let view = l.view();
@@ -106,7 +106,7 @@ fn a_token_that_never_changes_and_tells_no_lifetime_is_assumed_to_hold_as_often_
         assert_eq!(step(&mut l, |_| silent("a")), at(150 * n));
         assert_eq!(l.view().generation, 101);
     }
-    // Once a lifetime was stated, what is assumed does not lengthen it.
+    // Once a lifetime was stated, an assumed one does not extend it.
     step(&mut l, |_| grant("a", 200));
     let stated = l.view().held.unwrap().validity;
     step(&mut l, |_| silent("a"));
@@ -173,7 +173,7 @@ fn an_issuer_whose_new_token_kills_the_old_is_never_asked_early_and_there_is_no_
                     let margin = (lifetime / 10).min(Duration::from_secs(60));
                     assert!(now >= expires.before(margin * 2), "{secs}: early");
                     assert!(now <= expires.before(margin), "{secs}: a gap");
-                    // Nobody who asks makes it any earlier.
+                    // No request makes the attempt earlier.
                     let wanted = Event::Wanted {
                         min_valid: Duration::MAX,
                     };
@@ -209,7 +209,7 @@ fn whoever_wants_more_validity_causes_no_attempt_that_would_bring_the_same_token
         assert_eq!(l.step(later, u(), wanted()), Effect::None);
         assert_eq!(l.next_wake(), next);
     }
-    // Without a valid token it is worth a try.
+    // Without a valid token, an attempt is worth making.
     assert!(matches!(
         l.step(at(3_700), u(), wanted()),
         Effect::Fetch { .. }

@@ -1,4 +1,4 @@
-//! Reports that the token held is rejected by what it is for.
+//! Reports that the resource rejects the held token.
 
 use super::*;
 
@@ -61,7 +61,7 @@ fn a_report_never_breaks_the_back_off_and_is_answered_by_its_end() {
     let due = l.next_wake().unwrap();
     assert_eq!(report(&mut l, at(10)), Effect::None);
     assert_eq!(l.next_wake(), Some(due));
-    // Nor is the credential sent once more, when it was rejected, for a token that is.
+    // A rejected credential is not sent again for a report either.
     let mut l = holding("a", 3_600);
     start(&mut l, at(1_800));
     fail(&mut l, at(1_800), FaultKind::Rejected);
@@ -109,7 +109,7 @@ fn a_token_that_was_good_for_a_while_ends_the_row() {
         let at_once = matches!(report(&mut l, now), Effect::Fetch { .. });
         assert_eq!(at_once, reported_after == 900);
     }
-    // So does one that took the place of a token of which nobody complained.
+    // A token that replaced an unreported one ends the row, too.
     let mut l = holding("a", 3_600);
     for (n, now) in [(1, at(10)), (2, at(20))] {
         assert!(matches!(report(&mut l, now), Effect::Fetch { .. }));
@@ -141,7 +141,7 @@ fn a_report_wakes_a_profile_that_rests() {
 
 #[test]
 fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
-    // The refresh that it led to has failed, and nobody asked again before the token ended.
+    // The refresh that it led to has failed, and no caller asked again before the token expired.
     let mut l = holding("a", 100);
     assert!(matches!(report(&mut l, at(10)), Effect::Fetch { .. }));
     fail(&mut l, at(11), FaultKind::Connect);

@@ -1,4 +1,4 @@
-//! What a watcher is told, on a paused clock.
+//! What a watcher receives, on a paused clock.
 
 use std::collections::BTreeMap;
 
@@ -77,7 +77,7 @@ impl World {
     }
 }
 
-/// What is told next, in a word or two.
+/// The next item, in a word or two.
 async fn next(feed: &mut Feed) -> String {
     match feed.next().await {
         Told::News(News::Token(answer)) => {
@@ -94,7 +94,7 @@ async fn next(feed: &mut Feed) -> String {
     }
 }
 
-/// What is told without a wait.
+/// The items that come without a wait.
 async fn at_once(feed: &mut Feed) -> Vec<String> {
     let mut told = vec![];
     while let Ok(news) = tokio::time::timeout(Duration::from_millis(1), next(feed)).await {
@@ -129,7 +129,7 @@ async fn a_watcher_is_told_what_is_and_then_each_token_and_each_state() {
         world.clock.now().boot,
         feed.shown.as_ref().unwrap().expires.unwrap()
     );
-    // A failure again is another state, for it is another fault.
+    // Another failure is another state, because its fault is another one.
     assert!(
         told[3..told.len() - 1]
             .iter()
@@ -154,7 +154,7 @@ async fn who_comes_back_is_told_the_newest_token_only_when_it_is_a_new_one() {
             "{old:?}"
         );
     }
-    // One that does not read is told the newest when it does.
+    // A watcher that does not read gets the newest state when it does.
     tokio::time::sleep(secs(175)).await;
     assert_eq!(at_once(&mut first).await, ["token-4", "\"fresh\""]);
 }
@@ -170,7 +170,7 @@ async fn a_sign_of_life_comes_every_15_s_and_a_watched_profile_does_not_rest() {
     }
     let waited = world.clock.now().boot.since(start);
     assert_eq!(waited.as_secs(), 45);
-    // Tokens that live shorter than the signs are apart.
+    // Tokens whose lifetime is shorter than the time between two heartbeats.
     let world = World::new(&[grant(4)]);
     let mut feed = world.watch(None);
     let mut tokens = 0;
@@ -225,7 +225,7 @@ async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
     let world = World::new(&[grant(3_600)]);
     let mut feed = world.watch(None);
     assert_eq!(at_once(&mut feed).await.len(), 3);
-    // The same profile is no news; one that changed is.
+    // A reload that keeps the profile is no event; one that changes it is.
     world.roster.replace(profiles(&world.handle));
     assert_eq!(at_once(&mut feed).await, Vec::<String>::new());
     let (changed, _) = keep(
@@ -238,7 +238,7 @@ async fn a_reload_decides_every_watch_anew_and_a_stop_ends_it() {
     world.close.send_replace(true);
     assert_eq!(next(&mut other).await, "unavailable");
     world.close.send_replace(false);
-    // While it waits, too.
+    // The same while it waits.
     let waiting = tokio::spawn(async move { next(&mut feed).await });
     tokio::task::yield_now().await;
     world.roster.replace(Profiles::new());

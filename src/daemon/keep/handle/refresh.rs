@@ -1,4 +1,4 @@
-//! A refresh that a person asks for.
+//! Refreshes on a person's request.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::token::code_of;
 use crate::problem::{Code, Problem};
 
 impl Handle {
-    /// Gets a new token now, if the budget allows it, and waits for it at most `max_wait`.
+    /// Gets a new token now, if the budget allows it, and waits at most `max_wait` for it.
     ///
     /// # Errors
-    /// The [`Problem`] says why not, and when it may be asked again.
+    /// The [`Problem`] says why not, and when a caller may ask again.
     pub async fn refresh(&self, max_wait: Duration) -> Result<(), Problem> {
         let gone = || Problem::new(Code::Unavailable).of(&self.name);
         let (reply, answer) = oneshot::channel();
@@ -59,7 +59,7 @@ impl Handle {
         }
         let problem = Problem::new(code).of(&self.name).until(retry_at);
         Err(match code {
-            // Its own text says what a person does about it.
+            // Its own text already says what a person has to do.
             Code::RejectedByProvider => problem,
             _ => problem.with_detail(detail),
         })

@@ -1,4 +1,4 @@
-//! A report that a token was rejected by what it is for.
+//! Reports that the resource rejected a token.
 
 use std::time::Duration;
 
@@ -12,16 +12,18 @@ use crate::problem::{Code, Problem};
 use crate::query::Freshness;
 use crate::wire::Rejected;
 
-/// What a reporter is told that waited in vain.
+/// Detail for a reporter whose wait ended without a newer token.
 const NO_NEWER: &str =
     "the issuer has given no newer token yet; the one that was reported is still served to others";
 
 impl Handle {
-    /// The next token, for whoever says that this one was rejected. The first report of the token held leads to one
-    /// refresh, which all others wait for; whoever is late, or names a token that was never ours, gets what is held.
+    /// Returns the next token to a caller that reports this one as rejected. The first report of the held token leads
+    /// to one refresh, and further reporters wait for the same refresh. A report of an older or an unknown token gets
+    /// the held token.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is no newer one after `max_wait`: `cooling_down` when reports lead to nothing.
+    /// The [`Problem`] says why there is no newer token after `max_wait`: `cooling_down` while reports lead to no
+    /// refresh.
     pub async fn reject(&self, which: &Rejected, max_wait: Duration) -> Result<Served, Problem> {
         let held = self.view.borrow().held.clone();
         let Some(held) = held.filter(|held| is_of(which, held)) else {
@@ -34,8 +36,8 @@ impl Handle {
         };
         self.asked.at(self.clock.now().boot);
         let report = |done| Command::Reported { generation, done };
-        // It has to be heard, also by who may not wait or while an attempt runs. That takes no time that counts: a keeper
-        // waits for nothing before it takes the next command. One that is gone has no token to report.
+        // The keeper must get the report even if the caller may not wait or an attempt runs. That takes no time that
+        // matters: a keeper never blocks before its next command. A keeper that has ended has no token to report.
         let (done, heard) = oneshot::channel();
         if self.commands.send(report(done)).await.is_ok() {
             let _: Result<(), _> = heard.await;
@@ -58,7 +60,7 @@ impl Handle {
             None if view.is_refused() && !view.attempting => (Code::RejectedByProvider, None),
             None => (Code::Unavailable, Some(NO_NEWER)),
         };
-        // The next token of its own accord may come before the end of a cool-down.
+        // The next scheduled attempt may be due before the cool-down ends.
         let next = view.next_attempt.into_iter().chain(cooling).min();
         let problem = Problem::new(code)
             .of(&self.name)
@@ -70,7 +72,7 @@ impl Handle {
     }
 }
 
-/// Whether a report is of this token.
+/// Whether a report names this token.
 fn is_of(which: &Rejected, held: &Held) -> bool {
     match which {
         Rejected::Generation(generation) => *generation == held.generation,

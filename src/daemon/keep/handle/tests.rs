@@ -275,14 +275,14 @@ async fn who_waits_for_a_longer_token_is_given_the_one_held_while_it_is_of_use()
             "token-1 stale"
         );
         let waited = clock.now().boot.since(start);
-        // Sooner when no attempt is due before.
+        // The wait ends sooner when no attempt is due before its deadline.
         assert!(waited <= secs(waits), "at {at}: {waited:?}");
     }
     // With less than that left there is nothing to save.
     assert_eq!(text(&handle, secs(50), secs(60)).await, "unavailable");
 }
 
-/// Each of them is woken when something changes, and asks again: they must not wake each other.
+/// Each waiting caller is woken when something changes, and asks again: they must not wake each other.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_the_back_off_to_end_wake_nobody_and_put_nothing_off() {
     let issuer = ScriptedIssuer::new(&[
@@ -334,7 +334,7 @@ async fn a_hundred_profiles_at_an_issuer_that_hangs_delay_no_other_and_wait_for_
         bulkhead.compartment("other"),
     );
     assert_eq!(text(&other, NOW, Duration::from_millis(1)).await, "token-1");
-    // The callers of the slow one are answered in their own time, whether there was a turn for it or not.
+    // The callers of the slow profile get their answer in time, whether or not the profile had a permit.
     assert_eq!(text(&slow[99], NOW, secs(2)).await, "deadline");
     tokio::time::sleep(secs(130)).await;
     assert!(hanging.seen().len() >= 100, "every one had its turn");

@@ -1,4 +1,4 @@
-//! A token for a caller, at once or waited for.
+//! Serves a token to a caller, at once or after a wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,35 +15,35 @@ use crate::problem::{Code, Problem};
 use crate::query::Freshness;
 use crate::schedule;
 
-/// A token, as it is handed out.
+/// A token as a caller receives it.
 #[derive(Debug)]
 pub struct Served {
     /// The token.
     pub held: Arc<Held>,
-    /// How good it is.
+    /// Whether it is as good as the caller asked.
     pub freshness: Freshness,
     /// When it was found to be valid.
     pub at: Now,
 }
 
-/// What somebody who waits can expect.
+/// What a waiting caller can expect.
 enum Outlook {
-    /// What it waits for is there.
+    /// The view is good enough now.
     Good,
     /// An attempt runs.
     Attempt,
-    /// The next attempt is due in time.
+    /// The next attempt is due before the deadline.
     Later,
-    /// None is, unless asking for it makes it so.
+    /// No attempt is due before the deadline, unless a request to the keeper makes one due.
     Hopeless,
 }
 
 impl Handle {
-    /// A token with at least `min_valid` left (clamped to half its lifetime), waited for at most `max_wait`; then
-    /// whatever valid token is held.
+    /// Returns a token with at least `min_valid` left (clamped to half its lifetime), and waits at most `max_wait` for
+    /// it. After that it returns whatever valid token is held.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none, and when the next attempt is due.
+    /// The [`Problem`] says why no valid token is held, and when the next attempt is due.
     pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
         match self.at_once(min_valid) {
             Some(served) => Ok(served),
@@ -51,8 +51,8 @@ impl Handle {
         }
     }
 
-    /// Somebody asks for a token: the one that is held, if it has at least `min_valid` left (clamped to half its
-    /// lifetime). Who gets none is counted by [`Self::in_time`], which has to follow.
+    /// Records a request, and returns the held token if it has at least `min_valid` left (clamped to half its
+    /// lifetime). If it returns `None`, call [`Self::in_time`] next, which counts the request.
     pub fn at_once(&self, min_valid: Duration) -> Option<Served> {
         let now = self.clock.now();
         self.asked.at(now.boot);
@@ -68,7 +68,8 @@ impl Handle {
         Some(served)
     }
 
-    /// A token for whoever got none at once: waited for at most `max_wait`; then whatever valid token is held.
+    /// Waits at most `max_wait` for a token after [`Self::at_once`] returned `None`. After that it returns whatever
+    /// valid token is held.
     ///
     /// # Errors
     /// As [`Handle::token`].
@@ -92,8 +93,8 @@ impl Handle {
         self.judge(min_valid)
     }
 
-    /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. The
-    /// keeper is asked for it whenever no attempt runs; without any time to wait it is asked all the same.
+    /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. Asks
+    /// the keeper for it whenever no attempt runs, even if `max_wait` is zero.
     pub(super) async fn wait(
         &self,
         max_wait: Duration,
@@ -104,7 +105,7 @@ impl Handle {
             self.ask_and_leave(ask);
             return;
         }
-        // What came of the wait is for the caller to judge, whether it ended or was cut off.
+        // The caller judges the view, whether the wait ended or timed out.
         let _: Result<(), _> =
             tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good)).await;
     }
@@ -117,7 +118,7 @@ impl Handle {
     ) {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
-        // Of one view at a time: between two, an attempt may have begun.
+        // Judge one view at a time: an attempt may begin between two reads.
         let look = |seen: &mut watch::Receiver<View>| {
             let view = seen.borrow_and_update();
             if good(&view, self.clock.now().boot) {
@@ -153,7 +154,7 @@ impl Handle {
         }
     }
 
-    /// What a caller gets now: the token held if it is valid, else the reason.
+    /// Returns what a caller gets now: the held token if it is valid, else the reason.
     pub(super) fn judge(&self, min_valid: Duration) -> Result<Served, Problem> {
         let now = self.clock.now();
         let view = self.view.borrow();
@@ -164,7 +165,7 @@ impl Handle {
             Some(block) => code_of(block),
             None if view.rejected => Code::RejectedByProvider,
             None if view.attempting => Code::Deadline,
-            // Without a token, the first rejection is answered as those are that open the breaker.
+            // Without a token, the first rejection gets the same answer as one that opens the circuit breaker.
             None if view.is_refused() => Code::RejectedByProvider,
             None => Code::Unavailable,
         };
@@ -172,11 +173,11 @@ impl Handle {
         Err(Problem::new(code).of(&self.name).until(retry_at))
     }
 
-    /// Waits at most `wait` until a valid token is held, or the profile rests. That is no asking for a token: a probe must
-    /// not keep a profile awake.
+    /// Waits at most `wait` until a valid token is held or the profile rests. This does not count as a request for a
+    /// token: a probe must not keep a profile from resting.
     ///
     /// # Errors
-    /// The [`Problem`] says why there is none.
+    /// The [`Problem`] says why no valid token is held.
     pub async fn ready(&self, wait: Duration) -> Result<(), Problem> {
         let mut seen = self.view.clone();
         let ready = async {
@@ -186,7 +187,7 @@ impl Handle {
                 }
             }
         };
-        // What came of the wait is judged below, whether it ended or was cut off.
+        // The view is judged below, whether the wait ended or timed out.
         let _: Result<(), _> = tokio::time::timeout(wait, ready).await;
         if self.view.borrow().ready(self.clock.now().boot) {
             return Ok(());
@@ -219,7 +220,7 @@ pub(super) fn is_long(view: &View, now: BootInstant, min_valid: Duration) -> boo
     })
 }
 
-/// What callers are told of a profile that cannot even ask.
+/// The error code of a blocked profile.
 pub(super) const fn code_of(block: &Block) -> Code {
     match block {
         Block::NotEnrolled(_) => Code::NotEnrolled,

@@ -1,11 +1,11 @@
-//! When somebody asked for a token last.
+//! The moment of the last request for a token.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::instant::BootInstant;
 
-/// When somebody asked for a token last, as every handle tells it without a word to the keeper.
+/// The moment of the last request for a token. Every handle sets it, without a message to the keeper.
 pub(in super::super) struct Asked(AtomicU64);
 
 // === impl Asked ===
@@ -15,9 +15,9 @@ impl Asked {
         Self(AtomicU64::new(0))
     }
 
-    /// Somebody asks at `now`.
+    /// Records a request at `now`.
     pub(in super::super) fn at(&self, now: BootInstant) {
-        // Nanoseconds of 64 bits are 584 years since the machine started.
+        // 64 bits of nanoseconds last for 584 years after the machine's start.
         let nanos = u64::try_from(now.since_boot().as_nanos()).unwrap_or(u64::MAX);
         self.0.store(nanos, Ordering::Relaxed);
     }

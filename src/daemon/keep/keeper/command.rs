@@ -1,4 +1,4 @@
-//! What a keeper is asked.
+//! The commands to a keeper.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::sync::oneshot;
 use super::super::jumps::Jump;
 use crate::instant::BootInstant;
 
-/// What a keeper is asked.
+/// A command to a keeper.
 #[derive(Debug)]
 pub(in super::super) enum Command {
     /// A caller waits for a token.
     Wanted {
         min_valid: Duration,
-        /// Answered when the lifecycle has taken it and the view shows what came of it.
+        /// Answered once the lifecycle has processed it and the view shows the result.
         done: oneshot::Sender<()>,
     },
-    /// Somebody says that the token of this generation was rejected.
+    /// A caller reports that the token of this generation was rejected.
     Reported {
         generation: u64,
         /// As above.
@@ -28,7 +28,7 @@ pub(in super::super) enum Command {
     },
     /// The clocks have jumped.
     Jumped(Jump),
-    /// The credential may have been replaced. Answered when the store has been looked at.
+    /// The credential may have been replaced. Answered once the store has been read.
     Recheck { done: oneshot::Sender<()> },
 }
 
@@ -42,7 +42,7 @@ pub(in super::super) enum RefreshRefused {
     },
     /// The budget of requests is used up.
     TooMany {
-        /// Until then.
+        /// When the next one is allowed.
         until: BootInstant,
     },
 }

@@ -38,7 +38,8 @@ impl Keeper {
                 } => {
                     let found = self.found.as_ref();
                     let Some(found) = found.filter(|found| found.id == credential) else {
-                        // The machine asks only for what was loaded last. An attempt must end all the same.
+                        // The machine asks only for the credential that was loaded last. The attempt must end in any
+                        // case.
                         let fault = Fault::new(FaultKind::Connect, "the credential was lost");
                         let end = CallEnd::Failed { sent: None, fault };
                         decision = self.credentials.answered(self.now(), attempt, end);

@@ -1,4 +1,4 @@
-//! What a keeper says of its profile: one line for each change of state.
+//! The log of a keeper: one line for each change of state.
 
 use tracing::{debug, info, warn};
 
@@ -9,7 +9,7 @@ use crate::schedule::Reissue;
 use crate::wire;
 
 impl Keeper {
-    /// One line for each change of state.
+    /// Logs one line for each change of state.
     pub(super) fn log(&mut self, before: &View) {
         let after = self.lifecycle.view();
         let now = self.parts.clock.now().boot;
@@ -55,7 +55,7 @@ impl Keeper {
         }
     }
 
-    /// One line for each token that is reported.
+    /// Logs one line for each reported token.
     pub(super) fn log_report(&self, before: &View) {
         let after = self.lifecycle.view();
         if after.reports == before.reports {
@@ -75,7 +75,7 @@ impl Keeper {
         }
     }
 
-    /// One line when the issuer's clock and this machine's are found to be far apart.
+    /// Logs one line when the issuer's clock and this machine's are found to be far apart.
     pub(super) fn log_skew(&mut self) {
         let now = self.parts.clock.now();
         let Some(secs) = wire::clock_skew(&self.lifecycle.view(), now) else {
@@ -91,8 +91,8 @@ impl Keeper {
         self.told_skew = far;
     }
 
-    /// One line when the credential cannot be read or the reason changes, and one when it can be read again. A profile
-    /// that is stuck without a credential is logged elsewhere.
+    /// Logs one line when the credential cannot be read or the reason changes, and one when it can be read again. A
+    /// profile that is stuck without a credential is logged elsewhere.
     pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
         match loaded {
             Ok(_) => {
@@ -113,7 +113,8 @@ impl Keeper {
         }
     }
 
-    /// One line when it begins to rest, and one when it is asked for again. What others see is not yet what is.
+    /// Logs one line when the profile begins to rest, and one when a token is requested again. The published view still
+    /// shows the state before the change.
     pub(super) fn log_rest(&self) {
         let (before, after) = (self.view.borrow().resting, self.lifecycle.view().resting);
         if after && !before {

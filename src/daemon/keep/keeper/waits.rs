@@ -6,7 +6,7 @@ use crate::instant::BootInstant;
 use crate::lifecycle::credentials::{CallEnd, NotLoaded};
 use crate::store::source::Loaded;
 
-/// A task whose result is awaited, and which is aborted when nobody waits any more.
+/// A task whose result is awaited. Dropping it aborts the task.
 pub(super) struct Running<T>(tokio::task::JoinHandle<T>);
 
 impl<T: Send + 'static> Running<T> {
@@ -21,7 +21,7 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// A step of the attempt with this number.
+/// The running step of an attempt, with the attempt's number.
 pub(super) enum Work {
     /// It reads the store.
     Load(u64, Running<Loaded>),
@@ -37,7 +37,7 @@ pub(super) enum Ended {
     Called(CallEnd),
 }
 
-/// The end of the step that runs, with the number of its attempt.
+/// Waits for the end of the running step, and returns it with the attempt's number.
 pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
     match work {
         None => std::future::pending().await,
@@ -54,7 +54,7 @@ pub(super) async fn ended(work: &mut Option<Work>) -> (u64, Ended) {
     }
 }
 
-/// The result of the read of the store apart from the attempt.
+/// Waits for the result of a read of the store outside the attempt.
 pub(super) async fn rechecked(task: &mut Option<Running<Loaded>>) -> Loaded {
     match task {
         None => std::future::pending().await,
@@ -67,7 +67,7 @@ async fn loaded(task: &mut Running<Loaded>) -> Loaded {
     (&mut task.0).await.unwrap_or_else(lost)
 }
 
-/// The moment at which there is something to do or to show.
+/// Waits until `wake`, the next moment to act; forever without one.
 pub(super) async fn alarm(clock: &dyn Clock, wake: Option<BootInstant>) {
     match wake {
         None => std::future::pending().await,

@@ -1,5 +1,5 @@
-//! What the document says is what the code has: no more, and no less. That every answer is in it is seen by the suite,
-//! which holds each answer that it gets against it.
+//! The document says what the code has, no more and no less. The suite checks each answer that it gets against the
+//! document.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn texts(value: &Value) -> Vec<&str> {
     values.iter().map(|text| text.as_str().unwrap()).collect()
 }
 
-/// What a reference leads to.
+/// The target of a reference.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(&reference[1..]).expect(reference),
@@ -49,7 +49,7 @@ fn objects<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     }
 }
 
-/// The operations: method, path, and what is said of them.
+/// The operations: method, path, and what the document says about each.
 fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -203,7 +203,7 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
     }
 }
 
-/// The names that a type is read from, as its reader lists them to who gives another one.
+/// The names that a type is read from, as its error for an unknown name lists them.
 fn names_of<T: DeserializeOwned>() -> Vec<String> {
     let Err(error) = serde_json::from_value::<T>(json!("no such name")) else {
         panic!("it takes any text")

@@ -17,7 +17,7 @@ use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
 const OURS: u32 = 1_000;
 
-/// How long a request may take after the daemon was told to stop.
+/// How long a request may take once the shutdown has begun.
 const GRACE: Duration = secs(5);
 
 /// A client's end of a connection, and the end of the server's task.
@@ -42,14 +42,14 @@ const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-/// The one profile that there is.
+/// The only profile.
 fn profiles(handle: Arc<Handle>) -> Profiles {
     let name = handle.name().clone();
     let rules = [].into();
     Profiles::from([(name, Entry { handle, rules })])
 }
 
-/// A daemon of `own_uid` whose one profile plays this scene, and what tells its watches that it stops.
+/// A daemon of `own_uid` whose only profile plays this scene, and the sender that tells its watches to stop.
 fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     let (handle, clock) = keep(&ScriptedIssuer::new(&[scene]), &MemoryStore::new(Some("s")));
     let roster = Arc::new(Roster::new(Gate {
@@ -72,7 +72,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
     (server, close)
 }
 
-/// A connection of `uid` to a daemon whose one profile plays this scene.
+/// A connection of `uid` to a daemon whose only profile plays this scene.
 fn connect_as(uid: u32, scene: Play) -> Client {
     let (server, close) = daemon(OURS, scene);
     let connections = Arc::clone(&server.connections);
@@ -141,7 +141,7 @@ impl Client {
         self.answer().await.0
     }
 
-    /// Asserts that nothing more comes before the connection ends, and tells after how long since the start that is.
+    /// Asserts that nothing more comes before the connection ends, and returns the time from the start to that end.
     async fn ended(&mut self) -> Duration {
         let mut rest = vec![];
         self.from.read_to_end(&mut rest).await.unwrap();
@@ -217,7 +217,7 @@ async fn who_waits_while_the_profile_starts_anew_is_served_by_the_one_in_its_pla
     assert_eq!(client.answer().await.0, 200);
     assert_about(client.start.elapsed(), secs(11));
 
-    // What is left of the wait is left for the other one.
+    // The new profile gets what is left of the wait.
     let mut client = connect_as(OURS, Play::Hang);
     client.send(&request(target)).await;
     tokio::time::sleep(secs(10)).await;
@@ -248,7 +248,7 @@ async fn a_body_has_5_s() {
 async fn a_client_that_never_reads_is_dropped_after_10_s_without_progress() {
     let mut client = connect();
     let many = request("/v1/profiles").repeat(1_000);
-    // Nobody takes the rest of them.
+    // The server never reads the rest of the requests.
     let _: Result<_, _> = client.to.write_all(many.as_bytes()).await;
     assert_about(client.start.elapsed(), secs(10));
     let mut got = vec![];

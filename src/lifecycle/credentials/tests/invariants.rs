@@ -1,4 +1,4 @@
-//! The invariants of the machine, under any order of what may happen to it.
+//! The invariants of the machine, under any order of events.
 
 use proptest::prelude::*;
 
@@ -73,7 +73,7 @@ enum Pending {
     },
 }
 
-/// The surroundings of the machine: a store, an issuer, and a lifecycle that begins attempts whenever it likes.
+/// The surroundings of the machine: a store, an issuer, and a lifecycle that begins attempts at any time.
 struct World {
     machine: Credentials,
     now: BootInstant,
@@ -86,7 +86,7 @@ struct World {
 }
 
 impl World {
-    /// What happens in this story, and then until the last attempt is over.
+    /// Plays this story, then lets the last attempt end, and returns what happened.
     fn record(story: &[Happens]) -> Vec<Entry> {
         let mut world = Self {
             machine: Credentials::default(),

@@ -1,4 +1,4 @@
-//! Headers of an issuer that make no sense, from their text to what a caller is told.
+//! Nonsensical headers of an issuer, from their text to the caller's answer.
 
 use zeroize::Zeroizing;
 
@@ -31,14 +31,14 @@ fn too_many_requests(retry_after: &str) -> Fault {
     answer.into_grant(Spelling::Snake, asked).unwrap_err()
 }
 
-/// When the next attempt is due that follows a refusal with this `Retry-After`, in milliseconds; the token is served
+/// When the next attempt is due after a refusal with this `Retry-After`, in milliseconds. The token is served
 /// meanwhile.
 async fn next_attempt_after(retry_after: &str) -> u128 {
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Refuse(too_many_requests(retry_after))]);
     let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
     let mut view = handle.follow();
-    // Without a breath between: what is waited for is measured from that moment on.
+    // Wait on the view instead of sleeping: the delay is measured from the moment of the failure.
     while view.borrow_and_update().failures == 0 {
         view.changed().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! An issuer whose new token kills the old one.
+//! An issuer whose new token invalidates the old one.
 
 use super::*;
 use crate::lifecycle::Policy;
@@ -20,6 +20,6 @@ async fn whoever_wants_more_validity_than_a_late_refresh_leaves_gets_the_token_m
     }
     assert_eq!(clock.now().boot, start, "without waiting");
     assert_eq!(issuer.seen().len(), 1);
-    // Between 75 and 85 s; whoever can wait until then gets the next.
+    // The attempt is due between 75 and 85 s; a caller that can wait until then gets the next token.
     assert_eq!(text(&handle, secs(50), secs(30)).await, "token-2");
 }

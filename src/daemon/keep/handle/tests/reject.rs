@@ -40,7 +40,7 @@ async fn a_thousand_reports_of_one_token_lead_to_one_refresh_and_stragglers_to_n
         tokio::spawn(async move { next(&handle, rejected, secs(5)).await })
     };
     let reporters: Vec<_> = (0..1_000).map(|_| report(&handle)).collect();
-    // The others are served what is held, and are told.
+    // The other callers get the held token, marked as stale.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1 stale");
     for reporter in reporters {
@@ -139,7 +139,7 @@ async fn a_report_without_a_wait_is_heard_however_many_ask_in_the_same_moment() 
     let issuer = ScriptedIssuer::new(&[grant(3_600), Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
-    // They want more than is left, so each of them asks the keeper, whose queue holds 64.
+    // These callers want more validity than is left, so each of them asks the keeper, whose queue holds 64.
     tokio::time::sleep(secs(1_790)).await;
     let generation = generation(&handle);
     let reporter = tokio::spawn({

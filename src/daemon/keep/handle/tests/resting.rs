@@ -1,4 +1,4 @@
-//! A profile that nobody asks for: its issuer is left alone until somebody does.
+//! A profile without requests: its issuer is left alone until a caller asks.
 
 use super::*;
 use crate::lifecycle::Policy;
@@ -13,7 +13,7 @@ fn kept(policy: Policy) -> (Arc<Handle>, Arc<ScriptedIssuer>) {
     (handle, issuer)
 }
 
-/// The same, which nobody asked for during two lifetimes.
+/// The same profile after two lifetimes without a request.
 async fn at_rest() -> (Arc<Handle>, Arc<ScriptedIssuer>) {
     let (handle, issuer) = kept(Policy::default());
     tokio::time::sleep(secs(205)).await;

@@ -1,4 +1,4 @@
-//! What a look into the store does to what runs, to what waits, and to the breaker.
+//! The effect of a read of the store on running attempts, waiting callers and the circuit breaker.
 
 use super::*;
 use crate::wire::Rejected;
@@ -180,7 +180,7 @@ async fn a_store_that_cannot_be_asked_is_a_failed_attempt_which_is_soon_made_aga
     tokio::time::sleep(secs(5)).await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
     assert_eq!(handle.state().reply.counts.failures, 2);
-    // The credential in use stays in use when it cannot be looked at again.
+    // The credential in use stays in use when the store cannot be read again.
     store.refuse(1);
     handle.recheck().await;
     assert_eq!(text(&handle, NOW, NOW).await, "token-1");
@@ -201,7 +201,7 @@ async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
         assert_eq!(problem.code, code);
         assert!(problem.retry_at.is_some());
 
-        // A token that holds is served; only a request for a newer one is told.
+        // A valid token is served; only a request for a newer one gets the error.
         let issuer = ScriptedIssuer::new(&[grant(3_600), fail(kind)]);
         let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
         assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
