@@ -1,9 +1,9 @@
-//! The configuration: which profiles there are, where each one's issuer is, and how it is reached.
+//! The configuration: the profiles, the issuer of each profile, and how to reach it.
 //!
-//! Parsing is pure and tells every fault with its place, not only the first. The configuration never holds a secret.
+//! Parsing is pure, and reports every fault with its place, not only the first. The configuration never holds a secret.
 //!
-//! This page lists the kinds of providers: a new one is a file here, a variant of [`Provider`] and a row of
-//! [`ProviderKind::ALL`]. The provider's own file has its keys, its options, its address and what follows from them.
+//! This file lists the kinds of providers: a new provider is a file here, a variant of [`Provider`] and a row of
+//! [`ProviderKind::ALL`]. The provider's own file defines its keys, its options and its address.
 
 use ::url::Url;
 use toml_edit::Value;
@@ -38,7 +38,7 @@ pub use runai::Runai;
 pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 
-/// Who issues a profile's tokens.
+/// The issuer of a profile's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Provider {
@@ -48,7 +48,7 @@ pub enum Provider {
     Oauth2(Box<Oauth2>),
 }
 
-/// What the key `provider` takes and says.
+/// The reference's entry for the key `provider`.
 const PROVIDER: KeyDoc = KeyDoc {
     name: "provider",
     takes: "\"runai\" or \"oauth2\"",
@@ -76,18 +76,18 @@ impl Provider {
     }
 }
 
-/// A kind of provider: what is read and offered before a profile is known.
+/// A kind of provider: what is needed before a profile is known, for reading and for the options of `jetond add`.
 #[derive(Debug)]
 pub struct ProviderKind {
     /// The kind as the configuration spells it.
     pub name: &'static str,
-    /// The heading of its options in the help of `jetond add`; empty for none of their own.
+    /// The heading of its options in the help of `jetond add`; empty if it has no options of its own.
     pub heading: &'static str,
-    /// The options that say its address, in a usage line.
+    /// The options for its address, in a usage line.
     pub usage: &'static str,
-    /// The same, in a sentence that asks for them.
+    /// The options for its address, in a sentence that asks for them.
     pub needs: &'static str,
-    /// What follows `jetond add` in an example.
+    /// The arguments of `jetond add` in an example.
     pub example: &'static str,
     instead_of_url: &'static str,
     docs: fn() -> Vec<KeyDoc>,
@@ -114,12 +114,12 @@ impl ProviderKind {
         }
     }
 
-    /// The kind of this name.
+    /// The kind with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|kind| kind.name == name)
     }
 
-    /// What the reference says of its keys.
+    /// The reference's entries for its keys.
     fn docs(&self) -> Vec<KeyDoc> {
         (self.docs)()
     }
@@ -129,7 +129,7 @@ impl ProviderKind {
         (self.options)()
     }
 
-    /// Reports what is wrong with the values of its keys, in a profile that is another kind's.
+    /// Reports faults in the values of its keys, in a profile of another kind.
     fn check(&self, reader: &mut Reader<'_>, section: &Section<'_>) {
         (self.check)(reader, section);
     }
@@ -139,10 +139,10 @@ impl ProviderKind {
         (self.read)(reader, section)
     }
 
-    /// Checks what is given for one option.
+    /// Checks the value of one option.
     ///
     /// # Errors
-    /// [`InvalidOption`] says what is wrong with it.
+    /// [`InvalidOption`] if the value is not valid.
     pub fn check_option(
         &self,
         name: &'static str,
@@ -181,7 +181,7 @@ impl Provider {
         }
     }
 
-    /// The address that the configuration names, for people.
+    /// The configured address, for messages.
     pub fn url(&self) -> String {
         self.described().1.url()
     }
@@ -191,12 +191,13 @@ impl Provider {
         self.described().1.origin()
     }
 
-    /// The issuer that says where the secret is sent, as its identifier is written; `None` where the configuration does.
+    /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
+    /// does.
     pub fn issuer(&self) -> Option<&str> {
         self.described().1.issuer()
     }
 
-    /// What is asked for nothing but an answer, to see whether the address can be reached.
+    /// The URL to request when only checking whether the address can be reached.
     pub fn reached_at(&self) -> Url {
         self.described().1.reached_at()
     }

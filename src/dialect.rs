@@ -1,7 +1,8 @@
-//! What the companion's verbs mean, and the protocols of other tools: request in, bytes and exit code out.
+//! The meaning of the companion's verbs, and the protocols of other tools: request in, bytes and exit code out.
 //!
-//! All of it is pure. The companion only carries arguments and bytes, so a daemon upgrade upgrades every dialect. `verb` has
-//! the table; a new verb is a file and a row there. [`http`] has what is spoken without the companion, at a path of its own.
+//! Everything here is pure. The companion only carries arguments and bytes, so upgrading the daemon upgrades every
+//! dialect. `verb` has the table; a new verb is a file and a row there. [`http`] has the protocols that work without
+//! the companion, each at its own path.
 
 mod args;
 mod call;
@@ -51,7 +52,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The answer to a request for a token of an hour, sent just now.
+    /// The answer to a request for a token of one hour, requested just now.
     pub(crate) fn token_answer(freshness: Freshness) -> TokenAnswer {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         TokenAnswer {
@@ -66,7 +67,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// The states of a profile that is well, of one that is rejected, and of one that rests.
+    /// The states of a healthy profile, of a rejected one, and of a resting one.
     pub(crate) fn states() -> Vec<ProfileState> {
         let now = around().now.unix.seconds_down();
         let fresh = ProfileReply {
@@ -134,7 +135,7 @@ pub(crate) mod testing {
         ]
     }
 
-    /// What a run asks, which must make sense.
+    /// The request that a valid run makes.
     pub(crate) fn asked(run: &Invocation) -> Asked {
         match parse(run) {
             Parsed::Ask(asked) => asked,
@@ -142,7 +143,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// What a run that asks for a token prints of one.
+    /// What a run that asks for a token prints for this answer.
     pub(crate) fn printed(run: &Invocation, answer: &TokenAnswer) -> Reply {
         match asked(run) {
             Asked::Token(_, print) | Asked::Reject(_, print) => print.print(answer, around()),

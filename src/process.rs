@@ -1,4 +1,4 @@
-//! This process: what it gives up, its log, its signals, its children, and its service manager.
+//! This process: hardening, log, signals, children, and service manager.
 
 pub mod children;
 pub mod dispositions;

@@ -1,10 +1,10 @@
-//! The client of an issuer's token endpoint: one request with a credential, one token or one reason why not.
+//! The client of an issuer's token endpoint: one request with a credential returns one token or one fault.
 //!
-//! A provider decides nothing about *when*: it makes one attempt, inside a deadline of its own, and keeps no token.
-//! What can be wrong with an answer is judged by pure functions (`answer` and what it uses); what can go wrong on the
-//! way is classified in `http::classify`; `http` is the only file that touches the network.
+//! A provider does not decide *when* to ask: it makes one attempt, with a deadline of its own, and keeps no token. Pure
+//! functions judge the answer (`answer` and what it uses); `http::classify` classifies the faults of the connection;
+//! `http` is the only file that touches the network.
 //!
-//! This page lists the providers: a new one is a file here and an arm of `speaker`. It takes its part of the
+//! This file lists the providers: a new provider is a file here and an arm of `speaker`. It takes its part of the
 //! configuration as it is.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ mod fake;
 
 pub use attempt::{Fetching, Granted, Locating, Provider};
 
-/// What speaks to the provider that a configuration describes. Nothing is opened or sent yet.
+/// The provider that a configuration describes. Opens and sends nothing yet.
 fn speaker(described: &config::Provider, settings: http::Settings) -> Arc<dyn Provider> {
     match described {
         config::Provider::Runai(control_plane) => {

@@ -1,7 +1,7 @@
-//! Where credentials are kept between runs, and what each is bound to.
+//! The stores that keep credentials between runs, and what each credential is bound to.
 //!
-//! This page has the table of the stores. A new one is a kind in the configuration, a file here that keeps bytes and says
-//! what people are told of it, its line in [`Stores`], and its tests.
+//! This file has the table of the stores. A new store is a kind in the configuration, a file here that keeps bytes and
+//! describes the store to people, its line in [`Stores`], and its tests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,18 +30,18 @@ pub use lock::ProfileLock;
 pub use record::{Key, Record};
 pub use removal::{Removal, Removals};
 
-/// The stores of one state folder and one user. Making them touches nothing: a store that no profile names is never
-/// asked, and costs nothing.
+/// The stores of one state folder and one user. Creating them has no side effects: a store that no profile names is
+/// never used, and costs nothing.
 #[derive(Debug, Clone)]
 pub struct Stores {
     file: Arc<FileStore>,
-    /// One for all profiles, since its limit is for all.
+    /// Shared by all profiles, since its limit is too.
     keyring: Arc<KeyringStore>,
     locks: Locks,
 }
 
 impl Stores {
-    /// The stores below this state folder, whose files are `owner`'s; see [`FileStore::new`].
+    /// The stores below this state folder, with files that belong to `owner`; see [`FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         Self {
             file: Arc::new(FileStore::new(state, owner)),
@@ -58,15 +58,15 @@ impl Stores {
         }
     }
 
-    /// The store of this kind for a program that changes nothing in it.
+    /// The store of this kind, for a program that only reads.
     pub fn reader(&self, kind: &StoreKind) -> Arc<dyn StoreReader> {
         self.store(kind)
     }
 
-    /// Takes the right to change what is kept of a profile, in whichever store, and waits for its holder.
+    /// Takes the lock for changing what is stored for a profile, in any store; waits for its holder.
     ///
     /// # Errors
-    /// [`StoreError`] when another program keeps it, or it cannot be had.
+    /// [`StoreError`] if another program holds the lock for too long, or locking fails.
     pub fn lock(&self, profile: &ProfileName) -> Result<ProfileLock, StoreError> {
         self.locks.take(profile)
     }

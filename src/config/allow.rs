@@ -1,44 +1,44 @@
-//! Who may use a profile, and who can reach the socket, as the configuration says it: names become numbers here.
+//! Access rules in the configuration: who may use a profile, and who can reach the socket. Names become numbers here.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::policy::Who;
 
-/// Looks users and groups up by name. An argument, since the system that knows them is no part of the configuration.
+/// Looks up users and groups by name. A trait, since the system's accounts are not part of the configuration.
 pub trait Names {
-    /// The number of a user; `None` when there is none of this name.
+    /// The number of a user; `None` if there is no user of this name.
     ///
     /// # Errors
-    /// [`LookupFailed`] when the system cannot say.
+    /// [`LookupFailed`] if the system cannot answer.
     fn user(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 
-    /// The number of a group; `None` when there is none of this name.
+    /// The number of a group; `None` if there is no group of this name.
     ///
     /// # Errors
-    /// [`LookupFailed`] when the system cannot say.
+    /// [`LookupFailed`] if the system cannot answer.
     fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed>;
 }
 
-/// Why a user or a group could not be looked up: what the system says.
+/// Why a user or a group could not be looked up, in the system's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupFailed(pub Cow<'static, str>);
 
-/// Finds every name, under one number: for who only wants to know what else is in a configuration.
+/// Resolves every name to the same number: for callers that need the rest of a configuration only.
 pub(super) struct NotLookedUp;
 
 /// One `allow` rule of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Whom it allows.
+    /// The users or groups that it allows.
     pub who: Who,
-    /// The key that says it.
+    /// The key of the rule.
     pub(super) key: &'static str,
     /// The key's value.
     pub(super) value: String,
 }
 
-/// Who can connect to the token socket. Who may ask for what is decided by the rules, and not by this.
+/// Who can connect to the token socket. It does not decide who may ask for which profile; the rules do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SocketMode {
     /// Our own user, and root: 0600 in a folder of mode 0700.
@@ -46,7 +46,7 @@ pub enum SocketMode {
     Private,
     /// This group as well: 0660 in a folder of mode 0710, both of the group.
     Group(u32),
-    /// Everybody: 0666 in a folder of mode 0755.
+    /// Every user: 0666 in a folder of mode 0755.
     All,
 }
 
@@ -75,7 +75,7 @@ impl Names for NotLookedUp {
 // === impl Rule ===
 
 impl fmt::Display for Rule {
-    /// The rule as the configuration has it: `user = "alice"`.
+    /// The rule as it is written in the configuration: `user = "alice"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = \"{}\"", self.key, self.value.escape_debug())
     }

@@ -1,4 +1,4 @@
-//! The configuration as a whole: its text read into profiles.
+//! Parses a whole configuration into profiles.
 
 use toml_edit::Document;
 
@@ -7,10 +7,10 @@ use super::fault::ConfigFault;
 use super::profile::Config;
 use super::reader::{Reader, fields};
 
-/// Reads a configuration; `names` knows the users and groups in it.
+/// Reads a configuration; `names` resolves its users and groups.
 ///
 /// # Errors
-/// Every fault in it, ordered by place; when it is not TOML, the first place where it is not.
+/// Every fault, ordered by place; if the text is not TOML, only the place of the first syntax error.
 pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
     let document = Document::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
@@ -47,10 +47,10 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
     reader.finish(config)
 }
 
-/// Reads a configuration of bytes that may not be UTF-8.
+/// Reads a configuration from bytes that may not be UTF-8.
 ///
 /// # Errors
-/// As [`parse`]; the first byte that is not UTF-8 is a fault at its place.
+/// As [`parse`]; or the place of the first byte that is not UTF-8.
 pub fn parse_bytes(bytes: &[u8], names: &dyn Names) -> Result<Config, Vec<ConfigFault>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text, names),

@@ -1,7 +1,7 @@
-//! Adding and removing a profile in a configuration's text, every other byte staying as it is.
+//! Adds a profile to a configuration's text, or removes one, and keeps every other byte.
 //!
-//! The text is appended to and cut, not written anew. Each result is read again and must be the old configuration with
-//! just that difference, so a form that this does not understand is refused and never spoilt.
+//! The text is appended to and cut, never rewritten. Each result is parsed again and must equal the old configuration
+//! with just that difference, so an unsupported form is refused and never damaged.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,21 +19,21 @@ use crate::schedule::Reissue;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EditError {
-    /// The text has faults already; they come first.
+    /// The text already has faults, which must be repaired first.
     Invalid(Vec<ConfigFault>),
-    /// There is a profile of this name.
+    /// A profile of this name exists.
     Conflict(ProfileName),
-    /// There is no profile of this name.
+    /// No profile of this name exists.
     Unknown(ProfileName),
-    /// The profiles are written in a form that cannot be changed here, such as an inline table; or the profile cannot
-    /// be written in TOML, such as a path that is not UTF-8.
+    /// The profiles are written in a form that cannot be edited here, such as an inline table; or the profile cannot be
+    /// written in TOML, for example with a path that is not UTF-8.
     Form(ProfileName),
 }
 
-/// The text with a profile more, at its end.
+/// Adds a profile at the end of the text.
 ///
 /// # Errors
-/// [`EditError`]; a profile of this name is a [`EditError::Conflict`].
+/// [`EditError`]; [`EditError::Conflict`] if a profile of this name exists.
 pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<String, EditError> {
     let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     if config.profiles.contains_key(name) {
@@ -56,15 +56,15 @@ pub fn add_profile(text: &str, name: &ProfileName, profile: &Profile) -> Result<
     checked(new, &config, name)
 }
 
-/// What stands in a configuration from which the last profile was removed: an empty file would say nothing, and could be
-/// one that is being written. It stays true when a profile is added again.
+/// The text of a configuration whose last profile was removed. An empty file would explain nothing, and could be a file
+/// that is still being written. The comment stays true when a profile is added again.
 const NONE_LEFT: &str = "# profiles are added here by: jetond add";
 
-/// The text without a profile: its lines are cut, and the blank line before them when there is one on both sides. Where
-/// nothing is left, there is a comment.
+/// Removes a profile from the text: cuts its lines, and the blank line before them if there is one on both sides. If
+/// nothing is left, the text becomes a comment.
 ///
 /// # Errors
-/// [`EditError`]; no profile of this name is [`EditError::Unknown`].
+/// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists.
 pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditError> {
     let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     if config.profiles.remove(name).is_none() {
@@ -93,7 +93,7 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
     checked(new, &config, name)
 }
 
-/// The new text, if it says what it should.
+/// Returns the new text if it parses to the expected configuration.
 fn checked(new: String, expected: &Config, name: &ProfileName) -> Result<String, EditError> {
     match parse(&new, &NotLookedUp) {
         Ok(config) if config == *expected => Ok(new),
@@ -109,7 +109,7 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// A profile's lines. What is the default is left out, but for the store: it is decided once, and so it is written.
+/// The lines of a profile. Defaults are left out, except the store: it is decided once, so it is written down.
 fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     let quoted = |text: &str| Value::from(text).to_string();
     let line = |key: &str, text: &str| format!("{key} = {}", quoted(text));
@@ -125,7 +125,7 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
             .iter()
             .map(|(key, value)| format!("{key} = {value}")),
     );
-    // Behind the address.
+    // After the address.
     lines.insert(3.min(lines.len()), line("store", profile.store.as_str()));
     if let Some(path) = &profile.ca_file {
         lines.push(line("ca-file", path.to_str()?));
@@ -147,7 +147,7 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// Where the lines of an item are: of a table with a header of its own, from the header to its last value.
+/// Collects the lines of an item; for a table with its own header, from the header to its last value.
 fn collect(key: Option<Range<usize>>, item: &Item, cuts: &mut Vec<Range<usize>>) {
     match item {
         Item::None => {}
@@ -182,7 +182,7 @@ fn last_value(table: &dyn TableLike) -> Option<Range<usize>> {
         .max_by_key(|span| span.end)
 }
 
-/// From the beginning of the first to the end of the last.
+/// The range from the start of the first to the end of the last.
 fn joined(first: Option<Range<usize>>, last: Option<Range<usize>>) -> Option<Range<usize>> {
     match (first, last) {
         (Some(first), Some(last)) => Some(first.start..last.end),
@@ -190,7 +190,7 @@ fn joined(first: Option<Range<usize>>, last: Option<Range<usize>>) -> Option<Ran
     }
 }
 
-/// The cuts as whole lines, in order and apart from each other.
+/// Extends the cuts to whole lines, sorts them, and merges those that touch.
 fn merged(text: &str, mut cuts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     cuts.sort_by_key(|cut| cut.start);
     let mut lines: Vec<Range<usize>> = Vec::new();
@@ -215,7 +215,7 @@ fn whole_lines(text: &str, cut: Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// Takes the blank line before the cut with it where the text ends, or is blank, after the cut.
+/// Extends the cut to the blank line before it, if the text ends after the cut or continues with a blank line.
 fn without_double_blank(text: &str, cut: Range<usize>) -> Range<usize> {
     let before = text.get(..cut.start).unwrap_or("");
     let after = text.get(cut.end..).unwrap_or("");

@@ -1,19 +1,19 @@
-//! A fault in the configuration, and where it is.
+//! A fault in the configuration, with its place.
 
 use std::fmt;
 
-/// A fault. It quotes names of keys, never values: somebody may have put a secret there.
+/// A fault. It quotes names of keys but never values, since a value may be a misplaced secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The key with its tables, `profiles.research.url`; empty where the text is not TOML.
+    /// The key with its tables, `profiles.research.url`; empty if the text is not TOML.
     pub key: String,
     /// What is wrong, without the key.
     pub message: String,
-    /// What may have been meant.
+    /// A suggestion of what was meant.
     pub suggestion: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl ConfigFault {
         }
     }
 
-    /// The fault that this byte is not UTF-8, those before it being so.
+    /// A fault for a byte that is not UTF-8; all bytes before it are.
     pub(crate) fn not_utf8(bytes: &[u8], offset: usize) -> Self {
         let before = String::from_utf8_lossy(bytes.get(..offset).unwrap_or(bytes));
         Self::at(
@@ -47,7 +47,7 @@ impl ConfigFault {
         )
     }
 
-    /// Says what is wrong, without its place.
+    /// Writes what is wrong, without the place.
     pub(super) fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match &self.suggestion {
@@ -56,7 +56,7 @@ impl ConfigFault {
         }
     }
 
-    /// The same fault with what may have been meant.
+    /// The same fault with a suggestion.
     #[must_use]
     pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
         self.suggestion = suggestion;
@@ -65,7 +65,7 @@ impl ConfigFault {
 }
 
 impl fmt::Display for ConfigFault {
-    /// `LINE:COLUMN: KEY: MESSAGE (did you mean …?)`, to stand behind the file's name and a colon.
+    /// `LINE:COLUMN: KEY: MESSAGE (did you mean …?)`, to follow the file's name and a colon.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.line, self.column)?;
         if !self.key.is_empty() {

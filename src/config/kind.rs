@@ -1,4 +1,4 @@
-//! What a kind of provider brings along: its keys, the options that set them, and what follows from them.
+//! What a kind of provider defines: its keys, the options that set them, and what follows from them.
 
 use std::fmt;
 
@@ -13,53 +13,54 @@ use super::url::Origin;
 
 /// A provider as a profile's configuration describes it.
 pub(super) trait Described {
-    /// The address that the configuration names, for people.
+    /// The configured address, for messages.
     fn url(&self) -> String;
 
     /// The origin of that address.
     fn origin(&self) -> Origin;
 
-    /// The issuer that says where the secret is sent, as its identifier is written; `None` where the configuration does.
+    /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
+    /// does.
     fn issuer(&self) -> Option<&str> {
         None
     }
 
-    /// What is asked for nothing but an answer, to see whether the address can be reached.
+    /// The URL to request when only checking whether the address can be reached.
     fn reached_at(&self) -> Url {
         self.origin().join("")
     }
 
-    /// Its entries in the configuration, the address first. What is the default is left out.
+    /// Its entries in the configuration, the address first. Defaults are left out.
     fn entries(&self) -> Vec<(&'static str, Value)>;
 }
 
 /// A kind of provider.
 pub(super) trait Kind: Described + Sized {
-    /// As the configuration spells it.
+    /// Its name in the configuration.
     const NAME: &'static str;
-    /// The keys that say its address, for a person who writes `url`; empty where that is one of them.
+    /// The keys for its address, to suggest to a user who writes `url`; empty if `url` is one of them.
     const INSTEAD_OF_URL: &'static str;
-    /// The heading of its options in the help of `jetond add`; empty for none of their own.
+    /// The heading of its options in the help of `jetond add`; empty if it has no options of its own.
     const HEADING: &'static str;
-    /// The options that say its address, in a usage line.
+    /// The options for its address, in a usage line.
     const USAGE: &'static str;
-    /// The same, in a sentence that asks for them.
+    /// The options for its address, in a sentence that asks for them.
     const NEEDS: &'static str;
-    /// What follows `jetond add` in an example.
+    /// The arguments of `jetond add` in an example.
     const EXAMPLE: &'static str;
     /// Its keys.
     const KEYS: &'static [Key<Self::Draft>];
-    /// What its keys are read into.
+    /// The values of its keys while they are read.
     type Draft: Default + 'static;
 
-    /// What its keys say together, or faults.
+    /// Makes a provider from the values of its keys, or reports faults.
     fn finish(draft: Self::Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self>;
 }
 
-/// What is given for the options of a provider, by name.
+/// The values given for the options of a provider, by option name.
 pub type Given<'a> = &'a [(&'static str, Vec<&'a str>)];
 
-/// Why what is given for an option is refused.
+/// Why the value of an option is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidOption {
     /// Not `NAME=VALUE`.
@@ -69,7 +70,7 @@ pub enum InvalidOption {
 }
 
 impl fmt::Display for InvalidOption {
-    /// What is wrong first: where it is, the option says.
+    /// Starts with what is wrong, since the option itself gives the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAPair => f.write_str("this is not NAME=VALUE, such as tenant=acme"),
@@ -80,7 +81,7 @@ impl fmt::Display for InvalidOption {
 
 impl std::error::Error for InvalidOption {}
 
-/// What the reference says of its keys.
+/// The reference's entries for its keys.
 pub(super) fn docs<K: Kind>() -> Vec<KeyDoc> {
     let of_kind = |key: &Key<_>| KeyDoc {
         provider: K::NAME,
@@ -96,7 +97,7 @@ pub(super) fn options<K: Kind>() -> Vec<(KeyDoc, KeyOption)> {
         .collect()
 }
 
-/// Reports what is wrong with the values of its keys, in a profile that is another kind's.
+/// Reports faults in the values of its keys, in a profile of another kind.
 pub(super) fn check<K: Kind>(reader: &mut Reader<'_>, section: &Section<'_>) {
     reader.some_keys(section, K::KEYS, &mut K::Draft::default());
 }
@@ -109,10 +110,10 @@ pub(super) fn read<K: Kind>(reader: &mut Reader<'_>, section: &Section<'_>) -> O
     K::finish(draft, reader, section)
 }
 
-/// Takes what is given for options as if the configuration said it.
+/// Reads the values of options as if they were written in the configuration.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Every fault in them.
 pub(super) fn take<T>(
     options: &[(KeyDoc, KeyOption)],
     given: Given<'_>,
@@ -139,7 +140,7 @@ pub(super) fn take<T>(
     reader.finish(taken)
 }
 
-/// What the configuration would hold for these texts; `None` for none.
+/// Converts option values to the configuration's value; `None` without a value.
 fn value(form: OptionForm, texts: &[&str]) -> Option<Value> {
     let first = *texts.first()?;
     Some(match form {

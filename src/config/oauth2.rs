@@ -1,4 +1,4 @@
-//! An OAuth 2.0 issuer in the configuration, and what can be asked of it.
+//! An OAuth 2.0 issuer in the configuration, and the parameters to request from it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ mod parameters;
 pub struct Oauth2 {
     /// Where its token endpoint is.
     pub at: At,
-    /// How the client proves who it is.
+    /// How the client authenticates.
     pub client_auth: ClientAuth,
     /// The scopes to ask for (RFC 6749 section 3.3).
     pub scope: Vec<String>,
@@ -33,13 +33,13 @@ pub struct Oauth2 {
 /// Where the token endpoint is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum At {
-    /// Where the issuer's discovery document says.
+    /// The address that the issuer's discovery document names.
     Issuer(EndpointUrl),
-    /// Here.
+    /// This address.
     Token(EndpointUrl),
 }
 
-/// How the client proves who it is (RFC 6749 section 2.3.1).
+/// How the client authenticates (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClientAuth {
     /// In the header `Authorization`.
@@ -49,15 +49,15 @@ pub enum ClientAuth {
     Post,
 }
 
-/// The address of an issuer or of a token endpoint, exactly as it is written: an issuer's identifier is compared by its
-/// characters (RFC 8414 section 3.3).
+/// The address of an issuer or of a token endpoint, exactly as written: issuer identifiers are compared character by
+/// character (RFC 8414 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
     text: String,
     url: Url,
 }
 
-/// What the tokens of a profile are for, as its configuration asks of the issuer.
+/// The purpose of a profile's tokens, as its configuration requests it from the issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Purpose {
     /// The scopes.
@@ -80,7 +80,7 @@ pub(super) struct Draft {
     extra: BTreeMap<String, String>,
 }
 
-/// A value that later versions take.
+/// The message for a value that only later versions accept.
 const LATER: &str = "is not supported in this version";
 
 // === impl EndpointUrl ===
@@ -89,7 +89,7 @@ impl EndpointUrl {
     /// Reads an issuer's identifier.
     ///
     /// # Errors
-    /// [`InvalidUrl`] says what is wrong with it.
+    /// [`InvalidUrl`] if it is not valid.
     pub fn issuer(text: &str) -> Result<Self, InvalidUrl> {
         if let Some((issuer, _)) = text.split_once("/.well-known/") {
             return Err(InvalidUrl {
@@ -107,7 +107,7 @@ impl EndpointUrl {
     /// Reads a token endpoint's address; it may have a query (RFC 6749 section 3.2).
     ///
     /// # Errors
-    /// [`InvalidUrl`] says what is wrong with it.
+    /// [`InvalidUrl`] if it is not valid.
     pub fn token(text: &str) -> Result<Self, InvalidUrl> {
         url::secure(text).map(|url| Self::new(text, url))
     }
@@ -117,12 +117,12 @@ impl EndpointUrl {
         Self { text, url }
     }
 
-    /// The address as it is written.
+    /// The address as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address as it is sent to, its query included.
+    /// The address that requests go to, including its query.
     pub const fn url(&self) -> &Url {
         &self.url
     }
@@ -139,7 +139,7 @@ impl EndpointUrl {
 }
 
 impl fmt::Display for EndpointUrl {
-    /// Without the query, which is nobody's business.
+    /// Without the query, which may hold private data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text.split('?').next().unwrap_or_default())
     }
@@ -148,7 +148,7 @@ impl fmt::Display for EndpointUrl {
 // === impl At ===
 
 impl At {
-    /// The address that the configuration names.
+    /// The configured address.
     pub const fn url(&self) -> &EndpointUrl {
         match self {
             Self::Issuer(url) | Self::Token(url) => url,
@@ -159,7 +159,7 @@ impl At {
 // === impl ClientAuth ===
 
 impl ClientAuth {
-    /// The way as the configuration spells it.
+    /// The method as the configuration spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -171,7 +171,7 @@ impl ClientAuth {
 // === impl Oauth2 ===
 
 impl Oauth2 {
-    /// What its tokens are for.
+    /// The purpose of its tokens.
     pub fn purpose(&self) -> Purpose {
         Purpose {
             scope: self.scope.clone(),
@@ -223,7 +223,7 @@ impl Kind for Oauth2 {
     type Draft = Draft;
 
     fn finish(draft: Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self> {
-        // Exactly one key says where the token endpoint is.
+        // Exactly one key determines the token endpoint.
         let at = match (section.has("issuer"), section.has("token-url")) {
             (true, true) => {
                 let message = "issuer and token-url exclude each other: the token endpoint is discovered, or it is set";

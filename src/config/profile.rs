@@ -1,4 +1,4 @@
-//! A profile in the configuration, and the configuration of all of them.
+//! A profile in the configuration, and the configuration as a whole.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,30 +16,29 @@ use crate::schedule::Reissue;
 pub struct Config {
     /// The profiles by name.
     pub profiles: BTreeMap<ProfileName, Profile>,
-    /// Who may use each profile beside our own user and root. They are apart from the profiles, since a profile needs
-    /// no other token when somebody else may use it.
+    /// Who may use each profile besides our own user and root. Kept apart from the profiles, since a change of these
+    /// rules does not require another token.
     pub allow: BTreeMap<ProfileName, Vec<Rule>>,
     /// Who can connect to the token socket.
     pub socket: SocketMode,
 }
 
-/// What one can ask a token for. Two that are equal need the same token: a reload keeps it.
+/// A profile's settings. Two equal profiles need the same token, so a reload keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// Who issues its tokens.
+    /// The issuer of its tokens.
     pub provider: Provider,
     /// Where its credential is.
     pub store: StoreKind,
-    /// The certificates to trust, and no others; `None` means the system's.
+    /// The only certificates to trust; `None` means the system's.
     pub ca_file: Option<PathBuf>,
-    /// How the issuer is reached. A loopback address is reached directly whatever this says; see
-    /// [`Profile::proxy_in_use`].
+    /// How to reach the issuer. A loopback address is always reached directly; see [`Profile::proxy_in_use`].
     pub proxy: Proxy,
     /// The certificate to show to the issuer, if any.
     pub client_certificate: Option<ClientCertificate>,
-    /// Whether it is refreshed although nobody asks for it.
+    /// Whether its token is refreshed even without requests.
     pub keep_warm: bool,
-    /// What the issuer does that is asked while its last token holds.
+    /// What the issuer does with a request while its last token is still valid.
     pub reissue: Reissue,
 }
 
@@ -55,12 +54,12 @@ pub struct ClientCertificate {
 // === impl Config ===
 
 impl Config {
-    /// Whether there is no profile yet: a daemon runs all the same, and says how to add one.
+    /// Whether there is no profile yet. A daemon still runs, and explains how to add one.
     pub fn is_empty(&self) -> bool {
         self.profiles.is_empty()
     }
 
-    /// The rules of who may use a profile.
+    /// The rules that say who may use a profile.
     pub fn rules(&self, profile: &ProfileName) -> &[Rule] {
         self.allow.get(profile).map_or(&[], Vec::as_slice)
     }
@@ -69,12 +68,12 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// The address that the configuration names, for people.
+    /// The configured address, for messages.
     pub fn url(&self) -> String {
         self.provider.url()
     }
 
-    /// Where the secret is sent; `None` where an issuer says it, who is asked when the credential is enrolled.
+    /// Where the secret is sent; `None` if an issuer determines it, which is asked at enrolment.
     pub fn origin(&self) -> Option<Origin> {
         match self.issuer() {
             None => Some(self.provider.origin()),
@@ -82,20 +81,19 @@ impl Profile {
         }
     }
 
-    /// The issuer that says where the secret is sent, as its identifier is written.
+    /// The issuer that determines where the secret is sent, as its identifier is written.
     pub fn issuer(&self) -> Option<&str> {
         self.provider.issuer()
     }
 
-    /// What tells its issuer from others: the origin to which the secret is sent, else the address of the issuer that says
+    /// Identifies its issuer: the origin to which the secret is sent, or else the address of the issuer that determines
     /// it.
     pub fn site(&self) -> String {
         self.origin()
             .map_or_else(|| self.url(), |origin| origin.to_string())
     }
 
-    /// How the issuer is reached in fact: a loopback address never through a proxy, since it would mean another
-    /// machine there.
+    /// The proxy that is actually used: never one for a loopback address, which would mean another machine there.
     pub fn proxy_in_use(&self) -> &Proxy {
         if self.provider.origin().is_loopback() {
             &Proxy::Direct

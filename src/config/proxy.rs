@@ -6,10 +6,10 @@ use ::url::Url;
 
 use super::url::{InvalidUrl, NO_QUERY, invalid, strict};
 
-/// How an issuer is reached.
+/// How to reach an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Proxy {
-    /// Directly, whatever the environment says: the secret goes to no proxy unasked.
+    /// Directly, ignoring the environment: the secret goes through a proxy only on request.
     #[default]
     Direct,
     /// Through the proxy that `HTTPS_PROXY` names.
@@ -28,7 +28,7 @@ pub struct ProxyUrl {
 // === impl Proxy ===
 
 impl Proxy {
-    /// The proxy as the configuration spells it; `None` for none.
+    /// The proxy as the configuration spells it; `None` without a proxy.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Direct => None,
@@ -37,10 +37,10 @@ impl Proxy {
         }
     }
 
-    /// Reads what the configuration or a person says.
+    /// Parses the value from the configuration or from a user.
     ///
     /// # Errors
-    /// [`InvalidUrl`] when it is neither `environment` nor the address of an HTTP proxy.
+    /// [`InvalidUrl`] if it is neither `environment` nor the address of an HTTP proxy.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         if text == "environment" {
             Ok(Self::Environment)
@@ -53,10 +53,10 @@ impl Proxy {
 // === impl ProxyUrl ===
 
 impl ProxyUrl {
-    /// Reads `http://HOST:PORT`.
+    /// Parses `http://HOST:PORT`.
     ///
     /// # Errors
-    /// [`InvalidUrl`] says what is wrong with it.
+    /// [`InvalidUrl`] if it is not valid.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         let url = strict(text, "http")?;
         if url.scheme() != "http" {
@@ -68,7 +68,7 @@ impl ProxyUrl {
         if !matches!(url.path(), "" | "/") {
             return Err(invalid("a proxy has no path: http://HOST:PORT"));
         }
-        // The parser drops the default port, and the usual defaults of proxies contradict each other.
+        // The parser drops the default port, and the usual default ports of proxies differ from it.
         let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
         match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) if end.parse() == Ok(port) => {
@@ -84,7 +84,7 @@ impl ProxyUrl {
         &self.text
     }
 
-    /// The address as it is connected to.
+    /// The address to connect to.
     pub const fn url(&self) -> &Url {
         &self.url
     }

@@ -1,4 +1,4 @@
-//! Walking through the TOML by hand, so that every fault is found and has a place.
+//! Walks through the TOML by hand, so that every fault is found and has a place.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ mod values;
 
 pub use profile::reference;
 
-/// What people call a secret: it must not be in this file, whatever they call it.
+/// Common names for a secret: no key of such a name may be in this file.
 const SECRETS: &[&str] = &[
     "access-key",
     "access-token",
@@ -29,7 +29,7 @@ const SECRETS: &[&str] = &[
     "token",
 ];
 
-/// The most faults that are told at once: who has more begins with these.
+/// The most faults to report at once; fixing these comes first.
 const MAX_FAULTS: usize = 50;
 
 /// The faults found so far, in a text.
@@ -49,9 +49,9 @@ struct Found {
 
 /// A key with its value.
 pub(super) struct Field<'a> {
-    /// The key as it is.
+    /// The key as written.
     pub(super) name: &'a str,
-    /// The key with its tables, as it is shown.
+    /// The key with its tables, as messages show it.
     path: String,
     /// Where the key is.
     key: usize,
@@ -60,7 +60,7 @@ pub(super) struct Field<'a> {
     item: &'a Item,
 }
 
-/// A table with the key that it is the value of.
+/// A table, and the key whose value it is.
 pub(super) struct Section<'a> {
     pub(super) field: &'a Field<'a>,
     pub(super) table: &'a dyn TableLike,
@@ -91,7 +91,7 @@ pub(super) fn fields<'a>(prefix: &str, table: &'a dyn TableLike) -> Vec<Field<'a
         .collect()
 }
 
-/// A key as it can be shown on a terminal, and with a separator in it quoted as TOML would have it.
+/// A key as a terminal may show it; quoted as in TOML if it has a separator.
 fn shown(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(bare) {
@@ -104,7 +104,7 @@ fn shown(name: &str) -> String {
 // === impl Field ===
 
 impl<'a> Field<'a> {
-    /// A value that stands for itself, in no text.
+    /// A value outside of any text.
     pub(super) const fn whole(item: &'a Item) -> Self {
         Self {
             name: "",
@@ -133,7 +133,7 @@ impl<'a> Section<'a> {
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
-    /// Begins to read a text, in which `names` knows the users and groups.
+    /// Starts to read a text; `names` resolves its users and groups.
     pub(super) const fn new(text: &'a str, names: &'a dyn Names) -> Self {
         Self {
             text,
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Reports a key that is none of these.
+    /// Reports a key that is not in `known`.
     pub(super) fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
         let name = field.name.to_lowercase().replace('_', "-");
         let source = ["client-id", "client-secret"].contains(&name.as_str());
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         self.fault_at(field.key, &field.path, message, suggestion);
     }
 
-    /// What was read, unless there were faults.
+    /// Returns what was read, or the faults.
     pub(super) fn finish<T>(mut self, read: T) -> Result<T, Vec<ConfigFault>> {
         if self.faults.is_empty() {
             return Ok(read);

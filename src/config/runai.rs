@@ -10,16 +10,16 @@ use super::url::{BaseUrl, Origin};
 /// A Run:ai control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runai {
-    /// Where it is.
+    /// Its address.
     pub url: BaseUrl,
-    /// Which of its APIs gives the token.
+    /// The API to request tokens from.
     pub api: Api,
 }
 
-/// Which of Run:ai's APIs gives the token.
+/// The Run:ai API to request tokens from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Api {
-    /// The newest one that the control plane has.
+    /// The newest API that the control plane has.
     #[default]
     Auto,
     /// `/api/v2/token`.

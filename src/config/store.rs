@@ -1,6 +1,6 @@
-//! The kinds of stores: how the configuration and the command line name each, and what the reference says.
+//! The kinds of stores: the name of each in the configuration and on the command line, and the reference's text.
 
-/// Where a profile's credential is kept. It is passed by reference and not `Copy`: a kind may carry data that says where,
+/// Where a profile's credential is kept. Passed by reference and not `Copy`: a kind may carry data about its place,
 /// such as a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -12,15 +12,15 @@ pub enum StoreKind {
     Keyring,
 }
 
-/// What the key `store` takes.
+/// The values of the key `store`.
 pub(super) const TAKES: &str = "\"file\" or \"keyring\"";
 
-/// What the key `store` does.
+/// The reference's text for the key `store`.
 pub(super) const ABOUT: &str =
     "where the credential is kept: a file in the state folder, or the OS keyring";
 
 impl StoreKind {
-    /// The kinds that a word names, from the plainest to the one that `jetond add` prefers.
+    /// The kinds with a name, from the simplest to the one that `jetond add` prefers.
     pub const WORDS: [Self; 2] = [Self::File, Self::Keyring];
 
     /// The store as the configuration spells it.
@@ -31,7 +31,7 @@ impl StoreKind {
         }
     }
 
-    /// What it is, in a few words.
+    /// A short description.
     pub const fn about(&self) -> &'static str {
         match self {
             Self::File => "A file of mode 0600 in the state folder",
@@ -39,7 +39,7 @@ impl StoreKind {
         }
     }
 
-    /// The kind that this word names.
+    /// The kind with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|kind| kind.as_str() == word)
     }

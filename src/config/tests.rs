@@ -184,7 +184,8 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
 fn the_reference_tells_of_every_key_that_is_read() {
     let reference = reference();
     for (_, keys) in &reference {
-        // What is read only to be refused is in another test, and a further provider's keys are tested in its own file.
+        // Another test covers what is read only to be refused; the keys of further providers are tested in their own
+        // files.
         let is_there = |provider: &str| FULL.contains(&format!("provider = \"{provider}\""));
         let is_ours = |key: &&KeyDoc| key.provider.is_empty() || is_there(key.provider);
         for key in keys.iter().filter(is_ours).filter(|key| key.name != "unit") {

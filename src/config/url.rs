@@ -1,10 +1,10 @@
-//! The addresses in a configuration: what a person writes or pastes, made into the one form that everything compares.
+//! The addresses in a configuration: normalises what a user writes or pastes to the one form that is compared.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a final
+/// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a trailing
 /// slash, an API's path, a query, a fragment or a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BaseUrl(Url);
@@ -13,12 +13,12 @@ pub struct BaseUrl(Url);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin(Url);
 
-/// Why an address is refused. It never quotes the address, which may hold a password.
+/// Why an address is refused. It never quotes the address, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidUrl {
     /// What is wrong with it.
     pub message: String,
-    /// What may have been meant.
+    /// A suggestion of what was meant.
     pub suggestion: Option<String>,
 }
 
@@ -27,10 +27,10 @@ pub(super) const NO_QUERY: &str = "this address must not have a ? or # part";
 // === impl BaseUrl ===
 
 impl BaseUrl {
-    /// Reads an address as it is written or pasted: a final slash and the path of an API are taken off.
+    /// Parses an address as written or pasted; removes a trailing slash and the path of an API.
     ///
     /// # Errors
-    /// [`InvalidUrl`] says what is wrong with it.
+    /// [`InvalidUrl`] if it is not valid.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         let mut url = secure(text)?;
         if url.query().is_some() {
@@ -46,12 +46,13 @@ impl BaseUrl {
         Origin::of(&self.0)
     }
 
-    /// The path below which the API is, without a final slash: mostly empty.
+    /// The path below which the API is, without a trailing slash: usually empty.
     pub fn path(&self) -> &str {
         self.0.path().trim_end_matches('/')
     }
 
-    /// The address of an endpoint: `/api/v2/token`. Of a pasted address, what belongs to an endpoint already is left out.
+    /// The address of an endpoint, such as `/api/v2/token`. Leaves out the part of a pasted address that belongs to an
+    /// endpoint already.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> Url {
         let mut base = self.path();
@@ -72,7 +73,7 @@ impl fmt::Display for BaseUrl {
 // === impl Origin ===
 
 impl Origin {
-    /// The origin of an address that [`secure`] took.
+    /// The origin of an address that [`secure`] accepted.
     pub(super) fn of(url: &Url) -> Self {
         let mut origin = url.clone();
         origin.set_path("");
@@ -80,7 +81,7 @@ impl Origin {
         Self(origin)
     }
 
-    /// The address of `path`, which begins with a slash or is empty.
+    /// The address of `path`, which starts with a slash or is empty.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(path);
@@ -92,8 +93,8 @@ impl Origin {
         self.0.origin() == url.origin()
     }
 
-    /// Whether the host is a loopback address, to which no proxy leads, and to which a connection needs no TLS. By its
-    /// number, never by a name: a resolver decides what a name means, nobody what 127.0.0.1 means.
+    /// Whether the host is a loopback address, which is never reached through a proxy and needs no TLS. Decided by the
+    /// number, never by a name: a resolver decides what a name means, but 127.0.0.1 has one meaning only.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
     }
@@ -130,7 +131,7 @@ pub(super) fn secure(text: &str) -> Result<Url, InvalidUrl> {
     Ok(url)
 }
 
-/// The path less its final slashes and what begins with an API's path.
+/// The path up to the start of an API's path, without trailing slashes.
 fn base_path(path: &str) -> String {
     let parts: Vec<_> = path.split('/').collect();
     let api = parts
@@ -161,8 +162,9 @@ fn insecure(url: &Url) -> InvalidUrl {
     }
 }
 
-/// Parses an address with a host and without what a base address has no use for. What the URL standard would repair
-/// silently (a missing slash, spaces, line ends, backslashes) is refused: where a secret is sent must be plain to see.
+/// Parses an address with a host, without the parts that a base address must not have. What the URL standard would
+/// silently repair (a missing slash, spaces, line ends, backslashes) is refused: it must be obvious where a secret is
+/// sent.
 pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
         return Err(InvalidUrl {
@@ -194,14 +196,14 @@ pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     Ok(url)
 }
 
-/// What stands between `://` and the path.
+/// The text between `://` and the path.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#', '\\']).next().unwrap_or("")
 }
 
-/// Whether a text is a host, perhaps with a port, as people write them: with a dot, in lower case, no part long. A
-/// secret or a token that was pasted in the wrong place is not, and must not be repeated.
+/// Whether a text looks like a host, with or without a port: with a dot, in lower case, no long part. A misplaced
+/// secret or token does not, and must not be repeated.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.trim_end_matches('/').split_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -214,7 +216,7 @@ fn is_host(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-/// 127.0.0.0/8 or ::1, written as a number.
+/// Whether the host is in 127.0.0.0/8 or is ::1, written as a number.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

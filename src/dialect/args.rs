@@ -1,4 +1,4 @@
-//! Reads a verb's arguments: options with or without a value, and at most one profile.
+//! Parses a verb's arguments: options with or without a value, and at most one profile.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use crate::profile::ProfileName;
 use crate::spelling;
 use crate::wire;
 
-/// The longest word for which a nearest one is named. A longer one may be a secret that was pasted in the wrong place, and an
-/// answer that knows what is near to it would tell of it.
+/// The longest word for which a similar one is suggested. A longer word may be a misplaced secret, and a suggestion
+/// would reveal what it resembles.
 const LONGEST_WORD: usize = 12;
 
-/// What a verb takes, and what the help says of it.
+/// The arguments of a verb, and its help.
 pub(super) struct Grammar {
     /// The verb.
     pub(super) verb: &'static str,
-    /// What follows it: operands, then options.
+    /// The arguments: operands, then options.
     pub(super) usage: &'static str,
-    /// What it does, in lines of `jeton help`.
+    /// The verb's lines in `jeton help`.
     pub(super) does: &'static str,
     /// Its options.
     pub(super) options: &'static [&'static Opt],
@@ -31,7 +31,7 @@ pub(super) struct Grammar {
 pub(super) enum Profile {
     /// The verb takes none.
     None,
-    /// From an argument alone: without one, the verb is about all profiles.
+    /// From an argument only: without one, the verb applies to all profiles.
     Argument,
     /// From an argument, else from `JETON_PROFILE`.
     ArgumentOrVariable,
@@ -44,7 +44,7 @@ pub(super) struct Opt {
     pub(super) name: &'static str,
     /// Its value.
     pub(super) takes: Takes,
-    /// What it is for, in the verb's own help.
+    /// Its line in the verb's own help.
     pub(super) help: &'static str,
 }
 
@@ -57,9 +57,9 @@ pub(super) enum Takes {
     Seconds(Duration),
     /// Something else.
     Word {
-        /// Its place in the usage.
+        /// Its placeholder in the usage.
         name: &'static str,
-        /// What fits there.
+        /// The values that it accepts.
         what: &'static str,
     },
 }
@@ -71,8 +71,7 @@ pub(super) struct Args<'a> {
     given: Vec<(&'static Opt, &'a str)>,
 }
 
-/// Why arguments make no sense, and of which verb. It repeats none of them: they may hold a secret that was pasted in the
-/// wrong place.
+/// A usage error, with its verb. It quotes no argument, since an argument may be a misplaced secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Usage {
     misuse: Misuse,
@@ -80,7 +79,7 @@ pub(super) struct Usage {
     usage: &'static str,
 }
 
-/// Why arguments make no sense.
+/// The reason of a usage error.
 #[derive(Debug, PartialEq, Eq)]
 enum Misuse {
     UnknownOption { nearest: Option<&'static str> },
@@ -96,7 +95,7 @@ enum Misuse {
 // === impl Grammar ===
 
 impl Grammar {
-    /// Reads the words of a call. After `--` none of them is an option.
+    /// Parses the words of a call. After `--` no word is an option.
     pub(super) fn read<'a>(&'static self, call: &Call<'a>) -> Result<Args<'a>, Usage> {
         let mut args = Args {
             grammar: self,
@@ -153,7 +152,7 @@ impl Grammar {
         }
     }
 
-    /// A complaint that no value of an option explains.
+    /// A usage error that is not about the value of an option.
     pub(super) const fn wrong(&self, what: &'static str) -> Usage {
         self.misused(Misuse::Other(what))
     }
@@ -187,7 +186,7 @@ impl Args<'_> {
         values.next().map(|(_, value)| *value)
     }
 
-    /// The last value of an option, as `read` reads it.
+    /// The last value of an option, parsed by `read`.
     pub(super) fn parsed<T>(
         &self,
         option: &'static Opt,
@@ -208,7 +207,7 @@ impl Args<'_> {
     }
 }
 
-/// The known word that is nearest to `word`, if that is short enough to tell.
+/// The known word that is most similar to `word`, if `word` is short enough for a suggestion.
 pub(super) fn nearest(
     word: &str,
     known: impl Iterator<Item = &'static str>,
@@ -222,7 +221,7 @@ pub(super) fn nearest(
 // === impl Takes ===
 
 impl Takes {
-    /// What stands for the value in a usage; empty where there is none.
+    /// The placeholder for the value in the usage; empty without a value.
     pub(super) const fn placeholder(&self) -> &'static str {
         match self {
             Self::Nothing => "",

@@ -1,21 +1,21 @@
-//! One call of a verb, and how it goes on.
+//! One call of a verb, and how it continues.
 
 use crate::query::Asked;
 use crate::wire::frame::{Answer, Invocation};
 
-/// A run of the companion, and which of its arguments are the verb's.
+/// A run of the companion, with the arguments that belong to the verb.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     /// The run.
     pub(super) run: &'a Invocation,
-    /// What follows the verb; under the name of another program, what follows that name.
+    /// The arguments after the verb; under the name of another program, all arguments.
     pub(super) words: &'a [String],
 }
 
-/// How a run of the companion goes on.
+/// How a run of the companion continues.
 pub enum Parsed {
-    /// The daemon is asked, and the answer printed.
+    /// Ask the daemon, and print its answer.
     Ask(Asked),
-    /// This is the answer at once: help, the usage when the arguments make no sense, or to send standard input as well.
+    /// Answer at once: with help, with the usage if the arguments are invalid, or with a request for standard input.
     Answer(Answer),
 }

@@ -1,11 +1,11 @@
-//! What the companion prints of a request that failed: one line that says what to do, and the exit code.
+//! The output of a failed request: one line that says what to do, and the exit code.
 
 use super::human;
 use crate::instant::Now;
 use crate::problem::{Code, Problem};
 use crate::wire::frame::{Answer, Reply};
 
-/// What the companion prints of a failed request.
+/// The output of a failed request.
 pub fn failure(problem: &Problem, now: Now) -> Reply {
     let mut line = String::new();
     if let Some(profile) = &problem.profile {
@@ -20,15 +20,15 @@ pub fn failure(problem: &Problem, now: Now) -> Reply {
     refusal(problem.code, &line)
 }
 
-/// What a run that is for the admin socket gets at the token socket: the way to the other one, and for companions that do
-/// not know it, `why` with the exit code of a refusal.
+/// The answer at the token socket to a run that needs the admin socket: a redirect, and for companions that do not know
+/// redirects `why`, with the exit code of a refusal.
 pub fn to_admin(why: &str) -> Answer {
     Answer::SendToAdmin {
         otherwise: refusal(Code::Forbidden, why),
     }
 }
 
-/// This line, with the exit code that belongs to this code.
+/// A refusal with this line and the exit code of `code`.
 pub(super) fn refusal(code: Code, line: &str) -> Reply {
     Reply {
         stderr: format!("jeton: {line}\n"),

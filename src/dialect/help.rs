@@ -1,10 +1,10 @@
-//! `jeton help`, and the usage of one verb. The companion has the same text for when no daemon answers: a test below writes
-//! it there and holds both equal.
+//! `jeton help`, and the usage of one verb. The companion includes the same text for when no daemon runs: a test below
+//! writes it there and checks that both are equal.
 
 use super::args::{Grammar, Profile, Takes};
 use super::human;
 
-/// The verbs that the companion carries out without a daemon.
+/// The verbs that the companion runs without a daemon.
 pub(super) static OF_THE_COMPANION: [&Grammar; 2] = [&VERSION, &HELP];
 
 static VERSION: Grammar = Grammar {
@@ -60,7 +60,7 @@ exit codes:
 exec ends as COMMAND does, or with 126 (cannot be run) or 127 (not found).
 ";
 
-/// The whole text.
+/// The complete help text.
 pub(super) fn whole<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
     let mut text = HEAD.to_owned();
     for verb in verbs {
@@ -70,7 +70,7 @@ pub(super) fn whole<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
     text + TAIL
 }
 
-/// How one verb is used.
+/// The usage of one verb.
 pub(super) fn usage(verb: &Grammar) -> String {
     const WIDTH: usize = 20;
     let usage = format!("usage: jeton {} {}", verb.verb, verb.usage);
@@ -90,12 +90,12 @@ pub(super) fn usage(verb: &Grammar) -> String {
     text + "\n'jeton help' lists the other verbs, and the options that all of them take\n"
 }
 
-/// What stands in a usage before the options.
+/// The part of a usage before the options.
 fn operands(usage: &str) -> &str {
     usage.split(" [--").next().unwrap_or_default()
 }
 
-/// A word and what it means, in columns; the meaning may have several lines.
+/// Appends a word and its meaning in columns; the meaning may have several lines.
 fn push_entry(text: &mut String, head: &str, meaning: &str, width: usize) {
     let mut head = format!("  {head:<width$}");
     if head.len() > width + 2 {

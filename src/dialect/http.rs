@@ -1,3 +1,3 @@
-//! Protocols that are spoken by HTTP, without the companion.
+//! Protocols over HTTP, without the companion.
 
 pub mod oauth2;

@@ -1,8 +1,8 @@
-//! Durations and short texts as people read them.
+//! Durations and short texts in readable form.
 
 use std::time::Duration;
 
-/// A duration in at most two units: `12 s`, `1 min 30 s`, `59 min`, `3 h 5 min`, `2 d 4 h`; never seconds beyond 10 min.
+/// A duration in at most two units: `12 s`, `1 min 30 s`, `59 min`, `3 h 5 min`, `2 d 4 h`; no seconds from 10 min on.
 pub(crate) fn duration(d: Duration) -> String {
     let s = d.as_secs();
     let two = |big: u64, big_unit: &str, small: u64, small_unit: &str| match small {
@@ -18,7 +18,8 @@ pub(crate) fn duration(d: Duration) -> String {
     }
 }
 
-/// `text` in at most `width` columns, its end replaced by `…`; what would move the cursor becomes `?`.
+/// `text` in at most `width` columns, its end replaced by `…`; control characters, which would move the cursor, become
+/// `?`.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let clean = text.chars().map(|c| if c.is_control() { '?' } else { c });
     if text.chars().count() <= width {
@@ -31,7 +32,7 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     }
 }
 
-/// `text` in lines of at most `width` columns, broken between words where it can be; control characters become `?`.
+/// `text` in lines of at most `width` columns, broken between words if possible; control characters become `?`.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.is_empty() {
         return vec![];

@@ -1,4 +1,4 @@
-//! A token for a shell or for a program, as `token` and `reject` print it.
+//! The formats in which `token` and `reject` print a token: for a shell or for a program.
 
 use super::args::{Args, Opt, Takes};
 use super::token_request::{stale_note, token_between};
@@ -6,7 +6,7 @@ use crate::query::{Print, Surroundings, TokenAnswer};
 use crate::wire::TokenReply;
 use crate::wire::frame::Reply;
 
-/// Asks for [`Format::Json`].
+/// Requests [`Format::Json`].
 pub(super) static JSON: Opt = Opt {
     name: "--json",
     takes: Takes::Nothing,
@@ -18,12 +18,12 @@ pub(super) static JSON: Opt = Opt {
 pub(super) enum Format {
     /// The bare token, and a newline.
     Bare,
-    /// What the interface answers.
+    /// The answer of the HTTP interface.
     Json,
 }
 
 impl Format {
-    /// The format that these arguments ask for.
+    /// The format that these arguments request.
     pub(super) fn of(args: &Args<'_>) -> Self {
         if args.has(&JSON) {
             Self::Json
@@ -40,7 +40,7 @@ impl Print<TokenAnswer> for Format {
                 token_between("", answer, "\n"),
                 stale_note(answer, around.now.boot),
             ),
-            // A program that reads JSON finds it there.
+            // A program that reads JSON finds `stale` there.
             Self::Json => {
                 let stale = answer.freshness.is_stale();
                 let reply = TokenReply::new(&answer.profile, &answer.held, stale, around.now);

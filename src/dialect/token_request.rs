@@ -1,4 +1,4 @@
-//! What the verbs and dialects that hand out a token share: the options that say which one, and how it is printed.
+//! Shared by the verbs and dialects that hand out a token: the options that select it, and how it is printed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::instant::BootInstant;
 use crate::query::{Freshness, TokenAnswer, TokenQuery};
 use crate::wire;
 
-/// The validity that a token must have left.
+/// The validity that the token must have left.
 pub(super) static MIN_VALID: Opt = Opt {
     name: "--min-valid",
     takes: Takes::Seconds(wire::MAX_MIN_VALID),
@@ -25,7 +25,7 @@ pub(super) static MAX_WAIT: Opt = Opt {
     help: "wait at most S seconds for it (5)",
 };
 
-/// The token that these arguments ask for; it waits no longer than the companion does.
+/// The token query of these arguments; it waits no longer than the companion does.
 pub(super) fn token_query(args: &Args<'_>, call: &Call<'_>) -> Result<TokenQuery, Usage> {
     Ok(TokenQuery {
         profile: args.profile(),
@@ -34,7 +34,7 @@ pub(super) fn token_query(args: &Args<'_>, call: &Call<'_>) -> Result<TokenQuery
     })
 }
 
-/// How long these arguments let a token be waited for.
+/// How long these arguments allow to wait for a token.
 pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usage> {
     let max_wait = args.seconds(&MAX_WAIT)?;
     Ok(max_wait
@@ -42,7 +42,8 @@ pub(super) fn max_wait(args: &Args<'_>, call: &Call<'_>) -> Result<Duration, Usa
         .min(patience(call)))
 }
 
-/// How long the companion waits for the daemon, less what the way back takes: so that it gets an answer, not a silence.
+/// How long the companion waits for the daemon, minus the time for the answer's way back, so that the answer arrives in
+/// time.
 pub(super) fn patience(call: &Call<'_>) -> Duration {
     const WAY_BACK: Duration = Duration::from_millis(200);
     call.run.deadline.map_or(Duration::MAX, |left| {
@@ -50,14 +51,14 @@ pub(super) fn patience(call: &Call<'_>) -> Duration {
     })
 }
 
-/// The token between two texts. The buffer has its final size at once: one that grows leaves copies behind.
+/// The token between two texts. The buffer has its final size from the start: a growing one leaves copies behind.
 pub(super) fn token_between(before: &str, answer: &TokenAnswer, after: &str) -> Zeroizing<Vec<u8>> {
     let token = answer.held.token.expose();
     let parts = [before.as_bytes(), token.as_bytes(), after.as_bytes()];
     parts.concat().into()
 }
 
-/// A line for people when the token handed out is not as they would have it.
+/// A note for people if the token does not fully meet the request.
 pub(super) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
     let profile = &answer.profile;
     match answer.freshness {

@@ -1,4 +1,4 @@
-//! The table of the companion's verbs and of other tools' protocols, one a file.
+//! The table of the companion's verbs and of other tools' protocols, one per file.
 
 mod exec;
 mod header;
@@ -19,14 +19,14 @@ use crate::wire::frame::{Answer, Invocation, Reply};
 
 /// A row of the table.
 pub(super) struct Verb {
-    /// What it takes, and what the help says of it.
+    /// The arguments of the verb, and its help.
     pub(super) grammar: &'static Grammar,
-    /// The name under which another program starts the companion to speak this protocol, as in `docker-credential-NAME`; all
-    /// arguments are that program's then.
+    /// The name under which another program starts the companion to speak this protocol, as in
+    /// `docker-credential-NAME`; then all arguments are that program's.
     program: Option<&'static str>,
-    /// Whether the admin socket alone does it.
+    /// Whether it needs the admin socket.
     is_admin: bool,
-    /// Reads a call.
+    /// Parses a call.
     parse: fn(&Call<'_>) -> Result<Parsed, Usage>,
 }
 
@@ -55,7 +55,7 @@ const fn verb(grammar: &'static Grammar, parse: fn(&Call<'_>) -> Result<Parsed, 
     }
 }
 
-/// Which row a run is of.
+/// The row that a run belongs to.
 enum Found<'a> {
     /// By the program's name.
     Program(&'a Verb, &'a [String]),
@@ -63,11 +63,11 @@ enum Found<'a> {
     Verb(&'a Verb, &'a [String]),
     /// Help, for these words.
     Help(&'a [String]),
-    /// None, for this word or for the lack of one.
+    /// No row, for this word or without a word.
     None(Option<&'a str>),
 }
 
-/// Whether a run of the companion asks for a change, which is made through the admin socket alone.
+/// Whether a run requests a change, which only the admin socket accepts.
 pub fn is_admin(run: &Invocation) -> bool {
     match find(TABLE, run) {
         Found::Verb(_, words) if asks_for_help(words) => false,
@@ -76,7 +76,7 @@ pub fn is_admin(run: &Invocation) -> bool {
     }
 }
 
-/// Reads a run of the companion.
+/// Parses a run of the companion.
 pub fn parse(run: &Invocation) -> Parsed {
     let parsed = match find(TABLE, run) {
         Found::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
@@ -111,7 +111,8 @@ fn is_help(word: &str) -> bool {
     matches!(word, "--help" | "-h")
 }
 
-/// Wherever it stands, since it is more likely a call for help than the value of an option.
+/// Whether the words request help, in any position: `--help` is more likely a request for help than the value of an
+/// option.
 fn asks_for_help(words: &[String]) -> bool {
     let mut options = words.iter().take_while(|word| *word != "--");
     options.any(|word| is_help(word))
@@ -142,7 +143,7 @@ fn usage(grammar: &Grammar) -> Parsed {
     print(help::usage(grammar))
 }
 
-/// The nearest verb is named, and never the word itself: it may be anything that was pasted in the wrong place.
+/// Suggests the nearest verb, and never quotes the word itself, which may be a misplaced secret.
 fn unknown(word: Option<&str>) -> Parsed {
     let names = all().map(|grammar| grammar.verb);
     let line = match word.and_then(|word| args::nearest(word, names)) {

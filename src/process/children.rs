@@ -1,8 +1,8 @@
 //! Child processes: our own, each with an owner that waits for it, and orphans.
 //!
-//! The kernel gives the children of a process that has ended to process 1 of its PID namespace, or to a nearer subreaper;
-//! in a pod that is often us. Zombies that are not waited for pile up until no process can be started. But waiting for
-//! *any* child would take the exit status of our own children from their owners. So these are registered, and only the
+//! When a process ends, the kernel gives its children to process 1 of its PID namespace, or to a nearer subreaper; in a
+//! pod that is often us. Zombies without a wait pile up until no process can be started. But a wait for *any* child
+//! would take the exit status of our own children from their owners. So our own children are registered, and only the
 //! others are reaped here.
 
 use std::io;
@@ -16,11 +16,11 @@ static OWNED: Mutex<Vec<u32>> = Mutex::new(vec![]);
 /// Wakes the reaper when [`OWNED`] has changed.
 static CHANGED: Notify = Notify::const_new();
 
-/// Registration of a child that its owner waits for. Keep it until the child was waited for.
+/// Registration of a child. Its owner keeps it until it has waited for the child.
 #[derive(Debug)]
 pub struct Owned(u32);
 
-/// Starts a child that its caller waits for, and registers it; `id` returns its process ID.
+/// Starts a child for a caller that waits for it, and registers it; `id` returns its process ID.
 ///
 /// # Errors
 /// Those of `start`.
@@ -28,7 +28,7 @@ pub fn start<C>(
     start: impl FnOnce() -> io::Result<C>,
     id: impl FnOnce(&C) -> Option<u32>,
 ) -> io::Result<(C, Option<Owned>)> {
-    // Locked until it is registered: it may end before `start` returns.
+    // Locked until the child is registered: it may end before `start` returns.
     let mut owned = owned();
     let started = start().map(|child| {
         let id = id(&child);
@@ -52,11 +52,11 @@ impl Drop for Owned {
 }
 
 fn owned() -> MutexGuard<'static, Vec<u32>> {
-    // The list is never left half changed.
+    // A panic cannot leave the list inconsistent.
     OWNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reaps orphans if the kernel gives them to this process; else it does nothing. Never returns.
+/// Reaps orphans if the kernel gives them to this process, else does nothing. Never returns.
 pub async fn reap_orphans() {
     #[cfg(target_os = "linux")]
     if linux::orphans_are_ours() {
@@ -103,7 +103,7 @@ mod linux {
 
     /// Reaps all orphans that have ended.
     fn reap_now() {
-        // Another thread is starting a child, and wakes us when that is registered.
+        // Another thread is starting a child, and wakes the reaper once the child is registered.
         let Ok(owned) = OWNED.try_lock() else {
             return;
         };
@@ -114,8 +114,8 @@ mod linux {
                 // No child has ended.
                 Ok(None) | Err(nix::Error::ECHILD) => return,
                 Ok(Some(pid)) if !is_owned(pid) => wait_for(pid),
-                // Either one of ours, which its owner reaps; or a real-time signal ended it, which nix cannot name. Both
-                // hide the zombies behind them.
+                // Either a child of ours, which its owner reaps, or a child that a real-time signal ended, which nix
+                // cannot represent. Both hide the zombies behind them.
                 Ok(Some(_)) | Err(_) => {
                     for pid in all_children().into_iter().filter(|pid| !is_owned(*pid)) {
                         wait_for(pid);
@@ -135,7 +135,7 @@ mod linux {
         }
     }
 
-    /// Lists all children by `/proc/PID/task/TID/children` (proc(5)), which not every kernel has.
+    /// Lists all children from `/proc/PID/task/TID/children` (proc(5)), which not every kernel has.
     fn all_children() -> Vec<Pid> {
         let threads = std::fs::read_dir("/proc/self/task");
         let threads = threads.into_iter().flatten().flatten();

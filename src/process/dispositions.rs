@@ -1,4 +1,4 @@
-//! Signals: inherited settings, and streams of those that arrive.
+//! Signals: inherited settings, and streams of signals that arrive.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -7,18 +7,17 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
-/// The signals that were blocked when this process was started.
+/// The signal mask that this process inherited.
 #[derive(Debug, Clone, Copy)]
 pub struct InheritedMask(SigSet);
 
-/// Undoes what a parent may have set: unblocks all signals, and handles `SIGCHLD`. A blocked `SIGTERM` would never stop us,
-/// and while `SIGCHLD` is ignored the kernel discards the exit status of every child.
-/// `SIGXFSZ` does nothing from now on, so that a write beyond a limit of file sizes is an error (`EFBIG`) and does not end
-/// the process (setrlimit(2)).
+/// Undoes what a parent may have set: unblocks all signals, and handles `SIGCHLD`. A blocked `SIGTERM` would never stop
+/// us, and while `SIGCHLD` is ignored the kernel discards the exit status of every child. Also handles `SIGXFSZ`, so
+/// that a write beyond the file size limit fails with `EFBIG` instead of ending the process (setrlimit(2)).
 ///
-/// Call it before any thread is started, since a thread inherits the mask of the one that starts it.
+/// Call it before any thread is started, since a thread inherits the mask of its creator.
 pub fn reset() -> InheritedMask {
-    // They can only fail for a signal that does not exist.
+    // Registering fails only for a signal that does not exist.
     let inherited = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     for signal in [SIGCHLD, SIGXFSZ] {
         let _: io::Result<_> = flag::register(signal, std::sync::Arc::default());
@@ -27,8 +26,8 @@ pub fn reset() -> InheritedMask {
 }
 
 impl InheritedMask {
-    /// Runs `work` on this thread with those signals blocked. A process that it starts inherits that, as our parent meant it.
-    /// Signals that arrive meanwhile are delivered afterwards.
+    /// Runs `work` on this thread with the inherited mask, so that a process that it starts inherits what our parent
+    /// intended. Signals that arrive meanwhile are delivered afterwards.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         let ours = self.0.thread_swap_mask(SigmaskHow::SIG_SETMASK);
         let result = work();
@@ -39,12 +38,12 @@ impl InheritedMask {
     }
 }
 
-/// The signals that a process ignores. One that our parent has us ignore stays so, as with `nohup`.
+/// The signals that this process ignores. A signal that our parent set to ignored stays ignored, as with `nohup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ignored(u64);
 
 impl Ignored {
-    /// Those that this process ignores, by `/proc/self/status` (proc(5)); none where there is no such file.
+    /// Reads them from `/proc/self/status` (proc(5)); none if that file does not exist.
     pub fn by_this_process() -> Self {
         Self::of(&std::fs::read_to_string("/proc/self/status").unwrap_or_default())
     }
@@ -55,7 +54,7 @@ impl Ignored {
         Self(mask.unwrap_or(0))
     }
 
-    /// Whether this signal is one of them.
+    /// Whether this signal is ignored.
     pub fn contains(self, signal: i32) -> bool {
         // Bit 0 is signal 1.
         let bit = signal
@@ -66,7 +65,7 @@ impl Ignored {
     }
 }
 
-/// Makes this process survive the signals that end, warn or interrupt a whole job: `kill 0`, a control group that is
+/// Makes this process survive signals that end, warn or interrupt a whole job: `kill 0`, a control group that is
 /// stopped, the steps of a Slurm job. They are handled, not ignored, so that programs we start get their defaults.
 ///
 /// # Errors
@@ -78,7 +77,8 @@ pub fn disregard_those_of_a_job() -> io::Result<()> {
     Ok(())
 }
 
-/// A stream that gets a byte whenever one of these signals arrives: all that a handler may do safely. It does not block.
+/// A stream that gets a byte whenever one of these signals arrives: a handler may not safely do more. It does not
+/// block.
 ///
 /// # Errors
 /// The system's, when it has no descriptors left.
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn nothing_is_blocked_except_while_the_inherited_mask_is_asked_for() {
-        // The mask is this thread's own.
+        // Each thread has a mask of its own.
         std::thread::spawn(|| {
             let blocked = || SigSet::thread_get_mask().unwrap();
             let mut theirs = SigSet::empty();

@@ -8,13 +8,13 @@ use crate::instant::BootInstant;
 #[derive(Debug)]
 pub struct Episode {
     quiet: Duration,
-    /// When it occurred last, and how often it has occurred.
+    /// The time of the last occurrence, and the number of occurrences.
     last: Option<(BootInstant, u64)>,
 }
 
 impl Episode {
-    /// An episode is over when the fault has not occurred for `quiet`. A fault that comes and goes faster than that is one
-    /// episode, and not two lines in the log for each occurrence.
+    /// An episode ends when the fault has not occurred for `quiet`. A fault that comes and goes faster is one episode,
+    /// so that it does not log two lines for each occurrence.
     pub const fn new(quiet: Duration) -> Self {
         Self { quiet, last: None }
     }
@@ -26,12 +26,13 @@ impl Episode {
         count == 0
     }
 
-    /// Whether an episode has begun and is not over.
+    /// Whether an episode is in progress.
     pub const fn is_on(&self) -> bool {
         self.last.is_some()
     }
 
-    /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences when it ends now.
+    /// Ends the episode if the fault has been absent for long enough. Returns the number of occurrences when the
+    /// episode ends now.
     pub fn over(&mut self, now: BootInstant) -> Option<u64> {
         let (last, count) = self.last?;
         if now.since(last) < self.quiet {

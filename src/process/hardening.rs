@@ -1,4 +1,4 @@
-//! What the process gives up before it reads a secret.
+//! Hardening of the process before it reads a secret.
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
@@ -6,15 +6,16 @@ use rustix::process::{
 use rustix::thread::set_no_new_privs;
 use tracing::debug;
 
-/// Makes the process a bad place to steal from: files it makes are its own, its memory can be neither dumped nor read
-/// by others of its user, and nothing it starts can gain rights. Each is done where it can be.
+/// Protects the secrets of this process: files it creates are private, its memory can be neither dumped nor read by
+/// other processes of its user, and nothing it starts can gain privileges. Each step is skipped where the system does
+/// not support it.
 pub fn harden() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     done(
         "not dumpable",
         set_dumpable_behavior(DumpableBehavior::NotDumpable),
     );
-    // 1 and not 0: the kernel takes 0 for "no core file" but still feeds a core to a pipe (systemd-coredump, apport).
+    // 1, not 0: with 0 the kernel writes no core file but still feeds a core to a pipe (systemd-coredump, apport).
     let limit = Rlimit {
         current: Some(1),
         maximum: Some(1),
@@ -23,7 +24,8 @@ pub fn harden() {
     done("no new privileges", set_no_new_privs(true));
 }
 
-/// Raises the soft limit of open files to the hard one, since every connection needs one. Returns the limit in force.
+/// Raises the soft limit of open files to the hard limit, since every connection needs a descriptor. Returns the limit
+/// in force.
 pub fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

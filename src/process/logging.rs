@@ -1,9 +1,9 @@
-//! The log: standard error, one line an event; for a person on a terminal, or JSON for a collector.
+//! The log: standard error, one line per event; as text for a person, or as JSON for a collector.
 //!
 //! An event becomes a line in the thread where it happens, and waits in a `queue` for the one thread that writes
-//! (`output`, `writer`). What happens to standard error happens to that thread alone: a disk that is full, a pipe that
-//! nothing reads, a terminal that Ctrl-S stopped or that was closed. Lines that could not be written are counted, and the
-//! log says how many when it can be written again.
+//! (`output`, `writer`). Only that thread is exposed to problems of standard error: a full disk, a pipe without a
+//! reader, a terminal that Ctrl-S stopped or that was closed. Lines that could not be written are counted, and the log
+//! reports the count when it can be written again.
 
 mod json;
 mod line;
@@ -28,7 +28,8 @@ use self::line::Form;
 pub use self::output::FlushOnDrop;
 pub use self::panics::report_panics;
 
-/// The name of the span around all that a profile's task does (`keeper`): its field `profile` is part of each line.
+/// The name of the span around everything that a profile's task does (`keeper`): its field `profile` is part of each
+/// line.
 const PROFILE_SPAN: &str = "profile";
 
 /// What the log looks like.
@@ -43,7 +44,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// A filter that cannot be read.
+/// The error for a filter that cannot be parsed.
 #[derive(Debug)]
 pub struct InvalidFilter;
 
@@ -55,7 +56,8 @@ impl std::fmt::Display for InvalidFilter {
 
 impl std::error::Error for InvalidFilter {}
 
-/// A word that is no level would be taken for a target, and everything else would be silent: `verbose`, for one.
+/// Whether a part of the filter is a mistyped level, such as `verbose`. The filter would take it for a target, and log
+/// nothing else.
 fn is_mistyped_level(part: &str) -> bool {
     let part = part.trim();
     let is_word = !part.is_empty() && !part.contains(['=', '[', ':']);
@@ -68,7 +70,7 @@ pub fn tell(line: impl Display) {
 }
 
 /// Puts standard error behind the log's queue: from now on neither the log nor [`tell`] waits for it. Without a format
-/// the process has no log and only tells.
+/// the process has no log, and only [`tell`] prints.
 pub fn queue_stderr(format: Option<LogFormat>) -> FlushOnDrop {
     output::start(match format {
         None => Form::Plain,
@@ -77,7 +79,7 @@ pub fn queue_stderr(format: Option<LogFormat>) -> FlushOnDrop {
     })
 }
 
-/// Starts the log. `filter` is the value of `JETON_LOG`; without it, state changes and worse are logged.
+/// Starts the log. `filter` is the value of `JETON_LOG`; without it, the level is `info`.
 ///
 /// # Errors
 /// [`InvalidFilter`].
@@ -89,13 +91,13 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|_| InvalidFilter)?;
-    // The filter decides which lines there are, and never whether a line names its profile.
+    // The filter decides which lines are logged; it must not decide whether a line names its profile.
     let spans = filter_fn(|meta| meta.is_span() && meta.name() == PROFILE_SPAN && is_ours(meta));
     let filter = filter.or(spans.with_max_level_hint(LevelFilter::ERROR));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Lines)
         .with_timer(SystemTime)
-        // It would be told on standard error, by a macro that panics when that cannot be written.
+        // Internal errors would go to standard error through a macro that panics when the write fails.
         .log_internal_errors(false);
     let lines = match format {
         LogFormat::Json => lines
@@ -111,7 +113,7 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     let started = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init();
-    // A second start in one process keeps the first log: only tests do that.
+    // A second start in one process keeps the first log; only tests do that.
     drop(started);
     Ok(())
 }
@@ -120,7 +122,7 @@ fn is_ours(meta: &Metadata<'_>) -> bool {
     meta.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
-/// Where the lines of events go: each comes whole.
+/// The writer for the lines of events; it receives each line in one piece.
 struct Lines;
 
 impl io::Write for Lines {

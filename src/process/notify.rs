@@ -1,10 +1,11 @@
-//! What the service manager is told (sd_notify(3)).
+//! Messages to the service manager (sd_notify(3)).
 //!
-//! `Type=notify-reload` is not known before systemd 253, so a unit that runs on Debian 12 is `Type=notify`, and a reload
-//! is told with `RELOADING=1` and `READY=1`.
+//! `Type=notify-reload` needs systemd 253, so a unit that runs on Debian 12 is `Type=notify`, and a reload is reported
+//! with `RELOADING=1` and `READY=1`.
 //!
-//! This is our own code since the small crates for it open a socket for each message (which fails without descriptors),
-//! block while the manager does not read, and take abstract addresses (`@…`, of container managers) for paths.
+//! This is our own code because the small crates for it open a socket for each message (which fails without
+//! descriptors), block while the manager does not read, and take abstract addresses (`@…`, of container managers) for
+//! paths.
 
 use std::ffi::OsStr;
 use std::io;
@@ -18,17 +19,17 @@ use tracing::{info, warn};
 
 use crate::clock;
 
-/// How often to try a manager that does not read, and the pause between two tries: a second in all.
+/// How many attempts to make if the manager does not read, and the pause between two: a second in all.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The way to the service manager, if there is one.
+/// The connection to the service manager, if there is one.
 #[derive(Debug, Clone)]
 pub struct Notify(Option<Arc<Manager>>);
 
 #[derive(Debug)]
 struct Manager {
-    /// Stays open, and is not connected: a manager that was restarted has another socket at the same address.
+    /// Stays open but unconnected: after a restart the manager has another socket at the same address.
     socket: UnixDatagram,
     address: SocketAddr,
     /// Whether the last message was lost.
@@ -51,39 +52,40 @@ impl Notify {
         Self(manager.map(Arc::new))
     }
 
-    /// Whether somebody listens.
+    /// Whether there is a service manager.
     pub const fn listens(&self) -> bool {
         self.0.is_some()
     }
 
-    /// We serve, or have read the configuration again. `status` is one line.
+    /// Reports that the daemon serves, or has reloaded its configuration. `status` is one line.
     pub async fn ready(&self, status: &str) {
         self.tell(&format!("READY=1\nSTATUS={status}\n")).await;
     }
 
-    /// We read the configuration again.
+    /// Reports that a reload has begun.
     pub async fn reloading(&self) {
         let now = clock::monotonic().as_micros();
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"))
             .await;
     }
 
-    /// How it goes, in one line.
+    /// Reports the current state, in one line.
     pub async fn status(&self, status: &str) {
         self.tell(&format!("STATUS={status}\n")).await;
     }
 
-    /// Pings the watchdog: we have just served a request.
+    /// Pings the watchdog, after the daemon has served a request.
     pub async fn alive(&self) {
         self.tell("WATCHDOG=1\n").await;
     }
 
-    /// We stop.
+    /// Reports that the daemon is stopping.
     pub async fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=stopping\n").await;
     }
 
-    /// Logs when the manager becomes unreachable, since it may then end us, and when it is reachable again.
+    /// Sends a message. Logs when the manager becomes unreachable, since it may then end us, and when it is reachable
+    /// again.
     async fn tell(&self, state: &str) {
         let Some(manager) = &self.0 else { return };
         match manager.send(state).await {
@@ -174,7 +176,7 @@ mod tests {
         let manager = UnixDatagram::bind(&path).unwrap();
         let notify = Notify::new(Some(path.as_os_str()));
         let is_deaf = || notify.0.as_ref().unwrap().is_deaf.load(Ordering::Relaxed);
-        // Until its queue is full.
+        // Fill the manager's queue.
         for _ in 0..10_000 {
             notify.status("1 profile, 1 ready").await;
             if is_deaf() {

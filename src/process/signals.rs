@@ -14,15 +14,15 @@ use crate::process;
 pub enum SignalRequest {
     /// Read the configuration again (`SIGHUP`).
     Reload,
-    /// Stop (`SIGTERM`, `SIGINT`; for a daemon with a lifeline the end of that one alone).
+    /// Stop (`SIGTERM`, `SIGINT`; for a daemon with a lifeline only the end of the lifeline).
     Stop,
 }
 
-/// The signals that arrive.
+/// The stream of requests.
 pub struct Signals {
     reload: tokio::net::UnixStream,
     stop: Option<tokio::net::UnixStream>,
-    /// A pipe whose other end the process holds that this one serves; its end is one request to stop.
+    /// A pipe whose other end is held by the process that the daemon serves; its end is one request to stop.
     lifeline: Option<pipe::Receiver>,
 }
 
@@ -39,12 +39,12 @@ impl Signals {
         })
     }
 
-    /// Catches `SIGHUP`; only the end of this pipe is a request to stop. It ends with the process that holds its other end,
-    /// also when that one is killed. A signal that ends a whole job is meant for its command, which may need tokens until
-    /// it ends itself.
+    /// Catches `SIGHUP`; only the end of `pipe` is a request to stop. The pipe ends with the process that holds its
+    /// other end, even if that process is killed. A signal that ends a whole job is meant for its command, which may
+    /// need tokens until it exits.
     ///
     /// # Errors
-    /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] for what is not the reading end of a pipe.
+    /// As [`Signals::new`], and [`io::ErrorKind::InvalidInput`] if `pipe` is not the reading end of a pipe.
     pub fn with_lifeline(pipe: OwnedFd) -> io::Result<Self> {
         process::dispositions::disregard_those_of_a_job()?;
         Ok(Self {
@@ -54,7 +54,7 @@ impl Signals {
         })
     }
 
-    /// The next request. Signals of one kind that arrive before this is called count once.
+    /// The next request. Signals of one kind that arrive before this call count once.
     pub async fn next(&mut self) -> SignalRequest {
         let mut bytes = [0; 64];
         let (read, request) = tokio::select! { biased;
@@ -64,18 +64,18 @@ impl Signals {
         };
         match read {
             Ok(n) if n > 0 => request,
-            // The other end lives in the signal handler for ever; were it gone, nobody could ask for anything.
+            // The signal handler holds the other end for ever, so this cannot happen.
             _ => std::future::pending().await,
         }
     }
 
-    /// The next request to stop; others that come meanwhile are passed over.
+    /// Waits for the next request to stop, and ignores others.
     pub async fn stop(&mut self) {
         while self.next().await != SignalRequest::Stop {}
     }
 }
 
-/// Waits for one signal to stop. Reads one byte, so that a second signal is not lost in the first.
+/// Waits for one stop signal. Reads one byte, so that a second signal still counts.
 async fn stop(signals: &mut Option<tokio::net::UnixStream>) -> io::Result<usize> {
     match signals {
         Some(signals) => signals.read(&mut [0; 1]).await,
@@ -83,12 +83,12 @@ async fn stop(signals: &mut Option<tokio::net::UnixStream>) -> io::Result<usize>
     }
 }
 
-/// Waits for the lifeline's end, once; without one, for ever.
+/// Waits for the lifeline's end, and reports it once; without a lifeline, waits for ever.
 async fn ended(lifeline: &mut Option<pipe::Receiver>) {
     let Some(pipe) = lifeline else {
         return std::future::pending().await;
     };
-    // Nothing is meant to come; what does is passed over.
+    // No data is expected; ignore any.
     while matches!(pipe.read(&mut [0; 64]).await, Ok(n) if n > 0) {}
     *lifeline = None;
 }

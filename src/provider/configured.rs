@@ -12,24 +12,24 @@ use crate::fault::{Fault, FaultKind};
 
 pub use super::http::Reached;
 
-/// The provider of a profile. Nothing is opened or sent yet.
+/// The provider of a profile. Opens and sends nothing yet.
 pub fn provider(profile: &Profile) -> Arc<dyn Provider> {
     speaker(&profile.provider, settings(profile))
 }
 
-/// Has a thread ready for look-ups of names, so that they can be made when the system refuses more threads later.
+/// Starts a thread for name look-ups, so that they work when the system refuses more threads later.
 ///
 /// # Errors
-/// The system's, when it refuses this one. It is asked again when there is a name to look up.
+/// The system's, if it refuses this thread. The next look-up tries again.
 pub fn prepare() -> io::Result<()> {
     Resolver::shared().start()
 }
 
-/// `scheme://host[:port]` of where the profile's secret would be sent: what its credential is to be bound to. Asks the
-/// issuer where the configuration does not say it; nothing secret is sent.
+/// The destination of the profile's secret as `scheme://host[:port]`, to which its credential is to be bound. Asks the
+/// issuer if the configuration does not say it; sends no secret.
 ///
 /// # Errors
-/// A [`Fault`] when the issuer does not say it either.
+/// A [`Fault`] if the issuer does not say it either.
 pub async fn destination(profile: &Profile) -> Result<String, Fault> {
     match profile.origin() {
         Some(origin) => Ok(origin.to_string()),
@@ -37,11 +37,11 @@ pub async fn destination(profile: &Profile) -> Result<String, Fault> {
     }
 }
 
-/// Whether the profile's address can be reached, by the way that tokens are asked for, inside `limit`. No credential is
-/// sent.
+/// Checks whether the profile's address can be reached, over the same route as token requests, within `limit`. Sends no
+/// credential.
 ///
 /// # Errors
-/// A [`Fault`] when there is no answer, which says why.
+/// A [`Fault`] that says why there is no answer.
 pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault> {
     let mut settings = settings(profile);
     settings.timeouts = Timeouts {
@@ -50,7 +50,7 @@ pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault>
         fetch: limit,
     };
     let http = Http::new(profile.provider.origin(), settings);
-    // The limit once more, since what blocks is on threads that nothing ends.
+    // Applies the limit once more, since blocking work runs on threads that cannot be aborted.
     match tokio::time::timeout(limit, http.reach(profile.provider.reached_at())).await {
         Ok(reached) => reached,
         Err(_) => {

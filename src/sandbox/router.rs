@@ -1,4 +1,4 @@
-//! Routes a request that a token admitted to its endpoint, if the bearer's role allows it.
+//! Routes a request with an accepted token to its endpoint, if the bearer's role allows it.
 
 use hyper::StatusCode;
 
@@ -10,8 +10,8 @@ use super::tenant::{Request, Tenant};
 use super::{manage, resources};
 
 impl Tenant {
-    /// Answers a request that was admitted with a token of the key `bearer`. A key has the permissions of its user, so
-    /// any token may do what the user may do; that a token may manage its own key is inferred, not documented.
+    /// Answers a request with an accepted token of the key `bearer`. A key has the permissions of its user, so any
+    /// token may do what the user may do. That a token may manage its own key is inferred, not documented.
     pub(super) fn answer(&mut self, bearer: &str, request: &Request<'_>, now: Moment) -> Answer {
         if !self.allows(request.endpoint) {
             return answer::error(StatusCode::FORBIDDEN);
@@ -29,7 +29,7 @@ impl Tenant {
             Endpoint::ClustersMinimal => resources::clusters_minimal(self.line),
             Endpoint::Cluster(id) => resources::cluster(self.line, id, request.query),
             Endpoint::ClusterMinimal(id) => resources::cluster_minimal(self.line, id),
-            // has a way of its own
+            // token requests do not come through this router
             Endpoint::Token(_) => answer::error(StatusCode::NOT_FOUND),
         }
     }

@@ -1,5 +1,5 @@
-//! Reading what is kept, and changing it. A change is a compare-and-set: it says what it expects to replace, and fails
-//! when another program was faster.
+//! Reading and changing stored records. A change is a compare-and-set: it names the revision that it expects to
+//! replace, and fails if another program changed the record first.
 
 use std::fmt;
 use std::io;
@@ -12,27 +12,27 @@ use super::record::{self, Record};
 use super::{ProfileLock, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
-/// Reads what a store keeps. Its calls block: keep them off the event loop.
+/// Reads records from a store. Its calls block: keep them off the event loop.
 pub trait StoreReader: Send + Sync {
-    /// What is kept for the profile, and which revision of it that is.
+    /// The stored record of the profile, with its revision.
     fn look(&self, profile: &ProfileName) -> Look;
 
-    /// What is kept for the profile; `None` when nothing is.
+    /// The stored record of the profile; `None` if there is none.
     ///
     /// # Errors
-    /// [`StoreError`] when the store or the record cannot be read or trusted.
+    /// [`StoreError`] if the store or the record cannot be read or trusted.
     fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
         self.look(profile).record
     }
 }
 
-/// Changes what a store keeps, in the hands of the holder of the profile's lock.
+/// Changes records in a store, on behalf of the holder of the profile's lock.
 pub trait StoreWriter: StoreReader {
-    /// Keeps this record in the place of what is `expected` there; all of it or nothing. Returns its revision.
+    /// Stores this record in place of the `expected` revision, atomically. Returns its revision.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Conflict`] when something else is there. After any other [`StoreError`],
-    /// [`StoreError::changed`] tells whether the new record is in place all the same.
+    /// [`StoreErrorKind::Conflict`] if the stored revision is another one. After any other [`StoreError`],
+    /// [`StoreError::changed`] says whether the new record may be in place despite the error.
     fn replace(
         &self,
         lock: &ProfileLock,
@@ -40,49 +40,51 @@ pub trait StoreWriter: StoreReader {
         record: &Record,
     ) -> Result<Revision, StoreError>;
 
-    /// Forgets what is `expected` to be kept; whether there was anything.
+    /// Removes the record if it is the `expected` revision; returns whether there was one.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Conflict`] when something else is there, or [`StoreError`] when the store cannot be changed.
+    /// [`StoreErrorKind::Conflict`] if the stored revision is another one, or [`StoreError`] if the store cannot be
+    /// changed.
     fn remove(&self, lock: &ProfileLock, expected: &Revision) -> Result<bool, StoreError>;
 }
 
-/// A store as the commands use it, which also choose one and say where a credential is.
+/// A store as the commands use it: they also choose a store, and print where a credential is.
 pub trait Store: StoreWriter {
-    /// What people are told of it.
+    /// The store's description for people.
     fn about(&self) -> About;
 
-    /// Where the profile's credential is, for people.
+    /// The place of the profile's credential, for messages.
     fn place_of(&self, profile: &ProfileName) -> String;
 
-    /// Finds out whether the profile's credential can be kept or removed here now, without changing anything.
+    /// Checks whether the profile's credential could be stored or removed here now, without changing anything.
     ///
     /// # Errors
-    /// Why not.
+    /// Why it could not.
     fn probe(&self, profile: &ProfileName) -> Result<(), StoreError>;
 
-    /// The files that may hold a secret, each record with its profile, where the store has files.
+    /// The files that may hold a secret, each record with its profile; empty if the store has no files.
     ///
     /// # Errors
-    /// [`StoreError`] when they cannot be listed.
+    /// [`StoreError`] if they cannot be listed.
     fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
         Ok(vec![])
     }
 }
 
-/// What people are told of a store, and where it can be used.
+/// The description of a store for people, and where it can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
     /// What it is, without an article, such as "OS keyring".
     pub noun: &'static str,
-    /// What a credential is in, such as "a file".
+    /// What holds a credential, such as "a file".
     pub name: &'static str,
-    /// Whether it is in the state folder. One that is not belongs to the user's session, and a system's daemon has none.
+    /// Whether it is in the state folder. Otherwise it belongs to the user's session, and a system daemon cannot use
+    /// it.
     pub in_state: bool,
 }
 
 impl About {
-    /// What a credential is in, in full.
+    /// What holds a credential, in full.
     pub fn title(&self) -> String {
         match self.in_state {
             true => self.name.to_owned(),
@@ -91,40 +93,40 @@ impl About {
     }
 }
 
-/// What a look into a store found.
+/// The result of reading a store.
 #[derive(Debug)]
 pub struct Look {
-    /// What is kept.
+    /// The stored record.
     pub record: Result<Option<Record>, StoreError>,
-    /// Which revision of it that is.
+    /// The revision of the record.
     pub revision: Revision,
 }
 
-/// What a writer expects to replace. Two are equal when nothing has changed in between.
+/// Identifies what a writer expects to replace. Two revisions are equal if nothing has changed in between.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Revision(State);
 
 #[derive(Clone, PartialEq, Eq)]
 enum State {
     Absent,
-    /// The SHA-256 of the bytes as they are kept, whether or not they are a record.
+    /// The SHA-256 of the stored bytes, whether or not they are a record.
     Kept([u8; 32]),
-    /// It could not be read. A writer that replaces it as a whole need not read it.
+    /// It could not be read. A writer that replaces the whole record need not read it.
     Unreadable,
 }
 
-/// Keeps the bytes of records. It is what a new store implements: the comparison is made here.
+/// Stores the bytes of records. A new store implements this; the comparison of revisions is made here.
 pub(super) trait Backend: Send + Sync {
-    /// The bytes that are kept for the profile.
+    /// The bytes that are stored for the profile.
     fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
 
-    /// Keeps these bytes in the place of others; all of them or none.
+    /// Replaces the stored bytes, atomically.
     fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError>;
 
-    /// Forgets what is kept; whether there was anything.
+    /// Deletes the stored bytes; returns whether there were any.
     fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError>;
 
-    /// An error about what is kept for the profile.
+    /// An error about what is stored for the profile.
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError;
 }
 
@@ -167,7 +169,7 @@ impl<B: Backend> StoreWriter for B {
     }
 }
 
-/// Whether what is kept is what the writer expects.
+/// Checks that the stored revision is the one that the writer expects.
 fn compare(
     store: &impl Backend,
     profile: &ProfileName,
@@ -177,7 +179,7 @@ fn compare(
     let now = Revision::of(&read);
     match read {
         _ if now == *expected && !now.is_unreadable() => Ok(()),
-        // What could not be read then cannot be read now: nothing tells that it has changed.
+        // It was unreadable then and is unreadable now, so there is no sign of a change.
         Err(error) if now == *expected && !error.kind.is_of_whole_store() => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(store.error(profile, StoreErrorKind::Conflict)),
@@ -195,7 +197,7 @@ impl Revision {
         })
     }
 
-    /// Whether nothing is kept.
+    /// Whether nothing is stored.
     pub fn is_absent(&self) -> bool {
         self.0 == State::Absent
     }

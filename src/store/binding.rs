@@ -1,4 +1,4 @@
-//! What a credential was enrolled for, so that the configuration cannot have it sent elsewhere.
+//! What a credential was enrolled for, so that a change of the configuration cannot send it elsewhere.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::{Profile, Proxy};
 
-/// What a credential was enrolled for. When the configuration says something else, nothing is sent until a person
-/// confirms it: whoever can write the configuration must not be able to have the secret sent elsewhere.
+/// What a credential was enrolled for. If the configuration differs, nothing is sent until a person confirms the
+/// change: write access to the configuration must not be enough to redirect the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// `scheme://host[:port]` of the token endpoint: where the secret goes.
+    /// `scheme://host[:port]` of the token endpoint, to which the secret is sent.
     pub origin: String,
-    /// The issuer whose discovery document named that endpoint, unless the configuration names it.
+    /// The issuer whose discovery document named that endpoint, if the configuration does not name it.
     pub issuer: Option<String>,
     /// The SHA-256 of the CA file's content, in hexadecimal.
     pub ca: Option<String>,
@@ -25,7 +25,7 @@ pub struct Binding {
 pub enum BindingPart {
     /// The address.
     Origin,
-    /// The issuer that says the address.
+    /// The issuer that determines the address.
     Issuer,
     /// The certificates to trust.
     Ca,
@@ -36,7 +36,7 @@ pub enum BindingPart {
 // === impl Binding ===
 
 impl Binding {
-    /// The binding that a profile asks for. `discovered` is the origin of the token endpoint where the profile does not
+    /// The binding that a profile requires. `discovered` is the origin of the token endpoint if the profile does not
     /// name it; `ca` is the content of its CA file, if it has one.
     pub fn of(profile: &Profile, discovered: &str, ca: Option<&[u8]>) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Binding {
         }
     }
 
-    /// The parts in which `now`, what the configuration asks for, is not what the credential was enrolled for.
+    /// The parts in which this binding differs from `now`, the one that the configuration requires.
     pub fn differences(&self, now: &Self) -> Vec<BindingPart> {
         [
             (BindingPart::Origin, self.origin == now.origin),

@@ -1,4 +1,4 @@
-//! Why a store could not be read or changed, and what a person does about it.
+//! Errors of a store, and what a person can do about them.
 
 use std::fmt;
 use std::io;
@@ -9,33 +9,33 @@ use rustix::io::Errno;
 use crate::folder::ReplaceError;
 use crate::trust::{Distrust, Untrusted, is_passing};
 
-/// A failure of a store.
+/// An error of a store.
 #[derive(Debug)]
 pub struct StoreError {
-    /// What it is about: a record, a folder, the lock, or an entry of the OS keyring.
+    /// The place that it concerns: a record, a folder, the lock, or an entry of the OS keyring.
     pub place: String,
     /// What went wrong.
     pub kind: StoreErrorKind,
-    /// Whether the record has changed all the same: it then might not outlive a power failure; and nobody can tell
-    /// whether a keyring that did not answer has changed it. Otherwise what was kept before is still kept.
+    /// Whether the record may have changed despite the error. Then it might not survive a power failure; or a keyring
+    /// did not answer, and its state is unknown. If false, the previous record is still stored.
     pub changed: bool,
 }
 
-/// Why a store cannot be used that is a program or a device of its own, and what a person does about it.
+/// Why a store that is a program or a device of its own cannot be used, and what a person can do about it.
 pub trait Unavailable: fmt::Debug + Send + Sync {
     /// The store, such as "the OS keyring".
     fn store(&self) -> &'static str;
 
-    /// The reason alone, in a few words.
+    /// Only the reason, in a few words.
     fn reason(&self) -> String;
 
-    /// What a person does about it.
+    /// What a person can do about it.
     fn advice(&self) -> &'static str;
 
-    /// Whether a later try may succeed without a repair.
+    /// Whether a retry may succeed without a repair.
     fn is_passing(&self) -> bool;
 
-    /// Whether it may concern one profile's entry alone.
+    /// Whether it may concern only one profile's entry.
     fn is_of_entry(&self) -> bool;
 }
 
@@ -43,24 +43,24 @@ pub trait Unavailable: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Somebody else could have read or written it.
+    /// Another user could have read or written it.
     Untrusted(Untrusted),
-    /// The record is not one; its text is never quoted.
+    /// The record is malformed; its text is never quoted.
     Malformed {
-        /// The line, from 1; 0 where no place can be told.
+        /// The line, from 1; 0 if unknown.
         line: usize,
-        /// The column in bytes, from 1; 0 where no place can be told.
+        /// The column in bytes, from 1; 0 if unknown.
         column: usize,
-        /// What is wrong there, in our words.
+        /// What is wrong there, in Jeton's words.
         what: &'static str,
     },
     /// The record was written by a later version.
     Version(u64),
-    /// Another process is changing what is kept of the profile.
+    /// Another process is changing what is stored for the profile.
     Busy,
-    /// Another program has changed what is kept since the writer read it.
+    /// Another program has changed the record since the writer read it.
     Conflict,
-    /// The file system has no locks.
+    /// The file system does not support locks.
     NoLocks,
     /// The file system, or the user's share of it, is full.
     Full,
@@ -68,11 +68,11 @@ pub enum StoreErrorKind {
     ReadOnly,
     /// The store cannot be used.
     Unavailable(Box<dyn Unavailable>),
-    /// The system refused something else.
+    /// The system reported another error.
     Io {
-        /// What we tried to do, as a verb with its object.
+        /// The attempted action, as a verb with its object.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -92,7 +92,7 @@ impl StoreError {
         Self::new(path, StoreErrorKind::of(action, source))
     }
 
-    /// A file or folder that is not trusted, or that the system does not let us judge.
+    /// An error for a file or folder that is not trusted, or that cannot be examined.
     pub(super) fn untrusted(untrusted: Untrusted) -> Self {
         let path = untrusted.path.clone();
         match untrusted.why {
@@ -189,7 +189,7 @@ impl std::error::Error for StoreError {
 // === impl StoreErrorKind ===
 
 impl StoreErrorKind {
-    /// Whether a later try may succeed without a repair: the system has just refused a process, a descriptor or memory.
+    /// Whether a retry may succeed without a repair: the system lacked a process, a descriptor or memory.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unavailable(why) => why.is_passing(),
@@ -199,12 +199,12 @@ impl StoreErrorKind {
         }
     }
 
-    /// Whether a later try may succeed as it is, since another program was only faster.
+    /// Whether a retry may succeed, since another program was only faster.
     pub const fn is_of_another_writer(&self) -> bool {
         matches!(self, Self::Busy | Self::Conflict)
     }
 
-    /// Whether no profile can be changed in the store, and not just this one be read.
+    /// Whether the store as a whole is unusable, and not only this profile's record.
     pub(super) fn is_of_whole_store(&self) -> bool {
         match self {
             Self::Unavailable(why) => !why.is_of_entry(),
@@ -212,7 +212,7 @@ impl StoreErrorKind {
         }
     }
 
-    /// The kind of what the system said, by its number: what a person does about it differs.
+    /// The kind of a system error, by its number: the remedies differ.
     pub(super) fn of(action: &'static str, source: io::Error) -> Self {
         match Errno::from_io_error(&source) {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::Full,

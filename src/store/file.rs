@@ -1,4 +1,4 @@
-//! The store in files: `STATE/credentials/PROFILE.json`.
+//! The file store: `STATE/credentials/PROFILE.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use super::files::PrivateFiles;
 use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
-/// A store in files of mode 0600, in a folder of mode 0700.
+/// A store of files of mode 0600, in a folder of mode 0700.
 #[derive(Debug)]
 pub struct FileStore(PrivateFiles);
 
 impl FileStore {
-    /// The store below this state folder, whose files are `owner`'s. That is another user than ours only when root sets
-    /// up a system daemon. Nothing is touched before the first call.
+    /// The store below this state folder, with files that belong to `owner`. `owner` is another user than ours only
+    /// when root sets up a system daemon. Touches nothing before the first call.
     pub fn new(state: &Path, owner: u32) -> Self {
         Self(PrivateFiles::new(state.join("credentials"), owner))
     }
@@ -39,12 +39,12 @@ impl Store for FileStore {
         self.path(profile).display().to_string()
     }
 
-    /// As far as the folder tells; a missing folder has none.
+    /// Checks only the folder; a missing folder is fine.
     fn probe(&self, _: &ProfileName) -> Result<(), StoreError> {
         self.0.probe()
     }
 
-    /// Also the temporary files of writers. What somebody else has put here is left out.
+    /// Includes the temporary files of writers, and skips files that are not Jeton's.
     fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
         self.0.names()
     }

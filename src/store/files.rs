@@ -1,4 +1,4 @@
-//! A folder of private files, one for a profile: `FOLDER/PROFILE.json`, each its owner's alone.
+//! A folder of private files, one per profile: `FOLDER/PROFILE.json`, accessible only to the owner.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -15,10 +15,11 @@ use crate::folder::{Attributes, Folder, is_temporary};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, open_private, private_dir};
 
-/// The lock of all writers of an earlier version. It stays: without it two programs of that version could write at once.
+/// The lock of all writers in an earlier version. It must stay: without it two programs of that version could write at
+/// once.
 const FORMER_LOCK: &str = ".lock";
 
-/// How often a file is opened again that was replaced while it was looked at.
+/// How many times to reopen a file that was replaced while it was examined.
 const TRIES: u32 = 40;
 
 /// Files of mode 0600 in a folder of mode 0700.
@@ -29,18 +30,18 @@ pub(super) struct PrivateFiles {
 }
 
 impl PrivateFiles {
-    /// Those in this folder, whose files are `owner`'s. That is another user than ours only when root sets up a system
-    /// daemon. Nothing is touched before the first call.
+    /// The files in this folder, which belong to `owner`. `owner` is another user than ours only when root sets up a
+    /// system daemon. Touches nothing before the first call.
     pub(super) const fn new(folder: PathBuf, owner: u32) -> Self {
         Self { folder, owner }
     }
 
-    /// The file of a profile.
+    /// The path of a profile's file.
     pub(super) fn path(&self, profile: &ProfileName) -> PathBuf {
         self.folder.join(file_name(profile))
     }
 
-    /// The folder, if there is one.
+    /// Opens the folder, if it exists.
     fn existing(&self) -> Result<Option<Folder>, StoreError> {
         match open_private(&self.folder, self.owner) {
             Ok(file) => Ok(Some(Folder::new(file, &self.folder))),
@@ -57,7 +58,7 @@ impl PrivateFiles {
         }
     }
 
-    /// Judges an opened file, which must be its owner's alone.
+    /// Judges an opened file, which only its owner may access.
     fn judge(&self, file: &File, path: &Path) -> Result<Facts, StoreError> {
         let facts = Facts::of(file).map_err(|e| StoreError::io(path, "read its state", e))?;
         facts.judge_private_file(self.owner).map_err(|why| {
@@ -66,19 +67,19 @@ impl PrivateFiles {
         Ok(facts)
     }
 
-    /// Finds out whether a file could be removed here, as far as the folder tells; a missing folder has none.
+    /// Checks whether a file could be removed here, by the folder only; a missing folder is fine.
     ///
     /// # Errors
-    /// [`StoreError`] when the folder cannot be trusted.
+    /// [`StoreError`] if the folder cannot be trusted.
     pub(super) fn probe(&self) -> Result<(), StoreError> {
         self.existing().map(drop)
     }
 
-    /// The files here that may hold a secret: each record with its profile, and the temporary files of writers. What
-    /// somebody else has put here is left out.
+    /// The files here that may hold a secret: each record with its profile, and the temporary files of writers. Skips
+    /// files that are not Jeton's.
     ///
     /// # Errors
-    /// [`StoreError`] when the folder cannot be trusted or read.
+    /// [`StoreError`] if the folder cannot be trusted or read.
     pub(super) fn names(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(vec![]);
@@ -95,7 +96,7 @@ impl PrivateFiles {
         Ok(names.into_iter().filter_map(file).collect())
     }
 
-    /// The bytes of a profile's file, at most as many as a record has.
+    /// The bytes of a profile's file, at most the largest size of a record.
     pub(super) fn read(
         &self,
         profile: &ProfileName,
@@ -113,7 +114,7 @@ impl PrivateFiles {
             };
             match self.judge(&file, &path) {
                 Ok(facts) => break (file, facts),
-                // It was replaced between being opened and being looked at, and what replaced it is there.
+                // It was replaced between open and examination; reopen to get its replacement.
                 Err(e) if again > 0 && has_no_name(&e) => again -= 1,
                 Err(e) => return Err(e),
             }
@@ -125,7 +126,7 @@ impl PrivateFiles {
         if facts.len > record::MAX_LEN as u64 {
             return Err(too_large());
         }
-        // One more than the most, so that reading never makes it grow and leave a copy behind.
+        // One byte more than the limit, so that reading never makes the buffer grow and leave a copy behind.
         let mut json = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
         file.take(record::MAX_LEN as u64 + 1)
             .read_to_end(&mut json)
@@ -136,7 +137,7 @@ impl PrivateFiles {
         Ok(Some(json))
     }
 
-    /// Puts these bytes into the profile's file.
+    /// Writes these bytes to the profile's file.
     pub(super) fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError> {
         lock.exclusive()?;
         let profile = lock.profile();
@@ -154,7 +155,7 @@ impl PrivateFiles {
             .map_err(|e| StoreError::replace(&self.path(profile), e))
     }
 
-    /// Removes the profile's file; whether there was one.
+    /// Removes the profile's file; returns whether there was one.
     pub(super) fn remove(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(false);
@@ -168,7 +169,7 @@ impl PrivateFiles {
     }
 }
 
-/// Removes what killed writers have left, of this profile and of others.
+/// Removes temporary files of killed writers, of this profile and of others.
 fn sweep(folder: &Folder, lock: &ProfileLock) {
     folder.sweep_of(|writer| match writer {
         Some(profile) => ProfileName::parse(profile).is_ok_and(|profile| lock.has_ended(&profile)),
@@ -176,7 +177,7 @@ fn sweep(folder: &Folder, lock: &ProfileLock) {
     });
 }
 
-/// Whether no program of an earlier version is writing here, which would hold that version's lock of all writers.
+/// Whether no program of an earlier version is writing here; it would hold that version's lock of all writers.
 fn no_earlier_version_writes(folder: &Folder) -> bool {
     match folder.open_file(OsStr::new(FORMER_LOCK), OFlags::RDWR) {
         Ok(file) => FileLock::try_exclusive(file).is_ok(),
@@ -184,17 +185,17 @@ fn no_earlier_version_writes(folder: &Folder) -> bool {
     }
 }
 
-/// Whether the file that was opened has no name any more.
+/// Whether the opened file has been unlinked.
 const fn has_no_name(error: &StoreError) -> bool {
     matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
 }
 
-/// A profile's name is safe as a file's: it has no separator and no leading dot.
+/// The name of a profile's file. Profile names are safe in it: they have no separator and no leading dot.
 fn file_name(profile: &ProfileName) -> String {
     format!("{profile}.json")
 }
 
-/// What a file that cannot be opened is: a link or a socket is not trusted, all else is the system's word.
+/// The error for a file that cannot be opened: a link or a socket is not trusted, anything else is a system error.
 fn unopened(path: &Path, error: io::Error) -> StoreError {
     let why = match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => Distrust::IsALink,

@@ -1,8 +1,8 @@
-//! The store in the OS keyring: one entry for each profile, whose secret is the same record as in a file.
+//! The store in the OS keyring: one entry per profile, whose secret is the same record as in a file.
 //!
-//! A keyring may wait for a person, or for ever, and the crates that speak to it may panic. So each call is made in a
-//! process of its own (`process`), one at a time (`turn`), and the first thing that it does is to see whether the
-//! keyring would wait (each system's own file); no call ever makes it ask the person.
+//! A keyring may wait for a person, or for ever, and the crates that talk to it may panic. So each call is made in a
+//! process of its own (`process`), one at a time (`turn`). The process first checks whether the keyring would wait
+//! (each system's own file); no call ever makes the keyring prompt the person.
 
 use std::fmt;
 use std::io;
@@ -36,27 +36,27 @@ pub use self::call::Operation;
 pub use self::fault::KeyringFault;
 pub use self::process::COMMAND;
 
-/// The service name of every entry; its user name is the profile's.
+/// The service name of every entry; its user name is the profile.
 const SERVICE: &str = "jeton";
 
-/// How long a keyring may take. One that works takes some milliseconds, and a second when it has to be started first;
-/// one that takes longer waits for a person.
+/// Time limit of a keyring call. A working keyring takes some milliseconds, or a second if it must be started first; a
+/// slower one is waiting for a person.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// A store in the keyring of the user's session. It holds nothing between two calls: a keyring that was restarted is as
-/// good as before, and a daemon that is idle has nothing of it in memory.
+/// A store in the keyring of the user's session. It keeps no state between calls: a restarted keyring works as before,
+/// and an idle daemon has none of its data in memory.
 pub struct KeyringStore {
     calls: Box<dyn MakeCall>,
     turn: Turn,
     limit: Duration,
 }
 
-/// Makes one call of the system's keyring for the process that has started this one; see [`COMMAND`].
+/// Makes one call of the system's keyring, on behalf of the parent process; see [`COMMAND`].
 ///
 /// # Errors
-/// When that process is gone.
+/// If the parent process is gone.
 pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()> {
-    // The thread that waits for the outcome ends with its process, and so does this one.
+    // The parent's thread that waits for the outcome ends with its process; this process must end then, too.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let open = |profile: &str| system::open(SERVICE, profile, LIMIT);
@@ -65,7 +65,7 @@ pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()>
 }
 
 impl KeyringStore {
-    /// The system's keyring. Nothing is touched before the first call.
+    /// The system's keyring. Touches nothing before the first call.
     pub fn new() -> Self {
         Self::with(Process::new(LIMIT), LIMIT)
     }
@@ -78,7 +78,7 @@ impl KeyringStore {
         }
     }
 
-    /// Asks the keyring when it is this call's turn.
+    /// Calls the keyring when it is this call's turn.
     fn ask(&self, operation: Operation, profile: &ProfileName, record: &[u8]) -> Outcome {
         let call = Call {
             operation,

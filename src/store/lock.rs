@@ -1,10 +1,11 @@
-//! The right to change what is kept of one profile: a lock of the file `STATE/locks/PROFILE.lock`.
+//! The lock for changing what is stored for one profile: a lock of the file `STATE/locks/PROFILE.lock`.
 //!
-//! It covers every store and the written-down removal of its profile, since one change may concern several of them.
-//! Profiles do not wait for each other. The kernel ends the lock with its process, so a killed holder keeps no writer out.
+//! It covers every store and the recorded removal of its profile, since one change may involve several of them.
+//! Profiles do not wait for each other. The kernel releases the lock when its process ends, so a killed holder does not
+//! block other writers.
 //!
-//! The holder removes the file before it lets the lock go. A writer that gets the lock of a file without a name opens the
-//! next one, so two never hold the lock of one profile.
+//! The holder removes the file before it releases the lock. A writer that locks an unlinked file opens the next one, so
+//! two writers never hold the lock of one profile.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -22,12 +23,12 @@ use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, private_dir};
 
-/// How often a writer looks whether another one has finished, and how long it waits in between: 7 s in all. A holder may
-/// ask a keyring twice, which takes 3 s at most each time.
+/// How many times a writer tries to take the lock, and the pause in between: 7 s in all. A holder may call a keyring
+/// twice, at most 3 s each time.
 const TRIES: u32 = 280;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// The most tries of [`TRIES`] in which a lock of root's is taken for one that root has just made and gives away next.
+/// In this many first tries, a lock that belongs to root is taken for one that root is about to hand over to the owner.
 const GIVING: u32 = 4;
 
 /// The locks of the profiles of one state folder.
@@ -38,7 +39,7 @@ pub(super) struct Locks {
     tries: u32,
 }
 
-/// The right to change what is kept of a profile. It ends with this value, and with its process.
+/// The right to change what is stored for a profile. It ends with this value, and with its process.
 pub struct ProfileLock {
     profile: ProfileName,
     locks: Locks,
@@ -52,21 +53,21 @@ enum Hold {
         name: OsString,
         _lock: FileLock,
     },
-    /// Nothing can be locked there, and why.
+    /// Locking is not possible there, for this reason.
     Without(Unlockable),
 }
 
-/// Why nothing can be locked in a state folder. A keyring can be changed all the same.
+/// Why locking is not possible in a state folder. A keyring can still be changed.
 #[derive(Clone, Copy)]
 enum Unlockable {
     NoLocks,
     ReadOnly,
 }
 
-/// What one try brought.
+/// The result of one try.
 enum Try {
     Held(FileLock),
-    /// Another writer holds it, or has just ended.
+    /// Another writer holds it, or has just finished.
     Later,
     Without(Unlockable),
 }
@@ -74,7 +75,7 @@ enum Try {
 // === impl Locks ===
 
 impl Locks {
-    /// Those below this state folder, whose files are `owner`'s. Nothing is touched before the first lock.
+    /// The locks below this state folder, with files that belong to `owner`. Touches nothing before the first lock.
     pub(super) fn new(state: &Path, owner: u32) -> Self {
         Self {
             folder: state.join("locks"),
@@ -83,16 +84,17 @@ impl Locks {
         }
     }
 
-    /// The same with so many tries.
+    /// The same with another number of tries.
     #[cfg(test)]
     pub(super) fn with_tries(self, tries: u32) -> Self {
         Self { tries, ..self }
     }
 
-    /// Takes the lock of a profile, and waits for its holder.
+    /// Takes the lock of a profile; waits for its holder.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Busy`] when another writer keeps it, [`StoreErrorKind::Full`], or what is wrong with the file.
+    /// [`StoreErrorKind::Busy`] if another writer holds it for too long, [`StoreErrorKind::Full`], or a fault of the
+    /// file.
     pub(super) fn take(&self, profile: &ProfileName) -> Result<ProfileLock, StoreError> {
         let name = OsString::from(format!("{profile}.lock"));
         let path = self.folder.join(&name);
@@ -138,7 +140,7 @@ impl Locks {
             Ok(file) => file,
             Err(e) => {
                 return match (e.kind(), Errno::from_io_error(&e)) {
-                    // Its holder has removed it just now.
+                    // The lock's holder has just removed it.
                     (io::ErrorKind::NotFound, _) => Ok(Try::Later),
                     (io::ErrorKind::PermissionDenied, _) if giving => Ok(Try::Later),
                     (_, Some(Errno::ROFS)) => Ok(Try::Without(Unlockable::ReadOnly)),
@@ -167,8 +169,8 @@ impl Locks {
         }
     }
 
-    /// Opens the file, or makes it. Only one that was just made is given to the owner: root must not give away what the
-    /// owner may have linked there.
+    /// Opens the file, or creates it. Only a newly created file is given to the owner: root must not give away a file
+    /// that the owner may have linked there.
     fn open(&self, folder: &Folder, name: &OsStr) -> io::Result<File> {
         match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
             Ok(file) => {
@@ -204,10 +206,10 @@ impl ProfileLock {
         &self.profile
     }
 
-    /// Whether no other program can have it at the same time.
+    /// Checks that no other program can hold this lock at the same time.
     ///
     /// # Errors
-    /// Why another one could: the state's file system has no locks, or is mounted read-only.
+    /// Why another program could: the state's file system has no locks, or is mounted read-only.
     pub(super) fn exclusive(&self) -> Result<(), StoreError> {
         let kind = match self.hold {
             Hold::Exclusive { .. } => return Ok(()),
@@ -217,7 +219,7 @@ impl ProfileLock {
         Err(StoreError::new(&self.locks.folder, kind))
     }
 
-    /// Whether no program is changing what is kept of this profile, but for the holder of this lock.
+    /// Whether no other program is changing what is stored for this profile.
     pub(super) fn has_ended(&self, profile: &ProfileName) -> bool {
         if *profile == self.profile {
             return true;
@@ -240,7 +242,7 @@ impl fmt::Debug for ProfileLock {
 impl Drop for ProfileLock {
     fn drop(&mut self) {
         if let Hold::Exclusive { folder, name, .. } = &self.hold {
-            // One that cannot be removed is the next holder's.
+            // If it cannot be removed, the next holder uses it.
             let _: io::Result<()> = folder.unlink(name);
         }
     }

@@ -1,4 +1,4 @@
-//! What is kept for a profile, and its JSON. Secrets are read into and written from memory that is wiped, and no message
+//! The record of a profile, and its JSON. Secrets are read into and written from memory that is wiped, and no message
 //! quotes the text.
 
 use std::fmt;
@@ -12,24 +12,24 @@ use super::{Binding, StoreErrorKind};
 use crate::credential::Credential;
 use crate::instant::UnixTime;
 
-/// The version of the record that this program writes and reads.
+/// The record version that this program writes and reads.
 const VERSION: u64 = 1;
 
-/// The largest record, in bytes: two credentials at their longest, every character escaped, take a fifth of it.
+/// The largest record, in bytes: two credentials of the greatest length, with every character escaped, take a fifth.
 pub(super) const MAX_LEN: usize = 64 * 1024;
 
-/// What is kept for a profile.
+/// What is stored for a profile.
 #[derive(Debug)]
 pub struct Record {
     /// The key in use.
     pub key: Key,
-    /// What the credential was enrolled for, and is sent to.
+    /// What the credential was enrolled for, and may be sent to.
     pub binding: Binding,
-    /// The key before this one, while a rotation still needs it.
+    /// The key before this one, as long as a rotation needs it.
     pub previous: Option<Key>,
 }
 
-/// A credential, and what its issuer calls it.
+/// A credential, and its issuer's names for it.
 #[derive(Debug)]
 pub struct Key {
     /// The client ID and the client secret.
@@ -38,13 +38,13 @@ pub struct Key {
     pub key_id: Option<String>,
     /// The name under which the issuer lists the key.
     pub key_name: Option<String>,
-    /// When it was enrolled or made.
+    /// When it was enrolled or created.
     pub created_at: UnixTime,
 }
 
-/// The record's JSON, or `None` when it would be larger than [`MAX_LEN`].
+/// The record's JSON; `None` if it would be larger than [`MAX_LEN`].
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
-    // As large as it can get, so that no growth leaves a copy behind.
+    // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
     let written = Written {
         version: VERSION,
@@ -60,9 +60,9 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     Some(json)
 }
 
-/// The record of a JSON text.
+/// Parses a record.
 pub(super) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
-    // First alone: a later version may have any other form.
+    // Parsed separately: a later version may have any other form.
     let Version { version } = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
     if version != VERSION {
         return Err(StoreErrorKind::Version(version));
@@ -89,7 +89,7 @@ pub(super) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
     })
 }
 
-/// What serde says quotes the text; its place and its category do not.
+/// Converts an error of serde. Its message may quote the text; its place and its category do not.
 fn malformed(error: &serde_json::Error) -> StoreErrorKind {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
@@ -140,7 +140,7 @@ impl<'a> WrittenKey<'a> {
     }
 }
 
-/// A writer that never makes its buffer grow.
+/// A writer that never lets its buffer grow.
 struct Room<'a>(&'a mut Vec<u8>);
 
 impl std::io::Write for Room<'_> {
@@ -164,7 +164,7 @@ struct Version {
     version: u64,
 }
 
-/// Flattening would buffer every field, secrets too; so the key's fields stand here once more.
+/// Flattening would buffer every field, including secrets, so the key's fields are repeated here.
 #[derive(Deserialize)]
 struct Read {
     client_id: String,
@@ -189,7 +189,7 @@ struct ReadKey {
 }
 
 impl ReadKey {
-    /// The key, its credential bound to what the record says that it was enrolled for.
+    /// Builds the key, with its credential bound to the origin in the record.
     fn parse(self, origin: &str) -> Result<Key, StoreErrorKind> {
         let credential = Credential::parse(&self.client_id, &self.client_secret.0);
         let what = "the client ID or the client secret is empty, too long, or has other characters than ASCII";
@@ -208,7 +208,7 @@ impl ReadKey {
     }
 }
 
-/// A text that is wiped when it is dropped.
+/// A text that is wiped on drop.
 struct Wiped(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Wiped {

@@ -1,8 +1,8 @@
-//! What a removal is about to do, written down before it begins: `STATE/removals/PROFILE.json`.
+//! A record of each removal that has begun, written beforehand: `STATE/removals/PROFILE.json`.
 //!
-//! A removal takes a profile out of a configuration and then its credential out of a store. One that is interrupted in
-//! between leaves a credential that no configuration names, and that must not be removed on a guess: it may be another
-//! configuration's. So the next removal goes on only where this says so.
+//! A removal takes a profile out of a configuration, and then its credential out of a store. If it is interrupted in
+//! between, it leaves a credential that no configuration names. That credential must not be removed on a guess, since
+//! it may belong to another configuration. So the next removal continues only if this record says so.
 
 use std::path::{Path, PathBuf};
 
@@ -13,23 +13,23 @@ use super::{ProfileLock, StoreError, StoreErrorKind};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 
-/// The version of the file that this program writes and reads.
+/// The file version that this program writes and reads.
 const VERSION: u64 = 1;
 
 /// A removal that has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
-    /// Where the credential is.
+    /// The store of the credential.
     pub store: StoreKind,
-    /// The configuration that names the profile, or did: its real path.
+    /// The real path of the configuration that names, or named, the profile.
     pub config: PathBuf,
 }
 
-/// The removals that have begun and not ended, in the state folder.
+/// The removals in the state folder that have begun and not ended.
 #[derive(Debug)]
 pub struct Removals(PrivateFiles);
 
-/// The file's JSON. A path that is not UTF-8 cannot be written, and such a removal does not begin.
+/// The file's JSON. A path that is not UTF-8 cannot be written; such a removal does not begin.
 #[derive(Serialize, Deserialize)]
 struct Form {
     version: u64,
@@ -41,15 +41,15 @@ struct Form {
 // === impl Removals ===
 
 impl Removals {
-    /// Those below this state folder, whose files are `owner`'s; see [`super::FileStore::new`].
+    /// The removals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
     pub fn new(state: &Path, owner: u32) -> Self {
         Self(PrivateFiles::new(state.join("removals"), owner))
     }
 
-    /// Writes down that the profile is to be removed.
+    /// Records that the removal of the profile begins.
     ///
     /// # Errors
-    /// [`StoreError`]; then the removal must not begin.
+    /// [`StoreError`]; the removal must not begin then.
     pub fn begin(&self, lock: &ProfileLock, removal: &Removal) -> Result<(), StoreError> {
         let profile = lock.profile();
         let form = Form {
@@ -66,10 +66,10 @@ impl Removals {
         self.0.write(lock, &json)
     }
 
-    /// The removal of the profile that has begun, if one has.
+    /// The removal of the profile that has begun, if any.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be read or trusted.
+    /// [`StoreError`] if it cannot be read or trusted.
     pub fn begun(&self, profile: &ProfileName) -> Result<Option<Removal>, StoreError> {
         let Some(json) = self.0.read(profile)? else {
             return Ok(None);
@@ -79,24 +79,24 @@ impl Removals {
             .map_err(|kind| StoreError::new(&self.0.path(profile), kind))
     }
 
-    /// The profiles of which a removal has begun.
+    /// The profiles whose removal has begun.
     ///
     /// # Errors
-    /// [`StoreError`] when the folder cannot be trusted or read.
+    /// [`StoreError`] if the folder cannot be trusted or read.
     pub fn names(&self) -> Result<Vec<ProfileName>, StoreError> {
         let files = self.0.names()?.into_iter();
         Ok(files.filter_map(|(_, name)| name).collect())
     }
 
-    /// Where it is written down that a removal of the profile has begun.
+    /// The file that records the removal of the profile.
     pub fn path(&self, profile: &ProfileName) -> PathBuf {
         self.0.path(profile)
     }
 
-    /// The removal of the profile has ended, or is not to go on.
+    /// Records that the removal of the profile has ended, or will not continue.
     ///
     /// # Errors
-    /// [`StoreError`] when the file cannot be removed.
+    /// [`StoreError`] if the file cannot be removed.
     pub fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
         self.0.remove(lock).map(drop)
     }

@@ -1,4 +1,5 @@
-//! Where a profile's credential comes from: the store, and only while the configuration names what it was enrolled for.
+//! The source of a profile's credential: the store, as long as the configuration matches what the credential was
+//! enrolled for.
 
 use std::error::Error;
 use std::fmt;
@@ -17,16 +18,16 @@ use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::store::{Binding, Key, StoreReader};
 
-/// The largest CA file that is read, in bytes: the bundle of a whole system has a quarter of it.
+/// The largest accepted CA file, in bytes: a whole system's bundle has a quarter of this size.
 const MAX_CA_LEN: u64 = 1 << 20;
 
-/// A credential, or why none was loaded.
+/// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
 
 /// A credential with its id.
 #[derive(Debug, Clone)]
 pub struct LoadedCredential {
-    /// Tells it from the other credentials of this process.
+    /// Distinguishes it from the other credentials of this process.
     pub id: CredentialId,
     /// The credential.
     pub credential: Arc<Credential>,
@@ -35,9 +36,9 @@ pub struct LoadedCredential {
 /// Why a profile's CA file cannot be read.
 #[derive(Debug)]
 pub enum CaFileError {
-    /// A folder, a pipe or another thing that is no file.
+    /// It is a folder, a pipe or something else that is not a regular file.
     NotAFile(PathBuf),
-    /// The system refuses it.
+    /// The system refuses access.
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -46,22 +47,22 @@ pub enum CaFileError {
     },
 }
 
-/// A credential that is being read.
+/// A credential that is being loaded.
 pub type Loading<'a> = Pin<Box<dyn Future<Output = Loaded> + Send + 'a>>;
 
-/// Where a profile's credential comes from: the store, checked against the configuration.
+/// The source of a profile's credential: the store, checked against the configuration.
 pub trait CredentialSource: Send + Sync {
-    /// Reads the credential, and never on the event loop: a disk or a keyring may hang.
+    /// Loads the credential, but not on the event loop: a disk or a keyring may hang.
     ///
     /// # Errors
-    /// Why none can be used, for the program and for people.
+    /// Why no credential can be used, for the program and for people.
     fn load(&self) -> Loading<'_>;
 }
 
 // === impl LoadedCredential ===
 
 impl LoadedCredential {
-    /// A credential that was loaded, with its id under the key of this process.
+    /// A loaded credential, with its id under the key of this process.
     pub fn new(credential: Credential) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         Self {
@@ -80,7 +81,7 @@ pub struct StoreSource {
     pub profile: Profile,
     /// The store.
     pub store: Arc<dyn StoreReader>,
-    /// Where it is asked.
+    /// The lane on which the store is read.
     pub lane: Lane,
 }
 
@@ -107,7 +108,7 @@ impl Error for CaFileError {
 }
 
 impl CredentialSource for StoreSource {
-    /// On a thread of its own.
+    /// Runs on a thread of its own.
     fn load(&self) -> Loading<'_> {
         let source = self.clone();
         Box::pin(async move {
@@ -137,7 +138,7 @@ impl StoreSource {
         let Some(record) = record else {
             return Err(NotLoaded::Blocked(Block::NotEnrolled(self.name.clone())));
         };
-        // Where an issuer says the origin, the provider asks it, and refuses to send elsewhere.
+        // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
         let now = binding_of(&self.profile, &record.binding.origin);
         let now = now.map_err(|error| unusable(&error))?;
         if let Some(part) = record.binding.differences(&now).first() {
@@ -157,12 +158,12 @@ impl StoreSource {
     }
 }
 
-/// What a credential of this profile is bound to, as the configuration and the CA file are now. `discovered` is the
-/// origin of the token endpoint where the configuration does not say it: as `configured::destination` found it, or as it was
-/// enrolled.
+/// The binding of a credential for this profile, from the configuration and the CA file as they are now. `discovered`
+/// is the origin of the token endpoint if the configuration does not name it: the one that `configured::destination`
+/// found, or the enrolled one.
 ///
 /// # Errors
-/// [`CaFileError`] when the CA file cannot be read.
+/// [`CaFileError`] if the CA file cannot be read.
 pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, CaFileError> {
     let ca = profile.ca_file.as_deref().map(read_ca).transpose()?;
     Ok(Binding::of(profile, discovered, ca.as_deref()))
@@ -173,7 +174,7 @@ fn read_ca(path: &Path) -> Result<Vec<u8>, CaFileError> {
         path: path.to_owned(),
         source,
     };
-    // Before it is opened: opening a pipe would wait for a writer.
+    // Checked before opening: opening a pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(CaFileError::NotAFile(path.to_owned()));
     }

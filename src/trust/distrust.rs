@@ -1,12 +1,12 @@
-//! Why a file or a folder is not trusted, and what it is for.
+//! Why a file or a folder is not trusted, and its purpose.
 
 use std::fmt;
 use std::io;
 
-/// The user that stands for every user from outside of a user namespace.
+/// The user that stands for every user outside a user namespace.
 pub(super) const OVERFLOW_UID: u32 = 65_534;
 
-/// What a file or folder is for, which decides where a person can have another one.
+/// The purpose of a file or folder, which decides where a person can use another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The configuration.
@@ -15,11 +15,11 @@ pub enum Purpose {
     State,
     /// A credential's record.
     Secret,
-    /// The lock of a socket or of a store, which holds nothing.
+    /// The lock of a socket or of a store, which has no content.
     Lock,
     /// A socket.
     Socket {
-        /// Whether the user has named its place.
+        /// Whether the user named its place.
         named: bool,
     },
 }
@@ -34,85 +34,85 @@ pub enum Distrust {
     NotAFile,
     /// It is not a folder.
     NotAFolder,
-    /// It is a symbolic link, where none is followed.
+    /// It is a symbolic link where none is followed.
     IsALink,
     /// The path leads through more links than the kernel would follow.
     TooManyLinks,
     /// It belongs neither to root nor to us.
     Owner {
-        /// Whom it belongs to.
+        /// Its owner.
         owner: u32,
-        /// Who we are.
+        /// Our user.
         uid: u32,
-        /// Whether it is a regular file: then nothing else is given away with it.
+        /// Whether it is a regular file: then giving it away gives away nothing else.
         is_file: bool,
     },
-    /// It must be ours alone, and belongs to another user.
+    /// It must be ours, but belongs to another user.
     NotOurs {
-        /// Whom it belongs to.
+        /// Its owner.
         owner: u32,
-        /// Who we are.
+        /// Our user.
         uid: u32,
     },
     /// Its group or others can write to it.
     Writable {
         /// The mode's bits.
         mode: u32,
-        /// Whom it belongs to.
+        /// Its owner.
         owner: u32,
         /// Its group.
         group: u32,
-        /// Where that alone can: why it is not trusted, if there is more to say than that it can.
+        /// If only the group can write: the reason not to trust the group, if there is one to add.
         doubt: Option<GroupDoubt>,
     },
-    /// It must be ours alone, and its group or others can use it.
+    /// It must be private to us, but its group or others can use it.
     Open {
         /// The mode's bits.
         mode: u32,
         /// Whether it is a folder.
         folder: bool,
     },
-    /// It lets in others than it has to. Its mode, the right one, and the right group where it has another.
+    /// It admits more users than it must. Its mode, the right one, and the right group if its group is another one.
     Shared {
         /// The mode's bits.
         mode: u32,
-        /// What they should be.
+        /// The right mode bits.
         right: u16,
-        /// The group that it should have, when it has another.
+        /// The right group, if its group is another one.
         group: Option<u32>,
     },
-    /// It has to be given to this group, and we are not in it.
+    /// It must be given to this group, but we are not in the group.
     NotOurGroup(u32),
-    /// It has this many names, so that somebody may have it elsewhere.
+    /// It has this many names, so it may also be reachable elsewhere.
     HardLinks(u64),
     /// It is larger than this many bytes.
     TooLarge(u64),
-    /// The system refused something.
+    /// The system reported an error.
     Io {
-        /// What we tried to do with it, as a verb.
+        /// The attempted action, as a verb.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Why a group's right to write is not one user's alone.
+/// Why a group's right to write is not private to one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupDoubt {
     /// It is not this user's own group.
     NotOurs,
-    /// The user of this name is in it as well.
+    /// The user of this name is in the group as well.
     Member(String),
-    /// It has a password, with which anybody can enter it.
+    /// It has a password, and with it anyone can enter the group.
     Password,
-    /// The list of users does not have this one.
+    /// The list of users does not contain this user.
     NoAccount(u32),
-    /// Users and groups come from this source as well, which cannot be listed.
+    /// Users and groups also come from this source, which cannot be listed.
     Elsewhere(String),
     /// This list cannot be read.
     Unreadable(&'static str),
-    /// It is a group of an outer user namespace, whose members are not known in ours.
+    /// It is a group of an outer user namespace, whose members are unknown in ours.
     Mapped,
     /// An access list names further users or groups.
     AccessList,
@@ -121,7 +121,7 @@ pub enum GroupDoubt {
 // === impl Distrust ===
 
 impl Distrust {
-    /// The system refused `action`.
+    /// A failed `action`.
     pub(crate) fn io(action: &'static str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing,
@@ -134,9 +134,9 @@ impl Distrust {
 // === impl GroupDoubt ===
 
 impl GroupDoubt {
-    /// The user of this name is in the group as well.
+    /// The doubt that the user of this name is in the group as well.
     pub(super) fn has(name: &str) -> Self {
-        // A name can be anything, and this goes to terminals.
+        // A name can contain anything, and this text goes to terminals.
         let shown = |c: char| if c.is_control() { '?' } else { c };
         Self::Member(name.chars().map(shown).take(64).collect())
     }

@@ -1,4 +1,4 @@
-//! A file or folder that is not trusted, told to a person.
+//! The error for a file or folder that is not trusted, and its message.
 
 use std::fmt;
 use std::io;
@@ -12,16 +12,16 @@ use super::remedy::remedy;
 /// A file or folder that is not trusted.
 #[derive(Debug)]
 pub struct Untrusted {
-    /// Which one: the file itself, or a folder or link on the way to it.
+    /// The file itself, or a folder or link on the way to it.
     pub path: PathBuf,
-    /// Why not.
+    /// Why it is not trusted.
     pub why: Distrust,
     purpose: Purpose,
-    /// The user who reads of it.
+    /// The user who reads the message.
     reader: u32,
 }
 
-/// Whether what the system refused may be given later without a repair: a descriptor, a process or memory.
+/// Whether a retry may succeed without a repair: the system lacked a descriptor, a process or memory.
 pub fn is_passing(refused: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(refused),
@@ -32,7 +32,7 @@ pub fn is_passing(refused: &io::Error) -> bool {
 // === impl Untrusted ===
 
 impl Untrusted {
-    /// `path` is not trusted: a configuration, unless [`Untrusted::meant_for`] says otherwise.
+    /// An error for `path`, a configuration unless [`Untrusted::meant_for`] says otherwise.
     pub(crate) fn new(path: &Path, why: Distrust) -> Self {
         Self {
             path: path.to_owned(),
@@ -42,23 +42,23 @@ impl Untrusted {
         }
     }
 
-    /// The same of something that is for this.
+    /// The same error for another purpose.
     #[must_use]
     pub(crate) fn meant_for(self, purpose: Purpose) -> Self {
         Self { purpose, ..self }
     }
 
-    /// Whether a later look may succeed without a repair.
+    /// Whether a retry may succeed without a repair.
     pub fn is_passing(&self) -> bool {
         matches!(&self.why, Distrust::Io { source, .. } if is_passing(source))
     }
 
-    /// Whether the file is simply not there.
+    /// Whether the file does not exist.
     pub const fn is_missing(&self) -> bool {
         matches!(self.why, Distrust::Missing)
     }
 
-    /// What is wrong with it.
+    /// A description of the fault.
     pub fn what(&self) -> String {
         match &self.why {
             Distrust::Missing => "there is no such file or folder".into(),
@@ -99,7 +99,7 @@ impl Untrusted {
         }
     }
 
-    /// What the reader can do about it, where that can be said.
+    /// What the reader can do about it, if known.
     pub fn remedy(&self) -> Option<String> {
         remedy(&self.path, &self.why, self.purpose, self.reader)
     }
@@ -119,14 +119,14 @@ impl fmt::Display for Untrusted {
 impl std::error::Error for Untrusted {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
-            // With a remedy it stands before that.
+            // With a remedy, the message contains the error before the remedy.
             Distrust::Io { source, .. } if self.remedy().is_none() => Some(source),
             _ => None,
         }
     }
 }
 
-/// A user by number, with the hint that 65534 is often somebody else.
+/// A user by number, with the hint that 65534 often stands for another user.
 struct User(u32);
 
 impl fmt::Display for User {

@@ -1,4 +1,4 @@
-//! What is known of a file or a folder, and whether that is enough to trust it.
+//! Facts about a file or a folder, and whether they are enough to trust it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Stat, StatVfsMountFlags};
 
 use super::distrust::Distrust;
 
-/// What is known of a file or a folder when it is judged.
+/// Facts about a file or a folder that is judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
     pub(crate) kind: FileType,
@@ -16,12 +16,12 @@ pub(crate) struct Facts {
     pub(crate) mode: u32,
     pub(crate) links: u64,
     pub(crate) len: u64,
-    /// On a file system that is mounted read-only: nobody writes to it, whatever the mode says. The folder of a
+    /// On a file system that is mounted read-only: no process can write to it, whatever the mode says. The folder of a
     /// Kubernetes configuration volume is 0777 and mounted like this.
     pub(crate) read_only: bool,
 }
 
-/// Root's or ours: everybody else could give it away or take it back.
+/// Checks that the owner is root or our user: any other owner could give it away or change it.
 pub(super) fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), Distrust> {
     if owner == 0 || owner == uid {
         Ok(())
@@ -37,7 +37,7 @@ pub(super) fn owned(owner: u32, uid: u32, kind: FileType) -> Result<(), Distrust
 // === impl Facts ===
 
 impl Facts {
-    /// What the descriptor says.
+    /// Reads the facts from a descriptor.
     pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&file)?;
         let mount = rustix::fs::fstatvfs(&file)?;
@@ -62,7 +62,7 @@ impl Facts {
         }
     }
 
-    /// A regular file of root or us that nobody else can write to.
+    /// Judges a regular file: it must belong to root or us, and no other user may write to it.
     pub(crate) fn judge_file(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::RegularFile {
             return Err(Distrust::NotAFile);
@@ -74,8 +74,8 @@ impl Facts {
         Ok(())
     }
 
-    /// A folder of root or us in which nobody else can exchange what we or root have put there: where the sticky bit
-    /// is set, only its owner can rename or remove an entry.
+    /// Judges a folder: it must belong to root or us, and no other user may replace what we or root have put there.
+    /// With the sticky bit, only an entry's owner can rename or remove it.
     pub(crate) fn judge_folder(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::Directory {
             return Err(Distrust::NotAFolder);
@@ -96,7 +96,7 @@ impl Facts {
         }
     }
 
-    /// A file that is `uid`'s alone: nobody else can read it, and it has one name.
+    /// Judges a file that must be private to `uid`: not readable by other users, and with only one name.
     pub(crate) fn judge_private_file(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::RegularFile {
             return Err(Distrust::NotAFile);
@@ -108,7 +108,7 @@ impl Facts {
         Ok(())
     }
 
-    /// A file of `uid`, whoever can read it.
+    /// Judges a file that must belong to `uid`; other users may read it.
     pub(super) fn judge_own_file(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::RegularFile {
             return Err(Distrust::NotAFile);
@@ -116,7 +116,7 @@ impl Facts {
         self.judge_owner(uid)
     }
 
-    /// A folder that is `uid`'s alone.
+    /// Judges a folder that must be private to `uid`.
     pub(crate) fn judge_private_folder(&self, uid: u32) -> Result<(), Distrust> {
         if self.kind != FileType::Directory {
             return Err(Distrust::NotAFolder);

@@ -1,8 +1,9 @@
-//! Whether a group's right to write is one user's alone: that of a user private group, or in a container that of root's
+//! Whether a group's right to write is private to one user: for a user private group, or in a container for root's
 //! group.
 //!
-//! Several distributions set umask 0002 and give each user a group of its own, so what that user makes is writable by
-//! this group. The lists of users and groups are read at each judgement: an administrator can add a member at any time.
+//! Several distributions set umask 0002 and give each user a private group, so files of that user are writable by this
+//! group. The lists of users and groups are read at each judgement, since an administrator can add a member at any
+//! time.
 
 use self::lists::{Group, User, groups, read, users};
 use super::{Distrust, GroupDoubt};
@@ -10,38 +11,38 @@ use super::{Distrust, GroupDoubt};
 mod lists;
 mod sources;
 
-/// What the fields of `/etc/group` hold that have no password (group(5)): with one, anybody who knows it can enter the
-/// group by newgrp(1).
+/// The password fields of `/etc/group` (group(5)) that mean "no password": with a password, anyone who knows it can
+/// enter the group by newgrp(1).
 const NO_PASSWORD: [&str; 6] = ["", "x", "*", "!", "!!", "!*"];
 
-/// Whose rights are judged.
+/// The user whose files are judged.
 #[derive(Debug, Clone, Copy)]
 struct Us {
     uid: u32,
-    /// The effective group, if this process is that user.
+    /// The effective group, if this process runs as that user.
     gid: Option<u32>,
 }
 
-/// The lists of users and groups of one moment, as texts.
+/// The lists of users and groups at one moment, as texts.
 #[derive(Debug, Default)]
 struct Lists {
     /// `/etc/passwd` (passwd(5)).
     passwd: String,
     /// `/etc/group` (group(5)).
     group: String,
-    /// A source of users or groups that cannot be listed, if there is one.
+    /// A source of users or groups that cannot be listed, if any.
     elsewhere: Option<String>,
     /// `/proc/self/gid_map` (user_namespaces(7)).
     gid_map: String,
 }
 
-/// Accepts that others can write to something, where that is its group alone and no other user than `uid` is in that;
-/// `has_list` tells whether an access list lets in more than the mode shows.
+/// Accepts write access by others if only the group has it, and no other user than `uid` is in that group; `has_list`
+/// returns whether an access list admits more users than the mode shows.
 ///
 /// Not for root: distributions with umask 0002 leave root at 0022, and services run in root's group.
 ///
 /// # Errors
-/// `why`, with the doubt about the group if that is the reason.
+/// `why`, with the doubt about the group if the group is the reason.
 pub(super) fn accept_private(
     why: Distrust,
     uid: u32,
@@ -71,9 +72,9 @@ pub(super) fn accept_private(
 /// Judges the right of the group `gid` to write: no other user than us and root may have it.
 ///
 /// # Errors
-/// [`GroupDoubt`] says who may have it, or why that cannot be told.
+/// [`GroupDoubt`] says which user may have it, or why that is unknown.
 fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
-    // Elsewhere the users are in a directory, and the files list nobody.
+    // On other systems the users are in a directory service, and the files list no users.
     if !cfg!(target_os = "linux") {
         return Err(GroupDoubt::Elsewhere("a directory service".to_owned()));
     }
@@ -89,7 +90,7 @@ fn judge(gid: u32, us: Us) -> Result<(), GroupDoubt> {
 // === impl Us ===
 
 impl Us {
-    /// The user `uid`, who may be another one than this process.
+    /// The user `uid`, which may be another user than this process's.
     fn new(uid: u32) -> Self {
         let is_us = rustix::process::geteuid().as_raw() == uid;
         Self {
@@ -121,7 +122,7 @@ impl Lists {
         }
     }
 
-    /// The group of a user that is named like it and has no other member.
+    /// Judges the group of a user that has the user's name and no other member.
     fn private(
         &self,
         gid: u32,
@@ -156,10 +157,11 @@ impl Lists {
     }
 }
 
-/// Root's group when it is this process's as well: a container with an arbitrary user in group 0, as on `OpenShift`.
+/// Judges root's group if it is also this process's group: a container with an arbitrary user in group 0, as on
+/// `OpenShift`.
 ///
-/// Its images list further accounts in group 0, so those that nobody can log in with do not count. Nor does the name
-/// service: these images name `sss`, which serves no user or group below 1 (`min_id`, sssd.conf(5)).
+/// Images for it list further accounts in group 0, so accounts without a login do not count. The name service does not
+/// count either: these images name `sss`, which serves no user or group below 1 (`min_id`, sssd.conf(5)).
 fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDoubt> {
     let harmless = |user: &&User<'_>| user.uid == 0 || user.uid == us.uid || !user.can_log_in();
     let mut members = groups.iter().flat_map(Group::members);
@@ -177,9 +179,9 @@ fn roots(users: &[User<'_>], groups: &[Group<'_>], us: Us) -> Result<(), GroupDo
     }
 }
 
-/// Whether a group's number comes from a range of numbers that our user namespace was given. One that is mapped alone is
-/// a group of the outer namespace, whose members the lists in here do not know: `unshare -r`, and root's group in a
-/// rootless container.
+/// Whether a group's number is in a range of numbers that our user namespace was given. A number that is mapped singly
+/// is a group of the outer namespace, whose members the lists in here do not contain: `unshare -r`, and root's group in
+/// a rootless container.
 fn is_of_a_range(gid_map: &str, gid: u32) -> bool {
     gid_map.lines().any(|line| {
         let numbers: Vec<u64> = line
@@ -237,14 +239,14 @@ mod tests {
             (&[ALICE, bob], &["alice:x:1000:bob"], 1000, false),
             (&[ALICE], &["alice:x:1000:alice,gone"], 1000, false),
             (&[ALICE], &["alice:x:1000:root"], 1000, false),
-            // Another account has it as its primary group, which no list of members shows.
+            // It is the primary group of another account, which no list of members shows.
             (
                 &[ALICE, "bob:x:1001:1000::/:/usr/sbin/nologin"],
                 &["alice:x:1000:"],
                 1000,
                 false,
             ),
-            // Not our primary group, not named like us, without a name.
+            // Not our primary group; not our name; without a name.
             (
                 &[ALICE],
                 &["alice:x:1000:", "team:x:2000:alice"],
@@ -257,9 +259,9 @@ mod tests {
             // We are not in the list.
             (&[ROOT, bob], &["alice:x:1000:"], 1000, false),
             (&[], &[], 1000, false),
-            // Anybody who knows the password can enter it.
+            // Anyone who knows the password can enter the group.
             (&[ALICE], &["alice:$6$salt$hash:1000:"], 1000, false),
-            // What cannot be read could name anybody.
+            // A malformed line could name any user.
             (&[ALICE, "broken"], &["alice:x:1000:"], 1000, false),
             (
                 &[ALICE, "eve:x:-1:1000::/:/bin/sh"],

@@ -1,9 +1,9 @@
-//! The root of all folders in a user namespace that knows no other user than us.
+//! The root folder in a user namespace that maps no other user than ours.
 //!
-//! There the kernel shows what is root's outside as the overflow user's, so `/` seems to be a stranger's. It is accepted
-//! alone: every other folder of the overflow user may be anybody's.
+//! The kernel shows files of the outer root as the overflow user's there, so `/` seems to belong to a stranger. Only
+//! `/` is accepted: any other folder of the overflow user may belong to any user.
 
-/// The overflow user where the system does not say which number it has.
+/// The overflow user, if the system does not report its number.
 const OVERFLOW_UID: u32 = 65_534;
 
 /// Whether `owner` stands for the users of an outer namespace, and `uid` is the only user of ours.

@@ -1,4 +1,4 @@
-//! Making and judging a folder that is one user's alone.
+//! Creates and judges a folder that is private to one user.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -11,20 +11,20 @@ use rustix::io::Errno;
 use super::facts::Facts;
 use super::{Distrust, Purpose, Untrusted};
 
-/// Makes sure that `path` is a folder of `uid` alone, and opens it: made with mode 0700 where it is missing, as are the
-/// folders above it, else judged as it is.
+/// Opens the folder `path`, which must be private to `uid`. Creates it with mode 0700 if it is missing, as well as
+/// missing folders above it; otherwise judges it unchanged.
 ///
-/// `uid` is another user than ours only when root sets up a system daemon: what is made is then given to that user.
+/// `uid` is another user than ours only when root sets up a system daemon; created folders are then given to that user.
 ///
 /// # Errors
-/// [`Untrusted`] when the last name is a link or not a folder, or belongs to somebody else, or is open to others: it is
-/// not changed then, because what was open may have been read.
+/// [`Untrusted`] if the last component is a link or not a folder, belongs to another user, or is open to others. It is
+/// not repaired, because its content may have been read already.
 pub fn private_dir(path: &Path, uid: u32) -> Result<File, Untrusted> {
     make_folders(path, uid, 0o700)?;
     open_private(path, uid)
 }
 
-/// Makes the folder `path` and those above it that are missing, with this mode whatever the umask.
+/// Creates the folder `path` and missing folders above it, with this mode whatever the umask.
 pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untrusted> {
     for missing in missing_folders(path) {
         make(&missing, uid, None, mode)
@@ -33,7 +33,7 @@ pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untru
     Ok(())
 }
 
-/// Opens the folder `path` that must be `uid`'s alone.
+/// Opens the folder `path`, which must be private to `uid`.
 pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
     let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::State);
     let folder = open_folder(path).map_err(untrusted)?;
@@ -42,14 +42,14 @@ pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
     Ok(folder)
 }
 
-/// Judges the lock of a socket in a folder that others can write to: one of theirs could be held for ever.
+/// Judges the lock of a socket in a folder that others can write to: they could hold a lock of their own for ever.
 pub(crate) fn judge_lock(lock: &File, path: &Path, uid: u32) -> Result<(), Untrusted> {
     let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::Lock);
     let facts = Facts::of(lock).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
     facts.judge_own_file(uid).map_err(untrusted)
 }
 
-/// The folders to make, from the top down.
+/// The folders to create, from the top down.
 pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<_> = path
         .ancestors()
@@ -64,11 +64,11 @@ pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-/// Makes a folder with this owner, group and mode: ours alone until it is theirs.
+/// Creates a folder with this owner, group and mode; it is private to us until it is handed over.
 pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
-        // Somebody else made it in between; whether it is good is judged afterwards.
+        // Another process created it in between; it is judged afterwards.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(e) => return Err(Distrust::io("make", e)),
     }
@@ -81,7 +81,7 @@ pub(super) fn make(path: &Path, uid: u32, group: Option<u32>, mode: u16) -> Resu
     set(&folder, group, mode)
 }
 
-/// Gives a folder of ours its group and its mode, in this order.
+/// Sets the group and then the mode of a folder of ours.
 pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Distrust> {
     if let Some(group) = group {
         match rustix::fs::fchown(folder, None, Some(Gid::from_raw(group))) {
@@ -94,14 +94,14 @@ pub(super) fn set(folder: &File, group: Option<u32>, mode: u16) -> Result<(), Di
         .map_err(|e| Distrust::io("set the mode of", e.into()))
 }
 
-/// Opens a folder without following a link at its last name.
+/// Opens a folder without following a link in the last component.
 pub(super) fn open_folder(path: &Path) -> Result<File, Distrust> {
-    // A final slash would have the link followed.
+    // With a trailing slash the link would be followed.
     let path: &Path = &path.components().collect::<PathBuf>();
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(File::from(fd)),
-        // Linux says that a link is not a folder, others that it is a link too many.
+        // Linux reports a link as "not a folder", other systems as "too many links".
         Err(Errno::LOOP | Errno::NOTDIR) => {
             let link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
             Err(if link {

@@ -1,16 +1,16 @@
-//! What a person can do about a file or folder that is not trusted.
+//! Remedies for a file or folder that is not trusted.
 //!
-//! It depends on who reads it: nobody is told to change what only its owner or root can change. And it never asks for a
-//! change that would break something else, such as a mode of `/tmp` or the owner of a home.
+//! They depend on the reader: no user is asked to change what only its owner or root can change. And no remedy breaks
+//! anything else, such as the mode of `/tmp` or the owner of a home.
 
 use std::path::Path;
 
 use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
 
-/// Folders that are for every user's files, which is right with the sticky bit.
+/// Folders for every user's files, which is safe with the sticky bit.
 const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
 
-/// Folders of the system below others.
+/// System folders below other folders.
 const OF_THE_SYSTEM: [&str; 8] = [
     "/dev/shm",
     "/run/lock",
@@ -24,7 +24,7 @@ const OF_THE_SYSTEM: [&str; 8] = [
 
 const STICKY: u32 = 0o1000;
 
-/// What `reader` can do about `path`, where that can be said.
+/// What `reader` can do about `path`, if known.
 pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32) -> Option<String> {
     let shown = path.display();
     let elsewhere = elsewhere(purpose);
@@ -57,7 +57,7 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
         Distrust::NotOurs { owner, uid } => not_ours(path, purpose, reader, *owner, *uid),
         Distrust::Writable { mode, owner, .. } => writable(path, purpose, reader, *mode, *owner),
         Distrust::Open { mode, folder } => match purpose {
-            // Its folder was open to others before it, so that one is told of first.
+            // Only for a file: an open folder is reported before the files in it.
             Purpose::Secret if !folder => {
                 format!("chmod 600 {shown}, and replace the secret if somebody may have read it")
             }
@@ -86,7 +86,8 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             match purpose {
                 Purpose::Socket { named: false } => elsewhere.into(),
                 Purpose::Socket { named: true } if denied => elsewhere.into(),
-                // One that is there and cannot be opened is another user's, who is asked to look.
+                // Only for creating: a folder that exists and cannot be opened belongs to another user, and that user
+                // must look at it.
                 Purpose::State if denied && *action == "make" => elsewhere.into(),
                 _ => return None,
             }
@@ -98,7 +99,7 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
     })
 }
 
-/// Where the user can have another one.
+/// How to use another place.
 const fn elsewhere(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Config => "name another one with --config or JETON_CONFIG",
@@ -112,7 +113,8 @@ const fn elsewhere(purpose: Purpose) -> &'static str {
     }
 }
 
-/// The overflow user stands for others, so nobody runs anything as it, and what is its own cannot be given away.
+/// A remedy that needs the owner. The overflow user stands for other users: no process runs as it, and its files cannot
+/// be given away.
 fn as_owner(owner: u32, elsewhere: &str) -> String {
     if owner == OVERFLOW_UID {
         elsewhere.to_owned()
@@ -134,7 +136,7 @@ fn not_ours(path: &Path, purpose: Purpose, reader: u32, owner: u32, uid: u32) ->
         Purpose::Socket { .. } => elsewhere.to_owned(),
         _ if owner == OVERFLOW_UID => elsewhere.to_owned(),
         _ if is_file && reader == 0 => format!("chown {uid} {shown}"),
-        // Root sets it up for this user. What is root's own may be in the home of the folder's owner.
+        // Root sets it up for this user. A folder of root's own may be in the home of its owner.
         _ if reader == 0 && uid != 0 => format!("chown -R {uid} {shown}"),
         _ if owner == 0 => {
             let all = if is_file { "" } else { "-R " };
@@ -146,14 +148,14 @@ fn not_ours(path: &Path, purpose: Purpose, reader: u32, owner: u32, uid: u32) ->
 
 fn writable(path: &Path, purpose: Purpose, reader: u32, mode: u32, owner: u32) -> String {
     let (shown, elsewhere) = (path.display(), elsewhere(purpose));
-    // The folder of a socket itself: on the way to it the sticky bit is enough.
+    // This is the folder of a socket itself: for folders above it the sticky bit is enough.
     if mode & STICKY != 0 {
         return folder_of_its_own(path);
     }
     let change = if is_for_everybody(path) {
         format!("chmod +t {shown}")
     } else if purpose == (Purpose::Socket { named: false }) && !is_shared(path, mode) {
-        // The folder of the sockets or a user's runtime folder, which is to be the user's alone.
+        // The folder of the sockets or a user's runtime folder, which must be private to the user.
         format!("chmod 700 {shown}")
     } else {
         format!("chmod go-w {shown}")
@@ -166,7 +168,7 @@ fn writable(path: &Path, purpose: Purpose, reader: u32, mode: u32, owner: u32) -
     }
 }
 
-/// The folder that a socket can have below one that is not for it alone.
+/// Suggests a folder for the socket only, below a folder that has other uses.
 fn folder_of_its_own(path: &Path) -> String {
     own_folder(&path.join("jeton/jeton.sock"))
 }
@@ -180,7 +182,7 @@ fn is_for_everybody(path: &Path) -> bool {
     FOR_EVERYBODY.iter().any(|folder| path == Path::new(folder))
 }
 
-/// Whether others than Jeton use a folder: it is not to be closed.
+/// Whether other programs use a folder, so that it must not be closed.
 fn is_shared(path: &Path, mode: u32) -> bool {
     mode & STICKY != 0
         || path.components().count() <= 2

@@ -1,4 +1,5 @@
-//! Making and judging the folder of a socket, which a group or everybody may be let into; nobody else can change it.
+//! Creates and judges the folder of a socket, to which a group or every user may have access, but which no other user
+//! can change.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,59 +10,59 @@ use rustix::io::Errno;
 use super::private::{make, missing_folders, open_folder, open_private, set};
 use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
 
-/// Who gets into a folder beside its owner and root.
+/// The users with access to a folder, besides its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// Nobody.
+    /// No other user.
     Nobody,
-    /// The members of this group. They reach what they know the name of, and cannot list it.
+    /// The members of this group. They can reach entries by name, but cannot list the folder.
     Group(u32),
-    /// Everybody.
+    /// Every user.
     Everybody,
 }
 
-/// The folder of a socket, and what it must be.
+/// The folder of a socket, and its required properties.
 #[derive(Debug, Clone, Copy)]
 pub struct SocketFolder<'a> {
-    /// Where it is.
+    /// Its path.
     pub path: &'a Path,
-    /// Whose it must be.
+    /// Its required owner.
     pub uid: u32,
-    /// Who else gets in.
+    /// The other users with access.
     pub sharing: Sharing,
-    /// Whether the user has named the place: then a folder that is there is not ours to change.
+    /// Whether the user named the place: then an existing folder is not ours to change.
     pub named: bool,
-    /// How many folders it may be below a volume that everybody can write to ([`super::is_volume`]); `None` where such a
-    /// volume is refused.
+    /// How many folders deep it may be in a volume that every user can write to ([`super::is_volume`]); `None` if such
+    /// a volume is refused.
     pub below_volume: Option<usize>,
 }
 
 // === impl SocketFolder ===
 
 impl SocketFolder<'_> {
-    /// Makes sure that it is a folder of `uid` into which exactly these others get, and that nobody else can exchange it:
-    /// made like that where it is missing, as are the folders above it. The result is the volume that it is in, if that
-    /// is one that everybody can write to: then whoever can do so can exchange it all the same.
+    /// Makes sure that this is a folder of `uid`, that exactly these other users have access, and that no other user
+    /// can replace it. Creates it if it is missing, as well as missing folders above it. Returns the volume that it is
+    /// in if every user can write to that volume: they could then replace the folder nevertheless.
     ///
-    /// A folder that is there is made like that unless the user has named it; a named one must let in those whom it has
-    /// to and nobody else. At no moment it is open to more than it was or will be.
+    /// Adapts an existing folder, unless the user named it; a named folder must already have exactly the right access.
+    /// At no moment is the folder open to more users than before or after.
     ///
     /// # Errors
-    /// [`Untrusted`] when the folder is a link or none, belongs to somebody else, can be written to by others, or is as
-    /// nobody wants it and not ours to change; and when others could exchange a folder above it.
+    /// [`Untrusted`] if the path is a link or not a folder, if the folder belongs to another user or can be written to
+    /// by others, if its access is wrong and not ours to change, or if others could replace a folder above it.
     pub fn prepare(&self) -> Result<Option<PathBuf>, Untrusted> {
         self.examine(true)
     }
 
-    /// Says what [`SocketFolder::prepare`] would, and changes nothing.
+    /// Returns what [`SocketFolder::prepare`] would, and changes nothing.
     ///
     /// # Errors
-    /// [`Untrusted`] as there, also when a missing folder could not be made.
+    /// As those of [`SocketFolder::prepare`], also if a missing folder could not be created.
     pub fn judge(&self) -> Result<Option<PathBuf>, Untrusted> {
         self.examine(false)
     }
 
-    /// Makes it where it is missing if it `is_made` now.
+    /// Judges the folder; creates or adapts it if `is_made`.
     fn examine(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
         let purpose = Purpose::Socket { named: self.named };
         self.examine_inside(is_made)
@@ -88,7 +89,7 @@ impl SocketFolder<'_> {
                     Err(e @ (Errno::ACCESS | Errno::ROFS)) => {
                         Err(Untrusted::new(first, Distrust::io("make", e.into())))
                     }
-                    // Where the kernel cannot be asked, only making it would tell.
+                    // Without an answer from the kernel, only creating it would tell.
                     _ => Ok(volume),
                 };
             }
@@ -98,7 +99,7 @@ impl SocketFolder<'_> {
     }
 }
 
-/// Makes and judges the folder itself, but for who could exchange it.
+/// Creates and judges the folder itself, except whether others could replace it.
 fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted> {
     let SocketFolder {
         path, uid, sharing, ..
@@ -126,7 +127,7 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
         })
         .map_err(untrusted)?;
     if is_made && adapt && !found.is(sharing) {
-        // Closed first: the old group must not get what is for the new one.
+        // Closed first: the old group must not get the access of the new one.
         set(&folder, None, 0o700)
             .and_then(|()| set(&folder, group, mode))
             .map_err(untrusted)?;
@@ -134,7 +135,8 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
     Ok(folder)
 }
 
-/// A folder of somebody else may not even be opened; that it is somebody else's is what there is to say then.
+/// Converts the error if the folder belongs to another user: it may not even be possible to open it, and its owner is
+/// the better explanation.
 fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
     match (&untrusted.why, rustix::fs::lstat(path)) {
         (Distrust::Io { .. }, Ok(stat)) if stat.st_uid != uid => {
@@ -148,8 +150,8 @@ fn whose(path: &Path, uid: u32, untrusted: Untrusted) -> Untrusted {
     }
 }
 
-/// The nearest folder above that of a socket through which those others do not get, if there is one. The runtime folder
-/// of a user is one: it is that user's alone, whatever is in it. One that is not there yet is none.
+/// The nearest folder above the socket's folder that blocks the other users' access, if any. A user's runtime folder is
+/// one: it is private to that user, whatever it contains. Missing folders are skipped.
 pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
     let stops = |folder: &&Path| {
         rustix::fs::stat(*folder).is_ok_and(|stat| {
@@ -164,7 +166,7 @@ pub fn barrier(socket: &Path, sharing: Sharing) -> Option<PathBuf> {
     socket.ancestors().skip(2).find(stops).map(Path::to_owned)
 }
 
-/// What is known of a folder.
+/// Facts about a folder.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     owner: u32,
@@ -182,7 +184,7 @@ impl Sharing {
         }
     }
 
-    /// The mode that we give.
+    /// The mode to set.
     const fn mode(self) -> u16 {
         match self {
             Self::Nobody => 0o700,
@@ -191,7 +193,7 @@ impl Sharing {
         }
     }
 
-    /// The most and the least that others may have in a folder that is the user's.
+    /// The largest and the smallest access of others in a folder that the user named.
     const fn most_and_least(self) -> (u32, u32) {
         match self {
             Self::Nobody => (0, 0),
@@ -217,7 +219,7 @@ impl Found {
         }
     }
 
-    /// Whether it is as we would make it.
+    /// Whether it is as it would be created.
     fn is(self, sharing: Sharing) -> bool {
         self.mode & 0o777 == u32::from(sharing.mode())
             && sharing.group().is_none_or(|group| group == self.group)

@@ -9,7 +9,7 @@ fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// A folder whose path has no link in it, so that faults name the path that a test expects.
+/// A folder whose path contains no link, so that faults name the path that a test expects.
 fn folder() -> (TempDir, PathBuf) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().canonicalize().unwrap();
@@ -234,7 +234,7 @@ fn the_size_is_capped() {
         let verdict = open_config(&file, uid());
         assert_eq!(verdict.is_ok(), good);
     }
-    // A file whose length the system does not tell is capped while it is read.
+    // A file whose length the system does not report is capped while it is read.
     #[cfg(target_os = "linux")]
     assert!(open_config(Path::new("/proc/self/status"), uid()).is_ok());
 }

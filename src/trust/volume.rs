@@ -1,21 +1,21 @@
-//! A volume that several containers share: a mount point of root's in which everybody can write, as the `emptyDir` of a
-//! pod.
+//! A volume that several containers share: a mount point owned by root that every user can write to, such as the
+//! `emptyDir` of a pod.
 //!
-//! Kubernetes makes it 0777, or 2777 with an `fsGroup`, without the sticky bit. Whoever shares the volume can exchange
-//! what is in it, so it is taken only where the user has named it.
+//! Kubernetes creates it with mode 0777, or 2777 with an `fsGroup`, without the sticky bit. Every container that shares
+//! the volume can replace what is in it, so it is accepted only if the user named it.
 
 use std::path::Path;
 
-/// How the kernel describes a folder.
+/// The kernel's description of a folder.
 #[derive(Debug, Clone, Copy)]
 struct Described {
     owner: u32,
     mode: u32,
-    /// Whether it is the root of a mount; `None` where the kernel does not tell (before Linux 5.8).
+    /// Whether it is the root of a mount; `None` if the kernel does not report it (before Linux 5.8).
     is_mount_root: Option<bool>,
 }
 
-/// Whether `path` is such a volume itself. The root of all folders is none, whatever its mode.
+/// Whether `path` itself is such a volume. The root folder is not, whatever its mode.
 pub fn is_volume(path: &Path) -> bool {
     path != Path::new("/") && describe(path).is_some_and(Described::is_volume)
 }
@@ -60,7 +60,7 @@ mod tests {
         for (mode, good) in [
             (0o777, true),
             (0o2777, true),
-            // Others than everybody, or some who are not trusted with each other.
+            // Not writable by every user, or with further bits, such as the sticky bit.
             (0o775, false),
             (0o757, false),
             (0o770, false),

@@ -1,4 +1,4 @@
-//! The answer: an HTTP head, then fields that are written as they arrive, however the bytes are cut.
+//! The answer: an HTTP head, then fields that are written out as they arrive, wherever the stream splits them.
 
 use crate::bytes::copy;
 use crate::input::Extent;
@@ -12,25 +12,25 @@ const TAG_EXIT: u8 = 3;
 const TAG_SEND_INPUT: u8 = 4;
 const TAG_SEND_TO_ADMIN: u8 = 5;
 
-/// What an HTTP head may be at most; the daemon's has some 150 bytes.
+/// Limit for the HTTP head of an answer; the daemon's has some 150 bytes.
 const HEAD_CAP: usize = 16 * 1024;
 
-/// `HTTP/1.1 200`.
+/// Length of `HTTP/1.1 200`.
 const STATUS_LINE: usize = 12;
 
-/// What follows an answer.
+/// What to do after an answer.
 pub(crate) enum Next {
     Exit(u8),
-    /// The same request once more, with standard input.
+    /// Send the same request once more, with standard input.
     SendInput(Extent),
-    /// The same request once more, at the admin socket.
+    /// Send the same request once more, to the admin socket.
     SendToAdmin,
 }
 
-/// Where standard output's fields go.
+/// Where the fields for standard output go.
 pub(crate) enum Sink<'a> {
     Stdout,
-    /// Kept, never shown: the token of `exec --env`, behind the first `used` bytes of `room`.
+    /// Kept instead of shown, after the first `used` bytes of `room`: the token of `exec --env`, or help.
     Kept {
         room: &'a mut [u8],
         used: &'a mut usize,
@@ -56,7 +56,7 @@ impl Sink<'_> {
     }
 }
 
-/// What the next byte is a part of.
+/// The part of the answer that the next byte belongs to.
 enum Part {
     Head {
         line: usize,
@@ -77,11 +77,11 @@ enum Part {
 /// Reads one answer.
 pub(crate) struct Answer<'a> {
     sink: Sink<'a>,
-    /// How much of the body may still come. A `watch` has no end, but each of its fields has.
+    /// How many bytes of the body may still arrive. A `watch` never ends, but each of its fields does.
     left: usize,
     endless: bool,
-    /// Whether the answer may send the request to the admin socket: not when it comes from there, and not once a field has
-    /// been shown, since the next answer would be shown beside it.
+    /// Whether the answer may send the request to the admin socket: not if it comes from there, and not after a field
+    /// was shown, because the next answer would be shown beside it.
     may_send_to_admin: bool,
     status_line: [u8; STATUS_LINE],
     head: usize,
@@ -107,12 +107,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Begins the next answer, which goes where this one would have gone.
+    /// Starts the next answer, with the same destination.
     pub(crate) fn again(self, from_admin: bool) -> Self {
         Self::new(self.sink, self.endless, from_admin)
     }
 
-    /// Takes what has arrived. A result is the deciding field's; nothing after it is looked at.
+    /// Takes the bytes that have arrived. Returns a result as soon as a field decides; later bytes are ignored.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Option<Next>, Exit> {
         while !bytes.is_empty() {
             match &mut self.part {
@@ -188,7 +188,7 @@ impl<'a> Answer<'a> {
         Ok(None)
     }
 
-    /// The stream is at its end and no last field has come.
+    /// Handles the end of the stream before a last field.
     pub(crate) fn end(&self) -> Result<Next, Exit> {
         match self.part {
             Part::Problem => Ok(Next::Exit(self.problem.report(self.status))),
@@ -226,7 +226,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Counts what has been announced, before any of it is shown.
+    /// Counts announced bytes before any of them is shown.
     fn spend(&mut self, bytes: usize) -> Result<(), Exit> {
         self.left = self
             .left

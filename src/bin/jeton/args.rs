@@ -3,10 +3,10 @@
 use crate::output::{Exit, USAGE, complain};
 use crate::sys::Arg;
 
-/// The longest time that can be asked for, in seconds: a day, as the longest lifetime of a token.
+/// The longest time that an option accepts, in seconds: a day, the longest lifetime of a token.
 const LONGEST_SECONDS: u32 = 86_400;
 
-/// The companion's own options, each with a value. They are not sent.
+/// The companion's own options, each with a value. They are not sent to the daemon.
 #[derive(Clone, Copy)]
 enum Own {
     Socket,
@@ -22,11 +22,12 @@ const OWN: [(&[u8], Own); 3] = [
 
 /// How the companion was called.
 pub(crate) struct Call {
-    /// The last part of argv\[0\].
+    /// The last component of argv\[0\].
     pub(crate) name: &'static [u8],
-    /// Called by its own name. Under another one it is some tool's helper, and every argument is that tool's.
+    /// Whether the companion was called by its own name. Under another name it is another tool's helper, and every
+    /// argument is for that tool.
     pub(crate) is_jeton: bool,
-    /// What follows argv\[0\], with the closing null pointer.
+    /// The arguments after argv\[0\], with the closing null pointer.
     pub(crate) rest: &'static [Option<Arg<'static>>],
     pub(crate) socket: Option<&'static [u8]>,
     pub(crate) admin_socket: Option<&'static [u8]>,
@@ -40,7 +41,7 @@ impl Call {
     pub(crate) fn parse(argv: &'static [Option<Arg<'static>>]) -> Result<Self, Exit> {
         let (name, rest) = match argv.split_first() {
             Some((Some(name), rest)) => (name.bytes(), rest),
-            // A program can be started without even a name.
+            // A program can be started without any argument, not even a name.
             _ => (b"jeton".as_slice(), argv),
         };
         let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
@@ -64,7 +65,7 @@ impl Call {
             match own {
                 Own::Socket => call.socket = Some(value),
                 Own::AdminSocket => call.admin_socket = Some(value),
-                // A deadline of nothing would make every request fail.
+                // A deadline of zero would make every request fail.
                 Own::Timeout => call.timeout = Some(seconds(name, value, 1)?),
             }
         }
@@ -74,7 +75,7 @@ impl Call {
         Ok(call)
     }
 
-    /// The words that are sent after the name.
+    /// The words to send after the name.
     pub(crate) fn words(&self) -> impl Iterator<Item = &'static [u8]> {
         self.pieces().filter_map(|piece| match piece {
             Piece::Word(word) => Some(word),
@@ -82,13 +83,13 @@ impl Call {
         })
     }
 
-    /// Whether the usage of the verb is asked for. What stands behind `--` is not the verb's own.
+    /// Whether the usage of the verb is asked for. What stands after `--` is not the verb's own.
     pub(crate) fn asks_for_help(&self) -> bool {
         let mut own = self.words().take_while(|word| *word != b"--");
         own.any(|word| matches!(word, b"--help" | b"-h"))
     }
 
-    /// The first word; under another name there are no verbs.
+    /// The first word; `None` under another name, where there are no verbs.
     pub(crate) fn verb(&self) -> Option<&'static [u8]> {
         self.words().next().filter(|_| self.is_jeton)
     }
@@ -100,7 +101,7 @@ impl Call {
         }
     }
 
-    /// `--wait S` is the daemon's, and is sent; but while there is no daemon the companion does the waiting.
+    /// The daemon handles `--wait S`, so it is sent; while no daemon runs, the companion waits instead.
     fn ready_wait(&self) -> Result<Option<u32>, Exit> {
         let mut words = self.words().take_while(|&word| word != b"--");
         let mut wait = None;
@@ -116,13 +117,13 @@ impl Call {
     }
 }
 
-/// An argument, or an option of our own with its value.
+/// An argument, or one of the companion's own options with its value.
 enum Piece {
     Word(&'static [u8]),
     Option(&'static [u8], Own, Option<&'static [u8]>),
 }
 
-/// Goes through the arguments. Options may stand before or after the verb, up to `--`.
+/// Iterates over the arguments. Options may stand before or after the verb, up to `--`.
 struct Pieces {
     rest: &'static [Option<Arg<'static>>],
     own_options: bool,
@@ -172,7 +173,7 @@ fn seconds(option: &[u8], text: &[u8], least_ms: u32) -> Result<u32, Exit> {
         })
 }
 
-/// `30`, `0.3`, `.3`; further decimals than the third are dropped.
+/// Parses `30`, `0.3`, `.3`; drops decimals after the third.
 fn milliseconds(text: &[u8]) -> Option<u32> {
     let mut digits = text.splitn(2, |&byte| byte == b'.');
     let (whole, part) = (digits.next()?, digits.next().unwrap_or_default());

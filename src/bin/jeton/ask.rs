@@ -1,5 +1,5 @@
-//! A whole conversation: connect, ask, and again where the connection broke, where the answer asks for standard input, and
-//! where it sends the request to the admin socket. One deadline covers it all.
+//! One conversation with the daemon: connect and ask; ask again if the connection broke, if the answer asks for
+//! standard input, or if it sends the request to the admin socket. One deadline covers everything.
 
 use crate::answer::{Answer, Next, Sink};
 use crate::args::Call;
@@ -11,13 +11,13 @@ use crate::places::{Place, Places, Room};
 use crate::request::{CAP, Request, Terminal, Words};
 use crate::sys::Env;
 
-/// A helper that hangs hangs its caller; `--timeout` overrides. In milliseconds.
+/// Default timeout in milliseconds, since a helper that hangs hangs its caller; `--timeout` overrides it.
 const TIMEOUT_MS: u32 = 30_000;
 
-/// How much longer than `ready --wait` we stay for the answer. In milliseconds.
+/// How long to wait for the answer beyond `ready --wait`, in milliseconds.
 const ANSWER_MS: u32 = 1_000;
 
-/// Until when this call may last.
+/// The deadline of this call.
 pub(crate) fn deadline_of(call: &Call) -> Deadline {
     match (call.wait, call.timeout) {
         (Some(wait), _) => Deadline::after(wait, ANSWER_MS),
@@ -32,7 +32,7 @@ fn is_watch(call: &Call) -> bool {
     call.verb() == Some(b"watch")
 }
 
-/// Asks the daemon. The result is the exit code that it chose, or its problem's.
+/// Asks the daemon. Returns the exit code that the daemon chose, or the one for its problem.
 pub(crate) fn ask(
     call: &Call,
     words: Words<'_>,
@@ -54,7 +54,7 @@ pub(crate) fn ask(
     turn(&places, &request, call, answer)
 }
 
-/// One request and what its answer asks for: at most standard input and the admin socket, once each.
+/// Sends one request and does what its answer asks for: standard input and the admin socket, at most once each.
 fn turn(
     places: &Places<'_>,
     request: &Request<'_>,
@@ -73,8 +73,7 @@ fn turn(
     }
 }
 
-/// The request with standard input. It has a function of its own, never inlined, so that only it pays for the room on the
-/// stack.
+/// Sends the request with standard input. Not inlined, so that only this function pays for the buffer on the stack.
 #[inline(never)]
 fn with_input(
     places: &Places<'_>,
@@ -92,7 +91,8 @@ fn with_input(
     turn(places, &request, call, answer.again(places.are_admin()))
 }
 
-/// The request at the admin socket of the daemon whose token socket was `taken`. It is never inlined either.
+/// Sends the request to the admin socket of the daemon whose token socket was `taken`. Not inlined, for the same
+/// reason.
 #[inline(never)]
 fn at_admin(
     taken: Place<'_>,
@@ -105,7 +105,8 @@ fn at_admin(
     turn(&places, request, call, answer.again(true))
 }
 
-/// One request, sent again once if its connection broke before the first byte of the answer: so a daemon's restart goes unnoticed.
+/// Sends one request, and once more if the connection broke before the first byte of the answer: a restart of the
+/// daemon goes unnoticed.
 fn converse<'a>(
     places: &Places<'a>,
     request: &Request<'_>,

@@ -1,13 +1,14 @@
-//! The moment at which the companion stops waiting, and waiting until then.
+//! The deadline of a call, and waiting until then.
 
 use crate::output::{self, Exit, TRY_AGAIN, complain, complain_of};
 use crate::sys::{self, PollFd, errno};
 
-/// In milliseconds of the monotonic clock; `None` is never (`watch`).
+/// In milliseconds of the monotonic clock; `None` means no deadline (`watch`).
 pub(crate) struct Deadline {
-    /// What the daemon is told.
+    /// The deadline that the daemon gets.
     told: Option<u64>,
-    /// When we give up. Later than `told` where the caller chose the wait of the daemon (`ready --wait`), so that its answer still arrives.
+    /// When the companion gives up. Later than `told` where the caller chose how long the daemon waits
+    /// (`ready --wait`), so that the answer still arrives.
     ours: Option<u64>,
 }
 
@@ -27,18 +28,18 @@ impl Deadline {
         }
     }
 
-    /// The milliseconds left that the daemon is told.
+    /// The milliseconds until the daemon's deadline.
     pub(crate) fn left_ms(&self) -> Option<u32> {
         self.told
             .map(|at| u32::try_from(at.saturating_sub(sys::now_ms())).unwrap_or(u32::MAX))
     }
 
-    /// Whether the time that the daemon was given is over.
+    /// Whether the daemon's deadline has passed.
     pub(crate) fn told_is_over(&self) -> bool {
         self.left_ms() == Some(0)
     }
 
-    /// The timeout for `poll`: -1 is for ever.
+    /// The timeout for `poll`; -1 means no timeout.
     fn poll_ms(&self) -> Result<i32, Exit> {
         let Some(at) = self.ours else { return Ok(-1) };
         match at.saturating_sub(sys::now_ms()) {
@@ -47,9 +48,10 @@ impl Deadline {
         }
     }
 
-    /// Waits until the descriptor is ready for `events`, or has failed, which the next call on it will tell.
+    /// Waits until the descriptor is ready for `events` or has failed; the next call on it returns the error.
     ///
-    /// With `reader`, also ends when standard output has lost its reader: a `watch` that waits for hours must not outlive its pipe.
+    /// With `reader`, also ends when standard output has lost its reader: a `watch` that waits for hours must not
+    /// outlive its pipe.
     pub(crate) fn wait(&self, fd: i32, events: i16, reader: bool) -> Result<(), Exit> {
         // poll skips a negative descriptor.
         let mut fds = [
@@ -88,7 +90,7 @@ fn late() -> Exit {
     )
 }
 
-/// A system call failed in a way that nobody can act on but by trying again.
+/// Reports a failed system call for which the only remedy is to try again.
 #[cold]
 #[inline(never)]
 pub(crate) fn sys_failed(call: &[u8], error: sys::Errno) -> Exit {

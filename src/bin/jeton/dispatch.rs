@@ -1,4 +1,4 @@
-//! Which part of the program a call is for.
+//! Dispatches a call to the part of the program that handles it.
 
 use crate::answer::Sink;
 use crate::args::Call;
@@ -6,17 +6,18 @@ use crate::output::{self, Exit};
 use crate::sys::{self, Arg, Env};
 use crate::{ask, exec, help, request, text};
 
-/// The body of the program, called once by `start`. The result is the exit code.
+/// The body of the program, called once by `start`. Returns the exit code.
 pub(crate) fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
     match dispatch(argv, env) {
         Ok(code) | Err(Exit(code)) => code,
     }
 }
 
-/// What needs no daemon, then `exec`, then everything else: verbs that the companion does not know are the daemon's.
+/// Handles what needs no daemon, then `exec`, then everything else: the daemon handles verbs that the companion does
+/// not know.
 fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<u8, Exit> {
     let call = Call::parse(argv)?;
-    // A command that takes our place must find the signal as we did.
+    // A command that replaces the companion must inherit the signal's setting unchanged.
     if call.verb() != Some(b"exec") {
         sys::ignore_broken_pipes();
     }

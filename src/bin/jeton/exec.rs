@@ -1,4 +1,5 @@
-//! `exec [--env NAME] [PROFILE] -- COMMAND…`: the command replaces the companion, and finds the daemon by its environment.
+//! `exec [--env NAME] [PROFILE] -- COMMAND…`: replaces the companion by the command, which finds the daemon through its
+//! environment.
 
 use core::ffi::CStr;
 
@@ -16,7 +17,7 @@ use command::{List, POINTERS, become_command, fill};
 
 mod command;
 
-/// The longest string of an environment that Linux accepts (MAX_ARG_STRLEN).
+/// The longest environment string that Linux accepts (MAX_ARG_STRLEN).
 const LONGEST_VARIABLE: usize = 128 * 1024;
 
 /// The arguments between `exec` and the command.
@@ -27,7 +28,7 @@ struct Plan {
     command: &'static [Option<Arg<'static>>],
 }
 
-/// Runs the command. Comes back only if that did not happen.
+/// Runs the command. Returns only on failure, or after printing help.
 pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
     let Some(plan) = Plan::parse(call)? else {
         return help::print(call, Words::Fixed(&[b"exec", b"--help"]), env);
@@ -39,7 +40,7 @@ pub(crate) fn run(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
 }
 
 impl Plan {
-    /// `None` is a call for help.
+    /// Parses the arguments; `None` is a request for help.
     fn parse(call: &Call) -> Result<Option<Self>, Exit> {
         let at = call
             .rest
@@ -79,7 +80,7 @@ impl Plan {
                 ],
             ));
         }
-        // Not only the null pointer.
+        // There must be a command before the null pointer.
         if matches!(plan.command, [] | [None]) {
             Err(usage())
         } else {
@@ -92,7 +93,7 @@ fn usage() -> Exit {
     complain(USAGE, &[text::EXEC_USAGE.as_bytes()])
 }
 
-/// A shell's name, and not one of the two that `exec` itself sets.
+/// Whether this is a variable name for a shell, and not one of the two that `exec` itself sets.
 fn is_variable_name(name: &[u8]) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     matches!(name, [first, rest @ ..] if letter(*first) && rest.iter().all(|&byte| letter(byte) || byte.is_ascii_digit()))
@@ -100,7 +101,7 @@ fn is_variable_name(name: &[u8]) -> bool {
         && name != b"JETON_PROFILE"
 }
 
-/// Asks for the token and puts it into the environment of the command: never on standard output, never in an argument.
+/// Asks for the token and puts it into the command's environment: never on standard output, never in an argument.
 #[inline(never)]
 fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Result<u8, Exit> {
     let words: [&[u8]; 4] = [b"exec", b"--env", name, plan.profile.unwrap_or_default()];
@@ -132,7 +133,7 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
     start(call, env, plan, Some(Arg::new(variable)))
 }
 
-/// `NAME=token` as a C string: one newline at the end dropped, something left, and no zero byte in it.
+/// Makes `NAME=token` a C string: drops one final newline; the rest must be non-empty and without zero bytes.
 fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
     let token = room.get(begin..used)?;
     let token = token.strip_suffix(b"\n").unwrap_or(token);
@@ -144,7 +145,7 @@ fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
     CStr::from_bytes_with_nul(room.get(..=end)?).ok()
 }
 
-/// Finds the daemon, so that JETON_SOCKET is true, and becomes the command.
+/// Finds the daemon, so that JETON_SOCKET is correct, and runs the command in place of this process.
 #[inline(never)]
 fn start(call: &Call, env: Env<'static>, plan: &Plan, token: Option<Arg<'_>>) -> Result<u8, Exit> {
     let mut room = Room::new();
@@ -174,7 +175,8 @@ fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     one.split(|&byte| byte == b'=').next() == other.split(|&byte| byte == b'=').next()
 }
 
-/// The child may run in another folder, so the path is made absolute; it is not made shorter, since a `..` may follow a link.
+/// Makes the path absolute, since the child may run in another folder. Does not normalise it, since a `..` may follow a
+/// link.
 fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, Exit> {
     let mut folder = [0; PATH_MAX];
     let (folder, slash): (&[u8], &[u8]) = match place.base {
@@ -203,7 +205,7 @@ fn too_long() -> Exit {
     complain(USAGE, &[b"an argument is too long"])
 }
 
-/// The parts end with a zero byte and have no other one.
+/// Joins the parts into a C string: the last one ends with the only zero byte.
 fn c_string<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<Arg<'a>> {
     CStr::from_bytes_with_nul(join(room, parts)?)
         .ok()

@@ -1,4 +1,4 @@
-//! Help: the daemon's, which knows its own verbs; without a daemon, the text that this companion was built with.
+//! Help: from the daemon, which knows its own verbs; without a daemon, the text that this companion was built with.
 
 use crate::answer::Sink;
 use crate::args::Call;
@@ -8,10 +8,10 @@ use crate::request::Words;
 use crate::sys::Env;
 use crate::text;
 
-/// What is kept of the daemon's text. A longer one is not shown.
+/// The longest text that is accepted from the daemon. A longer one is not shown.
 const LONGEST: usize = 32 * 1024;
 
-/// How long the daemon may take: help is read where something does not work. In milliseconds.
+/// Timeout for the daemon's text, in milliseconds. Short, since users read help when something does not work.
 const PATIENCE_MS: u32 = 2_000;
 
 /// Prints the help that these words ask for.
@@ -31,13 +31,13 @@ pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<
     output::set_mute(false);
     match asked {
         Ok(0) if used > 0 => output::stdout(room.get(..used).unwrap_or_default()).map(|()| 0),
-        // A verb that the daemon does not know: it says so itself.
+        // The daemon does not know the verb: show the daemon's own message.
         Ok(USAGE) if is_of_a_verb(&call) => ask(&call, words, env, Sink::Stdout),
         _ => output::stdout(text::HELP.as_bytes()).map(|()| 0),
     }
 }
 
-/// `help VERB`, and not `exec --help`.
+/// Whether this is `help VERB`, and not `exec --help`.
 fn is_of_a_verb(call: &Call) -> bool {
     call.verb() != Some(b"exec") && call.words().nth(1).is_some()
 }

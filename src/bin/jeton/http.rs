@@ -1,4 +1,4 @@
-//! One HTTP/1.0 exchange on a connection: the request out, the answer in to its end.
+//! One HTTP/1.0 exchange on a connection: sends the request, then reads the answer to its end.
 
 use crate::answer::{Answer, Next};
 use crate::bytes::copy;
@@ -7,14 +7,15 @@ use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
 use crate::sys::{self, Stream, errno};
 
-/// What one read takes at most. The answers of every day fit.
+/// The size of the read buffer. Usual answers fit.
 const READ: usize = 8 * 1024;
 
-/// How an exchange ends without a result.
+/// Why an exchange ended without a result.
 pub(crate) enum Failure {
-    /// The connection broke before the first byte of the answer, so nothing has been shown and it may be tried again.
+    /// The connection broke before the first byte of the answer. Nothing has been shown, so the request may be sent
+    /// again.
     Broken,
-    /// It is over.
+    /// The program must exit.
     Exit(Exit),
 }
 
@@ -24,7 +25,7 @@ impl From<Exit> for Failure {
     }
 }
 
-/// Sends the request and feeds the answer, as it arrives, to `answer`.
+/// Sends the request, and feeds the answer to `answer` as it arrives.
 pub(crate) fn exchange(
     stream: &Stream,
     request: &Request<'_>,
@@ -46,7 +47,7 @@ pub(crate) fn exchange(
                 request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
                 continue;
             }
-            // An answer that was there before is read before this error is told.
+            // The kernel reports this error after all bytes that arrived before it: treat it as the end of the stream.
             Err(errno::ECONNRESET | errno::EPIPE) => 0,
             Err(error) => return Err(sys_failed(b"recv", error).into()),
         };
@@ -63,7 +64,8 @@ pub(crate) fn exchange(
     }
 }
 
-/// The head, then the frame. A daemon that closes early may have said why, so a broken pipe is not yet a failure: reading tells.
+/// Sends the head, then the frame. A broken pipe is not yet a failure: a daemon that closes early may have sent an
+/// answer.
 fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exit> {
     let mut out = Outgoing {
         stream,
@@ -71,7 +73,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
         held: [0; _],
         used: 0,
     };
-    // No more than CAP.
+    // At most CAP.
     let digits = Decimal::new(length as u32);
     let head: [&[u8]; 3] = [
         b"POST /v1/helper HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: ",

@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::output::{Exit, FAILED, USAGE, complain, complain_of};
 use crate::sys::{self, errno};
 
-/// How much of standard input is wanted.
+/// How much of standard input to read.
 #[derive(Clone, Copy)]
 pub(crate) enum Extent {
     /// To its end.
@@ -13,7 +13,7 @@ pub(crate) enum Extent {
     Line,
 }
 
-/// Fills `room` with standard input. More than fits is refused rather than cut.
+/// Fills `room` from standard input. Rejects input that does not fit instead of truncating it.
 pub(crate) fn read<'a>(
     extent: Extent,
     room: &'a mut [u8],
@@ -22,7 +22,7 @@ pub(crate) fn read<'a>(
     let mut used = 0;
     loop {
         let free = room.get_mut(used..).unwrap_or_default();
-        // A line is read byte by byte: what follows it in a pipe may be meant for the next reader.
+        // Read a line byte by byte: the bytes after it in a pipe may be meant for the next reader.
         let free = match extent {
             Extent::All => free,
             Extent::Line => free.get_mut(..1).unwrap_or_default(),

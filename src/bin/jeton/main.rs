@@ -1,7 +1,7 @@
 //! `jeton`, the companion: one request to the daemon from its arguments, one exit code from the answer.
 //!
-//! It is a pipe with no opinions: every format lives in the daemon. On x86_64 Linux it is static and without a C library, so that the
-//! same file runs in any container image; elsewhere the same body starts from a C `main`.
+//! It only carries bytes: every format lives in the daemon. On x86_64 Linux it is static and without a C library, so
+//! that the same file runs in any container image; elsewhere the same body starts from a C `main`.
 //!
 //! ```text
 //! start ─▶ dispatch ─▶ args ─▶ places ─▶ request ─▶ http ─▶ answer ─▶ output
@@ -32,7 +32,7 @@ mod text;
 
 use output::{Exit, complain};
 
-/// Nothing here is meant to panic; if it does, that is a fault of the program, and no success.
+/// Nothing here is meant to panic. A panic is a bug, so it must not end in success.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     let Exit(code) = complain(output::FAILED, &[b"internal error"]);

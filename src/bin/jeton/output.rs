@@ -4,11 +4,11 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::{self, Errno, errno};
 
-/// No token, rejected, or a fault of our own (the daemon's `internal`).
+/// No token, rejected, or an internal fault (the daemon's `internal`).
 pub(crate) const FAILED: u8 = 1;
-/// EX_USAGE of sysexits.h, as the four below.
+/// EX_USAGE of sysexits.h, as are the four below.
 pub(crate) const USAGE: u8 = 64;
-/// EX_UNAVAILABLE: the daemon is not there.
+/// EX_UNAVAILABLE: no daemon.
 pub(crate) const UNREACHABLE: u8 = 69;
 /// EX_TEMPFAIL: try again later.
 pub(crate) const TRY_AGAIN: u8 = 75;
@@ -16,22 +16,22 @@ pub(crate) const TRY_AGAIN: u8 = 75;
 pub(crate) const REFUSED: u8 = 77;
 /// EX_CONFIG: the configuration does not allow it.
 pub(crate) const CONFIGURATION: u8 = 78;
-/// As a shell reports a program that SIGPIPE ended, so that a pipeline ends as it does with other programs. The signal itself is
-/// ignored, or nothing could be told.
+/// The exit code that a shell reports for a program ended by SIGPIPE, so that a pipeline ends as with other programs.
+/// The signal itself is ignored, so that the companion can still print an error.
 const BROKEN_PIPE: u8 = 128 + 13;
 
-/// The program is over, with this code; what had to be said has been said.
+/// An exit with this code; every message has been printed.
 #[derive(Debug)]
 pub(crate) struct Exit(pub(crate) u8);
 
-/// Writes to standard output. A failure is told with the system's word, whatever it is: what was asked for is lost.
+/// Writes to standard output. Reports any failure with the system's message, since the output is lost.
 pub(crate) fn stdout(bytes: &[u8]) -> Result<(), Exit> {
     write_all(1, bytes).map_err(lost)
 }
 
-/// The end of a program whose standard output has no reader any more, although there was nothing to write.
+/// Exits because standard output has lost its reader, although there was nothing to write.
 pub(crate) fn reader_gone() -> Exit {
-    // A closed descriptor looks the same to `poll`, and has another reason.
+    // `poll` reports a closed descriptor in the same way, but its error is another one.
     lost(sys::write(1, b"").err().unwrap_or(errno::EPIPE))
 }
 
@@ -45,7 +45,7 @@ fn lost(error: Errno) -> Exit {
     complain_of(code, &[b"cannot write to standard output: "], error)
 }
 
-/// As [`complain`], with the system's word for an error, or its number, at the end.
+/// As [`complain`], with the system's message for an error, or its number, at the end.
 #[cold]
 pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
     let mut all: [&[u8]; 8] = [&[]; 8];
@@ -62,21 +62,22 @@ pub(crate) fn complain_of(code: u8, parts: &[&[u8]], error: Errno) -> Exit {
 /// Whether nothing is written to standard error.
 static MUTE: AtomicBool = AtomicBool::new(false);
 
-/// Whether the next words for standard error are dropped: those of an attempt whose failure has another answer.
+/// Suppresses messages on standard error, for an attempt whose failure has a fallback.
 pub(crate) fn set_mute(mute: bool) {
     MUTE.store(mute, Ordering::Relaxed);
 }
 
-/// Writes to standard error. Where that fails there is nobody left to tell.
+/// Writes to standard error. A failure is ignored, since there is no other place to report it.
 pub(crate) fn stderr(bytes: &[u8]) {
     if !MUTE.load(Ordering::Relaxed) {
         let _ = write_all(2, bytes);
     }
 }
 
-/// One line, `jeton: ` and the parts, on standard error; then the exit code to leave with.
+/// Prints one line on standard error: `jeton: ` and the parts. Returns the exit code to leave with.
 ///
-/// The parts may come from outside (paths, the daemon's text), so control characters are shown instead of obeyed by a terminal.
+/// The parts may come from outside (paths, the daemon's text), so control characters are escaped: a terminal would obey
+/// them.
 #[cold]
 #[inline(never)]
 pub(crate) fn complain(code: u8, parts: &[&[u8]]) -> Exit {
@@ -93,7 +94,7 @@ pub(crate) fn complain(code: u8, parts: &[&[u8]]) -> Exit {
     Exit(code)
 }
 
-/// Everything, through interruptions, short writes and a descriptor that somebody set to non-blocking.
+/// Writes everything, through interruptions, short writes and a descriptor that another process set to non-blocking.
 fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match sys::write(fd, bytes) {
@@ -128,7 +129,7 @@ impl Line {
         }
     }
 
-    /// Control characters, of one byte and of two (U+0080 to U+009F), and what is not UTF-8, as `\x1b`.
+    /// Escapes control characters of one byte and of two (U+0080 to U+009F), and invalid UTF-8, as `\x1b`.
     fn push_escaped(&mut self, bytes: &[u8]) {
         for chunk in bytes.utf8_chunks() {
             for character in chunk.valid().chars() {

@@ -1,4 +1,4 @@
-//! Where the daemon's sockets may be.
+//! The places where the daemon's sockets may be.
 
 use crate::args::Call;
 use crate::bytes::join;
@@ -10,7 +10,7 @@ mod connect;
 /// The longest path of a folder that the kernel reports (PATH_MAX).
 pub(crate) const PATH_MAX: usize = 4096;
 
-/// Memory for the places that have to be put together; it belongs to the caller so that [`Places`] can borrow it.
+/// Memory for the paths that are built at run time; the caller owns it so that [`Places`] can borrow it.
 pub(crate) struct Room {
     runtime: [u8; "/run/user/4294967295".len()],
     folder: [u8; PATH_MAX],
@@ -25,7 +25,7 @@ impl Room {
     }
 }
 
-/// A path in two parts: it is put together only in the socket address and in messages.
+/// A path in two parts, joined only in the socket address and in messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) base: &'a [u8],
@@ -35,12 +35,14 @@ pub(crate) struct Place<'a> {
 /// The places to try, in order.
 pub(crate) struct Places<'a> {
     list: [Option<Place<'a>>; 3],
-    /// Named by the user, or beside the one that was taken, so no other one will do.
+    /// Whether the user named the place, or it lies beside the socket already connected to: then there is no other
+    /// place to try.
     explicit: bool,
     door: Door,
 }
 
-/// Which socket it is, and for the admin socket how the call came to it: that decides what is said when it is not there.
+/// Which socket the places are for. For the admin socket it also says how the call got there, which decides the message
+/// when the socket is missing.
 #[derive(Clone, Copy)]
 enum Door {
     Tokens,
@@ -50,8 +52,8 @@ enum Door {
 }
 
 impl<'a> Places<'a> {
-    /// The places for this call: the admin socket for `reload` and where that socket is named, else the token socket. Any
-    /// other verb is sent to the admin socket by the daemon's answer, so that a later daemon can have more of them.
+    /// The places for this call: the admin socket for `reload` and where that socket is named, else the token socket.
+    /// For any other admin verb the daemon's answer redirects the request, so that a later daemon can add such verbs.
     pub(crate) fn of(call: &Call, env: Env<'static>, room: &'a mut Room) -> Result<Self, Exit> {
         if let Some(path) = call.admin_socket {
             return Ok(Self::named(path, b"", Door::Admin));
@@ -78,7 +80,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The admin socket of the daemon whose token socket was taken, and whose answer sent the request there.
+    /// The admin socket of the daemon that redirected the request from its token socket, `taken`.
     pub(crate) fn admin_of(
         taken: Place<'a>,
         env: Env<'static>,
@@ -90,18 +92,18 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The token socket, where it is named.
+    /// The token socket that the caller named, if any.
     fn token_socket(call: &Call, env: Env<'static>) -> Option<&'static [u8]> {
         call.socket.or_else(|| env.get(b"JETON_SOCKET"))
     }
 
     /// The admin socket beside a token socket.
     fn beside(tokens: Place<'a>, room: &'a mut Room, door: Door) -> Result<Self, Exit> {
-        // A place that was named is a whole path; any other one ends as the usual places do.
+        // A named place is a whole path; any other place has the usual tail.
         if tokens.tail.is_empty() {
             let folder = folder_of(tokens.base, &mut room.folder)?;
             let mut places = Self::named(folder, b"-admin/admin.sock", door);
-            // Where the token socket is at a volume's mount point, the other one may be inside.
+            // If the token socket is at a volume's mount point, the admin socket may be inside it.
             places.list[1] = Some(Place {
                 base: folder,
                 tail: b"/jeton-admin/admin.sock",
@@ -124,7 +126,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// A single place.
+    /// A single place, which the caller named.
     fn named(base: &'a [u8], tail: &'static [u8], door: Door) -> Self {
         Self {
             list: [Some(Place { base, tail }), None, None],
@@ -133,7 +135,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Whether they are places of the admin socket.
+    /// Whether these are places of the admin socket.
     pub(crate) fn are_admin(&self) -> bool {
         !matches!(self.door, Door::Tokens)
     }
@@ -149,10 +151,10 @@ const TOKEN_TAIL: &[u8] = b"/Library/Application Support/jeton/jeton.sock";
 #[cfg(target_os = "macos")]
 const ADMIN_TAIL: &[u8] = b"/Library/Application Support/jeton-admin/admin.sock";
 
-/// The places that need not be named.
+/// The default places.
 #[cfg(not(target_os = "macos"))]
 fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
-    // The XDG specification: a relative path is to be ignored.
+    // XDG specification: a relative path must be ignored.
     let session = env
         .get(b"XDG_RUNTIME_DIR")
         .filter(|folder| folder.starts_with(b"/"));
@@ -170,7 +172,7 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option
     ]
 }
 
-/// The folder D of a token socket that was named, to find `D-admin` beside it.
+/// The folder D of a named token socket, to find `D-admin` beside it.
 fn folder_of<'a>(socket: &'a [u8], room: &'a mut [u8]) -> Result<&'a [u8], Exit> {
     let folder = socket
         .iter()

@@ -1,12 +1,12 @@
-//! Answers other than 200: RFC 9457 problems, of which the `detail` is shown and the `code` becomes the exit code.
+//! Answers other than 200: RFC 9457 problems. The `detail` is shown, and the `code` decides the exit code.
 
 use crate::bytes::{copy, same};
 use crate::output::{CONFIGURATION, Decimal, Exit, FAILED, REFUSED, TRY_AGAIN, USAGE, complain};
 
-/// What is kept of a problem. Its text is fixed and short.
+/// How many bytes of a problem are kept. The daemon's problems are short.
 const KEPT: usize = 4096;
 
-/// The daemon's codes and what they mean to a shell.
+/// The daemon's problem codes and their exit codes.
 const CODES: [(&[u8], u8); 18] = [
     (b"bad_request", USAGE),
     (b"payload_too_large", USAGE),
@@ -28,7 +28,7 @@ const CODES: [(&[u8], u8); 18] = [
     (b"internal", FAILED),
 ];
 
-/// The body of such an answer.
+/// The body of an answer other than 200.
 pub(crate) struct Problem {
     held: [u8; KEPT],
     used: usize,
@@ -42,12 +42,12 @@ impl Problem {
         }
     }
 
-    /// Keeps what fits; a string that is cut off is then not found, and the status speaks alone.
+    /// Keeps the bytes that fit. A member that is cut off counts as missing; the HTTP status then decides.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.used += copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);
     }
 
-    /// Says what is wrong; the result is the exit code.
+    /// Prints the problem and returns the exit code.
     pub(crate) fn report(&self, status: u16) -> u8 {
         let json = self.held.get(..self.used).unwrap_or_default();
         let mut room = [0; KEPT];
@@ -68,7 +68,7 @@ impl Problem {
     }
 }
 
-/// For codes that a later daemon may have, and for answers that are not the daemon's.
+/// The exit code by HTTP status: for the codes of a later daemon, and for answers that are not the daemon's.
 fn by_status(status: u16) -> u8 {
     match status {
         403 => REFUSED,
@@ -108,7 +108,8 @@ fn member<'a>(json: &[u8], name: &[u8], room: &'a mut [u8; KEPT]) -> Option<&'a 
     None
 }
 
-/// A JSON string after its opening quote: how many bytes it takes with its closing quote, and how many its text has.
+/// Unescapes a JSON string after its opening quote. Returns its length with the closing quote, and the length of its
+/// text.
 fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
     let (mut at, mut used) = (0, 0);
     loop {
@@ -141,7 +142,7 @@ fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
                 }
             }
             _ => {
-                // A byte of the text as it is, be it a part of a longer character.
+                // A byte that needs no unescaping, possibly part of a multi-byte character.
                 *room.get_mut(used)? = byte;
                 used += 1;
                 continue;
@@ -149,7 +150,7 @@ fn unescape(text: &[u8], room: &mut [u8; KEPT]) -> Option<(usize, usize)> {
         };
         let mut encoded = [0; 4];
         let encoded = character.encode_utf8(&mut encoded).as_bytes();
-        // Where it does not fit, neither does the next one.
+        // If this one does not fit, the next one does not either.
         used += copy(room.get_mut(used..)?, encoded);
     }
 }

@@ -1,6 +1,6 @@
 //! The request: byte `01`, then fields of `u8 tag, u32 LE length, bytes`.
 //!
-//! It is written straight from where its parts lie, so it needs no memory of its own and can be sent again.
+//! It is written directly from where its parts are stored, so it needs no memory of its own and can be sent again.
 
 use crate::args::Call;
 use crate::bytes::same;
@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::output::Exit;
 use crate::sys::{self, Env};
 
-/// 256 KiB each way; a daemon reads no more.
+/// Limit of a frame, both ways: 256 KiB. A daemon reads no more.
 pub(crate) const CAP: usize = 256 * 1024;
 
 /// The version of the frame, both ways.
@@ -23,10 +23,10 @@ const TAG_TERMINAL: u8 = 3;
 const TAG_INPUT: u8 = 4;
 const TAG_DEADLINE: u8 = 5;
 
-/// The variables that are sent: ours, those that decide how text looks, and those by which a tool tells its helper what it
-/// wants. The list is final, since a companion may be frozen in an image; and the names are whole, since a name that begins
-/// as one of these may be that of a secret (`CARGO_REGISTRY_TOKEN`). Sources: the manuals of kubectl, of cargo's credential
-/// providers, and of the MCP header helpers of Claude Code.
+/// The variables to send: Jeton's own, those that decide how text looks, and those in which a tool passes parameters to
+/// its helper. The list is final, since a companion may be frozen in an image. The names are complete, since a secret's
+/// name may have one of them as a prefix (`CARGO_REGISTRY_TOKEN`). Sources: the manuals of kubectl, of cargo's
+/// credential providers, and of the MCP header helpers of Claude Code.
 const VARIABLES: [&[u8]; 9] = [
     b"JETON_PROFILE",
     b"NO_COLOR",
@@ -38,29 +38,29 @@ const VARIABLES: [&[u8]; 9] = [
     b"CLAUDE_CODE_MCP_SERVER_NAME",
     b"CLAUDE_CODE_MCP_SERVER_URL",
 ];
-/// Of these, all whose names begin so: Google's executable-sourced credentials, which hand over what to ask for (audience,
-/// type, address) and no secret.
+/// Variables with this prefix are sent too: Google's executable-sourced credentials, which pass the parameters of a
+/// token (audience, type, address) and no secret.
 const VARIABLE_PREFIX: &[u8] = b"GOOGLE_EXTERNAL_ACCOUNT_";
 
-/// The words after the name.
+/// The words after the program's name.
 #[derive(Clone, Copy)]
 pub(crate) enum Words<'a> {
-    /// As called, less the companion's own options.
+    /// As the caller gave them, without the companion's own options.
     Given(&'a Call),
-    /// Put together by the companion.
+    /// Built by the companion.
     Fixed(&'a [&'a [u8]]),
 }
 
 /// Why a request could not be sent.
 #[derive(Debug)]
 pub(crate) enum Unsent {
-    /// The other side has closed the connection. It may have said why.
+    /// The peer has closed the connection. It may have sent an answer first.
     Closed,
-    /// It is over.
+    /// The program must exit.
     Exit(Exit),
 }
 
-/// What is done with the tag and the payload of each field.
+/// A callback for the tag and the payload of each field.
 type Each<'a> = &'a mut dyn FnMut(u8, &[u8]) -> Result<(), Unsent>;
 
 /// One request.
@@ -89,7 +89,7 @@ impl Request<'_> {
         length
     }
 
-    /// The frame, in pieces.
+    /// Writes the frame, in pieces.
     pub(crate) fn write(
         &self,
         put: &mut dyn FnMut(&[u8]) -> Result<(), Unsent>,
@@ -97,7 +97,7 @@ impl Request<'_> {
         put(&[VERSION])?;
         self.fields(&mut |tag, payload| {
             put(&[tag])?;
-            // No longer than the frame, whose length was checked.
+            // At most the length of the frame, which was checked.
             put(&(payload.len() as u32).to_le_bytes())?;
             put(payload)
         })
@@ -130,7 +130,7 @@ fn is_sent(variable: &[u8]) -> bool {
     name.starts_with(VARIABLE_PREFIX) || VARIABLES.iter().any(|sent| same(sent, name))
 }
 
-/// Which of the standard descriptors are terminals, and how wide.
+/// Which of the standard descriptors are terminals, and how wide they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
     bits: u8,
@@ -138,7 +138,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Asks the kernel: the call that tells a terminal's width fails on everything else.
+    /// Asks the kernel: the call for a terminal's width fails on everything else.
     pub(crate) fn look() -> Self {
         let [input, output, errors] = [0, 1, 2].map(sys::columns);
         let bit = |found: Option<u16>, bit| if found.is_some() { bit } else { 0 };

@@ -1,4 +1,4 @@
-//! What the companion needs of the operating system: a safe, small interface over raw system calls or over libc.
+//! The companion's interface to the operating system: small and safe, over raw system calls or over libc.
 
 use core::ffi::CStr;
 
@@ -68,7 +68,7 @@ impl<'a> Env<'a> {
     }
 }
 
-/// The width of the terminal behind a descriptor, 0 when it does not know; `None` when it is no terminal.
+/// The width of the terminal behind a descriptor, 0 if the terminal does not know it; `None` if it is not a terminal.
 pub(crate) fn columns(fd: i32) -> Option<u16> {
     // `struct winsize`: rows, columns, and the same in pixels.
     let mut size = [0_u16; 4];
@@ -79,11 +79,11 @@ pub(crate) fn columns(fd: i32) -> Option<u16> {
 pub(crate) fn cwd(room: &mut [u8]) -> Option<&[u8]> {
     os::getcwd(room).ok()?;
     let folder = room.split(|&byte| byte == 0).next()?;
-    // Linux says "(unreachable)" of a folder outside our root.
+    // Linux returns a path that begins with "(unreachable)" for a folder outside our root.
     folder.starts_with(b"/").then_some(folder)
 }
 
-/// Replaces the process. Comes back only with a failure.
+/// Replaces the process. Returns only on failure.
 pub(crate) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
     match (argv.last(), env.last()) {
         (Some(None), Some(None)) => os::execve(file, argv, env),
@@ -92,13 +92,14 @@ pub(crate) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_
     }
 }
 
-/// A connection. It never blocks: whoever uses it waits until a deadline.
+/// A connection. It never blocks; its user waits with a deadline.
 pub(crate) struct Stream(i32);
 
 impl Stream {
     pub(crate) fn open() -> Result<Self, Errno> {
         let low = Self(os::socket(AF_UNIX.into(), SOCK_STREAM)?);
-        // Whoever started us without a standard output must not get its bytes on the socket.
+        // If the companion was started with standard output closed, the socket must not get its number: output would go
+        // to the socket.
         if low.0 > 2 {
             Ok(low)
         } else {

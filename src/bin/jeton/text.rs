@@ -1,12 +1,12 @@
-//! What the companion says without a daemon. Plain words, 80 columns.
+//! What the companion prints without a daemon. Plain text, 80 columns.
 
-/// `jeton version`.
+/// Output of `jeton version`.
 pub(crate) const VERSION: &str = concat!("jeton ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// How `exec` is called.
+/// Usage line of `exec`.
 pub(crate) const EXEC_USAGE: &str =
     "usage: jeton exec [--env NAME] [PROFILE] -- COMMAND [ARGUMENT]...";
 
-/// `jeton help` where no daemon answers, and on standard error when no verb was given. The daemon's words, which a test of
-/// the daemon writes here.
+/// Help without a daemon, also printed on standard error when no verb was given. It is the daemon's text: a test of the
+/// daemon writes the file.
 pub(crate) const HELP: &str = include_str!("help.txt");

@@ -1,4 +1,4 @@
-//! What the examinations found out: the facts that findings are made of.
+//! The results of the examinations: the facts that findings are made from.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::provider::configured::Reached;
 use crate::store::{BindingPart, StoreError};
 use crate::trust::Untrusted;
 
-/// What a folder is for: decides how grave a finding about it is.
+/// The use of a folder, which decides how severe a finding about it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FolderUse {
     State,
@@ -19,33 +19,33 @@ pub(super) enum FolderUse {
 #[derive(Debug)]
 pub(super) struct FolderFacts {
     pub(super) path: PathBuf,
-    /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is no fault: the folder is
-    /// made when it is needed.
+    /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is not a fault: the folder is
+    /// created when it is needed.
     pub(super) judged: Result<(), Untrusted>,
-    /// The type of its file system, where that can be told.
+    /// The type of its file system, if known.
     pub(super) kind: Option<String>,
-    /// Whether other hosts may have mounted that file system too.
+    /// Whether other hosts may have mounted that file system as well.
     pub(super) shared: bool,
 }
 
 /// Facts about the machine and its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Host {
-    /// Whether systemd runs it.
+    /// Whether it runs systemd.
     pub(super) systemd: bool,
     pub(super) uid: u32,
-    /// The name of the user, where the environment has it.
+    /// The name of the user, if the environment has it.
     pub(super) user: Option<String>,
     /// Whether the user's services outlive the last session (loginctl(1)).
     pub(super) lingers: bool,
-    /// Whether the doctor examines the daemon of the whole machine.
+    /// Whether the doctor examines the system-wide daemon.
     pub(super) system: bool,
 }
 
 /// Facts about the path of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SocketState {
-    /// Nothing.
+    /// There is nothing.
     Missing,
     /// Something that is not a socket.
     NotASocket,
@@ -57,9 +57,9 @@ pub(super) enum SocketState {
     Denied,
     /// A process accepts the connection and does not answer.
     Silent,
-    /// A process answers with this HTTP status; the user and the process that listen, where the system tells.
+    /// A process answers with this HTTP status; the user and the process that listen, if the system reports them.
     Answers(u16, Option<(u32, i32)>),
-    /// The system refused something else.
+    /// Connecting failed for another reason.
     Failed(String),
 }
 
@@ -70,9 +70,9 @@ pub(super) enum CredentialFacts {
     Unreadable(StoreError),
     /// There is no record.
     Absent,
-    /// There is one, for this origin; the configuration differs in this part.
+    /// There is a record for this origin; the configuration differs from it in this part.
     Bound(String, Option<BindingPart>),
-    /// There is one, and what it is to be compared with cannot be read.
+    /// There is a record, but what to compare it with cannot be read.
     Uncompared(String),
 }
 
@@ -80,9 +80,9 @@ pub(super) enum CredentialFacts {
 #[derive(Debug)]
 pub(super) struct IssuerFacts {
     pub(super) reached: Result<Reached, Fault>,
-    /// The wall clock just after.
+    /// The wall clock directly after the answer.
     pub(super) now: UnixTime,
-    /// Where the issuer says that its token endpoint is, when the configuration does not say it.
+    /// The token endpoint that the issuer's discovery document names, if the configuration does not name one.
     pub(super) discovered: Option<Result<String, Fault>>,
 }
 

@@ -1,4 +1,4 @@
-//! The folders of the state and of the sockets: whose they are, and on which file system.
+//! The folders of the state and of the sockets: their owners and their file systems.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,9 +14,9 @@ use crate::daemon::sockets::listener::sharing;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::trust::{self, Distrust, SocketFolder, Untrusted};
 
-/// The sockets of a daemon that is started now.
+/// The sockets of a daemon that would start now.
 pub(super) struct Sockets {
-    /// Where they are.
+    /// Their place.
     pub(super) place: Result<SocketPlaces, PathError>,
     /// Who can connect.
     pub(super) mode: SocketMode,
@@ -24,7 +24,7 @@ pub(super) struct Sockets {
     pub(super) is_served: bool,
 }
 
-/// Judges the folder of the credentials and that of the sockets.
+/// Judges the folders of the credentials and of the sockets.
 pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec<Finding> {
     let (path, owner) = (target.state.clone(), target.owner);
     let mut findings = match within(move || state(path, owner)).await {
@@ -54,7 +54,7 @@ pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec
 }
 
 fn state(path: PathBuf, owner: u32) -> FolderFacts {
-    // The state's own folder may be readable by others: credentials are in one of their own.
+    // The state folder itself may be readable by others: credentials have a private folder inside it.
     let private = path.join("credentials");
     let judged = match trust::open_private(&private, owner) {
         Ok(_) => trust::resolve(&private, owner).map(drop),
@@ -63,7 +63,7 @@ fn state(path: PathBuf, owner: u32) -> FolderFacts {
     FolderFacts::new(path, judged)
 }
 
-/// The folder that a daemon of this user would make or take, judged as it would be then.
+/// The folder that a daemon of this user would create or use, judged as the daemon would judge it.
 fn of_the_user(place: &SocketPlaces, mode: SocketMode, uid: u32) -> (FolderFacts, Option<PathBuf>) {
     let path = folder_of(place);
     let folder = SocketFolder {
@@ -80,7 +80,7 @@ fn of_the_user(place: &SocketPlaces, mode: SocketMode, uid: u32) -> (FolderFacts
     (FolderFacts::new(path, judged), volume)
 }
 
-/// The folder of the system's daemon, which is root's when the service manager has made it, or the daemon's own.
+/// The folder of the system daemon. It belongs to root if the service manager created it, else to the daemon's user.
 fn of_the_system(place: &SocketPlaces, uid: u32) -> (FolderFacts, Option<PathBuf>) {
     let path = folder_of(place);
     let owner = path.metadata().map_or(uid, |meta| meta.uid());
@@ -92,7 +92,7 @@ fn folder_of(place: &SocketPlaces) -> PathBuf {
     place.token.parent().unwrap_or(Path::new("/")).to_owned()
 }
 
-/// A missing folder is no fault where it can be made.
+/// A missing folder is not a fault if it can be created.
 fn there(path: &Path) -> Result<(), Untrusted> {
     match path.symlink_metadata() {
         Ok(_) => Ok(()),
@@ -105,7 +105,7 @@ fn there(path: &Path) -> Result<(), Untrusted> {
 impl FolderFacts {
     fn new(path: PathBuf, judged: Result<(), Untrusted>) -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        // One that is not there yet will be where its parent is.
+        // A missing folder will be on its parent's file system.
         let real = path
             .ancestors()
             .find_map(|folder| folder.canonicalize().ok());
@@ -123,7 +123,7 @@ impl FolderFacts {
 
 impl Host {
     pub(super) fn read(target: &Target, env: &Env) -> Self {
-        // It is a file's name here.
+        // The user's name is used as a file name here.
         let user = env.user.clone().filter(|user| !user.contains('/'));
         let lingers = Path::new("/var/lib/systemd/linger");
         Self {

@@ -1,35 +1,35 @@
-//! One thing that was looked at, and what is to be thought of it.
+//! One check and its verdict.
 
 use serde::Serialize;
 
 use crate::profile::ProfileName;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     /// As it should be.
     Ok,
-    /// Tokens may be served all the same.
+    /// A problem, but tokens may still be served.
     Warn,
     /// Tokens are not served, or not safely.
     Fail,
-    /// Not tried, so nothing is known.
+    /// Not checked, so nothing is known.
     Skip,
 }
 
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    /// What was looked at.
+    /// The subject of the check.
     pub(super) check: &'static str,
-    /// The profile that it is about, if it is about one.
+    /// The profile that it concerns, if it concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<String>,
     pub(super) verdict: Verdict,
     pub(super) found: String,
     pub(super) remedy: Option<String>,
-    /// The command of `jetond` with which the remedy ends, if it ends with one.
+    /// The `jetond` command at the end of the remedy, if there is one.
     #[serde(skip)]
     command: Option<String>,
 }
@@ -77,14 +77,14 @@ impl Finding {
         Self::new(Verdict::Skip, check, found)
     }
 
-    /// What a person does about it.
+    /// Sets what a person can do about the finding.
     pub(super) fn remedy(mut self, remedy: impl Into<Option<String>>) -> Self {
         self.remedy = remedy.into();
         self.command = None;
         self
     }
 
-    /// A remedy that ends with a command of `jetond`; [`Self::on`] adds the target's options.
+    /// Sets a remedy that ends with a `jetond` command; [`Self::on`] adds the target's options.
     pub(super) fn command(mut self, before: &str, command: impl Into<String>) -> Self {
         let command = command.into();
         self.remedy = Some(format!("{before}jetond {command}"));
@@ -92,7 +92,7 @@ impl Finding {
         self
     }
 
-    /// Puts in place of the remedy's command the line that runs it, as `line` gives it.
+    /// Replaces the remedy's command by the command line that `line` returns for it.
     pub(super) fn on(mut self, line: impl FnOnce(&str) -> String) -> Self {
         if let (Some(command), Some(remedy)) = (self.command.take(), &mut self.remedy) {
             let before = remedy.strip_suffix(&format!("jetond {command}"));
@@ -106,7 +106,7 @@ impl Finding {
         self.on_profile(profile)
     }
 
-    /// Puts the profile's name into a command that was written without it.
+    /// Puts the profile's name into the command, in place of `NAME`.
     fn on_profile(mut self, profile: &ProfileName) -> Self {
         if let (Some(command), Some(remedy)) = (&mut self.command, &mut self.remedy) {
             let named = command.replace("NAME", profile.as_str());

@@ -1,5 +1,5 @@
-//! What a daemon's own attempts say of a profile: that an origin answers and a credential is stored is no proof that a token
-//! can be had.
+//! The health of a profile, from a running daemon's own attempts: an origin that answers and a stored credential do not
+//! prove that a token can be fetched.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::lifecycle::Phase;
 use crate::profile::ProfileName;
 use crate::wire::{FaultReply, ProfileReply};
 
-/// How a profile stands, by the word of a daemon.
+/// The health of a profile, as reported by a daemon.
 #[derive(Debug)]
 pub(super) struct Health<'a> {
     name: &'a ProfileName,
@@ -21,26 +21,26 @@ pub(super) struct Health<'a> {
     now: u64,
 }
 
-/// What the daemon says.
+/// What the daemon reports about the profile.
 #[derive(Debug)]
 enum Source<'a> {
-    /// Nothing, since no daemon runs.
+    /// Nothing: no daemon runs.
     NoDaemon,
-    /// Nothing, although one runs: another finding tells why.
+    /// Nothing, although a daemon runs; another finding says why.
     NotListed,
-    /// The daemon at this socket does not keep the profile.
+    /// The daemon at this socket does not have the profile.
     NotKept(String),
-    /// The daemon keeps it, and it stands so.
+    /// The daemon has the profile, and reports this state.
     Kept(&'a ProfileReply),
 }
 
-/// What came of the last attempt to get a token.
+/// The result of the last attempt to fetch a token.
 enum Outcome<'a> {
-    /// The last attempt brought one that still holds.
+    /// The last attempt returned a token that is still valid.
     Accepted,
     /// The last attempt failed.
     Failed(&'a FaultReply),
-    /// Nothing has been tried, for this reason.
+    /// There was no attempt, for this reason.
     NotTried(&'static str),
 }
 
@@ -61,7 +61,7 @@ impl<'a> Health<'a> {
         Self { name, source, now }
     }
 
-    /// How the daemon says that the profile stands.
+    /// The finding about the profile's token, from the state that the daemon reports.
     pub(super) fn token(&self) -> Option<Finding> {
         const CHECK: &str = "token";
         let reply = match &self.source {
@@ -110,7 +110,7 @@ impl<'a> Health<'a> {
         })
     }
 
-    /// What of the credential and of the issuer is as it should be stays so only where a token was had that way.
+    /// Downgrades a good finding about the credential or the issuer unless a token was fetched with them.
     pub(super) fn review(&self, finding: Finding) -> Finding {
         let is_about_it = matches!(finding.check, "credential" | "issuer");
         if finding.verdict == Verdict::Ok && is_about_it {
@@ -134,7 +134,7 @@ impl<'a> Health<'a> {
                 let finding = Finding::skip(finding.check, found);
                 match self.source {
                     Source::NoDaemon => finding.command("start it: ", "run"),
-                    // A second one could not serve beside it.
+                    // A second daemon could not serve beside the running one.
                     Source::NotListed => finding.remedy("see to the daemon first".to_owned()),
                     _ => {
                         finding.remedy("run this again when a token has been asked for".to_owned())
@@ -191,7 +191,7 @@ impl<'a> Health<'a> {
         }
     }
 
-    /// The finding with what a person does about the fault.
+    /// Adds what a person can do about the fault.
     fn remedy(&self, finding: Finding, fault: Option<&FaultReply>) -> Finding {
         match fault {
             Some(fault) if fault.kind == FaultKind::Rejected => {

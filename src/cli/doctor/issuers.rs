@@ -20,7 +20,7 @@ use crate::provider::configured;
 use crate::store::source::binding_of;
 use crate::store::{Binding, Stores};
 
-/// Looks at all profiles at once.
+/// Examines all profiles at once.
 pub(super) async fn examine(
     target: &Target,
     config: &Config,
@@ -38,7 +38,7 @@ pub(super) async fn examine(
         });
     }
     let mut all = vec![];
-    // None of them panics or is aborted.
+    // No task panics or is aborted.
     while let Some(Ok(findings)) = tasks.join_next().await {
         all.push(findings);
     }

@@ -1,4 +1,4 @@
-//! Facts in, findings out; nothing here reads or asks anything.
+//! Turns facts into findings; reads and asks nothing.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use crate::settings::Unusable;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
-/// What a user does who may not look.
+/// The remedy for a user without the right to look.
 const AS_OWNER: &str = "run this as the daemon's user or as root";
 
-/// Something could not be looked at.
+/// The finding for something that could not be examined.
 pub(super) fn missed(check: &'static str, path: &Path, why: &Missed) -> Finding {
     let path = path.display();
     match why {
@@ -73,7 +73,7 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
         Err(untrusted) if untrusted.is_missing() => {
             Finding::ok(check, format!("{path} is not there yet"))
         }
-        // A container that was given the sockets of a daemon outside.
+        // A container that got the sockets of a daemon outside.
         Err(untrusted)
             if what == FolderUse::Sockets && matches!(untrusted.why, Distrust::NotOurs { .. }) =>
         {
@@ -99,7 +99,8 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
     findings
 }
 
-/// The folder of the sockets. One of another user is no fault where a daemon answers in it: a container is given it so.
+/// The folder of the sockets. One of another user is not a fault if a daemon answers in it: a container may get it like
+/// this.
 pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: bool) -> Vec<Finding> {
     let mut findings = folder(FolderUse::Sockets, facts);
     if let Some(first) = findings.first_mut() {
@@ -208,7 +209,7 @@ pub(super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Finding> {
     }
 }
 
-/// Judges a profile's credential, whose store is `place`.
+/// Judges a profile's credential, which is stored at `place`.
 pub(super) fn credential(
     place: &str,
     name: &ProfileName,
@@ -255,7 +256,7 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
     }
 }
 
-/// The issuer names another token endpoint than the one that the credential is for.
+/// The finding for an issuer that names another token endpoint than the one that the credential is bound to.
 pub(super) fn moved(name: &ProfileName, bound: &str, discovered: &str) -> Option<Finding> {
     (bound != discovered).then(|| {
         let found = format!(
@@ -266,7 +267,7 @@ pub(super) fn moved(name: &ProfileName, bound: &str, discovered: &str) -> Option
     })
 }
 
-/// Whether the user's daemon outlives the user's last session.
+/// The finding about whether the user's daemon outlives the user's last session.
 pub(super) fn linger(host: &Host) -> Option<Finding> {
     const CHECK: &str = "linger";
     if !host.systemd || host.uid == 0 || host.system {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::offload::{self, Refused};
 
-/// Time limit of one examination: a network, a keyring or a disk may never answer.
+/// Time limit of one examination: a network, a keyring or a disk may hang for ever.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// Why an examination has no result.
 #[derive(Debug)]
 pub(super) enum Missed {
-    /// It did not end within the limit.
+    /// It did not finish within the limit.
     Late,
     /// The system refused a thread for it.
     Refused(Refused),

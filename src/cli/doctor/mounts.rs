@@ -1,4 +1,4 @@
-//! On which file system a path is, by the list of mounts: asking a network file system itself may hang.
+//! Finds the file system of a path in the list of mounts: asking a network file system itself may hang.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ const SHARED: [&str; 22] = [
     "wekafs",
 ];
 
-/// The same among those in user space, behind `fuse.`.
+/// Shared file systems in user space, by their names after `fuse.`.
 const SHARED_FUSE: [&str; 9] = [
     "beegfs",
     "ceph",
@@ -41,8 +41,7 @@ const SHARED_FUSE: [&str; 9] = [
     "sshfs",
 ];
 
-/// The type of the file system that `path` is on, an absolute path without links; `mounts` is `/proc/self/mountinfo`
-/// (proc(5)).
+/// The type of the file system of `path`, an absolute path without links; `mounts` is `/proc/self/mountinfo` (proc(5)).
 pub(super) fn kind<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     mounts
         .lines()
@@ -52,12 +51,12 @@ pub(super) fn kind<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
             let kind = right.split(' ').next()?;
             path.starts_with(&point).then_some((point, kind))
         })
-        // Of two on one point the later one hides the other, and `max_by_key` takes the last.
+        // Of two mounts on one point the later one hides the other, and `max_by_key` takes the last.
         .max_by_key(|(point, _)| point.components().count())
         .map(|(_, kind)| kind)
 }
 
-/// Whether other hosts may have the same files.
+/// Whether other hosts may share a file system of this type.
 pub(super) fn is_shared(kind: &str) -> bool {
     match kind.strip_prefix("fuse.") {
         Some(program) => SHARED_FUSE.contains(&program),
@@ -65,7 +64,7 @@ pub(super) fn is_shared(kind: &str) -> bool {
     }
 }
 
-/// A mount point, in which the kernel writes a space as `\040`.
+/// Decodes a mount point, where the kernel writes a space as `\040`.
 fn unescaped(text: &str) -> PathBuf {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

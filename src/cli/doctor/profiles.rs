@@ -1,4 +1,4 @@
-//! What a running daemon says of its profiles.
+//! The profiles that a running daemon reports.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,30 +11,31 @@ use super::finding::Finding;
 use super::limit::LIMIT;
 use crate::wire::{ProfileReply, ProfilesReply};
 
-/// The largest answer that is read, in bytes: a thousand profiles with their faults take half of it.
+/// The largest accepted answer, in bytes: a thousand profiles with their faults take half as much.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// The profiles of the daemon that the companion would take.
+/// The profiles of the daemon that the companion would use.
 #[derive(Debug)]
 pub(super) enum DaemonProfiles {
     /// No daemon answers.
     NoDaemon,
-    /// One answers, and does not list them to us.
+    /// A daemon answers, but does not list its profiles to us.
     NotListed,
-    /// The one at this socket keeps these.
+    /// The daemon at this socket has these profiles.
     Listed(PathBuf, Vec<ProfileReply>),
 }
 
 /// Why there is no list.
 enum Failed {
     Io(io::Error),
-    /// It answers with a status that is not 200, and perhaps says why.
+    /// The answer has a status other than 200, perhaps with a reason.
     Refused(Option<String>),
-    /// The answer is not what we know.
+    /// The answer has an unknown form.
     Unknown,
 }
 
-/// Asks the first daemon that answers, which is the one that the companion takes. A finding says why there is no list.
+/// Asks the first daemon that answers, which is the one that the companion uses. If there is no list, a finding says
+/// why.
 pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, Option<Finding>) {
     let answers =
         |(_, state): &&(PathBuf, SocketState)| matches!(state, SocketState::Answers(200, _));

@@ -1,4 +1,4 @@
-//! The findings for a person, or for a program.
+//! Prints the findings, for a person or for a program.
 
 use std::io::{IsTerminal as _, stdout};
 
@@ -8,18 +8,18 @@ use super::super::output::say;
 use super::finding::{Finding, Verdict};
 use crate::paths::Env;
 
-/// The narrowest that text is wrapped to.
+/// The smallest width that text is wrapped to.
 const NARROWEST: usize = 40;
 
-/// Prints an array.
+/// Prints the findings as a JSON array.
 pub(super) fn json(findings: &[Finding]) {
-    // Strings alone are always JSON.
+    // Serialising strings cannot fail.
     if let Ok(text) = serde_json::to_string_pretty(findings) {
         say(text);
     }
 }
 
-/// Prints a line for each finding; on a terminal wrapped to its width, and with colour.
+/// Prints a line for each finding; on a terminal wrapped to its width, and coloured.
 pub(super) fn text(findings: &[Finding], env: &Env) {
     let terminal = stdout().is_terminal();
     let columns = tcgetwinsize(stdout())
@@ -32,7 +32,7 @@ pub(super) fn text(findings: &[Finding], env: &Env) {
     }
 }
 
-/// The lines. Subjects stand in a column; what does not fit goes on below what was found.
+/// Formats the lines. Subjects have a column; text that does not fit continues below the finding's text.
 fn lines(findings: &[Finding], width: Option<usize>, colour: bool) -> Vec<String> {
     let subject = |finding: &Finding| match &finding.profile {
         Some(profile) => format!("{profile}: {}", finding.check),
@@ -52,7 +52,7 @@ fn lines(findings: &[Finding], width: Option<usize>, colour: bool) -> Vec<String
             Verdict::Fail => format!("\u{1b}[31m{verdict}\u{1b}[0m"),
         };
         let head = format!("{verdict}  {:column$}  ", subject(finding));
-        // What is quoted from outside must not move the cursor.
+        // Quoted text from outside must not move the cursor.
         let found = printable(&finding.found);
         let remedy = finding.remedy.as_deref().map(printable);
         let Some(width) = width else {
@@ -77,7 +77,7 @@ fn lines(findings: &[Finding], width: Option<usize>, colour: bool) -> Vec<String
     lines
 }
 
-/// Broken at spaces; a word that is longer than the room has a line of its own.
+/// Wraps at spaces; a word that is longer than the width gets a line of its own.
 fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![];
     let mut line = String::new();

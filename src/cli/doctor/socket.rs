@@ -1,4 +1,4 @@
-//! Where a daemon may be, and whether one answers there.
+//! The possible places of a daemon's socket, and whether a daemon answers there.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ use super::limit::LIMIT;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
 
-/// The token sockets that may be meant, in the order of the companion; one alone where somebody has named it.
+/// The token sockets to look at, in the companion's order; only one if the user named it.
 pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {
     let system = Env {
         xdg_runtime_dir: None,
@@ -86,7 +86,7 @@ async fn ask(path: &Path) -> SocketState {
     }
 }
 
-/// Whether a process holds the lock beside a socket. If none does, this takes it for a moment, as a shared lock.
+/// Whether a process holds the lock beside a socket. If none does, this briefly takes it, as a shared lock.
 fn is_locked(path: &Path) -> bool {
     let mut lock = path.to_owned().into_os_string();
     lock.push(".lock");
@@ -98,7 +98,7 @@ fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held)))
 }
 
-/// The status of an answer that begins with `HTTP/1.1 200`.
+/// Parses the status of an answer that begins with `HTTP/1.1 200`.
 fn status(head: &[u8]) -> Option<u16> {
     let head = std::str::from_utf8(head).ok()?;
     head.strip_prefix("HTTP/1.")?.get(2..)?.trim().parse().ok()

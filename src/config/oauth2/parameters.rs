@@ -1,10 +1,10 @@
-//! The parameters of a token request that a person may set: what each may be.
+//! The parameters of a token request that a user may set, and their valid values.
 
 use std::fmt;
 
 use ::url::Url;
 
-/// Parameters that have keys of their own, or are the request's to set.
+/// Parameters that have keys of their own, or that the request sets.
 const RESERVED: &[(&str, &str)] = &[
     ("grant_type", "it is always client_credentials"),
     ("client_id", "`jetond add` asks for it"),
@@ -13,7 +13,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("resource", "write it as the key resource"),
 ];
 
-/// Parameters that prove who somebody is: they must not be in this file.
+/// Parameters that authenticate the client: they must not be in this file.
 const SECRETS: &[&str] = &[
     "assertion",
     "client_assertion",
@@ -26,7 +26,7 @@ const SECRETS: &[&str] = &[
     "token",
 ];
 
-/// Why a parameter is refused. It never quotes the value, which may be a secret after all.
+/// Why a parameter is refused. It never quotes the value, which may be a misplaced secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvalidParameter {
     /// Several scopes in one text.
@@ -39,23 +39,23 @@ pub(super) enum InvalidParameter {
     Empty,
     /// With a line end or another control character.
     ControlCharacter,
-    /// A name of what proves who somebody is.
+    /// The name of a parameter that authenticates the client.
     Credential,
-    /// A name of what is set elsewhere.
+    /// The name of a parameter that is set elsewhere.
     Reserved {
         /// The name.
         name: &'static str,
         /// Where it is set.
         why: &'static str,
     },
-    /// A name with another character than those of a name.
+    /// A name with an invalid character.
     BadName,
 }
 
-/// Takes one scope: a `scope-token` of RFC 6749 section 3.3.
+/// Parses one scope: a `scope-token` of RFC 6749 section 3.3.
 ///
 /// # Errors
-/// [`InvalidParameter`] says what is wrong with it.
+/// [`InvalidParameter`] if it is not valid.
 pub(super) fn scope(text: &str) -> Result<String, InvalidParameter> {
     let token = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     if text.contains(' ') && !text.trim().is_empty() {
@@ -67,10 +67,10 @@ pub(super) fn scope(text: &str) -> Result<String, InvalidParameter> {
     }
 }
 
-/// Takes a resource: an absolute URI without a fragment (RFC 8707 section 2).
+/// Parses a resource: an absolute URI without a fragment (RFC 8707 section 2).
 ///
 /// # Errors
-/// [`InvalidParameter`] says what is wrong with it.
+/// [`InvalidParameter`] if it is not valid.
 pub(super) fn resource(text: &str) -> Result<String, InvalidParameter> {
     let visible = text.bytes().all(|b| (0x21..=0x7e).contains(&b));
     if !visible || text.contains('#') || Url::parse(text).is_err() {
@@ -79,10 +79,10 @@ pub(super) fn resource(text: &str) -> Result<String, InvalidParameter> {
     Ok(text.to_owned())
 }
 
-/// Takes the value of a parameter.
+/// Parses the value of a parameter.
 ///
 /// # Errors
-/// [`InvalidParameter`] says what is wrong with it.
+/// [`InvalidParameter`] if it is not valid.
 pub(super) fn value(text: &str) -> Result<String, InvalidParameter> {
     if text.is_empty() {
         // RFC 6749 section 3.2: a parameter without a value is treated as if it were not there.
@@ -94,10 +94,10 @@ pub(super) fn value(text: &str) -> Result<String, InvalidParameter> {
     }
 }
 
-/// Takes the name of a further parameter (RFC 6749 section 8.2).
+/// Parses the name of a further parameter (RFC 6749 section 8.2).
 ///
 /// # Errors
-/// [`InvalidParameter`] says what is wrong with it.
+/// [`InvalidParameter`] if it is not valid.
 pub(super) fn parameter(name: &str) -> Result<String, InvalidParameter> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     let known = name.to_ascii_lowercase().replace('-', "_");

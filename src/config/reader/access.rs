@@ -1,4 +1,4 @@
-//! Reading who may ask: the socket's mode and the `allow` rules, whose names become numbers here.
+//! Reads the access rules: the socket's mode and the `allow` rules, whose names become numbers here.
 
 use toml_edit::TableLike;
 
@@ -14,7 +14,7 @@ pub(super) struct SocketDraft {
     group: Option<u32>,
 }
 
-/// A mode while its group is not known yet.
+/// A mode whose group is not known yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum ModeKind {
     #[default]
@@ -86,7 +86,7 @@ impl Reader<'_> {
         self.found("group", field, self.names.group(name))
     }
 
-    /// The rules of an array of tables, in either form.
+    /// The rules of an array of tables, in either TOML form.
     pub(in crate::config) fn rules(&mut self, field: &Field<'_>) -> Vec<Rule> {
         let tables: Option<Vec<(usize, &dyn TableLike)>> = match field.item.as_array_of_tables() {
             Some(tables) => Some(
@@ -205,7 +205,7 @@ impl Reader<'_> {
         ids
     }
 
-    /// What came of looking a name up.
+    /// Handles the result of a name look-up.
     fn found(
         &mut self,
         kind: &'static str,

@@ -1,19 +1,19 @@
-//! The keys of a table: what the reference says of each, how it is read, and the option that sets it.
+//! The keys of a table: the reference's entry for each, how to read it, and the option that sets it.
 
 use toml_edit::TableLike;
 
 use super::{Field, Reader, Section, fields};
 
-/// What a reader of the reference wants to know of a key.
+/// The reference's entry for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyDoc {
     /// The key.
     pub name: &'static str,
-    /// What it takes.
+    /// The values that it takes.
     pub takes: &'static str,
-    /// What holds when it is not there; empty when it must be there.
+    /// The default; empty if the key is required.
     pub default: &'static str,
-    /// The provider whose key it is; empty for every one's.
+    /// The provider that the key belongs to; empty if it applies to every provider.
     pub provider: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
@@ -24,11 +24,11 @@ pub struct KeyDoc {
 pub struct KeyOption {
     /// How often it can be given, and what it takes.
     pub form: OptionForm,
-    /// What stands for its value in the usage.
+    /// The placeholder for its value in the usage.
     pub value: &'static str,
     /// What it does, for the help.
     pub help: &'static str,
-    /// Another option of the same provider that excludes it; empty for none.
+    /// Another option of the same provider that excludes this one; empty without one.
     pub excludes: &'static str,
 }
 
@@ -45,7 +45,7 @@ pub enum OptionForm {
     Pairs,
 }
 
-/// A key of the table that is read into `D`.
+/// A key of a table that is read into `D`.
 pub(in crate::config) struct Key<D: 'static> {
     pub(in crate::config) doc: KeyDoc,
     pub(in crate::config) option: Option<KeyOption>,
@@ -73,7 +73,7 @@ pub(in crate::config) const fn key<D>(
     }
 }
 
-/// Keeps the default where the value was a fault, which is reported already.
+/// Sets the value, or keeps the default if the value was a fault, which has been reported.
 pub(in crate::config) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
@@ -83,7 +83,7 @@ pub(in crate::config) fn set<T>(place: &mut T, value: Option<T>) {
 // === impl Key ===
 
 impl<D> Key<D> {
-    /// The same key, which an option sets as well.
+    /// The same key with an option that sets it.
     pub(in crate::config) const fn option(
         mut self,
         form: OptionForm,
@@ -99,7 +99,7 @@ impl<D> Key<D> {
         self
     }
 
-    /// The same key, whose option excludes another one.
+    /// The same key, with an option that excludes another one.
     pub(in crate::config) const fn excludes(mut self, other: &'static str) -> Self {
         if let Some(option) = &mut self.option {
             option.excludes = other;
@@ -111,7 +111,7 @@ impl<D> Key<D> {
 // === impl Reader ===
 
 impl Reader<'_> {
-    /// Reads a table by its keys, and reports every other one.
+    /// Reads a table by its keys, and reports every other key.
     pub(in crate::config) fn keys<D>(
         &mut self,
         path: &str,
@@ -128,7 +128,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads those entries of a table that have one of these keys.
+    /// Reads the entries of a table that have one of these keys.
     pub(in crate::config) fn some_keys<D>(
         &mut self,
         section: &Section<'_>,
@@ -142,7 +142,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports the keys that must be there and are not.
+    /// Reports the required keys that are missing.
     pub(in crate::config) fn missing<D>(&mut self, section: &Section<'_>, keys: &[Key<D>]) {
         let needed = |doc: &KeyDoc| doc.default.is_empty() && !section.has(doc.name);
         for KeyDoc { name, about, .. } in keys.iter().map(|key| key.doc).filter(needed) {
@@ -150,7 +150,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A table with keys of its own.
+    /// Reads a table that has keys of its own.
     pub(in crate::config) fn table_of<D>(
         &mut self,
         field: &Field<'_>,

@@ -1,4 +1,4 @@
-//! Reading a profile: which keys it needs and may have depends on its provider.
+//! Reads a profile: its provider decides which keys it needs and which it may have.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
-/// What every profile has, while it is read.
+/// The keys of every profile, while they are read.
 #[derive(Default)]
 struct Draft {
     provider: Option<&'static ProviderKind>,
@@ -33,7 +33,7 @@ struct Pair {
     key: Option<PathBuf>,
 }
 
-/// The keys of every profile. Those of its provider stand behind the first one, as `jetond add` writes them.
+/// The keys of every profile. Those of its provider follow the first one, as `jetond add` writes them.
 #[rustfmt::skip]
 const PROFILE: &[Key<Draft>] = &[
     key("provider", PROVIDER.takes, "", PROVIDER.about, |r, f, d| {
@@ -96,14 +96,14 @@ fn docs() -> Vec<KeyDoc> {
     let mut docs: Vec<_> = PROFILE.iter().map(|key| key.doc).collect();
     let of_kinds = ProviderKind::ALL.iter().flat_map(ProviderKind::docs);
     for (at, doc) in of_kinds.enumerate() {
-        // Behind the provider, and all but the first address behind the store.
+        // After the provider; all but the first address go after the store.
         docs.insert(if at == 0 { 1 } else { at + 2 }, doc);
     }
     docs
 }
 
 impl Reader<'_> {
-    /// A profile by its name, and who may use it.
+    /// Reads a profile with its name, and the rules that say who may use it.
     pub(in crate::config) fn profile(
         &mut self,
         field: &Field<'_>,
@@ -148,7 +148,7 @@ impl Reader<'_> {
         Some((name.ok()?, profile, draft.allow))
     }
 
-    /// Reports the keys of another kind than the chosen one.
+    /// Reports keys that belong to another kind than the chosen one.
     fn foreign(&mut self, section: &Section<'_>, kind: &ProviderKind, chosen: &ProviderKind) {
         let docs = kind.docs();
         for field in section.fields() {

@@ -1,4 +1,4 @@
-//! Reading one value: of its type, in its form, or a fault at its place.
+//! Reads one value: checks its type and its form, and reports a fault at its place.
 
 use std::fmt::Display;
 
@@ -18,7 +18,7 @@ impl Reader<'_> {
         text
     }
 
-    /// The yes or no of a value.
+    /// The boolean of a value.
     pub(in crate::config) fn flag(&mut self, field: &Field<'_>) -> Option<bool> {
         let flag = field.item.as_bool();
         if flag.is_none() {
@@ -27,7 +27,7 @@ impl Reader<'_> {
         flag
     }
 
-    /// One of these words; `known` are words that are refused for a reason of their own.
+    /// One of these words; `known` are words with an error message of their own.
     pub(in crate::config) fn one_of<T: Clone>(
         &mut self,
         field: &Field<'_>,
@@ -52,7 +52,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A value that has a parser of its own.
+    /// A value with a parser of its own.
     pub(in crate::config) fn parsed<T>(
         &mut self,
         field: &Field<'_>,
@@ -67,7 +67,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A text that is checked.
+    /// A text, checked.
     pub(in crate::config) fn checked<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -79,7 +79,7 @@ impl Reader<'_> {
             .ok()
     }
 
-    /// A key that is checked itself.
+    /// A key, checked itself.
     pub(in crate::config) fn name<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -89,7 +89,7 @@ impl Reader<'_> {
         check(field.name).map_err(fault).ok()
     }
 
-    /// The texts of an array, each checked; a fault is at its element.
+    /// The texts of an array, each checked; a fault is reported at its element.
     pub(in crate::config) fn list<E: Display>(
         &mut self,
         field: &Field<'_>,
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The entries of a table whose keys are up to the user.
+    /// The entries of a table whose keys the user chooses.
     pub(in crate::config) fn entries<'f>(&mut self, field: &Field<'f>) -> Vec<Field<'f>> {
         let table = self.table(field);
         table.map_or_else(Vec::new, |table| fields(&field.path, table))

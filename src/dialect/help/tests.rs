@@ -11,7 +11,7 @@ fn text(args: &[&str]) -> String {
     }
 }
 
-/// A later companion may find no daemon, and says the same then. `JETON_RECORD=1` writes its text.
+/// A later companion may find no daemon, and must then print the same text. `JETON_RECORD=1` writes the file.
 #[test]
 fn the_companion_has_the_same_text() {
     const FILE: &str = "src/bin/jeton/help.txt";

@@ -1,9 +1,9 @@
-//! The token endpoint of OAuth 2.0 with the grant of client credentials (RFC 6749 section 4.4), so that a program that
-//! has a client of OAuth 2.0 already gets its tokens from us without a change.
+//! The token endpoint of OAuth 2.0 with the client credentials grant (RFC 6749 section 4.4), so that a program with an
+//! OAuth 2.0 client can get its tokens from Jeton unchanged.
 //!
-//! The client ID is the profile. Who asks is known from the socket, so a client secret proves nothing: whatever is sent
-//! as one is thrown away unread. The token is the profile's, and so are its scope, its audience and its resources: who
-//! asks for others is refused, and never given a token that is for something else.
+//! The client ID is the profile. The socket identifies the caller, so a client secret proves nothing: it is discarded
+//! unread. The token's scope, audience and resources are those of the profile. A request for others is refused, so that
+//! a client never gets a token for something else.
 
 pub mod refusal;
 
@@ -21,7 +21,7 @@ use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::profile::ProfileName;
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Copy, Default)]
 pub struct RawTokenRequest<'a> {
     /// The header `Content-Type`.
@@ -32,17 +32,17 @@ pub struct RawTokenRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// What is asked for.
+/// A parsed token request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
-    /// Whose token.
+    /// The profile whose token is requested.
     pub profile: ProfileName,
     scope: Option<String>,
     audience: Option<String>,
     resource: BTreeSet<String>,
 }
 
-/// The parameters that are read; the value of any other one stays as it is.
+/// The parameters that are read; all others are ignored.
 #[derive(Default)]
 struct Form {
     grant_type: Option<String>,
@@ -63,11 +63,12 @@ const fn no_client(why: &'static str) -> Refusal {
 // === impl TokenRequest ===
 
 impl TokenRequest {
-    /// Reads a request (RFC 6749 sections 2.3.1, 3.2 and 4.4.2). What it does not know is ignored, as section 3.2 asks.
+    /// Parses a request (RFC 6749 sections 2.3.1, 3.2 and 4.4.2). Ignores unknown parameters, as section 3.2 requires.
     ///
     /// # Errors
-    /// [`Refusal`]: `invalid_request` for another media type, a parameter twice, no grant type or two different clients;
-    /// `invalid_client` without a client, or with one whose name no profile can have; `unsupported_grant_type`.
+    /// [`Refusal`]: `invalid_request` for another media type, a repeated parameter, no grant type or two different
+    /// clients; `invalid_client` without a client, or with one that is not a valid profile name;
+    /// `unsupported_grant_type`.
     pub fn parse(raw: RawTokenRequest<'_>) -> Result<Self, Refusal> {
         if !raw.content_type.is_some_and(is_form) {
             return Err(invalid(
@@ -94,7 +95,8 @@ impl TokenRequest {
         })
     }
 
-    /// Whether the profile's token is what was asked for. Who names no scope, audience or resource takes the profile's.
+    /// Checks that the profile's token is the requested one. A request without a scope, audience or resource gets the
+    /// profile's.
     ///
     /// # Errors
     /// `invalid_scope`.
@@ -122,7 +124,7 @@ impl TokenRequest {
     }
 }
 
-/// The body of the answer (RFC 6749 section 5.1). The scope is the one that was asked of the issuer, which need not be
+/// The body of the answer (RFC 6749 section 5.1). Its scope is the one requested from the issuer, which may differ from
 /// the one that the client named.
 pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     #[derive(Serialize)]
@@ -142,7 +144,7 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
         expires_in: held.validity.remaining(now.boot).as_secs(),
         scope: &scope,
     };
-    // Of its final size, since a buffer that grows leaves copies behind; neither text has a character that is escaped.
+    // Allocated at its final size, since a growing buffer leaves copies behind; no character of either text is escaped.
     let mut out = Vec::with_capacity(body.access_token.len() + scope.len() + REST);
     // A struct of strings and a number always serialises.
     let _: Result<(), _> = serde_json::to_writer(&mut out, &body);
@@ -150,12 +152,12 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     out
 }
 
-/// Whether what is asked for is what there is, in whatever order.
+/// Whether the requested values are the profile's, in any order.
 fn same<'a>(asked: &mut dyn Iterator<Item = &'a str>, ours: &'a [String]) -> bool {
     asked.collect::<BTreeSet<_>>() == ours.iter().map(String::as_str).collect()
 }
 
-/// Whether a `Content-Type` is that of a form, whatever its parameters.
+/// Whether a `Content-Type` is that of a form, with any parameters.
 fn is_form(content_type: &[u8]) -> bool {
     let media = content_type.split(|b| *b == b';').next();
     media.is_some_and(|media| {
@@ -165,7 +167,7 @@ fn is_form(content_type: &[u8]) -> bool {
     })
 }
 
-/// Who asks: by the header, else by the body; by both when they agree.
+/// The client, from the header or else from the body; if both name one, they must agree.
 fn client(authorization: Option<&[u8]>, in_body: Option<String>) -> Result<ProfileName, Refusal> {
     let id = match (authorization.map(basic).transpose()?, in_body) {
         (Some(basic), Some(body)) if basic != body => {
@@ -185,8 +187,8 @@ fn client(authorization: Option<&[u8]>, in_body: Option<String>) -> Result<Profi
     })
 }
 
-/// The client ID of `Authorization: Basic` (RFC 7617), encoded as in a form before it was joined with the secret
-/// (RFC 6749 section 2.3.1).
+/// The client ID of `Authorization: Basic` (RFC 7617); it is form-encoded before it is joined with the secret (RFC 6749
+/// section 2.3.1).
 fn basic(authorization: &[u8]) -> Result<String, Refusal> {
     const SCHEME: &[u8] = b"basic";
     let malformed = || no_client("Authorization is not Basic with a client ID and a client secret");
@@ -205,7 +207,7 @@ fn basic(authorization: &[u8]) -> Result<String, Refusal> {
     decoded(id).ok_or_else(malformed)
 }
 
-/// A single name or value of a form; `None` when it is more than that.
+/// Decodes a single name or value of a form; `None` if the text is more than one.
 fn decoded(text: &[u8]) -> Option<String> {
     if text.contains(&b'&') || text.contains(&b'=') {
         return None;
@@ -217,8 +219,8 @@ fn decoded(text: &[u8]) -> Option<String> {
 // === impl Form ===
 
 impl Form {
-    /// Reads a body. A parameter without a value counts as left out, and none may be there twice (RFC 6749 section 3.2)
-    /// but the resource (RFC 8707 section 2).
+    /// Parses a body. A parameter without a value counts as omitted. No parameter may be repeated (RFC 6749 section
+    /// 3.2), except the resource (RFC 8707 section 2).
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let mut form = Self::default();
         let mut seen = BTreeSet::new();

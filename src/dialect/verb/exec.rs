@@ -1,6 +1,6 @@
-//! `jeton exec --env NAME`: the token for the variable, and one line that says when it expires.
+//! `jeton exec --env NAME`: the token for the variable, and one line with its expiry.
 //!
-//! The companion keeps this standard output to itself; without `--env` it does not ask for a token at all.
+//! The companion does not print this output; without `--env` it does not ask for a token at all.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -27,12 +27,12 @@ with the token in the variable NAME if --env is given",
     profile: Profile::ArgumentOrVariable,
 };
 
-/// For a variable of this name.
+/// Prints the token for a variable of this name.
 struct Exec {
     name: String,
 }
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let name = args.parsed(&ENV, |name| is_name(name).then(|| name.to_owned()))?;

@@ -16,7 +16,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 
 struct Header;
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let query = token_query(&GRAMMAR.read(call)?, call)?;
     Ok(Parsed::Ask(Asked::Token(query, Box::new(Header))))

@@ -1,4 +1,4 @@
-//! `jeton ready`: silence and exit code 0 when it is, for probes and scripts.
+//! `jeton ready`: no output and exit code 0 when ready, for probes and scripts.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::wire::frame::Reply;
 
 static WAIT: Opt = Opt {
     name: "--wait",
-    // A job's start may wait for a daemon for a while, not for ever.
+    // The start of a job may wait for a daemon, but not for ever.
     takes: Takes::Seconds(Duration::from_secs(3_600)),
     help: "wait at most S seconds for it (0)",
 };
@@ -25,7 +25,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 
 struct Silence;
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let wait = args.seconds(&WAIT)?.unwrap_or_default();

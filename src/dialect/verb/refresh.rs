@@ -1,4 +1,4 @@
-//! `jeton refresh`: a new token, now; one line that says until when it holds.
+//! `jeton refresh`: fetches a new token now, and prints one line with its expiry.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 
 struct Refresh;
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let profile = GRAMMAR.read(call)?.profile();
     Ok(Parsed::Ask(Asked::Refresh(profile, Box::new(Refresh))))

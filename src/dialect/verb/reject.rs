@@ -1,7 +1,7 @@
-//! `jeton reject`: a token was rejected by what it is for; prints the next one.
+//! `jeton reject`: reports that a resource rejected a token, and prints the next one.
 //!
-//! Which one comes by standard input, as the token itself, or by its number or hash; never as an argument, where others
-//! of the machine would read it.
+//! The token comes on standard input, or is named by its number or hash; it is never an argument, where other users of
+//! the machine could read it.
 
 use sha2::{Digest, Sha256};
 
@@ -39,7 +39,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::ArgumentOrVariable,
 };
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let max_wait = max_wait(&args, call)?;
@@ -55,7 +55,7 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     Ok(Parsed::Ask(Asked::Reject(query, Box::new(format))))
 }
 
-/// The token that is meant; `None` while that has to be read.
+/// The rejected token; `None` if it must still be read from standard input.
 fn which(args: &Args<'_>, call: &Call<'_>) -> Result<Option<Rejected>, Usage> {
     const NO_TOKEN: &str = "there is no token on standard input";
     let generation = args.parsed(&GENERATION, |number| number.parse().ok())?;
@@ -70,7 +70,7 @@ fn which(args: &Args<'_>, call: &Call<'_>) -> Result<Option<Rejected>, Usage> {
             [] => Err(GRAMMAR.wrong(NO_TOKEN)),
             token => Ok(Some(Rejected::Sha256(Sha256::digest(token).into()))),
         },
-        // A token that is typed would stand on the screen.
+        // A token typed on a terminal would be visible on the screen.
         (None, None, None) if call.run.terminal.input => Err(GRAMMAR.wrong(NO_TOKEN)),
         (None, None, None) => Ok(None),
     }

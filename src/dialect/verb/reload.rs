@@ -1,4 +1,4 @@
-//! `jeton reload`: the daemon reads its configuration again; one line that says what changed.
+//! `jeton reload`: makes the daemon reload its configuration, and prints one line with the changes.
 
 use super::super::args::{Grammar, Profile, Usage};
 use super::super::call::{Call, Parsed};
@@ -15,7 +15,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 
 struct Reload;
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     GRAMMAR.read(call)?;
     Ok(Parsed::Ask(Asked::Reload(Box::new(Reload))))

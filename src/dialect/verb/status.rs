@@ -1,4 +1,4 @@
-//! `jeton status`: a table for a person that fits the terminal, or JSON for a program.
+//! `jeton status`: a table that fits the terminal, or JSON for a program.
 
 mod style;
 mod table;
@@ -20,7 +20,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     usage: "[PROFILE] [--json]",
     does: "show the state of the profiles; --json for programs",
     options: &[&JSON],
-    // Without an argument it is about all of them, whichever profile the shell prefers.
+    // Without an argument it lists all profiles, whatever `JETON_PROFILE` says.
     profile: Profile::Argument,
 };
 
@@ -30,7 +30,7 @@ struct Status {
     style: Style,
 }
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let status = Status {

@@ -77,7 +77,7 @@ fn the_profile_comes_from_the_argument_else_from_the_environment() {
     assert_eq!(profile(&with_env), None, "empty counts as unset");
 }
 
-/// The only line of a refusal.
+/// The line of a refused run.
 fn refused(args: &[&str], exit: u8) -> String {
     let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is refused");
@@ -87,7 +87,7 @@ fn refused(args: &[&str], exit: u8) -> String {
     reply.stderr
 }
 
-/// What is printed at once.
+/// The text that a run prints at once.
 fn text(args: &[&str]) -> String {
     let Parsed::Answer(Answer::Done(reply)) = parse(&run(args)) else {
         panic!("{args:?} is answered at once");
@@ -96,7 +96,7 @@ fn text(args: &[&str]) -> String {
     String::from_utf8(reply.stdout.to_vec()).unwrap()
 }
 
-/// A word with two neighbouring letters changed over.
+/// A word with two adjacent letters swapped.
 fn misspelt(word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
     let last = letters.len() - 1;

@@ -1,4 +1,4 @@
-//! `jeton token`: the token and a newline, or with `--json` what the interface answers.
+//! `jeton token`: prints the token and a newline; with `--json`, the answer of the HTTP interface.
 
 use super::super::args::{Grammar, Profile, Usage};
 use super::super::call::{Call, Parsed};
@@ -14,7 +14,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
     profile: Profile::ArgumentOrVariable,
 };
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let query = token_query(&args, call)?;

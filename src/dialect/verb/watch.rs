@@ -1,4 +1,4 @@
-//! `jeton watch`: a line of JSON for each new token and each change of state, for `while read`.
+//! `jeton watch`: prints a line of JSON for each new token and each change of state, for `while read`.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
@@ -25,7 +25,7 @@ pub(super) static GRAMMAR: Grammar = Grammar {
 
 struct Watch;
 
-/// Reads a call.
+/// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
     let query = WatchQuery {
@@ -57,7 +57,7 @@ impl Print<News> for Watch {
     }
 }
 
-/// An object in a line, with the name of the event as its first member.
+/// An object on one line, with the event's name as its first member.
 fn named(event: &str, object: &[u8]) -> Vec<u8> {
     let members = object.strip_prefix(b"{").unwrap_or(object);
     let head = format!("{{\"event\":\"{event}\",");

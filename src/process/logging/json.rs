@@ -1,5 +1,5 @@
-//! One JSON object a line: `timestamp`, `level`, `target`, `message`, and the fields of the event and of the spans around
-//! it, all side by side, so that a collector finds a profile by one name wherever the line comes from.
+//! One JSON object per line: `timestamp`, `level`, `target`, `message`, and the fields of the event and of its spans,
+//! all at the top level. So a collector finds a profile under the same name in every line.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::line;
 
-/// The format.
+/// The JSON format.
 pub(super) struct Json;
 
 /// The fields of an event.
@@ -42,7 +42,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // Not by `format!`, which panics when a value cannot be formatted.
+        // Not `format!`, which panics when a value cannot be formatted.
         let _: fmt::Result = fmt::write(&mut text, format_args!("{value:?}"));
         self.set(field, text.into());
     }
@@ -50,7 +50,7 @@ impl Visit for Fields {
 
 impl Fields {
     fn set(&mut self, field: &Field, value: Value) {
-        // `r#type` is how a program has to spell a field that is a word of Rust's.
+        // A program must write `r#type` for a field whose name is a Rust keyword.
         let name = field.name();
         let name = name.strip_prefix("r#").unwrap_or(name);
         self.0.insert(name.to_owned(), value);
@@ -69,7 +69,7 @@ where
     ) -> fmt::Result {
         let timestamp = line::now();
         let mut object = Map::new();
-        // From the outermost span in: what is nearer says more.
+        // From the outermost span inwards, so that inner fields override outer ones.
         for span in context
             .event_scope()
             .into_iter()

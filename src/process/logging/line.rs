@@ -1,5 +1,5 @@
-//! Lines that are made without `tracing`, in the form of its lines: what says that lines were dropped must pass every
-//! filter, and what a panic leaves must not depend on the code that may have panicked.
+//! Lines made without `tracing`, in the same form: the notice about dropped lines must pass every filter, and the line
+//! of a panic must not depend on code that may have panicked.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-/// What the lines of a process look like.
+/// The form of the lines of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As a command tells people something.
+    /// As a command prints a message to a person.
     Plain,
     /// A log line in text.
     Text,
@@ -22,7 +22,7 @@ pub(super) enum Form {
 // === impl Form ===
 
 impl Form {
-    /// A line with its end.
+    /// Makes a line, with its line end.
     pub(super) fn line(
         self,
         level: Level,
@@ -60,7 +60,7 @@ impl Form {
         line
     }
 
-    /// The line that stands in the place of lines that were dropped.
+    /// The notice that replaces dropped lines.
     pub(super) fn gap(self, dropped: u64) -> String {
         let message = format!("{dropped} log lines were dropped");
         self.line(
@@ -72,10 +72,10 @@ impl Form {
     }
 }
 
-/// The time as log lines show it.
+/// The current time as log lines show it.
 pub(super) fn now() -> String {
     let mut text = String::new();
-    // A line without its time is better than none.
+    // A line without its time is better than no line.
     let _: std::fmt::Result = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }

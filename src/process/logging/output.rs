@@ -1,4 +1,4 @@
-//! Standard error behind a queue: a caller that prints never waits, and never fails.
+//! Standard error behind a queue: printing never blocks and never fails.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +12,13 @@ use super::queue::{Chunk, Queue, count};
 use super::sink::{Stderr, can_take};
 use super::writer::Writer;
 
-/// How long an end of the process waits for what is not written yet; ten times as long while standard error can take more.
+/// How long the exit of the process waits for unwritten lines; ten times as long while standard error accepts more.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// The name of the thread that writes.
+/// The name of the writer thread.
 const THREAD: &str = "log";
 
-/// The stack of the thread that writes: it formats a line at most.
+/// The stack of the writer thread: it formats at most a line.
 const STACK: usize = 128 * 1024;
 
 static QUEUE: Queue = Queue::new();
@@ -26,54 +26,55 @@ static QUEUE: Queue = Queue::new();
 /// The form of this process's lines; nothing is queued before it is set.
 static FORM: OnceLock<Form> = OnceLock::new();
 
-/// Whether there is the thread that writes.
+/// Whether the writer thread runs.
 static HAS_THREAD: AtomicBool = AtomicBool::new(false);
 
-/// The thread has it for ever. Without that thread each line is written at once, if it can be.
+/// Held by the writer thread for ever. Without that thread each line is written at once, if possible.
 static WRITER: Mutex<Writer<Stderr>> = Mutex::new(Writer::new(Stderr { patience: None }));
 
-/// Writes what is queued when it is dropped, as far as 100 ms allow, or a second while standard error can take more.
+/// Writes the queued lines when it is dropped, within 100 ms, or within a second while standard error accepts more.
 #[must_use = "when it is dropped, the last lines are written"]
 #[derive(Debug)]
 pub struct FlushOnDrop(());
 
 /// Puts standard error behind the queue, for the rest of this process.
 pub(super) fn start(form: Form) -> FlushOnDrop {
-    // A second start in one process keeps the first form: only tests do that.
+    // A second start in one process keeps the first form; only tests do that.
     let _: Result<(), Form> = FORM.set(form);
-    // Without a thread the first line tries again.
+    // If the thread does not start now, printing the first line tries again.
     has_thread();
     FlushOnDrop(())
 }
 
-/// Prints a line, which ends with a line end.
+/// Prints a line, including its line end.
 pub(super) fn print(line: &[u8]) {
     if FORM.get().is_some() && has_thread() {
         QUEUE.push(line);
     } else if FORM.get().is_some() {
         print_at_once(line);
     } else {
-        // A command that a person runs waits for that person's terminal. If it is gone, there is no other place to say it.
+        // A command run by a person waits for that person's terminal. If the terminal is gone, there is no other place
+        // for the line.
         let _: std::io::Result<()> = std::io::stderr().lock().write_all(line);
     }
 }
 
-/// Prints the last line of a process that panics: waits a short while for it to be written, and for nothing else.
+/// Prints the last line of a process that panics. Waits only a short while for the write, and for no lock.
 pub(super) fn print_last(line: impl FnOnce(Form) -> String) {
     let line = line(FORM.get().copied().unwrap_or(Form::Plain));
-    // The thread that writes cannot wait for itself.
+    // The writer thread cannot wait for itself.
     let is_writer = std::thread::current().name() == Some(THREAD);
     let has_writer = HAS_THREAD.load(Ordering::Relaxed) && !is_writer;
     if has_writer && QUEUE.try_push(line.as_bytes()) {
         QUEUE.flush(FLUSH, can_take);
     } else {
         let patience = Some(FLUSH);
-        // There is no other place to say it.
+        // There is no other place for the line.
         let _: std::io::Result<()> = Stderr { patience }.write_all(line.as_bytes());
     }
 }
 
-/// Whether there is a thread that writes; tries to start it.
+/// Whether the writer thread runs; tries to start it.
 fn has_thread() -> bool {
     if HAS_THREAD.swap(true, Ordering::Relaxed) {
         return true;
@@ -86,12 +87,12 @@ fn has_thread() -> bool {
     started.is_ok()
 }
 
-/// What the thread does.
+/// The body of the writer thread.
 fn write() {
-    // Neither is a reason to stop or to end the process: a terminal that stops background processes which write to it,
-    // and a file at its size limit. Blocked, they let the write go on, or fail.
+    // Blocks two signals that must not stop or end the process: SIGTTOU, from a terminal that stops background
+    // processes when they write, and SIGXFSZ, at a file's size limit. With them blocked, the write succeeds or fails.
     let signals: SigSet = [Signal::SIGTTOU, Signal::SIGXFSZ].into_iter().collect();
-    // It can only fail for a number that is no signal.
+    // Fails only for a number that is not a signal.
     let _: nix::Result<()> = signals.thread_block();
     let form = FORM.get().copied().unwrap_or(Form::Plain);
     let mut writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +102,7 @@ fn write() {
     }
 }
 
-/// Writes a line without the thread if that can be done now; else it is counted.
+/// Writes a line without the thread if that is possible now; else counts it as dropped.
 fn print_at_once(line: &[u8]) {
     let form = FORM.get().copied().unwrap_or(Form::Plain);
     let Ok(mut writer) = WRITER.try_lock() else {

@@ -1,4 +1,4 @@
-//! What a panic says, before it ends the process.
+//! The report of a panic, before it ends the process.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
@@ -9,12 +9,12 @@ use tracing::Level;
 use super::line::Form;
 use super::output;
 
-/// What stands in the place of a message that was made when the panic happened: it may quote anything.
+/// Replaces a message that was built at run time: it may quote anything.
 const WITHHELD: &str = "(the message is left out, since it may quote a secret)";
 
-/// From now on a panic says in one line where it happened, waits at most 100 ms for that line to be written, or a second
-/// while standard error can take more, and fails at nothing. What it says besides is not printed unless the text is in the
-/// program: an `expect` prints the error that it met, and a string that was cut wrongly is printed whole.
+/// Makes a panic report in one line where it happened. It waits at most 100 ms for that line to be written, or a second
+/// while standard error accepts more, and cannot fail. The panic's message is printed only if it is a literal of the
+/// program: an `expect` would print the error, and a slice error the whole string.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|info| output::print_last(|form| line(info, form))));
 }
@@ -45,7 +45,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines that this leaves when it panics, in this form.
+    /// The lines that this panic leaves, in this form.
     fn left_by(form: Form, panics: fn()) -> String {
         let (left, own) = (Arc::new(Mutex::new(String::new())), thread::current().id());
         let usual = Arc::new(take_hook());

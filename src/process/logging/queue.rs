@@ -1,4 +1,4 @@
-//! The log's queue: takes lines without waiting, up to a limit in bytes, and counts those that it has to drop.
+//! The log's queue: accepts lines without waiting, up to a limit in bytes, and counts those that it drops.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use super::sink::ATOMIC;
 
-/// The most memory that lines which wait to be written may take, in bytes: some 5,000 lines of 200 bytes. At TRACE each
-/// request is one, so at 5,000 requests a second the writer can lose the processor for a second before a line is
-/// dropped; and a reader that stands still for ever costs no more than this.
+/// Memory limit of the queue, in bytes: some 5,000 lines of 200 bytes. At TRACE each request logs a line, so at 5,000
+/// requests a second the writer can be off the processor for a second before a line is dropped. A reader that stops for
+/// ever costs no more than this.
 const LIMIT: usize = 1024 * 1024;
 
-/// How many bytes are written at once, unless a single line is longer: a pipe takes so many as a whole, and does not mix
-/// them with what other programs write to it.
+/// How many bytes are written at once, unless a single line is longer. A pipe accepts this many atomically, without
+/// mixing in what other programs write.
 const CHUNK: usize = ATOMIC;
 
-/// How long a log that could not be written is left alone, whatever lines come; they wait in the queue meanwhile.
+/// The pause after a failed write, whatever lines arrive; they wait in the queue.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it is left alone at most when no line comes. Until then the pauses double.
+/// The longest pause while no line arrives. Pauses double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How many times the limit of a flush holds while the log can take more.
+/// How many times the time limit of a flush may pass while the log accepts more.
 const PATIENCE: u32 = 10;
 
-/// The queue. One thread takes from it.
+/// The queue. One thread reads from it.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Told when there is something to write.
+    /// Notified when there is something to write.
     filled: Condvar,
-    /// Told when all has been written.
+    /// Notified when everything has been written.
     emptied: Condvar,
 }
 
 /// Lines that are written together.
 pub(super) struct Chunk {
-    /// How many lines are missing before these, which the log is still to say.
+    /// How many lines are missing before these; the log must still report them.
     pub(super) gap: u64,
     /// The lines, each with its line end.
     pub(super) bytes: Vec<u8>,
@@ -43,22 +43,22 @@ pub(super) struct Chunk {
 
 struct State {
     chunks: VecDeque<Chunk>,
-    /// The memory of all chunks, that of the one being written included.
+    /// The memory of all chunks, including the one being written.
     size: usize,
-    /// Lines that were dropped since the last chunk was begun.
+    /// Lines dropped since the last chunk was started.
     dropped: u64,
-    /// Whether the queue was full and has not been emptied to its half since. Lines are dropped until then: a reader
-    /// that is too slow gets few large gaps and not many small ones.
+    /// Whether the queue was full and has not drained to half since. Until then lines are dropped, so that a reader
+    /// that is too slow gets few large gaps instead of many small ones.
     is_full: bool,
-    /// A chunk that has been written, for the next lines.
+    /// The buffer of a written chunk, reused for the next lines.
     spare: Vec<u8>,
     /// Whether a chunk is being written.
     is_writing: bool,
-    /// Whether the writer sleeps until it is told of a line.
+    /// Whether the writer sleeps until a line arrives.
     is_waiting: bool,
-    /// Whether the log cannot be written, and for how long it is left alone now.
+    /// The current pause, if the log cannot be written.
     pause: Option<Duration>,
-    /// Whether a flush is running: then no pause is made.
+    /// Whether a flush is running; it cancels pauses.
     is_flushed: bool,
 }
 
@@ -83,12 +83,13 @@ impl Queue {
         }
     }
 
-    /// Adds a line, which ends with a line end; or drops and counts it.
+    /// Adds a line, including its line end; drops and counts it if the queue is full.
     pub(super) fn push(&self, line: &[u8]) {
         self.push_into(self.lock(), line);
     }
 
-    /// The same, and never waits for the queue's lock: `false` when another thread, or a caller of this one, holds it.
+    /// As [`Self::push`], but never waits for the queue's lock: returns `false` if another thread, or a caller on this
+    /// one, holds it.
     pub(super) fn try_push(&self, line: &[u8]) -> bool {
         let Ok(state) = self.state.try_lock() else {
             return false;
@@ -110,12 +111,12 @@ impl Queue {
         self.lock().dropped += lines;
     }
 
-    /// What was dropped and is not yet said, to be said now.
+    /// Takes the count of dropped lines, to report it now.
     pub(super) fn take_dropped(&self) -> u64 {
         std::mem::take(&mut self.lock().dropped)
     }
 
-    /// The next chunk; waits until there is one, or lines were dropped that the log can be told of.
+    /// Returns the next chunk. Waits until there is one, or until there are dropped lines to report.
     pub(super) fn next(&self) -> Chunk {
         let mut state = self.lock();
         if let Some(pause) = state.pause {
@@ -153,7 +154,7 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// A chunk was written.
+    /// Records that a chunk was written.
     pub(super) fn written(&self, chunk: Chunk) {
         let mut state = self.lock();
         state.pause = None;
@@ -161,7 +162,7 @@ impl Queue {
         self.tell_if_empty(&state);
     }
 
-    /// A chunk was not written: these lines of it are lost, and so are those that wait behind it.
+    /// Records that a chunk was not written: `lost` lines of this chunk are lost, and so are those queued behind it.
     pub(super) fn not_written(&self, chunk: Chunk, lost: u64) {
         let mut state = self.lock();
         let pause = state.pause.map_or(PAUSE, |pause| pause * 2);
@@ -175,8 +176,8 @@ impl Queue {
         self.tell_if_empty(&state);
     }
 
-    /// Waits until all is written, or cannot be, but no longer than this; ten times as long while the log can take more.
-    /// Then the writer is not stuck: on a loaded machine it waits for the processor.
+    /// Waits until everything is written or cannot be written, at most for `limit`; ten times as long while the log
+    /// accepts more. In that case the writer is not stuck, but waits for the processor of a loaded machine.
     pub(super) fn flush(&self, limit: Duration, can_take: impl Fn() -> bool) {
         self.lock().is_flushed = true;
         self.filled.notify_all();
@@ -199,7 +200,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Poison means a panic, which ends the process.
+        // Poison means a panic, and a panic ends the process.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -208,7 +209,7 @@ impl Queue {
 
 impl State {
     fn push(&mut self, line: &[u8]) {
-        // Behind lines that are missing a new chunk begins, which says how many.
+        // After missing lines a new chunk starts, which reports how many.
         let last = self.chunks.back_mut().filter(|_| self.dropped == 0);
         if let Some(last) = last
             && last.bytes.len() + line.len() <= last.bytes.capacity()
@@ -233,7 +234,7 @@ impl State {
         });
     }
 
-    /// Takes the memory of a chunk back.
+    /// Releases the memory of a chunk.
     fn release(&mut self, mut chunk: Chunk) {
         self.is_writing = false;
         self.size = self.size.saturating_sub(chunk.bytes.capacity());
@@ -252,7 +253,7 @@ impl State {
     }
 }
 
-/// How many lines these are.
+/// Counts lines.
 pub(super) fn count(lines: &[u8]) -> u64 {
     let ends = lines.iter().filter(|byte| **byte == b'\n').count();
     u64::try_from(ends).unwrap_or(u64::MAX)

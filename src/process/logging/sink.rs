@@ -1,4 +1,4 @@
-//! Standard error, for the thread that may wait for it and for those that may not.
+//! Standard error, for the thread that may block on it and for threads that may not.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -7,16 +7,16 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// How much a pipe that is ready takes without making the writer wait, and as a whole (PIPE_BUF, pipe(7)).
+/// How much a pipe that is ready accepts without blocking, and atomically (PIPE_BUF, pipe(7)).
 pub(super) const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// How long a write is left alone that fails although the system said that it can begin: a terminal may have room for one
-/// byte and not for a line end.
+/// The pause after a write that fails although `poll` reported readiness: a terminal may have room for one byte but not
+/// for a line end.
 const NAP: Duration = Duration::from_millis(20);
 
 /// Standard error.
 pub(super) struct Stderr {
-    /// How long a write may wait until it can begin; `None` is for ever.
+    /// How long a write may wait until it can begin; `None` means for ever.
     pub(super) patience: Option<Duration>,
 }
 
@@ -34,12 +34,12 @@ impl Write for Stderr {
     }
 }
 
-/// Whether standard error can take more now.
+/// Whether standard error accepts more now.
 pub(super) fn can_take() -> bool {
     is_ready(io::stderr().as_fd(), Some(Duration::ZERO)).unwrap_or(false)
 }
 
-/// Writes when that can be done, also where another process has made the file non-blocking that it shares with us.
+/// Writes, and waits until that is possible, even if another process made the shared file non-blocking.
 fn write_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let mut was_ready = false;
     loop {
@@ -55,7 +55,7 @@ fn write_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Writes some of it, if that can begin within this time.
+/// Writes some of the bytes, if the write can begin within `patience`.
 fn write_within(fd: BorrowedFd<'_>, bytes: &[u8], patience: Duration) -> io::Result<usize> {
     if !is_ready(fd, Some(patience))? {
         return Err(io::ErrorKind::WouldBlock.into());
@@ -64,7 +64,7 @@ fn write_within(fd: BorrowedFd<'_>, bytes: &[u8], patience: Duration) -> io::Res
     Ok(rustix::io::write(fd, bytes)?)
 }
 
-/// Waits until a write can begin, or fail; `false` when that takes longer than this.
+/// Waits until a write can begin or fail; returns `false` if that takes longer than `patience`.
 fn is_ready(fd: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<bool> {
     let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// A pipe in effect, and how much it took until it was full.
+    /// A socket pair whose buffer is full, like a full pipe, and how many bytes it took.
     fn full() -> (UnixStream, UnixStream, usize) {
         let (reader, writer) = UnixStream::pair().unwrap();
         let mut taken = 0;

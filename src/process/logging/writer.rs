@@ -1,13 +1,13 @@
-//! Writes chunks of lines, whole or with the count of those that are missing.
+//! Writes chunks of lines whole, or counts the lines that are missing.
 
 use std::io::{self, Write};
 
 use super::queue::{Chunk, Queue, count};
 
-/// Writes to a sink.
+/// Writes lines to a sink.
 pub(super) struct Writer<W> {
     sink: W,
-    /// Whether the last thing written was no whole line: the next one must not be joined to it.
+    /// Whether the last write ended within a line: the next line must not be joined to it.
     is_torn: bool,
 }
 
@@ -25,7 +25,7 @@ impl<W: Write> Writer<W> {
         &mut self.sink
     }
 
-    /// Writes the queue's next chunk; waits for it first. `notice` is the line that says how many lines were dropped.
+    /// Waits for the queue's next chunk and writes it. `notice` makes the line that reports dropped lines.
     pub(super) fn step(&mut self, queue: &Queue, notice: &dyn Fn(u64) -> String) {
         let chunk = queue.next();
         match self.write(&chunk, notice) {
@@ -37,7 +37,7 @@ impl<W: Write> Writer<W> {
     /// Writes a chunk.
     ///
     /// # Errors
-    /// How many lines are missing from now on.
+    /// How many lines are now missing.
     pub(super) fn write(
         &mut self,
         chunk: &Chunk,

@@ -1,7 +1,8 @@
-//! From an error of the HTTP client to a fault: the kind by the types in its chain of sources, the sentence our own.
+//! Converts an error of the HTTP client to a fault: the kind from the types in its chain of sources, the message in our
+//! own words.
 //!
-//! No text of a foreign error is passed on, since some quote an address or an answer; the operating system's reason
-//! is the one exception, and it is made from its number.
+//! No text of a foreign error is passed on, since some errors quote an address or an answer. The only exception is the
+//! operating system's reason, which is made from the error number.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -11,7 +12,7 @@ use rustls::CertificateError;
 use super::{ResolveError, Timeouts};
 use crate::fault::{Fault, FaultKind};
 
-/// The way that a request took, for messages.
+/// The route of a request, for messages.
 #[derive(Debug)]
 pub(super) struct Route {
     /// `scheme://host:port`.
@@ -20,7 +21,7 @@ pub(super) struct Route {
     pub(super) proxy: Option<String>,
 }
 
-/// What an error means.
+/// Converts an error to a fault.
 pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeouts) -> Fault {
     let at = &route.at;
     let kind = kind(error);
@@ -68,7 +69,8 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
     Fault::new(kind, format!("{what}{proxy}{reason}"))
 }
 
-/// The most telling type decides: a handshake's reason before the connection's that failed by it.
+/// The most specific type decides: the reason of a handshake comes before the error of the connection that failed by
+/// it.
 fn kind(error: &reqwest::Error) -> FaultKind {
     if let Some(kind) = sources(error).find_map(|e| e.downcast_ref().map(tls_kind)) {
         return kind;
@@ -92,18 +94,19 @@ fn kind(error: &reqwest::Error) -> FaultKind {
     }
 }
 
-/// What happened before there was a tunnel through the proxy, where that is certain.
+/// Describes a failure before there was a tunnel through the proxy, if that is certain.
 fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) -> Option<String> {
-    // No tunnel, without a reason that has a type of its own or an error of the operating system below it.
+    // No tunnel, and no error of the operating system or of a more specific type below it.
     let no_tunnel = || error.is_connect() && !sources(error).any(|e| e.is::<io::Error>());
     match kind {
-        // Through a proxy only its own name is resolved here, but the environment may name none for this address.
+        // Through a proxy only the proxy's name is resolved here; but the environment may name no proxy for this
+        // address.
         FaultKind::Dns => Some(format!(
             "the name of {proxy}, or else that in {at}, {}",
             unresolved(error)
         )),
         FaultKind::Connect if no_tunnel() => {
-            // The type is not public, so there is only its text; whatever else it says decides nothing.
+            // The error's type is not public, so only its text is left. Any other text decides nothing.
             let text = sources(error).last()?.to_string();
             let what = if text.ends_with("proxy authorization required") {
                 "demands a user name and a password (407) before it lets us through"
@@ -116,7 +119,7 @@ fn at_the_proxy(error: &reqwest::Error, kind: FaultKind, proxy: &str, at: &str) 
     }
 }
 
-/// What there is no address for, in the words that follow a name.
+/// Why a name was not resolved, as a phrase that follows the name.
 fn unresolved(error: &reqwest::Error) -> String {
     sources(error)
         .find_map(|source| source.downcast_ref::<ResolveError>())
@@ -143,7 +146,8 @@ fn is_bad_certificate(error: &reqwest::Error) -> bool {
     sources(error).any(|e| matches!(e.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
-/// Whether the server ended the handshake because of our certificate, or of there being none (RFC 8446 section 6.2).
+/// Whether the server ended the handshake because of our certificate, or because it got no certificate (RFC 8446
+/// section 6.2).
 fn is_about_ours(error: &reqwest::Error) -> bool {
     use rustls::AlertDescription as Alert;
     let alert = sources(error).find_map(|e| match e.downcast_ref() {
@@ -184,13 +188,14 @@ fn io_kind(error: &io::Error) -> Option<FaultKind> {
         | ErrorKind::BrokenPipe
         | ErrorKind::NotConnected
         | ErrorKind::UnexpectedEof => Some(FaultKind::Reset),
-        // A chunk whose size is not a number, and the like.
+        // For example a chunk whose size is not a number.
         ErrorKind::InvalidData | ErrorKind::InvalidInput => Some(FaultKind::Malformed),
         _ => None,
     }
 }
 
-/// The error and all below it. An I/O error's own `source` passes over the error that it wraps, so that one is asked for.
+/// The error and all its sources. The `source` of an I/O error skips the error that it wraps, so the wrapped error is
+/// asked for.
 fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let first: &'a (dyn Error + 'static) = error;
     std::iter::successors(Some(first), |error| {

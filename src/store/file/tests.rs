@@ -25,7 +25,7 @@ fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// The store of a state folder, whose writers wait for nothing.
+/// The store of a state folder, with writers that do not wait.
 struct Place {
     state: TempDir,
     store: FileStore,
@@ -47,7 +47,7 @@ impl Place {
         self.state.path().join("state/credentials")
     }
 
-    /// Replaces whatever is there.
+    /// Replaces any record.
     fn save(&self, profile: &str, record: &Record) -> Result<Revision, StoreError> {
         let lock = self.locks.take(&name(profile))?;
         let seen = self.store.look(&name(profile)).revision;
@@ -166,7 +166,7 @@ fn a_record_that_somebody_else_may_have_is_refused() {
     fs::remove_file(&file).unwrap();
     symlink(dir.path().join("moved"), &file).unwrap();
     assert!(matches!(place.distrust(), Distrust::IsALink));
-    // A save replaces the link and leaves what it led to.
+    // A save replaces the link, and leaves its target alone.
     place.save("a", &record("new")).unwrap();
     assert_eq!(place.secret("a").as_deref(), Some("new"));
     assert!(
@@ -311,7 +311,7 @@ fn what_could_not_be_read_is_replaced_as_a_whole_unless_it_was_mended_meanwhile(
         .replace(&lock, &unreadable.revision, &record("2"))
         .unwrap();
     assert_eq!(place.secret("a").as_deref(), Some("2"));
-    // The bytes are compared, so what is no record can be told from another that is none.
+    // Bytes are compared, so two malformed records can be told apart.
     fs::write(&file, "spoilt").unwrap();
     let seen = place.store.look(&a).revision;
     fs::write(&file, "spoilt as well").unwrap();
@@ -363,9 +363,9 @@ fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
     ] {
         temporary(name);
     }
-    // An earlier version has one lock for all, and names no profile.
+    // An earlier version has one lock for all profiles, and temporary files without a profile's name.
     temporary(".jeton-new-Ab12cD");
-    // This writer is not killed.
+    // This writer is still running.
     let writing = place.locks.take(&name("c")).unwrap();
     place.save("b", &record("x")).unwrap();
     let left = [".jeton-new-c-Ab12cD", "a.json", "b.json"];
@@ -374,7 +374,7 @@ fn a_secret_that_a_killed_writer_left_is_removed_by_the_next_of_any_profile() {
     let files = place.store.files().unwrap();
     assert_eq!(files.len(), 3, "{files:?}");
 
-    // Nor is one of an earlier version.
+    // A writer of an earlier version is still running.
     let former = File::create(place.folder().join(".lock")).unwrap();
     let former = FileLock::try_exclusive(former).unwrap();
     temporary(".jeton-new-Ab12cD");

@@ -1,7 +1,7 @@
 //! One call of the keyring, and the protocol with the process that makes it.
 //!
-//! The operation and the profile are arguments of that process, and the record is its standard input. To its standard
-//! output it writes one byte before it asks for the entry, then the outcome: a byte for its kind, then the content.
+//! The operation and the profile are arguments of that process, and the record is its standard input. On standard
+//! output it writes one byte before it asks for the entry, then the outcome: a byte for its kind, then its content.
 
 use std::io::{self, Read, Write};
 
@@ -12,14 +12,14 @@ use super::KeyringFault;
 use crate::profile::ProfileName;
 use crate::store::record;
 
-/// The first byte of an outcome, and the byte before it.
+/// The byte that marks a begun call, then the first bytes of outcomes.
 const BEGUN: u8 = 1;
 const DONE: u8 = 2;
 const SECRET: u8 = 3;
 const NO_ENTRY: u8 = 4;
 const FAULT: u8 = 5;
 
-/// The longest answer, in bytes: a record, and more than any fault.
+/// The longest answer, in bytes: a record. Every fault is shorter.
 pub(super) const MAX_ANSWER: usize = record::MAX_LEN + 2;
 
 /// What is asked of the keyring.
@@ -43,23 +43,23 @@ pub(super) struct Call<'a> {
     pub(super) record: &'a [u8],
 }
 
-/// What the keyring answered.
+/// The keyring's answer.
 #[derive(PartialEq, Eq)]
 pub(super) enum Answer {
     Done,
-    /// What is in the entry.
+    /// The secret of the entry.
     Secret(Zeroizing<Vec<u8>>),
     NoEntry,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 pub(super) struct Outcome {
     pub(super) result: Result<Answer, KeyringFault>,
-    /// Whether the entry was asked for: after a fault, what the call does may have been done.
+    /// Whether the entry was asked for: if so, the operation may have been carried out despite a fault.
     pub(super) begun: bool,
 }
 
-/// What makes calls of the keyring, one at a time, and each within a limit of its own.
+/// Makes calls of the keyring, one at a time, each with its own time limit.
 pub(super) trait MakeCall: Send + Sync {
     fn make(&self, call: Call<'_>) -> Outcome;
 }
@@ -67,7 +67,7 @@ pub(super) trait MakeCall: Send + Sync {
 // === impl Call ===
 
 impl Call<'_> {
-    /// Makes the call in this process, on the entry that `open` finds; `begin` is called before the entry is asked for.
+    /// Makes the call in this process, on the entry that `open` returns; calls `begin` before it asks for the entry.
     pub(super) fn make(
         self,
         open: impl FnOnce(&str) -> Result<Entry, KeyringFault>,
@@ -103,7 +103,7 @@ impl Outcome {
         }
     }
 
-    /// Reads what the process wrote; `None` when it is not a whole outcome, with whether the call was begun.
+    /// Parses the output of the process: the outcome, `None` if it is incomplete, and whether the call was begun.
     pub(super) fn read(written: &[u8]) -> (Option<Result<Answer, KeyringFault>>, bool) {
         let (begun, written) = match written {
             [BEGUN, rest @ ..] => (true, rest),
@@ -120,10 +120,10 @@ impl Outcome {
     }
 }
 
-/// Makes a call in this process, which another one has started for it, and writes what came of it.
+/// Makes a call in this process on behalf of its parent, and writes the outcome.
 ///
 /// # Errors
-/// When the record cannot be read or the outcome not be written: then the other process is gone.
+/// If the record cannot be read or the outcome cannot be written: then the parent is gone.
 pub(super) fn serve(
     operation: Operation,
     profile: &ProfileName,
@@ -131,7 +131,7 @@ pub(super) fn serve(
     input: impl Read,
     mut output: impl Write,
 ) -> io::Result<()> {
-    // As large as it can get, so that no growth leaves a copy behind.
+    // Allocated at its final size, so that no growth leaves a copy behind.
     let mut record = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
     input
         .take(record::MAX_LEN as u64)
@@ -147,7 +147,7 @@ pub(super) fn serve(
     match result {
         Ok(Answer::Done) => put(&mut output, DONE, &[]),
         Ok(Answer::NoEntry) => put(&mut output, NO_ENTRY, &[]),
-        // An entry that is longer than a record is cut, and the reader finds that it is not a record.
+        // An entry longer than a record is cut; the reader then rejects it as malformed.
         Ok(Answer::Secret(secret)) => {
             let most = secret.len().min(record::MAX_LEN);
             put(&mut output, SECRET, secret.get(..most).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! What the errors of the keyring crates mean.
+//! Converts errors of the keyring crates.
 
 #[cfg(target_os = "macos")]
 use std::error::Error;
@@ -12,11 +12,11 @@ use self::bus::fault;
 mod bus;
 
 impl KeyringFault {
-    /// What the keyring crates say, less their texts.
+    /// Converts an error of the keyring crates, without its text.
     pub(super) fn of(error: &keyring::Error) -> Self {
         match error {
             keyring::Error::Ambiguous(_) => Self::Ambiguous,
-            // That there is a default collection was seen just before; so it was locked since.
+            // The default collection was checked just before, so it has been locked since.
             keyring::Error::NoStorageAccess(_) => Self::Locked,
             keyring::Error::PlatformFailure(source) => fault(source.as_ref()),
             keyring::Error::NoEntry => Self::Failed("the entry has gone".into()),
@@ -26,7 +26,7 @@ impl KeyringFault {
     }
 }
 
-/// What a failure of the Keychain means.
+/// Converts a failure of the Keychain.
 #[cfg(target_os = "macos")]
 fn fault(_error: &(dyn Error + 'static)) -> KeyringFault {
     KeyringFault::Failed("the Keychain refused".into())

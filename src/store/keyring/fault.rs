@@ -1,5 +1,5 @@
-//! Why the OS keyring cannot be used, and what a person does about it. Nothing that a keyring says is quoted but the
-//! name of its error: its sentences could hold anything.
+//! Why the OS keyring cannot be used, and what a person can do about it. Only the name of a keyring's error is quoted,
+//! never its text, which could contain anything.
 
 use std::fmt;
 
@@ -12,30 +12,30 @@ use crate::store::Unavailable;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyringFault {
-    /// There is no session bus, on which a keyring would be.
+    /// There is no session bus, where a keyring would be.
     NoBus,
-    /// Nothing on the session bus is a keyring.
+    /// No service on the session bus is a keyring.
     NoService,
     /// The keyring has no default collection.
     NoDefault,
     /// Its default collection ends with the session.
     SessionOnly,
-    /// It runs as this user, and not as ours.
+    /// It runs as this user, not as ours.
     Foreign(u32),
     /// It is locked, and only a person can unlock it.
     Locked,
-    /// It has not answered in time.
+    /// It did not answer in time.
     Timeout,
-    /// There are several entries for the profile.
+    /// It has several entries for the profile.
     Ambiguous,
-    /// It failed otherwise.
+    /// It failed for another reason.
     Failed(String),
-    /// The process of ours that asks it has failed.
+    /// Jeton's process for the call has failed.
     Process(String),
 }
 
 impl KeyringFault {
-    /// The reason alone, in a few words.
+    /// Only the reason, in a few words.
     pub fn reason(&self) -> String {
         match self {
             Self::NoBus => "there is no session bus".into(),
@@ -51,7 +51,7 @@ impl KeyringFault {
         }
     }
 
-    /// What a person does about it.
+    /// What a person can do about it.
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::NoBus => {

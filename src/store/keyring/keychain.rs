@@ -1,4 +1,4 @@
-//! macOS: the login keychain of the user. Not yet run.
+//! macOS: the user's login keychain. Not yet tested.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use keyring_core::api::CredentialStoreApi as _;
 
 use super::KeyringFault;
 
-/// What the system calls its keyring.
+/// The system's name for its keyring.
 pub(super) const NAME: &str = "Keychain";
 
-/// The entry of a profile of this service. A locked keychain makes the system ask the person, so the limit is all there is.
+/// Opens the entry of a profile. For a locked keychain the system prompts the person, so only the time limit helps.
 pub(super) fn open(service: &str, profile: &str, _limit: Duration) -> Result<Entry, KeyringFault> {
     let store = Store::new().map_err(|error| KeyringFault::of(&error))?;
     let inner = store

@@ -1,7 +1,7 @@
-//! Makes a call of the keyring in a process of its own, which is this program.
+//! Makes a keyring call in a process of its own, which runs this program.
 //!
-//! zbus panics when the system refuses it a thread. With `panic = "abort"` that would end the daemon; here it ends a
-//! process, which is a fault of one call. A call that hangs ends with its process at the limit.
+//! zbus panics when the system refuses it a thread. With `panic = "abort"` that would end the daemon; here it ends only
+//! the process of one call, which reports a fault. A call that hangs ends with its process at the time limit.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -26,7 +26,7 @@ pub const COMMAND: &str = "keyring-call";
 /// Makes calls in processes of this program.
 pub(super) struct Process {
     program: io::Result<PathBuf>,
-    /// Arguments before our own.
+    /// Arguments before the usual ones.
     first: &'static [&'static str],
     limit: Duration,
 }
@@ -34,11 +34,11 @@ pub(super) struct Process {
 /// A process that does not outlive its call.
 struct Running {
     child: Child,
-    /// Until it was waited for, which [`Drop`] does before this is dropped.
+    /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
     _owned: Option<Owned>,
 }
 
-/// What the process wrote until its output ended, and how it ended; `None` when that is not known.
+/// The output of the process, and how it ended; `None` if that is not known.
 struct Ended {
     written: Zeroizing<Vec<u8>>,
     output: Output,
@@ -49,16 +49,16 @@ struct Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {
     Closed,
-    /// It is longer than any answer.
+    /// It exceeded the longest answer.
     TooLong,
-    /// It has not ended at the limit.
+    /// It had not ended at the time limit.
     Late,
 }
 
 // === impl Process ===
 
 impl Process {
-    /// Processes of the program that this one is, each with this long for its call.
+    /// Runs calls in processes of this program, each with this time limit.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
             program: this_program(),
@@ -78,7 +78,7 @@ impl Process {
             .args([COMMAND, operation.get_name(), call.profile.as_str()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // A panic's text says nothing that the end of the process does not.
+            // The text of a panic adds nothing to the exit status.
             .stderr(Stdio::null());
         for name in SERVICE_VARIABLES {
             command.env_remove(name);
@@ -102,7 +102,7 @@ impl MakeCall for Process {
         };
         let ended = match child.exchange(call.record, Countdown::of(self.limit)) {
             Ok(ended) => ended,
-            // It was started, so what it has done is not known.
+            // The process was started, so it may have done its work.
             Err(error) => {
                 return Outcome {
                     result: Err(failed(format!("cannot be spoken to: {error}"))),
@@ -128,13 +128,13 @@ impl MakeCall for Process {
 // === impl Running ===
 
 impl Running {
-    /// Gives the process its input and reads its output, until that ends or the limit is reached; then it is ended.
+    /// Writes the process's input and reads its output, until that ends or the limit is reached; then ends the process.
     fn exchange(mut self, input: &[u8], limit: Countdown) -> io::Result<Ended> {
         let (Some(stdin), Some(stdout)) = (self.child.stdin.take(), self.child.stdout.take())
         else {
             return Err(ErrorKind::BrokenPipe.into());
         };
-        // As large as it can get, so that no growth leaves a copy behind.
+        // Allocated at its final size, so that no growth leaves a copy behind.
         let mut written = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
         let output = talk(stdin, stdout, input, &mut written, limit)?;
         Ok(Ended {
@@ -144,9 +144,9 @@ impl Running {
         })
     }
 
-    /// Ends the process, if it has not ended.
+    /// Kills the process, if it has not exited, and waits for it.
     fn end(&mut self) -> Option<ExitStatus> {
-        // One that has ended keeps its status until it is waited for.
+        // A process that has exited keeps its status until it is waited for.
         let _: io::Result<()> = self.child.kill();
         self.child.wait().ok()
     }
@@ -158,7 +158,7 @@ impl Drop for Running {
     }
 }
 
-/// Writes the input and reads the output at once, since either pipe may be full; tells how the output ended.
+/// Writes the input and reads the output concurrently, since either pipe may be full; returns how the output ended.
 fn talk(
     stdin: ChildStdin,
     stdout: ChildStdout,
@@ -187,7 +187,7 @@ fn talk(
             match rustix::io::write(fd, input) {
                 Ok(n) => input = input.get(n..).unwrap_or_default(),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                // It reads no more; what it answers says why.
+                // The process reads no more; its answer says why.
                 Err(_) => input = &[],
             }
             if input.is_empty() {

@@ -1,7 +1,8 @@
 //! Linux: the Secret Service of the session bus.
 //!
-//! The keyring crates would have a locked keyring ask the person, and wait for it. So we look first, over a connection
-//! whose calls have a limit, and leave it alone when it is locked, hangs, is somebody else's or would not last.
+//! The keyring crates would make a locked keyring prompt the person, and wait. So the keyring is checked first, over a
+//! connection whose calls have a time limit, and not used if it is locked, hangs, belongs to another user or is not
+//! persistent.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,17 +16,17 @@ use zbus_secret_service_keyring_store::Store;
 
 use super::KeyringFault;
 
-/// What the system calls its keyring.
+/// The system's name for its keyring.
 pub(super) const NAME: &str = "Secret Service";
 
 /// The message bus itself.
 const BUS: &str = "org.freedesktop.DBus";
 
-/// The Secret Service's name on it, and where the service is.
+/// The bus name of the Secret Service, and its object path.
 const SECRETS: &str = "org.freedesktop.secrets";
 const SECRETS_PATH: &str = "/org/freedesktop/secrets";
 
-/// The entry of a profile of this service, in the default collection when it is new.
+/// Opens the entry of a profile; a new entry goes into the default collection.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the process of one call, whose end by a panic is a fault"
@@ -43,7 +44,7 @@ pub(super) fn open(service: &str, profile: &str, limit: Duration) -> Result<Entr
     Ok(Entry { inner })
 }
 
-/// Finds out whether the entry can be used, and a new one be made, without asking a person.
+/// Checks whether the entry can be used, and a new one created, without prompting the person.
 fn look(bus: &Connection, service: &str, profile: &str) -> Result<(), KeyringFault> {
     let peer = Peer { bus };
     let owner = peer.owner()?;
@@ -56,7 +57,7 @@ fn look(bus: &Connection, service: &str, profile: &str) -> Result<(), KeyringFau
         Some("session") => return Err(KeyringFault::SessionOnly),
         Some(_) => {}
     }
-    // An entry may also be in another collection, which was the default one when it was made.
+    // An existing entry may be in another collection, which was the default when the entry was created.
     if peer.is_locked(&default)? || peer.has_locked_entries(service, profile)? {
         return Err(KeyringFault::Locked);
     }
@@ -69,10 +70,10 @@ struct Peer<'a> {
 }
 
 impl Peer<'_> {
-    /// Who runs it; it is started if it can be.
+    /// The user that runs the service; starts the service if possible.
     fn owner(&self) -> zbus::Result<u32> {
         let path = "/org/freedesktop/DBus";
-        // A bus refuses to start what it cannot, even if it runs.
+        // The bus refuses to start a service that it cannot activate, even if the service runs.
         let start = (SECRETS, 0_u32);
         let started =
             self.bus
@@ -90,7 +91,7 @@ impl Peer<'_> {
         owner.body().deserialize()
     }
 
-    /// The collection that is called the default one; `/` for none.
+    /// The default collection; `/` if there is none.
     fn default_collection(&self) -> zbus::Result<OwnedObjectPath> {
         let interface = Some("org.freedesktop.Secret.Service");
         self.bus

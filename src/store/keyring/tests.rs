@@ -12,15 +12,15 @@ use crate::store::{
     Binding, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
 };
 
-/// An entry as a keyring has it, in memory.
+/// An entry of a keyring, in memory.
 #[derive(Default)]
 struct Fake {
     secret: Mutex<Option<Vec<u8>>>,
-    /// What happens to the process of the next such call after it was begun, instead of the call.
+    /// The fault of the next call of this kind, reported after it was begun and instead of making it.
     fails: Mutex<Option<(Operation, KeyringFault)>>,
 }
 
-/// The entry is shared, so that a test sees it while a call has it.
+/// Shared, so that a test sees the entry during a call.
 struct Shared(Arc<Fake>);
 
 impl Shared {
@@ -64,7 +64,7 @@ impl CredentialApi for Shared {
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-/// Makes calls on the fake, as the process does, with its answers through the same bytes.
+/// Makes calls on the fake, with answers in the bytes of the real protocol.
 struct InThisProcess(Arc<Fake>);
 
 impl MakeCall for InThisProcess {
@@ -136,7 +136,7 @@ fn lock() -> (tempfile::TempDir, ProfileLock) {
     (state, lock)
 }
 
-/// Replaces whatever is there.
+/// Replaces any record.
 fn save(store: &KeyringStore, record: &Record) -> Result<Revision, StoreError> {
     let seen = store.look(&name()).revision;
     store.replace(&lock().1, &seen, record)
@@ -180,7 +180,7 @@ fn a_change_replaces_only_what_its_writer_has_read() {
     let (keyring, lock) = (store(&entry), lock().1);
     let absent = keyring.look(&name()).revision;
     let first = keyring.replace(&lock, &absent, &record("first")).unwrap();
-    // Another program changes it without a lock that we could see.
+    // Another program changes the entry, without a lock that we could see.
     *entry.secret.lock().unwrap() = Some(b"its own".to_vec());
     for error in [
         keyring
@@ -195,7 +195,8 @@ fn a_change_replaces_only_what_its_writer_has_read() {
         entry.secret.lock().unwrap().as_deref(),
         Some(&b"its own"[..])
     );
-    // What cannot be compared is not replaced, and only a keyring that answers is asked again.
+    // A record that cannot be compared is not replaced, unless it was unreadable before and the keyring as a whole
+    // works.
     let seen = keyring.look(&name()).revision;
     *entry.fails.lock().unwrap() = Some((Operation::Load, KeyringFault::Locked));
     let error = keyring
@@ -243,7 +244,7 @@ fn what_a_lost_call_may_have_done_is_said_to_be_unknown() {
         assert!(!error.changed, "{error}");
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
-    // And the next one is as good as ever.
+    // The next call works as usual.
     save(&store, &record("s")).unwrap();
     assert_eq!(secret(&store).as_deref(), Some("s"));
 }

@@ -1,29 +1,30 @@
-//! One call at a time: at most one process speaks to the keyring, however often it is asked.
+//! Serialises calls: at most one process talks to the keyring, however many calls are waiting.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Where calls take turns.
+/// The queue in which calls take turns.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// A turn did not come in time, or the call before was late: the keyring hangs.
+/// The turn did not come in time, or the previous call was late: the keyring hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Late;
 
 #[derive(Debug, Default)]
 struct State {
     busy: bool,
-    /// How many calls were late.
+    /// The number of late calls.
     late: u64,
 }
 
 impl Turn {
-    /// Makes a call when no other is made; it also tells whether it was late. Those who wait for a turn meanwhile fail
-    /// together with it, and in any case after `limit`: each would be late as well, one after the other.
+    /// Makes a call when no other is running; `call` also returns whether it was late. If it was late, all waiting
+    /// calls fail with it, since each of them would be late as well, one after the other. A waiting call fails after
+    /// `limit` in any case.
     pub(super) fn run<T>(
         &self,
         limit: Duration,
@@ -52,7 +53,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Nothing panics while it is locked.
+    /// No code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +117,7 @@ mod tests {
                 thread::spawn(move || turn.run(LONG, || ((), false)))
             })
             .collect();
-        // A thread that asks after the late call gets a turn, so most have to wait by now.
+        // A thread that asks after the late call gets a turn, so most threads must be waiting by now.
         while Arc::strong_count(&turn) < 6 {
             thread::yield_now();
         }

@@ -68,7 +68,7 @@ fn a_lock_ends_with_the_process_that_holds_it() {
     assert!(is_busy(&locks, "a"));
     holder.kill().unwrap();
     holder.wait().unwrap();
-    // Its file was left, and goes with the next holder.
+    // Its file was left behind, and the next holder removes it.
     assert!(file.exists());
     assert!(!is_busy(&locks, "a"));
     assert!(!file.exists());

@@ -5,11 +5,11 @@ use std::io::{self, Read as _};
 
 use crate::trust::GroupDoubt;
 
-/// More than any list of users has, in bytes.
+/// Larger than any list of users, in bytes.
 const MAX_LIST_LEN: u64 = 16 << 20;
 
-/// The shells of accounts that no person logs in with, by the name of the file. Distributions ship such accounts in
-/// root's group: `sync`, `shutdown`, `halt` and `operator` of the RHEL family, `default` of its images.
+/// The shells of accounts without a login, by file name. Distributions ship such accounts in root's group: `sync`,
+/// `shutdown`, `halt` and `operator` of the RHEL family, `default` of its images.
 const NO_LOGIN: [&str; 5] = ["nologin", "false", "sync", "shutdown", "halt"];
 
 /// An account of `/etc/passwd`.
@@ -28,7 +28,7 @@ pub(super) struct Group<'a> {
     pub(super) members: &'a str,
 }
 
-/// The text of a list; a missing one lists nobody.
+/// Reads a list; a missing file is an empty list.
 pub(super) fn read(path: &'static str) -> Result<String, GroupDoubt> {
     let unreadable = |_| GroupDoubt::Unreadable(path);
     let mut bytes = vec![];
@@ -46,7 +46,7 @@ pub(super) fn read(path: &'static str) -> Result<String, GroupDoubt> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The accounts that a text in the form of passwd(5) lists.
+/// Parses accounts in the form of passwd(5).
 pub(super) fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
     entries(text, "/etc/passwd", |fields| {
         let [name, _, uid, gid, _, _, shell] = fields[..] else {
@@ -61,7 +61,7 @@ pub(super) fn users(text: &str) -> Result<Vec<User<'_>>, GroupDoubt> {
     })
 }
 
-/// The groups that a text in the form of group(5) lists.
+/// Parses groups in the form of group(5).
 pub(super) fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupDoubt> {
     entries(text, "/etc/group", |fields| {
         let (name, password, gid, members) = match fields[..] {
@@ -78,7 +78,7 @@ pub(super) fn groups(text: &str) -> Result<Vec<Group<'_>>, GroupDoubt> {
     })
 }
 
-/// A line that cannot be read could name anybody, so it is an error.
+/// Parses the lines. A malformed line is an error, since it could name any user.
 fn entries<'a, T>(
     text: &'a str,
     path: &'static str,
@@ -89,7 +89,7 @@ fn entries<'a, T>(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // The name service looks into another list for these lines (nsswitch.conf(5), compat).
+        // For these lines the name service looks into another list (nsswitch.conf(5), compat).
         if line.starts_with(['+', '-']) {
             return Err(GroupDoubt::Elsewhere("NIS".to_owned()));
         }

@@ -1,12 +1,12 @@
-//! Where this machine's users and groups come from, beside the two files that list them.
+//! The sources of this machine's users and groups besides the two files that list them.
 
 use std::fs;
 use std::io;
 
-/// The databases of the name service that say who is in a group (nsswitch.conf(5)).
+/// The name service's databases for group membership (nsswitch.conf(5)).
 const DATABASES: [&str; 3] = ["passwd", "group", "initgroups"];
 
-/// The folders of users and groups that systemd reads (nss-systemd(8)).
+/// The folders from which systemd reads users and groups (nss-systemd(8)).
 const RECORDS: [&str; 5] = [
     "/etc/userdb",
     "/run/userdb",
@@ -15,11 +15,11 @@ const RECORDS: [&str; 5] = [
     "/usr/lib/userdb",
 ];
 
-/// Where services offer users and groups to systemd (<https://systemd.io/USER_GROUP_API>).
+/// The folder of services that offer users and groups to systemd (<https://systemd.io/USER_GROUP_API>).
 const SERVICES: &str = "/run/systemd/userdb";
 
-/// Those that offer none but the users of running services and of containers, each with a group of its own, and what is
-/// listed elsewhere.
+/// Services that offer only the users of running services and of containers, each with a group of its own, and users
+/// that are listed elsewhere.
 const KNOWN_SERVICES: [&str; 5] = [
     "io.systemd.DropIn",
     "io.systemd.DynamicUser",
@@ -28,11 +28,11 @@ const KNOWN_SERVICES: [&str; 5] = [
     "io.systemd.NameServiceSwitch",
 ];
 
-/// A source of users or groups that cannot be listed, if there is one.
+/// A source of users or groups that cannot be listed, if any.
 pub(super) fn not_listed() -> Option<String> {
     let configured = match fs::read_to_string("/etc/nsswitch.conf") {
         Ok(text) => text,
-        // Then the files are all there is.
+        // Without this file, the name service uses only the files.
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         Err(_) => return Some("a name service that we cannot look up".to_owned()),
     };
@@ -40,7 +40,7 @@ pub(super) fn not_listed() -> Option<String> {
     (source != "systemd" || systemd_has_records()).then_some(source)
 }
 
-/// The first source beside the files that the name service asks, `systemd` only if there is no other.
+/// The first source that the name service asks besides the files; `systemd` only if there is no other.
 fn beside_files(nsswitch: &str) -> Option<String> {
     let mut systemd = None;
     for line in nsswitch.lines() {
@@ -53,11 +53,11 @@ fn beside_files(nsswitch: &str) -> Option<String> {
         }
         let mut in_action = false;
         for word in sources.split_ascii_whitespace() {
-            // What to do with an answer, as in `[NOTFOUND=return]`.
+            // An action on a result, as in `[NOTFOUND=return]`.
             in_action |= word.starts_with('[');
             if !in_action {
                 match word {
-                    // What makes compat ask NIS is a line of the files, which is seen there.
+                    // compat asks NIS only for certain lines of the files, which are detected when the files are read.
                     "files" | "compat" => {}
                     "systemd" => systemd = Some(word.to_owned()),
                     _ => return Some(word.to_owned()),

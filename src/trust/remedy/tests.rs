@@ -80,7 +80,7 @@ fn what_others_can_write_to_is_closed_by_those_who_can_close_it() {
             1000,
             "chmod go-w /home/v as uid 1001, or keep the state elsewhere with --state or XDG_STATE_HOME",
         ),
-        // A folder for everybody lacks its sticky bit alone.
+        // A folder for every user lacks only its sticky bit.
         ("/tmp", 0o777, 0, CONFIG, 0, "chmod +t /tmp"),
         (
             "/var/tmp",
@@ -100,7 +100,7 @@ fn what_others_can_write_to_is_closed_by_those_who_can_close_it() {
             "chmod 700 /run/user/1000/jeton",
         ),
         ("/run", 0o777, 0, USUAL, 0, "chmod go-w /run"),
-        // As the folder of a socket itself it would do with that bit neither.
+        // As the folder of a socket itself it would not be trusted with the sticky bit either.
         (
             "/tmp",
             0o1777,
@@ -188,7 +188,7 @@ fn what_must_be_ours_alone_is_closed_unless_it_is_for_more_than_that() {
 #[test]
 fn what_is_anothers_is_left_to_its_owner() {
     for (path, why, purpose, reader, expected) in [
-        // Root gives away what it set up for another user, and nothing of that user's.
+        // Root gives away what it set up for another user, but nothing that belongs to that user.
         (
             "/var/lib/jeton/credentials",
             not_ours(0, 900),
@@ -238,7 +238,7 @@ fn what_is_anothers_is_left_to_its_owner() {
             format!("run this as uid 1000, or {WAYS}"),
         ),
         ("/v/x.lock", not_ours(7, 1000), Purpose::Lock, 1000, "remove it".to_owned()),
-        // What would have to be trusted.
+        // The configuration, or a folder above it, belongs to a user that is not trusted.
         ("/etc/jeton/c", owner(1000, 0, true), CONFIG, 0, "chown 0 /etc/jeton/c".to_owned()),
         (
             "/home/u",
@@ -261,7 +261,7 @@ fn what_is_anothers_is_left_to_its_owner() {
             1000,
             "name another one with --config or JETON_CONFIG".to_owned(),
         ),
-        // Root of a user namespace cannot give away what is not of it.
+        // Root of a user namespace cannot give away what belongs to no user in it.
         (
             "/etc/c",
             owner(OVERFLOW_UID, 0, true),
@@ -300,7 +300,7 @@ fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
     assert!(remedy(Path::new("/s"), &broken, STATE, 1000).is_none());
 }
 
-/// What a person must never be asked for, whatever is wrong with what.
+/// Changes that no remedy may ever ask for.
 #[test]
 fn no_remedy_breaks_anything_else() {
     let doubted = Distrust::Writable {
@@ -339,7 +339,7 @@ fn no_remedy_breaks_anything_else() {
                     "chown",
                     "secret",
                 ] {
-                    // A file is nobody's home.
+                    // A file cannot be a home.
                     let is_file = matches!(why, Distrust::Open { folder: false, .. });
                     assert!(is_file || !text.contains(never), "{path} {why:?}: {text}");
                 }

@@ -1,4 +1,4 @@
-//! Becoming a command, as execvp(3) does.
+//! Runs a command in place of this process, as execvp(3) does.
 
 use core::ffi::CStr;
 
@@ -7,18 +7,18 @@ use crate::output::{Exit, complain, complain_of};
 use crate::places::PATH_MAX;
 use crate::sys::{self, Arg, Env, Errno, errno};
 
-/// As env(1): the command was found but cannot be run.
+/// As in env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
-/// As env(1): there is no such command.
+/// As in env(1): there is no such command.
 const NOT_FOUND: u8 = 127;
 
-/// The most pointers that can be passed on: a quarter of the usual stack holds no more strings of a usual length.
+/// The most pointers to pass on: with strings of the usual length, more would exceed a quarter of the usual stack.
 pub(super) const POINTERS: usize = 32 * 1024;
 
 /// A list of C strings that ends with a null pointer.
 pub(super) type List<'a> = [Option<Arg<'a>>; POINTERS];
 
-/// Leaves at least one null pointer at the end.
+/// Fills the list and leaves at least one null pointer at the end.
 pub(super) fn fill<'a>(
     list: &mut List<'a>,
     args: impl Iterator<Item = Arg<'a>>,
@@ -38,7 +38,7 @@ pub(super) fn fill<'a>(
     Ok(())
 }
 
-/// execvp(3): a name without a slash is looked for in PATH. Comes back with the reason.
+/// As execvp(3): searches PATH for a name without a slash. Returns only on failure.
 pub(super) fn become_command(
     command: &'static [Option<Arg<'static>>],
     env: Env<'static>,
@@ -49,7 +49,7 @@ pub(super) fn become_command(
         .copied()
         .flatten()
         .map_or(b"".as_slice(), Arg::bytes);
-    // An empty PATH is one empty element; without PATH, the C library's default.
+    // An empty PATH is one empty element; without PATH, the C library's default applies.
     let path = env.get_even_empty(b"PATH").unwrap_or(b"/bin:/usr/bin");
     let (folders, slash): (&[u8], &[u8]) = if name.contains(&b'/') {
         (b"", b"")
@@ -91,7 +91,7 @@ pub(super) fn become_command(
     }
 }
 
-/// A file that the kernel does not know how to run is a shell script without its first line.
+/// Runs a file. If the kernel does not know its format, it is a shell script without a `#!` line.
 fn try_file(
     file: &CStr,
     command: &'static [Option<Arg<'static>>],
@@ -116,7 +116,7 @@ fn with_shell(
         &mut list,
         [Arg::new(SHELL), Arg::new(file)].into_iter().chain(rest),
     )?;
-    // Where there is no shell, what is wrong is still the file.
+    // Without a shell, report that the file cannot be run.
     match sys::execve(SHELL, &list, variables) {
         errno::ENOENT => Ok(errno::ENOEXEC),
         error => Ok(error),

@@ -5,13 +5,13 @@ use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
 use crate::sys::{self, Errno, Stream, errno};
 
-/// How long `ready --wait` sleeps between two tries at first and at most, in milliseconds.
+/// How long `ready --wait` sleeps between two attempts, at first and at most, in milliseconds.
 const RETRY_MS: (i32, i32) = (50, 200);
 
 /// How long to sleep while the daemon's queue of connections is full, in milliseconds.
 const QUEUE_FULL_MS: i32 = 10;
 
-/// Why no place could be taken. Ordered: what is worth telling more comes later.
+/// Why no connection could be made. In ascending order of relevance to the user.
 enum Fault<'a> {
     Absent,
     Failed(Place<'a>, Errno),
@@ -19,9 +19,9 @@ enum Fault<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// A connection, and the place that was taken.
+    /// Connects to the first place where a daemon listens, and returns that place.
     ///
-    /// With `retry` a daemon that is not there yet is waited for.
+    /// With `retry`, waits for a daemon that does not run yet.
     pub(crate) fn connect(
         &self,
         deadline: &Deadline,
@@ -63,7 +63,7 @@ impl<'a> Places<'a> {
                 match stream.connect(&address) {
                     Ok(()) => return Ok(Ok((stream, place))),
                     Err(errno::EINTR) => {}
-                    // The daemon is there and has its hands full.
+                    // The daemon runs, but its queue of connections is full.
                     Err(errno::EAGAIN) => deadline.pause(QUEUE_FULL_MS)?,
                     Err(error) => break error,
                 }
@@ -129,7 +129,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Whether a socket is in the private folder of a daemon that serves one command.
+/// Whether a socket is in the private folder of a daemon that serves a single command.
 fn is_of_a_command(socket: &[u8]) -> bool {
     let folder = b"/jeton-run-";
     socket.windows(folder.len()).any(|part| part == folder)

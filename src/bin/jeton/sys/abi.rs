@@ -1,4 +1,4 @@
-//! The numbers and layouts that the kernel and the C library are handed.
+//! Numbers and layouts of the kernel and the C library.
 
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
@@ -6,12 +6,12 @@ use core::ptr::NonNull;
 
 use crate::bytes::join;
 
-/// The same number everywhere.
+/// The same number on every system.
 pub(super) const SIGPIPE: i32 = 13;
-/// SIG_IGN as a number; the same everywhere.
+/// SIG_IGN as a number; the same on every system.
 pub(super) const IGNORE: usize = 1;
 
-/// `poll` for reading; the same number everywhere, as the next.
+/// `poll` for reading; the same number on every system, as is the next.
 pub(crate) const POLLIN: i16 = 1;
 /// `poll` for writing.
 pub(crate) const POLLOUT: i16 = 4;
@@ -33,13 +33,13 @@ impl PollFd {
         }
     }
 
-    /// Something has happened to it, be it a failure.
+    /// Whether an event was reported, including an error.
     pub(crate) const fn is_ready(&self) -> bool {
         self.revents != 0
     }
 }
 
-/// A C string of argv or of the environment. `Option<Arg>` is a pointer that may be null, so a slice of them is an `argv`.
+/// A C string of argv or of the environment. `Option<Arg>` is a nullable pointer, so a slice of them is an `argv`.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Arg<'a> {
@@ -60,7 +60,8 @@ impl<'a> Arg<'a> {
         reason = "the kernel hands over argv and the environment as pointers to C strings"
     )]
     pub(crate) fn bytes(self) -> &'a [u8] {
-        // SAFETY: made from a `CStr` that lives for 'a, or by the kernel, whose strings end with a zero byte and last as long as the process.
+        // SAFETY: made from a `CStr` that lives for 'a, or by the kernel, whose strings end with a zero byte and live
+        // as long as the process.
         unsafe { CStr::from_ptr(self.text.as_ptr()) }.to_bytes()
     }
 }
@@ -68,22 +69,22 @@ impl<'a> Arg<'a> {
 /// `struct sockaddr_un`.
 #[repr(C)]
 pub(crate) struct Address {
-    /// The family, and on macOS the length before it, in one byte each.
+    /// The family; on macOS the length precedes it, one byte each.
     family: [u8; 2],
     path: [u8; SUN_PATH],
 }
 
 const SUN_PATH: usize = if cfg!(target_os = "macos") { 104 } else { 108 };
 
-/// The same number everywhere, as the next.
+/// The same number on every system, as is the next.
 pub(super) const AF_UNIX: u8 = 1;
 pub(super) const SOCK_STREAM: i32 = 1;
 
 impl Address {
-    /// In bytes; one more is the closing zero.
+    /// The longest path in bytes; one more is for the closing zero.
     pub(crate) const LONGEST: usize = SUN_PATH - 1;
 
-    /// `None`: the path is too long.
+    /// Joins the parts; `None` if the path is too long.
     pub(crate) fn new(parts: &[&[u8]]) -> Option<Self> {
         let family = if cfg!(target_os = "macos") {
             [size_of::<Self>() as u8, AF_UNIX]

@@ -1,7 +1,7 @@
-//! The error numbers that decide something or that people are told by their words. Sources: Linux `asm-generic/errno.h`, macOS `sys/errno.h`;
-//! the words are those of `strerror`.
+//! Error numbers that the companion handles, and those with a message of their own. Sources: Linux
+//! `asm-generic/errno.h`, macOS `sys/errno.h`; the messages are those of `strerror`.
 
-/// What the kernel answered.
+/// An error number from the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Errno(pub(crate) i32);
 
@@ -31,7 +31,7 @@ const ESTALE: Errno = Errno(if MACOS { 70 } else { 116 });
 
 const MACOS: bool = cfg!(target_os = "macos");
 
-/// What a write to a file, a terminal, a pipe or a network file system fails with.
+/// Messages for the errors of a write to a file, a terminal, a pipe or a network file system.
 const WORDS: [(Errno, &[u8]); 15] = [
     (EPERM, b"Operation not permitted"),
     (EIO, b"Input/output error"),
@@ -51,7 +51,7 @@ const WORDS: [(Errno, &[u8]); 15] = [
 ];
 
 impl Errno {
-    /// The system's word for it, where we know it.
+    /// The system's message for the error, if known here.
     pub(crate) fn word(self) -> Option<&'static [u8]> {
         let found = WORDS.iter().find(|(error, _)| *error == self);
         found.map(|(_, word)| *word)

@@ -1,6 +1,6 @@
-//! System calls by the C library: macOS, other processors, and the feature `companion-libc`.
+//! System calls through the C library: on macOS, on other processors, and with the feature `companion-libc`.
 //!
-//! What differs on macOS is in `libc/macos.rs`. Sources: POSIX.1-2017, the Linux and macOS headers.
+//! `libc/macos.rs` has what differs on macOS. Sources: POSIX.1-2017, the Linux and macOS headers.
 #![expect(unsafe_code, reason = "the C library's functions")]
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
@@ -71,22 +71,22 @@ pub(super) fn send(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
 }
 
 pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
-    // SAFETY: reads `address`, whose form is that of a sockaddr_un.
+    // SAFETY: reads `address`, which has the layout of a sockaddr_un.
     checked(unsafe { c_connect(fd, address, size_of::<Address>() as c_uint) } as isize).map(drop)
 }
 
 pub(super) fn close(fd: i32) {
-    // Nothing is left to be told by a failure.
+    // There is nothing to do about a failure.
     let _ = c_close(fd);
 }
 
-/// How many are ready. -1 ms is for ever.
+/// Returns how many descriptors are ready. -1 ms means no timeout.
 pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
-    // SAFETY: reads and writes `fds`, whose elements have the form of a pollfd. There are two at most.
+    // SAFETY: reads and writes `fds`, whose elements have the layout of a pollfd. There are two at most.
     checked(unsafe { c_poll(fds.as_mut_ptr(), fds.len() as Count, ms) } as isize)
 }
 
-/// Makes a write without a reader fail instead of ending the program.
+/// Makes a write without a reader fail instead of ending the process.
 pub(crate) fn ignore_broken_pipes() {
     // It cannot fail for this signal.
     let _ = signal(SIGPIPE, IGNORE);
@@ -95,7 +95,8 @@ pub(crate) fn ignore_broken_pipes() {
 /// Milliseconds of the monotonic clock.
 pub(crate) fn now_ms() -> u64 {
     let mut time = [0; 2];
-    // SAFETY: writes a timespec: seconds and nanoseconds, of 64 bits each on every 64-bit system. It cannot fail on this clock.
+    // SAFETY: writes a timespec: seconds and nanoseconds, of 64 bits each on every 64-bit system. It cannot fail on
+    // this clock.
     let _ = unsafe { clock_gettime(CLOCK_MONOTONIC, &raw mut time) };
     let [seconds, nanoseconds] = time.map(i64::unsigned_abs);
     seconds * 1000 + nanoseconds / 1_000_000
@@ -122,7 +123,7 @@ pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
 }
 
 pub(super) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
-    // SAFETY: C strings, and two lists of such that the caller has seen to end with a null pointer.
+    // SAFETY: C strings, and two lists of C strings; the caller has checked that both end with a null pointer.
     let _ = unsafe { c_execve(file.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     last_error()
 }

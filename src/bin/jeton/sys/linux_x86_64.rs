@@ -1,4 +1,5 @@
-//! System calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and `asm-generic`.
+//! System calls without a C library. Sources: the x86-64 System V ABI (3.4.1, A.2.1), Linux `syscall_64.tbl` and
+//! `asm-generic`.
 #![expect(unsafe_code, reason = "the system call instruction")]
 
 use core::arch::asm;
@@ -31,27 +32,29 @@ const MSG_NOSIGNAL: usize = 0x4000;
 const F_DUPFD_CLOEXEC: usize = 1030;
 
 /// # Safety
-/// The arguments are what the system call takes: every pointer among them is valid for what the kernel does with it.
+/// The arguments are those that the system call takes; every pointer among them is valid for the access that the kernel
+/// makes.
 unsafe fn call(number: usize, arguments: [usize; 4]) -> Result<usize, Errno> {
     let [a, b, c, d] = arguments;
     let result: isize;
-    // SAFETY: the caller's contract. The kernel clobbers rcx and r11 alone. The fifth and sixth argument are those of sendto: no address.
+    // SAFETY: the caller's contract. The kernel clobbers only rcx and r11. The fifth and sixth arguments are those of
+    // sendto: no address.
     unsafe {
         asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") 0, in("r9") 0,
              lateout("rcx") _, lateout("r11") _, options(nostack));
     }
-    // Errors are the last page of the address space, negated.
+    // The kernel returns an error as its negated number, in the last page of the address space.
     usize::try_from(result).map_err(|_| Errno(-result as i32))
 }
 
-/// A descriptor as an argument; a negative one stays negative.
+/// Converts a descriptor to an argument; a negative one stays negative.
 fn arg(fd: i32) -> usize {
     fd as isize as usize
 }
 
 pub(crate) fn exit(code: u8) -> ! {
     loop {
-        // SAFETY: no pointers. It does not come back.
+        // SAFETY: no pointers. It does not return.
         let _ = unsafe { call(EXIT_GROUP, [code.into(), 0, 0, 0]) };
     }
 }
@@ -93,7 +96,7 @@ pub(super) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
 }
 
 pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
-    // SAFETY: the kernel reads `address`, whose form is that of a sockaddr_un.
+    // SAFETY: the kernel reads `address`, which has the layout of a sockaddr_un.
     unsafe {
         call(
             CONNECT,
@@ -109,17 +112,17 @@ pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
 }
 
 pub(super) fn close(fd: i32) {
-    // SAFETY: no pointers. Nothing is left to be told by a failure.
+    // SAFETY: no pointers. There is nothing to do about a failure.
     let _ = unsafe { call(CLOSE, [arg(fd), 0, 0, 0]) };
 }
 
-/// How many are ready. -1 ms is for ever.
+/// Returns how many descriptors are ready. -1 ms means no timeout.
 pub(crate) fn poll(fds: &mut [PollFd], ms: i32) -> Result<usize, Errno> {
-    // SAFETY: the kernel reads and writes `fds`, whose elements have the form of a pollfd.
+    // SAFETY: the kernel reads and writes `fds`, whose elements have the layout of a pollfd.
     unsafe { call(POLL, [fds.as_mut_ptr() as usize, fds.len(), arg(ms), 0]) }
 }
 
-/// Makes a write without a reader fail instead of ending the program.
+/// Makes a write without a reader fail instead of ending the process.
 pub(crate) fn ignore_broken_pipes() {
     // The kernel's `struct sigaction`: handler, flags, restorer, mask.
     let action = [IGNORE, 0, 0, 0];
@@ -162,7 +165,7 @@ pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {
 }
 
 pub(super) fn execve(file: &CStr, argv: &[Option<Arg<'_>>], env: &[Option<Arg<'_>>]) -> Errno {
-    // SAFETY: C strings, and two lists of such that the caller has seen to end with a null pointer.
+    // SAFETY: C strings, and two lists of C strings; the caller has checked that both end with a null pointer.
     match unsafe {
         call(
             EXECVE,

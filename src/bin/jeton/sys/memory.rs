@@ -1,7 +1,8 @@
-//! The functions that the compiler calls by name and that a C library would bring.
+//! Functions that the compiler calls by name, and that a C library would provide.
 //!
-//! Copying and filling are one instruction each, which is fast on every processor of the last ten years and cannot be turned, by the
-//! optimiser, into a call of the very function that it is in. Comparing is a loop, which the optimiser has no such name for.
+//! Copying and filling are one instruction each: fast on every processor of the last ten years, and the optimiser
+//! cannot turn it into a call of the function that contains it. Comparing is a loop, for which the optimiser has no
+//! such function.
 #![expect(
     unsafe_code,
     reason = "memcpy and its kin work on raw pointers and are found by their names"
@@ -25,10 +26,12 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
     if to.addr().wrapping_sub(from.addr()) >= n {
-        // SAFETY: the destination does not begin inside the source, so copying upwards reads each byte before it is overwritten.
+        // SAFETY: the destination does not begin inside the source, so copying upwards reads each byte before it is
+        // overwritten.
         return unsafe { memcpy(to, from, n) };
     }
-    // SAFETY: n is at least 1 here, and both pointers stay inside the caller's n bytes; the direction flag is clear again afterwards.
+    // SAFETY: n is at least 1 here, and both pointers stay inside the caller's n bytes; the direction flag is clear
+    // again afterwards.
     unsafe {
         asm!("std", "rep movsb", "cld", inout("rcx") n => _, inout("rdi") to.add(n - 1) => _,
              inout("rsi") from.add(n - 1) => _, options(nostack));
@@ -70,11 +73,12 @@ unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, n: usize) -> i32 {
 }
 
 /// # Safety
-/// As in C: a zero byte follows.
+/// As in C: `text` ends with a zero byte.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn strlen(text: *const u8) -> usize {
     let mut length = 0;
-    // SAFETY: no further than the zero byte. Volatile, or the optimiser sees a strlen in it.
+    // SAFETY: reads no further than the zero byte. Volatile, or the optimiser would replace the loop by a call of
+    // strlen.
     while unsafe { text.add(length).read_volatile() } != 0 {
         length += 1;
     }

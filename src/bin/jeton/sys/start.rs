@@ -1,10 +1,11 @@
-//! Where the kernel, or the C library, enters the program.
+//! The entry point, called by the kernel or by the C library.
 #![expect(unsafe_code, reason = "argv and the environment are raw pointers")]
 
 use crate::dispatch::run;
 use crate::sys::{Arg, Env};
 
-// The kernel enters here with argc on top of the stack, and no return address: the frame pointer says that this is the outermost frame.
+// The kernel enters here with argc on top of the stack and no return address. A zero frame pointer marks the outermost
+// frame.
 #[cfg(all(
     target_arch = "x86_64",
     target_os = "linux",
@@ -13,7 +14,8 @@ use crate::sys::{Arg, Env};
 core::arch::global_asm!(".globl _start", "_start:", "xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
 
 /// # Safety
-/// Called once, by `_start`, with the stack that the kernel has set up: argc, argv, a null pointer, the environment, a null pointer.
+/// Called once, by `_start`, with the stack that the kernel has set up: argc, argv, a null pointer, the environment, a
+/// null pointer.
 #[cfg(all(
     target_arch = "x86_64",
     target_os = "linux",
@@ -45,25 +47,26 @@ unsafe extern "C" fn main(
     unsafe { enter(usize::try_from(argc).unwrap_or(0), argv, envp) }.into()
 }
 
-/// The unwinder's hook. Nothing unwinds here, but `core`, compiled for those that do, names it.
+/// The unwinder's hook. Nothing unwinds here, but the prebuilt `core` refers to it.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
-/// Calls the program with what the kernel or the C library has put on the stack.
+/// Calls the program with the arguments and the environment from the kernel or the C library.
 ///
 /// # Safety
-/// `argv` has `argc` pointers to C strings and then a null pointer; `envp` has any number and then a null pointer; all last as long as the process.
+/// `argv` has `argc` pointers to C strings and then a null pointer; `envp` has any number and then a null pointer; all
+/// live as long as the process.
 unsafe fn enter(
     argc: usize,
     argv: *const Option<Arg<'static>>,
     envp: *const Option<Arg<'static>>,
 ) -> u8 {
     let mut variables = 0;
-    // SAFETY: no further than the null pointer, by the contract.
+    // SAFETY: reads no further than the null pointer, by the contract.
     while unsafe { *envp.add(variables) }.is_some() {
         variables += 1;
     }
-    // SAFETY: as many as the contract says and as were counted.
+    // SAFETY: the lengths are those of the contract and of the count above.
     let (argv, env) = unsafe {
         (
             core::slice::from_raw_parts(argv, argc + 1),

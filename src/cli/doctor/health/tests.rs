@@ -39,8 +39,8 @@ fn kept(reply: ProfileReply) -> DaemonProfiles {
     DaemonProfiles::Listed("/run/jeton/jeton.sock".into(), vec![reply])
 }
 
-/// The verdicts of the token, the credential and the issuer, the last two being well as far as it is known without a
-/// token; and all that is said.
+/// The verdicts of the token, the credential and the issuer, where the last two are good as far as is known without a
+/// token; and the text of all three.
 fn verdicts(profiles: &DaemonProfiles) -> (Option<Verdict>, [Verdict; 2], String) {
     let name = name();
     let health = Health::of(&name, profiles, 1_000);
@@ -87,7 +87,7 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
     use Verdict::{Fail, Ok as Good, Skip, Warn};
     for (phase, left, kind, expected) in [
         (Phase::Fresh, Some(90), None, (Good, [Good, Good])),
-        // History: the attempt after it brought a token.
+        // The fault is history: a later attempt returned a token.
         (
             Phase::Fresh,
             Some(90),

@@ -1,4 +1,4 @@
-//! What a profile's issuer answered, or why it did not.
+//! Findings about a profile's issuer: its answer, or why there was none.
 
 use super::super::facts::IssuerFacts;
 use super::super::finding::Finding;
@@ -6,11 +6,11 @@ use crate::config::{Profile, Proxy};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 
-/// How far the issuer's clock may be from ours. `Date` has whole seconds, and an answer takes some; a minute is what a
-/// short token can bear.
+/// The accepted difference between the issuer's clock and ours, in seconds. `Date` has a resolution of a second, and an
+/// answer takes time; a short token tolerates a minute.
 const SKEW: u64 = 60;
 
-/// The issuer, the way to it, and its clock.
+/// Findings about the issuer, the route to it, and its clock.
 pub(in crate::cli::doctor) fn issuer(
     profile: &Profile,
     facts: &IssuerFacts,
@@ -48,7 +48,7 @@ fn unreachable(check: &'static str, fault: &Fault) -> Finding {
     Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind).to_owned())
 }
 
-/// What a person does about a fault of this kind.
+/// What a person can do about a fault of this kind.
 pub(in crate::cli::doctor) const fn remedy(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Dns => {
@@ -74,11 +74,11 @@ pub(in crate::cli::doctor) const fn remedy(kind: FaultKind) -> &'static str {
     }
 }
 
-/// What the environment says of a proxy beside what the configuration says; none of its text, which may hold a password.
+/// Compares the environment's proxy with the configured one. Quotes no value, since it may contain a password.
 pub(super) fn proxy(profile: &Profile, set: bool, unreached: bool) -> Option<Finding> {
     const CHECK: &str = "proxy";
     match (profile.proxy_in_use(), set) {
-        // A loopback address never has one.
+        // A loopback address is never reached through a proxy.
         (Proxy::Direct, true)
             if profile.proxy == Proxy::Direct && !profile.provider.origin().is_loopback() =>
         {

@@ -30,7 +30,7 @@ fn unix(seconds: u64) -> UnixTime {
     UnixTime::from_epoch(Duration::from_secs(seconds))
 }
 
-/// Verdicts and subjects, and each that is not good has a remedy.
+/// The verdicts and subjects; checks that each finding that is not good has a remedy.
 fn verdicts(findings: &[Finding]) -> Vec<(Verdict, &'static str)> {
     for finding in findings {
         assert!(!finding.found.is_empty());

@@ -1,7 +1,7 @@
-//! How a client of OAuth 2.0 is told of a failure (RFC 6749 section 5.2): it knows fewer kinds than we do.
+//! Reports a failure to an OAuth 2.0 client (RFC 6749 section 5.2), which knows fewer kinds of errors than Jeton.
 //!
-//! One table maps ours to its own. The status says what the error's name cannot, so it stays that of the problem, but
-//! for 401, which section 5.2 asks for.
+//! One table maps Jeton's codes to OAuth's. The status keeps the detail that OAuth's error codes lack, so it is the
+//! problem's own, except the 401 that section 5.2 requires.
 
 use std::borrow::Cow;
 
@@ -15,17 +15,17 @@ use crate::problem::{Code, Problem};
 pub enum Error {
     /// The request is malformed.
     InvalidRequest,
-    /// No such client, or it does not say who it is.
+    /// An unknown client, or none in the request.
     InvalidClient,
-    /// Another grant than that of client credentials.
+    /// Another grant than client credentials.
     UnsupportedGrantType,
     /// Another scope, audience or resource than the profile's.
     InvalidScope,
     /// The caller may not have this profile's tokens.
     AccessDenied,
-    /// No token, and asking again does not help.
+    /// No token; a retry does not help.
     ServerError,
-    /// No token now; asking again later may help.
+    /// No token now; a retry may help later.
     TemporarilyUnavailable,
 }
 
@@ -42,7 +42,7 @@ pub struct Refusal {
     pub retry_at: Option<UnixTime>,
 }
 
-/// The table: what a problem is called in OAuth 2.0.
+/// The table: Jeton's code to OAuth's.
 const fn error_of(code: Code) -> Error {
     match code {
         Code::BadRequest | Code::PayloadTooLarge | Code::MethodNotAllowed | Code::NotFound => {
@@ -67,7 +67,7 @@ const fn error_of(code: Code) -> Error {
 // === impl Error ===
 
 impl Error {
-    /// The code as the registry spells it.
+    /// The code as spelled in the registry.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -84,7 +84,7 @@ impl Error {
 // === impl Refusal ===
 
 impl Refusal {
-    /// A refusal of the request itself: 401 for a client that is not known, else 400.
+    /// A refusal of the request itself: 401 for an unknown client, else 400.
     pub const fn new(error: Error, description: &'static str) -> Self {
         let status = match error {
             Error::InvalidClient => 401,
@@ -129,7 +129,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-/// What section 5.2 allows of a text; a reason may quote a configuration.
+/// Restricts a text to the characters that section 5.2 allows; a reason may quote a configuration.
 fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
     let is_allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
     if text.chars().all(is_allowed) {

@@ -1,29 +1,29 @@
-//! How a table looks on what it is printed to: its width, its colours, its characters.
+//! The style of a table: its width, its colours, its characters.
 
 use std::time::Duration;
 
 use crate::lifecycle::Phase;
 use crate::wire::frame::Invocation;
 
-/// The width of a table that is not for a terminal, and of one whose width is not known.
+/// The width of a table that is not for a terminal, or for a terminal of unknown width.
 const DEFAULT_COLUMNS: usize = 100;
 
-/// The cells of the bar of seconds left.
+/// The width of the remaining-time bar, in cells.
 pub(super) const BAR: usize = 10;
 
-/// How the table looks.
+/// The style of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
     pub(super) columns: usize,
     colour: bool,
-    /// Block characters and an ellipsis, or ASCII alone.
+    /// Block characters and an ellipsis, or ASCII only.
     unicode: bool,
 }
 
 // === impl Style ===
 
 impl Style {
-    /// Colours and block characters only for a terminal that has them, and colours only without `NO_COLOR`
+    /// Colours and block characters only for a terminal that supports them, and colours only without `NO_COLOR`
     /// (no-color.org: set and not empty).
     pub(super) fn of(run: &Invocation) -> Self {
         let var = |name: &str| run.env.get(name).map_or("", String::as_str);

@@ -1,4 +1,4 @@
-//! The table of profiles, for a person: what a narrow terminal has no room for is left out.
+//! The table of profiles for a person; a narrow terminal gets fewer columns.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::lifecycle::Phase;
 use crate::query::{ProfileState, Surroundings};
 use crate::wire::SKEW_LIMIT;
 
-/// The whole text.
+/// The complete text.
 pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> String {
     let mut out = String::new();
     let mut line = |text: &str| {
@@ -44,7 +44,7 @@ pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: 
     out
 }
 
-/// What stands below the row of a profile that is not well.
+/// The notes below the row of a profile that is not healthy.
 fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a, str>> {
     let reply = &profile.reply;
     let mut notes = vec![];
@@ -75,7 +75,7 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
     notes
 }
 
-/// The widths of the table's columns; 0 where a narrow terminal does without.
+/// The widths of the table's columns; 0 for a column that a narrow terminal omits.
 struct Columns {
     name: usize,
     state: usize,
@@ -98,7 +98,7 @@ impl Columns {
             room -= taken;
             taken
         };
-        // In the order in which a reader would miss them.
+        // In order of importance to a reader.
         let (name, state) = (
             take(longest.clamp(7, 24).min(style.columns / 2) + 1),
             take(14),

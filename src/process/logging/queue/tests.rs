@@ -18,7 +18,7 @@ fn line(n: usize, length: usize) -> Vec<u8> {
     line
 }
 
-/// Takes all that is there, as a log that can be written does: the bytes, and the gaps before them.
+/// Takes everything from the queue, as a writable log does: the bytes, and the gaps before them.
 fn drain(queue: &Queue) -> (Vec<u8>, Vec<u64>) {
     let (mut bytes, mut gaps) = (vec![], vec![]);
     while !queue.lock().is_empty() {
@@ -141,7 +141,7 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
     assert_eq!(queue.lock().dropped, 200 - 3);
     assert_eq!(queue.lock().size, 0);
 
-    // A gap that waits behind it is not forgotten.
+    // A gap that waits behind a failed chunk is not forgotten.
     queue.push(&line(1, 100));
     let chunk = queue.next();
     queue.push(&line(2, 100));
@@ -152,12 +152,12 @@ fn what_cannot_be_written_is_counted_with_all_that_waits_behind_it() {
     assert_eq!((gap, queue.lock().dropped), (197, 197 + 1 + 1 + 5 + 1));
     queue.lock().dropped = 197;
 
-    // The next line comes behind the gap; that it is lost too loses no count.
+    // The next line comes after the gap; losing it as well keeps the count.
     queue.push(&line(1, 100));
     let chunk = queue.next();
     assert_eq!((chunk.gap, count(&chunk.bytes)), (197, 1));
     queue.not_written(chunk, 197 + 1);
-    // Nor does the log have to wait for a line.
+    // The log reports the gap without waiting for a line.
     let chunk = queue.next();
     assert_eq!((chunk.gap, chunk.bytes.len()), (198, 0));
     queue.written(chunk);
@@ -184,7 +184,7 @@ fn a_broken_log_is_left_alone_for_longer_and_longer_times() {
 #[test]
 fn a_line_wakes_the_writer_and_a_broken_log_before_its_time() {
     let queue = Queue::new();
-    // Its pause would be of 30 s.
+    // Its pause would last 30 s.
     queue.lock().pause = Some(LONGEST_PAUSE);
     thread::scope(|scope| {
         let writer = scope.spawn(|| queue.next());
@@ -221,7 +221,7 @@ fn a_flush_waits_for_the_last_line() {
         while !queue.lock().is_flushed {
             thread::yield_now();
         }
-        // A flush that did not wait would be over by now, or nearly.
+        // A flush that did not wait would have returned by now, or nearly.
         for _ in 0..100 {
             thread::yield_now();
         }
@@ -259,7 +259,7 @@ fn a_flush_does_not_wait_for_a_log_that_is_stuck_or_broken() {
     queue.push(&line(2, 10));
     queue.flush(Duration::from_millis(1), || false);
 
-    // The two lines are lost, and one more try is all that a flush asks of a broken log.
+    // The two lines are lost, and a flush tries a broken log only once more.
     queue.not_written(stuck, 1);
     queue.push(&line(3, 10));
     thread::scope(|scope| {

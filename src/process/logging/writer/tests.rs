@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::*;
 
-/// What a write of a scripted sink does.
+/// The result of one write to a scripted sink.
 #[derive(Debug, Clone, Copy)]
 enum Does {
     Takes(usize),
@@ -10,7 +10,7 @@ enum Does {
 }
 use Does::{Fails, Takes};
 
-/// Takes what its script says, and then everything.
+/// Follows its script, then accepts everything.
 #[derive(Default)]
 struct Scripted {
     script: VecDeque<Does>,
@@ -43,7 +43,7 @@ fn notice(dropped: u64) -> String {
     format!("-{dropped}\n")
 }
 
-/// Writes these chunks, one after the other, as a queue hands them out: gaps are what was lost before.
+/// Writes these chunks one after the other, as a queue hands them out; each gap is what was lost before.
 fn written(script: &[Does], chunks: &[&str]) -> (String, u64) {
     let mut writer = Writer::new(Scripted {
         script: script.iter().copied().collect(),
@@ -67,22 +67,22 @@ fn no_line_is_joined_to_another_and_none_is_missing_uncounted() {
         (&[][..], "a\nb\nc\nd\ne\n", 0),
         (&[Takes(1), Takes(2)], "a\nb\nc\nd\ne\n", 0),
         (&[Fails(io::ErrorKind::Interrupted)], "a\nb\nc\nd\ne\n", 0),
-        // Nothing of the first chunk.
+        // Fails at the first byte of the first chunk.
         (&[FULL], "-2\nc\nd\ne\n", 0),
         (&[Takes(0)], "-2\nc\nd\ne\n", 0),
-        // Its first line, its second line without the end, its first line without the end.
+        // Fails after its first line; in its second line before the line end; in its first line before the line end.
         (&[Takes(2), FULL], "a\n-1\nc\nd\ne\n", 0),
         (&[Takes(3), FULL], "a\nb\n-1\nc\nd\ne\n", 0),
         (&[Takes(1), FULL], "a\n-2\nc\nd\ne\n", 0),
-        // Nothing of the second one either; or only the end of the torn line, or half of the notice.
+        // The second chunk fails as well: at once, after the end of the torn line, or within the notice.
         (&[FULL, FULL], "-4\ne\n", 0),
         (&[Takes(1), FULL, FULL], "a\n-4\ne\n", 0),
         (&[Takes(1), FULL, Takes(1), FULL], "a\n-4\ne\n", 0),
         (&[Takes(1), FULL, Takes(2), FULL], "a\n-\n-4\ne\n", 0),
-        // The notice, and no more; or half a line more.
+        // The second chunk fails after the notice, or half a line later.
         (&[FULL, Takes(3), FULL], "-2\n-2\ne\n", 0),
         (&[FULL, Takes(4), FULL], "-2\nc\n-2\ne\n", 0),
-        // What the last chunk loses is still to be said.
+        // Losses of the last chunk are still unreported.
         (&[FULL, FULL, FULL], "", 5),
     ] {
         let chunks = ["a\nb\n", "c\nd\n", "e\n"];

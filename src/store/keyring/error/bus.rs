@@ -1,11 +1,11 @@
-//! What the errors of the session bus and of the Secret Service mean.
+//! Converts errors of the session bus and of the Secret Service.
 
 use std::error::Error;
 use std::io::ErrorKind;
 
 use crate::store::KeyringFault;
 
-/// What a failure of the Secret Service means: somewhere below it there is one of the bus.
+/// Converts a failure of the Secret Service: one of its sources is an error of the bus.
 pub(super) fn fault(error: &(dyn Error + 'static)) -> KeyringFault {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -40,12 +40,12 @@ impl From<&zbus::Error> for KeyringFault {
 }
 
 impl KeyringFault {
-    /// What an error's name means. A name has letters, digits, dots and underscores only.
+    /// Converts an error by its name. A name has only letters, digits, dots and underscores.
     fn of_name(name: &str) -> Self {
         let last = name.rsplit('.').next();
         match last {
             Some("ServiceUnknown" | "NameHasNoOwner") => Self::NoService,
-            // Of the Secret Service, when it was locked since we looked.
+            // From the Secret Service, if it was locked after the check.
             Some("IsLocked") => Self::Locked,
             Some("NoReply" | "Timeout" | "TimedOut") => Self::Timeout,
             _ if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => Self::NoService,

@@ -32,7 +32,7 @@ fn the_record_goes_in_by_a_pipe_and_the_answer_comes_out_by_another() {
         "-c",
         "printf '\\001\\003'; printf '%s %s ' \"$1\" \"$2\"; cat",
     ];
-    // More than a pipe holds.
+    // More than a pipe's buffer.
     let record: Vec<u8> = vec![b'x'; 65_500];
     let outcome = make(echo, LONG, &record);
     assert!(outcome.begun);
@@ -46,7 +46,7 @@ fn a_process_that_hangs_is_ended_at_the_limit() {
     for (script, begun) in [
         (&["-c", "exec sleep 600"], false),
         (&["-c", "printf '\\001'; exec sleep 600"], true),
-        // It answers, and never reads its input.
+        // Answers without reading its input.
         (&["-c", "printf '\\001\\002'; exec sleep 600"], true),
     ] {
         let mut limit = Duration::from_millis(300);

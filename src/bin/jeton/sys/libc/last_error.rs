@@ -1,4 +1,4 @@
-//! How the C library tells that a function has failed.
+//! How the C library reports that a function has failed.
 
 use core::ffi::c_int;
 
@@ -10,13 +10,13 @@ unsafe extern "C" {
     fn errno_location() -> *mut c_int;
 }
 
-/// Why the last function failed.
+/// The error of the last function that failed.
 pub(super) fn last_error() -> Errno {
     // SAFETY: the C library's errno of this thread, which is the only one.
     Errno(unsafe { *errno_location() })
 }
 
-/// The result of a function that says -1 and sets errno.
+/// Converts the result of a function that returns -1 and sets errno.
 pub(super) fn checked(result: isize) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| last_error())
 }

@@ -1,4 +1,4 @@
-//! The numbers of Linux, the same on every processor that Rust and Linux share but for MIPS, PowerPC and SPARC.
+//! The numbers of Linux: the same on every processor that Rust supports on Linux, except MIPS, PowerPC and SPARC.
 
 use core::ffi::{c_int, c_ulong};
 
@@ -21,12 +21,12 @@ unsafe extern "C" {
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
 }
 
-/// A socket that is closed on exec and does not block.
+/// Opens a socket that is closed on exec and does not block.
 pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     checked(c_socket(family, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) as isize).map(|fd| fd as i32)
 }
 
-/// The same file under a number above 2, closed on exec.
+/// Duplicates a descriptor under a number above 2, closed on exec.
 pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3_i32) } as isize).map(|fd| fd as i32)

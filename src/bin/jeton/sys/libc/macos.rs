@@ -1,4 +1,4 @@
-//! The numbers of macOS, and what it does by a second call.
+//! The numbers of macOS, and what needs a second call there.
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 
@@ -10,7 +10,7 @@ pub(super) type Count = c_uint;
 
 pub(super) const TIOCGWINSZ: c_ulong = 0x4008_7468;
 pub(super) const CLOCK_MONOTONIC: c_int = 6;
-/// There is no such flag; the socket carries the option.
+/// macOS has no such flag; the socket carries the option instead.
 pub(super) const MSG_NOSIGNAL: c_int = 0;
 const F_SETFD: c_int = 2;
 const FD_CLOEXEC: c_int = 1;
@@ -35,11 +35,11 @@ unsafe extern "C" {
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
 }
 
-/// A socket that is closed on exec, does not block and raises no SIGPIPE.
+/// Opens a socket that is closed on exec, does not block and raises no SIGPIPE.
 pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     let fd = checked(c_socket(family, kind, 0) as isize).map(|fd| fd as i32)?;
     let on: c_int = 1;
-    // SAFETY: no pointers but one to a number, whose size is given.
+    // SAFETY: no pointers except one to a number, whose size is given.
     let results = unsafe {
         [
             fcntl(fd, F_SETFD, FD_CLOEXEC),
@@ -65,7 +65,7 @@ pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
     }
 }
 
-/// The same file under a number above 2, closed on exec.
+/// Duplicates a descriptor under a number above 2, closed on exec.
 pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3 as c_int) } as isize).map(|fd| fd as i32)
