@@ -31,6 +31,10 @@ fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<
             output::stdout(text::VERSION.as_bytes()).map(|()| 0)
         }
         Some(b"exec") => exec::run(&call, env),
+        _ if call.asks_for_help() => {
+            let call = help::patient(&call);
+            ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout)
+        }
         _ => ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout),
     }
 }

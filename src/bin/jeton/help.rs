@@ -14,12 +14,17 @@ const LONGEST: usize = 32 * 1024;
 /// Timeout for the daemon's text, in milliseconds. Short, since users read help when something does not work.
 const PATIENCE_MS: u32 = 2_000;
 
-/// Prints the help that these words ask for.
-pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
-    let call = Call {
+/// The call with the timeout of help, unless it names one.
+pub(crate) fn patient(call: &Call) -> Call {
+    Call {
         timeout: call.timeout.or(Some(PATIENCE_MS)),
         ..*call
-    };
+    }
+}
+
+/// Prints the help that these words ask for.
+pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
+    let call = patient(call);
     let mut room = [0; LONGEST];
     let mut used = 0;
     let sink = Sink::Kept {

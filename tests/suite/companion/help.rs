@@ -65,6 +65,16 @@ fn a_verb_that_the_daemon_does_not_know_is_refused_by_it() {
 }
 
 #[test]
+fn a_daemon_has_two_seconds_for_help_and_for_the_usage_of_a_verb() {
+    for args in [&["help"][..], &["token", "--help"], &["watch", "-h"]] {
+        let daemon = Daemon::answering(&[(1, b"usage\n"), (3, &[0])]);
+        jeton_at(&daemon.socket, args).output().unwrap();
+        let deadline = daemon.asked_once().deadline().unwrap();
+        assert!(deadline <= 2_000, "{args:?}: {deadline}");
+    }
+}
+
+#[test]
 fn the_usage_of_reload_needs_no_admin_socket() {
     let env = TestEnv::with_sandbox(600);
     let daemon = env.start();
