@@ -160,8 +160,15 @@ impl PrivateFiles {
         let Some(folder) = self.existing()? else {
             return Ok(false);
         };
-        lock.exclusive()?;
         let profile = lock.profile();
+        if let Err(error) = lock.exclusive() {
+            // Where nothing can be made, a profile without a file has nothing to remove.
+            let path = self.path(profile);
+            return match path.symlink_metadata() {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+                _ => Err(error),
+            };
+        }
         sweep(&folder, lock);
         folder
             .remove(OsStr::new(&file_name(profile)))

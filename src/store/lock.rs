@@ -21,7 +21,7 @@ use super::{StoreError, StoreErrorKind};
 use crate::file_lock::{FileLock, NotLocked};
 use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Facts, Purpose, Untrusted, private_dir};
+use crate::trust::{Distrust, Facts, Purpose, Untrusted, is_passing, private_dir};
 
 /// How many times a writer tries to take the lock, and the pause in between: 7 s in all. A holder may call a keyring
 /// twice, at most 3 s each time.
@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// In this many first tries, a lock that belongs to root is taken for one that root is about to hand over to the owner.
 const GIVING: u32 = 4;
+
+const OPEN_LOCK: &str = "open the lock";
+const MAKE_LOCK: &str = "make the lock";
 
 /// The locks of the profiles of one state folder.
 #[derive(Debug, Clone)]
@@ -57,11 +60,25 @@ enum Hold {
     Without(Unlockable),
 }
 
-/// Why locking is not possible in a state folder. A keyring can still be changed.
-#[derive(Clone, Copy)]
+/// Why nothing can be locked in a state folder. A keyring can be changed all the same.
 enum Unlockable {
+    /// The file system has no locks.
     NoLocks,
-    ReadOnly,
+    /// The folder of the locks, or a lock in it, cannot be made.
+    NotMade {
+        /// What cannot be made.
+        path: PathBuf,
+        action: &'static str,
+        errno: Errno,
+    },
+}
+
+/// Why a lock is not open.
+enum NotOpened {
+    /// It does not exist, and cannot be made.
+    NotMade(io::Error),
+    /// It exists.
+    Existing(io::Error),
 }
 
 /// The result of one try.
@@ -101,10 +118,9 @@ impl Locks {
         let folder = match private_dir(&self.folder, self.owner) {
             Ok(file) => Folder::new(file, &self.folder),
             Err(untrusted) => {
-                let error = StoreError::untrusted(untrusted);
-                return match error.kind {
-                    StoreErrorKind::ReadOnly => Ok(self.without(profile, Unlockable::ReadOnly)),
-                    _ => Err(error),
+                return match self.not_made(&untrusted) {
+                    Some(why) => Ok(self.without(profile, why)),
+                    None => Err(StoreError::untrusted(untrusted)),
                 };
             }
         };
@@ -138,15 +154,29 @@ impl Locks {
     ) -> Result<Try, StoreError> {
         let file = match self.open(folder, name) {
             Ok(file) => file,
-            Err(e) => {
+            Err(NotOpened::NotMade(e)) => {
+                return match Errno::from_io_error(&e) {
+                    Some(errno) if !is_passing(&e) => Ok(Try::Without(Unlockable::NotMade {
+                        path: path.to_owned(),
+                        action: MAKE_LOCK,
+                        errno,
+                    })),
+                    _ => Err(StoreError::io(path, MAKE_LOCK, e)),
+                };
+            }
+            Err(NotOpened::Existing(e)) => {
                 return match (e.kind(), Errno::from_io_error(&e)) {
                     // The lock's holder has just removed it.
                     (io::ErrorKind::NotFound, _) => Ok(Try::Later),
                     (io::ErrorKind::PermissionDenied, _) if giving => Ok(Try::Later),
-                    (_, Some(Errno::ROFS)) => Ok(Try::Without(Unlockable::ReadOnly)),
+                    (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
+                        path: path.to_owned(),
+                        action: OPEN_LOCK,
+                        errno,
+                    })),
                     (_, Some(Errno::LOOP)) => Err(refused(path, Distrust::IsALink)),
                     (_, Some(Errno::NXIO)) => Err(refused(path, Distrust::NotAFile)),
-                    _ => Err(StoreError::io(path, "open the lock", e)),
+                    _ => Err(StoreError::io(path, OPEN_LOCK, e)),
                 };
             }
         };
@@ -169,9 +199,9 @@ impl Locks {
         }
     }
 
-    /// Opens the file, or creates it. Only a newly created file is given to the owner: root must not give away a file
-    /// that the owner may have linked there.
-    fn open(&self, folder: &Folder, name: &OsStr) -> io::Result<File> {
+    /// Opens the file, or makes it. Only one that was just made is given to the owner: root must not give away what the
+    /// owner may have linked there.
+    fn open(&self, folder: &Folder, name: &OsStr) -> Result<File, NotOpened> {
         match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
             Ok(file) => {
                 let attributes = Attributes {
@@ -179,14 +209,33 @@ impl Locks {
                     group: None,
                     mode: 0o600,
                 };
-                attributes.apply(&file)?;
+                attributes.apply(&file).map_err(NotOpened::NotMade)?;
                 Ok(file)
             }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                folder.open_file(name, OFlags::RDWR)
-            }
-            Err(e) => Err(e),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => folder
+                .open_file(name, OFlags::RDWR)
+                .map_err(NotOpened::Existing),
+            Err(e) => Err(NotOpened::NotMade(e)),
         }
+    }
+
+    /// Why the folder of the locks cannot be made, if it is missing for that. A folder that exists and is not trusted is
+    /// refused instead, and so is a failure that passes: another program may lock meanwhile what this one does not.
+    fn not_made(&self, untrusted: &Untrusted) -> Option<Unlockable> {
+        if untrusted.is_passing() || self.folder.symlink_metadata().is_ok() {
+            return None;
+        }
+        let (action, errno) = match &untrusted.why {
+            Distrust::Io { action, source } => (*action, Errno::from_io_error(source)?),
+            Distrust::Missing => ("make", Errno::NOENT),
+            Distrust::NotAFolder => ("make", Errno::NOTDIR),
+            _ => return None,
+        };
+        Some(Unlockable::NotMade {
+            path: untrusted.path.clone(),
+            action,
+            errno,
+        })
     }
 
     fn without(&self, profile: &ProfileName, why: Unlockable) -> ProfileLock {
@@ -209,14 +258,22 @@ impl ProfileLock {
     /// Checks that no other program can hold this lock at the same time.
     ///
     /// # Errors
-    /// Why another program could: the state's file system has no locks, or is mounted read-only.
+    /// Why another one could: the state's file system has no locks, or the lock cannot be made there.
     pub(super) fn exclusive(&self) -> Result<(), StoreError> {
-        let kind = match self.hold {
+        Err(match &self.hold {
             Hold::Exclusive { .. } => return Ok(()),
-            Hold::Without(Unlockable::NoLocks) => StoreErrorKind::NoLocks,
-            Hold::Without(Unlockable::ReadOnly) => StoreErrorKind::ReadOnly,
-        };
-        Err(StoreError::new(&self.locks.folder, kind))
+            Hold::Without(Unlockable::NoLocks) => {
+                StoreError::new(&self.locks.folder, StoreErrorKind::NoLocks)
+            }
+            Hold::Without(Unlockable::NotMade {
+                path,
+                action,
+                errno,
+            }) => {
+                let why = Distrust::io(action, (*errno).into());
+                StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::State))
+            }
+        })
     }
 
     /// Whether no other program is changing what is stored for this profile.

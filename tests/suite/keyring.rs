@@ -100,6 +100,31 @@ fn a_credential_lives_in_the_keyring_and_nowhere_else() {
 }
 
 #[test]
+fn a_state_that_cannot_be_made_keeps_no_credential_out_of_the_keyring() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    // Even root can make no folder here.
+    let state = ["--state", "/proc/jeton"];
+    let added = add(
+        &env,
+        "research",
+        &[&["--store", "keyring"], &state[..]].concat(),
+    );
+    assert_eq!(added.code, 0, "{added:?}");
+    assert_ne!(bus.lookup("research"), "");
+    // A file store needs the folder.
+    let refused = add(&env, "other", &[&["--store", "file"], &state[..]].concat());
+    assert!(
+        refused.code == 78 && refused.stderr.contains("/proc/jeton: "),
+        "{refused:?}"
+    );
+    assert_nothing_written(&env, "other");
+}
+
+#[test]
 fn a_locked_keyring_is_left_alone_and_says_how_to_unlock_it() {
     let env = TestEnv::with_sandbox(60);
     let Some(mut bus) = Bus::start(&env) else {

@@ -58,7 +58,7 @@ fn a_lock_ends_with_the_process_that_holds_it() {
     fs::write(&file, "").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let mut holder = Command::new("flock")
-        .args(["--no-fork", file.to_str().unwrap(), "sh", "-c", "echo; cat"])
+        .args(["--no-fork", file.to_str().unwrap(), "sh", "-c", "echo; exec cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -123,4 +123,80 @@ fn root_does_not_give_away_a_lock_that_it_has_not_made() {
         "{error}"
     );
     assert_eq!(file.metadata().unwrap().uid(), 0);
+}
+
+/// Does this as another user, in a thread that is that user.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that gets no thread fails, and may"
+)]
+fn as_user<T: Send>(uid: u32, what: impl FnOnce() -> T + Send) -> T {
+    let become_and_do = || {
+        let uid = rustix::process::Uid::from_raw(uid);
+        rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+        what()
+    };
+    std::thread::scope(|scope| scope.spawn(become_and_do).join().unwrap())
+}
+
+#[test]
+fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a_keyring() {
+    let removal = |state: &Path, lock: &ProfileLock| {
+        crate::store::Removals::new(state, lock.locks.owner).end(lock)
+    };
+    let without = |state: &Path, owner: u32| {
+        let lock = Locks::new(state, owner).take(&name("a")).unwrap();
+        let refused = lock.exclusive().unwrap_err().to_string();
+        assert!(
+            refused.starts_with(&state.display().to_string()),
+            "{refused}"
+        );
+        removal(state, &lock).unwrap();
+        refused
+    };
+    let dir = TempDir::new().unwrap();
+    // The system makes no folder here.
+    without(Path::new("/proc/jeton"), uid());
+    if uid() != 0 {
+        return; // Only root can be another user.
+    }
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let parent = dir.path().join("parent");
+    let state = parent.join("state");
+    fs::create_dir_all(state.join("removals")).unwrap();
+    let set = |path: &Path, mode| {
+        std::os::unix::fs::chown(path, Some(12_345), None).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(&state.join("removals"), 0o700);
+    set(&state, 0o500);
+    let refused = as_user(12_345, || without(&state, 12_345));
+    assert!(refused.contains("cannot make"), "{refused}");
+    // What is written down there is not passed over.
+    fs::write(state.join("removals/a.json"), "{}").unwrap();
+    as_user(12_345, || {
+        let lock = Locks::new(&state, 12_345).take(&name("a")).unwrap();
+        removal(&state, &lock).unwrap_err();
+    });
+    fs::remove_dir_all(&state).unwrap();
+    set(&parent, 0o500);
+    let refused = as_user(12_345, || without(&state, 12_345));
+    assert!(refused.contains("cannot make"), "{refused}");
+    // The folder is there, and a lock cannot be made in it.
+    fs::create_dir_all(state.join("locks")).unwrap();
+    set(&state.join("locks"), 0o500);
+    let refused = as_user(12_345, || without(&state, 12_345));
+    assert!(
+        refused.contains("a.lock: cannot make the lock"),
+        "{refused}"
+    );
+    // A folder that exists is judged.
+    set(&state.join("locks"), 0o000);
+    as_user(12_345, || {
+        Locks::new(&state, 12_345).take(&name("a")).unwrap_err()
+    });
+    set(&state.join("locks"), 0o755);
+    as_user(12_345, || {
+        Locks::new(&state, 12_345).take(&name("a")).unwrap_err()
+    });
 }
