@@ -23,8 +23,9 @@ use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
 use crate::trust::{Distrust, Facts, Purpose, Untrusted, is_passing, private_dir};
 
-/// How many times a writer tries to take the lock, and the pause in between: 7 s in all. A holder may call a keyring
-/// twice, at most 3 s each time.
+/// How often a writer looks whether another one has finished, and how long it waits in between: 7 s in all. A keyring that
+/// works answers well within that. One that hangs is asked up to four times under the lock, by a removal and by an
+/// enrolment that takes its credential back, and takes up to 3 s each time: then waiting writers give up and say so.
 const TRIES: u32 = 280;
 const PAUSE: Duration = Duration::from_millis(25);
 
