@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -170,6 +171,7 @@ impl Locks {
                     // The lock's holder has just removed it.
                     (io::ErrorKind::NotFound, _) => Ok(Try::Later),
                     (io::ErrorKind::PermissionDenied, _) if giving => Ok(Try::Later),
+                    (io::ErrorKind::PermissionDenied, _) => Err(self.denied(path, e)),
                     (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
                         path: path.to_owned(),
                         action: OPEN_LOCK,
@@ -210,13 +212,28 @@ impl Locks {
                     group: None,
                     mode: 0o600,
                 };
-                attributes.apply(&file).map_err(NotOpened::NotMade)?;
-                Ok(file)
+                match attributes.apply(&file) {
+                    Ok(()) => Ok(file),
+                    Err(e) => {
+                        // Left as root's, it would keep its owner out.
+                        let _: io::Result<()> = folder.unlink(name);
+                        Err(NotOpened::NotMade(e))
+                    }
+                }
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => folder
                 .open_file(name, OFlags::RDWR)
                 .map_err(NotOpened::Existing),
             Err(e) => Err(NotOpened::NotMade(e)),
+        }
+    }
+
+    /// Why a lock that exists cannot be opened: its owner, if that is another user, or what the system said.
+    fn denied(&self, path: &Path, error: io::Error) -> StoreError {
+        let uid = self.owner;
+        match path.symlink_metadata().map(|meta| meta.uid()) {
+            Ok(owner) if owner != uid => refused(path, Distrust::NotOurs { owner, uid }),
+            _ => StoreError::io(path, OPEN_LOCK, error),
         }
     }
 

@@ -58,7 +58,13 @@ fn a_lock_ends_with_the_process_that_holds_it() {
     fs::write(&file, "").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let mut holder = Command::new("flock")
-        .args(["--no-fork", file.to_str().unwrap(), "sh", "-c", "echo; exec cat"])
+        .args([
+            "--no-fork",
+            file.to_str().unwrap(),
+            "sh",
+            "-c",
+            "echo; exec cat",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -123,6 +129,34 @@ fn root_does_not_give_away_a_lock_that_it_has_not_made() {
         "{error}"
     );
     assert_eq!(file.metadata().unwrap().uid(), 0);
+    // Its owner is told which file is in the way, and what to do.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let told = as_user(12_345, || locks.take(&name("a")).unwrap_err().to_string());
+    let says = format!("{}: it belongs to uid 0 and must", file.display());
+    assert!(
+        told.starts_with(&says) && told.ends_with(": remove it"),
+        "{told}"
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn root_leaves_no_lock_that_it_cannot_give_away() {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    if uid() != 0 {
+        return; // Only root can give files away.
+    }
+    let dir = TempDir::new().unwrap();
+    let locks = Locks::new(dir.path(), 12_345).with_tries(1);
+    drop(locks.take(&name("a")).unwrap());
+    as_user(0, || {
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::CHOWN);
+        set_capabilities(None, sets).unwrap();
+        let lock = locks.take(&name("a")).unwrap();
+        assert!(lock.exclusive().is_err());
+    });
+    assert!(!dir.path().join("locks/a.lock").exists());
 }
 
 /// Does this as another user, in a thread that is that user.
