@@ -27,7 +27,7 @@ fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<
             Ok(output::USAGE)
         }
         Some(b"help" | b"--help" | b"-h") => help::print(&call, request::Words::Given(&call), env),
-        Some(b"version" | b"--version" | b"-V") => {
+        Some(b"version" | b"--version" | b"-V") if !call.asks_for_help() => {
             output::stdout(text::VERSION.as_bytes()).map(|()| 0)
         }
         Some(b"exec") => exec::run(&call, env),

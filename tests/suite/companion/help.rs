@@ -96,6 +96,7 @@ fn the_usage_of_a_verb_needs_a_daemon() {
         &["watch", "--help"],
         &["reject", "--help"],
         &["reload", "--help"],
+        &["version", "--help"],
         &["no-such-verb", "--help"],
     ] {
         let socket = Path::new("/nowhere/jeton/jeton.sock");
