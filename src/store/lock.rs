@@ -30,7 +30,8 @@ use crate::trust::{Distrust, Facts, Purpose, Untrusted, is_passing, private_dir}
 const TRIES: u32 = 280;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// In this many first tries, a lock that belongs to root is taken for one that root is about to hand over to the owner.
+/// How many tries in a row meet a lock of root's before it is no longer taken for one that root has just made and gives
+/// away next.
 const GIVING: u32 = 4;
 
 const OPEN_LOCK: &str = "open the lock";
@@ -83,11 +84,17 @@ enum NotOpened {
     Existing(io::Error),
 }
 
-/// The result of one try.
+/// How many tries in a row have met a lock that was not given away.
+#[derive(Default)]
+struct NotGiven(u32);
+
+/// What one try brought.
 enum Try {
     Held(FileLock),
     /// Another writer holds it, or has just finished.
     Later,
+    /// It is another user's, perhaps one that root gives away next. The error if it stays so.
+    NotGiven(StoreError),
     Without(Unlockable),
 }
 
@@ -126,8 +133,11 @@ impl Locks {
                 };
             }
         };
+        let mut not_given = NotGiven::default();
         for at in 1..=self.tries {
-            match self.attempt(&folder, &name, &path, at < GIVING)? {
+            let attempt = self.attempt(&folder, &name, &path)?;
+            let stays = not_given.stays(matches!(attempt, Try::NotGiven(_)));
+            match attempt {
                 Try::Held(lock) => {
                     return Ok(ProfileLock {
                         profile: profile.clone(),
@@ -140,20 +150,17 @@ impl Locks {
                     });
                 }
                 Try::Without(why) => return Ok(self.without(profile, why)),
-                Try::Later if at < self.tries => pause(),
-                Try::Later => {}
+                Try::NotGiven(error) if stays => return Err(error),
+                Try::Later | Try::NotGiven(_) => {}
+            }
+            if at < self.tries {
+                pause();
             }
         }
         Err(StoreError::new(&path, StoreErrorKind::Busy))
     }
 
-    fn attempt(
-        &self,
-        folder: &Folder,
-        name: &OsStr,
-        path: &Path,
-        giving: bool,
-    ) -> Result<Try, StoreError> {
+    fn attempt(&self, folder: &Folder, name: &OsStr, path: &Path) -> Result<Try, StoreError> {
         let file = match self.open(folder, name) {
             Ok(file) => file,
             Err(NotOpened::NotMade(e)) => {
@@ -170,8 +177,7 @@ impl Locks {
                 return match (e.kind(), Errno::from_io_error(&e)) {
                     // The lock's holder has just removed it.
                     (io::ErrorKind::NotFound, _) => Ok(Try::Later),
-                    (io::ErrorKind::PermissionDenied, _) if giving => Ok(Try::Later),
-                    (io::ErrorKind::PermissionDenied, _) => Err(self.denied(path, e)),
+                    (io::ErrorKind::PermissionDenied, _) => Ok(Try::NotGiven(self.denied(path, e))),
                     (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
                         path: path.to_owned(),
                         action: OPEN_LOCK,
@@ -188,7 +194,9 @@ impl Locks {
         match facts.judge_private_file(self.owner) {
             Ok(()) => {}
             Err(Distrust::HardLinks(0)) => return Ok(Try::Later),
-            Err(Distrust::NotOurs { owner: 0, .. }) if giving => return Ok(Try::Later),
+            Err(why @ Distrust::NotOurs { owner: 0, .. }) => {
+                return Ok(Try::NotGiven(refused(path, why)));
+            }
             Err(why) => return Err(refused(path, why)),
         }
         match FileLock::try_exclusive(file) {
@@ -262,6 +270,16 @@ impl Locks {
             locks: self.clone(),
             hold: Hold::Without(why),
         }
+    }
+}
+
+// === impl NotGiven ===
+
+impl NotGiven {
+    /// Counts one more try; whether the lock stays as it is.
+    const fn stays(&mut self, not_given: bool) -> bool {
+        self.0 = if not_given { self.0 + 1 } else { 0 };
+        self.0 >= GIVING
     }
 }
 

@@ -234,3 +234,20 @@ fn a_state_that_cannot_be_made_leaves_a_profile_without_a_lock_but_not_without_a
         Locks::new(&state, 12_345).take(&name("a")).unwrap_err()
     });
 }
+
+#[test]
+fn a_lock_that_root_gives_away_is_waited_for_from_when_it_is_seen() {
+    let (met, other) = (true, false);
+    for (tries, stays) in [
+        (vec![met; 3], false),
+        (vec![met; 4], true),
+        // After a long wait for another holder.
+        (vec![other, other, other, other, other, met], false),
+        (vec![met, met, met, other, met, met, met], false),
+        (vec![other, met, met, met, met], true),
+    ] {
+        let mut not_given = NotGiven::default();
+        let last = tries.iter().map(|&met| not_given.stays(met)).last();
+        assert_eq!(last, Some(stays), "{tries:?}");
+    }
+}
