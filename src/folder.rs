@@ -176,13 +176,14 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.file, name, AtFlags::empty())?)
     }
 
-    /// Whether the file is the one of this name.
+    /// Whether the file is the one of this name. A network file system may know the name a while longer than the file, which
+    /// then has no name by its own count.
     pub(crate) fn is(&self, name: &OsStr, file: &File) -> bool {
         let there = rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW);
         let (Ok(ours), Ok(there)) = (rustix::fs::fstat(file), there) else {
             return false;
         };
-        (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+        ours.st_nlink != 0 && (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
     }
 
     /// The names of what is in it.
@@ -321,6 +322,19 @@ mod tests {
         assert_eq!(asked[1..], writers.map(|writer| writer.map(str::to_owned)));
         let left = [".jeton-new-a-b-abc", ".jeton-new-a.b-abc", ".jeton-new-abc"];
         assert_eq!(names(dir.path()), left);
+    }
+
+    #[test]
+    fn a_file_that_was_removed_has_no_name_although_one_leads_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, name) = (dir.path().join("folder"), OsStr::new("."));
+        std::fs::create_dir(&path).unwrap();
+        let (folder, file) = (Folder::open(&path).unwrap(), File::open(&path).unwrap());
+        assert!(folder.is(name, &file));
+        // Of a folder the dot stays, as a name does in the cache of a network file system.
+        std::fs::remove_dir(&path).unwrap();
+        assert!(rustix::fs::statat(&folder.file, name, AtFlags::empty()).is_ok());
+        assert!(!folder.is(name, &file));
     }
 
     #[test]

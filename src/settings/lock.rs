@@ -67,13 +67,12 @@ fn take(path: &Path, uid: u32, readers: Readers, tries: u32) -> Result<ConfigLoc
         match open(&folder, &at) {
             Ok(file) => match FileLock::try_exclusive(file) {
                 // Its last holder may have removed it meanwhile: then another file is the lock.
-                Ok(lock) if is_named(lock.file(), &at) => {
+                Ok(lock) if folder.is(OsStr::new(NAME), lock.file()) => {
                     folder.sweep();
                     let file = Some(lock);
                     return Ok(ConfigLock { folder, file });
                 }
-                Ok(_) => continue,
-                Err(NotLocked::Held) => {}
+                Ok(_) | Err(NotLocked::Held) => {}
                 Err(NotLocked::Unsupported(_)) => {
                     let file = None;
                     return Ok(ConfigLock { folder, file });
@@ -118,14 +117,6 @@ fn open(folder: &Folder, at: &Path) -> io::Result<File> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// Whether the file is the one at this path.
-fn is_named(file: &File, at: &Path) -> bool {
-    let (Ok(ours), Ok(there)) = (file.metadata(), at.symlink_metadata()) else {
-        return false;
-    };
-    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
 #[expect(
