@@ -43,6 +43,7 @@ pub(super) struct Locks {
     folder: PathBuf,
     owner: u32,
     tries: u32,
+    try_lock: fn(File) -> Result<FileLock, NotLocked>,
 }
 
 /// The right to change what is stored for a profile. It ends with this value, and with its process.
@@ -107,6 +108,7 @@ impl Locks {
             folder: state.join("locks"),
             owner,
             tries: TRIES,
+            try_lock: FileLock::try_exclusive,
         }
     }
 
@@ -161,8 +163,8 @@ impl Locks {
     }
 
     fn attempt(&self, folder: &Folder, name: &OsStr, path: &Path) -> Result<Try, StoreError> {
-        let file = match self.open(folder, name) {
-            Ok(file) => file,
+        let (file, made) = match self.open(folder, name) {
+            Ok(opened) => opened,
             Err(NotOpened::NotMade(e)) => {
                 return match Errno::from_io_error(&e) {
                     Some(errno) if !is_passing(&e) => Ok(Try::Without(Unlockable::NotMade {
@@ -199,20 +201,23 @@ impl Locks {
             }
             Err(why) => return Err(refused(path, why)),
         }
-        match FileLock::try_exclusive(file) {
+        match (self.try_lock)(file) {
             Ok(lock) if folder.is(name, lock.file()) => Ok(Try::Held(lock)),
             Ok(_) | Err(NotLocked::Held) => Ok(Try::Later),
             Err(NotLocked::Unsupported(_)) => {
-                let _: io::Result<()> = folder.unlink(name);
+                // An NFS server may be without locks for a while only: then one that was there may be held.
+                if made {
+                    let _: io::Result<()> = folder.unlink(name);
+                }
                 Ok(Try::Without(Unlockable::NoLocks))
             }
             Err(NotLocked::Io(e)) => Err(StoreError::io(path, "take the lock", e)),
         }
     }
 
-    /// Opens the file, or makes it. Only one that was just made is given to the owner: root must not give away what the
+    /// Opens the file, or makes it, and tells whether it was made. Only one that was just made is given to the owner: root must not give away what the
     /// owner may have linked there.
-    fn open(&self, folder: &Folder, name: &OsStr) -> Result<File, NotOpened> {
+    fn open(&self, folder: &Folder, name: &OsStr) -> Result<(File, bool), NotOpened> {
         match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
             Ok(file) => {
                 let attributes = Attributes {
@@ -221,7 +226,7 @@ impl Locks {
                     mode: 0o600,
                 };
                 match attributes.apply(&file) {
-                    Ok(()) => Ok(file),
+                    Ok(()) => Ok((file, true)),
                     Err(e) => {
                         // Left as root's, it would keep its owner out.
                         let _: io::Result<()> = folder.unlink(name);
@@ -231,6 +236,7 @@ impl Locks {
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => folder
                 .open_file(name, OFlags::RDWR)
+                .map(|file| (file, false))
                 .map_err(NotOpened::Existing),
             Err(e) => Err(NotOpened::NotMade(e)),
         }

@@ -251,3 +251,22 @@ fn a_lock_that_root_gives_away_is_waited_for_from_when_it_is_seen() {
         assert_eq!(last, Some(stays), "{tries:?}");
     }
 }
+
+#[test]
+fn where_there_are_no_locks_only_a_file_that_was_just_made_is_removed() {
+    let (dir, locks) = locks();
+    let held = locks.take(&name("a")).unwrap();
+    let without = Locks {
+        try_lock: |_| Err(NotLocked::Unsupported(Errno::NOLCK.into())),
+        ..locks.clone()
+    };
+    let is_there = |profile: &str| dir.path().join(format!("locks/{profile}.lock")).exists();
+    for profile in ["a", "b"] {
+        let lock = without.take(&name(profile)).unwrap();
+        let refused = lock.exclusive().unwrap_err();
+        assert!(matches!(refused.kind, StoreErrorKind::NoLocks), "{refused}");
+    }
+    assert!(is_there("a") && !is_there("b"));
+    assert!(is_busy(&locks, "a"));
+    drop(held);
+}
