@@ -11,6 +11,8 @@ use crate::store::{
     Look, ProfileLock, Record, Removals, Revision, Store, StoreError, StoreErrorKind, Stores,
 };
 
+const NOT_WRITTEN: &str = "the profile is not written, so the credential is not stored either";
+
 impl Plan {
     /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
     /// configuration is read again first, and the record replaces only what was `seen` before.
@@ -22,8 +24,6 @@ impl Plan {
         seen: &Look,
         record: &Record,
     ) -> Result<(), Exit> {
-        const NOT_WRITTEN: &str =
-            "the profile is not written, so the credential is not stored either";
         let _lock = target.lock(NOT_WRITTEN)?;
         let now = target.read_after(&self.before).map_err(|unusable| {
             let what = format!("nothing is written: {unusable}");
@@ -31,14 +31,9 @@ impl Plan {
         })?;
         self.still_holds(&now.config, target, name)?;
         let lock = stores.lock(name).map_err(|error| not_saved(&error))?;
-        // A removal that was interrupted is not to go on with the new credential.
-        Removals::new(&target.state, target.owner)
-            .end(&lock)
-            .map_err(|error| fail(Exit::Config, format!("{NOT_WRITTEN}: {}", Causes(&error))))?;
         let store = stores.store(&self.profile.store);
-        let written = store
-            .replace(&lock, &seen.revision, record)
-            .map_err(|error| not_saved(&error))?;
+        let removals = Removals::new(&target.state, target.owner);
+        let written = replace(store.as_ref(), &removals, &lock, seen, record)?;
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             target.change(&self.before, add).map_err(|error| {
@@ -66,6 +61,35 @@ impl Plan {
     }
 }
 
+/// Replaces the record, and then ends a removal that was interrupted: it must not go on with the new credential. With the
+/// old one it must, so a record that was not replaced leaves the removal as it is.
+fn replace(
+    store: &dyn Store,
+    removals: &Removals,
+    lock: &ProfileLock,
+    seen: &Look,
+    record: &Record,
+) -> Result<Revision, Exit> {
+    let written = match store.replace(lock, &seen.revision, record) {
+        Ok(written) => written,
+        Err(error) => {
+            if error.changed {
+                // The first error is the one to mend.
+                let _: Result<(), StoreError> = removals.end(lock);
+            }
+            return Err(not_saved(&error));
+        }
+    };
+    removals.end(lock).map_err(|error| {
+        let what = match restore(store, lock, &written, seen) {
+            Ok(()) => NOT_WRITTEN,
+            Err(_) => "the credential is stored, but an interrupted removal may still remove it",
+        };
+        fail(Exit::Config, format!("{what}: {}", Causes(&error)))
+    })?;
+    Ok(written)
+}
+
 fn not_saved(error: &StoreError) -> Exit {
     let exit = if error.kind.is_of_another_writer() {
         Exit::Later
@@ -86,7 +110,7 @@ fn not_written(error: &ChangeError, restore: impl FnOnce() -> Result<(), StoreEr
     let what = if error.is_changed() {
         "the profile is written, but perhaps not for long"
     } else if restore().is_ok() {
-        "the profile is not written, so the credential is not stored either"
+        NOT_WRITTEN
     } else {
         "the credential is stored, but its profile is not written"
     };
@@ -104,5 +128,64 @@ fn restore(
     match &seen.record {
         Ok(Some(record)) => store.replace(lock, written, record).map(drop),
         Ok(None) | Err(_) => store.remove(lock, written).map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{DirBuilder, Permissions, set_permissions};
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::StoreKind;
+    use crate::credential::Credential;
+    use crate::instant::UnixTime;
+    use crate::store::{Binding, Key, Removal};
+
+    fn record() -> Record {
+        Record {
+            key: Key {
+                credential: Credential::parse("app", "s").unwrap(),
+                key_id: None,
+                key_name: None,
+                created_at: UnixTime::from_epoch(Duration::from_secs(5)),
+            },
+            binding: Binding {
+                origin: "https://a.b".into(),
+                issuer: None,
+                ca: None,
+                proxy: None,
+            },
+            previous: None,
+        }
+    }
+
+    #[test]
+    fn an_interrupted_removal_ends_only_when_its_credential_was_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        let (stores, removals) = (Stores::new(dir.path(), uid), Removals::new(dir.path(), uid));
+        let (store, name) = (
+            stores.store(&StoreKind::File),
+            ProfileName::parse("a").unwrap(),
+        );
+        let lock = stores.lock(&name).unwrap();
+        let removal = Removal {
+            store: StoreKind::File,
+            config: "/c.toml".into(),
+        };
+        removals.begin(&lock, &removal).unwrap();
+        let seen = store.look(&name);
+        let again = || replace(store.as_ref(), &removals, &lock, &seen, &record());
+        // A folder that others can read is refused.
+        let folder = dir.path().join("credentials");
+        DirBuilder::new().mode(0o755).create(&folder).unwrap();
+        set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        again().unwrap_err();
+        assert_eq!(removals.begun(&name).unwrap(), Some(removal));
+        set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        again().unwrap();
+        assert_eq!(removals.begun(&name).unwrap(), None);
     }
 }
