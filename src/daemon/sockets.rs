@@ -1,9 +1,7 @@
 //! Both sockets: opened before anything else is started, and kept in place as long as the daemon runs.
 //!
-//! A logout, a cleaner or a script can remove a socket or its folder, replace it, or mount over it. The daemon would
-//! run on, and no client could reach it. So the paths are watched. A missing socket is created again if its place
-//! allows that, by the same rules as at the start. If not, the daemon ends: a supervisor sees that, and can start it
-//! elsewhere or later.
+//! A logout, a cleaner or a script can remove or replace a socket or its folder: clients could not reach the daemon. So it
+//! watches the paths, and creates a missing socket again, by the rules of the start. Where it cannot, it ends.
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -36,7 +34,6 @@ pub use keep::Lost;
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) paths: SocketPlaces,
-    /// Which users can connect to the token socket.
     pub(super) mode: SocketMode,
     /// The user that the daemon runs as.
     pub(super) uid: u32,

@@ -7,22 +7,22 @@
 //! The holder removes the file before it releases the lock. A writer that locks an unlinked file opens the next one, so
 //! two writers never hold the lock of one profile.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::{StoreError, StoreErrorKind};
 use crate::file_lock::{FileLock, NotLocked};
-use crate::folder::{Attributes, Folder};
+use crate::folder::Folder;
 use crate::profile::ProfileName;
-use crate::trust::{Distrust, Facts, Purpose, Untrusted, is_passing, private_dir};
+use crate::trust::{Distrust, Purpose, Untrusted, private_dir};
+
+mod attempt;
 
 /// How often a writer looks whether another one has finished, and how long it waits in between: 7 s in all. A keyring that
 /// works answers well within that. One that hangs is asked up to four times under the lock, by a removal and by an
@@ -33,9 +33,6 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How many tries in a row meet a lock of root's before it is no longer taken for one that root has just made and gives
 /// away next.
 const GIVING: u32 = 4;
-
-const OPEN_LOCK: &str = "open the lock";
-const MAKE_LOCK: &str = "make the lock";
 
 /// The locks of the profiles of one state folder.
 #[derive(Debug, Clone)]
@@ -75,14 +72,6 @@ enum Unlockable {
         action: &'static str,
         errno: Errno,
     },
-}
-
-/// Why a lock is not open.
-enum NotOpened {
-    /// It does not exist, and cannot be made.
-    NotMade(io::Error),
-    /// It exists.
-    Existing(io::Error),
 }
 
 /// How many tries in a row have met a lock that was not given away.
@@ -160,114 +149,6 @@ impl Locks {
             }
         }
         Err(StoreError::new(&path, StoreErrorKind::Busy))
-    }
-
-    fn attempt(&self, folder: &Folder, name: &OsStr, path: &Path) -> Result<Try, StoreError> {
-        let (file, made) = match self.open(folder, name) {
-            Ok(opened) => opened,
-            Err(NotOpened::NotMade(e)) => {
-                return match Errno::from_io_error(&e) {
-                    Some(errno) if !is_passing(&e) => Ok(Try::Without(Unlockable::NotMade {
-                        path: path.to_owned(),
-                        action: MAKE_LOCK,
-                        errno,
-                    })),
-                    _ => Err(StoreError::io(path, MAKE_LOCK, e)),
-                };
-            }
-            Err(NotOpened::Existing(e)) => {
-                return match (e.kind(), Errno::from_io_error(&e)) {
-                    // The lock's holder has just removed it.
-                    (io::ErrorKind::NotFound, _) => Ok(Try::Later),
-                    (io::ErrorKind::PermissionDenied, _) => Ok(Try::NotGiven(self.denied(path, e))),
-                    (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
-                        path: path.to_owned(),
-                        action: OPEN_LOCK,
-                        errno,
-                    })),
-                    (_, Some(Errno::LOOP)) => Err(refused(path, Distrust::IsALink)),
-                    (_, Some(Errno::NXIO)) => Err(refused(path, Distrust::NotAFile)),
-                    _ => Err(StoreError::io(path, OPEN_LOCK, e)),
-                };
-            }
-        };
-        let facts =
-            Facts::of(&file).map_err(|e| StoreError::io(path, "read the state of the lock", e))?;
-        match facts.judge_private_file(self.owner) {
-            Ok(()) => {}
-            Err(Distrust::HardLinks(0)) => return Ok(Try::Later),
-            Err(why @ Distrust::NotOurs { owner: 0, .. }) => {
-                return Ok(Try::NotGiven(refused(path, why)));
-            }
-            Err(why) => return Err(refused(path, why)),
-        }
-        match (self.try_lock)(file) {
-            Ok(lock) if folder.is(name, lock.file()) => Ok(Try::Held(lock)),
-            Ok(_) | Err(NotLocked::Held) => Ok(Try::Later),
-            Err(NotLocked::Unsupported(_)) => {
-                // An NFS server may be without locks for a while only: then one that was there may be held.
-                if made {
-                    let _: io::Result<()> = folder.unlink(name);
-                }
-                Ok(Try::Without(Unlockable::NoLocks))
-            }
-            Err(NotLocked::Io(e)) => Err(StoreError::io(path, "take the lock", e)),
-        }
-    }
-
-    /// Opens the file, or makes it, and tells whether it was made. Only one that was just made is given to the owner: root must not give away what the
-    /// owner may have linked there.
-    fn open(&self, folder: &Folder, name: &OsStr) -> Result<(File, bool), NotOpened> {
-        match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
-            Ok(file) => {
-                let attributes = Attributes {
-                    owner: self.owner,
-                    group: None,
-                    mode: 0o600,
-                };
-                match attributes.apply(&file) {
-                    Ok(()) => Ok((file, true)),
-                    Err(e) => {
-                        // Left as root's, it would keep its owner out.
-                        let _: io::Result<()> = folder.unlink(name);
-                        Err(NotOpened::NotMade(e))
-                    }
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => folder
-                .open_file(name, OFlags::RDWR)
-                .map(|file| (file, false))
-                .map_err(NotOpened::Existing),
-            Err(e) => Err(NotOpened::NotMade(e)),
-        }
-    }
-
-    /// Why a lock that exists cannot be opened: its owner, if that is another user, or what the system said.
-    fn denied(&self, path: &Path, error: io::Error) -> StoreError {
-        let uid = self.owner;
-        match path.symlink_metadata().map(|meta| meta.uid()) {
-            Ok(owner) if owner != uid => refused(path, Distrust::NotOurs { owner, uid }),
-            _ => StoreError::io(path, OPEN_LOCK, error),
-        }
-    }
-
-    /// Why the folder of the locks cannot be made, if it is missing for that. A folder that exists and is not trusted is
-    /// refused instead, and so is a failure that passes: another program may lock meanwhile what this one does not.
-    fn not_made(&self, untrusted: &Untrusted) -> Option<Unlockable> {
-        if untrusted.is_passing() || self.folder.symlink_metadata().is_ok() {
-            return None;
-        }
-        let (action, errno) = match &untrusted.why {
-            Distrust::Io { action, source } => (*action, Errno::from_io_error(source)?),
-            Distrust::Missing => ("make", Errno::NOENT),
-            Distrust::NotAFolder => ("make", Errno::NOTDIR),
-            _ => return None,
-        };
-        Some(Unlockable::NotMade {
-            path: untrusted.path.clone(),
-            action,
-            errno,
-        })
     }
 
     fn without(&self, profile: &ProfileName, why: Unlockable) -> ProfileLock {

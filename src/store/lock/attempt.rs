@@ -1,0 +1,143 @@
+//! One attempt to take a lock: its file is opened or made, judged, and locked.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::super::StoreError;
+use super::{Locks, Try, Unlockable, refused};
+use crate::file_lock::NotLocked;
+use crate::folder::{Attributes, Folder};
+use crate::trust::{Distrust, Facts, Untrusted, is_passing};
+
+const OPEN_LOCK: &str = "open the lock";
+const MAKE_LOCK: &str = "make the lock";
+
+/// Why a lock is not open.
+enum NotOpened {
+    /// It does not exist, and cannot be made.
+    NotMade(io::Error),
+    /// It exists.
+    Existing(io::Error),
+}
+
+impl Locks {
+    /// Tries once to take the lock of this name.
+    pub(super) fn attempt(
+        &self,
+        folder: &Folder,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<Try, StoreError> {
+        let (file, made) = match self.open(folder, name) {
+            Ok(opened) => opened,
+            Err(NotOpened::NotMade(e)) => {
+                return match Errno::from_io_error(&e) {
+                    Some(errno) if !is_passing(&e) => Ok(Try::Without(Unlockable::NotMade {
+                        path: path.to_owned(),
+                        action: MAKE_LOCK,
+                        errno,
+                    })),
+                    _ => Err(StoreError::io(path, MAKE_LOCK, e)),
+                };
+            }
+            Err(NotOpened::Existing(e)) => {
+                return match (e.kind(), Errno::from_io_error(&e)) {
+                    // The lock's holder has just removed it.
+                    (io::ErrorKind::NotFound, _) => Ok(Try::Later),
+                    (io::ErrorKind::PermissionDenied, _) => Ok(Try::NotGiven(self.denied(path, e))),
+                    (_, Some(errno @ Errno::ROFS)) => Ok(Try::Without(Unlockable::NotMade {
+                        path: path.to_owned(),
+                        action: OPEN_LOCK,
+                        errno,
+                    })),
+                    (_, Some(Errno::LOOP)) => Err(refused(path, Distrust::IsALink)),
+                    (_, Some(Errno::NXIO)) => Err(refused(path, Distrust::NotAFile)),
+                    _ => Err(StoreError::io(path, OPEN_LOCK, e)),
+                };
+            }
+        };
+        let facts =
+            Facts::of(&file).map_err(|e| StoreError::io(path, "read the state of the lock", e))?;
+        match facts.judge_private_file(self.owner) {
+            Ok(()) => {}
+            Err(Distrust::HardLinks(0)) => return Ok(Try::Later),
+            Err(why @ Distrust::NotOurs { owner: 0, .. }) => {
+                return Ok(Try::NotGiven(refused(path, why)));
+            }
+            Err(why) => return Err(refused(path, why)),
+        }
+        match (self.try_lock)(file) {
+            Ok(lock) if folder.is(name, lock.file()) => Ok(Try::Held(lock)),
+            Ok(_) | Err(NotLocked::Held) => Ok(Try::Later),
+            Err(NotLocked::Unsupported(_)) => {
+                // An NFS server may be without locks for a while only: then one that was there may be held.
+                if made {
+                    let _: io::Result<()> = folder.unlink(name);
+                }
+                Ok(Try::Without(Unlockable::NoLocks))
+            }
+            Err(NotLocked::Io(e)) => Err(StoreError::io(path, "take the lock", e)),
+        }
+    }
+
+    /// Opens the file, or makes it, and tells whether it was made. Root gives only a file that it has just made to the
+    /// owner: any other may be a link of the owner's.
+    fn open(&self, folder: &Folder, name: &OsStr) -> Result<(File, bool), NotOpened> {
+        match folder.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+            Ok(file) => {
+                let attributes = Attributes {
+                    owner: self.owner,
+                    group: None,
+                    mode: 0o600,
+                };
+                match attributes.apply(&file) {
+                    Ok(()) => Ok((file, true)),
+                    Err(e) => {
+                        // Left as root's, it would keep its owner out.
+                        let _: io::Result<()> = folder.unlink(name);
+                        Err(NotOpened::NotMade(e))
+                    }
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => folder
+                .open_file(name, OFlags::RDWR)
+                .map(|file| (file, false))
+                .map_err(NotOpened::Existing),
+            Err(e) => Err(NotOpened::NotMade(e)),
+        }
+    }
+
+    /// Why a lock that exists cannot be opened: its owner, if that is another user, or what the system said.
+    fn denied(&self, path: &Path, error: io::Error) -> StoreError {
+        let uid = self.owner;
+        match path.symlink_metadata().map(|meta| meta.uid()) {
+            Ok(owner) if owner != uid => refused(path, Distrust::NotOurs { owner, uid }),
+            _ => StoreError::io(path, OPEN_LOCK, error),
+        }
+    }
+
+    /// Why the folder of the locks cannot be made, if it is missing for that. A folder that exists and is not trusted is
+    /// refused instead, and so is a failure that passes: another program may lock meanwhile what this one does not.
+    pub(super) fn not_made(&self, untrusted: &Untrusted) -> Option<Unlockable> {
+        if untrusted.is_passing() || self.folder.symlink_metadata().is_ok() {
+            return None;
+        }
+        let (action, errno) = match &untrusted.why {
+            Distrust::Io { action, source } => (*action, Errno::from_io_error(source)?),
+            Distrust::Missing => ("make", Errno::NOENT),
+            Distrust::NotAFolder => ("make", Errno::NOTDIR),
+            _ => return None,
+        };
+        Some(Unlockable::NotMade {
+            path: untrusted.path.clone(),
+            action,
+            errno,
+        })
+    }
+}
