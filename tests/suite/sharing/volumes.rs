@@ -2,6 +2,8 @@
 
 use super::places::Home;
 use super::*;
+use std::path::Path;
+
 use crate::support::mounts::{can_mount, in_mounts, seen_from_outside, volume};
 use crate::support::users::{Installed, install};
 
@@ -253,8 +255,12 @@ fn a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume() {
     env.enrol("research");
     let place = env.path("");
     let place = place.to_str().unwrap().trim_end_matches('/');
+    // The checkout may be in that folder as well.
+    let programs = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
+    let programs = programs.to_str().unwrap();
     let prepare = format!(
-        "mount -t tmpfs tmpfs /mnt; mkdir /mnt/place; mount --bind '{place}' /mnt/place
+        "mount -t tmpfs tmpfs /mnt; mkdir /mnt/place /mnt/programs
+         mount --bind '{place}' /mnt/place; mount --bind '{programs}' /mnt/programs
          mount -t tmpfs -o mode=777 tmpfs /tmp"
     );
     let root = User {
@@ -262,12 +268,10 @@ fn a_command_is_served_where_the_only_folder_for_temporary_files_is_a_volume() {
         gid: 0,
         groups: &[],
     };
-    let script = format!(
-        "stat -c %a /tmp ${{JETON_SOCKET%/*}}; echo $JETON_SOCKET; {} token",
-        env!("CARGO_BIN_EXE_jeton")
-    );
-    let args = ["run", "--", "sh", "-c", &script];
-    let mut command = in_mounts(&env, &prepare, root, env!("CARGO_BIN_EXE_jetond"), &args);
+    let script =
+        "stat -c %a /tmp ${JETON_SOCKET%/*}; echo $JETON_SOCKET; /mnt/programs/jeton token";
+    let args = ["run", "--", "sh", "-c", script];
+    let mut command = in_mounts(&env, &prepare, root, "/mnt/programs/jetond", &args);
     for (variable, folder) in [
         ("HOME", "home"),
         ("XDG_STATE_HOME", "state"),
