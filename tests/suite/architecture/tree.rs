@@ -17,6 +17,7 @@ pub(crate) const ROOTS: [&str; 10] = [
     "benches/faults/main.rs",
     "benches/fleet.rs",
     "benches/serve.rs",
+    "tests/attacks/main.rs",
     "tests/interop/main.rs",
     "tests/simulation/main.rs",
     "tests/suite/main.rs",
