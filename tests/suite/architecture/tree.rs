@@ -9,10 +9,11 @@ use std::sync::Arc;
 use super::source::{Path, Source};
 
 /// The crates of the package, by the file that each begins with.
-pub(crate) const ROOTS: [&str; 10] = [
+pub(crate) const ROOTS: [&str; 12] = [
     "src/lib.rs",
     "src/bin/jetond.rs",
     "src/bin/jeton/main.rs",
+    "benches/attacks/main.rs",
     "benches/companion.rs",
     "benches/faults/main.rs",
     "benches/fleet.rs",

@@ -1,0 +1,31 @@
+//! Requests whose bodies are held short of their end.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::ALICE;
+
+/// The longest body that a request of the companion's may have.
+const LENGTH: usize = 256 * 1024;
+
+/// Frames of one field of a tag that no daemon knows, ten bytes short.
+pub(super) const HELD_SHORT: Attack = Attack {
+    name: "3,072 bodies of 256 KiB short of their end",
+    long_token: false,
+    start: |socket| {
+        let head = format!(
+            "POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LENGTH}\r\n\r\n"
+        );
+        let mut opening = head.into_bytes();
+        let whole = opening.len() + LENGTH;
+        opening.extend([1, 99]);
+        opening.extend(u32::try_from(LENGTH - 6).unwrap().to_le_bytes());
+        opening.resize(whole - 10, b'z');
+        let hold = Hold {
+            connections: 3_072,
+            opening,
+            ..Hold::default()
+        };
+        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+    },
+};

@@ -1,0 +1,33 @@
+//! Connections that are closed as soon as they are there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::attack::Attack;
+use super::super::hold::connect;
+use super::super::party::{Party, Stop, Tally};
+use super::super::users::{ALICE, DAVE};
+
+/// A user who may ask and one who may not connect and close all the while.
+pub(super) const OPEN_AND_CLOSE: Attack = Attack {
+    name: "connect and close, two users",
+    long_token: false,
+    start: |socket| {
+        Party::default()
+            .with(ALICE, socket, |socket, stop| open_and_close(&socket, stop))
+            .with(DAVE, socket, |socket, stop| open_and_close(&socket, stop))
+    },
+};
+
+fn open_and_close(socket: &Path, stop: &Stop) -> Tally {
+    let mut tally = Tally::default();
+    while !stop.is_told() {
+        if connect(socket).is_some() {
+            tally.connected += 1;
+        } else {
+            tally.refused_connects += 1;
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    tally
+}

@@ -1,0 +1,25 @@
+//! Connections on which a request never comes to its end.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::{DAVE, ERIN};
+
+/// Two users whom no rule names fill a table of 4,096, and open another connection for each that is closed.
+pub(super) const STRANGERS: Attack = Attack {
+    name: "4,096 half-open of two strangers",
+    long_token: false,
+    start: |socket| {
+        let hold = |connections| {
+            let hold = Hold {
+                connections,
+                opening: b"G".to_vec(),
+                ..Hold::default()
+            };
+            move |socket: std::path::PathBuf, stop: &_| hold.run(&socket, stop)
+        };
+        Party::default()
+            .with(DAVE, socket, hold(3_072))
+            .with(ERIN, socket, hold(1_024))
+    },
+};

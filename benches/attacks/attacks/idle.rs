@@ -1,0 +1,24 @@
+//! Connections that have had an answer and want nothing more.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::{ALICE, BOB};
+
+/// Two users who may ask hold all that they can.
+pub(super) const TWO_USERS: Attack = Attack {
+    name: "2 x 3,072 idle of two allowed users",
+    long_token: false,
+    start: |socket| {
+        let hold = Hold {
+            connections: 3_072,
+            opening: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+            reads: true,
+            ..Hold::default()
+        };
+        let other = hold.clone();
+        Party::default()
+            .with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+            .with(BOB, socket, move |socket, stop| other.run(&socket, stop))
+    },
+};

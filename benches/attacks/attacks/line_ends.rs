@@ -1,0 +1,21 @@
+//! Bytes that a server has to look at, and that never become a request.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::ALICE;
+
+/// Empty lines, which may stand before a request.
+pub(super) const EMPTY_LINES: Attack = Attack {
+    name: "2,000 connections of bare line ends",
+    long_token: false,
+    start: |socket| {
+        let hold = Hold {
+            connections: 2_000,
+            flood: b"\r\n".repeat(32 * 1024),
+            reads: true,
+            ..Hold::default()
+        };
+        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+    },
+};

@@ -1,0 +1,21 @@
+//! Connections that always have another request waiting.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::ALICE;
+
+/// Short requests with short answers, which are read.
+pub(super) const SHORT_ANSWERS: Attack = Attack {
+    name: "64 connections pipelining",
+    long_token: false,
+    start: |socket| {
+        let hold = Hold {
+            connections: 64,
+            flood: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000),
+            reads: true,
+            ..Hold::default()
+        };
+        Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+    },
+};

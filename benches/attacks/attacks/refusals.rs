@@ -1,0 +1,22 @@
+//! Requests of a user whom no rule names.
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::DAVE;
+
+/// Each request says that a body follows, which never does; each connection that is closed after its 403 is followed by
+/// the next.
+pub(super) const CHURN: Attack = Attack {
+    name: "403 churn of a stranger",
+    long_token: false,
+    start: |socket| {
+        let hold = Hold {
+            connections: 1_024,
+            opening: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+                .to_vec(),
+            ..Hold::default()
+        };
+        Party::default().with(DAVE, socket, move |socket, stop| hold.run(&socket, stop))
+    },
+};

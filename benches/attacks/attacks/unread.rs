@@ -1,0 +1,39 @@
+//! Answers that are never read.
+
+use std::path::Path;
+
+use super::super::attack::Attack;
+use super::super::hold::Hold;
+use super::super::party::Party;
+use super::super::users::ALICE;
+
+/// The longest tokens.
+pub(super) const TOKENS: Attack = Attack {
+    name: "3,000 connections that read no token",
+    long_token: true,
+    start: |socket| ask_for(socket, "/v1/profiles/big/token"),
+};
+
+/// The state of 202 profiles.
+pub(super) const LISTS: Attack = Attack {
+    name: "3,000 connections that read no list",
+    long_token: false,
+    start: |socket| ask_for(socket, "/v1/profiles"),
+};
+
+/// The longest answer that is always the same.
+pub(super) const DOCUMENTS: Attack = Attack {
+    name: "3,000 connections that read no document",
+    long_token: false,
+    start: |socket| ask_for(socket, "/v1/openapi.json"),
+};
+
+fn ask_for(socket: &Path, target: &str) -> Party {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let hold = Hold {
+        connections: 3_000,
+        flood: request.into_bytes().repeat(100),
+        ..Hold::default()
+    };
+    Party::default().with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+}

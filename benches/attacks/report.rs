@@ -1,0 +1,125 @@
+//! What came of one attack, and whether it holds.
+
+use super::honest::Met;
+use super::party::Tally;
+
+/// The most memory that the daemon may have had, in KiB: 12 MiB, 12 KiB for each connection that is allowed, and 8 MiB.
+pub(crate) const MEMORY: u64 =
+    (12 + 8) * 1024 + 12 * jetond::daemon::serve::connections::MAX_TOTAL as u64;
+
+/// How much more the same attack may take the second time, in KiB.
+const AGAIN: u64 = 4 * 1024;
+
+/// How much longer a request may take than at the bare server under the same attack.
+const RATIO: f64 = 2.0;
+
+/// What came of an attack.
+pub(crate) struct Report {
+    name: &'static str,
+    daemon: Vec<Met>,
+    twin: Vec<Met>,
+    peaks: Vec<u64>,
+    failed: Vec<String>,
+    attackers: String,
+}
+
+/// The honest requests of two loads by their connections and percentiles.
+pub(crate) const FIGURES: [(&str, Figure); 4] = [
+    ("kept p50", |met| met.kept.at(500)),
+    ("kept p99", |met| met.kept.at(990)),
+    ("new p50", |met| met.new.at(500)),
+    ("new p99", |met| met.new.at(990)),
+];
+
+/// A figure of a load, in µs.
+pub(crate) type Figure = fn(&Met) -> f64;
+
+impl Report {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            daemon: vec![],
+            twin: vec![],
+            peaks: vec![],
+            failed: vec![],
+            attackers: String::new(),
+        }
+    }
+
+    /// A run at the daemon, and the most memory that it has had by now, in KiB.
+    pub(crate) fn attacked(&mut self, met: Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
+        self.repeated(&met, tally, reloads, peak);
+        self.daemon.push(met);
+    }
+
+    /// A run at the daemon whose times are not looked at.
+    pub(crate) fn repeated(&mut self, met: &Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
+        self.failed.extend(met.failed().cloned());
+        self.failed.extend(reloads);
+        self.peaks.push(peak);
+        self.attackers = tally.to_string();
+    }
+
+    /// A run at the twin.
+    pub(crate) fn compared(&mut self, met: Met) {
+        self.twin.push(met);
+    }
+
+    pub(crate) fn fail(&mut self, why: String) {
+        self.failed.push(why);
+    }
+
+    /// Prints it all. Tells whether the counts hold, and whether the times do.
+    pub(crate) fn print(mut self) -> (bool, bool) {
+        let requests: usize = self.daemon.iter().map(Met::requests).sum();
+        let worst = self.daemon.iter().map(Met::worst).max().unwrap_or_default();
+        let [first, last] = [self.peaks.first(), self.peaks.last()].map(|peak| *peak.unwrap_or(&0));
+        if last > MEMORY {
+            self.fail(format!("it took {last} KiB, and {MEMORY} KiB are allowed"));
+        }
+        if last - first > AGAIN {
+            let more = last - first;
+            self.fail(format!(
+                "the same again took {more} KiB more, and {AGAIN} KiB are allowed"
+            ));
+        }
+        println!("{}", self.name);
+        println!("  {}", self.attackers);
+        println!(
+            "  {requests} honest requests, {} failed, the worst took {:.1} ms; {first} KiB at most, {} more after the \
+             same again, {MEMORY} allowed",
+            self.failed.len(),
+            worst.as_secs_f64() * 1e3,
+            last - first
+        );
+        let in_time = times(&self.daemon, &self.twin, "bare hyper", RATIO);
+        for why in self.failed.iter().take(5) {
+            println!("  FAILED: {why}");
+        }
+        (self.failed.is_empty(), in_time)
+    }
+}
+
+/// Prints how two series of loads compare, and tells whether none of the ratios' medians is above the bar. A ratio is
+/// of two runs that are neighbours, since the machine may be twice as fast a minute later.
+pub(crate) fn times(here: &[Met], there: &[Met], other: &str, bar: f64) -> bool {
+    let mut holds = true;
+    for (name, figure) in FIGURES {
+        let here: Vec<f64> = here.iter().map(figure).collect();
+        let there: Vec<f64> = there.iter().map(figure).collect();
+        let ratio = median(here.iter().zip(&there).map(|(a, b)| a / b).collect());
+        let mark = if ratio > bar { " above the bar" } else { "" };
+        holds &= ratio <= bar;
+        println!(
+            "    {name:<8} {:>9.0} µs, {other} {:>9.0} µs, ratio {ratio:.2}, at most {bar:.1}{mark}",
+            median(here),
+            median(there)
+        );
+    }
+    holds
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,69 @@
+//! The twin: a bare hyper server that answers every request from memory, and asks of nobody who they are.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jetond::daemon::serve::stream::{Pace, Timed};
+
+/// The length of its answers where a test wants long ones (`/v1/openapi.json`, the token of `big`, the list).
+const LONG: usize = 16 * 1024;
+
+/// Serves for ever, with the same runtime, timers and HTTP settings as the daemon.
+pub(crate) fn serve(socket: &Path, length: usize) -> ! {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let short = Bytes::from(vec![b'x'; length]);
+    let long = Bytes::from(vec![b'x'; LONG]);
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::bind(socket).unwrap();
+        std::fs::set_permissions(socket, std::os::unix::fs::PermissionsExt::from_mode(0o666))
+            .unwrap();
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let (short, long) = (short.clone(), long.clone());
+            let pace = Pace::default();
+            let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let busy = pace.busy();
+                let path = request.uri().path();
+                let is_short = path == "/v1/profiles/p1/token" || path == "/healthz";
+                let body = if is_short {
+                    short.clone()
+                } else {
+                    long.clone()
+                };
+                async move {
+                    // What is cut off in its body gets an answer too; nobody reads it.
+                    let _ = request.into_body().collect().await;
+                    drop(busy);
+                    let mut response = Response::new(Full::new(body));
+                    let headers = response.headers_mut();
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            tokio::spawn(
+                http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(None)
+                    .max_buf_size(16 * 1024)
+                    .half_close(true)
+                    .serve_connection(stream, answer),
+            );
+        }
+    })
+}
