@@ -159,17 +159,18 @@ impl Iterator for Pieces {
     }
 }
 
-/// Seconds, decimals allowed, as milliseconds.
+/// Seconds, decimals allowed, as milliseconds. The message does not repeat the value: it may be a secret that was pasted
+/// into the wrong place.
 fn seconds(option: &[u8], text: &[u8], least_ms: u32) -> Result<u32, Exit> {
     milliseconds(text)
         .filter(|&ms| ms >= least_ms && ms <= LONGEST_SECONDS * 1000)
         .ok_or_else(|| {
             let range: &[u8] = if least_ms == 0 {
-                b" wants seconds, 0 to 86400, not '"
+                b" wants seconds, 0 to 86400"
             } else {
-                b" wants seconds, 0.001 to 86400, not '"
+                b" wants seconds, 0.001 to 86400"
             };
-            complain(USAGE, &[option, range, text, b"'"])
+            complain(USAGE, &[option, range])
         })
 }
 

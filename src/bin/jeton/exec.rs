@@ -70,14 +70,11 @@ impl Plan {
                 },
             }
         }
-        if let Some(name) = plan.variable.filter(|name| !is_variable_name(name)) {
+        // The message does not repeat the word: it may be a secret that was pasted into the wrong place.
+        if !plan.variable.is_none_or(is_variable_name) {
             return Err(complain(
                 USAGE,
-                &[
-                    b"--env wants the name of a variable of your own, not '",
-                    name,
-                    b"'",
-                ],
+                &[b"--env wants the name of a variable of your own: letters, digits and _, no digit first, not JETON_SOCKET or JETON_PROFILE"],
             ));
         }
         // There must be a command before the null pointer.
