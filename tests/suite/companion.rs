@@ -17,3 +17,4 @@ mod reach;
 mod requests;
 mod run;
 mod secrets;
+mod stack;

@@ -9,7 +9,7 @@ use crate::input::{self, Extent};
 use crate::output::{Exit, TRY_AGAIN, complain};
 use crate::places::{Place, Places, Room};
 use crate::request::{CAP, Request, Terminal, Words};
-use crate::sys::Env;
+use crate::sys::{Env, Large};
 
 /// Default timeout in milliseconds, since a helper that hangs hangs its caller; `--timeout` overrides it.
 const TIMEOUT_MS: u32 = 30_000;
@@ -73,8 +73,10 @@ fn turn(
     }
 }
 
-/// Sends the request with standard input. Not inlined, so that only this function pays for the buffer on the stack.
-#[inline(never)]
+/// The rejected token, or what else a verb reads.
+static INPUT: Large<[u8; CAP]> = Large::new([0; CAP]);
+
+/// Sends the request with standard input.
 fn with_input(
     places: &Places<'_>,
     request: &Request<'_>,
@@ -82,8 +84,7 @@ fn with_input(
     extent: Extent,
     answer: Answer<'_>,
 ) -> Result<u8, Exit> {
-    let mut room = [0; CAP];
-    let input = input::read(extent, &mut room, request.deadline)?;
+    let input = input::read(extent, INPUT.take()?, request.deadline)?;
     let request = Request {
         input: Some(input),
         ..*request
@@ -91,8 +92,8 @@ fn with_input(
     turn(places, &request, call, answer.again(places.are_admin()))
 }
 
-/// Sends the request to the admin socket of the daemon whose token socket was `taken`. Not inlined, for the same
-/// reason.
+/// Sends the request to the admin socket of the daemon whose token socket was `taken`. Not inlined, so that only this
+/// function pays for the room on the stack.
 #[inline(never)]
 fn at_admin(
     taken: Place<'_>,

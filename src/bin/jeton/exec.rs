@@ -11,14 +11,23 @@ use crate::help;
 use crate::output::{Exit, FAILED, USAGE, complain};
 use crate::places::{PATH_MAX, Place, Places, Room};
 use crate::request::Words;
-use crate::sys::{self, Arg, Env};
+use crate::sys::{self, Arg, Env, Large};
 use crate::text;
-use command::{List, POINTERS, become_command, fill};
+use command::{List, NO_POINTERS, become_command, fill};
 
 mod command;
 
 /// The longest environment string that Linux accepts (MAX_ARG_STRLEN).
 const LONGEST_VARIABLE: usize = 128 * 1024;
+
+/// `NAME=token`.
+static VARIABLE: Large<[u8; LONGEST_VARIABLE]> = Large::new([0; LONGEST_VARIABLE]);
+/// `JETON_SOCKET=PATH`: the current folder, then the path as named.
+static SOCKET: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
+/// `JETON_PROFILE=NAME`.
+static PROFILE: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
+/// The command's environment.
+static VARIABLES: Large<List> = Large::new(NO_POINTERS);
 
 /// The arguments between `exec` and the command.
 struct Plan {
@@ -105,22 +114,22 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
     let words = words
         .get(..if plan.profile.is_some() { 4 } else { 3 })
         .unwrap_or_default();
-    let mut room = [0; LONGEST_VARIABLE];
-    let begin = join(&mut room, &[name, b"="]).map_or(0, <[u8]>::len);
+    let room = VARIABLE.take()?;
+    let begin = join(room, &[name, b"="]).map_or(0, <[u8]>::len);
     let mut used = begin;
     let code = ask(
         call,
         Words::Fixed(words),
         env,
         Sink::Kept {
-            room: &mut room,
+            room,
             used: &mut used,
         },
     )?;
     if code != 0 {
         return Ok(code);
     }
-    let variable = finish(&mut room, begin, used);
+    let variable = finish(room, begin, used);
     let variable = variable.ok_or_else(|| {
         complain(
             FAILED,
@@ -144,19 +153,23 @@ fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
 
 /// Finds the daemon, so that JETON_SOCKET is correct, and runs the command in place of this process.
 #[inline(never)]
-fn start(call: &Call, env: Env<'static>, plan: &Plan, token: Option<Arg<'_>>) -> Result<u8, Exit> {
+fn start(
+    call: &Call,
+    env: Env<'static>,
+    plan: &Plan,
+    token: Option<Arg<'static>>,
+) -> Result<u8, Exit> {
     let mut room = Room::new();
     let places = Places::tokens(call, env, &mut room);
     let (_, place) = places.connect(&deadline_of(call), false)?;
-    let (mut socket, mut profile) = ([0; 2 * PATH_MAX], [0; PATH_MAX]);
-    let socket = socket_variable(&mut socket, place)?;
+    let socket = socket_variable(SOCKET.take()?, place)?;
     let profile = match plan.profile {
         None => None,
-        Some(name) => {
-            Some(c_string(&mut profile, &[b"JETON_PROFILE=", name, b"\0"]).ok_or_else(too_long)?)
-        }
+        Some(name) => Some(
+            c_string(PROFILE.take()?, &[b"JETON_PROFILE=", name, b"\0"]).ok_or_else(too_long)?,
+        ),
     };
-    let mut list: List<'_> = [None; POINTERS];
+    let list = VARIABLES.take()?;
     let ours = [Some(socket), profile, token];
     let kept = env.args().filter(|old| {
         !ours
@@ -164,8 +177,8 @@ fn start(call: &Call, env: Env<'static>, plan: &Plan, token: Option<Arg<'_>>) ->
             .flatten()
             .any(|new| is_same_name(old.bytes(), new.bytes()))
     });
-    fill(&mut list, kept.chain(ours.into_iter().flatten()))?;
-    Err(become_command(plan.command, env, &list))
+    fill(list, kept.chain(ours.into_iter().flatten()))?;
+    Err(become_command(plan.command, env, list))
 }
 
 fn is_same_name(one: &[u8], other: &[u8]) -> bool {

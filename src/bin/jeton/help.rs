@@ -5,11 +5,13 @@ use crate::args::Call;
 use crate::ask::ask;
 use crate::output::{self, Exit, USAGE};
 use crate::request::Words;
-use crate::sys::Env;
+use crate::sys::{Env, Large};
 use crate::text;
 
 /// The longest text that is accepted from the daemon. A longer one is not shown.
 const LONGEST: usize = 32 * 1024;
+
+static ROOM: Large<[u8; LONGEST]> = Large::new([0; LONGEST]);
 
 /// Timeout for the daemon's text, in milliseconds. Short, since users read help when something does not work.
 const PATIENCE_MS: u32 = 2_000;
@@ -25,10 +27,10 @@ pub(crate) fn patient(call: &Call) -> Call {
 /// Prints the help that these words ask for.
 pub(crate) fn print(call: &Call, words: Words<'_>, env: Env<'static>) -> Result<u8, Exit> {
     let call = patient(call);
-    let mut room = [0; LONGEST];
+    let room = ROOM.take()?;
     let mut used = 0;
     let sink = Sink::Kept {
-        room: &mut room,
+        room,
         used: &mut used,
     };
     output::set_mute(true);

@@ -4,6 +4,7 @@ use core::ffi::CStr;
 
 mod abi;
 pub(crate) mod errno;
+mod large;
 
 #[cfg(all(
     target_arch = "x86_64",
@@ -30,6 +31,7 @@ mod memory;
 
 pub(crate) use abi::{Address, Arg, POLLIN, POLLOUT, PollFd};
 pub(crate) use errno::Errno;
+pub(crate) use large::Large;
 #[cfg(not(target_os = "macos"))]
 pub(crate) use os::uid;
 pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, read, write};

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use crate::bytes::join;
 use crate::output::{Exit, complain, complain_of};
 use crate::places::PATH_MAX;
-use crate::sys::{self, Arg, Env, Errno, errno};
+use crate::sys::{self, Arg, Env, Errno, Large, errno};
 
 /// As in env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
@@ -13,16 +13,21 @@ const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// The most pointers to pass on: with strings of the usual length, more would exceed a quarter of the usual stack.
-pub(super) const POINTERS: usize = 32 * 1024;
+const POINTERS: usize = 32 * 1024;
 
 /// A list of C strings that ends with a null pointer.
-pub(super) type List<'a> = [Option<Arg<'a>>; POINTERS];
+pub(super) type List = [Option<Arg<'static>>; POINTERS];
+
+/// An empty list.
+pub(super) const NO_POINTERS: List = [None; POINTERS];
+
+/// Arguments of the shell.
+static ARGUMENTS: Large<List> = Large::new(NO_POINTERS);
+/// The script that the shell runs.
+static SCRIPT: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 
 /// Fills the list and leaves at least one null pointer at the end.
-pub(super) fn fill<'a>(
-    list: &mut List<'a>,
-    args: impl Iterator<Item = Arg<'a>>,
-) -> Result<(), Exit> {
+pub(super) fn fill(list: &mut List, args: impl Iterator<Item = Arg<'static>>) -> Result<(), Exit> {
     let mut slots = list.iter_mut().take(POINTERS - 1);
     for arg in args {
         match slots.next() {
@@ -42,7 +47,7 @@ pub(super) fn fill<'a>(
 pub(super) fn become_command(
     command: &'static [Option<Arg<'static>>],
     env: Env<'static>,
-    variables: &List<'_>,
+    variables: &List,
 ) -> Exit {
     let name = command
         .first()
@@ -95,7 +100,7 @@ pub(super) fn become_command(
 fn try_file(
     file: &CStr,
     command: &'static [Option<Arg<'static>>],
-    variables: &List<'_>,
+    variables: &List,
 ) -> Result<Errno, Exit> {
     match sys::execve(file, command, variables) {
         errno::ENOEXEC => with_shell(file, command, variables),
@@ -103,21 +108,24 @@ fn try_file(
     }
 }
 
-#[inline(never)]
 fn with_shell(
     file: &CStr,
     command: &'static [Option<Arg<'static>>],
-    variables: &List<'_>,
+    variables: &List,
 ) -> Result<Errno, Exit> {
     const SHELL: &CStr = c"/bin/sh";
-    let mut list: List<'_> = [None; POINTERS];
+    let script = join(SCRIPT.take()?, &[file.to_bytes_with_nul()]);
+    let Some(Ok(script)) = script.map(CStr::from_bytes_with_nul) else {
+        return Ok(errno::ENOEXEC);
+    };
+    let list = ARGUMENTS.take()?;
     let rest = command.iter().skip(1).copied().flatten();
     fill(
-        &mut list,
-        [Arg::new(SHELL), Arg::new(file)].into_iter().chain(rest),
+        list,
+        [Arg::new(SHELL), Arg::new(script)].into_iter().chain(rest),
     )?;
     // Without a shell, report that the file cannot be run.
-    match sys::execve(SHELL, &list, variables) {
+    match sys::execve(SHELL, list, variables) {
         errno::ENOENT => Ok(errno::ENOEXEC),
         error => Ok(error),
     }

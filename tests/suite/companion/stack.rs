@@ -1,0 +1,69 @@
+//! A stack of 64 KiB, as services and containers set it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::daemon::{Daemon, Step, ok};
+use super::run::{feed, outcome, program};
+
+/// The companion with a stack of 64 KiB.
+fn jeton(daemon: &Daemon, args: &[&str]) -> Command {
+    let mut command = program("/bin/sh");
+    command
+        .args(["-c", "ulimit -s 64; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_jeton"))
+        .args(args)
+        .env("JETON_SOCKET", &daemon.socket);
+    command
+}
+
+#[test]
+fn exec_needs_no_large_stack() {
+    let folder = TempDir::new().unwrap();
+    let script = folder.path().join("script");
+    // Without a first line that names a shell, which takes a second list of arguments.
+    fs::write(&script, "echo \"$T\"").unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    for token in [b"tok\n".as_slice(), &[b'x'; 16_000]] {
+        for args in [
+            &["/bin/sh", "-c", "echo \"$T\""][..],
+            &[script.to_str().unwrap()],
+        ] {
+            let daemon = Daemon::new(vec![
+                Step::Answer(ok(&[(1, token), (3, &[0])])),
+                Step::Close,
+            ]);
+            let mut command = jeton(&daemon, &["exec", "--env", "T", "p", "--"]);
+            let output = command.args(args).output().unwrap();
+            let (code, stdout, stderr) = outcome(&output);
+            assert_eq!((code, stderr.as_str()), (0, ""), "{args:?}");
+            assert_eq!(stdout.trim_end().as_bytes(), token.trim_ascii_end());
+            daemon.asked_once();
+        }
+    }
+}
+
+#[test]
+fn other_verbs_need_no_large_stack() {
+    for (args, input) in [
+        (&["token"][..], false),
+        (&["help"], false),
+        (&["exec", "--help"], false),
+        (&["reject"], true),
+    ] {
+        let mut steps = vec![Step::Answer(ok(&[(1, b"text\n"), (3, &[0])]))];
+        if input {
+            steps.insert(0, Step::Answer(ok(&[(4, &[0])])));
+        }
+        let daemon = Daemon::new(steps);
+        let output = feed(&mut jeton(&daemon, args), &[b'x'; 200_000]);
+        assert_eq!(
+            outcome(&output),
+            (0, "text\n".into(), String::new()),
+            "{args:?}"
+        );
+    }
+}
