@@ -16,3 +16,5 @@
     reason = "they are the suite's, which uses more of them and tests them"
 )]
 mod support;
+
+mod impostor;

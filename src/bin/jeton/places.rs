@@ -6,6 +6,10 @@ use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::sys::{self, Env};
 
 mod connect;
+mod dial;
+#[cfg(target_os = "linux")]
+mod lenders;
+mod trust;
 
 /// The longest path of a folder that the kernel reports (PATH_MAX).
 pub(crate) const PATH_MAX: usize = 4096;
@@ -30,12 +34,14 @@ impl Room {
 pub(crate) struct Place<'a> {
     pub(crate) base: &'a [u8],
     pub(crate) tail: &'static [u8],
+    /// Whether the user named it, so that any peer is believed there.
+    pub(crate) named: bool,
 }
 
 /// The places to try, in order.
 pub(crate) struct Places<'a> {
     list: [Option<Place<'a>>; 3],
-    /// Whether the user named the place, or it lies beside the socket already connected to: then there is no other
+    /// Whether the user chose the place, or it lies beside the socket already connected to: then there is no other
     /// place to try.
     explicit: bool,
     door: Door,
@@ -56,18 +62,16 @@ impl<'a> Places<'a> {
     /// For any other admin verb the daemon's answer redirects the request, so that a later daemon can add such verbs.
     pub(crate) fn of(call: &Call, env: Env<'static>, room: &'a mut Room) -> Result<Self, Exit> {
         if let Some(path) = call.admin_socket {
-            return Ok(Self::named(path, b"", Door::Admin));
+            return Ok(Self::one(by_option(path), Door::Admin));
         }
         // Any daemon tells the usage of a verb at its token socket.
         if call.verb() != Some(b"reload") || call.asks_for_help() {
             return Ok(Self::tokens(call, env, room));
         }
-        let named = env.get(b"JETON_ADMIN_SOCKET");
+        let named = by_variable(env, b"JETON_ADMIN_SOCKET");
         Ok(match (named, Self::token_socket(call, env)) {
-            (Some(path), _) => Self::named(path, b"", Door::Admin),
-            (None, Some(base)) => {
-                return Self::beside(Place { base, tail: b"" }, room, Door::Admin);
-            }
+            (Some(place), _) => Self::one(place, Door::Admin),
+            (None, Some(place)) => return Self::beside(place, room, Door::Admin),
             (None, None) => Self::usual(env, Door::Admin, room),
         })
     }
@@ -75,7 +79,7 @@ impl<'a> Places<'a> {
     /// The places of the token socket.
     pub(crate) fn tokens(call: &Call, env: Env<'static>, room: &'a mut Room) -> Self {
         match Self::token_socket(call, env) {
-            Some(path) => Self::named(path, b"", Door::Tokens),
+            Some(place) => Self::one(place, Door::Tokens),
             None => Self::usual(env, Door::Tokens, room),
         }
     }
@@ -86,31 +90,43 @@ impl<'a> Places<'a> {
         env: Env<'static>,
         room: &'a mut Room,
     ) -> Result<Self, Exit> {
-        match env.get(b"JETON_ADMIN_SOCKET") {
-            Some(path) => Ok(Self::named(path, b"", Door::AdminByAnswer)),
+        match by_variable(env, b"JETON_ADMIN_SOCKET") {
+            Some(place) => Ok(Self::one(place, Door::AdminByAnswer)),
             None => Self::beside(taken, room, Door::AdminByAnswer),
         }
     }
 
-    /// The token socket that the caller named, if any.
-    fn token_socket(call: &Call, env: Env<'static>) -> Option<&'static [u8]> {
-        call.socket.or_else(|| env.get(b"JETON_SOCKET"))
+    /// The token socket that the caller chose, if any.
+    fn token_socket(call: &Call, env: Env<'static>) -> Option<Place<'static>> {
+        let by_option = call.socket.map(by_option);
+        by_option.or_else(|| by_variable(env, b"JETON_SOCKET"))
     }
 
     /// The admin socket beside a token socket.
     fn beside(tokens: Place<'a>, room: &'a mut Room, door: Door) -> Result<Self, Exit> {
-        // A named place is a whole path; any other place has the usual tail.
+        // A chosen place is a whole path; any other place has the usual tail.
         if tokens.tail.is_empty() {
-            let folder = folder_of(tokens.base, &mut room.folder)?;
-            let mut places = Self::named(folder, b"-admin/admin.sock", door);
-            // If the token socket is at a volume's mount point, the admin socket may be inside it.
-            places.list[1] = Some(Place {
-                base: folder,
-                tail: b"/jeton-admin/admin.sock",
-            });
-            Ok(places)
+            let base = folder_of(tokens.base, &mut room.folder)?;
+            let inside = |tail| {
+                Some(Place {
+                    base,
+                    tail,
+                    ..tokens
+                })
+            };
+            Ok(Self {
+                // If the token socket is at a volume's mount point, the admin socket may be inside it.
+                list: [
+                    inside(b"-admin/admin.sock"),
+                    inside(b"/jeton-admin/admin.sock"),
+                    None,
+                ],
+                explicit: true,
+                door,
+            })
         } else {
-            Ok(Self::named(tokens.base, ADMIN_TAIL, door))
+            let tail = ADMIN_TAIL;
+            Ok(Self::one(Place { tail, ..tokens }, door))
         }
     }
 
@@ -126,10 +142,10 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// A single place, which the caller named.
-    fn named(base: &'a [u8], tail: &'static [u8], door: Door) -> Self {
+    /// A single place, which the caller chose.
+    fn one(place: Place<'a>, door: Door) -> Self {
         Self {
-            list: [Some(Place { base, tail }), None, None],
+            list: [Some(place), None, None],
             explicit: true,
             door,
         }
@@ -138,6 +154,34 @@ impl<'a> Places<'a> {
     /// Whether these are places of the admin socket.
     pub(crate) fn are_admin(&self) -> bool {
         !matches!(self.door, Door::Tokens)
+    }
+}
+
+/// The place that an option names.
+fn by_option(base: &[u8]) -> Place<'_> {
+    Place {
+        base,
+        tail: b"",
+        named: true,
+    }
+}
+
+/// The place in a variable. Root's variables may be another user's, as under `su` and `sudo -E`, so they do not count as
+/// named.
+fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
+    let named = sys::uid() != 0;
+    env.get(name).map(|base| Place {
+        named,
+        ..by_option(base)
+    })
+}
+
+/// A place that nobody named.
+fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> Place<'a> {
+    Place {
+        base,
+        tail,
+        named: false,
     }
 }
 
@@ -160,13 +204,13 @@ fn usual<'a>(env: Env<'static>, tail: &'static [u8], room: &'a mut [u8]) -> [Opt
         .filter(|folder| folder.starts_with(b"/"));
     let user = join(room, &[b"/run/user/", Decimal::new(sys::uid()).digits()]);
     let user = user.filter(|&folder| session != Some(folder));
-    [session, user, Some(b"/run")].map(|base| base.map(|base| Place { base, tail }))
+    [session, user, Some(b"/run")].map(|base| base.map(|base| by_custom(base, tail)))
 }
 
 #[cfg(target_os = "macos")]
 fn usual<'a>(env: Env<'static>, tail: &'static [u8], _: &'a mut [u8]) -> [Option<Place<'a>>; 3] {
     [
-        env.get(b"HOME").map(|base| Place { base, tail }),
+        env.get(b"HOME").map(|base| by_custom(base, tail)),
         None,
         None,
     ]

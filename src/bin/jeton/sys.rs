@@ -5,6 +5,8 @@ use core::ffi::CStr;
 mod abi;
 pub(crate) mod errno;
 mod large;
+#[cfg(target_os = "linux")]
+pub(crate) mod linux;
 
 #[cfg(all(
     target_arch = "x86_64",
@@ -32,9 +34,9 @@ mod memory;
 pub(crate) use abi::{Address, Arg, POLLIN, POLLOUT, PollFd};
 pub(crate) use errno::Errno;
 pub(crate) use large::Large;
-#[cfg(not(target_os = "macos"))]
-pub(crate) use os::uid;
-pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, read, write};
+#[cfg(target_os = "linux")]
+pub(crate) use os::statx;
+pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, read, uid, write};
 
 use abi::{AF_UNIX, SOCK_STREAM};
 
@@ -113,6 +115,11 @@ impl Stream {
         os::connect(self.0, address)
     }
 
+    /// The effective user of the process that called `listen` at the other end.
+    pub(crate) fn peer(&self) -> Result<u32, Errno> {
+        os::peer(self.0).map(|peer| peer.uid)
+    }
+
     pub(crate) fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
         os::send(self.0, bytes)
     }
@@ -127,6 +134,33 @@ impl Stream {
 }
 
 impl Drop for Stream {
+    fn drop(&mut self) {
+        os::close(self.0);
+    }
+}
+
+/// A descriptor of a file or a folder.
+#[cfg(target_os = "linux")]
+pub(crate) struct File(i32);
+
+#[cfg(target_os = "linux")]
+impl File {
+    /// Stands for the path as it is now: what happens to the path later does not change it.
+    pub(crate) fn pin(path: &CStr) -> Result<Self, Errno> {
+        os::open_path(path).map(Self)
+    }
+
+    pub(crate) fn open(path: &CStr) -> Result<Self, Errno> {
+        os::open_file(path).map(Self)
+    }
+
+    pub(crate) fn fd(&self) -> i32 {
+        self.0
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for File {
     fn drop(&mut self) {
         os::close(self.0);
     }

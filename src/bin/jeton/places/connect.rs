@@ -1,21 +1,22 @@
 //! Connecting to the first of the places where a daemon listens.
 
+use super::dial::dial;
+use super::trust::judge;
 use super::{Door, Place, Places};
-use crate::deadline::{Deadline, sys_failed};
+use crate::deadline::Deadline;
 use crate::output::{Decimal, Exit, REFUSED, UNREACHABLE, USAGE, complain, complain_of};
-use crate::sys::{self, Errno, Stream, errno};
+use crate::sys::{Address, Errno, Stream, errno};
 
 /// How long `ready --wait` sleeps between two attempts, at first and at most, in milliseconds.
 const RETRY_MS: (i32, i32) = (50, 200);
-
-/// How long to sleep while the daemon's queue of connections is full, in milliseconds.
-const QUEUE_FULL_MS: i32 = 10;
 
 /// Why no connection could be made. In ascending order of relevance to the user.
 enum Fault<'a> {
     Absent,
     Failed(Place<'a>, Errno),
     Denied(Place<'a>),
+    /// Another user's process listens there.
+    Distrusted(Place<'a>, u32),
 }
 
 impl<'a> Places<'a> {
@@ -44,9 +45,9 @@ impl<'a> Places<'a> {
     ) -> Result<Result<(Stream, Place<'a>), Fault<'a>>, Exit> {
         let mut worst = Fault::Absent;
         for (at, &place) in self.list.iter().flatten().enumerate() {
-            let Some(address) = sys::Address::new(&[place.base, place.tail]) else {
+            let Some(address) = Address::new(&[place.base, place.tail]) else {
                 if self.explicit && at == 0 {
-                    let most = Decimal::new(sys::Address::LONGEST as u32);
+                    let most = Decimal::new(Address::LONGEST as u32);
                     let line = [
                         b"the socket's path is longer than ",
                         most.digits(),
@@ -58,19 +59,21 @@ impl<'a> Places<'a> {
                 }
                 continue;
             };
-            let error = loop {
-                let stream = Stream::open().map_err(|error| sys_failed(b"socket", error))?;
-                match stream.connect(&address) {
-                    Ok(()) => return Ok(Ok((stream, place))),
-                    Err(errno::EINTR) => {}
-                    // The daemon runs, but its queue of connections is full.
-                    Err(errno::EAGAIN) => deadline.pause(QUEUE_FULL_MS)?,
-                    Err(error) => break error,
-                }
+            let error = match dial(&address, deadline)? {
+                Ok(stream) => match judge(stream, place, deadline)? {
+                    Ok(stream) => return Ok(Ok((stream, place))),
+                    Err(peer) => {
+                        if !matches!(worst, Fault::Distrusted(..)) {
+                            worst = Fault::Distrusted(place, peer);
+                        }
+                        continue;
+                    }
+                },
+                Err(error) => error,
             };
             match (error, &worst) {
                 (errno::ENOENT | errno::ECONNREFUSED | errno::ENOTDIR, _)
-                | (_, Fault::Denied(_)) => {}
+                | (_, Fault::Denied(_) | Fault::Distrusted(..)) => {}
                 (errno::EACCES | errno::EPERM, _) => worst = Fault::Denied(place),
                 (_, Fault::Failed(..)) => {}
                 (_, Fault::Absent) => worst = Fault::Failed(place, error),
@@ -81,6 +84,22 @@ impl<'a> Places<'a> {
 
     fn report(&self, fault: &Fault<'_>) -> Exit {
         match fault {
+            Fault::Distrusted(place, peer) => complain(
+                REFUSED,
+                &[
+                    b"the listener at ",
+                    place.base,
+                    place.tail,
+                    b" belongs to user ",
+                    Decimal::new(*peer).digits(),
+                    b", neither you nor root, so it was not asked; if you trust that user, name the socket with ",
+                    if self.are_admin() {
+                        b"--admin-socket".as_slice()
+                    } else {
+                        b"--socket"
+                    },
+                ],
+            ),
             Fault::Denied(place) => complain(
                 REFUSED,
                 &[

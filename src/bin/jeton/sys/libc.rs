@@ -18,8 +18,12 @@ mod platform;
 mod platform;
 
 use last_error::{checked, last_error};
+#[cfg(target_os = "linux")]
+pub(crate) use platform::statx;
 use platform::{CLOCK_MONOTONIC, Count, MSG_NOSIGNAL, TIOCGWINSZ};
-pub(super) use platform::{dup_above_stderr, socket};
+pub(super) use platform::{dup_above_stderr, peer, socket};
+#[cfg(target_os = "linux")]
+pub(super) use platform::{open_file, open_path};
 
 #[link(name = "c")]
 unsafe extern "C" {
@@ -39,7 +43,6 @@ unsafe extern "C" {
     fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     safe fn signal(number: c_int, handler: usize) -> usize;
-    #[cfg(not(target_os = "macos"))]
     safe fn geteuid() -> c_uint;
     #[link_name = "getcwd"]
     fn c_getcwd(room: *mut c_char, length: usize) -> *mut c_char;
@@ -107,7 +110,6 @@ pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
     checked(unsafe { ioctl(fd, TIOCGWINSZ, size.as_mut_ptr()) } as isize).map(drop)
 }
 
-#[cfg(not(target_os = "macos"))]
 pub(crate) fn uid() -> u32 {
     geteuid()
 }

@@ -7,6 +7,9 @@ use core::ffi::CStr;
 
 use super::abi::{Address, Arg, IGNORE, PollFd, SIGPIPE};
 use super::errno::Errno;
+use super::linux::{
+    AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, SO_PEERCRED, SOL_SOCKET, STATX_BASIC_STATS, Statx, Ucred,
+};
 
 const READ: usize = 0;
 const WRITE: usize = 1;
@@ -17,12 +20,15 @@ const IOCTL: usize = 16;
 const SOCKET: usize = 41;
 const CONNECT: usize = 42;
 const SENDTO: usize = 44;
+const GETSOCKOPT: usize = 55;
 const EXECVE: usize = 59;
 const FCNTL: usize = 72;
 const GETCWD: usize = 79;
 const GETEUID: usize = 107;
 const CLOCK_GETTIME: usize = 228;
 const EXIT_GROUP: usize = 231;
+const OPENAT: usize = 257;
+const STATX: usize = 332;
 
 const TIOCGWINSZ: usize = 0x5413;
 const CLOCK_MONOTONIC: usize = 1;
@@ -36,11 +42,18 @@ const F_DUPFD_CLOEXEC: usize = 1030;
 /// makes.
 unsafe fn call(number: usize, arguments: [usize; 4]) -> Result<usize, Errno> {
     let [a, b, c, d] = arguments;
+    // SAFETY: the caller's contract. The fifth and sixth arguments are those of sendto: no address.
+    unsafe { call_with_five(number, [a, b, c, d, 0]) }
+}
+
+/// # Safety
+/// As [`call`].
+unsafe fn call_with_five(number: usize, arguments: [usize; 5]) -> Result<usize, Errno> {
+    let [a, b, c, d, e] = arguments;
     let result: isize;
-    // SAFETY: the caller's contract. The kernel clobbers only rcx and r11. The fifth and sixth arguments are those of
-    // sendto: no address.
+    // SAFETY: the caller's contract. The kernel clobbers only rcx and r11.
     unsafe {
-        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") 0, in("r9") 0,
+        asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") 0,
              lateout("rcx") _, lateout("r11") _, options(nostack));
     }
     // The kernel returns an error as its negated number, in the last page of the address space.
@@ -157,6 +170,66 @@ pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
 pub(crate) fn uid() -> u32 {
     // SAFETY: no pointers. It cannot fail.
     unsafe { call(GETEUID, [0; 4]) }.map_or(u32::MAX, |uid| uid as u32)
+}
+
+/// The credentials of the process that called `listen` at the other end.
+pub(super) fn peer(fd: i32) -> Result<Ucred, Errno> {
+    let mut ucred = Ucred::default();
+    let mut length = size_of::<Ucred>() as u32;
+    // SAFETY: the kernel writes into `ucred`, no more than `length`, and into `length`.
+    unsafe {
+        call_with_five(
+            GETSOCKOPT,
+            [
+                arg(fd),
+                SOL_SOCKET as usize,
+                SO_PEERCRED as usize,
+                &raw mut ucred as usize,
+                &raw mut length as usize,
+            ],
+        )
+    }
+    .map(|_| ucred)
+}
+
+/// Opens a path for no access: a descriptor that only stands for it.
+pub(super) fn open_path(path: &CStr) -> Result<i32, Errno> {
+    open(path, O_PATH | O_CLOEXEC)
+}
+
+/// Opens a file for reading.
+pub(super) fn open_file(path: &CStr) -> Result<i32, Errno> {
+    open(path, O_RDONLY | O_CLOEXEC)
+}
+
+fn open(path: &CStr, flags: i32) -> Result<i32, Errno> {
+    // SAFETY: the kernel reads `path`, a C string. Nothing is created, so no mode is read.
+    unsafe {
+        call(
+            OPENAT,
+            [arg(AT_FDCWD), path.as_ptr() as usize, flags as usize, 0],
+        )
+    }
+    .map(|fd| fd as i32)
+}
+
+/// What the kernel tells of a path, seen from a descriptor.
+pub(crate) fn statx(fd: i32, path: &CStr, flags: i32) -> Result<Statx, Errno> {
+    let mut statx = Statx::new();
+    // SAFETY: the kernel reads `path`, a C string, and writes a `struct statx`.
+    unsafe {
+        call_with_five(
+            STATX,
+            [
+                arg(fd),
+                path.as_ptr() as usize,
+                flags as usize,
+                STATX_BASIC_STATS as usize,
+                &raw mut statx as usize,
+            ],
+        )
+    }
+    .map(|_| statx)
 }
 
 pub(super) fn getcwd(room: &mut [u8]) -> Result<(), Errno> {

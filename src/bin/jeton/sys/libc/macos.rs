@@ -33,6 +33,12 @@ unsafe extern "C" {
         length: c_uint,
     ) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    fn getpeereid(fd: c_int, uid: *mut c_uint, gid: *mut c_uint) -> c_int;
+}
+
+/// Credentials of a process.
+pub(crate) struct Ucred {
+    pub(crate) uid: u32,
 }
 
 /// Opens a socket that is closed on exec, does not block and raises no SIGPIPE.
@@ -69,4 +75,11 @@ pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
 pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3 as c_int) } as isize).map(|fd| fd as i32)
+}
+
+/// The credentials of the process that called `listen` at the other end.
+pub(crate) fn peer(fd: i32) -> Result<Ucred, Errno> {
+    let (mut uid, mut gid) = (0, 0);
+    // SAFETY: writes two numbers.
+    checked(unsafe { getpeereid(fd, &raw mut uid, &raw mut gid) } as isize).map(|_| Ucred { uid })
 }
