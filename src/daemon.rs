@@ -72,6 +72,7 @@ use crate::wire::reload::ReloadQuery;
 use keep::jumps::Jumps;
 use keep::roster::Roster;
 use serve::connections::Connections;
+use serve::memory::Memory;
 use serve::server::Server;
 use sockets::activation::{ActivationError, Passed};
 use sockets::listen_error::ListenError;
@@ -174,10 +175,12 @@ async fn serve(
     );
     debug!(limit, ?caps, "descriptors are shared out");
     let connections = Connections::new(caps.connections, caps.per_uid);
+    let memory = Memory::new(options.uid);
     let server = |connections| {
         Arc::new(Server {
             service: Arc::clone(&service),
             connections,
+            memory: Arc::clone(&memory),
             refused: Mutex::default(),
         })
     };

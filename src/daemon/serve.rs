@@ -3,9 +3,9 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | connections faults peers respond response stream | |
-//! | `respond` | answers one HTTP request | body guard oauth2 openapi printers reply response routes stream | |
-//! | `oauth2` | OAuth 2.0's token endpoint | reply response | |
+//! | [`server`] | accepts and serves connections | connections faults memory peers respond response stream | |
+//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
+//! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
 //! | `reply` | the reply to a request, before it is HTTP | body response | |
 //! | `response` | an answer's status and headers | body stream | |
@@ -13,6 +13,8 @@
 //! | [`connections`] | limits the connections, and closes those that have to leave | | |
 //! | `faults` | logs faults that recur while connections are accepted | | process |
 //! | `guard` | refuses requests that no local tool sends | | |
+//! | `request_body` | reads the body of a request | memory | |
+//! | [`memory`] | limits the memory of bodies and unread answers | | |
 //! | `printers` | prints answers for the paths | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | identifies the peer of a connection | | |
@@ -22,11 +24,13 @@ mod body;
 pub mod connections;
 mod faults;
 mod guard;
+pub mod memory;
 mod oauth2;
 mod openapi;
 pub mod peers;
 mod printers;
 mod reply;
+mod request_body;
 mod respond;
 mod response;
 mod routes;

@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::serve::connections::Connections;
+use super::serve::memory::Memory;
 use super::serve::server::Server;
 use super::service::{Door, Service};
 use super::shutdown::Shutdown;
@@ -43,10 +44,12 @@ pub async fn keep(
     notify: Notify,
     mut shutdown: Shutdown,
 ) {
+    let memory = Memory::new(service.roster.gate().own_uid);
     let server = Arc::new(Server {
         service,
         // A separate table: the request takes no place from a caller, and needs no free one.
         connections: Connections::new(1, 1),
+        memory,
         refused: Mutex::default(),
     });
     let ping = || {

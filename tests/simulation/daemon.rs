@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jetond::clock::Clock;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::serve::connections::Connections;
+use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::server::Server;
 use jetond::daemon::service::{Door, ReloadRequest, Service};
 use jetond::daemon::tell_of_jumps;
@@ -46,6 +47,7 @@ impl Daemon {
                 closing: close.subscribe(),
             }),
             connections: Connections::new(4_096, 3_072),
+            memory: Memory::new(world.roster.gate().own_uid),
             refused: Mutex::default(),
         });
         let around = Arc::clone(world);

@@ -7,6 +7,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 
 use super::super::service::Service;
 use super::reply::{Failure, Reply};
+use super::request_body::RequestBody;
 use super::response::JSON;
 use crate::dialect::http::oauth2::{self, RawTokenRequest, TokenRequest};
 use crate::policy::Caller;
@@ -19,7 +20,7 @@ pub(super) async fn oauth2_token(
     service: &Service,
     caller: &Caller,
     headers: &HeaderMap,
-    body: &[u8],
+    body: RequestBody,
 ) -> Result<Reply, Failure> {
     let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next().map(HeaderValue::as_bytes);
@@ -29,8 +30,9 @@ pub(super) async fn oauth2_token(
     let asked = TokenRequest::parse(RawTokenRequest {
         content_type: headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes),
         authorization,
-        body,
+        body: &body,
     })?;
+    drop(body);
     asked.suits(
         service
             .roster

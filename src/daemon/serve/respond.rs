@@ -1,33 +1,28 @@
 //! Answers one HTTP request.
 
-use std::time::Duration;
-
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, HeaderValue, PRAGMA};
+use hyper::header::{ALLOW, HeaderValue, PRAGMA};
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use zeroize::Zeroizing;
 
 use super::super::service::{Door, Printed, RunAnswer, Service};
 use super::body::{Answering, Form};
 use super::guard;
+use super::memory::Account;
 use super::oauth2::oauth2_token;
 use super::openapi;
 use super::printers::Events;
 use super::reply::{Content, EVENTS, FRAMES, Failure, ReloadReply, Reply, wants_plain};
+use super::request_body::RequestBody;
 use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::stream::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::policy::{Caller, Peer};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::reload::ReloadQuery;
 use crate::wire::{MAX_BODY, MAX_FRAME, Rejected};
-
-/// How long the body of a request may take to arrive.
-const BODY: Duration = Duration::from_secs(5);
 
 /// What a request leads to without a wait: its reply, or the route that may have to wait.
 enum Reached {
@@ -38,6 +33,7 @@ enum Reached {
 /// Answers one request.
 pub(super) async fn respond(
     service: &Service,
+    account: &Account,
     peer: &Peer,
     door: Door,
     request: &mut Request<Incoming>,
@@ -48,7 +44,9 @@ pub(super) async fn respond(
         Ok(Reached::Reply(reply)) => Ok(reply),
         // The future of everything that may wait is boxed, and only when it is needed: inline, it would be moved with
         // every request.
-        Ok(Reached::Route(route)) => Box::pin(answer(service, peer, door, request, route)).await,
+        Ok(Reached::Route(route)) => {
+            Box::pin(answer(service, account, peer, door, request, route)).await
+        }
         Err(problem) => Err(Failure::Problem(problem)),
     };
     let path = request.uri().path();
@@ -103,20 +101,23 @@ fn at_once(
 
 async fn answer(
     service: &Service,
+    account: &Account,
     peer: &Peer,
     door: Door,
     request: &mut Request<Incoming>,
     route: Route,
 ) -> Result<Reply, Failure> {
     let caller = &peer.caller;
-    let cap = match route {
-        Route::Helper => MAX_FRAME,
-        _ => MAX_BODY,
-    };
     let body = if request.body().is_end_stream() {
-        Zeroizing::default()
+        RequestBody::default()
     } else {
-        read(request, cap).await?
+        match cap_of_body(&route) {
+            Some(cap) => RequestBody::read(request, cap, account, service.clock.now()).await?,
+            None => {
+                RequestBody::skip(request, MAX_BODY).await?;
+                RequestBody::default()
+            }
+        }
     };
     match route {
         Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
@@ -134,16 +135,18 @@ async fn answer(
         }
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
+            drop(body);
             let (_, served) = service
                 .reject(caller, Some(&profile), &which, max_wait)
                 .await?;
             Ok(Reply::token(&profile, &served, wants_plain(request)))
         }
-        Route::Oauth2Token => oauth2_token(service, caller, request.headers(), &body).await,
+        Route::Oauth2Token => oauth2_token(service, caller, request.headers(), body).await,
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
-            Ok(match service.run(&run, peer, door).await {
+            drop(body);
+            Ok(match service.run(run, peer, door).await {
                 RunAnswer::Whole(answer) => {
                     Reply::new(FRAMES, std::mem::take(&mut *answer.to_bytes()))
                 }
@@ -163,8 +166,10 @@ async fn answer(
         }
         Route::Reload => {
             let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
+            let is_asked = !body.is_empty();
+            drop(body);
             let (done, source) = service.reload(query).await?;
-            let source = Some(source).filter(|_| !body.is_empty());
+            let source = Some(source).filter(|_| is_asked);
             Ok(Reply::json(&ReloadReply::new(done, source)))
         }
     }
@@ -187,21 +192,16 @@ async fn printed(
     })
 }
 
-/// Reads a body up to its cap and within its deadline.
-async fn read(request: &mut Request<Incoming>, cap: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let stated = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
-    if stated.is_some_and(|n| n > cap as u64) {
-        return Err(Problem::new(Code::PayloadTooLarge));
-    }
-    let body = Limited::new(request.body_mut(), cap).collect();
-    match tokio::time::timeout(BODY, body).await {
-        Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Problem::new(Code::PayloadTooLarge)),
-        Ok(Err(_)) => Err(Problem::bad_request("the body ended early")),
-        Err(_) => Err(Problem::bad_request("the body did not arrive in 5 s")),
+/// The largest body of a request that takes one.
+const fn cap_of_body(route: &Route) -> Option<usize> {
+    match route {
+        Route::Helper => Some(MAX_FRAME),
+        Route::Oauth2Token | Route::Reject { .. } | Route::Reload => Some(MAX_BODY),
+        Route::Ask(..)
+        | Route::Healthz
+        | Route::Openapi
+        | Route::Token { .. }
+        | Route::Watch(_) => None,
     }
 }
 

@@ -18,6 +18,7 @@ use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
+use super::memory::Memory;
 use super::peers;
 use super::respond;
 use super::response;
@@ -37,6 +38,8 @@ pub struct Server {
     pub service: Arc<Service>,
     /// The open connections and their caps.
     pub connections: Arc<Connections>,
+    /// The memory for bodies and unread answers.
+    pub memory: Arc<Memory>,
     /// The users whose refusal was logged already, so that no stranger can fill the log.
     pub refused: Mutex<BTreeSet<u32>>,
 }
@@ -193,14 +196,15 @@ impl Server {
         mut leave: oneshot::Receiver<Leave>,
     ) {
         let pace = Pace::default();
-        let (server, place, peer) = (&self, &place, &peer);
+        let account = self.memory.account(peer.caller.uid);
+        let (server, place, peer, account) = (&self, &place, &peer, &account);
         let answer = service_fn(|mut request| {
             let busy = pace.busy();
             place.established();
             async move {
                 let service = &server.service;
                 let response = if service.admits(&peer.caller, door) {
-                    respond::respond(service, peer, door, &mut request, busy).await
+                    respond::respond(service, account, peer, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
                     response::turn_out(&service.roster.stranger(), service.clock.now(), busy)

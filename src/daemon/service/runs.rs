@@ -30,18 +30,20 @@ impl Service {
     /// Answers one run of the companion.
     pub(in crate::daemon) async fn run(
         &self,
-        run: &Invocation,
+        run: Invocation,
         peer: &Peer,
         door: Door,
     ) -> RunAnswer {
         // Check this first: standard input for the admin socket must not come through this one.
-        if door == Door::Tokens && dialect::is_admin(run) {
+        if door == Door::Tokens && dialect::is_admin(&run) {
             return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY));
         }
-        let asked = match dialect::parse(run) {
+        let asked = match dialect::parse(&run) {
             Parsed::Ask(asked) => asked,
             Parsed::Answer(answer) => return RunAnswer::Whole(answer),
         };
+        // It may be large, and the answer may take a while.
+        drop(run);
         match self.ask(asked, peer, door).await {
             Ok(Printed::Whole(reply)) => RunAnswer::Whole(reply.into()),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),

@@ -1,6 +1,7 @@
 //! What a connection's timers do, on a paused clock over a pipe in memory.
 
 mod drain;
+mod memory;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, watch};
@@ -67,6 +68,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             closing,
         }),
         connections: Connections::new(8, 8),
+        memory: Memory::new(own_uid),
         refused: Mutex::default(),
     });
     (server, close)

@@ -1,0 +1,267 @@
+//! Limits the memory that request bodies and unread answers hold, in all and for each user.
+//!
+//! A client decides how long a body takes to arrive and when it reads its answer. Without a limit, a few thousand
+//! connections of one user would hold a body of 256 KiB each. Over the limit a request is refused at once: a request that
+//! waited would hold memory as well.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::instant::Now;
+use crate::problem::{Code, Problem};
+
+/// The memory for bodies and unread answers, in bytes.
+pub const TOTAL: usize = 6 * 1024 * 1024;
+
+/// The part of it that one user may take. It holds three bodies of the largest size.
+pub const SHARE: usize = TOTAL / 8;
+
+/// What every request may hold beside it, in bytes: nearly all requests and answers are smaller, and are never refused.
+pub const FREE: usize = 1_024;
+
+/// The memory that may be taken, and what is taken of it.
+#[derive(Debug)]
+pub struct Memory(Mutex<Ledger>);
+
+/// The memory that the requests of one connection take.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    memory: Arc<Memory>,
+    uid: u32,
+}
+
+/// Memory that was taken; it is given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Charge {
+    account: Account,
+    bytes: usize,
+}
+
+/// Who took how much.
+#[derive(Debug)]
+struct Ledger {
+    total: usize,
+    share: usize,
+    /// The users for each of whom a whole share is kept free: the daemon's own and root.
+    kept_for: [u32; 2],
+    /// What all other users took together.
+    others: usize,
+    per_uid: HashMap<u32, usize>,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// All of it, for a daemon of this user.
+    pub fn new(own_uid: u32) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Ledger::new(own_uid, TOTAL, SHARE))))
+    }
+
+    /// The account of a connection of this user.
+    pub(super) fn account(self: &Arc<Self>, uid: u32) -> Account {
+        Account {
+            memory: Arc::clone(self),
+            uid,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        // The ledger is never left half changed: no code that can panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    /// Takes what a body or an answer of `size` bytes needs beyond [`FREE`]; `None` when this user, or all users together,
+    /// have taken too much.
+    pub(super) fn take(&self, size: usize) -> Option<Charge> {
+        let bytes = size.saturating_sub(FREE);
+        if bytes > 0 && !self.memory.lock().take(self.uid, bytes) {
+            return None;
+        }
+        Some(Charge {
+            account: self.clone(),
+            bytes,
+        })
+    }
+}
+
+/// The problem for a request for which there is no memory left at `now`.
+pub(super) fn refusal(now: Now) -> Problem {
+    let soon = now.unix_of(now.boot.after(Duration::from_secs(1)));
+    Problem::new(Code::Unavailable)
+        .with_detail("large requests and unread answers hold all the memory that they may; read the answers, and try again")
+        .until(Some(soon))
+}
+
+// === impl Charge ===
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            let Account { memory, uid } = &self.account;
+            memory.lock().give(*uid, self.bytes);
+        }
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    fn new(own_uid: u32, total: usize, share: usize) -> Self {
+        Self {
+            total,
+            share,
+            kept_for: [own_uid, 0],
+            others: 0,
+            per_uid: HashMap::new(),
+        }
+    }
+
+    /// What all users but those with a share of their own may take together.
+    fn for_others(&self) -> usize {
+        let [own, root] = self.kept_for;
+        let kept = if own == root { 1 } else { 2 };
+        self.total.saturating_sub(kept * self.share)
+    }
+
+    fn take(&mut self, uid: u32, bytes: usize) -> bool {
+        if bytes == 0 {
+            return true;
+        }
+        let taken = self.per_uid.get(&uid).copied().unwrap_or_default();
+        let is_other = !self.kept_for.contains(&uid);
+        if bytes > self.share.saturating_sub(taken)
+            || is_other && bytes > self.for_others().saturating_sub(self.others)
+        {
+            return false;
+        }
+        self.per_uid.insert(uid, taken + bytes);
+        if is_other {
+            self.others += bytes;
+        }
+        true
+    }
+
+    fn give(&mut self, uid: u32, bytes: usize) {
+        if let Some(taken) = self.per_uid.get_mut(&uid) {
+            *taken = taken.saturating_sub(bytes);
+            if *taken == 0 {
+                self.per_uid.remove(&uid);
+            }
+        }
+        if !self.kept_for.contains(&uid) {
+            self.others = self.others.saturating_sub(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{MAX_BODY, MAX_FRAME};
+
+    const OWN: u32 = 1_000;
+
+    #[test]
+    fn a_user_takes_an_eighth_at_most() {
+        assert_eq!(SHARE * 8, TOTAL);
+        let memory = Memory::new(OWN);
+        for uid in [OWN, 0, 7] {
+            let charges: Vec<_> = (0..)
+                .map_while(|_| memory.account(uid).take(MAX_FRAME + FREE))
+                .collect();
+            assert_eq!(charges.len(), 3, "{uid}");
+            assert!(memory.account(uid).take(FREE + 1).is_none(), "{uid}");
+            assert!(
+                memory.account(uid).take(FREE).is_some(),
+                "{uid}: outside of it"
+            );
+            drop(charges);
+            assert!(memory.account(uid).take(SHARE + FREE).is_some(), "{uid}");
+            assert!(
+                memory.account(uid).take(SHARE + FREE + 1).is_none(),
+                "{uid}"
+            );
+        }
+        assert!(memory.lock().per_uid.is_empty());
+    }
+
+    #[test]
+    fn all_other_users_together_leave_a_share_to_the_daemons_user_and_one_to_root() {
+        for (own, others) in [(OWN, 6), (0, 7)] {
+            let memory = Memory::new(own);
+            let charges: Vec<_> = (1..100)
+                .map_while(|uid| memory.account(uid).take(SHARE + FREE))
+                .collect();
+            assert_eq!(charges.len(), others);
+            assert!(memory.account(200).take(FREE + 1).is_none());
+            let (ours, roots) = (
+                memory.account(own).take(SHARE + FREE),
+                memory.account(0).take(SHARE + FREE),
+            );
+            assert!(ours.is_some());
+            assert_eq!(roots.is_some(), own != 0);
+        }
+    }
+
+    #[test]
+    fn one_user_holds_a_body_of_each_cap_and_its_answer() {
+        const { assert!(2 * MAX_FRAME + MAX_BODY <= SHARE) };
+    }
+
+    /// The sum and every bound, after any sequence of takes and returns.
+    fn check(ledger: &Ledger, held: &[(u32, usize)]) {
+        let sum = |of: &dyn Fn(u32) -> bool| -> usize {
+            held.iter()
+                .filter(|(uid, _)| of(*uid))
+                .map(|(_, n)| n)
+                .sum()
+        };
+        assert!(sum(&|_| true) <= ledger.total);
+        assert_eq!(ledger.others, sum(&|uid| !ledger.kept_for.contains(&uid)));
+        for uid in 0..12 {
+            let taken = sum(&|other| other == uid);
+            assert!(taken <= ledger.share);
+            assert_eq!(ledger.per_uid.get(&uid).copied().unwrap_or_default(), taken);
+        }
+        assert!(ledger.per_uid.values().all(|taken| *taken > 0));
+    }
+
+    proptest! {
+        #![proptest_config(crate::testing::many_cases())]
+        #[test]
+        fn no_sequence_of_requests_breaks_a_bound_and_all_is_given_back(
+            own in 0..3_u32,
+            steps in proptest::collection::vec((any::<bool>(), 0..12_u32, 0..120_usize), 0..120),
+        ) {
+            let mut ledger = Ledger::new(own, 800, 100);
+            let mut held = vec![];
+            for (takes, uid, n) in steps {
+                if takes {
+                    let before: usize = held.iter().filter(|(other, _)| *other == uid).map(|(_, n)| n).sum();
+                    let granted = ledger.take(uid, n);
+                    if granted {
+                        held.push((uid, n));
+                    } else if ledger.kept_for.contains(&uid) {
+                        // The share of these two is free whatever others hold.
+                        prop_assert!(before + n > ledger.share);
+                    }
+                } else if !held.is_empty() {
+                    let (uid, n) = held.swap_remove(n % held.len());
+                    ledger.give(uid, n);
+                }
+                check(&ledger, &held);
+            }
+            for (uid, n) in held.drain(..) {
+                ledger.give(uid, n);
+            }
+            check(&ledger, &held);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What requests and answers may hold, on a paused clock over a pipe in memory.
+
+use super::*;
+use crate::wire::MAX_FRAME;
+
+/// A connection of `uid` to this server, with room for this many bytes in each direction.
+fn connect_to(server: &Arc<Server>, uid: u32, room: usize) -> DuplexStream {
+    let (place, leave) = server.connections.admit(uid).unwrap();
+    let (ours, theirs) = tokio::io::duplex(room);
+    let caller = Caller {
+        uid,
+        gid: uid,
+        groups: Box::default(),
+    };
+    let peer = Peer { caller, pid: None };
+    tokio::spawn(Arc::clone(server).connection(ours, peer, Door::Tokens, place, leave));
+    theirs
+}
+
+/// Sends a request for the companion that lacks its last byte.
+async fn hold_body(server: &Arc<Server>, length: usize) -> DuplexStream {
+    let mut client = connect_to(server, OURS, 2 * MAX_FRAME);
+    let head =
+        format!("POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(&vec![1; length - 1]).await.unwrap();
+    client
+}
+
+/// What comes within a second, which no body of ours takes to arrive.
+async fn at_once(client: &mut DuplexStream) -> String {
+    let mut answer = vec![0; 4_096];
+    let read = tokio::time::timeout(secs(1), client.read(&mut answer)).await;
+    let length = read.map_or(0, |read| read.unwrap());
+    String::from_utf8(answer[..length].to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_over_a_users_share_are_refused_at_once() {
+    let (server, _close) = daemon(OURS, Play::Hang);
+    let mut held = vec![];
+    for _ in 0..3 {
+        held.push(hold_body(&server, MAX_FRAME).await);
+    }
+    for client in &mut held {
+        assert_eq!(at_once(client).await, "", "its body is not complete");
+    }
+    let mut refused = hold_body(&server, MAX_FRAME).await;
+    let answer = at_once(&mut refused).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\"code\":\"unavailable\""), "{answer}");
+    assert!(answer.contains("retry-after: 1"), "{answer}");
+
+    let mut small = hold_body(&server, 1_000).await;
+    small.write_all(&[1]).await.unwrap();
+    let answer = at_once(&mut small).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "it is read: {answer}");
+
+    held.truncate(2);
+    drop((refused, small));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut next = hold_body(&server, MAX_FRAME).await;
+    next.write_all(&[1]).await.unwrap();
+    let answer = at_once(&mut next).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "it is read: {answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_no_longer_holds_its_body() {
+    let (server, _close) = daemon(OURS, Play::Hang);
+    let report = format!("{{\"generation\":1{}}}", " ".repeat(12_000));
+    let mut waiting = vec![];
+    for _ in 0..8 {
+        let mut client = connect_to(&server, OURS, MAX_FRAME);
+        let head = format!(
+            "POST /v1/profiles/research/token/reject?max_wait=60 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{report}",
+            report.len()
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        waiting.push(client);
+    }
+    for client in &mut waiting {
+        assert_eq!(at_once(client).await, "", "it waits");
+    }
+    let whole = server
+        .memory
+        .account(OURS)
+        .take(crate::daemon::serve::memory::SHARE);
+    assert!(whole.is_some());
+}
