@@ -13,7 +13,7 @@ pub(crate) const DNS: &str = "dns";
 
 /// Every way.
 #[rustfmt::skip]
-pub(crate) static FAULTS: [Way; 24] = [
+pub(crate) static FAULTS: [Way; 25] = [
     way("refuse", "connect"),
     way("hang-connect", "timeout"),
     way("tls:hang", "timeout"),
@@ -32,6 +32,7 @@ pub(crate) static FAULTS: [Way; 24] = [
     way("truncated", "malformed"),
     way("empty", "malformed"),
     way("huge", "too_large"),
+    way("early-hints", "timeout"),
     way("redirect:307:http://127.0.0.1:9/", "redirect"),
     way("invalid-client", "rejected"),
     way("tls:wrong-name", "tls_name"),

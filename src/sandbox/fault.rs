@@ -33,6 +33,7 @@ pub enum Fault {
     Truncated,
     Empty,
     Huge,
+    EarlyHints,
     Redirect { status: u16, location: String },
     InvalidClient,
     Answer { status: u16, body: String },
@@ -72,7 +73,7 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 31] = [
+    pub const HELP: [(&'static str, &'static str); 32] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
         ("hang-connect", "connections are neither taken nor refused, as behind a filter that drops; open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
@@ -90,6 +91,7 @@ impl Fault {
         ("truncated", "200 with the first half of the right JSON, and a Content-Length that fits"),
         ("empty", "200 without a body"),
         ("huge", "200 with a body of up to 1 GiB, of no announced length"),
+        ("early-hints", "interim answers (103 Early Hints) without a pause, and never the final one"),
         ("redirect:307:http://127.0.0.1:9/", "this status with this Location"),
         ("invalid-client", "the credential is rejected, whatever it is"),
         ("raw:{\"access_token\":\"$TOKEN\",\"expires_in\":\"60\"}", "200 with this body; $TOKEN is a valid token"),
@@ -189,6 +191,7 @@ impl fmt::Display for Fault {
             Self::Truncated => f.write_str("truncated"),
             Self::Empty => f.write_str("empty"),
             Self::Huge => f.write_str("huge"),
+            Self::EarlyHints => f.write_str("early-hints"),
             Self::Redirect { status, location } => write!(f, "redirect:{status}:{location}"),
             Self::InvalidClient => f.write_str("invalid-client"),
             Self::Answer { status: 200, body } => write!(f, "raw:{body}"),

@@ -15,6 +15,9 @@ use super::moment::Moment;
 /// How much an endless answer sends at most.
 const FLOOD_LEN: usize = 1 << 30;
 
+/// An interim answer (RFC 8297), as short as it can be: what costs a client is how many there are.
+const EARLY_HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+
 /// A connection, encrypted or not.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin {
     /// What it runs over.
@@ -51,6 +54,8 @@ enum End {
     Reset,
     /// A gibibyte of the same letter, or less if the client goes away.
     Flood,
+    /// Interim answers, until the client goes away.
+    EarlyHints,
 }
 
 // === impl Connection ===
@@ -90,6 +95,7 @@ impl Delivery {
                     .to_vec(),
                 End::Flood,
             ),
+            Some(Fault::EarlyHints) => Self::raw(Vec::new(), End::EarlyHints),
             Some(Fault::Truncated) => {
                 let half = answer.body().len() / 2;
                 *answer.body_mut() = answer.body().slice(..half);
@@ -179,6 +185,12 @@ impl Script {
             End::Silence => drain(&mut stream).await,
             End::Reset => stream.tcp().set_zero_linger(),
             End::Flood => flood(&mut stream).await,
+            End::EarlyHints => {
+                let chunk = EARLY_HINTS.repeat(4_096);
+                loop {
+                    stream.write_all(&chunk).await?;
+                }
+            }
         }
     }
 }

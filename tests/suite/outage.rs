@@ -46,6 +46,7 @@ const FAULTS: [(&str, &str); Fault::HELP.len()] = [
     ("truncated", "malformed"),
     ("empty", "malformed"),
     ("huge", "too_large"),
+    ("early-hints", "timeout"),
     ("redirect", "redirect"),
     ("invalid-client", "rejected"),
     ("raw", ""),

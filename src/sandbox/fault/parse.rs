@@ -92,6 +92,7 @@ impl Fault {
             "truncated" => Self::Truncated,
             "empty" => Self::Empty,
             "huge" => Self::Huge,
+            "early-hints" => Self::EarlyHints,
             "invalid-client" => Self::InvalidClient,
             "revoke" => Self::Revoke,
             "non-ascii" => Self::NonAscii,

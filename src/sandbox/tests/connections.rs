@@ -158,6 +158,20 @@ async fn huge_never_ends_by_itself_and_ends_with_the_client() {
 }
 
 #[tokio::test]
+async fn early_hints_come_without_end_and_no_final_answer_with_them() {
+    let sandbox = broken(Line::V2_24, "early-hints").await;
+    let mut flood = open_v2(&sandbox).await;
+    let mut start = vec![0; 1 << 20];
+    flood.read_exact(&mut start).await.unwrap();
+    let text = String::from_utf8_lossy(&start);
+    let mut heads = text.split("\r\n\r\n").collect::<Vec<_>>();
+    heads.pop();
+    assert!(heads.iter().all(|head| *head == "HTTP/1.1 103 Early Hints"));
+    drop(flood);
+    until(|| sandbox.stats().open_connections == 0).await;
+}
+
+#[tokio::test]
 async fn stopping_closes_both_ports_and_every_connection() {
     let sandbox = broken(Line::V2_24, "hang").await;
     let (url, control) = (sandbox.url(), sandbox.control_url());
