@@ -12,8 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
+
+mod aside;
+
+pub use aside::{Lost, SideLoop};
 
 /// How many calls of [`run_in_turn`] run at once, if they end soon: a daemon with a thousand profiles reads their
 /// credentials with this many threads, not with a thousand.
@@ -130,13 +134,18 @@ pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()
 /// # Errors
 /// The system's, when it has no descriptors for it.
 pub fn event_loop() -> io::Result<Runtime> {
+    unstarted()?.build()
+}
+
+/// The builder of an event loop for one thread.
+fn unstarted() -> io::Result<Builder> {
     // tokio panics when it cannot make the pair of sockets that it has for signals. So twice the descriptors that it needs
     // are taken first, and given back.
     let spare: Result<Vec<_>, _> = (0..6).map(|_| UnixStream::pair()).collect();
     drop(spare?);
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all();
+    Ok(builder)
 }
 
 // === impl Lane ===

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::config;
 
 pub mod answer;
+pub mod aside;
 mod attempt;
 mod body;
 pub mod configured;

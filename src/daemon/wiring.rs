@@ -15,6 +15,7 @@ use crate::lifecycle::Policy;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
+use crate::provider::aside::Threads;
 use crate::provider::configured;
 use crate::query::Reloaded;
 use crate::schedule::Unit;
@@ -55,8 +56,9 @@ impl Wiring {
             warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
         }
         let stores = Stores::new(state, uid);
+        let threads = Threads::default();
         Self::around(clock, roster, move |name, profile| {
-            Some(on_this_machine(&stores, name, profile))
+            Some(on_this_machine(&stores, &threads, name, profile))
         })
     }
 
@@ -168,8 +170,13 @@ impl Wiring {
 }
 
 /// The outside parts of a profile on this machine.
-fn on_this_machine(stores: &Stores, name: &ProfileName, profile: &Profile) -> Outside {
-    let provider = configured::provider(profile);
+fn on_this_machine(
+    stores: &Stores,
+    threads: &Threads,
+    name: &ProfileName,
+    profile: &Profile,
+) -> Outside {
+    let provider = threads.moved(&profile.site(), configured::provider(profile));
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
     let source = StoreSource {
         name: name.clone(),

@@ -1,6 +1,7 @@
 //! One attempt to get a token: what every provider offers, and what comes of it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::credential::Credential;
 use crate::fault::Fault;
@@ -20,6 +21,14 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// The [`Fault`] says what kind of failure it was and, for people, at which address; never anything secret.
     fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a>;
+
+    /// The same for a caller that shares the credential, so that the attempt may run on another thread.
+    ///
+    /// # Errors
+    /// As [`Provider::fetch`].
+    fn fetch_shared<'a>(&'a self, credential: &'a Arc<Credential>) -> Fetching<'a> {
+        self.fetch(credential)
+    }
 
     /// Asks the issuer where its token endpoint is: `scheme://host[:port]`, to which a credential is bound. Nothing secret
     /// is sent, and nothing is remembered. Only for a provider whose configuration leaves it to the issuer.

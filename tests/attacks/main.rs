@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
+mod issuers;
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,

@@ -28,7 +28,7 @@ fn add(env: &TestEnv, profile: &str, more: &[&str]) -> Output {
 }
 
 /// The threads of a daemon that is idle.
-const OWN_THREADS: [&str; 3] = ["jetond", "resolver", "log"];
+const OWN_THREADS: [&str; 4] = ["jetond", "resolver", "log", "issuers"];
 
 /// The processes in which the daemon asks a keyring.
 fn calls(daemon: &Daemon) -> Vec<u32> {

@@ -183,7 +183,7 @@ fn at_the_process_limit_a_reload_fails_with_the_reason_and_tokens_stay_fresh() {
     assert!(
         names
             .iter()
-            .all(|name| ["jetond", "resolver", "log"].contains(&&**name)),
+            .all(|name| ["jetond", "resolver", "log", "issuers"].contains(&&**name)),
         "{names:?}"
     );
     assert!(names.iter().any(|name| name == "resolver"), "{names:?}");

@@ -29,7 +29,7 @@ pub(super) async fn call(
         let _permit = compartment.enter().await;
         let now = clock.now().boot;
         sent = Some(now);
-        let granted = provider.fetch(&credential).await?;
+        let granted = provider.fetch_shared(&credential).await?;
         Ok((now, granted))
     };
     match within(limit, request).await {

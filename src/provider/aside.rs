@@ -1,0 +1,217 @@
+//! Speaks to issuers on threads of their own, so that no answer of an issuer, however expensive to read, delays those who
+//! are served meanwhile.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::attempt::{Fetching, Locating, Provider};
+use super::http::Timeouts;
+use crate::credential::Credential;
+use crate::fault::{Fault, FaultKind};
+use crate::offload::{Lost, SideLoop};
+
+/// The most threads. With more than one, an issuer whose answers keep its thread busy delays the attempts of the profiles
+/// whose issuers share that thread, and of no others.
+const THREADS: usize = 4;
+
+/// How much longer than the provider's own deadline an attempt may take: the deadline is kept by the other thread, which
+/// may be busy.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The threads on which issuers are spoken to. Each starts when it is first needed.
+#[derive(Debug)]
+pub struct Threads {
+    loops: [Arc<SideLoop>; THREADS],
+    /// The thread of each issuer that a profile has.
+    issuers: Mutex<HashMap<String, Weak<Issuer>>>,
+}
+
+/// An issuer's thread, shared by all of its profiles.
+#[derive(Debug)]
+struct Issuer {
+    number: usize,
+    side: Arc<SideLoop>,
+}
+
+/// A provider whose attempts run on another thread.
+struct Aside {
+    provider: Arc<dyn Provider>,
+    issuer: Arc<Issuer>,
+}
+
+// === impl Threads ===
+
+impl Threads {
+    /// Has `provider` speak to the issuer at `site` on that issuer's thread.
+    pub fn moved(&self, site: &str, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        let issuer = self.of(site);
+        Arc::new(Aside { provider, issuer })
+    }
+
+    /// The issuer's thread: for a new issuer the one with the fewest issuers.
+    fn of(&self, site: &str) -> Arc<Issuer> {
+        // Nothing panics while it is locked.
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers.retain(|_, issuer| issuer.strong_count() > 0);
+        if let Some(known) = issuers.get(site).and_then(Weak::upgrade) {
+            return known;
+        }
+        let mut used = [0; THREADS];
+        for issuer in issuers.values().filter_map(Weak::upgrade) {
+            if let Some(used) = used.get_mut(issuer.number) {
+                *used += 1;
+            }
+        }
+        let least = self.loops.iter().zip(used).enumerate();
+        let least = least.min_by_key(|(_, (_, used))| *used);
+        let (number, side) = least.map_or_else(
+            || (0, Arc::new(SideLoop::new("issuers"))),
+            |(number, (side, _))| (number, Arc::clone(side)),
+        );
+        let issuer = Arc::new(Issuer { number, side });
+        issuers.insert(site.to_owned(), Arc::downgrade(&issuer));
+        issuer
+    }
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self {
+            loops: std::array::from_fn(|_| Arc::new(SideLoop::new("issuers"))),
+            issuers: Mutex::default(),
+        }
+    }
+}
+
+// === impl Aside ===
+
+impl Provider for Aside {
+    /// Asks on this thread: a borrowed credential cannot leave it.
+    fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
+        self.provider.fetch(credential)
+    }
+
+    fn fetch_shared<'a>(&'a self, credential: &'a Arc<Credential>) -> Fetching<'a> {
+        let (provider, credential) = (Arc::clone(&self.provider), Arc::clone(credential));
+        let attempt = async move { provider.fetch(&credential).await };
+        let limit = Timeouts::default().fetch + GRACE;
+        Box::pin(async move {
+            match timeout(limit, self.issuer.side.run(attempt.in_current_span())).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(Lost)) => Err(Fault::new(FaultKind::Connect, "the attempt was lost")),
+                Err(_) => {
+                    let what = format!("no token within {limit:?}");
+                    Err(Fault::new(FaultKind::Timeout, what))
+                }
+            }
+        })
+    }
+
+    fn destination(&self) -> Locating<'_> {
+        self.provider.destination()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::thread::{self, ThreadId};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::provider::Granted;
+
+    /// Notes the thread of each attempt; one that hangs says when it is dropped.
+    #[derive(Default)]
+    struct Noting {
+        threads: Mutex<Vec<ThreadId>>,
+        begun: Notify,
+        dropped: Arc<Notify>,
+        hangs: bool,
+    }
+
+    struct TellsOnDrop(Arc<Notify>);
+
+    impl Drop for TellsOnDrop {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+
+    impl Provider for Noting {
+        fn fetch<'a>(&'a self, _: &'a Credential) -> Fetching<'a> {
+            Box::pin(async move {
+                self.threads.lock().unwrap().push(thread::current().id());
+                let _tells = TellsOnDrop(Arc::clone(&self.dropped));
+                self.begun.notify_one();
+                if self.hangs {
+                    pending::<()>().await;
+                }
+                Err::<Granted, _>(Fault::new(FaultKind::Connect, "as told"))
+            })
+        }
+    }
+
+    fn credential() -> Arc<Credential> {
+        Arc::new(Credential::parse("id", "secret").unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_issuer_keeps_its_thread_and_issuers_are_spread_over_the_threads() {
+        let threads = Threads::default();
+        let noting = Arc::new(Noting::default());
+        let at = |site: &str| threads.moved(site, Arc::<Noting>::clone(&noting) as _);
+        let issuers: Vec<_> = (0..2 * THREADS)
+            .map(|n| at(&format!("https://{n}")))
+            .collect();
+        let again = at("https://3");
+        for issuer in issuers.iter().chain([&again]) {
+            let fault = issuer.fetch_shared(&credential()).await.unwrap_err();
+            assert_eq!(fault.detail, "as told");
+        }
+        let seen = noting.threads.lock().unwrap().clone();
+        assert!(!seen.contains(&thread::current().id()));
+        assert_eq!(seen[2 * THREADS], seen[3]);
+        for thread in &seen[..THREADS] {
+            let issuers = seen[..2 * THREADS].iter().filter(|id| *id == thread);
+            assert_eq!(issuers.count(), 2);
+        }
+        drop((issuers, again));
+        let _kept = at("https://kept");
+        assert_eq!(threads.issuers.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_attempt_ends_on_the_other_thread() {
+        let threads = Threads::default();
+        let noting = Arc::new(Noting {
+            hangs: true,
+            ..Noting::default()
+        });
+        let provider = threads.moved("https://a", Arc::<Noting>::clone(&noting) as _);
+        let credential = credential();
+        tokio::select! { biased;
+            _ = provider.fetch_shared(&credential) => panic!("it hangs"),
+            () = noting.begun.notified() => {}
+        }
+        noting.dropped.notified().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_ends_although_the_other_thread_does_not_keep_the_deadline() {
+        let threads = Threads::default();
+        let noting = Arc::new(Noting {
+            hangs: true,
+            ..Noting::default()
+        });
+        let provider = threads.moved("https://a", Arc::<Noting>::clone(&noting) as _);
+        let fault = provider.fetch_shared(&credential()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Timeout);
+        assert_eq!(fault.detail, "no token within 21s");
+    }
+}

@@ -1,0 +1,138 @@
+//! Issuers that answer without end, and what that costs the profiles of others.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jetond::sandbox::Line;
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// How long an attempt may take, with room for a busy machine.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Two profiles, each at an issuer of its own.
+fn two_issuers() -> TestEnv {
+    let mut env = TestEnv::new();
+    for profile in ["other", "flooded"] {
+        let sandbox = env.add_sandbox(Line::V2_24, 600);
+        let url = env.sandboxes()[sandbox].url();
+        env.enrol_at(profile, &url);
+    }
+    env
+}
+
+/// The median of the times that so many requests for a held token take.
+fn median(env: &TestEnv, daemon: &Daemon, profile: &str, requests: usize) -> Duration {
+    let mut times: Vec<_> = (0..requests)
+        .map(|_| {
+            let begun = Instant::now();
+            env.token(daemon, profile);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[requests / 2]
+}
+
+/// A field of each thread's status, with the thread's name.
+fn of_each_thread(daemon: &Daemon, field: &str) -> Vec<(String, String)> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+    let mut found = vec![];
+    for task in tasks {
+        // A thread may end meanwhile.
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
+        let value = |name: &str| {
+            let mut lines = status.lines();
+            lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+        };
+        found.extend(value("Name:").zip(value(field)));
+    }
+    found
+}
+
+#[test]
+fn a_flood_of_early_hints_delays_no_request_for_another_profile() {
+    let env = two_issuers();
+    let mut daemon = env.start();
+    env.token(&daemon, "other");
+    env.token(&daemon, "flooded");
+    let quiet = median(&env, &daemon, "other", 200);
+    env.fault_at(1, "early-hints");
+    let socket = daemon.socket.clone();
+    let begun = Instant::now();
+    let refresh = thread::spawn(move || {
+        let target = "/v1/profiles/flooded/refresh";
+        crate::support::http::request(&socket, "POST", target, &[], b"")
+    });
+    wait_until("the flood", || {
+        env.sandboxes()[1].stats().open_connections == 1
+    });
+    let flooded = median(&env, &daemon, "other", 200);
+    assert_eq!(
+        env.sandboxes()[1].stats().open_connections,
+        1,
+        "the flood has ended too early to tell"
+    );
+    // A busy machine has its own delays; on the thread that serves, each took most of a second.
+    let bound = quiet * 3 + Duration::from_millis(20);
+    assert!(flooded <= bound, "{flooded:?} against {quiet:?}");
+    assert_ne!(refresh.join().unwrap().status, 200);
+    wait_until("the end of the attempt", || {
+        let shown = env.get(&daemon, "/v1/profiles/flooded").json();
+        shown["last_fault"]["kind"] == "timeout"
+    });
+    assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
+    env.fault_at(1, "none");
+    wait_until("the end of the connection", || {
+        env.sandboxes()[1].stats().open_connections == 0
+    });
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_profile_that_is_removed_ends_its_connection_to_the_issuer() {
+    let env = two_issuers();
+    env.fault_at(1, "hang");
+    let mut daemon = env.start();
+    wait_until("the attempt", || {
+        env.sandboxes()[1].stats().open_connections == 1
+    });
+    let text = fs::read_to_string(env.config()).unwrap();
+    let at = text.find("[profiles.flooded]").unwrap();
+    fs::write(env.config(), &text[..at]).unwrap();
+    let begun = Instant::now();
+    assert_eq!(env.jeton(&["reload"]).code, 0);
+    wait_until("the end of the connection", || {
+        env.sandboxes()[1].stats().open_connections == 0
+    });
+    // The attempt's own deadline is later.
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    env.stop(&mut daemon);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_threads_that_speak_to_issuers_give_way_and_take_signals_like_the_others() {
+    let env = two_issuers();
+    let mut daemon = env.start();
+    env.token(&daemon, "other");
+    env.token(&daemon, "flooded");
+    let masks = of_each_thread(&daemon, "SigBlk:");
+    let of = |thread: &str| {
+        let masks = masks.iter().filter(|(name, _)| name == thread);
+        masks.map(|(_, mask)| mask.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("issuers"), of("jetond").repeat(2), "{masks:?}");
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.child.id())).unwrap();
+    for task in tasks {
+        let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+        // proc(5): field 2 is the name in brackets, field 19 the nice value.
+        let (name, fields) = stat.rsplit_once(')').unwrap();
+        let nice: i32 = fields.split_whitespace().nth(16).unwrap().parse().unwrap();
+        let is_speaking = name.ends_with("(issuers");
+        assert_eq!(nice > 0, is_speaking, "{stat}");
+    }
+    env.stop(&mut daemon);
+}
