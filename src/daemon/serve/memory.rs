@@ -5,8 +5,11 @@
 //! waited would hold memory as well.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use rustix::net::sockopt;
 
 use crate::instant::Now;
 use crate::problem::{Code, Problem};
@@ -19,6 +22,10 @@ pub const SHARE: usize = TOTAL / 8;
 
 /// What every request may hold beside it, in bytes: nearly all requests and answers are smaller, and are never refused.
 pub const FREE: usize = 1_024;
+
+/// The send buffer of a connection, in bytes (SO_SNDBUF). The kernel holds an answer that the peer does not read: it
+/// doubles this size, and the last piece that it takes may exceed that by a half.
+pub const SEND_BUFFER: usize = 12 * 1024;
 
 /// The memory that may be taken, and what is taken of it.
 #[derive(Debug)]
@@ -87,6 +94,12 @@ impl Account {
             bytes,
         })
     }
+}
+
+/// Limits what the kernel holds of unread answers of a connection.
+pub(super) fn limit_send_buffer(stream: &impl AsFd) {
+    // It fails only on what is no socket.
+    let _: Result<(), _> = sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER);
 }
 
 /// The problem for a request for which there is no memory left at `now`.
@@ -161,8 +174,12 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
     use proptest::prelude::*;
 
+    use super::super::connections::MAX_TOTAL;
     use super::*;
     use crate::wire::{MAX_BODY, MAX_FRAME};
 
@@ -208,6 +225,38 @@ mod tests {
             assert!(ours.is_some());
             assert_eq!(roots.is_some(), own != 0);
         }
+    }
+
+    #[test]
+    fn all_that_attackers_make_the_daemon_and_the_kernel_hold_fits_the_units_limit() {
+        const MIB: usize = 1024 * 1024;
+        // Both tables, and the peers that are being refused.
+        const CONNECTIONS: usize = MAX_TOTAL + 2 * 64;
+        let resident = 12 * MIB + MAX_TOTAL * 12 * 1024 + 8 * MIB;
+        let unread = CONNECTIONS * 3 * SEND_BUFFER;
+        for unit in [
+            include_str!("../../../systemd/system/jetond.service"),
+            include_str!("../../../systemd/user/jetond.service"),
+        ] {
+            let limit = unit
+                .lines()
+                .find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('M'));
+            let limit = limit.unwrap().parse::<usize>().unwrap() * MIB;
+            assert_eq!(limit, 256 * MIB);
+            assert!(resident + unread < limit, "{resident} {unread}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_holds_no_more_of_unread_answers_than_the_send_buffer_says() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        limit_send_buffer(&ours);
+        ours.set_nonblocking(true).unwrap();
+        let mut taken = 0;
+        while let Ok(n) = (&ours).write(&[0; 64 * 1024]) {
+            taken += n;
+        }
+        assert!((SEND_BUFFER..=3 * SEND_BUFFER).contains(&taken), "{taken}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
-use super::memory::Memory;
+use super::memory::{self, Memory};
 use super::peers;
 use super::respond;
 use super::response;
@@ -176,6 +176,7 @@ impl Server {
             let _: io::Result<()> = turn_away(stream);
             return Admitted::No;
         };
+        memory::limit_send_buffer(&stream);
         let admitted = if place.made_room() {
             Admitted::InPlaceOfAnother
         } else {
