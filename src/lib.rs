@@ -33,7 +33,7 @@
 //! |---|---|---|
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
-//! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile |
+//! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
 //! | [`config`] | the configuration's text, parsed and edited | policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |

@@ -1,19 +1,24 @@
 //! The bearer token, how long it holds, and what an issuer grants. Redaction of tokens lives here.
 
 mod last_answer;
+mod pieces;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::instant::BootInstant;
 
 pub use last_answer::LastAnswer;
+pub use pieces::{Pieces, share};
 
-/// The longest token that is taken, in bytes : real ones are below 4 KiB, and servers end a header at 8 to 16.
-pub const MAX_TOKEN_LEN: usize = 16_384;
+/// The longest token that is taken, in bytes. Real ones are below 4 KiB, but some issuers list every group of a user in
+/// them.
+pub const MAX_TOKEN_LEN: usize = 65_536;
 
 /// The lifetime assumed when the issuer states none and the token shows none.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
@@ -25,7 +30,10 @@ pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
 pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// A bearer token. It cannot be printed, cloned or serialised; it is shared behind an `Arc`.
-pub struct AccessToken(SecretString);
+pub struct AccessToken(Arc<SecretString>);
+
+/// The bytes of a token in an answer. The token is wiped when the last answer that carries it has left.
+struct Shared(Arc<SecretString>);
 
 /// Why a text is not a bearer token. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +88,23 @@ impl AccessToken {
         if !text.bytes().all(b64token) {
             return Err(InvalidToken::Characters);
         }
-        Ok(Self(SecretString::from(text)))
+        Ok(Self(Arc::new(SecretString::from(text))))
     }
 
     /// The token's text: the one door to it, for the bytes of an answer that was asked for.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The token's bytes for an answer, which are not copied: any number of unread answers holds them once.
+    pub fn expose_shared(&self) -> Bytes {
+        Bytes::from_owner(Shared(Arc::clone(&self.0)))
+    }
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
     }
 }
 
@@ -116,7 +135,7 @@ impl fmt::Display for InvalidToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the token is empty",
-            Self::TooLong => "the token is longer than 16384 bytes",
+            Self::TooLong => "the token is longer than 65536 bytes",
             Self::Characters => "the token has characters that a bearer token cannot have",
         })
     }

@@ -7,13 +7,13 @@ pub mod reload;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
 use crate::instant::Now;
 use crate::lifecycle::{Held, Phase, View};
 use crate::profile::ProfileName;
+use crate::token::{self, Pieces};
 
 pub use reject::Rejected;
 
@@ -160,10 +160,11 @@ impl<'a> TokenReply<'a> {
 
     /// As [`TokenReply::to_line`], and made once for all who ask for this token in the same second: under load that is
     /// most of the work of an answer.
-    pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Bytes {
+    pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Pieces {
         let reply = Self::new(profile, held, stale, now);
         let shows = (reply.expires_in, reply.expires_at, stale);
-        held.last_answer.expose_or_make(shows, || reply.to_line())
+        held.last_answer
+            .expose_or_make(shows, || token::share(reply.to_line(), &held.token))
     }
 
     /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
@@ -292,6 +293,7 @@ mod tests {
         ] {
             let now = at(boot, unix);
             let line = TokenReply::line(&profile, &held, stale, now);
+            let line = line.concat();
             assert_eq!(line, TokenReply::new(&profile, &held, stale, now).to_line());
             lines.insert(line);
         }

@@ -7,7 +7,7 @@
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
-//! | `reply` | the reply to a request, before it is HTTP | body response | |
+//! | `reply` | the reply to a request, before it is HTTP | body memory response | |
 //! | `response` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, whole or streamed | stream | |
 //! | [`connections`] | limits the connections, and closes those that have to leave | | |

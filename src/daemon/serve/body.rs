@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::super::keep::feed::{Feed, Told};
@@ -12,22 +12,25 @@ use super::stream::Busy;
 use crate::dialect;
 use crate::instant::Now;
 use crate::query::{News, Print, Surroundings};
+use crate::token::{self, Pieces};
 use crate::wire::frame;
 
 /// The body of an answer; its connection counts as busy until it is written.
 pub(super) struct Answering {
-    bytes: Pieces,
+    sending: Sending,
     _busy: Busy,
 }
 
-enum Pieces {
-    Whole(Full<Bytes>),
-    /// Waits for the next piece. No piece is made before the connection has room for it.
-    Watched(Next),
+enum Sending {
+    /// What is left of an answer: pieces that were sent are empty.
+    Whole(Pieces),
+    /// What is left of an event, and then a wait for the next one. No event is made before the connection has room for
+    /// it.
+    Watched(Pieces, Next),
     Over,
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Watching)>> + Send>>;
+type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Watching)>> + Send>>;
 
 /// A watch, and the form in which it is written.
 pub(super) struct Watching {
@@ -54,21 +57,33 @@ pub(super) enum Form {
 // === impl Answering ===
 
 impl Answering {
-    /// Sends all bytes at once.
+    /// Sends an answer that is one piece.
     pub(super) fn whole(bytes: Bytes, busy: Busy) -> Self {
+        Self::in_pieces([bytes, Bytes::new(), Bytes::new()], busy)
+    }
+
+    /// Sends an answer in pieces.
+    pub(super) const fn in_pieces(pieces: Pieces, busy: Busy) -> Self {
         Self {
-            bytes: Pieces::Whole(Full::new(bytes)),
+            sending: Sending::Whole(pieces),
             _busy: busy,
         }
     }
 
     /// Streams the events of a watch.
     pub(super) fn watched(watching: Watching, busy: Busy) -> Self {
+        let next = Box::pin(watching.next());
         Self {
-            bytes: Pieces::Watched(Box::pin(watching.next())),
+            sending: Sending::Watched(Pieces::default(), next),
             _busy: busy,
         }
     }
+}
+
+/// Takes the first piece that is left.
+fn next_piece(pieces: &mut Pieces) -> Option<Bytes> {
+    let left = pieces.iter_mut().find(|piece| !piece.is_empty());
+    left.map(std::mem::take)
 }
 
 impl Body for Answering {
@@ -79,36 +94,41 @@ impl Body for Answering {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        match &mut self.bytes {
-            Pieces::Whole(bytes) => Pin::new(bytes).poll_frame(cx),
-            Pieces::Over => Poll::Ready(None),
-            Pieces::Watched(next) => {
-                let piece = ready!(next.as_mut().poll(cx));
-                let (bytes, pieces) = match piece {
-                    Some((bytes, watching)) => {
-                        (Some(bytes), Pieces::Watched(Box::pin(watching.next())))
-                    }
-                    None => (None, Pieces::Over),
-                };
-                self.bytes = pieces;
-                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+        let piece = match &mut self.sending {
+            Sending::Whole(pieces) => next_piece(pieces),
+            Sending::Over => None,
+            Sending::Watched(pieces, next) => {
+                let mut piece = next_piece(pieces);
+                if piece.is_none() {
+                    self.sending = match ready!(next.as_mut().poll(cx)) {
+                        Some((mut pieces, watching)) => {
+                            piece = next_piece(&mut pieces);
+                            Sending::Watched(pieces, Box::pin(watching.next()))
+                        }
+                        None => Sending::Over,
+                    };
+                }
+                piece
             }
-        }
+        };
+        Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.bytes {
-            Pieces::Whole(bytes) => bytes.is_end_stream(),
-            Pieces::Watched(_) => false,
-            Pieces::Over => true,
+        match &self.sending {
+            Sending::Whole(pieces) => pieces.iter().all(Bytes::is_empty),
+            Sending::Watched(..) => false,
+            Sending::Over => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.bytes {
-            Pieces::Whole(bytes) => bytes.size_hint(),
-            Pieces::Watched(_) => SizeHint::new(),
-            Pieces::Over => SizeHint::with_exact(0),
+        match &self.sending {
+            Sending::Whole(pieces) => {
+                SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
+            }
+            Sending::Watched(..) => SizeHint::new(),
+            Sending::Over => SizeHint::with_exact(0),
         }
     }
 }
@@ -124,15 +144,23 @@ impl Watching {
         }
     }
 
-    /// Waits for the next piece, and returns it with the rest of the watch.
-    async fn next(mut self) -> Option<(Bytes, Self)> {
+    /// Waits for the next event, and returns it with the rest of the watch.
+    async fn next(mut self) -> Option<(Pieces, Self)> {
         if self.over {
             return None;
         }
         let told = self.feed.next().await;
         self.over = matches!(told, Told::End(_));
+        let held = match &told {
+            Told::News(News::Token(answer)) => Some(Arc::clone(&answer.held)),
+            _ => None,
+        };
         let bytes = self.form.write(told, self.feed.now())?;
-        Some((Bytes::from(bytes), self))
+        let pieces = match held {
+            Some(held) => token::share(bytes, &held.token),
+            None => [bytes.into(), Bytes::new(), Bytes::new()],
+        };
+        Some((pieces, self))
     }
 }
 

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use rustix::net::sockopt;
 
 use crate::instant::Now;
@@ -93,6 +94,30 @@ impl Account {
             account: self.clone(),
             bytes,
         })
+    }
+
+    /// Takes what these bytes of an answer need, until the last of them is written; `None` as in [`Account::take`].
+    pub(super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
+        if bytes.len() <= FREE {
+            return Some(bytes);
+        }
+        let charge = self.take(bytes.len())?;
+        Some(Bytes::from_owner(Charged {
+            bytes,
+            _charge: charge,
+        }))
+    }
+}
+
+/// Bytes that hold their charge: they may be written long after the answer was made.
+struct Charged {
+    bytes: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

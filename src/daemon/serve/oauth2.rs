@@ -48,8 +48,6 @@ pub(super) async fn oauth2_token(
             DEFAULT_MAX_WAIT,
         )
         .await?;
-    Ok(Reply::new(
-        JSON,
-        oauth2::answer(&served.held, handle.purpose(), served.at),
-    ))
+    let answer = oauth2::answer(&served.held, handle.purpose(), served.at);
+    Ok(Reply::around(JSON, answer, &served.held))
 }

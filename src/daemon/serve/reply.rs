@@ -8,11 +8,15 @@ use serde::Serialize;
 use super::super::keep::feed::Feed;
 use super::super::keep::handle::Served;
 use super::body::{Form, Watching};
+use super::memory::{Account, refusal};
 use super::response::{JSON, TEXT};
 use crate::dialect::http::oauth2::refusal::Refusal;
+use crate::instant::Now;
+use crate::lifecycle::Held;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
 use crate::query::Reloaded;
+use crate::token::{self, Pieces};
 use crate::wire::TokenReply;
 use crate::wire::reload::Source;
 
@@ -27,9 +31,13 @@ pub(super) struct Reply {
 
 /// The body of an answer.
 pub(super) enum Content {
-    /// May hold a token. The allocator wipes the bytes when the last reference is dropped. Zeroizing them before that
-    /// would be a second wipe, byte by byte, on the hot path.
-    Whole(Bytes),
+    /// This answer's own bytes.
+    Own(Bytes),
+    /// Bytes that all answers of this kind share.
+    Shared(Bytes),
+    /// Around a token, whose bytes all answers that carry it share. The allocator wipes them when the last reference is
+    /// dropped. Zeroizing them before that would be a second wipe, byte by byte, on the hot path.
+    Token(Pieces),
     /// Streamed for as long as a profile is watched.
     Watched(Box<Watching>),
 }
@@ -63,7 +71,15 @@ impl Reply {
     pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
             content_type,
-            body: Content::Whole(body.into()),
+            body: Content::Own(body.into()),
+        }
+    }
+
+    /// A body whose bytes all answers of this kind share.
+    pub(super) const fn shared(content_type: &'static str, body: Bytes) -> Self {
+        Self {
+            content_type,
+            body: Content::Shared(body),
         }
     }
 
@@ -84,11 +100,45 @@ impl Reply {
     pub(super) fn token(profile: &ProfileName, served: &Served, plain: bool) -> Self {
         if plain {
             let token = served.held.token.expose().as_bytes();
-            return Self::new(TEXT, [token, b"\n"].concat());
+            return Self::around(TEXT, [token, b"\n"].concat(), &served.held);
         }
         let stale = served.freshness.is_stale();
-        let line = TokenReply::line(profile, &served.held, stale, served.at);
-        Self::new(JSON, line)
+        Self {
+            content_type: JSON,
+            body: Content::Token(TokenReply::line(profile, &served.held, stale, served.at)),
+        }
+    }
+
+    /// An answer that carries this token.
+    pub(super) fn around(content_type: &'static str, answer: Vec<u8>, held: &Held) -> Self {
+        Self {
+            content_type,
+            body: Content::Token(token::share(answer, &held.token)),
+        }
+    }
+
+    /// An answer that carries this token, if there is one.
+    pub(super) fn printed(
+        content_type: &'static str,
+        answer: Vec<u8>,
+        held: Option<&Held>,
+    ) -> Self {
+        match held {
+            Some(held) => Self::around(content_type, answer, held),
+            None => Self::new(content_type, answer),
+        }
+    }
+
+    /// The answer with its own bytes charged to `account`. An answer with a token is never refused: what it holds beside
+    /// the shared token is small.
+    ///
+    /// # Errors
+    /// `unavailable` when there is no memory for an answer of this size.
+    pub(super) fn charged(mut self, account: &Account, now: Now) -> Result<Self, Failure> {
+        if let Content::Own(bytes) = self.body {
+            self.body = Content::Own(account.hold(bytes).ok_or_else(|| refusal(now))?);
+        }
+        Ok(self)
     }
 
     /// The events of a profile, streamed in this form.

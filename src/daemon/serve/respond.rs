@@ -51,10 +51,11 @@ pub(super) async fn respond(
     };
     let path = request.uri().path();
     let now = || service.clock.now();
-    let mut response = match answer {
+    let mut response = match answer.and_then(|reply| reply.charged(account, now())) {
         Ok(reply) => {
             let body = match reply.body {
-                Content::Whole(bytes) => Answering::whole(bytes, busy),
+                Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
+                Content::Token(pieces) => Answering::in_pieces(pieces, busy),
                 Content::Watched(watching) => Answering::watched(*watching, busy),
             };
             response::accept(reply.content_type, body)
@@ -122,7 +123,7 @@ async fn answer(
     match route {
         Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
         Route::Healthz => Ok(Reply::text("ok\n")),
-        Route::Openapi => Ok(Reply::new(JSON, openapi::document().into_bytes())),
+        Route::Openapi => Ok(Reply::shared(JSON, openapi::document())),
         Route::Token {
             profile,
             min_valid,
@@ -147,8 +148,9 @@ async fn answer(
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
             drop(body);
             Ok(match service.run(run, peer, door).await {
-                RunAnswer::Whole(answer) => {
-                    Reply::new(FRAMES, std::mem::take(&mut *answer.to_bytes()))
+                RunAnswer::Whole(answer, held) => {
+                    let bytes = std::mem::take(&mut *answer.to_bytes());
+                    Reply::printed(FRAMES, bytes, held.as_deref())
                 }
                 RunAnswer::Watch(feed, print) => {
                     let socket = service.socket.clone();
@@ -184,7 +186,10 @@ async fn printed(
     asked: Asked,
 ) -> Result<Reply, Failure> {
     Ok(match service.ask(asked, peer, door).await? {
-        Printed::Whole(mut reply) => Reply::new(content_type, std::mem::take(&mut *reply.stdout)),
+        Printed::Whole(mut reply, held) => {
+            let bytes = std::mem::take(&mut *reply.stdout);
+            Reply::printed(content_type, bytes, held.as_deref())
+        }
         Printed::Watch(feed, print) => {
             let socket = service.socket.clone();
             Reply::watched(content_type, feed, Form::Plain { print, socket })

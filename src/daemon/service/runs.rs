@@ -1,9 +1,12 @@
 //! Asks the service and prints its answer: for a run of the companion, or for a path of the local interface.
 
+use std::sync::Arc;
+
 use super::{ADMIN_ONLY, Door, Service};
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::dialect::{self, Parsed};
+use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
@@ -12,16 +15,16 @@ use crate::wire::reload::ReloadQuery;
 
 /// The answer to one run of the companion.
 pub(in crate::daemon) enum RunAnswer {
-    /// A complete answer.
-    Whole(Answer),
+    /// A complete answer, and the token that it carries.
+    Whole(Answer, Option<Arc<Held>>),
     /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
 }
 
 /// A printed answer.
 pub(in crate::daemon) enum Printed {
-    /// A complete reply.
-    Whole(Reply),
+    /// A complete reply, and the token that it carries.
+    Whole(Reply, Option<Arc<Held>>),
     /// The events from now on, and the printer for each of them.
     Watch(Feed, Box<dyn Print<News>>),
 }
@@ -36,18 +39,20 @@ impl Service {
     ) -> RunAnswer {
         // Check this first: standard input for the admin socket must not come through this one.
         if door == Door::Tokens && dialect::is_admin(&run) {
-            return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY));
+            return RunAnswer::Whole(dialect::to_admin(ADMIN_ONLY), None);
         }
         let asked = match dialect::parse(&run) {
             Parsed::Ask(asked) => asked,
-            Parsed::Answer(answer) => return RunAnswer::Whole(answer),
+            Parsed::Answer(answer) => return RunAnswer::Whole(answer, None),
         };
         // It may be large, and the answer may take a while.
         drop(run);
         match self.ask(asked, peer, door).await {
-            Ok(Printed::Whole(reply)) => RunAnswer::Whole(reply.into()),
+            Ok(Printed::Whole(reply, held)) => RunAnswer::Whole(reply.into(), held),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
-            Err(problem) => RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into()),
+            Err(problem) => {
+                RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into(), None)
+            }
         }
     }
 
@@ -62,12 +67,14 @@ impl Service {
         door: Door,
     ) -> Result<Printed, Problem> {
         let caller = &peer.caller;
+        let mut held = None;
         let reply = match asked {
             Asked::Token(query, print) => {
                 let name = query.profile.as_ref();
                 let (handle, served) = self
                     .token(caller, name, query.min_valid, query.max_wait)
                     .await?;
+                held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
             Asked::Reject(query, print) => {
@@ -75,6 +82,7 @@ impl Service {
                 let (handle, served) = self
                     .reject(caller, name, &query.which, query.max_wait)
                     .await?;
+                held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
             Asked::Profile(name, print) => {
@@ -106,7 +114,7 @@ impl Service {
                 return Err(Problem::new(Code::Forbidden).with_detail(ADMIN_ONLY));
             }
         };
-        Ok(Printed::Whole(reply))
+        Ok(Printed::Whole(reply, held))
     }
 
     fn surroundings(&self) -> Surroundings<'_> {

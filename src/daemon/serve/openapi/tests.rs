@@ -21,7 +21,7 @@ use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_V
 type Named = fn(&Row) -> (&'static str, u16);
 
 fn document() -> Value {
-    serde_json::from_str(&super::document()).unwrap()
+    serde_json::from_slice(&super::document()).unwrap()
 }
 
 fn texts(value: &Value) -> Vec<&str> {

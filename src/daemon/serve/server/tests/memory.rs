@@ -1,6 +1,9 @@
 //! What requests and answers may hold, on a paused clock over a pipe in memory.
 
 use super::*;
+use hyper::body::Bytes;
+
+use crate::daemon::serve::memory::{FREE, SHARE};
 use crate::wire::MAX_FRAME;
 
 /// A connection of `uid` to this server, with room for this many bytes in each direction.
@@ -82,9 +85,70 @@ async fn a_request_that_waits_no_longer_holds_its_body() {
     for client in &mut waiting {
         assert_eq!(at_once(client).await, "", "it waits");
     }
-    let whole = server
-        .memory
-        .account(OURS)
-        .take(crate::daemon::serve::memory::SHARE);
+    let whole = server.memory.account(OURS).take(SHARE);
     assert!(whole.is_some());
+}
+
+/// Asks on a connection whose pipe takes nearly nothing of the answer, which stays with the server.
+async fn leave_unread(server: &Arc<Server>, request: &str) -> DuplexStream {
+    let mut client = connect_to(server, OURS, 64);
+    client.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    client
+}
+
+/// How many bytes of answers of our user are charged.
+fn charged(server: &Server) -> usize {
+    let account = server.memory.account(OURS);
+    let is_free = |size: &usize| account.take(*size).is_some();
+    let most = SHARE + FREE;
+    most - (0..=most).rev().find(is_free).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn unread_answers_are_charged_until_they_are_written_or_given_up() {
+    let (server, _close) = daemon(OURS, Play::Hang);
+    // It quotes nothing, but a list of profiles with a long fault would be as long.
+    let long = Bytes::from(vec![b'a'; 10_000]);
+    let account = server.memory.account(OURS);
+    let held = account.hold(long.clone()).unwrap();
+    assert_eq!(held, long);
+    assert_eq!(charged(&server), 10_000 - FREE);
+    let rest = held.slice(9_999..);
+    drop(held);
+    assert_eq!(
+        charged(&server),
+        10_000 - FREE,
+        "its last byte is not written"
+    );
+    drop(rest);
+    assert_eq!(charged(&server), 0);
+    let short = account.hold(Bytes::from(vec![b'a'; FREE])).unwrap();
+    assert_eq!(charged(&server), 0);
+    drop(short);
+    assert!(
+        account
+            .hold(Bytes::from(vec![b'a'; SHARE + FREE + 1]))
+            .is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_with_a_token_and_the_document_are_shared_and_not_charged() {
+    let (server, _close) = daemon(
+        OURS,
+        Play::Grant {
+            secs: 3_600,
+            after: Duration::ZERO,
+        },
+    );
+    let mut clients = vec![];
+    for target in [
+        "/v1/profiles/research/token",
+        "/v1/profiles/research/watch",
+        "/v1/openapi.json",
+    ] {
+        clients.push(leave_unread(&server, &request(target)).await);
+        assert_eq!(charged(&server), 0, "{target}");
+    }
 }

@@ -1,0 +1,70 @@
+//! An answer in pieces, of which the token is shared with all other answers that carry it.
+
+use bytes::Bytes;
+
+use super::AccessToken;
+
+/// An answer in its order: before the token, the token, and after it; or all in the first piece.
+pub type Pieces = [Bytes; 3];
+
+/// Answers up to this length, in bytes, are one piece: it is smaller than what every request may hold.
+const SMALL: usize = 1_024;
+
+/// Splits an answer around the token that it carries. The copy of the token in it is freed, so that an answer that is
+/// never read holds little memory however long its token is.
+pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
+    let text = token.expose().as_bytes();
+    let at = (answer.len() > SMALL)
+        .then(|| answer.windows(text.len()).position(|part| part == text))
+        .flatten();
+    let around = at.and_then(|at| {
+        let (before, rest) = answer.split_at_checked(at)?;
+        Some((before, rest.get(text.len()..)?))
+    });
+    match around {
+        Some((before, after)) => [
+            Bytes::copy_from_slice(before),
+            token.expose_shared(),
+            Bytes::copy_from_slice(after),
+        ],
+        None => [answer.into(), Bytes::new(), Bytes::new()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_of_a_long_answer_is_shared_and_a_short_answer_is_one_piece() {
+        for (length, pieces) in [(1, 1), (1_000, 1), (1_030, 3), (65_536, 3)] {
+            let token = AccessToken::parse(&"x".repeat(length)).unwrap();
+            let answer = [b"before ", token.expose().as_bytes(), b" after"].concat();
+            let shared = share(answer.clone(), &token);
+            assert_eq!(shared.concat(), answer);
+            assert_eq!(
+                shared.iter().filter(|piece| !piece.is_empty()).count(),
+                pieces
+            );
+            if pieces == 3 {
+                assert_eq!(shared[1].as_ptr(), token.expose().as_ptr());
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_without_the_token_stays_as_it_is() {
+        let token = AccessToken::parse("T0KEN").unwrap();
+        let answer = vec![b'a'; 5_000];
+        assert_eq!(share(answer.clone(), &token).concat(), answer);
+        assert_eq!(share(vec![], &token).concat(), b"");
+    }
+
+    #[test]
+    fn shared_bytes_outlive_the_token() {
+        let token = AccessToken::parse(&"x".repeat(2_000)).unwrap();
+        let [_, shared, _] = share(token.expose().as_bytes().to_vec(), &token);
+        drop(token);
+        assert_eq!(shared, "x".repeat(2_000));
+    }
+}
