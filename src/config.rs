@@ -191,6 +191,12 @@ impl Provider {
         self.described().1.origin()
     }
 
+    /// The whole address to which a credential is bound: the token endpoint, or for Run:ai the base address. `None` if an
+    /// issuer determines it.
+    pub fn endpoint(&self) -> Option<Url> {
+        self.described().1.endpoint()
+    }
+
     /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
     /// does.
     pub fn issuer(&self) -> Option<&str> {

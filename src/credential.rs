@@ -7,6 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::instant::UnixTime;
 
+mod ca;
+
+pub use ca::{Ca, CaContent, CaVerdict};
+
 /// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;
 
@@ -22,6 +26,8 @@ pub struct Credential {
     pub client_secret: ClientSecret,
     /// `scheme://host[:port]` of the token endpoint that it was enrolled for.
     origin: Option<String>,
+    /// The certificates that it was enrolled with.
+    ca: Option<Ca>,
     /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
     /// does not inherit an earlier rejection.
     enrolled_at: Option<UnixTime>,
@@ -91,6 +97,7 @@ impl Credential {
             client_id: client_id.to_owned(),
             client_secret: ClientSecret::parse(client_secret)?,
             origin: None,
+            ca: None,
             enrolled_at: None,
         })
     }
@@ -99,6 +106,13 @@ impl Credential {
     #[must_use]
     pub fn bound_to(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_owned());
+        self
+    }
+
+    /// The same credential, for servers that these certificates vouch for and for no others.
+    #[must_use]
+    pub fn trusting(mut self, ca: Ca) -> Self {
+        self.ca = Some(ca);
         self
     }
 
@@ -112,12 +126,23 @@ impl Credential {
     /// Its id under the key of this process. Credentials that are equal have the same id.
     pub fn id(&self, key: &RandomState) -> CredentialId {
         let secret = self.client_secret.expose();
-        CredentialId(key.hash_one((&self.client_id, secret, &self.origin, self.enrolled_at)))
+        CredentialId(key.hash_one((
+            &self.client_id,
+            secret,
+            &self.origin,
+            &self.ca,
+            self.enrolled_at,
+        )))
     }
 
     /// `scheme://host[:port]` of the token endpoint that it was enrolled for; `None` before it is enrolled.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+
+    /// The certificates that it was enrolled with; `None` before it is enrolled.
+    pub const fn ca(&self) -> Option<&Ca> {
+        self.ca.as_ref()
     }
 }
 

@@ -20,8 +20,9 @@
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
 //! | [`provider`] | asks an issuer for a token, once | config credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | causes clock config credential fault file_lock folder instant lifecycle offload process profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes config file_lock folder trust |
+//! | [`certificates`] | the certificates and keys that a configuration names, each read once | credential |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
@@ -50,6 +51,7 @@
 #![forbid(unsafe_code)]
 
 mod causes;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -22,7 +22,7 @@ mod removal;
 pub mod source;
 
 pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
-pub use binding::{Binding, BindingPart};
+pub use binding::{Binding, BindingPart, Bound, Required};
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use keyring::{KeyringFault, KeyringStore};

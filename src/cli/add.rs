@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
 use super::admin;
 use super::output::{Exit, fail, report, say};
 use super::place::{self, Place};
@@ -17,7 +19,7 @@ use crate::profile::ProfileName;
 use crate::provider::configured;
 use crate::settings::Content;
 use crate::store::source::binding_of;
-use crate::store::{Key, Record, Stores};
+use crate::store::{Bound, Key, Record, Required, Stores};
 use crate::token::{Grant, Validity};
 use provider::ProviderArgs;
 
@@ -74,13 +76,15 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
-    let origin = destination(&plan.profile)?;
-    let binding = binding_of(&plan.profile, &origin);
-    let binding = binding.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    let bound = Bound::of(&plan.profile, destination(&plan.profile)?);
+    let required = binding_of(&plan.profile, &bound);
+    let Required { binding, .. } = required.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    let origin = binding.origin();
     let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
         .credential(&seen, &origin, plan.profile.origin().is_none())?
-        .bound_to(&origin);
+        .bound_to(&origin)
+        .trusting(binding.ca.clone());
     let validity = prove(&plan.profile, &credential)?;
     let key = Key {
         credential,
@@ -97,7 +101,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     plan.write(&target, &stores, name, &seen, &record)?;
     report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
-        record.binding.origin,
+        record.binding.origin(),
         validity.lifetime.as_secs(),
         plan.place.sentence(&stores, name)
     ));
@@ -171,14 +175,15 @@ impl Plan {
 }
 
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
-fn destination(profile: &Profile) -> Result<String, Exit> {
-    let origin = ask(configured::destination(profile))?;
+fn destination(profile: &Profile) -> Result<Url, Exit> {
+    let endpoint = ask(configured::destination(profile))?;
     if profile.origin().is_none() {
+        let origin = endpoint.origin().ascii_serialization();
         say(format!(
             "the issuer's token endpoint is at {origin}: the credential is for it alone"
         ));
     }
-    Ok(origin)
+    Ok(endpoint)
 }
 
 /// Gets one token as proof, and throws it away.

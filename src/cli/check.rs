@@ -81,12 +81,12 @@ fn check_profile(
     let Some(record) = record else {
         return Err(format!("no credential is stored; run: {}", rebind()));
     };
-    let now = binding_of(profile, &record.binding.origin).map_err(|e| Causes(&e).to_string())?;
+    let now = binding_of(profile, &record.binding.bound).map_err(|e| Causes(&e).to_string())?;
     match record.binding.differences(&now).first() {
         None => Ok(record.key.credential.client_id),
         Some(part) => Err(format!(
             "the credential was enrolled for {}, and {part} is another now; if that is right, run: {}",
-            record.binding.origin,
+            record.binding.origin(),
             rebind()
         )),
     }

@@ -19,6 +19,10 @@ pub(super) trait Described {
     /// The origin of that address.
     fn origin(&self) -> Origin;
 
+    /// The whole address to which a credential is bound: the token endpoint, or the address below which the provider has
+    /// its endpoints. `None` if an issuer determines it.
+    fn endpoint(&self) -> Option<Url>;
+
     /// The issuer that determines where the secret is sent, as its identifier is written; `None` if the configuration
     /// does.
     fn issuer(&self) -> Option<&str> {

@@ -192,6 +192,13 @@ impl Described for Oauth2 {
         self.at.url().origin()
     }
 
+    fn endpoint(&self) -> Option<Url> {
+        match &self.at {
+            At::Issuer(_) => None,
+            At::Token(url) => Some(url.url().clone()),
+        }
+    }
+
     fn issuer(&self) -> Option<&str> {
         match &self.at {
             At::Issuer(url) => Some(url.as_str()),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ::url::Url;
+
 use super::Provider;
 use super::allow::{Rule, SocketMode};
 use super::proxy::Proxy;
@@ -79,6 +81,12 @@ impl Profile {
             None => Some(self.provider.origin()),
             Some(_) => None,
         }
+    }
+
+    /// The whole address to which its credential is bound: the token endpoint, or for Run:ai the base address. `None` if
+    /// an issuer determines it, which is asked at enrolment.
+    pub fn endpoint(&self) -> Option<Url> {
+        self.provider.endpoint()
     }
 
     /// The issuer that determines where the secret is sent, as its identifier is written.

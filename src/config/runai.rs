@@ -1,5 +1,6 @@
 //! NVIDIA Run:ai in the configuration.
 
+use ::url::Url;
 use toml_edit::Value;
 
 use super::kind::{Described, Kind};
@@ -84,6 +85,10 @@ impl Described for Runai {
 
     fn origin(&self) -> Origin {
         self.url.origin()
+    }
+
+    fn endpoint(&self) -> Option<Url> {
+        Some(self.url.origin().join(self.url.path()))
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {

@@ -3,6 +3,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
@@ -12,7 +14,7 @@ use crate::token::Grant;
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Send + 'a>>;
 
 /// A token endpoint that is being looked for.
-pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
+pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Url, Fault>> + Send + 'a>>;
 
 /// Something that can be asked for a token.
 pub trait Provider: Send + Sync {
@@ -30,8 +32,8 @@ pub trait Provider: Send + Sync {
         self.fetch(credential)
     }
 
-    /// Asks the issuer where its token endpoint is: `scheme://host[:port]`, to which a credential is bound. Nothing secret
-    /// is sent, and nothing is remembered. Only for a provider whose configuration leaves it to the issuer.
+    /// Asks the issuer where its token endpoint is, to which a credential is bound. Nothing secret is sent, and nothing is
+    /// remembered. Only for a provider whose configuration leaves it to the issuer.
     ///
     /// # Errors
     /// A [`Fault`] when the issuer does not say it, or cannot be trusted.

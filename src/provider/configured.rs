@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use super::attempt::Provider;
 use super::http::{Http, Resolver, Roots, Settings, Timeouts};
 use super::speaker;
@@ -25,14 +27,14 @@ pub fn prepare() -> io::Result<()> {
     Resolver::shared().start()
 }
 
-/// The destination of the profile's secret as `scheme://host[:port]`, to which its credential is to be bound. Asks the
-/// issuer if the configuration does not say it; sends no secret.
+/// The whole address of the profile's token endpoint, to which its credential is to be bound; for Run:ai the base
+/// address. Asks the issuer if the configuration does not say it; sends no secret.
 ///
 /// # Errors
 /// A [`Fault`] if the issuer does not say it either.
-pub async fn destination(profile: &Profile) -> Result<String, Fault> {
-    match profile.origin() {
-        Some(origin) => Ok(origin.to_string()),
+pub async fn destination(profile: &Profile) -> Result<Url, Fault> {
+    match profile.endpoint() {
+        Some(endpoint) => Ok(endpoint),
         None => provider(profile).destination().await,
     }
 }

@@ -151,8 +151,8 @@ impl Provider for Oauth2 {
     fn destination(&self) -> Locating<'_> {
         Box::pin(self.in_time(async {
             match &self.place {
-                Place::Known(target) => Ok(target.origin()),
-                Place::Discovered(place) => Ok(self.discover(place).await?.origin()),
+                Place::Known(target) => Ok(target.endpoint.url().clone()),
+                Place::Discovered(place) => Ok(self.discover(place).await?.endpoint.url().clone()),
             }
         }))
     }

@@ -1,23 +1,49 @@
 //! What a credential was enrolled for, so that a change of the configuration cannot send it elsewhere.
 
 use std::fmt;
+use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use url::Url;
 
+use crate::certificates::CaFile;
 use crate::config::{Profile, Proxy};
+use crate::credential::{Ca, CaVerdict};
 
 /// What a credential was enrolled for. If the configuration differs, nothing is sent until a person confirms the
 /// change: write access to the configuration must not be enough to redirect the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// `scheme://host[:port]` of the token endpoint, to which the secret is sent.
-    pub origin: String,
+    /// Where the secret is sent.
+    pub bound: Bound,
     /// The issuer whose discovery document named that endpoint, if the configuration does not name it.
     pub issuer: Option<String>,
-    /// The SHA-256 of the CA file's content, in hexadecimal.
-    pub ca: Option<String>,
+    /// The certificates to trust.
+    pub ca: Ca,
     /// The proxy, as the configuration spells it.
     pub proxy: Option<String>,
+}
+
+/// Where a secret is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// `scheme://host[:port]` of the token endpoint: records of version 1 know no more of it.
+    Origin(String),
+    /// The provider, and the whole address.
+    Endpoint {
+        /// The kind of provider, as the configuration spells it.
+        provider: String,
+        /// The token endpoint; for Run:ai the address below which its token endpoints are.
+        endpoint: Url,
+    },
+}
+
+/// What the configuration requires now, and the CA file as it was read for this.
+#[derive(Debug, Clone)]
+pub struct Required {
+    /// The binding that an enrolment would write.
+    pub binding: Binding,
+    /// The CA file, if the configuration names one.
+    pub ca_file: Option<Arc<CaFile>>,
 }
 
 /// A part of a binding.
@@ -36,41 +62,87 @@ pub enum BindingPart {
 // === impl Binding ===
 
 impl Binding {
-    /// The binding that a profile requires. `discovered` is the origin of the token endpoint if the profile does not
-    /// name it; `ca` is the content of its CA file, if it has one.
-    pub fn of(profile: &Profile, discovered: &str, ca: Option<&[u8]>) -> Self {
-        Self {
-            origin: profile
-                .origin()
-                .map_or_else(|| discovered.to_owned(), |origin| origin.to_string()),
-            issuer: profile.issuer().map(str::to_owned),
-            ca: ca.map(fingerprint),
-            proxy: match profile.proxy_in_use() {
-                Proxy::Direct => None,
-                proxy => proxy.as_str().map(str::to_owned),
-            },
-        }
-    }
-
-    /// The parts in which this binding differs from `now`, the one that the configuration requires.
-    pub fn differences(&self, now: &Self) -> Vec<BindingPart> {
+    /// The parts in which this binding differs from `now`, what the configuration requires. Other certificates are no
+    /// difference if only root can have changed them.
+    pub fn differences(&self, now: &Required) -> Vec<BindingPart> {
+        let Self {
+            bound,
+            issuer,
+            proxy,
+            ..
+        } = &now.binding;
         [
-            (BindingPart::Origin, self.origin == now.origin),
-            (BindingPart::Issuer, self.issuer == now.issuer),
-            (BindingPart::Ca, self.ca == now.ca),
-            (BindingPart::Proxy, self.proxy == now.proxy),
+            (BindingPart::Origin, self.origin() == bound.origin()),
+            (BindingPart::Issuer, self.issuer == *issuer),
+            (
+                BindingPart::Ca,
+                self.certificates(now) != CaVerdict::Changed,
+            ),
+            (BindingPart::Proxy, self.proxy == *proxy),
         ]
         .into_iter()
         .filter(|(_, same)| !same)
         .map(|(part, _)| part)
         .collect()
     }
+
+    /// How the certificates that the configuration names now compare with those of the enrolment.
+    pub fn certificates(&self, now: &Required) -> CaVerdict {
+        self.ca
+            .compare(now.ca_file.as_ref().map(|file| &file.content))
+    }
+
+    /// `scheme://host[:port]` of the token endpoint.
+    pub fn origin(&self) -> String {
+        self.bound.origin()
+    }
 }
 
-/// The SHA-256 in hexadecimal.
-fn fingerprint(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+// === impl Bound ===
+
+impl Bound {
+    /// This endpoint of the profile's provider.
+    pub fn of(profile: &Profile, endpoint: Url) -> Self {
+        Self::Endpoint {
+            provider: profile.provider.as_str().to_owned(),
+            endpoint,
+        }
+    }
+
+    /// `scheme://host[:port]` of the token endpoint.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Origin(origin) => origin.clone(),
+            Self::Endpoint { endpoint, .. } => endpoint.origin().ascii_serialization(),
+        }
+    }
+}
+
+// === impl Required ===
+
+impl Required {
+    /// The binding that a profile requires. `discovered` is where the secret is sent if the profile does not name it;
+    /// `ca_file` is its CA file, if it has one.
+    pub fn of(profile: &Profile, discovered: &Bound, ca_file: Option<Arc<CaFile>>) -> Self {
+        let bound = match profile.endpoint() {
+            Some(endpoint) => Bound::of(profile, endpoint),
+            None => discovered.clone(),
+        };
+        let ca = ca_file
+            .as_ref()
+            .map_or(Ca::System, |file| Ca::Set(file.content.set.clone()));
+        let proxy = match profile.proxy_in_use() {
+            Proxy::Direct => None,
+            proxy => proxy.as_str().map(str::to_owned),
+        };
+        let binding = Binding {
+            bound,
+            issuer: profile.issuer().map(str::to_owned),
+            ca,
+            proxy,
+        };
+        Self { binding, ca_file }
+    }
 }
 
 // === impl BindingPart ===
@@ -88,25 +160,42 @@ impl fmt::Display for BindingPart {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn profile(extra: &str) -> Profile {
-        let text = format!("[profiles.a]\nprovider='runai'\n{extra}");
+        let text = format!("[profiles.a]\n{extra}");
         let config = crate::config::parse(&text, &crate::testing::FewNames).unwrap();
         config.profiles.into_values().next().unwrap()
     }
 
+    fn runai(extra: &str) -> Profile {
+        profile(&format!("provider='runai'\n{extra}"))
+    }
+
+    fn nowhere() -> Bound {
+        Bound::Origin("https://nowhere".into())
+    }
+
+    fn required(profile: &Profile) -> Required {
+        Required::of(profile, &nowhere(), None)
+    }
+
+    fn ca_file() -> Option<Arc<CaFile>> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/ca.pem");
+        Some(Arc::new(CaFile::read(Path::new(path)).unwrap()))
+    }
+
     #[test]
     fn a_binding_is_of_the_origin_the_certificates_and_the_proxy_and_of_nothing_else() {
-        let plain = profile("url='https://a.b/api/v1'");
-        let bound = Binding::of(&plain, "", None);
-        assert_eq!(bound.origin, "https://a.b");
-        let same = profile("url='https://A.b:443/'\nkeep-warm=true\napi='v1'");
-        assert_eq!(bound.differences(&Binding::of(&same, "", None)), []);
-        for (extra, ca, part) in [
+        let plain = required(&runai("url='https://a.b/api/v1'"));
+        let same = runai("url='https://A.b:443/'\nkeep-warm=true\napi='v1'");
+        assert_eq!(plain.binding.differences(&required(&same)), []);
+        for (extra, ca_file, part) in [
             ("url='https://a.c'", None, BindingPart::Origin),
             ("url='https://a.b:444'", None, BindingPart::Origin),
-            ("url='https://a.b'", Some("pem"), BindingPart::Ca),
+            ("url='https://a.b'", ca_file(), BindingPart::Ca),
             (
                 "url='https://a.b'\nproxy='http://p:1'",
                 None,
@@ -118,24 +207,67 @@ mod tests {
                 BindingPart::Proxy,
             ),
         ] {
-            let now = Binding::of(&profile(extra), "", ca.map(str::as_bytes));
-            assert_eq!(bound.differences(&now), [part], "{extra}");
-            assert_eq!(now.differences(&bound), [part], "{extra}");
+            let now = Required::of(&runai(extra), &nowhere(), ca_file);
+            assert_eq!(plain.binding.differences(&now), [part], "{extra}");
+            assert_eq!(now.binding.differences(&plain), [part], "{extra}");
         }
-        let ca = Binding::of(&plain, "", Some(b"abc")).ca.unwrap();
-        assert!(ca.starts_with("ba7816bf8f01cfea") && ca.len() == 64, "{ca}");
+    }
+
+    #[test]
+    fn a_binding_carries_the_provider_and_the_whole_address() {
+        for (extra, provider, endpoint) in [
+            (
+                "provider='runai'\nurl='https://A.b:443/x/api/v1'",
+                "runai",
+                "https://a.b/x",
+            ),
+            (
+                "provider='runai'\nurl='https://a.b'",
+                "runai",
+                "https://a.b/",
+            ),
+            (
+                "provider='oauth2'\ntoken-url='https://a.b/t?x=1'",
+                "oauth2",
+                "https://a.b/t?x=1",
+            ),
+        ] {
+            let bound = required(&profile(extra)).binding.bound;
+            let endpoint = Url::parse(endpoint).unwrap();
+            let provider = provider.to_owned();
+            assert_eq!(bound, Bound::Endpoint { provider, endpoint });
+            assert_eq!(bound.origin(), "https://a.b");
+        }
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_compared_by_what_it_has() {
+        let profile = runai("url='https://a.b/x'\nca-file='/ca.pem'");
+        let now = Required::of(&profile, &nowhere(), ca_file());
+        let bytes = ca_file().unwrap().content.bytes.clone();
+        let former = |origin: &str, bytes: &str| Binding {
+            bound: Bound::Origin(origin.into()),
+            ca: Ca::Bytes(bytes.into()),
+            ..now.binding.clone()
+        };
+        for (former, parts) in [
+            (former("https://a.b", &bytes), vec![]),
+            (former("https://a.b", "other"), vec![BindingPart::Ca]),
+            (former("https://a.c", &bytes), vec![BindingPart::Origin]),
+        ] {
+            assert_eq!(former.differences(&now), parts);
+        }
     }
 
     #[test]
     fn where_an_issuer_says_the_address_it_is_bound_too() {
-        let bound = |extra: &str| {
-            let text = format!("[profiles.a]\nprovider='oauth2'\n{extra}");
-            let config = crate::config::parse(&text, &crate::testing::FewNames).unwrap();
-            let profile = config.profiles.into_values().next().unwrap();
-            Binding::of(&profile, "https://tokens.example", None)
+        let required = |extra: &str| {
+            let profile = profile(&format!("provider='oauth2'\n{extra}"));
+            let endpoint = Url::parse("https://tokens.example/t").unwrap();
+            Required::of(&profile, &Bound::of(&profile, endpoint), None)
         };
-        let discovered = bound("issuer='https://idp.example/x'");
-        assert_eq!(discovered.origin, "https://tokens.example");
+        let discovered = required("issuer='https://idp.example/x'").binding;
+        assert_eq!(discovered.origin(), "https://tokens.example");
         for (extra, parts) in [
             ("issuer='https://idp.example/x'\nscope=['a']", vec![]),
             ("issuer='https://idp.example/'", vec![BindingPart::Issuer]),
@@ -149,22 +281,19 @@ mod tests {
                 vec![BindingPart::Origin, BindingPart::Issuer],
             ),
         ] {
-            assert_eq!(discovered.differences(&bound(extra)), parts, "{extra}");
+            assert_eq!(discovered.differences(&required(extra)), parts, "{extra}");
         }
-        let set = bound("token-url='https://idp.example/token'");
+        let set = required("token-url='https://idp.example/token'").binding;
         assert_eq!(
-            (set.origin.as_str(), set.issuer),
+            (set.origin().as_str(), set.issuer),
             ("https://idp.example", None)
         );
     }
 
     #[test]
     fn a_loopback_address_has_no_proxy_to_be_bound_to() {
-        let direct = profile("url='http://127.0.0.1:1'");
-        let proxied = profile("url='http://127.0.0.1:1'\nproxy='environment'");
-        assert_eq!(
-            Binding::of(&direct, "", None),
-            Binding::of(&proxied, "", None)
-        );
+        let direct = runai("url='http://127.0.0.1:1'");
+        let proxied = runai("url='http://127.0.0.1:1'\nproxy='environment'");
+        assert_eq!(required(&direct).binding, required(&proxied).binding);
     }
 }

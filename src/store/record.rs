@@ -1,19 +1,24 @@
 //! The record of a profile, and its JSON. Secrets are read into and written from memory that is wiped, and no message
 //! quotes the text.
 
-use std::fmt;
-use std::time::Duration;
-
-use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Binding, StoreErrorKind};
-use crate::credential::Credential;
+use super::{Binding, Bound};
+use crate::credential::{Ca, Credential};
 use crate::instant::UnixTime;
 
-/// The record version that this program writes and reads.
-const VERSION: u64 = 1;
+mod read;
+
+pub(super) use read::from_json;
+
+/// The record version that this program writes. Its `endpoint` and `provider`, and its `ca` with a hash for each
+/// certificate, are new.
+const VERSION: u64 = 2;
+
+/// The former version, which is still read: its `origin` is all that is known of the address, and its `ca` is the hash of
+/// the CA file's bytes.
+const FORMER_VERSION: u64 = 1;
 
 /// The largest record, in bytes: two credentials of the greatest length, with every character escaped, take a fifth.
 pub(super) const MAX_LEN: usize = 64 * 1024;
@@ -46,12 +51,26 @@ pub struct Key {
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
+    let origin = record.binding.origin();
+    // A record of the former version stays one: what it does not know cannot be made up.
+    let (version, provider, endpoint) = match &record.binding.bound {
+        Bound::Origin(_) => (FORMER_VERSION, None, None),
+        Bound::Endpoint { provider, endpoint } => {
+            (VERSION, Some(provider.as_str()), Some(endpoint.as_str()))
+        }
+    };
     let written = Written {
-        version: VERSION,
+        version,
         key: WrittenKey::of(&record.key),
-        origin: &record.binding.origin,
+        provider,
+        endpoint,
+        origin: &origin,
         issuer: record.binding.issuer.as_deref(),
-        ca: record.binding.ca.as_deref(),
+        ca: match &record.binding.ca {
+            Ca::System => None,
+            Ca::Bytes(hash) => Some(WrittenCa::Bytes(hash)),
+            Ca::Set(hashes) => Some(WrittenCa::Set(hashes)),
+        },
         proxy: record.binding.proxy.as_deref(),
         previous: record.previous.as_ref().map(WrittenKey::of),
     };
@@ -60,63 +79,29 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     Some(json)
 }
 
-/// Parses a record.
-pub(super) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind> {
-    // Parsed separately: a later version may have any other form.
-    let Version { version } = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
-    if version != VERSION {
-        return Err(StoreErrorKind::Version(version));
-    }
-    let read: Read = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
-    let key = ReadKey {
-        client_id: read.client_id,
-        client_secret: read.client_secret,
-        key_id: read.key_id,
-        key_name: read.key_name,
-        created_at: read.created_at,
-    };
-    let previous = read.previous.map(|key| key.parse(&read.origin));
-    let previous = previous.transpose()?;
-    Ok(Record {
-        key: key.parse(&read.origin)?,
-        binding: Binding {
-            origin: read.origin,
-            issuer: read.issuer,
-            ca: read.ca,
-            proxy: read.proxy,
-        },
-        previous,
-    })
-}
-
-/// Converts an error of serde. Its message may quote the text; its place and its category do not.
-fn malformed(error: &serde_json::Error) -> StoreErrorKind {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Syntax => "it is not JSON",
-        _ => "a field is missing, twice there, or of the wrong type",
-    };
-    StoreErrorKind::Malformed {
-        line: error.line(),
-        column: error.column(),
-        what,
-    }
-}
-
-// === writing ===
-
 #[derive(Serialize)]
 struct Written<'a> {
     version: u64,
     #[serde(flatten)]
     key: WrittenKey<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
     origin: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
-    ca: Option<&'a str>,
+    ca: Option<WrittenCa<'a>>,
     proxy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<WrittenKey<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WrittenCa<'a> {
+    Bytes(&'a str),
+    Set(&'a [String]),
 }
 
 #[derive(Serialize)]
@@ -157,80 +142,12 @@ impl std::io::Write for Room<'_> {
     }
 }
 
-// === reading ===
-
-#[derive(Deserialize)]
-struct Version {
-    version: u64,
-}
-
-/// Flattening would buffer every field, including secrets, so the key's fields are repeated here.
-#[derive(Deserialize)]
-struct Read {
-    client_id: String,
-    client_secret: Wiped,
-    key_id: Option<String>,
-    key_name: Option<String>,
-    created_at: u64,
-    origin: String,
-    issuer: Option<String>,
-    ca: Option<String>,
-    proxy: Option<String>,
-    previous: Option<ReadKey>,
-}
-
-#[derive(Deserialize)]
-struct ReadKey {
-    client_id: String,
-    client_secret: Wiped,
-    key_id: Option<String>,
-    key_name: Option<String>,
-    created_at: u64,
-}
-
-impl ReadKey {
-    /// Builds the key, with its credential bound to the origin in the record.
-    fn parse(self, origin: &str) -> Result<Key, StoreErrorKind> {
-        let credential = Credential::parse(&self.client_id, &self.client_secret.0);
-        let what = "the client ID or the client secret is empty, too long, or has other characters than ASCII";
-        Ok(Key {
-            credential: credential
-                .map_err(|_| StoreErrorKind::Malformed {
-                    line: 0,
-                    column: 0,
-                    what,
-                })?
-                .bound_to(origin),
-            key_id: self.key_id,
-            key_name: self.key_name,
-            created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
-        })
-    }
-}
-
-/// A text that is wiped on drop.
-struct Wiped(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Wiped {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Wiped;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
-                Ok(Wiped(Zeroizing::new(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use url::Url;
+
     use super::*;
 
     fn key(id: &str, secret: &str) -> Key {
@@ -246,9 +163,12 @@ mod tests {
         Record {
             key: key("app", secret),
             binding: Binding {
-                origin: "https://a.b".into(),
+                bound: Bound::Endpoint {
+                    provider: "runai".into(),
+                    endpoint: Url::parse("https://a.b/x").unwrap(),
+                },
                 issuer: None,
-                ca: None,
+                ca: Ca::System,
                 proxy: Some("http://p:1".into()),
             },
             previous,
@@ -260,8 +180,11 @@ mod tests {
         super::super::StoreError::new(std::path::Path::new("p"), kind).to_string()
     }
 
-    const GOOD: &str = r#"{"version":1,"client_id":"app","client_secret":"canary","key_id":null,
-"created_at":1,"origin":"https://a.b","ca":null,"later":{"x":["canary"]}}"#;
+    const GOOD: &str = r#"{"version":2,"client_id":"app","client_secret":"canary","key_id":null,
+"created_at":1,"provider":"runai","endpoint":"https://a.b/x","origin":"https://a.b","ca":null,"later":{"x":["canary"]}}"#;
+
+    const FORMER: &str = r#"{"version":1,"client_id":"app","client_secret":"canary","key_id":null,
+"created_at":1,"origin":"https://a.b","ca":"b5bb9d80","proxy":null,"previous":null}"#;
 
     #[test]
     fn a_record_is_the_same_after_it_was_written_and_read() {
@@ -299,11 +222,41 @@ mod tests {
         let json = to_json(&record("s3", Some(key("old", "s2")))).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
         let expected = serde_json::json!({
-            "version": 1, "client_id": "app", "client_secret": "s3", "key_id": "k-1", "key_name": null,
-            "created_at": 1_700_000_000_u64, "origin": "https://a.b", "ca": null, "proxy": "http://p:1",
+            "version": 2, "client_id": "app", "client_secret": "s3", "key_id": "k-1", "key_name": null,
+            "created_at": 1_700_000_000_u64, "provider": "runai", "endpoint": "https://a.b/x", "origin": "https://a.b",
+            "ca": null, "proxy": "http://p:1",
             "previous": {"client_id": "old", "client_secret": "s2", "key_id": "k-1", "key_name": null, "created_at": 1_700_000_000_u64},
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_ca_file_is_stored_as_the_hashes_of_its_certificates() {
+        let mut record = record("x", None);
+        record.binding.ca = Ca::Set(vec!["aa".into(), "bb".into()]);
+        let json = to_json(&record).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value["ca"], serde_json::json!(["aa", "bb"]));
+        let read = from_json(&json).unwrap();
+        assert_eq!(read.binding, record.binding);
+        assert_eq!(read.key.credential.ca(), Some(&record.binding.ca));
+        record.binding.ca = Ca::Set(vec!["a".repeat(64); crate::certificates::MAX_CERTIFICATES]);
+        assert!(from_json(&to_json(&record).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_read_and_stays_one() {
+        let read = from_json(FORMER.as_bytes()).unwrap();
+        let bound = Bound::Origin("https://a.b".into());
+        assert_eq!(read.binding.bound, bound);
+        assert_eq!(read.binding.ca, Ca::Bytes("b5bb9d80".into()));
+        assert_eq!(read.key.credential.origin(), Some("https://a.b"));
+        let value = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).unwrap();
+        let mut former = value(FORMER.as_bytes());
+        // What the former version writes: fields that have no value are there all the same, but for the previous key.
+        former.as_object_mut().unwrap().remove("previous");
+        former["key_name"] = serde_json::Value::Null;
+        assert_eq!(value(&to_json(&read).unwrap()), former);
     }
 
     #[test]
@@ -327,15 +280,23 @@ mod tests {
     #[test]
     fn unknown_fields_are_ignored_and_a_later_version_is_told() {
         assert!(from_json(GOOD.as_bytes()).is_ok());
-        let later = r#"{"client_secret": ["canary"], "version": 2}"#;
-        assert!(fault(later).contains("of version 2"), "{}", fault(later));
+        let later = r#"{"client_secret": ["canary"], "version": 3}"#;
+        assert!(fault(later).contains("of version 3"), "{}", fault(later));
     }
 
     #[test]
     fn no_message_quotes_the_record() {
         for (from, to) in [
-            ("\"version\":1", "\"version\":\"canary\""),
-            ("\"version\":1,", ""),
+            ("\"version\":2", "\"version\":\"canary\""),
+            ("\"version\":2,", ""),
+            ("\"endpoint\":\"https://a.b/x\"", "\"endpoint\":\"canary\""),
+            (
+                "\"endpoint\":\"https://a.b/x\"",
+                "\"endpoint\":\"https://canary/x\"",
+            ),
+            ("\"endpoint\":\"https://a.b/x\",", ""),
+            ("\"provider\":\"runai\",", ""),
+            ("\"ca\":null", "\"ca\":\"canary\""),
             ("\"canary\",\"key", "7,\"key"),
             ("\"created_at\":1", "\"created_at\":\"canary\""),
             ("\"created_at\":1", "\"created_at\":-1"),

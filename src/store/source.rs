@@ -2,24 +2,19 @@
 //! enrolled for.
 
 use std::error::Error;
-use std::fmt;
 use std::hash::RandomState;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use crate::causes::Causes;
+use crate::certificates::{CaFile, CaFileError};
 use crate::config::Profile;
 use crate::credential::{Credential, CredentialId};
 use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::store::{Binding, Key, StoreReader};
-
-/// The largest accepted CA file, in bytes: a whole system's bundle has a quarter of this size.
-const MAX_CA_LEN: u64 = 1 << 20;
+use crate::store::{Bound, Key, Required, StoreReader};
 
 /// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
@@ -31,20 +26,6 @@ pub struct LoadedCredential {
     pub id: CredentialId,
     /// The credential.
     pub credential: Arc<Credential>,
-}
-
-/// Why a profile's CA file cannot be read.
-#[derive(Debug)]
-pub enum CaFileError {
-    /// It is a folder, a pipe or something else that is not a regular file.
-    NotAFile(PathBuf),
-    /// The system refuses access.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 /// A credential that is being loaded.
@@ -85,27 +66,7 @@ pub struct StoreSource {
     pub lane: Lane,
 }
 
-// === impl CaFileError ===
-
-impl fmt::Display for CaFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAFile(path) => write!(f, "the CA file {} is not a file", path.display()),
-            Self::Unreadable { path, .. } => {
-                write!(f, "the CA file {} cannot be read", path.display())
-            }
-        }
-    }
-}
-
-impl Error for CaFileError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NotAFile(_) => None,
-            Self::Unreadable { source, .. } => Some(source),
-        }
-    }
-}
+// === impl StoreSource ===
 
 impl CredentialSource for StoreSource {
     /// Runs on a thread of its own.
@@ -139,12 +100,13 @@ impl StoreSource {
             return Err(NotLoaded::Blocked(Block::NotEnrolled(self.name.clone())));
         };
         // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
-        let now = binding_of(&self.profile, &record.binding.origin);
+        let now = binding_of(&self.profile, &record.binding.bound);
         let now = now.map_err(|error| unusable(&error))?;
         if let Some(part) = record.binding.differences(&now).first() {
             let detail = format!(
                 "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",
-                record.binding.origin, self.name
+                record.binding.origin(),
+                self.name
             );
             return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));
         }
@@ -158,48 +120,13 @@ impl StoreSource {
     }
 }
 
-/// The binding of a credential for this profile, from the configuration and the CA file as they are now. `discovered`
-/// is the origin of the token endpoint if the configuration does not name it: the one that `configured::destination`
-/// found, or the enrolled one.
+/// What this profile's configuration requires of a credential's binding, with its CA file as it is now. `discovered` is
+/// where the secret is sent if the configuration does not name it: what `configured::destination` found, or what the
+/// record says.
 ///
 /// # Errors
-/// [`CaFileError`] if the CA file cannot be read.
-pub fn binding_of(profile: &Profile, discovered: &str) -> Result<Binding, CaFileError> {
-    let ca = profile.ca_file.as_deref().map(read_ca).transpose()?;
-    Ok(Binding::of(profile, discovered, ca.as_deref()))
-}
-
-fn read_ca(path: &Path) -> Result<Vec<u8>, CaFileError> {
-    let unreadable = |source| CaFileError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    // Checked before opening: opening a pipe would wait for a writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(CaFileError::NotAFile(path.to_owned()));
-    }
-    let mut bytes = vec![];
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_CA_LEN).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ca_file_that_is_none_is_refused_and_never_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let pipe = dir.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.unwrap().success());
-        for path in [pipe.as_path(), dir.path()] {
-            assert!(matches!(read_ca(path), Err(CaFileError::NotAFile(_))));
-        }
-        let none = read_ca(&dir.path().join("none")).unwrap_err();
-        let told = Causes(&none).to_string();
-        assert!(told.contains("none cannot be read: No such file"), "{told}");
-    }
+/// [`CaFileError`] if the CA file cannot be used.
+pub fn binding_of(profile: &Profile, discovered: &Bound) -> Result<Required, CaFileError> {
+    let ca_file = profile.ca_file.as_deref().map(CaFile::read).transpose()?;
+    Ok(Required::of(profile, discovered, ca_file.map(Arc::new)))
 }

@@ -89,12 +89,14 @@ fn one_token_is_the_proof_and_then_the_bound_record_and_the_profile_are_written(
     let created_at = record["created_at"].as_u64().unwrap();
     assert!(created_at > 1_700_000_000);
     let expected = serde_json::json!({
-        "version": 1,
+        "version": 2,
         "client_id": "test-client",
         "client_secret": env.secret(),
         "key_id": null,
         "key_name": null,
         "created_at": created_at,
+        "provider": "runai",
+        "endpoint": format!("{url}/"),
         "origin": url,
         "ca": null,
         "proxy": null,

@@ -132,6 +132,7 @@ fn enrol_elsewhere(env: &TestEnv, profile: &str, url: &str, proxy: Option<&str>)
     let record = fs::read_to_string(env.record("model")).unwrap();
     let mut record: Value = serde_json::from_str(&record).unwrap();
     record["origin"] = url.into();
+    record["endpoint"] = format!("{url}/").into();
     record["proxy"] = proxy.map_or(Value::Null, Value::from);
     fs::copy(env.record("model"), env.record(profile)).unwrap();
     fs::write(env.record(profile), record.to_string()).unwrap();

@@ -139,9 +139,9 @@ mod tests {
 
     use super::*;
     use crate::config::StoreKind;
-    use crate::credential::Credential;
+    use crate::credential::{Ca, Credential};
     use crate::instant::UnixTime;
-    use crate::store::{Binding, Key, Removal};
+    use crate::store::{Binding, Bound, Key, Removal};
 
     fn record() -> Record {
         Record {
@@ -152,9 +152,9 @@ mod tests {
                 created_at: UnixTime::from_epoch(Duration::from_secs(5)),
             },
             binding: Binding {
-                origin: "https://a.b".into(),
+                bound: Bound::Origin("https://a.b".into()),
                 issuer: None,
-                ca: None,
+                ca: Ca::System,
                 proxy: None,
             },
             previous: None,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::fault::Fault;
 use crate::instant::UnixTime;
 use crate::provider::configured::Reached;
@@ -83,7 +85,7 @@ pub(super) struct IssuerFacts {
     /// The wall clock directly after the answer.
     pub(super) now: UnixTime,
     /// The token endpoint that the issuer's discovery document names, if the configuration does not name one.
-    pub(super) discovered: Option<Result<String, Fault>>,
+    pub(super) discovered: Option<Result<Url, Fault>>,
 }
 
 // === impl FolderUse ===

@@ -17,8 +17,8 @@ use crate::config::{Config, Profile};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured;
+use crate::store::Stores;
 use crate::store::source::binding_of;
-use crate::store::{Binding, Stores};
 
 /// Examines all profiles at once.
 pub(super) async fn examine(
@@ -68,7 +68,8 @@ async fn one(
     if let (Ok(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
         (&credential, &issuer.discovered)
     {
-        findings.extend(judge::moved(name, origin, discovered));
+        let discovered = discovered.origin().ascii_serialization();
+        findings.extend(judge::moved(name, origin, &discovered));
     }
     findings
         .into_iter()
@@ -82,11 +83,10 @@ fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> Credent
         Ok(None) => return CredentialFacts::Absent,
         Err(error) => return CredentialFacts::Unreadable(error),
     };
-    let Binding { origin, .. } = &record.binding;
-    match binding_of(profile, origin) {
+    match binding_of(profile, &record.binding.bound) {
         Ok(now) => {
             let part = record.binding.differences(&now).first().copied();
-            CredentialFacts::Bound(origin.clone(), part)
+            CredentialFacts::Bound(record.binding.origin(), part)
         }
         Err(error) => CredentialFacts::Uncompared(Causes(&error).to_string()),
     }

@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use std::time::Duration;
 
 use super::*;
-use crate::credential::Credential;
+use crate::credential::{Ca, Credential};
 use crate::file_lock::FileLock;
 use crate::instant::UnixTime;
 use crate::store::lock::Locks;
 use crate::store::{
-    Binding, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
+    Binding, Bound, Key, Record, Revision, StoreReader as _, StoreWriter as _, record as form,
 };
 use crate::trust::Distrust;
 
@@ -90,9 +90,9 @@ fn record(secret: &str) -> Record {
             created_at: UnixTime::from_epoch(Duration::from_secs(5)),
         },
         binding: Binding {
-            origin: "https://a.b".into(),
+            bound: Bound::Origin("https://a.b".into()),
             issuer: None,
-            ca: None,
+            ca: Ca::System,
             proxy: None,
         },
         previous: None,

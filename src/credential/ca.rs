@@ -1,0 +1,91 @@
+//! Which certificates a credential was enrolled with, and whether those of now are the same.
+
+/// The certificates that vouch for the server that gets a credential's secret, as they were at enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ca {
+    /// Those of the operating system.
+    System,
+    /// Those of a CA file, by the SHA-256 of its bytes: records of version 1 know no more of it.
+    Bytes(String),
+    /// Those of a CA file, by the SHA-256 of each certificate's DER form: sorted, and each one once.
+    Set(Vec<String>),
+}
+
+/// The identity of a CA file's content at one reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaContent {
+    /// The SHA-256 of the bytes, in hexadecimal.
+    pub bytes: String,
+    /// The SHA-256 of each certificate's DER form, in hexadecimal: sorted, and each one once.
+    pub set: Vec<String>,
+    /// Whether no other user than root can change the file, or the path that leads to it.
+    pub only_root: bool,
+}
+
+/// How the certificates of now compare with those of the enrolment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaVerdict {
+    /// They are the same.
+    Same,
+    /// They are others, and only root can have changed them.
+    ChangedByRoot,
+    /// They are others.
+    Changed,
+}
+
+// === impl Ca ===
+
+impl Ca {
+    /// Compares the certificates of the enrolment with the content of the CA file; `None` stands for the system's
+    /// certificates.
+    ///
+    /// Root decides about the system's certificates as well, so a change by root is none of the configuration's.
+    pub fn compare(&self, now: Option<&CaContent>) -> CaVerdict {
+        let (same, now) = match (self, now) {
+            (Self::System, None) => return CaVerdict::Same,
+            (Self::System, Some(_)) | (_, None) => return CaVerdict::Changed,
+            (Self::Bytes(bytes), Some(now)) => (*bytes == now.bytes, now),
+            (Self::Set(set), Some(now)) => (*set == now.set, now),
+        };
+        match same {
+            true => CaVerdict::Same,
+            false if now.only_root => CaVerdict::ChangedByRoot,
+            false => CaVerdict::Changed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_may_change_the_certificates_and_never_their_source() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let now = |only_root| CaContent {
+            bytes: "b".into(),
+            set: set(&["1", "2"]),
+            only_root,
+        };
+        let (same, root, changed) = (
+            CaVerdict::Same,
+            CaVerdict::ChangedByRoot,
+            CaVerdict::Changed,
+        );
+        for (enrolled, by_root, by_others) in [
+            (Ca::Set(set(&["1", "2"])), same, same),
+            (Ca::Bytes("b".into()), same, same),
+            (Ca::Set(set(&["1"])), root, changed),
+            (Ca::Set(set(&["1", "2", "3"])), root, changed),
+            (Ca::Set(vec![]), root, changed),
+            (Ca::Bytes("1".into()), root, changed),
+            (Ca::System, changed, changed),
+        ] {
+            assert_eq!(enrolled.compare(Some(&now(true))), by_root, "{enrolled:?}");
+            let verdict = enrolled.compare(Some(&now(false)));
+            assert_eq!(verdict, by_others, "{enrolled:?}");
+            let at_system = enrolled.compare(None);
+            assert_eq!(at_system == same, enrolled == Ca::System, "{enrolled:?}");
+        }
+    }
+}
