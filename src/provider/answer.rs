@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::lifetime;
 use super::members::Members;
-use super::quote::quote;
+use super::quote::{TOKEN_MEMBERS, quote};
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
@@ -221,7 +221,7 @@ impl Answer {
             url.scheme(),
             url.host_str().unwrap_or_default()
         );
-        format!(" to {}", quote(&target, asked.credential))
+        format!(" to {}", quote(&target, asked.credential, &[]))
     }
 }
 
@@ -243,7 +243,11 @@ fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
             .collect::<Vec<_>>()
             .join(": "),
     );
-    format!(": {}", quote(&text, asked.credential))
+    let tokens: Vec<_> = TOKEN_MEMBERS
+        .into_iter()
+        .filter_map(|name| members.text(name))
+        .collect();
+    format!(": {}", quote(&text, asked.credential, &tokens))
 }
 
 /// Whether the OAuth 2.0 error code says that the issuer is in trouble, whatever the status says.

@@ -99,27 +99,6 @@ fn buffer(fields: &[(&str, Sent<'_>)], widest: usize) -> SecretBody {
     ))
 }
 
-/// How a form, a JSON body or a header of ours spells the secret: for finding it again in what an issuer echoes.
-pub(super) fn spellings(id: &str, secret: Sent<'_>) -> [SecretBody; 3] {
-    let as_form = form(&[("", secret)]);
-    let mut as_json = buffer(&[("", secret)], 6);
-    string(&mut as_json, secret.text());
-    let as_basic = basic(id, secret);
-    // With or without its padding.
-    let as_basic = as_basic.strip_prefix(b"Basic ").unwrap_or_default();
-    let as_basic = as_basic.split(|b| *b == b'=').next().unwrap_or_default();
-    let bare = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
-    [
-        bare(as_form.strip_prefix(b"=").unwrap_or_default()),
-        bare(
-            as_json
-                .get(1..as_json.len().saturating_sub(1))
-                .unwrap_or_default(),
-        ),
-        bare(as_basic),
-    ]
-}
-
 fn string(out: &mut SecretBody, text: &str) {
     const HEX: [u8; 16] = *b"0123456789abcdef";
     out.push(b'"');

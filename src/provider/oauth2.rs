@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::answer::{Asked, Spelling};
 use super::attempt::{Fetching, Granted, Locating, Provider};
 use super::http::{Http, Settings};
+use super::quote::without_secret;
 use crate::config;
 use crate::config::oauth2::{At, EndpointUrl};
 use crate::credential::Credential;
@@ -108,8 +109,12 @@ impl Oauth2 {
         if let Some(known) = known.filter(|known| known.origin() == bound_to) {
             return Ok(known);
         }
-        let found = Arc::new(self.discover(place).await?);
-        found.demand(bound_to, &format!("the issuer at {issuers_own}"))?;
+        // An issuer that was sent the secret before can put it into an address.
+        let clean = |fault| without_secret(fault, credential);
+        let found = Arc::new(self.discover(place).await.map_err(clean)?);
+        found
+            .demand(bound_to, &format!("the issuer at {issuers_own}"))
+            .map_err(clean)?;
         *lock(&place.remembered) = Some(Arc::clone(&found));
         Ok(found)
     }

@@ -4,8 +4,14 @@ use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-use super::body::{self, Sent};
 use crate::credential::Credential;
+use crate::fault::Fault;
+use crate::token::AccessToken;
+use echo::Hidden;
+
+mod echo;
+mod spellings;
+mod views;
 
 /// The longest quotation, in characters after escaping.
 const MAX_QUOTE: usize = 200;
@@ -14,35 +20,61 @@ const MAX_QUOTE: usize = 200;
 /// numbers (a UUID has 36) are shorter and do tell something.
 const MAX_WORD: usize = 48;
 
-/// What is said about an issuer's words: quoted, escaped, shortened, and with every copy of the secret taken out,
-/// since an issuer may answer with what it was sent.
-pub(super) fn quote(text: &str, credential: &Credential) -> String {
-    let secret = credential.client_secret.expose();
-    let mut clean = without(text, secret);
-    for spelling in body::spellings(
-        &credential.client_id,
-        Sent::Secret(&credential.client_secret),
-    ) {
-        clean = without(&clean, std::str::from_utf8(&spelling).unwrap_or(secret));
-    }
-    escape(&without_long_words(&clean))
+/// The members of an answer that may hold a token.
+pub(super) const TOKEN_MEMBERS: [&str; 6] = [
+    "access_token",
+    "accessToken",
+    "refresh_token",
+    "refreshToken",
+    "id_token",
+    "idToken",
+];
+
+/// How a JSON web token begins: base64 of `{"`. It may be one that this program has never seen.
+const JWT: &str = "eyJ";
+
+/// What is said about an issuer's words: quoted, escaped, shortened, and without anything that repeats the secret or one
+/// of these tokens, since an issuer may answer with what it was sent or has given.
+pub(super) fn quote(text: &str, credential: &Credential, tokens: &[Zeroizing<String>]) -> String {
+    let mut hidden = vec![Hidden {
+        text: credential.client_secret.expose(),
+        client_id: Some(&credential.client_id),
+        label: "secret",
+        even_short: true,
+    }];
+    hidden.extend(tokens.iter().map(|token| of_token(token)));
+    escape(&without_long_words(&echo::without(text, &hidden)))
 }
 
-/// Without the needle in upper or lower case: host names, for one, change the case.
-fn without(text: &str, needle: &str) -> Zeroizing<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let head = rest.get(..needle.len()).filter(|head| !head.is_empty());
-        if head.is_some_and(|head| head.eq_ignore_ascii_case(needle)) {
-            out.push_str("[secret]");
-            rest = rest.get(needle.len()..).unwrap_or_default();
-        } else {
-            out.push(c);
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        }
+/// Takes out of a fault's sentence what repeats the credential's secret: for a sentence with words of an issuer's that
+/// were read before this credential was sent.
+pub(super) fn without_secret(mut fault: Fault, credential: &Credential) -> Fault {
+    let hidden = Hidden {
+        text: credential.client_secret.expose(),
+        client_id: Some(&credential.client_id),
+        label: "secret",
+        // The sentence has words of ours, too.
+        even_short: false,
+    };
+    fault.detail = echo::without(&fault.detail, &[hidden]).to_string();
+    fault
+}
+
+/// Takes out of a fault's sentence what repeats a token that its issuer gave before.
+pub fn without_token(fault: &mut Fault, token: &AccessToken) {
+    let clean = echo::without(&fault.detail, &[of_token(token.expose())]);
+    if *clean != fault.detail {
+        clean.as_str().clone_into(&mut fault.detail);
     }
-    Zeroizing::new(out)
+}
+
+const fn of_token(text: &str) -> Hidden<'_> {
+    Hidden {
+        text,
+        client_id: None,
+        label: "token",
+        even_short: false,
+    }
 }
 
 fn without_long_words(text: &str) -> String {
@@ -50,6 +82,11 @@ fn without_long_words(text: &str) -> String {
         .map(|word| {
             if word.len() > MAX_WORD {
                 "[long word]"
+            } else if word
+                .find(JWT)
+                .is_some_and(|at| word.len() - at >= echo::RUN)
+            {
+                "[token]"
             } else {
                 word
             }
@@ -87,7 +124,7 @@ mod tests {
     use super::*;
 
     fn said(text: &str, secret: &str) -> String {
-        quote(text, &Credential::parse("id", secret).unwrap())
+        quote(text, &Credential::parse("id", secret).unwrap(), &[])
     }
 
     #[test]

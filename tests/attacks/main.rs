@@ -10,7 +10,6 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
-mod issuers;
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,
@@ -18,4 +17,6 @@ mod issuers;
 )]
 mod support;
 
+mod echo;
 mod impostor;
+mod issuers;

@@ -10,10 +10,10 @@ use tracing::{Instrument, info};
 use super::bulkhead::Compartment;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
-use crate::lifecycle::credentials::{Credentials, Decision, Read};
+use crate::lifecycle::credentials::{CallEnd, Credentials, Decision, Read};
 use crate::lifecycle::{Event, Lifecycle, Policy, View};
 use crate::profile::ProfileName;
-use crate::provider::Provider;
+use crate::provider::{Provider, without_token};
 use crate::schedule::{self, Unit};
 use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 
@@ -233,7 +233,14 @@ impl Keeper {
                 let read = self.read(loaded);
                 self.credentials.loaded(now, attempt, read)
             }
-            Ended::Called(end) => self.credentials.answered(now, attempt, end),
+            Ended::Called(mut end) => {
+                if let (CallEnd::Failed { fault, .. }, Some(held)) =
+                    (&mut end, self.lifecycle.view().held)
+                {
+                    without_token(fault, &held.token);
+                }
+                self.credentials.answered(now, attempt, end)
+            }
         };
         self.execute(decision);
     }

@@ -367,6 +367,17 @@ async fn the_secret_goes_to_no_other_origin_than_the_enrolled_one_whatever_the_d
 }
 
 #[tokio::test]
+async fn an_address_in_a_document_repeats_nothing_of_the_secret() {
+    let hex: String = SECRET.bytes().map(|b| format!("{b:02x}")).collect();
+    let fake = start(vec![document(&format!("https://{hex}.example/token"))]).await;
+    let bound = credential().bound_to(&fake.url());
+    let fault = ask(&at_issuer(&fake), &bound).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::BindingChanged);
+    let named = "now names a token endpoint at https://[secret].example,";
+    assert!(fault.detail.contains(named), "{fault:?}");
+}
+
+#[tokio::test]
 async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_up() {
     let moved = start(vec![token("moved")]).await;
     let there = format!("{}/token", moved.url());
