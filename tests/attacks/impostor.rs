@@ -212,6 +212,7 @@ fn assert_not_asked(output: &Output, listener: &Listener, names: &Path) {
 fn assert_token_of(output: &Output, uid: u32) {
     let token = format!("token-of-{uid}\n");
     assert_eq!((output.code, &output.stdout), (0, &token), "{output:?}");
+    assert!(!output.stderr.contains('\x1b'), "{output:?}");
 }
 
 #[test]
@@ -285,6 +286,30 @@ fn a_listener_that_is_named_is_asked() {
     ] {
         let output = companion.run(&env, user, "", variables, args);
         assert_token_of(&output, MALLORY);
+    }
+}
+
+#[test]
+fn a_listener_that_is_named_smuggles_nothing_into_a_token() {
+    if !are_root("impostor") {
+        return;
+    }
+    let (env, companion) = (TestEnv::new(), Companion::new());
+    let folder = folder(&env, "home/mallory/jeton", 0o755, MALLORY);
+    let socket = folder.join("jeton.sock");
+    for stdout in [&b"TOKEN\r\nX-Injected: 1\n"[..], HOSTILE] {
+        let _listener = Listener::answering(MALLORY, &socket, stdout.to_vec());
+        for args in [
+            &["token"][..],
+            &["header"],
+            &["reject"],
+            &["exec", "--env", "T", "--", "/bin/sh", "-c", "echo \"$T\""],
+        ] {
+            let args = [&["--socket", socket.to_str().unwrap()], args].concat();
+            let output = companion.run(&env, ROOT, "", &[], &args);
+            assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
+            assert!(!output.stderr.contains('\x1b'), "{output:?}");
+        }
     }
 }
 

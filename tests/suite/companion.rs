@@ -13,6 +13,7 @@ mod execs;
 mod fixtures;
 mod help;
 mod local;
+mod one_line;
 mod reach;
 mod requests;
 mod run;

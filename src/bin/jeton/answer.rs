@@ -3,6 +3,7 @@
 use crate::bytes::copy;
 use crate::input::Extent;
 use crate::output::{self, Exit, FAILED, TRY_AGAIN, complain};
+use crate::plain::Errors;
 use crate::problem::Problem;
 use crate::request::{CAP, FIELD_HEAD, VERSION};
 
@@ -44,10 +45,7 @@ impl Sink<'_> {
             Self::Kept { room, used } => {
                 let free = room.get_mut(**used..).unwrap_or_default();
                 if bytes.len() > free.len() {
-                    return Err(complain(
-                        FAILED,
-                        &[b"the token is too long for an environment variable"],
-                    ));
+                    return Err(complain(FAILED, &[b"the token is too long"]));
                 }
                 **used += copy(free, bytes);
                 Ok(())
@@ -87,14 +85,13 @@ pub(crate) struct Answer<'a> {
     head: usize,
     status: u16,
     part: Part,
+    errors: Errors,
     problem: Problem,
 }
 
 impl<'a> Answer<'a> {
-    pub(crate) fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Self {
-        let part = Part::Head { line: 0 };
-        let problem = Problem::new();
-        Self {
+    pub(crate) fn new(sink: Sink<'a>, endless: bool, from_admin: bool) -> Result<Self, Exit> {
+        Ok(Self {
             sink,
             left: CAP,
             endless,
@@ -102,14 +99,24 @@ impl<'a> Answer<'a> {
             status_line: [0; _],
             head: 0,
             status: 0,
-            part,
-            problem,
-        }
+            part: Part::Head { line: 0 },
+            errors: Errors::new(),
+            problem: Problem::new()?,
+        })
     }
 
     /// Starts the next answer, with the same destination.
-    pub(crate) fn again(self, from_admin: bool) -> Self {
-        Self::new(self.sink, self.endless, from_admin)
+    pub(crate) fn again(mut self, from_admin: bool) -> Self {
+        self.problem.clear();
+        Self {
+            left: CAP,
+            may_send_to_admin: !from_admin,
+            head: 0,
+            status: 0,
+            part: Part::Head { line: 0 },
+            errors: Errors::new(),
+            ..self
+        }
     }
 
     /// Takes the bytes that have arrived. Returns a result as soon as a field decides; later bytes are ignored.
@@ -172,7 +179,7 @@ impl<'a> Answer<'a> {
                     let (tag, first, done) = (*tag, *first, *left == 0);
                     match tag {
                         TAG_STDOUT => self.sink.write(now)?,
-                        TAG_STDERR => output::stderr(now),
+                        TAG_STDERR => self.errors.print(now, done),
                         _ => {}
                     }
                     if done && let Some(next) = self.field_end(tag, first)? {

@@ -50,7 +50,7 @@ pub(crate) fn ask(
         deadline: &deadline,
         input: None,
     };
-    let answer = Answer::new(sink, is_watch(call), places.are_admin());
+    let answer = Answer::new(sink, is_watch(call), places.are_admin())?;
     turn(&places, &request, call, answer)
 }
 

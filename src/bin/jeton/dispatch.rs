@@ -4,7 +4,7 @@ use crate::answer::Sink;
 use crate::args::Call;
 use crate::output::{self, Exit};
 use crate::sys::{self, Arg, Env};
-use crate::{ask, exec, help, request, text};
+use crate::{ask, exec, help, line, request, text};
 
 /// The body of the program, called once by `start`. Returns the exit code.
 pub(crate) fn run(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> u8 {
@@ -35,6 +35,7 @@ fn dispatch(argv: &'static [Option<Arg<'static>>], env: Env<'static>) -> Result<
             let call = help::patient(&call);
             ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout)
         }
+        verb if line::is_for(verb) => line::print(&call, env),
         _ => ask::ask(&call, request::Words::Given(&call), env, Sink::Stdout),
     }
 }

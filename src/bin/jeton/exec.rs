@@ -10,10 +10,11 @@ use crate::bytes::join;
 use crate::help;
 use crate::output::{Exit, FAILED, USAGE, complain};
 use crate::places::{PATH_MAX, Place, Places, Room};
+use crate::plain::one_line;
 use crate::request::Words;
 use crate::sys::{self, Arg, Env, Large};
 use crate::text;
-use command::{List, NO_POINTERS, become_command, fill};
+use command::{List, POINTERS, become_command, fill};
 
 mod command;
 
@@ -27,7 +28,7 @@ static SOCKET: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
 /// `JETON_PROFILE=NAME`.
 static PROFILE: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 /// The command's environment.
-static VARIABLES: Large<List> = Large::new(NO_POINTERS);
+static VARIABLES: Large<List> = Large::new([None; POINTERS]);
 
 /// The arguments between `exec` and the command.
 struct Plan {
@@ -139,10 +140,9 @@ fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Resul
     start(call, env, plan, Some(Arg::new(variable)))
 }
 
-/// Makes `NAME=token` a C string: drops one final newline; the rest must be non-empty and without zero bytes.
+/// Makes `NAME=token` a C string: drops one final newline; the rest must be printable and non-empty.
 fn finish(room: &mut [u8], begin: usize, used: usize) -> Option<&CStr> {
-    let token = room.get(begin..used)?;
-    let token = token.strip_suffix(b"\n").unwrap_or(token);
+    let token = one_line(room.get(begin..used)?)?;
     let end = begin + token.len();
     if token.is_empty() {
         return None;

@@ -5,10 +5,13 @@ use crate::bytes::copy;
 use crate::deadline::{Deadline, sys_failed};
 use crate::output::{Decimal, Exit, USAGE, complain};
 use crate::request::{CAP, Request, Unsent};
-use crate::sys::{self, Stream, errno};
+use crate::sys::{self, Large, Lent, Stream, errno};
 
 /// The size of the read buffer. Usual answers fit.
 const READ: usize = 8 * 1024;
+
+static CHUNK: Large<[u8; READ]> = Large::new([0; READ]);
+static OUTGOING: Large<[u8; 4096]> = Large::new([0; 4096]);
 
 /// Why an exchange ended without a result.
 pub(crate) enum Failure {
@@ -37,10 +40,10 @@ pub(crate) fn exchange(
         return Err(complain(USAGE, &[b"the request is longer than 256 KiB"]).into());
     }
     send(stream, request, length)?;
-    let mut chunk = [0; READ];
+    let mut chunk = CHUNK.lend()?;
     let mut answered = false;
     loop {
-        let got = match stream.receive(&mut chunk) {
+        let got = match stream.receive(&mut *chunk) {
             Ok(got) => got,
             Err(errno::EINTR) => continue,
             Err(errno::EAGAIN) => {
@@ -70,7 +73,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
     let mut out = Outgoing {
         stream,
         deadline: request.deadline,
-        held: [0; _],
+        held: OUTGOING.lend()?,
         used: 0,
     };
     // At most CAP.
@@ -94,7 +97,7 @@ fn send(stream: &Stream, request: &Request<'_>, length: usize) -> Result<(), Exi
 struct Outgoing<'a> {
     stream: &'a Stream,
     deadline: &'a Deadline,
-    held: [u8; 4096],
+    held: Lent<[u8; 4096]>,
     used: usize,
 }
 

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! start ─▶ dispatch ─▶ args ─▶ places ─▶ request ─▶ http ─▶ answer ─▶ output
-//!              ├───▶ help (its own text where no daemon answers) └────▶ problem
+//!              ├───▶ line (a token, shown whole or not at all)   └────▶ problem
+//!              ├───▶ help (its own text where no daemon answers)
 //!              └───▶ exec (replaces the process)
 //! ```
 #![no_std]
@@ -21,8 +22,10 @@ mod exec;
 mod help;
 mod http;
 mod input;
+mod line;
 mod output;
 mod places;
+mod plain;
 mod problem;
 mod request;
 #[path = "sys/start.rs"]

@@ -81,10 +81,7 @@ pub(crate) fn stderr(bytes: &[u8]) {
 #[cold]
 #[inline(never)]
 pub(crate) fn complain(code: u8, parts: &[&[u8]]) -> Exit {
-    let mut line = Line {
-        held: [0; 512],
-        used: 0,
-    };
+    let mut line = Line::new();
     line.push(b"jeton: ");
     for part in parts {
         line.push_escaped(part);
@@ -110,14 +107,21 @@ fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// Collects a line so that it reaches a shared log in one write.
-struct Line {
+pub(crate) struct Line {
     held: [u8; 512],
     used: usize,
 }
 
 impl Line {
+    pub(crate) const fn new() -> Self {
+        Self {
+            held: [0; _],
+            used: 0,
+        }
+    }
+
     #[inline(never)]
-    fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if self.used == self.held.len() {
                 self.flush();
@@ -130,7 +134,7 @@ impl Line {
     }
 
     /// Escapes control characters of one byte and of two (U+0080 to U+009F), and invalid UTF-8, as `\x1b`.
-    fn push_escaped(&mut self, bytes: &[u8]) {
+    pub(crate) fn push_escaped(&mut self, bytes: &[u8]) {
         for chunk in bytes.utf8_chunks() {
             for character in chunk.valid().chars() {
                 if character.is_control() {
@@ -151,7 +155,7 @@ impl Line {
         self.push(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
     }
 
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         stderr(self.held.get(..self.used).unwrap_or_default());
         self.used = 0;
     }

@@ -2,6 +2,7 @@
 
 use crate::bytes::{copy, same};
 use crate::output::{CONFIGURATION, Decimal, Exit, FAILED, REFUSED, TRY_AGAIN, USAGE, complain};
+use crate::sys::{Large, Lent};
 
 /// How many bytes of a problem are kept. The daemon's problems are short.
 const KEPT: usize = 4096;
@@ -28,18 +29,23 @@ const CODES: [(&[u8], u8); 18] = [
     (b"internal", FAILED),
 ];
 
+static ROOM: Large<[u8; KEPT]> = Large::new([0; KEPT]);
+
 /// The body of an answer other than 200.
 pub(crate) struct Problem {
-    held: [u8; KEPT],
+    held: Lent<[u8; KEPT]>,
     used: usize,
 }
 
 impl Problem {
-    pub(crate) const fn new() -> Self {
-        Self {
-            held: [0; _],
-            used: 0,
-        }
+    pub(crate) fn new() -> Result<Self, Exit> {
+        let held = ROOM.lend()?;
+        Ok(Self { held, used: 0 })
+    }
+
+    /// Drops what is kept.
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
     }
 
     /// Keeps the bytes that fit. A member that is cut off counts as missing; the HTTP status then decides.

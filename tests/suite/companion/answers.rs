@@ -11,7 +11,7 @@ use super::run::{assert_line, assert_refusal, jeton_at, outcome, program};
 
 fn answered(step: Step) -> (i32, String, String) {
     let daemon = Daemon::new(vec![step]);
-    let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
+    let output = jeton_at(&daemon.socket, &["status"]).output().unwrap();
     assert_eq!(daemon.asked().len(), 1);
     outcome(&output)
 }
@@ -103,7 +103,7 @@ fn fields_are_shown_while_the_answer_is_still_coming() {
                 stream.write_all(&second).unwrap();
             },
         ))]);
-        let mut child = jeton_at(&daemon.socket, &["token"]).spawn().unwrap();
+        let mut child = jeton_at(&daemon.socket, &["status"]).spawn().unwrap();
         let mut seen = [0; 2];
         child
             .stdout
@@ -255,7 +255,7 @@ fn a_daemon_that_does_not_read_is_waited_for_until_the_deadline() {
 fn a_connection_that_breaks_before_the_first_byte_is_tried_once_more() {
     for step in [Step::Close, Step::Reset] {
         let daemon = Daemon::new(vec![step, Step::Answer(ok(&[(1, b"tok\n"), (3, &[0])]))]);
-        let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
+        let output = jeton_at(&daemon.socket, &["status"]).output().unwrap();
         assert_eq!(outcome(&output), (0, "tok\n".into(), String::new()));
         assert!(!daemon.asked().is_empty());
     }
@@ -284,7 +284,7 @@ fn the_second_request_is_the_same_as_the_first() {
 fn it_is_tried_twice_and_not_three_times() {
     let daemon = Daemon::new(vec![Step::Close, Step::Close]);
     assert_refusal(
-        &jeton_at(&daemon.socket, &["token"]).output().unwrap(),
+        &jeton_at(&daemon.socket, &["status"]).output().unwrap(),
         75,
         "broke before the answer",
     );
@@ -298,7 +298,7 @@ fn after_the_first_byte_it_is_not_tried_again() {
         Step::Answer(ok(&[(3, &[0])])),
     ]);
     assert_refusal(
-        &jeton_at(&daemon.socket, &["token"]).output().unwrap(),
+        &jeton_at(&daemon.socket, &["status"]).output().unwrap(),
         75,
         "broke off",
     );
@@ -320,6 +320,23 @@ fn an_answer_before_the_request_was_read_counts() {
         (64, String::new(), "jeton: too much\n".into())
     );
     assert_eq!(daemon.asked().len(), 0, "and nothing was sent again");
+}
+
+#[test]
+fn a_refusal_at_accept_is_shown() {
+    // The daemon refuses before it reads; whether the companion has sent by then is chance, so it is tried many times.
+    for (status, code, exit) in [(503, "unavailable", 75), (403, "forbidden", 77)] {
+        let refusal = format!(
+            "HTTP/1.1 {status} x\r\n\r\n{{\"code\":\"{code}\",\"detail\":\"too many connections\"}}"
+        );
+        let steps = (0..20).map(|_| Step::Early(refusal.clone().into_bytes()));
+        let daemon = Daemon::new(steps.collect());
+        for _ in 0..20 {
+            let output = jeton_at(&daemon.socket, &["token"]).output().unwrap();
+            assert_refusal(&output, exit, "too many connections");
+        }
+        assert_eq!(daemon.asked().len(), 0);
+    }
 }
 
 fn problem(status: u16, body: &str) -> (i32, String, String) {
@@ -464,7 +481,7 @@ fn a_watch_ends_with_its_reader() {
 #[test]
 fn a_full_standard_output_is_told() {
     let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
-    let mut command = jeton_at(&daemon.socket, &["token"]);
+    let mut command = jeton_at(&daemon.socket, &["status"]);
     let full = File::options().write(true).open("/dev/full").unwrap();
     assert_refusal(
         &command.stdout(full).output().unwrap(),
@@ -499,7 +516,7 @@ fn a_standard_output_that_does_not_block_is_written_whole() {
     let daemon = Daemon::answering(&[(1, &text), (3, &[0])]);
     let (mut reader, writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
-    let mut child = jeton_at(&daemon.socket, &["token"])
+    let mut child = jeton_at(&daemon.socket, &["status"])
         .stdout(writer)
         .spawn()
         .unwrap();

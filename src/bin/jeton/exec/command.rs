@@ -13,16 +13,13 @@ const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// The most pointers to pass on: with strings of the usual length, more would exceed a quarter of the usual stack.
-const POINTERS: usize = 32 * 1024;
+pub(super) const POINTERS: usize = 32 * 1024;
 
 /// A list of C strings that ends with a null pointer.
 pub(super) type List = [Option<Arg<'static>>; POINTERS];
 
-/// An empty list.
-pub(super) const NO_POINTERS: List = [None; POINTERS];
-
 /// Arguments of the shell.
-static ARGUMENTS: Large<List> = Large::new(NO_POINTERS);
+static ARGUMENTS: Large<List> = Large::new([None; POINTERS]);
 /// The script that the shell runs.
 static SCRIPT: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 

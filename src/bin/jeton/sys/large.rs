@@ -3,17 +3,21 @@
 #![expect(unsafe_code, reason = "a static that is written to")]
 
 use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::output::{Exit, FAILED, complain};
 
-/// Memory for one use in the life of the process.
-pub(crate) struct Large<T> {
+/// Memory that one function uses at a time.
+pub(crate) struct Large<T: 'static> {
     taken: AtomicBool,
     room: UnsafeCell<T>,
 }
 
-// SAFETY: the process has one thread, and `take` lends the room once.
+/// The use of a room; dropping it lets the next one use it.
+pub(crate) struct Lent<T: 'static>(&'static Large<T>);
+
+// SAFETY: the process has one thread, and the room has one user at a time.
 unsafe impl<T> Sync for Large<T> {}
 
 impl<T> Large<T> {
@@ -25,12 +29,41 @@ impl<T> Large<T> {
         }
     }
 
-    /// Lends the room for the rest of the process. A second call is a bug, which it reports.
-    pub(crate) fn take(&'static self) -> Result<&'static mut T, Exit> {
+    /// Lends the room. A second use at the same time is a bug, which this reports.
+    pub(crate) fn lend(&'static self) -> Result<Lent<T>, Exit> {
         if self.taken.swap(true, Ordering::Relaxed) {
             return Err(complain(FAILED, &[b"internal error: memory used twice"]));
         }
-        // SAFETY: only the first call comes here, so there is no other reference.
+        Ok(Lent(self))
+    }
+
+    /// Lends the room for the rest of the process.
+    #[expect(clippy::mut_from_ref, reason = "a room is lent to one user at a time")]
+    pub(crate) fn take(&'static self) -> Result<&'static mut T, Exit> {
+        core::mem::forget(self.lend()?);
+        // SAFETY: the only use, which is never given back.
         Ok(unsafe { &mut *self.room.get() })
+    }
+}
+
+impl<T> Deref for Lent<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: there is one `Lent` of this room at a time, and it is borrowed.
+        unsafe { &*self.0.room.get() }
+    }
+}
+
+impl<T> DerefMut for Lent<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: there is one `Lent` of this room at a time, and it is borrowed for writing.
+        unsafe { &mut *self.0.room.get() }
+    }
+}
+
+impl<T> Drop for Lent<T> {
+    fn drop(&mut self) {
+        self.0.taken.store(false, Ordering::Relaxed);
     }
 }

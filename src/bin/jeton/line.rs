@@ -1,0 +1,35 @@
+//! The verbs that print a token: one line, which goes into a header, a variable or a file.
+
+use crate::answer::Sink;
+use crate::args::Call;
+use crate::ask::ask;
+use crate::output::{self, Exit, FAILED, complain};
+use crate::plain::one_line;
+use crate::request::{CAP, Words};
+use crate::sys::{Env, Large};
+
+/// An answer may fill it.
+static ROOM: Large<[u8; CAP]> = Large::new([0; CAP]);
+
+/// Whether the verb prints a token and nothing else.
+pub(crate) fn is_for(verb: Option<&[u8]>) -> bool {
+    matches!(verb, Some(b"token" | b"header" | b"reject"))
+}
+
+/// Asks the daemon, and prints its answer if that is one line of printable ASCII. Nothing is printed before the answer is
+/// complete.
+pub(crate) fn print(call: &Call, env: Env<'static>) -> Result<u8, Exit> {
+    let room = ROOM.take()?;
+    let mut used = 0;
+    let sink = Sink::Kept {
+        room,
+        used: &mut used,
+    };
+    let code = ask(call, Words::Given(call), env, sink)?;
+    let text = room.get(..used).unwrap_or_default();
+    if one_line(text).is_none() {
+        let line: [&[u8]; 1] = [b"the answer is not printed, since it is not one line of printable ASCII; is it jetond that listens there?"];
+        return Err(complain(FAILED, &line));
+    }
+    output::stdout(text).map(|()| code)
+}
