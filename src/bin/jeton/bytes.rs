@@ -14,6 +14,7 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
 }
 
 /// Joins the parts, if they fit.
+#[inline(never)]
 pub(crate) fn join<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<&'a [u8]> {
     let mut used = 0_usize;
     for part in parts {

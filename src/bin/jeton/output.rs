@@ -134,6 +134,7 @@ impl Line {
     }
 
     /// Escapes control characters of one byte and of two (U+0080 to U+009F), and invalid UTF-8, as `\x1b`.
+    #[inline(never)]
     pub(crate) fn push_escaped(&mut self, bytes: &[u8]) {
         for chunk in bytes.utf8_chunks() {
             for character in chunk.valid().chars() {

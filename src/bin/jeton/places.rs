@@ -168,6 +168,7 @@ fn by_option(base: &[u8]) -> Place<'_> {
 
 /// The place in a variable. Root's variables may be another user's, as under `su` and `sudo -E`, so they do not count as
 /// named.
+#[inline(never)]
 fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
     let named = sys::uid() != 0;
     env.get(name).map(|base| Place {

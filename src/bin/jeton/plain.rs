@@ -30,36 +30,40 @@ impl Errors {
     pub(crate) fn print(&mut self, bytes: &[u8], end: bool) {
         let mut line = Line::new();
         for &byte in bytes {
+            // A byte that continues no character begins the next one.
+            if !matches!(byte, 0x80..=0xBF) {
+                self.take(&mut line);
+            }
             if let Some(slot) = self.begun.get_mut(self.used) {
                 *slot = byte;
                 self.used += 1;
             }
-            self.take_complete(&mut line);
+            if self.used == self.length() {
+                self.take(&mut line);
+            }
         }
         if end {
-            line.push_escaped(self.begun.get(..self.used).unwrap_or_default());
-            self.used = 0;
+            self.take(&mut line);
         }
         line.flush();
     }
 
-    /// Moves what is complete to the line.
-    fn take_complete(&mut self, line: &mut Line) {
-        let begun = self.begun.get(..self.used).unwrap_or_default();
-        match core::str::from_utf8(begun) {
-            Ok("\n" | "\t") => line.push(begun),
-            // The first bytes of a character.
-            Err(error) if error.error_len().is_none() => return,
-            // The byte that breaks a character off may begin the next one.
-            Err(_) if self.used > 1 => {
-                let (broken, last) = begun.split_at(self.used - 1);
-                line.push_escaped(broken);
-                let last = last.first().copied().unwrap_or_default();
-                self.begun = [last, 0, 0, 0];
-                self.used = 1;
-                return self.take_complete(line);
-            }
-            _ => line.push_escaped(begun),
+    /// The length of the character that the first byte begins; 1 if it begins none.
+    fn length(&self) -> usize {
+        match self.begun {
+            [0xC2..=0xDF, ..] => 2,
+            [0xE0..=0xEF, ..] => 3,
+            [0xF0..=0xF4, ..] => 4,
+            _ => 1,
+        }
+    }
+
+    /// Moves what there is to the line, where what is no character is escaped.
+    #[inline(never)]
+    fn take(&mut self, line: &mut Line) {
+        match self.begun.get(..self.used).unwrap_or_default() {
+            plain @ (b"\n" | b"\t") => line.push(plain),
+            other => line.push_escaped(other),
         }
         self.used = 0;
     }

@@ -8,6 +8,7 @@ use crate::sys::{Address, Errno, Stream, errno};
 const QUEUE_FULL_MS: i32 = 10;
 
 /// Connects, through interruptions and a full queue.
+#[inline(never)]
 pub(super) fn dial(address: &Address, deadline: &Deadline) -> Result<Result<Stream, Errno>, Exit> {
     loop {
         let stream = Stream::open().map_err(|error| sys_failed(b"socket", error))?;

@@ -64,6 +64,7 @@ pub(super) fn lent_by(folder: &File) -> Lent {
 }
 
 /// Whether a folder is a volume as containers share it. The root folder is none, whatever its mode.
+#[inline(never)]
 fn is_volume(folder: &Statx) -> bool {
     let mode = folder.folder_mode();
     mode.is_some_and(|mode| VOLUME_MODES.contains(&mode))
@@ -87,6 +88,7 @@ fn is_roots(folder: &Statx) -> bool {
 }
 
 /// What is at a path itself, be it a link.
+#[inline(never)]
 fn look_at(path: &CStr) -> Option<Statx> {
     sys::statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT).ok()
 }
@@ -97,6 +99,7 @@ pub(super) fn is_unmapped(uid: u32) -> bool {
 }
 
 /// Whether our users are not those of the machine; if the kernel does not tell, they are.
+#[inline(never)]
 fn is_foreign_namespace() -> bool {
     let mut map = [0; 64];
     let read = File::open(c"/proc/self/uid_map").and_then(|file| sys::read(file.fd(), &mut map));

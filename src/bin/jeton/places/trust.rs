@@ -33,6 +33,7 @@ pub(super) fn judge(
 /// Connects again, where a folder lends its trust to others: through the descriptor of that folder, since the path may
 /// lead to another one by now.
 #[cfg(target_os = "linux")]
+#[inline(never)]
 fn elsewhere(place: Place<'_>, deadline: &Deadline) -> Result<Option<Stream>, Exit> {
     let Some((folder, address)) = pin(place) else {
         return Ok(None);
@@ -63,6 +64,7 @@ fn user_of(stream: &Stream) -> u32 {
     stream.peer().unwrap_or(u32::MAX)
 }
 
+#[inline(never)]
 fn is_ours(peer: u32) -> bool {
     peer == 0 || peer == sys::uid() && peer != u32::MAX && !is_unmapped(peer)
 }

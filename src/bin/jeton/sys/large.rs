@@ -31,10 +31,7 @@ impl<T> Large<T> {
 
     /// Lends the room. A second use at the same time is a bug, which this reports.
     pub(crate) fn lend(&'static self) -> Result<Lent<T>, Exit> {
-        if self.taken.swap(true, Ordering::Relaxed) {
-            return Err(complain(FAILED, &[b"internal error: memory used twice"]));
-        }
-        Ok(Lent(self))
+        claim(&self.taken).map(|()| Lent(self))
     }
 
     /// Lends the room for the rest of the process.
@@ -65,5 +62,14 @@ impl<T> DerefMut for Lent<T> {
 impl<T> Drop for Lent<T> {
     fn drop(&mut self) {
         self.0.taken.store(false, Ordering::Relaxed);
+    }
+}
+
+#[inline(never)]
+fn claim(taken: &AtomicBool) -> Result<(), Exit> {
+    if taken.swap(true, Ordering::Relaxed) {
+        Err(complain(FAILED, &[b"internal error: memory used twice"]))
+    } else {
+        Ok(())
     }
 }
