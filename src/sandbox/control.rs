@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -21,6 +22,8 @@ use super::service::{method_not_allowed, read_body};
 use super::timeline::Timeline;
 use crate::credential::ClientSecret;
 
+mod guard;
+
 /// How many connections are served at a time.
 const MAX_CONNECTIONS: usize = 64;
 
@@ -29,6 +32,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// Serves the control address until it is dropped.
 pub(super) async fn run(door: Door, panel: Panel, url: String) {
     let mut connections = JoinSet::new();
+    let address = door.address();
     loop {
         tokio::select! {
             biased;
@@ -38,7 +42,7 @@ pub(super) async fn run(door: Door, panel: Panel, url: String) {
                 connections.spawn(async move {
                     let service = service_fn(|request| {
                         let (panel, url) = (panel.clone(), url.clone());
-                        async move { Ok::<_, Infallible>(answer(&panel, &url, request).await.map(Full::new)) }
+                        async move { Ok::<_, Infallible>(answer(&panel, address, &url, request).await.map(Full::new)) }
                     });
                     // an error is a client that went away or spoke no HTTP
                     let _ = server::http().serve_connection(TokioIo::new(stream), service).await;
@@ -48,7 +52,16 @@ pub(super) async fn run(door: Door, panel: Panel, url: String) {
     }
 }
 
-async fn answer(panel: &Panel, url: &str, request: Request<Incoming>) -> Answer {
+async fn answer(
+    panel: &Panel,
+    address: SocketAddr,
+    url: &str,
+    request: Request<Incoming>,
+) -> Answer {
+    if let Err(refusal) = guard::check(&request, address) {
+        let why = format!("{}\n", refusal.text(address));
+        return answer::plain(StatusCode::BAD_REQUEST, TEXT, why);
+    }
     let outcome = match (request.uri().path(), request.method()) {
         ("/", &Method::GET) => Ok(help(url)),
         ("/", _) => return method_not_allowed("GET"),

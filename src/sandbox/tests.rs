@@ -81,8 +81,12 @@ impl Reply {
 }
 
 fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    request_to("sandbox", method, path, headers, body)
+}
+
+fn request_to(host: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -104,7 +108,8 @@ async fn read_all(stream: &mut TcpStream) -> (Vec<u8>, io::Result<usize>) {
 
 async fn ask(url: &str, method: &str, path: &str, headers: &str, body: &str) -> Reply {
     let headers = format!("{headers}Connection: close\r\n");
-    let mut stream = connect(url, &request(method, path, &headers, body))
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = connect(url, &request_to(host, method, path, &headers, body))
         .await
         .unwrap();
     let (raw, end) = read_all(&mut stream).await;

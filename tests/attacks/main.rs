@@ -20,3 +20,4 @@ mod support;
 mod echo;
 mod impostor;
 mod issuers;
+mod web_pages;
