@@ -24,7 +24,7 @@ pub enum Asked {
     /// Whether a profile is ready, or the daemon itself when none is named.
     Ready(ReadyQuery, Box<dyn Print<()>>),
     /// A new token, now. The answer is the profile's state with it.
-    Refresh(Option<ProfileName>, Box<dyn Print<ProfileState>>),
+    Refresh(RefreshQuery, Box<dyn Print<ProfileState>>),
     /// The next token after one that was rejected.
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
     /// The events of a profile from now on, streamed.
@@ -66,6 +66,15 @@ pub struct ReadyQuery {
     pub profile: Option<ProfileName>,
     /// How long to wait until it is ready.
     pub wait: Duration,
+}
+
+/// A request for a new token, now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshQuery {
+    /// The profile.
+    pub profile: Option<ProfileName>,
+    /// How long to wait for it.
+    pub max_wait: Duration,
 }
 
 /// A report that a token was rejected, which asks for the next one.

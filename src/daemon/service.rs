@@ -14,8 +14,8 @@ use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::query::{ProfileState, Reloaded};
+use crate::wire::Rejected;
 use crate::wire::reload::{ReloadQuery, Source};
-use crate::wire::{DEFAULT_MAX_WAIT, Rejected};
 
 mod runs;
 
@@ -166,7 +166,7 @@ impl Service {
         .await
     }
 
-    /// Gets a new token of a profile, and returns the profile's state with it.
+    /// Gets a new token of a profile within `max_wait`, and returns the profile's state with it.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no new token.
@@ -174,9 +174,10 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
+        max_wait: Duration,
     ) -> Result<ProfileState, Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
-        let left = self.countdown(DEFAULT_MAX_WAIT);
+        let left = self.countdown(max_wait);
         let refreshed = self.of_now(caller, handle, |handle| Box::pin(handle.refresh(left())));
         let (handle, ()) = refreshed.await?;
         Ok(handle.state())

@@ -9,7 +9,7 @@ use super::printers::{Json, Line};
 use super::response::{JSON, TEXT};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Asked, ProfileState, ReadyQuery};
+use crate::query::{Asked, ProfileState, ReadyQuery, RefreshQuery};
 use crate::wire::{self, ProfileReply, ProfilesReply};
 
 /// The path whose answers follow OAuth 2.0.
@@ -72,10 +72,11 @@ pub(super) const TABLE: &[Row] = &[
         Ok(ask(JSON, Asked::Profile(name(p)?, Box::new(Json(profile)))))
     }),
     row("POST", "/v1/profiles/{profile}/refresh", TOKENS, |p, _| {
-        Ok(ask(
-            JSON,
-            Asked::Refresh(Some(name(p)?), Box::new(Json(profile))),
-        ))
+        let query = RefreshQuery {
+            profile: Some(name(p)?),
+            max_wait: wire::DEFAULT_MAX_WAIT,
+        };
+        Ok(ask(JSON, Asked::Refresh(query, Box::new(Json(profile)))))
     }),
     row(
         "POST",

@@ -98,8 +98,9 @@ impl Service {
                     .await?;
                 print.print(&(), self.surroundings())
             }
-            Asked::Refresh(name, print) => {
-                let state = self.refresh(caller, name.as_ref()).await?;
+            Asked::Refresh(query, print) => {
+                let name = query.profile.as_ref();
+                let state = self.refresh(caller, name, query.max_wait).await?;
                 print.print(&state, self.surroundings())
             }
             Asked::Watch(query, print) => {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::super::args::{Grammar, Profile, Usage};
 use super::super::call::{Call, Parsed};
 use super::super::human;
-use crate::query::{Asked, Print, ProfileState, Surroundings};
+use super::super::token_request::patience;
+use crate::query::{Asked, Print, ProfileState, RefreshQuery, Surroundings};
+use crate::wire;
 use crate::wire::frame::Reply;
 
 pub(super) static GRAMMAR: Grammar = Grammar {
@@ -20,8 +22,11 @@ struct Refresh;
 
 /// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
-    let profile = GRAMMAR.read(call)?.profile();
-    Ok(Parsed::Ask(Asked::Refresh(profile, Box::new(Refresh))))
+    let query = RefreshQuery {
+        profile: GRAMMAR.read(call)?.profile(),
+        max_wait: wire::DEFAULT_MAX_WAIT.min(patience(call)),
+    };
+    Ok(Parsed::Ask(Asked::Refresh(query, Box::new(Refresh))))
 }
 
 impl Print<ProfileState> for Refresh {
@@ -35,6 +40,29 @@ impl Print<ProfileState> for Refresh {
         Reply {
             stdout: line.into_bytes().into(),
             ..Reply::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::testing::*;
+
+    #[test]
+    fn a_refresh_ends_before_the_companion_gives_up() {
+        let mut short = run(&["refresh", "research"]);
+        for (deadline, want) in [
+            (None, 5_000),
+            (Some(30_000), 5_000),
+            (Some(2_000), 1_800),
+            (Some(100), 50),
+        ] {
+            short.deadline = deadline.map(Duration::from_millis);
+            let Asked::Refresh(query, _) = asked(&short) else {
+                panic!()
+            };
+            assert_eq!(query.max_wait, Duration::from_millis(want), "{deadline:?}");
         }
     }
 }

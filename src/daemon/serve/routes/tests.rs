@@ -23,7 +23,7 @@ fn words(route: &Route) -> String {
             Asked::Ready(query, _) => named("ready", query.profile.as_ref()),
             Asked::Profile(name, _) => named("profile", Some(name)),
             Asked::Profiles(name, _) => named("profiles", name.as_ref()),
-            Asked::Refresh(name, _) => named("refresh", name.as_ref()),
+            Asked::Refresh(query, _) => named("refresh", query.profile.as_ref()),
             _ => panic!("not asked by a line alone"),
         },
         Route::Healthz => named("healthz", None),
