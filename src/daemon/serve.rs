@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | connections faults memory peers respond response stream | |
+//! | [`server`] | accepts and serves connections | connections faults framing intake memory peers respond response stream | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
@@ -13,6 +13,9 @@
 //! | [`connections`] | limits the connections, and closes those that have to leave | | |
 //! | `faults` | logs faults that recur while connections are accepted | | process |
 //! | `guard` | refuses requests that no local tool sends | | |
+//! | `intake` | hands a connection's bytes to hyper request by request | framing head_end memory | |
+//! | `framing` | where the requests of a connection begin and end | | |
+//! | `head_end` | finds where the head of a request ends | | |
 //! | `request_body` | reads the body of a request | memory | |
 //! | [`memory`] | limits the memory of bodies and unread answers | | |
 //! | `printers` | prints answers for the paths | | |
@@ -23,7 +26,10 @@
 mod body;
 pub mod connections;
 mod faults;
+mod framing;
 mod guard;
+mod head_end;
+mod intake;
 pub mod memory;
 mod oauth2;
 mod openapi;

@@ -20,4 +20,5 @@ mod support;
 mod echo;
 mod impostor;
 mod issuers;
+mod memory;
 mod web_pages;

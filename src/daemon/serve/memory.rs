@@ -130,9 +130,23 @@ pub(super) fn limit_send_buffer(stream: &impl AsFd) {
 /// The problem for a request for which there is no memory left at `now`.
 pub(super) fn refusal(now: Now) -> Problem {
     let soon = now.unix_of(now.boot.after(Duration::from_secs(1)));
+    no_memory().until(Some(soon))
+}
+
+fn no_memory() -> Problem {
     Problem::new(Code::Unavailable)
         .with_detail("large requests and unread answers hold all the memory that they may; read the answers, and try again")
-        .until(Some(soon))
+}
+
+/// The whole answer to a request whose head is too long for the memory that is left.
+pub(super) fn refusal_bytes() -> Vec<u8> {
+    let body = no_memory().to_json();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
 }
 
 // === impl Charge ===

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use hyper::{HeaderMap, Request, Uri};
 use zeroize::Zeroizing;
 
@@ -14,6 +14,9 @@ use crate::problem::{Code, Problem};
 
 /// How long the body of a request may take to arrive.
 const BODY: Duration = Duration::from_secs(5);
+
+/// The last event that a reconnecting watcher received (WHATWG HTML, "Server-sent events").
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The body of a request. Drop it before a wait: it holds memory of its user.
 #[derive(Default)]
@@ -41,14 +44,8 @@ impl RequestBody {
         let charge = account.take(length + head).ok_or_else(|| refusal(now))?;
         // Of its final size: neither a buffer that grows nor the pieces of the connection's own buffer stay behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-        within_deadline(async {
-            each_piece(request, |piece| {
-                // The stated length is the connection's own, which ends the body there.
-                bytes.extend_from_slice(piece);
-            })
-            .await
-        })
-        .await?;
+        // The connection ends the body at the stated length.
+        within_deadline(each_piece(request, |piece| bytes.extend_from_slice(piece))).await?;
         Ok(Self {
             bytes,
             _charge: Some(charge),
@@ -58,9 +55,16 @@ impl RequestBody {
     /// Reads the body of a request that takes none, and keeps nothing of it.
     ///
     /// # Errors
-    /// `payload_too_large`, or `bad_request`.
-    pub(super) async fn skip(request: &mut Request<Incoming>, cap: usize) -> Result<(), Problem> {
+    /// As [`RequestBody::read`].
+    pub(super) async fn skip(
+        request: &mut Request<Incoming>,
+        cap: usize,
+        account: &Account,
+        now: Now,
+    ) -> Result<(), Problem> {
         stated_length(request, cap)?;
+        let head = detach_head(request);
+        let _charge = account.take(head).ok_or_else(|| refusal(now))?;
         within_deadline(each_piece(request, |_| {})).await
     }
 }
@@ -89,7 +93,7 @@ fn stated_length(request: &Request<Incoming>, cap: usize) -> Result<usize, Probl
 fn detach_head(request: &mut Request<Incoming>) -> usize {
     let mut kept = HeaderMap::new();
     let mut length = 0;
-    for name in [ACCEPT, AUTHORIZATION, CONTENT_TYPE] {
+    for name in [ACCEPT, AUTHORIZATION, CONTENT_TYPE, LAST_EVENT_ID] {
         for value in request.headers().get_all(&name) {
             // The bytes of a header's value are a header's value.
             if let Ok(copy) = value.as_bytes().try_into() {

@@ -12,7 +12,7 @@ use super::oauth2::oauth2_token;
 use super::openapi;
 use super::printers::Events;
 use super::reply::{Content, EVENTS, FRAMES, Failure, ReloadReply, Reply, wants_plain};
-use super::request_body::RequestBody;
+use super::request_body::{LAST_EVENT_ID, RequestBody};
 use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
 use super::stream::Busy;
@@ -112,10 +112,11 @@ async fn answer(
     let body = if request.body().is_end_stream() {
         RequestBody::default()
     } else {
+        let now = service.clock.now();
         match cap_of_body(&route) {
-            Some(cap) => RequestBody::read(request, cap, account, service.clock.now()).await?,
+            Some(cap) => RequestBody::read(request, cap, account, now).await?,
             None => {
-                RequestBody::skip(request, MAX_BODY).await?;
+                RequestBody::skip(request, MAX_BODY, account, now).await?;
                 RequestBody::default()
             }
         }
@@ -212,7 +213,7 @@ const fn cap_of_body(route: &Route) -> Option<usize> {
 
 /// The generation of the last event that a reconnecting watcher received.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(id) = headers.get("last-event-id") else {
+    let Some(id) = headers.get(LAST_EVENT_ID) else {
         return Ok(None);
     };
     let generation = id.to_str().ok().and_then(|id| id.parse().ok());

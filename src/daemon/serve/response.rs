@@ -23,9 +23,14 @@ pub(super) fn accept(content_type: &'static str, body: Answering) -> Response<An
 /// The response to a peer that may not use this socket; it closes the connection.
 pub(super) fn turn_out(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let mut response = refuse(problem, now, busy);
+    close(&mut response);
+    response
+}
+
+/// Makes a response the last one of its connection.
+pub(super) fn close(response: &mut Response<Answering>) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
-    response
 }
 
 /// The response that carries a problem.

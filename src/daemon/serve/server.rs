@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,6 +20,8 @@ use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
+use super::framing::Framing;
+use super::intake::Intake;
 use super::memory::{self, Memory};
 use super::peers;
 use super::respond;
@@ -199,17 +203,23 @@ impl Server {
         let pace = Pace::default();
         let account = self.memory.account(peer.caller.uid);
         let (server, place, peer, account) = (&self, &place, &peer, &account);
-        let answer = service_fn(|mut request| {
+        let framing = Framing::default();
+        let answer = service_fn(|mut request: Request<Incoming>| {
             let busy = pace.busy();
+            let framing = &framing;
+            framing.expect_body(request.body().size_hint().exact());
             place.established();
             async move {
                 let service = &server.service;
-                let response = if service.admits(&peer.caller, door) {
+                let mut response = if service.admits(&peer.caller, door) {
                     respond::respond(service, account, peer, door, &mut request, busy).await
                 } else {
                     server.log_refusal(peer);
                     response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
                 };
+                if framing.is_last() {
+                    response::close(&mut response);
+                }
                 trace!(
                     method = %request.method(),
                     path = request.uri().path(),
@@ -221,7 +231,13 @@ impl Server {
                 Ok::<_, Infallible>(response)
             }
         });
-        let stream = TokioIo::new(Timed::new(stream, pace.clone()));
+        let stream = Timed::new(stream, pace.clone());
+        let stream = TokioIo::new(Intake::new(
+            stream,
+            account.clone(),
+            framing.clone(),
+            HEAD_BUFFER,
+        ));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
@@ -237,7 +253,9 @@ impl Server {
         if told != Ok(Leave::AfterThis) {
             return;
         }
-        connection.as_mut().graceful_shutdown();
+        if !framing.end_after_next() {
+            connection.as_mut().graceful_shutdown();
+        }
         tokio::select! { biased;
             ended = connection.as_mut() => log_end(&ended, peer),
             () = place.overdue() => {}

@@ -152,3 +152,42 @@ async fn answers_with_a_token_and_the_document_are_shared_and_not_charged() {
         assert_eq!(charged(&server), 0, "{target}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_behind_each_other_are_answered_wherever_they_are_cut() {
+    let (server, _close) = daemon(OURS, Play::Hang);
+    let requests = [
+        request("/healthz"),
+        "POST /v1/helper HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n\r\n\r\n\r\n\r\n"
+            .to_owned(),
+        request("/nothing"),
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n\r\n\r\n".to_owned(),
+        "\r\n".to_owned() + &request("/healthz"),
+    ]
+    .concat();
+    for cut in 0..=requests.len() {
+        let mut client = connect_to(&server, OURS, 8_192);
+        let (first, second) = requests.split_at(cut);
+        client.write_all(first.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        client.write_all(second.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answers = String::new();
+        client.read_to_string(&mut answers).await.unwrap();
+        let statuses: Vec<_> = answers
+            .split("HTTP/1.1 ")
+            .skip(1)
+            .map(|answer| &answer[..3])
+            .collect();
+        assert_eq!(statuses, ["200", "400", "404", "200", "200"], "{cut}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_pile_up_for_no_peer_that_does_not_read_them() {
+    let (server, _close) = daemon(OURS, Play::Hang);
+    let mut client = connect_to(&server, OURS, 1_024);
+    let requests = "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+    let sent = tokio::time::timeout(secs(1), client.write_all(requests.as_bytes())).await;
+    assert!(sent.is_err(), "it reads no more than it has answered");
+}

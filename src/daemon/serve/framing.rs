@@ -1,0 +1,63 @@
+//! Where the requests of a connection begin and end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What the reader of a connection shares with the service that answers its requests. Only the connection's own
+/// task changes it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Framing(Arc<Framed>);
+
+#[derive(Debug, Default)]
+struct Framed {
+    /// The bytes of the current request's body that have not been handed over.
+    body_left: AtomicU64,
+    /// Whether a part of a head is held.
+    holds_head: AtomicBool,
+    /// Whether the next answer is the last one.
+    is_last: AtomicBool,
+}
+
+// === impl Framing ===
+
+impl Framing {
+    /// Sets the length of the body of the request that was handed over last; `None` when it is not stated, and then all
+    /// further bytes count as body.
+    pub(super) fn expect_body(&self, length: Option<u64>) {
+        let length = length.unwrap_or(u64::MAX);
+        self.0.body_left.store(length, Ordering::Relaxed);
+    }
+
+    /// Records whether a part of a head is held.
+    pub(super) fn hold_head(&self, holds_head: bool) {
+        self.0.holds_head.store(holds_head, Ordering::Relaxed);
+    }
+
+    /// Makes the next answer the last one, if a part of its request's head has arrived; else returns `false`. hyper does not
+    /// know of that part, and would close the connection.
+    pub(super) fn end_after_next(&self) -> bool {
+        let holds_head = self.0.holds_head.load(Ordering::Relaxed);
+        self.0.is_last.store(holds_head, Ordering::Relaxed);
+        holds_head
+    }
+
+    /// Whether an answer that is given now has to be the last one of its connection: the daemon stops, or it is not known
+    /// where the next request begins.
+    pub(super) fn is_last(&self) -> bool {
+        self.0.is_last.load(Ordering::Relaxed) || self.body_left() == u64::MAX
+    }
+
+    /// The bytes of the current request's body that have not been handed over.
+    pub(super) fn body_left(&self) -> u64 {
+        self.0.body_left.load(Ordering::Relaxed)
+    }
+
+    /// Records that bytes were handed over.
+    pub(super) fn take(&self, bytes: usize) {
+        let left = self.body_left();
+        if left != u64::MAX {
+            let left = left.saturating_sub(bytes as u64);
+            self.0.body_left.store(left, Ordering::Relaxed);
+        }
+    }
+}

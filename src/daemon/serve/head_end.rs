@@ -1,0 +1,52 @@
+//! Finds where the head of a request ends, in bytes that arrive in any pieces.
+
+/// The search for the empty line that ends a head.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HeadEnd {
+    /// Whether a line has just ended. Carriage returns do not matter: hyper takes lines that end without one.
+    is_after_line: bool,
+}
+
+impl HeadEnd {
+    /// Searches the next bytes of a head; returns how many of them belong to it when it ends there.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (n, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' if self.is_after_line => return Some(n + 1),
+                b'\n' => self.is_after_line = true,
+                b'\r' => {}
+                _ => self.is_after_line = false,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_in_whatever_pieces_it_arrives() {
+        for (text, end) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", Some(27)),
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET", Some(27)),
+            ("GET / HTTP/1.0\n\n", Some(16)),
+            ("GET / HTTP/1.0\r\n\n", Some(17)),
+            ("GET / HTTP/1.1\r\nHost: x\r\n", None),
+            ("GET / HTTP/1.1\r\nX: \r\n\r", None),
+            ("", None),
+        ] {
+            let bytes = text.as_bytes();
+            assert_eq!(HeadEnd::default().find(bytes), end, "{text:?}");
+            for cut in 0..=bytes.len() {
+                let (first, second) = bytes.split_at(cut);
+                let mut search = HeadEnd::default();
+                let found = search
+                    .find(first)
+                    .or_else(|| search.find(second).map(|n| n + cut));
+                assert_eq!(found, end, "{text:?} {cut}");
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Users who make the daemon hold what they never finish or never read: its memory stays below a bound, and its owner is
+//! served all the while.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, raise_descriptor_limit, wait_until};
+use crate::support::http;
+use crate::support::users::{User, are_root};
+
+/// Two users whom the rules name, and how many connections each of them holds: as many as one may have, and the rest.
+const ATTACKERS: [(u32, usize); 2] = [(60_001, 3_072), (60_002, 1_000)];
+
+/// Resident memory, in KiB: 12 MiB, 12 KiB for each of 4,096 connections, and 8 MiB.
+const BOUND: u64 = 12 * 1024 + 12 * 4_096 + 8 * 1024;
+
+/// How much more the same attack may take when it is repeated, in KiB.
+const AGAIN: u64 = 4 * 1024;
+
+/// How long the attackers hold what they have.
+const HELD: Duration = Duration::from_millis(1_500);
+
+struct Attack {
+    name: &'static str,
+    /// What is sent on each connection, in turns.
+    turns: Vec<Vec<u8>>,
+    /// Whether the last turn is sent again and again until the daemon takes no more.
+    floods: bool,
+}
+
+fn attack(name: &'static str, turns: &[&[u8]]) -> Attack {
+    Attack {
+        name,
+        turns: turns.iter().map(|turn| turn.to_vec()).collect(),
+        floods: false,
+    }
+}
+
+fn flood(name: &'static str, request: &str) -> Attack {
+    Attack {
+        name,
+        turns: vec![request.as_bytes().repeat(100)],
+        floods: true,
+    }
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+fn post(target: &str, headers: &str, length: usize) -> String {
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n"
+    )
+}
+
+/// The attacks, by what the daemon is made to hold.
+fn attacks() -> Vec<Attack> {
+    let field = "a".repeat(262_100);
+    let long = format!("X: {}\r\n", "a".repeat(7_900));
+    let basic = format!("Authorization: Basic {}\r\n", "a".repeat(7_000));
+    let waits = get("/v1/profiles/stuck/token?max_wait=60");
+    let junk = "a".repeat(12_000);
+    let body = |length| post("/v1/helper", "", length);
+    vec![
+        attack("idle connections", &[get("/healthz").as_bytes()]),
+        attack(
+            "bodies of 256 KiB",
+            &[body(262_144).as_bytes(), field.as_bytes()],
+        ),
+        attack("bodies that only begin", &[body(262_144).as_bytes(), b"a"]),
+        attack(
+            "small bodies",
+            &[body(1_000).as_bytes(), &[b'a'; 500], &[b'a'; 499]],
+        ),
+        attack(
+            "small bodies after long heads",
+            &[
+                post("/oauth2/token", &basic, 1_000).as_bytes(),
+                &[b'a'; 999],
+            ],
+        ),
+        attack(
+            "heads that come byte by byte",
+            &[b"G", b"E", b"T", b" ", b"/", b"a", b"b"],
+        ),
+        attack(
+            "long heads without an end",
+            &[
+                b"GET /healthz HTTP/1.1\r\n",
+                long.as_bytes(),
+                &long.as_bytes()[..7_000],
+            ],
+        ),
+        attack("requests that wait", &[waits.as_bytes()]),
+        attack(
+            "requests that wait, with others behind them",
+            &[waits.as_bytes(), junk.as_bytes()],
+        ),
+        attack("watches", &[get("/v1/profiles/big/watch").as_bytes()]),
+        flood("tokens", &get("/v1/profiles/big/token")),
+        flood("lists", &get("/v1/profiles")),
+        flood("documents", &get("/v1/openapi.json")),
+        flood(
+            "answers without a body",
+            "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ),
+        flood("line ends", "\r\n"),
+    ]
+}
+
+/// A place whose daemon serves these users, with a profile that gets no token.
+fn place() -> (TestEnv, Daemon) {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("big");
+    let stuck = env.add_sandbox(jetond::sandbox::Line::V2_24, 3_600);
+    env.enrol_at("stuck", &env.sandboxes()[stuck].url());
+    env.fault_at(stuck, "hang");
+    fs::set_permissions(env.path(""), PermissionsExt::from_mode(0o711)).unwrap();
+    let mut config = fs::read_to_string(env.config()).unwrap();
+    config.push_str("\n[socket]\nmode = \"all\"\n");
+    for profile in ["big", "stuck"] {
+        for (uid, _) in ATTACKERS {
+            config.push_str(&format!("\n[[profiles.{profile}.allow]]\nuid = {uid}\n"));
+        }
+    }
+    fs::write(env.config(), config).unwrap();
+    let socket = env.path("shared/jeton.sock");
+    let mut command = env.jetond_command(&["run", "--socket", socket.to_str().unwrap()]);
+    // At TRACE, the log of some ten thousand connections is most of what is held.
+    command.env("JETON_LOG", "info");
+    let mut daemon = env.spawn_command(command);
+    daemon.socket.clone_from(&socket);
+    daemon.admin = env.path("shared-admin/admin.sock");
+    wait_until("the daemon to hold a token", || {
+        socket.exists() && fetch(&socket) == Some(200)
+    });
+    (env, daemon)
+}
+
+/// The status of a request of our own for a token; its answer is read to its end.
+fn fetch(socket: &Path) -> Option<u16> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .ok()?;
+    stream
+        .write_all(get("/v1/profiles/big/token").as_bytes())
+        .ok()?;
+    Some(http::read_response(&mut stream).ok()?.status)
+}
+
+/// A line of the process's status, in KiB.
+fn status(daemon: &Daemon, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Begins to count the highest resident memory anew.
+fn reset_highest(daemon: &Daemon) {
+    fs::write(format!("/proc/{}/clear_refs", daemon.child.id()), "5").unwrap();
+}
+
+/// Attacks as one user until told to stop.
+fn hold(user: User, socket: PathBuf, connections: usize, attack: &Attack) {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    set_thread_groups(&[]).unwrap();
+    set_thread_res_gid(gid, gid, gid).unwrap();
+    set_thread_res_uid(uid, uid, uid).unwrap();
+    let mut held: Vec<UnixStream> = vec![];
+    while held.len() < connections {
+        // The backlog may be full for a moment.
+        let stream = http::connect(&socket);
+        stream.set_nonblocking(true).unwrap();
+        held.push(stream);
+    }
+    let (last, first) = attack.turns.split_last().unwrap();
+    for turn in first {
+        // What the daemon has refused, or does not take, is not sent.
+        held.iter().for_each(|mut stream| drop(stream.write(turn)));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let start = Instant::now();
+    loop {
+        held.iter().for_each(|mut stream| drop(stream.write(last)));
+        if !attack.floods || start.elapsed() > HELD {
+            break;
+        }
+    }
+    std::thread::sleep(HELD.saturating_sub(start.elapsed()));
+    for stream in &mut held {
+        // Some of what came, so that an attack that is refused shows.
+        drop(stream.read(&mut [0; 64]));
+    }
+}
+
+/// The highest resident memory of the daemon under an attack, in KiB, and how many of the owner's requests failed.
+fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
+    reset_highest(daemon);
+    let over = AtomicBool::new(false);
+    let (asked, failed) = std::thread::scope(|scope| {
+        let honest = scope.spawn(|| {
+            let (mut asked, mut failed) = (0, 0);
+            while !over.load(Ordering::Relaxed) {
+                asked += 1;
+                failed += usize::from(fetch(&daemon.socket) != Some(200));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (asked, failed)
+        });
+        let attackers = ATTACKERS.map(|(uid, connections)| {
+            let socket = daemon.socket.clone();
+            let user = User {
+                uid,
+                gid: uid,
+                groups: &[],
+            };
+            scope.spawn(move || hold(user, socket, connections, attack))
+        });
+        attackers.into_iter().for_each(|one| one.join().unwrap());
+        over.store(true, Ordering::Relaxed);
+        honest.join().unwrap()
+    });
+    (status(daemon, "VmHWM:"), asked, failed)
+}
+
+#[test]
+fn whatever_others_make_it_hold_its_memory_is_bounded_and_its_owner_is_served() {
+    if !are_root("whatever_others_make_it_hold_its_memory_is_bounded_and_its_owner_is_served") {
+        return;
+    }
+    raise_descriptor_limit();
+    let (env, mut daemon) = place();
+    let only = std::env::var("JETON_ATTACK").unwrap_or_default();
+    let mut faults = vec![];
+    for attack in attacks() {
+        if !attack.name.contains(&only) {
+            continue;
+        }
+        let [(first, ..), (again, asked, failed)] = [(), ()].map(|()| {
+            let found = under(&daemon, &attack);
+            assert!(
+                daemon.child.try_wait().unwrap().is_none(),
+                "{}",
+                attack.name
+            );
+            found
+        });
+        let line = format!(
+            "{}: {first} KiB, again {again} KiB, then {} KiB; {failed} of {asked} requests failed",
+            attack.name,
+            status(&daemon, "VmRSS:")
+        );
+        println!("{line}");
+        if first.max(again) > BOUND || again > first + AGAIN || failed > 0 {
+            faults.push(line);
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "above {BOUND} KiB or failed: {faults:#?}"
+    );
+    env.stop(&mut daemon);
+}
