@@ -11,9 +11,9 @@ use tracing::{debug, warn};
 use super::{thread, unstarted};
 
 /// By how much the thread is nicer than the others (setpriority(2)): while both have work on one processor, the others get
-/// nine tenths of it.
+/// three quarters of it. With more, the thread would hardly get on beside busy processes of other users.
 #[cfg(target_os = "linux")]
-const NICER: i32 = 10;
+const NICER: i32 = 5;
 
 /// A second event loop, on a thread of its own. The thread starts with the first work, and stays.
 #[derive(Debug)]

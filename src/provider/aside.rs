@@ -2,13 +2,16 @@
 //! are served meanwhile.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::attempt::{Fetching, Locating, Provider};
+use super::exchange;
 use super::http::Timeouts;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
@@ -97,14 +100,16 @@ impl Provider for Aside {
 
     fn fetch_shared<'a>(&'a self, credential: &'a Arc<Credential>) -> Fetching<'a> {
         let (provider, credential) = (Arc::clone(&self.provider), Arc::clone(credential));
+        let (begun, exchanges) = watch::channel(0);
         let attempt = async move { provider.fetch(&credential).await };
-        let limit = Timeouts::default().fetch + GRACE;
+        let attempt = exchange::watched(begun, attempt).in_current_span();
         Box::pin(async move {
-            match timeout(limit, self.issuer.side.run(attempt.in_current_span())).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(Lost)) => Err(Fault::new(FaultKind::Connect, "the attempt was lost")),
-                Err(_) => {
-                    let what = format!("no token within {limit:?}");
+            tokio::select! { biased;
+                done = self.issuer.side.run(attempt) => done.unwrap_or_else(|Lost| {
+                    Err(Fault::new(FaultKind::Connect, "the attempt was lost"))
+                }),
+                limit = late(exchanges) => {
+                    let what = format!("no answer within {limit:?}");
                     Err(Fault::new(FaultKind::Timeout, what))
                 }
             }
@@ -116,9 +121,26 @@ impl Provider for Aside {
     }
 }
 
+/// Waits until an exchange, or the attempt, has taken longer than the provider itself allows. Returns what it may take.
+async fn late(mut exchanges: watch::Receiver<u32>) -> Duration {
+    let Timeouts {
+        exchange, fetch, ..
+    } = Timeouts::default();
+    let one = async {
+        loop {
+            match timeout(exchange + GRACE, exchanges.changed()).await {
+                Ok(Ok(())) => {}
+                // The attempt has ended, and its result is on the way.
+                Ok(Err(_)) => pending().await,
+                Err(_) => return exchange,
+            }
+        }
+    };
+    timeout(fetch + GRACE, one).await.unwrap_or(fetch)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
     use std::thread::{self, ThreadId};
 
     use tokio::sync::Notify;
@@ -212,6 +234,32 @@ mod tests {
         let provider = threads.moved("https://a", Arc::<Noting>::clone(&noting) as _);
         let fault = provider.fetch_shared(&credential()).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Timeout);
-        assert_eq!(fault.detail, "no token within 21s");
+        assert_eq!(fault.detail, "no answer within 10s");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock is tokio's paused one")]
+    #[tokio::test(start_paused = true)]
+    async fn each_exchange_has_its_time_and_the_attempt_has_no_more_than_its_own() {
+        for (begins_after, exchanges, limit, total) in [
+            (0, 0, 10, 11),
+            (3, 1, 10, 14),
+            (4, 2, 10, 19),
+            (9, 9, 20, 21),
+        ] {
+            let (begun, seen) = watch::channel(0);
+            let begin = async {
+                for _ in 0..exchanges {
+                    tokio::time::sleep(Duration::from_secs(begins_after)).await;
+                    begun.send_modify(|exchanges| *exchanges += 1);
+                }
+                pending::<()>().await;
+            };
+            let start = tokio::time::Instant::now();
+            tokio::select! { biased;
+                () = begin => {}
+                late = late(seen) => assert_eq!(late, Duration::from_secs(limit)),
+            }
+            assert_eq!(start.elapsed().as_secs(), total, "{begins_after}");
+        }
     }
 }

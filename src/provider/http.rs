@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::body::SecretBody;
+use super::exchange;
 use crate::config::{Origin, Proxy};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
@@ -119,6 +120,7 @@ impl Http {
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
+        exchange::begins();
         let response = request.send().await.map_err(|error| self.fault(&error))?;
         let mut answer = head(&response);
         if answer.status == 200 {
