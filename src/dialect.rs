@@ -78,6 +78,7 @@ pub(crate) mod testing {
             expires_in: Some(2_500),
             expires_at: Some(now + 2_500),
             next_attempt_at: Some(now + 700),
+            queued_for: None,
             last_fault: None,
             reported: false,
             cooling_down_until: None,
@@ -110,6 +111,7 @@ pub(crate) mod testing {
             phase: Phase::Resting,
             next_attempt_at: None,
             cooling_down_until: Some(now + 60),
+            queued_for: Some(90),
             ..fresh.clone()
         };
         let hour = Some(Duration::from_secs(3_600));

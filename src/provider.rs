@@ -16,6 +16,7 @@ pub mod aside;
 mod attempt;
 mod body;
 pub mod configured;
+mod exchange;
 pub mod http;
 mod lifetime;
 mod members;

@@ -88,6 +88,9 @@ pub struct ProfileReply {
     pub expires_at: Option<u64>,
     /// When the next attempt is due, in Unix seconds; absent while one runs or the profile rests.
     pub next_attempt_at: Option<u64>,
+    /// For how many whole seconds an attempt has waited for its turn at the issuer; absent while none does.
+    #[serde(default)]
+    pub queued_for: Option<u64>,
     /// The last fault, kept after a success.
     pub last_fault: Option<FaultReply>,
     /// Whether its token was reported as rejected, and no newer one is held yet.
@@ -221,6 +224,7 @@ impl ProfileReply {
             expires_in: valid.map(|held| held.validity.remaining(now.boot).as_secs()),
             expires_at: valid.map(|held| now.unix_of(held.validity.expires).seconds_down()),
             next_attempt_at: view.next_attempt.map(|at| now.unix_of(at).seconds_up()),
+            queued_for: None,
             last_fault,
             reported: view.reported,
             cooling_down_until: view

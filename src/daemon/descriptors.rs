@@ -10,8 +10,9 @@ use super::serve::connections::{MAX_PER_UID, MAX_TOTAL};
 /// file of certificates or of the store, and that file's folder.
 const PER_ATTEMPT: u64 = 6;
 
-/// Reserve for a reload's configuration, the credential store, the log, and what is opened after the count.
-const SPARE: u64 = 8;
+/// Reserve for a reload's configuration, the credential store, the log, what is opened after the count, and the event loops of
+/// the threads that speak to issuers.
+const SPARE: u64 = 24;
 
 /// The minimum of connections at the token socket, even if it exceeds the free descriptors: a daemon that accepts none
 /// cannot serve a token at all.
@@ -109,18 +110,19 @@ mod tests {
             (0, 0, 8, 6, 4, 1),
             (32, 32, 8, 6, 4, 1),
             (20, 1_000, 8, 6, 4, 1),
-            (64, 30, 16, 12, 4, 1),
-            (128, 30, 60, 45, 6, 4),
-            (256, 30, 150, 112, 14, 9),
+            (64, 30, 8, 6, 4, 1),
+            (128, 30, 44, 33, 6, 4),
+            (256, 30, 134, 100, 14, 9),
             (256, 230, 8, 6, 4, 1),
-            (1_024, 30, 732, 549, 62, 32),
+            (1_024, 30, 662, 496, 62, 41),
             // With a thousand profiles, each with a timer.
             (1_024, 1_030, 8, 6, 4, 1),
-            (2_048, 1_030, 755, 566, 63, 32),
-            (4_096, 30, 3_802, 2_851, 64, 32),
-            (4_390, 30, 4_096, 3_072, 64, 32),
-            (20_000, 30, 4_096, 3_072, 64, 32),
-            (u64::MAX, 30, 4_096, 3_072, 64, 32),
+            (2_048, 1_030, 679, 509, 63, 42),
+            (4_096, 30, 3_210, 2_407, 64, 128),
+            (4_390, 30, 3_504, 2_628, 64, 128),
+            (5_000, 30, 4_096, 3_072, 64, 128),
+            (20_000, 30, 4_096, 3_072, 64, 128),
+            (u64::MAX, 30, 4_096, 3_072, 64, 128),
         ] {
             let expected = Caps {
                 connections,
@@ -130,7 +132,7 @@ mod tests {
             };
             assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
         }
-        for limit in 60..6_000 {
+        for limit in 72..6_000 {
             let caps = Caps::of(limit, 30);
             let all = as_u64(caps.connections + caps.admin) + as_u64(caps.attempts) * PER_ATTEMPT;
             assert!(all + 30 + SPARE <= limit, "{limit} {caps:?}");

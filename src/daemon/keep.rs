@@ -6,10 +6,12 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper | clock |
-//! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps | clock provider store |
-//! | [`attempt`] | one call of an attempt to get a token | bulkhead | clock provider |
-//! | [`bulkhead`] | limits how many calls run at once | | |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper waiters | clock |
+//! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
+//! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
+//! | [`bulkhead`] | limits how many calls run at once | queue waiters | clock process |
+//! | `queue` | decides which attempt calls its issuer next, and how many may at once | | |
+//! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
 pub mod attempt;
@@ -18,4 +20,6 @@ pub mod feed;
 pub mod handle;
 pub mod jumps;
 pub mod keeper;
+mod queue;
 pub mod roster;
+mod waiters;

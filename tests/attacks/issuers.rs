@@ -136,3 +136,32 @@ fn the_threads_that_speak_to_issuers_give_way_and_take_signals_like_the_others()
     }
     env.stop(&mut daemon);
 }
+
+#[test]
+fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait() {
+    const PROFILES: usize = 40;
+    let env = TestEnv::with_sandbox(600);
+    let url = env.sandbox().url();
+    for n in 0..PROFILES {
+        env.enrol_at(&format!("p{n:02}"), &url);
+    }
+    // Eight at a time, so that the last one of them would wait for six seconds.
+    env.fault("slow:1.5");
+    let mut daemon = env.start();
+    wait_until("the first calls", || {
+        env.sandbox().stats().open_connections == 8
+    });
+    let answer = env.get(&daemon, "/v1/profiles/p39/token?max_wait=5");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let profiles = env.get(&daemon, "/v1/profiles").json();
+    let profiles = profiles["profiles"].as_array().unwrap();
+    let queued = |profile: &&serde_json::Value| profile["queued_for"].as_u64() >= Some(1);
+    let queued = profiles.iter().filter(queued).count();
+    assert!((1..PROFILES - 9).contains(&queued), "{queued}");
+    let table = env.jeton(&["status"]).stdout;
+    assert!(table.contains("its refresh has waited for "), "{table}");
+    daemon.wait_for_log("profiles wait for their turn at this issuer");
+    env.stop(&mut daemon);
+    let said = daemon.log();
+    assert_eq!(said.matches("profiles wait for their turn").count(), 1);
+}

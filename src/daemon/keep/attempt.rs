@@ -4,41 +4,72 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bulkhead::Compartment;
+use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::CallEnd;
 use crate::provider::Provider;
+use crate::schedule;
+use crate::token::Validity;
 
-/// Makes one call with this credential, not before `not_before` and only with a permit. From `not_before` on, the wait
-/// for the permit and the call together may take `limit`.
-pub(super) async fn call(
-    provider: Arc<dyn Provider>,
-    clock: Arc<dyn Clock>,
-    compartment: Compartment,
-    credential: Arc<Credential>,
-    not_before: BootInstant,
-    limit: Option<Duration>,
-) -> CallEnd {
-    if clock.now().boot < not_before {
-        clock.sleep_until(not_before).await;
-    }
-    let mut sent = None;
-    let request = async {
-        let _permit = compartment.enter().await;
+/// An issuer that answers later than this is not healthy: it gets no more calls at once than any other.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// One call.
+pub(super) struct Call {
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) compartment: Compartment,
+    pub(super) waiters: Arc<Waiters>,
+    pub(super) credential: Arc<Credential>,
+    /// The validity of the held token.
+    pub(super) held: Option<Validity>,
+    /// The call is not made before this moment.
+    pub(super) not_before: BootInstant,
+}
+
+// === impl Call ===
+
+impl Call {
+    /// Makes the call, with a permit. The wait for the permit has no limit: an attempt that gave up its turn would begin at
+    /// the end of the queue, and the issuer would look as if it had failed.
+    pub(super) async fn make(self) -> CallEnd {
+        let clock = &self.clock;
+        if clock.now().boot < self.not_before {
+            clock.sleep_until(self.not_before).await;
+        }
+        let held_until = self.held.as_ref().map(|held| held.expires);
+        let permit = self
+            .compartment
+            .enter(clock, held_until, &self.waiters)
+            .await;
         let now = clock.now().boot;
-        sent = Some(now);
-        let granted = provider.fetch_shared(&credential).await?;
-        Ok((now, granted))
-    };
-    match within(limit, request).await {
-        Ok((sent, granted)) => CallEnd::Granted {
-            sent,
-            grant: granted.grant,
-            date: granted.server_date,
-        },
-        Err(fault) => CallEnd::Failed { sent, fault },
+        let limit = schedule::attempt_limit(now, self.held.as_ref());
+        let request = async {
+            let mut answer = self.provider.fetch_shared(&self.credential);
+            match tokio::time::timeout(SLOW, &mut answer).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    permit.slow();
+                    answer.await
+                }
+            }
+        };
+        let result = within(limit, request).await;
+        permit.end(result.is_ok());
+        match result {
+            Ok(granted) => CallEnd::Granted {
+                sent: now,
+                grant: granted.grant,
+                date: granted.server_date,
+            },
+            Err(fault) => CallEnd::Failed {
+                sent: Some(now),
+                fault,
+            },
+        }
     }
 }
 

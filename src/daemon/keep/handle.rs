@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::jumps::Jump;
 use super::keeper::{Asked, Command, Keeper, Parts};
+use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::instant::Now;
@@ -37,6 +38,7 @@ pub struct Handle {
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
     asked: Arc<Asked>,
+    waiters: Arc<Waiters>,
     task: tokio::task::AbortHandle,
 }
 
@@ -47,7 +49,8 @@ impl Handle {
     pub fn spawn(parts: Parts, provider: &'static str, purpose: Purpose) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
-        let (keeper, view, asked) = Keeper::new(parts, inbox);
+        let waiters = Arc::<Waiters>::default();
+        let (keeper, view, asked) = Keeper::new(parts, inbox, Arc::clone(&waiters));
         let task = tokio::spawn(keeper.run()).abort_handle();
         Self {
             name,
@@ -58,6 +61,7 @@ impl Handle {
             clock,
             requests: AtomicU64::new(0),
             asked,
+            waiters,
             task,
         }
     }
@@ -137,8 +141,12 @@ impl Handle {
     /// The profile's state according to this view.
     pub(super) fn state_of(&self, view: &View, now: Now) -> ProfileState {
         let requests = self.requests.load(Ordering::Relaxed);
+        let queued_since = self.waiters.queued_since();
         ProfileState {
-            reply: ProfileReply::new(&self.name, self.provider, view, requests, now),
+            reply: ProfileReply {
+                queued_for: queued_since.map(|since| now.boot.since(since).as_secs()),
+                ..ProfileReply::new(&self.name, self.provider, view, requests, now)
+            },
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),
             resting: view.resting,
             blocked: view.block.as_ref().map(|block| block.to_string().into()),

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, info};
 
 use super::bulkhead::Compartment;
+use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::{CallEnd, Credentials, Decision, Read};
@@ -68,6 +69,7 @@ pub(super) struct Keeper {
     /// Why the credential could not be read, as logged last.
     told_unreadable: Option<String>,
     asked: Arc<Asked>,
+    waiters: Arc<Waiters>,
     commands: mpsc::Receiver<Command>,
     view: watch::Sender<View>,
 }
@@ -86,6 +88,7 @@ impl Keeper {
     pub(super) fn new(
         parts: Parts,
         commands: mpsc::Receiver<Command>,
+        waiters: Arc<Waiters>,
     ) -> (Self, watch::Receiver<View>, Arc<Asked>) {
         let now = parts.clock.now();
         let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
@@ -108,6 +111,7 @@ impl Keeper {
             told_skew: false,
             told_unreadable: None,
             asked: Arc::clone(&asked),
+            waiters,
             commands,
             view,
         };

@@ -101,7 +101,7 @@ mod tests {
     fn the_table_shows_state_time_left_next_refresh_and_last_fault() {
         let table = show(0, &[], false, &["status"]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines.len(), 8, "{table}");
+        assert_eq!(lines.len(), 9, "{table}");
         for (line, words) in [
             (0, &["PROFILE", "STATE", "LEFT", "NEXT", "LAST FAULT"][..]),
             (
@@ -140,10 +140,16 @@ mod tests {
             (
                 6,
                 &[
+                    "  its refresh has waited for 1 min 30 s for its turn at the issuer, which other profiles use too",
+                ],
+            ),
+            (
+                7,
+                &[
                     "  fresh tokens keep being reported as rejected: for 1 min a report leads to no new one",
                 ],
             ),
-            (7, &["socket /run/user/1000/jeton/jeton.sock"]),
+            (8, &["socket /run/user/1000/jeton/jeton.sock"]),
         ] {
             for word in words {
                 assert!(lines[line].contains(word), "{word:?} in {table}");

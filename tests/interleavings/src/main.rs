@@ -14,8 +14,8 @@ mod world;
 
 // What has no task and no channel is the program's own.
 use jetond::{
-    clock, config, credential, fault, instant, lifecycle, policy, problem, profile, provider,
-    query, schedule, store, wire,
+    clock, config, credential, fault, instant, lifecycle, policy, problem, process, profile,
+    provider, query, schedule, store, token, wire,
 };
 
 #[allow(dead_code, reason = "not all of what they can do is told")]
@@ -26,7 +26,9 @@ mod keep {
     pub mod feed;
     pub mod handle;
     pub mod keeper;
+    mod queue;
     pub mod roster;
+    mod waiters;
 
     pub mod jumps {
         pub use jetond::daemon::keep::jumps::Jump;

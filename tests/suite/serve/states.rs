@@ -4,7 +4,7 @@ use super::{members, unix_now};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "clock_skew",
     "cooling_down_until",
     "counts",
@@ -16,6 +16,7 @@ const MEMBERS: [&str; 12] = [
     "phase",
     "profile",
     "provider",
+    "queued_for",
     "reported",
 ];
 

@@ -22,6 +22,7 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         expires_in: left,
         expires_at: left.map(|left| 1_000 + left),
         next_attempt_at: None,
+        queued_for: None,
         last_fault: fault,
         reported: false,
         cooling_down_until: None,

@@ -105,6 +105,8 @@ impl Handle {
             self.ask_and_leave(ask);
             return;
         }
+        // An attempt that waits for its turn gets it sooner while a caller waits.
+        let _waits = self.waiters.wait();
         // The caller judges the view, whether the wait ended or timed out.
         let _: Result<(), _> =
             tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good)).await;

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use tracing::{Instrument, debug};
 
-use super::super::attempt;
+use super::super::attempt::Call;
 use super::Keeper;
 use super::waits::{Running, Work};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::Effect;
 use crate::lifecycle::credentials::{CallEnd, Decision};
-use crate::schedule;
 use crate::store::source::{Loaded, LoadedCredential};
 
 impl Keeper {
@@ -76,18 +75,17 @@ impl Keeper {
         found: &LoadedCredential,
         not_before: BootInstant,
     ) -> Running<CallEnd> {
-        let view = self.lifecycle.view();
-        let held = view.held.as_ref().map(|held| &held.validity);
-        let limit = schedule::attempt_limit(self.now().max(not_before), held);
-        debug!(attempt, ?limit, "call starts");
-        let call = attempt::call(
-            Arc::clone(&self.parts.provider),
-            Arc::clone(&self.parts.clock),
-            self.parts.compartment.clone(),
-            Arc::clone(&found.credential),
+        debug!(attempt, "call starts");
+        let held = self.lifecycle.view().held;
+        let call = Call {
+            provider: Arc::clone(&self.parts.provider),
+            clock: Arc::clone(&self.parts.clock),
+            compartment: self.parts.compartment.clone(),
+            waiters: Arc::clone(&self.waiters),
+            credential: Arc::clone(&found.credential),
+            held: held.map(|held| held.validity),
             not_before,
-            limit,
-        );
-        Running::start(call.in_current_span())
+        };
+        Running::start(call.make().in_current_span())
     }
 }

@@ -55,6 +55,12 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         }
         _ => {}
     }
+    if let Some(secs) = reply.queued_for.filter(|secs| *secs > 0) {
+        notes.push(Cow::Owned(format!(
+            "its refresh has waited for {} for its turn at the issuer, which other profiles use too",
+            human::duration(Duration::from_secs(secs))
+        )));
+    }
     if let Some(until) = reply.cooling_down_until {
         let wait = Duration::from_secs(until.saturating_sub(around.now.unix.seconds_down()));
         notes.push(Cow::Owned(format!(
