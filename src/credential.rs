@@ -24,8 +24,8 @@ pub struct Credential {
     pub client_id: String,
     /// The client secret.
     pub client_secret: ClientSecret,
-    /// `scheme://host[:port]` of the token endpoint that it was enrolled for.
-    origin: Option<String>,
+    /// The address that it was enrolled for.
+    endpoint: Option<String>,
     /// The certificates that it was enrolled with.
     ca: Option<Ca>,
     /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
@@ -96,16 +96,17 @@ impl Credential {
         Ok(Self {
             client_id: client_id.to_owned(),
             client_secret: ClientSecret::parse(client_secret)?,
-            origin: None,
+            endpoint: None,
             ca: None,
             enrolled_at: None,
         })
     }
 
-    /// The same credential, for the token endpoint at this origin and for no other.
+    /// The same credential, for the token endpoint at this address and for no other; for Run:ai the address below which
+    /// the token endpoints are.
     #[must_use]
-    pub fn bound_to(mut self, origin: &str) -> Self {
-        self.origin = Some(origin.to_owned());
+    pub fn bound_to(mut self, endpoint: &str) -> Self {
+        self.endpoint = Some(endpoint.to_owned());
         self
     }
 
@@ -129,15 +130,15 @@ impl Credential {
         CredentialId(key.hash_one((
             &self.client_id,
             secret,
-            &self.origin,
+            &self.endpoint,
             &self.ca,
             self.enrolled_at,
         )))
     }
 
-    /// `scheme://host[:port]` of the token endpoint that it was enrolled for; `None` before it is enrolled.
-    pub fn origin(&self) -> Option<&str> {
-        self.origin.as_deref()
+    /// The address that it was enrolled for; `None` before it is enrolled.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The certificates that it was enrolled with; `None` before it is enrolled.
@@ -195,12 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_that_is_bound_to_another_origin_is_another_one() {
-        let bound = |origin: &str| Credential::parse("id", "x").unwrap().bound_to(origin);
+    fn a_credential_that_is_bound_to_another_address_is_another_one() {
+        let bound = |endpoint: &str| {
+            let credential = Credential::parse("id", "x").unwrap();
+            credential.bound_to(endpoint)
+        };
         assert_eq!(bound("https://a"), bound("https://a"));
         assert_ne!(bound("https://a"), bound("https://b"));
         assert_ne!(bound("https://a"), Credential::parse("id", "x").unwrap());
-        assert_eq!(bound("https://a").origin(), Some("https://a"));
+        assert_eq!(bound("https://a").endpoint(), Some("https://a"));
+        assert_ne!(bound("https://a/x"), bound("https://a/y"));
     }
 
     #[test]

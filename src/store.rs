@@ -12,6 +12,7 @@ use crate::profile::ProfileName;
 
 mod access;
 mod binding;
+mod difference;
 mod error;
 mod file;
 mod files;
@@ -22,7 +23,8 @@ mod removal;
 pub mod source;
 
 pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
-pub use binding::{Binding, BindingPart, Bound, Required};
+pub use binding::{Binding, Bound, Required};
+pub use difference::{BindingPart, Difference, Differences};
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use keyring::{KeyringFault, KeyringStore};

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use url::Url;
-
 use super::admin;
 use super::output::{Exit, fail, report, say};
 use super::place::{self, Place};
@@ -76,14 +74,13 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
-    let bound = Bound::of(&plan.profile, destination(&plan.profile)?);
+    let bound = destination(&plan.profile)?;
     let required = binding_of(&plan.profile, &bound);
     let Required { binding, .. } = required.map_err(|error| fail(Exit::Config, Causes(&error)))?;
-    let origin = binding.origin();
     let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
-        .credential(&seen, &origin, plan.profile.origin().is_none())?
-        .bound_to(&origin)
+        .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
+        .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
     let validity = prove(&plan.profile, &credential)?;
     let key = Key {
@@ -101,7 +98,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     plan.write(&target, &stores, name, &seen, &record)?;
     report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
-        record.binding.origin(),
+        record.binding.bound,
         validity.lifetime.as_secs(),
         plan.place.sentence(&stores, name)
     ));
@@ -175,15 +172,14 @@ impl Plan {
 }
 
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
-fn destination(profile: &Profile) -> Result<Url, Exit> {
-    let endpoint = ask(configured::destination(profile))?;
+fn destination(profile: &Profile) -> Result<Bound, Exit> {
+    let bound = Bound::of(profile, ask(configured::destination(profile))?);
     if profile.origin().is_none() {
-        let origin = endpoint.origin().ascii_serialization();
         say(format!(
-            "the issuer's token endpoint is at {origin}: the credential is for it alone"
+            "the issuer's token endpoint is {bound}: the credential is for it alone"
         ));
     }
-    Ok(endpoint)
+    Ok(bound)
 }
 
 /// Gets one token as proof, and throws it away.

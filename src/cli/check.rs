@@ -9,8 +9,8 @@ use crate::causes::Causes;
 use crate::config::{Config, Profile};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::Stores;
 use crate::store::source::binding_of;
+use crate::store::{Differences, Stores};
 
 /// The arguments of `jetond check`.
 #[derive(Debug, clap::Args)]
@@ -82,12 +82,13 @@ fn check_profile(
         return Err(format!("no credential is stored; run: {}", rebind()));
     };
     let now = binding_of(profile, &record.binding.bound).map_err(|e| Causes(&e).to_string())?;
-    match record.binding.differences(&now).first() {
-        None => Ok(record.key.credential.client_id),
-        Some(part) => Err(format!(
-            "the credential was enrolled for {}, and {part} is another now; if that is right, run: {}",
-            record.binding.origin(),
-            rebind()
-        )),
+    let differences = record.binding.differences(&now);
+    if differences.is_empty() {
+        return Ok(record.key.credential.client_id);
     }
+    Err(format!(
+        "nothing is sent with the stored credential: {}; if that is right, run: {}",
+        Differences(&differences),
+        rebind()
+    ))
 }

@@ -88,7 +88,7 @@ impl Described for Runai {
     }
 
     fn endpoint(&self) -> Option<Url> {
-        Some(self.url.origin().join(self.url.path()))
+        Some(self.url.base())
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {

@@ -55,12 +55,20 @@ impl BaseUrl {
     /// endpoint already.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> Url {
-        let mut base = self.path();
-        for pasted in ["/token", "/api"] {
+        self.origin().join(&format!("{}{path}", self.base_path()))
+    }
+
+    /// The address below which the endpoints are. Two spellings of it that lead to the same endpoints are equal here.
+    #[must_use]
+    pub fn base(&self) -> Url {
+        self.origin().join(self.base_path())
+    }
+
+    fn base_path(&self) -> &str {
+        ["/token", "/api"].iter().fold(self.path(), |base, pasted| {
             let less = base.strip_suffix(pasted);
-            base = less.map_or(base, |less| less.trim_end_matches('/'));
-        }
-        self.origin().join(&format!("{base}{path}"))
+            less.map_or(base, |less| less.trim_end_matches('/'))
+        })
     }
 }
 
@@ -299,6 +307,7 @@ mod tests {
             assert_eq!(url.to_string(), format!("{origin}{path}"));
             assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url, "stable");
             let base = path.strip_suffix("/api").unwrap_or(path);
+            assert_eq!(url.base(), Url::parse(&format!("{origin}{base}")).unwrap());
             assert_eq!(
                 url.endpoint("/api/v2/token").as_str(),
                 format!("{origin}{base}/api/v2/token")

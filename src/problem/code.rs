@@ -20,7 +20,7 @@ pub enum Code {
     NotEnrolled,
     /// The configuration or the stored credential cannot be used.
     Misconfigured,
-    /// The credential was enrolled for another address than the configuration names.
+    /// The credential was enrolled for another provider, address, CA or proxy than the configuration or the issuer names.
     BindingChanged,
     /// The issuer rejects the credential.
     RejectedByProvider,
@@ -131,7 +131,7 @@ pub const TABLE: &[Row] = &[
         409,
         78,
         "Address changed",
-        "the configuration or the issuer's discovery document names another address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add NAME --rebind'",
+        "the configuration or the issuer's discovery document names another provider, address, CA or proxy than the credential was enrolled for, so nothing is sent; if that is right, run 'jetond add NAME --rebind'",
     ),
     row(
         Code::RejectedByProvider,

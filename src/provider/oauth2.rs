@@ -94,27 +94,32 @@ impl Oauth2 {
     async fn target_for(&self, credential: &Credential) -> Result<Arc<Target>, Fault> {
         let place = match &self.place {
             Place::Known(target) => {
-                let origin = target.origin();
                 // The configuration names the endpoint, and so decides for a credential that is not enrolled yet.
-                let bound_to = credential.origin().unwrap_or(&origin);
-                target.demand(bound_to, "the configuration")?;
+                if let Some(bound_to) = credential.endpoint() {
+                    target.demand(bound_to, "the configuration")?;
+                }
                 return Ok(Arc::clone(target));
             }
             Place::Discovered(place) => place,
         };
-        // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
         let issuers_own = place.issuer.origin().to_string();
-        let bound_to = credential.origin().unwrap_or(&issuers_own);
         let known = lock(&place.remembered).clone();
-        if let Some(known) = known.filter(|known| known.origin() == bound_to) {
+        let may_have_it = |target: &Target| match credential.endpoint() {
+            Some(bound_to) => target.endpoint.url().as_str() == bound_to,
+            // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
+            None => target.origin() == issuers_own,
+        };
+        if let Some(known) = known.filter(|known| may_have_it(known)) {
             return Ok(known);
         }
         // An issuer that was sent the secret before can put it into an address.
         let clean = |fault| without_secret(fault, credential);
         let found = Arc::new(self.discover(place).await.map_err(clean)?);
-        found
-            .demand(bound_to, &format!("the issuer at {issuers_own}"))
-            .map_err(clean)?;
+        if !may_have_it(&found) {
+            let bound_to = credential.endpoint().unwrap_or(&issuers_own);
+            let who = format!("the issuer at {issuers_own}");
+            return Err(clean(found.refusal(bound_to, &who)));
+        }
         *lock(&place.remembered) = Some(Arc::clone(&found));
         Ok(found)
     }
@@ -179,16 +184,28 @@ impl Target {
         self.endpoint.origin().to_string()
     }
 
-    /// Refuses a token endpoint at another origin than this one.
-    fn demand(&self, origin: &str, who: &str) -> Result<(), Fault> {
-        let named = self.origin();
-        if named == origin {
-            return Ok(());
+    /// Refuses another token endpoint than this one.
+    fn demand(&self, endpoint: &str, who: &str) -> Result<(), Fault> {
+        if self.endpoint.url().as_str() == endpoint {
+            Ok(())
+        } else {
+            Err(self.refusal(endpoint, who))
+        }
+    }
+
+    /// `who` names this endpoint, and the credential was enrolled for another one. Neither is said with its query, which may
+    /// hold private data.
+    fn refusal(&self, enrolled: &str, who: &str) -> Fault {
+        let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
+        let named = without_query(self.endpoint.url().as_str());
+        let mut enrolled = without_query(enrolled);
+        if named == enrolled {
+            enrolled.push_str(" with another ? part");
         }
         let what = format!(
-            "{who} now names a token endpoint at {named}, and the credential is for {origin}: nothing is sent until it is enrolled again (jetond add NAME --rebind)"
+            "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; if that is right, run 'jetond add NAME --rebind'"
         );
-        Err(Fault::new(FaultKind::BindingChanged, what))
+        Fault::new(FaultKind::BindingChanged, what)
     }
 }
 

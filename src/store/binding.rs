@@ -46,46 +46,9 @@ pub struct Required {
     pub ca_file: Option<Arc<CaFile>>,
 }
 
-/// A part of a binding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BindingPart {
-    /// The address.
-    Origin,
-    /// The issuer that determines the address.
-    Issuer,
-    /// The certificates to trust.
-    Ca,
-    /// The proxy.
-    Proxy,
-}
-
 // === impl Binding ===
 
 impl Binding {
-    /// The parts in which this binding differs from `now`, what the configuration requires. Other certificates are no
-    /// difference if only root can have changed them.
-    pub fn differences(&self, now: &Required) -> Vec<BindingPart> {
-        let Self {
-            bound,
-            issuer,
-            proxy,
-            ..
-        } = &now.binding;
-        [
-            (BindingPart::Origin, self.origin() == bound.origin()),
-            (BindingPart::Issuer, self.issuer == *issuer),
-            (
-                BindingPart::Ca,
-                self.certificates(now) != CaVerdict::Changed,
-            ),
-            (BindingPart::Proxy, self.proxy == *proxy),
-        ]
-        .into_iter()
-        .filter(|(_, same)| !same)
-        .map(|(part, _)| part)
-        .collect()
-    }
-
     /// How the certificates that the configuration names now compare with those of the enrolment.
     pub fn certificates(&self, now: &Required) -> CaVerdict {
         self.ca
@@ -116,6 +79,22 @@ impl Bound {
             Self::Endpoint { endpoint, .. } => endpoint.origin().ascii_serialization(),
         }
     }
+
+    /// As much of the address as is known, with its query.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Origin(origin) => origin,
+            Self::Endpoint { endpoint, .. } => endpoint.as_str(),
+        }
+    }
+
+    /// Whether a credential that is bound to this may be sent there as well, as far as the enrolment is known.
+    pub fn covers(&self, other: &Self) -> bool {
+        match self {
+            Self::Origin(origin) => *origin == other.origin(),
+            Self::Endpoint { .. } => self == other,
+        }
+    }
 }
 
 // === impl Required ===
@@ -126,7 +105,10 @@ impl Required {
     pub fn of(profile: &Profile, discovered: &Bound, ca_file: Option<Arc<CaFile>>) -> Self {
         let bound = match profile.endpoint() {
             Some(endpoint) => Bound::of(profile, endpoint),
-            None => discovered.clone(),
+            None => match discovered {
+                Bound::Endpoint { endpoint, .. } => Bound::of(profile, endpoint.clone()),
+                Bound::Origin(_) => discovered.clone(),
+            },
         };
         let ca = ca_file
             .as_ref()
@@ -145,16 +127,16 @@ impl Required {
     }
 }
 
-// === impl BindingPart ===
-
-impl fmt::Display for BindingPart {
+impl fmt::Display for Bound {
+    /// The address without its query, which may hold private data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Origin => "the address (url or token-url)",
-            Self::Issuer => "the issuer (issuer)",
-            Self::Ca => "the certificates (ca-file)",
-            Self::Proxy => "the proxy (proxy)",
-        })
+        match self {
+            Self::Origin(origin) => f.write_str(origin),
+            Self::Endpoint { endpoint, .. } => {
+                let path = Some(endpoint.path()).filter(|path| *path != "/");
+                write!(f, "{}{}", self.origin(), path.unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -163,6 +145,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::store::BindingPart;
+
+    fn parts(enrolled: &Binding, now: &Required) -> Vec<BindingPart> {
+        let differences = enrolled.differences(now).into_iter();
+        differences.map(|difference| difference.part).collect()
+    }
 
     fn profile(extra: &str) -> Profile {
         let text = format!("[profiles.a]\n{extra}");
@@ -188,13 +176,20 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_is_of_the_origin_the_certificates_and_the_proxy_and_of_nothing_else() {
+    fn a_binding_is_of_the_address_the_certificates_and_the_proxy_and_of_nothing_else() {
         let plain = required(&runai("url='https://a.b/api/v1'"));
-        let same = runai("url='https://A.b:443/'\nkeep-warm=true\napi='v1'");
-        assert_eq!(plain.binding.differences(&required(&same)), []);
+        for same in [
+            "url='https://A.b:443/'\nkeep-warm=true\napi='v1'",
+            "url='https://a.b/api/v2/token/'",
+            "url='https://a.b/api'",
+            "url='https://a.b/token'",
+        ] {
+            assert_eq!(parts(&plain.binding, &required(&runai(same))), [], "{same}");
+        }
         for (extra, ca_file, part) in [
-            ("url='https://a.c'", None, BindingPart::Origin),
-            ("url='https://a.b:444'", None, BindingPart::Origin),
+            ("url='https://a.c'", None, BindingPart::Endpoint),
+            ("url='https://a.b:444'", None, BindingPart::Endpoint),
+            ("url='https://a.b/u/mallory'", None, BindingPart::Endpoint),
             ("url='https://a.b'", ca_file(), BindingPart::Ca),
             (
                 "url='https://a.b'\nproxy='http://p:1'",
@@ -208,8 +203,8 @@ mod tests {
             ),
         ] {
             let now = Required::of(&runai(extra), &nowhere(), ca_file);
-            assert_eq!(plain.binding.differences(&now), [part], "{extra}");
-            assert_eq!(now.binding.differences(&plain), [part], "{extra}");
+            assert_eq!(parts(&plain.binding, &now), [part], "{extra}");
+            assert_eq!(parts(&now.binding, &plain), [part], "{extra}");
         }
     }
 
@@ -250,12 +245,16 @@ mod tests {
             ca: Ca::Bytes(bytes.into()),
             ..now.binding.clone()
         };
-        for (former, parts) in [
-            (former("https://a.b", &bytes), vec![]),
-            (former("https://a.b", "other"), vec![BindingPart::Ca]),
-            (former("https://a.c", &bytes), vec![BindingPart::Origin]),
+        let unrecorded = BindingPart::Unrecorded;
+        for (former, differ) in [
+            (former("https://a.b", &bytes), vec![unrecorded]),
+            (
+                former("https://a.b", "other"),
+                vec![unrecorded, BindingPart::Ca],
+            ),
+            (former("https://a.c", &bytes), vec![BindingPart::Endpoint]),
         ] {
-            assert_eq!(former.differences(&now), parts);
+            assert_eq!(parts(&former, &now), differ);
         }
     }
 
@@ -268,20 +267,25 @@ mod tests {
         };
         let discovered = required("issuer='https://idp.example/x'").binding;
         assert_eq!(discovered.origin(), "https://tokens.example");
-        for (extra, parts) in [
+        let endpoint = BindingPart::Endpoint;
+        for (extra, differ) in [
             ("issuer='https://idp.example/x'\nscope=['a']", vec![]),
             ("issuer='https://idp.example/'", vec![BindingPart::Issuer]),
             ("issuer='https://evil.example/x'", vec![BindingPart::Issuer]),
             (
-                "token-url='https://tokens.example/y'",
+                "token-url='https://tokens.example/t'",
                 vec![BindingPart::Issuer],
             ),
             (
+                "token-url='https://tokens.example/y'",
+                vec![endpoint, BindingPart::Issuer],
+            ),
+            (
                 "token-url='https://evil.example'",
-                vec![BindingPart::Origin, BindingPart::Issuer],
+                vec![endpoint, BindingPart::Issuer],
             ),
         ] {
-            assert_eq!(discovered.differences(&required(extra)), parts, "{extra}");
+            assert_eq!(parts(&discovered, &required(extra)), differ, "{extra}");
         }
         let set = required("token-url='https://idp.example/token'").binding;
         assert_eq!(

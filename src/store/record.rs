@@ -193,7 +193,7 @@ mod tests {
         let read = from_json(&json).unwrap();
         assert_eq!(read.key.credential.client_secret.expose(), secret);
         assert_eq!(read.key.credential.client_id, "app");
-        assert_eq!(read.key.credential.origin(), Some("https://a.b"));
+        assert_eq!(read.key.credential.endpoint(), Some("https://a.b/x"));
         assert_eq!(read.key.key_id.as_deref(), Some("k-1"));
         assert_eq!(read.key.key_name, None);
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(read.binding, record("x", None).binding);
         let previous = read.previous.unwrap();
         assert_eq!(previous.credential.client_secret.expose(), "older");
-        assert_eq!(previous.credential.origin(), Some("https://a.b"));
+        assert_eq!(previous.credential.endpoint(), Some("https://a.b/x"));
         assert_eq!(
             *to_json(&from_json(&json).unwrap()).unwrap(),
             *json,
@@ -250,7 +250,7 @@ mod tests {
         let bound = Bound::Origin("https://a.b".into());
         assert_eq!(read.binding.bound, bound);
         assert_eq!(read.binding.ca, Ca::Bytes("b5bb9d80".into()));
-        assert_eq!(read.key.credential.origin(), Some("https://a.b"));
+        assert_eq!(read.key.credential.endpoint(), Some("https://a.b"));
         let value = |json: &[u8]| serde_json::from_slice::<serde_json::Value>(json).unwrap();
         let mut former = value(FORMER.as_bytes());
         // What the former version writes: fields that have no value are there all the same, but for the previous key.

@@ -14,7 +14,7 @@ use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::store::{Bound, Key, Required, StoreReader};
+use crate::store::{Bound, Differences, Key, Required, StoreReader};
 
 /// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
@@ -102,10 +102,11 @@ impl StoreSource {
         // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
         let now = binding_of(&self.profile, &record.binding.bound);
         let now = now.map_err(|error| unusable(&error))?;
-        if let Some(part) = record.binding.differences(&now).first() {
+        let differences = record.binding.differences(&now);
+        if !differences.is_empty() {
             let detail = format!(
-                "the credential was enrolled for {}, and {part} is another now: nothing is sent until 'jetond add {} --rebind'",
-                record.binding.origin(),
+                "nothing is sent with the stored credential: {}; if that is right, run 'jetond add {} --rebind'",
+                Differences(&differences),
                 self.name
             );
             return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));

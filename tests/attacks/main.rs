@@ -18,6 +18,7 @@
 mod support;
 
 mod echo;
+mod endpoint;
 mod impostor;
 mod issuers;
 mod memory;

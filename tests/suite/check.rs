@@ -219,9 +219,9 @@ fn a_record_that_cannot_be_trusted_or_read_is_told_with_what_to_do() {
     fault("this is not a credential's record: line ");
     let later = String::from_utf8(good.clone())
         .unwrap()
-        .replace("\"version\": 1", "\"version\": 2");
+        .replace("\"version\": 2", "\"version\": 3");
     fs::write(&record, later).unwrap();
-    fault("the record is of version 2");
+    fault("the record is of version 3");
     fs::write(&record, vec![b' '; 70_000]).unwrap();
     fault("it is larger than 65536 bytes");
     fs::write(&record, &good).unwrap();
@@ -250,7 +250,7 @@ fn each_profile_is_told_of_the_good_and_the_bad() {
     assert!(checked.stdout.starts_with("good: ok, "), "{checked:?}");
     let url = env.sandbox().url();
     let faults = format!(
-        "jetond: moved: the credential was enrolled for {url}, and the address (url or token-url) is another now; if that is right, run: jetond add moved --rebind\n\
+        "jetond: moved: nothing is sent with the stored credential: the address (url, token-url or issuer) was {url} at enrolment and is https://elsewhere.example now; if that is right, run: jetond add moved --rebind\n\
          jetond: new: no credential is stored; run: jetond add new --rebind\n"
     );
     assert_eq!(checked.stderr, faults);

@@ -231,7 +231,7 @@ fn a_credential_that_is_missing_or_bound_elsewhere_is_a_fault() {
         &findings,
         "credential",
         "fail",
-        "nothing is sent; if that is right: jetond add research --rebind",
+        &format!("and is {elsewhere} now; if that is right: jetond add research --rebind"),
     );
 
     write_config(&env, &config);

@@ -65,7 +65,7 @@ fn another_address_in_the_configuration_gets_nothing_until_it_is_confirmed() {
     assert_eq!(checked.code, 78, "{checked:?}");
     for says in [
         &env.sandbox().url(),
-        "the address (url or token-url) is another now",
+        "the address (url, token-url or issuer) was ",
         "jetond add research --rebind",
     ] {
         assert!(checked.stderr.contains(says), "{says}: {checked:?}");

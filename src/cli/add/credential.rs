@@ -6,15 +6,15 @@ use super::super::output::{Exit, fail, fail_with};
 use super::super::prompt;
 use super::AddArgs;
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
-use crate::store::Look;
+use crate::store::{Bound, Look};
 
 impl AddArgs {
-    /// The credential: as given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees the origin before the
+    /// The credential: as given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees the address before the
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     pub(super) fn credential(
         &self,
         seen: &Look,
-        origin: &str,
+        bound: &Bound,
         discovered: bool,
     ) -> Result<Credential, Exit> {
         let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
@@ -27,7 +27,8 @@ impl AddArgs {
         if let (Some(stored), None, false, false) =
             (stored, &self.client_id, secret_given, prompt::possible())
         {
-            if discovered && stored.origin() != Some(origin) {
+            let enrolled = seen.record.as_ref().ok().and_then(Option::as_ref);
+            if discovered && !enrolled.is_some_and(|record| record.binding.bound.covers(bound)) {
                 return Err(fail(
                     Exit::Usage,
                     "the issuer names another token endpoint than at enrolment, and there is no terminal to confirm it on; nothing is sent: run this in a terminal, or give the secret with --client-secret-stdin or --client-secret-file PATH",
@@ -61,7 +62,7 @@ impl AddArgs {
             prompt::secret_from_file(path)?
         } else if let Some(stored) = stored.filter(|stored| stored.client_id == id) {
             let typed = prompt::secret(&format!(
-                "Client secret for {origin} (not shown; Enter keeps the stored one)"
+                "Client secret for {bound} (not shown; Enter keeps the stored one)"
             ))?;
             if typed.is_empty() {
                 Zeroizing::new(stored.client_secret.expose().to_owned())
@@ -69,7 +70,7 @@ impl AddArgs {
                 typed
             }
         } else {
-            prompt::secret(&format!("Client secret for {origin} (not shown)"))?
+            prompt::secret(&format!("Client secret for {bound} (not shown)"))?
         };
         check("the client secret", &secret)?;
         Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))

@@ -7,7 +7,7 @@ use url::Url;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
 use crate::provider::configured::Reached;
-use crate::store::{BindingPart, StoreError};
+use crate::store::{Bound, Difference, StoreError};
 use crate::trust::Untrusted;
 
 /// The use of a folder, which decides how severe a finding about it is.
@@ -72,8 +72,8 @@ pub(super) enum CredentialFacts {
     Unreadable(StoreError),
     /// There is no record.
     Absent,
-    /// There is a record for this origin; the configuration differs from it in this part.
-    Bound(String, Option<BindingPart>),
+    /// There is a record for this address; the configuration differs from it in these parts.
+    Bound(Bound, Vec<Difference>),
     /// There is a record, but what to compare it with cannot be read.
     Uncompared(String),
 }

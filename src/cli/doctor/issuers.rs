@@ -17,8 +17,8 @@ use crate::config::{Config, Profile};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured;
-use crate::store::Stores;
 use crate::store::source::binding_of;
+use crate::store::{Bound, Stores};
 
 /// Examines all profiles at once.
 pub(super) async fn examine(
@@ -65,11 +65,12 @@ async fn one(
     let (credential, issuer) = tokio::join!(credential, issuer(&profile));
     let mut findings = judge::credential(place, name, credential.as_ref());
     findings.extend(judge::issuer(&profile, &issuer, proxy_set));
-    if let (Ok(CredentialFacts::Bound(origin, None)), Some(Ok(discovered))) =
+    if let (Ok(CredentialFacts::Bound(bound, differences)), Some(Ok(discovered))) =
         (&credential, &issuer.discovered)
+        && differences.is_empty()
     {
-        let discovered = discovered.origin().ascii_serialization();
-        findings.extend(judge::moved(name, origin, &discovered));
+        let discovered = Bound::of(&profile, discovered.clone());
+        findings.extend(judge::moved(name, bound, &discovered));
     }
     findings
         .into_iter()
@@ -85,8 +86,8 @@ fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> Credent
     };
     match binding_of(profile, &record.binding.bound) {
         Ok(now) => {
-            let part = record.binding.differences(&now).first().copied();
-            CredentialFacts::Bound(record.binding.origin(), part)
+            let differences = record.binding.differences(&now);
+            CredentialFacts::Bound(record.binding.bound, differences)
         }
         Err(error) => CredentialFacts::Uncompared(Causes(&error).to_string()),
     }

@@ -14,7 +14,7 @@ use crate::causes::Causes;
 use crate::config::Config;
 use crate::profile::ProfileName;
 use crate::settings::Unusable;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Bound, Differences, StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
 /// The remedy for a user without the right to look.
@@ -228,12 +228,11 @@ pub(super) fn credential(
         Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, rebind),
         Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
             .remedy("mend ca-file in the configuration, or the file".to_owned()),
-        Ok(CredentialFacts::Bound(origin, None)) => {
-            Finding::ok(CHECK, format!("one for {origin} is in {place}"))
+        Ok(CredentialFacts::Bound(bound, differences)) if differences.is_empty() => {
+            Finding::ok(CHECK, format!("one for {bound} is in {place}"))
         }
-        Ok(CredentialFacts::Bound(origin, Some(part))) => {
-            let found =
-                format!("it was enrolled for {origin}, and {part} is another now: nothing is sent");
+        Ok(CredentialFacts::Bound(_, differences)) => {
+            let found = format!("nothing is sent with it: {}", Differences(differences));
             Finding::fail(CHECK, found).command("if that is right: ", rebind)
         }
     }]
@@ -257,10 +256,12 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
 }
 
 /// The finding for an issuer that names another token endpoint than the one that the credential is bound to.
-pub(super) fn moved(name: &ProfileName, bound: &str, discovered: &str) -> Option<Finding> {
-    (bound != discovered).then(|| {
+pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Option<Finding> {
+    let differences = bound.differences(discovered);
+    (!differences.is_empty()).then(|| {
         let found = format!(
-            "it was enrolled for {bound}, and the issuer names {discovered} now: nothing is sent"
+            "nothing is sent with it, since the issuer names another token endpoint: {}",
+            Differences(&differences)
         );
         let rebind = format!("add {name} --rebind");
         Finding::fail("credential", found).command("if that is right: ", rebind)

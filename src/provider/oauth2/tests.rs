@@ -66,6 +66,11 @@ fn plain(at: At) -> config::Oauth2 {
     }
 }
 
+/// A credential that was enrolled for the token endpoint of this issuer.
+fn enrolled(fake: &Fake) -> Credential {
+    credential().bound_to(&format!("{}/token", fake.url()))
+}
+
 fn at_path(fake: &Fake, path: &str) -> config::Oauth2 {
     let url = format!("{}{path}", fake.url());
     plain(At::Token(EndpointUrl::token(&url).unwrap()))
@@ -248,17 +253,20 @@ async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it(
         destination(&provider).await,
         format!("{}/token", fake.url())
     );
-    let fault = ask(&provider, &credential().bound_to("https://idp.example"))
-        .await
-        .unwrap_err();
-    assert_eq!(fault.kind, FaultKind::BindingChanged);
-    assert_eq!(fake.connections(), 0);
-    assert_eq!(
-        ask(&provider, &credential().bound_to(&fake.url()))
-            .await
-            .unwrap(),
-        "t"
-    );
+    let here = fake.url();
+    for other in [
+        "https://idp.example/token".to_owned(),
+        here.clone(),
+        format!("{here}/u/mallory/token"),
+        format!("{here}/token/"),
+        format!("{here}/token?tenant=canary"),
+    ] {
+        let bound = credential().bound_to(&other);
+        let fault = ask(&provider, &bound).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::BindingChanged);
+        assert_eq!(fake.connections(), 0);
+    }
+    assert_eq!(ask(&provider, &enrolled(&fake)).await.unwrap(), "t");
 }
 
 // === discovery ===
@@ -267,7 +275,7 @@ async fn a_configured_token_endpoint_gets_only_a_credential_that_is_bound_to_it(
 async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
     let fake = start(vec![document("{issuer}/token"), token("t1"), token("t2")]).await;
     let provider = at_issuer(&fake);
-    let credential = credential().bound_to(&fake.url());
+    let credential = enrolled(&fake);
     assert_eq!(ask(&provider, &credential).await.unwrap(), "t1");
     assert_eq!(ask(&provider, &credential).await.unwrap(), "t2");
     let requests = fake.requests();
@@ -334,29 +342,30 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
 }
 
 #[tokio::test]
-async fn the_secret_goes_to_no_other_origin_than_the_enrolled_one_whatever_the_document_says() {
+async fn the_secret_goes_to_no_other_endpoint_than_the_enrolled_one_whatever_the_document_says() {
     let thief = start(vec![token("stolen")]).await;
     let endpoint = format!("{}/token", thief.url());
     let fake = start(vec![document(&endpoint)]).await;
     let provider = at_issuer(&fake);
     // Neither one that was enrolled for the issuer's own, nor one for a third, nor one that is not enrolled.
     for bound in [
-        credential().bound_to(&fake.url()),
-        credential().bound_to("https://tokens.example"),
+        enrolled(&fake),
+        credential().bound_to("https://tokens.example/token"),
+        credential().bound_to(&thief.url()),
+        credential().bound_to(&format!("{}/u/victim/token", thief.url())),
         credential(),
     ] {
         let fault = ask(&provider, &bound).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::BindingChanged);
         let (at, named) = (fake.url(), thief.url());
-        let said = format!("the issuer at {at} now names a token endpoint at {named}");
+        let said = format!("the issuer at {at} now names the token endpoint {named}/token, ");
         assert!(fault.detail.starts_with(&said), "{fault:?}");
         assert!(fault.detail.contains("--rebind"), "{fault:?}");
     }
     assert_eq!((thief.connections(), sent_the_secret(&fake)), (0, false));
-    // A person who is shown the origin and enrols the credential for it has decided.
-    let shown = provider.destination().await.unwrap();
-    let shown = shown.origin().ascii_serialization();
-    assert_eq!(shown, thief.url());
+    // A person who is shown the endpoint and enrols the credential for it has decided.
+    let shown = destination(&provider).await;
+    assert_eq!(shown, endpoint);
     assert_eq!(
         ask(&provider, &credential().bound_to(&shown))
             .await
@@ -370,10 +379,9 @@ async fn the_secret_goes_to_no_other_origin_than_the_enrolled_one_whatever_the_d
 async fn an_address_in_a_document_repeats_nothing_of_the_secret() {
     let hex: String = SECRET.bytes().map(|b| format!("{b:02x}")).collect();
     let fake = start(vec![document(&format!("https://{hex}.example/token"))]).await;
-    let bound = credential().bound_to(&fake.url());
-    let fault = ask(&at_issuer(&fake), &bound).await.unwrap_err();
+    let fault = ask(&at_issuer(&fake), &enrolled(&fake)).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::BindingChanged);
-    let named = "now names a token endpoint at https://[secret].example,";
+    let named = "now names the token endpoint https://[secret].example/token,";
     assert!(fault.detail.contains(named), "{fault:?}");
 }
 
@@ -389,34 +397,39 @@ async fn a_document_that_is_right_again_or_a_credential_enrolled_anew_is_taken_u
     ])
     .await;
     let provider = at_issuer(&fake);
-    let home = credential().bound_to(&fake.url());
+    let home = enrolled(&fake);
     let fault = ask(&provider, &home).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::BindingChanged);
     assert_eq!(ask(&provider, &home).await.unwrap(), "home");
     // What is remembered is no reason to refuse a credential that was enrolled for the new place meanwhile.
-    let enrolled_anew = credential().bound_to(&moved.url());
+    let enrolled_anew = enrolled(&moved);
     assert_eq!(ask(&provider, &enrolled_anew).await.unwrap(), "moved");
     assert_eq!(lines(&fake.requests()), [OAUTH, OAUTH, TOKEN, OAUTH]);
 }
 
 #[tokio::test]
 async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not() {
-    let renamed = || vec![document("{issuer}/new"), token("t")];
     for gone in [
         json(404, "{}"),
         json(405, "{}"),
         answer(200, "text/html", "", "<html>"),
         answer(308, "text/html", "Location: /new\r\n", ""),
     ] {
-        let plays = [vec![document("{issuer}/token"), gone], renamed()].concat();
-        let fake = start(plays).await;
-        let (provider, credential) = (at_issuer(&fake), credential().bound_to(&fake.url()));
+        let fake = start(vec![
+            document("{issuer}/token"),
+            gone,
+            document("{issuer}/new"),
+            document("{issuer}/token"),
+            token("t"),
+        ])
+        .await;
+        let (provider, credential) = (at_issuer(&fake), enrolled(&fake));
         ask(&provider, &credential).await.unwrap_err();
+        // Another one, even of the same origin, is for a person to confirm.
+        let fault = ask(&provider, &credential).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::BindingChanged);
         assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
-        assert_eq!(
-            lines(&fake.requests()),
-            [OAUTH, TOKEN, OAUTH, "POST /new HTTP/1.1"]
-        );
+        assert_eq!(lines(&fake.requests()), [OAUTH, TOKEN, OAUTH, OAUTH, TOKEN]);
     }
     for failing in [
         json(401, r#"{"error":"invalid_client"}"#),
@@ -425,7 +438,7 @@ async fn an_endpoint_that_is_gone_is_looked_for_again_and_one_that_fails_is_not(
         Play::Reset(vec![]),
     ] {
         let fake = start(vec![document("{issuer}/token"), failing, token("t")]).await;
-        let (provider, credential) = (at_issuer(&fake), credential().bound_to(&fake.url()));
+        let (provider, credential) = (at_issuer(&fake), enrolled(&fake));
         ask(&provider, &credential).await.unwrap_err();
         assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
         assert_eq!(lines(&fake.requests()), [OAUTH, TOKEN, TOKEN]);

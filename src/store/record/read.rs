@@ -140,7 +140,7 @@ impl ReadKey {
                     column: 0,
                     what,
                 })?
-                .bound_to(&binding.origin())
+                .bound_to(binding.bound.as_str())
                 .trusting(binding.ca.clone()),
             key_id: self.key_id,
             key_name: self.key_name,

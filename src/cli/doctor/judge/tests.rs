@@ -1,3 +1,5 @@
+use url::Url;
+
 use std::time::Duration;
 
 use super::issuer::proxy;
@@ -9,7 +11,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
 use crate::provider::configured::Reached;
-use crate::store::BindingPart;
+use crate::store::Bound;
 use crate::store::KeyringFault;
 
 fn name() -> ProfileName {
@@ -152,7 +154,13 @@ fn a_credential_is_there_and_bound_to_what_is_configured() {
         let findings = credential("a file", &name(), facts);
         findings.into_iter().next().unwrap()
     };
-    let at = || "https://acme.run.ai".to_owned();
+    let at = |url: &str| Bound::Endpoint {
+        provider: "oauth2".to_owned(),
+        endpoint: Url::parse(url).unwrap(),
+    };
+    let moved =
+        at("https://acme.run.ai/u/victim").differences(&at("https://acme.run.ai/u/mallory"));
+    let at = || at("https://acme.run.ai");
     let keyring = |fault| {
         CredentialFacts::Unreadable(StoreError {
             place: "research".into(),
@@ -162,14 +170,14 @@ fn a_credential_is_there_and_bound_to_what_is_configured() {
     };
     for (facts, verdict, text) in [
         (
-            CredentialFacts::Bound(at(), None),
+            CredentialFacts::Bound(at(), vec![]),
             Good,
             "acme.run.ai is in a file",
         ),
         (
-            CredentialFacts::Bound(at(), Some(BindingPart::Proxy)),
+            CredentialFacts::Bound(at(), moved),
             Fail,
-            "the proxy",
+            "was https://acme.run.ai/u/victim at enrolment and is https://acme.run.ai/u/mallory now",
         ),
         (CredentialFacts::Absent, Fail, "none is stored"),
         (CredentialFacts::Uncompared("no CA".into()), Fail, "no CA"),
@@ -202,8 +210,13 @@ fn what_no_thread_could_look_at_is_told_with_the_reason() {
 
 #[test]
 fn an_endpoint_that_has_moved_is_told() {
-    assert_eq!(moved(&name(), "https://a", "https://a"), None);
-    let finding = moved(&name(), "https://a", "https://b").unwrap();
+    let at = |url: &str| Bound::Endpoint {
+        provider: "oauth2".to_owned(),
+        endpoint: Url::parse(url).unwrap(),
+    };
+    let bound = at("https://a/t");
+    assert_eq!(moved(&name(), &bound, &bound), None);
+    let finding = moved(&name(), &bound, &at("https://a/u")).unwrap();
     assert_eq!(finding.verdict, Fail);
     assert!(
         finding
