@@ -10,6 +10,8 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
+mod mutation;
+
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,

@@ -1,0 +1,305 @@
+//! Requests that no client sends: frames of the companion and raw HTTP requests, mutated by a seed, at a real daemon
+//! at TRACE. It must not end, answer late or grow, and no secret may be in what comes out of it.
+//!
+//! `JETON_MUTATIONS` says how many of each kind there are (default 4,000; a daemon gets 20,000 at most, then the next
+//! one starts). `JETON_MUTATION_SEED` repeats a run, and `JETON_MUTATION_ONLY` one mutant of it.
+
+mod answer;
+mod canary;
+mod delivery;
+mod dice;
+mod frames;
+mod requests;
+mod wait;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use canary::CALLERS_SECRET;
+use delivery::{Delivery, Received};
+use dice::Dice;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+
+/// How many of each kind one daemon gets.
+const PER_DAEMON: u64 = 20_000;
+
+/// Mutants that are under way at once.
+const AT_ONCE: u64 = 32;
+
+/// How much later than its own wait an answer may come.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How many late answers are looked into.
+const REPEATED: usize = 5;
+
+/// How much a daemon's own memory may grow after the first mutants, in KiB.
+const GROWTH: u64 = 4 * 1024;
+
+/// What is mutated.
+enum Kind {
+    Frames(frames::Frames),
+    Requests,
+}
+
+/// A mutated request, ready to be sent.
+struct Mutant {
+    number: u64,
+    bytes: Vec<u8>,
+    delivery: Delivery,
+    /// How long the daemon may take: its own wait and [`LATE`].
+    allowed: Duration,
+    dice: Dice,
+}
+
+/// What a run is.
+struct Run {
+    kind: Arc<Kind>,
+    seed: u64,
+    daemon: Daemon,
+}
+
+/// What was seen in a run.
+#[derive(Default)]
+struct Seen {
+    faults: Vec<String>,
+    late: Vec<(u64, String)>,
+    parts: HashSet<(Vec<u8>, bool)>,
+    /// How often each status and exit code came, and how often nothing.
+    outcomes: BTreeMap<String, u64>,
+    /// The longest that an answer took beyond its own wait, and to which mutant it was.
+    latest: (Duration, u64),
+}
+
+#[test]
+fn mutated_frames_neither_end_nor_delay_nor_grow_the_daemon() {
+    mutate("frames", || Kind::Frames(frames::Frames::read()));
+}
+
+#[test]
+fn mutated_requests_neither_end_nor_delay_nor_grow_the_daemon() {
+    mutate("requests", || Kind::Requests);
+}
+
+fn mutate(what: &str, kind: impl Fn() -> Kind) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let all: u64 = number("JETON_MUTATIONS").unwrap_or(4_000);
+    let only: Option<u64> = number("JETON_MUTATION_ONLY");
+    let seed = number("JETON_MUTATION_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let mut next = 0;
+    while next < all {
+        let numbers = match only {
+            Some(only) => only..only + 1,
+            None => next..all.min(next + PER_DAEMON),
+        };
+        next = if only.is_some() { all } else { numbers.end };
+        let to_repeat = format!("JETON_MUTATION_SEED={seed} JETON_MUTATIONS={all}");
+        let of = format!("{what} {numbers:?} by {to_repeat}");
+        batch(kind(), seed, numbers, &of);
+    }
+}
+
+/// Sends these mutants to a daemon of their own.
+fn batch(kind: Kind, seed: u64, numbers: std::ops::Range<u64>, of: &str) {
+    let kind = Arc::new(kind);
+    let (env, mut run) = start(&kind, seed);
+    // The first fill what is kept: buffers, tasks, names that the log knows.
+    let warm = numbers.start + (numbers.end - numbers.start) / 4;
+    let mut seen = run.send(numbers.start..warm);
+    let before = run.memory();
+    seen.add(run.send(warm..numbers.end));
+    let after = run.memory();
+    for (number, what) in seen.late.iter().take(REPEATED) {
+        // A machine that is busy answers late. A daemon that is late by a request is late by it again, and a fresh one
+        // too: this one may refuse by now what it answered late.
+        let is_late = || {
+            let (env, mut run) = start(&kind, seed);
+            let late = run.send(*number..*number + 1).late;
+            env.stop(&mut run.daemon);
+            !late.is_empty()
+        };
+        if is_late() && is_late() {
+            seen.faults.push(format!("number {number}: late: {what}"));
+        }
+    }
+    // Past libtest, which keeps what tests print: the seed belongs into every log.
+    let _ = writeln!(
+        std::io::stderr(),
+        "mutated {of}: the latest answer came {:?} beyond its own wait (number {}); {before} KiB of its own before, \
+         {after} after; answers {:?}",
+        seen.latest.0,
+        seen.latest.1,
+        seen.outcomes
+    );
+    if after > before + GROWTH {
+        seen.faults
+            .push(format!("it grew from {before} to {after} KiB"));
+    }
+    for (bytes, may_have_token) in &seen.parts {
+        env.came_out("an answer to a mutant", bytes, *may_have_token);
+    }
+    env.stop(&mut run.daemon);
+    let log = run.daemon.log();
+    if log.contains("panicked") {
+        seen.faults.push("it panicked".to_owned());
+    }
+    let faults = seen.faults.len();
+    seen.faults.truncate(5);
+    assert!(
+        faults == 0,
+        "{faults} faults of {of}, and JETON_MUTATION_ONLY for one of these: {:#?}",
+        seen.faults
+    );
+}
+
+/// A daemon with a token of `research`, and of `empty` none, since its issuer hangs.
+fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.watch_for("a caller's secret", CALLERS_SECRET);
+    let hangs = env.add_sandbox(jetond::sandbox::Line::V2_24, 3_600);
+    env.enrol("research");
+    env.enrol_at("empty", &env.sandboxes()[hangs].url());
+    env.fault_at(hangs, "hang");
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    let kind = Arc::clone(kind);
+    (env, Run { kind, seed, daemon })
+}
+
+impl Run {
+    /// Sends these mutants, several at once.
+    fn send(&self, numbers: std::ops::Range<u64>) -> Seen {
+        let next = AtomicU64::new(numbers.start);
+        let all = Mutex::new(Seen::default());
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(numbers.end - numbers.start) {
+                scope.spawn(|| {
+                    let mut seen = Seen::default();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= numbers.end {
+                            break;
+                        }
+                        seen.take(self.send_one(self.mutant(number)));
+                    }
+                    all.lock().unwrap().add(seen);
+                });
+            }
+        });
+        all.into_inner().unwrap()
+    }
+
+    fn mutant(&self, number: u64) -> Mutant {
+        let mut dice = Dice::new(self.seed, number);
+        let (bytes, wait) = match &*self.kind {
+            Kind::Frames(frames) => {
+                let (frame, wait) = frames.mutant(&mut dice);
+                let head = format!(
+                    "POST /v1/helper HTTP/1.0\r\nContent-Length: {}\r\n\r\n",
+                    frame.len()
+                );
+                ([head.as_bytes(), &frame].concat(), wait)
+            }
+            Kind::Requests => requests::mutant(&mut dice),
+        };
+        let delivery = Delivery::any(&mut dice);
+        Mutant {
+            number,
+            bytes,
+            delivery,
+            allowed: wait + delivery.wait() + LATE,
+            dice,
+        }
+    }
+
+    fn send_one(&self, mut mutant: Mutant) -> (Mutant, Received) {
+        let patience = mutant.allowed + Duration::from_secs(20);
+        let Mutant {
+            bytes,
+            delivery,
+            dice,
+            ..
+        } = &mut mutant;
+        let received = delivery.send(&self.daemon.socket, bytes, patience, dice);
+        (mutant, received)
+    }
+
+    /// The daemon's own memory in KiB.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.child.id()));
+        let status = status.expect("the daemon has ended");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        line.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap()
+    }
+}
+
+impl Seen {
+    fn take(&mut self, (mutant, received): (Mutant, Received)) {
+        let number = mutant.number;
+        let beyond = (received.took + LATE).saturating_sub(mutant.allowed);
+        self.latest = self.latest.max((beyond, number));
+        if received.hangs {
+            self.faults.push(format!(
+                "number {number}, {:?}: no end after {:?}: {}",
+                mutant.delivery,
+                received.took,
+                excerpts(&mutant, &received)
+            ));
+        } else if received.took > mutant.allowed {
+            let what = format!(
+                "{:?} after {:?}: {}",
+                received.took,
+                mutant.delivery,
+                excerpts(&mutant, &received)
+            );
+            self.late.push((number, what));
+        }
+        match answer::read(&received.bytes) {
+            Ok(answers) => {
+                if answers.outcomes.is_empty() {
+                    self.count("none".to_owned(), 1);
+                }
+                for outcome in answers.outcomes {
+                    self.count(outcome, 1);
+                }
+                self.parts.extend(answers.parts);
+            }
+            Err(why) => self.faults.push(format!(
+                "number {number}, {:?}: {why} after {}",
+                mutant.delivery,
+                excerpts(&mutant, &received)
+            )),
+        }
+    }
+
+    fn count(&mut self, outcome: String, times: u64) {
+        *self.outcomes.entry(outcome).or_default() += times;
+    }
+
+    fn add(&mut self, other: Self) {
+        for (outcome, times) in other.outcomes {
+            self.count(outcome, times);
+        }
+        self.faults.extend(other.faults);
+        self.late.extend(other.late);
+        self.parts.extend(other.parts);
+        self.latest = self.latest.max(other.latest);
+    }
+}
+
+/// The first bytes of both, for people.
+fn excerpts(mutant: &Mutant, received: &Received) -> String {
+    let [sent, came] = [&mutant.bytes, &received.bytes]
+        .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(1_000)]).into_owned());
+    format!("{} bytes {sent:?}: {came:?}", mutant.bytes.len())
+}

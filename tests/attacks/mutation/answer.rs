@@ -1,0 +1,106 @@
+//! What may be in an answer to a mutated request.
+
+use jetond::wire::MAX_FRAME;
+
+use super::delivery::stated_length;
+
+/// Parts of an answer, and whether a token may be in each.
+pub(super) type Parts = Vec<(Vec<u8>, bool)>;
+
+/// The answers of one connection.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub(super) parts: Parts,
+    /// What each of them comes to: its status, or the exit code of the frame in it.
+    pub(super) outcomes: Vec<String>,
+}
+
+/// Reads the answers of one connection. An error says what should not be in them.
+pub(super) fn read(mut bytes: &[u8]) -> Result<Answers, String> {
+    let Answers {
+        mut parts,
+        mut outcomes,
+    } = Answers::default();
+    while !bytes.is_empty() {
+        let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            // Cut off by the end of a connection that was not read to its end.
+            parts.push((bytes.to_vec(), false));
+            break;
+        };
+        let (head, rest) = bytes.split_at(at + 4);
+        let text = std::str::from_utf8(head).map_err(|_| "a head that is no text")?;
+        let text = text.to_ascii_lowercase();
+        let status = text
+            .strip_prefix("http/1.1 ")
+            .or_else(|| text.strip_prefix("http/1.0 "))
+            .and_then(|status| status.get(..3)?.parse::<u16>().ok())
+            .ok_or("something else than an answer")?;
+        parts.push((head.to_vec(), false));
+        if status == 500 || !(100..=599).contains(&status) {
+            return Err(format!("status {status}"));
+        }
+        let is_frame = text.contains("\r\ncontent-type: application/vnd.jeton.frame");
+        // A HEAD's answer states the length of what it does not have.
+        let stated = stated_length(&text);
+        let length = stated.unwrap_or(rest.len());
+        let has_body = status >= 200 && !rest.starts_with(b"HTTP/1.");
+        let (body, rest) = rest.split_at(if has_body { length.min(rest.len()) } else { 0 });
+        if is_frame && stated == Some(body.len()) {
+            let (streams, outcome) = frame(body)?;
+            parts.extend(streams);
+            outcomes.push(outcome);
+        } else {
+            outcomes.push(status.to_string());
+            parts.push((body.to_vec(), status == 200));
+        }
+        let is_problem = text.contains("\r\ncontent-type: application/problem+json");
+        if is_problem && body.len() == length && has_body {
+            let problem: serde_json::Value = serde_json::from_slice(body)
+                .map_err(|why| format!("a problem that is no JSON: {why}"))?;
+            if !problem["code"].is_string() {
+                return Err(format!("a problem without a code: {problem}"));
+            }
+        }
+        bytes = rest;
+    }
+    Ok(Answers { parts, outcomes })
+}
+
+/// Reads a frame. A token may be in its standard output when it exits with 0.
+fn frame(bytes: &[u8]) -> Result<(Parts, String), String> {
+    if bytes.len() > MAX_FRAME {
+        return Err(format!("a frame of {} bytes", bytes.len()));
+    }
+    let Some((1, mut rest)) = bytes.split_first() else {
+        return Err("a frame of another version".to_owned());
+    };
+    let (mut stdout, mut stderr, mut exit, mut again) = (vec![], vec![], None, false);
+    while let [tag, a, b, c, d, after @ ..] = rest {
+        let length = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        let (field, after) = after
+            .split_at_checked(length)
+            .ok_or("a field beyond the end")?;
+        match tag {
+            1 => stdout.extend_from_slice(field),
+            2 => stderr.extend_from_slice(field),
+            3 => exit = field.first().copied(),
+            4 | 5 => again = true,
+            _ => return Err(format!("a field of tag {tag}")),
+        }
+        rest = after;
+    }
+    if !rest.is_empty() {
+        return Err("half a field".to_owned());
+    }
+    if exit.is_none() && !again {
+        return Err("a frame without an exit code".to_owned());
+    }
+    for (name, text) in [("output", &stdout), ("error", &stderr)] {
+        let is_control = |byte: &&u8| byte.is_ascii_control() && ![b'\n', 0x1b].contains(byte);
+        if let Some(byte) = text.iter().find(is_control) {
+            return Err(format!("byte {byte:#04x} in standard {name}"));
+        }
+    }
+    let outcome = exit.map_or("again".to_owned(), |exit| format!("exit {exit}"));
+    Ok((vec![(stdout, exit == Some(0)), (stderr, false)], outcome))
+}
