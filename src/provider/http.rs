@@ -30,8 +30,11 @@ pub use resolver::Resolver;
 pub use roots::Roots;
 pub use settings::{Settings, Timeouts};
 
-/// The largest answer that is read, in bytes: a token of 16 KiB, an ID token and a refresh token beside it, and room.
-const MAX_BODY: usize = 65_536;
+/// The largest answer that is read, in bytes: a token of 64 KiB, a refresh token or an ID token beside it, and room.
+const MAX_BODY: usize = 160 * 1024;
+
+/// The first size of the buffer for an answer: most are far smaller.
+const USUAL_BODY: usize = 16 * 1024;
 
 /// One request. What is secret in it is in buffers that are sent themselves and then wiped; a copy would stay behind in
 /// freed memory.
@@ -176,8 +179,7 @@ impl Http {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The body, up to the cap. The buffer has its full size from the start: one that grew would leave pieces of a
-    /// token in those it outgrew.
+    /// The body, up to the cap. A buffer that becomes too small is wiped, since it may have a piece of a token.
     async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let too_large = || {
             let what = format!("{} answered with more than {MAX_BODY} bytes", self.origin);
@@ -189,10 +191,15 @@ impl Http {
         {
             return Err(too_large());
         }
-        let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+        let mut body = Zeroizing::new(Vec::with_capacity(USUAL_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(&error))? {
             if chunk.len() > MAX_BODY - body.len() {
                 return Err(too_large());
+            }
+            if chunk.len() > body.capacity() - body.len() {
+                let mut larger = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+                larger.extend_from_slice(&body);
+                body = larger;
             }
             body.extend_from_slice(&chunk);
         }

@@ -197,7 +197,10 @@ fn an_odd_lifetime_does_not_cost_the_token() {
 
 #[test]
 fn a_200_without_a_usable_token_is_malformed() {
-    let long = format!(r#"{{"access_token":"canary{}"}}"#, "a".repeat(crate::token::MAX_TOKEN_LEN));
+    let long = format!(
+        r#"{{"access_token":"canary{}"}}"#,
+        "a".repeat(crate::token::MAX_TOKEN_LEN)
+    );
     let deep = format!(
         r#"{{"access_token":"canary","x":{}{}}}"#,
         "[".repeat(200),

@@ -455,11 +455,20 @@ async fn an_endless_answer_is_read_up_to_the_cap() {
             .kind,
         FaultKind::TooLarge
     );
-    let one_too_many = format!(r#"{{"access_token":"t","x":"{}"}}"#, "a".repeat(65_536));
+    let one_too_many = format!(r#"{{"access_token":"t","x":"{}"}}"#, "a".repeat(160 * 1024));
     assert_eq!(
         fault(json(200, &one_too_many)).await.kind,
         FaultKind::TooLarge
     );
+}
+
+#[tokio::test]
+async fn the_longest_token_is_taken_with_another_one_beside_it() {
+    let longest = "a".repeat(crate::token::MAX_TOKEN_LEN);
+    let body =
+        format!(r#"{{"access_token":"{longest}","refresh_token":"{longest}","expires_in":60}}"#);
+    let (token, _) = play(Api::Auto, vec![json(200, &body)]).await;
+    assert_eq!(token.unwrap(), longest);
 }
 
 #[tokio::test]
