@@ -1,12 +1,12 @@
 //! One request to one address, and nothing else: no redirect is followed, no proxy is used unasked, nothing is sent
-//! in the clear, nothing is kept open, and every answer has a deadline and a cap.
+//! in the clear, a connection is kept open for 5 s at most, and every answer has a deadline and a cap.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Response, redirect, retry};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect, retry};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -18,12 +18,16 @@ use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Lane;
 use classify::{Route, classify};
+use reuse::Keeping;
+use shared::Shared;
 
 mod classify;
 mod identity;
 mod resolver;
+mod reuse;
 mod roots;
 mod settings;
+mod shared;
 
 pub(super) use resolver::ResolveError;
 pub use resolver::Resolver;
@@ -47,11 +51,25 @@ pub(super) struct Request {
     pub(super) post: Option<(&'static str, SecretBody)>,
 }
 
+/// How often a request is sent again over another connection when the one that it was sent over, which had been used
+/// before, turns out to be dead. The other idle ones have most likely died with it, and the client has noticed that by then.
+const RESENDS: usize = 2;
+
+/// The clients that profiles share.
+static CLIENTS: Shared<Kept> = Shared::new();
+
 /// The client for one origin, built when it is first needed.
 pub struct Http {
     origin: Origin,
     settings: Arc<Settings>,
+    kept: Arc<Kept>,
+}
+
+/// A client that profiles share.
+#[derive(Default)]
+struct Kept {
     client: Mutex<Option<Client>>,
+    connections: Keeping,
     /// Where the client is built.
     lane: Lane,
 }
@@ -70,11 +88,12 @@ pub struct Reached {
 impl Http {
     /// A client that speaks to this origin only. Nothing is read or opened yet.
     pub fn new(origin: Origin, settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        let kept = CLIENTS.of(&origin, &settings);
         Self {
             origin,
-            settings: Arc::new(settings),
-            client: Mutex::new(None),
-            lane: Lane::default(),
+            settings,
+            kept,
         }
     }
 
@@ -124,7 +143,7 @@ impl Http {
             request = request.header(header::AUTHORIZATION, value);
         }
         exchange::begins();
-        let response = request.send().await.map_err(|error| self.fault(&error))?;
+        let response = self.first_of(request).await?;
         let mut answer = head(&response);
         if answer.status == 200 {
             if answer.is_json() {
@@ -135,6 +154,24 @@ impl Http {
             answer.body = self.read(response).await.unwrap_or_default();
         }
         Ok(answer)
+    }
+
+    /// Sends a request until there is an answer. It is sent again only if the connection had been used before and broke
+    /// before an answer: the server, or what is in between, had most likely closed it while it was idle.
+    async fn first_of(&self, request: RequestBuilder) -> Result<Response, Fault> {
+        let first = std::iter::repeat_with(|| request.try_clone()).take(RESENDS);
+        for this in first.flatten() {
+            let (response, is_reused) = reuse::watched(this.send()).await;
+            let error = match response {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let fault = self.fault(&error);
+            if !is_reused || error.is_connect() || fault.kind != FaultKind::Reset {
+                return Err(fault);
+            }
+        }
+        request.send().await.map_err(|error| self.fault(&error))
     }
 
     /// Asks for an address of the origin, with no credential, and reads the head of the answer alone: whether it can be reached
@@ -160,9 +197,13 @@ impl Http {
             return Ok(client);
         }
         let (origin, settings) = (self.origin.clone(), Arc::clone(&self.settings));
+        let kept = Arc::clone(&self.kept);
+        // One is this function's.
+        let is_shared = Arc::strong_count(&kept) > 2;
         let built = self
+            .kept
             .lane
-            .run_in_turn(move || build(&origin, &settings))
+            .run_in_turn(move || build(&origin, &settings, &kept.connections, is_shared))
             .await;
         let client = built.map_err(|refused| {
             let what = format!("cannot connect to {}: {refused}", self.origin);
@@ -176,7 +217,10 @@ impl Http {
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Client>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept
+            .client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body, up to the cap. A buffer that becomes too small is wiped, since it may have a piece of a token.
@@ -232,7 +276,12 @@ impl Http {
     }
 }
 
-fn build(origin: &Origin, settings: &Settings) -> Result<Client, Fault> {
+fn build(
+    origin: &Origin,
+    settings: &Settings,
+    connections: &Keeping,
+    is_shared: bool,
+) -> Result<Client, Fault> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let builder = ClientBuilder::new()
@@ -248,9 +297,8 @@ fn build(origin: &Origin, settings: &Settings) -> Result<Client, Fault> {
         .connect_timeout(settings.timeouts.connect)
         .timeout(settings.timeouts.exchange)
         // The default one panics when the system refuses a thread.
-        .dns_resolver(settings.resolver.clone())
-        // There are minutes between two requests; a kept connection would mostly be found dead.
-        .pool_max_idle_per_host(0);
+        .dns_resolver(settings.resolver.clone());
+    let builder = connections.apply(builder, is_shared);
     let builder = match &settings.proxy {
         _ if origin.is_loopback() => builder.no_proxy(),
         Proxy::Direct => builder.no_proxy(),

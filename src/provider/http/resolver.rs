@@ -104,6 +104,11 @@ impl Resolver {
         }))
     }
 
+    /// Whether both look names up on the same threads.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Starts the thread that waits for the next name, while the system gives one.
     ///
     /// # Errors

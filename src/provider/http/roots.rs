@@ -13,7 +13,7 @@ use crate::fault::{Fault, FaultKind};
 const MAX_CA_FILE: u64 = 1_048_576;
 
 /// The roots that are trusted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Roots {
     /// Those of the operating system.
     #[default]

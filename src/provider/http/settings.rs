@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// The deadlines; each includes those before it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name resolution, connection and TLS handshake.
     pub connect: Duration,
@@ -30,6 +30,26 @@ pub struct Timeouts {
     pub exchange: Duration,
     /// One attempt to get a token, which may need several requests.
     pub fetch: Duration,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Whether both reach an issuer in the same way.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let Self {
+            roots,
+            proxy,
+            client_certificate,
+            resolver,
+            timeouts,
+        } = self;
+        *roots == other.roots
+            && *proxy == other.proxy
+            && *client_certificate == other.client_certificate
+            && resolver.is(&other.resolver)
+            && *timeouts == other.timeouts
+    }
 }
 
 // === impl Timeouts ===

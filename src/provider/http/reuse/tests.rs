@@ -1,0 +1,168 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::super::{Answer, Http, Request, Settings};
+use super::*;
+use crate::config::BaseUrl;
+use crate::fault::{Fault, FaultKind};
+
+/// What a server does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Play {
+    Answer,
+    /// It closes the connection without a byte of an answer.
+    Close,
+    /// It resets the connection.
+    Reset,
+}
+
+/// A server that keeps connections.
+struct Server {
+    url: String,
+    connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+    /// Says when a connection has ended.
+    ended: mpsc::UnboundedReceiver<()>,
+}
+
+impl Server {
+    /// Starts one that does with the nth request of the nth connection, both counted from 0, what `play` says.
+    async fn start(play: fn(usize, usize) -> Play) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (end, ended) = mpsc::unbounded_channel();
+        let server = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            connections: Arc::default(),
+            requests: Arc::default(),
+            ended,
+        };
+        let (connections, requests) = (server.connections.clone(), server.requests.clone());
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let connection = connections.fetch_add(1, Ordering::SeqCst);
+                let (requests, end) = (requests.clone(), end.clone());
+                tokio::spawn(async move {
+                    serve(stream, &requests, |request| play(connection, request)).await;
+                    // The test may have ended.
+                    let _ = end.send(());
+                });
+            }
+        });
+        server
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let [connections, requests] = [&self.connections, &self.requests];
+        (
+            connections.load(Ordering::SeqCst),
+            requests.load(Ordering::SeqCst),
+        )
+    }
+
+    /// The clients of so many profiles.
+    fn profiles<const N: usize>(&self) -> [Http; N] {
+        let origin = BaseUrl::parse(&self.url).unwrap().origin();
+        std::array::from_fn(|_| Http::new(origin.clone(), Settings::default()))
+    }
+}
+
+async fn serve(mut stream: TcpStream, requests: &AtomicUsize, play: impl Fn(usize) -> Play) {
+    for number in 0.. {
+        let mut request = vec![];
+        while !request.ends_with(b"canary") {
+            match stream.read_buf(&mut request).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        requests.fetch_add(1, Ordering::SeqCst);
+        let answer =
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        match play(number) {
+            Play::Answer => stream.write_all(answer).await.unwrap(),
+            Play::Close => return,
+            Play::Reset => return stream.set_zero_linger().unwrap(),
+        }
+    }
+}
+
+async fn post(http: &Http) -> Result<Answer, Fault> {
+    let request = Request {
+        url: http.origin().join("/token"),
+        authorization: None,
+        post: Some(("text/plain", Zeroizing::new(b"canary".to_vec()))),
+    };
+    http.send(request).await
+}
+
+#[tokio::test]
+async fn the_profiles_of_an_issuer_use_its_connections_again() {
+    let server = Server::start(|_, _| Play::Answer).await;
+    let profiles = server.profiles::<5>();
+    for http in profiles.iter().cycle().take(50) {
+        assert_eq!(post(http).await.unwrap().status, 200);
+    }
+    assert_eq!(server.counts(), (1, 50));
+}
+
+#[tokio::test]
+async fn a_profile_that_shares_its_issuer_with_none_leaves_no_connection_open() {
+    let mut server = Server::start(|_, _| Play::Answer).await;
+    let [http] = server.profiles();
+    for _ in 0..3 {
+        post(&http).await.unwrap();
+        server.ended.recv().await.unwrap();
+    }
+    assert_eq!(server.counts(), (3, 3));
+}
+
+#[tokio::test]
+async fn a_connection_that_died_while_it_was_idle_costs_no_attempt() {
+    // The first connection ends with its second request.
+    for play in [
+        (|connection, request| match (connection, request) {
+            (0, 1) => Play::Close,
+            _ => Play::Answer,
+        }) as fn(usize, usize) -> Play,
+        |connection, request| match (connection, request) {
+            (0, 1) => Play::Reset,
+            _ => Play::Answer,
+        },
+    ] {
+        let server = Server::start(play).await;
+        let [a, b] = server.profiles();
+        for http in [&a, &b] {
+            assert_eq!(post(http).await.unwrap().status, 200);
+        }
+        assert_eq!(server.counts(), (2, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_new_connection_that_ends_without_an_answer_is_a_fault_at_once() {
+    for play in [(|_, _| Play::Close) as fn(usize, usize) -> Play, |_, _| {
+        Play::Reset
+    }] {
+        let server = Server::start(play).await;
+        let [a, _b] = server.profiles();
+        let fault = post(&a).await.map(|_| ()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Reset, "{fault:?}");
+        assert_eq!(server.counts(), (1, 1));
+    }
+}
+
+/// In real time, since a paused clock does not wait for sockets.
+#[tokio::test]
+async fn an_idle_connection_is_closed_within_five_seconds() {
+    let mut server = Server::start(|_, _| Play::Answer).await;
+    let [a, _b] = server.profiles();
+    post(&a).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(6), server.ended.recv());
+    closed.await.unwrap().unwrap();
+}
