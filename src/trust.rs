@@ -18,6 +18,7 @@ mod distrust;
 mod error;
 mod facts;
 mod group;
+mod named;
 mod namespace;
 mod private;
 mod remedy;
@@ -27,6 +28,7 @@ mod volume;
 pub use distrust::{Distrust, GroupDoubt, Purpose};
 pub use error::{Untrusted, is_passing};
 pub(crate) use facts::Facts;
+pub use named::{NamedFile, read_named};
 pub use private::private_dir;
 pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};
@@ -91,23 +93,33 @@ fn open_file(path: &Path) -> Result<File, Distrust> {
 /// # Errors
 /// [`Untrusted`] names the folder or link that others could change.
 pub fn resolve(path: &Path, uid: u32) -> Result<PathBuf, Untrusted> {
-    resolve_in_volume(path, uid, None).map(|(real, _)| real)
+    resolve_in_volume(path, uid, None).map(|way| way.real)
+}
+
+/// A path that was followed step by step.
+struct Way {
+    /// The path without links.
+    real: PathBuf,
+    /// The volume that it leads through, if every user can write to that one.
+    volume: Option<PathBuf>,
+    /// Whether no other user than root can change any folder or link on it. The sticky bit does not count: in such a
+    /// folder other users can still put something where nothing is.
+    only_root: bool,
+    /// Whether it leads through root's link `..data`, by which Kubernetes replaces the content of a volume at once.
+    is_in_data: bool,
 }
 
 /// As [`resolve`], but with `below` the way may lead through a volume that everybody can write to ([`is_volume`]), of
-/// which the result is at most so many folders below; that volume is the second part of the result.
-fn resolve_in_volume(
-    path: &Path,
-    uid: u32,
-    below: Option<usize>,
-) -> Result<(PathBuf, Option<PathBuf>), Untrusted> {
+/// which the result is at most so many folders below.
+fn resolve_in_volume(path: &Path, uid: u32, below: Option<usize>) -> Result<Way, Untrusted> {
     let mut volume = None;
+    let mut is_in_data = false;
     let absolute = std::path::absolute(path)
         .map_err(|e| Untrusted::new(path, Distrust::io("find the folder of", e)))?;
     let mut todo: VecDeque<OsString> = names(&absolute);
     let mut real = PathBuf::from("/");
     let mut links = 0;
-    judge_folder(&real, uid)?;
+    let mut only_root = judge_folder(&real, uid)?.only_root();
     while let Some(name) = todo.pop_front() {
         if name == ".." {
             real.pop();
@@ -124,6 +136,8 @@ fn resolve_in_volume(
                     return Err(untrusted(Distrust::TooManyLinks));
                 }
                 owned(stat.st_uid, uid, FileType::Symlink).map_err(untrusted)?;
+                only_root &= stat.st_uid == 0;
+                is_in_data |= stat.st_uid == 0 && name == "..data";
                 let target = std::fs::read_link(&real)
                     .map_err(|e| untrusted(Distrust::io("read the link", e)))?;
                 real.pop();
@@ -137,15 +151,21 @@ fn resolve_in_volume(
             FileType::Directory => match judge_folder(&real, uid) {
                 Err(_) if below.is_some_and(|most| todo.len() <= most) && is_volume(&real) => {
                     volume = Some(real.clone());
+                    only_root = false;
                 }
-                verdict => verdict?,
+                verdict => only_root &= verdict?.only_root(),
             },
             FileType::RegularFile if todo.is_empty() => {}
             _ if todo.is_empty() => return Err(untrusted(Distrust::NotAFile)),
             _ => return Err(untrusted(Distrust::NotAFolder)),
         }
     }
-    Ok((real, volume))
+    Ok(Way {
+        real,
+        volume,
+        only_root,
+        is_in_data,
+    })
 }
 
 /// The names of a path, without its root and its dots; `..` stays, since what it means depends on links.
@@ -159,7 +179,7 @@ pub(crate) fn names(path: &Path) -> VecDeque<OsString> {
         .collect()
 }
 
-fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
+fn judge_folder(path: &Path, uid: u32) -> Result<Facts, Untrusted> {
     let untrusted = |why| Untrusted::new(path, why);
     let stat = rustix::fs::stat(path)
         .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
@@ -173,7 +193,8 @@ fn judge_folder(path: &Path, uid: u32) -> Result<(), Untrusted> {
     facts
         .judge_folder(uid)
         .or_else(|why| group::accept_private(why, uid, || acl::of_path(path)))
-        .map_err(untrusted)
+        .map_err(untrusted)?;
+    Ok(facts)
 }
 
 #[cfg(test)]

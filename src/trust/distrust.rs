@@ -15,6 +15,12 @@ pub enum Purpose {
     State,
     /// A credential's record.
     Secret,
+    /// The certificates to trust.
+    CaFile,
+    /// The certificate to show to an issuer.
+    ClientCertificate,
+    /// The private key of that certificate.
+    ClientKey,
     /// The lock of a socket or of a store, which has no content.
     Lock,
     /// A socket.
@@ -63,6 +69,17 @@ pub enum Distrust {
         /// Its group.
         group: u32,
         /// If only the group can write: the reason not to trust the group, if there is one to add.
+        doubt: Option<GroupDoubt>,
+    },
+    /// It is a private key, and its group or others can read it.
+    Readable {
+        /// The mode's bits.
+        mode: u32,
+        /// Its owner.
+        owner: u32,
+        /// Its group.
+        group: u32,
+        /// If only the group can read: the reason not to trust the group, if there is one to add.
         doubt: Option<GroupDoubt>,
     },
     /// It must be private to us, but its group or others can use it.

@@ -84,6 +84,14 @@ impl Untrusted {
                 }
                 None => format!("others can write to it (mode {mode:04o})"),
             },
+            Distrust::Readable {
+                mode, group, doubt, ..
+            } => match doubt {
+                Some(doubt) => {
+                    format!("others can read it (mode {mode:04o}) by its group {group}: {doubt}")
+                }
+                None => format!("others can read it (mode {mode:04o})"),
+            },
             Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
             Distrust::Shared { mode, .. } => format!(
                 "its mode {mode:04o} does not let in those, and only those, who may connect"

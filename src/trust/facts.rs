@@ -87,6 +87,29 @@ impl Facts {
         Ok(())
     }
 
+    /// Whether no other user than root can write to it, by its owner and mode.
+    pub(super) const fn only_root(&self) -> bool {
+        self.owner == 0 && self.mode & 0o022 == 0
+    }
+
+    /// Judges who can read a private key, which [`Facts::judge_file`] has accepted.
+    ///
+    /// Root's file may be readable by its group: root has chosen who is in it, as for `ssl-cert` on Debian or the
+    /// `fsGroup` of a pod. With `for_all`, root's file may be readable by every user.
+    pub(super) fn judge_key(&self, for_all: bool) -> Result<(), Distrust> {
+        let by_others = self.mode & 0o004 != 0 && !(self.owner == 0 && for_all);
+        let by_group = self.mode & 0o040 != 0 && self.owner != 0;
+        if by_others || by_group {
+            return Err(Distrust::Readable {
+                mode: self.mode,
+                owner: self.owner,
+                group: self.group,
+                doubt: None,
+            });
+        }
+        Ok(())
+    }
+
     const fn writable(&self) -> Distrust {
         Distrust::Writable {
             mode: self.mode,

@@ -36,7 +36,7 @@ struct Lists {
     gid_map: String,
 }
 
-/// Accepts write access by others if only the group has it, and no other user than `uid` is in that group; `has_list`
+/// Accepts access by others, to write or to read, if only the group has it, and no other user than `uid` is in that group; `has_list`
 /// returns whether an access list admits more users than the mode shows.
 ///
 /// Not for root: distributions with umask 0002 leave root at 0022, and services run in root's group.
@@ -48,24 +48,24 @@ pub(super) fn accept_private(
     uid: u32,
     has_list: impl FnOnce() -> bool,
 ) -> Result<(), Distrust> {
-    let Distrust::Writable {
-        mode, owner, group, ..
-    } = why
-    else {
-        return Err(why);
+    let (group, by_others) = match &why {
+        Distrust::Writable { mode, group, .. } => (*group, mode & 0o002 != 0),
+        Distrust::Readable { mode, group, .. } => (*group, mode & 0o004 != 0),
+        _ => return Err(why),
     };
-    if mode & 0o002 != 0 || uid == 0 {
+    if by_others || uid == 0 {
         return Err(why);
     }
     let verdict = judge(group, Us::new(uid)).and_then(|()| match has_list() {
         true => Err(GroupDoubt::AccessList),
         false => Ok(()),
     });
-    verdict.map_err(|doubt| Distrust::Writable {
-        mode,
-        owner,
-        group,
-        doubt: Some(doubt),
+    verdict.map_err(|reason| {
+        let mut why = why;
+        if let Distrust::Writable { doubt, .. } | Distrust::Readable { doubt, .. } = &mut why {
+            *doubt = Some(reason);
+        }
+        why
     })
 }
 

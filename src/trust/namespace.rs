@@ -16,6 +16,22 @@ pub(super) fn is_outer_root(owner: u32, uid: u32) -> bool {
         && read("/proc/self/uid_map").is_some_and(|map| maps_alone(&map, uid))
 }
 
+/// Whether our user namespace has every user of the machine, so that uid 0 is the machine's root. Where the system does
+/// not say it, it is not.
+pub(super) fn has_every_user() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let map = std::fs::read_to_string("/proc/self/uid_map");
+    map.is_ok_and(|map| maps_everyone(&map))
+}
+
+fn maps_everyone(uid_map: &str) -> bool {
+    uid_map
+        .split_ascii_whitespace()
+        .eq(["0", "0", "4294967295"])
+}
+
 /// Whether a text in the form of `/proc/PID/uid_map` (user_namespaces(7)) maps `uid` and no other user.
 fn maps_alone(uid_map: &str, uid: u32) -> bool {
     let numbers: Vec<u32> = uid_map
@@ -28,6 +44,19 @@ fn maps_alone(uid_map: &str, uid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_outermost_namespace_has_every_user() {
+        for (uid_map, good) in [
+            ("         0          0 4294967295\n", true),
+            ("0 1000 1\n", false),
+            ("0 100000 65536\n", false),
+            ("0 0 1\n1 1 4294967294\n", false),
+            ("", false),
+        ] {
+            assert_eq!(maps_everyone(uid_map), good, "{uid_map:?}");
+        }
+    }
 
     #[test]
     fn a_namespace_of_one_user_maps_it_alone() {

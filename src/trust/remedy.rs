@@ -34,7 +34,11 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             _ => "put an ordinary file there".into(),
         },
         Distrust::IsALink => match purpose {
-            Purpose::Secret | Purpose::Config => "put the file itself there".into(),
+            Purpose::Secret
+            | Purpose::Config
+            | Purpose::CaFile
+            | Purpose::ClientCertificate
+            | Purpose::ClientKey => "put the file itself there".into(),
             Purpose::Lock => "remove it".into(),
             Purpose::State | Purpose::Socket { .. } => {
                 format!("put the folder itself there, or {elsewhere}")
@@ -52,10 +56,14 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             Purpose::Config if *is_file => {
                 "make a copy of your own, and name it with --config or JETON_CONFIG".into()
             }
+            Purpose::CaFile | Purpose::ClientCertificate | Purpose::ClientKey if *is_file => {
+                format!("make a copy of your own, and {elsewhere}")
+            }
             _ => as_owner(*owner, elsewhere),
         },
         Distrust::NotOurs { owner, uid } => not_ours(path, purpose, reader, *owner, *uid),
         Distrust::Writable { mode, owner, .. } => writable(path, purpose, reader, *mode, *owner),
+        Distrust::Readable { owner, .. } => readable(path, reader, *owner),
         Distrust::Open { mode, folder } => match purpose {
             // Only for a file: an open folder is reported before the files in it.
             Purpose::Secret if !folder => {
@@ -105,6 +113,10 @@ const fn elsewhere(purpose: Purpose) -> &'static str {
         Purpose::Config => "name another one with --config or JETON_CONFIG",
         Purpose::State | Purpose::Secret | Purpose::Lock => {
             "keep the state elsewhere with --state or XDG_STATE_HOME"
+        }
+        Purpose::CaFile => "name it with ca-file (add: --ca-file)",
+        Purpose::ClientCertificate | Purpose::ClientKey => {
+            "name it with client-certificate (add: --client-certificate, --client-key)"
         }
         Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",
         Purpose::Socket { named: false } => {
@@ -166,6 +178,22 @@ fn writable(path: &Path, purpose: Purpose, reader: u32, mode: u32, owner: u32) -
         (0, _) => format!("{change} as root, or {elsewhere}"),
         (owner, _) => format!("{change} as uid {owner}, or {elsewhere}"),
     }
+}
+
+/// The remedy for a private key that others can read.
+fn readable(path: &Path, reader: u32, owner: u32) -> String {
+    let shown = path.display();
+    // Root's key stays readable by its group: a daemon of another user needs it.
+    let change = match owner {
+        0 => format!("chmod o= {shown}"),
+        _ => format!("chmod 600 {shown}"),
+    };
+    let change = match owner {
+        _ if reader == 0 || reader == owner => change,
+        0 => format!("{change} as root"),
+        owner => format!("{change} as uid {owner}"),
+    };
+    format!("{change}, and replace the key if somebody may have read it")
 }
 
 /// Suggests a folder for the socket only, below a folder that has other uses.

@@ -71,7 +71,7 @@ impl SocketFolder<'_> {
 
     fn examine_inside(&self, is_made: bool) -> Result<Option<PathBuf>, Untrusted> {
         let in_volume =
-            |path, below| resolve_in_volume(path, self.uid, below).map(|(_, volume)| volume);
+            |path, below| resolve_in_volume(path, self.uid, below).map(|way| way.volume);
         if self.below_volume.is_some() && is_volume(self.path) {
             return in_volume(self.path, self.below_volume);
         }

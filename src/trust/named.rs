@@ -1,0 +1,65 @@
+//! Files that a configuration names, judged and read in one go: the bytes that were judged are the bytes that are used.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{
+    Distrust, Facts, Purpose, Untrusted, acl, group, namespace, open_file, resolve_in_volume,
+};
+
+/// The content of a file that a configuration names.
+#[derive(Debug)]
+pub struct NamedFile {
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Whether no other user than root can change it, or any folder or link that leads to it.
+    pub only_root: bool,
+}
+
+/// Reads a file, of at most `cap` bytes, that nobody but root and `uid` can have changed. Of a private key
+/// ([`Purpose::ClientKey`]), nobody but root, `uid` and a group that root has chosen can have read it either.
+///
+/// # Errors
+/// [`Untrusted`] names what is wrong with the file, or with a folder or link that leads to it, and the remedy.
+pub fn read_named(
+    path: &Path,
+    uid: u32,
+    purpose: Purpose,
+    cap: u64,
+) -> Result<NamedFile, Untrusted> {
+    let way = resolve_in_volume(path, uid, None).map_err(|error| error.meant_for(purpose))?;
+    let untrusted = |why| Untrusted::new(&way.real, why).meant_for(purpose);
+    let file = open_file(&way.real).map_err(untrusted)?;
+    let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    // A mount that is read-only for us may be writable for other users, as with a unit's ProtectSystem=.
+    let facts = Facts {
+        read_only: false,
+        ..facts
+    };
+    let accept = |why| group::accept_private(why, uid, || acl::of_file(&file));
+    facts.judge_file(uid).or_else(accept).map_err(untrusted)?;
+    if purpose == Purpose::ClientKey {
+        let verdict = facts.judge_key(way.is_in_data);
+        verdict.or_else(accept).map_err(untrusted)?;
+    }
+    if facts.len > cap {
+        return Err(untrusted(Distrust::TooLarge(cap)));
+    }
+    // Of the file's size, and one byte more: a buffer that grew would leave a key behind in the one that it outgrew.
+    let size = usize::try_from(facts.len).unwrap_or(0).saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    (&file)
+        .take(cap + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| untrusted(Distrust::io("read", e)))?;
+    if bytes.len() as u64 > cap {
+        return Err(untrusted(Distrust::TooLarge(cap)));
+    }
+    let only_root = way.only_root && facts.only_root() && namespace::has_every_user();
+    Ok(NamedFile { bytes, only_root })
+}
+
+#[cfg(test)]
+mod tests;
