@@ -1,5 +1,9 @@
-//! The certificates and keys that a configuration names, each read once: what was judged is what is used.
+//! The certificates and keys that a configuration names: each is read once, and judged by who can change it. What was
+//! judged is what is used.
 
 mod ca_file;
+mod client;
+mod untrusted;
 
-pub use ca_file::{CaFile, CaFileError, MAX_CERTIFICATES};
+pub use ca_file::{CaFile, CaFileError, CaFileErrorKind, MAX_CERTIFICATES};
+pub use client::{ClientFileError, ClientFiles};

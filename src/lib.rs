@@ -13,16 +13,16 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes clock config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes certificates clock config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
 //! | [`daemon`] | the daemon: its own map is on its page | causes clock config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
-//! | [`provider`] | asks an issuer for a token, once | config credential fault instant offload token |
+//! | [`provider`] | asks an issuer for a token, once | certificates config credential fault instant offload token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes config file_lock folder trust |
-//! | [`certificates`] | the certificates and keys that a configuration names, each read once | credential |
+//! | [`certificates`] | the certificates and keys that a configuration names, each read once | config credential trust |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
 //! | [`trust`] | which files and folders may be believed, and making those that may | |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |

@@ -1,15 +1,15 @@
 //! A CA file: the certificates to trust, and no others.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 
+use super::untrusted::words;
 use crate::credential::CaContent;
+use crate::trust::{Purpose, Untrusted, read_named};
 
 /// The largest CA file that is read, in bytes: four times the largest bundles of today's distributions, and more.
 const MAX_LEN: u64 = 1 << 20;
@@ -19,7 +19,7 @@ const MAX_LEN: u64 = 1 << 20;
 pub const MAX_CERTIFICATES: usize = 512;
 
 /// The content of a CA file at one reading.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct CaFile {
     /// Its path in the configuration.
     pub path: PathBuf,
@@ -41,12 +41,8 @@ pub struct CaFileError {
 /// The reason why a CA file cannot be used.
 #[derive(Debug)]
 pub enum CaFileErrorKind {
-    /// It is a folder, a pipe or something else that is not a regular file.
-    NotAFile,
-    /// The system refuses access.
-    Unreadable(io::Error),
-    /// It is larger than this many bytes.
-    TooLarge(u64),
+    /// The file, or a folder or link that leads to it, cannot be read or is not trusted.
+    Untrusted(Untrusted),
     /// A block that should be a certificate in PEM form is not.
     NotPem,
     /// It holds no certificate in PEM form.
@@ -58,17 +54,18 @@ pub enum CaFileErrorKind {
 // === impl CaFile ===
 
 impl CaFile {
-    /// Reads a CA file, at most [`MAX_LEN`] bytes of it. Blocks.
+    /// Reads a CA file of at most [`MAX_LEN`] bytes that nobody but root and `uid` can have changed. Blocks.
     ///
     /// # Errors
-    /// [`CaFileError`] names the file and the reason.
-    pub fn read(path: &Path) -> Result<Self, CaFileError> {
+    /// [`CaFileError`] names the file, the reason and the remedy.
+    pub fn read(path: &Path, uid: u32) -> Result<Self, CaFileError> {
         let failed = |kind| CaFileError {
             path: path.to_owned(),
             kind,
         };
-        let bytes = bytes_of(path).map_err(failed)?;
-        let certificates = parse(&bytes).map_err(failed)?;
+        let file = read_named(path, uid, Purpose::CaFile, MAX_LEN)
+            .map_err(|why| failed(CaFileErrorKind::Untrusted(why)))?;
+        let certificates = parse(&file.bytes).map_err(failed)?;
         let mut set: Vec<_> = certificates.iter().map(|der| sha256(der)).collect();
         set.sort_unstable();
         set.dedup();
@@ -78,29 +75,13 @@ impl CaFile {
         Ok(Self {
             path: path.to_owned(),
             content: CaContent {
-                bytes: sha256(&bytes),
+                bytes: sha256(&file.bytes),
                 set,
-                only_root: false,
+                only_root: file.only_root,
             },
             certificates,
         })
     }
-}
-
-fn bytes_of(path: &Path) -> Result<Vec<u8>, CaFileErrorKind> {
-    // Checked before opening: opening a pipe would wait for a writer.
-    let meta = std::fs::metadata(path).map_err(CaFileErrorKind::Unreadable)?;
-    if !meta.is_file() {
-        return Err(CaFileErrorKind::NotAFile);
-    }
-    let mut bytes = vec![];
-    File::open(path)
-        .and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut bytes))
-        .map_err(CaFileErrorKind::Unreadable)?;
-    if bytes.len() as u64 > MAX_LEN {
-        return Err(CaFileErrorKind::TooLarge(MAX_LEN));
-    }
-    Ok(bytes)
 }
 
 fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaFileErrorKind> {
@@ -119,13 +100,18 @@ fn sha256(bytes: &[u8]) -> String {
 
 // === impl CaFileError ===
 
+impl CaFileError {
+    /// Whether a retry may succeed without a repair.
+    pub fn is_passing(&self) -> bool {
+        matches!(&self.kind, CaFileErrorKind::Untrusted(why) if why.is_passing())
+    }
+}
+
 impl fmt::Display for CaFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the CA file {} ", self.path.display())?;
         match &self.kind {
-            CaFileErrorKind::NotAFile => f.write_str("is not a file"),
-            CaFileErrorKind::Unreadable(_) => f.write_str("cannot be read"),
-            CaFileErrorKind::TooLarge(cap) => write!(f, "is larger than {cap} bytes"),
+            CaFileErrorKind::Untrusted(why) => f.write_str(&words(&self.path, why)),
             CaFileErrorKind::NotPem => f.write_str("is not in PEM form"),
             CaFileErrorKind::Empty => f.write_str("holds no certificate in PEM form"),
             CaFileErrorKind::TooMany(count) => write!(
@@ -136,19 +122,15 @@ impl fmt::Display for CaFileError {
     }
 }
 
-impl std::error::Error for CaFileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
-            CaFileErrorKind::Unreadable(source) => Some(source),
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for CaFileError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::Causes;
+
+    fn read(path: &Path) -> Result<CaFile, CaFileError> {
+        CaFile::read(path, rustix::process::geteuid().as_raw())
+    }
 
     fn fixture(name: &str) -> String {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls");
@@ -162,11 +144,10 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
         for path in [pipe.as_path(), dir.path()] {
-            let error = CaFile::read(path).unwrap_err();
-            assert!(matches!(error.kind, CaFileErrorKind::NotAFile), "{error}");
+            let told = read(path).unwrap_err().to_string();
+            assert!(told.ends_with("is not a file"), "{told}");
         }
-        let none = CaFile::read(&dir.path().join("none")).unwrap_err();
-        let told = Causes(&none).to_string();
+        let told = read(&dir.path().join("none")).unwrap_err().to_string();
         assert!(told.contains("none cannot be read: No such file"), "{told}");
     }
 
@@ -174,12 +155,12 @@ mod tests {
     fn comments_order_and_duplicates_are_no_part_of_the_set() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
-        let read = |text: &str| {
+        let content = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            CaFile::read(&path).unwrap().content
+            read(&path).unwrap().content
         };
         let (one, two) = (fixture("ca.pem"), fixture("self-signed.pem"));
-        let both = read(&format!("{one}{two}"));
+        let both = content(&format!("{one}{two}"));
         assert_eq!(both.set.len(), 2);
         for same in [
             format!("# a comment\n{one}{two}"),
@@ -187,11 +168,11 @@ mod tests {
             format!("{one}{one}{two}{one}"),
             format!("{one}{two}").replace('\n', "\r\n"),
         ] {
-            let now = read(&same);
+            let now = content(&same);
             assert_eq!(now.set, both.set, "{same}");
             assert_ne!(now.bytes, both.bytes, "{same}");
         }
-        assert_ne!(read(&one).set, both.set);
+        assert_ne!(content(&one).set, both.set);
     }
 
     #[test]
@@ -207,16 +188,13 @@ mod tests {
             })
             .collect();
         std::fs::write(&path, &text).unwrap();
-        let error = CaFile::read(&path).unwrap_err();
+        let error = read(&path).unwrap_err();
         assert!(
             matches!(error.kind, CaFileErrorKind::TooMany(513)),
             "{error}"
         );
         let less = text.rfind("-----BEGIN").unwrap();
         std::fs::write(&path, &text[..less]).unwrap();
-        assert_eq!(
-            CaFile::read(&path).unwrap().content.set.len(),
-            MAX_CERTIFICATES
-        );
+        assert_eq!(read(&path).unwrap().content.set.len(), MAX_CERTIFICATES);
     }
 }

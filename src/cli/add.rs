@@ -7,6 +7,7 @@ use super::output::{Exit, fail, report, say};
 use super::place::{self, Place};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
+use crate::certificates::ClientFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Profile, Proxy, StoreKind};
 use crate::credential::Credential;
@@ -14,9 +15,9 @@ use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured;
+use crate::provider::configured::{self, Files};
 use crate::settings::Content;
-use crate::store::source::binding_of;
+use crate::store::source::ca_file;
 use crate::store::{Bound, Key, Record, Required, Stores};
 use crate::token::{Grant, Validity};
 use provider::ProviderArgs;
@@ -74,15 +75,15 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
-    let bound = destination(&plan.profile)?;
-    let required = binding_of(&plan.profile, &bound);
-    let Required { binding, .. } = required.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    let files = files(&plan.profile, target.owner)?;
+    let bound = destination(&plan.profile, &files)?;
+    let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
     let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
         .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
-    let validity = prove(&plan.profile, &credential)?;
+    let validity = prove(&plan.profile, &files, &credential)?;
     let key = Key {
         credential,
         key_id: None,
@@ -171,9 +172,19 @@ impl Plan {
     }
 }
 
+/// Reads the files that the profile names, before anything is asked for. The CA file is read this once: discovery, the
+/// proof and the record have the same certificates, whatever becomes of the file while a person looks for the secret.
+fn files(profile: &Profile, owner: u32) -> Result<Files, Exit> {
+    let ca_file = ca_file(profile, owner).map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    if let Some(files) = &profile.client_certificate {
+        ClientFiles::read(files, owner).map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    }
+    Ok(Files { owner, ca_file })
+}
+
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
-fn destination(profile: &Profile) -> Result<Bound, Exit> {
-    let bound = Bound::of(profile, ask(configured::destination(profile))?);
+fn destination(profile: &Profile, files: &Files) -> Result<Bound, Exit> {
+    let bound = Bound::of(profile, ask(configured::destination(profile, files))?);
     if profile.origin().is_none() {
         say(format!(
             "the issuer's token endpoint is {bound}: the credential is for it alone"
@@ -183,8 +194,8 @@ fn destination(profile: &Profile) -> Result<Bound, Exit> {
 }
 
 /// Gets one token as proof, and throws it away.
-fn prove(profile: &Profile, credential: &Credential) -> Result<Validity, Exit> {
-    let provider = configured::provider(profile);
+fn prove(profile: &Profile, files: &Files, credential: &Credential) -> Result<Validity, Exit> {
+    let provider = configured::provider(profile, files);
     let Grant { lifetime, .. } = ask(provider.fetch(credential))?.grant;
     Ok(Validity::new(SystemClock.now().boot, lifetime))
 }

@@ -6,6 +6,7 @@ use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
+use crate::certificates::ClientFiles;
 use crate::config::{Config, Profile};
 use crate::paths::Env;
 use crate::profile::ProfileName;
@@ -81,7 +82,11 @@ fn check_profile(
     let Some(record) = record else {
         return Err(format!("no credential is stored; run: {}", rebind()));
     };
-    let now = binding_of(profile, &record.binding.bound).map_err(|e| Causes(&e).to_string())?;
+    let now = binding_of(profile, &record.binding.bound, target.owner)
+        .map_err(|e| Causes(&e).to_string())?;
+    if let Some(files) = &profile.client_certificate {
+        ClientFiles::read(files, target.owner).map_err(|e| Causes(&e).to_string())?;
+    }
     let differences = record.binding.differences(&now);
     if differences.is_empty() {
         return Ok(record.key.credential.client_id);

@@ -58,7 +58,7 @@ impl Wiring {
         let stores = Stores::new(state, uid);
         let threads = Threads::default();
         Self::around(clock, roster, move |name, profile| {
-            Some(on_this_machine(&stores, &threads, name, profile))
+            Some(on_this_machine(&stores, &threads, uid, name, profile))
         })
     }
 
@@ -173,14 +173,17 @@ impl Wiring {
 fn on_this_machine(
     stores: &Stores,
     threads: &Threads,
+    uid: u32,
     name: &ProfileName,
     profile: &Profile,
 ) -> Outside {
-    let provider = threads.moved(&profile.site(), configured::provider(profile));
+    let provider = configured::provider(profile, &configured::Files::of(uid));
+    let provider = threads.moved(&profile.site(), provider);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
     let source = StoreSource {
         name: name.clone(),
         profile: profile.clone(),
+        owner: uid,
         store: stores.reader(&profile.store),
         lane: Lane::default(),
     };

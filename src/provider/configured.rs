@@ -7,16 +7,34 @@ use std::time::Duration;
 use url::Url;
 
 use super::attempt::Provider;
-use super::http::{Http, Resolver, Roots, Settings, Timeouts};
+use super::http::{CaSource, ClientSource, Http, Resolver, Roots, Settings, Timeouts};
 use super::speaker;
+use crate::certificates::CaFile;
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 
 pub use super::http::Reached;
 
+/// Who may change the files that a profile names, and what was read of them already.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The only user besides root who may change them: the daemon's.
+    pub owner: u32,
+    /// The CA file, if it was read already; otherwise each client reads it when it is built.
+    pub ca_file: Option<Arc<CaFile>>,
+}
+
+impl Files {
+    /// The files of this user's daemon, to be read when they are needed.
+    pub const fn of(owner: u32) -> Self {
+        let ca_file = None;
+        Self { owner, ca_file }
+    }
+}
+
 /// The provider of a profile. Opens and sends nothing yet.
-pub fn provider(profile: &Profile) -> Arc<dyn Provider> {
-    speaker(&profile.provider, settings(profile))
+pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
+    speaker(&profile.provider, settings(profile, files))
 }
 
 /// Starts a thread for name look-ups, so that they work when the system refuses more threads later.
@@ -32,10 +50,10 @@ pub fn prepare() -> io::Result<()> {
 ///
 /// # Errors
 /// A [`Fault`] if the issuer does not say it either.
-pub async fn destination(profile: &Profile) -> Result<Url, Fault> {
+pub async fn destination(profile: &Profile, files: &Files) -> Result<Url, Fault> {
     match profile.endpoint() {
         Some(endpoint) => Ok(endpoint),
-        None => provider(profile).destination().await,
+        None => provider(profile, files).destination().await,
     }
 }
 
@@ -44,8 +62,8 @@ pub async fn destination(profile: &Profile) -> Result<Url, Fault> {
 ///
 /// # Errors
 /// A [`Fault`] that says why there is no answer.
-pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault> {
-    let mut settings = settings(profile);
+pub async fn reach(profile: &Profile, files: &Files, limit: Duration) -> Result<Reached, Fault> {
+    let mut settings = settings(profile, files);
     settings.timeouts = Timeouts {
         connect: limit.min(settings.timeouts.connect),
         exchange: limit,
@@ -62,14 +80,21 @@ pub async fn reach(profile: &Profile, limit: Duration) -> Result<Reached, Fault>
     }
 }
 
-fn settings(profile: &Profile) -> Settings {
+fn settings(profile: &Profile, files: &Files) -> Settings {
+    let owner = files.owner;
+    let roots = match (&profile.ca_file, &files.ca_file) {
+        (None, _) => Roots::System,
+        (Some(_), Some(read)) => Roots::File(CaSource::Read(Arc::clone(read))),
+        (Some(path), None) => Roots::File(CaSource::File {
+            path: path.clone(),
+            owner,
+        }),
+    };
+    let client_certificate = profile.client_certificate.clone();
     Settings {
-        roots: profile
-            .ca_file
-            .clone()
-            .map_or(Roots::System, |path| Roots::File { path, sha256: None }),
+        roots,
         proxy: profile.proxy_in_use().clone(),
-        client_certificate: profile.client_certificate.clone(),
+        client_certificate: client_certificate.map(|files| ClientSource { files, owner }),
         resolver: Resolver::shared(),
         timeouts: Timeouts::default(),
     }

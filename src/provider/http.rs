@@ -1,12 +1,12 @@
 //! One request to one address, and nothing else: no redirect is followed, no proxy is used unasked, nothing is sent
 //! in the clear, a connection is kept open for 5 s at most, and every answer has a deadline and a cap.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect, retry};
+use reqwest::{Client, ClientBuilder, Identity, RequestBuilder, Response, redirect, retry};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -14,25 +14,29 @@ use super::answer::Answer;
 use super::body::SecretBody;
 use super::exchange;
 use crate::config::{Origin, Proxy};
+use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
-use crate::offload::Lane;
 use classify::{Route, classify};
+use kept::Kept;
 use reuse::Keeping;
 use shared::Shared;
 
+mod ca;
 mod classify;
 mod identity;
+mod kept;
 mod resolver;
 mod reuse;
 mod roots;
 mod settings;
 mod shared;
 
+pub use ca::CaSource;
 pub(super) use resolver::ResolveError;
 pub use resolver::Resolver;
 pub use roots::Roots;
-pub use settings::{Settings, Timeouts};
+pub use settings::{ClientSource, Settings, Timeouts};
 
 /// The largest answer that is read, in bytes: a token of 64 KiB, a refresh token or an ID token beside it, and room.
 const MAX_BODY: usize = 160 * 1024;
@@ -65,15 +69,6 @@ pub struct Http {
     kept: Arc<Kept>,
 }
 
-/// A client that profiles share.
-#[derive(Default)]
-struct Kept {
-    client: Mutex<Option<Client>>,
-    connections: Keeping,
-    /// Where the client is built.
-    lane: Lane,
-}
-
 /// What an address answered that was asked for nothing but an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reached {
@@ -89,7 +84,7 @@ impl Http {
     /// A client that speaks to this origin only. Nothing is read or opened yet.
     pub fn new(origin: Origin, settings: Settings) -> Self {
         let settings = Arc::new(settings);
-        let kept = CLIENTS.of(&origin, &settings);
+        let kept = CLIENTS.of(&origin, &settings, || Kept::new(build));
         Self {
             origin,
             settings,
@@ -107,11 +102,12 @@ impl Http {
         self.settings.timeouts.fetch
     }
 
-    /// Sends a request to the origin. The answer's body is read only where it decides something.
+    /// Sends a request to the origin. The answer's body is read only where it decides something. A secret in the request
+    /// is bound to the certificates `ca`, and goes to no server that others vouch for.
     ///
     /// # Errors
-    /// A [`Fault`] when there is no answer, or not the whole of one that matters.
-    pub(super) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+    /// A [`Fault`] when there is no answer, or not the whole of one that matters, or when nothing was sent.
+    pub(super) async fn send(&self, request: Request, ca: Option<&Ca>) -> Result<Answer, Fault> {
         let Request {
             url,
             authorization,
@@ -122,7 +118,7 @@ impl Http {
             let what = format!("a request to another address than {}", self.origin);
             return Err(Fault::new(FaultKind::Connect, what));
         }
-        let client = self.client().await?;
+        let client = self.client(ca).await?;
         let mut request = match post {
             None => client.get(url),
             Some((content_type, body)) => client
@@ -180,7 +176,7 @@ impl Http {
     /// # Errors
     /// A [`Fault`] when there is no answer.
     pub async fn reach(&self, url: Url) -> Result<Reached, Fault> {
-        let client = self.client().await?;
+        let client = self.client(None).await?;
         let request = client.get(url);
         let response = request.send().await.map_err(|error| self.fault(&error))?;
         let head = head(&response);
@@ -190,37 +186,12 @@ impl Http {
         })
     }
 
-    /// The client, built now if it was not yet. Roots are read from disk for that, so it is done off the event loop,
-    /// where it would hold up those who are served meanwhile. A failure is not kept: the next attempt tries again.
-    async fn client(&self) -> Result<Client, Fault> {
-        if let Some(client) = self.slot().clone() {
-            return Ok(client);
-        }
-        let (origin, settings) = (self.origin.clone(), Arc::clone(&self.settings));
-        let kept = Arc::clone(&self.kept);
-        // One is this function's.
-        let is_shared = Arc::strong_count(&kept) > 2;
-        let built = self
-            .kept
-            .lane
-            .run_in_turn(move || build(&origin, &settings, &kept.connections, is_shared))
-            .await;
-        let client = built.map_err(|refused| {
-            let what = format!("cannot connect to {}: {refused}", self.origin);
-            Fault::new(FaultKind::Connect, what)
-        })??;
-        // Client certificates are short-lived and renewed in place, so their files are read for each request.
-        if self.settings.client_certificate.is_none() {
-            *self.slot() = Some(client.clone());
-        }
-        Ok(client)
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Client>> {
+    /// A client for a request with a secret that is bound to `ca`.
+    async fn client(&self, ca: Option<&Ca>) -> Result<Client, Fault> {
+        let is_shared = Arc::strong_count(&self.kept) > 1;
         self.kept
-            .client
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .client(&self.origin, &self.settings, ca, is_shared)
+            .await
     }
 
     /// The body, up to the cap. A buffer that becomes too small is wiped, since it may have a piece of a token.
@@ -253,8 +224,8 @@ impl Http {
     fn fault(&self, error: &reqwest::Error) -> Fault {
         let fault = classify(error, &self.route(), &self.settings.timeouts);
         if fault.kind == FaultKind::TlsUntrusted {
-            // The system's roots may be mended while we run; the next attempt reads them anew.
-            *self.slot() = None;
+            // The roots may be mended while we run; the next attempt reads them again.
+            self.kept.forget();
         }
         fault
     }
@@ -279,6 +250,8 @@ impl Http {
 fn build(
     origin: &Origin,
     settings: &Settings,
+    identity: Option<Identity>,
+    ca: Option<&Ca>,
     connections: &Keeping,
     is_shared: bool,
 ) -> Result<Client, Fault> {
@@ -314,11 +287,11 @@ fn build(
         }
         Proxy::Environment => builder,
     };
-    let builder = match &settings.client_certificate {
-        Some(files) if origin.is_https() => builder.identity(identity::read(files)?),
-        _ => builder,
+    let builder = match identity {
+        Some(identity) => builder.identity(identity),
+        None => builder,
     };
-    settings.roots.build(builder, origin.is_https())
+    settings.roots.build(builder, origin.is_https(), ca)
 }
 
 fn head(response: &Response) -> Answer {

@@ -14,7 +14,7 @@ use super::http::{Http, Settings};
 use super::quote::without_secret;
 use crate::config;
 use crate::config::oauth2::{At, EndpointUrl};
-use crate::credential::Credential;
+use crate::credential::{Ca, Credential};
 use crate::fault::{Fault, FaultKind};
 
 mod discovery;
@@ -37,8 +37,11 @@ struct Discovered {
     issuer: EndpointUrl,
     http: Http,
     /// What the discovery document said, once the credential's origin agreed with it.
-    remembered: Mutex<Option<Arc<Target>>>,
+    remembered: Mutex<Option<Remembered>>,
 }
+
+/// A token endpoint, and the certificates that vouched for the issuer that named it.
+type Remembered = (Arc<Target>, Option<Ca>);
 
 /// A token endpoint and the client for it.
 struct Target {
@@ -69,7 +72,8 @@ impl Oauth2 {
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
         let target = self.target_for(credential).await?;
         let request = request::build(target.endpoint.url(), &self.configured, credential);
-        let answer = target.http.send(request).await.inspect_err(|fault| {
+        let sent = target.http.send(request, credential.ca()).await;
+        let answer = sent.inspect_err(|fault| {
             // The endpoint's name is gone, or is somebody else's now: the issuer may have moved it.
             if matches!(fault.kind, FaultKind::Dns | FaultKind::TlsName) {
                 self.forget();
@@ -109,24 +113,27 @@ impl Oauth2 {
             // A document decides nothing for a credential that is not enrolled: its secret stays with the issuer.
             None => target.origin() == issuers_own,
         };
-        if let Some(known) = known.filter(|known| may_have_it(known)) {
+        let known =
+            known.filter(|(known, ca)| may_have_it(known) && ca.as_ref() == credential.ca());
+        if let Some((known, _)) = known {
             return Ok(known);
         }
         // An issuer that was sent the secret before can put it into an address.
         let clean = |fault| without_secret(fault, credential);
-        let found = Arc::new(self.discover(place).await.map_err(clean)?);
+        let found = self.discover(place, credential.ca()).await.map_err(clean)?;
+        let found = Arc::new(found);
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
             return Err(clean(found.refusal(bound_to, &who)));
         }
-        *lock(&place.remembered) = Some(Arc::clone(&found));
+        *lock(&place.remembered) = Some((Arc::clone(&found), credential.ca().cloned()));
         Ok(found)
     }
 
-    async fn discover(&self, place: &Discovered) -> Result<Target, Fault> {
+    async fn discover(&self, place: &Discovered, ca: Option<&Ca>) -> Result<Target, Fault> {
         let mutual_tls = self.settings.client_certificate.is_some();
-        let endpoint = discovery::discover(&place.issuer, &place.http, mutual_tls).await?;
+        let endpoint = discovery::discover(&place.issuer, &place.http, mutual_tls, ca).await?;
         Ok(Target::new(endpoint, &self.settings))
     }
 
@@ -162,7 +169,9 @@ impl Provider for Oauth2 {
         Box::pin(self.in_time(async {
             match &self.place {
                 Place::Known(target) => Ok(target.endpoint.url().clone()),
-                Place::Discovered(place) => Ok(self.discover(place).await?.endpoint.url().clone()),
+                Place::Discovered(place) => {
+                    Ok(self.discover(place, None).await?.endpoint.url().clone())
+                }
             }
         }))
     }

@@ -6,10 +6,12 @@ use std::hash::RandomState;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
+use tracing::info;
+
 use crate::causes::Causes;
 use crate::certificates::{CaFile, CaFileError};
 use crate::config::Profile;
-use crate::credential::{Credential, CredentialId};
+use crate::credential::{CaVerdict, Credential, CredentialId};
 use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
@@ -60,6 +62,8 @@ pub struct StoreSource {
     pub name: ProfileName,
     /// Its configuration.
     pub profile: Profile,
+    /// The user whose daemon this is: only this user and root may change its CA file.
+    pub owner: u32,
     /// The store.
     pub store: Arc<dyn StoreReader>,
     /// The lane on which the store is read.
@@ -100,8 +104,15 @@ impl StoreSource {
             return Err(NotLoaded::Blocked(Block::NotEnrolled(self.name.clone())));
         };
         // If an issuer determines the origin, the provider asks the issuer, and refuses to send the secret elsewhere.
-        let now = binding_of(&self.profile, &record.binding.bound);
-        let now = now.map_err(|error| unusable(&error))?;
+        let now = binding_of(&self.profile, &record.binding.bound, self.owner);
+        let now = now.map_err(|error| {
+            if error.is_passing() {
+                let what = error.to_string();
+                NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
+            } else {
+                unusable(&error)
+            }
+        })?;
         let differences = record.binding.differences(&now);
         if !differences.is_empty() {
             let detail = format!(
@@ -111,12 +122,18 @@ impl StoreSource {
             );
             return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));
         }
+        if let (CaVerdict::ChangedByRoot, Some(file)) =
+            (record.binding.certificates(&now), &now.ca_file)
+        {
+            info!(profile = %self.name, ca_file = %file.path.display(), "the CA file holds other certificates than at enrolment; only root can have changed them, so they are trusted from now on");
+        }
         let Key {
             credential,
             created_at,
             ..
         } = record.key;
-        let credential = credential.enrolled_at(created_at);
+        // What was judged here is what the provider's client is held to, whatever the file becomes.
+        let credential = credential.enrolled_at(created_at).trusting(now.binding.ca);
         Ok(LoadedCredential::new(credential))
     }
 }
@@ -126,8 +143,21 @@ impl StoreSource {
 /// record says.
 ///
 /// # Errors
-/// [`CaFileError`] if the CA file cannot be used.
-pub fn binding_of(profile: &Profile, discovered: &Bound) -> Result<Required, CaFileError> {
-    let ca_file = profile.ca_file.as_deref().map(CaFile::read).transpose()?;
-    Ok(Required::of(profile, discovered, ca_file.map(Arc::new)))
+/// [`CaFileError`] if the CA file cannot be used, or somebody else than root and `owner` can change it.
+pub fn binding_of(
+    profile: &Profile,
+    discovered: &Bound,
+    owner: u32,
+) -> Result<Required, CaFileError> {
+    Ok(Required::of(profile, discovered, ca_file(profile, owner)?))
+}
+
+/// Reads the CA file of this profile, if it has one. Blocks.
+///
+/// # Errors
+/// [`CaFileError`] if it cannot be used, or somebody else than root and `owner` can change it.
+pub fn ca_file(profile: &Profile, owner: u32) -> Result<Option<Arc<CaFile>>, CaFileError> {
+    let path = profile.ca_file.as_deref();
+    let read = path.map(|path| CaFile::read(path, owner)).transpose()?;
+    Ok(read.map(Arc::new))
 }

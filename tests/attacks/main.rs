@@ -10,8 +10,6 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
-mod mutation;
-
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,
@@ -24,4 +22,5 @@ mod endpoint;
 mod impostor;
 mod issuers;
 mod memory;
+mod mutation;
 mod web_pages;

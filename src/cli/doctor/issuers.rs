@@ -29,11 +29,12 @@ pub(super) async fn examine(
 ) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
     let proxy_set = env.https_proxy.is_some();
+    let owner = target.owner;
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
         tasks.spawn(async move {
-            let findings = one(&name, profile, stores, proxy_set).await;
+            let findings = one(&name, profile, stores, owner, proxy_set).await;
             (at, name, findings)
         });
     }
@@ -57,12 +58,13 @@ async fn one(
     name: &ProfileName,
     profile: Profile,
     stores: Arc<Stores>,
+    owner: u32,
     proxy_set: bool,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
     let place = stores.store(&profile.store).about().name;
-    let credential = within(move || credential(&stores, &stored, &copy));
-    let (credential, issuer) = tokio::join!(credential, issuer(&profile));
+    let credential = within(move || credential(&stores, &stored, &copy, owner));
+    let (credential, issuer) = tokio::join!(credential, issuer(&profile, owner));
     let mut findings = judge::credential(place, name, credential.as_ref());
     findings.extend(judge::issuer(&profile, &issuer, proxy_set));
     if let (Ok(CredentialFacts::Bound(bound, differences)), Some(Ok(discovered))) =
@@ -78,13 +80,18 @@ async fn one(
         .collect()
 }
 
-fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> CredentialFacts {
+fn credential(
+    stores: &Stores,
+    name: &ProfileName,
+    profile: &Profile,
+    owner: u32,
+) -> CredentialFacts {
     let record = match stores.reader(&profile.store).load(name) {
         Ok(Some(record)) => record,
         Ok(None) => return CredentialFacts::Absent,
         Err(error) => return CredentialFacts::Unreadable(error),
     };
-    match binding_of(profile, &record.binding.bound) {
+    match binding_of(profile, &record.binding.bound, owner) {
         Ok(now) => {
             let differences = record.binding.differences(&now);
             CredentialFacts::Bound(record.binding.bound, differences)
@@ -93,11 +100,12 @@ fn credential(stores: &Stores, name: &ProfileName, profile: &Profile) -> Credent
     }
 }
 
-async fn issuer(profile: &Profile) -> IssuerFacts {
-    let reached = configured::reach(profile, LIMIT).await;
+async fn issuer(profile: &Profile, owner: u32) -> IssuerFacts {
+    let files = configured::Files::of(owner);
+    let reached = configured::reach(profile, &files, LIMIT).await;
     let now = SystemClock.now().unix;
     let discovered = match (&reached, profile.issuer()) {
-        (Ok(_), Some(_)) => tokio::time::timeout(LIMIT, configured::destination(profile))
+        (Ok(_), Some(_)) => tokio::time::timeout(LIMIT, configured::destination(profile, &files))
             .await
             .ok(),
         _ => None,

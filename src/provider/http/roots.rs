@@ -1,16 +1,10 @@
 //! Whom a client trusts: the system's roots, or those of one file and no others.
 
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use reqwest::{Client, ClientBuilder};
 
-use reqwest::{Certificate, Client, ClientBuilder};
-use sha2::{Digest as _, Sha256};
-
+use super::ca::CaSource;
+use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
-
-/// The largest CA file that is read, in bytes: four times the largest bundles of today's distributions, and more.
-const MAX_CA_FILE: u64 = 1_048_576;
 
 /// The roots that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,72 +12,48 @@ pub enum Roots {
     /// Those of the operating system.
     #[default]
     System,
-    /// Those of this file and no others.
-    File {
-        /// A bundle of certificates in PEM form.
-        path: PathBuf,
-        /// The SHA-256 that the content must have: whoever can exchange the file decides who gets the secret, so a
-        /// credential is bound to it. `None` takes any content.
-        sha256: Option<[u8; 32]>,
-    },
+    /// Those of a CA file and no others.
+    File(CaSource),
 }
 
 impl Roots {
-    /// Finishes a client that trusts these roots. Blocks: they are read from disk.
+    /// Finishes a client that trusts these roots, if a secret that is bound to `ca` may be sent to those whom they vouch
+    /// for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
     ///
     /// # Errors
-    /// [`FaultKind::NoCa`] when there are none or the file cannot be used; the reason names the file.
-    pub(super) fn build(&self, builder: ClientBuilder, encrypted: bool) -> Result<Client, Fault> {
+    /// [`FaultKind::NoCa`] when there are none or the file cannot be used, and [`FaultKind::BindingChanged`] when they are
+    /// others than those of the enrolment; the reason names the file.
+    pub(super) fn build(
+        &self,
+        builder: ClientBuilder,
+        encrypted: bool,
+        ca: Option<&Ca>,
+    ) -> Result<Client, Fault> {
         let (builder, unusable) = match self {
             // In the clear nobody is trusted: an empty set costs nothing, and works where the system has none.
-            _ if !encrypted => (builder.tls_certs_only([]), "no TLS client can be built".to_owned()),
+            _ if !encrypted => (
+                builder.tls_certs_only([]),
+                no_ca("no TLS client can be built"),
+            ),
+            Self::System if ca.is_some_and(|ca| ca.compare(None) != CaVerdict::Same) => {
+                let what = "the credential was enrolled with a CA file, and the configuration names none: nothing is sent until it is enrolled again (jetond add NAME --rebind)";
+                return Err(Fault::new(FaultKind::BindingChanged, what));
+            }
             Self::System => (
                 builder,
-                "the system has no root certificates to trust: install ca-certificates, or set ca-file".to_owned(),
+                no_ca(
+                    "the system has no root certificates to trust: install ca-certificates, or set ca-file",
+                ),
             ),
-            Self::File { path, sha256 } => {
-                let certificates = read(path, sha256.as_ref())?;
-                let unusable = format!("the CA file {} holds a certificate that cannot be used", path.display());
-                (builder.tls_certs_only(certificates), unusable)
-            }
+            Self::File(source) => (
+                builder.tls_certs_only(source.certificates(ca)?),
+                source.unusable(),
+            ),
         };
-        builder.build().map_err(|_| no_ca(unusable))
+        builder.build().map_err(|_| unusable)
     }
 }
 
-fn read(path: &Path, sha256: Option<&[u8; 32]>) -> Result<Vec<Certificate>, Fault> {
-    let shown = path.display();
-    let unreadable =
-        |error: std::io::Error| no_ca(format!("the CA file {shown} cannot be read: {error}"));
-    // Before it is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(no_ca(format!("the CA file {shown} is not a file")));
-    }
-    let mut pem = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_CA_FILE + 1)
-        .read_to_end(&mut pem)
-        .map_err(unreadable)?;
-    if pem.len() as u64 > MAX_CA_FILE {
-        return Err(no_ca(format!(
-            "the CA file {shown} is larger than {MAX_CA_FILE} bytes"
-        )));
-    }
-    if sha256.is_some_and(|expected| Sha256::digest(&pem)[..] != expected[..]) {
-        return Err(no_ca(format!(
-            "the CA file {shown} is another one than at enrolment"
-        )));
-    }
-    let certificates = Certificate::from_pem_bundle(&pem)
-        .map_err(|_| no_ca(format!("the CA file {shown} is not in PEM form")))?;
-    if certificates.is_empty() {
-        return Err(no_ca(format!(
-            "the CA file {shown} holds no certificate in PEM form"
-        )));
-    }
-    Ok(certificates)
-}
-
-fn no_ca(detail: String) -> Fault {
+fn no_ca(detail: &str) -> Fault {
     Fault::new(FaultKind::NoCa, detail)
 }

@@ -14,11 +14,20 @@ pub struct Settings {
     /// sees nothing of what goes through.
     pub proxy: Proxy,
     /// The client certificate to show, if any.
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<ClientSource>,
     /// Who looks names up, a proxy's included.
     pub resolver: Resolver,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// Where a client certificate is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSource {
+    /// Its files.
+    pub files: ClientCertificate,
+    /// The only user besides root who may change them.
+    pub owner: u32,
 }
 
 /// The deadlines; each includes those before it.

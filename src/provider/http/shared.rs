@@ -13,13 +13,18 @@ type ByOrigin<T> = HashMap<String, Vec<(Arc<Settings>, Weak<T>)>>;
 
 // === impl Shared ===
 
-impl<T: Default> Shared<T> {
+impl<T> Shared<T> {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// What is shared by all that reach `origin` with these settings.
-    pub(super) fn of(&self, origin: &Origin, settings: &Arc<Settings>) -> Arc<T> {
+    /// What is shared by all that reach `origin` with these settings; made if there is none.
+    pub(super) fn of(
+        &self,
+        origin: &Origin,
+        settings: &Arc<Settings>,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
         // Nothing panics while it is locked.
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.get_or_insert_default();
@@ -36,7 +41,7 @@ impl<T: Default> Shared<T> {
             return known;
         }
         ways.retain(|(_, shared)| shared.strong_count() > 0);
-        let made = Arc::<T>::default();
+        let made = Arc::new(make());
         ways.push((Arc::clone(settings), Arc::downgrade(&made)));
         made
     }
@@ -47,7 +52,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use super::super::Timeouts;
+    use super::super::{ClientSource, Timeouts};
     use super::*;
     use crate::config::ClientCertificate;
 
@@ -56,8 +61,8 @@ mod tests {
         let shared = Shared::<Mutex<u32>>::new();
         let origin = |text: &str| crate::config::BaseUrl::parse(text).unwrap().origin();
         let usual = || Arc::new(Settings::default());
-        let a = shared.of(&origin("https://a.example"), &usual());
-        let again = shared.of(&origin("https://a.example"), &usual());
+        let a = shared.of(&origin("https://a.example"), &usual(), Mutex::default);
+        let again = shared.of(&origin("https://a.example"), &usual(), Mutex::default);
         assert!(Arc::ptr_eq(&a, &again));
         let certificate = ClientCertificate {
             cert: PathBuf::from("/cert.pem"),
@@ -68,7 +73,10 @@ mod tests {
             (
                 "https://a.example",
                 Arc::new(Settings {
-                    client_certificate: Some(certificate),
+                    client_certificate: Some(ClientSource {
+                        files: certificate,
+                        owner: 0,
+                    }),
                     ..Settings::default()
                 }),
             ),
@@ -84,11 +92,11 @@ mod tests {
             ),
         ];
         for (at, how) in others {
-            let other = shared.of(&origin(at), &how);
+            let other = shared.of(&origin(at), &how, Mutex::default);
             assert!(!Arc::ptr_eq(&a, &other), "{at} {how:?}");
         }
         drop((a, again));
-        let _kept = shared.of(&origin("https://kept.example"), &usual());
+        let _kept = shared.of(&origin("https://kept.example"), &usual(), Mutex::default);
         assert_eq!(shared.0.lock().unwrap().as_ref().unwrap().len(), 1);
     }
 }

@@ -5,13 +5,14 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::certificates::CaFile;
 use crate::config::{BaseUrl, ClientCertificate};
 use crate::provider::fake::{Fake, json};
 
@@ -23,9 +24,13 @@ fn fixture(name: &str) -> PathBuf {
 
 fn trusting(path: PathBuf) -> Settings {
     Settings {
-        roots: Roots::File { path, sha256: None },
+        roots: Roots::File(CaSource::File { path, owner: uid() }),
         ..Settings::default()
     }
+}
+
+fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 fn origin(address: &str) -> Origin {
@@ -39,16 +44,12 @@ async fn post(address: &str, settings: Settings) -> Result<Answer, Fault> {
         authorization: None,
         post: Some(("text/plain", Zeroizing::new(b"canary".to_vec()))),
     };
-    Http::new(origin, settings).send(request).await
+    Http::new(origin, settings).send(request, None).await
 }
 
-async fn refused(path: PathBuf, sha256: Option<[u8; 32]>) -> Fault {
+async fn refused(path: PathBuf) -> Fault {
     let fake = Fake::start(vec![json(200, "{}")]).await;
-    let settings = Settings {
-        roots: Roots::File { path, sha256 },
-        ..Settings::default()
-    };
-    let fault = post(&format!("https://{}", fake.address), settings)
+    let fault = post(&format!("https://{}", fake.address), trusting(path))
         .await
         .map(|_| ())
         .unwrap_err();
@@ -99,7 +100,7 @@ async fn a_ca_file_that_cannot_be_used_is_a_fault_and_not_a_crash() {
         (file("large", &vec![b'\n'; 1_048_577]), "is larger than"),
     ] {
         let shown = path.display().to_string();
-        let fault = refused(path, None).await;
+        let fault = refused(path).await;
         assert_eq!(fault.kind, FaultKind::NoCa, "{fault:?}");
         assert!(
             fault.detail.contains(why) && fault.detail.contains(&shown),
@@ -109,23 +110,90 @@ async fn a_ca_file_that_cannot_be_used_is_a_fault_and_not_a_crash() {
     // Nor anything else that is not a file: opening a pipe, for one, would wait for ever.
     let socket = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    assert_eq!(refused(socket, None).await.kind, FaultKind::NoCa);
+    assert_eq!(refused(socket).await.kind, FaultKind::NoCa);
+}
+
+/// A folder such as `/tmp`: root is not the only one who can put something there.
+fn shared_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    folder
+}
+
+/// The identity of this CA file as it is now.
+fn set_of(path: &Path) -> Ca {
+    Ca::Set(CaFile::read(path, uid()).unwrap().content.set)
+}
+
+async fn client(http: &Http, ca: Option<&Ca>) -> Result<Client, Fault> {
+    http.client(ca).await
 }
 
 #[tokio::test]
-async fn a_ca_file_other_than_the_enrolled_one_is_not_used() {
-    let fault = refused(fixture("ca.pem"), Some([0; 32])).await;
-    assert_eq!(fault.kind, FaultKind::NoCa);
-    assert!(
-        fault.detail.contains("another one than at enrolment"),
-        "{fault:?}"
-    );
-    let digest: [u8; 32] = Sha256::digest(fs::read(fixture("ca.pem")).unwrap()).into();
-    let roots = Roots::File {
-        path: fixture("ca.pem"),
-        sha256: Some(digest),
+async fn a_secret_goes_only_where_the_certificates_of_its_enrolment_vouch() {
+    let folder = shared_folder();
+    let path = folder.path().join("ca.pem");
+    fs::copy(fixture("ca.pem"), &path).unwrap();
+    let (enrolled, other) = (set_of(&path), set_of(&fixture("self-signed.pem")));
+    let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
+    // The client is built for one set, and is of no use for a secret that is bound to another one.
+    client(&http, Some(&enrolled)).await.unwrap();
+    for ca in [&other, &Ca::System, &Ca::Bytes("other".into())] {
+        let fault = client(&http, Some(ca)).await.map(|_| ()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::BindingChanged, "{fault:?}");
+        assert!(
+            fault
+                .detail
+                .contains("other certificates than at enrolment"),
+            "{fault:?}"
+        );
+    }
+    // Neither is one that was built before anything was known of a secret.
+    let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
+    client(&http, None).await.unwrap();
+    assert!(client(&http, Some(&other)).await.is_err());
+    // An exchange of the file leaves the client as it is, and the next one is not built.
+    client(&http, Some(&enrolled)).await.unwrap();
+    fs::copy(fixture("self-signed.pem"), &path).unwrap();
+    client(&http, Some(&enrolled)).await.unwrap();
+    http.kept.forget();
+    let fault = client(&http, Some(&enrolled))
+        .await
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::BindingChanged, "{fault:?}");
+    // The secret that is bound to the new certificates gets a client of its own.
+    client(&http, Some(&other)).await.unwrap();
+    // Comments and duplicates change nothing.
+    let one = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("# a comment\n{one}{one}")).unwrap();
+    http.kept.forget();
+    client(&http, Some(&other)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_that_is_bound_to_a_ca_file_is_not_sent_with_the_systems_roots() {
+    let http = Http::new(origin("https://127.0.0.1:1"), Settings::default());
+    let ca = set_of(&fixture("ca.pem"));
+    let fault = client(&http, Some(&ca)).await.map(|_| ()).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::BindingChanged, "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_ca_file_that_was_read_before_is_not_read_again() {
+    let folder = shared_folder();
+    let path = folder.path().join("ca.pem");
+    fs::copy(fixture("ca.pem"), &path).unwrap();
+    let read = Arc::new(CaFile::read(&path, uid()).unwrap());
+    let ca = Ca::Set(read.content.set.clone());
+    let settings = Settings {
+        roots: Roots::File(CaSource::Read(read)),
+        ..Settings::default()
     };
-    assert!(roots.build(ClientBuilder::new(), true).is_ok());
+    fs::copy(fixture("self-signed.pem"), &path).unwrap();
+    let http = Http::new(origin("https://127.0.0.1:1"), settings);
+    client(&http, Some(&ca)).await.unwrap();
+    assert!(client(&http, Some(&set_of(&path))).await.is_err());
 }
 
 #[tokio::test]
@@ -133,14 +201,48 @@ async fn a_client_that_could_not_be_built_is_built_at_the_next_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let http = Http::new(origin("https://127.0.0.1:1"), trusting(path.clone()));
-    assert_eq!(
-        http.client().await.map(|_| ()).unwrap_err().kind,
-        FaultKind::NoCa
-    );
+    let fault = client(&http, None).await.map(|_| ()).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::NoCa);
     fs::copy(fixture("ca.pem"), &path).unwrap();
-    http.client().await.unwrap();
+    client(&http, None).await.unwrap();
     fs::remove_file(&path).unwrap();
-    http.client().await.unwrap();
+    client(&http, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_was_renewed_is_shown_at_the_next_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ClientCertificate {
+        cert: folder.path().join("us.pem"),
+        key: private_key(folder.path()),
+    };
+    fs::copy(fixture("wrong-purpose.pem"), &files.cert).unwrap();
+    let settings = Settings {
+        client_certificate: Some(ClientSource {
+            files: files.clone(),
+            owner: uid(),
+        }),
+        ..trusting(fixture("ca.pem"))
+    };
+    let http = Http::new(origin("https://127.0.0.1:1"), settings);
+    client(&http, None).await.unwrap();
+    let before = http.kept.identity();
+    client(&http, None).await.unwrap();
+    assert_eq!(http.kept.identity(), before, "the client is kept");
+    fs::copy(fixture("good.pem"), &files.cert).unwrap();
+    client(&http, None).await.unwrap();
+    assert_ne!(http.kept.identity(), before);
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let fault = client(&http, None).await.map(|_| ()).unwrap_err();
+    assert!(fault.detail.contains("others can read it"), "{fault:?}");
+}
+
+/// A copy of the fixtures' key that no other user can read.
+fn private_key(folder: &Path) -> PathBuf {
+    let path = folder.join("us.key");
+    fs::copy(fixture("server.key"), &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 #[tokio::test]
@@ -149,16 +251,18 @@ async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     };
-    let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
+    let key = private_key(folder.path());
+    let cert = file("us.pem", &fs::read(fixture("wrong-purpose.pem")).unwrap());
     let another = fixture("ca.pem");
     let absent = folder.path().join("absent");
     let large = file("large", &vec![b'\n'; 65_537]);
     let text = file("text", b"hello\n");
     for (cert, key, named, why) in [
-        (&absent, &key, &absent, "cannot be used: No such file"),
-        (&cert, &absent, &absent, "cannot be used: No such file"),
+        (&absent, &key, &absent, "cannot be read: No such file"),
+        (&cert, &absent, &absent, "cannot be read: No such file"),
         (
             &cert,
             &folder.path().to_owned(),
@@ -178,7 +282,10 @@ async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent
             key: key.clone(),
         };
         let settings = Settings {
-            client_certificate: Some(files),
+            client_certificate: Some(ClientSource {
+                files,
+                owner: uid(),
+            }),
             ..trusting(fixture("ca.pem"))
         };
         let fault = post(&format!("https://{}", fake.address), settings)
@@ -207,7 +314,7 @@ async fn a_client_goes_to_no_other_origin_than_its_own() {
         authorization: None,
         post: None,
     };
-    assert!(http.send(request).await.is_err());
+    assert!(http.send(request, None).await.is_err());
     assert_eq!((own.connections(), other.connections()), (0, 0));
 }
 

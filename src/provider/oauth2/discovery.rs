@@ -6,6 +6,7 @@
 use url::Url;
 
 use crate::config::oauth2::EndpointUrl;
+use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
 use crate::provider::http::{Http, Request};
@@ -23,11 +24,13 @@ enum Unfound {
     Bad(Fault),
 }
 
-/// Asks the issuer where its token endpoint is.
+/// Asks the issuer where its token endpoint is. Only a server that the certificates `ca` vouch for is believed, if a
+/// credential is bound to some.
 pub(super) async fn discover(
     issuer: &EndpointUrl,
     http: &Http,
     mutual_tls: bool,
+    ca: Option<&Ca>,
 ) -> Result<EndpointUrl, Fault> {
     let mut told: Option<Fault> = None;
     for url in documents(issuer) {
@@ -36,7 +39,7 @@ pub(super) async fn discover(
             authorization: None,
             post: None,
         };
-        match read(&http.send(request).await?, issuer, mutual_tls) {
+        match read(&http.send(request, ca).await?, issuer, mutual_tls) {
             Ok(endpoint) => return Ok(endpoint),
             Err(Unfound::Bad(fault)) => return Err(fault),
             // What failed says more than what is simply not there.

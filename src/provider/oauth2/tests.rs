@@ -328,7 +328,7 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
             vec![json(200, "{\"issuer\":\"canary\"}")],
             FaultKind::Malformed,
         ),
-        (vec![json(200, &" ".repeat(70_000))], FaultKind::TooLarge),
+        (vec![json(200, &" ".repeat(170_000))], FaultKind::TooLarge),
     ] {
         let expected = plays.len();
         let fake = start(plays).await;

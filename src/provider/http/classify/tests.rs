@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::config::{BaseUrl, ClientCertificate};
-use crate::provider::http::{Http, Request, Roots, Settings};
+use crate::provider::http::{CaSource, ClientSource, Http, Request, Roots, Settings};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -85,7 +85,14 @@ fn serve_to(certificate: &str, clients: Clients) -> (SocketAddr, thread::JoinHan
 
 async fn post(address: SocketAddr, roots: &str) -> Result<u16, Fault> {
     let path = fixture(roots);
-    post_trusting(address, Roots::File { path, sha256: None }).await
+    post_trusting(
+        address,
+        Roots::File(CaSource::File {
+            path,
+            owner: rustix::process::geteuid().as_raw(),
+        }),
+    )
+    .await
 }
 
 async fn post_trusting(address: SocketAddr, roots: Roots) -> Result<u16, Fault> {
@@ -105,7 +112,7 @@ async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault
         post: Some(("text/plain", body)),
     };
     Http::new(url.origin(), settings)
-        .send(request)
+        .send(request, None)
         .await
         .map(|answer| answer.status)
 }
@@ -147,14 +154,22 @@ async fn where_the_system_trusts_our_ca() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_a_client_certificate_gets_the_configured_one() {
+    let owner = rustix::process::geteuid().as_raw();
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("us.key");
+    std::fs::copy(fixture("server.key"), &key).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let settings = |cert: Option<&str>| Settings {
-        roots: Roots::File {
+        roots: Roots::File(CaSource::File {
             path: fixture("ca.pem"),
-            sha256: None,
-        },
-        client_certificate: cert.map(|cert| ClientCertificate {
-            cert: fixture(cert),
-            key: fixture("server.key"),
+            owner,
+        }),
+        client_certificate: cert.map(|cert| ClientSource {
+            files: ClientCertificate {
+                cert: fixture(cert),
+                key: key.clone(),
+            },
+            owner,
         }),
         ..Settings::default()
     };

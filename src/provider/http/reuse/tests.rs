@@ -98,7 +98,7 @@ async fn post(http: &Http) -> Result<Answer, Fault> {
         authorization: None,
         post: Some(("text/plain", Zeroizing::new(b"canary".to_vec()))),
     };
-    http.send(request).await
+    http.send(request, None).await
 }
 
 #[tokio::test]

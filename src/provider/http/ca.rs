@@ -1,0 +1,73 @@
+//! The certificates of a CA file for a client: read once, judged, and used as they were read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reqwest::Certificate;
+use tracing::info;
+
+use crate::certificates::CaFile;
+use crate::credential::{Ca, CaVerdict};
+use crate::fault::{Fault, FaultKind};
+
+/// Where the certificates of a CA file come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaSource {
+    /// Each client reads the file again.
+    File {
+        /// A bundle of certificates in PEM form.
+        path: PathBuf,
+        /// The only user besides root who may change it.
+        owner: u32,
+    },
+    /// The file was read already.
+    Read(Arc<CaFile>),
+}
+
+impl CaSource {
+    /// The certificates to trust, if a secret that is bound to `ca` may be sent to those whom they vouch for; `None`
+    /// takes any, for requests without a secret. Blocks.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoCa`] if the file cannot be used, and [`FaultKind::BindingChanged`] if it holds other certificates.
+    pub(super) fn certificates(&self, ca: Option<&Ca>) -> Result<Vec<Certificate>, Fault> {
+        let file = match self {
+            Self::Read(file) => Arc::clone(file),
+            Self::File { path, owner } => {
+                let read = CaFile::read(path, *owner);
+                Arc::new(read.map_err(|error| Fault::new(FaultKind::NoCa, error.to_string()))?)
+            }
+        };
+        let shown = file.path.display();
+        match ca.map_or(CaVerdict::Same, |ca| ca.compare(Some(&file.content))) {
+            CaVerdict::Same => {}
+            CaVerdict::ChangedByRoot => {
+                info!(ca_file = %shown, "the CA file holds other certificates than before; only root can have changed them, so they are trusted from now on");
+            }
+            CaVerdict::Changed => {
+                let what = format!(
+                    "the CA file {shown} holds other certificates than at enrolment: nothing is sent until the credential is enrolled again (jetond add NAME --rebind)"
+                );
+                return Err(Fault::new(FaultKind::BindingChanged, what));
+            }
+        }
+        let certificates = file.certificates.iter();
+        let certificates: Result<_, _> =
+            certificates.map(|der| Certificate::from_der(der)).collect();
+        certificates.map_err(|_| unusable(&file.path))
+    }
+
+    /// The fault of a certificate that TLS cannot use.
+    pub(super) fn unusable(&self) -> Fault {
+        unusable(match self {
+            Self::File { path, .. } => path,
+            Self::Read(file) => &file.path,
+        })
+    }
+}
+
+fn unusable(path: &std::path::Path) -> Fault {
+    let path = path.display();
+    let what = format!("the CA file {path} holds a certificate that cannot be used");
+    Fault::new(FaultKind::NoCa, what)
+}

@@ -1,0 +1,144 @@
+//! The client that is kept for the next request, as long as what it was built from is what the next request needs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reqwest::{Client, Identity};
+
+use super::reuse::Keeping;
+use super::{ClientSource, Settings, identity};
+use crate::config::Origin;
+use crate::credential::Ca;
+use crate::fault::{Fault, FaultKind};
+use crate::offload::Lane;
+
+/// Builds a client with this client certificate, for a secret that is bound to these certificates. It keeps connections
+/// for a moment if several profiles use it.
+type Build =
+    fn(&Origin, &Settings, Option<Identity>, Option<&Ca>, &Keeping, bool) -> Result<Client, Fault>;
+
+/// The most clients that are kept. The profiles that share them are bound to the same certificates, but for those that
+/// were enrolled before a CA file changed or by an earlier version.
+const MOST: usize = 4;
+
+/// Clients of profiles that reach one issuer in the same way, each built when it is first needed.
+pub(super) struct Kept {
+    build: Build,
+    built: Mutex<Vec<Built>>,
+    connections: Arc<Keeping>,
+    /// Where clients are built.
+    lane: Lane,
+}
+
+/// A client and what it was built from. The proxy and the addresses are those of the settings, which do not change.
+#[derive(Clone)]
+struct Built {
+    client: Client,
+    /// The certificates that a secret is bound to, with which the client's roots were compared; `None` if they were
+    /// compared with nothing.
+    ca: Option<Ca>,
+    /// The SHA-256 of the client certificate and its key.
+    identity: Option<[u8; 32]>,
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// Nothing is built yet.
+    pub(super) fn new(build: Build) -> Self {
+        Self {
+            build,
+            built: Mutex::default(),
+            connections: Arc::default(),
+            lane: Lane::default(),
+        }
+    }
+
+    /// A client for a request with a secret that is bound to `ca`; `None` stands for a request without a secret. Files
+    /// are read for it, so it is built off the event loop, where it would hold up those who are served meanwhile. A
+    /// failure is not kept: the next attempt tries again.
+    ///
+    /// # Errors
+    /// A [`Fault`] if a file cannot be used, or holds other certificates than `ca`.
+    pub(super) async fn client(
+        &self,
+        origin: &Origin,
+        settings: &Arc<Settings>,
+        ca: Option<&Ca>,
+        is_shared: bool,
+    ) -> Result<Client, Fault> {
+        let kept = self.slot().iter().find(|kept| kept.is_for(ca)).cloned();
+        // A client certificate is short-lived and renewed in place, so its files are read for each request.
+        let reads = settings.client_certificate.is_some() && origin.is_https();
+        if let Some(kept) = kept.as_ref().filter(|_| !reads) {
+            return Ok(kept.client.clone());
+        }
+        let (to, how, ca) = (origin.clone(), Arc::clone(settings), ca.cloned());
+        let (build, connections) = (self.build, Arc::clone(&self.connections));
+        let build = move |identity, ca: Option<&Ca>| {
+            (build)(&to, &how, identity, ca, &connections, is_shared)
+        };
+        let (origin_is_https, files) = (origin.is_https(), settings.client_certificate.clone());
+        let built = self
+            .lane
+            .run_in_turn(move || Built::new(build, files.filter(|_| origin_is_https), ca, kept))
+            .await;
+        let built = built.map_err(|refused| {
+            let what = format!("cannot connect to {origin}: {refused}");
+            Fault::new(FaultKind::Connect, what)
+        })??;
+        let client = built.client.clone();
+        let mut slot = self.slot();
+        slot.retain(|kept| kept.ca != built.ca);
+        slot.insert(0, built);
+        slot.truncate(MOST);
+        Ok(client)
+    }
+
+    /// Has the next request build a client.
+    pub(super) fn forget(&self) {
+        self.slot().clear();
+    }
+
+    /// The SHA-256 of the client certificate that the kept client shows.
+    #[cfg(test)]
+    pub(super) fn identity(&self) -> Option<[u8; 32]> {
+        self.slot().first()?.identity
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Vec<Built>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Built ===
+
+impl Built {
+    /// Builds a client, unless `kept` has the client certificate as it is now.
+    fn new(
+        build: impl FnOnce(Option<Identity>, Option<&Ca>) -> Result<Client, Fault>,
+        files: Option<ClientSource>,
+        ca: Option<Ca>,
+        kept: Option<Self>,
+    ) -> Result<Self, Fault> {
+        let files = files.as_ref();
+        let read = files
+            .map(|source| identity::read(&source.files, source.owner))
+            .transpose()?;
+        let sha256 = read.as_ref().map(|read| read.sha256);
+        if let Some(kept) = kept.filter(|kept| kept.identity == sha256) {
+            return Ok(kept);
+        }
+        let parsed = read.as_ref().zip(files);
+        let parsed = parsed.map(|(read, source)| identity::parse(read, &source.files));
+        Ok(Self {
+            client: build(parsed.transpose()?, ca.as_ref())?,
+            ca,
+            identity: sha256,
+        })
+    }
+
+    /// Whether a secret that is bound to `ca` may be sent with it.
+    fn is_for(&self, ca: Option<&Ca>) -> bool {
+        ca.is_none() || self.ca.as_ref() == ca
+    }
+}
