@@ -65,6 +65,12 @@ impl Stores {
         self.store(kind)
     }
 
+    /// Removes the temporary files that killed writers have left in this state folder, whatever store the holder of the lock
+    /// changes.
+    pub fn sweep(&self, lock: &ProfileLock) {
+        self.file.sweep(lock);
+    }
+
     /// Takes the lock for changing what is stored for a profile, in any store; waits for its holder.
     ///
     /// # Errors

@@ -158,6 +158,7 @@ impl Plan {
                     );
                     return Err(fail(Exit::Config, what));
                 }
+                target.refuse_to_forget(name, &profile.store)?;
                 // A form that cannot be added to is told before anybody is asked for anything.
                 config::add_profile(&found.text, name, &profile)
                     .map_err(|error| fail(Exit::Config, format!("{shown}: {error}")))?;

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use super::target::Target;
-use super::target::lines::{option, quoted};
+use super::target::lines::quoted;
 use crate::causes::Causes;
 use crate::config::{Config, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::settings;
 use crate::store::Removals;
 
 /// Something that was left.
@@ -83,22 +82,12 @@ fn of_credential(
 
 fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Option<Leftover> {
     let path = removals.path(name);
-    let command = format!("remove {name} --yes");
     let leftover = |what, remedy| Some(Leftover { path, what, remedy });
     match removals.begun(name) {
         Ok(None) => None,
         Ok(Some(removal)) => {
             let what = format!("a removal of {name} was begun and has not ended");
-            let line = if removal.config == settings::real_path(&target.config) {
-                target.line(&command)
-            } else {
-                let state = match target.state_named {
-                    true => option("--state", &target.state),
-                    false => String::new(),
-                };
-                let config = option("--config", &removal.config);
-                format!("jetond {command}{config}{state}")
-            };
+            let line = target.line_of_removal(name, &removal.config);
             leftover(what, format!("to end it, run: {line}"))
         }
         Err(error) => {

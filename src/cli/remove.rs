@@ -1,7 +1,8 @@
 //! `jetond remove`: forgets a profile and its credential, and can be interrupted anywhere.
 //!
 //! What is meant is written down first; then the profile goes, then the credential. The next `remove` of that name goes
-//! on where one was interrupted. Of a name that is neither in the configuration nor written down, nothing is touched.
+//! on where one was interrupted, in the configuration and the store that were written down. Of a name that is neither in
+//! the configuration nor written down for it, nothing is touched.
 
 use super::admin;
 use super::output::{Exit, fail, report, tell};
@@ -13,6 +14,8 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, Content};
 use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
+
+mod words;
 
 const NOTHING: &str = "nothing is removed";
 
@@ -90,12 +93,22 @@ struct Left {
     profile: bool,
     /// The credential that is kept there.
     credential: Revision,
+    /// The store of a removal that was interrupted before the profile got another one, and what is kept there.
+    former: Option<(StoreKind, Revision)>,
 }
 
 impl Left {
     /// Whether there may be a credential: a store that cannot be read may have one.
     fn has_credential(&self) -> bool {
-        !self.credential.is_absent()
+        self.kept().next().is_some()
+    }
+
+    /// The stores that may have a credential.
+    fn kept(&self) -> impl Iterator<Item = &StoreKind> {
+        let former = self.former.as_ref().map(|(store, kept)| (store, kept));
+        let all = std::iter::once((&self.store, &self.credential)).chain(former);
+        all.filter(|(_, kept)| !kept.is_absent())
+            .map(|(store, _)| store)
     }
 }
 
@@ -119,13 +132,17 @@ impl Work<'_> {
     /// Finds out what there is to remove.
     fn left(&self) -> Result<Left, Exit> {
         let found = self.target.read_to_change()?;
-        let of = |store: StoreKind, profile| Left {
-            credential: self.stores.reader(&store).look(self.name).revision,
+        let look = |store: &StoreKind| self.stores.reader(store).look(self.name).revision;
+        let of = |store: StoreKind, profile, former| Left {
+            credential: look(&store),
             store,
             profile,
+            former,
         };
         if let Some(profile) = found.config.profiles.get(self.name) {
-            return Ok(of(profile.store.clone(), true));
+            let former = self.former(&profile.store)?;
+            let former = former.map(|store| (store.clone(), look(&store)));
+            return Ok(of(profile.store.clone(), true, former));
         }
         let (name, shown) = (self.name, self.target.config.display());
         let unknown = match found.content {
@@ -133,8 +150,17 @@ impl Work<'_> {
             Content::Empty | Content::Text => format!("there is no profile {name} in {shown}"),
         };
         match self.removals.begun(name) {
-            Ok(Some(removal)) if removal.config == self.config() => Ok(of(removal.store, false)),
-            Ok(_) => Err(fail(Exit::Config, format!("{NOTHING}: {unknown}"))),
+            Ok(Some(removal)) if removal.config == self.config() => {
+                Ok(of(removal.store, false, None))
+            }
+            Ok(Some(removal)) => {
+                let line = self.target.line_of_removal(name, &removal.config);
+                let what = format!(
+                    "{NOTHING}: {unknown}; a removal from another configuration has not ended; to end it, run: {line}"
+                );
+                Err(fail(Exit::Config, what))
+            }
+            Ok(None) => Err(fail(Exit::Config, format!("{NOTHING}: {unknown}"))),
             Err(error) => {
                 let why = Causes(&error);
                 Err(fail(Exit::Config, format!("{NOTHING}: {unknown}; {why}")))
@@ -142,10 +168,29 @@ impl Work<'_> {
         }
     }
 
+    /// The store of an interrupted removal that this one would make forgotten: another one than the profile's. One of
+    /// another configuration has to end first.
+    fn former(&self, store: &StoreKind) -> Result<Option<StoreKind>, Exit> {
+        let refuse = |why: String| Err(fail(Exit::Config, format!("{NOTHING}: {why}")));
+        match self.removals.begun(self.name) {
+            Ok(Some(removal)) if removal.store == *store => Ok(None),
+            Ok(Some(removal)) if removal.config == self.config() => Ok(Some(removal.store)),
+            Ok(Some(removal)) => refuse(format!(
+                "a removal of {} from another configuration has not ended; first run: {}",
+                self.name,
+                self.target.line_of_removal(self.name, &removal.config)
+            )),
+            Ok(None) => Ok(None),
+            // It may name a credential, which would be forgotten.
+            Err(error) => refuse(Causes(&error).to_string()),
+        }
+    }
+
     /// Keeps other programs from changing what is kept of the profile. Where there is no state, nothing of it is kept, and
     /// none is made for the lock.
     fn lock(&self, left: &Left) -> Result<Option<ProfileLock>, Exit> {
-        if !left.has_credential() && !self.target.state.exists() {
+        let has_any = left.has_credential() || left.former.is_some();
+        if !has_any && !self.target.state.exists() {
             return Ok(None);
         }
         let lock = self.stores.lock(self.name).map_err(|error| {
@@ -160,57 +205,12 @@ impl Work<'_> {
         settings::real_path(&self.target.config)
     }
 
-    /// What will be done, for a person.
-    fn sentence(&self, left: &Left) -> String {
-        let place = || self.stores.store(&left.store).place_of(self.name);
-        let (name, config) = (self.name, self.target.config.display());
-        match (left.profile, left.has_credential()) {
-            (true, true) => {
-                let place = place();
-                format!(
-                    "this removes the profile {name} from {config} and its credential from {place}"
-                )
-            }
-            (true, false) => format!(
-                "this removes the profile {name} from {config}; {}",
-                self.no_credential(left)
-            ),
-            (false, true) => {
-                let place = place();
-                format!(
-                    "this removes the credential of the profile {name} from {place}, which an interrupted removal from {config} has left there"
-                )
-            }
-            (false, false) => format!(
-                "this removes the last trace of the profile {name}, which an interrupted removal from {config} has left; {}",
-                self.no_credential(left)
-            ),
-        }
-    }
-
-    /// What was done, for a person.
-    fn result(&self, left: &Left) -> String {
-        const KEY: &str = "its key at the issuer is still valid until it is deleted there";
-        let (name, config) = (self.name, self.target.config.display());
-        if left.has_credential() {
-            return format!("{name} is removed from this machine; {KEY}");
-        }
-        format!(
-            "{name} is removed from {config}; {}, so if one is stored elsewhere, it is still there, and {KEY}",
-            self.no_credential(left)
-        )
-    }
-
-    fn no_credential(&self, left: &Left) -> String {
-        let about = self.stores.store(&left.store).about();
-        let place = match about.in_state {
-            true => self.target.state.display().to_string(),
-            false => about.title(),
-        };
-        format!("there is no credential of it in {place}")
-    }
-
     fn carry_out(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
+        if let Some(lock) = lock {
+            // What killed writers have left may hold the secret that is to go.
+            self.stores.sweep(lock);
+            self.end_former(left, lock)?;
+        }
         if left.profile {
             self.remove_profile(left, lock)?;
         }
@@ -226,6 +226,23 @@ impl Work<'_> {
                 );
                 NotRemoved::Credential(fail(exit_of(&error), what))
             })
+    }
+
+    /// Removes the credential that an interrupted removal has left in another store. What is written down names that
+    /// store until then.
+    fn end_former(&self, left: &Left, lock: &ProfileLock) -> Result<(), NotRemoved> {
+        let Some((store, credential)) = &left.former else {
+            return Ok(());
+        };
+        let removed = self.stores.store(store).remove(lock, credential);
+        let ended = removed.and_then(|_| self.removals.end(lock));
+        ended.map_err(|error| {
+            let what = format!(
+                "{NOTHING} of the profile; its former credential perhaps is; to go on, run this again: {}",
+                Causes(&error)
+            );
+            NotRemoved::Nothing(fail(exit_of(&error), what))
+        })
     }
 
     /// Writes down what is meant, and takes the profile out of the configuration.

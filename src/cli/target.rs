@@ -11,7 +11,7 @@ use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::profile::ProfileName;
 use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
-use crate::store::Stores;
+use crate::store::{Removals, Stores};
 
 /// Which configuration and state.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -167,6 +167,24 @@ impl Target {
         (is_other && is_there)
             .then(found)?
             .map(|found| found.config)
+    }
+
+    /// Refuses to enrol a profile in this store while an interrupted removal of its name has left a credential in another:
+    /// what is written down of that removal would be lost.
+    pub(super) fn refuse_to_forget(
+        &self,
+        name: &ProfileName,
+        store: &StoreKind,
+    ) -> Result<(), Exit> {
+        let refuse = |why| Err(fail(Exit::Config, format!("nothing is changed: {why}")));
+        match Removals::new(&self.state, self.owner).begun(name) {
+            Ok(Some(removal)) if removal.store != *store => refuse(format!(
+                "a removal of {name} has not ended, and its credential is in another store; first run: {}",
+                self.line_of_removal(name, &removal.config)
+            )),
+            Ok(_) => Ok(()),
+            Err(error) => refuse(Causes(&error).to_string()),
+        }
     }
 
     /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential

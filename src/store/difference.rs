@@ -226,7 +226,7 @@ mod tests {
                 victim.clone(),
                 "the address (url, token-url or issuer) was https://a.c at enrolment and is https://a.b/u/victim now",
             ),
-            (victim.clone(), victim.clone(), ""),
+            (victim.clone(), victim, ""),
         ] {
             let differences = enrolled.differences(&now);
             assert_eq!(Differences(&differences).to_string(), says);

@@ -20,6 +20,12 @@ impl FileStore {
         Self(PrivateFiles::new(state.join("credentials"), owner))
     }
 
+    /// Removes the temporary files that killed writers have left, which may hold a secret: those of this profile, and those
+    /// of other profiles that no program is changing now.
+    pub fn sweep(&self, lock: &ProfileLock) {
+        self.0.sweep(lock);
+    }
+
     /// The file of a profile's record.
     pub fn path(&self, profile: &ProfileName) -> PathBuf {
         self.0.path(profile)

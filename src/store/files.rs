@@ -137,6 +137,15 @@ impl PrivateFiles {
         Ok(Some(json))
     }
 
+    /// Removes the temporary files of writers that were killed, as every change does. What cannot be removed stays.
+    pub(super) fn sweep(&self, lock: &ProfileLock) {
+        if lock.exclusive().is_ok()
+            && let Ok(Some(folder)) = self.existing()
+        {
+            sweep(&folder, lock);
+        }
+    }
+
     /// Writes these bytes to the profile's file.
     pub(super) fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError> {
         lock.exclusive()?;

@@ -23,4 +23,5 @@ mod impostor;
 mod issuers;
 mod memory;
 mod mutation;
+mod removal;
 mod web_pages;

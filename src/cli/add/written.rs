@@ -33,7 +33,15 @@ impl Plan {
         let lock = stores.lock(name).map_err(|error| not_saved(&error))?;
         let store = stores.store(&self.profile.store);
         let removals = Removals::new(&target.state, target.owner);
-        let written = replace(store.as_ref(), &removals, &lock, seen, record)?;
+        let begun = removals.begun(name).map_err(|error| not_saved(&error))?;
+        let is_of_another = begun.is_some_and(|removal| removal.store != self.profile.store);
+        let written = if is_of_another {
+            // It has still to remove what is in another store.
+            let written = store.replace(&lock, &seen.revision, record);
+            written.map_err(|error| not_saved(&error))?
+        } else {
+            replace(store.as_ref(), &removals, &lock, seen, record)?
+        };
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             target.change(&self.before, add).map_err(|error| {

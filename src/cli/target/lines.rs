@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::Target;
 use crate::paths::SYSTEM_CONFIG;
+use crate::profile::ProfileName;
+use crate::settings;
 
 impl Target {
     /// The command line of `jetond` that runs this command on this target.
@@ -13,6 +15,19 @@ impl Target {
             return "systemctl start jetond".to_owned();
         }
         format!("jetond {command}{}", self.options())
+    }
+
+    /// The command line that ends a removal of the profile that was begun for this configuration, in this target's state.
+    pub(in super::super) fn line_of_removal(&self, name: &ProfileName, config: &Path) -> String {
+        let command = format!("remove {name} --yes");
+        if config == settings::real_path(&self.config) {
+            return self.line(&command);
+        }
+        let state = match self.state_named {
+            true => option("--state", &self.state),
+            false => String::new(),
+        };
+        format!("jetond {command}{}{state}", option("--config", config))
     }
 
     /// The options that name this target, each with a space before it.
