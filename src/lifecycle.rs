@@ -11,14 +11,18 @@ use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Reissue, Unit};
 use crate::token::Validity;
 
+mod begin;
 pub mod credentials;
 mod demand;
 mod ended;
 mod event;
+mod pace;
 mod report;
 mod view;
 
 pub use event::{Effect, Event};
+pub use pace::Pace;
+pub use report::Reporter;
 use report::Reports;
 pub use view::{Held, LastFault, Phase, View};
 
@@ -55,6 +59,7 @@ pub struct Lifecycle {
     rejections: u32,
     block: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
+    pace: Pace,
     reports: Reports,
     clock_steps: u64,
     issuer_clock: Option<RemoteClock>,
@@ -90,12 +95,23 @@ impl Lifecycle {
             rejections: 0,
             block: None,
             last_fault: None,
+            pace: Pace::default(),
             reports: Reports::default(),
             clock_steps: 0,
             issuer_clock: None,
             refreshes: 0,
             failures: 0,
         }
+    }
+
+    /// The same with the limits that an earlier life of the profile left.
+    #[must_use]
+    pub fn with_pace(mut self, now: BootInstant, pace: Pace) -> Self {
+        self.pace = pace;
+        self.activity = Activity::Waiting {
+            due: self.allowed(now),
+        };
+        self
     }
 
     /// When [`Event::Due`] is to be sent; `None` while an attempt runs or the profile rests.
@@ -116,9 +132,13 @@ impl Lifecycle {
             Event::Wanted { min_valid } => self.wanted(now, min_valid),
             Event::RefreshRequested | Event::LookAgain => match self.activity {
                 Activity::Attempting => Effect::None,
+                _ if self.held_back(now).is_some() => Effect::None,
                 Activity::Waiting { .. } | Activity::Resting => self.attempt(now),
             },
-            Event::Reported { generation } => self.reported(now, generation),
+            Event::Reported {
+                generation,
+                reporter,
+            } => self.reported(now, generation, reporter),
             Event::Resumed { suspended } => self.resumed(now, suspended),
             Event::ClockSet => {
                 self.clock_steps += 1;
@@ -128,7 +148,7 @@ impl Lifecycle {
                 self.failing = 0;
                 self.rejections = 0;
                 self.block = None;
-                self.attempt(now)
+                self.credential_changed(now)
             }
             Event::Fetched {
                 sent, grant, date, ..
@@ -146,14 +166,14 @@ impl Lifecycle {
             }
             Event::Blocked { block, .. } => {
                 self.block = Some(Arc::new(block));
-                self.wait_until(now.after(BLOCKED_RETRY))
+                self.wait_until(now.after(BLOCKED_RETRY).max(self.allowed(now)))
             }
             Event::Withheld {
                 rejections, until, ..
             } => {
                 self.rejections = rejections;
                 self.block = None;
-                self.wait_until(until)
+                self.wait_until(until.max(self.allowed(now)))
             }
         }
     }
@@ -170,10 +190,8 @@ impl Lifecycle {
             next_attempt: self.next_wake(),
             rejected: self.breaker_open(),
             reported: self.reports.is_of_held(),
-            cooling_until: self
-                .held
-                .as_ref()
-                .and_then(|held| self.reports.cooling_until(held.validity.issued)),
+            cooling_until: self.reports.cooling_until(),
+            pace: self.pace,
             reports: self.reports.count(),
             clock_steps: self.clock_steps,
             issuer_clock: self.issuer_clock,
@@ -221,7 +239,8 @@ impl Lifecycle {
                     self.activity = Activity::Resting;
                     Effect::None
                 } else {
-                    self.attempt(now)
+                    // The machine may have slept through the last call before the expiry.
+                    self.attempt_when_allowed(now)
                 }
             }
             _ => Effect::None,
@@ -236,21 +255,6 @@ impl Lifecycle {
                 .held
                 .as_ref()
                 .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
-    }
-
-    /// Restarts an attempt that ran during the suspend: its connection is dead, and it would notice that only at its
-    /// deadline. Restarts the back-off too, since the network that failed before is likely another one now. An attempt
-    /// that was overdue on resume runs before the suspend is noticed, and is not restarted.
-    fn resumed(&mut self, now: BootInstant, suspended: Duration) -> Effect {
-        let ran = |started: BootInstant| now.since(started) >= suspended;
-        match self.activity {
-            Activity::Attempting if self.last_attempt.is_some_and(ran) => self.attempt(now),
-            Activity::Waiting { due } if self.failing > 0 && self.rejections == 0 => {
-                self.failing = 1;
-                self.wait_until(due.min(schedule::demand_due(now, self.last_attempt)))
-            }
-            Activity::Attempting | Activity::Waiting { .. } | Activity::Resting => Effect::None,
-        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! When to refresh and when to try again: pure functions of the moment, the validity and the jitter.
 //!
 //! Every function keeps these invariants, each a property test below:
-//! (a) nothing is due before now + [`FLOOR`], and a retry never later than 15 min;
+//! (a) nothing is due before now + [`FLOOR`], and a retry never later than 15 min, or 1 h where the issuer stated a longer
+//! `Retry-After` twice;
 //! (b) a soft refresh falls inside 0.40 … 0.60 of the lifetime, however short, unless that is already past;
 //! (c) jitter moves it inside that window only;
 //! (d) what is past its point is due at now + floor, never in a faster loop;
 //! (e) zero, reversed, tiny and enormous lifetimes neither panic nor overflow;
-//! (f) a retry decided before F = expiry − min(60 s, lifetime/10) is due no later than max(F, now + floor);
-//! (g) `Retry-After` is clamped to 1 … 300 s;
+//! (f) a retry decided before F = expiry − min(60 s, lifetime/10) is due no later than max(F, now + floor), whatever
+//! `Retry-After` says;
+//! (g) `Retry-After` is clamped to 1 … 300 s, and to 1 … 3,600 s when it is stated again;
 //! (h) at equal attempt and jitter a later now never gives an earlier answer.
 //!
 //! Where an early refresh is of no use or does harm ([`Reissue`]), the late window takes the place of (b).
@@ -16,6 +18,13 @@ use std::time::Duration;
 
 use crate::instant::BootInstant;
 use crate::token::Validity;
+
+mod demand;
+
+pub use demand::{
+    DEMAND_SPACING, FAILURES_HOURLY, FailureBudget, STATED_ONCE, STATED_TWICE, demand_due,
+    demand_due_in_outage, stated_wait,
+};
 
 /// Nothing is ever due sooner than this: without a floor a clock or an answer of a strange kind makes a hot loop
 /// (hashicorp/vault#26382).
@@ -42,9 +51,6 @@ const BACKOFF_CAP_LATE: Duration = Duration::from_secs(10);
 /// When it is late: this long before the expiry.
 const LATE: Duration = Duration::from_secs(300);
 
-/// What is believed of a `Retry-After`.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-
 /// The one quick retry of a rejected credential: replicas of an issuer may lag behind a new secret.
 const REJECTED_FIRST: Duration = Duration::from_secs(5);
 
@@ -56,9 +62,6 @@ pub const PROBE_CAP: Duration = Duration::from_secs(900);
 
 /// An attempt is never given less than this: a healthy issuer that is far away takes a part of it.
 const ATTEMPT_FLOOR: Duration = Duration::from_secs(2);
-
-/// A caller without any valid token may cause an attempt, but no two within this time.
-pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
 
 /// A token with this much left is still of use: who waits for a longer one is given it before it has less.
 const USABLE: Duration = Duration::from_secs(10);
@@ -74,6 +77,13 @@ const REFRESH_WINDOW: Duration = Duration::from_secs(3_600);
 
 /// How many requested refreshes an hour may see.
 pub const REFRESH_BUDGET: usize = 20;
+
+/// At most [`REPORT_BUDGET`] refreshes in this time.
+pub const REPORT_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// How many refreshes an hour may see because of reports by users other than the daemon's own and root. One such user
+/// alone cannot use it up: its cool-down allows it fewer.
+pub const REPORT_BUDGET: usize = 20;
 
 /// What an issuer does that is asked for a token while the last one holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,21 +152,18 @@ pub fn late_refresh_due(now: BootInstant, validity: &Validity, jitter: Unit) -> 
 }
 
 /// When to try again after the `attempt`-th failure in a row (0 for the first), `held` being the validity of the
-/// token still held, if any, and `retry_after` the wait that the issuer asked for.
+/// token still held, if any, and `not_before` the end of the wait that the issuer asked for.
 pub fn retry_due(
     now: BootInstant,
     attempt: u32,
     held: Option<&Validity>,
-    retry_after: Option<Duration>,
+    not_before: Option<BootInstant>,
     jitter: Unit,
 ) -> BootInstant {
     let floor = now.after(FLOOR);
     let backoff = BACKOFF_FIRST.saturating_mul(1u32.checked_shl(attempt).unwrap_or(u32::MAX));
     let any_time = now.after(backoff.min(BACKOFF_CAP).mul_f64(jitter.0));
-    let asked = |due: BootInstant| match retry_after {
-        Some(wait) => due.max(now.after(wait.clamp(RETRY_AFTER.0, RETRY_AFTER.1))),
-        None => due,
-    };
+    let asked = |due: BootInstant| not_before.map_or(due, |at| due.max(at));
     let Some(held) = held.filter(|v| v.holds(now)) else {
         return asked(any_time).max(floor);
     };
@@ -221,11 +228,6 @@ pub fn probe_due(now: BootInstant, rejections: u32) -> BootInstant {
 fn probe_wait(doublings: u32) -> Duration {
     let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
     PROBE_FIRST.saturating_mul(factor).min(PROBE_CAP)
-}
-
-/// The earliest moment at which a caller may cause an attempt, the last one having started at `last`.
-pub fn demand_due(now: BootInstant, last: Option<BootInstant>) -> BootInstant {
-    last.map_or(now, |at| at.after(DEMAND_SPACING)).max(now)
 }
 
 /// Whether nobody wants a token any more: the last one who asked did so at `asked`, two lifetimes of it ago or more.

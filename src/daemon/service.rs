@@ -10,6 +10,7 @@ use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::roster::Roster;
 use crate::clock::Clock;
+use crate::lifecycle::Reporter;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -159,9 +160,14 @@ impl Service {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
         let which = *which;
+        let reporter = if self.roster.gate().is_ours(caller.uid) {
+            Reporter::Ours(caller.uid)
+        } else {
+            Reporter::Other(caller.uid)
+        };
         self.of_now(caller, handle, |handle| {
             let left = left();
-            Box::pin(async move { handle.reject(&which, left).await })
+            Box::pin(async move { handle.reject(&which, reporter, left).await })
         })
         .await
     }

@@ -13,8 +13,8 @@ use crate::config::Purpose;
 use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::UnixTime;
-use crate::lifecycle::Policy;
 use crate::lifecycle::credentials::NotLoaded;
+use crate::lifecycle::{Pace, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
 use crate::schedule::Unit;
@@ -208,6 +208,7 @@ pub(crate) fn keep_at(
             policy,
             compartment,
             generation: 0,
+            pace: Pace::default(),
         },
         "scripted",
         Purpose::default(),

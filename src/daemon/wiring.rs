@@ -11,7 +11,7 @@ use super::keep::keeper::Parts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Profile};
-use crate::lifecycle::Policy;
+use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
@@ -88,7 +88,8 @@ impl Wiring {
     }
 
     /// Puts a configuration in force. A profile that did not change keeps its token, and only checks whether its
-    /// credential was replaced. A profile that changed starts over.
+    /// credential was replaced. A profile that changed starts over,
+    /// and keeps the limits on its attempts if its issuer is the same.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         let old = self.roster.all();
         let generations = old.values().map(|entry| entry.handle.generation());
@@ -105,7 +106,11 @@ impl Wiring {
                     Arc::clone(&entry.handle)
                 }
                 None => {
-                    let Some(handle) = self.keep(name, profile) else {
+                    let entry = old
+                        .get(name)
+                        .filter(|_| before.is_some_and(|before| is_same_issuer(before, profile)));
+                    let pace = entry.map_or_else(Pace::default, |entry| entry.handle.pace());
+                    let Some(handle) = self.keep(name, profile, pace) else {
                         continue;
                     };
                     if before.is_some() {
@@ -146,7 +151,7 @@ impl Wiring {
         done
     }
 
-    fn keep(&self, name: &ProfileName, profile: &Profile) -> Option<Handle> {
+    fn keep(&self, name: &ProfileName, profile: &Profile, pace: Pace) -> Option<Handle> {
         let outside = (self.find)(name, profile)?;
         let parts = Parts {
             name: name.clone(),
@@ -160,6 +165,7 @@ impl Wiring {
             },
             compartment: self.bulkhead.compartment(&profile.site()),
             generation: self.generation,
+            pace,
         };
         Some(Handle::spawn(
             parts,
@@ -167,6 +173,13 @@ impl Wiring {
             profile.provider.purpose(),
         ))
     }
+}
+
+/// Whether a profile that starts over asks the same issuer, so that what that asked for and what failed there still
+/// counts.
+fn is_same_issuer(before: &Profile, now: &Profile) -> bool {
+    let of = |profile: &Profile| (profile.provider.as_str(), profile.site(), profile.url());
+    of(before) == of(now)
 }
 
 /// The outside parts of a profile on this machine.

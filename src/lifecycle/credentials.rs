@@ -22,6 +22,7 @@ use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::BootInstant;
 
 mod decision;
+mod recheck;
 mod rejections;
 
 pub use decision::{CallEnd, Decision, NotLoaded, Read};
@@ -86,12 +87,7 @@ impl Credentials {
 
     /// Begins this attempt of the lifecycle, in place of any other that runs.
     pub fn begin(&mut self, now: BootInstant, attempt: u64) -> Decision {
-        if let Step::Calling { not_before, .. } = self.step
-            && not_before <= now
-        {
-            // The call that is broken off may have been sent, so it counts.
-            self.called(now);
-        }
+        self.stop(now);
         let usable = self
             .stored
             .filter(|stored| self.obstacle.is_none() && self.rejections.times(*stored) == 0);
@@ -101,6 +97,16 @@ impl Credentials {
                 self.step = Step::Loading { attempt };
                 Decision::Load { attempt }
             }
+        }
+    }
+
+    /// Drops the attempt that runs.
+    pub fn stop(&mut self, now: BootInstant) {
+        if let Step::Calling { not_before, .. } = std::mem::take(&mut self.step)
+            && not_before <= now
+        {
+            // The call that is broken off may have been sent, so it counts.
+            self.called(now);
         }
     }
 
@@ -180,44 +186,6 @@ impl Credentials {
                 }
                 self.failed(now, attempt, Some(credential), fault)
             }
-        }
-    }
-
-    /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
-    pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
-        let Some(credential) = read else {
-            // A blocked profile shows the current reason, not that of its last attempt.
-            return if self.is_blocked() {
-                Decision::Tell(Event::LookAgain)
-            } else {
-                Decision::Wait
-            };
-        };
-        let before = self.stored.replace(credential);
-        if self.carried() == Some(credential) {
-            return Decision::Wait;
-        }
-        let may_help = if before == Some(credential) {
-            // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
-            // it.
-            self.obstacle.is_some() && self.rejections.times(credential) == 0
-        } else {
-            self.rejections.probe(now, credential).is_none()
-        };
-        if !may_help {
-            return Decision::Wait;
-        }
-        self.obstacle = None;
-        Decision::Tell(Event::CredentialChanged)
-    }
-
-    /// Decides on a refresh that a person asks for. A rejected credential is not sent for that, but the store may hold
-    /// a new one.
-    pub fn refresh_requested(&self) -> Decision {
-        let stored = self.stored.map(|stored| self.rejections.times(stored));
-        match stored {
-            None | Some(0) => Decision::Tell(Event::RefreshRequested),
-            Some(_) => Decision::Recheck,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Activity, Effect, Lifecycle};
+use super::{Activity, Effect, Lifecycle, Reporter};
 use crate::instant::BootInstant;
-use crate::schedule::{self, Reissue};
+use crate::schedule::Reissue;
 
 impl Lifecycle {
     /// A caller waits for a token of this validity. A valid token satisfies it where an early refresh would bring the
@@ -23,39 +23,54 @@ impl Lifecycle {
     /// A caller reports that the token of this generation was rejected. Each token leads to one refresh, whatever the
     /// issuer does with the old one. A later report counts as a request for a token: it ends a rest, and it hastens the
     /// next attempt when the token has expired.
-    pub(super) fn reported(&mut self, now: BootInstant, generation: u64) -> Effect {
-        match &self.held {
-            Some(held) if held.generation == generation => {
-                let first = self.reports.hear(now, held.validity.issued);
-                let rests = self.activity == Activity::Resting;
-                if first || rests || self.valid(now).is_none() {
-                    self.hasten(now)
-                } else {
-                    Effect::None
-                }
-            }
-            _ => Effect::None,
+    pub(super) fn reported(
+        &mut self,
+        now: BootInstant,
+        generation: u64,
+        reporter: Reporter,
+    ) -> Effect {
+        let held = self.held.as_ref();
+        let Some(held) = held.filter(|held| held.generation == generation) else {
+            return Effect::None;
+        };
+        let is_due = self.reports.hear(now, held.validity.issued, reporter);
+        let rests = self.activity == Activity::Resting;
+        if !is_due && !rests && self.valid(now).is_some() {
+            return Effect::None;
         }
+        let before = self.activity;
+        let effect = self.hasten(now);
+        if is_due && self.activity != before {
+            self.reports.is_cause(now, reporter);
+        }
+        effect
     }
 
-    /// Begins an attempt earlier, but not within the back-off while a valid token is held, and not after the credential
-    /// was rejected. Otherwise a thousand callers would hammer an issuer in trouble, or open the circuit breaker before
-    /// the issuer's replicas know a new secret.
+    /// Until when a report of the held token by this user leads to no refresh. The moment may have passed.
+    pub fn cooling_of(&self, reporter: Reporter) -> Option<BootInstant> {
+        self.reports.cooling_of(reporter)
+    }
+
+    /// Begins an attempt earlier, but not within the back-off while a valid token is held or when the issuer stated how
+    /// long to wait, and not after the credential was rejected. Otherwise a thousand callers would hammer an issuer in
+    /// trouble, or open the circuit breaker before the issuer's replicas know a new secret.
     fn hasten(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {
             Activity::Attempting => return Effect::None,
-            Activity::Resting => return self.attempt(now),
+            Activity::Resting => return self.attempt_when_allowed(now),
             Activity::Waiting { due } => due,
         };
-        let backing_off = self.failing > 0 && self.valid(now).is_some();
-        if self.rejections > 0 || self.block.is_some() || backing_off {
+        let has_backoff = self.valid(now).is_some() || self.pace.is_stated();
+        let backs_off = self.failing > 0 && has_backoff;
+        if self.rejections > 0 || self.block.is_some() || backs_off {
             return Effect::None;
         }
-        let allowed = schedule::demand_due(now, self.last_attempt);
-        if allowed <= now {
+        let demand = self.pace.demand(now, self.last_attempt);
+        let soonest = demand.max(self.allowed(now));
+        if soonest <= now {
             self.attempt(now)
         } else {
-            self.wait_until(due.min(allowed))
+            self.wait_until(due.min(soonest))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pace::FailedAttempt;
 use super::{Effect, GENERATION_END, Held, LastFault, Lifecycle};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
@@ -32,6 +33,7 @@ impl Lifecycle {
         }
         self.refreshes += 1;
         self.failing = 0;
+        self.pace.succeeded();
         self.block = None;
         let same = self.held.take_if(|held| held.token == grant.token);
         let validity = match same {
@@ -76,13 +78,13 @@ impl Lifecycle {
     /// Handles an attempt that failed.
     pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
         let is_permanent = fault.kind.is_permanent();
-        let backed_off = schedule::retry_due(
-            now,
-            self.failing,
-            self.valid(now),
-            fault.retry_after,
-            jitter,
-        );
+        let attempt = FailedAttempt {
+            began: self.last_attempt.unwrap_or(now),
+            retry_after: fault.retry_after,
+        };
+        self.pace.failed(now, &attempt, jitter);
+        let stated = self.pace.stated_until();
+        let backed_off = schedule::retry_due(now, self.failing, self.valid(now), stated, jitter);
         let probe = schedule::probe_due(now, self.rejections);
         let due = match self.rejections {
             0 => backed_off,
@@ -94,6 +96,6 @@ impl Lifecycle {
         self.failures += 1;
         self.block = None;
         self.last_fault = Some(Arc::new(LastFault { fault, at: now }));
-        self.wait_until(due)
+        self.wait_until(due.max(self.allowed(now)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Reporter;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, UnixTime};
 use crate::token::Grant;
@@ -25,6 +26,8 @@ pub enum Event {
     Reported {
         /// The generation. A report of any other than the held token changes nothing.
         generation: u64,
+        /// Who reports it.
+        reporter: Reporter,
     },
     /// The machine was suspended: its connections are dead without an error, so an attempt has to start over.
     Resumed {
@@ -104,6 +107,8 @@ impl Event {
 pub enum Effect {
     /// Nothing.
     None,
+    /// Drop the attempt that runs: its credential was replaced, and none may begin now.
+    Stop,
     /// Start this attempt, and drop any other that still runs.
     Fetch {
         /// Its number, to be given back with its result.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Pace;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
 use crate::token::{AccessToken, LastAnswer, Validity};
@@ -73,9 +74,11 @@ pub struct View {
     pub rejected: bool,
     /// Whether the held token was reported as rejected.
     pub reported: bool,
-    /// Until when a report of the held token leads to no refresh, since fresh tokens keep being rejected. The moment
-    /// may have passed.
+    /// Until when the reports of the held token lead to no refresh, since fresh tokens keep being rejected: for the user
+    /// who has to wait longest. The moment may have passed.
     pub cooling_until: Option<BootInstant>,
+    /// The limits on the profile's attempts, which its next life keeps.
+    pub pace: Pace,
     /// How many tokens were reported as rejected.
     pub reports: u64,
     /// How often the wall clock was set. Each time, the times that were shown before become wrong.
@@ -133,7 +136,7 @@ impl View {
                     view.repeated,
                 ),
                 (view.next_attempt, view.rejected, view.failing),
-                (view.reported, view.cooling_until, view.reports),
+                (view.reported, view.cooling_until, view.reports, view.pace),
                 (view.refreshes, view.failures),
             )
         };

@@ -44,9 +44,20 @@ fn unit() -> impl Strategy<Value = Unit> {
     ]
 }
 
-fn hint() -> impl Strategy<Value = Option<Duration>> {
+/// A stated wait, and whether it is stated again.
+fn hint() -> impl Strategy<Value = (Option<Duration>, bool)> {
+    (stated(), any::<bool>())
+}
+
+/// The moment before which the issuer asked at `now` for no attempt.
+fn not_before(now: BootInstant, hint: (Option<Duration>, bool)) -> Option<BootInstant> {
+    let (stated, is_again) = hint;
+    stated.map(|stated| now.after(stated_wait(stated, is_again)))
+}
+
+fn stated() -> impl Strategy<Value = Option<Duration>> {
     proptest::option::of(prop_oneof![
-        (0u64..1_000).prop_map(Duration::from_secs),
+        (0u64..5_000).prop_map(Duration::from_secs),
         Just(Duration::ZERO),
         Just(Duration::MAX),
     ])
@@ -61,7 +72,7 @@ proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
     #[test]
-    fn a_nothing_is_due_before_the_floor_and_no_retry_after_15_min(
+    fn a_nothing_is_due_before_the_floor_and_no_retry_after_15_min_or_a_wait_stated_twice(
         v in validity(), part in 0.0f64..1.5, n in 0u32..80, held: bool, hint in hint(), u in unit(),
     ) {
         let now = during(&v, part);
@@ -70,9 +81,10 @@ proptest! {
         let again = same_token_due(now, &v, u);
         prop_assert!(again >= now.after(FLOOR));
         prop_assert!(again <= v.expires.max(now.after(BACKOFF_CAP)));
-        let retry = retry_due(now, n, held.then_some(&v), hint, u);
+        let retry = retry_due(now, n, held.then_some(&v), not_before(now, hint), u);
         prop_assert!(retry >= now.after(FLOOR));
-        prop_assert!(retry <= now.after(Duration::from_secs(900)));
+        let most = if hint.1 { STATED_TWICE } else { Duration::from_secs(900) };
+        prop_assert!(retry <= now.after(most));
         let probe = probe_due(now, n);
         prop_assert!(probe >= now.after(FLOOR) && probe <= now.after(PROBE_CAP));
     }
@@ -130,12 +142,16 @@ proptest! {
     #[test]
     fn e_no_lifetime_panics_or_overflows(v in wild(), now in boot(), n: u32, hint in hint(), u in unit()) {
         refresh_due(now, &v, u);
-        retry_due(now, n, Some(&v), hint, u);
+        retry_due(now, n, Some(&v), not_before(now, hint), u);
         late_refresh_due(now, &v, u);
         same_token_due(now, &v, u);
         last_call(&v);
         probe_due(now, n);
         demand_due(now, Some(v.expires));
+        demand_due_in_outage(now, v.expires, v.issued, u);
+        let mut budget = FailureBudget::new();
+        budget.failed(v.expires);
+        budget.next();
     }
 
     #[test]
@@ -146,7 +162,8 @@ proptest! {
         let f = v.expires.before((v.lifetime / 10).min(Duration::from_secs(60)));
         if now < f {
             prop_assert!(late_refresh_due(now, &v, u) <= f.max(now.after(FLOOR)));
-            prop_assert!(retry_due(now, n, Some(&v), hint, u) <= f.max(now.after(FLOOR)));
+            let retry = retry_due(now, n, Some(&v), not_before(now, hint), u);
+            prop_assert!(retry <= f.max(now.after(FLOOR)));
         }
     }
 
@@ -163,10 +180,14 @@ proptest! {
     }
 
     #[test]
-    fn g_retry_after_is_honoured_between_1_and_300_s(now in boot(), n in 0u32..80, asked in 0u64..5_000, u in unit()) {
-        let due = retry_due(now, n, None, Some(Duration::from_secs(asked)), u);
-        prop_assert!(due >= now.after(Duration::from_secs(asked.clamp(1, 300))));
-        prop_assert!(due <= now.after(Duration::from_secs(300)));
+    fn g_retry_after_is_honoured_between_1_and_300_s_and_up_to_an_hour_when_it_is_stated_again(
+        now in boot(), n in 0u32..80, asked in 0u64..5_000, again: bool, u in unit(),
+    ) {
+        let most = if again { 3_600 } else { 300 };
+        let hint = (Some(Duration::from_secs(asked)), again);
+        let due = retry_due(now, n, None, not_before(now, hint), u);
+        prop_assert!(due >= now.after(Duration::from_secs(asked.clamp(1, most))));
+        prop_assert!(due <= now.after(Duration::from_secs(most)));
     }
 
     #[test]
@@ -188,8 +209,10 @@ proptest! {
         prop_assert!(refresh_due(early, &v, u) <= refresh_due(late, &v, u));
         prop_assert!(late_refresh_due(early, &v, u) <= late_refresh_due(late, &v, u));
         prop_assert!(same_token_due(early, &v, u) <= same_token_due(late, &v, u));
-        prop_assert!(retry_due(early, n, Some(&v), hint, u) <= retry_due(late, n, Some(&v), hint, u));
-        prop_assert!(retry_due(early, n, None, hint, u) <= retry_due(late, n, None, hint, u));
+        for held in [Some(&v), None] {
+            let retry = |now| retry_due(now, n, held, not_before(now, hint), u);
+            prop_assert!(retry(early) <= retry(late));
+        }
     }
 }
 

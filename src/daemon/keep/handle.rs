@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::jumps::Jump;
-use super::keeper::{Asked, Command, Keeper, Parts};
+use super::keeper::{Asked, Command, Done, Keeper, Parts};
 use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::instant::Now;
-use crate::lifecycle::View;
+use crate::lifecycle::{Pace, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
@@ -77,7 +77,7 @@ impl Handle {
     }
 
     /// Asks the keeper for an attempt without waiting for it. A full queue means that other callers have asked already.
-    fn ask_and_leave(&self, ask: impl FnOnce(oneshot::Sender<()>) -> Command) {
+    fn ask_and_leave(&self, ask: impl FnOnce(Done) -> Command) {
         let (done, _) = oneshot::channel();
         let _: Result<(), _> = self.commands.try_send(ask(done));
     }
@@ -112,6 +112,12 @@ impl Handle {
     /// The generation of the last token; before the first token, the number from which generations count on.
     pub fn generation(&self) -> u64 {
         self.view.borrow().generation
+    }
+
+    /// The limits on attempts for the profile's next life, which takes the place of this one now.
+    pub fn pace(&self) -> Pace {
+        let view = self.view.borrow();
+        view.pace.handed_on(self.clock.now().boot, view.attempting)
     }
 
     /// Whether a valid token is held.

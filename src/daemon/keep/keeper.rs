@@ -12,20 +12,21 @@ use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::{CallEnd, Credentials, Decision, Read};
-use crate::lifecycle::{Event, Lifecycle, Policy, View};
+use crate::lifecycle::{Event, Lifecycle, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::provider::{Provider, without_token};
-use crate::schedule::{self, Unit};
+use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 
 mod asked;
 mod command;
 mod execute;
 mod log;
+mod refresh;
 mod waits;
 
 pub(super) use asked::Asked;
-pub(super) use command::{Command, RefreshRefused};
+pub(super) use command::{Command, Done, Heard, RefreshRefused};
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
 /// The inputs of a keeper.
@@ -46,6 +47,8 @@ pub struct Parts {
     pub compartment: Compartment,
     /// Every generation of this keeper is larger than this one.
     pub generation: u64,
+    /// The limits on attempts that an earlier life of the profile left.
+    pub pace: Pace,
 }
 
 pub(super) struct Keeper {
@@ -94,6 +97,7 @@ impl Keeper {
         let generation = u64::try_from(now.unix.since_epoch().as_millis()).unwrap_or(u64::MAX);
         let generation = generation.max(parts.generation);
         let lifecycle = Lifecycle::new(now.boot, generation, parts.policy);
+        let lifecycle = lifecycle.with_pace(now.boot, parts.pace);
         let (view, seen) = watch::channel(lifecycle.view());
         let asked = Arc::new(Asked::never());
         asked.at(now.boot);
@@ -135,13 +139,14 @@ impl Keeper {
                 () = alarm(clock.as_ref(), wake) => Woken::Alarm,
                 command = self.commands.recv() => Woken::Command(command),
             };
-            let mut done = vec![];
+            let mut heard = None;
+            let mut looked = vec![];
             match woken {
                 Woken::Command(None) => return,
-                Woken::Command(Some(command)) => done.extend(self.command(command)),
+                Woken::Command(Some(command)) => heard = self.command(command),
                 Woken::Ended(attempt, end) => self.ended(attempt, end),
                 Woken::Rechecked(loaded) => {
-                    done.append(&mut self.waiting);
+                    looked.append(&mut self.waiting);
                     self.rechecked(loaded);
                     self.waiting.append(&mut self.waiting_for_next);
                     if !self.waiting.is_empty() {
@@ -154,8 +159,11 @@ impl Keeper {
             }
             self.log_rest();
             self.publish();
-            for done in done {
-                // The caller may have gone away; that cancels nothing.
+            // The caller may have gone away; that cancels nothing.
+            if let Some((done, heard)) = heard {
+                let _: Result<(), Heard> = done.send(heard);
+            }
+            for done in looked {
                 let _: Result<(), ()> = done.send(());
             }
         }
@@ -170,17 +178,26 @@ impl Keeper {
     }
 
     /// Handles a command. The returned caller is answered once the view shows the result.
-    fn command(&mut self, command: Command) -> Option<oneshot::Sender<()>> {
+    fn command(&mut self, command: Command) -> Option<(Done, Heard)> {
         match command {
             Command::Wanted { min_valid, done } => {
                 self.tell(Event::Wanted { min_valid });
-                Some(done)
+                let cooling_until = None;
+                Some((done, Heard { cooling_until }))
             }
-            Command::Reported { generation, done } => {
+            Command::Reported {
+                generation,
+                reporter,
+                done,
+            } => {
                 let before = self.lifecycle.view();
-                self.tell(Event::Reported { generation });
-                self.log_report(&before);
-                Some(done)
+                self.tell(Event::Reported {
+                    generation,
+                    reporter,
+                });
+                self.log_report(&before, reporter);
+                let cooling_until = self.lifecycle.cooling_of(reporter);
+                Some((done, Heard { cooling_until }))
             }
             Command::Refresh { reply } => {
                 let answer = self.refresh();
@@ -207,26 +224,6 @@ impl Keeper {
                 None
             }
         }
-    }
-
-    fn refresh(&mut self) -> Result<u64, RefreshRefused> {
-        let now = self.now();
-        self.asked.at(now);
-        let view = self.lifecycle.view();
-        let decision = self.credentials.refresh_requested();
-        if let Decision::Recheck = decision {
-            self.execute(decision);
-            let until = view.next_attempt;
-            return Err(RefreshRefused::Rejected { until });
-        }
-        schedule::refresh_budget(now, &self.refreshes)
-            .map_err(|until| RefreshRefused::TooMany { until })?;
-        self.refreshes.push(now);
-        let kept = schedule::REFRESH_BUDGET;
-        let old = self.refreshes.len().saturating_sub(kept);
-        self.refreshes.drain(..old);
-        self.execute(decision);
-        Ok(view.refreshes)
     }
 
     fn ended(&mut self, attempt: u64, end: Ended) {

@@ -1,10 +1,22 @@
 //! Reports that the resource rejects the held token.
 
+use proptest::prelude::*;
+
 use super::*;
 
+const OWNER: Reporter = Reporter::Ours(1_000);
+
 fn report(l: &mut Lifecycle, now: BootInstant) -> Effect {
+    report_by(l, now, OWNER)
+}
+
+fn report_by(l: &mut Lifecycle, now: BootInstant, reporter: Reporter) -> Effect {
     let generation = l.view().generation;
-    l.step(now, u(), Event::Reported { generation })
+    let report = Event::Reported {
+        generation,
+        reporter,
+    };
+    l.step(now, u(), report)
 }
 
 /// The attempt that runs brings this token at once.
@@ -35,10 +47,12 @@ fn the_first_report_of_a_token_leads_to_its_refresh_and_no_other_does() {
     fetch(&mut l, at(11), "b");
     let stragglers = [101, 100, 0, 103, u64::MAX];
     for generation in stragglers {
-        assert_eq!(
-            l.step(at(11), u(), Event::Reported { generation }),
-            Effect::None
-        );
+        let reporter = OWNER;
+        let report = Event::Reported {
+            generation,
+            reporter,
+        };
+        assert_eq!(l.step(at(11), u(), report), Effect::None);
     }
     let view = l.view();
     assert_eq!((view.generation, view.reports), (102, 1));
@@ -151,4 +165,228 @@ fn a_report_that_is_no_news_asks_for_a_token_all_the_same() {
     assert_eq!(l.step(at(400), u(), due(at(101))), Effect::None);
     assert!(l.view().resting);
     assert!(matches!(report(&mut l, at(401)), Effect::Fetch { .. }));
+}
+
+#[test]
+fn a_cool_down_binds_the_user_whose_reports_caused_it_and_no_other() {
+    const MALLORY: Reporter = Reporter::Other(1_001);
+    const ALICE: Reporter = Reporter::Other(1_002);
+    let mut l = holding("a", 3_600);
+    for (n, now) in [(1, at(10)), (2, at(20))] {
+        assert!(matches!(
+            report_by(&mut l, now, MALLORY),
+            Effect::Fetch { .. }
+        ));
+        fetch(&mut l, now, &format!("b{n}"));
+    }
+    assert_eq!(report_by(&mut l, at(30), MALLORY), Effect::None);
+    assert_eq!(l.cooling_of(MALLORY), Some(at(80)));
+    assert_eq!(l.view().cooling_until, Some(at(80)));
+    for other in [ALICE, OWNER, Reporter::Ours(0), Reporter::Other(1_003)] {
+        assert_eq!(l.cooling_of(other), None, "{other:?}");
+    }
+    assert!(matches!(
+        report_by(&mut l, at(31), ALICE),
+        Effect::Fetch { .. }
+    ));
+    // The one that has to cool down waits for the same refresh, and is not told to cool down any more.
+    assert_eq!(report_by(&mut l, at(31), MALLORY), Effect::None);
+    assert_eq!(
+        (l.cooling_of(MALLORY), l.view().cooling_until),
+        (None, None)
+    );
+    fetch(&mut l, at(31), "c");
+    for (user, now) in [
+        (OWNER, at(40)),
+        (Reporter::Ours(0), at(50)),
+        (ALICE, at(60)),
+    ] {
+        assert_eq!(report_by(&mut l, now, MALLORY), Effect::None);
+        assert!(
+            matches!(report_by(&mut l, now, user), Effect::Fetch { .. }),
+            "{user:?}"
+        );
+        fetch(&mut l, now, &format!("by-{}", user.uid()));
+    }
+}
+
+#[test]
+fn a_user_whose_report_only_joins_a_refresh_does_not_come_nearer_to_a_cool_down() {
+    const JOINS: Reporter = Reporter::Other(1_002);
+    let mut l = holding("a", 3_600);
+    for n in 0..9 {
+        // Others cause the refresh, one after the other.
+        let now = at(10 + n * 10);
+        let other = Reporter::Other(2_000 + u32::try_from(n).unwrap());
+        assert!(matches!(
+            report_by(&mut l, now, other),
+            Effect::Fetch { .. }
+        ));
+        assert_eq!(report_by(&mut l, now, JOINS), Effect::None);
+        assert_eq!(l.cooling_of(JOINS), None);
+        fetch(&mut l, now, &format!("b{n}"));
+    }
+    assert!(matches!(
+        report_by(&mut l, at(200), JOINS),
+        Effect::Fetch { .. }
+    ));
+    // Nor does one whose report comes inside the back-off, or while the refresh runs for another reason.
+    let mut l = holding("a", 3_600);
+    for n in 0..9 {
+        let now = at(10 + n * 10);
+        assert!(matches!(
+            l.step(now, u(), Event::RefreshRequested),
+            Effect::Fetch { .. }
+        ));
+        assert_eq!(report_by(&mut l, now, JOINS), Effect::None);
+        fail(&mut l, now, FaultKind::Connect);
+        assert_eq!(report_by(&mut l, now, Reporter::Other(1_003)), Effect::None);
+        let next = l.next_wake().unwrap();
+        start(&mut l, next);
+        fetch(&mut l, next, &format!("b{n}"));
+    }
+    for user in [JOINS, Reporter::Other(1_003)] {
+        let now = at(300 + 3 * u64::from(user.uid()));
+        assert!(matches!(report_by(&mut l, now, user), Effect::Fetch { .. }));
+        fetch(&mut l, now, &format!("by-{}", user.uid()));
+    }
+}
+
+#[test]
+fn a_user_cannot_end_its_row_with_a_refresh_in_between() {
+    let mut l = holding("a", 3_600);
+    for (n, now) in [(1, at(10)), (2, at(20))] {
+        assert!(matches!(
+            report_by(&mut l, now, Reporter::Other(1_001)),
+            Effect::Fetch { .. }
+        ));
+        fetch(&mut l, now, &format!("b{n}"));
+    }
+    assert!(matches!(
+        l.step(at(30), u(), Event::RefreshRequested),
+        Effect::Fetch { .. }
+    ));
+    fetch(&mut l, at(30), "c");
+    assert_eq!(
+        report_by(&mut l, at(40), Reporter::Other(1_001)),
+        Effect::None
+    );
+    assert_eq!(l.cooling_of(Reporter::Other(1_001)), Some(at(90)));
+    // Silence for a quarter of an hour does.
+    assert!(matches!(
+        report_by(&mut l, at(90 + 900), Reporter::Other(1_001)),
+        Effect::Fetch { .. }
+    ));
+    fetch(&mut l, at(990), "d");
+    assert!(matches!(
+        report_by(&mut l, at(1_000), Reporter::Other(1_001)),
+        Effect::Fetch { .. }
+    ));
+}
+
+#[test]
+fn reports_of_other_users_lead_to_twenty_refreshes_an_hour_in_all_and_those_of_our_own_stand_apart()
+{
+    let mut l = holding("a", 86_400);
+    let first = 10;
+    for n in 0..20 {
+        let now = at(first + n * 10);
+        let user = Reporter::Other(2_000 + u32::try_from(n).unwrap());
+        assert!(
+            matches!(report_by(&mut l, now, user), Effect::Fetch { .. }),
+            "{n}"
+        );
+        fetch(&mut l, now, &format!("b{n}"));
+    }
+    let (now, hour) = (at(300), at(first + 3_600));
+    let late = Reporter::Other(3_000);
+    assert_eq!(report_by(&mut l, now, late), Effect::None);
+    assert_eq!(l.cooling_of(late), Some(hour));
+    for ours in [OWNER, Reporter::Ours(0)] {
+        assert!(matches!(report_by(&mut l, now, ours), Effect::Fetch { .. }));
+        fetch(&mut l, now, &format!("by-{}", ours.uid()));
+        l.last_attempt = None;
+    }
+    assert_eq!(
+        report_by(&mut l, hour.before(Duration::from_nanos(1)), late),
+        Effect::None
+    );
+    assert!(matches!(
+        report_by(&mut l, hour, late),
+        Effect::Fetch { .. }
+    ));
+}
+
+#[test]
+fn sixty_four_users_are_told_apart_and_all_others_count_as_one() {
+    let mut l = holding("a", 86_400);
+    let user = |n: u32| Reporter::Other(2_000 + n);
+    // A day without a refresh for each, so that neither the budget nor a row ends it.
+    for n in 0..70 {
+        assert_eq!(l.cooling_of(user(n)), None);
+        let _ = report_by(&mut l, at(100), user(n));
+    }
+    assert_eq!(l.reports.rows(), 65);
+    fetch(&mut l, at(100), "b");
+    let _ = report_by(&mut l, at(110), user(500));
+    fetch(&mut l, at(110), "c");
+    // Of those that share a row, one had the last token replaced; with the one before it the row is two.
+    let _ = report_by(&mut l, at(120), user(501));
+    fetch(&mut l, at(120), "d");
+    assert_eq!(report_by(&mut l, at(130), user(502)), Effect::None);
+    assert_eq!(l.cooling_of(user(503)), Some(at(180)));
+    assert_eq!(l.cooling_of(user(3)), None);
+    assert!(matches!(
+        report_by(&mut l, at(131), user(3)),
+        Effect::Fetch { .. }
+    ));
+    fetch(&mut l, at(131), "e");
+    // A quarter of an hour later there is room again.
+    let _ = report_by(&mut l, at(131 + 1_000), user(600));
+    assert_eq!(l.reports.rows(), 1);
+}
+
+proptest! {
+    #![proptest_config(crate::testing::many_cases())]
+
+    /// One user does what it can; the tokens are refreshed for other reasons, too.
+    #[test]
+    fn one_hostile_user_never_makes_the_first_report_of_another_wait(
+        story in proptest::collection::vec((0u8..10, 0u64..60_000), 0..400), kind in 0u8..3,
+    ) {
+        let mallory = Reporter::Other(1_001);
+        let mut l = holding("a", 3_600);
+        let (mut now, mut token) = (at(10), 0);
+        let mut caused: Vec<BootInstant> = vec![];
+        for (what, pause) in story {
+            let pause = match kind { 0 => pause % 3_000, 1 => pause, _ => pause * 20 };
+            now = now.after(Duration::from_millis(pause));
+            if let Some(next) = l.next_wake().filter(|next| *next <= now) {
+                let _ = l.step(next.max(now), u(), due(now));
+            }
+            let _ = match what {
+                0 => l.step(now, u(), Event::RefreshRequested),
+                _ => {
+                    let before = (l.activity, l.reports.answered());
+                    let effect = report_by(&mut l, now, mallory);
+                    if before != (l.activity, l.reports.answered()) && before.0 != Activity::Attempting {
+                        caused.push(now);
+                    }
+                    effect
+                }
+            };
+            if l.activity == Activity::Attempting {
+                token += 1;
+                fetch(&mut l, now, &token.to_string());
+            }
+        }
+        for many in caused.windows(20) {
+            prop_assert!(many[19].since(many[0]) >= Duration::from_secs(3_600), "{many:?}");
+        }
+        // Another user reports the token for the first time, 2 s after the last attempt.
+        now = now.after(Duration::from_secs(2));
+        let alice = Reporter::Other(1_002);
+        let _ = report_by(&mut l, now, alice);
+        prop_assert!(l.reports.answered(), "{:?}", l.cooling_of(alice));
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jetond::lifecycle::Reporter;
 use jetond::query::News;
 use jetond::wire::Rejected;
 
@@ -11,6 +12,8 @@ use crate::world::World;
 
 const NOW: Duration = Duration::ZERO;
 const LONG: Duration = Duration::from_secs(60);
+
+const OWNER: Reporter = Reporter::Ours(1_000);
 
 type Story = (&'static str, fn());
 
@@ -85,7 +88,7 @@ fn all_reports_of_a_token_lead_to_one_call() {
                 let world = Arc::clone(&world);
                 tokio::spawn(async move {
                     let rejected = Rejected::Generation(generation);
-                    let next = world.handle.reject(&rejected, LONG).await.unwrap();
+                    let next = world.handle.reject(&rejected, OWNER, LONG).await.unwrap();
                     assert_eq!(next.held.token.expose(), "token-1");
                     assert_eq!(next.held.generation, generation + 1);
                 })
@@ -147,7 +150,7 @@ fn watchers_are_told_every_token_and_the_end() {
         world.clock.suspend(Duration::from_secs(10));
         let first = world.handle.generation();
         let rejected = Rejected::Generation(first);
-        world.handle.reject(&rejected, LONG).await.unwrap();
+        world.handle.reject(&rejected, OWNER, LONG).await.unwrap();
         world.close();
         for watcher in watchers {
             // Whoever is slow is told the newest only, and whoever is slower the end.

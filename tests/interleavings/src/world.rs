@@ -8,7 +8,7 @@ use std::time::Duration;
 use jetond::credential::Credential;
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::{BootInstant, Now, UnixTime};
-use jetond::lifecycle::Policy;
+use jetond::lifecycle::{Pace, Policy};
 use jetond::policy::{Caller, Gate, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::provider::{Fetching, Granted, Provider};
@@ -109,6 +109,7 @@ impl World {
             policy: Policy::default(),
             compartment: Bulkhead::default().compartment("issuer"),
             generation: 0,
+            pace: Pace::default(),
         };
         let handle = Arc::new(Handle::spawn(parts, "told", Default::default()));
         let roster = Arc::new(Roster::new(Gate {

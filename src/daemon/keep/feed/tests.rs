@@ -6,6 +6,7 @@ use super::super::roster::{Entry, Profiles};
 use super::*;
 use crate::daemon::testing::*;
 use crate::fault::FaultKind;
+use crate::lifecycle::Reporter;
 use crate::policy::{Gate, UserNamespace};
 use crate::wire::Rejected;
 
@@ -211,7 +212,10 @@ async fn a_reported_token_is_another_state() {
     at_once(&mut feed).await;
     tokio::time::sleep(secs(10)).await;
     let rejected = Rejected::Generation(world.handle.state().reply.generation);
-    let refused = world.handle.reject(&rejected, Duration::ZERO).await;
+    let refused = world
+        .handle
+        .reject(&rejected, Reporter::Ours(1_000), Duration::ZERO)
+        .await;
     assert!(refused.is_err());
     assert_eq!(at_once(&mut feed).await, ["\"fresh\" reported"]);
     assert_eq!(

@@ -25,6 +25,7 @@ impl Handle {
             let (code, at) = match refused {
                 RefreshRefused::Rejected { until } => (Code::RejectedByProvider, until),
                 RefreshRefused::TooMany { until } => (Code::TooManyRequests, Some(until)),
+                RefreshRefused::HeldBack { until } => (Code::Unavailable, Some(until)),
             };
             let now = self.clock.now();
             Problem::new(code)

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::super::keeper::Command;
 use super::Handle;
 use super::token::{Served, code_of};
-use crate::lifecycle::{Held, View};
+use crate::lifecycle::{Held, Reporter, View};
 use crate::problem::{Code, Problem};
 use crate::query::Freshness;
 use crate::wire::Rejected;
@@ -24,7 +24,12 @@ impl Handle {
     /// # Errors
     /// The [`Problem`] says why there is no newer token after `max_wait`: `cooling_down` while reports lead to no
     /// refresh.
-    pub async fn reject(&self, which: &Rejected, max_wait: Duration) -> Result<Served, Problem> {
+    pub async fn reject(
+        &self,
+        which: &Rejected,
+        reporter: Reporter,
+        max_wait: Duration,
+    ) -> Result<Served, Problem> {
         let held = self.view.borrow().held.clone();
         let Some(held) = held.filter(|held| is_of(which, held)) else {
             return self.token(Duration::ZERO, max_wait).await;
@@ -35,13 +40,19 @@ impl Handle {
                 .is_some_and(|held| held.generation != generation)
         };
         self.asked.at(self.clock.now().boot);
-        let report = |done| Command::Reported { generation, done };
+        let report = |done| Command::Reported {
+            generation,
+            reporter,
+            done,
+        };
         // The keeper must get the report even if the caller may not wait or an attempt runs. That takes no time that
         // matters: a keeper never blocks before its next command. A keeper that has ended has no token to report.
         let (done, heard) = oneshot::channel();
-        if self.commands.send(report(done)).await.is_ok() {
-            let _: Result<(), _> = heard.await;
-        }
+        let heard = match self.commands.send(report(done)).await {
+            Ok(()) => heard.await.ok(),
+            Err(_) => None,
+        };
+        let cooling = heard.and_then(|heard| heard.cooling_until);
         self.wait(max_wait, report, newer).await;
         let now = self.clock.now();
         let view = self.view.borrow();
@@ -52,7 +63,8 @@ impl Handle {
                 at: now,
             });
         }
-        let cooling = view.cooling(now.boot);
+        // Others may have had the token refreshed since, or its refresh may have failed.
+        let cooling = cooling.filter(|until| now.boot < *until && view.cooling(now.boot).is_some());
         let (code, detail) = match &view.block {
             Some(block) => (code_of(block), None),
             None if view.rejected => (Code::RejectedByProvider, None),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::super::keeper::Command;
+use super::super::keeper::{Command, Done};
 use super::Handle;
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
@@ -98,7 +98,7 @@ impl Handle {
     pub(super) async fn wait(
         &self,
         max_wait: Duration,
-        ask: impl Fn(oneshot::Sender<()>) -> Command,
+        ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
     ) {
         if max_wait.is_zero() {
@@ -115,7 +115,7 @@ impl Handle {
     async fn wait_on(
         &self,
         max_wait: Duration,
-        ask: impl Fn(oneshot::Sender<()>) -> Command,
+        ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
     ) {
         let deadline = self.clock.now().boot.after(max_wait);

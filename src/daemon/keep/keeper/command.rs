@@ -6,21 +6,28 @@ use tokio::sync::oneshot;
 
 use super::super::jumps::Jump;
 use crate::instant::BootInstant;
+use crate::lifecycle::Reporter;
+
+/// Where a caller is answered once the lifecycle has processed its command and the view shows the result.
+pub(in super::super) type Done = oneshot::Sender<Heard>;
+
+/// What a command of a caller came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Heard {
+    /// Until when reports of the held token by this caller lead to no refresh. The moment may have passed.
+    pub cooling_until: Option<BootInstant>,
+}
 
 /// A command to a keeper.
 #[derive(Debug)]
 pub(in super::super) enum Command {
     /// A caller waits for a token.
-    Wanted {
-        min_valid: Duration,
-        /// Answered once the lifecycle has processed it and the view shows the result.
-        done: oneshot::Sender<()>,
-    },
+    Wanted { min_valid: Duration, done: Done },
     /// A caller reports that the token of this generation was rejected.
     Reported {
         generation: u64,
-        /// As above.
-        done: oneshot::Sender<()>,
+        reporter: Reporter,
+        done: Done,
     },
     /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
     Refresh {
@@ -43,6 +50,11 @@ pub(in super::super) enum RefreshRefused {
     /// The budget of requests is used up.
     TooMany {
         /// When the next one is allowed.
+        until: BootInstant,
+    },
+    /// No attempt may begin now: the issuer stated how long to wait, or too many attempts have failed.
+    HeldBack {
+        /// When one may.
         until: BootInstant,
     },
 }

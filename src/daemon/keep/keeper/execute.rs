@@ -52,11 +52,18 @@ impl Keeper {
                     let effect = self.lifecycle.step(now, (self.parts.jitter)(), event);
                     self.log(&before);
                     self.log_skew();
-                    let Effect::Fetch { attempt } = effect else {
-                        return;
-                    };
-                    debug!(attempt, "attempt starts");
-                    self.credentials.begin(now, attempt)
+                    match effect {
+                        Effect::None => return,
+                        Effect::Stop => {
+                            self.work = None;
+                            self.credentials.stop(now);
+                            return;
+                        }
+                        Effect::Fetch { attempt } => {
+                            debug!(attempt, "attempt starts");
+                            self.credentials.begin(now, attempt)
+                        }
+                    }
                 }
             };
         }

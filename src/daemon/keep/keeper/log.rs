@@ -4,7 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::Keeper;
 use super::Loaded;
-use crate::lifecycle::View;
+use crate::lifecycle::{Reporter, View};
 use crate::schedule::Reissue;
 use crate::wire;
 
@@ -55,22 +55,26 @@ impl Keeper {
         }
     }
 
-    /// Logs one line for each reported token.
-    pub(super) fn log_report(&self, before: &View) {
+    /// Logs one line for each reported token, and one when a further report of it leads to its refresh after a cool-down.
+    pub(super) fn log_report(&self, before: &View, reporter: Reporter) {
         let after = self.lifecycle.view();
-        if after.reports == before.reports {
+        let is_first = after.reports > before.reports;
+        let is_answered = before.cooling_until.is_some() && after.cooling_until.is_none();
+        if !is_first && !is_answered {
             return;
         }
         let now = self.parts.clock.now().boot;
-        match after.cooling(now) {
-            None => info!(
-                generation = after.generation,
-                "the token was reported as rejected: getting a newer one"
-            ),
-            Some(until) => warn!(
-                generation = after.generation,
+        let (generation, user) = (after.generation, reporter.uid());
+        match self.lifecycle.cooling_of(reporter) {
+            Some(until) if now < until => warn!(
+                generation,
+                user,
                 cooling_for = until.since(now).as_secs(),
                 "fresh tokens keep being reported as rejected: what rejects them is at fault"
+            ),
+            _ => info!(
+                generation,
+                user, "the token was reported as rejected: getting a newer one"
             ),
         }
     }

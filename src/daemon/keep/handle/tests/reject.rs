@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::clock::testing::TestClock;
+use crate::lifecycle::Reporter;
 use crate::wire::Rejected;
 
+const OWNER: Reporter = Reporter::Ours(1_000);
+
 async fn next(handle: &Handle, which: Rejected, max_wait: Duration) -> String {
-    said(handle.reject(&which, max_wait).await)
+    said(handle.reject(&which, OWNER, max_wait).await)
 }
 
 fn generation(handle: &Handle) -> Rejected {
@@ -97,7 +100,7 @@ async fn when_fresh_tokens_keep_being_rejected_it_says_so_at_once_and_until_when
     tokio::time::sleep(secs(5)).await;
     let start = clock.now();
     let problem = handle
-        .reject(&generation(&handle), secs(5))
+        .reject(&generation(&handle), OWNER, secs(5))
         .await
         .unwrap_err();
     assert_eq!(problem.code, Code::CoolingDown);

@@ -1,6 +1,7 @@
 //! The effect of a read of the store on running attempts, waiting callers and the circuit breaker.
 
 use super::*;
+use crate::lifecycle::Reporter;
 use crate::wire::Rejected;
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +210,10 @@ async fn a_first_rejection_is_told_without_a_token_and_for_a_refresh() {
         assert_eq!(handle.state().reply.phase, Phase::Retrying);
         assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
         let reported = Rejected::Generation(handle.generation());
-        let problem = handle.reject(&reported, NOW).await.unwrap_err();
+        let problem = handle
+            .reject(&reported, Reporter::Ours(1_000), NOW)
+            .await
+            .unwrap_err();
         assert_eq!(problem.code, code);
     }
 }

@@ -1,0 +1,65 @@
+//! Begins an attempt: when it is allowed, and in place of one that runs.
+
+use std::time::Duration;
+
+use super::{Activity, Effect, Lifecycle};
+use crate::instant::BootInstant;
+
+impl Lifecycle {
+    /// The earliest moment at which an attempt may begin, whatever asks for it.
+    pub(super) fn allowed(&self, now: BootInstant) -> BootInstant {
+        self.pace.allowed(now, self.valid(now), self.last_attempt)
+    }
+
+    /// Until when no attempt may begin, whatever asks for it. It is `None` while one runs.
+    pub fn held_back(&self, now: BootInstant) -> Option<BootInstant> {
+        let is_attempting = self.activity == Activity::Attempting;
+        Some(self.allowed(now)).filter(|at| now < *at && !is_attempting)
+    }
+
+    /// Begins an attempt as soon as it is allowed.
+    pub(super) fn attempt_when_allowed(&mut self, now: BootInstant) -> Effect {
+        let allowed = self.allowed(now);
+        if allowed <= now {
+            self.attempt(now)
+        } else {
+            self.wait_until(allowed)
+        }
+    }
+
+    /// Begins an attempt with the new credential in place of any that runs. The issuer's word about when to ask again
+    /// holds for every credential.
+    pub(super) fn credential_changed(&mut self, now: BootInstant) -> Effect {
+        let was_attempting = self.activity == Activity::Attempting;
+        if was_attempting {
+            self.pace.broken_off(now);
+        }
+        match self.attempt_when_allowed(now) {
+            Effect::None if was_attempting => Effect::Stop,
+            effect => effect,
+        }
+    }
+
+    /// Restarts an attempt that ran during the suspend: its connection is dead, and it would notice that only at its
+    /// deadline. Restarts the back-off too, since the network that failed before is likely another one now. An attempt
+    /// that was overdue on resume runs before the suspend is noticed, and is not restarted.
+    pub(super) fn resumed(&mut self, now: BootInstant, suspended: Duration) -> Effect {
+        let ran = |started: BootInstant| now.since(started) >= suspended;
+        match self.activity {
+            // The last call before the expiry is not made twice: it ends by itself.
+            Activity::Attempting
+                if self.last_attempt.is_some_and(ran) && self.allowed(now) <= now =>
+            {
+                self.pace.broken_off(now);
+                self.attempt(now)
+            }
+            Activity::Waiting { due } if self.failing > 0 && self.rejections == 0 => {
+                self.failing = 1;
+                self.pace.network_changed();
+                let soon = self.pace.demand(now, self.last_attempt);
+                self.wait_until(due.min(soon.max(self.allowed(now))))
+            }
+            Activity::Attempting | Activity::Waiting { .. } | Activity::Resting => Effect::None,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Reads of the store outside any attempt.
+
+use super::{Credentials, Decision};
+use crate::credential::CredentialId;
+use crate::instant::BootInstant;
+use crate::lifecycle::Event;
+
+impl Credentials {
+    /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
+    pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
+        let Some(credential) = read else {
+            // A blocked profile shows the current reason, not that of its last attempt.
+            return if self.is_blocked() {
+                Decision::Tell(Event::LookAgain)
+            } else {
+                Decision::Wait
+            };
+        };
+        let before = self.stored.replace(credential);
+        if self.carried() == Some(credential) {
+            return Decision::Wait;
+        }
+        let may_help = if before == Some(credential) {
+            // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
+            // it.
+            self.obstacle.is_some() && self.rejections.times(credential) == 0
+        } else {
+            self.rejections.probe(now, credential).is_none()
+        };
+        if !may_help {
+            return Decision::Wait;
+        }
+        self.obstacle = None;
+        Decision::Tell(Event::CredentialChanged)
+    }
+
+    /// Decides on a refresh that a person asks for. A rejected credential is not sent for that, but the store may hold
+    /// a new one.
+    pub fn refresh_requested(&self) -> Decision {
+        let stored = self.stored.map(|stored| self.rejections.times(stored));
+        match stored {
+            None | Some(0) => Decision::Tell(Event::RefreshRequested),
+            Some(_) => Decision::Recheck,
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! What the issuer asked for, and what failed before, against everything that asks for an attempt.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const STRANGER: Reporter = Reporter::Other(1_001);
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// The attempt that runs fails with this `Retry-After`.
+fn refuse(l: &mut Lifecycle, now: BootInstant, retry_after: Option<u64>) {
+    let fault = fault(FaultKind::RateLimited).with_retry_after(retry_after.map(secs));
+    let failed = Event::Failed {
+        attempt: l.attempt,
+        fault,
+        rejections: 0,
+    };
+    assert_eq!(l.step(now, u(), failed), Effect::None);
+}
+
+/// The attempt that runs brings a token.
+fn grants(l: &mut Lifecycle, now: BootInstant, text: &str, lifetime: u64) {
+    let got = Event::Fetched {
+        attempt: l.attempt,
+        sent: now,
+        grant: grant(text, lifetime),
+        date: None,
+    };
+    assert_eq!(l.step(now, u(), got), Effect::None);
+}
+
+fn is_fetch(effect: Effect) -> bool {
+    matches!(effect, Effect::Fetch { .. })
+}
+
+/// Everything that may ask for an attempt while none runs.
+fn askers(l: &Lifecycle, now: BootInstant) -> Vec<Event> {
+    let generation = l.view().generation;
+    let reported = |reporter| Event::Reported {
+        generation,
+        reporter,
+    };
+    vec![
+        due(now),
+        Event::Wanted {
+            min_valid: Duration::ZERO,
+        },
+        Event::Wanted { min_valid: HOUR },
+        Event::RefreshRequested,
+        reported(Reporter::Ours(0)),
+        reported(STRANGER),
+        Event::Resumed {
+            suspended: secs(10),
+        },
+        Event::LookAgain,
+        Event::CredentialChanged,
+    ]
+}
+
+/// Has everything ask every 100 ms, and returns when the next attempt begins.
+fn next_attempt(l: &mut Lifecycle, from: BootInstant, until: BootInstant) -> Option<BootInstant> {
+    let mut now = from;
+    while now <= until {
+        for event in askers(l, now) {
+            match l.step(now, u(), event) {
+                Effect::None => {}
+                Effect::Stop => panic!("none runs"),
+                Effect::Fetch { .. } => return Some(now),
+            }
+        }
+        now = now.after(Duration::from_millis(100));
+    }
+    None
+}
+
+/// A profile without a token whose first attempt failed at second 0 with this `Retry-After`.
+fn refused(retry_after: u64) -> Lifecycle {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    assert!(is_fetch(l.step(at(0), u(), due(at(0)))));
+    refuse(&mut l, at(0), Some(retry_after));
+    l
+}
+
+#[test]
+fn nothing_undercuts_a_stated_wait() {
+    for wait in [1, 2, 30, 120, 300] {
+        let mut l = refused(wait);
+        assert_eq!(l.held_back(at(0)), Some(at(wait)));
+        let next = next_attempt(&mut l, at(0), at(1_000));
+        assert_eq!(next, Some(at(wait)), "{wait}");
+    }
+}
+
+#[test]
+fn callers_leave_a_stated_wait_and_its_back_off_alone() {
+    let mut l = refused(30);
+    for _ in 0..9 {
+        let next = l.next_wake().unwrap();
+        assert!(is_fetch(l.step(next, u(), due(next))));
+        refuse(&mut l, next, Some(3));
+    }
+    // Half of 60 s is the back-off.
+    let failed = l.last_attempt.unwrap();
+    let wanted = Event::Wanted {
+        min_valid: Duration::ZERO,
+    };
+    assert_eq!(l.step(failed.after(secs(10)), u(), wanted), Effect::None);
+    assert_eq!(l.next_wake(), Some(failed.after(secs(30))));
+}
+
+#[test]
+fn a_stated_wait_of_zero_is_none_but_for_a_second() {
+    let mut l = refused(0);
+    assert_eq!(l.next_wake(), Some(at(1)));
+    let wanted = Event::Wanted {
+        min_valid: Duration::ZERO,
+    };
+    l.activity = Activity::Waiting { due: at(60) };
+    assert_eq!(l.step(at(1), u(), wanted), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(2)));
+}
+
+#[test]
+fn a_long_wait_is_probed_once_after_five_minutes_and_kept_when_it_is_stated_again() {
+    for (stated, kept) in [
+        (301, 301),
+        (600, 600),
+        (3_600, 3_600),
+        (7_200, 3_600),
+        (u64::MAX, 3_600),
+    ] {
+        let mut l = refused(stated);
+        let mut now = at(0);
+        for wait in [300, kept, kept] {
+            let next = next_attempt(&mut l, now, now.after(secs(4_000)));
+            assert_eq!(next, Some(now.after(secs(wait))), "{stated}");
+            now = next.unwrap();
+            refuse(&mut l, now, Some(stated));
+        }
+    }
+}
+
+#[test]
+fn a_long_wait_that_is_not_stated_again_is_over_with_its_probe() {
+    for (again, wait) in [(None, 1), (Some(20), 20), (Some(300), 300)] {
+        let mut l = refused(600);
+        assert!(is_fetch(l.step(at(300), u(), due(at(300)))));
+        refuse(&mut l, at(300), again);
+        assert!(l.next_wake().unwrap() <= at(300 + wait), "{again:?}");
+        // The next long one is probed again.
+        let next = next_attempt(&mut l, at(300), at(700)).unwrap();
+        refuse(&mut l, next, Some(600));
+        assert_eq!(l.next_wake(), Some(next.after(secs(300))));
+    }
+}
+
+#[test]
+fn the_last_call_before_the_expiry_is_one_whatever_asks() {
+    // It is served for 95 s, and the last call is due 10 s before that.
+    let mut l = holding("a", 100);
+    assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+    refuse(&mut l, at(50), Some(200));
+    assert_eq!(next_attempt(&mut l, at(50), at(400)), Some(at(85)));
+    // Its end says nothing of the wait, or less.
+    for retry_after in [None, Some(5)] {
+        let mut l = Lifecycle::new(at(0), 0, Policy::default());
+        assert!(is_fetch(l.step(at(0), u(), due(at(0)))));
+        grants(&mut l, at(0), "a", 100);
+        assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+        refuse(&mut l, at(50), Some(200));
+        assert!(is_fetch(l.step(at(85), u(), due(at(85)))));
+        refuse(&mut l, at(86), retry_after);
+        assert_eq!(next_attempt(&mut l, at(86), at(400)), Some(at(250)));
+    }
+}
+
+#[test]
+fn a_last_call_that_the_machine_slept_through_is_not_made_after_the_expiry() {
+    let mut l = holding("a", 100);
+    assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+    refuse(&mut l, at(50), Some(200));
+    assert_eq!(l.next_wake(), Some(at(85)));
+    assert_eq!(l.step(at(120), u(), due(at(120))), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(250)));
+}
+
+#[test]
+fn a_last_call_is_not_made_again_after_a_suspend_and_stops_for_a_new_credential() {
+    let last_call = || {
+        let mut l = holding("a", 100);
+        assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+        refuse(&mut l, at(50), Some(200));
+        assert!(is_fetch(l.step(at(85), u(), due(at(85)))));
+        l
+    };
+    let mut l = last_call();
+    let suspended = secs(3);
+    assert_eq!(
+        l.step(at(89), u(), Event::Resumed { suspended }),
+        Effect::None
+    );
+    assert!(l.view().attempting);
+    let mut l = last_call();
+    assert_eq!(l.step(at(89), u(), Event::CredentialChanged), Effect::Stop);
+    assert_eq!(next_attempt(&mut l, at(89), at(400)), Some(at(250)));
+}
+
+#[test]
+fn a_profile_at_rest_keeps_to_the_stated_wait() {
+    for asker in 0..9 {
+        let mut l = holding("a", 100);
+        assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+        refuse(&mut l, at(50), Some(300));
+        // No caller asked for two lifetimes when the last call is due.
+        l.activity = Activity::Resting;
+        let event = askers(&l, at(120)).remove(asker);
+        assert_eq!(l.step(at(120), u(), event), Effect::None, "{asker}");
+        let next = l.next_wake();
+        assert!(next.is_none_or(|next| next == at(350)), "{asker}: {next:?}");
+    }
+}
+
+#[test]
+fn the_limits_outlive_the_profile_that_starts_over() {
+    let l = refused(120);
+    let pace = l.view().pace.handed_on(at(10), false);
+    let mut l = Lifecycle::new(at(10), 0, Policy::default()).with_pace(at(10), pace);
+    assert_eq!(next_attempt(&mut l, at(10), at(400)), Some(at(120)));
+}
+
+#[test]
+fn callers_without_a_token_ask_every_2_s_for_30_s_and_then_every_half_minute() {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    let mut begun = vec![];
+    let mut now = at(0);
+    while now < at(300) {
+        let wanted = Event::Wanted {
+            min_valid: Duration::ZERO,
+        };
+        // Only what callers cause.
+        if let Activity::Waiting { .. } = l.activity {
+            l.activity = Activity::Waiting { due: at(9_999) };
+        }
+        if is_fetch(l.step(now, u(), wanted)) {
+            begun.push(now.since(at(0)).as_secs());
+            fail(&mut l, now, FaultKind::Connect);
+        }
+        now = now.after(Duration::from_millis(500));
+    }
+    let early: Vec<u64> = (0..=15).map(|n| n * 2).collect();
+    assert_eq!(begun[..16], early);
+    assert_eq!(begun[16..], [60, 90, 120, 150, 180, 210, 240, 270]);
+}
+
+/// What happens next in a story, after so many milliseconds.
+#[derive(Debug, Clone, Copy)]
+enum Happens {
+    /// The attempt that runs ends.
+    Ends(End),
+    /// What [`askers`] has at this place.
+    Asks(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Fails(Option<u64>),
+    Grants(u64),
+}
+
+fn happens() -> impl Strategy<Value = (u64, Happens)> {
+    let wait = prop_oneof![
+        Just(None),
+        Just(Some(0)),
+        (1u64..400).prop_map(Some),
+        (300u64..9_000).prop_map(Some)
+    ];
+    let end = prop_oneof![
+        9 => wait.prop_map(End::Fails),
+        1 => (1u64..4_000).prop_map(End::Grants),
+    ];
+    let what = prop_oneof![
+        2 => end.prop_map(Happens::Ends),
+        3 => (0usize..9).prop_map(Happens::Asks),
+    ];
+    let pause = prop_oneof![4 => 0u64..3_000, 1 => 0u64..200_000];
+    (pause, what)
+}
+
+/// One call of a story.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    begun: BootInstant,
+    ended: Option<BootInstant>,
+    failed: bool,
+    /// The wait that was stated with its end.
+    stated: Option<u64>,
+    /// The token held when it began, and when that was told last.
+    held: Option<Validity>,
+}
+
+/// Plays a story, and returns the calls in it.
+fn calls(story: &[(u64, Happens)]) -> Vec<Call> {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    let mut calls: Vec<Call> = vec![];
+    let (mut now, mut token) = (at(0), 0);
+    let step = |l: &mut Lifecycle, calls: &mut Vec<Call>, now, event| {
+        let held = l.valid(now).copied();
+        let was_running = l.activity == Activity::Attempting;
+        let effect = l.step(now, u(), event);
+        let is_over = was_running && effect != Effect::None;
+        if let Some(call) = calls.last_mut().filter(|_| is_over) {
+            (call.ended, call.failed) = (Some(now), true);
+        }
+        if is_fetch(effect) {
+            calls.push(Call {
+                begun: now,
+                ended: None,
+                failed: false,
+                stated: None,
+                held,
+            });
+        }
+    };
+    for (pause, happens) in story {
+        let until = now.after(Duration::from_millis(*pause));
+        // What is due meanwhile.
+        while let Some(next) = l.next_wake().filter(|next| *next <= until) {
+            now = next.max(now);
+            step(&mut l, &mut calls, now, due(now));
+        }
+        now = until;
+        match happens {
+            Happens::Asks(place) => {
+                let event = askers(&l, now).remove(*place);
+                step(&mut l, &mut calls, now, event);
+            }
+            Happens::Ends(_) if l.activity != Activity::Attempting => {}
+            Happens::Ends(End::Fails(stated)) => {
+                refuse(&mut l, now, *stated);
+                let call = calls.last_mut().unwrap();
+                (call.ended, call.failed, call.stated) = (Some(now), true, *stated);
+            }
+            Happens::Ends(End::Grants(lifetime)) => {
+                token += 1;
+                grants(&mut l, now, &token.to_string(), *lifetime);
+                calls.last_mut().unwrap().ended = Some(now);
+            }
+        }
+    }
+    calls
+}
+
+proptest! {
+    #![proptest_config(crate::testing::many_cases())]
+
+    #[test]
+    fn a_stated_wait_is_undercut_by_one_last_call_alone(story in proptest::collection::vec(happens(), 0..200)) {
+        let calls = calls(&story);
+        let mut until = at(0);
+        // How often in a row more than five minutes were stated, and obeyed.
+        let mut long = false;
+        for (index, call) in calls.iter().enumerate() {
+            let is_inside = call.begun < until;
+            if is_inside {
+                let held = call.held.filter(|held| held.holds(call.begun));
+                prop_assert!(held.is_some(), "{call:?} undercuts {until:?}: {calls:#?}");
+                let last_call = schedule::last_call(&held.unwrap());
+                let before = index.checked_sub(1).map(|before| calls[before].begun);
+                prop_assert!(last_call <= call.begun, "{call:?}");
+                prop_assert!(before.is_none_or(|before| before < last_call), "{call:?} is the second");
+            }
+            let Some(ended) = call.ended else { continue };
+            if !call.failed {
+                (until, long) = (at(0), false);
+                continue;
+            }
+            let stated = call.stated.filter(|wait| *wait > 0);
+            if let Some(stated) = stated {
+                let is_kept = stated > 300 && long && !is_inside;
+                until = until.max(ended.after(secs(stated.min(if is_kept { 3_600 } else { 300 }))));
+            }
+            if !is_inside {
+                long = stated.is_some_and(|stated| stated > 300);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case is thousands of events.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_hour_sees_more_than_250_failed_attempts(
+        story in proptest::collection::vec(happens(), 0..100),
+        end in prop_oneof![Just(None), Just(Some(0)), Just(Some(1))],
+        pause in 0u64..700,
+    ) {
+        // The story, and then an outage in which everything asks all the time.
+        let hammered = (0..9).flat_map(|place| [(pause, Happens::Asks(place)), (0, Happens::Ends(End::Fails(end)))]);
+        let hammered: Vec<_> = hammered.collect();
+        let mut story = story;
+        for _ in 0..200 {
+            story.extend(&hammered);
+        }
+        let failed: Vec<_> = calls(&story).into_iter().filter(|call| call.failed).collect();
+        for calls in failed.windows(251) {
+            let hour = calls[250].begun.since(calls[0].begun);
+            prop_assert!(hour >= HOUR, "{hour:?}");
+        }
+    }
+}
+
+/// How many calls an issuer sees before it gives a token, when each call inside its window prolongs that.
+fn calls_until_a_token(window: u64) -> usize {
+    let mut l = holding("a", 600);
+    let mut opens = at(300 + window);
+    let mut calls = 0;
+    for now in (300..20_000).map(at) {
+        for event in askers(&l, now) {
+            if !is_fetch(l.step(now, u(), event)) {
+                continue;
+            }
+            calls += 1;
+            if opens <= now {
+                return calls;
+            }
+            opens = now.after(secs(window));
+            refuse(&mut l, now, Some(window));
+        }
+    }
+    panic!("{window}: no token");
+}
+
+#[test]
+fn an_issuer_that_prolongs_its_window_for_each_call_inside_gives_a_token_at_last() {
+    for window in [30, 120, 300, 900, 3_600] {
+        let calls = calls_until_a_token(window);
+        assert!(calls <= 5, "{window}: {calls}");
+    }
+}

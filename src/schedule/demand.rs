@@ -1,0 +1,185 @@
+//! What limits the attempts that requests cause, and the failed attempts of a profile in all.
+
+use std::time::Duration;
+
+use super::Unit;
+use crate::instant::BootInstant;
+
+/// A caller without any valid token may cause an attempt, but no two within this time.
+pub const DEMAND_SPACING: Duration = Duration::from_secs(2);
+
+/// How long after the start of an outage [`DEMAND_SPACING`] is enough. Most disturbances are over by then; what lasts
+/// longer is not mended by asking every two seconds.
+const OUTAGE_EARLY: Duration = Duration::from_secs(30);
+
+/// The mean time between two attempts that callers cause later in an outage.
+const DEMAND_SPACING_LATER: Duration = Duration::from_secs(30);
+
+/// The part of [`DEMAND_SPACING_LATER`] that jitter adds or takes, so that a fleet does not ask in step.
+const DEMAND_JITTER: f64 = 0.25;
+
+/// The least wait that a `Retry-After` leads to: an issuer that states none, or a moment in the past, is still not asked
+/// in a loop.
+const STATED_LEAST: Duration = Duration::from_secs(1);
+
+/// What is believed of a `Retry-After` that was stated once. A longer one is probed after this time.
+pub const STATED_ONCE: Duration = Duration::from_secs(300);
+
+/// What is believed of a `Retry-After` that the issuer stated again when it was probed.
+pub const STATED_TWICE: Duration = Duration::from_secs(3_600);
+
+/// How many attempts of a profile may fail one after the other without a wait for [`FailureBudget`]. An outage that
+/// begins shortly before the expiry takes about half of them.
+const FAILURES_AT_ONCE: u32 = 130;
+
+/// After that many, one further attempt may fail in this time: as often as the back-off of a long outage on the average.
+const FAILURE_SPACING: Duration = Duration::from_secs(30);
+
+/// The most failed attempts of a profile in any 60 minutes, whatever callers do: those at once, and one more for each
+/// [`FAILURE_SPACING`].
+pub const FAILURES_HOURLY: u32 = FAILURES_AT_ONCE + 120;
+
+/// The failed attempts of a profile that are still allowed: a bucket of [`FAILURES_AT_ONCE`], which gains one in each
+/// [`FAILURE_SPACING`]. Unlike a count of the last hour it never keeps a profile waiting for longer than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureBudget {
+    /// When the bucket is full again.
+    full_at: BootInstant,
+}
+
+// === impl FailureBudget ===
+
+impl FailureBudget {
+    /// Creates a full budget.
+    pub const fn new() -> Self {
+        Self {
+            full_at: BootInstant::from_boot(Duration::ZERO),
+        }
+    }
+
+    /// The earliest moment at which an attempt may begin, which may fail. It may have passed.
+    pub const fn next(&self) -> BootInstant {
+        let empty = FAILURE_SPACING.saturating_mul(FAILURES_AT_ONCE - 1);
+        self.full_at.before(empty)
+    }
+
+    /// Records an attempt that failed at `now`. It began when [`Self::next`] allowed it.
+    pub fn failed(&mut self, now: BootInstant) {
+        self.full_at = self.full_at.max(now).after(FAILURE_SPACING);
+    }
+}
+
+impl Default for FailureBudget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The earliest moment at which a caller may cause an attempt, the last one having started at `last`.
+pub fn demand_due(now: BootInstant, last: Option<BootInstant>) -> BootInstant {
+    last.map_or(now, |at| at.after(DEMAND_SPACING)).max(now)
+}
+
+/// The same in an outage that began at `since`: 2 s after the last attempt for the first 30 s of it, and later 30 s ± 25 %,
+/// which `jitter` decides.
+pub fn demand_due_in_outage(
+    now: BootInstant,
+    last: BootInstant,
+    since: BootInstant,
+    jitter: Unit,
+) -> BootInstant {
+    let soon = demand_due(now, Some(last));
+    if soon.since(since) <= OUTAGE_EARLY {
+        return soon;
+    }
+    let part = 1.0 - DEMAND_JITTER + 2.0 * DEMAND_JITTER * jitter.0;
+    last.after(DEMAND_SPACING_LATER.mul_f64(part)).max(now)
+}
+
+/// How long to wait when the issuer states this `Retry-After`; `is_again` when it also stated more than
+/// [`STATED_ONCE`] before the attempt that probed it.
+pub fn stated_wait(retry_after: Duration, is_again: bool) -> Duration {
+    let most = if is_again { STATED_TWICE } else { STATED_ONCE };
+    retry_after.clamp(STATED_LEAST, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    const fn at(millis: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_millis(millis))
+    }
+
+    proptest! {
+        #![proptest_config(crate::testing::many_cases())]
+
+        /// Whichever moment of an attempt one counts: its begin, or its end.
+        #[test]
+        fn no_hour_sees_more_than_250_failed_attempts(
+            start in 0u64..10_000_000,
+            attempts in proptest::collection::vec((0u64..4, 0u64..20_000, 0u64..12_000), 300..700),
+        ) {
+            let mut budget = FailureBudget::new();
+            let mut now = at(start);
+            let mut seen = vec![];
+            for (kind, pause, takes) in attempts {
+                // Most come as soon as they may.
+                if kind == 0 {
+                    now = now.after(Duration::from_millis(pause));
+                }
+                let begun = now.max(budget.next());
+                prop_assert!(begun.since(now) <= FAILURE_SPACING, "a wait has an end");
+                let takes = if kind < 2 { takes } else { 1 };
+                now = begun.after(Duration::from_millis(takes));
+                budget.failed(now);
+                seen.push([begun, now]);
+            }
+            let most = usize::try_from(FAILURES_HOURLY).unwrap();
+            prop_assert_eq!(most, 250);
+            for moments in seen.windows(most + 1) {
+                for moment in [0, 1] {
+                    let hour = moments[most][moment].since(moments[0][moment]);
+                    prop_assert!(hour >= HOUR, "{hour:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn callers_cause_an_attempt_in_2_s_at_first_and_later_in_30_s(
+            since in 0u64..10_000_000, later in 0u64..7_200_000, asks in 0u64..60_000, u in 0.0f64..1.0,
+        ) {
+            let (since, last) = (at(since), at(since + later));
+            let now = last.after(Duration::from_millis(asks));
+            let wait = demand_due_in_outage(now, last, since, Unit::new(u)).since(last);
+            if later + asks.max(2_000) <= 30_000 {
+                prop_assert_eq!(wait, DEMAND_SPACING.max(now.since(last)));
+            } else {
+                let least = Duration::from_millis(asks.max(22_500));
+                prop_assert!(wait >= least && wait <= Duration::from_millis(asks.max(37_500)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stated_wait_is_believed_for_five_minutes_and_for_an_hour_when_it_is_stated_again() {
+        let secs = Duration::from_secs;
+        for (stated, once, again) in [
+            (secs(0), 1, 1),
+            (secs(1), 1, 1),
+            (secs(30), 30, 30),
+            (secs(300), 300, 300),
+            (secs(301), 300, 301),
+            (secs(3_600), 300, 3_600),
+            (secs(3_601), 300, 3_600),
+            (Duration::MAX, 300, 3_600),
+        ] {
+            assert_eq!(stated_wait(stated, false), secs(once), "{stated:?}");
+            assert_eq!(stated_wait(stated, true), secs(again), "{stated:?}");
+        }
+    }
+}
