@@ -11,6 +11,10 @@ pub(crate) enum Bug {
     LateAlarm,
     /// A provider that asks again by itself.
     ImpatientProvider,
+    /// A provider that asks five times more by itself.
+    InsistentProvider,
+    /// A provider that does not pass on what the issuer says about when to ask again.
+    HastyProvider,
     /// A provider that asks twice at once.
     TwoCallsAtOnce,
     /// A jitter that is always the smallest.
@@ -25,6 +29,8 @@ pub(crate) enum Bug {
     FlatteringDoor,
     /// A door that tells those who watch everything twice.
     StutteringDoor,
+    /// A daemon that takes all users for one.
+    OneUser,
     /// A provider that goes on failing when its issuer works.
     DeafProvider,
 }

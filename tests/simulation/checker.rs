@@ -8,6 +8,7 @@ mod calls;
 mod causes;
 mod finding;
 mod held;
+mod limits;
 mod moments;
 mod record;
 mod reports;

@@ -24,6 +24,7 @@ pub(crate) struct Client {
     pub(crate) world: Arc<World>,
     pub(crate) daemon: Arc<Daemon>,
     pub(crate) profile: usize,
+    pub(crate) uid: u32,
 }
 
 impl Client {
@@ -61,6 +62,7 @@ impl Client {
             got: seen.got,
             by_hash: self.world.state().rng.bool(),
             max_wait,
+            uid: self.uid,
         }
     }
 
@@ -68,7 +70,7 @@ impl Client {
     async fn ask_once(&self, ask: Ask, hangs_up: Option<Duration>) -> Option<Seen> {
         let request = self.begins(ask);
         let begun = self.world.at().run;
-        let mut stream = self.daemon.connect(door(&ask));
+        let mut stream = self.daemon.connect(door(&ask), self.uid);
         let text = self.text(&ask);
         let answered = async {
             stream.write_all(text.as_bytes()).await.unwrap();

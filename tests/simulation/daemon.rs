@@ -22,13 +22,14 @@ use crate::bug::Bug;
 use crate::clock::SimClock;
 use crate::history::What;
 use crate::issuer::{Issuer, Store};
-use crate::world::{Count, UID, World};
+use crate::world::{Count, OTHERS, World};
 
 /// The room of a connection in each direction.
 const PIPE: usize = 4_096;
 
 pub(crate) struct Daemon {
     server: Arc<Server>,
+    bug: Option<Bug>,
     /// It never stops: watchers see a closed channel as its end.
     _close: watch::Sender<bool>,
 }
@@ -78,22 +79,27 @@ impl Daemon {
         });
         Self {
             server,
+            bug: world.bug,
             _close: close,
         }
     }
 
     /// The client's end of a new connection.
-    pub(crate) fn connect(&self, door: Door) -> DuplexStream {
+    pub(crate) fn connect(&self, door: Door, uid: u32) -> DuplexStream {
+        let uid = match self.bug {
+            Some(Bug::OneUser) if door == Door::Tokens => OTHERS[0],
+            _ => uid,
+        };
         let (ours, theirs) = tokio::io::duplex(PIPE);
         let peer = Peer {
             caller: Caller {
-                uid: UID,
-                gid: UID,
+                uid,
+                gid: uid,
                 groups: Box::default(),
             },
             pid: None,
         };
-        let (place, leave) = self.server.connections.admit(UID).unwrap();
+        let (place, leave) = self.server.connections.admit(uid).unwrap();
         let server = Arc::clone(&self.server);
         tokio::spawn(server.connection(ours, peer, door, place, leave));
         theirs

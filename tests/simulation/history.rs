@@ -140,6 +140,7 @@ pub(crate) enum Ask {
         got: Duration,
         by_hash: bool,
         max_wait: Duration,
+        uid: u32,
     },
     /// It watches, after it was told of a generation before, and reads on after so long each time.
     Watch {

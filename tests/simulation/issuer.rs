@@ -49,6 +49,13 @@ impl Provider for Issuer {
                 return first;
             }
             let mut result = self.call(credential).await;
+            if self.world.bug == Some(Bug::InsistentProvider) {
+                for _ in 0..5 {
+                    if result.is_err() {
+                        result = self.call(credential).await;
+                    }
+                }
+            }
             if self.world.bug == Some(Bug::ImpatientProvider) && result.is_err() {
                 result = self.call(credential).await;
             }
@@ -137,7 +144,8 @@ impl Call<'_> {
             kind,
             retry_after,
         });
-        Err(Fault::new(kind, "scripted").with_retry_after(retry_after))
+        let told = retry_after.filter(|_| self.world.bug != Some(Bug::HastyProvider));
+        Err(Fault::new(kind, "scripted").with_retry_after(told))
     }
 }
 

@@ -7,12 +7,15 @@ use crate::checker::{self, Rule};
 use crate::run;
 
 /// Which rule finds which bug.
-pub(crate) const PLANTED: [(Bug, Rule); 14] = [
+pub(crate) const PLANTED: [(Bug, Rule); 17] = [
     (Bug::MonotonicClock, Rule::Expired),
     (Bug::WallClock, Rule::Expired),
     (Bug::WallClock, Rule::Served),
     (Bug::ForgetfulDoor, Rule::Generations),
     (Bug::ImpatientProvider, Rule::BackOff),
+    (Bug::HastyProvider, Rule::RetryAfter),
+    (Bug::InsistentProvider, Rule::Failures),
+    (Bug::OneUser, Rule::Reporters),
     (Bug::LateAlarm, Rule::Punctual),
     (Bug::SlowDoor, Rule::Deadline),
     (Bug::NoJitter, Rule::Budget),

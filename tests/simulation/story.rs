@@ -11,7 +11,7 @@ use crate::clients::Client;
 use crate::coverage::Met;
 use crate::daemon::Daemon;
 use crate::history::{Ask, Lack, What};
-use crate::world::{Mood, Seen, Subject, World};
+use crate::world::{Mood, OTHERS, Seen, Subject, UID, World};
 
 /// How much happens in one run.
 const STEPS: usize = 120;
@@ -79,6 +79,20 @@ impl Story {
             world: Arc::clone(&self.world),
             daemon: Arc::clone(&self.daemon),
             profile,
+            uid: UID,
+        }
+    }
+
+    /// Somebody who reports a token: our own user, root, or one of the others.
+    fn reporter(&self, profile: usize) -> Client {
+        let uid = self.rng(|rng| match rng.u8(0..8) {
+            0..3 => UID,
+            3 => 0,
+            _ => OTHERS[rng.usize(0..OTHERS.len())],
+        });
+        Client {
+            uid,
+            ..self.someone(profile)
         }
     }
 
@@ -154,7 +168,6 @@ impl Story {
 
     /// Several say that a token was rejected, mostly the newest, and some have misread it.
     fn report(&mut self, profile: usize) {
-        let client = self.someone(profile);
         let seen = {
             let state = &mut *self.world.state();
             let (rng, seen) = (&mut state.rng, &state.subjects[profile].seen);
@@ -172,8 +185,9 @@ impl Story {
         let many = self.rng(|rng| if rng.bool() { 1 } else { rng.u8(1..12) });
         for _ in 0..many {
             let wait = self.rng(draw_wait);
+            let client = self.reporter(profile);
             let ask = client.report(seen, wait);
-            self.clients.spawn(client.clone().ask(ask, None));
+            self.clients.spawn(client.ask(ask, None));
         }
     }
 

@@ -30,7 +30,7 @@ impl Client {
         for _ in 0..times {
             let request = self.begins(Ask::Watch { since, reads_after });
             let text = self.text(&Ask::Watch { since, reads_after });
-            let mut stream = self.daemon.connect(Door::Tokens);
+            let mut stream = self.daemon.connect(Door::Tokens, self.uid);
             stream.write_all(text.as_bytes()).await.unwrap();
             let mut reader = Reader {
                 client: &self,

@@ -10,7 +10,7 @@ use jetond::config::{BaseUrl, Config, Profile, Provider, Proxy, Runai, StoreKind
 use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Phase, Policy};
-use jetond::policy::{Gate, UserNamespace};
+use jetond::policy::{Gate, Guests, UserNamespace};
 use jetond::profile::ProfileName;
 use jetond::schedule::Reissue;
 
@@ -19,8 +19,11 @@ use crate::clock::SimClock;
 use crate::coverage::{Coverage, Met};
 use crate::history::{At, History, Lack, Life, What};
 
-/// The user that the daemon runs as, and all of its clients.
+/// The user that the daemon runs as, and most of its clients.
 pub(crate) const UID: u32 = 1_000;
+
+/// Other users that may use every profile.
+pub(crate) const OTHERS: [u32; 3] = [1_001, 1_002, 1_003];
 
 /// The lifetimes of one run, in seconds: what is done to a day's token would be days of one that holds for seconds.
 const SCALES: [Range<u64>; 4] = [2..20, 10..120, 60..1_000, 600..86_400];
@@ -127,12 +130,14 @@ impl World {
         let subjects = (0..3)
             .map(|i| Subject::draw(i, scales.clone(), &mut rng))
             .collect();
+        let roster = Roster::new(Gate {
+            own_uid: UID,
+            namespace: UserNamespace::Identity,
+        });
+        let roster = roster.with_guests(Guests::new(OTHERS));
         Arc::new(Self {
             clock: Arc::new(SimClock::new(bug)),
-            roster: Arc::new(Roster::new(Gate {
-                own_uid: UID,
-                namespace: UserNamespace::Identity,
-            })),
+            roster: Arc::new(roster),
             bug,
             state: Mutex::new(State {
                 rng,

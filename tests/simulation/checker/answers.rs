@@ -10,6 +10,9 @@ use super::record::{CallEnd, GRAIN, Lived, Record, RequestEnd, Requested};
 use super::{Finding, Rule};
 use crate::history::{Answer, Ask, At};
 
+/// No stated wait is kept for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
 /// With this much left, a token that is held is served whatever happens.
 const SURE: Duration = Duration::from_secs(10);
 
@@ -228,7 +231,20 @@ fn recovers(record: &Record, findings: &mut Vec<Finding>) {
     let long = Duration::from_secs(15 * 60);
     for (request, answer) in answered(record) {
         let later = request.from.run > calm.run + long;
-        if later && request.ask.is_for_token() && answer.status != 200 {
+        // What the issuer asked for before is still kept.
+        let lives = record
+            .lives
+            .iter()
+            .filter(|life| life.profile == request.profile);
+        let calls = lives.flat_map(|life| life.calls());
+        let last = calls.filter(|c| c.from.run < request.from.run).last();
+        let is_waiting = last.is_some_and(|call| match call.end {
+            CallEnd::Failed(_, Some(wait)) => {
+                request.from.boot <= call.until.boot.after(wait.min(LONGEST_WAIT))
+            }
+            _ => false,
+        });
+        if later && !is_waiting && request.ask.is_for_token() && answer.status != 200 {
             finds(
                 findings,
                 Rule::Recovers,

@@ -12,6 +12,9 @@ use super::{Finding, Rule};
 /// The most calls of an hour without a token.
 const HOURLY: usize = 210;
 
+/// The most failed attempts in an hour, whatever callers do.
+const FAILED_HOURLY: usize = 250;
+
 pub(super) fn one_at_a_time(life: &Lived, findings: &mut Vec<Finding>) {
     let calls: Vec<_> = life.calls().collect();
     for call in calls
@@ -58,6 +61,21 @@ pub(super) fn check(
                 third.first.from,
                 format!("call {} is the third in a second", third.first.number),
             ));
+        }
+    }
+    let failed: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Failed(_) | Outcome::Rejected))
+        .collect();
+    for many in failed.windows(FAILED_HOURLY + 1) {
+        let (first, last) = (many[0].first.from, many[FAILED_HOURLY].first.from);
+        if last.boot.since(first.boot) < Duration::from_secs(3_600) {
+            let text = format!(
+                "{} attempts of life {} failed in an hour",
+                many.len(),
+                life.number
+            );
+            findings.push(Finding::new(Rule::Failures, last, text));
         }
     }
     let mut outage: Vec<BootInstant> = vec![];

@@ -7,6 +7,7 @@ use super::attempts::{self, Attempt, NOTICED, Outcome};
 use super::budget;
 use super::causes::{Cause, DEMAND};
 use super::held::Held;
+use super::limits::Stated;
 use super::moments::{self, Window};
 use super::record::{CallEnd, GRAIN, Loaded, Record};
 use super::reports;
@@ -39,12 +40,42 @@ impl Walk<'_> {
                 findings.push(Finding::new(Rule::BackOff, attempt.first.from, text));
             }
             self.late(attempt.from.boot, findings);
+            self.undercuts(attempt, findings);
+            self.reports.count(
+                attempt,
+                &causes,
+                &self.requests,
+                self.held.as_ref(),
+                findings,
+            );
             self.take(attempt, &causes);
             all.push(causes);
         }
         self.blocks_before(self.life.until.boot);
         self.late(self.life.until.boot, findings);
         all
+    }
+
+    /// A stated wait is undercut by the last call before the expiry alone, which is one.
+    fn undercuts(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
+        let at = attempt.begun.boot;
+        let Some(stated) = self.stated.filter(|stated| at < stated.until) else {
+            return;
+        };
+        let is_last_call = self.held.is_some_and(|held| {
+            let (earliest, latest) = moments::last_call(&held);
+            let is_first = self.last.as_ref().is_none_or(|l| l.from.boot <= latest);
+            earliest <= at.after(GRAIN) && attempt.from.boot < held.at_most && is_first
+        });
+        if !is_last_call {
+            let text = format!(
+                "call {} of life {} undercuts the wait until {}",
+                attempt.first.number,
+                self.life.number,
+                shown(stated.until)
+            );
+            findings.push(Finding::new(Rule::RetryAfter, attempt.first.from, text));
+        }
     }
 
     /// An attempt that found nothing in the store is none that the issuer sees.
@@ -59,7 +90,7 @@ impl Walk<'_> {
             if !is_error || !is_after || load.until.boot > at {
                 continue;
             }
-            let next = moments::after_block(load.until.boot);
+            let next = self.not_in_a_wait(moments::after_block(load.until.boot));
             self.idle_since = self.idle_since.max(load.until.run);
             if self.is_look(load) {
                 // It was no attempt, or it was one as well; and what cannot ask begins anew.
@@ -82,7 +113,31 @@ impl Walk<'_> {
 
     /// What was due was not done.
     fn late(&self, at: BootInstant, findings: &mut Vec<Finding>) {
-        let due = self.record.awake(self.due()).after(GRAIN);
+        let by_report = self.due_by_report();
+        self.late_for(self.due_by_resume(), at, Rule::Punctual, findings);
+        if by_report < self.due_by_resume() {
+            self.late_for(by_report, at, Rule::Reporters, findings);
+        }
+    }
+
+    fn late_for(&self, due: BootInstant, at: BootInstant, rule: Rule, findings: &mut Vec<Finding>) {
+        let mut due = self.record.awake(due).after(GRAIN);
+        // Whatever is due waits for the end of the stated wait or for the last call before it, which it may have slept
+        // through; and while too many attempts have failed.
+        if let Some(stated) = self.stated {
+            let call = self.held.and_then(|held| {
+                let (_, latest) = moments::last_call(&held);
+                let is_first = self.last.as_ref().is_none_or(|l| l.from.boot <= latest);
+                let call = self.record.awake(latest.max(due));
+                (is_first && call < held.surely).then_some(call)
+            });
+            let allowed = call.map_or(stated.until, |call| call.min(stated.until));
+            due = self.record.awake(due.max(allowed)).after(GRAIN);
+        }
+        due = self
+            .record
+            .awake(due.max(self.failures.next()))
+            .after(GRAIN);
         let is_over = self
             .last
             .as_ref()
@@ -95,7 +150,7 @@ impl Walk<'_> {
         let is_over = is_over && !looks;
         if at > due && is_over && !self.may_rest(due) && self.life.from.boot < at {
             findings.push(Finding::new(
-                Rule::Punctual,
+                rule,
                 self.life.until,
                 format!(
                     "life {} makes no attempt at {}, and none before {}",
@@ -107,9 +162,16 @@ impl Walk<'_> {
         }
     }
 
-    /// When an attempt has to begin at the latest: a back-off starts over when the machine has slept.
-    fn due(&self) -> BootInstant {
-        self.due_by_resume().min(self.due_by_report())
+    /// The later of a window and the end of the wait that the issuer stated, or the last call in it.
+    fn not_in_a_wait(&self, window: Window) -> Window {
+        let Some(stated) = self.stated else {
+            return window;
+        };
+        let call = self.held.map(|held| moments::last_call(&held).0);
+        window.and_not_before(Window {
+            from: call.map_or(stated.until, |call| call.min(stated.until)),
+            until: stated.until,
+        })
     }
 
     /// A report of a token that is held in good times is answered at once.
@@ -118,7 +180,7 @@ impl Walk<'_> {
             return self.window.until;
         };
         let is_well = self.failing[1] == 0 && self.rejections[1] == 0 && !self.is_blocked;
-        if !is_well || self.reports.is_answered || self.reports.may_cool() {
+        if !is_well || self.reports.is_answered || self.outage.is_some() {
             return self.window.until;
         }
         let since = last.known.run + GRAIN;
@@ -127,13 +189,15 @@ impl Walk<'_> {
             return self.window.until;
         }
         let reports = self.requests.iter().filter(|r| r.from.run > since);
-        let named = reports.filter(|r| reports::names(r, held, self.life));
+        let named =
+            reports.filter(|r| reports::names(r, held, self.life) && !self.reports.may_cool(r));
         let first = named.map(|r| r.from.boot).min();
         first.map_or(self.window.until, |at| {
             at.max(last.begun.boot.after(DEMAND)).min(self.window.until)
         })
     }
 
+    /// When an attempt has to begin at the latest: a back-off starts over when the machine has slept.
     fn due_by_resume(&self) -> BootInstant {
         if self.failing[0] == 0 || self.rejections[1] > 0 {
             return self.window.until;
@@ -165,6 +229,7 @@ impl Walk<'_> {
             (self.rejections[0], self.failing[0]) = (0, 0);
         }
         self.reports.is_answered |= causes == [Cause::Report];
+        let is_for_report = causes == [Cause::Report];
         let (until, known) = (attempt.until.boot, attempt.known.boot);
         let next = |from: Window, until: Window| Window {
             from: from.from,
@@ -190,11 +255,18 @@ impl Walk<'_> {
                 let before = self.held;
                 self.held = Held::after(before, &attempt.last);
                 if let (Some(before), Some(held)) = (before, self.held) {
-                    self.reports
-                        .after(&self.requests, &before, held, attempt.until, self.life);
+                    self.reports.after(
+                        &self.requests,
+                        &before,
+                        held,
+                        attempt.until,
+                        self.life,
+                        is_for_report,
+                    );
                 }
                 (self.rejections, self.failing, self.is_blocked) = ([0; 2], [0; 2], false);
                 self.bad = None;
+                (self.stated, self.outage) = (None, None);
                 if let Some(held) = &self.held {
                     self.window = moments::after_token(until, held, self.life.policy.reissue);
                 }
@@ -208,22 +280,25 @@ impl Walk<'_> {
                 if outcome == Outcome::Rejected {
                     self.bad = Some(secret);
                 }
-                let after = |rejections, at| match outcome {
-                    Outcome::Failed(wait) if rejections == 0 => {
-                        moments::after_failure(at, self.failing[1], self.held.as_ref(), wait)
-                    }
-                    // The quick retry of a rejected secret, in an outage.
-                    Outcome::Failed(wait) if rejections == 1 => {
-                        moments::after_failure(at, self.failing[1], self.held.as_ref(), wait)
-                            .and_not_before(moments::after_rejection(at, rejections))
-                    }
-                    _ => moments::after_rejection(at, rejections),
-                };
+                self.fails(attempt, outcome);
+                let stated = self.stated.map(|stated| stated.until);
                 let rejected = u32::from(outcome == Outcome::Rejected);
                 self.rejections = self.rejections.map(|rejections| rejections + rejected);
                 if let Some(times) = self.remembered.get(&secret) {
                     self.rejections[1] = self.rejections[1].max(*times);
                 }
+                let after = |rejections, at| match outcome {
+                    Outcome::Failed(_) if rejections == 0 => {
+                        moments::after_failure(at, self.failing[1], self.held.as_ref(), stated)
+                    }
+                    // The quick retry of a rejected secret, in an outage.
+                    Outcome::Failed(_) if rejections == 1 => {
+                        let quick = moments::after_rejection(at, rejections);
+                        moments::after_failure(at, self.failing[1], self.held.as_ref(), stated)
+                            .and_not_before(self.not_in_a_wait(quick))
+                    }
+                    _ => self.not_in_a_wait(moments::after_rejection(at, rejections)),
+                };
                 let [least, most] = self.rejections;
                 let earliest = (least..=most).map(|n| after(n, until).from).min();
                 let latest = (least..=most).map(|n| after(n, known).until).max();
@@ -235,11 +310,14 @@ impl Walk<'_> {
             }
             Outcome::Bound => {
                 self.is_blocked = true;
-                self.window = next(moments::after_block(until), moments::after_block(known));
+                let window = next(moments::after_block(until), moments::after_block(known));
+                self.window = self.not_in_a_wait(window);
+                self.failures.add(known);
             }
             // Another one takes its place.
             Outcome::Aborted => {
                 self.window.until = until;
+                self.failures.add(until);
                 // Or it used up its time when somebody waited.
                 self.failing[1] += 1;
             }
@@ -251,6 +329,26 @@ impl Walk<'_> {
         self.is_broken_off = attempt.outcome == Outcome::Aborted;
         self.idle_since = attempt.known.run;
         self.last = Some(attempt.clone());
+    }
+}
+
+impl Walk<'_> {
+    /// What a failed attempt changes for all further ones.
+    fn fails(&mut self, attempt: &Attempt, outcome: Outcome) {
+        let wait = match outcome {
+            Outcome::Failed(wait) => wait,
+            _ => None,
+        };
+        let (began, failed) = (attempt.begun.boot, attempt.known.boot);
+        self.stated = Stated::after(self.stated, began, failed, wait);
+        self.failures.add(failed);
+        // After a sleep the network may be another one.
+        let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
+        let since = attempt.begun.run.saturating_sub(idle_since.run) + NOTICED;
+        if self.record.resumed(attempt.begun, since).is_some() {
+            self.outage = None;
+        }
+        self.outage = self.outage.or(Some(began));
     }
 }
 

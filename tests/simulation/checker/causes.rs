@@ -14,6 +14,12 @@ use crate::history::Ask;
 /// No two attempts that callers cause within this time.
 pub(super) const DEMAND: Duration = Duration::from_secs(2);
 
+/// For so long after an outage began; …
+const EARLY: Duration = Duration::from_secs(30);
+
+/// … after that, this is the least.
+const DEMAND_LATER: Duration = Duration::from_millis(22_500);
+
 /// Why an attempt was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -42,7 +48,8 @@ impl Walk<'_> {
         let mut calls = self.life.calls();
         match answer.status {
             429 => true,
-            502 => !calls.any(|call| from <= call.from.run && call.from.run <= until),
+            // Held back, or rejected.
+            502 | 503 => !calls.any(|call| from <= call.from.run && call.from.run <= until),
             _ => false,
         }
     }
@@ -64,8 +71,23 @@ impl Walk<'_> {
 
     /// Whether the last attempt began so long ago that callers may cause another.
     fn is_spaced(&self, at: BootInstant) -> bool {
+        self.is_spaced_by(at, DEMAND)
+    }
+
+    fn is_spaced_by(&self, at: BootInstant, spacing: Duration) -> bool {
         let last = self.last.as_ref();
-        last.is_none_or(|last| at >= last.from.boot.after(DEMAND))
+        last.is_none_or(|last| at >= last.from.boot.after(spacing))
+    }
+
+    /// Whether the outage has only begun, as far as callers are concerned.
+    fn is_early(&self, at: BootInstant) -> bool {
+        let Some(since) = self.outage else {
+            return true;
+        };
+        let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
+        let mut resumes = self.record.long_suspends();
+        at <= since.after(EARLY + GRAIN)
+            || resumes.any(|resume| resume.run + NOTICED >= idle_since.run && resume.boot <= at)
     }
 
     fn is_for_secret(&self, attempt: &Attempt) -> bool {
@@ -81,6 +103,17 @@ impl Walk<'_> {
             .life
             .loads()
             .any(|load| attempt.from.run <= load.until.run && load.until.run <= call.from.run);
+        // Or it found so while the stated wait went on, after which the profile may have rested.
+        let since = self
+            .last
+            .as_ref()
+            .map_or(Duration::ZERO, |last| last.until.run);
+        if self.is_blocked
+            && self.stated.is_some()
+            && self.looks().any(|run| since <= run && run <= call.from.run)
+        {
+            return true;
+        }
         // A store may be slow, three times in a row.
         let recent = Duration::from_secs(12);
         has_looked
@@ -126,8 +159,11 @@ impl Walk<'_> {
         self.rejections[0] == 0
             && !self.is_blocked
             && !backs_off
-            && at >= self.reports.allowed(held.first_issued)
-            && requests.any(|r| reports::may_name(r, &held) && r.from.run <= attempt.begun.run)
+            && requests.any(|r| {
+                reports::may_name(r, &held)
+                    && r.from.run <= attempt.begun.run
+                    && at >= self.reports.allowed(r, held.first_issued)
+            })
     }
 
     fn is_for_person(&self, attempt: &Attempt) -> bool {
@@ -146,6 +182,13 @@ impl Walk<'_> {
     fn is_for_caller(&self, attempt: &Attempt) -> bool {
         let at = attempt.begun.boot;
         if self.rejections[0] > 0 || self.is_blocked || !self.is_spaced(at) {
+            return false;
+        }
+        if !self.is_early(at) && !self.is_spaced_by(at, DEMAND_LATER) {
+            return false;
+        }
+        let is_stated = self.stated.is_some_and(|stated| stated.is_wait);
+        if is_stated && self.failing[0] > 0 {
             return false;
         }
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.until);

@@ -19,14 +19,20 @@ pub(crate) enum Rule {
     Deadline,
     /// No failure while a token with 10 s left is held.
     Served,
+    /// No attempt before the end of the wait that the issuer stated, but the one last call before the expiry.
+    RetryAfter,
     /// No more calls than the budget allows.
     Budget,
+    /// No more than 250 failed attempts in an hour, whatever callers do.
+    Failures,
     /// One call at a time.
     OneAtATime,
     /// One call for all who wait, who are all served with it.
     Shared,
     /// One refresh for each reported token, the newer one at once to the late, and what is reported is stale.
     Reports,
+    /// A cool-down binds the user whose reports caused it, and users other than our own have a budget for all of them.
+    Reporters,
     /// Who watches is told of each token once, in order, and of all when it reads on.
     Watches,
     /// When everything works, everybody is served.

@@ -57,18 +57,16 @@ pub(crate) fn after_token(now: BootInstant, held: &Held, reissue: Reissue) -> Wi
 }
 
 /// After the `failing`-th failure in a row, 0 for the first: a random part of a wait that doubles, with a cap that is
-/// lower when it is late; what the issuer asks for within five minutes; and never at the price of the try before expiry.
+/// lower when it is late; not before the moment that the issuer asks for; and never at the price of the try before expiry.
 pub(crate) fn after_failure(
     now: BootInstant,
     failing: u32,
     held: Option<&Held>,
-    retry_after: Option<Duration>,
+    not_before: Option<BootInstant>,
 ) -> Window {
     let floor = now.after(FLOOR);
     let wait = Duration::from_millis(500 << failing.min(10));
-    let asked = retry_after.map_or(now, |wait| {
-        now.after(wait.clamp(Duration::from_secs(1), Duration::from_secs(300)))
-    });
+    let asked = not_before.map_or(now, |at| at.max(now));
     let free = Window {
         from: asked.max(floor),
         until: now
@@ -79,8 +77,7 @@ pub(crate) fn after_failure(
     let Some(held) = held.filter(|held| now < held.at_most) else {
         return free;
     };
-    let first_last_call = held.surely.before(margin(held.longest));
-    let last_last_call = held.at_most.before(margin(held.lifetime));
+    let (first_last_call, last_last_call) = last_call(held);
     let late = now
         .max(held.at_most.before(Duration::from_secs(300)))
         .after(wait.min(Duration::from_secs(10)));
@@ -99,6 +96,14 @@ pub(crate) fn after_failure(
             until
         },
     }
+}
+
+/// When the last call before the expiry is due: at the earliest, and at the latest.
+pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
+    (
+        held.surely.before(margin(held.longest)),
+        held.at_most.before(margin(held.lifetime)),
+    )
 }
 
 /// After the `rejections`-th rejection in a row, 1 for the first: one quick retry, then the breaker's probes.

@@ -1,28 +1,59 @@
 //! Reports that a token was rejected: one refresh for each token, however many report it; the newer one at once to the late;
 //! and until there is a newer one, everybody else is told that it is stale.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jetond::instant::BootInstant;
 
 use super::answers::finds_at;
+use super::attempts::Attempt;
+use super::causes::Cause;
 use super::held::Held;
 use super::record::{GRAIN, Lived, Record, RequestEnd, Requested};
 use super::{Finding, Rule};
 use crate::history::{Ask, At};
+use crate::world::UID;
 
 /// A token that has been held so long is no fresh one.
 const OLD: Duration = Duration::from_secs(15 * 60);
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The refreshes in an hour that reports of users other than our own may lead to.
+const HOURLY: usize = 20;
 
 /// What is known of the reports of a life.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     /// Whether a report of the token held has led to its refresh.
     pub(super) is_answered: bool,
-    /// How many tokens in a row took the place of a reported one: at least …
+    /// How many tokens in a row each user had replaced by its reports.
+    rows: BTreeMap<u32, Row>,
+    /// When reports of users other than our own led to a refresh, and of nobody else.
+    of_others: Vec<BootInstant>,
+    /// When they may have.
+    perhaps_of_others: Vec<BootInstant>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    /// At least …
     surely: u32,
     /// … and at most.
     perhaps: u32,
+}
+
+/// Who reports, if it is a report.
+fn reporter(request: &Requested) -> Option<u32> {
+    match request.ask {
+        Ask::Reject { uid, .. } => Some(uid),
+        _ => None,
+    }
+}
+
+fn is_ours(uid: u32) -> bool {
+    uid == UID || uid == 0
 }
 
 /// Whether a request may be a report of this token.
@@ -47,18 +78,61 @@ pub(super) fn names(request: &Requested, held: &Held, life: &Lived) -> bool {
 }
 
 impl Reports {
-    /// From when on a report of the token held may lead to a refresh: at once for the first two in a row, then 1, 2, 4 …
-    /// 15 min after its issue.
-    pub(super) fn allowed(&self, issued: BootInstant) -> BootInstant {
-        match self.surely {
+    /// From when on a report of the token held may lead to a refresh: at once for the first two of its user in a row, then
+    /// 1, 2, 4 … 15 min after its issue.
+    pub(super) fn allowed(&self, request: &Requested, issued: BootInstant) -> BootInstant {
+        match self.row(request).surely {
             0 | 1 => issued,
             n => issued.after(Duration::from_secs((60_u64 << (n - 2).min(10)).min(900))),
         }
     }
 
-    /// Whether the next report may lead to nothing yet.
-    pub(super) const fn may_cool(&self) -> bool {
-        self.perhaps > 1
+    fn row(&self, request: &Requested) -> Row {
+        let uid = reporter(request);
+        uid.and_then(|uid| self.rows.get(&uid).copied())
+            .unwrap_or_default()
+    }
+
+    /// Whether this report may lead to nothing yet.
+    pub(super) fn may_cool(&self, request: &Requested) -> bool {
+        let is_ours = reporter(request).is_some_and(is_ours);
+        let at = request.from.boot;
+        let recent = self.perhaps_of_others.iter();
+        let recent = recent.filter(|before| at.since(**before) <= HOUR).count();
+        self.row(request).perhaps > 1 || (!is_ours && recent >= HOURLY)
+    }
+
+    /// Counts an attempt that reports of other users led to, or may have.
+    pub(super) fn count(
+        &mut self,
+        attempt: &Attempt,
+        causes: &[Cause],
+        requests: &[&Requested],
+        held: Option<&Held>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(held) = held.filter(|_| causes.contains(&Cause::Report)) else {
+            return;
+        };
+        let at = attempt.begun;
+        let mut named = requests
+            .iter()
+            .filter(|r| may_name(r, held) && r.from.run <= at.run);
+        if named
+            .clone()
+            .any(|r| reporter(r).is_some_and(|uid| !is_ours(uid)))
+        {
+            self.perhaps_of_others.push(at.boot);
+        }
+        let is_theirs = named.all(|r| reporter(r).is_some_and(|uid| !is_ours(uid)));
+        if is_theirs && causes == [Cause::Report] {
+            self.of_others.push(at.boot);
+        }
+        let before = self.of_others.len().checked_sub(HOURLY + 1);
+        if before.is_some_and(|i| at.boot.since(self.of_others[i]) < HOUR) {
+            let text = "reports of other users led to too many refreshes in an hour".to_owned();
+            findings.push(Finding::new(Rule::Reporters, at, text));
+        }
     }
 
     /// A token has come when this one was held.
@@ -69,10 +143,49 @@ impl Reports {
         held: Held,
         until: At,
         life: &Lived,
+        is_for_report: bool,
     ) {
         if before.token == held.token {
             return;
         }
+        self.is_answered = false;
+        let reporters: BTreeSet<u32> = requests.iter().filter_map(|r| reporter(r)).collect();
+        let may_cause = |uid| {
+            requests
+                .iter()
+                .any(|r| reporter(r) == Some(uid) && may_name(r, before) && r.from.run <= until.run)
+        };
+        let causes = reporters.iter().filter(|uid| may_cause(**uid)).count();
+        for uid in reporters {
+            let of_user: Vec<_> = requests
+                .iter()
+                .filter(|r| reporter(r) == Some(uid))
+                .copied()
+                .collect();
+            let row = self.rows.entry(uid).or_default();
+            row.after(
+                uid,
+                &of_user,
+                before,
+                until,
+                life,
+                is_for_report && causes == 1,
+            );
+        }
+    }
+}
+
+impl Row {
+    /// A token has come when this one was held.
+    fn after(
+        &mut self,
+        uid: u32,
+        requests: &[&Requested],
+        before: &Held,
+        until: At,
+        life: &Lived,
+        is_only_cause: bool,
+    ) {
         let named = |surely: bool| {
             let mut reports = requests.iter().filter(|request| {
                 if surely {
@@ -85,17 +198,21 @@ impl Reports {
         };
         let surely = named(true);
         let is_old = surely.is_some_and(|r| r.from.boot.since(before.first_issued) + GRAIN >= OLD);
+        let is_cause = u32::from(is_only_cause && named(false).is_some());
         self.surely = match surely {
-            Some(_) if is_old => 1,
-            Some(_) => self.surely + 1,
+            Some(_) if is_old => is_cause,
+            Some(_) => self.surely + is_cause,
+            // Of another user a token in between proves nothing; but it may have been silent for long.
             None => 0,
         };
-        self.perhaps = if named(false).is_some() {
-            self.perhaps + 1
-        } else {
-            0
+        let is_silent = !requests
+            .iter()
+            .any(|r| r.from.boot.after(OLD * 2) >= until.boot && r.from.run <= until.run);
+        self.perhaps = match named(false) {
+            Some(_) => self.perhaps + 1,
+            None if is_ours(uid) || is_silent => 0,
+            None => self.perhaps,
         };
-        self.is_answered = false;
     }
 }
 

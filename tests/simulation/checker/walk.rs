@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jetond::instant::BootInstant;
+
 use super::attempts::Attempt;
 use super::held::Held;
+use super::limits::{Failures, Stated};
 use super::moments::Window;
 use super::record::{Lived, Record, Requested};
 use super::reports::Reports;
@@ -33,6 +36,11 @@ pub(super) struct Walk<'a> {
     /// When it last looked into the store in vain, or knew what came of an attempt.
     pub(super) idle_since: Duration,
     pub(super) reports: Reports,
+    /// What the issuer asked for.
+    pub(super) stated: Option<Stated>,
+    pub(super) failures: Failures,
+    /// When the first attempt of this outage began.
+    pub(super) outage: Option<BootInstant>,
 }
 
 impl<'a> Walk<'a> {
@@ -57,6 +65,9 @@ impl<'a> Walk<'a> {
             is_broken_off: false,
             idle_since: life.from.run,
             reports: Reports::default(),
+            stated: None,
+            failures: Failures::new(),
+            outage: None,
         }
     }
 
