@@ -10,6 +10,9 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
+mod demand;
+mod reports;
+
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,

@@ -1,0 +1,237 @@
+//! Callers who ask without end, and an issuer that has said when it may be asked again.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::daemon::Daemon;
+use crate::support::{TestEnv, http};
+
+/// The wait that the issuers here state.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What an issuer does from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// It gives a token of two seconds.
+    Grants,
+    /// It answers with this status, and states the wait in seconds.
+    Refuses(u16),
+    /// The same, and states the wait as a date.
+    RefusesByDate,
+    /// It refuses for the stated wait, and prolongs that for each call that comes too early. Then it gives a token.
+    Prolongs,
+}
+
+/// An issuer that writes down when it was called.
+struct Issuer {
+    url: String,
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    mode: Mode,
+    calls: Vec<Instant>,
+    tokens: u32,
+    opens: Option<Instant>,
+}
+
+impl Issuer {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let inner = Arc::new(Mutex::new(Inner {
+            mode: Mode::Grants,
+            calls: vec![],
+            tokens: 0,
+            opens: None,
+        }));
+        let shared = Arc::clone(&inner);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || serve(&mut stream.unwrap(), &shared));
+            }
+        });
+        Self { url, inner }
+    }
+
+    fn set(&self, mode: Mode) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.mode = mode;
+        inner.calls.clear();
+    }
+
+    fn calls(&self) -> Vec<Instant> {
+        self.inner.lock().unwrap().calls.clone()
+    }
+}
+
+/// Reads one request and answers it.
+fn serve(stream: &mut TcpStream, inner: &Mutex<Inner>) {
+    let mut request = vec![];
+    let mut buffer = [0; 4_096];
+    loop {
+        let Ok(read @ 1..) = stream.read(&mut buffer) else {
+            return;
+        };
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head.split("content-length: ").nth(1).map_or(0, |rest| {
+            rest.split("\r\n").next().unwrap().parse().unwrap()
+        });
+        if body.len() >= length {
+            break;
+        }
+    }
+    let _ = stream.write_all(inner.lock().unwrap().answer().as_bytes());
+}
+
+impl Inner {
+    fn answer(&mut self) -> String {
+        let now = Instant::now();
+        self.calls.push(now);
+        let refuse = |status: u16, wait: &str| {
+            format!(
+                "HTTP/1.1 {status} X\r\nDate: {}\r\nRetry-After: {wait}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                date(Duration::ZERO)
+            )
+        };
+        let seconds = WAIT.as_secs().to_string();
+        match self.mode {
+            Mode::Refuses(status) => return refuse(status, &seconds),
+            Mode::RefusesByDate => return refuse(429, &date(WAIT)),
+            Mode::Prolongs if self.opens.is_none_or(|opens| now < opens) => {
+                self.opens = Some(now + WAIT);
+                return refuse(429, &seconds);
+            }
+            Mode::Prolongs | Mode::Grants => {}
+        }
+        self.tokens += 1;
+        let body = format!(
+            "{{\"access_token\":\"scripted-{}\",\"token_type\":\"Bearer\",\"expires_in\":2}}",
+            self.tokens
+        );
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// The HTTP date so long from now.
+fn date(ahead: Duration) -> String {
+    httpdate::fmt_http_date(SystemTime::now() + ahead)
+}
+
+fn enrol(env: &TestEnv, profile: &str, issuer: &Issuer) {
+    let secret = env.secret_file();
+    let added = env.jetond(&[
+        "add",
+        profile,
+        "--provider",
+        "oauth2",
+        "--token-url",
+        &issuer.url,
+        "--client-id",
+        "test-client",
+        "--client-secret-file",
+        secret.to_str().unwrap(),
+    ]);
+    assert_eq!(added.code, 0, "{added:?}");
+}
+
+/// Asks in every way that may cause an attempt, and checks what a caller is told.
+fn hammer(daemon: &Daemon, profile: &str) {
+    let path = format!("/v1/profiles/{profile}");
+    let begun = Instant::now();
+    let token = http::request(
+        &daemon.socket,
+        "GET",
+        &format!("{path}/token?max_wait=0"),
+        &[],
+        b"",
+    );
+    assert!(begun.elapsed() < Duration::from_secs(2), "at once");
+    if token.status != 200 {
+        // An attempt may run just now.
+        let code = token.code();
+        assert!(["unavailable", "deadline"].contains(&&*code), "{token:?}");
+        assert!(token.status == 504 || token.header("retry-after").is_some());
+    }
+    http::request(&daemon.socket, "POST", &format!("{path}/refresh"), &[], b"");
+    let target = format!("{path}/token/reject?max_wait=0");
+    let newest = br#"{"generation":1}"#;
+    http::request(&daemon.socket, "POST", &target, &[], newest);
+    http::request(&daemon.admin, "POST", "/v1/reload", &[], b"");
+}
+
+/// The calls of each pair that lie nearer together than the stated wait.
+fn undercuts(calls: &[Instant]) -> Vec<Duration> {
+    let gaps = calls.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.filter(|gap| *gap < WAIT).collect()
+}
+
+#[test]
+fn callers_do_not_undercut_what_the_issuer_asked_for() {
+    let env = TestEnv::new();
+    let modes = [
+        ("seconds", Mode::Refuses(429)),
+        ("unavailable", Mode::Refuses(503)),
+        ("date", Mode::RefusesByDate),
+    ];
+    let issuers = modes.map(|_| Issuer::start());
+    for ((profile, _), issuer) in modes.iter().zip(&issuers) {
+        enrol(&env, profile, issuer);
+    }
+    let mut daemon = env.start();
+    for ((profile, mode), issuer) in modes.iter().zip(&issuers) {
+        let target = format!("/v1/profiles/{profile}/token?max_wait=30");
+        assert_eq!(env.get(&daemon, &target).status, 200);
+        issuer.set(*mode);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < 3 * WAIT {
+        for (profile, _) in &modes {
+            hammer(&daemon, profile);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    for ((profile, _), issuer) in modes.iter().zip(&issuers) {
+        let calls = issuer.calls();
+        assert!((2..=5).contains(&calls.len()), "{profile}: {}", calls.len());
+        // The one last call before the expiry of the token.
+        let undercuts = undercuts(&calls);
+        assert!(undercuts.len() <= 1, "{profile}: {undercuts:?}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last() {
+    let env = TestEnv::new();
+    let issuer = Issuer::start();
+    enrol(&env, "research", &issuer);
+    let mut daemon = env.start();
+    let target = "/v1/profiles/research/token?max_wait=30";
+    assert_eq!(env.get(&daemon, target).status, 200);
+    issuer.set(Mode::Prolongs);
+    // The token held ends first.
+    thread::sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    while env
+        .get(&daemon, "/v1/profiles/research/token?max_wait=0")
+        .status
+        != 200
+    {
+        assert!(begun.elapsed() < 6 * WAIT, "{:?}", issuer.calls());
+        hammer(&daemon, "research");
+        thread::sleep(Duration::from_millis(50));
+    }
+    env.stop(&mut daemon);
+}
