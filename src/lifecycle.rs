@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::fault::Block;
 use crate::instant::{BootInstant, RemoteClock};
-use crate::schedule::{self, Reissue, Unit};
+use crate::schedule::{self, Unit};
 use crate::token::Validity;
 
 mod begin;
@@ -17,11 +17,14 @@ mod demand;
 mod ended;
 mod event;
 mod pace;
+mod policy;
+mod policy_change;
 mod report;
 mod view;
 
 pub use event::{Effect, Event};
 pub use pace::Pace;
+pub use policy::Policy;
 pub use report::Reporter;
 use report::Reports;
 pub use view::{Held, LastFault, Phase, View};
@@ -31,15 +34,6 @@ const GENERATION_END: u64 = 1 << 53;
 
 /// How long to wait before the credential is read again when it could not be used. Only our own disk is asked.
 const BLOCKED_RETRY: Duration = Duration::from_secs(60);
-
-/// The refresh policy of a profile's configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Policy {
-    /// Whether the token is refreshed even if no caller asks for it.
-    pub keep_warm: bool,
-    /// What the issuer does when it is asked while its last token is still valid.
-    pub reissue: Reissue,
-}
 
 /// One profile's state.
 #[derive(Debug)]
@@ -144,6 +138,7 @@ impl Lifecycle {
                 self.clock_steps += 1;
                 Effect::None
             }
+            Event::PolicyChanged { policy } => self.policy_changed(now, jitter, policy),
             Event::CredentialChanged => {
                 self.failing = 0;
                 self.rejections = 0;

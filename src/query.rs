@@ -150,7 +150,7 @@ pub struct Reloaded {
     pub added: usize,
     /// Profiles that are gone.
     pub removed: usize,
-    /// Profiles that changed, and start over.
+    /// Profiles that changed. They start over, unless only their refresh policy is another one.
     pub changed: usize,
     /// Profiles that did not change, and keep their token.
     pub kept: usize,

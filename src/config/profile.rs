@@ -70,6 +70,20 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
+    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for.
+    pub fn has_the_source_of(&self, other: &Self) -> bool {
+        let alike = |other: &Self| {
+            let (keep_warm, reissue) = (self.keep_warm, self.reissue);
+            *self
+                == Self {
+                    keep_warm,
+                    reissue,
+                    ..other.clone()
+                }
+        };
+        self == other || alike(other)
+    }
+
     /// The configured address, for messages.
     pub fn url(&self) -> String {
         self.provider.url()

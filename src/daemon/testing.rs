@@ -13,7 +13,7 @@ use crate::config::Purpose;
 use crate::credential::Credential;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::UnixTime;
-use crate::lifecycle::credentials::NotLoaded;
+use crate::lifecycle::credentials::{Credentials, NotLoaded};
 use crate::lifecycle::{Pace, Policy};
 use crate::profile::ProfileName;
 use crate::provider::{Fetching, Granted, Provider};
@@ -214,4 +214,26 @@ pub(crate) fn keep_at(
         Purpose::default(),
     );
     (Arc::new(handle), clock)
+}
+
+/// A keeper on this clock, in place of one that handed over these credentials.
+pub(crate) fn keep_after(
+    credentials: Credentials,
+    issuer: &Arc<ScriptedIssuer>,
+    store: &Arc<MemoryStore>,
+    clock: &Arc<TestClock>,
+) -> Arc<Handle> {
+    let parts = Parts {
+        name: research(),
+        source: Arc::<MemoryStore>::clone(store),
+        provider: Arc::<ScriptedIssuer>::clone(issuer),
+        clock: Arc::<TestClock>::clone(clock),
+        jitter: || Unit::new(0.5),
+        policy: Policy::default(),
+        compartment: Bulkhead::default().compartment("scripted"),
+        generation: 0,
+        pace: Pace::default(),
+    };
+    let handle = Handle::spawn_after(credentials, parts, "scripted", Purpose::default());
+    Arc::new(handle)
 }

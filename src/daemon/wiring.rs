@@ -1,8 +1,10 @@
 //! Builds the profiles that a configuration names: the only place that knows every implementation.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::task::yield_now;
 use tracing::{info, warn};
 
 use super::keep::bulkhead::Bulkhead;
@@ -11,6 +13,7 @@ use super::keep::keeper::Parts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Profile};
+use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
@@ -22,6 +25,21 @@ use crate::schedule::Unit;
 use crate::store::Stores;
 use crate::store::source::CredentialSource;
 use crate::store::source::StoreSource;
+
+mod looks;
+
+use looks::Looks;
+
+/// How many profiles are compared or started before requests get their turn: all of this runs on the thread that serves
+/// them.
+const AT_A_STRETCH: usize = 16;
+
+/// What a profile that starts over begins with.
+#[derive(Default)]
+struct Carried {
+    credentials: Credentials,
+    pace: Pace,
+}
 
 /// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
 pub struct Outside {
@@ -47,6 +65,8 @@ pub struct Wiring {
     generation: u64,
     /// The configuration in force.
     config: Config,
+    /// The looks into the stores after the last reload.
+    looks: Looks,
 }
 
 impl Wiring {
@@ -75,6 +95,7 @@ impl Wiring {
             bulkhead: Bulkhead::default(),
             generation: 0,
             config: Config::default(),
+            looks: Looks::default(),
         }
     }
 
@@ -87,9 +108,9 @@ impl Wiring {
         }
     }
 
-    /// Puts a configuration in force. A profile that did not change keeps its token, and only checks whether its
-    /// credential was replaced. A profile that changed starts over,
-    /// and keeps the limits on its attempts if its issuer is the same.
+    /// Puts a configuration in force. A profile whose token comes from where it came from keeps it: it takes up another
+    /// policy, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
+    /// the limits on its attempts if its issuer is the same.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         let old = self.roster.all();
         let generations = old.values().map(|entry| entry.handle.generation());
@@ -97,20 +118,29 @@ impl Wiring {
         let mut profiles = Profiles::new();
         let mut done = Reloaded::default();
         let mut kept = vec![];
-        for (name, profile) in &config.profiles {
+        for (number, (name, profile)) in config.profiles.iter().enumerate() {
+            if number % AT_A_STRETCH == 0 {
+                yield_now().await;
+            }
             let before = self.config.profiles.get(name);
-            let handle = match old.get(name).filter(|_| before == Some(profile)) {
-                Some(entry) => {
-                    done.kept += 1;
-                    kept.push(Arc::clone(&entry.handle));
-                    Arc::clone(&entry.handle)
+            let of_old = old.get(name).map(|entry| &entry.handle).zip(before);
+            let handle = match of_old {
+                Some((handle, before)) if before.has_the_source_of(profile) => {
+                    if before == profile {
+                        done.kept += 1;
+                    } else {
+                        done.changed += 1;
+                        handle.set_policy(policy(profile)).await;
+                    }
+                    kept.push(Arc::clone(handle));
+                    Arc::clone(handle)
                 }
-                None => {
-                    let entry = old
-                        .get(name)
-                        .filter(|_| before.is_some_and(|before| is_same_issuer(before, profile)));
-                    let pace = entry.map_or_else(Pace::default, |entry| entry.handle.pace());
-                    let Some(handle) = self.keep(name, profile, pace) else {
+                _ => {
+                    let from = match of_old {
+                        Some((handle, before)) => carried_over(handle, before, profile).await,
+                        None => Carried::default(),
+                    };
+                    let Some(handle) = self.keep(name, profile, from) else {
                         continue;
                     };
                     if before.is_some() {
@@ -133,25 +163,13 @@ impl Wiring {
             .filter(|name| !config.profiles.contains_key(*name))
             .count();
         self.config = config;
-        let stay: Vec<_> = profiles.values().map(|e| Arc::clone(&e.handle)).collect();
         self.roster.replace(profiles);
-        for entry in old.values() {
-            if !stay.iter().any(|handle| Arc::ptr_eq(handle, &entry.handle)) {
-                entry.handle.retire();
-            }
-        }
-        let looking: Vec<_> = kept
-            .into_iter()
-            .map(|handle| tokio::spawn(async move { handle.recheck().await }))
-            .collect();
-        for look in looking {
-            // A task that is lost has changed nothing: the next reload, or a rejection, has the store read again.
-            let _: Result<(), _> = look.await;
-        }
+        retire(&old, &kept);
+        self.looks.renew(kept).await;
         done
     }
 
-    fn keep(&self, name: &ProfileName, profile: &Profile, pace: Pace) -> Option<Handle> {
+    fn keep(&self, name: &ProfileName, profile: &Profile, from: Carried) -> Option<Handle> {
         let outside = (self.find)(name, profile)?;
         let parts = Parts {
             name: name.clone(),
@@ -159,15 +177,13 @@ impl Wiring {
             provider: outside.provider,
             clock: Arc::clone(&self.clock),
             jitter: outside.jitter,
-            policy: Policy {
-                keep_warm: profile.keep_warm,
-                reissue: profile.reissue,
-            },
+            policy: policy(profile),
             compartment: self.bulkhead.compartment(&profile.site()),
             generation: self.generation,
-            pace,
+            pace: from.pace,
         };
-        Some(Handle::spawn(
+        Some(Handle::spawn_after(
+            from.credentials,
             parts,
             profile.provider.as_str(),
             profile.provider.purpose(),
@@ -180,6 +196,41 @@ impl Wiring {
 fn is_same_issuer(before: &Profile, now: &Profile) -> bool {
     let of = |profile: &Profile| (profile.provider.as_str(), profile.site(), profile.url());
     of(before) == of(now)
+}
+
+/// Ends the keepers of the profiles that were there before, but for these.
+fn retire(old: &Profiles, kept: &[Arc<Handle>]) {
+    let kept: HashSet<_> = kept.iter().map(Arc::as_ptr).collect();
+    let gone = old
+        .values()
+        .filter(|entry| !kept.contains(&Arc::as_ptr(&entry.handle)));
+    gone.for_each(|entry| entry.handle.retire());
+}
+
+fn policy(profile: &Profile) -> Policy {
+    Policy {
+        keep_warm: profile.keep_warm,
+        reissue: profile.reissue,
+    }
+}
+
+/// What the changed profile begins with. An issuer elsewhere knows nothing of the calls so far. One that is asked in
+/// another way may accept the credential, since that may be what was mended.
+async fn carried_over(handle: &Handle, before: &Profile, profile: &Profile) -> Carried {
+    let is_asked_alike = before.provider == profile.provider
+        && before.client_certificate == profile.client_certificate;
+    Carried {
+        credentials: if before.site() == profile.site() {
+            handle.hand_over(is_asked_alike).await
+        } else {
+            Credentials::default()
+        },
+        pace: if is_same_issuer(before, profile) {
+            handle.pace()
+        } else {
+            Pace::default()
+        },
+    }
 }
 
 /// The outside parts of a profile on this machine.

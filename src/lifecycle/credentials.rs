@@ -21,6 +21,7 @@ use crate::credential::CredentialId;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::BootInstant;
 
+mod carried;
 mod decision;
 mod recheck;
 mod rejections;

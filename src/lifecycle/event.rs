@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Reporter;
+use super::policy::Policy;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, UnixTime};
 use crate::token::Grant;
@@ -36,6 +37,11 @@ pub enum Event {
     },
     /// The wall clock was set, so the times that were shown have changed.
     ClockSet,
+    /// The configuration has another policy for the profile, whose token stays.
+    PolicyChanged {
+        /// The new one.
+        policy: Policy,
+    },
     /// The credential was replaced: an attempt with the old one no longer counts.
     CredentialChanged,
     /// The reason that blocks the profile may be another one now; the next attempt shows which. Does not reset the
@@ -95,6 +101,7 @@ impl Event {
             | Self::Reported { .. }
             | Self::Resumed { .. }
             | Self::ClockSet
+            | Self::PolicyChanged { .. }
             | Self::CredentialChanged
             | Self::LookAgain => None,
         }

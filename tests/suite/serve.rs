@@ -7,6 +7,7 @@
 
 mod companion;
 mod http;
+mod many;
 mod oauth2;
 mod problems;
 mod refresh;

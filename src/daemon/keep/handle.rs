@@ -14,7 +14,8 @@ use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::instant::Now;
-use crate::lifecycle::{Pace, View};
+use crate::lifecycle::credentials::Credentials;
+use crate::lifecycle::{Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
@@ -47,10 +48,20 @@ pub struct Handle {
 impl Handle {
     /// Starts the keeper of a profile whose tokens are for `purpose`.
     pub fn spawn(parts: Parts, provider: &'static str, purpose: Purpose) -> Self {
+        Self::spawn_after(Credentials::default(), parts, provider, purpose)
+    }
+
+    /// The same, in place of a keeper that [handed over](Self::hand_over) these credentials.
+    pub fn spawn_after(
+        credentials: Credentials,
+        parts: Parts,
+        provider: &'static str,
+        purpose: Purpose,
+    ) -> Self {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
-        let (keeper, view, asked) = Keeper::new(parts, inbox, Arc::clone(&waiters));
+        let (keeper, view, asked) = Keeper::new(parts, credentials, inbox, Arc::clone(&waiters));
         let task = tokio::spawn(keeper.run()).abort_handle();
         Self {
             name,
@@ -95,6 +106,24 @@ impl Handle {
         };
         // The read goes on in the keeper, which takes up what it finds later.
         let _: Result<(), _> = tokio::time::timeout(STORE, asked).await;
+    }
+
+    /// Gives the profile another policy. Its token, its back-off and its rejections stay.
+    pub async fn set_policy(&self, policy: Policy) {
+        // A keeper that has ended needs none.
+        let _: Result<(), _> = self.commands.send(Command::Policy(policy)).await;
+    }
+
+    /// What a keeper that takes the place of this one begins with: the limit of its calls, and with `rejections` the
+    /// credentials that the issuer rejected.
+    pub async fn hand_over(&self, rejections: bool) -> Credentials {
+        let (reply, answer) = oneshot::channel();
+        let asked = Command::HandOver { rejections, reply };
+        // A keeper that has ended has nothing to hand over.
+        match self.commands.send(asked).await {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Credentials::default(),
+        }
     }
 
     /// Ends the keeper at once, even while callers wait on it. Call it when the profile was removed or another handle

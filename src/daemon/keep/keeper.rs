@@ -19,6 +19,7 @@ use crate::schedule::Unit;
 use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 
 mod asked;
+mod changes;
 mod command;
 mod execute;
 mod log;
@@ -90,6 +91,7 @@ enum Woken {
 impl Keeper {
     pub(super) fn new(
         parts: Parts,
+        credentials: Credentials,
         commands: mpsc::Receiver<Command>,
         waiters: Arc<Waiters>,
     ) -> (Self, watch::Receiver<View>, Arc<Asked>) {
@@ -104,7 +106,7 @@ impl Keeper {
         let keeper = Self {
             parts,
             lifecycle,
-            credentials: Credentials::default(),
+            credentials,
             found: None,
             work: None,
             recheck: None,
@@ -200,9 +202,8 @@ impl Keeper {
                 Some((done, Heard { cooling_until }))
             }
             Command::Refresh { reply } => {
-                let answer = self.refresh();
                 // The caller may have gone away; that cancels nothing.
-                let _: Result<(), _> = reply.send(answer);
+                let _: Result<(), _> = reply.send(self.refresh());
                 None
             }
             Command::Jumped(jump) => {
@@ -212,6 +213,14 @@ impl Keeper {
                 if let Some(suspended) = jump.suspended {
                     self.tell(Event::Resumed { suspended });
                 }
+                None
+            }
+            Command::Policy(policy) => {
+                self.take_up(policy);
+                None
+            }
+            Command::HandOver { rejections, reply } => {
+                self.hand_over(rejections, reply);
                 None
             }
             Command::Recheck { done } if self.recheck.is_some() => {

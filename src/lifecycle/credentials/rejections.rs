@@ -5,10 +5,10 @@ use crate::instant::BootInstant;
 use crate::schedule;
 
 /// Every rejected credential, until the issuer accepts it or its probe is long past.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Rejections(Vec<Rejection>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Rejection {
     credential: CredentialId,
     /// How often in a row.

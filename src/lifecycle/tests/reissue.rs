@@ -1,6 +1,7 @@
 //! Issuers that do not simply give a new token beside the old one.
 
 use super::*;
+use crate::schedule::Reissue;
 
 /// A machine of this kind, which has not fetched yet.
 fn machine(reissue: Reissue) -> Lifecycle {

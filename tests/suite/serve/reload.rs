@@ -1,6 +1,7 @@
 //! Reading the configuration again: what did not change is not touched.
 
 use std::fs;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -83,12 +84,62 @@ fn a_changed_profile_starts_anew_with_a_larger_generation() {
     env.enrol("research");
     let mut daemon = env.start();
     let held = generation(&env, &daemon, "research");
-    change_config(&env, |text| format!("{text}keep-warm = true\n"));
+    change_config(&env, |text| format!("{text}api = \"v2\"\n"));
     assert_eq!(
         reload(&env, &daemon).json(),
         json!({ "added": 0, "removed": 0, "changed": 1, "kept": 0 })
     );
     assert!(generation(&env, &daemon, "research") > held);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn another_refresh_policy_keeps_the_token_and_asks_the_issuer_for_nothing() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let one = fs::read_to_string(env.config()).unwrap();
+    let mut daemon = env.start();
+    let held = generation(&env, &daemon, "research");
+    let asked = env.sandbox().stats().token_requests;
+    for round in 0..5 {
+        for policy in [
+            "keep-warm = true\n",
+            "reissue = \"kills-old\"\n",
+            "keep-warm = true\nreissue = \"same-until-expiry\"\n",
+            "",
+        ] {
+            fs::write(env.config(), format!("{one}{policy}")).unwrap();
+            assert_eq!(
+                reload(&env, &daemon).json(),
+                json!({ "added": 0, "removed": 0, "changed": 1, "kept": 0 }),
+                "{round} {policy}"
+            );
+        }
+    }
+    assert_eq!(generation(&env, &daemon, "research"), held);
+    assert_eq!(env.sandbox().stats().token_requests, asked);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_profile_that_changes_again_and_again_calls_the_issuer_twice_a_second_at_most() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let one = fs::read_to_string(env.config()).unwrap();
+    let mut daemon = env.start();
+    generation(&env, &daemon, "research");
+    let (asked, start) = (env.sandbox().stats().token_requests, Instant::now());
+    for _ in 0..10 {
+        for api in ["api = \"v2\"\n", ""] {
+            fs::write(env.config(), format!("{one}{api}")).unwrap();
+            assert_eq!(reload(&env, &daemon).json()["changed"], 1);
+        }
+    }
+    let calls = env.sandbox().stats().token_requests - asked;
+    // Two calls in each second that has begun, and those of a second that began before.
+    let most = 2 * (start.elapsed().as_secs() + 2);
+    assert!(calls <= most, "{calls} calls in {:?}", start.elapsed());
+    generation(&env, &daemon, "research");
     env.stop(&mut daemon);
 }
 

@@ -6,6 +6,7 @@ use crate::lifecycle::{Phase, Policy};
 use crate::problem::{Code, Problem};
 
 mod bad_input;
+mod changes;
 mod crowd;
 mod jumps;
 mod reissue;

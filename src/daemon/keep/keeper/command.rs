@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use super::super::jumps::Jump;
 use crate::instant::BootInstant;
-use crate::lifecycle::Reporter;
+use crate::lifecycle::credentials::Credentials;
+use crate::lifecycle::{Policy, Reporter};
 
 /// Where a caller is answered once the lifecycle has processed its command and the view shows the result.
 pub(in super::super) type Done = oneshot::Sender<Heard>;
@@ -35,6 +36,14 @@ pub(in super::super) enum Command {
     },
     /// The clocks have jumped.
     Jumped(Jump),
+    /// The configuration has another policy for the profile.
+    Policy(Policy),
+    /// Another keeper takes this one's place. Answered with what it begins with.
+    HandOver {
+        /// Whether the credentials that were rejected here may be rejected there.
+        rejections: bool,
+        reply: oneshot::Sender<Credentials>,
+    },
     /// The credential may have been replaced. Answered once the store has been read.
     Recheck { done: oneshot::Sender<()> },
 }

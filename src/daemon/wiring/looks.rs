@@ -1,0 +1,94 @@
+//! Looks into the stores after a reload: whether a credential was replaced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tracing::info;
+
+use super::super::keep::handle::Handle;
+
+/// How many stores are looked into at a time: a daemon with a thousand profiles needs no more threads for it than one
+/// with ten.
+const AT_A_TIME: usize = 8;
+
+/// How long a reload waits for all looks, as long as for a single one. Those that are left go on after it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The looks of the last reload.
+#[derive(Default)]
+pub(super) struct Looks(JoinSet<()>);
+
+// === impl Looks ===
+
+impl Looks {
+    /// Looks into the stores of these profiles, instead of those that are left of the reload before.
+    pub(super) async fn renew(&mut self, profiles: Vec<Arc<Handle>>) {
+        self.0.abort_all();
+        while self.0.join_next().await.is_some() {}
+        self.0.spawn(look(profiles));
+        let looked = tokio::time::timeout(PATIENCE, self.0.join_next()).await;
+        if looked.is_err() {
+            info!(
+                "a store answers slowly: the reload goes on to look whether credentials were replaced"
+            );
+        }
+    }
+}
+
+async fn look(profiles: Vec<Arc<Handle>>) {
+    let mut looking = JoinSet::new();
+    for profile in profiles {
+        if looking.len() == AT_A_TIME {
+            // A task that is lost has changed nothing: the next reload, or a rejection, has the store read again.
+            let _ = looking.join_next().await;
+        }
+        looking.spawn(async move { profile.recheck().await });
+    }
+    while looking.join_next().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
+
+    async fn handles(store: &Arc<MemoryStore>, count: usize) -> Vec<Arc<Handle>> {
+        let granted = Play::Grant {
+            secs: 1_000,
+            after: Duration::ZERO,
+        };
+        let issuer = ScriptedIssuer::new(&vec![granted; 2 * count]);
+        let handles: Vec<_> = (0..count).map(|_| keep(&issuer, store).0).collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(issuer.seen().len(), count);
+        handles
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_stores_are_looked_into_at_a_time() {
+        let store = MemoryStore::new(Some("secret"));
+        let handles = handles(&store, 2 * AT_A_TIME + 1).await;
+        store.slow(Duration::from_millis(700));
+        let start = Instant::now();
+        Looks::default().renew(handles).await;
+        assert_eq!(start.elapsed().as_millis(), 2_100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_does_not_wait_for_slow_stores_and_they_are_looked_into_all_the_same() {
+        let store = MemoryStore::new(Some("old"));
+        let handles = handles(&store, 3 * AT_A_TIME).await;
+        let last = Arc::clone(handles.last().unwrap());
+        store.slow(Duration::from_secs(2));
+        let (start, mut looks) = (Instant::now(), Looks::default());
+        looks.renew(handles).await;
+        assert_eq!(start.elapsed(), PATIENCE);
+        store.set("new");
+        let before = last.generation();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(last.generation() > before, "the credential was taken up");
+    }
+}

@@ -1,0 +1,40 @@
+//! Another policy for a profile that goes on: its token, its back-off and its rejections stay.
+
+use super::policy::Policy;
+use super::{Activity, Effect, Lifecycle};
+use crate::instant::BootInstant;
+use crate::schedule::{self, Unit};
+
+impl Lifecycle {
+    /// Takes up another policy. The next refresh moves only where the policy decides when it is: not after a failure, and
+    /// not where a caller has it made earlier.
+    pub(super) fn policy_changed(
+        &mut self,
+        now: BootInstant,
+        jitter: Unit,
+        policy: Policy,
+    ) -> Effect {
+        let before = std::mem::replace(&mut self.policy, policy);
+        let is_timed_otherwise = before.reissue != policy.reissue;
+        let moves = match self.activity {
+            Activity::Attempting => false,
+            // It rests since no caller asked, which no longer counts.
+            Activity::Resting => policy.keep_warm,
+            Activity::Waiting { .. } => {
+                let is_after_a_failure =
+                    self.failing > 0 || self.rejections > 0 || self.block.is_some();
+                is_timed_otherwise
+                    && !is_after_a_failure
+                    && !self.reports.is_of_held()
+                    && !self.repeated
+            }
+        };
+        match self.held.as_ref().filter(|_| moves) {
+            Some(held) => {
+                let due = schedule::due(now, &held.validity, policy.reissue, jitter);
+                self.wait_until(due)
+            }
+            None => Effect::None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A reload of a configuration with many profiles.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+
+const PROFILES: usize = 300;
+
+/// The threads of a reload: 8 look into stores at a time, as many may be about to end, and one reads the configuration.
+const THREADS: usize = 2 * 8 + 1;
+
+/// The number of this field of a process's state: its threads, or kilobytes.
+fn state(pid: u32, field: &str) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field)).unwrap();
+    let number = value.trim_start_matches(':').split_whitespace().next();
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_reload_of_many_profiles_takes_few_threads_and_no_memory() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("p0");
+    let one = fs::read_to_string(env.config()).unwrap();
+    let mut config = one.clone();
+    for n in 1..PROFILES {
+        config.push_str(&one.replace("p0", &format!("p{n}")));
+        fs::copy(env.record("p0"), env.record(&format!("p{n}"))).unwrap();
+    }
+    fs::write(env.config(), config).unwrap();
+    let mut daemon = env.start();
+    let pid = daemon.child.id();
+    wait_until("every profile to hold a token", || {
+        env.sandbox().stats().granted >= PROFILES as u64
+    });
+    let reload = || {
+        let output = env.jeton(&["reload"]);
+        let unchanged = "0 added, 0 removed, 0 changed, 300 unchanged";
+        assert!(output.stdout.contains(unchanged), "{output:?}");
+    };
+    // The threads of the start have ended then.
+    reload();
+    let (threads, memory) = (state(pid, "Threads"), state(pid, "RssAnon"));
+    let over = AtomicBool::new(false);
+    let most = thread::scope(|scope| {
+        let counting = scope.spawn(|| {
+            let mut most = 0;
+            while !over.load(Ordering::SeqCst) {
+                most = most.max(state(pid, "Threads"));
+                thread::sleep(Duration::from_micros(200));
+            }
+            most
+        });
+        for _ in 0..5 {
+            reload();
+        }
+        over.store(true, Ordering::SeqCst);
+        counting.join().unwrap()
+    });
+    let more = state(pid, "RssAnon").saturating_sub(memory);
+    assert!(
+        most <= threads + THREADS,
+        "{threads} and then {most} threads"
+    );
+    assert!(more < 1_024, "{memory} KiB, and then {more} KiB more");
+    env.stop(&mut daemon);
+}
