@@ -20,6 +20,7 @@ mod reports;
 )]
 mod support;
 
+mod ca_file;
 mod echo;
 mod endpoint;
 mod impostor;
