@@ -61,7 +61,6 @@ use self::wiring::Wiring;
 use crate::clock::{Clock, SystemClock};
 use crate::config::SocketMode;
 use crate::offload;
-use crate::policy::{Gate, UserNamespace};
 use crate::process;
 use crate::process::hardening;
 use crate::process::notify::Notify as Manager;
@@ -73,6 +72,7 @@ use keep::jumps::Jumps;
 use keep::roster::Roster;
 use serve::connections::Connections;
 use serve::memory::Memory;
+use serve::refusals::Refusals;
 use serve::server::Server;
 use sockets::activation::{ActivationError, Passed};
 use sockets::listen_error::ListenError;
@@ -144,17 +144,7 @@ async fn serve(
     mut signals: Signals,
     limit: u64,
 ) -> Result<(), StartError> {
-    let namespace = peers::user_namespace();
-    if namespace == UserNamespace::Other && options.guests.is_empty() {
-        info!(
-            uid = options.uid,
-            "in a user namespace: this user alone is served"
-        );
-    }
-    let gate = Gate {
-        own_uid: options.uid,
-        namespace,
-    };
+    let gate = peers::gate(options.uid, !options.guests.is_empty());
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
     let clock = Arc::new(SystemClock);
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
@@ -167,6 +157,8 @@ async fn serve(
         closing: shutdown.flag(),
     });
     let notify = Manager::new(options.notify.as_deref());
+    // They have descriptors of their own, so they are made before those are counted.
+    let [connections, admin] = [(); 2].map(|()| Connections::shared(gate));
     let budget = Budget::of_this_process(limit);
     let caps = budget.caps(
         config
@@ -174,20 +166,23 @@ async fn serve(
             .map_or(0, |found| found.config.profiles.len()),
     );
     debug!(limit, ?caps, "descriptors are shared out");
-    let connections = Connections::new(caps.connections, caps.per_uid);
+    connections.limit(caps.at_tokens());
+    admin.limit(caps.at_admin());
+    let refusals = Refusals::new(caps.refused);
     let memory = Memory::new(options.uid);
     let server = |connections| {
         Arc::new(Server {
             service: Arc::clone(&service),
             connections,
             memory: Arc::clone(&memory),
+            refusals: Arc::clone(&refusals),
             refused: Mutex::default(),
         })
     };
     let servers = Arc::new(Servers::new(
         server(Arc::clone(&connections)),
         // A table of its own: a full token socket must not refuse a reload.
-        server(Connections::new(caps.admin, caps.admin)),
+        server(Arc::clone(&admin)),
     ));
     sockets.serve(&servers, &shutdown).map_err(StartError::Io)?;
     let mode = config
@@ -239,7 +234,9 @@ async fn serve(
     let reloaded = |roster: &Roster| {
         asked.notify_one();
         let caps = budget.caps(roster.all().len());
-        connections.limit(caps.connections, caps.per_uid);
+        connections.limit(caps.at_tokens());
+        admin.limit(caps.at_admin());
+        refusals.limit(caps.refused);
     };
     let lost = loop {
         tokio::select! { biased;

@@ -71,6 +71,13 @@ pub struct Gate {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guests(Box<[u32]>);
 
+/// All users and groups that any of several rules names, merged so that many rules cost no more than a few.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    users: Box<[IdRange]>,
+    groups: Box<[IdRange]>,
+}
+
 // === impl UserNamespace ===
 
 impl UserNamespace {
@@ -156,6 +163,65 @@ impl Who {
             }
         }
     }
+}
+
+// === impl Named ===
+
+impl Named {
+    /// All that these rules name.
+    pub fn by(rules: impl Iterator<Item = Who>) -> Self {
+        let (mut users, mut groups) = (vec![], vec![]);
+        for rule in rules {
+            match rule {
+                Who::Users(range) => users.push(range),
+                Who::Groups(range) => groups.push(range),
+            }
+        }
+        Self {
+            users: merged(users),
+            groups: merged(groups),
+        }
+    }
+
+    /// Whether a rule for users names this one.
+    pub fn names_user(&self, uid: u32) -> bool {
+        contain(&self.users, uid)
+    }
+
+    /// Whether there are rules for groups.
+    pub const fn names_groups(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Whether any of the rules names this caller.
+    pub fn names(&self, caller: &Caller) -> bool {
+        let in_group = |gid: &u32| contain(&self.groups, *gid);
+        caller.uid != NO_ID
+            && (self.names_user(caller.uid)
+                || in_group(&caller.gid)
+                || self.names_groups() && caller.groups.iter().any(in_group))
+    }
+}
+
+/// The same numbers as ranges in order that do not touch.
+fn merged(mut ranges: Vec<IdRange>) -> Box<[IdRange]> {
+    ranges.sort_unstable_by_key(|range| range.first);
+    let mut merged: Vec<IdRange> = vec![];
+    for range in ranges {
+        match merged.last_mut() {
+            Some(before) if range.first <= before.last.saturating_add(1) => {
+                before.last = before.last.max(range.last);
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged.into()
+}
+
+/// Whether one of these ranges in order contains a number.
+fn contain(ranges: &[IdRange], id: u32) -> bool {
+    let at = ranges.partition_point(|range| range.last < id);
+    ranges.get(at).is_some_and(|range| range.contains(id))
 }
 
 // === impl Gate ===
@@ -331,6 +397,34 @@ mod tests {
                 assert_eq!(gate.allows(&caller, rules.into_iter()), allowed);
             }
         }
+    }
+
+    #[test]
+    fn many_rules_together_name_whom_any_of_them_names() {
+        let texts = ["5", "7-9", "10", "20-30", "25-28", "30-31", "4294967294"];
+        let rules: Vec<_> = texts
+            .iter()
+            .flat_map(|text| [Who::Users(range(text)), Who::Groups(range(text))])
+            .collect();
+        let gate = Gate {
+            own_uid: 1_000,
+            namespace: Identity,
+        };
+        for rules in [&rules[..], &rules[..3], &rules[1..2], &[]] {
+            let named = Named::by(rules.iter().copied());
+            for id in (1..40).chain([u32::MAX - 1, u32::MAX]) {
+                for caller in [
+                    caller(id, 99, &[]),
+                    caller(99, id, &[98]),
+                    caller(99, 99, &[1, id]),
+                ] {
+                    let allowed = gate.allows(&caller, rules.iter().copied());
+                    assert_eq!(named.names(&caller), allowed, "{caller:?} {rules:?}");
+                }
+            }
+        }
+        let named = Named::by(rules.into_iter());
+        assert_eq!(named.users.len(), 4, "{named:?}");
     }
 
     #[test]

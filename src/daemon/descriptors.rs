@@ -4,7 +4,8 @@
 //! single caller could starve the refreshes of every profile.
 
 use super::keep::bulkhead;
-use super::serve::connections::{MAX_PER_UID, MAX_TOTAL};
+use super::serve::connections::{Limits, MAX_PER_UID, MAX_TOTAL};
+use super::serve::refusals::MAX_LINGERING;
 
 /// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a
 /// file of certificates or of the store, and that file's folder.
@@ -21,6 +22,9 @@ const LEAST: u64 = 8;
 /// The minimum and the maximum of connections at the admin socket.
 const ADMIN: [u64; 2] = [4, 64];
 
+/// The maximum of connections that have lost their place and have not ended yet, at each socket.
+const MAX_LEAVING: u64 = 16;
+
 /// Assumed number of open descriptors where the system does not list them.
 const USUAL: u64 = 32;
 
@@ -31,8 +35,14 @@ pub struct Caps {
     pub connections: usize,
     /// Of these, connections of one user.
     pub per_uid: usize,
+    /// Of these, connections that only the daemon's user and root can have.
+    pub kept: usize,
     /// Connections at the admin socket. Only our user and root reach it, so one user may have all of them.
     pub admin: usize,
+    /// Beside these, connections at each socket that have lost their place and have not ended yet.
+    pub leaving: usize,
+    /// Connections at both sockets that are refused and have not ended yet.
+    pub refused: usize,
     /// Attempts to get a token that run at once.
     pub attempts: usize,
 }
@@ -40,21 +50,47 @@ pub struct Caps {
 impl Caps {
     /// Divides `limit` descriptors (`RLIMIT_NOFILE`), of which `used` stay open.
     ///
-    /// A quarter of the free ones goes to attempts and a sixteenth to the admin socket, up to their maximum each;
-    /// connections at the token socket get the rest.
+    /// A quarter of the free ones goes to attempts, a sixteenth to the admin socket, another one to refused connections
+    /// and a sixty-fourth to those that leave a socket, up to their maximum each; connections at the token socket get
+    /// the rest.
     pub fn of(limit: u64, used: u64) -> Self {
         let free = limit.saturating_sub(used);
         let attempts = (free / 4 / PER_ATTEMPT).clamp(1, as_u64(bulkhead::IN_ALL));
         let admin = (free / 16).clamp(ADMIN[0], ADMIN[1]);
+        let refused = (free / 16).clamp(1, as_u64(MAX_LINGERING));
+        let leaving = (free / 64).clamp(1, MAX_LEAVING);
         let connections = free
-            .saturating_sub(attempts * PER_ATTEMPT + admin + SPARE)
+            .saturating_sub(attempts * PER_ATTEMPT + admin + refused + 2 * leaving + SPARE)
             .clamp(LEAST, as_u64(MAX_TOTAL));
         let connections = as_usize(connections);
         Self {
             connections,
             per_uid: connections * MAX_PER_UID / MAX_TOTAL,
+            kept: connections.div_ceil(16).max(2),
             admin: as_usize(admin),
+            leaving: as_usize(leaving),
+            refused: as_usize(refused),
             attempts: as_usize(attempts),
+        }
+    }
+
+    /// The limits at the token socket.
+    pub const fn at_tokens(&self) -> Limits {
+        Limits {
+            total: self.connections,
+            per_uid: self.per_uid,
+            kept: self.kept,
+            leaving: self.leaving,
+        }
+    }
+
+    /// The limits at the admin socket.
+    pub const fn at_admin(&self) -> Limits {
+        Limits {
+            total: self.admin,
+            per_uid: self.admin,
+            kept: 0,
+            leaving: self.leaving,
         }
     }
 }
@@ -105,42 +141,48 @@ mod tests {
 
     #[test]
     fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
-        for (limit, used, connections, per_uid, admin, attempts) in [
+        for (limit, used, connections, per_uid, kept, admin, rest) in [
             // Nothing is free: every limit is at its minimum.
-            (0, 0, 8, 6, 4, 1),
-            (32, 32, 8, 6, 4, 1),
-            (20, 1_000, 8, 6, 4, 1),
-            (64, 30, 8, 6, 4, 1),
-            (128, 30, 44, 33, 6, 4),
-            (256, 30, 134, 100, 14, 9),
-            (256, 230, 8, 6, 4, 1),
-            (1_024, 30, 662, 496, 62, 41),
+            (0, 0, 8, 6, 2, 4, [1, 1, 1]),
+            (32, 32, 8, 6, 2, 4, [1, 1, 1]),
+            (20, 1_000, 8, 6, 2, 4, [1, 1, 1]),
+            (64, 30, 8, 6, 2, 4, [1, 2, 1]),
+            (128, 30, 36, 27, 3, 6, [1, 6, 4]),
+            (256, 30, 114, 85, 8, 14, [3, 14, 9]),
+            (256, 230, 8, 6, 2, 4, [1, 1, 1]),
+            (1_024, 30, 570, 427, 36, 62, [15, 62, 41]),
             // With a thousand profiles, each with a timer.
-            (1_024, 1_030, 8, 6, 4, 1),
-            (2_048, 1_030, 679, 509, 63, 42),
-            (4_096, 30, 3_210, 2_407, 64, 128),
-            (4_390, 30, 3_504, 2_628, 64, 128),
-            (5_000, 30, 4_096, 3_072, 64, 128),
-            (20_000, 30, 4_096, 3_072, 64, 128),
-            (u64::MAX, 30, 4_096, 3_072, 64, 128),
+            (1_024, 1_030, 8, 6, 2, 4, [1, 1, 1]),
+            (2_048, 1_030, 586, 439, 37, 63, [15, 63, 42]),
+            (4_096, 30, 3_114, 2_335, 195, 64, [16, 64, 128]),
+            (5_078, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
+            (20_000, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
+            (u64::MAX, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
         ] {
             let expected = Caps {
                 connections,
                 per_uid,
+                kept,
                 admin,
-                attempts,
+                leaving: rest[0],
+                refused: rest[1],
+                attempts: rest[2],
             };
             assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
         }
-        for limit in 72..6_000 {
+        for limit in 78..6_000 {
             let caps = Caps::of(limit, 30);
-            let all = as_u64(caps.connections + caps.admin) + as_u64(caps.attempts) * PER_ATTEMPT;
+            let sockets = caps.connections + caps.admin + caps.refused + 2 * caps.leaving;
+            let all = as_u64(sockets) + as_u64(caps.attempts) * PER_ATTEMPT;
             assert!(all + 30 + SPARE <= limit, "{limit} {caps:?}");
             let larger = Caps::of(limit + 1, 30);
+            // One more for each of the other shares may begin at the same limit.
             assert!(
-                larger.connections + larger.attempts * 6 >= caps.connections + caps.attempts * 6
+                larger.connections + larger.attempts * 6 + 3
+                    >= caps.connections + caps.attempts * 6
             );
-            assert!(caps.per_uid < caps.connections);
+            assert!(caps.per_uid < caps.connections && caps.kept < caps.connections);
+            assert!(caps.per_uid + caps.kept <= caps.connections, "{caps:?}");
         }
     }
 

@@ -3,14 +3,21 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | connections faults framing intake memory peers respond response stream | |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake memory peers refusals respond response stream | |
+//! | [`acceptor`] | accepts connections of a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
 //! | `reply` | the reply to a request, before it is HTTP | body memory response | |
 //! | `response` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, whole or streamed | stream | |
-//! | [`connections`] | limits the connections, and closes those that have to leave | | |
+//! | [`stream`] | closes connections whose peer is too slow | connections hangups standing | clock |
+//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing turns | |
+//! | `places` | which connections have a place, and which one gives it up | standing | |
+//! | `standing` | what one connection is doing, and since when | | |
+//! | `turns` | bounds the requests of one connection and of one user in a turn | | |
+//! | [`hangups`] | learns when a peer has hung up while its request waits | | |
+//! | [`refusals`] | connections that are refused without a place, until they end | | clock |
 //! | `faults` | logs faults that recur while connections are accepted | | process |
 //! | `guard` | refuses requests that no local tool sends | | |
 //! | `intake` | hands a connection's bytes to hyper request by request | framing head_end memory | |
@@ -21,24 +28,29 @@
 //! | `printers` | prints answers for the paths | | |
 //! | `openapi` | the document that describes the local interface | | |
 //! | [`peers`] | identifies the peer of a connection | | |
-//! | [`stream`] | closes connections whose peer is too slow | | clock |
 
+pub mod acceptor;
 mod body;
 pub mod connections;
 mod faults;
 mod framing;
 mod guard;
+pub mod hangups;
 mod head_end;
 mod intake;
 pub mod memory;
 mod oauth2;
 mod openapi;
 pub mod peers;
+mod places;
 mod printers;
+pub mod refusals;
 mod reply;
 mod request_body;
 mod respond;
 mod response;
 mod routes;
 pub mod server;
+mod standing;
 pub mod stream;
+mod turns;

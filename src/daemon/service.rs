@@ -70,6 +70,14 @@ impl Service {
         }
     }
 
+    /// Whether a caller may connect to this socket: a caller that may not could make no request.
+    pub fn may_connect(&self, caller: &Caller, door: Door) -> bool {
+        match door {
+            Door::Admin => self.roster.gate().is_ours(caller.uid),
+            Door::Tokens => self.roster.may_have_any(caller),
+        }
+    }
+
     /// The states of one profile, or of all that the caller may use.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::serve::acceptor::Acceptor;
 use super::serve::server::Server;
 use super::service::Door;
 use super::shutdown::Shutdown;
@@ -105,7 +106,7 @@ impl Servers {
 
     fn run(
         &self,
-        listener: tokio::net::UnixListener,
+        listener: Acceptor,
         door: Door,
         retired: impl Future<Output = ()> + Send + 'static,
         shutdown: Shutdown,
@@ -231,9 +232,7 @@ impl Seen {
 impl Socket {
     /// Starts to accept connections.
     fn serve(&mut self, door: Door, servers: &Servers, shutdown: &Shutdown) -> io::Result<()> {
-        let listener = self.listener.try_clone()?;
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let listener = Acceptor::new(self.listener.try_clone()?)?;
         let (retire, retired) = oneshot::channel();
         let retired = async {
             // When the daemon stops the sender is just dropped, and the shutdown ends the task.

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::serve::connections::Connections;
 use super::serve::memory::Memory;
+use super::serve::refusals::Refusals;
 use super::serve::server::Server;
 use super::service::{Door, Service};
 use super::shutdown::Shutdown;
@@ -50,6 +51,7 @@ pub async fn keep(
         // A separate table: the request takes no place from a caller, and needs no free one.
         connections: Connections::new(1, 1),
         memory,
+        refusals: Refusals::new(1),
         refused: Mutex::default(),
     });
     let ping = || {

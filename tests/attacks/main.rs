@@ -10,9 +10,6 @@
     reason = "a test that meets the unexpected fails by panicking, and waits and measures in real time"
 )]
 
-mod demand;
-mod reports;
-
 #[path = "../support/support.rs"]
 #[expect(
     dead_code,
@@ -21,11 +18,14 @@ mod reports;
 mod support;
 
 mod ca_file;
+mod demand;
 mod echo;
 mod endpoint;
 mod impostor;
 mod issuers;
 mod memory;
 mod mutation;
+mod places;
 mod removal;
+mod reports;
 mod web_pages;

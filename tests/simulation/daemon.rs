@@ -7,6 +7,7 @@ use jetond::clock::Clock;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::serve::connections::Connections;
 use jetond::daemon::serve::memory::Memory;
+use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
 use jetond::daemon::service::{Door, ReloadRequest, Service};
 use jetond::daemon::tell_of_jumps;
@@ -49,6 +50,7 @@ impl Daemon {
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),
+            refusals: Refusals::new(1),
             refused: Mutex::default(),
         });
         let around = Arc::clone(world);

@@ -2,13 +2,13 @@
 //! readers never wait.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use super::handle::Handle;
 use crate::config::Rule;
-use crate::policy::{Caller, Gate, Guests};
+use crate::policy::{Caller, Gate, Guests, Named};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 
@@ -31,6 +31,8 @@ pub(super) type Kept = Result<Arc<Profiles>, Arc<str>>;
 pub struct Roster {
     gate: Gate,
     guests: Guests,
+    /// All that any rule names, so that one look tells whether any profile is allowed.
+    named: Mutex<Arc<Named>>,
     kept: watch::Sender<Kept>,
 }
 
@@ -51,6 +53,7 @@ impl Roster {
         Self {
             gate,
             guests: Guests::default(),
+            named: Mutex::default(),
             kept: watch::channel(Ok(Arc::default())).0,
         }
     }
@@ -65,6 +68,25 @@ impl Roster {
     /// Whether this user may use every profile, whatever the rules say.
     pub fn has_all(&self, uid: u32) -> bool {
         self.gate.is_ours(uid) || self.guests.include(uid, self.gate.namespace)
+    }
+
+    /// Whether a caller may use any profile, as [`Seen::has_any`] or [`Roster::has_all`] says. It costs no more with many
+    /// profiles.
+    pub fn may_have_any(&self, caller: &Caller) -> bool {
+        self.has_all(caller.uid)
+            || self.guests.is_empty() && self.gate.heeds_rules() && self.named().names(caller)
+    }
+
+    /// Whether the groups of this user's processes could matter: not where no rule for a user names it and there are no
+    /// rules for groups.
+    pub fn knows_groups_of(&self, uid: u32) -> bool {
+        let named = self.named();
+        named.names_groups() || named.names_user(uid)
+    }
+
+    fn named(&self) -> Arc<Named> {
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&named)
     }
 
     /// The problem for a user that may not use any profile.
@@ -115,6 +137,10 @@ impl Roster {
     }
 
     fn put(&self, kept: Kept) {
+        let rules = kept.iter().flat_map(|all| all.values());
+        let rules = rules.flat_map(|entry| entry.rules.iter().map(|rule| rule.who));
+        let named = Arc::new(Named::by(rules));
+        *self.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
         // A removed profile ends when the last reference to its handle is dropped.
         drop(self.kept.send_replace(kept));
     }

@@ -72,6 +72,7 @@ impl Answering {
 
     /// Streams the events of a watch.
     pub(super) fn watched(watching: Watching, busy: Busy) -> Self {
+        busy.watches();
         let next = Box::pin(watching.next());
         Self {
             sending: Sending::Watched(Pieces::default(), next),

@@ -1,15 +1,20 @@
-//! Limits the number of connections, chooses which one to close when there are too many, and ends all of them when the
-//! daemon stops.
-//!
-//! With a plain cap, one user could fill it and lock all others out. So one user cannot take all the places, and at the
-//! cap the oldest connection of the same user that has never sent a complete request makes room.
+//! The open connections: limits their number, tells one to leave when its place is needed or its peer has hung up, and
+//! ends all of them when the daemon stops.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
+
+use super::hangups::Hangups;
+use super::places::Places;
+use super::standing::{Doing, Standing};
+use super::turns::{InTurn, Turns, Unpaused};
+use crate::policy::Gate;
+
+pub use super::places::Limits;
 
 /// The most connections in all.
 pub const MAX_TOTAL: usize = 4_096;
@@ -21,111 +26,153 @@ pub const MAX_PER_UID: usize = 3_072;
 #[derive(Debug)]
 pub struct Connections {
     table: Mutex<Table>,
+    /// Tells the daemon's user and root apart from others, for whom fewer places are left.
+    gate: Option<Gate>,
+    turns: Turns,
+    /// `None` where the system does not tell.
+    hangups: Option<Hangups>,
     /// Notified when the last connection of a drain has ended.
     emptied: Notify,
     /// Whether a drain's deadline has passed.
     overdue: watch::Sender<bool>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
-    max_total: usize,
-    max_per_uid: usize,
-    next: u64,
-    total: usize,
-    per_uid: HashMap<u32, usize>,
+    places: Places,
+    /// All connections that have not ended, including those that have lost their place.
+    open: usize,
     /// The sender that tells each connection to leave.
-    open: HashMap<u64, oneshot::Sender<Leave>>,
-    /// Those that have not sent a complete request yet, by user and age.
-    half_open: BTreeSet<(u32, u64)>,
+    ways: HashMap<u64, oneshot::Sender<Leave>>,
+    /// The requests of each user in this turn of the event loop, and its connections.
+    in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
     closing: bool,
 }
 
 /// Why a connection has to leave. It is sent at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
-    /// The connection makes room for another one.
+    /// The connection makes room for another one, or its peer has hung up.
     AtOnce,
     /// The daemon stops: the connection finishes its current request first.
     AfterThis,
 }
 
-/// A connection's place under the caps; dropping it gives the place back.
+/// A connection's place under the limits; dropping it gives the place back.
 #[derive(Debug)]
 pub struct Place {
+    spot: Arc<Spot>,
+    uid: u32,
+}
+
+/// What a connection and its requests tell the table.
+#[derive(Debug)]
+pub(super) struct Spot {
     connections: Arc<Connections>,
-    key: (u32, u64),
-    established: AtomicBool,
-    /// Whether another connection has to leave for this one.
-    made_room: bool,
+    key: u64,
+    standing: Arc<Standing>,
+    unpaused: Unpaused,
+    in_turn: Arc<InTurn>,
 }
 
 // === impl Connections ===
 
 impl Connections {
-    /// Creates a table with these caps.
-    pub fn new(max_total: usize, max_per_uid: usize) -> Arc<Self> {
-        let table = Table {
-            max_total,
-            max_per_uid,
-            ..Table::default()
+    /// Creates a table with these limits, in which no place is kept for anybody.
+    pub fn new(total: usize, per_uid: usize) -> Arc<Self> {
+        let limits = Limits {
+            total,
+            per_uid,
+            kept: 0,
+            leaving: 1,
         };
-        Arc::new(Self {
-            table: Mutex::new(table),
-            emptied: Notify::new(),
-            overdue: watch::Sender::new(false),
-        })
+        Arc::new(Self::with(limits, None, None))
     }
 
-    /// Changes the caps. Open connections stay, even if there are more than the new caps allow.
-    pub fn limit(&self, max_total: usize, max_per_uid: usize) {
-        let mut table = self.lock();
-        table.max_total = max_total;
-        table.max_per_uid = max_per_uid;
+    /// Creates a table that can keep places for those that `gate` lets do everything, and learns when peers hang up.
+    /// There is no place before [`Connections::limit`] is called. It must be called on the event loop.
+    pub fn shared(gate: Gate) -> Arc<Self> {
+        Arc::new(Self::with(Limits::default(), Some(gate), Hangups::new()))
+    }
+
+    fn with(limits: Limits, gate: Option<Gate>, hangups: Option<Hangups>) -> Self {
+        let table = Table {
+            places: Places::new(limits),
+            open: 0,
+            ways: HashMap::new(),
+            in_turn: HashMap::new(),
+            closing: false,
+        };
+        Self {
+            table: Mutex::new(table),
+            gate,
+            turns: Turns::default(),
+            hangups,
+            emptied: Notify::new(),
+            overdue: watch::Sender::new(false),
+        }
+    }
+
+    /// Changes the limits. Open connections stay, even if there are more than the new limits allow.
+    pub fn limit(&self, limits: Limits) {
+        self.lock().places.limit(limits);
     }
 
     /// Returns a place for a connection of `uid`, and the receiver that tells it to leave; `None` when there is no
-    /// place and no half-open connection of that user to make room.
+    /// place and no connection that has to make room.
     ///
-    /// There is one channel for both reasons to leave, since a connection polls it whenever it wakes.
+    /// There is one channel for all reasons to leave, since a connection polls it whenever it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
-        let mut table = self.lock();
-        let full = table.total >= table.max_total
-            || table
-                .per_uid
-                .get(&uid)
-                .is_some_and(|n| *n >= table.max_per_uid);
-        if full {
-            let oldest = table
-                .half_open
-                .range((uid, 0)..=(uid, u64::MAX))
-                .next()
-                .copied()?;
-            table.half_open.remove(&oldest);
-            // The place is given back when that connection's task has ended, a moment from now.
-            if let Some(way) = table.open.remove(&oldest.1) {
-                tell(way, Leave::AtOnce);
-            }
+        let is_ours = self.gate.is_some_and(|gate| gate.is_ours(uid));
+        let table = &mut *self.lock();
+        let admission = table.places.admit(uid, is_ours).ok()?;
+        // The descriptor is given back when that connection's task has ended, a moment from now.
+        let way = admission.evicted.and_then(|key| table.ways.remove(&key));
+        if let Some(way) = way {
+            tell(way, Leave::AtOnce);
         }
-        let key = (uid, table.next);
-        table.next += 1;
-        table.total += 1;
-        *table.per_uid.entry(uid).or_default() += 1;
-        table.half_open.insert(key);
         let (way, leave) = oneshot::channel();
         if table.closing {
             tell(way, Leave::AfterThis);
         } else {
-            table.open.insert(key.1, way);
+            table.ways.insert(admission.key, way);
         }
-        drop(table);
-        let place = Place {
+        table.open += 1;
+        let (in_turn, count) = table.in_turn.entry(uid).or_default();
+        *count += 1;
+        let spot = Spot {
             connections: Arc::clone(self),
-            key,
-            established: AtomicBool::new(false),
-            made_room: full,
+            key: admission.key,
+            standing: admission.standing,
+            unpaused: Unpaused::default(),
+            in_turn: Arc::clone(in_turn),
+        };
+        let place = Place {
+            spot: Arc::new(spot),
+            uid,
         };
         Some((place, leave))
+    }
+
+    /// Whether those that have lost their place have to end before another connection is accepted: they still have
+    /// their descriptors.
+    pub(super) fn must_wait(&self) -> bool {
+        let table = self.lock();
+        table.open.saturating_sub(table.places.len()) >= table.places.limits().leaving
+    }
+
+    /// Waits until the peers of some connections have hung up, and tells those connections to leave.
+    pub(super) async fn hung_up(&self) {
+        let Some(hangups) = &self.hangups else {
+            return std::future::pending().await;
+        };
+        let gone = hangups.next().await;
+        let mut table = self.lock();
+        for key in gone {
+            if let Some(way) = table.ways.remove(&key) {
+                tell(way, Leave::AtOnce);
+            }
+        }
     }
 
     /// Ends all connections, including later ones: each may finish its request within `grace`, and is closed after
@@ -136,7 +183,7 @@ impl Connections {
         if tokio::time::timeout(grace, self.ended()).await.is_ok() {
             return 0;
         }
-        let left = self.lock().total;
+        let left = self.lock().open;
         self.overdue.send_replace(true);
         self.ended().await;
         left
@@ -147,7 +194,7 @@ impl Connections {
         loop {
             // Subscribe before the check, so that no end is missed.
             let emptied = self.emptied.notified();
-            if self.lock().total == 0 {
+            if self.lock().open == 0 {
                 return;
             }
             emptied.await;
@@ -158,7 +205,7 @@ impl Connections {
     fn close(&self) {
         let mut table = self.lock();
         table.closing = true;
-        for (_, way) in table.open.drain() {
+        for (_, way) in table.ways.drain() {
             tell(way, Leave::AfterThis);
         }
     }
@@ -172,24 +219,52 @@ impl Connections {
 // === impl Place ===
 
 impl Place {
-    /// Whether another connection has to leave for this one. That connection keeps its descriptor until its task has
-    /// run.
-    pub(super) const fn made_room(&self) -> bool {
-        self.made_room
+    /// The part of it that requests share.
+    pub(super) const fn spot(&self) -> &Arc<Spot> {
+        &self.spot
     }
 
     /// Waits until the deadline of a drain has passed.
     pub(super) async fn overdue(&self) {
-        let mut overdue = self.connections.overdue.subscribe();
+        let mut overdue = self.spot.connections.overdue.subscribe();
         // It fails only without a sender, and this place keeps the sender alive.
         let _: Result<_, _> = overdue.wait_for(|overdue| *overdue).await;
     }
 
-    /// Records that the connection has sent a complete request: it no longer makes room for others.
-    pub fn established(&self) {
-        // Called for every request, but only the first one changes the table.
-        if !self.established.swap(true, Ordering::Relaxed) {
-            self.connections.lock().half_open.remove(&self.key);
+    /// Counts a request. If its connection or its user has had enough requests for now, waits for the next turn of the
+    /// event loop.
+    pub(super) async fn take_turn(&self) {
+        let Spot {
+            connections,
+            unpaused,
+            in_turn,
+            ..
+        } = &*self.spot;
+        if let Some(turn) = connections.turns.count(unpaused, in_turn) {
+            connections.turns.end_of(turn).await;
+        }
+    }
+}
+
+// === impl Spot ===
+
+impl Spot {
+    /// Records what the connection is doing.
+    pub(super) fn set(&self, doing: Doing) {
+        if self.standing.set(doing) {
+            self.connections.lock().places.order_again(self.key);
+        }
+    }
+
+    /// Records that the connection has no further request for now.
+    pub(super) fn pause(&self) {
+        self.unpaused.pause();
+    }
+
+    /// Tells the connection to leave when the peer at this socket of its own hangs up.
+    pub(super) fn leave_on_hangup(&self, socket: BorrowedFd<'_>) {
+        if let Some(hangups) = &self.connections.hangups {
+            hangups.add(socket, self.key);
         }
     }
 }
@@ -201,19 +276,22 @@ fn tell(way: oneshot::Sender<Leave>, leave: Leave) {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self.connections.lock();
-        table.half_open.remove(&self.key);
-        table.open.remove(&self.key.1);
-        table.total = table.total.saturating_sub(1);
-        if let Some(n) = table.per_uid.get_mut(&self.key.0) {
-            *n = n.saturating_sub(1);
-            if *n == 0 {
-                table.per_uid.remove(&self.key.0);
+        let Spot {
+            connections, key, ..
+        } = &*self.spot;
+        let mut table = connections.lock();
+        table.places.remove(*key);
+        table.ways.remove(key);
+        table.open = table.open.saturating_sub(1);
+        if let Some((_, count)) = table.in_turn.get_mut(&self.uid) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                table.in_turn.remove(&self.uid);
             }
         }
-        if table.closing && table.total == 0 {
+        if table.closing && table.open == 0 {
             drop(table);
-            self.connections.emptied.notify_waiters();
+            connections.emptied.notify_waiters();
         }
     }
 }
@@ -226,6 +304,12 @@ mod tests {
     struct Open {
         place: Place,
         leave: oneshot::Receiver<Leave>,
+    }
+
+    impl Open {
+        fn answers(&self) {
+            self.place.spot().set(Doing::Answering);
+        }
     }
 
     fn open(all: &Arc<Connections>, uid: u32) -> Option<Open> {
@@ -241,37 +325,71 @@ mod tests {
     fn one_user_cannot_take_every_place() {
         let all = Connections::new(4, 3);
         let hog: Vec<_> = (0..3).map(|_| open(&all, 1).unwrap()).collect();
-        hog.iter().for_each(|open| open.place.established());
+        hog.iter().for_each(Open::answers);
         assert!(open(&all, 1).is_none());
         assert!(open(&all, 2).is_some());
     }
 
     #[test]
-    fn over_the_cap_the_oldest_half_open_connection_of_that_user_goes() {
+    fn the_connection_that_gives_up_its_place_is_told_once_to_leave_at_once() {
         let all = Connections::new(4, 3);
         let mut others = [2, 1, 1, 1].map(|uid| open(&all, uid).unwrap());
-        others[1].place.established();
+        others[1].answers();
         let mut newest = open(&all, 1).unwrap();
-        assert_eq!(
-            others.each_mut().map(told),
-            [None, None, Some(Leave::AtOnce), None]
-        );
+        let left = others.each_mut().map(told);
+        assert_eq!(left, [None, None, Some(Leave::AtOnce), None]);
         assert_eq!(told(&mut newest), None);
+        assert!(all.must_wait());
+        // What it still does changes nothing.
+        others[2].answers();
+        others[2].place.spot().set(Doing::Idle);
+        assert_eq!(all.lock().open, 5, "it has not ended yet");
     }
 
     #[test]
-    fn the_caps_can_change_and_open_connections_stay() {
+    fn places_are_kept_for_the_daemons_user_and_root() {
+        let limits = Limits {
+            total: 4,
+            per_uid: 4,
+            kept: 2,
+            leaving: 1,
+        };
+        let gate = Gate {
+            own_uid: 7,
+            namespace: crate::policy::UserNamespace::Identity,
+        };
+        let all = Arc::new(Connections::with(limits, Some(gate), None));
+        let others = [1, 2].map(|uid| open(&all, uid).unwrap());
+        others.iter().for_each(Open::answers);
+        assert!(open(&all, 3).is_none());
+        assert!(
+            [0, 7]
+                .map(|uid| open(&all, uid))
+                .iter()
+                .all(Option::is_some)
+        );
+    }
+
+    #[test]
+    fn the_limits_can_change_and_open_connections_stay() {
+        let limit = |total, per_uid| Limits {
+            total,
+            per_uid,
+            kept: 0,
+            leaving: 2,
+        };
         let all = Connections::new(2, 2);
-        let mut kept = [1, 1].map(|uid| open(&all, uid).unwrap());
-        kept.iter().for_each(|open| open.place.established());
+        let mut busy = [1, 1].map(|uid| open(&all, uid).unwrap());
+        busy.iter().for_each(Open::answers);
         assert!(open(&all, 2).is_none());
-        all.limit(3, 2);
-        let third = open(&all, 2).unwrap();
-        assert!(!third.place.made_room());
-        all.limit(1, 1);
-        assert_eq!(kept.each_mut().map(told), [None, None]);
-        assert!(open(&all, 2).unwrap().place.made_room());
-        drop((kept, third));
+        all.limit(limit(3, 2));
+        let mut third = open(&all, 2).unwrap();
+        all.limit(limit(1, 1));
+        assert_eq!(busy.each_mut().map(told), [None, None]);
+        assert_eq!(told(&mut third), None);
+        drop(open(&all, 2).unwrap());
+        assert_eq!(told(&mut third), Some(Leave::AtOnce));
+        drop((busy, third));
         assert!(open(&all, 1).is_some());
     }
 
@@ -279,7 +397,7 @@ mod tests {
     async fn a_drain_tells_every_connection_the_late_ones_too_and_waits_for_all() {
         let all = Connections::new(4, 4);
         let [mut a, mut b] = [1, 2].map(|uid| open(&all, uid).unwrap());
-        b.place.established();
+        b.answers();
         let mut drain = std::pin::pin!(all.drain(Duration::from_secs(5)));
         let mut within = async |secs| tokio::time::timeout(secs, drain.as_mut()).await.ok();
         assert_eq!(within(Duration::from_secs(1)).await, None);
@@ -317,12 +435,11 @@ mod tests {
         let all = Connections::new(1, 1);
         for _ in 0..3 {
             let open = open(&all, 1).unwrap();
-            open.place.established();
+            open.answers();
             assert!(all.admit(1).is_none());
         }
         let table = all.lock();
-        assert!(table.per_uid.is_empty());
-        assert!(table.open.is_empty());
-        assert!(table.half_open.is_empty());
+        assert_eq!(table.open, 0);
+        assert!(table.ways.is_empty() && table.in_turn.is_empty());
     }
 }

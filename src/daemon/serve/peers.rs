@@ -2,21 +2,25 @@
 //! its socket is ever used for that (CVE-2019-7304 is what happens otherwise).
 
 use std::io;
+use std::os::unix::net::UnixStream;
 
-use tokio::net::UnixStream;
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
 
 /// Returns the peer of a connection (`SO_PEERCRED` and `SO_PEERGROUPS`, unix(7)). Its supplementary groups are read
-/// only where a rule could need them; where the kernel does not report them, the peer has none.
+/// only where a rule could need them, which `groups_count` tells of a user: a peer may be in 65,536 of them. Where the
+/// kernel does not report them, the peer has none.
 ///
 /// # Errors
 /// The kernel's; the connection must then be refused.
-pub(super) fn of(stream: &UnixStream, gate: &Gate) -> io::Result<Peer> {
-    let peer = stream.peer_cred()?;
-    let (uid, gid, pid) = (peer.uid(), peer.gid(), shown(peer.pid()));
-    let groups = if gate.is_ours(uid) || !gate.heeds_rules() {
+pub(super) fn of(
+    stream: &UnixStream,
+    gate: &Gate,
+    groups_count: impl FnOnce(u32) -> bool,
+) -> io::Result<Peer> {
+    let (uid, gid, pid) = credentials(stream)?;
+    let groups = if gate.is_ours(uid) || !gate.heeds_rules() || !groups_count(uid) {
         Box::default()
     } else {
         supplementary_groups(stream).unwrap_or_else(|error| {
@@ -26,6 +30,35 @@ pub(super) fn of(stream: &UnixStream, gate: &Gate) -> io::Result<Peer> {
     };
     let caller = Caller { uid, gid, groups };
     Ok(Peer { caller, pid })
+}
+
+/// The user, the group and the process of the peer.
+#[cfg(target_os = "linux")]
+fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
+    use std::os::fd::AsRawFd as _;
+
+    use uapi::c::{SO_PEERCRED, SOL_SOCKET};
+
+    // A `ucred`: the process, the user and the group.
+    let mut peer = [0_u32; 3];
+    let bytes = uapi::getsockopt(
+        stream.as_raw_fd(),
+        SOL_SOCKET,
+        SO_PEERCRED,
+        peer.as_mut_slice(),
+    )?;
+    let [pid, uid, gid] = peer;
+    if bytes != size_of_val(&peer) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok((uid, gid, shown(Some(pid.cast_signed()))))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
+    // Only tokio's type tells, and it takes the socket for its own.
+    let peer = tokio::net::UnixStream::from_std(stream.try_clone()?)?.peer_cred()?;
+    Ok((peer.uid(), peer.gid(), shown(peer.pid())))
 }
 
 /// The process ID that the kernel shows; it shows 0 for a process that has none in our namespace.
@@ -71,8 +104,20 @@ fn supplementary_groups(_: &UnixStream) -> io::Result<Box<[u32]>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// What decides which peers of a daemon of this user may do everything. Logs that nobody else is served where that is so.
+pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
+    let namespace = user_namespace();
+    if namespace == UserNamespace::Other && !has_guests {
+        info!(
+            uid = own_uid,
+            "in a user namespace: this user alone is served"
+        );
+    }
+    Gate { own_uid, namespace }
+}
+
 /// The user namespace of this process.
-pub fn user_namespace() -> UserNamespace {
+fn user_namespace() -> UserNamespace {
     if cfg!(target_os = "linux") {
         let map = |name| std::fs::read_to_string(format!("/proc/self/{name}")).ok();
         UserNamespace::of_maps(map("uid_map").as_deref(), map("gid_map").as_deref())
@@ -90,7 +135,7 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let own_uid = rustix::process::geteuid().as_raw();
         let namespace = UserNamespace::Identity;
-        let peer = of(&ours, &Gate { own_uid, namespace }).unwrap();
+        let peer = of(&ours, &Gate { own_uid, namespace }, |_| true).unwrap();
         assert_eq!(peer.caller.uid, own_uid);
         assert_eq!(peer.caller.gid, rustix::process::getegid().as_raw());
         assert_eq!(peer.pid, i32::try_from(std::process::id()).ok());

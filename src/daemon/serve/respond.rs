@@ -45,7 +45,8 @@ pub(super) async fn respond(
         // The future of everything that may wait is boxed, and only when it is needed: inline, it would be moved with
         // every request.
         Ok(Reached::Route(route)) => {
-            Box::pin(answer(service, account, peer, door, request, route)).await
+            busy.pends();
+            Box::pin(answer(service, account, peer, door, request, route, &busy)).await
         }
         Err(problem) => Err(Failure::Problem(problem)),
     };
@@ -107,19 +108,22 @@ async fn answer(
     door: Door,
     request: &mut Request<Incoming>,
     route: Route,
+    busy: &Busy,
 ) -> Result<Reply, Failure> {
     let caller = &peer.caller;
     let body = if request.body().is_end_stream() {
         RequestBody::default()
     } else {
-        let now = service.clock.now();
-        match cap_of_body(&route) {
-            Some(cap) => RequestBody::read(request, cap, account, now).await?,
-            None => {
-                RequestBody::skip(request, MAX_BODY, account, now).await?;
-                RequestBody::default()
+        let (cap, now) = (cap_of_body(&route), service.clock.now());
+        let read = async {
+            match cap {
+                Some(cap) => RequestBody::read(request, cap, account, now).await,
+                None => RequestBody::skip(request, MAX_BODY, account, now)
+                    .await
+                    .map(|()| RequestBody::default()),
             }
-        }
+        };
+        busy.receives(read).await?
     };
     match route {
         Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,

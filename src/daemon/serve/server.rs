@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,18 +13,20 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, error, info, trace, warn};
 
 use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
+use super::acceptor::{Acceptor, SHUT_DOWN};
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
 use super::framing::Framing;
+use super::hangups::Peered;
 use super::intake::Intake;
 use super::memory::{self, Memory};
 use super::peers;
+use super::refusals::Refusals;
 use super::respond;
 use super::response;
 use super::stream::{Pace, Timed};
@@ -36,6 +39,9 @@ const HEAD_BUFFER: usize = 16 * 1024;
 /// How long accepting pauses after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// How many connections are accepted before those that are open get a turn.
+const ACCEPTED_AT_ONCE: usize = 16;
+
 /// What every connection needs.
 pub struct Server {
     /// The service that answers the requests.
@@ -44,6 +50,8 @@ pub struct Server {
     pub connections: Arc<Connections>,
     /// The memory for bodies and unread answers.
     pub memory: Arc<Memory>,
+    /// The connections that were refused and are about to end.
+    pub refusals: Arc<Refusals>,
     /// The users whose refusal was logged already, so that no stranger can fill the log.
     pub refused: Mutex<BTreeSet<u32>>,
 }
@@ -57,17 +65,19 @@ impl Server {
     /// still served, and nothing is drained. Returns the number of connections that were closed at the deadline.
     pub async fn run(
         self: Arc<Self>,
-        listener: UnixListener,
+        listener: Acceptor,
         door: Door,
         retired: impl Future<Output = ()>,
         mut shutdown: Shutdown,
     ) -> usize {
         let mut retired = std::pin::pin!(retired);
         let (mut faults, mut is_retired) = (Faults::new(), false);
+        let (mut accepted_at_once, mut is_dead) = (0, false);
         loop {
             let accepted = tokio::select! { biased;
                 () = shutdown.ordered() => break,
-                accepted = listener.accept() => accepted,
+                () = self.connections.hung_up() => continue,
+                accepted = listener.accept(), if !is_dead => accepted,
                 () = &mut retired => {
                     is_retired = true;
                     break;
@@ -78,14 +88,22 @@ impl Server {
                 }
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     if faults.are_on() {
                         faults.tell_end(self.service.clock.now().boot);
                     }
-                    // Lets the connection that has to leave close its descriptor before the next accept.
-                    if self.admit(stream, door, &mut faults) == Admitted::InPlaceOfAnother {
+                    self.admit(stream, door, &mut faults);
+                    accepted_at_once += 1;
+                    // Lets connections that have to leave close their descriptors before the next accept, too.
+                    while accepted_at_once >= ACCEPTED_AT_ONCE || self.connections.must_wait() {
+                        accepted_at_once = 0;
                         tokio::task::yield_now().await;
                     }
+                }
+                // The process that passed it, or another one that has it, has shut it down for good.
+                Err(error) if error.kind() == SHUT_DOWN => {
+                    is_dead = true;
+                    error!(%error, "this socket accepts no more connections; restart the .socket unit that it belongs to");
                 }
                 // The connection stays in the backlog.
                 Err(error) => {
@@ -108,23 +126,16 @@ impl Server {
     /// Serves the connections in the backlog of a listener that no longer has a path.
     async fn empty(
         self: &Arc<Self>,
-        listener: UnixListener,
+        listener: Acceptor,
         door: Door,
         mut faults: Faults,
         shutdown: &Shutdown,
     ) {
         /// Number of retries without free descriptors: ten seconds in all.
         const TRIES: u32 = 200;
-        let Ok(listener) = listener.into_std() else {
-            return;
-        };
         let mut failed = 0;
         while failed < TRIES && !shutdown.is_ordered() {
-            let accepted = listener.accept().and_then(|(stream, _)| {
-                stream.set_nonblocking(true)?;
-                UnixStream::from_std(stream)
-            });
-            match accepted {
+            match listener.accept_now() {
                 Ok(stream) => {
                     self.admit(stream, door, &mut faults);
                     tokio::task::yield_now().await;
@@ -157,16 +168,22 @@ impl Server {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> Admitted {
-        let peer = match peers::of(&stream, self.service.roster.gate()) {
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) {
+        let roster = &self.service.roster;
+        let peer = match peers::of(&stream, roster.gate(), |uid| roster.knows_groups_of(uid)) {
             Ok(peer) => peer,
             Err(error) => {
                 if faults.unknown.came(self.service.clock.now().boot) {
                     warn!(%error, "refused: the kernel does not say who it is");
                 }
-                return Admitted::No;
+                return;
             }
         };
+        if !self.service.may_connect(&peer.caller, door) {
+            self.log_refusal(&peer);
+            self.refusals.refuse(stream, &roster.stranger());
+            return;
+        }
         let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
             if faults.full.came(self.service.clock.now().boot) {
                 warn!(
@@ -176,23 +193,28 @@ impl Server {
             } else {
                 debug!(peer.uid = peer.caller.uid, "refused: too many connections");
             }
-            // The peer may be gone already.
-            let _: io::Result<()> = turn_away(stream);
-            return Admitted::No;
+            let problem =
+                Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
+            self.refusals.refuse(stream, &problem);
+            return;
         };
         memory::limit_send_buffer(&stream);
-        let admitted = if place.made_room() {
-            Admitted::InPlaceOfAnother
-        } else {
-            Admitted::Yes
+        let stream = match tokio::net::UnixStream::from_std(stream) {
+            Ok(stream) => stream,
+            // The event loop takes no more: there is no memory for it.
+            Err(error) => {
+                if faults.accept.came(self.service.clock.now().boot) {
+                    warn!(%error, "refused: the connection cannot be served");
+                }
+                return;
+            }
         };
         tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
-        admitted
     }
 
     /// Answers the requests of one connection. It takes any stream, so that tests can run its timers, and simulate
     /// whole daemons, on a paused clock, which real sockets do not follow.
-    pub async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    pub async fn connection<S: AsyncRead + AsyncWrite + Peered + Unpin>(
         self: Arc<Self>,
         stream: S,
         peer: Peer,
@@ -200,7 +222,7 @@ impl Server {
         place: Place,
         mut leave: oneshot::Receiver<Leave>,
     ) {
-        let pace = Pace::default();
+        let pace = Pace::of(&place);
         let account = self.memory.account(peer.caller.uid);
         let (server, place, peer, account) = (&self, &place, &peer, &account);
         let framing = Framing::default();
@@ -208,8 +230,8 @@ impl Server {
             let busy = pace.busy();
             let framing = &framing;
             framing.expect_body(request.body().size_hint().exact());
-            place.established();
             async move {
+                place.take_turn().await;
                 let service = &server.service;
                 let mut response = if service.admits(&peer.caller, door) {
                     respond::respond(service, account, peer, door, &mut request, busy).await
@@ -251,6 +273,11 @@ impl Server {
         };
         // An error cannot occur: the table keeps the sender for as long as the connection has its place.
         if told != Ok(Leave::AfterThis) {
+            // A request that is there already is answered if that takes no wait: the event loop looks for one once more.
+            tokio::select! { biased;
+                ended = connection.as_mut() => log_end(&ended, peer),
+                () = tokio::task::yield_now() => {}
+            }
             return;
         }
         if !framing.end_after_next() {
@@ -267,32 +294,6 @@ fn log_end(ended: &hyper::Result<()>, peer: &Peer) {
     if let Err(error) = ended {
         trace!(%error, peer.uid = peer.caller.uid, peer.pid, "connection ended");
     }
-}
-
-/// Outcome of admitting a connection.
-#[derive(Debug, PartialEq, Eq)]
-enum Admitted {
-    Yes,
-    /// Yes, and another connection has to leave for it.
-    InPlaceOfAnother,
-    No,
-}
-
-/// Answers 503 and closes, at once and without reading anything: a task for it would hold a descriptor that the caps do
-/// not count.
-fn turn_away(stream: UnixStream) -> io::Result<()> {
-    let problem =
-        Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
-    let body = problem.to_json();
-    let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    // A few hundred bytes fit the socket's buffer, so this does not wait.
-    stream
-        .into_std()?
-        .write_all(&[head.as_bytes(), &body].concat())
 }
 
 #[cfg(test)]

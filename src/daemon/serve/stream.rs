@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::connections::{Place, Spot};
+use super::hangups::Peered;
+use super::standing::Doing;
 use crate::clock::from_now;
 
 /// How long a connection may wait before its first byte, and a request from its first byte to the end of its headers.
@@ -28,16 +31,25 @@ const WAITING: u32 = 0;
 const IN_HEAD: u32 = 1;
 const BUSY: u32 = 2;
 const IDLING: u32 = 3;
+/// Busy, with an answer that may take a while.
+const PENDING: u32 = 4;
 
 /// The bits of the states above in a [`Pace`]; the higher bits count the changes.
-const DOING: u32 = 0b11;
+const DOING: u32 = 0b111;
 
 /// What a connection is doing, shared with the service that answers its requests.
 ///
 /// It counts its changes, because an answer may be given without a wait: the idle time after it must not pass for the
 /// idle time before it.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<AtomicU32>);
+pub struct Pace(Arc<Paced>);
+
+#[derive(Debug, Default)]
+struct Paced {
+    state: AtomicU32,
+    /// The connection's place, which depends on what it is doing.
+    spot: Option<Arc<Spot>>,
+}
 
 /// Keeps a connection busy until it is dropped: no timer of ours runs while a request is being answered.
 #[derive(Debug)]
@@ -53,19 +65,30 @@ pub struct Timed<S> {
     /// Fires at the deadline or before it.
     timer: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
+    /// Whether the connection leaves when its peer hangs up.
+    leaves_on_hangup: bool,
 }
 
 // === impl Pace ===
 
 impl Pace {
+    /// The pace of a connection that has a place.
+    pub(super) fn of(place: &Place) -> Self {
+        Self(Arc::new(Paced {
+            state: AtomicU32::new(WAITING),
+            spot: Some(Arc::clone(place.spot())),
+        }))
+    }
+
     /// Marks the connection as busy: a request's headers are complete, and its answer begins.
     pub fn busy(&self) -> Busy {
         self.set(BUSY);
+        self.take(Doing::Answering);
         Busy(self.clone())
     }
 
     fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.state.load(Ordering::Relaxed)
     }
 
     /// Sets the state. Only the connection's own task changes it, so nothing comes between the load and the store.
@@ -73,18 +96,53 @@ impl Pace {
         let pace = self.get();
         if pace & DOING != doing {
             let changes = (pace & !DOING).wrapping_add(DOING + 1);
-            self.0.store(changes | doing, Ordering::Relaxed);
+            self.0.state.store(changes | doing, Ordering::Relaxed);
         }
     }
 
     fn is_busy(&self) -> bool {
-        self.get() & DOING == BUSY
+        matches!(self.get() & DOING, BUSY | PENDING)
+    }
+
+    fn is_pending(&self) -> bool {
+        self.get() & DOING == PENDING
+    }
+
+    /// Tells the table of places.
+    fn take(&self, doing: Doing) {
+        if let Some(spot) = &self.0.spot {
+            spot.set(doing);
+        }
+    }
+}
+
+// === impl Busy ===
+
+impl Busy {
+    /// Marks the answer as one that may take a while, so that a hangup of the peer is noticed.
+    pub(super) fn pends(&self) {
+        self.0.set(PENDING);
+    }
+
+    /// Runs a future that reads the rest of the request: until it is complete, the connection is half-open.
+    pub(super) async fn receives<T>(&self, rest: impl Future<Output = T>) -> T {
+        self.0.take(Doing::HalfOpen);
+        let rest = rest.await;
+        self.0.take(Doing::Answering);
+        rest
+    }
+
+    /// Marks the answer as a watch, which can begin again elsewhere.
+    pub(super) fn watches(&self) {
+        self.pends();
+        self.0.take(Doing::Watching);
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.set(IDLING);
+        self.0.take(Doing::Idle);
     }
 }
 
@@ -101,6 +159,7 @@ impl<S> Timed<S> {
             deadline: timer.deadline(),
             timer,
             writing: None,
+            leaves_on_hangup: false,
         }
     }
 
@@ -166,11 +225,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
             }
             return Poll::Ready(result);
         }
+        if let Some(spot) = &this.pace.0.spot {
+            spot.pause();
+        }
         this.poll_timer(cx).map(Err)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncWrite + Peered + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -181,8 +243,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         this.poll_write_timer(cx, result)
     }
 
+    /// hyper flushes whenever it has nothing more to do, also while a request waits.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.pace.is_pending() && !this.leaves_on_hangup {
+            this.leaves_on_hangup = true;
+            if let (Some(spot), Some(socket)) = (&this.pace.0.spot, this.stream.socket()) {
+                spot.leave_on_hangup(socket);
+            }
+        }
         let result = Pin::new(&mut this.stream).poll_flush(cx);
         this.poll_write_timer(cx, result)
     }

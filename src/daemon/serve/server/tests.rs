@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::super::connections::Connections;
+use super::super::connections::{Connections, Limits};
 use super::*;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
@@ -69,6 +69,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),
+        refusals: Refusals::new(1),
         refused: Mutex::default(),
     });
     (server, close)
@@ -324,6 +325,63 @@ async fn a_silent_connection_makes_room_at_once_when_all_places_are_taken() {
         .collect();
     assert_about(silent.ended().await, Duration::ZERO);
     drop(others);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_that_pipelines_on_many_connections_gets_few_requests_before_others() {
+    const EACH: usize = 20;
+    let scene = Play::Grant {
+        secs: 3_600,
+        after: Duration::ZERO,
+    };
+    let (server, _close) = daemon(OURS, scene);
+    server.connections.limit(Limits {
+        total: 100,
+        per_uid: 90,
+        ..Limits::default()
+    });
+    let connect = |uid| {
+        let (place, leave) = server.connections.admit(uid).unwrap();
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let caller = Caller {
+            uid,
+            gid: uid,
+            groups: Box::default(),
+        };
+        let peer = Peer { caller, pid: None };
+        let server = Arc::clone(&server);
+        tokio::spawn(server.connection(ours, peer, Door::Tokens, place, leave));
+        theirs
+    };
+    let mut greedy: Vec<_> = (0..64).map(|_| connect(0)).collect();
+    let mut patient = connect(OURS);
+    let many = request("/healthz").repeat(EACH);
+    for stream in &mut greedy {
+        stream.write_all(many.as_bytes()).await.unwrap();
+    }
+    patient
+        .write_all(request("/healthz").as_bytes())
+        .await
+        .unwrap();
+    assert_ne!(patient.read(&mut [0; 1_024]).await.unwrap(), 0);
+    let mut answered = 0;
+    for stream in &mut greedy {
+        let mut came = vec![0; 1 << 20];
+        let read = tokio::time::timeout(Duration::ZERO, stream.read(&mut came)).await;
+        let came = String::from_utf8_lossy(&came[..read.map_or(0, Result::unwrap)]);
+        answered += came.matches("HTTP/1.1 200 ").count();
+    }
+    assert!(answered <= 3 * 64, "{answered} of {}", 64 * EACH);
+    // All of them are answered in the end.
+    for stream in &mut greedy {
+        stream
+            .write_all(b"GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut rest = vec![];
+        stream.read_to_end(&mut rest).await.unwrap();
+        assert!(String::from_utf8_lossy(&rest).contains(" 404 "));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! How a server ends when the daemon stops: on a paused clock over a pipe, and over real sockets.
 
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use tokio::net::UnixStream;
@@ -58,6 +59,7 @@ struct Listening {
 fn listen(folder: &Path, scene: Play, grace: Duration) -> Listening {
     let (server, close) = daemon(rustix::process::geteuid().as_raw(), scene);
     let listener = UnixListener::bind(folder.join("s")).unwrap();
+    let listener = Acceptor::new(listener).unwrap();
     let (stop, shutdown) = shutdown(grace);
     let run = Arc::clone(&server).run(listener, Door::Tokens, std::future::pending(), shutdown);
     Listening {
@@ -139,4 +141,20 @@ async fn over_sockets_what_has_not_ended_at_the_deadline_is_closed() {
     assert_eq!(rest(&mut waiting).await, "");
     assert_eq!(rest(&mut half).await, "");
     assert_eq!(listening.run.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_listener_that_another_process_shut_down_stops_the_server_no_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _close) = daemon(rustix::process::geteuid().as_raw(), Play::Hang);
+    let bound = UnixListener::bind(folder.path().join("s")).unwrap();
+    let listener = Acceptor::new(bound.try_clone().unwrap()).unwrap();
+    let (stop, shutdown) = shutdown(GRACE);
+    let run = server.run(listener, Door::Tokens, std::future::pending(), shutdown);
+    let run = tokio::spawn(run);
+    rustix::net::shutdown(&bound, rustix::net::Shutdown::Both).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!run.is_finished());
+    stop.order();
+    assert_eq!(run.await.unwrap(), 0);
 }

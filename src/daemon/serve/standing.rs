@@ -1,0 +1,111 @@
+//! What one connection is doing, and since when, for the order in which connections give up their places.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a connection is doing. Of one user's connections, those that come first here give up their places first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Doing {
+    /// It has not sent a complete request yet, or is still sending the body of one.
+    HalfOpen,
+    /// All of its requests are answered.
+    Idle,
+    /// It watches a profile. A watch can begin again with the ID of its last event.
+    Watching,
+    /// Its answer is being made or written.
+    Answering,
+}
+
+/// What one connection is doing, shared by the connection and the table.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// A [`Bits`].
+    bits: AtomicU64,
+    /// Counts the changes of all connections.
+    stamps: Arc<AtomicU64>,
+}
+
+/// A [`Standing`] at one moment: its place in the order, and the kind by which the table orders it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bits(u64);
+
+/// A position in the order of one user's connections: the kind, and when the connection became so.
+pub(super) type Position = (Doing, u64);
+
+// === impl Bits ===
+
+impl Bits {
+    const KINDS: [Doing; 4] = [
+        Doing::HalfOpen,
+        Doing::Idle,
+        Doing::Watching,
+        Doing::Answering,
+    ];
+
+    const fn new((doing, stamp): Position, ordered_as: Doing) -> Self {
+        Self(stamp << 4 | (ordered_as as u64) << 2 | doing as u64)
+    }
+
+    fn kind(bits: u64) -> Doing {
+        // Two bits are always one of the four.
+        let at = usize::try_from(bits & 0b11).unwrap_or_default();
+        Self::KINDS.get(at).copied().unwrap_or(Doing::Answering)
+    }
+
+    pub(super) fn position(self) -> Position {
+        (Self::kind(self.0), self.0 >> 4)
+    }
+
+    pub(super) fn ordered_as(self) -> Doing {
+        Self::kind(self.0 >> 2)
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// A connection at this position; `stamps` counts the changes of all connections.
+    pub(super) fn new(position: Position, stamps: Arc<AtomicU64>) -> Self {
+        Self {
+            bits: AtomicU64::new(Bits::new(position, position.0).0),
+            stamps,
+        }
+    }
+
+    /// Changes what the connection is doing. Returns whether the table has to order it again, by
+    /// `Places::order_again`.
+    #[must_use]
+    pub(super) fn set(&self, doing: Doing) -> bool {
+        let stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
+        let changed = |bits| Bits::new((doing, stamp), Bits(bits).ordered_as()).0;
+        let before = self.bits.load(Ordering::Relaxed);
+        let exchanged = self.bits.compare_exchange(
+            before,
+            changed(before),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        let before = match exchanged {
+            Ok(before) => before,
+            // The table orders it at this moment.
+            Err(_) => self
+                .bits
+                .update(Ordering::AcqRel, Ordering::Acquire, changed),
+        };
+        doing < Bits(before).ordered_as()
+    }
+
+    pub(super) fn get(&self) -> Bits {
+        Bits(self.bits.load(Ordering::Acquire))
+    }
+
+    /// Records how the table orders the connection, unless it is no longer doing what it did.
+    pub(super) fn order(&self, before: Bits) -> bool {
+        let position = before.position();
+        let after = Bits::new(position, position.0);
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        self.bits
+            .compare_exchange(before.0, after.0, order.0, order.1)
+            .is_ok()
+    }
+}

@@ -1,0 +1,137 @@
+//! Bounds the requests that one connection and one user get in one turn of the event loop.
+//!
+//! All connections share one thread. A connection that pipelines always has its next request ready, and would be served
+//! until the others are late. So after a few requests it has to wait until the loop has looked for what else is ready.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The most requests of one connection without a pause: as many as a client pipelines that is no benchmark.
+const OF_A_CONNECTION: u32 = 4;
+
+/// The most requests of one user in one turn, on all of its connections.
+const OF_A_USER: u32 = 64;
+
+/// The number of the current turn. It only counts turns at whose end a request waited.
+#[derive(Debug, Default)]
+pub(super) struct Turns(AtomicU32);
+
+/// The requests of one connection since it was last without one.
+#[derive(Debug, Default)]
+pub(super) struct Unpaused(AtomicU32);
+
+/// The requests of one user in one turn: the turn's number in the upper half, the count in the lower.
+#[derive(Debug, Default)]
+pub(super) struct InTurn(AtomicU64);
+
+/// The turn in which a request was over its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn(u32);
+
+// === impl Turns ===
+
+impl Turns {
+    /// Counts a request. Returns the turn whose end it has to wait for, if it has to wait.
+    pub(super) fn count(&self, connection: &Unpaused, user: &InTurn) -> Option<Turn> {
+        let turn = Turn(self.0.load(Ordering::Relaxed));
+        // Two requests that are counted at once may count as one, which does not matter to a bound.
+        let of_connection = connection.0.load(Ordering::Relaxed).saturating_add(1);
+        connection.0.store(of_connection, Ordering::Relaxed);
+        let of_user = user.0.load(Ordering::Relaxed);
+        let of_user = match Turn::of(of_user) == turn {
+            true => of_user.saturating_add(1),
+            false => turn.first(),
+        };
+        user.0.store(of_user, Ordering::Relaxed);
+        let is_over =
+            of_connection > OF_A_CONNECTION || of_user > turn.first() + u64::from(OF_A_USER) - 1;
+        if is_over {
+            connection.pause();
+        }
+        is_over.then_some(turn)
+    }
+
+    /// Waits until the event loop has looked for what is ready.
+    pub(super) async fn end_of(&self, turn: Turn) {
+        tokio::task::yield_now().await;
+        // The first of those that waited ends the turn for all.
+        let _: Result<_, _> = self.0.compare_exchange(
+            turn.0,
+            turn.0.wrapping_add(1),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+}
+
+// === impl Turn ===
+
+impl Turn {
+    const fn of(in_turn: u64) -> Self {
+        Self((in_turn >> 32) as u32)
+    }
+
+    /// One request in this turn.
+    fn first(self) -> u64 {
+        u64::from(self.0) << 32 | 1
+    }
+}
+
+// === impl Unpaused ===
+
+impl Unpaused {
+    /// Records that the connection has no further request for now.
+    pub(super) fn pause(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_gets_a_few_requests_until_it_pauses() {
+        let (turns, connection) = (Turns::default(), Unpaused::default());
+        for _ in 0..3 {
+            let user = InTurn::default();
+            for _ in 0..OF_A_CONNECTION {
+                assert_eq!(turns.count(&connection, &user), None);
+            }
+            assert_eq!(turns.count(&connection, &user), Some(Turn(0)));
+        }
+        let user = InTurn::default();
+        for _ in 0..OF_A_USER {
+            assert_eq!(turns.count(&connection, &user), None);
+            connection.pause();
+        }
+        assert_eq!(turns.count(&connection, &user), Some(Turn(0)));
+    }
+
+    #[tokio::test]
+    async fn a_user_gets_a_bounded_number_of_requests_in_a_turn_on_all_connections() {
+        let (turns, greedy, other) = (Turns::default(), InTurn::default(), InTurn::default());
+        for turn in 0..3 {
+            for _ in 0..OF_A_USER {
+                assert_eq!(turns.count(&Unpaused::default(), &greedy), None);
+            }
+            for _ in 0..10 {
+                let over = turns.count(&Unpaused::default(), &greedy);
+                assert_eq!(over, Some(Turn(turn)));
+                assert_eq!(turns.count(&Unpaused::default(), &other), None);
+            }
+            // Of several that wait, the first one ends the turn.
+            tokio::join!(turns.end_of(Turn(turn)), turns.end_of(Turn(turn)));
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_turn_may_wrap_around() {
+        let (turns, user) = (Turns(AtomicU32::new(u32::MAX)), InTurn::default());
+        assert_eq!(turns.count(&Unpaused::default(), &user), None);
+        turns.0.store(0, Ordering::Relaxed);
+        for _ in 0..OF_A_USER {
+            assert_eq!(turns.count(&Unpaused::default(), &user), None);
+        }
+        assert_eq!(turns.count(&Unpaused::default(), &user), Some(Turn(0)));
+    }
+}
