@@ -170,7 +170,7 @@ mod tests {
             };
             assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
         }
-        for limit in 78..6_000 {
+        for limit in 83..6_000 {
             let caps = Caps::of(limit, 30);
             let sockets = caps.connections + caps.admin + caps.refused + 2 * caps.leaving;
             let all = as_u64(sockets) + as_u64(caps.attempts) * PER_ATTEMPT;
