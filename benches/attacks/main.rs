@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(*n));
     let extent = Extent {
         runs: number("JETON_ATTACK_RUNS", 1.0) as usize,
-        time: Duration::from_secs_f64(number("JETON_ATTACK_SECONDS", 1.0)),
+        time: Duration::from_secs_f64(number("JETON_ATTACK_SECONDS", 0.8)),
     };
     let (mut holds, mut in_time) = (true, true);
     let mut add = |(counts, times)| {

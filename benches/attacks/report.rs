@@ -19,6 +19,8 @@ pub(crate) struct Report {
     daemon: Vec<Met>,
     twin: Vec<Met>,
     peaks: Vec<u64>,
+    /// Every honest request at the daemon.
+    requests: usize,
     failed: Vec<String>,
     attackers: String,
 }
@@ -41,6 +43,7 @@ impl Report {
             daemon: vec![],
             twin: vec![],
             peaks: vec![],
+            requests: 0,
             failed: vec![],
             attackers: String::new(),
         }
@@ -54,6 +57,7 @@ impl Report {
 
     /// A run at the daemon whose times are not looked at.
     pub(crate) fn repeated(&mut self, met: &Met, tally: &Tally, reloads: Vec<String>, peak: u64) {
+        self.requests += met.requests();
         self.failed.extend(met.failed().cloned());
         self.failed.extend(reloads);
         self.peaks.push(peak);
@@ -71,7 +75,7 @@ impl Report {
 
     /// Prints it all. Tells whether the counts hold, and whether the times do.
     pub(crate) fn print(mut self) -> (bool, bool) {
-        let requests: usize = self.daemon.iter().map(Met::requests).sum();
+        let requests = self.requests;
         let worst = self.daemon.iter().map(Met::worst).max().unwrap_or_default();
         let [first, last] = [self.peaks.first(), self.peaks.last()].map(|peak| *peak.unwrap_or(&0));
         if last > MEMORY {

@@ -9,7 +9,7 @@ use super::place::{Place, Server};
 use super::report::Report;
 
 /// How long the attackers work before anybody measures: they open thousands of connections first.
-const WARM_UP: Duration = Duration::from_millis(1_000);
+const WARM_UP: Duration = Duration::from_millis(800);
 
 /// How often root reloads the configuration under each attack.
 const RELOADS: usize = 3;
