@@ -3,6 +3,7 @@
 mod add;
 mod admin;
 mod before;
+mod ca_variables;
 mod check;
 mod demo;
 mod doctor;

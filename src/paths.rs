@@ -10,7 +10,7 @@ mod env;
 mod error;
 mod sockets;
 
-pub use env::{Env, Platform, ProxyText};
+pub use env::{CA_VARIABLES, Env, Platform, ProxyText};
 pub use error::PathError;
 pub use sockets::SocketPlaces;
 

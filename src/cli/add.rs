@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::admin;
-use super::output::{Exit, fail, report, say};
+use super::ca_variables;
+use super::output::{Exit, fail, report, say, tell};
 use super::place::{self, Place};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
@@ -76,14 +77,14 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
     let files = files(&plan.profile, target.owner)?;
-    let bound = destination(&plan.profile, &files)?;
+    let bound = destination(&plan.profile, &files, env)?;
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
     let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
         .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
-    let validity = prove(&plan.profile, &files, &credential)?;
+    let validity = prove(&plan.profile, &files, &credential, env)?;
     let key = Key {
         credential,
         key_id: None,
@@ -184,8 +185,9 @@ fn files(profile: &Profile, owner: u32) -> Result<Files, Exit> {
 }
 
 /// Where the secret will be sent. It is shown where it is not what the person has typed.
-fn destination(profile: &Profile, files: &Files) -> Result<Bound, Exit> {
-    let bound = Bound::of(profile, ask(configured::destination(profile, files))?);
+fn destination(profile: &Profile, files: &Files, env: &Env) -> Result<Bound, Exit> {
+    let endpoint = ask(profile, env, configured::destination(profile, files))?;
+    let bound = Bound::of(profile, endpoint);
     if profile.origin().is_none() {
         say(format!(
             "the issuer's token endpoint is {bound}: the credential is for it alone"
@@ -195,20 +197,31 @@ fn destination(profile: &Profile, files: &Files) -> Result<Bound, Exit> {
 }
 
 /// Gets one token as proof, and throws it away.
-fn prove(profile: &Profile, files: &Files, credential: &Credential) -> Result<Validity, Exit> {
+fn prove(
+    profile: &Profile,
+    files: &Files,
+    credential: &Credential,
+    env: &Env,
+) -> Result<Validity, Exit> {
     let provider = configured::provider(profile, files);
-    let Grant { lifetime, .. } = ask(provider.fetch(credential))?.grant;
+    let Grant { lifetime, .. } = ask(profile, env, provider.fetch(credential))?.grant;
     Ok(Validity::new(SystemClock.now().boot, lifetime))
 }
 
 /// Waits for the issuer.
-fn ask<T>(question: impl Future<Output = Result<T, Fault>>) -> Result<T, Exit> {
+fn ask<T>(
+    profile: &Profile,
+    env: &Env,
+    question: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Exit> {
     let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
     runtime.block_on(question).map_err(|fault| {
-        fail(
-            exit_of(&fault),
-            format!("no token, so nothing is written: {}", fault.detail),
-        )
+        let what = format!("no token, so nothing is written: {}", fault.detail);
+        let exit = fail(exit_of(&fault), what);
+        if let Some(note) = ca_variables::note(profile, &fault, env) {
+            tell(note);
+        }
+        exit
     })
 }
 

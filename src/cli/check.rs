@@ -2,6 +2,7 @@
 
 mod reach;
 
+use super::ca_variables;
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
@@ -42,6 +43,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let mut faults = faults(&target, &config);
     faults.extend(reach::unreachable(&config, target.owner));
     reach::note_barrier(&target, env, config.socket);
+    ca_variables::note_issuers(&config, target.owner, env);
     for fault in &faults {
         fail(Exit::Config, fault);
     }

@@ -16,6 +16,15 @@ pub enum Platform {
     Macos,
 }
 
+/// The variables by which other programs are told which certificates to trust (OpenSSL, Python's requests, curl). Here they
+/// decide nothing.
+pub const CA_VARIABLES: [&str; 4] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+];
+
 /// What of the environment counts, read once at the start; empty values count as unset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Env {
@@ -54,6 +63,8 @@ pub struct Env {
     pub user: Option<String>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
+    /// The variables of [`CA_VARIABLES`] that are set, in that order. They are for messages alone.
+    pub ca_variables: Vec<(&'static str, PathBuf)>,
     /// The user that we are.
     pub uid: u32,
     /// The system that we run on.
@@ -133,6 +144,7 @@ impl Env {
             term: None,
             user: None,
             https_proxy: None,
+            ca_variables: vec![],
             uid,
             platform: Platform::CURRENT,
         };
@@ -161,9 +173,15 @@ impl Env {
                 b"LOGNAME" => logname = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),
-                _ => {}
+                other => {
+                    let known = CA_VARIABLES.iter().find(|name| name.as_bytes() == other);
+                    let set = known.map(|name| (*name, value.into()));
+                    env.ca_variables.extend(set);
+                }
             }
         }
+        let place = |name| CA_VARIABLES.iter().position(|known| *known == name);
+        env.ca_variables.sort_by_key(|(name, _)| place(*name));
         env.https_proxy = env.https_proxy.or(upper_proxy);
         env.user = env.user.or(logname);
         env

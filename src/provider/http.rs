@@ -31,6 +31,11 @@ mod reuse;
 mod roots;
 mod settings;
 mod shared;
+#[cfg(not(target_os = "macos"))]
+mod system;
+#[cfg(target_os = "macos")]
+#[path = "http/keychain.rs"]
+mod system;
 
 pub use ca::CaSource;
 pub(super) use resolver::ResolveError;
@@ -287,11 +292,13 @@ fn build(
         }
         Proxy::Environment => builder,
     };
+    let shows_certificate = identity.is_some();
     let builder = match identity {
         Some(identity) => builder.identity(identity),
         None => builder,
     };
-    settings.roots.build(builder, origin.is_https(), ca)
+    let roots = &settings.roots;
+    roots.build(builder, origin.is_https(), shows_certificate, ca)
 }
 
 fn head(response: &Response) -> Answer {

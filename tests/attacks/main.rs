@@ -28,4 +28,5 @@ mod mutation;
 mod places;
 mod removal;
 mod reports;
+mod system_roots;
 mod web_pages;

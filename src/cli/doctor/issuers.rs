@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::super::ca_variables;
 use super::super::target::Target;
 use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
@@ -28,13 +29,14 @@ pub(super) async fn examine(
     profiles: &DaemonProfiles,
 ) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
-    let proxy_set = env.https_proxy.is_some();
+    let env = Arc::new(env.clone());
     let owner = target.owner;
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
+        let env = Arc::clone(&env);
         tasks.spawn(async move {
-            let findings = one(&name, profile, stores, owner, proxy_set).await;
+            let findings = one(&name, profile, stores, owner, &env).await;
             (at, name, findings)
         });
     }
@@ -59,14 +61,19 @@ async fn one(
     profile: Profile,
     stores: Arc<Stores>,
     owner: u32,
-    proxy_set: bool,
+    env: &Env,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
     let place = stores.store(&profile.store).about().name;
     let credential = within(move || credential(&stores, &stored, &copy, owner));
     let (credential, issuer) = tokio::join!(credential, issuer(&profile, owner));
     let mut findings = judge::credential(place, name, credential.as_ref());
-    findings.extend(judge::issuer(&profile, &issuer, proxy_set));
+    findings.extend(judge::issuer(&profile, &issuer, env.https_proxy.is_some()));
+    let discovered = issuer.discovered.as_ref();
+    let unreached = issuer.reached.as_ref().err();
+    let fault = unreached.or_else(|| discovered.and_then(|found| found.as_ref().err()));
+    let note = fault.and_then(|fault| ca_variables::note(&profile, fault, env));
+    findings.extend(note.map(|note| Finding::warn("certificates", note)));
     if let (Ok(CredentialFacts::Bound(bound, differences)), Some(Ok(discovered))) =
         (&credential, &issuer.discovered)
         && differences.is_empty()

@@ -3,6 +3,7 @@
 use reqwest::{Client, ClientBuilder};
 
 use super::ca::CaSource;
+use super::system;
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
@@ -27,6 +28,7 @@ impl Roots {
         &self,
         builder: ClientBuilder,
         encrypted: bool,
+        shows_certificate: bool,
         ca: Option<&Ca>,
     ) -> Result<Client, Fault> {
         let (builder, unusable) = match self {
@@ -40,10 +42,8 @@ impl Roots {
                 return Err(Fault::new(FaultKind::BindingChanged, what));
             }
             Self::System => (
-                builder,
-                no_ca(
-                    "the system has no root certificates to trust: install ca-certificates, or set ca-file",
-                ),
+                system::trusted(builder, shows_certificate)?,
+                no_ca("a root certificate of the system cannot be used"),
             ),
             Self::File(source) => (
                 builder.tls_certs_only(source.certificates(ca)?),

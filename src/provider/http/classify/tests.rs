@@ -117,19 +117,40 @@ async fn post_with(address: SocketAddr, settings: Settings) -> Result<u16, Fault
         .map(|answer| answer.status)
 }
 
-/// The system's roots are found by way of the environment, so this runs itself in another process, where our CA is
-/// the system's only one.
+/// The system's roots are in the system's folders, so this runs itself in mounts of its own, where our CA is the system's
+/// only one.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
-    let mut inner = Command::new(std::env::current_exe().unwrap());
-    inner.args([
-        "--exact",
-        "--ignored",
-        "provider::http::classify::tests::where_the_system_trusts_our_ca",
-    ]);
+    let in_mounts = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh"]);
+        command
+    };
+    let script = "mount -t tmpfs tmpfs /etc/ssl && mkdir /etc/ssl/certs";
+    let can = in_mounts(script).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        println!("IGNORED: the system's roots: no mount namespaces here, or not root");
+        return;
+    }
+    let script = "set -e
+        mount -t tmpfs tmpfs /etc/ssl
+        mkdir /etc/ssl/certs
+        for d in /etc/pki /var/lib/ca-certificates /usr/local/share/certs /etc/ca-certificates; do
+            if test -d $d; then mount -t tmpfs tmpfs $d; fi
+        done
+        cp \"$1\" /etc/ssl/certs/ca-certificates.crt
+        shift
+        exec \"$@\"";
+    let mut inner = in_mounts(script);
     inner
-        .env("SSL_CERT_FILE", fixture("ca.pem"))
-        .env_remove("SSL_CERT_DIR");
+        .arg(fixture("ca.pem"))
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "--ignored",
+            "provider::http::classify::tests::where_the_system_trusts_our_ca",
+        ]);
     let output = inner.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
@@ -143,6 +164,22 @@ fn a_ca_file_means_its_roots_and_not_the_systems_as_well() {
 async fn where_the_system_trusts_our_ca() {
     let (address, server) = serve("good.pem");
     assert_eq!(post_trusting(address, Roots::System).await.unwrap(), 200);
+    server.join().unwrap();
+    // So do those that have a certificate of their own to show.
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("us.key");
+    std::fs::copy(fixture("server.key"), &key).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let cert = fixture("good.pem");
+    let settings = Settings {
+        client_certificate: Some(ClientSource {
+            files: ClientCertificate { cert, key },
+            owner: rustix::process::geteuid().as_raw(),
+        }),
+        ..Settings::default()
+    };
+    let (address, server) = serve("good.pem");
+    assert_eq!(post_with(address, settings).await.unwrap(), 200);
     server.join().unwrap();
     let (address, server) = serve("good.pem");
     assert_eq!(

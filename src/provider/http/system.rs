@@ -1,0 +1,305 @@
+//! The operating system's root certificates: read from the usual places, once for all clients, and again when the files
+//! have changed.
+//!
+//! No environment variable has a say in it. `SSL_CERT_FILE` and `SSL_CERT_DIR` would be another one in the shell that
+//! enrols a credential than in the daemon that sends it, and whoever sets them would decide who gets the secret.
+//! `ca-file` is what names other certificates: a credential is bound to it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use reqwest::{Certificate, ClientBuilder};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
+    SignatureScheme,
+};
+
+use crate::fault::{Fault, FaultKind};
+
+/// The bundles. The first one that has a certificate is taken.
+const FILES: [&str; 13] = [
+    // Debian, Ubuntu, Gentoo, Arch, NixOS, Void, distroless images
+    "/etc/ssl/certs/ca-certificates.crt",
+    // RHEL, CentOS, Rocky, Alma, Amazon Linux
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    // Fedora, RHEL 6, Mageia
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    // SUSE
+    "/etc/ssl/ca-bundle.pem",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+    // Alpine, FreeBSD, OpenBSD
+    "/etc/ssl/cert.pem",
+    // Arch
+    "/etc/ca-certificates/extracted/tls-ca-bundle.pem",
+    // NixOS
+    "/etc/ssl/certs/ca-bundle.crt",
+    // OpenELEC
+    "/etc/pki/tls/cacert.pem",
+    // OpenHarmony
+    "/etc/ssl/certs/cacert.pem",
+    // Entware
+    "/opt/etc/ssl/certs/ca-certificates.crt",
+    // FreeBSD
+    "/usr/local/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+];
+
+/// The folders with a file for each certificate. All are read, since an administrator may have put one there alone.
+const FOLDERS: [&str; 3] = [
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/usr/local/etc/ssl/certs",
+];
+
+/// Judges servers by the system's roots as they are at each handshake. All clients share it, and so the certificates.
+#[derive(Debug)]
+struct SystemVerifier {
+    provider: Arc<CryptoProvider>,
+    read: Mutex<Option<Read>>,
+}
+
+/// The roots as they were read once.
+#[derive(Debug, Clone)]
+struct Read {
+    places: Vec<Place>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+/// A file or a folder, and what changes when it is written to. `None` if it is not there.
+type Place = (&'static str, Option<[i128; 5]>);
+
+/// A client that trusts the system's roots. Blocks: they are read unless they were read before and are still the same.
+///
+/// # Errors
+/// [`FaultKind::NoCa`] if there are none. That is not kept: the next call reads again.
+pub(super) fn trusted(
+    builder: ClientBuilder,
+    shows_certificate: bool,
+) -> Result<ClientBuilder, Fault> {
+    Ok(match shows_certificate {
+        // reqwest adds a client certificate only to a configuration of its own.
+        true => builder.tls_certs_only(certificates()?),
+        false => builder.tls_backend_preconfigured(client_config()?),
+    })
+}
+
+fn client_config() -> Result<ClientConfig, Fault> {
+    static SHARED: LazyLock<Arc<SystemVerifier>> = LazyLock::new(|| {
+        Arc::new(SystemVerifier {
+            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+            read: Mutex::new(None),
+        })
+    });
+    SHARED.current()?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&SHARED.provider));
+    let builder = builder
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(|_| no_ca(", since no version of TLS can be used"))?;
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::<SystemVerifier>::clone(&SHARED);
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A session that goes on is not judged again, although a root may have been withdrawn.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// The certificates themselves.
+fn certificates() -> Result<Vec<Certificate>, Fault> {
+    let certificates = load(&FILES, &FOLDERS)?;
+    // One that TLS cannot use is left out, as where they are shared.
+    let usable = |der: &CertificateDer<'_>| RootCertStore::empty().add(der.clone()).is_ok();
+    let certificates = certificates.iter().filter(|der| usable(der));
+    Ok(certificates
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect())
+}
+
+// === impl SystemVerifier ===
+
+impl SystemVerifier {
+    /// The verifier of the roots as they are now: of those that were read last, unless their files have changed since.
+    fn current(&self) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+        // Held while they are read, so that clients that need them at once do not each read them.
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = places();
+        if let Some(known) = read.as_ref().filter(|known| known.places == places) {
+            return Ok(Arc::clone(&known.verifier));
+        }
+        let verifier = verifier(load(&FILES, &FOLDERS)?, &self.provider)?;
+        *read = Some(Read {
+            places,
+            verifier: Arc::clone(&verifier),
+        });
+        Ok(verifier)
+    }
+}
+
+impl ServerCertVerifier for SystemVerifier {
+    /// Looks at the places for a change, and reads them if there is one: a root that was withdrawn is trusted no more.
+    /// Where there are none for the moment, nobody is trusted.
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let unknown = |_| TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+        let current = self.current().map_err(unknown)?;
+        current.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+fn places() -> Vec<Place> {
+    let stamp = |path: &&'static str| {
+        let meta = fs::metadata(path).ok();
+        let stamp = meta.map(|meta| {
+            let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+            let written = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+            let (dev, ino, len) = (meta.dev().into(), meta.ino().into(), meta.len().into());
+            [dev, ino, len, written, changed]
+        });
+        (*path, stamp)
+    };
+    FILES.iter().chain(&FOLDERS).map(stamp).collect()
+}
+
+/// The certificates of the first of these files that has one, and those of all these folders; each once.
+fn load(files: &[&str], folders: &[&str]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let mut certificates = vec![];
+    let mut why = None;
+    let mut read = |file, folder| {
+        // Unlike the others of this crate, this function reads no environment variable.
+        let found = rustls_native_certs::load_certs_from_paths(file, folder);
+        why = why.take().or(found.errors.into_iter().next());
+        let found_any = !found.certs.is_empty();
+        certificates.extend(found.certs);
+        found_any
+    };
+    // Opening a pipe would wait for a writer.
+    let is_file = |path: &&Path| path.is_file();
+    let mut files = files.iter().map(Path::new).filter(is_file);
+    let _: Option<&Path> = files.find(|file| read(Some(file), None));
+    for folder in folders.iter().map(Path::new).filter(|path| path.is_dir()) {
+        read(None, Some(folder));
+    }
+    certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    certificates.dedup();
+    if certificates.is_empty() {
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        return Err(no_ca(&why));
+    }
+    Ok(certificates)
+}
+
+fn verifier(
+    certificates: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+    let mut roots = RootCertStore::empty();
+    // One that TLS cannot use is no reason to trust none of the others.
+    roots.add_parsable_certificates(certificates);
+    WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
+        .build()
+        .map_err(|_| no_ca(" that TLS can use"))
+}
+
+fn no_ca(why: &str) -> Fault {
+    let what = format!(
+        "the system has no root certificates to trust{why}: install ca-certificates, or set ca-file"
+    );
+    Fault::new(FaultKind::NoCa, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> String {
+        format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+    }
+
+    #[test]
+    fn the_first_file_with_a_certificate_is_taken_and_every_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        for folder in ["empty", "folder"] {
+            fs::create_dir(path(folder)).unwrap();
+        }
+        fs::write(path("nothing"), "# no certificate\n").unwrap();
+        let ca = fixture("ca.pem");
+        fs::copy(&ca, path("folder/ca.pem")).unwrap();
+        fs::write(path("folder/readme"), "text\n").unwrap();
+        std::os::unix::fs::symlink("nowhere", path("folder/dangling")).unwrap();
+        let (missing, nothing) = (path("missing"), path("nothing"));
+        let (empty, folder) = (path("empty"), path("folder"));
+        for (files, folders, count) in [
+            (vec![&ca], vec![], 1),
+            (vec![&missing, &nothing, &ca], vec![], 1),
+            (vec![], vec![&folder], 1),
+            (vec![&ca], vec![&missing, &empty, &folder], 1),
+            (vec![&missing, &nothing, &folder], vec![&empty], 0),
+            (vec![], vec![], 0),
+        ] {
+            let files: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
+            let folders: Vec<&str> = folders.iter().map(|path| path.as_str()).collect();
+            match load(&files, &folders) {
+                Ok(found) => assert_eq!(found.len(), count, "{files:?} {folders:?}"),
+                Err(fault) => {
+                    assert_eq!((fault.kind, 0), (FaultKind::NoCa, count), "{fault:?}");
+                    assert!(
+                        fault.detail.contains("install ca-certificates"),
+                        "{fault:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_read_once_is_shared_by_all_clients() {
+        let shared = SystemVerifier {
+            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+            read: Mutex::new(None),
+        };
+        let (Ok(first), Ok(second)) = (shared.current(), shared.current()) else {
+            return;
+        };
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+}
