@@ -23,7 +23,7 @@ use std::time::Duration;
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Effect, Event, Lifecycle, Policy};
-use jetond::schedule::Unit;
+use jetond::schedule::{DEMAND_SPACING, FAILURES_HOURLY, Unit};
 use jetond::token::{AccessToken, Grant};
 use plotters::prelude::*;
 
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     let calm = Run::new(seed, 0..0);
     let half = Run::new(seed, 4 * HOUR..4 * HOUR + HOUR / 2);
     let whole = Run::new(seed, 4 * HOUR..5 * HOUR);
+    let hammered = Run::hammered(seed, 4 * HOUR..5 * HOUR);
 
     let outage = half.peak(half.outage.clone());
     let end = half.outage.end;
@@ -70,6 +71,11 @@ fn main() -> ExitCode {
             "calls of a daemon in an outage of an hour, the most",
             f64::from(whole.most_calls),
             210.0,
+        ),
+        (
+            "the same, whatever callers do",
+            f64::from(hammered.most_calls),
+            f64::from(FAILURES_HOURLY),
         ),
         (
             "calls of a daemon in a second, the most",
@@ -106,6 +112,8 @@ fn main() -> ExitCode {
 struct Run {
     /// When the issuer refuses, in seconds from the start.
     outage: Range<usize>,
+    /// Whether callers ask for an attempt all the time while it refuses.
+    is_hammered: bool,
     /// The calls of each step, the daemons' first ones left out.
     calls: Vec<u32>,
     /// The most calls that one daemon made in the outage.
@@ -132,8 +140,19 @@ struct Daemon {
 
 impl Run {
     fn new(seed: u64, outage: Range<usize>) -> Self {
+        Self::play(seed, outage, false)
+    }
+
+    /// The same with callers that ask for an attempt every two seconds of the outage, and a daemon that heeds no budget
+    /// of requested refreshes.
+    fn hammered(seed: u64, outage: Range<usize>) -> Self {
+        Self::play(seed, outage, true)
+    }
+
+    fn play(seed: u64, outage: Range<usize>, is_hammered: bool) -> Self {
         let mut run = Self {
             outage,
+            is_hammered,
             calls: vec![0; END / STEP],
             most_calls: 0,
             most_in_a_second: 0,
@@ -173,7 +192,9 @@ impl Run {
         second: usize,
         jitter: Unit,
     ) -> BootInstant {
+        let hammers = self.is_hammered && self.outage.contains(&second);
         let event = match daemon.attempt.take() {
+            None if hammers => Event::RefreshRequested,
             // Somebody asks all the time: what rests makes no calls.
             None => Event::Due { asked: now },
             Some((attempt, sent, true)) => {
@@ -206,7 +227,12 @@ impl Run {
             self.most_in_a_second = self.most_in_a_second.max(daemon.called(now));
             return now.after(if works { ANSWER } else { REFUSAL });
         }
-        daemon.lifecycle.next_wake().unwrap()
+        let next = daemon.lifecycle.next_wake().unwrap();
+        if hammers {
+            next.min(now.after(DEMAND_SPACING))
+        } else {
+            next
+        }
     }
 
     /// The most calls of a step in these seconds, over the mean.
