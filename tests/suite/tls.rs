@@ -49,7 +49,7 @@ fn a_certificate_that_is_not_right_is_told_apart_and_gets_no_secret() {
 
 #[test]
 fn without_its_ca_the_sandbox_is_not_trusted() {
-    let (mut env, ca) = encrypted();
+    let (mut env, _) = encrypted();
     let other = env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
     let other = env.ca_file(other).unwrap();
     refused(&env, &["--ca-file", &other], 78, "is not trusted");
