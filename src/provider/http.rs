@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Identity, RequestBuilder, Response, redirect, retry};
+use reqwest::header::{self, HeaderName, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -18,12 +18,13 @@ use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use classify::{Route, classify};
+use client::build;
 use kept::Kept;
-use reuse::Keeping;
 use shared::Shared;
 
 mod ca;
 mod classify;
+mod client;
 mod identity;
 mod kept;
 mod resolver;
@@ -250,55 +251,6 @@ impl Http {
             proxy,
         }
     }
-}
-
-fn build(
-    origin: &Origin,
-    settings: &Settings,
-    identity: Option<Identity>,
-    ca: Option<&Ca>,
-    connections: &Keeping,
-    is_shared: bool,
-) -> Result<Client, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    let builder = ClientBuilder::new()
-        .user_agent(concat!("jeton/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        // A redirect would carry the secret elsewhere: on 307 and 308 with the whole body.
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        // When to try again is the schedule's to say; a client that repeats on its own breaks its promises.
-        .retry(retry::never())
-        .https_only(origin.is_https())
-        .http1_only()
-        .connect_timeout(settings.timeouts.connect)
-        .timeout(settings.timeouts.exchange)
-        // The default one panics when the system refuses a thread.
-        .dns_resolver(settings.resolver.clone());
-    let builder = connections.apply(builder, is_shared);
-    let builder = match &settings.proxy {
-        _ if origin.is_loopback() => builder.no_proxy(),
-        Proxy::Direct => builder.no_proxy(),
-        // Falling back to a direct connection would be another route than the one that was asked for.
-        Proxy::Http(url) => {
-            let proxy = reqwest::Proxy::all(url.url().clone()).map_err(|_| {
-                Fault::new(
-                    FaultKind::Connect,
-                    "the configured proxy's address cannot be used",
-                )
-            })?;
-            builder.no_proxy().proxy(proxy)
-        }
-        Proxy::Environment => builder,
-    };
-    let shows_certificate = identity.is_some();
-    let builder = match identity {
-        Some(identity) => builder.identity(identity),
-        None => builder,
-    };
-    let roots = &settings.roots;
-    roots.build(builder, origin.is_https(), shows_certificate, ca)
 }
 
 fn head(response: &Response) -> Answer {

@@ -1,0 +1,63 @@
+//! Building a client: what it may do, whom it trusts, and which way it takes.
+
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Client, ClientBuilder, Identity, redirect, retry};
+
+use super::Settings;
+use super::reuse::Keeping;
+use crate::config::{Origin, Proxy};
+use crate::credential::Ca;
+use crate::fault::{Fault, FaultKind};
+
+/// Builds a client for one origin. Blocks: files are read for it.
+///
+/// # Errors
+/// A [`Fault`] if a file or the proxy's address cannot be used.
+pub(super) fn build(
+    origin: &Origin,
+    settings: &Settings,
+    identity: Option<Identity>,
+    ca: Option<&Ca>,
+    connections: &Keeping,
+    is_shared: bool,
+) -> Result<Client, Fault> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let builder = ClientBuilder::new()
+        .user_agent(concat!("jeton/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        // A redirect would carry the secret elsewhere: on 307 and 308 with the whole body.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // When to try again is the schedule's to say; a client that repeats on its own breaks its promises.
+        .retry(retry::never())
+        .https_only(origin.is_https())
+        .http1_only()
+        .connect_timeout(settings.timeouts.connect)
+        .timeout(settings.timeouts.exchange)
+        // The default one panics when the system refuses a thread.
+        .dns_resolver(settings.resolver.clone());
+    let builder = connections.apply(builder, is_shared);
+    let builder = match &settings.proxy {
+        _ if origin.is_loopback() => builder.no_proxy(),
+        Proxy::Direct => builder.no_proxy(),
+        // Falling back to a direct connection would be another route than the one that was asked for.
+        Proxy::Http(url) => {
+            let proxy = reqwest::Proxy::all(url.url().clone()).map_err(|_| {
+                Fault::new(
+                    FaultKind::Connect,
+                    "the configured proxy's address cannot be used",
+                )
+            })?;
+            builder.no_proxy().proxy(proxy)
+        }
+        Proxy::Environment => builder,
+    };
+    let shows_certificate = identity.is_some();
+    let builder = match identity {
+        Some(identity) => builder.identity(identity),
+        None => builder,
+    };
+    let roots = &settings.roots;
+    roots.build(builder, origin.is_https(), shows_certificate, ca)
+}
