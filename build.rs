@@ -1,4 +1,5 @@
-//! What only one of the two programs is linked with: jetond with what runs before Rust's start-up; the companion with what
+//! What only one of the two programs is linked with: jetond with what runs before Rust's start-up and below its
+//! allocator; the companion with what
 //! makes it a static program without a C library, on x86_64 Linux.
 
 use std::env::var_os;
@@ -9,10 +10,10 @@ use std::env::var_os;
 )]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/start/stdout.c");
+    println!("cargo:rerun-if-changed=src/start");
     // As an object, since nothing names it: a linker leaves out what it finds in a library.
     for object in cc::Build::new()
-        .file("src/start/stdout.c")
+        .files(["src/start/stdout.c", "src/start/buffers.c"])
         .compile_intermediates()
     {
         println!("cargo:rustc-link-arg-bin=jetond={}", object.display());
