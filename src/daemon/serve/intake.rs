@@ -16,11 +16,14 @@ use super::memory::{Account, Charge, FREE, refusal_bytes};
 /// How many bytes of a head are read at once: nearly all heads are shorter, and what comes behind one is held here.
 const HEAD_PIECE: usize = FREE;
 
-/// How many bytes of a body are read at once: hyper doubles its buffer when it is filled.
-const BODY_PIECE: usize = 8 * 1024 - 1;
+/// How many bytes of a body are read at once: together with a head they touch one page of hyper's buffer.
+const BODY_PIECE: usize = 2 * 1024;
 
-/// From this length on, a head makes hyper's buffer grow, for as long as the connection lasts.
-const LONG_HEAD: usize = 8 * 1024;
+/// From this length on, a head touches more pages of hyper's buffer, for as long as the connection lasts.
+const LONG_HEAD: usize = 2 * 1024;
+
+/// From this length on, hyper makes a larger buffer.
+const LONGER_HEAD: usize = 8 * 1024;
 
 /// How large that buffer may get.
 const GROWN: usize = 32 * 1024;
@@ -47,8 +50,9 @@ pub(super) struct Intake<S> {
     searched: usize,
     /// What the held bytes take of the user's memory.
     charge: Option<Charge>,
-    /// What hyper's buffer takes after a long head.
+    /// What hyper's buffer takes after a long head, and for which size.
     grown: Option<Charge>,
+    buffer: usize,
     /// Whether the peer will send no more, or sends what cannot be a head: all of it is handed over.
     is_raw: bool,
 }
@@ -69,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
             searched: 0,
             charge: None,
             grown: None,
+            buffer: 0,
             is_raw: false,
         }
     }
@@ -164,16 +169,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         self.searched = self.held.len();
     }
 
+    /// Takes memory for what is held, and for what hyper's buffer will need.
     fn take_memory(&mut self) -> bool {
         // Given back first, since it is taken again with the rest.
-        self.charge = None;
+        (self.charge, self.grown) = (None, None);
+        let buffer = match self.held.len() {
+            ..LONG_HEAD => 0,
+            LONG_HEAD..LONGER_HEAD => LONGER_HEAD + FREE,
+            LONGER_HEAD.. => GROWN + FREE,
+        };
+        let buffer = buffer.max(self.buffer);
         self.charge = self.account.take(self.held.len());
-        let is_long = self.held.len() >= LONG_HEAD;
-        if is_long && self.grown.is_none() {
-            self.grown = self.account.take(GROWN);
-            return self.grown.is_some() && self.charge.is_some();
-        }
-        self.charge.is_some()
+        self.grown = self.account.take(buffer);
+        self.buffer = buffer;
+        self.charge.is_some() && self.grown.is_some()
     }
 
     /// Refuses a head for which there is no memory. hyper has nothing to write: it would not read otherwise.
