@@ -25,15 +25,14 @@ const DESCRIPTORS: u64 = 1_400;
 /// the rest.
 const ATTACKERS: [(u32, usize); 2] = [(60_001, 780), (60_002, 220)];
 
-/// What resident memory may grow by, in KiB: up to 12 MiB from what it is at rest, 12 KiB for each connection, and 8 MiB. A
-/// debug build keeps 8 KiB more for each connection, since its futures have more parts.
-const BOUND: u64 = 1_536 + 1_000 * if cfg!(debug_assertions) { 20 } else { 12 } + 8 * 1_024;
+/// What resident memory may grow by, in KiB: up to 12 MiB from what it is at rest, 12 KiB for each connection, and 8 MiB.
+const BOUND: u64 = 1_536 + 1_000 * 12 + 8 * 1_024;
 
 /// How much more the same attack may take when it is repeated, in KiB.
 const AGAIN: u64 = 4 * 1024;
 
 /// How long the attackers hold what they have.
-const HELD: Duration = Duration::from_millis(1_500);
+const HELD: Duration = Duration::from_millis(1_000);
 
 struct Attack {
     name: &'static str,
