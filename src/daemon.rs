@@ -22,7 +22,7 @@
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
 //! | `options` | the options that a daemon is started with | | |
-//! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock provider store |
+//! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock process provider store |
 
 mod clock_changes;
 pub mod condition;

@@ -9,13 +9,15 @@
 //! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper waiters | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
-//! | [`bulkhead`] | limits how many calls run at once | queue waiters | clock process |
+//! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
+//! | `crowds` | the issuers at which attempts wait, as the log says | | process |
 //! | `queue` | decides which attempt calls its issuer next, and how many may at once | | |
 //! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
 pub mod attempt;
 pub mod bulkhead;
+mod crowds;
 pub mod feed;
 pub mod handle;
 pub mod jumps;

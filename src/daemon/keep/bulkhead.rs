@@ -10,20 +10,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use super::crowds::{Crowds, QUIET, Still};
 use super::queue::{self, Outcome, Place, Queue, Rank, Ticket};
 use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::instant::BootInstant;
-use crate::process::episode::Episode;
 
 /// The maximum of attempts in all.
 pub(crate) const IN_ALL: usize = queue::MOST_IN_ALL;
 
 /// How long an attempt waits for its place before the log says so.
 const NOTICED_AFTER: Duration = Duration::from_secs(1);
-
-/// How long no attempt may have waited that long until the log says that it is over.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Concurrency limits for attempts: one for each issuer, and one for all.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ struct State {
     /// Where the attempts that wait receive their permits.
     waiting: HashMap<Ticket, Waiting>,
     /// The issuers at which attempts wait, or have waited a short while ago, as the log says.
-    crowds: HashMap<Arc<str>, Crowd>,
+    crowds: Crowds,
 }
 
 #[derive(Debug)]
@@ -50,13 +47,6 @@ struct Waiting {
     since: BootInstant,
     clock: Shared,
     permit: oneshot::Sender<Permit>,
-}
-
-/// Attempts that had to wait at one issuer.
-#[derive(Debug)]
-struct Crowd {
-    episode: Episode,
-    longest: Duration,
 }
 
 /// Permission for one call; dropping it releases the permit.
@@ -93,7 +83,7 @@ impl Bulkhead {
         Self(Arc::new(Mutex::new(State {
             queue: Queue::new(in_all),
             waiting: HashMap::new(),
-            crowds: HashMap::new(),
+            crowds: Crowds::default(),
         })))
     }
 
@@ -125,9 +115,7 @@ fn admit(state: &Arc<Mutex<State>>, now: BootInstant) {
             let Some(turn) = waiting.remove(&place.ticket) else {
                 continue;
             };
-            if let Some(crowd) = crowds.get_mut(&place.site) {
-                crowd.longest = crowd.longest.max(now.since(turn.since));
-            }
+            crowds.waited(&place.site, now.since(turn.since));
             given.push((place, turn));
         }
     }
@@ -211,11 +199,7 @@ impl Compartment {
         let now = clock.now().boot;
         let (waiting, limit) = {
             let mut state = lock(&self.state);
-            let crowd = state.crowds.entry(Arc::clone(&self.site)).or_insert(Crowd {
-                episode: Episode::new(QUIET),
-                longest: NOTICED_AFTER,
-            });
-            if !crowd.episode.came(now) {
+            if !state.crowds.came(&self.site, NOTICED_AFTER, now) {
                 return;
             }
             (
@@ -235,18 +219,13 @@ impl Compartment {
             let mut state = lock(&self.state);
             // One that waits still has been noticed once, however long ago that was.
             let is_waiting = state.queue.waiting(&self.site) > 0;
-            let Some(crowd) = state.crowds.get_mut(&self.site) else {
-                return;
-            };
-            if is_waiting {
-                continue;
-            }
-            let Some(attempts) = crowd.episode.over(now) else {
-                continue;
-            };
-            let longest = crowd.longest.as_secs();
-            state.crowds.remove(&self.site);
+            let still = state.crowds.over(&self.site, is_waiting, now);
             drop(state);
+            let (attempts, longest) = match still {
+                Still::Waiting => continue,
+                Still::Unknown => return,
+                Still::Over { attempts, longest } => (attempts, longest.as_secs()),
+            };
             info!(issuer = %self.site, attempts, longest, "profiles no longer wait for their turn at this issuer");
             return;
         }
