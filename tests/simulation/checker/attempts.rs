@@ -8,6 +8,23 @@ use jetond::fault::FaultKind;
 use super::record::{CallEnd, Called, GRAIN, Lived, Loaded, Record};
 use crate::history::At;
 
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its time had come.
+    Due,
+    /// Somebody waits who cannot be served.
+    Caller,
+    /// Somebody reported the token held.
+    Report,
+    /// A person asked for it.
+    Person,
+    /// There is another secret, or what was in the way may be gone.
+    Secret,
+    /// The machine has slept: what ran is dead, and the network is perhaps another one.
+    Resume,
+}
+
 /// A suspend is noticed within this time, even when it comes just when nobody listens.
 pub(crate) const NOTICED: Duration = Duration::from_secs(32);
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jetond::instant::BootInstant;
 
+use super::attempts::Cause;
 use super::attempts::{Attempt, Outcome};
-use super::causes::Cause;
 use super::record::{GRAIN, Lived};
 use super::{Finding, Rule};
 

@@ -3,9 +3,10 @@
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
+use super::attempts::Cause;
 use super::attempts::{self, Attempt, NOTICED, Outcome};
 use super::budget;
-use super::causes::{Cause, DEMAND};
+use super::causes::DEMAND;
 use super::held::Held;
 use super::limits::Stated;
 use super::moments::{self, Window};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
-use super::attempts::{Attempt, NOTICED};
+use super::attempts::{Attempt, Cause, NOTICED};
 use super::record::{GRAIN, RequestEnd, Requested};
 use super::reports;
 use super::walk::Walk;
@@ -19,23 +19,6 @@ const EARLY: Duration = Duration::from_secs(30);
 
 /// … after that, this is the least.
 const DEMAND_LATER: Duration = Duration::from_millis(22_500);
-
-/// Why an attempt was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Its time had come.
-    Due,
-    /// Somebody waits who cannot be served.
-    Caller,
-    /// Somebody reported the token held.
-    Report,
-    /// A person asked for it.
-    Person,
-    /// There is another secret, or what was in the way may be gone.
-    Secret,
-    /// The machine has slept: what ran is dead, and the network is perhaps another one.
-    Resume,
-}
 
 impl Walk<'_> {
     /// Whether a refresh that was asked for was not made: the budget is used up, or the secret is known to be a bad one.

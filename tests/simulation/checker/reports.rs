@@ -8,7 +8,7 @@ use jetond::instant::BootInstant;
 
 use super::answers::finds_at;
 use super::attempts::Attempt;
-use super::causes::Cause;
+use super::attempts::Cause;
 use super::held::Held;
 use super::record::{GRAIN, Lived, Record, RequestEnd, Requested};
 use super::{Finding, Rule};
