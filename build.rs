@@ -13,7 +13,11 @@ fn main() {
     println!("cargo:rerun-if-changed=src/start");
     // As an object, since nothing names it: a linker leaves out what it finds in a library.
     for object in cc::Build::new()
-        .files(["src/start/stdout.c", "src/start/buffers.c"])
+        .files([
+            "src/start/stdout.c",
+            "src/start/buffers.c",
+            "src/start/arenas.c",
+        ])
         .compile_intermediates()
     {
         println!("cargo:rustc-link-arg-bin=jetond={}", object.display());
