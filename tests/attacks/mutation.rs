@@ -53,6 +53,8 @@ struct Mutant {
     delivery: Delivery,
     /// How long the daemon may take: its own wait and [`LATE`].
     allowed: Duration,
+    /// Whether its companion says that it has a terminal.
+    has_terminal: bool,
     dice: Dice,
 }
 
@@ -195,16 +197,19 @@ impl Run {
 
     fn mutant(&self, number: u64) -> Mutant {
         let mut dice = Dice::new(self.seed, number);
-        let (bytes, wait) = match &*self.kind {
+        let (bytes, wait, has_terminal) = match &*self.kind {
             Kind::Frames(frames) => {
-                let (frame, wait) = frames.mutant(&mut dice);
+                let (frame, wait, has_terminal) = frames.mutant(&mut dice);
                 let head = format!(
                     "POST /v1/helper HTTP/1.0\r\nContent-Length: {}\r\n\r\n",
                     frame.len()
                 );
-                ([head.as_bytes(), &frame].concat(), wait)
+                ([head.as_bytes(), &frame].concat(), wait, has_terminal)
             }
-            Kind::Requests => requests::mutant(&mut dice),
+            Kind::Requests => {
+                let (bytes, wait) = requests::mutant(&mut dice);
+                (bytes, wait, false)
+            }
         };
         let delivery = Delivery::any(&mut dice);
         Mutant {
@@ -212,6 +217,7 @@ impl Run {
             bytes,
             delivery,
             allowed: wait + delivery.wait() + LATE,
+            has_terminal,
             dice,
         }
     }
@@ -264,7 +270,7 @@ impl Seen {
             );
             self.late.push((number, what));
         }
-        match answer::read(&received.bytes) {
+        match answer::read(&received.bytes, mutant.has_terminal) {
             Ok(answers) => {
                 if answers.outcomes.is_empty() {
                     self.count("none".to_owned(), 1);

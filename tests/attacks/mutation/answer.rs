@@ -15,8 +15,9 @@ pub(super) struct Answers {
     pub(super) outcomes: Vec<String>,
 }
 
-/// Reads the answers of one connection. An error says what should not be in them.
-pub(super) fn read(mut bytes: &[u8]) -> Result<Answers, String> {
+/// Reads the answers of one connection. An error says what should not be in them: an escape may be, where the request
+/// states a terminal.
+pub(super) fn read(mut bytes: &[u8], has_terminal: bool) -> Result<Answers, String> {
     let Answers {
         mut parts,
         mut outcomes,
@@ -46,7 +47,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Result<Answers, String> {
         let has_body = status >= 200 && !rest.starts_with(b"HTTP/1.");
         let (body, rest) = rest.split_at(if has_body { length.min(rest.len()) } else { 0 });
         if is_frame && stated == Some(body.len()) {
-            let (streams, outcome) = frame(body)?;
+            let (streams, outcome) = frame(body, has_terminal)?;
             parts.extend(streams);
             outcomes.push(outcome);
         } else {
@@ -67,7 +68,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Result<Answers, String> {
 }
 
 /// Reads a frame. A token may be in its standard output when it exits with 0.
-fn frame(bytes: &[u8]) -> Result<(Parts, String), String> {
+fn frame(bytes: &[u8], has_terminal: bool) -> Result<(Parts, String), String> {
     if bytes.len() > MAX_FRAME {
         return Err(format!("a frame of {} bytes", bytes.len()));
     }
@@ -96,7 +97,8 @@ fn frame(bytes: &[u8]) -> Result<(Parts, String), String> {
         return Err("a frame without an exit code".to_owned());
     }
     for (name, text) in [("output", &stdout), ("error", &stderr)] {
-        let is_control = |byte: &&u8| byte.is_ascii_control() && ![b'\n', 0x1b].contains(byte);
+        let is_allowed = |byte: u8| byte == b'\n' || has_terminal && byte == 0x1b;
+        let is_control = |byte: &&u8| byte.is_ascii_control() && !is_allowed(**byte);
         if let Some(byte) = text.iter().find(is_control) {
             return Err(format!("byte {byte:#04x} in standard {name}"));
         }

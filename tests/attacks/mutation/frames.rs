@@ -133,8 +133,8 @@ impl Frames {
         Self(frames.into_iter().map(|(_, frame)| frame).collect())
     }
 
-    /// A mutated frame, and how long the daemon may wait before it answers.
-    pub(super) fn mutant(&self, dice: &mut Dice) -> (Vec<u8>, Duration) {
+    /// A mutated frame, how long the daemon may wait before it answers, and whether the frame states a terminal.
+    pub(super) fn mutant(&self, dice: &mut Dice) -> (Vec<u8>, Duration, bool) {
         let mut frame = dice.one(&self.0).clone();
         // A wait of the fixtures' 30 s would only cost time.
         frame.set(5, &deadline(dice).to_le_bytes());
@@ -146,7 +146,9 @@ impl Frames {
             dice.corrupt(&mut bytes);
         }
         let wait = own_wait(&bytes);
-        (bytes, wait)
+        let run = Invocation::parse(&bytes).unwrap_or_default();
+        let has_terminal = run.terminal.output || run.terminal.error;
+        (bytes, wait, has_terminal)
     }
 }
 
