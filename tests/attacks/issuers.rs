@@ -1,6 +1,10 @@
 //! Issuers that answer without end, and what that costs the profiles of others.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -164,4 +168,72 @@ fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait()
     env.stop(&mut daemon);
     let said = daemon.log();
     assert_eq!(said.matches("profiles wait for their turn").count(), 1);
+}
+
+/// An issuer that keeps connections, and counts them and the requests.
+fn keeping_issuer() -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    const ANSWER: &str = r#"{"access_token":"a-token","token_type":"Bearer","expires_in":600}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/token", listener.local_addr().unwrap());
+    let [connections, requests] = [(); 2].map(|()| Arc::<AtomicUsize>::default());
+    let counts = (url, Arc::clone(&connections), Arc::clone(&requests));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            connections.fetch_add(1, Ordering::SeqCst);
+            let requests = Arc::clone(&requests);
+            thread::spawn(move || {
+                let mut stream = BufReader::new(stream.unwrap());
+                loop {
+                    let (mut line, mut length) = (String::new(), 0);
+                    while line != "\r\n" {
+                        line.clear();
+                        if stream.read_line(&mut line).unwrap_or(0) == 0 {
+                            return;
+                        }
+                        if let Some(value) = line.strip_prefix("content-length: ") {
+                            length = value.trim().parse().unwrap();
+                        }
+                    }
+                    stream.read_exact(&mut vec![0; length]).unwrap();
+                    requests.fetch_add(1, Ordering::SeqCst);
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+                    let answer = format!("{head}Content-Length: {}\r\n\r\n{ANSWER}", ANSWER.len());
+                    stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    counts
+}
+
+#[test]
+fn profiles_at_one_issuer_use_its_connections_again() {
+    const PROFILES: usize = 12;
+    let env = TestEnv::new();
+    let (url, connections, requests) = keeping_issuer();
+    let secret = env.secret_file();
+    for n in 0..PROFILES {
+        let (name, secret) = (format!("p{n}"), secret.to_str().unwrap());
+        #[rustfmt::skip]
+        let added = env.jetond(&[
+            "add", &name, "--provider", "oauth2", "--token-url", &url, "--client-auth", "post",
+            "--client-id", "an-id", "--client-secret-file", secret,
+        ]);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+    let at_first = connections.load(Ordering::SeqCst);
+    let asked = requests.load(Ordering::SeqCst);
+    let mut daemon = env.start();
+    for n in 0..PROFILES {
+        env.get(&daemon, &format!("/v1/profiles/p{n}/token"));
+    }
+    for n in 0..PROFILES {
+        let refreshed = env.jeton(&["refresh", &format!("p{n}")]);
+        assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    }
+    assert_eq!(requests.load(Ordering::SeqCst) - asked, 2 * PROFILES);
+    // Eight at once at most.
+    let opened = connections.load(Ordering::SeqCst) - at_first;
+    assert!(opened <= 9, "{opened}");
+    env.stop(&mut daemon);
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::{Client, Identity};
+use tokio::sync::Semaphore;
 
 use super::reuse::Keeping;
 use super::{ClientSource, Settings, identity};
@@ -27,6 +28,8 @@ pub(super) struct Kept {
     connections: Arc<Keeping>,
     /// Where clients are built.
     lane: Lane,
+    /// Held while the first client is built.
+    first: Semaphore,
 }
 
 /// A client and what it was built from. The proxy and the addresses are those of the settings, which do not change.
@@ -50,6 +53,7 @@ impl Kept {
             built: Mutex::default(),
             connections: Arc::default(),
             lane: Lane::default(),
+            first: Semaphore::const_new(1),
         }
     }
 
@@ -66,7 +70,15 @@ impl Kept {
         ca: Option<&Ca>,
         is_shared: bool,
     ) -> Result<Client, Fault> {
-        let kept = self.slot().iter().find(|kept| kept.is_for(ca)).cloned();
+        let find = || self.slot().iter().find(|kept| kept.is_for(ca)).cloned();
+        let mut kept = find();
+        // Profiles that need their first client at the same time would build one each, and each would have connections of
+        // its own. The semaphore is never closed.
+        let mut first = None;
+        if kept.is_none() {
+            first = self.first.acquire().await.ok();
+            kept = find();
+        }
         // A client certificate is short-lived and renewed in place, so its files are read for each request.
         let reads = settings.client_certificate.is_some() && origin.is_https();
         if let Some(kept) = kept.as_ref().filter(|_| !reads) {
@@ -91,6 +103,7 @@ impl Kept {
         slot.retain(|kept| kept.ca != built.ca);
         slot.insert(0, built);
         slot.truncate(MOST);
+        drop(first);
         Ok(client)
     }
 

@@ -112,6 +112,27 @@ async fn the_profiles_of_an_issuer_use_its_connections_again() {
 }
 
 #[tokio::test]
+async fn profiles_that_begin_together_share_their_connections() {
+    let server = Server::start(|_, _| Play::Answer).await;
+    let profiles = server.profiles::<20>();
+    let together = profiles.map(|http| {
+        tokio::spawn(async move {
+            post(&http).await.unwrap();
+            http
+        })
+    });
+    let mut profiles = vec![];
+    for one in together {
+        profiles.push(one.await.unwrap());
+    }
+    let (first, _) = server.counts();
+    for http in &profiles {
+        post(http).await.unwrap();
+    }
+    assert_eq!(server.counts(), (first, 40), "those that were left idle");
+}
+
+#[tokio::test]
 async fn a_profile_that_shares_its_issuer_with_none_leaves_no_connection_open() {
     let mut server = Server::start(|_, _| Play::Answer).await;
     let [http] = server.profiles();
