@@ -1,6 +1,5 @@
-//! What only one of the two programs is linked with: jetond with what runs before Rust's start-up and below its
-//! allocator; the companion with what
-//! makes it a static program without a C library, on x86_64 Linux.
+//! What only one of the two programs is linked with: jetond with what runs before Rust's start-up and below its allocator;
+//! the companion with what makes it a static program without a C library, on x86_64 Linux.
 
 use std::env::var_os;
 

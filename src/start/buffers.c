@@ -10,6 +10,7 @@
 #endif
 #ifdef __GLIBC__
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +34,14 @@ static unsigned char *slots;
 static uint16_t spare[SLOTS];
 /* The numbers of free slots are a stack: those below `cold` have no pages, those from it up to `spares` do. */
 static unsigned spares, cold;
-static atomic_flag lock = ATOMIC_FLAG_INIT;
+/* A lock that sleeps: threads that speak to issuers run at a lower priority, and spinning would keep the processor from
+ * the one that holds it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool ready;
+
+static void enter(void) { pthread_mutex_lock(&lock); }
+
+static void leave(void) { pthread_mutex_unlock(&lock); }
 
 __attribute__((constructor)) static void reserve_slots(void) {
     if (sysconf(_SC_PAGESIZE) != 4096)
@@ -49,15 +56,11 @@ __attribute__((constructor)) static void reserve_slots(void) {
     for (unsigned n = 0; n < SLOTS; n++)
         spare[n] = (uint16_t)(SLOTS - 1 - n);
     spares = cold = SLOTS;
+    /* A child has a copy of the lock: it must not be one that another thread holds. */
+    if (pthread_atfork(enter, leave, leave) != 0)
+        return;
     atomic_store(&ready, 1);
 }
-
-static void enter(void) {
-    while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
-        ;
-}
-
-static void leave(void) { atomic_flag_clear_explicit(&lock, memory_order_release); }
 
 static int is_slot(const void *p) {
     return atomic_load_explicit(&ready, memory_order_relaxed) && (uintptr_t)p - (uintptr_t)slots < (size_t)SIZE * SLOTS;
