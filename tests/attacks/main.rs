@@ -28,5 +28,6 @@ mod mutation;
 mod places;
 mod removal;
 mod reports;
+mod smuggling;
 mod system_roots;
 mod web_pages;

@@ -92,7 +92,7 @@ fn fault(row: &str, secret: &str) -> String {
     let json = serde_json::to_string(secret).unwrap();
     row.replace("SECRET", json.trim_matches('"'))
         .replace("DEPTH", &format!("{}{}", "[".repeat(200), "]".repeat(200)))
-        .replace("LONG", &"a".repeat(17_000))
+        .replace("LONG", &"a".repeat(70_000))
         .replace("BODY", BODY)
 }
 
