@@ -17,7 +17,7 @@
 //! | `standing` | what one connection is doing, and since when | | |
 //! | `turns` | bounds the requests of one connection and of one user in a turn | | |
 //! | [`hangups`] | learns when a peer has hung up while its request waits | | |
-//! | [`refusals`] | connections that are refused without a place, until they end | | clock |
+//! | [`refusals`] | connections that are refused without a place, until they end | | |
 //! | `faults` | logs faults that recur while connections are accepted | | process |
 //! | `guard` | refuses requests that no local tool sends | | |
 //! | `intake` | hands a connection's bytes to hyper request by request | framing head_end memory | |

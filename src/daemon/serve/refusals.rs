@@ -2,68 +2,52 @@
 //!
 //! A socket that is closed while its peer still writes gives the peer a broken pipe in place of the answer. So what the
 //! peer sends is read and dropped for a moment. That takes a descriptor, so few connections linger at once.
+//!
+//! A refusal has to cost less than the next connection costs the peer. So the event loop does not watch these sockets:
+//! every few milliseconds, all of them are looked at.
 
 use std::collections::VecDeque;
-use std::io;
-use std::os::unix::net::UnixStream as Client;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
-use tokio::net::UnixStream;
-use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep};
 
-use crate::clock::from_now;
 use crate::problem::Problem;
 
 /// The most refused connections that linger at once.
 pub const MAX_LINGERING: usize = 64;
 
-/// How long a refused connection may linger.
-const LINGER: Duration = Duration::from_millis(50);
+/// How often they are looked at.
+const TICK: Duration = Duration::from_millis(5);
 
-/// How much a refused connection may send: more than the largest request.
-const MOST: usize = 300 * 1024;
+/// At which look a refused connection is closed: before 50 ms have passed, though timers are late.
+const LOOKS: u32 = 8;
 
-/// How much of one connection is read before others get a turn.
-const AT_ONCE: usize = 16 * 1024;
+/// How much of one connection is read in one look.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The refused connections that have not ended yet, of all sockets.
 #[derive(Debug)]
 pub struct Refusals {
     lingering: Mutex<Lingering>,
-    /// Notified when a connection begins to linger.
-    more: Notify,
+    /// The answer to users that may use nothing, which is always the same.
+    forbidden: OnceLock<Vec<u8>>,
 }
 
 #[derive(Debug)]
 struct Lingering {
     limit: usize,
-    /// In the order of their deadlines.
+    /// The oldest first.
     streams: VecDeque<Refused>,
-    /// Whether a task reads from them.
-    is_read: bool,
+    /// Whether a task looks at them.
+    is_looked_at: bool,
 }
 
 #[derive(Debug)]
 struct Refused {
     stream: UnixStream,
-    deadline: Instant,
-    /// How much it may still send.
-    left: usize,
-}
-
-/// What the reader does next.
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    /// It reads on after the others had their turn.
-    Read,
-    /// It waits, at most until then.
-    Wait(Instant),
-    /// It ends: no connection lingers.
-    End,
+    looks: u32,
 }
 
 // === impl Refusals ===
@@ -74,11 +58,11 @@ impl Refusals {
         let lingering = Lingering {
             limit,
             streams: VecDeque::new(),
-            is_read: false,
+            is_looked_at: false,
         };
         Arc::new(Self {
             lingering: Mutex::new(lingering),
-            more: Notify::new(),
+            forbidden: OnceLock::new(),
         })
     }
 
@@ -87,59 +71,46 @@ impl Refusals {
         self.lock().limit = limit;
     }
 
-    /// Answers with `problem`, and closes the connection once the peer has sent its request. If too many linger, the
-    /// oldest of them is closed at once.
-    pub(super) fn refuse(self: &Arc<Self>, stream: Client, problem: &Problem) {
+    /// Refuses the connection of a user that may use nothing, for which `problem` is always the same.
+    pub(super) fn forbid(self: &Arc<Self>, stream: UnixStream, problem: impl FnOnce() -> Problem) {
+        let answer = self.forbidden.get_or_init(|| answer(&problem()));
+        self.send(stream, answer);
+    }
+
+    /// Answers with `problem`, and closes the connection once the peer has sent its request.
+    pub(super) fn refuse(self: &Arc<Self>, stream: UnixStream, problem: &Problem) {
+        self.send(stream, &answer(problem));
+    }
+
+    /// Sends an answer on a stream that does not block. If too many linger, the oldest of them is closed at once.
+    fn send(self: &Arc<Self>, stream: UnixStream, answer: &[u8]) {
         // A few hundred bytes fit the socket's buffer, so this does not wait.
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let answered = send(&stream, &answer(problem), flags)
-            .and_then(|_| shutdown(&stream, Shutdown::Write))
-            .and_then(|()| recv(&stream, &mut [0; 1_024], RecvFlags::DONTWAIT));
-        match answered {
-            Ok((_, 1..)) | Err(rustix::io::Errno::AGAIN) => {}
-            // It has gone.
-            Ok(_) | Err(_) => return,
-        }
-        // Where the event loop takes no more, it is closed at once.
-        let Ok(stream) = UnixStream::from_std(stream) else {
+        let sent = send(&stream, answer, flags).and_then(|_| shutdown(&stream, Shutdown::Write));
+        if sent.is_err() {
+            // The peer has gone.
             return;
-        };
+        }
         let mut lingering = self.lock();
         while lingering.streams.len() >= lingering.limit.max(1) {
             lingering.streams.pop_front();
         }
-        lingering.streams.push_back(Refused {
-            stream,
-            deadline: from_now(LINGER),
-            left: MOST,
-        });
-        if std::mem::replace(&mut lingering.is_read, true) {
-            self.more.notify_one();
-        } else {
-            tokio::spawn(Arc::clone(self).read());
+        lingering.streams.push_back(Refused { stream, looks: 0 });
+        if !std::mem::replace(&mut lingering.is_looked_at, true) {
+            tokio::spawn(Arc::clone(self).look());
         }
     }
 
-    /// Reads from the connections that linger until there is none.
-    async fn read(self: Arc<Self>) {
-        let mut timer = std::pin::pin!(tokio::time::sleep(LINGER));
+    /// Looks at the connections that linger until there is none.
+    async fn look(self: Arc<Self>) {
         loop {
-            let mut more = std::pin::pin!(self.more.notified());
-            let next = std::future::poll_fn(|cx| {
-                let next = self.lock().poll(cx);
-                let Next::Wait(deadline) = next else {
-                    return Poll::Ready(next);
-                };
-                if more.as_mut().poll(cx).is_pending() {
-                    ready!(wait(timer.as_mut(), deadline, cx));
-                    self.lock().end(deadline);
-                }
-                Poll::Ready(Next::Read)
-            });
-            if next.await == Next::End {
+            tokio::time::sleep(TICK).await;
+            let mut lingering = self.lock();
+            lingering.streams.retain_mut(Refused::goes_on);
+            if lingering.streams.is_empty() {
+                lingering.is_looked_at = false;
                 return;
             }
-            tokio::task::yield_now().await;
         }
     }
 
@@ -151,60 +122,25 @@ impl Refusals {
     }
 }
 
-fn wait(mut timer: std::pin::Pin<&mut Sleep>, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    if timer.deadline() != until {
-        timer.as_mut().reset(until);
-    }
-    timer.poll(cx)
-}
-
-// === impl Lingering ===
-
-impl Lingering {
-    /// Reads a piece from each connection that has sent one, and closes those that are done.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Next {
-        let mut reads_on = false;
-        self.streams.retain_mut(|refused| match refused.poll(cx) {
-            Poll::Pending => true,
-            Poll::Ready(Ok(1..)) => {
-                reads_on = true;
-                true
-            }
-            Poll::Ready(_) => false,
-        });
-        match self.streams.front() {
-            None => {
-                self.is_read = false;
-                Next::End
-            }
-            Some(_) if reads_on => Next::Read,
-            Some(first) => Next::Wait(first.deadline),
-        }
-    }
-
-    /// Closes those whose deadline has passed.
-    fn end(&mut self, deadline: Instant) {
-        self.streams.retain(|refused| refused.deadline > deadline);
-    }
-}
-
 // === impl Refused ===
 
 impl Refused {
-    /// Reads a piece, and returns how much the peer may still send; nothing is left after its end.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(&mut [0; AT_ONCE]) {
-                Ok(0) => return Poll::Ready(Ok(0)),
-                Ok(n) => {
-                    self.left = self.left.saturating_sub(n);
-                    return Poll::Ready(Ok(self.left));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+    /// Reads and drops what the peer has sent. Returns whether the connection lingers on.
+    fn goes_on(&mut self) -> bool {
+        self.looks += 1;
+        if self.looks >= LOOKS {
+            return false;
+        }
+        let mut piece = [0; 4 * 1024];
+        for _ in 0..AT_ONCE / piece.len() {
+            match recv(&self.stream, &mut piece, RecvFlags::DONTWAIT) {
+                Ok((_, 1..)) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                // It has sent all, or has gone.
+                Ok(_) | Err(_) => return false,
             }
         }
+        true
     }
 }
 
@@ -227,7 +163,8 @@ fn answer(problem: &Problem) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::io::{self, Read as _, Write as _};
+    use std::os::unix::net::UnixStream as Client;
 
     use super::*;
     use crate::problem::Code;
@@ -271,16 +208,16 @@ mod tests {
         assert!(all.contains("Connection: close\r\n"), "{all}");
         assert!(all.contains("\"code\":\"forbidden\""), "{all}");
         until_none(&refusals).await;
-        assert!(!refusals.lock().is_read);
+        assert!(!refusals.lock().is_looked_at);
     }
 
     #[tokio::test]
-    async fn a_client_that_stays_is_closed_after_50_ms() {
+    async fn a_client_that_stays_is_closed_soon() {
         let refusals = Refusals::new(4);
-        let start = from_now(Duration::ZERO);
+        let start = crate::clock::from_now(Duration::ZERO);
         let mut client = refused(&refusals);
         until_none(&refusals).await;
-        assert!(start.elapsed() >= LINGER);
+        assert!(start.elapsed() >= TICK * LOOKS);
         let broken = client.write_all(b"late").unwrap_err();
         assert_eq!(broken.kind(), io::ErrorKind::BrokenPipe);
         assert!(came(client).starts_with("HTTP/1.1 403 "));
@@ -298,7 +235,7 @@ mod tests {
             sent
         });
         // What the socket holds comes on top.
-        assert!(sent.await.unwrap() < 4 * MOST);
+        assert!(sent.await.unwrap() < 2 * LOOKS as usize * AT_ONCE);
         assert_eq!(count(&refusals), 0);
     }
 

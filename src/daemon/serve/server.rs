@@ -39,8 +39,8 @@ const HEAD_BUFFER: usize = 16 * 1024;
 /// How long accepting pauses after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// How many connections are accepted before those that are open get a turn.
-const ACCEPTED_AT_ONCE: usize = 16;
+/// How many refusals, or a fourth of that many connections, are accepted before those that are open get a turn.
+const ACCEPTED_AT_ONCE: u32 = 64;
 
 /// What every connection needs.
 pub struct Server {
@@ -92,8 +92,7 @@ impl Server {
                     if faults.are_on() {
                         faults.tell_end(self.service.clock.now().boot);
                     }
-                    self.admit(stream, door, &mut faults);
-                    accepted_at_once += 1;
+                    accepted_at_once += self.admit(stream, door, &mut faults);
                     // Lets connections that have to leave close their descriptors before the next accept, too.
                     while accepted_at_once >= ACCEPTED_AT_ONCE || self.connections.must_wait() {
                         accepted_at_once = 0;
@@ -110,8 +109,7 @@ impl Server {
                     if faults.accept.came(self.service.clock.now().boot) {
                         warn!(%error, "cannot accept connections; waiting ones are served later");
                     }
-                    let stopped = shutdown.ordered();
-                    let _: Result<(), _> = tokio::time::timeout(ACCEPT_REST, stopped).await;
+                    let _ = tokio::time::timeout(ACCEPT_REST, shutdown.ordered()).await;
                 }
             }
         }
@@ -168,7 +166,8 @@ impl Server {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) {
+    /// Serves or refuses a connection. Returns how much that costs, in refusals.
+    fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> u32 {
         let roster = &self.service.roster;
         let peer = match peers::of(&stream, roster.gate(), |uid| roster.knows_groups_of(uid)) {
             Ok(peer) => peer,
@@ -176,13 +175,13 @@ impl Server {
                 if faults.unknown.came(self.service.clock.now().boot) {
                     warn!(%error, "refused: the kernel does not say who it is");
                 }
-                return;
+                return 1;
             }
         };
         if !self.service.may_connect(&peer.caller, door) {
             self.log_refusal(&peer);
-            self.refusals.refuse(stream, &roster.stranger());
-            return;
+            self.refusals.forbid(stream, || roster.stranger());
+            return 1;
         }
         let Some((place, leave)) = self.connections.admit(peer.caller.uid) else {
             if faults.full.came(self.service.clock.now().boot) {
@@ -196,7 +195,7 @@ impl Server {
             let problem =
                 Problem::new(Code::Unavailable).with_detail("the daemon has too many connections");
             self.refusals.refuse(stream, &problem);
-            return;
+            return 1;
         };
         memory::limit_send_buffer(&stream);
         let stream = match tokio::net::UnixStream::from_std(stream) {
@@ -206,10 +205,11 @@ impl Server {
                 if faults.accept.came(self.service.clock.now().boot) {
                     warn!(%error, "refused: the connection cannot be served");
                 }
-                return;
+                return 1;
             }
         };
         tokio::spawn(Arc::clone(self).connection(stream, peer, door, place, leave));
+        4
     }
 
     /// Answers the requests of one connection. It takes any stream, so that tests can run its timers, and simulate
