@@ -53,6 +53,9 @@ pub struct Fault {
     pub kind: FaultKind,
     /// How long the issuer asked us to wait (`Retry-After`), unclamped; the schedule clamps it.
     pub retry_after: Option<Duration>,
+    /// Until when it asked us to wait, in Unix time, where only our own clock can tell how long that is: it stated a date
+    /// and did not say what its clock shows.
+    pub retry_at: Option<Duration>,
     /// Whether there is no token endpoint at the address, or the issuer names none: this says nothing of the credential.
     pub no_endpoint: bool,
     /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
@@ -115,6 +118,7 @@ impl Fault {
         Self {
             kind,
             retry_after: None,
+            retry_at: None,
             no_endpoint: false,
             detail: detail.into(),
         }
@@ -138,6 +142,19 @@ impl Fault {
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
+    }
+
+    /// The same fault with the date until which the issuer asked us to wait, in Unix time.
+    #[must_use]
+    pub fn with_retry_at(mut self, date: Option<Duration>) -> Self {
+        self.retry_at = date;
+        self
+    }
+
+    /// Turns a date into a wait by our own clock, which shows `now` in Unix time. It may be wrong; a wait is clamped.
+    pub fn resolve_retry_at(&mut self, now: Duration) {
+        let wait = self.retry_at.take().map(|date| date.saturating_sub(now));
+        self.retry_after = self.retry_after.or(wait);
     }
 }
 

@@ -173,11 +173,13 @@ impl Answer {
             400..500 => (FaultKind::Rejected, "rejected the request for a token"),
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
-        let wait = match kind {
-            FaultKind::RateLimited | FaultKind::ServerError => self.wait(),
-            _ => None,
-        };
-        Fault::new(kind, format!("{at} {what} ({status}){said}")).with_retry_after(wait)
+        let fault = Fault::new(kind, format!("{at} {what} ({status}){said}"));
+        match kind {
+            FaultKind::RateLimited | FaultKind::ServerError => fault
+                .with_retry_after(self.wait())
+                .with_retry_at(self.wait_until()),
+            _ => fault,
+        }
     }
 
     pub(super) fn members(&self) -> Option<Members<'_>> {
@@ -202,6 +204,15 @@ impl Answer {
                 .duration_since(now)
                 .unwrap_or(Duration::ZERO),
         )
+    }
+
+    /// The date in `Retry-After`, in Unix time, when the answer has no `Date` that it could be compared with.
+    pub(super) fn wait_until(&self) -> Option<Duration> {
+        if self.date.as_deref().and_then(http_date).is_some() {
+            return None;
+        }
+        let date = http_date(self.retry_after.as_deref()?.trim())?;
+        date.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 
     /// ` to scheme://host:port` of the address in `Location`, when it names another one.

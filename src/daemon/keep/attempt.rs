@@ -65,10 +65,11 @@ impl Call {
                 grant: granted.grant,
                 date: granted.server_date,
             },
-            Err(fault) => CallEnd::Failed {
-                sent: Some(now),
-                fault,
-            },
+            Err(mut fault) => {
+                fault.resolve_retry_at(clock.now().unix.since_epoch());
+                let sent = Some(now);
+                CallEnd::Failed { sent, fault }
+            }
         }
     }
 }

@@ -446,6 +446,30 @@ fn retry_after_is_read_as_seconds_or_relative_to_the_answers_own_date() {
 }
 
 #[test]
+fn a_date_to_wait_for_is_left_to_our_own_clock_when_the_answer_has_none() {
+    const UNTIL: &str = "Sun, 06 Nov 1994 08:50:37 GMT";
+    let unix = Some(Duration::from_secs(784_111_837));
+    for (status, retry_after, date, wanted) in [
+        (429, UNTIL, None, unix),
+        (503, UNTIL, Some("soon"), unix),
+        (429, UNTIL, Some("Sun, 06 Nov 1994 08:49:37 GMT"), None),
+        (429, "60", None, None),
+        (429, "Thu, 01 Jan 1969 00:00:00 GMT", None, None),
+        (401, UNTIL, None, None),
+    ] {
+        let mut answer = answer(status, "application/json", b"{}");
+        answer.retry_after = Some(retry_after.to_owned());
+        answer.date = date.map(str::to_owned);
+        let mut fault = judge(answer, Spelling::Snake).unwrap_err();
+        assert_eq!(fault.retry_at, wanted, "{status} {retry_after} {date:?}");
+        let before = fault.retry_after;
+        fault.resolve_retry_at(Duration::from_secs(784_111_777));
+        let wait = wanted.map(|_| Duration::from_secs(60));
+        assert_eq!((fault.retry_after, fault.retry_at), (before.or(wait), None));
+    }
+}
+
+#[test]
 fn the_servers_date_is_read_if_it_is_one() {
     for (date, read) in [
         ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),

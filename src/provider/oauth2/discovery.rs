@@ -156,6 +156,7 @@ fn absence(answer: &Answer, at: &str) -> Unfound {
         _ => Fault::new(kind, what),
     };
     let fault = fault.with_retry_after(answer.wait());
+    let fault = fault.with_retry_at(answer.wait_until());
     if kind == FaultKind::RateLimited {
         Unfound::Bad(fault)
     } else {
