@@ -24,16 +24,15 @@ const OUTLASTS: Duration = Duration::from_secs(6);
 /// How often the profile's state is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How long a profile may take to recover: an attempt that hangs has 10 s, and who asks then causes another one within 2.
-/// A credential that was rejected twice is tried again after a minute.
-const RECOVERY: Duration = Duration::from_secs(15);
-const RECOVERY_REJECTED: Duration = Duration::from_secs(75);
+/// How long a profile may take to recover: an attempt that hangs has 10 s. Each outage here is longer than the 30 s in
+/// which callers cause the next attempt soon, so it comes with the back-off at the latest: within a minute, as does that
+/// with a credential that was rejected twice.
+const RECOVERY: Duration = Duration::from_secs(75);
 
 /// A profile's state, as its director needs it.
 struct State {
     expires_in: Option<u64>,
     failures: u64,
-    is_rejected: bool,
     kind: Option<String>,
 }
 
@@ -75,7 +74,6 @@ impl State {
         Self {
             expires_in: None,
             failures: 0,
-            is_rejected: false,
             kind: None,
         }
     }
@@ -85,7 +83,6 @@ impl State {
         Some(Self {
             expires_in: json["expires_in"].as_u64(),
             failures: json["counts"]["failures"].as_u64()?,
-            is_rejected: json["phase"] == "rejected",
             kind: json["last_fault"]["kind"].as_str().map(str::to_owned),
         })
     }
@@ -127,18 +124,14 @@ pub(crate) async fn direct(profile: usize, stage: Arc<Stage>, place: Arc<Place>)
 async fn recovered(watch: &mut Watch, tally: &mut Tally) -> Option<State> {
     let start = Instant::now();
     let mut state = State::unknown();
-    let mut limit = RECOVERY;
     while !watch.stage.is_over() {
         state = watch.look(state).await;
         tally.recovery = tally.recovery.max(start.elapsed());
         if state.expires_in >= Some(NEW) {
             return Some(state);
         }
-        if state.is_rejected {
-            limit = RECOVERY_REJECTED;
-        }
-        if start.elapsed() > limit {
-            let what = format!("no token {limit:?} after {:?} was over", state.kind);
+        if start.elapsed() > RECOVERY {
+            let what = format!("no token {RECOVERY:?} after {:?} was over", state.kind);
             watch.stage.note(format!("{}: {what}", watch.name));
             // Nobody waits for it any longer.
             watch.stage.opened();

@@ -347,8 +347,9 @@ fn an_outage_that_outlasts_the_token_is_told_and_its_end_noticed() {
         let mut pairs = clients.iter().zip(&generations);
         pairs.all(|(client, generation)| client.generation > *generation)
     });
-    // What hangs is given up after 10 s, and who asks causes an attempt every 2 s.
-    assert!(unix_now() - ended < 30.0);
+    // What hangs is given up after 10 s. Callers cause an attempt 2 s after the last one while the outage is young, and
+    // within 37.5 s later; after a stated wait the back-off decides.
+    assert!(unix_now() - ended < 60.0);
     env.stop(&mut daemon);
 }
 
