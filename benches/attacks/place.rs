@@ -17,7 +17,7 @@ use super::users::{ALLOWED, OWNER};
 const SECRET: &str = "not-a-secret";
 
 /// The longest token that a daemon takes.
-const LONG_TOKEN: usize = 16_384;
+const LONG_TOKEN: usize = 65_536;
 
 /// Profiles that nobody has enrolled, so that the list of all is long.
 const LISTED: usize = 200;
