@@ -119,7 +119,8 @@ impl Wiring {
         let mut done = Reloaded::default();
         let mut kept = vec![];
         for (number, (name, profile)) in config.profiles.iter().enumerate() {
-            if number % AT_A_STRETCH == 0 {
+            // Not at the start: until the first profiles are in force, a request would learn that there is none.
+            if number % AT_A_STRETCH == 0 && !old.is_empty() {
                 yield_now().await;
             }
             let before = self.config.profiles.get(name);
@@ -255,5 +256,37 @@ fn on_this_machine(
         source: Arc::new(source),
         provider,
         jitter: || Unit::new(fastrand::f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MemoryStore, Play, ScriptedIssuer};
+    use super::*;
+    use crate::clock::testing::TestClock;
+    use crate::policy::{Gate, UserNamespace};
+    use crate::testing::FewNames;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_gets_its_turn_before_the_first_profiles_are_in_force() {
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: 1_000,
+            namespace: UserNamespace::Identity,
+        }));
+        let clock = Arc::new(TestClock::new());
+        let mut wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
+            Some(Outside {
+                source: MemoryStore::new(Some("secret")),
+                provider: ScriptedIssuer::new(&[Play::Hang]),
+                jitter: || Unit::new(0.5),
+            })
+        });
+        let text: String = (0..3 * AT_A_STRETCH)
+            .map(|n| format!("[profiles.p{n}]\nprovider='runai'\nurl='https://a.example'\n"))
+            .collect();
+        let config = crate::config::parse(&text, &FewNames).unwrap();
+        let request = tokio::spawn(async move { roster.all().len() });
+        wiring.apply(config).await;
+        assert_eq!(request.await.unwrap(), 3 * AT_A_STRETCH);
     }
 }
