@@ -232,8 +232,9 @@ fn profiles_at_one_issuer_use_its_connections_again() {
         assert_eq!(refreshed.code, 0, "{refreshed:?}");
     }
     assert_eq!(requests.load(Ordering::SeqCst) - asked, 2 * PROFILES);
-    // Eight at once at most.
+    // Those that ran at once have one each, and where none was idle one more may have been opened than was needed. Without
+    // reuse it is one for each call.
     let opened = connections.load(Ordering::SeqCst) - at_first;
-    assert!(opened <= 9, "{opened}");
+    assert!(opened <= PROFILES + 4, "{opened}");
     env.stop(&mut daemon);
 }
