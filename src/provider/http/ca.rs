@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::Certificate;
-use tracing::info;
 
 use crate::certificates::CaFile;
 use crate::credential::{Ca, CaVerdict};
@@ -38,18 +37,14 @@ impl CaSource {
                 Arc::new(read.map_err(|error| Fault::new(FaultKind::NoCa, error.to_string()))?)
             }
         };
-        let shown = file.path.display();
-        match ca.map_or(CaVerdict::Same, |ca| ca.compare(Some(&file.content))) {
-            CaVerdict::Same => {}
-            CaVerdict::ChangedByRoot => {
-                info!(ca_file = %shown, "the CA file holds other certificates than before; only root can have changed them, so they are trusted from now on");
-            }
-            CaVerdict::Changed => {
-                let what = format!(
-                    "the CA file {shown} holds other certificates than at enrolment: nothing is sent until the credential is enrolled again (jetond add NAME --rebind)"
-                );
-                return Err(Fault::new(FaultKind::BindingChanged, what));
-            }
+        // Also where only root can have changed the file: a client of other certificates than those that the credential is
+        // bound to would outlive a change back. The source of the credential takes the change up, and is asked next.
+        if ca.is_some_and(|ca| ca.compare(Some(&file.content)) != CaVerdict::Same) {
+            let shown = file.path.display();
+            let what = format!(
+                "the CA file {shown} holds other certificates than at enrolment: nothing is sent until the credential is enrolled again (jetond add NAME --rebind)"
+            );
+            return Err(Fault::new(FaultKind::BindingChanged, what));
         }
         let certificates = file.certificates.iter();
         let certificates: Result<_, _> =

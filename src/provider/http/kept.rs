@@ -89,10 +89,10 @@ impl Kept {
         let build = move |identity, ca: Option<&Ca>| {
             (build)(&to, &how, identity, ca, &connections, is_shared)
         };
-        let (origin_is_https, files) = (origin.is_https(), settings.client_certificate.clone());
+        let files = settings.client_certificate.clone().filter(|_| reads);
         let built = self
             .lane
-            .run_in_turn(move || Built::new(build, files.filter(|_| origin_is_https), ca, kept))
+            .run_in_turn(move || Built::new(build, files.as_ref(), ca, kept))
             .await;
         let built = built.map_err(|refused| {
             let what = format!("cannot connect to {origin}: {refused}");
@@ -129,11 +129,10 @@ impl Built {
     /// Builds a client, unless `kept` has the client certificate as it is now.
     fn new(
         build: impl FnOnce(Option<Identity>, Option<&Ca>) -> Result<Client, Fault>,
-        files: Option<ClientSource>,
+        files: Option<&ClientSource>,
         ca: Option<Ca>,
         kept: Option<Self>,
     ) -> Result<Self, Fault> {
-        let files = files.as_ref();
         let read = files
             .map(|source| identity::read(&source.files, source.owner))
             .transpose()?;
