@@ -96,12 +96,13 @@ impl Account {
         })
     }
 
-    /// Takes what these bytes of an answer need, until the last of them is written; `None` as in [`Account::take`].
+    /// Takes what these bytes of an answer need, until the last of them is written; `None` as in [`Account::take`]. An answer
+    /// that is larger than a share, as the list of thousands of profiles, needs a whole share: one at a time is given.
     pub(super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
         if bytes.len() <= FREE {
             return Some(bytes);
         }
-        let charge = self.take(bytes.len())?;
+        let charge = self.take(bytes.len().min(SHARE + FREE))?;
         Some(Bytes::from_owner(Charged {
             bytes,
             _charge: charge,
