@@ -1,7 +1,7 @@
 //! Says of the variables by which other programs are told which certificates to trust that they decide nothing here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::output::tell;
@@ -15,6 +15,17 @@ use crate::provider::configured::{self, Files};
 /// How long an issuer may take to show its certificate.
 const LIMIT: Duration = Duration::from_secs(3);
 
+/// The system's own certificates, which a variable often names, as in images of containers: they are trusted already.
+const OF_THE_SYSTEM: [&str; 7] = [
+    "/etc/ssl/certs",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
 /// What to say when one of these variables is set and the profile's issuer is not trusted by the system's certificates.
 pub(super) fn note(profile: &Profile, fault: &Fault, env: &Env) -> Option<String> {
     let is_of_roots = matches!(fault.kind, FaultKind::TlsUntrusted | FaultKind::NoCa);
@@ -27,7 +38,7 @@ pub(super) fn note(profile: &Profile, fault: &Fault, env: &Env) -> Option<String
 /// Says it of the issuers of a configuration: they are reached for it, without a credential, if one of these variables is
 /// set, and only then.
 pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
-    if env.ca_variables.is_empty() {
+    if others(env).next().is_none() {
         return;
     }
     let profiles = config.profiles.values();
@@ -55,9 +66,16 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
     }
 }
 
+/// The variables that are set and name other certificates than the system's own.
+fn others(env: &Env) -> impl Iterator<Item = &(&'static str, PathBuf)> {
+    let is_other = |path: &Path| !OF_THE_SYSTEM.iter().any(|known| path == Path::new(known));
+    let all = env.ca_variables.iter();
+    all.filter(move |(_, path)| is_other(path))
+}
+
 /// The sentence, if one of the variables is set.
 fn said(env: &Env, is_folder: impl Fn(&Path) -> bool) -> Option<String> {
-    let names: Vec<_> = env.ca_variables.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = others(env).map(|(name, _)| *name).collect();
     let set = match names.as_slice() {
         [] => return None,
         [name] => format!("{name} is set and decides nothing here"),
@@ -69,9 +87,7 @@ fn said(env: &Env, is_folder: impl Fn(&Path) -> bool) -> Option<String> {
         }
     };
     let is_file = |name: &str, path: &_| name != "SSL_CERT_DIR" && !is_folder(path);
-    let mut files: Vec<_> = env
-        .ca_variables
-        .iter()
+    let mut files: Vec<_> = others(env)
         .filter(|(name, path)| is_file(name, path))
         .collect();
     files.dedup_by_key(|(_, path)| path.as_path());
@@ -100,6 +116,14 @@ mod tests {
         };
         let said = |vars: &[(&str, &str)]| said(&env(vars), |path| path.ends_with("dir"));
         assert_eq!(said(&[("SSL_CERT", "/x"), ("SSL_CERT_FILE", "")]), None);
+        let of_the_system = "/etc/ssl/certs/ca-certificates.crt";
+        assert_eq!(
+            said(&[
+                ("REQUESTS_CA_BUNDLE", of_the_system),
+                ("SSL_CERT_DIR", "/etc/ssl/certs/")
+            ]),
+            None
+        );
         for (vars, names, offer) in [
             (
                 &[("SSL_CERT_FILE", "/a b.pem")][..],
