@@ -117,7 +117,7 @@ impl Places {
         let evicted = if count >= self.limits.per_uid {
             Some(self.oldest_of(uid).ok_or(Full)?)
         } else if others_full || self.entries.len() >= self.limits.total {
-            Some(self.to_go_for(count, others_full).ok_or(Full)?)
+            Some(self.first_to_go_for(count, others_full).ok_or(Full)?)
         } else {
             None
         };
@@ -202,7 +202,7 @@ impl Places {
     }
 
     /// The connection that gives up its place for a new one of a user that has `count`.
-    fn to_go_for(&mut self, count: usize, of_others: bool) -> Option<u64> {
+    fn first_to_go_for(&mut self, count: usize, of_others: bool) -> Option<u64> {
         loop {
             // The daemon's user and root are two at most, so few bids are passed over.
             let users = &self.users;
