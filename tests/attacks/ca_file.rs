@@ -172,7 +172,7 @@ fn a_link_that_flips_while_the_daemon_starts_leaks_nothing() {
     scene.listens(1);
     let stop = Arc::new(AtomicBool::new(false));
     let flips = {
-        let (stop, link) = (Arc::clone(&stop), link.clone());
+        let (stop, link) = (Arc::clone(&stop), link);
         let targets = [scene.pem(0), scene.pem(1)];
         let aside = link.with_extension("new");
         thread::spawn(move || {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -196,7 +196,7 @@ fn reset_highest(daemon: &Daemon) {
 }
 
 /// Attacks as one user until told to stop.
-fn hold(user: User, socket: PathBuf, connections: usize, attack: &Attack) {
+fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     set_thread_groups(&[]).unwrap();
     set_thread_res_gid(gid, gid, gid).unwrap();
@@ -204,7 +204,7 @@ fn hold(user: User, socket: PathBuf, connections: usize, attack: &Attack) {
     let mut held: Vec<UnixStream> = vec![];
     while held.len() < connections {
         // The backlog may be full for a moment.
-        let stream = http::connect(&socket);
+        let stream = http::connect(socket);
         stream.set_nonblocking(true).unwrap();
         held.push(stream);
     }
@@ -249,7 +249,7 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
                 gid: uid,
                 groups: &[],
             };
-            scope.spawn(move || hold(user, socket, connections, attack))
+            scope.spawn(move || hold(user, &socket, connections, attack))
         });
         attackers.into_iter().for_each(|one| one.join().unwrap());
         over.store(true, Ordering::Relaxed);
