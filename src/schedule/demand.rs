@@ -36,11 +36,11 @@ const FAILURES_AT_ONCE: u32 = 130;
 const FAILURE_SPACING: Duration = Duration::from_secs(30);
 
 /// The most failed attempts of a profile in any 60 minutes, whatever callers do: those at once, and one more for each
-/// [`FAILURE_SPACING`].
+/// `FAILURE_SPACING`.
 pub const FAILURES_HOURLY: u32 = FAILURES_AT_ONCE + 120;
 
-/// The failed attempts of a profile that are still allowed: a bucket of [`FAILURES_AT_ONCE`], which gains one in each
-/// [`FAILURE_SPACING`]. Unlike a count of the last hour it never keeps a profile waiting for longer than that.
+/// The failed attempts of a profile that are still allowed: a bucket of `FAILURES_AT_ONCE`, which gains one in each
+/// `FAILURE_SPACING`. Unlike a count of the last hour it never keeps a profile waiting for longer than that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureBudget {
     /// When the bucket is full again.

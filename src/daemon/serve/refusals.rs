@@ -197,7 +197,7 @@ mod tests {
     async fn a_large_request_is_taken_and_the_answer_is_there() {
         let refusals = Refusals::new(4);
         let mut client = refused(&refusals);
-        let client = tokio::task::spawn_blocking(move || {
+        let client = crate::offload::run(move || {
             client.write_all(&[b'x'; 262_144]).unwrap();
             client
         });
@@ -227,7 +227,7 @@ mod tests {
     async fn one_that_never_ends_its_request_is_closed_in_time() {
         let refusals = Refusals::new(4);
         let mut client = refused(&refusals);
-        let sent = tokio::task::spawn_blocking(move || {
+        let sent = crate::offload::run(move || {
             let mut sent = 0;
             while client.write_all(&[b'x'; 8_192]).is_ok() {
                 sent += 8_192;

@@ -57,8 +57,6 @@ async fn look(profiles: Vec<Arc<Handle>>) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
     use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 
@@ -79,7 +77,7 @@ mod tests {
         let store = MemoryStore::new(Some("secret"));
         let handles = handles(&store, 2 * AT_A_TIME + 1).await;
         store.slow(Duration::from_millis(700));
-        let start = Instant::now();
+        let start = crate::clock::from_now(Duration::ZERO);
         Looks::default().renew(handles).await;
         let took = start.elapsed().as_millis();
         assert!((2_100..2_200).contains(&took), "{took}");
@@ -91,7 +89,7 @@ mod tests {
         let handles = handles(&store, 3 * AT_A_TIME).await;
         let last = Arc::clone(handles.last().unwrap());
         store.slow(Duration::from_secs(2));
-        let (start, mut looks) = (Instant::now(), Looks::default());
+        let (start, mut looks) = (crate::clock::from_now(Duration::ZERO), Looks::default());
         looks.renew(handles).await;
         assert_eq!(start.elapsed(), PATIENCE);
         store.set("new");
