@@ -28,6 +28,9 @@ enum {
     SLOTS = 2 * (4096 + 64) + 128,
     /* So many freed slots keep their pages: a daemon with few connections makes no system call for them. */
     WARM = 32,
+    /* With more slots in use than this none does: each would come back with both of its pages resident, and connections
+     * that come and go would make all of them so. */
+    CROWD = 512,
 };
 
 static unsigned char *slots;
@@ -88,12 +91,13 @@ void free(void *p) {
     int saved = errno;
     uint16_t number = (uint16_t)(((uintptr_t)p - (uintptr_t)slots) / SIZE);
     enter();
-    if (spares - cold >= WARM) {
-        /* The one that was freed first goes cold; the new one takes its place. */
-        madvise(slots + (size_t)SIZE * spare[cold], SIZE, MADV_DONTNEED);
-        cold++;
+    if (spares - cold >= WARM || SLOTS - spares > CROWD) {
+        madvise(slots + (size_t)SIZE * number, SIZE, MADV_DONTNEED);
+        spare[spares++] = spare[cold];
+        spare[cold++] = number;
+    } else {
+        spare[spares++] = number;
     }
-    spare[spares++] = number;
     leave();
     errno = saved;
 }
