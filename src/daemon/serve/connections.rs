@@ -240,7 +240,8 @@ impl Place {
             in_turn,
             ..
         } = &*self.spot;
-        if let Some(turn) = connections.turns.count(unpaused, in_turn) {
+        // Counted again in each turn: else all that waited would be served in the next one.
+        while let Some(turn) = connections.turns.count(unpaused, in_turn) {
             connections.turns.end_of(turn).await;
         }
     }
