@@ -34,6 +34,10 @@ const STEP: usize = 256;
 /// How often one poll reads: a peer that sends nothing but line ends must not keep the event loop.
 const READS: usize = 16;
 
+/// How many bytes of line ends may stand before a request. Some old clients send one or two (RFC 9112 section 2.2); a peer
+/// that sends nothing else has the daemon look at all of it.
+const MOST_LINE_ENDS: usize = 256;
+
 /// A stream that is read head by head and body by body.
 pub(super) struct Intake<S> {
     stream: S,
@@ -53,6 +57,8 @@ pub(super) struct Intake<S> {
     /// What hyper's buffer takes after a long head, and for which size.
     grown: Option<Charge>,
     buffer: usize,
+    /// How many bytes of line ends have come since the last request.
+    line_ends: usize,
     /// Whether the peer will send no more, or sends what cannot be a head: all of it is handed over.
     is_raw: bool,
 }
@@ -74,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
             charge: None,
             grown: None,
             buffer: 0,
+            line_ends: 0,
             is_raw: false,
         }
     }
@@ -116,6 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
         self.look();
         for _ in 0..READS {
             if self.ready > 0 {
+                self.line_ends = 0;
                 self.hand_over(buf, self.ready);
                 return Poll::Ready(Ok(()));
             }
@@ -135,8 +143,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Intake<S> {
                 false => 0,
             };
             let came = came.get(blank..).unwrap_or_default();
+            self.line_ends += blank;
+            if self.line_ends > MOST_LINE_ENDS {
+                let error =
+                    io::Error::new(io::ErrorKind::InvalidData, "line ends without a request");
+                return Poll::Ready(Err(error));
+            }
             // Nearly every head is complete in the first piece, and nothing comes behind it: no byte is copied.
             if self.held.is_empty() && blank == 0 && HeadEnd::default().find(came) == Some(length) {
+                self.line_ends = 0;
                 return Poll::Ready(Ok(()));
             }
             if self.held.capacity() - self.held.len() < came.len() {
