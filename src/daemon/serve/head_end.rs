@@ -1,5 +1,7 @@
 //! Finds where the head of a request ends, in bytes that arrive in any pieces.
 
+use memchr::memchr;
+
 /// The search for the empty line that ends a head.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HeadEnd {
@@ -10,16 +12,25 @@ pub(super) struct HeadEnd {
 impl HeadEnd {
     /// Searches the next bytes of a head; returns how many of them belong to it when it ends there.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (n, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' if self.is_after_line => return Some(n + 1),
-                b'\n' => self.is_after_line = true,
-                b'\r' => {}
-                _ => self.is_after_line = false,
+        let (mut rest, mut start) = (bytes, 0);
+        while let Some(length) = memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(length);
+            self.is_after_line &= is_empty(line);
+            start += length + 1;
+            if self.is_after_line {
+                return Some(start);
             }
+            self.is_after_line = true;
+            rest = behind.get(1..).unwrap_or_default();
         }
+        self.is_after_line &= is_empty(rest);
         None
     }
+}
+
+/// Whether a line has nothing but carriage returns.
+fn is_empty(line: &[u8]) -> bool {
+    line.iter().all(|byte| *byte == b'\r')
 }
 
 #[cfg(test)]
