@@ -64,12 +64,13 @@ impl Attempt {
     pub(crate) fn of(record: &Record, life: &Lived) -> Vec<Self> {
         let mut attempts: Vec<Self> = vec![];
         let calls: Vec<_> = life.calls().copied().collect();
+        let former = former_calls(record, life);
         for (index, call) in calls.iter().enumerate() {
             // A look that was broken off was made anew.
             let since = index
                 .checked_sub(1)
                 .map_or(life.from, |last| calls[last].until);
-            let is_put_off = is_put_off(record, &calls[..=index]);
+            let is_put_off = is_put_off(record, &[&former, &calls[..=index]].concat());
             let found = || {
                 life.loads().filter(|load| {
                     let is_last = load.until.run == call.from.run
@@ -120,6 +121,14 @@ impl Attempt {
     fn is_one_call(&self) -> bool {
         self.first.number == self.last.number
     }
+}
+
+/// The last calls of the profile's former lives: a life that follows them at the same issuer keeps to their limit.
+fn former_calls(record: &Record, life: &Lived) -> Vec<Called> {
+    let is_former = |former: &&Lived| former.profile == life.profile && former.number < life.number;
+    let former = record.lives.iter().filter(is_former);
+    let calls: Vec<_> = former.flat_map(Lived::calls).copied().collect();
+    calls[calls.len().saturating_sub(2)..].to_vec()
 }
 
 /// Whether the last of these calls waited for its turn: of three calls in a second the third is put off to its end.
