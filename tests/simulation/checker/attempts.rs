@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jetond::fault::FaultKind;
+use jetond::instant::BootInstant;
 
 use super::record::{CallEnd, Called, GRAIN, Lived, Loaded, Record};
 use crate::history::At;
@@ -131,19 +132,35 @@ fn former_calls(record: &Record, life: &Lived) -> Vec<Called> {
     calls[calls.len().saturating_sub(2)..].to_vec()
 }
 
-/// Whether the last of these calls waited for its turn: of three calls in a second the third is put off to its end.
-fn is_put_off(record: &Record, calls: &[Called]) -> bool {
-    let [.., older, _, call] = calls else {
-        return false;
-    };
+/// When the call after the next one of this call may begin.
+fn turn_after(older: &Called) -> BootInstant {
     // When one that was broken off had been sent is not known: it counts as the last that could be.
     let began = match older.end {
         CallEnd::Dropped => older.until,
         _ => older.from,
     };
-    let turn = began.boot.after(TURN);
+    began.boot.after(TURN)
+}
+
+/// When a life that ended may have made the call that would have been its next one: it may have waited for its turn.
+pub(super) fn turn_at_end(record: &Record, life: &Lived) -> Option<BootInstant> {
+    let mut calls = former_calls(record, life);
+    calls.extend(life.calls().copied());
+    match calls.as_slice() {
+        [.., older, _] => Some(turn_after(older)),
+        _ => None,
+    }
+}
+
+/// Whether the last of these calls waited for its turn: of three calls in a second the third is put off to its end.
+fn is_put_off(record: &Record, calls: &[Called]) -> bool {
+    let [.., older, _, call] = calls else {
+        return false;
+    };
+    let turn = turn_after(older);
     // Its turn may have come while the machine slept.
-    let is_late = call.from.boot > turn.after(GRAIN) && record.resumed(call.from, GRAIN).is_none();
+    let is_late = call.from.boot > record.awake(turn).after(GRAIN)
+        && record.resumed(call.from, GRAIN).is_none();
     turn <= call.from.boot && !is_late
 }
 

@@ -3,8 +3,7 @@
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
-use super::attempts::Cause;
-use super::attempts::{self, Attempt, NOTICED, Outcome};
+use super::attempts::{self, Attempt, Cause, NOTICED, Outcome, turn_at_end};
 use super::budget;
 use super::causes::DEMAND;
 use super::held::Held;
@@ -143,6 +142,11 @@ impl Walk<'_> {
             .last
             .as_ref()
             .is_none_or(|l| l.outcome != Outcome::Open);
+        if at == self.life.until.boot
+            && let Some(turn) = turn_at_end(self.record, self.life)
+        {
+            due = self.record.awake(due.max(turn)).after(GRAIN);
+        }
         // It begins with a look into the store.
         let looks = self
             .life
