@@ -23,6 +23,7 @@ use jetond::{
 mod keep {
     pub mod attempt;
     pub mod bulkhead;
+    mod crowds;
     pub mod feed;
     pub mod handle;
     pub mod keeper;
