@@ -3,9 +3,12 @@
 use super::honest::Met;
 use super::party::Tally;
 
+/// The connections that the admin socket allows beside those of the token socket, where the descriptors suffice.
+const ADMIN: u64 = 64;
+
 /// The most memory that the daemon may have had, in KiB: 12 MiB, 12 KiB for each connection that is allowed, and 8 MiB.
 pub(crate) const MEMORY: u64 =
-    (12 + 8) * 1024 + 12 * jetond::daemon::serve::connections::MAX_TOTAL as u64;
+    (12 + 8) * 1024 + 12 * (jetond::daemon::serve::connections::MAX_TOTAL as u64 + ADMIN);
 
 /// How much more the same attack may take the second time, in KiB.
 const AGAIN: u64 = 4 * 1024;

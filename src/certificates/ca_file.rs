@@ -54,7 +54,7 @@ pub enum CaFileErrorKind {
 // === impl CaFile ===
 
 impl CaFile {
-    /// Reads a CA file of at most 1 MiB that nobody but root and `uid` can have changed. Blocks.
+    /// Reads a CA file of at most 1 MiB that only root and `uid` can have changed. Blocks.
     ///
     /// # Errors
     /// [`CaFileError`] names the file, the reason and the remedy.

@@ -34,8 +34,8 @@ pub struct ClientFileError {
 // === impl ClientFiles ===
 
 impl ClientFiles {
-    /// Reads a client certificate that nobody but root and `uid` can have changed, and its key, which nobody else can
-    /// have read either. Blocks.
+    /// Reads a client certificate and its key. Only root and `uid` can have changed them, and no other user can have read
+    /// the key. Blocks.
     ///
     /// # Errors
     /// [`ClientFileError`] names the file, the reason and the remedy.

@@ -44,7 +44,7 @@ pub(super) fn note_issuers(config: &Config, owner: u32, env: &Env) {
     let profiles = config.profiles.values();
     let by_system = profiles.filter(|profile| profile.ca_file.is_none());
     let sites: BTreeMap<_, _> = by_system.map(|profile| (profile.site(), profile)).collect();
-    // Without an event loop nothing is known of them, and the configuration is none the worse.
+    // Without an event loop the check is left out: it is a hint, and no fault of the configuration.
     let Ok(runtime) = offload::event_loop() else {
         return;
     };

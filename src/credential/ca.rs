@@ -39,7 +39,7 @@ impl Ca {
     /// Compares the certificates of the enrolment with the content of the CA file; `None` stands for the system's
     /// certificates.
     ///
-    /// Root decides about the system's certificates as well, so a change by root is none of the configuration's.
+    /// Root decides about the system's certificates as well, so a change by root does not count as a change of the configuration.
     pub fn compare(&self, now: Option<&CaContent>) -> CaVerdict {
         let (same, now) = match (self, now) {
             (Self::System, None) => return CaVerdict::Same,

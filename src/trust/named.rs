@@ -18,8 +18,8 @@ pub struct NamedFile {
     pub only_root: bool,
 }
 
-/// Reads a file, of at most `cap` bytes, that nobody but root and `uid` can have changed. Of a private key
-/// ([`Purpose::ClientKey`]), nobody but root, `uid` and a group that root has chosen can have read it either.
+/// Reads a file, of at most `cap` bytes, that only root and `uid` can have changed. A private key
+/// ([`Purpose::ClientKey`]) can have been read only by root, `uid` and a group that root has chosen.
 ///
 /// # Errors
 /// [`Untrusted`] names what is wrong with the file, or with a folder or link that leads to it, and the remedy.

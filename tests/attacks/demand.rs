@@ -200,6 +200,7 @@ fn callers_do_not_undercut_what_the_issuer_asked_for() {
         for (profile, _) in &modes {
             hammer(&daemon, profile);
         }
+        // Paces the callers, who hammer for a while: no event ends this wait.
         thread::sleep(Duration::from_millis(50));
     }
     for ((profile, _), issuer) in modes.iter().zip(&issuers) {
@@ -221,7 +222,7 @@ fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last(
     let target = "/v1/profiles/research/token?max_wait=30";
     assert_eq!(env.get(&daemon, target).status, 200);
     issuer.set(Mode::Prolongs);
-    // The token held ends first.
+    // The token that is held has to end by the real clock, and asking for it would already pull attempts.
     thread::sleep(Duration::from_secs(3));
     let begun = Instant::now();
     while env
@@ -231,6 +232,7 @@ fn an_issuer_that_prolongs_its_window_for_each_early_call_gives_a_token_at_last(
     {
         assert!(begun.elapsed() < 6 * WAIT, "{:?}", issuer.calls());
         hammer(&daemon, "research");
+        // Paces the callers, who hammer for a while: no event ends this wait.
         thread::sleep(Duration::from_millis(50));
     }
     env.stop(&mut daemon);

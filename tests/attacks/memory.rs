@@ -212,6 +212,7 @@ fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
     for turn in first {
         // What the daemon has refused, or does not take, is not sent.
         held.iter().for_each(|mut stream| drop(stream.write(turn)));
+        // Gives the daemon time to take what it will; a refusal is no event on all of these connections.
         std::thread::sleep(Duration::from_millis(200));
     }
     let start = Instant::now();
@@ -221,6 +222,7 @@ fn hold(user: User, socket: &Path, connections: usize, attack: &Attack) {
             break;
         }
     }
+    // The attack is to hold what it has for this long.
     std::thread::sleep(HELD.saturating_sub(start.elapsed()));
     for stream in &mut held {
         // Some of what came, so that an attack that is refused shows.
@@ -238,6 +240,7 @@ fn under(daemon: &Daemon, attack: &Attack) -> (u64, usize, usize) {
             while !over.load(Ordering::Relaxed) {
                 asked += 1;
                 failed += usize::from(fetch(&daemon.socket) != Some(200));
+                // An owner who asks 200 times a second, and does not take the processor from the attackers.
                 std::thread::sleep(Duration::from_millis(5));
             }
             (asked, failed)

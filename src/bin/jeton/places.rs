@@ -177,7 +177,7 @@ fn by_variable(env: Env<'static>, name: &[u8]) -> Option<Place<'static>> {
     })
 }
 
-/// A place that nobody named.
+/// A place that the user did not name.
 fn by_custom<'a>(base: &'a [u8], tail: &'static [u8]) -> Place<'a> {
     Place {
         base,

@@ -104,7 +104,7 @@ fn supplementary_groups(_: &UnixStream) -> io::Result<Box<[u32]>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// What decides which peers of a daemon of this user may do everything. Logs that nobody else is served where that is so.
+/// Returns which peers may do everything at a daemon of this user. Logs it if the daemon can serve no other user.
 pub fn gate(own_uid: u32, has_guests: bool) -> Gate {
     let namespace = user_namespace();
     if namespace == UserNamespace::Other && !has_guests {

@@ -101,7 +101,7 @@ impl Refusals {
         }
     }
 
-    /// Looks at the connections that linger until there is none.
+    /// Looks at the lingering connections again and again, until all of them have ended.
     async fn look(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TICK).await;

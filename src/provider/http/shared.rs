@@ -18,7 +18,7 @@ impl<T> Shared<T> {
         Self(Mutex::new(None))
     }
 
-    /// What is shared by all that reach `origin` with these settings; made if there is none.
+    /// Returns the value that all users of `origin` with these settings share; the first of them makes it.
     pub(super) fn of(
         &self,
         origin: &Origin,

@@ -2,7 +2,7 @@
 //! have changed.
 //!
 //! No environment variable has a say in it. `SSL_CERT_FILE` and `SSL_CERT_DIR` would be another one in the shell that
-//! enrols a credential than in the daemon that sends it, and whoever sets them would decide who gets the secret.
+//! enrols a credential than in the daemon that sends it, and the user who sets them would decide which server gets the secret.
 //! `ca-file` is what names other certificates: a credential is bound to it.
 
 use std::fs;
@@ -145,7 +145,7 @@ impl SystemVerifier {
 
 impl ServerCertVerifier for SystemVerifier {
     /// Looks at the places for a change, and reads them if there is one: a root that was withdrawn is trusted no more.
-    /// Where there are none for the moment, nobody is trusted.
+    /// While the system has no roots, no server is trusted.
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

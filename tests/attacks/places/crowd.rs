@@ -57,6 +57,7 @@ impl Crowd {
                         let _ = stream.write(&sends);
                     }
                 }
+                // The crowd polls all of its connections: it must not take the processor from the daemon.
                 std::thread::sleep(Duration::from_millis(1));
             }
             came

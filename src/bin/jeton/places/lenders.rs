@@ -14,9 +14,9 @@ const UNMAPPED: u32 = 65_534;
 
 /// Whose daemons are believed in a folder, beside our user's and root's.
 pub(super) enum Lent {
-    Nobodys,
+    ToNoUser,
     Of(u32),
-    Everybodys,
+    ToEveryUser,
 }
 
 /// The folders of a daemon that serves the machine. Only root can make them.
@@ -51,19 +51,19 @@ pub(super) fn pin(place: Place<'_>) -> Option<(File, Address)> {
 pub(super) fn lent_by(folder: &File) -> Lent {
     let look = |path: &CStr| sys::statx(folder.fd(), path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT).ok();
     let Some(here) = look(c"") else {
-        return Lent::Nobodys;
+        return Lent::ToNoUser;
     };
     if is_volume(&here) || look(c"..").is_some_and(|above| is_volume(&above)) {
-        return Lent::Everybodys;
+        return Lent::ToEveryUser;
     }
     let is_system = |path: &&CStr| look_at(path).is_some_and(|system| system.is(&here));
     if here.folder_mode().is_some() && SYSTEM.iter().any(is_system) && only_root_makes_them() {
         return Lent::Of(here.owner());
     }
-    Lent::Nobodys
+    Lent::ToNoUser
 }
 
-/// Whether a folder is a volume as containers share it. The root folder is none, whatever its mode.
+/// Whether a folder is a volume that containers share. The root folder does not count as one, whatever its mode.
 #[inline(never)]
 fn is_volume(folder: &Statx) -> bool {
     let mode = folder.folder_mode();

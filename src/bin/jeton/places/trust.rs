@@ -39,16 +39,16 @@ fn elsewhere(place: Place<'_>, deadline: &Deadline) -> Result<Option<Stream>, Ex
         return Ok(None);
     };
     let lent = lent_by(&folder);
-    if matches!(lent, Lent::Nobodys) {
+    if matches!(lent, Lent::ToNoUser) {
         return Ok(None);
     }
     let stream = dial(&address, deadline)?.ok();
     Ok(stream.filter(|stream| {
         let peer = user_of(stream);
         match lent {
-            Lent::Nobodys => false,
+            Lent::ToNoUser => false,
             Lent::Of(owner) => peer == owner || is_ours(peer),
-            Lent::Everybodys => true,
+            Lent::ToEveryUser => true,
         }
     }))
 }
