@@ -299,6 +299,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     /// An open connection that can be told to leave.
@@ -320,6 +322,21 @@ mod tests {
 
     fn told(open: &mut Open) -> Option<Leave> {
         open.leave.try_recv().ok()
+    }
+
+    #[test]
+    fn of_all_that_wait_for_their_turn_each_turn_serves_few() {
+        let all = Connections::new(1_000, 1_000);
+        let open: Vec<_> = (0..200).map(|_| open(&all, 1).unwrap()).collect();
+        let mut waiting: Vec<_> = open
+            .iter()
+            .map(|open| Box::pin(open.place.take_turn()))
+            .collect();
+        let mut context = Context::from_waker(Waker::noop());
+        for left in [136, 72, 8, 0] {
+            waiting.retain_mut(|turn| turn.as_mut().poll(&mut context).is_pending());
+            assert_eq!(waiting.len(), left);
+        }
     }
 
     #[test]
