@@ -84,8 +84,9 @@ impl Report {
         if last > MEMORY {
             self.fail(format!("it took {last} KiB, and {MEMORY} KiB are allowed"));
         }
-        if last - first > AGAIN {
-            let more = last - first;
+        // The kernel counts approximately: a peak that is read later can be a little smaller.
+        let more = last.saturating_sub(first);
+        if more > AGAIN {
             self.fail(format!(
                 "the same again took {more} KiB more, and {AGAIN} KiB are allowed"
             ));
@@ -97,7 +98,7 @@ impl Report {
              same again, {MEMORY} allowed",
             self.failed.len(),
             worst.as_secs_f64() * 1e3,
-            last - first
+            more
         );
         let in_time = times(&self.daemon, &self.twin, "bare hyper", RATIO);
         for why in self.failed.iter().take(5) {
