@@ -45,7 +45,7 @@ pub use self::options::Options;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -72,6 +72,7 @@ use keep::jumps::Jumps;
 use keep::roster::Roster;
 use serve::connections::Connections;
 use serve::memory::Memory;
+use serve::refusal_log::RefusalLog;
 use serve::refusals::Refusals;
 use serve::server::Server;
 use sockets::activation::{ActivationError, Passed};
@@ -176,7 +177,7 @@ async fn serve(
             connections,
             memory: Arc::clone(&memory),
             refusals: Arc::clone(&refusals),
-            refused: Mutex::default(),
+            refused: RefusalLog::default(),
         })
     };
     let servers = Arc::new(Servers::new(

@@ -3,7 +3,9 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake memory peers refusals respond response stream | |
+//! | [`server`] | accepts and serves connections | acceptor backlog connections faults framing hangups intake memory peers refusal_log refusals respond response stream | |
+//! | [`refusal_log`] | logs the refusals of users that may not connect | | |
+//! | [`backlog`] | decides how many connections may wait to be accepted | acceptor | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
@@ -12,7 +14,8 @@
 //! | `response` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, whole or streamed | stream | |
 //! | [`stream`] | closes connections whose peer is too slow | connections hangups standing | clock |
-//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing turns | |
+//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns | |
+//! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
 //! | `places` | which connections have a place, and which one gives it up | standing | |
 //! | `standing` | what one connection is doing, and since when | | |
 //! | `turns` | bounds the requests of one connection and of one user in a turn | | |
@@ -30,6 +33,7 @@
 //! | [`peers`] | identifies the peer of a connection | | |
 
 pub mod acceptor;
+pub mod backlog;
 mod body;
 pub mod connections;
 mod faults;
@@ -44,6 +48,7 @@ mod openapi;
 pub mod peers;
 mod places;
 mod printers;
+pub mod refusal_log;
 pub mod refusals;
 mod reply;
 mod request_body;
@@ -53,4 +58,5 @@ mod routes;
 pub mod server;
 mod standing;
 pub mod stream;
+mod table;
 mod turns;

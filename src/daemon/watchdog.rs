@@ -2,7 +2,7 @@
 //! ping is sent only after the daemon has served a request of its own, so a daemon that runs but no longer serves is
 //! restarted.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::serve::connections::Connections;
 use super::serve::memory::Memory;
+use super::serve::refusal_log::RefusalLog;
 use super::serve::refusals::Refusals;
 use super::serve::server::Server;
 use super::service::{Door, Service};
@@ -52,7 +53,7 @@ pub async fn keep(
         connections: Connections::new(1, 1),
         memory,
         refusals: Refusals::new(1),
-        refused: Mutex::default(),
+        refused: RefusalLog::default(),
     });
     let ping = || {
         let notify = notify.clone();

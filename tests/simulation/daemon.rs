@@ -1,12 +1,13 @@
 //! The daemon of a run: all of it is the shipped one, but for the issuers, the stores, the clock and the kernel's word
 //! on who connected.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jetond::clock::Clock;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::serve::connections::Connections;
 use jetond::daemon::serve::memory::Memory;
+use jetond::daemon::serve::refusal_log::RefusalLog;
 use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
 use jetond::daemon::service::{Door, ReloadRequest, Service};
@@ -51,7 +52,7 @@ impl Daemon {
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),
             refusals: Refusals::new(1),
-            refused: Mutex::default(),
+            refused: RefusalLog::default(),
         });
         let around = Arc::clone(world);
         let clock: Arc<dyn Clock> = Arc::<SimClock>::clone(&world.clock);

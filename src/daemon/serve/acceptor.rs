@@ -45,6 +45,14 @@ impl Acceptor {
         }
     }
 
+    /// Changes how many connections may wait to be accepted. Those that wait already stay.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn limit_backlog(&self, connections: i32) -> io::Result<()> {
+        Ok(rustix::net::listen(self.0.get_ref(), connections)?)
+    }
+
     /// Accepts a connection of the backlog without a wait.
     ///
     /// # Errors
@@ -103,6 +111,34 @@ mod tests {
         let more = tokio::time::timeout(Duration::from_millis(20), acceptor.accept()).await;
         assert!(more.is_err());
         drop(clients);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn as_many_connections_wait_as_the_limit_says() {
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let acceptor = Acceptor::new(UnixListener::bind(&path).unwrap()).unwrap();
+        let connect = || {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let kind = (AddressFamily::UNIX, SocketType::STREAM);
+            let socket = rustix::net::socket_with(kind.0, kind.1, flags, None).unwrap();
+            let connected = rustix::net::connect(&socket, &SocketAddrUnix::new(&path).unwrap());
+            connected.map(|()| socket)
+        };
+        let mut waiting = vec![];
+        // The kernel lets one more wait than the limit says.
+        for (limit, more) in [(2, 3), (5, 3), (1, 0)] {
+            acceptor.limit_backlog(limit).unwrap();
+            let before = waiting.len();
+            waiting.extend((0..10).map_while(|_| connect().ok()));
+            assert_eq!(waiting.len() - before, more, "with a limit of {limit}");
+        }
+        for _ in waiting {
+            acceptor.accept_now().unwrap();
+        }
     }
 
     #[tokio::test]

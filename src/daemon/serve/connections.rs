@@ -1,20 +1,21 @@
 //! The open connections: limits their number, tells one to leave when its place is needed or its peer has hung up, and
 //! ends all of them when the daemon stops.
 
-use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::hangups::Hangups;
-use super::places::Places;
 use super::standing::{Doing, Standing};
+use super::table::{Admitted, Table};
 use super::turns::{InTurn, Turns, Unpaused};
 use crate::policy::Gate;
 
 pub use super::places::Limits;
+pub use super::table::Leave;
 
 /// The most connections in all.
 pub const MAX_TOTAL: usize = 4_096;
@@ -31,31 +32,13 @@ pub struct Connections {
     turns: Turns,
     /// `None` where the system does not tell.
     hangups: Option<Hangups>,
+    /// How many connections have come to nothing: refused, closed for another one, or ended before they had sent a
+    /// whole request.
+    wasted: AtomicU64,
     /// Notified when the last connection of a drain has ended.
     emptied: Notify,
     /// Whether a drain's deadline has passed.
     overdue: watch::Sender<bool>,
-}
-
-#[derive(Debug)]
-struct Table {
-    places: Places,
-    /// All connections that have not ended, including those that have lost their place.
-    open: usize,
-    /// The sender that tells each connection to leave.
-    ways: HashMap<u64, oneshot::Sender<Leave>>,
-    /// The requests of each user in this turn of the event loop, and its connections.
-    in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
-    closing: bool,
-}
-
-/// Why a connection has to leave. It is sent at most once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
-    /// The connection makes room for another one, or its peer has hung up.
-    AtOnce,
-    /// The daemon stops: the connection finishes its current request first.
-    AfterThis,
 }
 
 /// A connection's place under the limits; dropping it gives the place back.
@@ -96,18 +79,12 @@ impl Connections {
     }
 
     fn with(limits: Limits, gate: Option<Gate>, hangups: Option<Hangups>) -> Self {
-        let table = Table {
-            places: Places::new(limits),
-            open: 0,
-            ways: HashMap::new(),
-            in_turn: HashMap::new(),
-            closing: false,
-        };
         Self {
-            table: Mutex::new(table),
+            table: Mutex::new(Table::new(limits)),
             gate,
             turns: Turns::default(),
             hangups,
+            wasted: AtomicU64::new(0),
             emptied: Notify::new(),
             overdue: watch::Sender::new(false),
         }
@@ -124,28 +101,23 @@ impl Connections {
     /// There is one channel for all reasons to leave, since a connection polls it whenever it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let is_ours = self.gate.is_some_and(|gate| gate.is_ours(uid));
-        let table = &mut *self.lock();
-        let admission = table.places.admit(uid, is_ours).ok()?;
-        // The descriptor is given back when that connection's task has ended, a moment from now.
-        let way = admission.evicted.and_then(|key| table.ways.remove(&key));
-        if let Some(way) = way {
-            tell(way, Leave::AtOnce);
+        let admitted = self.lock().admit(uid, is_ours);
+        if admitted.as_ref().is_none_or(|one| one.took_a_place) {
+            self.waste();
         }
-        let (way, leave) = oneshot::channel();
-        if table.closing {
-            tell(way, Leave::AfterThis);
-        } else {
-            table.ways.insert(admission.key, way);
-        }
-        table.open += 1;
-        let (in_turn, count) = table.in_turn.entry(uid).or_default();
-        *count += 1;
+        let Admitted {
+            key,
+            standing,
+            in_turn,
+            leave,
+            ..
+        } = admitted?;
         let spot = Spot {
             connections: Arc::clone(self),
-            key: admission.key,
-            standing: admission.standing,
+            key,
+            standing,
             unpaused: Unpaused::default(),
-            in_turn: Arc::clone(in_turn),
+            in_turn,
         };
         let place = Place {
             spot: Arc::new(spot),
@@ -154,11 +126,20 @@ impl Connections {
         Some((place, leave))
     }
 
+    /// How many connections have come to nothing so far.
+    pub(super) fn wasted(&self) -> u64 {
+        self.wasted.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that has come to nothing.
+    pub(super) fn waste(&self) {
+        self.wasted.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether those that have lost their place have to end before another connection is accepted: they still have
     /// their descriptors.
     pub(super) fn must_wait(&self) -> bool {
-        let table = self.lock();
-        table.open.saturating_sub(table.places.len()) >= table.places.limits().leaving
+        self.lock().must_wait()
     }
 
     /// Waits until the peers of some connections have hung up, and tells those connections to leave.
@@ -169,9 +150,7 @@ impl Connections {
         let gone = hangups.next().await;
         let mut table = self.lock();
         for key in gone {
-            if let Some(way) = table.ways.remove(&key) {
-                tell(way, Leave::AtOnce);
-            }
+            table.tell(key);
         }
     }
 
@@ -203,11 +182,7 @@ impl Connections {
 
     /// Tells every connection that the daemon stops, including those still to come.
     fn close(&self) {
-        let mut table = self.lock();
-        table.closing = true;
-        for (_, way) in table.ways.drain() {
-            tell(way, Leave::AfterThis);
-        }
+        self.lock().close();
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -257,6 +232,11 @@ impl Spot {
         }
     }
 
+    /// Records that so many bytes were made for an answer of the connection.
+    pub(super) fn made(&self, bytes: usize) {
+        self.in_turn.made(bytes);
+    }
+
     /// Records that the connection has no further request for now.
     pub(super) fn pause(&self) {
         self.unpaused.pause();
@@ -270,28 +250,18 @@ impl Spot {
     }
 }
 
-fn tell(way: oneshot::Sender<Leave>, leave: Leave) {
-    // A connection that no longer receives has ended.
-    let _: Result<(), _> = way.send(leave);
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         let Spot {
-            connections, key, ..
+            connections,
+            key,
+            standing,
+            ..
         } = &*self.spot;
-        let mut table = connections.lock();
-        table.places.remove(*key);
-        table.ways.remove(key);
-        table.open = table.open.saturating_sub(1);
-        if let Some((_, count)) = table.in_turn.get_mut(&self.uid) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                table.in_turn.remove(&self.uid);
-            }
+        if standing.get().position().0 == Doing::HalfOpen {
+            connections.waste();
         }
-        if table.closing && table.open == 0 {
-            drop(table);
+        if connections.lock().remove(*key, self.uid) {
             connections.emptied.notify_waiters();
         }
     }
@@ -449,6 +419,28 @@ mod tests {
     }
 
     #[test]
+    fn connections_that_come_to_nothing_are_counted() {
+        let all = Connections::new(2, 2);
+        let (first, second) = (open(&all, 1).unwrap(), open(&all, 1).unwrap());
+        first.place.spot().set(Doing::Idle);
+        drop(first);
+        assert_eq!(all.wasted(), 0, "it had an answer");
+        drop(second);
+        assert_eq!(all.wasted(), 1, "it sent no request");
+        let busy = [1, 1].map(|uid| open(&all, uid).unwrap());
+        busy.iter().for_each(Open::answers);
+        assert!(open(&all, 1).is_none());
+        assert_eq!(all.wasted(), 2, "it was refused");
+        busy[0].place.spot().set(Doing::Idle);
+        let newest = open(&all, 1).unwrap();
+        assert_eq!(all.wasted(), 3, "an idle one made room");
+        drop(busy);
+        newest.answers();
+        drop(newest);
+        assert_eq!(all.wasted(), 3);
+    }
+
+    #[test]
     fn a_place_is_given_back() {
         let all = Connections::new(1, 1);
         for _ in 0..3 {
@@ -456,8 +448,6 @@ mod tests {
             open.answers();
             assert!(all.admit(1).is_none());
         }
-        let table = all.lock();
-        assert_eq!(table.open, 0);
-        assert!(table.ways.is_empty() && table.in_turn.is_empty());
+        assert!(all.lock().is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! connections of one user would hold a body of 256 KiB each. Over the limit a request is refused at once: a request that
 //! waited would hold memory as well.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,10 @@ struct Ledger {
     /// What all other users took together.
     others: usize,
     per_uid: HashMap<u32, usize>,
+    /// How often there was none left.
+    refused: u64,
+    /// The users for whom there was none left, until they give some back.
+    lacking: HashSet<u32>,
 }
 
 // === impl Memory ===
@@ -72,6 +76,11 @@ impl Memory {
             memory: Arc::clone(self),
             uid,
         }
+    }
+
+    /// How often there was none left so far.
+    pub(super) fn refused(&self) -> u64 {
+        self.lock().refused
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -94,6 +103,11 @@ impl Account {
             account: self.clone(),
             bytes,
         })
+    }
+
+    /// Whether this user was refused, and has given nothing back since: an answer that may be large is not worth making.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.memory.lock().lacking.contains(&self.uid)
     }
 
     /// Takes what these bytes of an answer need, until the last of them is written; `None` as in [`Account::take`]. An answer
@@ -171,6 +185,8 @@ impl Ledger {
             kept_for: [own_uid, 0],
             others: 0,
             per_uid: HashMap::new(),
+            refused: 0,
+            lacking: HashSet::new(),
         }
     }
 
@@ -190,6 +206,8 @@ impl Ledger {
         if bytes > self.share.saturating_sub(taken)
             || is_other && bytes > self.for_others().saturating_sub(self.others)
         {
+            self.refused += 1;
+            self.lacking.insert(uid);
             return false;
         }
         self.per_uid.insert(uid, taken + bytes);
@@ -200,6 +218,7 @@ impl Ledger {
     }
 
     fn give(&mut self, uid: u32, bytes: usize) {
+        self.lacking.remove(&uid);
         if let Some(taken) = self.per_uid.get_mut(&uid) {
             *taken = taken.saturating_sub(bytes);
             if *taken == 0 {
@@ -224,6 +243,19 @@ mod tests {
     use crate::wire::{MAX_BODY, MAX_FRAME};
 
     const OWN: u32 = 1_000;
+
+    #[test]
+    fn a_user_that_was_refused_lacks_memory_until_it_gives_some_back() {
+        let memory = Memory::new(OWN);
+        let (greedy, other) = (memory.account(7), memory.account(8));
+        let all = greedy.take(SHARE + FREE).unwrap();
+        assert!(!greedy.is_lacking(), "all of it is not too much");
+        assert!(greedy.take(FREE + 1).is_none());
+        assert!(greedy.is_lacking() && !other.is_lacking());
+        assert_eq!(memory.refused(), 1);
+        drop(all);
+        assert!(!greedy.is_lacking());
+    }
 
     #[test]
     fn a_user_takes_an_eighth_at_most() {

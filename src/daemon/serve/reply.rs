@@ -129,6 +129,14 @@ impl Reply {
         }
     }
 
+    /// How many bytes were made for this answer alone.
+    pub(super) fn own_bytes(&self) -> usize {
+        match &self.body {
+            Content::Own(bytes) => bytes.len(),
+            Content::Shared(_) | Content::Token(_) | Content::Watched(_) => 0,
+        }
+    }
+
     /// The answer with its own bytes charged to `account`. An answer with a token is never refused: what it holds beside
     /// the shared token is small.
     ///

@@ -7,7 +7,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use super::super::service::{Door, Printed, RunAnswer, Service};
 use super::body::{Answering, Form};
 use super::guard;
-use super::memory::Account;
+use super::memory::{Account, refusal};
 use super::oauth2::oauth2_token;
 use super::openapi;
 use super::printers::Events;
@@ -52,6 +52,9 @@ pub(super) async fn respond(
     };
     let path = request.uri().path();
     let now = || service.clock.now();
+    if let Ok(reply) = &answer {
+        busy.made(reply.own_bytes());
+    }
     let mut response = match answer.and_then(|reply| reply.charged(account, now())) {
         Ok(reply) => {
             let body = match reply.body {
@@ -126,6 +129,11 @@ async fn answer(
         busy.receives(read).await?
     };
     match route {
+        Route::Ask(_, asked)
+            if matches!(*asked, Asked::Profiles(None, _)) && account.is_lacking() =>
+        {
+            Err(refusal(service.clock.now()).into())
+        }
         Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
         Route::Healthz => Ok(Reply::text("ok\n")),
         Route::Openapi => Ok(Reply::shared(JSON, openapi::document())),

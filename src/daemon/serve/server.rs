@@ -1,10 +1,9 @@
 //! Accepts connections at one socket and answers their requests, until the daemon stops.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
@@ -14,11 +13,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
-use tracing::{debug, error, info, trace, warn};
+use tracing::{debug, error, trace, warn};
 
 use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::acceptor::{Acceptor, SHUT_DOWN};
+use super::backlog::Backlog;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
 use super::framing::Framing;
@@ -26,6 +26,7 @@ use super::hangups::Peered;
 use super::intake::Intake;
 use super::memory::{self, Memory};
 use super::peers;
+use super::refusal_log::RefusalLog;
 use super::refusals::Refusals;
 use super::respond;
 use super::response;
@@ -40,7 +41,7 @@ const HEAD_BUFFER: usize = 16 * 1024;
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// How many refusals, or a fourth of that many connections, are accepted before those that are open get a turn.
-const ACCEPTED_AT_ONCE: u32 = 64;
+const ACCEPTED_AT_ONCE: u32 = 16;
 
 /// What every connection needs.
 pub struct Server {
@@ -53,7 +54,7 @@ pub struct Server {
     /// The connections that were refused and are about to end.
     pub refusals: Arc<Refusals>,
     /// The users whose refusal was logged already, so that no stranger can fill the log.
-    pub refused: Mutex<BTreeSet<u32>>,
+    pub refused: RefusalLog,
 }
 
 impl Server {
@@ -73,6 +74,9 @@ impl Server {
         let mut retired = std::pin::pin!(retired);
         let (mut faults, mut is_retired) = (Faults::new(), false);
         let (mut accepted_at_once, mut is_dead) = (0, false);
+        let mut backlog = Backlog::new(self.wasted(), self.service.clock.now().boot);
+        // A daemon that was killed may have left a passed socket with the short one.
+        backlog.lengthen(&listener);
         loop {
             let accepted = tokio::select! { biased;
                 () = shutdown.ordered() => break,
@@ -86,6 +90,10 @@ impl Server {
                     faults.tell_end(self.service.clock.now().boot);
                     continue;
                 }
+                () = backlog.rested() => {
+                    backlog.look(&listener, self.wasted(), self.service.clock.now().boot);
+                    continue;
+                }
             };
             match accepted {
                 Ok(stream) => {
@@ -93,6 +101,9 @@ impl Server {
                         faults.tell_end(self.service.clock.now().boot);
                     }
                     accepted_at_once += self.admit(stream, door, &mut faults);
+                    if accepted_at_once >= ACCEPTED_AT_ONCE {
+                        backlog.look(&listener, self.wasted(), self.service.clock.now().boot);
+                    }
                     // Lets connections that have to leave close their descriptors before the next accept, too.
                     while accepted_at_once >= ACCEPTED_AT_ONCE || self.connections.must_wait() {
                         accepted_at_once = 0;
@@ -113,6 +124,7 @@ impl Server {
                 }
             }
         }
+        backlog.lengthen(&listener);
         if is_retired {
             self.empty(listener, door, faults, &shutdown).await;
             return 0;
@@ -148,22 +160,9 @@ impl Server {
         }
     }
 
-    /// Logs the first refusal of each user only.
-    fn log_refusal(&self, peer: &Peer) {
-        const REMEMBERED: usize = 1_024;
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() < REMEMBERED && refused.insert(peer.caller.uid) {
-            info!(
-                peer.uid = peer.caller.uid,
-                peer.pid,
-                "refused: not the daemon's user, and no rule allows it; further refusals of it are logged at debug"
-            );
-        } else {
-            debug!(
-                peer.uid = peer.caller.uid,
-                peer.pid, "refused: not the daemon's user, and no rule allows it"
-            );
-        }
+    /// How many connections have come to nothing so far. One whose body there is no memory for ends, too.
+    fn wasted(&self) -> u64 {
+        self.connections.wasted() + self.memory.refused()
     }
 
     /// Serves or refuses a connection. Returns how much that costs, in refusals.
@@ -179,7 +178,8 @@ impl Server {
             }
         };
         if !self.service.may_connect(&peer.caller, door) {
-            self.log_refusal(&peer);
+            self.refused.log(&peer);
+            self.connections.waste();
             self.refusals.forbid(stream, || roster.stranger());
             return 1;
         }
@@ -236,7 +236,7 @@ impl Server {
                 let mut response = if service.admits(&peer.caller, door) {
                     respond::respond(service, account, peer, door, &mut request, busy).await
                 } else {
-                    server.log_refusal(peer);
+                    server.refused.log(peer);
                     response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
                 };
                 if framing.is_last() {

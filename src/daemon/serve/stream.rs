@@ -132,6 +132,13 @@ impl Busy {
         rest
     }
 
+    /// Records that so many bytes were made for the answer: a long one counts as several requests.
+    pub(super) fn made(&self, bytes: usize) {
+        if let Some(spot) = &self.0.0.spot {
+            spot.made(bytes);
+        }
+    }
+
     /// Marks the answer as a watch, which can begin again elsewhere.
     pub(super) fn watches(&self) {
         self.pends();

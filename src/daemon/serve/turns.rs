@@ -11,6 +11,10 @@ const OF_A_CONNECTION: u32 = 4;
 /// The most requests of one user in one turn, on all of its connections.
 const OF_A_USER: u32 = 64;
 
+/// An answer that was made for one request alone counts as another request for each so many bytes: the list of hundreds
+/// of profiles takes as long to make as dozens of tokens take to answer.
+const BYTES: usize = 1_024;
+
 /// The number of the current turn. It only counts turns at whose end a request waited.
 #[derive(Debug, Default)]
 pub(super) struct Turns(AtomicU32);
@@ -76,6 +80,20 @@ impl Turn {
     }
 }
 
+// === impl InTurn ===
+
+impl InTurn {
+    /// Counts what an answer of so many bytes costs beyond a short one.
+    pub(super) fn made(&self, bytes: usize) {
+        // More than all that is left of a turn makes no difference.
+        let more = (bytes / BYTES).min(OF_A_USER as usize) as u64;
+        if more > 0 {
+            let before = self.0.load(Ordering::Relaxed);
+            self.0.store(before + more, Ordering::Relaxed);
+        }
+    }
+}
+
 // === impl Unpaused ===
 
 impl Unpaused {
@@ -122,6 +140,20 @@ mod tests {
             // Of several that wait, the first one ends the turn.
             tokio::join!(turns.end_of(Turn(turn)), turns.end_of(Turn(turn)));
         }
+    }
+
+    #[test]
+    fn a_long_answer_counts_as_many_requests() {
+        let (turns, user) = (Turns::default(), InTurn::default());
+        let counts = |bytes| {
+            let over = turns.count(&Unpaused::default(), &user);
+            user.made(bytes);
+            over
+        };
+        assert_eq!(counts(BYTES * 62), None);
+        assert_eq!(counts(BYTES - 1), None, "the 64th");
+        assert_eq!(counts(usize::MAX), Some(Turn(0)));
+        assert_eq!(counts(usize::MAX), Some(Turn(0)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use rustix::net::{
 };
 use tracing::warn;
 
+use super::super::serve::backlog;
 use super::listen_error::ListenError;
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
@@ -39,9 +40,6 @@ pub struct Place<'a> {
     /// The user that the daemon runs as.
     pub uid: u32,
 }
-
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 4_096;
 
 /// A socket that is being served. Dropping it removes it, unless something else is in its place by now.
 #[derive(Debug)]
@@ -222,7 +220,7 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
         }
         SocketMode::All => chmod(path, ours | group | Mode::ROTH | Mode::WOTH)?,
     }
-    listen(&socket, BACKLOG)?;
+    listen(&socket, backlog::LONG)?;
     Ok(UnixListener::from(socket))
 }
 

@@ -70,7 +70,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),
         refusals: Refusals::new(1),
-        refused: Mutex::default(),
+        refused: RefusalLog::default(),
     });
     (server, close)
 }

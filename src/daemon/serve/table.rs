@@ -1,0 +1,131 @@
+//! The connections that have not ended: who they are of, and how each is told to leave.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::places::{Admission, Limits, Places};
+use super::standing::Standing;
+use super::turns::InTurn;
+
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) places: Places,
+    /// All connections that have not ended, including those that have lost their place.
+    pub(super) open: usize,
+    /// The sender that tells each connection to leave.
+    ways: HashMap<u64, oneshot::Sender<Leave>>,
+    /// The requests of each user in this turn of the event loop, and its connections.
+    in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
+    closing: bool,
+}
+
+/// Why a connection has to leave. It is sent at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// The connection makes room for another one, or its peer has hung up.
+    AtOnce,
+    /// The daemon stops: the connection finishes its current request first.
+    AfterThis,
+}
+
+/// A connection that was given a place.
+pub(super) struct Admitted {
+    pub(super) key: u64,
+    pub(super) standing: Arc<Standing>,
+    pub(super) in_turn: Arc<InTurn>,
+    /// Tells the connection to leave.
+    pub(super) leave: oneshot::Receiver<Leave>,
+    /// Whether another connection has lost its place for it.
+    pub(super) took_a_place: bool,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            places: Places::new(limits),
+            open: 0,
+            ways: HashMap::new(),
+            in_turn: HashMap::new(),
+            closing: false,
+        }
+    }
+
+    /// Gives a place to a connection of `uid`, which `is_ours` if it is the daemon's user or root; `None` when there is
+    /// none.
+    pub(super) fn admit(&mut self, uid: u32, is_ours: bool) -> Option<Admitted> {
+        let Admission {
+            key,
+            standing,
+            evicted,
+        } = self.places.admit(uid, is_ours).ok()?;
+        // The descriptor is given back when that connection's task has ended, a moment from now.
+        if let Some(key) = evicted {
+            self.tell(key);
+        }
+        let (way, leave) = oneshot::channel();
+        if self.closing {
+            send(way, Leave::AfterThis);
+        } else {
+            self.ways.insert(key, way);
+        }
+        self.open += 1;
+        let (in_turn, count) = self.in_turn.entry(uid).or_default();
+        *count += 1;
+        Some(Admitted {
+            key,
+            standing,
+            in_turn: Arc::clone(in_turn),
+            leave,
+            took_a_place: evicted.is_some(),
+        })
+    }
+
+    /// Tells a connection to leave at once, if it was told nothing before.
+    pub(super) fn tell(&mut self, key: u64) {
+        if let Some(way) = self.ways.remove(&key) {
+            send(way, Leave::AtOnce);
+        }
+    }
+
+    /// Tells every connection that the daemon stops, including those still to come.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+        for (_, way) in self.ways.drain() {
+            send(way, Leave::AfterThis);
+        }
+    }
+
+    /// Takes out a connection of `uid` that has ended. Returns whether it was the last one of a daemon that stops.
+    pub(super) fn remove(&mut self, key: u64, uid: u32) -> bool {
+        self.places.remove(key);
+        self.ways.remove(&key);
+        self.open = self.open.saturating_sub(1);
+        if let Some((_, count)) = self.in_turn.get_mut(&uid) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.in_turn.remove(&uid);
+            }
+        }
+        self.closing && self.open == 0
+    }
+
+    /// Whether too many of those that have lost their place still have their descriptors.
+    pub(super) fn must_wait(&self) -> bool {
+        self.open.saturating_sub(self.places.len()) >= self.places.limits().leaving
+    }
+
+    /// Whether nothing is left of connections that have ended.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.open == 0 && self.ways.is_empty() && self.in_turn.is_empty()
+    }
+}
+
+fn send(way: oneshot::Sender<Leave>, leave: Leave) {
+    // A connection that no longer receives has ended.
+    let _: Result<(), _> = way.send(leave);
+}
