@@ -29,7 +29,7 @@ use crate::support::daemon::Daemon;
 const PER_DAEMON: u64 = 20_000;
 
 /// Mutants that are under way at once.
-const AT_ONCE: u64 = 32;
+const AT_ONCE: u64 = 64;
 
 /// How much later than its own wait an answer may come.
 const LATE: Duration = Duration::from_secs(1);
