@@ -17,7 +17,7 @@
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock process |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
@@ -64,6 +64,7 @@ use crate::offload;
 use crate::process;
 use crate::process::hardening;
 use crate::process::notify::Notify as Manager;
+use crate::process::program::ProgramFile;
 use crate::process::signals::{SignalRequest, Signals};
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
@@ -154,6 +155,7 @@ async fn serve(
         roster: Arc::clone(&roster),
         clock: Arc::<SystemClock>::clone(&clock),
         socket: sockets.shown(),
+        program: ProgramFile::of_this_process(),
         reloads,
         closing: shutdown.flag(),
     });

@@ -10,7 +10,7 @@ use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
-use crate::wire::{ProfileReply, Rejected};
+use crate::wire::{ProfileReply, Rejected, VersionReply};
 
 /// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
 /// unless the variant says otherwise.
@@ -20,7 +20,7 @@ pub enum Asked {
     /// The state of the named profile.
     Profile(ProfileName, Box<dyn Print<ProfileState>>),
     /// The state of one profile, or of all that the caller may use when none is named.
-    Profiles(Option<ProfileName>, Box<dyn Print<[ProfileState]>>),
+    Profiles(Option<ProfileName>, Box<dyn Print<DaemonState>>),
     /// Whether a profile is ready, or the daemon itself when none is named.
     Ready(ReadyQuery, Box<dyn Print<()>>),
     /// A new token, now. The answer is the profile's state with it.
@@ -141,6 +141,15 @@ pub struct ProfileState {
     pub resting: bool,
     /// Why the profile is blocked, for people.
     pub blocked: Option<Arc<str>>,
+}
+
+/// The state of profiles, and of the daemon that keeps them.
+#[derive(Debug, Clone)]
+pub struct DaemonState {
+    /// The profiles, by name.
+    pub profiles: Vec<ProfileState>,
+    /// The daemon's version.
+    pub version: VersionReply,
 }
 
 /// What a reload changed.

@@ -139,6 +139,16 @@ pub struct ProfilesReply {
     pub profiles: Vec<ProfileReply>,
 }
 
+/// Which daemon runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionReply {
+    /// The version of the program that runs.
+    pub version: String,
+    /// Whether its file was replaced since it started, so that a restart runs another program; absent where the system
+    /// does not report it.
+    pub binary_replaced: Option<bool>,
+}
+
 /// By how many seconds the issuer's clock is ahead of ours.
 pub fn clock_skew(view: &View, now: Now) -> Option<i64> {
     let clock = view.issuer_clock.as_ref()?;

@@ -15,6 +15,7 @@ mod mounts;
 mod profiles;
 mod report;
 mod socket;
+mod version;
 
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     let (mut findings, config) = configuration(target).await;
     let looked = socket::look(socket::places(args.socket.as_deref(), target, env)).await;
     let (profiles, not_listed) = profiles::list(&looked).await;
+    let version = version::examine(&looked, target.system).await;
     let sockets = files::Sockets {
         place: usual_place(args, target, env),
         mode: config.as_ref().map_or(SocketMode::Private, |c| c.socket),
@@ -81,6 +83,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     };
     findings.extend(files::folders(target, sockets, env).await);
     findings.extend(judge::daemons(looked));
+    findings.extend(version);
     findings.extend(not_listed);
     if let Some(config) = &config {
         findings.extend(leftovers(target, config, env).await);

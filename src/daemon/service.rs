@@ -13,10 +13,11 @@ use crate::clock::Clock;
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
+use crate::process::program::ProgramFile;
 use crate::profile::ProfileName;
 use crate::query::{ProfileState, Reloaded};
-use crate::wire::Rejected;
 use crate::wire::reload::{ReloadQuery, Source};
+use crate::wire::{Rejected, VersionReply};
 
 mod runs;
 
@@ -47,6 +48,8 @@ pub struct Service {
     pub clock: Arc<dyn Clock>,
     /// Where the token socket is, for status.
     pub socket: String,
+    /// The file of this program.
+    pub program: ProgramFile,
     /// The channel to the task that reloads.
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// Whether the daemon is stopping.
@@ -91,6 +94,14 @@ impl Service {
         match name {
             Some(name) => Ok(vec![seen.get(name)?.state()]),
             None => Ok(seen.handles()?.map(|handle| handle.state()).collect()),
+        }
+    }
+
+    /// The version of this daemon, and whether its program was replaced.
+    pub fn version(&self) -> VersionReply {
+        VersionReply {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            binary_replaced: self.program.is_replaced(),
         }
     }
 

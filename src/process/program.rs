@@ -1,6 +1,7 @@
-//! The path of this program, for starting it again.
+//! The path of this program, for starting it again, and whether its file was replaced.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,37 @@ pub const SERVICE_VARIABLES: [&str; 7] = [
 /// Linux's link to the program of a process, which stays valid after an upgrade has replaced the file (proc(5)).
 const RUNNING: &str = "/proc/self/exe";
 
+/// What the link ends with when the file has no name any more.
+const DELETED: &[u8] = b" (deleted)";
+
+/// The file of this program, as it was at the start.
+#[derive(Debug)]
+pub struct ProgramFile(Option<PathBuf>);
+
+// === impl ProgramFile ===
+
+impl ProgramFile {
+    /// The file of this process.
+    pub fn of_this_process() -> Self {
+        Self(std::env::current_exe().ok())
+    }
+
+    /// Whether the file was replaced, renamed or removed since the start, as an upgrade does; `None` where the system does
+    /// not report it. The kernel answers from memory, so a file system that hangs delays nothing.
+    pub fn is_replaced(&self) -> Option<bool> {
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
+        let now = std::env::current_exe().ok()?;
+        Some(is_another(self.0.as_deref()?, &now))
+    }
+}
+
+/// Whether a file that was at `start` was replaced, if the link leads to `now`.
+fn is_another(start: &Path, now: &Path) -> bool {
+    now != start || now.as_os_str().as_bytes().ends_with(DELETED)
+}
+
 /// Returns a path by which this program can be started again. It is the file's own path if the file is still this
 /// program, since `ps` shows a process under the name by which it was started.
 ///
@@ -35,4 +67,27 @@ pub fn this_program() -> io::Result<PathBuf> {
 fn is_same_file(a: &Path, b: &Path) -> bool {
     let id = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
     id(a).is_some_and(|a| id(b) == Some(a))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_when_its_name_is_gone_or_another_one() {
+        for (start, now, replaced) in [
+            ("/usr/bin/jetond", "/usr/bin/jetond", false),
+            ("/usr/bin/jetond", "/usr/bin/jetond (deleted)", true),
+            // Moved away for a newer one.
+            ("/usr/bin/jetond", "/usr/bin/jetond.old", true),
+            // Started again by its own link after an upgrade.
+            (
+                "/usr/bin/jetond (deleted)",
+                "/usr/bin/jetond (deleted)",
+                true,
+            ),
+        ] {
+            assert_eq!(is_another(start.as_ref(), now.as_ref()), replaced, "{now}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use jetond::daemon::service::{Door, ReloadRequest, Service};
 use jetond::daemon::tell_of_jumps;
 use jetond::daemon::wiring::{Outside, Wiring};
 use jetond::policy::{Caller, Peer};
+use jetond::process::program::ProgramFile;
 use jetond::profile::ProfileName;
 use jetond::schedule::Unit;
 use jetond::wire::reload::Source;
@@ -46,6 +47,7 @@ impl Daemon {
                 roster: Arc::clone(&world.roster),
                 clock: Arc::<SimClock>::clone(&world.clock),
                 socket: "/run/jeton/jeton.sock".to_owned(),
+                program: ProgramFile::of_this_process(),
                 reloads,
                 closing: close.subscribe(),
             }),

@@ -54,5 +54,6 @@ mod terminal;
 mod time_namespace;
 mod tls;
 mod traps;
+mod versions;
 mod watching;
 mod wrap;

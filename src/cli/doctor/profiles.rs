@@ -75,13 +75,26 @@ pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, 
 }
 
 async fn fetch(socket: &Path) -> Result<Vec<ProfileReply>, Failed> {
-    let mut stream = UnixStream::connect(socket).await.map_err(Failed::Io)?;
-    let request = b"GET /v1/profiles HTTP/1.0\r\n\r\n";
-    stream.write_all(request).await.map_err(Failed::Io)?;
+    let answer = get(socket, "/v1/profiles").await.map_err(Failed::Io)?;
+    parse(&answer)
+}
+
+/// Requests a path from a daemon, and returns its answer with the head.
+pub(super) async fn get(socket: &Path, path: &str) -> io::Result<Vec<u8>> {
+    let mut stream = UnixStream::connect(socket).await?;
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = vec![];
     let mut stream = stream.take(MAX_ANSWER);
-    stream.read_to_end(&mut answer).await.map_err(Failed::Io)?;
-    parse(&answer)
+    stream.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+/// Splits an answer into its status and its body.
+pub(super) fn split(answer: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.map_or(answer.len(), |end| end + 4));
+    (head.split(|byte| *byte == b' ').nth(1), body)
 }
 
 fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, Failed> {
@@ -89,9 +102,7 @@ fn parse(answer: &[u8]) -> Result<Vec<ProfileReply>, Failed> {
     struct Problem {
         detail: String,
     }
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let (head, body) = answer.split_at(end.map_or(answer.len(), |end| end + 4));
-    let status = head.split(|byte| *byte == b' ').nth(1);
+    let (status, body) = split(answer);
     if status == Some(b"200") {
         let list = serde_json::from_slice::<ProfilesReply>(body);
         return list.map(|list| list.profiles).map_err(|_| Failed::Unknown);

@@ -136,6 +136,7 @@ async fn answer(
         }
         Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
         Route::Healthz => Ok(Reply::text("ok\n")),
+        Route::Version => Ok(Reply::json(&service.version())),
         Route::Openapi => Ok(Reply::shared(JSON, openapi::document())),
         Route::Token {
             profile,
@@ -218,6 +219,7 @@ const fn cap_of_body(route: &Route) -> Option<usize> {
         Route::Ask(..)
         | Route::Healthz
         | Route::Openapi
+        | Route::Version
         | Route::Token { .. }
         | Route::Watch(_) => None,
     }

@@ -9,7 +9,7 @@ use super::printers::{Json, Line};
 use super::response::{JSON, TEXT};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{Asked, ProfileState, ReadyQuery, RefreshQuery};
+use crate::query::{Asked, DaemonState, ProfileState, ReadyQuery, RefreshQuery};
 use crate::wire::{self, ProfileReply, ProfilesReply};
 
 /// The path whose answers follow OAuth 2.0.
@@ -28,6 +28,7 @@ pub(super) enum Route {
         max_wait: Duration,
     },
     Reload,
+    Version,
     Token {
         profile: ProfileName,
         min_valid: Duration,
@@ -93,6 +94,7 @@ pub(super) const TABLE: &[Row] = &[
         Ok(Route::Watch(name(p)?))
     }),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
+    row("GET", "/v1/version", BOTH, |_, _| Ok(Route::Version)),
 ];
 
 const fn row(
@@ -195,9 +197,9 @@ fn profile(state: &ProfileState) -> ProfileReply {
     state.reply.clone()
 }
 
-fn profiles(states: &[ProfileState]) -> ProfilesReply {
+fn profiles(state: &DaemonState) -> ProfilesReply {
     ProfilesReply {
-        profiles: states.iter().map(profile).collect(),
+        profiles: state.profiles.iter().map(profile).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
-use crate::query::{Asked, News, Print, Surroundings, TokenAnswer};
+use crate::query::{Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
 
@@ -90,8 +90,11 @@ impl Service {
                 print.print(&seen.get(&name)?.state(), self.surroundings())
             }
             Asked::Profiles(name, print) => {
-                let states = self.profiles(caller, name.as_ref())?;
-                print.print(&states, self.surroundings())
+                let state = DaemonState {
+                    profiles: self.profiles(caller, name.as_ref())?,
+                    version: self.version(),
+                };
+                print.print(&state, self.surroundings())
             }
             Asked::Ready(query, print) => {
                 self.ready(caller, query.profile.as_ref(), query.wait)

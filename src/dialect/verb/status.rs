@@ -6,8 +6,9 @@ mod table;
 use self::style::Style;
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
-use crate::query::{Asked, Print, ProfileState, Surroundings};
+use crate::query::{Asked, DaemonState, Print, Surroundings};
 use crate::wire::frame::Reply;
+use crate::wire::{ProfileReply, VersionReply};
 
 static JSON: Opt = Opt {
     name: "--json",
@@ -43,12 +44,12 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     )))
 }
 
-impl Print<[ProfileState]> for Status {
-    fn print(&self, profiles: &[ProfileState], around: Surroundings<'_>) -> Reply {
+impl Print<DaemonState> for Status {
+    fn print(&self, state: &DaemonState, around: Surroundings<'_>) -> Reply {
         let stdout = if self.json {
-            json(profiles, around)
+            json(state, around)
         } else {
-            table::table(profiles, around, self.style)
+            table::table(state, around, self.style)
         };
         Reply {
             stdout: stdout.into_bytes().into(),
@@ -57,15 +58,18 @@ impl Print<[ProfileState]> for Status {
     }
 }
 
-fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
+fn json(state: &DaemonState, around: Surroundings<'_>) -> String {
     #[derive(serde::Serialize)]
     struct Body<'a> {
         socket: &'a str,
-        profiles: Vec<&'a crate::wire::ProfileReply>,
+        #[serde(flatten)]
+        version: &'a VersionReply,
+        profiles: Vec<&'a ProfileReply>,
     }
     let body = Body {
         socket: around.socket,
-        profiles: profiles.iter().map(|p| &p.reply).collect(),
+        version: &state.version,
+        profiles: state.profiles.iter().map(|p| &p.reply).collect(),
     };
     // A struct of strings and numbers always serialises.
     serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
@@ -74,12 +78,24 @@ fn json(profiles: &[ProfileState], around: Surroundings<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use crate::dialect::testing::*;
-    use crate::query::{Asked, ProfileState};
+    use crate::query::{Asked, DaemonState, ProfileState};
+    use crate::wire::VersionReply;
     use crate::wire::frame::{Invocation, Reply};
 
     fn show_states(run: &Invocation, states: &[ProfileState]) -> Reply {
+        show_daemon(run, states, Some(false))
+    }
+
+    fn show_daemon(run: &Invocation, states: &[ProfileState], replaced: Option<bool>) -> Reply {
+        let state = DaemonState {
+            profiles: states.to_vec(),
+            version: VersionReply {
+                version: "1.2.3".to_owned(),
+                binary_replaced: replaced,
+            },
+        };
         match asked(run) {
-            Asked::Profiles(_, print) => print.print(states, around()),
+            Asked::Profiles(_, print) => print.print(&state, around()),
             _ => panic!("asks for no state"),
         }
     }
@@ -198,6 +214,28 @@ mod tests {
         assert_eq!(json["profiles"][0]["phase"], "fresh");
         assert_eq!(json["profiles"][1]["last_fault"]["kind"], "rejected");
         assert_eq!(json["profiles"][0]["last_fault"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn the_daemons_version_is_told_and_the_table_says_when_its_program_was_replaced() {
+        for (replaced, member, notes) in [
+            (Some(false), serde_json::json!(false), 0),
+            (Some(true), serde_json::json!(true), 1),
+            (None, serde_json::Value::Null, 0),
+        ] {
+            let shown = |args: &[&str]| {
+                let stdout = show_daemon(&run(args), &states(), replaced).stdout;
+                String::from_utf8(stdout.to_vec()).unwrap()
+            };
+            let json: serde_json::Value =
+                serde_json::from_str(&shown(&["status", "--json"])).unwrap();
+            assert_eq!(json["version"], "1.2.3");
+            assert_eq!(json["binary_replaced"], member);
+            let note =
+                "the daemon still runs version 1.2.3, and its program was replaced; restart it";
+            let table = shown(&["status"]);
+            assert_eq!(table.matches(note).count(), notes, "{table}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ fn words(route: &Route) -> String {
             format!("reject {profile} {}", max_wait.as_millis())
         }
         Route::Reload => named("reload", None),
+        Route::Version => named("version", None),
         Route::Token {
             profile,
             min_valid,
@@ -56,6 +57,7 @@ fn every_path_is_found_at_its_door() {
         ("POST /oauth2/token", "oauth2 token"),
         ("GET /v1/openapi.json", "openapi"),
         ("GET /v1/profiles", "profiles"),
+        ("GET /v1/version", "version"),
         ("GET /v1/profiles/research", "profile research"),
         ("POST /v1/profiles/research/refresh", "refresh research"),
         ("GET /v1/profiles/research/token", "token research 0 5000"),

@@ -15,6 +15,7 @@ use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use crate::fault::FaultKind;
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
+use crate::process::program::ProgramFile;
 
 const OURS: u32 = 1_000;
 
@@ -64,6 +65,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             roster: Arc::clone(&roster),
             clock,
             socket: "/run/jeton/jeton.sock".to_owned(),
+            program: ProgramFile::of_this_process(),
             reloads: mpsc::channel(1).0,
             closing,
         }),

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::style::{BAR, Style};
 use crate::dialect::human;
 use crate::lifecycle::Phase;
-use crate::query::{ProfileState, Surroundings};
+use crate::query::{DaemonState, ProfileState, Surroundings};
 use crate::wire::SKEW_LIMIT;
 
 /// The complete text.
-pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: Style) -> String {
+pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style) -> String {
+    let profiles = &state.profiles[..];
     let mut out = String::new();
     let mut line = |text: &str| {
         out.push_str(text.trim_end());
@@ -41,6 +42,15 @@ pub(super) fn table(profiles: &[ProfileState], around: Surroundings<'_>, style: 
         &format!("socket {}", around.socket),
         style.columns,
     ));
+    if state.version.binary_replaced == Some(true) {
+        let note = format!(
+            "the daemon still runs version {}, and its program was replaced; restart it",
+            state.version.version
+        );
+        human::wrap(&note, style.columns)
+            .iter()
+            .for_each(|text| line(text));
+    }
     out
 }
 
