@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use super::record::VERSION;
 use crate::folder::ReplaceError;
 use crate::trust::{Distrust, Untrusted, is_passing};
 
@@ -134,7 +135,7 @@ impl fmt::Display for StoreError {
             }
             StoreErrorKind::Version(version) => write!(
                 f,
-                "the record is of version {version} and this program knows version 1: use the program that wrote it, or a later one"
+                "the record is of version {version} and this program knows versions up to {VERSION}: use the program that wrote it or a later one, or enrol the profile again"
             )?,
             StoreErrorKind::Busy => {
                 f.write_str("another jetond is changing the store: try again")?;

@@ -14,7 +14,7 @@ pub(super) use read::from_json;
 
 /// The record version that this program writes. Its `endpoint` and `provider`, and its `ca` with a hash for each
 /// certificate, are new.
-const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 2;
 
 /// The former version, which is still read: its `origin` is all that is known of the address, and its `ca` is the hash of
 /// the CA file's bytes.
