@@ -31,6 +31,8 @@ pub struct Problem {
     pub profile: Option<ProfileName>,
     /// When the next attempt is due.
     pub retry_at: Option<UnixTime>,
+    /// Whether the caller's wait ended early, since the next attempt is due after it.
+    pub ended_early: bool,
 }
 
 // === impl Problem ===
@@ -44,6 +46,7 @@ impl Problem {
             reason: None,
             profile: None,
             retry_at: None,
+            ended_early: false,
         }
     }
 
@@ -83,6 +86,13 @@ impl Problem {
         self
     }
 
+    /// The same problem, and whether the caller's wait ended early.
+    #[must_use]
+    pub fn ended_early(mut self, early: bool) -> Self {
+        self.ended_early = early;
+        self
+    }
+
     /// The sentence for people.
     pub fn detail(&self) -> Cow<'static, str> {
         let fixed = self.detail.unwrap_or(self.code.row().detail);
@@ -94,6 +104,11 @@ impl Problem {
         }
         if let Some(reason) = &self.reason {
             text = Cow::Owned(format!("{text}: {reason}"));
+        }
+        if self.ended_early {
+            text = Cow::Owned(format!(
+                "{text}; the wait ended early, since the next attempt is due after it"
+            ));
         }
         text
     }

@@ -66,6 +66,17 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_ended_early_is_told_as_that() {
+        let now = around().now;
+        let at = now.unix.since_epoch() + Duration::from_secs(90);
+        let problem = Problem::new(Code::Unavailable)
+            .until(Some(UnixTime::from_epoch(at)))
+            .ended_early(true);
+        let says = "the wait ended early, since the next attempt is due after it (next attempt in 1 min 30 s)\n";
+        assert!(failure(&problem, now).stderr.ends_with(says));
+    }
+
+    #[test]
     fn a_companion_that_cannot_go_to_the_admin_socket_says_why() {
         let otherwise = reply("", "jeton: why\n", 77);
         assert_eq!(to_admin("why"), Answer::SendToAdmin { otherwise });

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
 use super::Handle;
-use super::token::{Served, code_of};
+use super::token::{Served, WaitEnd, code_of};
 use crate::lifecycle::{Held, Reporter, View};
 use crate::problem::{Code, Problem};
 use crate::query::Freshness;
@@ -53,7 +53,7 @@ impl Handle {
             Err(_) => None,
         };
         let cooling = heard.and_then(|heard| heard.cooling_until);
-        self.wait(max_wait, report, newer).await;
+        let end = self.wait(max_wait, report, newer).await;
         let now = self.clock.now();
         let view = self.view.borrow();
         if let Some(held) = view.valid(now.boot).filter(|_| newer(&view, now.boot)) {
@@ -76,7 +76,9 @@ impl Handle {
         let next = view.next_attempt.into_iter().chain(cooling).min();
         let problem = Problem::new(code)
             .of(&self.name)
-            .until(next.map(|at| now.unix_of(at.max(now.boot))));
+            .until(next.map(|at| now.unix_of(at.max(now.boot))))
+            // A cool-down says itself until when it lasts.
+            .ended_early(end == WaitEnd::Early && code != Code::CoolingDown);
         Err(match detail {
             Some(detail) => problem.with_detail(detail),
             None => problem,

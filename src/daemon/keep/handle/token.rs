@@ -35,7 +35,16 @@ enum Outlook {
     /// The next attempt is due before the deadline.
     Later,
     /// No attempt is due before the deadline, unless a request to the keeper makes one due.
-    Hopeless,
+    Hopeless(WaitEnd),
+}
+
+/// How the wait of a caller ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitEnd {
+    /// Before its deadline, since the next attempt is due after that.
+    Early,
+    /// In any other way.
+    Other,
 }
 
 impl Handle {
@@ -84,13 +93,15 @@ impl Handle {
             let held = view.held.as_ref().map(|held| &held.validity);
             schedule::patience(self.clock.now().boot, held, max_wait)
         };
-        self.wait(
-            max_wait,
-            |done| Command::Wanted { min_valid, done },
-            |view, now| is_long(view, now, min_valid),
-        )
-        .await;
+        let end = self
+            .wait(
+                max_wait,
+                |done| Command::Wanted { min_valid, done },
+                |view, now| is_long(view, now, min_valid),
+            )
+            .await;
         self.judge(min_valid)
+            .map_err(|problem| problem.ended_early(end == WaitEnd::Early))
     }
 
     /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. Asks
@@ -100,16 +111,16 @@ impl Handle {
         max_wait: Duration,
         ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
-    ) {
+    ) -> WaitEnd {
         if max_wait.is_zero() {
             self.ask_and_leave(ask);
-            return;
+            return WaitEnd::Other;
         }
         // An attempt that waits for its turn gets it sooner while a caller waits.
         let _waits = self.waiters.wait();
         // The caller judges the view, whether the wait ended or timed out.
-        let _: Result<(), _> =
-            tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good)).await;
+        let wait = tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good));
+        wait.await.unwrap_or(WaitEnd::Other)
     }
 
     async fn wait_on(
@@ -117,7 +128,7 @@ impl Handle {
         max_wait: Duration,
         ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
-    ) {
+    ) -> WaitEnd {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
         // Judge one view at a time: an attempt may begin between two reads.
@@ -127,31 +138,32 @@ impl Handle {
                 Outlook::Good
             } else if view.attempting {
                 Outlook::Attempt
-            } else if view.rejected
-                || view.block.is_some()
-                || view.next_attempt.is_none_or(|next| next >= deadline)
-            {
-                Outlook::Hopeless
+            } else if view.rejected || view.block.is_some() || view.next_attempt.is_none() {
+                Outlook::Hopeless(WaitEnd::Other)
+            } else if view.next_attempt.is_some_and(|next| next >= deadline) {
+                Outlook::Hopeless(WaitEnd::Early)
             } else {
                 Outlook::Later
             }
         };
         loop {
             match look(&mut seen) {
-                Outlook::Good => return,
+                Outlook::Good => return WaitEnd::Other,
                 Outlook::Attempt => {}
-                Outlook::Hopeless | Outlook::Later => {
+                Outlook::Hopeless(_) | Outlook::Later => {
                     let (done, stepped) = oneshot::channel();
                     if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
-                        return;
+                        return WaitEnd::Other;
                     }
-                    if let Outlook::Good | Outlook::Hopeless = look(&mut seen) {
-                        return;
+                    match look(&mut seen) {
+                        Outlook::Good => return WaitEnd::Other,
+                        Outlook::Hopeless(end) => return end,
+                        Outlook::Attempt | Outlook::Later => {}
                     }
                 }
             }
             if seen.changed().await.is_err() {
-                return;
+                return WaitEnd::Other;
             }
         }
     }

@@ -106,3 +106,25 @@ async fn a_date_that_is_absent_absurd_or_of_another_form_changes_nothing_but_the
         assert_eq!((state.phase, state.expires_in), (Phase::Fresh, Some(3_570)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_early_for_a_stated_retry_after_is_told_as_that() {
+    let issuer = ScriptedIssuer::new(&[Play::Refuse(too_many_requests("120")), grant(3_600)]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let start = clock.now().boot;
+    let problem = handle.token(NOW, secs(30)).await.unwrap_err();
+    assert_eq!(problem.code, Code::Unavailable);
+    assert!(problem.ended_early, "{problem:?}");
+    assert!(clock.now().boot.since(start) < secs(30));
+    // Without a wait, and with one that outlasts the stated time, there is nothing to end early.
+    assert!(!handle.token(NOW, NOW).await.unwrap_err().ended_early);
+    assert_eq!(text(&handle, NOW, secs(200)).await, "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
+    let issuer = ScriptedIssuer::new(&[Play::Hang]);
+    let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
+    let problem = handle.token(NOW, secs(3)).await.unwrap_err();
+    assert_eq!((problem.code, problem.ended_early), (Code::Deadline, false));
+}
