@@ -262,18 +262,23 @@ async fn serve(
         }
     };
     info!("stopping");
-    notify.stopping().await;
-    // Remove the sockets first, so that no client connects to a daemon that no longer answers.
+    // Remove our own sockets first, so that no client connects to a daemon that no longer answers. One that was passed
+    // stays, and is not shut down either: it is the manager's, and later connections wait in it for the next daemon.
     if !keeping.is_finished() {
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
     // A caller that waits for a reload, or asks for one now, learns that the daemon is stopping.
     drop(reload_requests);
+    // Before the manager is told, which may take a second: no connection is accepted any more.
     stop.order();
+    let stopped = async {
+        notify.stopping().await;
+        servers.stopped().await
+    };
     tokio::select! { biased;
         () = signals.stop() => warn!("told to stop again: stopping at once"),
-        closed = servers.stopped() => match closed {
+        closed = stopped => match closed {
             0 => debug!("all connections have ended"),
             _ => warn!(connections = closed, "some connections did not end in time"),
         },

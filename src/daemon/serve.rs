@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor backlog connections faults framing hangups intake memory peers refusal_log refusals respond response stream | |
+//! | [`server`] | accepts and serves connections | acceptor backlog connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`backlog`] | decides how many connections may wait to be accepted | acceptor | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
@@ -13,8 +13,9 @@
 //! | `reply` | the reply to a request, before it is HTTP | body memory response | |
 //! | `response` | an answer's status and headers | body stream | |
 //! | `body` | the bytes of an answer, whole or streamed | stream | |
+//! | `leaving` | how a connection ends that was told to leave | connections framing stream | |
 //! | [`stream`] | closes connections whose peer is too slow | connections hangups standing | clock |
-//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns | |
+//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns | clock |
 //! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
 //! | `places` | which connections have a place, and which one gives it up | standing | |
 //! | `standing` | what one connection is doing, and since when | | |
@@ -42,6 +43,7 @@ mod guard;
 pub mod hangups;
 mod head_end;
 mod intake;
+mod leaving;
 pub mod memory;
 mod oauth2;
 mod openapi;

@@ -4,7 +4,6 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -14,8 +13,11 @@ use super::table::{Admitted, Table};
 use super::turns::{InTurn, Turns, Unpaused};
 use crate::policy::Gate;
 
+mod drain;
+
 pub use super::places::Limits;
 pub use super::table::Leave;
+pub use drain::FIRST_REQUEST;
 
 /// The most connections in all.
 pub const MAX_TOTAL: usize = 4_096;
@@ -154,37 +156,6 @@ impl Connections {
         }
     }
 
-    /// Ends all connections, including later ones: each may finish its request within `grace`, and is closed after
-    /// that. Returns when the last one has ended, with the number of those that were closed. It can be dropped and
-    /// called again.
-    pub async fn drain(&self, grace: Duration) -> usize {
-        self.close();
-        if tokio::time::timeout(grace, self.ended()).await.is_ok() {
-            return 0;
-        }
-        let left = self.lock().open;
-        self.overdue.send_replace(true);
-        self.ended().await;
-        left
-    }
-
-    /// Waits until there is no connection. Only during a drain is that sure to happen.
-    async fn ended(&self) {
-        loop {
-            // Subscribe before the check, so that no end is missed.
-            let emptied = self.emptied.notified();
-            if self.lock().open == 0 {
-                return;
-            }
-            emptied.await;
-        }
-    }
-
-    /// Tells every connection that the daemon stops, including those still to come.
-    fn close(&self) {
-        self.lock().close();
-    }
-
     fn lock(&self) -> MutexGuard<'_, Table> {
         // The table is never left half changed: no code that can panic runs under the lock.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -197,13 +168,6 @@ impl Place {
     /// The part of it that requests share.
     pub(super) const fn spot(&self) -> &Arc<Spot> {
         &self.spot
-    }
-
-    /// Waits until the deadline of a drain has passed.
-    pub(super) async fn overdue(&self) {
-        let mut overdue = self.spot.connections.overdue.subscribe();
-        // It fails only without a sender, and this place keeps the sender alive.
-        let _: Result<_, _> = overdue.wait_for(|overdue| *overdue).await;
     }
 
     /// Counts a request. If its connection or its user has had enough requests for now, waits for the next turn of the
@@ -270,6 +234,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use std::task::{Context, Waker};
+    use std::time::Duration;
 
     use super::*;
 

@@ -33,12 +33,15 @@ impl Framing {
         self.0.holds_head.store(holds_head, Ordering::Relaxed);
     }
 
-    /// Makes the next answer the last one, if a part of its request's head has arrived; else returns `false`. hyper does not
-    /// know of that part, and would close the connection.
-    pub(super) fn end_after_next(&self) -> bool {
-        let holds_head = self.0.holds_head.load(Ordering::Relaxed);
-        self.0.is_last.store(holds_head, Ordering::Relaxed);
-        holds_head
+    /// Whether a part of a head is held. hyper does not know of it, and would close the connection as an idle one.
+    pub(super) fn holds_head(&self) -> bool {
+        self.0.holds_head.load(Ordering::Relaxed)
+    }
+
+    /// Makes the next answer the last one, since the daemon stops. An answer whose head is written already is not
+    /// changed by it.
+    pub(super) fn end(&self) {
+        self.0.is_last.store(true, Ordering::Relaxed);
     }
 
     /// Whether an answer that is given now has to be the last one of its connection: the daemon stops, or it is not known

@@ -24,6 +24,7 @@ use super::faults::Faults;
 use super::framing::Framing;
 use super::hangups::Peered;
 use super::intake::Intake;
+use super::leaving;
 use super::memory::{self, Memory};
 use super::peers;
 use super::refusal_log::RefusalLog;
@@ -267,25 +268,17 @@ impl Server {
             .half_close(true)
             .serve_connection(stream, answer);
         let mut connection = std::pin::pin!(connection);
+        // First the order to leave: an answer that is made after a stop has to say that the connection ends.
         let told = tokio::select! { biased;
-            ended = connection.as_mut() => return log_end(&ended, peer),
             told = &mut leave => told,
+            ended = connection.as_mut() => return log_end(&ended, peer),
         };
         // An error cannot occur: the table keeps the sender for as long as the connection has its place.
-        if told != Ok(Leave::AfterThis) {
-            // A request that is there already is answered if that takes no wait: the event loop looks for one once more.
-            tokio::select! { biased;
-                ended = connection.as_mut() => log_end(&ended, peer),
-                () = tokio::task::yield_now() => {}
-            }
-            return;
-        }
-        if !framing.end_after_next() {
-            connection.as_mut().graceful_shutdown();
-        }
-        tokio::select! { biased;
-            ended = connection.as_mut() => log_end(&ended, peer),
-            () = place.overdue() => {}
+        let told = told.unwrap_or(Leave::AtOnce);
+        let end_when_idle = http1::Connection::graceful_shutdown;
+        let ended = leaving::end(connection, told, &pace, &framing, place, end_when_idle).await;
+        if let Some(ended) = ended {
+            log_end(&ended, peer);
         }
     }
 }

@@ -100,8 +100,14 @@ impl Pace {
         }
     }
 
-    fn is_busy(&self) -> bool {
+    /// Whether a request is being answered.
+    pub(super) fn is_busy(&self) -> bool {
         matches!(self.get() & DOING, BUSY | PENDING)
+    }
+
+    /// Whether all requests are answered and no byte of another one has come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.get() & DOING == IDLING
     }
 
     fn is_pending(&self) -> bool {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::places::{Admission, Limits, Places};
 use super::standing::Standing;
@@ -18,7 +19,8 @@ pub(super) struct Table {
     ways: HashMap<u64, oneshot::Sender<Leave>>,
     /// The requests of each user in this turn of the event loop, and its connections.
     in_turn: HashMap<u32, (Arc<InTurn>, usize)>,
-    closing: bool,
+    /// Set once the daemon stops: until when a connection that has sent nothing may send its first request.
+    pub(super) first_request_until: Option<Instant>,
 }
 
 /// Why a connection has to leave. It is sent at most once.
@@ -50,7 +52,7 @@ impl Table {
             open: 0,
             ways: HashMap::new(),
             in_turn: HashMap::new(),
-            closing: false,
+            first_request_until: None,
         }
     }
 
@@ -67,7 +69,7 @@ impl Table {
             self.tell(key);
         }
         let (way, leave) = oneshot::channel();
-        if self.closing {
+        if self.first_request_until.is_some() {
             send(way, Leave::AfterThis);
         } else {
             self.ways.insert(key, way);
@@ -92,8 +94,9 @@ impl Table {
     }
 
     /// Tells every connection that the daemon stops, including those still to come.
-    pub(super) fn close(&mut self) {
-        self.closing = true;
+    /// One that has sent nothing may send its first request until this moment, which is the first that was told.
+    pub(super) fn close(&mut self, first_request_until: Instant) {
+        self.first_request_until.get_or_insert(first_request_until);
         for (_, way) in self.ways.drain() {
             send(way, Leave::AfterThis);
         }
@@ -110,7 +113,7 @@ impl Table {
                 self.in_turn.remove(&uid);
             }
         }
-        self.closing && self.open == 0
+        self.first_request_until.is_some() && self.open == 0
     }
 
     /// Whether too many of those that have lost their place still have their descriptors.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::super::connections::{Connections, Limits};
+use super::super::connections::{Connections, FIRST_REQUEST, Limits};
 use super::*;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
@@ -80,6 +80,11 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
 /// A connection of `uid` to a daemon whose only profile plays this scene.
 fn connect_as(uid: u32, scene: Play) -> Client {
     let (server, close) = daemon(OURS, scene);
+    connect_to(&server, close, uid)
+}
+
+/// A connection of `uid` to this daemon.
+fn connect_to(server: &Arc<Server>, close: watch::Sender<bool>, uid: u32) -> Client {
     let connections = Arc::clone(&server.connections);
     let roster = Arc::clone(&server.service.roster);
     let (place, leave) = connections.admit(uid).unwrap();
@@ -90,7 +95,7 @@ fn connect_as(uid: u32, scene: Play) -> Client {
         groups: Box::default(),
     };
     let peer = Peer { caller, pid: None };
-    tokio::spawn(server.connection(ours, peer, Door::Tokens, place, leave));
+    tokio::spawn(Arc::clone(server).connection(ours, peer, Door::Tokens, place, leave));
     let (from, to) = split(theirs);
     Client {
         from,
@@ -402,8 +407,8 @@ async fn on_stopping_idle_connections_end_and_busy_ones_get_their_answer() {
         .await;
     tokio::task::yield_now().await;
     let mut drains = [&silent, &idle, &busy].map(Client::stop_the_daemon);
-    assert_about(silent.ended().await, Duration::ZERO);
     assert_about(idle.ended().await, Duration::ZERO);
+    assert_about(silent.ended().await, FIRST_REQUEST);
     assert_eq!(busy.answer().await.0, 504);
     assert_about(busy.ended().await, secs(1));
     for drain in &mut drains {

@@ -48,6 +48,128 @@ async fn half_a_request_is_closed_after_its_own_time_or_at_the_deadline() {
     }
 }
 
+/// All that comes until the connection ends.
+async fn to_the_end(client: &mut Client) -> String {
+    let mut all = vec![];
+    client.from.read_to_end(&mut all).await.unwrap();
+    String::from_utf8(all).unwrap().to_ascii_lowercase()
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_sent_nothing_has_250_ms_from_the_stop_on() {
+    for (text, sent, answered, ends) in [
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            0,
+            true,
+            0,
+        ),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            249,
+            true,
+            249,
+        ),
+        ("GET /healthz HTTP/1.0\r\n\r\n", 249, true, 249),
+        // Line ends before a request are none.
+        ("\r\n", 100, false, 250),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            251,
+            false,
+            250,
+        ),
+    ] {
+        let mut client = connect();
+        tokio::time::sleep(secs(1)).await;
+        let stopped = now();
+        let drain = client.stop_the_daemon();
+        tokio::time::sleep(ms(sent)).await;
+        // Behind the 250 ms no reader is left.
+        let _: Result<_, _> = client.to.write_all(text.as_bytes()).await;
+        let all = to_the_end(&mut client).await;
+        assert_eq!(
+            all.starts_with("http/1.1 200 ") || all.starts_with("http/1.0 200 "),
+            answered,
+            "{sent}: {all}"
+        );
+        assert_eq!(all.contains("\r\nconnection: close\r\n"), answered, "{all}");
+        assert_eq!(drain.await.unwrap(), 0);
+        assert_about(stopped.elapsed(), ms(ends.max(sent)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_250_ms_are_counted_for_all_from_the_stop_on() {
+    let (server, close) = daemon(OURS, Play::Hang);
+    let mut early = connect_to(&server, close.clone(), OURS);
+    let drain = early.stop_the_daemon();
+    let stopped = now();
+    tokio::time::sleep(ms(200)).await;
+    // It was accepted at the last moment, and its task begins late.
+    let mut late = connect_to(&server, close, OURS);
+    for client in [&mut early, &mut late] {
+        assert_eq!(to_the_end(client).await, "");
+        assert_about(stopped.elapsed(), ms(250));
+    }
+    assert_eq!(drain.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_request_that_has_begun_in_its_250_ms_gets_its_time_and_its_answer() {
+    let mut client = connect();
+    let drain = client.stop_the_daemon();
+    tokio::time::sleep(ms(200)).await;
+    client.send("GET /healthz HTTP/1.1\r\nHost: lo").await;
+    tokio::time::sleep(secs(1)).await;
+    client.send("calhost\r\n\r\n").await;
+    let all = to_the_end(&mut client).await;
+    assert!(
+        all.starts_with("http/1.1 200 ") && all.contains("\r\nconnection: close\r\n"),
+        "{all}"
+    );
+    assert_eq!(drain.await.unwrap(), 0);
+    assert_about(client.start.elapsed(), ms(1_200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_being_made_at_the_stop_says_that_the_connection_ends() {
+    let mut client = connect_as(OURS, Play::Hang);
+    assert_eq!(client.get("/healthz").await, 200);
+    client
+        .send(&request("/v1/profiles/research/token?max_wait=2"))
+        .await;
+    tokio::time::sleep(secs(1)).await;
+    let drain = client.stop_the_daemon();
+    let all = to_the_end(&mut client).await;
+    assert!(
+        all.starts_with("http/1.1 504 ") && all.contains("\r\nconnection: close\r\n"),
+        "{all}"
+    );
+    assert_eq!(drain.await.unwrap(), 0);
+    assert_about(client.start.elapsed(), secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_a_kept_connection_sent_as_the_daemon_stops_is_answered() {
+    let mut client = connect();
+    assert_eq!(client.get("/healthz").await, 200);
+    // The order is given first, and then the connection's task runs.
+    let drain = client.stop_the_daemon();
+    client.send(&request("/healthz")).await;
+    let all = to_the_end(&mut client).await;
+    assert!(
+        all.starts_with("http/1.1 200 ") && all.contains("\r\nconnection: close\r\n"),
+        "{all}"
+    );
+    assert_eq!(drain.await.unwrap(), 0);
+    assert_about(client.start.elapsed(), Duration::ZERO);
+}
+
 /// A server at a real socket in `folder`.
 struct Listening {
     server: Arc<Server>,
@@ -93,6 +215,46 @@ async fn rest(stream: &mut UnixStream) -> String {
 /// Waits until the first bytes of an answer are there.
 async fn answered(stream: &UnixStream) {
     stream.readable().await.unwrap();
+}
+
+#[tokio::test]
+async fn over_sockets_a_silent_connection_may_ask_after_the_stop_and_later_ones_wait_in_the_socket()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (server, _close) = daemon(rustix::process::geteuid().as_raw(), Play::Hang);
+    let passed = UnixListener::bind(folder.join("s")).unwrap();
+    let acceptor = || Acceptor::new(passed.try_clone().unwrap()).unwrap();
+    let run = |server: Arc<Server>| {
+        let (stop, shutdown) = shutdown(GRACE);
+        let run = server.run(acceptor(), Door::Tokens, std::future::pending(), shutdown);
+        (stop, tokio::spawn(run))
+    };
+    let (stop, running) = run(Arc::clone(&server));
+    let mut silent = UnixStream::connect(folder.join("s")).await.unwrap();
+    // Connections are accepted in their order.
+    answered(&ask(folder, "/healthz").await).await;
+    stop.order();
+    tokio::task::yield_now().await;
+    let mut later = UnixStream::connect(folder.join("s")).await.unwrap();
+    silent
+        .write_all(request("/healthz").as_bytes())
+        .await
+        .unwrap();
+    let answer = rest(&mut silent).await;
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(running.await.unwrap(), 0);
+
+    let (server, _close) = daemon(rustix::process::geteuid().as_raw(), Play::Hang);
+    let (stop, running) = run(server);
+    later
+        .write_all(request("/healthz").as_bytes())
+        .await
+        .unwrap();
+    answered(&later).await;
+    stop.order();
+    assert!(rest(&mut later).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(running.await.unwrap(), 0);
 }
 
 const WAITING: &str = "/v1/profiles/research/token?max_wait=60";

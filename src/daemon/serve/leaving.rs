@@ -1,0 +1,55 @@
+//! How a connection ends that was told to leave.
+
+use std::pin::Pin;
+
+use tokio::task::yield_now;
+
+use super::connections::{Leave, Place};
+use super::framing::Framing;
+use super::stream::Pace;
+
+/// Runs a connection to its end, after it was told to leave; `None` when it has to be closed as it is.
+///
+/// At a stop, a connection that has not sent its first request yet has a moment to do so: most of them are clients that
+/// connect for each request. What is answered from then on carries `Connection: close`. `end_when_idle` closes the
+/// connection as soon as hyper has no request of it.
+pub(super) async fn end<C: Future>(
+    mut connection: Pin<&mut C>,
+    told: Leave,
+    pace: &Pace,
+    framing: &Framing,
+    place: &Place,
+    end_when_idle: impl FnOnce(Pin<&mut C>),
+) -> Option<C::Output> {
+    if told == Leave::AtOnce {
+        // A request that is there already is answered if that takes no wait: the event loop looks for one once more.
+        return until(connection, yield_now()).await;
+    }
+    framing.end();
+    let ended = if pace.is_idle() {
+        // Likewise: its client may have sent a request before it could know of the stop.
+        until(connection.as_mut(), yield_now()).await
+    } else if pace.is_busy() || framing.holds_head() {
+        None
+    } else {
+        until(connection.as_mut(), place.first_request_is_overdue()).await
+    };
+    if ended.is_some() {
+        return ended;
+    }
+    if !framing.holds_head() {
+        end_when_idle(connection.as_mut());
+    }
+    until(connection, place.overdue()).await
+}
+
+/// Runs a connection until something happens; `None` when that came first.
+async fn until<C: Future>(
+    connection: Pin<&mut C>,
+    event: impl Future<Output = ()>,
+) -> Option<C::Output> {
+    tokio::select! { biased;
+        ended = connection => Some(ended),
+        () = event => None,
+    }
+}
