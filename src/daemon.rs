@@ -11,7 +11,7 @@
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one at a time | condition keep wiring | offload process settings |
+//! | [`reloading`] | puts configurations in force, one at a time | condition keep wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
@@ -68,7 +68,6 @@ use crate::process::program::ProgramFile;
 use crate::process::signals::{SignalRequest, Signals};
 use crate::settings::{self, Found, Unusable};
 use crate::trust;
-use crate::wire::reload::ReloadQuery;
 use keep::jumps::Jumps;
 use keep::roster::Roster;
 use serve::connections::Connections;
@@ -245,14 +244,13 @@ async fn serve(
         tokio::select! { biased;
             request = signals.next() => match request {
                 SignalRequest::Stop => break None,
-                // The error is in the log already, and no caller waits for it.
                 SignalRequest::Reload => {
-                    drop(reloading.reload(&ReloadQuery::default()).await);
+                    reloading.reload_now().await;
                     reloaded(&roster);
                 }
             },
-            Some(ReloadRequest { query, done }) = reload_requests.recv() => {
-                let result = reloading.reload(&query).await;
+            Some(ReloadRequest { query, asked, done }) = reload_requests.recv() => {
+                let result = reloading.reload(&query, asked).await;
                 reloaded(&roster);
                 // The caller may have gone away; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
@@ -262,23 +260,20 @@ async fn serve(
         }
     };
     info!("stopping");
-    // Remove our own sockets first, so that no client connects to a daemon that no longer answers. One that was passed
-    // stays, and is not shut down either: it is the manager's, and later connections wait in it for the next daemon.
+    // Remove our own sockets first, so that no client connects to a daemon that no longer answers. Passed ones are not even
+    // shut down: connections wait in them for the next daemon.
     if !keeping.is_finished() {
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
     // A caller that waits for a reload, or asks for one now, learns that the daemon is stopping.
     drop(reload_requests);
-    // Before the manager is told, which may take a second: no connection is accepted any more.
+    // First of all no connection is accepted any more: it may take a second to notify the manager.
     stop.order();
-    let stopped = async {
-        notify.stopping().await;
-        servers.stopped().await
-    };
+    notify.stopping().await;
     tokio::select! { biased;
         () = signals.stop() => warn!("told to stop again: stopping at once"),
-        closed = stopped => match closed {
+        closed = servers.stopped() => match closed {
             0 => debug!("all connections have ended"),
             _ => warn!(connections = closed, "some connections did not end in time"),
         },

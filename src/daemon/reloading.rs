@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::condition::Condition;
 use super::keep::roster::Roster;
 use super::wiring::Wiring;
+use crate::clock::from_now;
 use crate::config::{Config, SocketMode};
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
@@ -17,8 +19,12 @@ use crate::query::Reloaded;
 use crate::settings::{self, Content, Found, Unusable};
 use crate::wire::reload::{ReloadQuery, Source};
 
-/// How long reading the configuration may take at a reload: a disk that hangs must not keep the daemon from stopping.
-const READING: Duration = Duration::from_secs(5);
+/// How long reading the configuration may take at a reload, counted from when it was asked for: a disk that hangs must not
+/// keep the daemon from stopping, and the reason has to arrive before `ExecReload=` gives up, which is after 5 s.
+const READING: Duration = Duration::from_secs(3);
+
+/// How long it may take at least, when another reload was in progress.
+const READING_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Consequence of an invalid configuration before the first valid one, for the log.
 const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
@@ -124,19 +130,40 @@ impl Reloading {
         self.ready().await;
     }
 
-    /// Reads the configuration again, if the request is meant for this daemon. An invalid one changes nothing.
+    /// Reads the configuration again for a signal: an error is in the log, and no caller waits for it.
+    pub async fn reload_now(&mut self) {
+        drop(
+            self.reload(&ReloadQuery::default(), from_now(Duration::ZERO))
+                .await,
+        );
+    }
+
+    /// Reads the configuration again, if the request, which came at `asked`, is meant for this daemon. An invalid one
+    /// changes nothing.
     ///
     /// # Errors
     /// `misconfigured` with the reason, `conflict` when the request is meant for another daemon, or `unavailable` when
     /// the system refuses a thread to read it on.
-    pub async fn reload(&mut self, query: &ReloadQuery) -> Result<(Reloaded, Source), Problem> {
+    pub async fn reload(
+        &mut self,
+        query: &ReloadQuery,
+        asked: Instant,
+    ) -> Result<(Reloaded, Source), Problem> {
+        let least = from_now(READING_AT_LEAST);
+        let until = asked
+            .checked_add(READING)
+            .map_or(least, |until| until.max(least));
         self.notify.reloading().await;
-        let result = self.read(query.clone()).await;
+        let result = self.read(query.clone(), until).await;
         self.ready().await;
         result
     }
 
-    async fn read(&mut self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
+    async fn read(
+        &mut self,
+        query: ReloadQuery,
+        until: Instant,
+    ) -> Result<(Reloaded, Source), Problem> {
         let state = self.state.clone();
         let (path, uid) = (self.config.clone(), self.uid);
         let (named, before) = (self.named, self.content.clone());
@@ -149,7 +176,7 @@ impl Reloading {
                 .and_then(|found| found.to_go_on_with(&path, named, &before));
             Ok((found.map_err(NotRead::Unusable)?, source))
         });
-        match tokio::time::timeout(READING, read).await {
+        match tokio::time::timeout_at(until, read).await {
             Ok(Ok(Ok((found, source)))) => {
                 let Found {
                     config, content, ..
@@ -202,7 +229,7 @@ impl Reloading {
             Err(_) => {
                 error!("the configuration could not be read in time; the old one stays in force");
                 Err(Problem::new(Code::Misconfigured)
-                    .with_detail("the configuration cannot be read now"))
+                    .with_detail("the configuration could not be read within 3 s, as on a disk that hangs, so the old one stays in force"))
             }
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::roster::Roster;
-use crate::clock::Clock;
+use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
@@ -36,6 +37,8 @@ pub enum Door {
 pub struct ReloadRequest {
     /// The daemon that it is meant for.
     pub query: ReloadQuery,
+    /// When it came.
+    pub asked: Instant,
     /// Answered with what changed, and the source of the configuration.
     pub done: oneshot::Sender<Result<(Reloaded, Source), Problem>>,
 }
@@ -257,7 +260,8 @@ impl Service {
     pub async fn reload(&self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         let (done, changed) = oneshot::channel();
         let stopping = || Problem::new(Code::Unavailable).with_detail("the daemon is stopping");
-        let request = ReloadRequest { query, done };
+        let asked = from_now(Duration::ZERO);
+        let request = ReloadRequest { query, asked, done };
         self.reloads.send(request).await.map_err(|_| stopping())?;
         changed.await.map_err(|_| stopping())?
     }

@@ -182,10 +182,20 @@ fn milliseconds(text: &[u8]) -> Option<u32> {
         return None;
     }
     let thousandths = part.iter().chain(b"000").take(3);
-    whole
-        .iter()
-        .chain(thousandths)
-        .try_fold(0_u32, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-        })
+    decimal(whole.iter().chain(thousandths))
+}
+
+/// Parses a whole number.
+pub(crate) fn number(text: &[u8]) -> Option<u32> {
+    text.iter()
+        .all(u8::is_ascii_digit)
+        .then_some(())
+        .and_then(|()| decimal(text.iter().chain(&[])))
+}
+
+#[inline(never)]
+fn decimal<'a>(mut digits: impl Iterator<Item = &'a u8>) -> Option<u32> {
+    digits.try_fold(0_u32, |sum, digit| {
+        sum.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    })
 }

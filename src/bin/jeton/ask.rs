@@ -2,7 +2,7 @@
 //! standard input, or if it sends the request to the admin socket. One deadline covers everything.
 
 use crate::answer::{Answer, Next, Sink};
-use crate::args::Call;
+use crate::args::{Call, number};
 use crate::deadline::Deadline;
 use crate::http::{Failure, exchange};
 use crate::input::{self, Extent};
@@ -32,6 +32,10 @@ fn is_watch(call: &Call) -> bool {
     call.verb() == Some(b"watch")
 }
 
+fn is_reload(call: &Call) -> bool {
+    call.verb() == Some(b"reload")
+}
+
 /// Asks the daemon. Returns the exit code that the daemon chose, or the one for its problem.
 pub(crate) fn ask(
     call: &Call,
@@ -39,7 +43,13 @@ pub(crate) fn ask(
     env: Env<'static>,
     sink: Sink<'_>,
 ) -> Result<u8, Exit> {
-    let deadline = deadline_of(call);
+    let mut deadline = deadline_of(call);
+    // systemd names the daemon's process to what it runs as `ExecReload=`.
+    if is_reload(call)
+        && let Some(pid) = env.get(b"MAINPID").and_then(number)
+    {
+        deadline = deadline.or_end_of(pid)?;
+    }
     let mut room = Room::new();
     let places = Places::of(call, env, &mut room)?;
     let request = Request {
@@ -107,14 +117,16 @@ fn at_admin(
 }
 
 /// Sends one request, and once more if the connection broke before the first byte of the answer: a restart of the
-/// daemon goes unnoticed.
+/// daemon goes unnoticed. Not `reload`: the next daemon reads the configuration anyway, and as `ExecReload=` it would wait
+/// for a daemon that systemd starts only when `ExecReload=` has ended.
 fn converse<'a>(
     places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
     answer: &mut Answer<'_>,
 ) -> Result<(Next, Place<'a>), Exit> {
-    for _ in 0..2 {
+    let attempts = if is_reload(call) { 1 } else { 2 };
+    for _ in 0..attempts {
         let (stream, taken) = places.connect(request.deadline, call.wait.is_some())?;
         match exchange(&stream, request, is_watch(call), answer) {
             Ok(next) => return Ok((next, taken)),

@@ -10,6 +10,8 @@ pub(crate) struct Deadline {
     /// When the companion gives up. Later than `told` where the caller chose how long the daemon waits
     /// (`ready --wait`), so that the answer still arrives.
     ours: Option<u64>,
+    /// The process whose end is the end of the call too, as a descriptor; negative for none.
+    process: i32,
 }
 
 impl Deadline {
@@ -17,6 +19,7 @@ impl Deadline {
         Self {
             told: None,
             ours: None,
+            process: -1,
         }
     }
 
@@ -25,6 +28,18 @@ impl Deadline {
         Self {
             told: Some(told),
             ours: Some(told.saturating_add(u64::from(grace_ms))),
+            process: -1,
+        }
+    }
+
+    /// Also ends when the process with this number does. Without it a request that a daemon has not accepted when it ends
+    /// would wait in the service manager's socket for the next daemon.
+    pub(crate) fn or_end_of(self, pid: u32) -> Result<Self, Exit> {
+        match sys::process(pid) {
+            Ok(process) => Ok(Self { process, ..self }),
+            Err(errno::ESRCH) => Err(ended()),
+            // An old kernel.
+            Err(_) => Ok(self),
         }
     }
 
@@ -57,6 +72,7 @@ impl Deadline {
         let mut fds = [
             PollFd::new(fd, events),
             PollFd::new(if reader { 1 } else { -1 }, 0),
+            PollFd::new(self.process, sys::POLLIN),
         ];
         loop {
             match sys::poll(&mut fds, self.poll_ms()?) {
@@ -64,12 +80,15 @@ impl Deadline {
                 Err(error) => return Err(sys_failed(b"poll", error)),
                 Ok(_) => {}
             }
-            let [awaited, stdout] = &fds;
+            let [awaited, stdout, process] = &fds;
             if awaited.is_ready() {
                 return Ok(());
             }
             if stdout.is_ready() {
                 return Err(output::reader_gone());
+            }
+            if process.is_ready() {
+                return Err(ended());
             }
         }
     }
@@ -80,6 +99,11 @@ impl Deadline {
         let _ = sys::poll(&mut [], if left < 0 { ms } else { ms.min(left) });
         Ok(())
     }
+}
+
+#[cold]
+fn ended() -> Exit {
+    complain(TRY_AGAIN, &[b"the daemon ended before it answered"])
 }
 
 #[cold]

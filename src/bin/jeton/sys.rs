@@ -36,7 +36,7 @@ pub(crate) use errno::Errno;
 pub(crate) use large::{Large, Lent};
 #[cfg(target_os = "linux")]
 pub(crate) use os::statx;
-pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, read, uid, write};
+pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, process, read, uid, write};
 
 use abi::{AF_UNIX, SOCK_STREAM};
 

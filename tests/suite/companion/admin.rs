@@ -1,8 +1,10 @@
 //! The admin socket: which calls go straight to it, and how an answer sends a request there.
 
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -356,6 +358,54 @@ fn reload_and_a_named_admin_socket_go_straight_there() {
         .output();
     assert_eq!(outcome(&output.unwrap()), done());
     assert_eq!(pair.counts(), (1, 0));
+}
+
+#[test]
+fn a_reload_is_not_sent_again_when_the_daemon_dies() {
+    for step in [Step::Close, Step::Reset] {
+        let pair = Pair::new(vec![], vec![step]);
+        let output = pair.jeton(&["reload"]).output().unwrap();
+        assert_refusal(&output, 75, "the connection broke before the answer");
+        assert!(pair.asked().1.len() <= 1);
+    }
+}
+
+#[test]
+fn a_reload_ends_with_the_process_that_the_service_manager_names() {
+    // It listens, and accepts nothing, as a stopped daemon or the socket of a dead one.
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut daemon = Command::new("sleep").arg("600").spawn().unwrap();
+    let reload = |pid: &str| {
+        let mut command = jeton();
+        command.args(["reload", "--timeout", "600", "--admin-socket"]);
+        command.arg(&socket).env("MAINPID", pid);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let pid = daemon.id().to_string();
+    let waiting = reload(&pid);
+    // It has connected and sent its request.
+    let (mut asked, _) = listener.accept().unwrap();
+    asked.read_exact(&mut [0; 64]).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let late = reload(&pid);
+    for child in [waiting, late] {
+        let output = child.wait_with_output().unwrap();
+        assert_refusal(&output, 75, "the daemon ended before it answered");
+    }
+    // What is no number counts for nothing.
+    for pid in ["", "x", "99999999999"] {
+        let pair = Pair::new(vec![], vec![Step::Answer(ok(DONE))]);
+        let output = pair.jeton(&["reload"]).env("MAINPID", pid).output();
+        assert_eq!(outcome(&output.unwrap()), done(), "{pid}");
+    }
+    // Nor for another verb.
+    let pair = Pair::new(vec![Step::Answer(ok(DONE))], vec![]);
+    let output = pair.jeton(&["status"]).env("MAINPID", &pid).output();
+    assert_eq!(outcome(&output.unwrap()), done());
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub(crate) struct Errno(pub(crate) i32);
 
 pub(crate) const EPERM: Errno = Errno(1);
 pub(crate) const ENOENT: Errno = Errno(2);
+pub(crate) const ESRCH: Errno = Errno(3);
 pub(crate) const EINTR: Errno = Errno(4);
 pub(crate) const E2BIG: Errno = Errno(7);
 pub(crate) const ENOEXEC: Errno = Errno(8);
@@ -26,6 +27,8 @@ pub(crate) const EAGAIN: Errno = Errno(if MACOS { 35 } else { 11 });
 pub(crate) const ECONNRESET: Errno = Errno(if MACOS { 54 } else { 104 });
 pub(crate) const ECONNREFUSED: Errno = Errno(if MACOS { 61 } else { 111 });
 const ETIMEDOUT: Errno = Errno(if MACOS { 60 } else { 110 });
+#[cfg(target_os = "macos")]
+pub(crate) const ENOSYS: Errno = Errno(78);
 const EDQUOT: Errno = Errno(if MACOS { 69 } else { 122 });
 const ESTALE: Errno = Errno(if MACOS { 70 } else { 116 });
 

@@ -18,6 +18,7 @@ mod platform;
 mod platform;
 
 use last_error::{checked, last_error};
+pub(crate) use platform::process;
 #[cfg(target_os = "linux")]
 pub(crate) use platform::statx;
 use platform::{CLOCK_MONOTONIC, Count, MSG_NOSIGNAL, TIOCGWINSZ};

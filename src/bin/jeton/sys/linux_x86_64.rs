@@ -29,6 +29,7 @@ const CLOCK_GETTIME: usize = 228;
 const EXIT_GROUP: usize = 231;
 const OPENAT: usize = 257;
 const STATX: usize = 332;
+const PIDFD_OPEN: usize = 434;
 
 const TIOCGWINSZ: usize = 0x5413;
 const CLOCK_MONOTONIC: usize = 1;
@@ -127,6 +128,12 @@ pub(super) fn connect(fd: i32, address: &Address) -> Result<(), Errno> {
 pub(super) fn close(fd: i32) {
     // SAFETY: no pointers. There is nothing to do about a failure.
     let _ = unsafe { call(CLOSE, [arg(fd), 0, 0, 0]) };
+}
+
+/// Opens a descriptor that is ready when the process has ended.
+pub(crate) fn process(pid: u32) -> Result<i32, Errno> {
+    // SAFETY: no pointers.
+    unsafe { call(PIDFD_OPEN, [pid as usize, 0, 0, 0]) }.map(|fd| fd as i32)
 }
 
 /// Returns how many descriptors are ready. -1 ms means no timeout.

@@ -1,6 +1,6 @@
 //! The numbers of Linux: the same on every processor that Rust supports on Linux, except MIPS, PowerPC and SPARC.
 
-use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 
 use super::super::errno::Errno;
 use super::super::linux::{
@@ -17,6 +17,8 @@ pub(super) const MSG_NOSIGNAL: c_int = 0x4000;
 const SOCK_CLOEXEC: c_int = 0o2_000_000;
 const SOCK_NONBLOCK: c_int = 0o4_000;
 const F_DUPFD_CLOEXEC: c_int = 1030;
+/// C libraries have no function for it before glibc 2.36.
+const PIDFD_OPEN: c_long = 434;
 
 unsafe extern "C" {
     #[link_name = "socket"]
@@ -29,6 +31,7 @@ unsafe extern "C" {
         value: *mut c_void,
         length: *mut c_uint,
     ) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
     fn openat(fd: c_int, path: *const c_char, flags: c_int, ...) -> c_int;
     #[link_name = "statx"]
     fn c_statx(
@@ -49,6 +52,12 @@ pub(crate) fn socket(family: i32, kind: i32) -> Result<i32, Errno> {
 pub(crate) fn dup_above_stderr(fd: i32) -> Result<i32, Errno> {
     // SAFETY: no pointers.
     checked(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, 3_i32) } as isize).map(|fd| fd as i32)
+}
+
+/// Opens a descriptor that is ready when the process has ended.
+pub(crate) fn process(pid: u32) -> Result<i32, Errno> {
+    // SAFETY: no pointers.
+    checked(unsafe { syscall(PIDFD_OPEN, pid, 0_u32) } as isize).map(|fd| fd as i32)
 }
 
 /// The credentials of the process that called `listen` at the other end.

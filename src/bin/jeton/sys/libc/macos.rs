@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
 
-use super::super::errno::Errno;
+use super::super::errno::{ENOSYS, Errno};
 use super::last_error::checked;
 
 /// `nfds_t`.
@@ -34,6 +34,11 @@ unsafe extern "C" {
     ) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     fn getpeereid(fd: c_int, uid: *mut c_uint, gid: *mut c_uint) -> c_int;
+}
+
+/// There is no descriptor that stands for a process.
+pub(crate) fn process(_: u32) -> Result<i32, Errno> {
+    Err(ENOSYS)
 }
 
 /// Credentials of a process.
