@@ -29,6 +29,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use self::before::Before;
 use self::output::Exit;
 use crate::paths::Env;
+use crate::process::crash_loop::Life;
 use crate::process::dispositions::{self, InheritedMask};
 use crate::process::{hardening, logging};
 
@@ -73,22 +74,39 @@ pub fn main() -> ExitCode {
     logging::report_panics();
     let mask = dispositions::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
-    let line = match CommandLine::parse_quietly(&args) {
-        Ok(line) => line,
-        Err(exit) => return output::finish(exit).into(),
-    };
-    // Before anything else is read, since that may be a secret. What starts a command for its user stays as it is, for
-    // the command would inherit all of it: the umask, the core limit, and that it cannot gain rights.
-    if !line.starts_a_command() {
-        hardening::harden();
-    }
     let uid = rustix::process::geteuid().as_raw();
     #[expect(
         clippy::disallowed_methods,
         reason = "the environment is read here, once, and is an argument from here on"
     )]
     let env = Env::from_vars(std::env::vars_os(), uid);
-    output::finish(line.dispatch(&args, &env, &mask)).into()
+    let parsed = CommandLine::parse(&args);
+    let is_daemon = match &parsed {
+        Ok(line) => line.is_daemon(),
+        // What cannot be parsed may be a line of a unit, which a waiting client has started again at once.
+        Err(error) => !is_asked_for(error),
+    };
+    // Before anything is told, made or served.
+    let life = env.service_folder().filter(|_| is_daemon);
+    let life = life.and_then(Life::begin);
+    let line = match parsed {
+        Ok(line) => line,
+        Err(error) => return output::finish(CommandLine::refuse(&error)).into(),
+    };
+    // Before anything else is read, since that may be a secret. What starts a command for its user stays as it is, for
+    // the command would inherit all of it: the umask, the core limit, and that it cannot gain rights.
+    if !line.starts_a_command() {
+        hardening::harden();
+    }
+    output::finish(line.dispatch(&args, &env, &mask, life)).into()
+}
+
+/// Whether this is no error, but what `--help` or `--version` asks for.
+fn is_asked_for(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    )
 }
 
 /// Prints what was asked for by `--help` or `--version`; with colours where a person sees them.
@@ -104,26 +122,24 @@ fn show(text: &clap::Error) {
 
 impl CommandLine {
     /// Parses the arguments; what is wrong with them is told without their values.
-    fn parse_quietly(args: &[OsString]) -> Result<Self, Exit> {
+    fn parse(args: &[OsString]) -> Result<Self, clap::Error> {
         let parsed = Self::try_parse_from(args).and_then(|mut line| {
             let joined = line.join_options();
             let wrong = |what| Self::command().error(ErrorKind::ArgumentConflict, what);
             joined.map_err(wrong).map(|()| line)
         });
-        parsed.map_err(|error| {
-            let error = usage::without_values(error);
-            match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                    show(&error);
-                    Exit::Done
-                }
-                _ => {
-                    // Where standard error cannot be written to, the exit code speaks alone.
-                    let _: std::io::Result<()> = error.print();
-                    Exit::Usage
-                }
-            }
-        })
+        parsed.map_err(usage::without_values)
+    }
+
+    /// Prints what is wrong with the arguments, or what they ask for.
+    fn refuse(error: &clap::Error) -> Exit {
+        if is_asked_for(error) {
+            show(error);
+            return Exit::Done;
+        }
+        // Where standard error cannot be written to, the exit code speaks alone.
+        let _: std::io::Result<()> = error.print();
+        Exit::Usage
     }
 
     /// Gives the command the options that stand before it.
@@ -156,10 +172,25 @@ impl CommandLine {
         matches!(&self.command, Some(Command::Run(args)) if args.has_command())
     }
 
-    fn dispatch(&self, args: &[OsString], env: &Env, mask: &InheritedMask) -> Exit {
+    /// Whether it runs the daemon that a service manager would start.
+    const fn is_daemon(&self) -> bool {
         match &self.command {
-            None => run::run(&self.run, env),
-            Some(Command::Run(run)) => run::run_or_wrap(run, args, env, mask),
+            None => !self.run.stop_at_eof,
+            Some(Command::Run(args)) => !args.has_command() && !args.run.stop_at_eof,
+            Some(_) => false,
+        }
+    }
+
+    fn dispatch(
+        &self,
+        args: &[OsString],
+        env: &Env,
+        mask: &InheritedMask,
+        life: Option<Life>,
+    ) -> Exit {
+        match &self.command {
+            None => run::run(&self.run, env, life),
+            Some(Command::Run(run)) => run::run_or_wrap(run, args, env, mask, life),
             Some(Command::Add(args)) => add::add(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Check(args)) => check::check(args, env),

@@ -21,7 +21,7 @@
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
-//! | `options` | the options that a daemon is started with | | |
+//! | `options` | the options that a daemon is started with | | process |
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock process provider store |
 
 mod clock_changes;
@@ -223,6 +223,9 @@ async fn serve(
         ));
     }
     tokio::spawn(process::children::reap_orphans());
+    if let Some(life) = &options.life {
+        tokio::spawn(life.clone().outlast());
+    }
     info!(socket = %sockets.shown(), "serving");
     let asked = Arc::new(Notify::new());
     let mut keeping = tokio::spawn(sockets.keep(

@@ -1,6 +1,7 @@
 //! This process: hardening, log, signals, children, and service manager.
 
 pub mod children;
+pub mod crash_loop;
 pub mod dispositions;
 pub mod episode;
 pub mod hardening;

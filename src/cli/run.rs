@@ -15,6 +15,7 @@ use super::target::TargetArgs;
 use crate::daemon::{self, Options, StartError, watchdog};
 use crate::paths::Env;
 use crate::policy::Guests;
+use crate::process::crash_loop::Life;
 use crate::process::dispositions::{self, InheritedMask};
 use crate::process::logging::{self, LogFormat};
 
@@ -68,6 +69,7 @@ pub(super) fn run_or_wrap(
     line: &[OsString],
     env: &Env,
     mask: &InheritedMask,
+    life: Option<Life>,
 ) -> Exit {
     let guests = match allow::guests(&args.allow) {
         Ok(guests) => guests,
@@ -83,25 +85,25 @@ pub(super) fn run_or_wrap(
     if !guests.is_empty() && !args.run.stop_at_eof {
         return fail(Exit::Usage, allow::WITHOUT_COMMAND);
     }
-    run_for(&args.run, guests, env)
+    run_for(&args.run, guests, env, life)
 }
 
 /// Runs the daemon.
-pub(super) fn run(args: &RunArgs, env: &Env) -> Exit {
-    run_for(args, Guests::default(), env)
+pub(super) fn run(args: &RunArgs, env: &Env, life: Option<Life>) -> Exit {
+    run_for(args, Guests::default(), env, life)
 }
 
-fn run_for(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
+fn run_for(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
     if args.stop_at_eof {
         // First of all, since a job may be ended at any moment. The daemon tries it once more, and says when it fails.
         let _: std::io::Result<()> = dispositions::disregard_those_of_a_job();
         // The terminal's signals and its end are the command's. It fails for a group's leader, which has left already.
         let _: rustix::io::Result<_> = rustix::process::setsid();
     }
-    serve(args, guests, env)
+    serve(args, guests, env, life)
 }
 
-fn serve(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
+fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
     let format = args.log_format.unwrap_or_default();
     // To the end of this function, so that what is told on every way out of it is written.
     let _flush = logging::queue_stderr(Some(format));
@@ -135,13 +137,17 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env) -> Exit {
         listen_names: env.listen_names.clone(),
         stop_at_eof: args.stop_at_eof,
         guests,
+        life,
     };
     let ended = daemon::run(&options);
     if args.stop_at_eof {
         place::clear(&options.places);
     }
     match ended {
-        Ok(()) => Exit::Done,
+        Ok(()) => {
+            options.life.iter().for_each(Life::clear);
+            Exit::Done
+        }
         Err(StartError::Config(unusable)) => {
             for line in unusable.lines() {
                 fail(Exit::Config, line);

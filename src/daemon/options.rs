@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
 use crate::policy::Guests;
+use crate::process::crash_loop::Life;
 
 /// The options that a daemon is started with.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Options {
     /// The users that the command may run as, when the daemon serves one command. If there are any, all users can
     /// connect to the token socket, and no rule admits further ones.
     pub guests: Guests,
+    /// The record of this life, where a service manager keeps one.
+    pub life: Option<Life>,
 }
 
 // === impl Options ===

@@ -38,6 +38,9 @@ pub struct Env {
     pub xdg_state_home: Option<PathBuf>,
     /// The first entry of `STATE_DIRECTORY` (systemd's `StateDirectory=`), when it is absolute.
     pub state_directory: Option<PathBuf>,
+    /// The daemon's own entry of `RUNTIME_DIRECTORY` (systemd's `RuntimeDirectory=`), when it is absolute: the one that is
+    /// called `jetond`, else the first, but never one called `jeton`, which is the folder of the sockets.
+    pub runtime_directory: Option<PathBuf>,
     /// `JETON_CONFIG`.
     pub config: Option<PathBuf>,
     /// `JETON_SOCKET`.
@@ -132,6 +135,7 @@ impl Env {
             xdg_runtime_dir: None,
             xdg_state_home: None,
             state_directory: None,
+            runtime_directory: None,
             config: None,
             socket: None,
             admin_socket: None,
@@ -159,6 +163,7 @@ impl Env {
                 b"XDG_RUNTIME_DIR" => env.xdg_runtime_dir = absolute(value),
                 b"XDG_STATE_HOME" => env.xdg_state_home = absolute(value),
                 b"STATE_DIRECTORY" => env.state_directory = first_entry(&value),
+                b"RUNTIME_DIRECTORY" => env.runtime_directory = own_entry(&value),
                 b"JETON_CONFIG" => env.config = Some(value.into()),
                 b"JETON_SOCKET" => env.socket = Some(value.into()),
                 b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
@@ -186,6 +191,11 @@ impl Env {
         env.user = env.user.or(logname);
         env
     }
+
+    /// The daemon's folder that a service manager keeps over restarts; `None` where there is no service manager.
+    pub fn service_folder(&self) -> Option<&Path> {
+        self.notify.as_ref().and(self.runtime_directory.as_deref())
+    }
 }
 
 /// A path that can be trusted to mean the same from every folder.
@@ -197,4 +207,41 @@ fn absolute(value: OsString) -> Option<PathBuf> {
 fn first_entry(list: &OsStr) -> Option<PathBuf> {
     let first = list.as_bytes().split(|&b| b == b':').next()?;
     absolute(OsString::from_vec(first.to_vec()))
+}
+
+/// The entry of a list of runtime folders that is the daemon's own.
+fn own_entry(list: &OsStr) -> Option<PathBuf> {
+    let entries = list.as_bytes().split(|&b| b == b':');
+    let entries = entries.filter_map(|entry| absolute(OsString::from_vec(entry.to_vec())));
+    let mut entries: Vec<_> = entries.filter(|path| !path.ends_with("jeton")).collect();
+    let own = entries.iter().position(|path| path.ends_with("jetond"));
+    let at = own.unwrap_or(0);
+    (at < entries.len()).then(|| entries.swap_remove(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_folder_is_the_one_called_jetond_and_never_that_of_the_sockets() {
+        for (list, found) in [
+            ("/run/jetond", Some("/run/jetond")),
+            ("/run/user/1000/jetond", Some("/run/user/1000/jetond")),
+            ("/run/a:/run/jetond:/run/b", Some("/run/jetond")),
+            ("/run/jeton:/run/b:/run/c", Some("/run/b")),
+            ("/run/jeton", None),
+            ("/run/jeton/", None),
+            ("run/jetond", None),
+            (":", None),
+        ] {
+            let vars = [("RUNTIME_DIRECTORY", list)].map(|(n, v)| (n.into(), v.into()));
+            let env = Env::from_vars(vars, 1_000);
+            assert_eq!(
+                env.runtime_directory.as_deref(),
+                found.map(Path::new),
+                "{list}"
+            );
+        }
+    }
 }

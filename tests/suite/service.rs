@@ -2,4 +2,5 @@
 
 mod activation;
 mod notify;
+mod restart;
 mod units;

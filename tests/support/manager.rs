@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
 use std::process::Command;
 
 use super::TestEnv;
@@ -35,9 +36,15 @@ impl Manager {
 
     /// Starts a daemon as systemd would, without waiting.
     pub(crate) fn start(&self, env: &TestEnv) -> Daemon {
+        self.start_with(env, &[])
+    }
+
+    /// The same with more variables.
+    pub(crate) fn start_with(&self, env: &TestEnv, more: &[(&str, &Path)]) -> Daemon {
         let [tokens, admin] = self.sockets.each_ref().map(|s| s.try_clone().unwrap());
         let mut command = passing(env, "jeton:admin");
         command.env("NOTIFY_SOCKET", env.path("notify"));
+        command.envs(more.iter().copied());
         env.spawn_passing(command, [tokens.into(), admin.into()])
     }
 

@@ -99,6 +99,17 @@ fn the_units_are_for_systemd_252() {
         for line in ["Type=notify", "WatchdogSec=60", "Restart=on-failure"] {
             assert!(settings.contains(&line.to_owned()), "{unit}: {line}");
         }
+        // The daemon brakes a crash loop itself. Its record is lost where systemd does not restart the service.
+        for line in [
+            "StartLimitIntervalSec=0",
+            "RestartSec=100ms",
+            "RuntimeDirectory=jetond",
+            "RuntimeDirectoryPreserve=restart",
+        ] {
+            assert!(settings.contains(&line.to_owned()), "{unit}: {line}");
+        }
+        let is_there = |name: &str| settings.iter().any(|line| line.starts_with(name));
+        assert!(!is_there("RestartPreventExitStatus=") && !is_there("PartOf="));
         for later in [
             "ImportCredential=",
             "FileDescriptorStorePreserve=",
@@ -131,6 +142,7 @@ fn the_sockets_are_where_both_programs_look_and_have_the_names_that_the_daemon_k
                 format!("ListenStream={run}/{path}"),
                 format!("FileDescriptorName={name}"),
                 format!("SocketMode={mode}"),
+                "RemoveOnStop=yes".to_owned(),
                 "Service=jetond.service".to_owned(),
             ] {
                 assert!(settings.contains(&line), "{kind}/{unit}: {line}");

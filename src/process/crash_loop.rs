@@ -1,0 +1,209 @@
+//! Slows a crash loop down, so that the service manager does not give up on the service and its sockets.
+//!
+//! A client that waits at a socket of systemd's makes it start the service again at once, whatever `RestartSec=` says.
+//! After 20 such starts in 2 s systemd closes the socket for good, and a start limit of the service would do the same. So
+//! a daemon whose last lives were all short waits before it does anything else.
+//!
+//! The record is a file in the runtime folder that systemd keeps over restarts: a byte for each short life in a row. It is
+//! written when a life begins, and removed when that has lasted long enough or ends by order. So it needs no clock, and
+//! counts a life that was killed as well.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use tracing::{debug, warn};
+
+/// How many short lives in a row there are before a start waits.
+const ROW: usize = 5;
+
+/// A life that ends within this time, without an order to stop, is a short one.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// How long a start waits after such a row.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// The record's name in the runtime folder.
+const NAME: &str = "short-lives";
+
+/// The byte that stands for a life.
+const LIFE: u8 = b'.';
+
+/// The life of this process, as the record counts it.
+#[derive(Debug, Clone)]
+pub struct Life {
+    record: PathBuf,
+    has_waited: bool,
+}
+
+impl Life {
+    /// Begins a life whose record is in `folder`, after a wait if the lives before were short. `None` when the record
+    /// cannot be read or written: then nothing is braked. It blocks, so it is for before the event loop.
+    pub fn begin(folder: &Path) -> Option<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "nothing else runs in this process yet"
+        )]
+        Self::begin_after(folder, std::thread::sleep).ok()
+    }
+
+    fn begin_after(folder: &Path, wait: impl FnOnce(Duration)) -> io::Result<Self> {
+        let record = folder.join(NAME);
+        let row = read(&record)?;
+        let has_waited = row >= ROW;
+        if has_waited {
+            // An order to stop during the wait ends this process at once, and clears the row.
+            fs::remove_file(&record)?;
+            wait(WAIT);
+        }
+        write(&record, ROW.min(row + 1))?;
+        Ok(Self { record, has_waited })
+    }
+
+    /// Clears the row as soon as this life is no short one. It is for a task of its own.
+    pub async fn outlast(self) {
+        if self.has_waited {
+            warn!(
+                lives = ROW,
+                "the last lives of this daemon ended within 2 s, so this start has waited for 1 s"
+            );
+        }
+        tokio::time::sleep(SHORT).await;
+        self.clear();
+    }
+
+    /// Clears the row: this life ends by order.
+    pub fn clear(&self) {
+        match fs::remove_file(&self.record) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                debug!(%error, record = %self.record.display(), "cannot remove the record of short lives");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The number of short lives in a row. What is no record counts as none.
+fn read(record: &Path) -> io::Result<usize> {
+    let file = match open(record, OFlags::RDONLY) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut lives = vec![];
+    file.take(ROW as u64 + 1).read_to_end(&mut lives)?;
+    let is_record = lives.len() <= ROW && lives.iter().all(|byte| *byte == LIFE);
+    Ok(if is_record { lives.len() } else { 0 })
+}
+
+fn write(record: &Path, lives: usize) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    open(record, flags)?.write_all(&vec![LIFE; lives])
+}
+
+/// Opens a regular file, and waits for nothing.
+fn open(record: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(record, flags, Mode::from_raw_mode(0o600))?);
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// How a life ends.
+    #[derive(Clone, Copy)]
+    enum End {
+        /// Within 2 s.
+        Short,
+        /// By order.
+        Ordered,
+        /// Later.
+        Long,
+    }
+    use End::{Long, Ordered, Short};
+
+    /// Begins a life; whether it has waited, and how it ended.
+    async fn lives(folder: &Path, end: End) -> bool {
+        let mut waited = None;
+        let life = Life::begin_after(folder, |time| waited = Some(time)).unwrap();
+        assert_eq!(life.has_waited, waited.is_some());
+        assert!(waited.is_none_or(|time| time == WAIT));
+        match end {
+            Short => drop(tokio::time::timeout(Duration::from_millis(1_999), life.outlast()).await),
+            Ordered => life.clear(),
+            Long => life.outlast().await,
+        }
+        waited.is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_after_five_short_lives_in_a_row() {
+        for (row, waits) in [
+            (&[][..], false),
+            (&[Short; 4], false),
+            (&[Short; 5], true),
+            (&[Short; 9], true),
+            (&[Short, Short, Ordered, Short, Short, Short], false),
+            (&[Short, Short, Long, Short, Short, Short, Short], false),
+            (&[Short, Long, Short, Short, Short, Short, Short], true),
+            (&[Short, Short, Short, Short, Short, Ordered], false),
+            (&[Short, Short, Short, Short, Short, Long], false),
+            (&[Ordered; 9], false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for end in row {
+                lives(folder.path(), *end).await;
+            }
+            assert_eq!(lives(folder.path(), Short).await, waits, "{}", row.len());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_to_stop_during_the_wait_clears_the_row() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..5 {
+            lives(folder.path(), Short).await;
+        }
+        let life = Life::begin_after(folder.path(), |_| {
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        });
+        assert!(life.unwrap().has_waited);
+        assert!(lives(folder.path(), Short).await, "it was a short one");
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_written_brakes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = folder.path().join(NAME);
+        let never = |_| panic!("it waits");
+        let missing = Life::begin_after(&folder.path().join("missing"), never);
+        assert!(missing.is_err());
+
+        for garbage in [&b"......"[..], b"..x..", b"\xff\0", b"5", &[LIFE; 4_096]] {
+            fs::write(&record, garbage).unwrap();
+            let life = Life::begin_after(folder.path(), never).unwrap();
+            assert_eq!(fs::read(&record).unwrap(), [LIFE], "it is one again");
+            life.clear();
+        }
+
+        rustix::fs::mkfifoat(rustix::fs::CWD, &record, Mode::from_raw_mode(0o600)).unwrap();
+        assert!(Life::begin_after(folder.path(), never).is_err());
+        fs::remove_file(&record).unwrap();
+        fs::write(folder.path().join("elsewhere"), [LIFE; ROW]).unwrap();
+        symlink("elsewhere", &record).unwrap();
+        assert!(Life::begin_after(folder.path(), never).is_err());
+        fs::remove_file(&record).unwrap();
+        fs::create_dir(&record).unwrap();
+        assert!(Life::begin_after(folder.path(), never).is_err());
+    }
+}
