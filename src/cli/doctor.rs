@@ -1,7 +1,7 @@
 //! `jetond doctor`: what keeps tokens from being served, and what to do about it.
 //!
 //! `files`, `socket`, `profiles` and `issuers` gather facts, each inside a limit; `judge` and `health` make findings of
-//! them and do nothing else; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
+//! them and do nothing else; `units` makes a service the remedy where one is installed; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
 //! issuer accepts one is what a running daemon says.
 
 mod facts;
@@ -15,6 +15,7 @@ mod mounts;
 mod profiles;
 mod report;
 mod socket;
+mod units;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use self::facts::{Host, SocketState};
 use self::finding::{Finding, Verdict};
 use self::limit::within;
+use self::units::Service;
 use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};
 use super::target::lines::option;
@@ -82,7 +84,13 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
             .is_some_and(|(_, state)| matches!(state, SocketState::Answers(200, _))),
     };
     findings.extend(files::folders(target, sockets, env).await);
-    findings.extend(judge::daemons(looked));
+    let service = Service::find(target.system, env);
+    let service = service.filter(|_| args.socket.is_none() && env.socket.is_none());
+    let daemons = judge::daemons(looked).into_iter();
+    findings.extend(daemons.map(|finding| match service {
+        Some(service) => service.start(finding),
+        None => finding,
+    }));
     findings.extend(version);
     findings.extend(not_listed);
     if let Some(config) = &config {

@@ -6,6 +6,7 @@
 )]
 
 mod truth;
+mod units;
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;

@@ -92,6 +92,11 @@ impl Finding {
         self
     }
 
+    /// Whether the remedy is this `jetond` command.
+    pub(super) fn is_remedied_by(&self, command: &str) -> bool {
+        self.command.as_deref() == Some(command)
+    }
+
     /// Replaces the remedy's command by the command line that `line` returns for it.
     pub(super) fn on(mut self, line: impl FnOnce(&str) -> String) -> Self {
         if let (Some(command), Some(remedy)) = (self.command.take(), &mut self.remedy) {

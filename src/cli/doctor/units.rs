@@ -1,0 +1,63 @@
+//! The service whose units are installed: where no daemon answers, its sockets are what has to be started.
+
+use std::path::PathBuf;
+
+use super::finding::Finding;
+use crate::paths::Env;
+
+/// The folders of the system's units (systemd.unit(5)).
+const SYSTEM: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// The folders of the units of all users, beside that in a user's own configuration.
+const USERS: [&str; 4] = [
+    "/etc/systemd/user",
+    "/run/systemd/user",
+    "/usr/local/lib/systemd/user",
+    "/usr/lib/systemd/user",
+];
+
+/// A service of ours that systemd knows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Service {
+    system: bool,
+}
+
+// === impl Service ===
+
+impl Service {
+    /// The system's service or the user's, when the unit of its socket is installed.
+    pub(super) fn find(system: bool, env: &Env) -> Option<Self> {
+        let own = env.xdg_config_home.clone();
+        let own = own.or_else(|| env.home.as_ref().map(|home| home.join(".config")));
+        let own = own.map(|config| config.join("systemd/user"));
+        let folders: Vec<PathBuf> = if system {
+            SYSTEM.map(PathBuf::from).into()
+        } else {
+            own.into_iter().chain(USERS.map(PathBuf::from)).collect()
+        };
+        let has_unit = |folder: &PathBuf| folder.join("jetond.socket").exists();
+        folders.iter().any(has_unit).then_some(Self { system })
+    }
+
+    /// Makes the start of its sockets the remedy of a finding whose remedy is to start a daemon. systemd closes the sockets
+    /// when the service cannot be executed while clients wait, and does not open them again by itself.
+    pub(super) fn start(self, finding: Finding) -> Finding {
+        if !finding.is_remedied_by("run") {
+            return finding;
+        }
+        let (systemctl, journal) = if self.system {
+            ("systemctl", "journalctl -u jetond")
+        } else {
+            ("systemctl --user", "journalctl --user -u jetond")
+        };
+        finding.remedy(format!(
+            "start its service: {systemctl} reset-failed jetond.service jetond.socket jetond-admin.socket; {systemctl} start jetond.socket jetond-admin.socket; why it ended: {journal}"
+        ))
+    }
+}

@@ -1,0 +1,33 @@
+//! Where the service is installed, it is what has to be started.
+
+use std::fs;
+
+use super::{about, doctor};
+use crate::support::TestEnv;
+
+#[test]
+fn without_a_daemon_the_start_of_installed_sockets_is_the_remedy() {
+    let env = TestEnv::new();
+    let (_, findings) = doctor(&env, &[]);
+    let (_, text) = about(&findings, "daemon");
+    assert!(text.ends_with("start it: jetond run"), "{text}");
+
+    let units = env.path("config/systemd/user");
+    fs::create_dir_all(&units).unwrap();
+    fs::write(units.join("jetond.socket"), "[Socket]\n").unwrap();
+    let (_, findings) = doctor(&env, &[]);
+    let (verdict, text) = about(&findings, "daemon");
+    assert_eq!(verdict, "warn");
+    for part in [
+        "systemctl --user reset-failed jetond.service jetond.socket jetond-admin.socket",
+        "systemctl --user start jetond.socket jetond-admin.socket",
+        "journalctl --user -u jetond",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    // A socket elsewhere is not the service's.
+    let elsewhere = env.path("tmp/jeton.sock");
+    let (_, findings) = doctor(&env, &["--socket", elsewhere.to_str().unwrap()]);
+    let (_, text) = about(&findings, "daemon");
+    assert!(!text.contains("systemctl"), "{text}");
+}
