@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use tracing::Level;
 
 use self::before::Before;
 use self::output::Exit;
@@ -71,6 +72,11 @@ enum Command {
 
 /// Runs `jetond` with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it decides how the arguments' errors are printed, before the rest of the environment is read"
+    )]
+    logging::recognize_journal(std::env::var_os("JOURNAL_STREAM").as_deref());
     logging::report_panics();
     let mask = dispositions::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
@@ -137,8 +143,12 @@ impl CommandLine {
             show(error);
             return Exit::Done;
         }
-        // Where standard error cannot be written to, the exit code speaks alone.
-        let _: std::io::Result<()> = error.print();
+        if std::io::stderr().is_terminal() {
+            // Where standard error cannot be written to, the exit code speaks alone.
+            let _: std::io::Result<()> = error.print();
+        } else {
+            logging::tell_text(Level::ERROR, &error.render().to_string());
+        }
         Exit::Usage
     }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
+use tracing::Level;
 
 use crate::causes::Causes;
 use crate::process::logging;
@@ -122,12 +123,12 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
 
 /// Prints a line for people, on standard error. It never fails, and a command that must not wait does not.
 pub(super) fn tell(line: impl Display) {
-    logging::tell(line);
+    logging::tell(Level::WARN, line);
 }
 
 /// Tells what went wrong, and ends so.
 pub(super) fn fail(exit: Exit, line: impl Display) -> Exit {
-    tell(line);
+    logging::tell(Level::ERROR, line);
     exit
 }
 

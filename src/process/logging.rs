@@ -5,6 +5,7 @@
 //! reader, a terminal that Ctrl-S stopped or that was closed. Lines that could not be written are counted, and the log
 //! reports the count when it can be written again.
 
+mod journal;
 mod json;
 mod line;
 mod output;
@@ -13,11 +14,13 @@ mod queue;
 mod sink;
 mod writer;
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -64,9 +67,21 @@ fn is_mistyped_level(part: &str) -> bool {
     is_word && part.parse::<LevelFilter>().is_err()
 }
 
+/// Gives each line on standard error its priority if that is the journal; `journal_stream` is the value of
+/// `JOURNAL_STREAM`.
+pub fn recognize_journal(journal_stream: Option<&OsStr>) {
+    let variable = journal_stream.and_then(OsStr::to_str);
+    output::is_journal(variable.is_some_and(journal::is_stderr));
+}
+
 /// Prints a line for people on standard error.
-pub fn tell(line: impl Display) {
-    output::print(format!("jetond: {line}\n").as_bytes());
+pub fn tell(level: Level, line: impl Display) {
+    output::print(level, &format!("jetond: {line}\n"));
+}
+
+/// Prints a text for people on standard error as it is, line end included.
+pub fn tell_text(level: Level, text: &str) {
+    output::print(level, text);
 }
 
 /// Puts standard error behind the log's queue: from now on neither the log nor [`tell`] waits for it. Without a format
@@ -95,8 +110,7 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
     let spans = filter_fn(|meta| meta.is_span() && meta.name() == PROFILE_SPAN && is_ours(meta));
     let filter = filter.or(spans.with_max_level_hint(LevelFilter::ERROR));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(|| Lines)
-        .with_timer(SystemTime)
+        .with_writer(Lines)
         // Internal errors would go to standard error through a macro that panics when the write fails.
         .log_internal_errors(false);
     let lines = match format {
@@ -104,10 +118,14 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
             .fmt_fields(JsonFields::new())
             .event_format(json::Json)
             .boxed(),
-        LogFormat::Text => lines.with_ansi(false).boxed(),
+        // The journal has the time of each line, and is no terminal.
+        LogFormat::Text | LogFormat::Auto if output::maker().for_journal => {
+            lines.without_time().with_ansi(false).boxed()
+        }
+        LogFormat::Text => lines.with_timer(SystemTime).with_ansi(false).boxed(),
         LogFormat::Auto => {
             let ansi = io::stderr().is_terminal() && !no_color;
-            lines.with_ansi(ansi).boxed()
+            lines.with_timer(SystemTime).with_ansi(ansi).boxed()
         }
     };
     let started = tracing_subscriber::registry()
@@ -122,12 +140,28 @@ fn is_ours(meta: &Metadata<'_>) -> bool {
     meta.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
-/// The writer for the lines of events; it receives each line in one piece.
+/// Makes the writers for the lines of events.
 struct Lines;
 
-impl io::Write for Lines {
+/// The writer for the line of an event of this level; it receives the line in one piece.
+struct Line(Level);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(Level::INFO)
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
+        Line(*meta.level())
+    }
+}
+
+impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        output::print(line);
+        // It is a string's, so this copies nothing.
+        output::print(self.0, &String::from_utf8_lossy(line));
         Ok(line.len())
     }
 

@@ -8,6 +8,7 @@
 
 mod broken;
 mod exits;
+mod journal;
 mod places;
 mod profiles;
 mod stuck;

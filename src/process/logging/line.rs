@@ -1,12 +1,15 @@
 //! Lines made without `tracing`, in the same form: the notice about dropped lines must pass every filter, and the line
 //! of a panic must not depend on code that may have panicked.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+
+use super::journal;
 
 /// The form of the lines of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +22,17 @@ pub(super) enum Form {
     Json,
 }
 
-// === impl Form ===
+/// Makes the lines of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Maker {
+    pub(super) form: Form,
+    /// Whether the journal reads them: each has its priority then, and text has no time.
+    pub(super) for_journal: bool,
+}
 
-impl Form {
+// === impl Maker ===
+
+impl Maker {
     /// Makes a line, with its line end.
     pub(super) fn line(
         self,
@@ -30,17 +41,20 @@ impl Form {
         message: &str,
         fields: &[(&str, Value)],
     ) -> String {
-        let mut line = match self {
-            Self::Plain => format!("jetond: {message}"),
-            Self::Text => {
-                let mut line = format!("{} {level:>5} {target}: {message}", now());
+        let mut line = match self.form {
+            Form::Plain => format!("jetond: {message}"),
+            Form::Text => {
+                let mut line = format!("{level:>5} {target}: {message}");
+                if !self.for_journal {
+                    line = format!("{} {line}", now());
+                }
                 for (name, value) in fields {
                     // Writing to a string cannot fail.
                     let _: std::fmt::Result = write!(line, " {name}={value}");
                 }
                 line
             }
-            Self::Json => {
+            Form::Json => {
                 let mut line: Map<_, _> = fields
                     .iter()
                     .map(|(name, value)| ((*name).to_owned(), value.clone()))
@@ -57,7 +71,16 @@ impl Form {
             }
         };
         line.push('\n');
-        line
+        self.with_priority(level, &line).into_owned()
+    }
+
+    /// The text of an event or a message with its priority, if the journal reads it.
+    pub(super) fn with_priority(self, level: Level, text: &str) -> Cow<'_, str> {
+        if self.for_journal {
+            journal::with_priority(level, text).into()
+        } else {
+            text.into()
+        }
     }
 
     /// The notice that replaces dropped lines.
@@ -84,17 +107,41 @@ pub(super) fn now() -> String {
 mod tests {
     use super::*;
 
+    fn gap(form: Form, for_journal: bool) -> String {
+        Maker { form, for_journal }.gap(3)
+    }
+
     #[test]
     fn a_gap_is_a_line_like_the_others() {
-        assert_eq!(Form::Plain.gap(3), "jetond: 3 log lines were dropped\n");
-        let text = Form::Text.gap(3);
+        assert_eq!(
+            gap(Form::Plain, false),
+            "jetond: 3 log lines were dropped\n"
+        );
+        let text = gap(Form::Text, false);
         let (time, rest) = text.split_once(' ').unwrap();
         assert!(time.ends_with('Z'), "{text}");
         let expected = " WARN jetond::process::logging: 3 log lines were dropped dropped=3\n";
         assert_eq!(rest, expected);
-        let json = Form::Json.gap(3);
+        assert_gap_in_json(&gap(Form::Json, false));
+    }
+
+    #[test]
+    fn a_line_for_the_journal_begins_with_its_priority_and_has_no_time_in_text() {
+        assert_eq!(
+            gap(Form::Plain, true),
+            "<4>jetond: 3 log lines were dropped\n"
+        );
+        assert_eq!(
+            gap(Form::Text, true),
+            "<4> WARN jetond::process::logging: 3 log lines were dropped dropped=3\n"
+        );
+        assert_gap_in_json(gap(Form::Json, true).strip_prefix("<4>").unwrap());
+    }
+
+    #[track_caller]
+    fn assert_gap_in_json(json: &str) {
         assert!(json.ends_with("}\n"), "{json}");
-        let json: Value = serde_json::from_str(&json).unwrap();
+        let json: Value = serde_json::from_str(json).unwrap();
         for (name, value) in [
             ("level", Value::from("WARN")),
             ("target", "jetond::process::logging".into()),

@@ -6,8 +6,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
+use tracing::Level;
 
-use super::line::Form;
+use super::line::{Form, Maker};
 use super::queue::{Chunk, Queue, count};
 use super::sink::{Stderr, can_take};
 use super::writer::Writer;
@@ -25,6 +26,9 @@ static QUEUE: Queue = Queue::new();
 
 /// The form of this process's lines; nothing is queued before it is set.
 static FORM: OnceLock<Form> = OnceLock::new();
+
+/// Whether the journal reads standard error.
+static FOR_JOURNAL: AtomicBool = AtomicBool::new(false);
 
 /// Whether the writer thread runs.
 static HAS_THREAD: AtomicBool = AtomicBool::new(false);
@@ -46,8 +50,25 @@ pub(super) fn start(form: Form) -> FlushOnDrop {
     FlushOnDrop(())
 }
 
-/// Prints a line, including its line end.
-pub(super) fn print(line: &[u8]) {
+/// From now on all lines are for the journal, or none is.
+pub(super) fn is_journal(is_so: bool) {
+    FOR_JOURNAL.store(is_so, Ordering::Relaxed);
+}
+
+/// What makes this process's lines.
+pub(super) fn maker() -> Maker {
+    Maker {
+        form: FORM.get().copied().unwrap_or(Form::Plain),
+        for_journal: FOR_JOURNAL.load(Ordering::Relaxed),
+    }
+}
+
+/// Prints a text of this level, each of whose lines ends with a line end.
+pub(super) fn print(level: Level, text: &str) {
+    print_line(maker().with_priority(level, text).as_bytes());
+}
+
+fn print_line(line: &[u8]) {
     if FORM.get().is_some() && has_thread() {
         QUEUE.push(line);
     } else if FORM.get().is_some() {
@@ -60,8 +81,8 @@ pub(super) fn print(line: &[u8]) {
 }
 
 /// Prints the last line of a process that panics. Waits only a short while for the write, and for no lock.
-pub(super) fn print_last(line: impl FnOnce(Form) -> String) {
-    let line = line(FORM.get().copied().unwrap_or(Form::Plain));
+pub(super) fn print_last(line: impl FnOnce(Maker) -> String) {
+    let line = line(maker());
     // The writer thread cannot wait for itself.
     let is_writer = std::thread::current().name() == Some(THREAD);
     let has_writer = HAS_THREAD.load(Ordering::Relaxed) && !is_writer;
@@ -94,17 +115,16 @@ fn write() {
     let signals: SigSet = [Signal::SIGTTOU, Signal::SIGXFSZ].into_iter().collect();
     // Fails only for a number that is not a signal.
     let _: nix::Result<()> = signals.thread_block();
-    let form = FORM.get().copied().unwrap_or(Form::Plain);
+    let maker = maker();
     let mut writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
     writer.sink().patience = None;
     loop {
-        writer.step(&QUEUE, &|dropped| form.gap(dropped));
+        writer.step(&QUEUE, &|dropped| maker.gap(dropped));
     }
 }
 
 /// Writes a line without the thread if that is possible now; else counts it as dropped.
 fn print_at_once(line: &[u8]) {
-    let form = FORM.get().copied().unwrap_or(Form::Plain);
     let Ok(mut writer) = WRITER.try_lock() else {
         QUEUE.add_dropped(count(line));
         return;
@@ -114,7 +134,7 @@ fn print_at_once(line: &[u8]) {
         gap: QUEUE.take_dropped(),
         bytes: line.to_vec(),
     };
-    if let Err(lost) = writer.write(&chunk, &|dropped| form.gap(dropped)) {
+    if let Err(lost) = writer.write(&chunk, &|dropped| maker().gap(dropped)) {
         QUEUE.add_dropped(lost);
     }
 }

@@ -6,7 +6,7 @@ use std::panic::PanicHookInfo;
 use serde_json::Value;
 use tracing::Level;
 
-use super::line::Form;
+use super::line::Maker;
 use super::output;
 
 /// Replaces a message that was built at run time: it may quote anything.
@@ -16,10 +16,12 @@ const WITHHELD: &str = "(the message is left out, since it may quote a secret)";
 /// while standard error accepts more, and cannot fail. The panic's message is printed only if it is a literal of the
 /// program: an `expect` would print the error, and a slice error the whole string.
 pub fn report_panics() {
-    std::panic::set_hook(Box::new(|info| output::print_last(|form| line(info, form))));
+    std::panic::set_hook(Box::new(|info| {
+        output::print_last(|maker| line(info, maker));
+    }));
 }
 
-fn line(info: &PanicHookInfo<'_>, form: Form) -> String {
+fn line(info: &PanicHookInfo<'_>, maker: Maker) -> String {
     let place = info.location().map_or_else(
         || "an unknown place".to_owned(),
         |place| format!("{}:{}:{}", place.file(), place.line(), place.column()),
@@ -34,7 +36,7 @@ fn line(info: &PanicHookInfo<'_>, form: Form) -> String {
         BacktraceStatus::Captured => vec![("backtrace", Value::String(trace.to_string()))],
         _ => vec![],
     };
-    form.line(Level::ERROR, "panic", &message, &trace)
+    maker.line(Level::ERROR, "panic", &message, &trace)
 }
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::thread;
 
+    use super::super::line::Form;
     use super::*;
 
     /// The lines that this panic leaves, in this form.
@@ -52,7 +55,11 @@ mod tests {
         let (lines, others) = (Arc::clone(&left), Arc::clone(&usual));
         set_hook(Box::new(move |info| {
             if thread::current().id() == own {
-                *lines.lock().unwrap() += &line(info, form);
+                let maker = Maker {
+                    form,
+                    for_journal: false,
+                };
+                *lines.lock().unwrap() += &line(info, maker);
             } else {
                 others(info);
             }
