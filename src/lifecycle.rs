@@ -16,6 +16,7 @@ pub mod credentials;
 mod demand;
 mod ended;
 mod event;
+mod outage;
 mod pace;
 mod policy;
 mod policy_change;
@@ -23,6 +24,7 @@ mod report;
 mod view;
 
 pub use event::{Effect, Event};
+pub use outage::{Outage, OutageReport};
 pub use pace::Pace;
 pub use policy::Policy;
 pub use report::Reporter;

@@ -1,8 +1,16 @@
 //! A fault that stays is one line in the log when it begins, and one when it is over.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
 use std::fs;
 
+use jetond::sandbox::Line;
+
 use crate::support::TestEnv;
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, wait_until};
 
 /// How many lines of the log say this.
 fn count(daemon: &Daemon, text: &str) -> usize {
@@ -76,4 +84,60 @@ fn an_unreadable_credential_is_logged_once_and_so_is_its_return() {
     }
     assert_eq!(env.token(&daemon, "research"), token);
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_token_that_expires_in_an_outage_is_logged_once_and_so_is_the_recovery() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let short = env.add_sandbox(Line::V2_24, 3);
+    let url = env.sandboxes().get(short).unwrap().url();
+    env.enrol_at("research", &url);
+    let good = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), format!("{good}keep-warm = true\n")).unwrap();
+    let mut command = env.jetond_command(&["run", "--log-format", "json"]);
+    // What the log shows of an outage where it shows warnings alone.
+    command.env("JETON_LOG", "warn,jetond::daemon::serve=trace");
+    let mut daemon = env.start_command(command);
+    for round in 1..=2 {
+        env.token(&daemon, "research");
+        env.fault_at(short, "status:503");
+        wait_until("the expiry", || {
+            count(&daemon, "the token has expired") == round
+        });
+        let before = failures(&env, &daemon);
+        wait_until("more attempts", || failures(&env, &daemon) >= before + 2);
+        assert_eq!(count(&daemon, "the token has expired"), round);
+        assert_eq!(count(&daemon, "callers get tokens again"), round - 1);
+        env.fault_at(short, "none");
+        wait_until("the recovery", || {
+            count(&daemon, "callers get tokens again") == round
+        });
+    }
+    env.stop(&mut daemon);
+    let log = daemon.log();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut seen = 0;
+    for line in lines.filter(|line| line["level"] == "WARN") {
+        assert_eq!(line["profile"], "research", "{line}");
+        let message = line["message"].as_str().unwrap();
+        if message.starts_with("the token has expired") {
+            assert_eq!(line["kind"], "server_error", "{line}");
+            assert!(line["detail"].as_str().unwrap().contains("503"), "{line}");
+            assert!(line["failing_for"].as_u64().unwrap() < 60, "{line}");
+            seen += 1;
+        } else if message == "callers get tokens again" {
+            assert!(line["failed_for"].is_u64(), "{line}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 4, "{log}");
+}
+
+/// Asks for the token, which may cause an attempt, and returns how many have failed.
+fn failures(env: &TestEnv, daemon: &Daemon) -> u64 {
+    let _ = env.get(daemon, "/v1/profiles/research/token?max_wait=0");
+    let state = env.get(daemon, "/v1/profiles/research").json();
+    state["counts"]["failures"].as_u64().unwrap()
 }

@@ -23,11 +23,13 @@ mod changes;
 mod command;
 mod execute;
 mod log;
+mod logged;
 mod refresh;
 mod waits;
 
 pub(super) use asked::Asked;
 pub(super) use command::{Command, Done, Heard, RefreshRefused};
+use logged::Logged;
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
 /// The inputs of a keeper.
@@ -66,12 +68,7 @@ pub(super) struct Keeper {
     /// Callers that asked while it ran: it may have read the store before the change that they mean.
     waiting_for_next: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
-    /// Whether the log already says that the issuer gives the same token until it expires.
-    told_repeated: bool,
-    /// Whether the log already says that the issuer's clock and this machine's are far apart.
-    told_skew: bool,
-    /// Why the credential could not be read, as logged last.
-    told_unreadable: Option<String>,
+    logged: Logged,
     asked: Arc<Asked>,
     waiters: Arc<Waiters>,
     commands: mpsc::Receiver<Command>,
@@ -113,9 +110,7 @@ impl Keeper {
             waiting: vec![],
             waiting_for_next: vec![],
             refreshes: vec![],
-            told_repeated: false,
-            told_skew: false,
-            told_unreadable: None,
+            logged: Logged::default(),
             asked: Arc::clone(&asked),
             waiters,
             commands,
@@ -160,6 +155,7 @@ impl Keeper {
                 }),
             }
             self.log_rest();
+            self.log_outage();
             self.publish();
             // The caller may have gone away; that cancels nothing.
             if let Some((done, heard)) = heard {
@@ -171,12 +167,14 @@ impl Keeper {
         }
     }
 
-    /// The next moment to act: an attempt is due, or the held token expires.
+    /// The next moment to act: an attempt is due, the held token expires, or the log has to say that there is none.
     fn wake(&self) -> Option<BootInstant> {
         let shown = self.view.borrow();
         let lapse = shown.held.as_ref().filter(|_| !shown.lapsed);
         let lapse = lapse.map(|held| held.validity.expires);
-        self.lifecycle.next_wake().into_iter().chain(lapse).min()
+        let report = self.logged.outage.next();
+        let due = self.lifecycle.next_wake();
+        due.into_iter().chain(lapse).chain(report).min()
     }
 
     /// Handles a command. The returned caller is answered once the view shows the result.

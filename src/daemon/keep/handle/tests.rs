@@ -9,6 +9,7 @@ mod bad_input;
 mod changes;
 mod crowd;
 mod jumps;
+mod outage;
 mod reissue;
 mod reject;
 mod resting;

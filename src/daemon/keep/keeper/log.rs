@@ -4,7 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::Keeper;
 use super::Loaded;
-use crate::lifecycle::{Reporter, View};
+use crate::lifecycle::{OutageReport, Reporter, View};
 use crate::schedule::Reissue;
 use crate::wire;
 
@@ -19,9 +19,9 @@ impl Keeper {
         let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
         if after.refreshes > before.refreshes && after.generation == before.generation {
             debug!(held_for, next_in, "the same token again");
-            let news = after.repeated && !self.told_repeated;
+            let news = after.repeated && !self.logged.repeated;
             if news && self.parts.policy.reissue != Reissue::SameUntilExpiry {
-                self.told_repeated = true;
+                self.logged.repeated = true;
                 info!("the issuer gives the same token until it expires: no new one before that");
             }
         } else if after.refreshes > before.refreshes {
@@ -86,13 +86,13 @@ impl Keeper {
             return;
         };
         let far = secs.unsigned_abs() > wire::SKEW_LIMIT.as_secs();
-        if far && !self.told_skew {
+        if far && !self.logged.skew {
             warn!(
                 secs,
                 "the issuer's clock is far ahead of this machine's, or behind it if negative: certificates and the times that are shown depend on it"
             );
         }
-        self.told_skew = far;
+        self.logged.skew = far;
     }
 
     /// Logs one line when the credential cannot be read or the reason changes, and one when it can be read again. A
@@ -100,20 +100,56 @@ impl Keeper {
     pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {
         match loaded {
             Ok(_) => {
-                if self.told_unreadable.take().is_some() {
+                if self.logged.unreadable.take().is_some() {
                     info!("the credential can be read again");
                 }
             }
             Err(why) => {
                 let detail = why.detail();
-                if !is_stuck && self.told_unreadable.as_deref() != Some(&*detail) {
+                if !is_stuck && self.logged.unreadable.as_deref() != Some(&*detail) {
                     warn!(
                         %detail,
                         "the credential cannot be read; the one in use stays in use"
                     );
-                    self.told_unreadable = Some(detail.into_owned());
+                    self.logged.unreadable = Some(detail.into_owned());
                 }
             }
+        }
+    }
+
+    /// Logs one line when the held token has expired and could not be replaced, others while that lasts, and one when it
+    /// is over. That one is a warning too: a log that shows no more than warnings must show the end of what it reported.
+    pub(super) fn log_outage(&mut self) {
+        let (now, view) = (self.now(), self.lifecycle.view());
+        let Some(report) = self.logged.outage.look(now, &view) else {
+            return;
+        };
+        let (kind, detail) = match (&view.block, &view.last_fault) {
+            (Some(block), _) => ("misconfigured", block.to_string()),
+            (None, Some(last)) => (last.fault.kind.as_str(), last.fault.detail.clone()),
+            (None, None) => ("rejected", String::new()),
+        };
+        let next_in = view.next_attempt.map(|at| at.since(now).as_secs());
+        match report {
+            OutageReport::Expired { failing_for } => warn!(
+                kind,
+                detail,
+                failing_for = failing_for.as_secs(),
+                next_in,
+                "the token has expired and could not be replaced: callers fail"
+            ),
+            OutageReport::Lasts { failing_for } => warn!(
+                kind,
+                detail,
+                failing_for = failing_for.as_secs(),
+                next_in,
+                "callers still fail: no attempt brings a token"
+            ),
+            OutageReport::Over { failed_for } => warn!(
+                generation = view.generation,
+                failed_for = failed_for.as_secs(),
+                "callers get tokens again"
+            ),
         }
     }
 

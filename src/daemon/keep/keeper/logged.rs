@@ -1,0 +1,16 @@
+//! What the log of a keeper says already, so that it is not said again.
+
+use crate::lifecycle::Outage;
+
+/// What the log says already.
+#[derive(Debug, Default)]
+pub(super) struct Logged {
+    /// Whether it says that the issuer gives the same token until it expires.
+    pub(super) repeated: bool,
+    /// Whether it says that the issuer's clock and this machine's are far apart.
+    pub(super) skew: bool,
+    /// Why the credential could not be read, as logged last.
+    pub(super) unreadable: Option<String>,
+    /// What it says of the time without a valid token.
+    pub(super) outage: Outage,
+}

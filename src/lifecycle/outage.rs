@@ -1,0 +1,332 @@
+//! The time in which a profile has no valid token, and when the log reports it: when a failed attempt has left callers
+//! without one, and again ever more rarely while that lasts.
+
+use std::time::Duration;
+
+use super::View;
+use crate::instant::BootInstant;
+
+/// When the log reports it for the second and the third time; later once for each further [`DAY`].
+const REMINDERS: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(3_600)];
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the log has to report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutageReport {
+    /// The held token has expired, and an attempt to replace it has failed.
+    Expired {
+        /// For how long callers have had no token.
+        failing_for: Duration,
+    },
+    /// Callers still have no token.
+    Lasts {
+        /// For how long.
+        failing_for: Duration,
+    },
+    /// They have one again.
+    Over {
+        /// For how long they had none.
+        failed_for: Duration,
+    },
+}
+
+/// Follows the view of one profile.
+#[derive(Debug, Default)]
+pub struct Outage {
+    /// Since when there is no valid token while callers may want one.
+    lack: Option<Lack>,
+    /// Whether the profile rested when it was looked at last.
+    rested: bool,
+}
+
+#[derive(Debug)]
+struct Lack {
+    /// When callers began to fail; later by every rest since, in which none asked.
+    since: BootInstant,
+    /// Since when the profile rests.
+    resting_since: Option<BootInstant>,
+    /// How many reports were due so far.
+    due: u32,
+    /// Whether one of them was made.
+    is_reported: bool,
+}
+
+// === impl Outage ===
+
+impl Outage {
+    /// Takes a look at the profile at `now`, and returns what is to be reported. Call it at each change of the view, at
+    /// the expiry of the held token, and at [`Self::next`].
+    pub fn look(&mut self, now: BootInstant, view: &View) -> Option<OutageReport> {
+        let rested = std::mem::replace(&mut self.rested, view.resting);
+        if view.valid(now).is_some() {
+            let lack = self.lack.take().filter(|lack| lack.is_reported)?;
+            let failed_for = lack.lasted(now);
+            return Some(OutageReport::Over { failed_for });
+        }
+        if self.lack.is_none() && view.resting {
+            // The expiry of a token that no caller asks for is no outage.
+            return None;
+        }
+        let expiry = view.held.as_ref().map(|held| held.validity.expires);
+        let lack = self.lack.get_or_insert(Lack {
+            since: expiry.filter(|_| !rested).unwrap_or(now),
+            resting_since: None,
+            due: 0,
+            is_reported: false,
+        });
+        lack.rest(now, view.resting);
+        let has_failed = view.failing > 0 || view.block.is_some() || view.is_refused();
+        if view.resting || !has_failed {
+            return None;
+        }
+        let failing_for = lack.lasted(now);
+        let is_first = lack.due == 0;
+        if !lack.is_due(failing_for) {
+            return None;
+        }
+        // The log has a line of its own for a first attempt that fails.
+        if is_first && expiry.is_none() {
+            return None;
+        }
+        lack.is_reported = true;
+        Some(if is_first {
+            OutageReport::Expired { failing_for }
+        } else {
+            OutageReport::Lasts { failing_for }
+        })
+    }
+
+    /// When the next report is due, if there is one to come.
+    pub fn next(&self) -> Option<BootInstant> {
+        let lack = self.lack.as_ref()?;
+        let is_awaited = lack.due > 0 && lack.resting_since.is_none();
+        is_awaited.then(|| lack.since.after(due_after(lack.due)))
+    }
+}
+
+// === impl Lack ===
+
+impl Lack {
+    /// Takes note of whether the profile rests.
+    fn rest(&mut self, now: BootInstant, rests: bool) {
+        if rests {
+            self.resting_since.get_or_insert(now);
+        } else if let Some(from) = self.resting_since.take() {
+            self.since = self.since.after(now.since(from));
+        }
+    }
+
+    /// How long callers have had no token by now.
+    fn lasted(&self, now: BootInstant) -> Duration {
+        self.resting_since.unwrap_or(now).since(self.since)
+    }
+
+    /// Whether a report is due after this time. Of several that are due, after a suspend, one is made.
+    fn is_due(&mut self, after: Duration) -> bool {
+        let before = self.due;
+        while due_after(self.due) <= after {
+            self.due += 1;
+        }
+        self.due > before
+    }
+}
+
+/// After how long a time the report with this number is due, counted from 0.
+fn due_after(number: u32) -> Duration {
+    match number {
+        0 => Duration::ZERO,
+        1 => REMINDERS[0],
+        2 => REMINDERS[1],
+        more => DAY.saturating_mul(more - 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fault::{Block, Fault, FaultKind};
+    use crate::lifecycle::{Held, LastFault, Lifecycle, Policy};
+    use crate::token::{AccessToken, LastAnswer, Validity};
+
+    const fn at(secs: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(secs))
+    }
+
+    /// A profile whose token expires at second 1,000.
+    fn healthy() -> View {
+        let validity = Validity {
+            expires: at(1_000),
+            ..Validity::new(at(0), Some(Duration::from_secs(1_000)))
+        };
+        View {
+            held: Some(Arc::new(Held {
+                token: AccessToken::parse("token").unwrap(),
+                validity,
+                generation: 1,
+                last_answer: LastAnswer::default(),
+            })),
+            ..Lifecycle::new(at(0), 0, Policy::default()).view()
+        }
+    }
+
+    fn failing(view: View) -> View {
+        View {
+            failing: 3,
+            last_fault: Some(Arc::new(LastFault {
+                fault: Fault::new(FaultKind::Timeout, "no answer"),
+                at: at(990),
+            })),
+            ..view
+        }
+    }
+
+    fn expired(secs: u64) -> Option<OutageReport> {
+        let failing_for = Duration::from_secs(secs);
+        Some(OutageReport::Expired { failing_for })
+    }
+
+    fn lasts(secs: u64) -> Option<OutageReport> {
+        let failing_for = Duration::from_secs(secs);
+        Some(OutageReport::Lasts { failing_for })
+    }
+
+    fn over(secs: u64) -> Option<OutageReport> {
+        let failed_for = Duration::from_secs(secs);
+        Some(OutageReport::Over { failed_for })
+    }
+
+    #[test]
+    fn an_expiry_is_reported_once_and_again_after_ten_minutes_an_hour_and_each_day() {
+        let mut outage = Outage::default();
+        let view = failing(healthy());
+        assert_eq!((outage.look(at(999), &view), outage.next()), (None, None));
+        for (after, report, next) in [
+            (0, expired(0), 600),
+            (1, None, 600),
+            (599, None, 600),
+            (600, lasts(600), 3_600),
+            (601, None, 3_600),
+            (3_600, lasts(3_600), 86_400),
+            (86_399, None, 86_400),
+            (86_400, lasts(86_400), 2 * 86_400),
+            (2 * 86_400, lasts(2 * 86_400), 3 * 86_400),
+            // The machine slept over several of them.
+            (400_000, lasts(400_000), 5 * 86_400),
+            (5 * 86_400, lasts(5 * 86_400), 6 * 86_400),
+        ] {
+            assert_eq!(outage.look(at(1_000 + after), &view), report, "{after}");
+            assert_eq!(outage.next(), Some(at(1_000 + next)), "{after}");
+        }
+        let mut well = healthy();
+        well.held = failing(healthy()).held;
+        assert_eq!(outage.look(at(999), &well), over(0), "by its own clock");
+        assert_eq!((outage.look(at(999), &well), outage.next()), (None, None));
+    }
+
+    #[test]
+    fn the_end_is_reported_with_how_long_it_lasted_and_the_next_outage_from_its_start() {
+        let mut outage = Outage::default();
+        assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
+        let longer = |until| {
+            let held = healthy().held.unwrap();
+            let validity = Validity {
+                expires: at(until),
+                ..held.validity
+            };
+            View {
+                held: Some(Arc::new(Held {
+                    token: AccessToken::parse("next").unwrap(),
+                    validity,
+                    generation: 2,
+                    last_answer: LastAnswer::default(),
+                })),
+                ..healthy()
+            }
+        };
+        assert_eq!(outage.look(at(1_900), &longer(3_000)), over(900));
+        assert_eq!(outage.look(at(1_901), &longer(3_000)), None);
+        assert_eq!(outage.look(at(3_000), &failing(longer(3_000))), expired(0));
+        assert_eq!(outage.next(), Some(at(3_600)));
+    }
+
+    #[test]
+    fn an_expiry_during_an_attempt_that_succeeds_is_not_reported() {
+        let mut outage = Outage::default();
+        let view = healthy();
+        for secs in [1_000, 1_005] {
+            assert_eq!((outage.look(at(secs), &view), outage.next()), (None, None));
+        }
+        // It fails: callers have had no token since the expiry.
+        assert_eq!(outage.look(at(1_010), &failing(healthy())), expired(10));
+        assert_eq!(outage.next(), Some(at(1_600)));
+        let mut outage = Outage::default();
+        assert_eq!(outage.look(at(1_000), &view), None);
+        assert_eq!(outage.look(at(999), &view), None, "it succeeded");
+    }
+
+    #[test]
+    fn a_credential_that_is_gone_or_rejected_counts_as_a_fault() {
+        let detail = "the record is damaged".to_owned();
+        let block = Some(Arc::new(Block::Unusable { detail }));
+        let blocked = View { block, ..healthy() };
+        let rejected = View {
+            rejected: true,
+            ..healthy()
+        };
+        for view in [blocked, rejected] {
+            assert_eq!(Outage::default().look(at(1_004), &view), expired(4));
+        }
+    }
+
+    #[test]
+    fn without_a_first_token_the_reminders_alone_are_reported() {
+        let mut outage = Outage::default();
+        let mut view = failing(healthy());
+        view.held = None;
+        for (secs, report) in [
+            (50, None),
+            (51, None),
+            (649, None),
+            (650, lasts(600)),
+            (3_650, lasts(3_600)),
+        ] {
+            assert_eq!(outage.look(at(secs), &view), report, "{secs}");
+        }
+        let mut outage = Outage::default();
+        assert_eq!(outage.look(at(50), &view), None);
+        assert_eq!(outage.look(at(60), &healthy()), None, "as is its end");
+    }
+
+    #[test]
+    fn a_rest_reports_nothing_and_does_not_count() {
+        let resting = |view| View {
+            resting: true,
+            ..view
+        };
+        let mut outage = Outage::default();
+        // It expires at rest, and the attempt of the next caller fails.
+        assert_eq!(outage.look(at(900), &resting(healthy())), None);
+        assert_eq!(outage.look(at(1_000), &resting(healthy())), None);
+        assert_eq!(outage.next(), None);
+        assert_eq!(outage.look(at(5_000), &healthy()), None);
+        assert_eq!(outage.look(at(5_002), &failing(healthy())), expired(2));
+        assert_eq!(outage.next(), Some(at(5_600)));
+        // It rests for a day.
+        let asleep = resting(failing(healthy()));
+        assert_eq!(
+            (outage.look(at(5_500), &asleep), outage.next()),
+            (None, None)
+        );
+        assert_eq!(outage.look(at(50_000), &asleep), None);
+        assert_eq!(outage.look(at(91_900), &failing(healthy())), None);
+        assert_eq!(outage.next(), Some(at(92_000)));
+        assert_eq!(outage.look(at(92_000), &failing(healthy())), lasts(600));
+        let mut outage = Outage::default();
+        assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
+        assert_eq!(outage.look(at(1_100), &asleep), None);
+        assert_eq!(outage.look(at(999), &healthy()), over(100));
+    }
+}
