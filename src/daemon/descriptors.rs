@@ -11,13 +11,15 @@ use super::serve::refusals::MAX_LINGERING;
 /// file of certificates or of the store, and that file's folder.
 const PER_ATTEMPT: u64 = 6;
 
-/// Reserve for a reload's configuration, the credential store, the log, what is opened after the count, and the event loops of
-/// the threads that speak to issuers.
-const SPARE: u64 = 24;
+/// The minimum and the maximum of the reserve for a reload's configuration, the credential store, the log, what is opened
+/// after the count, and the event loops of the threads that speak to issuers. A daemon with one profile opens seven after
+/// the count.
+const SPARE: [u64; 2] = [14, 24];
 
-/// The minimum of connections at the token socket, even if it exceeds the free descriptors: a daemon that accepts none
-/// cannot serve a token at all.
+/// The minimum of connections of one user at the token socket, and of all, with the places kept for the daemon's user and
+/// root. It holds even if it exceeds the free descriptors: a daemon that accepts none cannot serve a token at all.
 const LEAST: u64 = 8;
+const LEAST_OF_ALL: u64 = LEAST + 2;
 
 /// The minimum and the maximum of connections at the admin socket.
 const ADMIN: [u64; 2] = [4, 64];
@@ -51,21 +53,22 @@ impl Caps {
     /// Divides `limit` descriptors (`RLIMIT_NOFILE`), of which `used` stay open.
     ///
     /// A quarter of the free ones goes to attempts, a sixteenth to the admin socket, another one to refused connections
-    /// and a sixty-fourth to those that leave a socket, up to their maximum each; connections at the token socket get
-    /// the rest.
+    /// and a sixty-fourth to those that leave a socket, up to their maximum each, a third is the reserve; connections at
+    /// the token socket get the rest.
     pub fn of(limit: u64, used: u64) -> Self {
         let free = limit.saturating_sub(used);
         let attempts = (free / 4 / PER_ATTEMPT).clamp(1, as_u64(bulkhead::IN_ALL));
         let admin = (free / 16).clamp(ADMIN[0], ADMIN[1]);
         let refused = (free / 16).clamp(1, as_u64(MAX_LINGERING));
         let leaving = (free / 64).clamp(1, MAX_LEAVING);
+        let spare = (free / 3).clamp(SPARE[0], SPARE[1]);
         let connections = free
-            .saturating_sub(attempts * PER_ATTEMPT + admin + refused + 2 * leaving + SPARE)
-            .clamp(LEAST, as_u64(MAX_TOTAL));
+            .saturating_sub(attempts * PER_ATTEMPT + admin + refused + 2 * leaving + spare)
+            .clamp(LEAST_OF_ALL, as_u64(MAX_TOTAL));
         let connections = as_usize(connections);
         Self {
             connections,
-            per_uid: connections * MAX_PER_UID / MAX_TOTAL,
+            per_uid: (connections * MAX_PER_UID / MAX_TOTAL).max(as_usize(LEAST)),
             kept: connections.div_ceil(16).max(2),
             admin: as_usize(admin),
             leaving: as_usize(leaving),
@@ -143,16 +146,17 @@ mod tests {
     fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
         for (limit, used, connections, per_uid, kept, admin, rest) in [
             // Nothing is free: every limit is at its minimum.
-            (0, 0, 8, 6, 2, 4, [1, 1, 1]),
-            (32, 32, 8, 6, 2, 4, [1, 1, 1]),
-            (20, 1_000, 8, 6, 2, 4, [1, 1, 1]),
-            (64, 30, 8, 6, 2, 4, [1, 2, 1]),
+            (0, 0, 10, 8, 2, 4, [1, 1, 1]),
+            (32, 32, 10, 8, 2, 4, [1, 1, 1]),
+            (20, 1_000, 10, 8, 2, 4, [1, 1, 1]),
+            (64, 30, 10, 8, 2, 4, [1, 2, 1]),
+            (96, 30, 22, 16, 2, 4, [1, 4, 2]),
             (128, 30, 36, 27, 3, 6, [1, 6, 4]),
             (256, 30, 114, 85, 8, 14, [3, 14, 9]),
-            (256, 230, 8, 6, 2, 4, [1, 1, 1]),
+            (256, 230, 10, 8, 2, 4, [1, 1, 1]),
             (1_024, 30, 570, 427, 36, 62, [15, 62, 41]),
             // With a thousand profiles, each with a timer.
-            (1_024, 1_030, 8, 6, 2, 4, [1, 1, 1]),
+            (1_024, 1_030, 10, 8, 2, 4, [1, 1, 1]),
             (2_048, 1_030, 586, 439, 37, 63, [15, 63, 42]),
             (4_096, 30, 3_114, 2_335, 195, 64, [16, 64, 128]),
             (5_078, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
@@ -170,11 +174,15 @@ mod tests {
             };
             assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
         }
-        for limit in 83..6_000 {
+        for limit in 68..6_000 {
             let caps = Caps::of(limit, 30);
             let sockets = caps.connections + caps.admin + caps.refused + 2 * caps.leaving;
             let all = as_u64(sockets) + as_u64(caps.attempts) * PER_ATTEMPT;
-            assert!(all + 30 + SPARE <= limit, "{limit} {caps:?}");
+            assert!(all + 30 + SPARE[0] <= limit, "{limit} {caps:?}");
+            assert!(
+                limit < 128 || all + 30 + SPARE[1] <= limit,
+                "{limit} {caps:?}"
+            );
             let larger = Caps::of(limit + 1, 30);
             // One more for each of the other shares may begin at the same limit.
             assert!(

@@ -188,3 +188,32 @@ fn a_failing_accept_is_two_lines_in_the_log_and_loses_no_connection() {
     assert!(lines[1].contains("times="), "{lines:#?}");
     env.stop(&mut daemon);
 }
+
+#[test]
+fn with_few_descriptors_eight_connections_of_a_user_are_served_and_all_else_goes_on() {
+    for descriptors in [64, 80, 128] {
+        let env = TestEnv::with_sandbox(5);
+        let mut daemon = start(&env, descriptors);
+        let target = get("/v1/profiles/research/token?max_wait=30");
+        let mut open: Vec<_> = (0..8)
+            .map(|_| Wire::new(&env, &daemon.socket).asks_for_token())
+            .collect();
+        for round in 0..3 {
+            for connection in &mut open {
+                connection.send(&target).unwrap();
+            }
+            for connection in &mut open {
+                let status = connection.answer().status;
+                assert_eq!(status, 200, "{descriptors} in round {round}");
+            }
+            let reload = env.jeton(&["reload"]);
+            assert_eq!(reload.code, 0, "{descriptors}: {reload:?}");
+            refreshes(&env, 1);
+        }
+        assert_eq!(failures(&env, &daemon), 0, "{descriptors}");
+        let log = lines(&daemon);
+        assert!(log.is_empty(), "{log:#?}");
+        drop(open);
+        env.stop(&mut daemon);
+    }
+}
