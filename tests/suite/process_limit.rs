@@ -32,6 +32,11 @@ const LIMITED_FROM_THE_START: User = User {
     gid: 60_072,
     groups: &[],
 };
+const LIMITED_TO_EIGHT: User = User {
+    uid: 60_074,
+    gid: 60_074,
+    groups: &[],
+};
 const LIMITED_COMMANDS: User = User {
     uid: 60_073,
     gid: 60_073,
@@ -274,4 +279,37 @@ fn no_command_is_aborted_at_the_process_limit() {
         }
         place.env.stop(&mut daemon);
     }
+}
+
+/// As `LimitNPROC=8` of the service: it does not limit the user's other programs, and counts them.
+#[test]
+fn eight_processes_are_enough_to_get_hold_serve_and_reload() {
+    let test = "eight_processes_are_enough_to_get_hold_serve_and_reload";
+    let Some(place) = Place::new(test, LIMITED_TO_EIGHT, 10) else {
+        return;
+    };
+    let limited = ["prlimit", "--nproc=8:8"];
+    let mut daemon = place.env.start_command(place.command(&limited, &["run"]));
+    let profiles = ["literal", "named"];
+    let get = |profile: &str| {
+        let target = format!("/v1/profiles/{profile}/token?max_wait=60");
+        let answer = place.env.get(&daemon, &target);
+        assert_eq!(answer.status, 200, "{profile}: {answer:?}");
+        generation(&answer.json())
+    };
+    let before = profiles.map(get);
+    wait_until("two more tokens of each profile", || {
+        let reloaded = place.reload(&daemon);
+        assert_eq!(reloaded.status, 200, "{reloaded:?}");
+        profiles
+            .map(get)
+            .iter()
+            .zip(before)
+            .all(|(now, before)| *now >= before + 2)
+    });
+    for profile in profiles {
+        assert_eq!(place.state(&daemon, profile)["counts"]["failures"], 0);
+    }
+    assert!(daemon.threads().len() <= 8, "{:?}", daemon.threads());
+    place.env.stop(&mut daemon);
 }
