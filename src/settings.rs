@@ -1,6 +1,7 @@
 //! The configuration as a file: read for the daemon and for the commands, and written whole or not at all.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::{self, Config};
 use crate::trust;
@@ -8,6 +9,7 @@ use crate::trust;
 mod found;
 mod identity;
 mod lock;
+pub mod name_service;
 pub mod names;
 mod unusable;
 mod write;
@@ -18,15 +20,19 @@ pub use lock::{ConfigLock, LockError, lock_config};
 pub use unusable::{Gone, Unusable};
 pub use write::{Readers, WriteError, write_config};
 
+/// How long reading a configuration may wait for the numbers of all its names. The name service may have to ask another
+/// machine, and a start or a reload waits for this.
+const NAMES: Duration = Duration::from_secs(2);
+
 /// Reads the configuration at `path`, whose users and groups the machine's name service knows. Whether it may be missing
-/// is for the caller to say: see [`Found`]. The name service may have to ask another machine, so this can take long.
+/// is for the caller to say: see [`Found`].
 ///
 /// # Errors
 /// [`Unusable`], whose lines say every fault.
 pub fn read(path: &Path, uid: u32) -> Result<Found, Unusable> {
     match trust::open_config(path, uid) {
         Ok(bytes) => {
-            let parsed = config::parse_bytes(&bytes, &names::System);
+            let parsed = config::parse_bytes(&bytes, &name_service::Look::within(NAMES));
             let config = parsed.map_err(|faults| Unusable::Faults {
                 path: path.to_owned(),
                 faults,

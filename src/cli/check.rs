@@ -32,6 +32,14 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         let (found, remedy) = (leftover.found(), &leftover.remedy);
         tell(format!("warning: {found}; {remedy}"));
     }
+    for doubtful in &config.doubts {
+        tell(format!(
+            "warning: {}:{doubtful}; {}; {}",
+            target.config.display(),
+            doubtful.consequence(),
+            doubtful.remedy()
+        ));
+    }
     if config.is_empty() {
         say(format!(
             "{}: no profiles yet; make one with: {}",

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::policy::Who;
+use super::named::{Name, Named};
+use crate::policy::{IdRange, Who};
 
 /// Looks up users and groups by name. A trait, since the system's accounts are not part of the configuration.
 pub trait Names {
@@ -31,11 +32,20 @@ pub(super) struct NotLookedUp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The users or groups that it allows.
-    pub who: Who,
+    pub(super) subject: Subject,
     /// The key of the rule.
     pub(super) key: &'static str,
     /// The key's value.
     pub(super) value: String,
+}
+
+/// The users or groups that a rule allows, as the configuration names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// By number.
+    Numbers(Who),
+    /// By name.
+    Name(Named),
 }
 
 /// Who can connect to the token socket. It does not decide who may ask for which profile; the rules do.
@@ -74,6 +84,36 @@ impl Names for NotLookedUp {
 
 // === impl Rule ===
 
+impl Rule {
+    /// The users or groups that it allows; `None` while it is off, since the machine has no number for its name.
+    pub fn who(&self) -> Option<Who> {
+        let named = match &self.subject {
+            Subject::Numbers(who) => return Some(*who),
+            Subject::Name(named) => named,
+        };
+        let id = IdRange::one(named.id()?)?;
+        Some(match named.name() {
+            Name::User(_) => Who::Users(id),
+            Name::Group(_) => Who::Groups(id),
+        })
+    }
+
+    /// The name of the rule, if it has one.
+    pub const fn named(&self) -> Option<&Named> {
+        match &self.subject {
+            Subject::Numbers(_) => None,
+            Subject::Name(named) => Some(named),
+        }
+    }
+
+    pub(super) const fn named_mut(&mut self) -> Option<&mut Named> {
+        match &mut self.subject {
+            Subject::Numbers(_) => None,
+            Subject::Name(named) => Some(named),
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     /// The rule as it is written in the configuration: `user = "alice"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,6 +124,11 @@ impl fmt::Display for Rule {
 // === impl SocketMode ===
 
 impl SocketMode {
+    /// The mode for a group by name: private while the machine has no number for it.
+    pub(super) fn of_group(named: &Named) -> Self {
+        named.id().map_or(Self::Private, Self::Group)
+    }
+
     /// The mode as the configuration spells it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,8 @@ use super::fault::ConfigFault;
 use super::profile::Config;
 use super::reader::{Reader, fields};
 
-/// Reads a configuration; `names` resolves its users and groups.
+/// Reads a configuration; `names` resolves its users and groups. A name without a number is no fault: see
+/// [`Config::doubts`].
 ///
 /// # Errors
 /// Every fault, ordered by place; if the text is not TOML, only the place of the first syntax error.
@@ -27,8 +28,8 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
     for field in fields("", document.as_table()) {
         match field.name {
             "socket" => {
-                if let Some(mode) = reader.socket(&field) {
-                    config.socket = mode;
+                if let Some((mode, group)) = reader.socket(&field) {
+                    (config.socket, config.socket_group) = (mode, group);
                 }
             }
             "profiles" => {
@@ -44,6 +45,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
             _ => reader.unknown(&field, &["profiles", "socket"]),
         }
     }
+    config.doubts = reader.take_doubts();
     reader.finish(config)
 }
 

@@ -1,12 +1,13 @@
 //! A profile in the configuration, and the configuration as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ::url::Url;
 
 use super::Provider;
-use super::allow::{Rule, SocketMode};
+use super::allow::{Names, Rule, SocketMode};
+use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
 use super::store::StoreKind;
 use super::url::Origin;
@@ -21,8 +22,12 @@ pub struct Config {
     /// Who may use each profile besides our own user and root. Kept apart from the profiles, since a change of these
     /// rules does not require another token.
     pub allow: BTreeMap<ProfileName, Vec<Rule>>,
-    /// Who can connect to the token socket.
+    /// Who can connect to the token socket; private while its group has no number.
     pub socket: SocketMode,
+    /// The group of the token socket, if the configuration gives it by name.
+    pub socket_group: Option<Named>,
+    /// The first names whose numbers were in doubt when the configuration was read, in the order of the text.
+    pub doubts: Vec<Doubtful>,
 }
 
 /// A profile's settings. Two equal profiles need the same token, so a reload keeps it.
@@ -64,6 +69,57 @@ impl Config {
     /// The rules that say who may use a profile.
     pub fn rules(&self, profile: &ProfileName) -> &[Rule] {
         self.allow.get(profile).map_or(&[], Vec::as_slice)
+    }
+
+    /// Its users and groups by name, with their numbers in force.
+    pub fn named(&self) -> impl Iterator<Item = &Named> {
+        let rules = self.allow.values().flatten().filter_map(Rule::named);
+        rules.chain(&self.socket_group)
+    }
+
+    /// The names to look up, each once.
+    pub fn names(&self) -> BTreeSet<Name> {
+        self.named().map(|named| named.name().clone()).collect()
+    }
+
+    /// Whether the last look-up brought a number for every name.
+    pub fn knows_all_names(&self) -> bool {
+        self.named().all(|named| named.doubt().is_none())
+    }
+
+    /// Whether the mode of the token socket has to wait until its group has a number.
+    pub fn waits_for_group(&self) -> bool {
+        let group = self.socket_group.as_ref();
+        group.is_some_and(|named| named.id().is_none())
+    }
+
+    /// Looks all names up again. A name that the machine does not know loses its number; where the look-up fails, the
+    /// number in force stays.
+    pub fn look_up(&mut self, names: &dyn Names) {
+        self.renumber(|named| named.look_up_again(names));
+    }
+
+    /// Keeps the numbers that are in force in `before`, for the same names, where the look-up failed.
+    pub fn keep_numbers_of(&mut self, before: &Self) {
+        let in_force: BTreeMap<_, _> = before.named().map(|named| (named.name(), named)).collect();
+        let keep = |named: &mut Named| {
+            if let Some(before) = in_force.get(named.name()) {
+                named.keep_number_of(before);
+            }
+        };
+        self.renumber(keep);
+    }
+
+    fn renumber(&mut self, mut change: impl FnMut(&mut Named)) {
+        let rules = self.allow.values_mut().flatten();
+        rules.filter_map(Rule::named_mut).for_each(&mut change);
+        self.doubts
+            .iter_mut()
+            .for_each(|doubtful| change(&mut doubtful.named));
+        if let Some(named) = &mut self.socket_group {
+            change(named);
+            self.socket = SocketMode::of_group(named);
+        }
     }
 }
 

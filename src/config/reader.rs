@@ -6,6 +6,7 @@ use toml_edit::{Item, TableLike};
 
 use super::allow::Names;
 use super::fault::ConfigFault;
+use super::named::{Doubtful, Named};
 use crate::spelling;
 
 mod access;
@@ -29,7 +30,7 @@ const SECRETS: &[&str] = &[
     "token",
 ];
 
-/// The most faults to report at once; fixing these comes first.
+/// The most faults to report at once, and the most names in doubt; fixing these comes first.
 const MAX_FAULTS: usize = 50;
 
 /// The faults found so far, in a text.
@@ -37,6 +38,7 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     names: &'a dyn Names,
     faults: Vec<Found>,
+    doubts: Vec<Doubtful>,
 }
 
 /// A fault whose line is not counted yet.
@@ -139,6 +141,7 @@ impl<'a> Reader<'a> {
             text,
             names,
             faults: Vec::new(),
+            doubts: Vec::new(),
         }
     }
 
@@ -150,6 +153,25 @@ impl<'a> Reader<'a> {
         suggestion: Option<String>,
     ) {
         self.fault_at(field.value, &field.path, message, suggestion);
+    }
+
+    /// Notes a name whose number is in doubt, which is no fault.
+    fn doubt(&mut self, field: &Field<'_>, named: Named) {
+        if self.doubts.len() == MAX_FAULTS {
+            return;
+        }
+        let at = ConfigFault::at(self.text, field.value, &field.path, "");
+        self.doubts.push(Doubtful {
+            line: at.line,
+            column: at.column,
+            key: at.key,
+            named,
+        });
+    }
+
+    /// Returns the names that were noted.
+    pub(super) fn take_doubts(&mut self) -> Vec<Doubtful> {
+        std::mem::take(&mut self.doubts)
     }
 
     fn fault_at(

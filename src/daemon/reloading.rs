@@ -113,6 +113,7 @@ impl Reloading {
                 config, content, ..
             }) => {
                 self.content = content;
+                self.tell_doubts(&config);
                 if config.is_empty() {
                     warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
                 }
@@ -179,9 +180,13 @@ impl Reloading {
         match tokio::time::timeout_at(until, read).await {
             Ok(Ok(Ok((found, source)))) => {
                 let Found {
-                    config, content, ..
+                    mut config,
+                    content,
+                    ..
                 } = found;
                 self.content = content;
+                config.keep_numbers_of(self.wiring.config());
+                self.tell_doubts(&config);
                 let restart_needed = config.socket != self.mode;
                 let done = Reloaded {
                     restart_needed,
@@ -241,6 +246,14 @@ impl Reloading {
             self.condition.renew();
         }
         done
+    }
+
+    /// Logs the names whose numbers are in doubt, which are off while all others are in force.
+    fn tell_doubts(&self, config: &Config) {
+        for doubtful in &config.doubts {
+            let fault = format!("{}:{doubtful}", self.config.display());
+            warn!(fault, "{}", doubtful.consequence());
+        }
     }
 
     /// Logs every fault and its consequence `so`, and returns the reason in one line. The same faults as last time are

@@ -12,7 +12,7 @@ use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
-use crate::config::{Config, Profile};
+use crate::config::{Config, Profile, Rule};
 use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
@@ -108,6 +108,11 @@ impl Wiring {
         }
     }
 
+    /// The configuration in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Puts a configuration in force. A profile whose token comes from where it came from keeps it: it takes up another
     /// policy, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
     /// the limits on its attempts if its issuer is the same.
@@ -153,7 +158,7 @@ impl Wiring {
                 }
             };
             let rules = config.rules(name);
-            if before.is_some() && rules != self.config.rules(name) {
+            if before.is_some() && !allow_alike(rules, self.config.rules(name)) {
                 info!(profile = %name, "who may use this profile has changed");
             }
             let rules = rules.into();
@@ -190,6 +195,12 @@ impl Wiring {
             profile.provider.purpose(),
         ))
     }
+}
+
+/// Whether these rules allow the same users and groups as those.
+fn allow_alike(rules: &[Rule], others: &[Rule]) -> bool {
+    let who = |rules: &[Rule]| rules.iter().map(Rule::who).collect::<Vec<_>>();
+    who(rules) == who(others)
 }
 
 /// Whether a profile that starts over asks the same issuer, so that what that asked for and what failed there still

@@ -7,6 +7,7 @@
 mod groups;
 mod guests;
 mod modes;
+mod names;
 mod places;
 mod remedies;
 mod rules;

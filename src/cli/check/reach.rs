@@ -14,6 +14,10 @@ use crate::trust::barrier;
 pub(super) fn unreachable(config: &Config, own_uid: u32) -> Vec<String> {
     let is_member = |uid, gid| System.is_member(uid, gid);
     let mut faults = vec![];
+    if config.waits_for_group() {
+        // The socket is private for now, and it will have another mode.
+        return faults;
+    }
     for (name, rules) in &config.allow {
         for rule in rules {
             if let Some(why) = kept_out(rule, config.socket, own_uid, is_member) {
@@ -33,7 +37,9 @@ fn kept_out(
     is_member: impl Fn(u32, u32) -> Option<bool>,
 ) -> Option<String> {
     let served = |uid| uid == 0 || uid == own_uid;
-    match (mode, rule.who) {
+    // A rule that is off is another matter.
+    let who = rule.who()?;
+    match (mode, who) {
         (SocketMode::All, _) => None,
         (_, Who::Users(uids)) if uids.only().is_some_and(served) => None,
         (SocketMode::Private, _) => Some(

@@ -1,6 +1,7 @@
 //! Turns facts into findings; reads and asks nothing.
 
 use std::io::ErrorKind;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 mod issuer;
@@ -63,7 +64,11 @@ pub(super) fn configuration(
         1 => Finding::ok(CHECK, format!("{shown}: 1 profile")),
         n => Finding::ok(CHECK, format!("{shown}: {n} profiles")),
     };
-    vec![finding]
+    let doubts = config.doubts.iter().map(|doubtful| {
+        let found = format!("{shown}:{doubtful}; {}", doubtful.consequence());
+        Finding::warn("names", found).remedy(doubtful.remedy())
+    });
+    iter::once(finding).chain(doubts).collect()
 }
 
 pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {

@@ -2,7 +2,8 @@
 
 use toml_edit::TableLike;
 
-use super::super::allow::{LookupFailed, Rule, SocketMode};
+use super::super::allow::{Rule, SocketMode, Subject};
+use super::super::named::{Name, Named};
 use super::key::{Key, key, set};
 use super::{Field, Reader};
 use crate::policy::{IdRange, Who};
@@ -11,7 +12,13 @@ use crate::policy::{IdRange, Who};
 #[derive(Default)]
 pub(super) struct SocketDraft {
     mode: ModeKind,
-    group: Option<u32>,
+    group: Option<Group>,
+}
+
+/// A group while it is read.
+enum Group {
+    Number(u32),
+    Name(Named),
 }
 
 /// A mode whose group is not known yet.
@@ -55,13 +62,20 @@ pub(super) const ALLOW: &[Key<Vec<Rule>>] = &[
 ];
 
 impl Reader<'_> {
-    /// The table of the socket.
-    pub(in crate::config) fn socket(&mut self, field: &Field<'_>) -> Option<SocketMode> {
+    /// The table of the socket: its mode, and its group if that is given by name. While the group has no number, the mode
+    /// is private.
+    pub(in crate::config) fn socket(
+        &mut self,
+        field: &Field<'_>,
+    ) -> Option<(SocketMode, Option<Named>)> {
         let table = self.table(field)?;
         let mut draft = SocketDraft::default();
         self.keys(&field.path, table, SOCKET, &mut draft);
         match (draft.mode, table.contains_key("group")) {
-            (ModeKind::Group, true) => draft.group.map(SocketMode::Group),
+            (ModeKind::Group, true) => Some(match draft.group? {
+                Group::Number(gid) => (SocketMode::Group(gid), None),
+                Group::Name(named) => (SocketMode::of_group(&named), Some(named)),
+            }),
             (ModeKind::Group, false) => {
                 let message = "group is missing: the group that can connect to the socket";
                 self.fault(field, message, None);
@@ -72,18 +86,19 @@ impl Reader<'_> {
                 self.fault(field, message, None);
                 None
             }
-            (ModeKind::Private, false) => Some(SocketMode::Private),
-            (ModeKind::All, false) => Some(SocketMode::All),
+            (ModeKind::Private, false) => Some((SocketMode::Private, None)),
+            (ModeKind::All, false) => Some((SocketMode::All, None)),
         }
     }
 
     /// A group by its name or number.
-    pub(in crate::config) fn group(&mut self, field: &Field<'_>) -> Option<u32> {
+    fn group(&mut self, field: &Field<'_>) -> Option<Group> {
         if field.item.is_integer() {
-            return self.ids(field).and_then(IdRange::only);
+            let number = self.ids(field).and_then(IdRange::only);
+            return number.map(Group::Number);
         }
-        let name = self.text(field)?;
-        self.found("group", field, self.names.group(name))
+        let name = Name::Group(self.account(field)?);
+        Some(Group::Name(self.look_up(field, name)))
     }
 
     /// The rules of an array of tables, in either TOML form.
@@ -127,60 +142,35 @@ impl Reader<'_> {
         rules
     }
 
-    pub(in crate::config) fn user_rule(
-        &mut self,
-        key: &'static str,
-        field: &Field<'_>,
-    ) -> Option<Rule> {
-        let name = self.text(field)?;
-        let uid = self.found("user", field, self.names.user(name))?;
-        self.rule(
+    fn user_rule(&mut self, key: &'static str, field: &Field<'_>) -> Option<Rule> {
+        let name = self.account(field)?;
+        Some(Rule {
+            subject: Subject::Name(self.look_up(field, Name::User(name.clone()))),
             key,
-            field,
-            name.to_owned(),
-            IdRange::one(uid).map(Who::Users),
-        )
+            value: name,
+        })
     }
 
-    pub(in crate::config) fn group_rule(
-        &mut self,
-        key: &'static str,
-        field: &Field<'_>,
-    ) -> Option<Rule> {
-        let name = self.text(field)?;
-        let gid = self.found("group", field, self.names.group(name))?;
-        self.rule(
+    fn group_rule(&mut self, key: &'static str, field: &Field<'_>) -> Option<Rule> {
+        let name = self.account(field)?;
+        Some(Rule {
+            subject: Subject::Name(self.look_up(field, Name::Group(name.clone()))),
             key,
-            field,
-            name.to_owned(),
-            IdRange::one(gid).map(Who::Groups),
-        )
+            value: name,
+        })
     }
 
-    pub(in crate::config) fn id_rule(
+    fn id_rule(
         &mut self,
         key: &'static str,
         field: &Field<'_>,
         who: fn(IdRange) -> Who,
     ) -> Option<Rule> {
         let ids = self.ids(field)?;
-        self.rule(key, field, ids.to_string(), Some(who(ids)))
-    }
-
-    fn rule(
-        &mut self,
-        key: &'static str,
-        field: &Field<'_>,
-        value: String,
-        who: Option<Who>,
-    ) -> Option<Rule> {
-        if who.is_none() {
-            self.fault(field, "its number is -1, which is nobody's", None);
-        }
         Some(Rule {
-            who: who?,
+            subject: Subject::Numbers(who(ids)),
             key,
-            value,
+            value: ids.to_string(),
         })
     }
 
@@ -205,25 +195,22 @@ impl Reader<'_> {
         ids
     }
 
-    /// Handles the result of a name look-up.
-    fn found(
-        &mut self,
-        kind: &'static str,
-        field: &Field<'_>,
-        found: Result<Option<u32>, LookupFailed>,
-    ) -> Option<u32> {
-        let message = match found {
-            Ok(Some(id)) => return Some(id),
-            Ok(None) => format!(
-                "this machine knows no {kind} of this name; a number is written as {}",
-                match kind {
-                    "user" => "uid = 1000",
-                    _ => "gid = 1000, or in [socket] as group = 1000",
-                }
-            ),
-            Err(why) => format!("the {kind} cannot be looked up: {why}"),
-        };
-        self.fault(field, message, None);
-        None
+    /// The name of a user or a group. An empty one is a fault of the text, whatever the machine knows.
+    fn account(&mut self, field: &Field<'_>) -> Option<String> {
+        let name = self.text(field)?;
+        if name.is_empty() {
+            self.fault(field, "this must not be empty", None);
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
+    /// Looks a name up, and notes its place if its number is in doubt.
+    fn look_up(&mut self, field: &Field<'_>, name: Name) -> Named {
+        let named = Named::look_up(name, self.names);
+        if named.doubt().is_some() {
+            self.doubt(field, named.clone());
+        }
+        named
     }
 }

@@ -138,7 +138,7 @@ impl Roster {
 
     fn put(&self, kept: Kept) {
         let rules = kept.iter().flat_map(|all| all.values());
-        let rules = rules.flat_map(|entry| entry.rules.iter().map(|rule| rule.who));
+        let rules = rules.flat_map(|entry| entry.rules.iter().filter_map(Rule::who));
         let named = Arc::new(Named::by(rules));
         *self.named.lock().unwrap_or_else(PoisonError::into_inner) = named;
         // A removed profile ends when the last reference to its handle is dropped.
@@ -164,7 +164,7 @@ impl Seen<'_> {
         if !self.guests.is_empty() {
             return self.has_all();
         }
-        let rules = entry.rules.iter().map(|rule| rule.who);
+        let rules = entry.rules.iter().filter_map(Rule::who);
         self.gate.allows(self.caller, rules)
     }
 

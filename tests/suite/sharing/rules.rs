@@ -221,7 +221,7 @@ fn a_reload_changes_the_rules_for_open_connections_and_touches_no_token() {
         &env,
         &profiles,
         "mode = 'all'",
-        &[("research", "user = 'no-such-user'")],
+        &[("research", "unit = 'x.service'")],
     );
     let refused = env.request(&daemon.admin, "POST", "/v1/reload", &[], b"");
     assert_eq!(refused.code(), "misconfigured");

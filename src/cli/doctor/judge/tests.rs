@@ -52,8 +52,10 @@ fn a_configuration_is_good_empty_missing_or_broken() {
         })
     };
     let good = "[profiles.a]\nprovider = 'runai'\nurl = 'https://acme.run.ai'\n";
+    let rule_off = &format!("{good}allow = [{{ user = 'canary' }}, {{ user = 'alice' }}]\n");
     for (named, missing, text, expected) in [
         (false, false, good, vec![Good]),
+        (false, false, rule_off, vec![Good, Warn]),
         (false, true, "", vec![Warn]),
         (true, true, "", vec![Fail]),
         (true, false, "", vec![Warn]),

@@ -1,0 +1,336 @@
+//! Users and groups by name, and the numbers that the machine has for them.
+//!
+//! The configuration is not at fault when the machine does not know a name: a user may have been deleted, and a directory
+//! service may come up later. So a name without a number is no fault; it turns off what names it, until it has a number.
+
+use std::fmt;
+
+use super::allow::{LookupFailed, Names};
+use crate::policy::IdRange;
+
+/// A user or a group, by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// A user.
+    User(String),
+    /// A group.
+    Group(String),
+}
+
+/// Why the number of a name is in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// The machine says that it does not know the name.
+    Unknown,
+    /// Its number is -1, which stands for no user and no group.
+    NoId,
+    /// The machine cannot say whether it knows the name.
+    Failed(LookupFailed),
+}
+
+/// A name with its number in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    name: Name,
+    id: Option<u32>,
+    doubt: Option<Doubt>,
+}
+
+/// A name whose number is in doubt, at its place in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubtful {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The key with its tables, `profiles.research.allow.user`.
+    pub key: String,
+    /// The name, which no message quotes: it may be a misplaced secret.
+    pub named: Named,
+}
+
+// === impl Name ===
+
+impl Name {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Group(_) => "group",
+        }
+    }
+
+    /// Its number, by what looks names up.
+    ///
+    /// # Errors
+    /// [`LookupFailed`] if the system cannot answer.
+    pub fn id(&self, names: &dyn Names) -> Result<Option<u32>, LookupFailed> {
+        match self {
+            Self::User(name) => names.user(name),
+            Self::Group(name) => names.group(name),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    /// `user "alice"`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::User(name) | Self::Group(name)) = self;
+        write!(f, "{} \"{}\"", self.kind(), name.escape_debug())
+    }
+}
+
+// === impl Named ===
+
+impl Named {
+    /// Looks a name up for the first time.
+    pub(super) fn look_up(name: Name, names: &dyn Names) -> Self {
+        let mut named = Self {
+            name,
+            id: None,
+            doubt: None,
+        };
+        named.look_up_again(names);
+        named
+    }
+
+    /// Looks the name up again. Only an answer takes its number away; when the look-up fails, the number stays.
+    pub(super) fn look_up_again(&mut self, names: &dyn Names) {
+        (self.id, self.doubt) = match self.name.id(names) {
+            Ok(Some(id)) if IdRange::one(id).is_some() => (Some(id), None),
+            Ok(Some(_)) => (None, Some(Doubt::NoId)),
+            Ok(None) => (None, Some(Doubt::Unknown)),
+            Err(why) => (self.id, Some(Doubt::Failed(why))),
+        };
+    }
+
+    /// Takes over the number in force, if the look-up failed and the number is that of the same name.
+    pub(super) fn keep_number_of(&mut self, before: &Self) {
+        let is_failed = matches!(self.doubt, Some(Doubt::Failed(_)));
+        if is_failed && self.id.is_none() && self.name == before.name {
+            self.id = before.id;
+        }
+    }
+
+    /// The name.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The number in force, if there is one.
+    pub const fn id(&self) -> Option<u32> {
+        self.id
+    }
+
+    /// Why the number is in doubt, or why there is none; `None` if the last look-up brought it.
+    pub const fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref()
+    }
+}
+
+// === impl Doubtful ===
+
+/// The key of the socket's group, with its table.
+const SOCKET_GROUP: &str = "socket.group";
+
+impl Doubtful {
+    /// What follows while the number is in doubt.
+    pub fn consequence(&self) -> &'static str {
+        match self.named.id {
+            Some(_) => "its number in force stays until a look-up is answered",
+            None if self.key == SOCKET_GROUP => {
+                "the socket is private until the group has a number"
+            }
+            None => "the rule is off until the name has a number",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn remedy(&self) -> String {
+        let kind = self.named.name.kind();
+        let key = match &self.named.name {
+            _ if self.key == SOCKET_GROUP => "group",
+            Name::User(_) => "uid",
+            Name::Group(_) => "gid",
+        };
+        match &self.named.doubt {
+            Some(Doubt::Failed(_)) => {
+                format!("see whether the directory service runs, or write a number: {key} = 1000")
+            }
+            _ => format!("correct the name, create the {kind}, or write a number: {key} = 1000"),
+        }
+    }
+}
+
+impl fmt::Display for Doubtful {
+    /// `LINE:COLUMN: KEY: MESSAGE`, to follow the file's name and a colon, as a fault of the configuration is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: ", self.line, self.column, self.key)?;
+        let kind = self.named.name.kind();
+        match &self.named.doubt {
+            Some(Doubt::Unknown) => write!(f, "this machine knows no {kind} of this name"),
+            Some(Doubt::NoId) => f.write_str("its number is -1, which is nobody's"),
+            Some(Doubt::Failed(why)) => write!(f, "the {kind} cannot be looked up: {why}"),
+            None => write!(f, "the {kind} is known"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, SocketMode, parse};
+    use super::*;
+    use crate::policy::Who;
+    use crate::profile::ProfileName;
+    use crate::testing::FewNames;
+
+    /// A machine with one answer for every name.
+    struct Same(Result<Option<u32>, LookupFailed>);
+
+    impl Names for Same {
+        fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+            self.0.clone()
+        }
+
+        fn group(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+            self.0.clone()
+        }
+    }
+
+    fn failed() -> Result<Option<u32>, LookupFailed> {
+        Err(LookupFailed("no answer".into()))
+    }
+
+    fn ruled(rules: &[&str]) -> String {
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|rule| format!("[[profiles.a.allow]]\n{rule}\n"))
+            .collect();
+        format!(
+            "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n{}",
+            rules.concat()
+        )
+    }
+
+    fn who(config: &Config) -> Vec<Option<Who>> {
+        let name = ProfileName::parse("a").unwrap();
+        config
+            .rules(&name)
+            .iter()
+            .map(super::super::Rule::who)
+            .collect()
+    }
+
+    fn one(id: u32) -> IdRange {
+        IdRange::one(id).unwrap()
+    }
+
+    #[test]
+    fn a_rule_whose_name_has_no_number_is_off_and_no_other_is() {
+        let text = ruled(&[
+            "user = 'canary'",
+            "user = 'alice'",
+            "user = 'carol'",
+            "user = 'minus-one'",
+            "group = 'canary'",
+            "uid = 5",
+        ]);
+        let config = parse(&text, &FewNames).unwrap();
+        let on = [Who::Users(one(1_001)), Who::Users(one(5))];
+        let off = None;
+        assert_eq!(who(&config), [off, Some(on[0]), off, off, off, Some(on[1])]);
+        assert!(!config.knows_all_names());
+        let doubts: Vec<_> = config.doubts.iter().map(Doubtful::to_string).collect();
+        assert_eq!(
+            doubts,
+            [
+                "5:8: profiles.a.allow.user: this machine knows no user of this name",
+                "9:8: profiles.a.allow.user: the user cannot be looked up: the directory does not answer",
+                "11:8: profiles.a.allow.user: its number is -1, which is nobody's",
+                "13:9: profiles.a.allow.group: this machine knows no group of this name",
+            ]
+        );
+        for (doubtful, key) in config.doubts.iter().zip(["uid", "uid", "uid", "gid"]) {
+            let says = (doubtful.consequence(), doubtful.remedy());
+            assert!(says.0.starts_with("the rule is off"), "{says:?}");
+            assert!(says.1.ends_with(&format!("{key} = 1000")), "{says:?}");
+            assert!(!says.1.contains("canary"), "{says:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_whose_group_has_no_number_is_private_until_it_has_one() {
+        let text = "[socket]\nmode = 'group'\ngroup = 'canary'\n";
+        let mut config = parse(text, &FewNames).unwrap();
+        assert_eq!(config.socket, SocketMode::Private);
+        assert!(config.waits_for_group());
+        let doubtful = config.doubts.first().unwrap();
+        assert_eq!(
+            doubtful.to_string(),
+            "3:9: socket.group: this machine knows no group of this name"
+        );
+        assert!(doubtful.consequence().starts_with("the socket is private"));
+        assert!(doubtful.remedy().ends_with("write a number: group = 1000"));
+        config.look_up(&Same(Ok(Some(70))));
+        assert_eq!(config.socket, SocketMode::Group(70));
+        assert!(config.knows_all_names() && !config.waits_for_group());
+    }
+
+    #[test]
+    fn only_an_answer_takes_a_number_away() {
+        // What a look says, the number in force after it, and whether that is in doubt.
+        for (looks, id, in_doubt) in [
+            (vec![Ok(Some(7))], Some(7), false),
+            (vec![Ok(Some(7)), Ok(Some(8))], Some(8), false),
+            (vec![Ok(Some(7)), Ok(None)], None, true),
+            (vec![Ok(Some(7)), failed()], Some(7), true),
+            (vec![Ok(Some(7)), failed(), failed()], Some(7), true),
+            (vec![Ok(Some(7)), failed(), Ok(None)], None, true),
+            (vec![Ok(Some(7)), failed(), Ok(Some(9))], Some(9), false),
+            (vec![Ok(Some(7)), Ok(None), failed()], None, true),
+            (vec![Ok(Some(7)), Ok(Some(u32::MAX))], None, true),
+            (vec![failed()], None, true),
+            (vec![failed(), Ok(Some(7))], Some(7), false),
+            (vec![Ok(None), Ok(Some(7))], Some(7), false),
+        ] {
+            let case = format!("{looks:?}");
+            let mut looks = looks.into_iter().map(Same);
+            let text = ruled(&["user = 'a'", "group = 'b'"]);
+            let socket = "[socket]\nmode = 'group'\ngroup = 'b'\n";
+            let first = looks.next().unwrap();
+            let mut config = parse(&format!("{socket}{text}"), &first).unwrap();
+            for look in looks {
+                config.look_up(&look);
+            }
+            let id_of = |who: fn(IdRange) -> Who| id.map(|id| who(one(id)));
+            assert_eq!(
+                who(&config),
+                [id_of(Who::Users), id_of(Who::Groups)],
+                "{case}"
+            );
+            let mode = id.map_or(SocketMode::Private, SocketMode::Group);
+            assert_eq!(config.socket, mode, "{case}");
+            assert_eq!(config.knows_all_names(), !in_doubt, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_read_again_keeps_the_numbers_of_failed_look_ups() {
+        let before = parse(&ruled(&["user = 'alice'"]), &FewNames).unwrap();
+        for (answer, rule, id) in [
+            (failed(), "user = 'alice'", Some(1_001)),
+            (Ok(None), "user = 'alice'", None),
+            (Ok(Some(9)), "user = 'alice'", Some(9)),
+            // Another name, or a group of the same name, has no number yet.
+            (failed(), "user = 'bob'", None),
+            (failed(), "group = 'alice'", None),
+        ] {
+            let mut config = parse(&ruled(&[rule]), &Same(answer.clone())).unwrap();
+            config.keep_numbers_of(&before);
+            let ids: Vec<_> = config.named().map(Named::id).collect();
+            assert_eq!(ids, [id], "{answer:?} {rule}");
+            if let (Some(_), Some(doubtful)) = (id, config.doubts.first()) {
+                assert!(doubtful.consequence().contains("number in force stays"));
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Rules and a socket's group by name, where the machine comes to know the names, forgets them, or cannot say.
+
+use super::*;
+use crate::support::mounts::can_mount;
+
+const NOBODY_ELSE: &str = "root:x:0:0::/root:/bin/sh\n";
+const WITH_ALICE: &str = "root:x:0:0::/root:/bin/sh\nalice:x:60001:60001::/nonexistent:/bin/sh\n";
+const TOKEN: &str = "/v1/profiles/research/token";
+
+/// A shared place whose machine has lists of users and groups of its own. Its root cannot read what its mode hides.
+struct Machine {
+    env: TestEnv,
+    profiles: String,
+}
+
+impl Machine {
+    fn new(passwd: &str) -> Self {
+        let env = shared_place();
+        let profiles = fs::read_to_string(env.config()).unwrap();
+        let machine = Self { env, profiles };
+        machine.list("passwd", passwd);
+        machine.list("group", "root:x:0:\n");
+        machine.list("nsswitch.conf", "passwd: files\ngroup: files\n");
+        machine
+    }
+
+    /// Writes a list in place, since a mount shows the file and not its name.
+    fn list(&self, name: &str, text: &str) {
+        let path = self.env.path(&format!("out/{name}"));
+        fs::write(&path, text).unwrap();
+        chmod(&path, 0o644);
+    }
+
+    fn hide(&self, name: &str) {
+        chmod(&self.env.path(&format!("out/{name}")), 0o000);
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut prepare = "set -e\n".to_owned();
+        for name in ["passwd", "group", "nsswitch.conf"] {
+            let path = self.env.path(&format!("out/{name}"));
+            prepare.push_str(&format!("mount --bind '{}' /etc/{name}\n", path.display()));
+        }
+        prepare.push_str(
+            "exec setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all \"$@\"",
+        );
+        let mut command = self.env.command("unshare");
+        command.args(["-m", "sh", "-c", &prepare, "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
+        command
+    }
+
+    fn configure(&self, socket: &str, rules: &[(&str, &str)]) {
+        configure(&self.env, self.profiles.trim(), socket, rules);
+    }
+
+    fn start(&self) -> Daemon {
+        let socket = shared_socket(&self.env);
+        let command = self.command(&["run", "--socket", socket.to_str().unwrap()]);
+        start_at(&self.env, command, &socket)
+    }
+
+    fn reload(&self, daemon: &Daemon) {
+        let answer = (self.env).request(&daemon.admin, "POST", "/v1/reload", &[], b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The status of a request for the token of `research`.
+    fn asks(&self, daemon: &Daemon, user: User) -> u16 {
+        user.ask(&self.env, &daemon.socket, "GET", TOKEN).0.status
+    }
+
+    fn finish(&self, args: &[&str]) -> crate::support::env::Output {
+        (self.env).finish(args[0], self.command(args), b"", false)
+    }
+}
+
+#[test]
+fn a_rule_by_an_unknown_name_alone_is_off_and_a_reload_follows_the_machine() {
+    let test = "a_rule_by_an_unknown_name_alone_is_off_and_a_reload_follows_the_machine";
+    if !can_mount(test) {
+        return;
+    }
+    let machine = Machine::new(NOBODY_ELSE);
+    let rules = [("research", "user = 'alice'"), ("research", "uid = 60002")];
+    machine.configure("mode = 'all'", &rules);
+    let mut daemon = machine.start();
+    machine.env.token(&daemon, "research");
+    assert_eq!(machine.asks(&daemon, BOB), 200);
+    assert_eq!(machine.asks(&daemon, ALICE), 403);
+    let said = ": profiles.research.allow.user: this machine knows no user";
+    daemon.wait_for_log(said);
+    assert!(daemon.log().contains("the rule is off"), "{}", daemon.log());
+
+    let checked = machine.finish(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(checked.stdout.contains("research: ok"), "{checked:?}");
+    assert!(checked.stderr.contains("warning: ") && checked.stderr.contains(said));
+    let examined = machine.finish(&[
+        "doctor",
+        "--json",
+        "--socket",
+        daemon.socket.to_str().unwrap(),
+    ]);
+    let findings: serde_json::Value = serde_json::from_str(&examined.stdout).unwrap();
+    let mut findings = findings.as_array().unwrap().iter();
+    let doubt = findings.find(|f| f["check"] == "names").unwrap();
+    assert_eq!(doubt["verdict"], "warn");
+    assert!(doubt["found"].as_str().unwrap().contains(said), "{doubt}");
+
+    machine.list("passwd", WITH_ALICE);
+    let checked = machine.finish(&["check"]);
+    assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
+    machine.reload(&daemon);
+    assert_eq!(machine.asks(&daemon, ALICE), 200);
+    machine.list("passwd", NOBODY_ELSE);
+    machine.reload(&daemon);
+    assert_eq!(machine.asks(&daemon, ALICE), 403);
+    assert_eq!(machine.asks(&daemon, BOB), 200);
+    machine.env.stop(&mut daemon);
+}
+
+#[test]
+fn a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off() {
+    let test = "a_failed_look_up_leaves_the_number_in_force_and_at_a_start_the_rule_is_off";
+    if !can_mount(test) {
+        return;
+    }
+    let machine = Machine::new(WITH_ALICE);
+    machine.configure("mode = 'all'", &[("research", "user = 'alice'")]);
+    let mut daemon = machine.start();
+    assert_eq!(machine.asks(&daemon, ALICE), 200);
+    machine.hide("passwd");
+    machine.reload(&daemon);
+    daemon.wait_for_log("its number in force stays");
+    assert_eq!(machine.asks(&daemon, ALICE), 200);
+    // Now the machine can say that it does not know the name.
+    machine.list("passwd", NOBODY_ELSE);
+    machine.reload(&daemon);
+    assert_eq!(machine.asks(&daemon, ALICE), 403);
+    machine.env.stop(&mut daemon);
+
+    machine.list("passwd", WITH_ALICE);
+    machine.hide("passwd");
+    let mut daemon = machine.start();
+    daemon.wait_for_log("the user cannot be looked up: Permission denied");
+    machine.env.token(&daemon, "research");
+    assert_eq!(machine.asks(&daemon, ALICE), 403);
+    machine.list("passwd", WITH_ALICE);
+    machine.reload(&daemon);
+    assert_eq!(machine.asks(&daemon, ALICE), 200);
+    machine.env.stop(&mut daemon);
+}
+
+#[test]
+fn a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload() {
+    let test = "a_name_service_that_hangs_holds_up_neither_a_start_nor_a_reload";
+    if !can_mount(test) {
+        return;
+    }
+    let machine = Machine::new(NOBODY_ELSE);
+    let rules = [("research", "user = 'alice'"), ("ci", "uid = 60002")];
+    machine.configure("mode = 'all'", &rules);
+    // Whoever opens it waits for a writer.
+    let list = machine.env.path("out/passwd");
+    fs::remove_file(&list).unwrap();
+    let made = Command::new("mkfifo").arg(&list).status().unwrap();
+    assert!(made.success());
+    let mut daemon = machine.start();
+    daemon.wait_for_log("the name service did not answer within 2s");
+    for _ in 0..3 {
+        machine.reload(&daemon);
+        machine.env.token(&daemon, "research");
+        assert_eq!(machine.asks(&daemon, ALICE), 403);
+        let threads = daemon.threads();
+        let names = threads.iter().filter(|name| *name == "names").count();
+        assert_eq!(names, 1, "{threads:?}");
+    }
+    machine.env.stop(&mut daemon);
+}
