@@ -11,7 +11,7 @@
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one at a time | condition keep wiring | clock offload process settings |
+//! | [`reloading`] | puts configurations in force, one at a time | condition keep options sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
@@ -52,14 +52,13 @@ use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
 use self::descriptors::Budget;
-use self::reloading::Reloading;
+use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
 use self::service::{ReloadRequest, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
 use crate::clock::{Clock, SystemClock};
-use crate::config::SocketMode;
 use crate::offload;
 use crate::process;
 use crate::process::hardening;
@@ -67,7 +66,6 @@ use crate::process::notify::Notify as Manager;
 use crate::process::program::ProgramFile;
 use crate::process::signals::{SignalRequest, Signals};
 use crate::settings::{self, Found, Unusable};
-use crate::trust;
 use keep::jumps::Jumps;
 use keep::roster::Roster;
 use serve::connections::Connections;
@@ -77,7 +75,7 @@ use serve::refusals::Refusals;
 use serve::server::Server;
 use sockets::activation::{ActivationError, Passed};
 use sockets::listen_error::ListenError;
-use sockets::listener::sharing;
+use sockets::mode::{mode_setter, warn_of_barrier};
 
 /// How long requests in progress may take once the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(5);
@@ -121,11 +119,13 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             Signals::new()
         };
         let signals = signals.map_err(StartError::Io)?;
-        let mode = options.mode(config.as_ref().ok().map(|found| &found.config));
+        let valid = config.as_ref().ok().map(|found| &found.config);
+        let mode = options.mode(valid);
         passed.report(mode, options.uid);
         let places = Places {
             paths: options.places.clone(),
             mode,
+            is_mode_decided: options.is_mode_decided(valid),
             uid: options.uid,
             private: options.stop_at_eof,
             has_guests: !options.guests.is_empty(),
@@ -187,32 +187,22 @@ async fn serve(
         server(Arc::clone(&admin)),
     ));
     sockets.serve(&servers, &shutdown).map_err(StartError::Io)?;
-    let mode = config
-        .as_ref()
-        .map_or(SocketMode::Private, |found| found.config.socket);
-    let barrier = trust::barrier(
-        &options.places.token,
-        sharing(options.mode(config.as_ref().ok().map(|found| &found.config))),
-    );
-    if let Some(folder) = barrier.filter(|_| sockets.tokens_are_ours()) {
-        warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
+    let valid = config.as_ref().ok().map(|found| &found.config);
+    let is_ours = sockets.tokens_are_ours();
+    if is_ours {
+        warn_of_barrier(&options.places.token, options.mode(valid));
     }
+    let (setter, mode_changes) = mode_setter();
+    let setter = Some(setter).filter(|_| is_ours && options.guests.is_empty());
+    let served = ServedMode::new(valid, setter);
     let watched: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
     let jumps = Jumps::new(Arc::clone(&watched));
     let looks = jumps.looks();
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
     let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster))
         .with_attempts(caps.attempts);
-    let mut reloading = Reloading::new(
-        options.config.clone(),
-        options.config_named,
-        options.state.clone(),
-        options.uid,
-        mode,
-        wiring,
-        Arc::clone(&roster),
-        notify.clone(),
-    );
+    let mut reloading =
+        Reloading::new(options, served, wiring, Arc::clone(&roster), notify.clone());
     reloading.start(config).await;
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         tokio::spawn(watchdog::keep(
@@ -234,6 +224,7 @@ async fn serve(
         shutdown,
         Arc::clone(&asked),
         looks,
+        mode_changes,
     ));
     // Each profile has a timer, which is a descriptor.
     let reloaded = |roster: &Roster| {
@@ -258,7 +249,9 @@ async fn serve(
                 // The caller may have gone away; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }
-            () = reloading.report() => {}
+            asked = reloading.report() => if reloading.take(asked).await {
+                reloaded(&roster);
+            },
             lost = &mut keeping => break lost.ok(),
         }
     };

@@ -49,4 +49,9 @@ impl Options {
             SocketMode::All
         }
     }
+
+    /// Whether that mode is what the configuration says, and not one for the time being.
+    pub(super) fn is_mode_decided(&self, config: Option<&Config>) -> bool {
+        !self.guests.is_empty() || config.is_some_and(|config| !config.waits_for_group())
+    }
 }

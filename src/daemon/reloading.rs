@@ -9,15 +9,25 @@ use tracing::{error, info, warn};
 
 use super::condition::Condition;
 use super::keep::roster::Roster;
+use super::options::Options;
 use super::wiring::Wiring;
 use crate::clock::from_now;
-use crate::config::{Config, SocketMode};
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
 use crate::process::notify::Notify;
 use crate::query::Reloaded;
 use crate::settings::{self, Content, Found, Unusable};
 use crate::wire::reload::{ReloadQuery, Source};
+
+mod again;
+mod in_force;
+mod names;
+mod served;
+
+pub use names::Asked;
+pub use served::ServedMode;
+
+use again::{Again, Next};
 
 /// How long reading the configuration may take at a reload, counted from when it was asked for: a disk that hangs must not
 /// keep the daemon from stopping, and the reason has to arrive before `ExecReload=` gives up, which is after 5 s.
@@ -39,8 +49,8 @@ pub struct Reloading {
     /// The state folder.
     state: PathBuf,
     uid: u32,
-    /// The mode of the served socket, which a reload does not change.
-    mode: SocketMode,
+    /// The mode of the served socket.
+    served: ServedMode,
     wiring: Wiring,
     roster: Arc<Roster>,
     notify: Notify,
@@ -53,6 +63,9 @@ pub struct Reloading {
     logged_restart: bool,
     /// Where the configuration is read.
     lane: Lane,
+    /// Whether there is no valid configuration yet because of the machine, so that it is read again.
+    is_machines_fault: bool,
+    again: Again<Asked>,
 }
 
 /// Why a configuration was not put in force.
@@ -74,26 +87,22 @@ fn source(config: &Path, state: &Path) -> Source {
 }
 
 impl Reloading {
-    /// Reads the configuration at `config`, which must belong to `uid` or root, and must exist when it is `named`. Its
-    /// credentials are below `state`, and the served socket has `mode`.
-    #[expect(clippy::too_many_arguments, reason = "it is made at one place")]
+    /// Reads the configuration of these options, whose credentials are below their state folder; the served socket is
+    /// `served`.
     pub fn new(
-        config: PathBuf,
-        named: bool,
-        state: PathBuf,
-        uid: u32,
-        mode: SocketMode,
+        options: &Options,
+        served: ServedMode,
         wiring: Wiring,
         roster: Arc<Roster>,
         notify: Notify,
     ) -> Self {
         Self {
-            config,
-            named,
+            config: options.config.clone(),
+            named: options.config_named,
             content: Content::Missing { link: None },
-            state,
-            uid,
-            mode,
+            state: options.state.clone(),
+            uid: options.uid,
+            served,
             wiring,
             condition: Condition::new(Arc::clone(&roster)),
             roster,
@@ -102,6 +111,8 @@ impl Reloading {
             logged: vec![],
             logged_restart: false,
             lane: Lane::default(),
+            is_machines_fault: false,
+            again: Again::default(),
         }
     }
 
@@ -109,25 +120,23 @@ impl Reloading {
     /// valid one.
     pub async fn start(&mut self, found: Result<Found, Unusable>) {
         match found {
-            Ok(Found {
-                config, content, ..
-            }) => {
-                self.content = content;
-                self.tell_doubts(&config);
-                if config.is_empty() {
+            Ok(found) => {
+                if found.config.is_empty() {
                     warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
                 }
-                self.apply(config).await;
+                self.put_in_force(found).await;
             }
             Err(unusable) => {
                 if !matches!(unusable, Unusable::Gone { .. }) {
                     // The file exists, so it counts as a configuration with content.
                     self.content = Content::Text;
                 }
+                self.is_machines_fault = unusable.is_of_the_machine();
                 let reason = self.tell(&unusable, NOTHING_SERVED);
                 self.roster.refuse(reason);
             }
         }
+        self.again.begin(self.is_anything_unknown());
         self.ready().await;
     }
 
@@ -156,6 +165,11 @@ impl Reloading {
             .map_or(least, |until| until.max(least));
         self.notify.reloading().await;
         let result = self.read(query.clone(), until).await;
+        let is_anything_unknown = self.is_anything_unknown();
+        match result {
+            Ok(_) => self.again.begin(is_anything_unknown),
+            Err(_) => self.again.go_on(is_anything_unknown),
+        }
         self.ready().await;
         result
     }
@@ -179,25 +193,7 @@ impl Reloading {
         });
         match tokio::time::timeout_at(until, read).await {
             Ok(Ok(Ok((found, source)))) => {
-                let Found {
-                    mut config,
-                    content,
-                    ..
-                } = found;
-                self.content = content;
-                config.keep_numbers_of(self.wiring.config());
-                self.tell_doubts(&config);
-                let restart_needed = config.socket != self.mode;
-                let done = Reloaded {
-                    restart_needed,
-                    ..self.apply(config).await
-                };
-                if restart_needed && !self.logged_restart {
-                    warn!(
-                        "restart needed: another [socket] mode or group is not taken up by a reload"
-                    );
-                }
-                self.logged_restart = restart_needed;
+                let done = self.put_in_force(found).await;
                 info!(
                     added = done.added,
                     removed = done.removed,
@@ -215,6 +211,7 @@ impl Reloading {
             }
             Ok(Ok(Err(NotRead::Unusable(unusable)))) => {
                 if let Err(still) = self.roster.valid() {
+                    self.is_machines_fault = unusable.is_of_the_machine();
                     let reason = self.tell(&unusable, NOTHING_SERVED);
                     self.roster.refuse(Arc::clone(&reason));
                     return Err(still.because(reason));
@@ -236,23 +233,6 @@ impl Reloading {
                 Err(Problem::new(Code::Misconfigured)
                     .with_detail("the configuration could not be read within 3 s, as on a disk that hangs, so the old one stays in force"))
             }
-        }
-    }
-
-    async fn apply(&mut self, config: Config) -> Reloaded {
-        self.logged.clear();
-        let done = self.wiring.apply(config).await;
-        if self.notify.listens() {
-            self.condition.renew();
-        }
-        done
-    }
-
-    /// Logs the names whose numbers are in doubt, which are off while all others are in force.
-    fn tell_doubts(&self, config: &Config) {
-        for doubtful in &config.doubts {
-            let fault = format!("{}:{doubtful}", self.config.display());
-            warn!(fault, "{}", doubtful.consequence());
         }
     }
 
@@ -281,13 +261,26 @@ impl Reloading {
         self.notify.ready(&self.told).await;
     }
 
-    /// Waits until something has changed, and sends the service manager the status line if it is another one.
-    pub async fn report(&mut self) {
-        self.condition.changed().await;
-        let line = self.condition.line();
-        if line != self.told {
-            self.told = line;
-            self.notify.status(&self.told).await;
+    /// Waits until something has changed. Sends the service manager the status line if it is another one; returns what the
+    /// machine has answered when it was asked again, to be given to [`Self::take`].
+    pub async fn report(&mut self) -> Option<Asked> {
+        tokio::select! { biased;
+            next = self.again.next() => match next {
+                Next::Due => {
+                    let asking = self.ask();
+                    self.again.ask(asking);
+                    None
+                }
+                Next::Answer(asked) => Some(asked),
+            },
+            () = self.condition.changed() => {
+                let line = self.condition.line();
+                if line != self.told {
+                    self.told = line;
+                    self.notify.status(&self.told).await;
+                }
+                None
+            }
         }
     }
 }

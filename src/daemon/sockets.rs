@@ -5,12 +5,11 @@
 
 use std::io;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
 
 use super::serve::acceptor::Acceptor;
 use super::serve::server::Server;
@@ -21,13 +20,16 @@ use crate::paths::SocketPlaces;
 use crate::trust;
 use activation::{Passed, path_of};
 use listen_error::ListenError;
-use listener::{Bound, Inode, Place, inode, listen_again, listen_at, warn_of_volume};
+use listener::{Bound, Place, listen_again, listen_at, warn_of_volume};
+use seen::Seen;
 
 pub mod activation;
 mod keep;
 pub mod listen_error;
 pub mod listener;
+pub(in crate::daemon) mod mode;
 mod path_watch;
+mod seen;
 
 pub use keep::Lost;
 
@@ -36,6 +38,8 @@ pub use keep::Lost;
 pub(super) struct Places {
     pub(super) paths: SocketPlaces,
     pub(super) mode: SocketMode,
+    /// Whether that is what the configuration says; else it is private for the time being.
+    pub(super) is_mode_decided: bool,
     /// The user that the daemon runs as.
     pub(super) uid: u32,
     /// Whether both are below a private folder that was made for this daemon alone.
@@ -76,13 +80,6 @@ enum Origin {
     Ours(Bound),
     /// Passed by a service manager. Only the manager can create it again.
     Passed(Option<Seen>),
-}
-
-/// A passed socket, as it was at the start.
-struct Seen {
-    path: PathBuf,
-    inode: Inode,
-    is_missing: bool,
 }
 
 // === impl Servers ===
@@ -153,6 +150,7 @@ impl Places {
                 socket: &self.paths.token,
                 lock: &self.paths.lock,
                 mode: self.mode,
+                is_mode_decided: self.is_mode_decided,
                 explicit: self.paths.explicit,
                 below_volume: self.paths.below_volume(),
                 uid: self.uid,
@@ -162,6 +160,7 @@ impl Places {
                 socket: &self.paths.admin,
                 lock: admin_lock.as_ref(),
                 mode: SocketMode::Private,
+                is_mode_decided: true,
                 explicit: true,
                 below_volume: self.paths.admin_below_volume(),
                 uid: self.uid,
@@ -198,32 +197,6 @@ impl Places {
             trust::private_dir(folder, self.uid).map_err(ListenError::Folder)?;
         }
         self.at(door, |place| listen_again(place, bound))
-    }
-}
-
-// === impl Seen ===
-
-impl Seen {
-    /// Records a passed socket. Returns `None` if it has no path, or if we cannot see it, such as in a folder of
-    /// root's.
-    fn of(listener: &UnixListener) -> Option<Self> {
-        let path = path_of(listener)?;
-        Some(Self {
-            inode: inode(&path).ok()?,
-            path,
-            is_missing: false,
-        })
-    }
-
-    /// Logs when the socket is missing, and when it is back.
-    fn look(&mut self) {
-        let is_missing = inode(&self.path).ok() != Some(self.inode);
-        if is_missing && !self.is_missing {
-            warn!(socket = %self.path.display(), "the socket that the service manager passed is missing: no client can connect until its .socket unit is restarted");
-        } else if self.is_missing && !is_missing {
-            info!(socket = %self.path.display(), "the socket that the service manager passed is back");
-        }
-        self.is_missing = is_missing;
     }
 }
 

@@ -12,7 +12,7 @@ use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
-use crate::config::{Config, Profile, Rule};
+use crate::config::{Config, Names, Profile, Rule};
 use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
@@ -175,6 +175,27 @@ impl Wiring {
         done
     }
 
+    /// Looks the names in the configuration in force up by these answers, and puts the rules in force with the numbers of
+    /// now. The profiles stay as they are.
+    pub fn look_up(&mut self, answers: &dyn Names) {
+        let before = self.config.clone();
+        self.config.look_up(answers);
+        let is_changed =
+            |name: &&ProfileName| !allow_alike(before.rules(name), self.config.rules(name));
+        if !self.config.profiles.keys().any(|name| is_changed(&name)) {
+            return;
+        }
+        let entries = self.roster.all();
+        let entries = entries.iter().map(|(name, entry)| {
+            let entry = Entry {
+                handle: Arc::clone(&entry.handle),
+                rules: self.config.rules(name).into(),
+            };
+            (name.clone(), entry)
+        });
+        self.roster.replace(entries.collect());
+    }
+
     fn keep(&self, name: &ProfileName, profile: &Profile, from: Carried) -> Option<Handle> {
         let outside = (self.find)(name, profile)?;
         let parts = Parts {
@@ -275,7 +296,8 @@ mod tests {
     use super::super::testing::{MemoryStore, Play, ScriptedIssuer};
     use super::*;
     use crate::clock::testing::TestClock;
-    use crate::policy::{Gate, UserNamespace};
+    use crate::config::LookupFailed;
+    use crate::policy::{Caller, Gate, UserNamespace};
     use crate::testing::FewNames;
 
     #[tokio::test(start_paused = true)]
@@ -299,5 +321,56 @@ mod tests {
         let request = tokio::spawn(async move { roster.all().len() });
         wiring.apply(config).await;
         assert_eq!(request.await.unwrap(), 3 * AT_A_STRETCH);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rules_follow_the_numbers_of_their_names_and_the_profiles_stay() {
+        struct Same(Option<u32>);
+        impl Names for Same {
+            fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+                self.0.map_or_else(|| Ok(None), |id| Ok(Some(id)))
+            }
+            fn group(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+                Err(LookupFailed("no answer".into()))
+            }
+        }
+        let roster = Arc::new(Roster::new(Gate {
+            own_uid: 1_000,
+            namespace: UserNamespace::Identity,
+        }));
+        let clock = Arc::new(TestClock::new());
+        let mut wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
+            Some(Outside {
+                source: MemoryStore::new(Some("secret")),
+                provider: ScriptedIssuer::new(&[Play::Hang]),
+                jitter: || Unit::new(0.5),
+            })
+        });
+        let text = "[profiles.a]\nprovider='runai'\nurl='https://a.example'\nallow=[{user='later'},{group='team'}]\n";
+        wiring
+            .apply(crate::config::parse(text, &FewNames).unwrap())
+            .await;
+        let before = roster.all();
+        let allowed = |uid, gid| {
+            let groups = [gid].into();
+            let caller = Caller { uid, gid, groups };
+            roster.seen_by(&caller).has_any() && roster.may_have_any(&caller)
+        };
+        for (number, seven, eight) in [
+            (None, false, false),
+            (Some(7), true, false),
+            (Some(8), false, true),
+            (None, false, false),
+        ] {
+            wiring.look_up(&Same(number));
+            assert_eq!((allowed(7, 7), allowed(8, 8)), (seven, eight), "{number:?}");
+            assert!(allowed(9, 50), "the look-up of the group failed");
+        }
+        for (name, entry) in roster.all().iter() {
+            assert!(Arc::ptr_eq(
+                &entry.handle,
+                &before.get(name).unwrap().handle
+            ));
+        }
     }
 }

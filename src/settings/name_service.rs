@@ -19,6 +19,8 @@ pub struct Look {
     service: Arc<Service>,
     limit: Duration,
     end: Countdown,
+    /// Whether it waits behind a look-up that hangs.
+    is_patient: bool,
     answers: RefCell<BTreeMap<Name, Answer>>,
 }
 
@@ -32,6 +34,8 @@ struct Service {
 struct Queue {
     /// Whether the thread runs. It ends with the last question.
     is_running: bool,
+    /// The look-up in progress; gone once nobody waits for it.
+    in_progress: Option<Weak<()>>,
     questions: VecDeque<Question>,
 }
 
@@ -43,6 +47,39 @@ struct Question {
 }
 
 static SYSTEM: LazyLock<Arc<Service>> = LazyLock::new(|| Service::new(|name| name.id(&System)));
+
+/// What look-ups have brought, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Answers(BTreeMap<Name, Answer>);
+
+/// Looks these names up. A look-up that still hangs, for which nobody waits any more, may end in this time.
+pub fn look_up(names: impl IntoIterator<Item = Name>, limit: Duration) -> Answers {
+    let look = Look {
+        is_patient: true,
+        ..Look::within(limit)
+    };
+    let answer = |name: Name| (name.clone(), look.number(name));
+    Answers(names.into_iter().map(answer).collect())
+}
+
+// === impl Answers ===
+
+impl Answers {
+    fn number(&self, name: &Name) -> Answer {
+        let unasked = || Err(LookupFailed("it was not looked up".into()));
+        self.0.get(name).cloned().unwrap_or_else(unasked)
+    }
+}
+
+impl Names for Answers {
+    fn user(&self, name: &str) -> Answer {
+        self.number(&Name::User(name.to_owned()))
+    }
+
+    fn group(&self, name: &str) -> Answer {
+        self.number(&Name::Group(name.to_owned()))
+    }
+}
 
 // === impl Service ===
 
@@ -59,13 +96,17 @@ impl Service {
     }
 
     /// Asks for a name and waits for the answer, until the end of the countdown.
-    fn answer(self: &Arc<Self>, name: &Name, end: Countdown) -> Option<Answer> {
+    fn answer(self: &Arc<Self>, name: &Name, end: Countdown, is_patient: bool) -> Option<Answer> {
         if end.left().is_zero() {
             return None;
         }
         let (sender, receiver) = sync_channel(1);
         let wanted = Arc::new(());
         let mut queue = self.lock();
+        if queue.hangs() && !is_patient {
+            let why = "the name service has not answered an earlier look-up";
+            return Some(Err(LookupFailed(why.into())));
+        }
         queue
             .questions
             .retain(|question| question.wanted.strong_count() > 0);
@@ -95,13 +136,15 @@ impl Service {
             let question = {
                 let mut queue = self.lock();
                 let Some(question) = queue.questions.pop_front() else {
-                    queue.is_running = false;
+                    (queue.is_running, queue.in_progress) = (false, None);
                     return;
                 };
+                queue.in_progress = Some(Weak::clone(&question.wanted));
                 question
             };
             if question.wanted.strong_count() > 0 {
                 let answer = (self.ask)(&question.name);
+                self.lock().in_progress = None;
                 // The caller may have gone away.
                 let _: Result<(), _> = question.answer.try_send(answer);
             }
@@ -109,11 +152,21 @@ impl Service {
     }
 }
 
+// === impl Queue ===
+
+impl Queue {
+    /// Whether a look-up is in progress that has outlived the patience of its caller.
+    fn hangs(&self) -> bool {
+        let in_progress = self.in_progress.as_ref();
+        in_progress.is_some_and(|wanted| wanted.strong_count() == 0)
+    }
+}
+
 // === impl Look ===
 
 impl Look {
     /// Starts a look-up of the machine's users and groups. A name that has no answer when `limit` is over could not be
-    /// looked up.
+    /// looked up; and none can be while one hangs that was given up, so that many who look do not all wait for it.
     pub fn within(limit: Duration) -> Self {
         Self::at(Arc::clone(&SYSTEM), limit)
     }
@@ -123,6 +176,7 @@ impl Look {
             service,
             limit,
             end: Countdown::of(limit),
+            is_patient: false,
             answers: RefCell::default(),
         }
     }
@@ -131,7 +185,7 @@ impl Look {
         if let Some(answer) = self.answers.borrow().get(&name) {
             return answer.clone();
         }
-        let answer = self.service.answer(&name, self.end);
+        let answer = self.service.answer(&name, self.end, self.is_patient);
         let answer = answer.unwrap_or_else(|| {
             let why = format!("the name service did not answer within {:?}", self.limit);
             Err(LookupFailed(why.into()))
@@ -186,25 +240,37 @@ mod tests {
         assert_eq!(*asked, each_once);
         asked.clear();
 
-        for _ in 0..3 {
-            let late = look(SHORT);
-            let failed = late.user("8").unwrap_err();
-            assert!(failed.0.contains("did not answer within 20ms"), "{failed}");
-            // What is left of the limit is for all names together.
-            assert!(late.user("9").is_err());
-        }
+        let late = look(SHORT);
+        let failed = late.user("8").unwrap_err();
+        assert!(failed.0.contains("did not answer within 20ms"), "{failed}");
+        // What is left of the limit is for all names together.
+        let failed = late.user("9").unwrap_err();
+        assert!(failed.0.contains("did not answer within 20ms"), "{failed}");
         let queue = service.lock();
         assert!(queue.is_running && queue.questions.len() <= 2);
         drop(queue);
-        let (begin, begun) = channel();
-        let patient = Arc::clone(&service);
-        let waiting = std::thread::spawn(move || {
-            begin.send(()).unwrap();
-            Look::at(patient, LONG).user("10")
-        });
-        begun.recv().unwrap();
+        // One that waits for nobody else fails at once, and a patient one gets its turn.
+        let failed = look(LONG).user("9").unwrap_err();
+        assert!(failed.0.contains("an earlier look-up"), "{failed}");
+        let (sender, answers) = channel();
+        let patient = Look {
+            is_patient: true,
+            ..look(LONG)
+        };
+        offload::thread("patient", move || {
+            sender.send(patient.user("10")).unwrap();
+        })
+        .unwrap();
+        while !service
+            .lock()
+            .questions
+            .iter()
+            .any(|q| q.name == user("10"))
+        {
+            std::thread::yield_now();
+        }
         drop(asked);
-        assert_eq!(waiting.join().unwrap(), Ok(Some(10)));
+        assert_eq!(answers.recv().unwrap(), Ok(Some(10)));
         // At most one of those that gave up was being answered.
         let asked = ASKED.lock().unwrap();
         assert!(

@@ -44,6 +44,15 @@ pub enum Gone {
 // === impl Unusable ===
 
 impl Unusable {
+    /// Whether the machine is at fault, and not the text: what the machine keeps from being read now may be there later, as
+    /// on a disk that is not mounted yet.
+    pub const fn is_of_the_machine(&self) -> bool {
+        match self {
+            Self::File(_) | Self::Gone { .. } => true,
+            Self::Faults { .. } => false,
+        }
+    }
+
     /// The first fault and how many more there are, as one line of a bounded length: for an answer or a status.
     pub fn summary(&self) -> String {
         const LONGEST: usize = 600;

@@ -177,6 +177,16 @@ struct Found {
 // === impl Sharing ===
 
 impl Sharing {
+    /// Who has access to a folder as it is; `None` if it cannot be looked at.
+    pub fn of_folder(path: &Path) -> Option<Self> {
+        let found = Found::new(&rustix::fs::lstat(path).ok()?);
+        Some(match (found.mode & 0o007, found.mode & 0o070) {
+            (0, 0) => Self::Nobody,
+            (0, _) => Self::Group(found.group),
+            _ => Self::Everybody,
+        })
+    }
+
     const fn group(self) -> Option<u32> {
         match self {
             Self::Group(group) => Some(group),

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
 use super::super::service::Door;
 use super::super::shutdown::Shutdown;
 use super::listen_error::ListenError;
 use super::listener::inode;
+use super::mode::ModeChange;
 use super::path_watch::PathWatch;
 use super::{Origin, Servers, Sockets};
 use crate::clock::Clock;
@@ -45,7 +46,7 @@ pub struct Lost {
 
 impl Sockets {
     /// Keeps both sockets in place, and returns when one is lost. `asked` requests a look now; `looks` is notified
-    /// periodically, and used only where the paths cannot be watched.
+    /// periodically, and used only where the paths cannot be watched. `changes` are those of the token socket's mode.
     pub(in crate::daemon) async fn keep(
         mut self,
         servers: Arc<Servers>,
@@ -53,6 +54,7 @@ impl Sockets {
         shutdown: Shutdown,
         asked: Arc<Notify>,
         looks: Arc<Notify>,
+        mut changes: mpsc::Receiver<ModeChange>,
     ) -> Lost {
         let mut removals = Episode::new(QUIET);
         let mut failed = 0;
@@ -83,6 +85,10 @@ impl Sockets {
                 watch = self.watch();
             }
             tokio::select! { biased;
+                Some(change) = changes.recv() => {
+                    self.carry_out(change);
+                    continue;
+                }
                 () = asked.notified() => {}
                 () = stirred(watch.as_ref().ok(), &looks, failed > 0) => {}
                 // A new socket may have vanished before its watch began.
@@ -95,7 +101,14 @@ impl Sockets {
                 }
             }
             let since = clock.read().running.saturating_sub(looked);
-            tokio::time::sleep(FLOOR.saturating_sub(since)).await;
+            let settled = tokio::time::sleep(FLOOR.saturating_sub(since));
+            tokio::pin!(settled);
+            loop {
+                tokio::select! { biased;
+                    () = &mut settled => break,
+                    Some(change) = changes.recv() => self.carry_out(change),
+                }
+            }
             // Watch before the look, so that no later event is missed.
             watch = self.watch();
         }

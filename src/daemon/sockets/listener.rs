@@ -20,9 +20,10 @@ use tracing::warn;
 
 use super::super::serve::backlog;
 use super::listen_error::ListenError;
+use super::mode;
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
-use crate::trust::{Sharing, SocketFolder, judge_lock};
+use crate::trust::{Sharing, judge_lock};
 
 /// The place of a socket, and which users can connect.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct Place<'a> {
     pub lock: &'a Path,
     /// Which users can connect.
     pub mode: SocketMode,
+    /// Whether the mode is decided; else it is private for the time being.
+    pub is_mode_decided: bool,
     /// Whether the folder was named by the user, and so is not ours to change.
     pub explicit: bool,
     /// How many folders it may be below a volume that everybody can write to; `None` where such a volume is refused.
@@ -48,6 +51,8 @@ pub struct Bound {
     inode: Inode,
     /// The volume that it is in, if everybody can write to that.
     volume: Option<PathBuf>,
+    /// Whether its folder was created for it.
+    is_folder_new: bool,
     /// Held as long as this exists, so that no other daemon judges our socket stale.
     lock: Arc<FileLock>,
 }
@@ -71,7 +76,8 @@ pub fn listen_at(place: Place<'_>) -> Result<(UnixListener, Bound), ListenError>
 pub fn listen_again(place: Place<'_>, bound: &mut Bound) -> Result<UnixListener, ListenError> {
     // The new `Bound` shares the lock: dropping the old one must not unlock the file.
     let held = Arc::clone(&bound.lock);
-    let (listener, new) = listen_with(place, Some(held))?;
+    let (listener, mut new) = listen_with(place, Some(held))?;
+    new.is_folder_new |= bound.is_folder_new;
     *bound = new;
     Ok(listener)
 }
@@ -89,14 +95,8 @@ fn listen_with(
             source,
         }
     };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let folder = SocketFolder {
-        path: folder,
-        uid: place.uid,
-        sharing: sharing(place.mode),
-        named: place.explicit,
-        below_volume: place.below_volume,
-    };
+    let is_folder_new = !path.parent().is_some_and(Path::exists);
+    let folder = mode::folder(&place, is_folder_new);
     let volume = folder.prepare().map_err(ListenError::Folder)?;
     let file = OpenOptions::new()
         .read(true)
@@ -129,6 +129,7 @@ fn listen_with(
             path: path.to_owned(),
             inode,
             volume,
+            is_folder_new,
             lock: held,
         },
     ))
@@ -209,19 +210,25 @@ fn bind_for(path: &Path, mode: SocketMode) -> rustix::io::Result<UnixListener> {
     // Some systems do not let a socket's descriptor be changed; there the chmod below sets the mode.
     let _: Result<(), _> = fchmod(&socket, ours);
     bind(&socket, &SocketAddrUnix::new(path)?)?;
-    chmod(path, ours)?;
+    give(path, mode)?;
+    listen(&socket, backlog::LONG)?;
+    Ok(UnixListener::from(socket))
+}
+
+/// Gives a socket this mode, and before that closes it to all others.
+pub(super) fn give(path: &Path, mode: SocketMode) -> rustix::io::Result<()> {
+    let ours = Mode::RUSR | Mode::WUSR;
     let group = Mode::RGRP | Mode::WGRP;
+    chmod(path, ours)?;
     match mode {
-        SocketMode::Private => {}
+        SocketMode::Private => Ok(()),
         SocketMode::Group(gid) => {
             let gid = Some(Gid::from_raw(gid));
             chownat(CWD, path, None, gid, AtFlags::SYMLINK_NOFOLLOW)?;
-            chmod(path, ours | group)?;
+            chmod(path, ours | group)
         }
-        SocketMode::All => chmod(path, ours | group | Mode::ROTH | Mode::WOTH)?,
+        SocketMode::All => chmod(path, ours | group | Mode::ROTH | Mode::WOTH),
     }
-    listen(&socket, backlog::LONG)?;
-    Ok(UnixListener::from(socket))
 }
 
 /// Warns once when sockets are in a volume where others can replace them with their own.
@@ -235,6 +242,11 @@ impl Bound {
     /// The identity of the socket file.
     pub const fn inode(&self) -> Inode {
         self.inode
+    }
+
+    /// Whether its folder was created for it.
+    pub const fn is_folder_new(&self) -> bool {
+        self.is_folder_new
     }
 }
 
@@ -293,6 +305,7 @@ mod tests {
             socket: &spot.socket,
             lock: &spot.lock,
             mode: SocketMode::Private,
+            is_mode_decided: true,
             explicit: true,
             below_volume: None,
             uid: rustix::process::geteuid().as_raw(),

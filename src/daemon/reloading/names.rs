@@ -1,0 +1,119 @@
+//! Looks the names of the configuration in force up again, and reads a configuration again that the machine kept from being
+//! read at the start.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::{NOTHING_SERVED, READING, Reloading};
+use crate::config::{Config, Named};
+use crate::settings::name_service::{Answers, look_up};
+use crate::settings::{self, Found, Unusable};
+
+/// How long a look may take for which no caller waits: a directory on another machine may answer slowly.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the machine answered when it was asked again.
+pub enum Asked {
+    /// For the names of the configuration in force.
+    Names(Answers),
+    /// For the configuration.
+    Config(Result<Found, Unusable>),
+    /// Nothing: the system refuses a thread, or a disk hangs.
+    Nothing,
+}
+
+impl Reloading {
+    /// Logs the names whose numbers are in doubt; what names them is off, and all else is in force.
+    pub(super) fn tell_doubts(&self, config: &Config) {
+        for doubtful in &config.doubts {
+            let fault = format!("{}:{doubtful}", self.config.display());
+            warn!(fault, "{}", doubtful.consequence());
+        }
+    }
+
+    /// Whether there is something to ask the machine for again.
+    pub(super) fn is_anything_unknown(&self) -> bool {
+        self.is_machines_fault
+            || self.served.is_open() && self.roster.valid().is_ok()
+            || !self.wiring.config().knows_all_names()
+    }
+
+    /// Asks the machine again, once.
+    pub(super) fn ask(&self) -> Pin<Box<dyn Future<Output = Asked> + Send>> {
+        let lane = self.lane.clone();
+        if self.is_machines_fault {
+            let (path, uid, named) = (self.config.clone(), self.uid, self.named);
+            let before = self.content.clone();
+            let read = move || {
+                settings::read(&path, uid)
+                    .and_then(|found| found.to_go_on_with(&path, named, &before))
+            };
+            return Box::pin(async move {
+                match tokio::time::timeout(READING, lane.run(read)).await {
+                    Ok(Ok(read)) => Asked::Config(read),
+                    Ok(Err(_)) | Err(_) => Asked::Nothing,
+                }
+            });
+        }
+        let names = self.wiring.config().names();
+        Box::pin(async move {
+            let answers = lane.run(move || look_up(names, PATIENCE)).await;
+            answers.map_or(Asked::Nothing, Asked::Names)
+        })
+    }
+
+    /// Puts in force what the machine has answered, if it has. Returns whether there are other profiles now.
+    pub async fn take(&mut self, asked: Option<Asked>) -> bool {
+        let Some(asked) = asked else { return false };
+        let is_read = match asked {
+            Asked::Names(answers) => {
+                self.take_names(&answers).await;
+                false
+            }
+            Asked::Config(Ok(found)) => {
+                self.put_in_force(found).await;
+                info!("the configuration can be read now, and is in force");
+                self.told = self.condition.line();
+                self.notify.status(&self.told).await;
+                true
+            }
+            Asked::Config(Err(unusable)) => {
+                self.is_machines_fault = unusable.is_of_the_machine();
+                if unusable.lines() != self.logged {
+                    let reason = self.tell(&unusable, NOTHING_SERVED);
+                    self.roster.refuse(Arc::clone(&reason));
+                }
+                false
+            }
+            Asked::Nothing => false,
+        };
+        let is_anything_unknown = self.is_anything_unknown();
+        self.again.go_on(is_anything_unknown);
+        is_read
+    }
+
+    async fn take_names(&mut self, answers: &Answers) {
+        let before: Vec<Named> = self.wiring.config().named().cloned().collect();
+        self.wiring.look_up(answers);
+        let mut said = vec![];
+        for (was, is) in before.iter().zip(self.wiring.config().named()) {
+            if was.id() == is.id() || said.contains(&is.name()) {
+                continue;
+            }
+            said.push(is.name());
+            match is.id() {
+                Some(number) => info!(name = %is.name(), number, "the machine knows this name now"),
+                None => {
+                    warn!(name = %is.name(), "the machine no longer knows this name, whose rules are off");
+                }
+            }
+        }
+        debug!(changed = said.len(), "looked the names up again");
+        let config = self.wiring.config().clone();
+        // Another mode that needs a restart was told at the reload.
+        let _: bool = self.served.follow(&config).await;
+    }
+}

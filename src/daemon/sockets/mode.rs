@@ -1,0 +1,216 @@
+//! The mode of the token socket, which may be decided after the socket is bound.
+//!
+//! At the start the configuration may not be readable, and its group may not be known. Then the socket is private until the
+//! mode is decided.
+
+use std::path::Path;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use super::super::service::Door;
+use super::listen_error::ListenError;
+use super::listener::{Bound, Place, give, inode, sharing};
+use super::{Origin, Sockets};
+use crate::config::SocketMode;
+use crate::trust::{self, Sharing, SocketFolder};
+
+/// A request to give the token socket another mode.
+#[derive(Debug)]
+pub(in crate::daemon) struct ModeChange {
+    mode: SocketMode,
+    is_decided: bool,
+    done: oneshot::Sender<Result<(), ListenError>>,
+}
+
+/// Changes the mode of the token socket, which is kept by another task.
+#[derive(Debug, Clone)]
+pub struct ModeSetter(mpsc::Sender<ModeChange>);
+
+/// A setter, and what carries out its requests: see [`Sockets::keep`].
+pub(in crate::daemon) fn mode_setter() -> (ModeSetter, mpsc::Receiver<ModeChange>) {
+    let (sender, changes) = mpsc::channel(1);
+    (ModeSetter(sender), changes)
+}
+
+// === impl ModeSetter ===
+
+impl ModeSetter {
+    /// Gives the token socket this mode, if we have bound it. `is_decided` is whether the mode is what the configuration
+    /// says, and not one for the time being.
+    ///
+    /// # Errors
+    /// [`ListenError`]; then the socket is no wider than before.
+    pub async fn set(&self, mode: SocketMode, is_decided: bool) -> Result<(), ListenError> {
+        let (done, result) = oneshot::channel();
+        let change = ModeChange {
+            mode,
+            is_decided,
+            done,
+        };
+        // Without a receiver, the sockets are lost and the daemon is about to end.
+        if self.0.send(change).await.is_err() {
+            return Ok(());
+        }
+        result.await.unwrap_or(Ok(()))
+    }
+}
+
+// === impl Sockets ===
+
+impl Sockets {
+    pub(super) fn carry_out(&mut self, change: ModeChange) {
+        let result = self.change_mode(change.mode, change.is_decided);
+        // The caller may have gone away.
+        let _: Result<(), _> = change.done.send(result);
+    }
+
+    fn change_mode(&mut self, mode: SocketMode, is_decided: bool) -> Result<(), ListenError> {
+        let Origin::Ours(bound) = &self.tokens.origin else {
+            return Ok(());
+        };
+        let places = &mut self.places;
+        let before = (places.mode, places.is_mode_decided);
+        (places.mode, places.is_mode_decided) = (mode, is_decided);
+        let changed = places.at(Door::Tokens, |place| set(place, bound));
+        match &changed {
+            Ok(()) => warn_of_barrier(&places.paths.token, mode),
+            Err(_) => (places.mode, places.is_mode_decided) = before,
+        }
+        changed
+    }
+}
+
+/// Gives a socket and its folder the mode of the place. At no moment is the socket open to more users than before or after.
+fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
+    let path = place.socket;
+    if inode(path).ok() != Some(bound.inode()) {
+        // It is missing, and is created again with this mode.
+        return Ok(());
+    }
+    let io_error = |e: rustix::io::Errno| ListenError::Io {
+        action: "set the mode of",
+        path: path.to_owned(),
+        source: e.into(),
+    };
+    give(path, SocketMode::Private).map_err(io_error)?;
+    let folder = folder(&place, bound.is_folder_new());
+    folder.prepare().map_err(ListenError::Folder)?;
+    give(path, place.mode).map_err(io_error)
+}
+
+/// The folder of a place. While its mode is not decided, a folder that is there stays as it is: it may already let in those
+/// whom the mode will. A folder that we have created is ours to change, also where the user named it.
+pub(super) fn folder<'a>(place: &Place<'a>, is_new: bool) -> SocketFolder<'a> {
+    let path = place.socket.parent().unwrap_or(Path::new("."));
+    let is_kept = !place.is_mode_decided && !is_new;
+    let as_found = is_kept.then(|| Sharing::of_folder(path)).flatten();
+    SocketFolder {
+        path,
+        uid: place.uid,
+        sharing: as_found.unwrap_or(sharing(place.mode)),
+        named: as_found.is_some() || (place.explicit && !is_new),
+        below_volume: place.below_volume,
+    }
+}
+
+/// Says when a folder above the socket keeps out those whom the mode lets in.
+pub(in crate::daemon) fn warn_of_barrier(socket: &Path, mode: SocketMode) {
+    if let Some(folder) = trust::barrier(socket, sharing(mode)) {
+        warn!(folder = %folder.display(), mode = mode.as_str(), "those whom the socket's mode lets in do not get through this folder; choose another place with --socket");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{DirBuilder, Permissions, set_permissions};
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    use std::path::PathBuf;
+
+    use super::super::listener::listen_at;
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.symlink_metadata().unwrap().permissions().mode() & 0o7777
+    }
+
+    fn ours() -> SocketMode {
+        SocketMode::Group(rustix::process::getegid().as_raw())
+    }
+
+    #[test]
+    fn a_mode_that_is_decided_later_is_that_of_the_socket_and_its_folder() {
+        use SocketMode::{All, Private};
+        // The folder that is there, whether the user named it, the mode, the socket's and the folder's mode with it, and
+        // whether it could be set.
+        for (before, explicit, to, socket, folder, fits) in [
+            (None, true, ours(), 0o660, 0o710, true),
+            (None, true, All, 0o666, 0o755, true),
+            (None, true, Private, 0o600, 0o700, true),
+            (None, false, ours(), 0o660, 0o710, true),
+            (Some(0o710), true, ours(), 0o660, 0o710, true),
+            (Some(0o750), true, ours(), 0o660, 0o750, true),
+            (Some(0o755), true, All, 0o666, 0o755, true),
+            (Some(0o700), true, Private, 0o600, 0o700, true),
+            (Some(0o755), false, ours(), 0o660, 0o710, true),
+            (Some(0o700), false, All, 0o666, 0o755, true),
+            (Some(0o755), false, Private, 0o600, 0o700, true),
+            // It is not ours to change.
+            (Some(0o700), true, ours(), 0o600, 0o700, false),
+            (Some(0o755), true, Private, 0o600, 0o755, false),
+        ] {
+            let case = format!("{before:?} {explicit} {to:?}");
+            let dir = tempfile::tempdir().unwrap();
+            let at = dir.path().join("jeton");
+            if let Some(mode) = before {
+                DirBuilder::new().create(&at).unwrap();
+                set_permissions(&at, Permissions::from_mode(mode)).unwrap();
+            }
+            let [path, lock]: [PathBuf; 2] = ["s", "s.lock"].map(|name| at.join(name));
+            let undecided = Place {
+                socket: &path,
+                lock: &lock,
+                mode: Private,
+                is_mode_decided: false,
+                explicit,
+                below_volume: None,
+                uid: rustix::process::geteuid().as_raw(),
+            };
+            let (_listener, bound) = listen_at(undecided).unwrap();
+            let found = (mode(&path), mode(&at));
+            assert_eq!(found, (0o600, before.unwrap_or(0o700)), "{case}");
+            let decided = Place {
+                mode: to,
+                is_mode_decided: true,
+                ..undecided
+            };
+            assert_eq!(set(decided, &bound).is_ok(), fits, "{case}");
+            assert_eq!((mode(&path), mode(&at)), (socket, folder), "{case}");
+            // A group that is lost closes the socket, and leaves its folder as it is.
+            if fits {
+                set(undecided, &bound).unwrap();
+                assert_eq!(mode(&path), 0o600, "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused_before_the_mode_is_decided_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("jeton");
+        DirBuilder::new().mode(0o700).create(&at).unwrap();
+        for mode in [0o770, 0o707, 0o777] {
+            set_permissions(&at, Permissions::from_mode(mode)).unwrap();
+            let place = Place {
+                socket: &at.join("s"),
+                lock: &at.join("s.lock"),
+                mode: SocketMode::Private,
+                is_mode_decided: false,
+                explicit: true,
+                below_volume: None,
+                uid: rustix::process::geteuid().as_raw(),
+            };
+            assert!(matches!(listen_at(place), Err(ListenError::Folder(_))));
+        }
+    }
+}
