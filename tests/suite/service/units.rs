@@ -126,6 +126,23 @@ fn the_units_are_for_systemd_252() {
 }
 
 #[test]
+fn the_systems_service_alone_waits_for_the_name_service() {
+    const TARGET: &str = "nss-user-lookup.target";
+    for kind in ["system", "user"] {
+        for name in ["jetond.service", "jetond.socket", "jetond-admin.socket"] {
+            let settings = settings(&format!("systemd/{kind}/{name}"));
+            let named: Vec<_> = settings
+                .iter()
+                .filter(|line| line.contains(TARGET))
+                .collect();
+            let waits = (kind, name) == ("system", "jetond.service");
+            assert_eq!(named.len(), usize::from(waits), "{kind}/{name}: {named:?}");
+            assert!(named.iter().all(|line| line.starts_with("After=")));
+        }
+    }
+}
+
+#[test]
 fn the_sockets_are_where_both_programs_look_and_have_the_names_that_the_daemon_knows() {
     for (kind, run) in [("system", "/run"), ("user", "%t")] {
         for (unit, path, name, mode) in [
