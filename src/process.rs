@@ -6,6 +6,7 @@ pub mod dispositions;
 pub mod episode;
 pub mod hardening;
 pub mod logging;
+pub mod manager;
 pub mod notify;
 pub mod program;
 pub mod signals;

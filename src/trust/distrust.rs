@@ -98,6 +98,11 @@ pub enum Distrust {
         /// The right group, if its group is another one.
         group: Option<u32>,
     },
+    /// It is the folder of the system's sockets, and this daemon's sockets would take it from users who have access now.
+    OfTheSystem {
+        /// The mode's bits.
+        mode: u32,
+    },
     /// It must be given to this group, but we are not in the group.
     NotOurGroup(u32),
     /// It has this many names, so it may also be reachable elsewhere.

@@ -53,6 +53,14 @@ impl Untrusted {
         matches!(&self.why, Distrust::Io { source, .. } if is_passing(source))
     }
 
+    /// Whether it is ours, other users cannot change it, and only its mode or its group is not the right one.
+    pub(crate) const fn is_of_mode(&self) -> bool {
+        matches!(
+            self.why,
+            Distrust::Open { .. } | Distrust::Shared { .. } | Distrust::OfTheSystem { .. }
+        )
+    }
+
     /// Whether the file does not exist.
     pub const fn is_missing(&self) -> bool {
         matches!(self.why, Distrust::Missing)
@@ -95,6 +103,9 @@ impl Untrusted {
             Distrust::Open { mode, .. } => format!("others have access to it (mode {mode:04o})"),
             Distrust::Shared { mode, .. } => format!(
                 "its mode {mode:04o} does not let in those, and only those, who may connect"
+            ),
+            Distrust::OfTheSystem { mode } => format!(
+                "other users have access to it (mode {mode:04o}), as jetond.service needs it, and a daemon that starts here would shut them out"
             ),
             Distrust::NotOurGroup(group) => format!(
                 "it cannot be given to the group {group}: only root and who is in a group can do that"

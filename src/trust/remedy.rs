@@ -81,6 +81,10 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             let chgrp = group.map(|group| format!("chgrp {group} {shown}; "));
             format!("{}chmod {right:o} {shown}", chgrp.unwrap_or_default())
         }
+        Distrust::OfTheSystem { .. } => {
+            "start the service (systemctl start jetond), or choose another place with --socket; if no service uses this folder, remove it"
+                .into()
+        }
         Distrust::NotOurGroup(_) => {
             "have root put this user into it and log in again, or name another group in [socket]"
                 .into()

@@ -10,6 +10,10 @@ use rustix::io::Errno;
 use super::private::{make, missing_folders, open_folder, open_private, set};
 use super::{Distrust, Purpose, Untrusted, acl, group, is_volume, resolve_in_volume};
 
+/// The folder of the system's sockets, which systemd makes for the shipped units (`DirectoryMode=0755`). systemd does not set the mode
+/// of a folder that is there already.
+const OF_THE_SYSTEM: &str = "/run/jeton";
+
 /// The users with access to a folder, besides its owner and root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -111,10 +115,13 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
         }
     }
     let adapt = !place.named;
+    let untrusted = |why| Untrusted::new(path, why);
+    if let Some(mode) = taken_from_the_system(place) {
+        return Err(untrusted(Distrust::OfTheSystem { mode }));
+    }
     if !adapt && sharing == Sharing::Nobody {
         return open_private(path, uid).map_err(|e| whose(path, uid, e));
     }
-    let untrusted = |why| Untrusted::new(path, why);
     let folder = open_folder(path).map_err(|why| whose(path, uid, untrusted(why)))?;
     let stat = rustix::fs::fstat(&folder)
         .map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
@@ -133,6 +140,19 @@ fn socket_dir(place: &SocketFolder<'_>, is_made: bool) -> Result<File, Untrusted
             .map_err(untrusted)?;
     }
     Ok(folder)
+}
+
+/// The mode of the folder if it is that of the system's sockets, and to fit this place it would have to be closed to users
+/// who have access now. Those of the service need it, and while its sockets are stopped it cannot be told from a leftover.
+fn taken_from_the_system(place: &SocketFolder<'_>) -> Option<u32> {
+    let stat = rustix::fs::lstat(place.path).ok()?;
+    let system = rustix::fs::stat(OF_THE_SYSTEM).ok()?;
+    if (stat.st_dev, stat.st_ino) != (system.st_dev, system.st_ino) {
+        return None;
+    }
+    let found = Found::new(&stat);
+    let is_changed = !place.named || found.judge(place.uid, place.sharing, false).is_err();
+    (is_changed && found.would_lose_users(place.uid, place.sharing)).then_some(found.mode)
 }
 
 /// Converts the error if the folder belongs to another user: it may not even be possible to open it, and its owner is
@@ -235,6 +255,15 @@ impl Found {
             && sharing.group().is_none_or(|group| group == self.group)
     }
 
+    /// Whether it is a sound folder of `uid`, and users have access now who would have none once it is as it would be
+    /// created.
+    fn would_lose_users(self, uid: u32, sharing: Sharing) -> bool {
+        let is_sound = self.owner == uid && self.mode & 0o022 == 0;
+        let is_of_another_group = sharing.group().is_some_and(|group| group != self.group);
+        let lost = self.mode & 0o077 & !u32::from(sharing.mode());
+        is_sound && (lost != 0 || (is_of_another_group && self.mode & 0o070 != 0))
+    }
+
     fn judge(self, uid: u32, sharing: Sharing, adapt: bool) -> Result<(), Distrust> {
         if self.owner != uid {
             return Err(Distrust::NotOurs {
@@ -308,6 +337,39 @@ mod tests {
                     .judge(1_000, sharing, true)
                     .is_err()
             );
+        }
+    }
+
+    #[test]
+    fn users_are_lost_when_bits_or_the_group_are_taken_from_a_sound_folder() {
+        let (nobody, team, other) = (Sharing::Nobody, Sharing::Group(50), Sharing::Group(51));
+        for (mode, sharing, lost) in [
+            (0o755, nobody, true),
+            (0o711, nobody, true),
+            (0o710, nobody, true),
+            (0o2750, nobody, true),
+            (0o700, nobody, false),
+            (0o755, team, true),
+            (0o750, team, true),
+            (0o710, team, false),
+            (0o700, team, false),
+            (0o710, other, true),
+            (0o701, other, true),
+            (0o700, other, false),
+            (0o755, Sharing::Everybody, false),
+            (0o711, Sharing::Everybody, false),
+            (0o710, Sharing::Everybody, false),
+            // What others can write to has a fault of its own.
+            (0o777, nobody, false),
+            (0o775, team, false),
+        ] {
+            let found = Found { mode, ..OURS };
+            assert_eq!(
+                found.would_lose_users(1_000, sharing),
+                lost,
+                "{mode:o} {sharing:?}"
+            );
+            assert!(!found.would_lose_users(0, sharing), "another user's");
         }
     }
 

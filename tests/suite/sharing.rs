@@ -11,6 +11,7 @@ mod names;
 mod places;
 mod remedies;
 mod rules;
+mod system_folder;
 mod volumes;
 
 use std::fs;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::causes::Causes;
+use crate::process::manager::Manager;
 use crate::trust::{self, Untrusted};
 
 /// Why a socket cannot be served.
@@ -15,6 +16,13 @@ pub enum ListenError {
     Folder(Untrusted),
     /// Another daemon serves it.
     InUse(PathBuf),
+    /// A service manager listens there, for a service of ours.
+    OfAService {
+        /// The socket.
+        path: PathBuf,
+        /// The manager.
+        manager: Manager,
+    },
     /// Something that is not a socket is in its place.
     NotASocket(PathBuf),
     /// A system call failed.
@@ -35,7 +43,7 @@ impl ListenError {
     /// descriptor, a process or memory.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::InUse(_) => true,
+            Self::InUse(_) | Self::OfAService { .. } => true,
             Self::Folder(untrusted) => untrusted.is_passing(),
             Self::Io { source, .. } => trust::is_passing(source),
             Self::NotASocket(_) => false,
@@ -48,6 +56,13 @@ impl fmt::Display for ListenError {
         match self {
             Self::Folder(untrusted) => write!(f, "the socket's folder: {}", Causes(untrusted)),
             Self::InUse(path) => write!(f, "a daemon already serves {}", path.display()),
+            Self::OfAService { path, manager } => write!(
+                f,
+                "{} already serves {}: to see how it does, run: {} status jetond; for another daemon choose another place with --socket",
+                manager.service(),
+                path.display(),
+                manager.systemctl()
+            ),
             Self::NotASocket(path) => write!(
                 f,
                 "{} is in the socket's place and is not a socket; move it away",

@@ -18,12 +18,13 @@ use rustix::net::{
 };
 use tracing::warn;
 
-use super::super::serve::backlog;
+use super::super::serve::{backlog, peers};
 use super::listen_error::ListenError;
 use super::mode;
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
-use crate::trust::{Sharing, judge_lock};
+use crate::process::manager::Manager;
+use crate::trust::{Sharing, Untrusted, judge_lock};
 
 /// The place of a socket, and which users can connect.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +98,11 @@ fn listen_with(
     };
     let is_folder_new = !path.parent().is_some_and(Path::exists);
     let folder = mode::folder(&place, is_folder_new);
+    let judged = folder.judge();
+    if judged.as_ref().err().is_none_or(Untrusted::is_of_mode) {
+        // First of all: the folder of a daemon that serves is as that daemon needs it.
+        refuse_if_served(path)?;
+    }
     let volume = folder.prepare().map_err(ListenError::Folder)?;
     let file = OpenOptions::new()
         .read(true)
@@ -166,14 +172,48 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     if !meta.file_type().is_socket() {
         return Err(ListenError::NotASocket(path.to_owned()));
     }
-    if is_served(path).map_err(|e| io_error("connect to", e.into()))? {
-        return Err(ListenError::InUse(path.to_owned()));
+    if let Some(listening) = listening(path).map_err(|e| io_error("connect to", e.into()))? {
+        return Err(listening.at(path));
     }
     std::fs::remove_file(path).map_err(|e| io_error("remove the stale socket", e))
 }
 
-/// Whether a process listens at a socket. This does not wait, even when the backlog of that process is full.
-fn is_served(path: &Path) -> rustix::io::Result<bool> {
+/// Refuses a place where a process listens already.
+fn refuse_if_served(path: &Path) -> Result<(), ListenError> {
+    let is_socket = |meta: std::fs::Metadata| meta.file_type().is_socket();
+    if !path.symlink_metadata().is_ok_and(is_socket) {
+        return Ok(());
+    }
+    // Why it cannot be told does not matter yet: it is looked at once more when the lock is ours.
+    match listening(path) {
+        Ok(Some(listening)) => Err(listening.at(path)),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// What listens at a socket.
+enum Listening {
+    /// A service manager, for a service.
+    Manager(Manager),
+    /// Another process, or one that the kernel does not tell.
+    Process,
+}
+
+impl Listening {
+    fn at(&self, path: &Path) -> ListenError {
+        let path = path.to_owned();
+        match self {
+            Self::Manager(manager) => ListenError::OfAService {
+                path,
+                manager: *manager,
+            },
+            Self::Process => ListenError::InUse(path),
+        }
+    }
+}
+
+/// What listens at a socket, if anything does. This does not wait, even when the backlog of that process is full.
+fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
     let socket = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -182,8 +222,14 @@ fn is_served(path: &Path) -> rustix::io::Result<bool> {
     )?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     match connect(&socket, &SocketAddrUnix::new(path)?) {
-        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(true),
-        Err(Errno::CONNREFUSED) => Ok(false),
+        Ok(()) => {
+            let pid = peers::credentials(&socket.into());
+            let pid = pid.ok().and_then(|(_, _, pid)| pid);
+            let manager = pid.and_then(Manager::of);
+            Ok(Some(manager.map_or(Listening::Process, Listening::Manager)))
+        }
+        Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(Some(Listening::Process)),
+        Err(Errno::CONNREFUSED) => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -1,0 +1,83 @@
+//! The service manager that listens at a socket on behalf of a service.
+
+use std::fs;
+use std::path::Path;
+
+/// The command name of systemd's processes (`/proc/PID/comm`).
+const SYSTEMD: &str = "systemd";
+
+/// A manager of systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// The machine's, which is process 1.
+    System,
+    /// A user's.
+    User,
+}
+
+// === impl Manager ===
+
+impl Manager {
+    /// The manager, if this process is one. `pid` comes from a socket (`SO_PEERCRED`), where it names the process that
+    /// called `listen`: under socket activation that is the manager, and not the daemon that accepts.
+    pub fn of(pid: i32) -> Option<Self> {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm"));
+        let is_booted = || Path::new("/run/systemd/system").is_dir();
+        Self::of_process(pid, comm.ok().as_deref(), is_booted)
+    }
+
+    /// In a container process 1 may be anything. The file system of processes may hide others' (`hidepid=`); then
+    /// `is_booted` tells whether the machine runs systemd (sd_booted(3)).
+    fn of_process(pid: i32, comm: Option<&str>, is_booted: impl Fn() -> bool) -> Option<Self> {
+        match (pid, comm.map(str::trim_end)) {
+            (1, Some(SYSTEMD)) => Some(Self::System),
+            (1, None) if is_booted() => Some(Self::System),
+            (2.., Some(SYSTEMD)) => Some(Self::User),
+            _ => None,
+        }
+    }
+
+    /// The service that it starts for our sockets, for messages.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::System => "the system's jetond.service",
+            Self::User => "this user's jetond.service",
+        }
+    }
+
+    /// The command that controls its units.
+    pub const fn systemctl(self) -> &'static str {
+        match self {
+            Self::System => "systemctl",
+            Self::User => "systemctl --user",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manager_is_told_from_the_daemons_that_listen_for_themselves() {
+        let (system, user) = (Some(Manager::System), Some(Manager::User));
+        for (pid, comm, is_booted, expected) in [
+            (1, Some("systemd\n"), true, system),
+            // As in a container that was started with an own init.
+            (1, Some("systemd\n"), false, system),
+            (812, Some("systemd\n"), true, user),
+            (1, Some("jetond\n"), false, None),
+            (1, Some("tini\n"), true, None),
+            (812, Some("jetond\n"), true, None),
+            (812, Some("systemd-socket-\n"), true, None),
+            (1, None, true, system),
+            (1, None, false, None),
+            (812, None, true, None),
+            // A process of another PID namespace.
+            (0, None, true, None),
+        ] {
+            let found = Manager::of_process(pid, comm, || is_booted);
+            assert_eq!(found, expected, "{pid} {comm:?} {is_booted}");
+        }
+    }
+}
