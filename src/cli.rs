@@ -15,6 +15,8 @@ mod prompt;
 mod remove;
 mod run;
 mod sandbox;
+mod setup;
+mod socket_unit;
 mod sockets;
 mod target;
 mod usage;
@@ -61,6 +63,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
     Doctor(doctor::DoctorArgs),
+    /// Print what has to be set up beside the configuration
+    Setup(setup::SetupArgs),
     /// Show in half a minute what this is for: no account needed
     Demo(demo::DemoArgs),
     /// Run a control plane like Run:ai's on this machine, for tests and for trying
@@ -171,6 +175,10 @@ impl CommandLine {
                 before.target(&mut args.target)?;
                 before.socket(&mut args.socket).map(|()| "doctor")?
             }
+            Command::Setup(args) => {
+                let setup::Setup::Socket(args) = &mut args.what;
+                before.target(&mut args.target).map(|()| "setup")?
+            }
             Command::Demo(_) => "demo",
             Command::Sandbox(_) => "sandbox",
             Command::KeyringCall(_) => "keyring-call",
@@ -206,6 +214,7 @@ impl CommandLine {
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),
+            Some(Command::Setup(args)) => setup::setup(args, env),
             Some(Command::Sandbox(args)) => sandbox::sandbox(args),
             Some(Command::KeyringCall(args)) => keyring_call::keyring_call(args),
         }

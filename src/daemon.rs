@@ -121,7 +121,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let signals = signals.map_err(StartError::Io)?;
         let valid = config.as_ref().ok().map(|found| &found.config);
         let mode = options.mode(valid);
-        passed.report(mode, options.uid);
+        passed.report(valid.map(|_| mode), options.uid);
         let places = Places {
             paths: options.places.clone(),
             mode,

@@ -7,7 +7,7 @@ use super::run::RunArgs;
 use super::target::TargetArgs;
 
 /// What every command that works on a configuration takes.
-const OF_CONFIGURATION: &str = "run, add, remove, check and doctor";
+const OF_CONFIGURATION: &str = "run, add, remove, check, doctor and setup";
 
 /// The options that stood before the command; what a command knows is taken out.
 #[derive(Debug)]
@@ -131,6 +131,7 @@ mod tests {
             ("--state s check", "check --state s"),
             ("--config c check --state s", "check --config c --state s"),
             ("--system doctor", "doctor --system"),
+            ("--system setup socket", "setup socket --system"),
             ("--socket s doctor --json", "doctor --json --socket s"),
             (
                 "--config c --log-format json run",
@@ -158,6 +159,7 @@ mod tests {
         for (line, says) in [
             ("--socket s remove a", "an option of run and doctor"),
             ("--socket s check", "'check' does not take it"),
+            ("--socket s setup socket", "'setup' does not take it"),
             ("--admin-socket s doctor", "an option of run, "),
             ("--log-format json check", "an option of run, "),
             ("--config c demo", "'demo' does not take it"),

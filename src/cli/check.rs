@@ -40,6 +40,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
             doubtful.remedy()
         ));
     }
+    reach::note_socket(&target, env, config.socket);
     if config.is_empty() {
         say(format!(
             "{}: no profiles yet; make one with: {}",
@@ -50,7 +51,6 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     }
     let mut faults = faults(&target, &config);
     faults.extend(reach::unreachable(&config, target.owner));
-    reach::note_barrier(&target, env, config.socket);
     ca_variables::note_issuers(&config, target.owner, env);
     for fault in &faults {
         fail(Exit::Config, fault);

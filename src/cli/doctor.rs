@@ -15,6 +15,7 @@ mod mounts;
 mod profiles;
 mod report;
 mod socket;
+mod unit;
 mod units;
 mod version;
 
@@ -97,6 +98,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         findings.extend(leftovers(target, config, env).await);
         findings.extend(issuers::examine(target, config, env, &profiles).await);
     }
+    findings.extend(unit::finding(target, env, config.socket).await);
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));
     let findings = findings.into_iter();

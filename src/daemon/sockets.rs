@@ -30,6 +30,7 @@ pub mod listener;
 pub(in crate::daemon) mod mode;
 mod path_watch;
 mod seen;
+pub mod unit;
 
 pub use keep::Lost;
 

@@ -2,6 +2,7 @@
 
 use super::super::admin::places;
 use super::super::output::tell;
+use super::super::socket_unit::{manager, unfit};
 use super::super::target::Target;
 use crate::config::{Config, Rule, SocketMode};
 use crate::daemon::sockets::listener::sharing;
@@ -56,9 +57,20 @@ fn kept_out(
     }
 }
 
-/// Says when the folder where the socket usually is keeps out those whom its mode lets in. It may be elsewhere, by
-/// `--socket`, so this is no fault.
-pub(super) fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
+/// Says when the socket of a unit, or the folder of the usual place, does not let in those whom the mode lets in. That is
+/// no fault of the configuration: another unit, or `--socket`, may do what it says.
+pub(super) fn note_socket(target: &Target, env: &Env, mode: SocketMode) {
+    match unfit(target, env, mode) {
+        Some(unfit) => {
+            let remedy = unfit.remedy(manager(target));
+            tell(format!("warning: {}: {remedy}", unfit.found()));
+        }
+        None => note_barrier(target, env, mode),
+    }
+}
+
+/// Says when the folder where the socket usually is keeps out those whom its mode lets in.
+fn note_barrier(target: &Target, env: &Env, mode: SocketMode) {
     let Ok(places) = places(target, env) else {
         return;
     };

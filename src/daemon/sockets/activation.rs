@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use listenfd::ListenFd;
 use tracing::{info, warn};
 
+use super::unit::{Unfit, manager_of};
 use crate::config::SocketMode;
 use crate::trust::resolve;
 
@@ -90,16 +91,26 @@ impl Passed {
         Ok(passed)
     }
 
-    /// Says where the sockets are, and what is unusual about their places.
-    pub fn report(&self, mode: SocketMode, uid: u32) {
-        for socket in [&self.tokens, &self.admin].into_iter().flatten() {
+    /// Says where the sockets are, and what is unusual about their places. `mode` is what the configuration says of the
+    /// token socket; `None` while it cannot be used.
+    pub fn report(&self, mode: Option<SocketMode>, uid: u32) {
+        let both = [
+            (&self.tokens, mode),
+            (&self.admin, Some(SocketMode::Private)),
+        ];
+        for (socket, mode) in both {
+            let Some(socket) = socket else { continue };
             let Some(path) = path_of(socket) else {
                 warn!("a socket that was passed has no path");
                 continue;
             };
             info!(socket = %path.display(), "passed by the service manager");
-            if let Some(why) = doubt(&path, mode, uid) {
+            if let Some(why) = doubt(&path, uid) {
                 warn!(socket = %path.display(), "{why}");
+            }
+            if let Some(unfit) = mode.and_then(|mode| Unfit::of(&path, mode)) {
+                let remedy = unfit.remedy(manager_of(&path));
+                warn!(socket = %path.display(), "{}: {remedy}", unfit.found());
             }
         }
     }
@@ -136,19 +147,12 @@ fn listens(_: &UnixListener) -> bool {
 
 /// Returns what makes the place of a passed socket doubtful. That is no reason not to serve it: the service manager
 /// chose the place, and the kernel identifies the peers in any case.
-fn doubt(path: &Path, mode: SocketMode, uid: u32) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt as _;
+fn doubt(path: &Path, uid: u32) -> Option<String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    if let Err(untrusted) = resolve(folder, uid) {
-        return Some(format!(
-            "others could put their own socket in its place: {untrusted}"
-        ));
-    }
-    // Connecting requires write permission (unix(7)).
-    let is = path.symlink_metadata().ok()?.permissions().mode() & 0o777;
-    (mode == SocketMode::Private && is & 0o022 != 0).then(|| {
-        format!("its mode is {is:04o}, and the configuration says private: set SocketMode=0600")
-    })
+    let untrusted = resolve(folder, uid).err()?;
+    Some(format!(
+        "others could put their own socket in its place: {untrusted}"
+    ))
 }
 
 // === impl ActivationError ===
@@ -196,22 +200,10 @@ mod tests {
         let path = dir.path().join("jeton.sock");
         let socket = UnixListener::bind(&path).unwrap();
         assert_eq!(path_of(&socket).as_ref(), Some(&path));
-        for (folder, socket, doubtful) in [
-            (0o700, 0o600, None),
-            (0o755, 0o755, None),
-            (0o777, 0o600, Some("others could put")),
-            (0o755, 0o660, Some("its mode is 0660")),
-            (0o755, 0o606, Some("its mode is 0606")),
-        ] {
-            std::fs::set_permissions(&path, Permissions::from_mode(socket)).unwrap();
-            std::fs::set_permissions(dir.path(), Permissions::from_mode(folder)).unwrap();
-            let doubt = doubt(&path, SocketMode::Private, uid);
-            assert_eq!(doubt.is_some(), doubtful.is_some(), "{doubt:?}");
-            assert!(
-                doubt
-                    .unwrap_or_default()
-                    .starts_with(doubtful.unwrap_or_default())
-            );
+        for (mode, is_doubtful) in [(0o700, false), (0o755, false), (0o777, true)] {
+            std::fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+            let doubt = doubt(&path, uid);
+            assert_eq!(doubt.is_some(), is_doubtful, "{doubt:?}");
         }
     }
 }

@@ -1,0 +1,61 @@
+//! `jetond setup`: prints what an administrator has to set up beside the configuration.
+
+use super::output::{Exit, fail, print};
+use super::socket_unit;
+use super::target::{Target, TargetArgs};
+use crate::config::SocketMode;
+use crate::daemon::sockets::unit::{DropIn, Unfit};
+use crate::paths::Env;
+use crate::process::manager::Manager;
+
+/// The arguments of `jetond setup`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SetupArgs {
+    #[command(subcommand)]
+    pub(super) what: Setup,
+}
+
+/// What is set up.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Setup {
+    /// Print the drop-in by which systemd makes the token socket as [socket] mode says, and the commands that put it in
+    /// force, as lines of a shell
+    Socket(SocketArgs),
+}
+
+/// The arguments of `jetond setup socket`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SocketArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
+    match &args.what {
+        Setup::Socket(args) => socket(args, env).err().unwrap_or(Exit::Done),
+    }
+}
+
+fn socket(args: &SocketArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find(env)?;
+    let mode = target.read_config()?.socket;
+    let manager = socket_unit::manager(&target);
+    if let Some(why) = kept_out(manager, env, mode) {
+        return Err(fail(Exit::Config, why));
+    }
+    let note = note(&target, mode);
+    print(&format!("{note}{}", DropIn::new(mode, manager).script()));
+    Ok(())
+}
+
+/// Why no drop-in lets others in: the runtime folder of a user keeps them out.
+fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
+    let places = socket_unit::places(manager, env).ok()?;
+    let unfit = Unfit::of_folders(&places.token, mode).filter(Unfit::is_above)?;
+    Some(format!("{}: {}", unfit.found(), unfit.remedy(manager)))
+}
+
+fn note(target: &Target, mode: SocketMode) -> String {
+    let (mode, config) = (mode.as_str(), target.config.display());
+    format!("# The socket that systemd makes, for [socket] mode = \"{mode}\" in {config}:\n")
+}
