@@ -21,7 +21,7 @@ mod version;
 
 use std::path::{Path, PathBuf};
 
-use self::facts::{Host, SocketState};
+use self::facts::{Host, Listener, SocketState};
 use self::finding::{Finding, Verdict};
 use self::limit::within;
 use self::units::Service;
@@ -83,6 +83,9 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         is_served: looked
             .first()
             .is_some_and(|(_, state)| matches!(state, SocketState::Answers(200, _))),
+        is_of_service: looked.first().is_some_and(|(_, state)| {
+            matches!(state, SocketState::Answers(_, Some(Listener::Service(_))))
+        }),
     };
     findings.extend(files::folders(target, sockets, env).await);
     let service = Service::find(target.system, env);
@@ -95,10 +98,10 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     findings.extend(version);
     findings.extend(not_listed);
     if let Some(config) = &config {
+        findings.extend(unit::finding(target, env, config.socket).await);
         findings.extend(leftovers(target, config, env).await);
         findings.extend(issuers::examine(target, config, env, &profiles).await);
     }
-    findings.extend(unit::finding(target, env, config.socket).await);
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));
     let findings = findings.into_iter();

@@ -1,11 +1,13 @@
 //! The results of the examinations: the facts that findings are made from.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::fault::Fault;
 use crate::instant::UnixTime;
+use crate::process::manager::Manager;
 use crate::provider::configured::Reached;
 use crate::store::{Bound, Difference, StoreError};
 use crate::trust::Untrusted;
@@ -24,10 +26,23 @@ pub(super) struct FolderFacts {
     /// Whether it can be trusted. [`Distrust::Missing`](crate::trust::Distrust::Missing) is not a fault: the folder is
     /// created when it is needed.
     pub(super) judged: Result<(), Untrusted>,
+    /// Who gets through it.
+    pub(super) passage: Passage,
     /// The type of its file system, if known.
     pub(super) kind: Option<String>,
     /// Whether other hosts may have mounted that file system as well.
     pub(super) shared: bool,
+}
+
+/// Who gets through a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// Its owner alone.
+    Owner,
+    /// Other users as well, by this mode.
+    Others(u32),
+    /// Not even this user, whose sockets are in it, by this mode.
+    NotEven(u32, u32),
 }
 
 /// Facts about the machine and its user.
@@ -59,10 +74,24 @@ pub(super) enum SocketState {
     Denied,
     /// A process accepts the connection and does not answer.
     Silent,
-    /// A process answers with this HTTP status; the user and the process that listen, if the system reports them.
-    Answers(u16, Option<(u32, i32)>),
+    /// A process answers with this HTTP status; what listens, if the system reports it.
+    Answers(u16, Option<Listener>),
     /// Connecting failed for another reason.
     Failed(String),
+}
+
+/// What listens at a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// This user's process; its number is 0 where it is of another PID namespace.
+    Process {
+        /// The user.
+        uid: u32,
+        /// The process.
+        pid: i32,
+    },
+    /// A service manager, for our service.
+    Service(Manager),
 }
 
 /// Facts about a stored credential, without the credential itself.
@@ -86,6 +115,19 @@ pub(super) struct IssuerFacts {
     pub(super) now: UnixTime,
     /// The token endpoint that the issuer's discovery document names, if the configuration does not name one.
     pub(super) discovered: Option<Result<Url, Fault>>,
+}
+
+// === impl Listener ===
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process { uid, pid } if *pid > 0 => write!(f, "uid {uid}, process {pid}"),
+            Self::Process { uid, .. } => write!(f, "uid {uid}"),
+            // The process is the manager, and not the daemon.
+            Self::Service(manager) => f.write_str(manager.service()),
+        }
+    }
 }
 
 // === impl FolderUse ===

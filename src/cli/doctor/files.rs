@@ -1,11 +1,11 @@
 //! The folders of the state and of the sockets: their owners and their file systems.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::target::Target;
-use super::facts::{FolderFacts, FolderUse, Host};
+use super::facts::{FolderFacts, FolderUse, Host, Passage};
 use super::finding::Finding;
 use super::limit::within;
 use super::{judge, mounts};
@@ -22,6 +22,8 @@ pub(super) struct Sockets {
     pub(super) mode: SocketMode,
     /// Whether a daemon answers there already.
     pub(super) is_served: bool,
+    /// Whether a service manager has made them.
+    pub(super) is_of_service: bool,
 }
 
 /// Judges the folders of the credentials and of the sockets.
@@ -39,9 +41,11 @@ pub(super) async fn folders(target: &Target, sockets: Sockets, env: &Env) -> Vec
             return findings;
         }
     };
-    let (token, uid, is_system) = (place.token.clone(), env.uid, target.system);
-    let looked = within(move || match is_system {
-        true => of_the_system(&place, uid),
+    let (token, uid) = (place.token.clone(), env.uid);
+    let is_of_unit = target.system || sockets.is_of_service;
+    let daemon = target.system.then_some(target.owner);
+    let looked = within(move || match is_of_unit {
+        true => of_a_unit(&place, uid, daemon),
         false => of_the_user(&place, sockets.mode, uid),
     });
     match looked.await {
@@ -60,7 +64,10 @@ fn state(path: PathBuf, owner: u32) -> FolderFacts {
         Ok(_) => trust::resolve(&private, owner).map(drop),
         Err(untrusted) => Err(untrusted),
     };
-    FolderFacts::new(path, judged)
+    FolderFacts {
+        passage: Passage::Owner,
+        ..FolderFacts::new(path, judged)
+    }
 }
 
 /// The folder that a daemon of this user would create or use, judged as the daemon would judge it.
@@ -80,12 +87,26 @@ fn of_the_user(place: &SocketPlaces, mode: SocketMode, uid: u32) -> (FolderFacts
     (FolderFacts::new(path, judged), volume)
 }
 
-/// The folder of the system daemon. It belongs to root if the service manager created it, else to the daemon's user.
-fn of_the_system(place: &SocketPlaces, uid: u32) -> (FolderFacts, Option<PathBuf>) {
+/// The folder that a socket unit makes. It belongs to the manager's user, or to the daemon's if the daemon has made it.
+/// `daemon` is the user of the system's daemon, who must get through it.
+fn of_a_unit(
+    place: &SocketPlaces,
+    uid: u32,
+    daemon: Option<u32>,
+) -> (FolderFacts, Option<PathBuf>) {
     let path = folder_of(place);
-    let owner = path.metadata().map_or(uid, |meta| meta.uid());
+    let meta = path.metadata();
+    let owner = meta.as_ref().map_or(uid, MetadataExt::uid);
     let judged = trust::resolve(&path, owner).map(drop);
-    (FolderFacts::new(path, judged), None)
+    let mut facts = FolderFacts::new(path, judged);
+    let mode = meta.map_or(0, |meta| meta.mode() & 0o7777);
+    if let Some(daemon) = daemon.filter(|&daemon| daemon != 0 && daemon != owner)
+        && facts.judged.is_ok()
+        && mode & 0o001 == 0
+    {
+        facts.passage = Passage::NotEven(daemon, mode);
+    }
+    (facts, None)
 }
 
 fn folder_of(place: &SocketPlaces) -> PathBuf {
@@ -109,8 +130,13 @@ impl FolderFacts {
         let real = path
             .ancestors()
             .find_map(|folder| folder.canonicalize().ok());
+        let mode = path.metadata().map_or(0, |meta| meta.mode() & 0o7777);
         let kind = real.and_then(|real| mounts::kind(&mounts, &real).map(str::to_owned));
         Self {
+            passage: match mode & 0o011 {
+                0 => Passage::Owner,
+                _ => Passage::Others(mode),
+            },
             shared: kind.as_deref().is_some_and(mounts::is_shared),
             path,
             judged,

@@ -2,13 +2,15 @@
 
 use std::io::ErrorKind;
 use std::iter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+mod daemons;
 mod issuer;
 
+pub(super) use daemons::daemons;
 pub(super) use issuer::{issuer, remedy};
 
-use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, SocketState};
+use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};
 use super::finding::{Finding, Verdict};
 use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
@@ -74,7 +76,7 @@ pub(super) fn configuration(
 pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
     let (check, path) = (what.name(), facts.path.display());
     let mut findings = vec![match &facts.judged {
-        Ok(()) => Finding::ok(check, format!("{path} is its owner's alone")),
+        Ok(()) => passage(check, &path.to_string(), facts.passage),
         Err(untrusted) if untrusted.is_missing() => {
             Finding::ok(check, format!("{path} is not there yet"))
         }
@@ -102,6 +104,24 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
         });
     }
     findings
+}
+
+fn passage(check: &'static str, path: &str, passage: Passage) -> Finding {
+    match passage {
+        Passage::Owner => Finding::ok(check, format!("{path} is its owner's alone")),
+        Passage::Others(mode) => {
+            let what = "is for others to pass through";
+            let found =
+                format!("{path} {what} (mode {mode:04o}), and only its owner can change it");
+            Finding::ok(check, found)
+        }
+        Passage::NotEven(uid, mode) => {
+            let found = format!(
+                "{path} is closed (mode {mode:04o}) to the daemon's own user, uid {uid}, and to all others but root"
+            );
+            Finding::fail(check, found).remedy(format!("chmod 755 {path}"))
+        }
+    }
 }
 
 /// The folder of the sockets. One of another user is not a fault if a daemon answers in it: a container may get it like
@@ -141,76 +161,6 @@ fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
         _ => {
             Finding::fail(check, format!("{path}: {}", untrusted.what())).remedy(untrusted.remedy())
         }
-    }
-}
-
-pub(super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Finding> {
-    const CHECK: &str = "daemon";
-    let mut findings = vec![];
-    let mut answering = 0;
-    let first = places.first().map(|(path, _)| path.display().to_string());
-    for (path, state) in places {
-        let path = path.display();
-        let text = |text: &str| Some(text.to_owned());
-        findings.push(match state {
-            SocketState::Missing => continue,
-            SocketState::Answers(200, who) => {
-                answering += 1;
-                let who = match who {
-                    Some((uid, pid)) if pid > 0 => format!(" (uid {uid}, process {pid})"),
-                    Some((uid, _)) => format!(" (uid {uid})"),
-                    None => String::new(),
-                };
-                Finding::ok(CHECK, format!("one answers at {path}{who}"))
-            }
-            SocketState::Answers(403, _) => {
-                Finding::fail(CHECK, format!("the one at {path} refuses us")).remedy(text(
-                    "it serves its own user and root: use one of your own, or ask who runs it",
-                ))
-            }
-            SocketState::Answers(status, _) => Finding::fail(
-                CHECK,
-                format!("the one at {path} answers with status {status}"),
-            )
-            .remedy(text("look into its log, and restart it")),
-            SocketState::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
-                .command("move it away, and start: ", "run"),
-            SocketState::Stale => Finding::warn(
-                CHECK,
-                format!("nobody answers at {path}, which one left behind"),
-            )
-            .command("start it, which replaces the socket: ", "run"),
-            SocketState::Locked => Finding::fail(
-                CHECK,
-                format!("a daemon runs for {path}, and its socket is missing"),
-            )
-            .remedy(text(
-                "it creates the socket again within seconds; if it does not, restart it",
-            )),
-            SocketState::Denied => Finding::fail(CHECK, format!("we may not connect to {path}"))
-                .remedy(text(
-                    "it is another user's: use one of your own, or ask who runs it",
-                )),
-            SocketState::Silent => Finding::fail(
-                CHECK,
-                format!("the one at {path} did not answer within {LIMIT:?}"),
-            )
-            .remedy(text("restart it")),
-            SocketState::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
-        });
-    }
-    match (findings.is_empty(), answering) {
-        (true, _) => {
-            let place = first.unwrap_or_else(|| "a place that cannot be a socket's".to_owned());
-            let finding = Finding::warn(CHECK, format!("none is running at {place}"));
-            vec![finding.command("start it: ", "run")]
-        }
-        (_, 2..) => {
-            let several = Finding::warn(CHECK, "several answer, and jeton takes the first");
-            findings.push(several.remedy("stop the others, or name one: JETON_SOCKET".to_owned()));
-            findings
-        }
-        _ => findings,
     }
 }
 

@@ -9,10 +9,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use super::super::target::Target;
-use super::facts::SocketState;
+use super::facts::{Listener, SocketState};
 use super::limit::LIMIT;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::paths::Env;
+use crate::process::manager::Manager;
 
 /// The token sockets to look at, in the companion's order; only one if the user named it.
 pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<PathBuf> {
@@ -71,7 +72,13 @@ async fn ask(path: &Path) -> SocketState {
         Err(e) => return of(&e),
     };
     let who = stream.peer_cred().ok();
-    let who = who.map(|who| (who.uid(), who.pid().unwrap_or(0)));
+    let who = who.map(|who| {
+        let (uid, pid) = (who.uid(), who.pid().unwrap_or(0));
+        match Manager::of(pid) {
+            Some(manager) => Listener::Service(manager),
+            None => Listener::Process { uid, pid },
+        }
+    });
     let mut answer = [0; 12];
     let exchange = async {
         stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::issuer::proxy;
 use super::*;
-use crate::cli::doctor::facts::IssuerFacts;
+use crate::cli::doctor::facts::{IssuerFacts, Listener, Passage, SocketState};
 use crate::cli::doctor::finding::Verdict::{self, Fail, Ok as Good, Warn};
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::offload::Refused;
+use crate::process::manager::Manager;
 use crate::provider::configured::Reached;
 use crate::store::Bound;
 use crate::store::KeyringFault;
@@ -73,6 +74,7 @@ fn a_folder_is_judged_by_its_use() {
         path: "/f".into(),
         judged: why.map_or(Ok(()), |why| Err(Untrusted::new(Path::new("/f"), why))),
         kind: kind.map(str::to_owned),
+        passage: Passage::Owner,
         shared: kind == Some("nfs4"),
     };
     let open = || {
@@ -114,6 +116,32 @@ fn a_folder_is_judged_by_its_use() {
 }
 
 #[test]
+fn a_folder_of_sockets_is_said_to_be_private_only_if_it_is() {
+    for (passage, verdict, says) in [
+        (Passage::Owner, Good, "/f is its owner's alone"),
+        (
+            Passage::Others(0o755),
+            Good,
+            "/f is for others to pass through (mode 0755), and only its owner can change it",
+        ),
+        (Passage::NotEven(997, 0o700), Fail, "uid 997"),
+    ] {
+        let facts = FolderFacts {
+            path: "/f".into(),
+            judged: Ok(()),
+            kind: None,
+            shared: false,
+            passage,
+        };
+        let found = sockets(&facts, None, true).remove(0);
+        assert_eq!(found.verdict, verdict, "{found:?}");
+        assert!(found.found.contains(says), "{found:?}");
+        let remedy = (verdict == Fail).then_some("chmod 755 /f");
+        assert_eq!(found.remedy.as_deref(), remedy);
+    }
+}
+
+#[test]
 fn a_daemon_answers_or_the_finding_says_why_not() {
     let at = |states: &[SocketState]| {
         let places = states.iter().enumerate();
@@ -123,7 +151,8 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
                 .collect(),
         )
     };
-    let answers = SocketState::Answers(200, Some((1000, 7)));
+    let process = Listener::Process { uid: 1000, pid: 7 };
+    let answers = SocketState::Answers(200, Some(process));
     for (states, expected) in [
         (vec![], vec![Warn]),
         (vec![SocketState::Missing, SocketState::Missing], vec![Warn]),
@@ -139,6 +168,21 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         (vec![SocketState::Silent], vec![Fail]),
         (vec![SocketState::Answers(403, None)], vec![Fail]),
         (vec![SocketState::Answers(500, None)], vec![Fail]),
+        // A healthy daemon first, and whatever is where the companion does not look then.
+        (vec![answers.clone(), SocketState::Missing], vec![Good]),
+        (vec![answers.clone(), SocketState::Denied], vec![Good; 2]),
+        (vec![answers.clone(), SocketState::Stale], vec![Good; 2]),
+        (vec![answers.clone(), SocketState::Silent], vec![Good; 2]),
+        (
+            vec![answers.clone(), SocketState::NotASocket],
+            vec![Good; 2],
+        ),
+        (
+            vec![answers.clone(), SocketState::Answers(403, None)],
+            vec![Good; 2],
+        ),
+        // It tries a place before that.
+        (vec![SocketState::Denied, answers.clone()], vec![Fail, Good]),
     ] {
         let findings = at(&states);
         let found: Vec<_> = verdicts(&findings).into_iter().map(|(v, _)| v).collect();
@@ -148,6 +192,14 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         panic!("one finding")
     };
     assert_eq!(finding.found, "one answers at /0 (uid 1000, process 7)");
+    for (manager, says) in [
+        (Manager::System, "(the system's jetond.service)"),
+        (Manager::User, "(this user's jetond.service)"),
+    ] {
+        let service = Some(Listener::Service(manager));
+        let found = at(&[SocketState::Answers(200, service)]).remove(0).found;
+        assert_eq!(found, format!("one answers at /0 {says}"));
+    }
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! Judges the places of a daemon's socket, in the order in which the companion tries them.
+
+use std::path::PathBuf;
+
+use super::super::facts::SocketState;
+use super::super::finding::Finding;
+use super::super::limit::LIMIT;
+
+const CHECK: &str = "daemon";
+
+pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Finding> {
+    let mut findings = vec![];
+    let mut answering = 0;
+    let first = places.first().map(|(path, _)| path.display().to_string());
+    for (path, state) in places {
+        let path = path.display();
+        if answering > 0 && !matches!(state, SocketState::Answers(200, _)) {
+            findings.extend(beside(&path.to_string(), &state));
+            continue;
+        }
+        let text = |text: &str| Some(text.to_owned());
+        findings.push(match state {
+            SocketState::Missing => continue,
+            SocketState::Answers(200, who) => {
+                answering += 1;
+                let who = who.map_or_else(String::new, |who| format!(" ({who})"));
+                Finding::ok(CHECK, format!("one answers at {path}{who}"))
+            }
+            SocketState::Answers(403, _) => {
+                Finding::fail(CHECK, format!("the one at {path} refuses us")).remedy(text(
+                    "it serves its own user and root: use one of your own, or ask who runs it",
+                ))
+            }
+            SocketState::Answers(status, _) => Finding::fail(
+                CHECK,
+                format!("the one at {path} answers with status {status}"),
+            )
+            .remedy(text("look into its log, and restart it")),
+            SocketState::NotASocket => Finding::fail(CHECK, format!("{path} is not a socket"))
+                .command("move it away, and start: ", "run"),
+            SocketState::Stale => Finding::warn(
+                CHECK,
+                format!("stale socket at {path}, which a daemon left behind: none is listening"),
+            )
+            .command("start it, which replaces the socket: ", "run"),
+            SocketState::Locked => Finding::fail(
+                CHECK,
+                format!("a daemon runs for {path}, and its socket is missing"),
+            )
+            .remedy(text(
+                "it creates the socket again within seconds; if it does not, restart it",
+            )),
+            SocketState::Denied => Finding::fail(CHECK, format!("we may not connect to {path}"))
+                .remedy(text(
+                    "it is another user's: use one of your own, or ask who runs it",
+                )),
+            SocketState::Silent => Finding::fail(
+                CHECK,
+                format!("the one at {path} did not answer within {LIMIT:?}"),
+            )
+            .remedy(text("restart it")),
+            SocketState::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
+        });
+    }
+    match (findings.is_empty(), answering) {
+        (true, _) => {
+            let place = first.unwrap_or_else(|| "a place that cannot be a socket's".to_owned());
+            let finding = Finding::warn(CHECK, format!("none is running at {place}"));
+            vec![finding.command("start it: ", "run")]
+        }
+        (_, 2..) => {
+            let several = Finding::warn(CHECK, "several answer, and jeton takes the first");
+            findings.push(several.remedy("to use another one, name it: JETON_SOCKET".to_owned()));
+            findings
+        }
+        _ => findings,
+    }
+}
+
+/// Judges a place after one where a daemon answers: the companion does not try it, so nothing there keeps tokens from being
+/// served. A user's daemon is often beside the system's socket, which is not for every user.
+fn beside(path: &str, state: &SocketState) -> Option<Finding> {
+    let what = match state {
+        SocketState::Missing | SocketState::Answers(200, _) => return None,
+        SocketState::Denied | SocketState::Answers(403, _) => "the one there is not for this user",
+        SocketState::Stale => "the socket is stale",
+        SocketState::NotASocket => "that is not a socket",
+        SocketState::Locked => "the socket of the one there is missing",
+        SocketState::Silent | SocketState::Answers(..) | SocketState::Failed(_) => {
+            "the one there does not serve"
+        }
+    };
+    let found = format!("jeton does not try {path} while the first one answers ({what})");
+    Some(Finding::ok(CHECK, found))
+}
