@@ -1,4 +1,4 @@
-//! This process: hardening, log, signals, children, and service manager.
+//! This process: hardening, log, signals, children, service manager, and the rights that it works with.
 
 pub mod children;
 pub mod crash_loop;
@@ -10,3 +10,4 @@ pub mod manager;
 pub mod notify;
 pub mod program;
 pub mod signals;
+pub mod user;
