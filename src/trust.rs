@@ -14,8 +14,10 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 mod acl;
+mod denied;
 mod distrust;
 mod error;
+mod explained;
 mod facts;
 mod group;
 mod named;
@@ -25,6 +27,7 @@ mod remedy;
 mod shared;
 mod volume;
 
+pub use denied::Denied;
 pub use distrust::{Distrust, GroupDoubt, Purpose};
 pub use error::{Untrusted, is_passing};
 pub(crate) use facts::Facts;
@@ -34,6 +37,7 @@ pub(crate) use private::{judge_lock, make_folders, open_private};
 pub use shared::{Sharing, SocketFolder, barrier};
 pub use volume::is_volume;
 
+use explained::explained;
 use facts::owned;
 
 /// The largest configuration that is read, in bytes: a thousand profiles take less than a quarter of it.
@@ -48,9 +52,12 @@ const MAX_LINKS: usize = 40;
 /// [`Untrusted`] names what is wrong with the file or with a folder above it, and the remedy. A missing file is
 /// [`Distrust::Missing`].
 pub fn open_config(path: &Path, uid: u32) -> Result<Vec<u8>, Untrusted> {
-    let real = resolve(path, uid)?;
-    let file = open_file(&real).map_err(|why| Untrusted::new(&real, why))?;
-    judge_config(&real, &file, uid)
+    let read = || {
+        let real = resolve(path, uid)?;
+        let file = open_file(&real).map_err(|why| Untrusted::new(&real, why))?;
+        judge_config(&real, &file, uid)
+    };
+    read().map_err(|untrusted| explained(untrusted, uid))
 }
 
 /// Judges an opened configuration file by its descriptor, and reads it.

@@ -13,6 +13,15 @@ pub(super) fn words(path: &Path, untrusted: &Untrusted) -> String {
         Distrust::TooLarge(cap) => format!("is larger than {cap} bytes"),
         Distrust::Io { source, .. } if is_itself => format!("cannot be read: {source}"),
         Distrust::Io { source, .. } => format!("cannot be read: {untrusted}: {source}"),
+        Distrust::Denied(_) if is_itself => {
+            let remedy = untrusted.remedy().map(|remedy| format!("; {remedy}"));
+            format!(
+                "cannot be read: {}{}",
+                untrusted.what(),
+                remedy.unwrap_or_default()
+            )
+        }
+        Distrust::Denied(_) => format!("cannot be read: {untrusted}"),
         _ if is_itself => {
             let remedy = untrusted.remedy().map(|remedy| format!("; {remedy}"));
             let what = untrusted.what();

@@ -74,9 +74,10 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
 
 fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
+    target.note_beside_the_systems();
     let stores = target.stores();
     let plan = Plan::make(args, env, &target, &stores)?;
-    let files = files(&plan.profile, target.owner)?;
+    let files = files(&plan.profile, &target)?;
     let bound = destination(&plan.profile, &files, env)?;
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
     let seen = stores.reader(&plan.profile.store).look(&args.name);
@@ -135,8 +136,9 @@ impl Plan {
             }),
             (None, None) => {
                 let add = target.line(&format!("add {name} --provider runai --url https://…"));
+                let system = target.hint_of_system(name, &format!("add {name} --rebind"));
                 let what = format!(
-                    "there is no profile {name} in {shown} to rebind; add it, for example with: {add}"
+                    "there is no profile {name} in {shown} to rebind{system}; add it, for example with: {add}"
                 );
                 Err(fail(Exit::Config, what))
             }
@@ -176,10 +178,15 @@ impl Plan {
 
 /// Reads the files that the profile names, before anything is asked for. The CA file is read this once: discovery, the
 /// proof and the record have the same certificates, whatever becomes of the file while a person looks for the secret.
-fn files(profile: &Profile, owner: u32) -> Result<Files, Exit> {
-    let ca_file = ca_file(profile, owner).map_err(|error| fail(Exit::Config, Causes(&error)))?;
+///
+/// They are read as the daemon's user, who has to read them later.
+fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
+    let owner = target.daemon;
+    let ca_file = target.as_daemon(|| ca_file(profile, owner));
+    let ca_file = ca_file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     if let Some(files) = &profile.client_certificate {
-        ClientFiles::read(files, owner).map_err(|error| fail(Exit::Config, Causes(&error)))?;
+        let read = target.as_daemon(|| ClientFiles::read(files, owner).map(drop));
+        read.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     }
     Ok(Files { owner, ca_file })
 }

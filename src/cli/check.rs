@@ -50,8 +50,8 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         return Ok(());
     }
     let mut faults = faults(&target, &config);
-    faults.extend(reach::unreachable(&config, target.owner));
-    ca_variables::note_issuers(&config, target.owner, env);
+    faults.extend(reach::unreachable(&config, target.daemon));
+    ca_variables::note_issuers(&config, target.daemon, env);
     for fault in &faults {
         fail(Exit::Config, fault);
     }
@@ -88,14 +88,20 @@ fn check_profile(
 ) -> Result<String, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
     let store = stores.reader(&profile.store);
+    // By the owner and mode of the record, so as ourselves: only its owner can read it.
     let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {
-        return Err(format!("no credential is stored; run: {}", rebind()));
+        let system = target.note_of_the_systems("check");
+        return Err(format!(
+            "no credential is stored; run: {}{system}",
+            rebind()
+        ));
     };
-    let now = binding_of(profile, &record.binding.bound, target.owner)
-        .map_err(|e| Causes(&e).to_string())?;
+    let now = target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon));
+    let now = now.map_err(|e| Causes(&e).to_string())?;
     if let Some(files) = &profile.client_certificate {
-        ClientFiles::read(files, target.owner).map_err(|e| Causes(&e).to_string())?;
+        let read = target.as_daemon(|| ClientFiles::read(files, target.daemon).map(drop));
+        read.map_err(|e| Causes(&e).to_string())?;
     }
     let differences = record.binding.differences(&now);
     if differences.is_empty() {

@@ -105,7 +105,10 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));
     let findings = findings.into_iter();
-    let findings = findings.map(|finding| finding.on(|command| line(args, target, command)));
+    let findings = findings.map(|finding| {
+        let finding = finding.on(|command| line(args, target, command));
+        finding.reloaded_by(target.line_of_reload())
+    });
     (findings.collect(), config.is_some())
 }
 
@@ -132,12 +135,12 @@ fn usual_place(args: &DoctorArgs, target: &Target, env: &Env) -> Result<SocketPl
 }
 
 async fn configuration(target: &Target) -> (Vec<Finding>, Option<Config>) {
-    let (path, uid) = (target.config.clone(), target.uid);
+    let (path, examined) = (target.config.clone(), target.clone());
     let read = within(move || {
         let missing = path
             .symlink_metadata()
             .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        let read = settings::read(&path, uid);
+        let read = examined.as_daemon(|| settings::read(&path, examined.daemon));
         // That a named one is missing is a finding of its own.
         let read = read.and_then(|found| found.to_begin_with(&path, false));
         (missing, read.map(|found| found.config))

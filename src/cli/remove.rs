@@ -160,7 +160,11 @@ impl Work<'_> {
                 );
                 Err(fail(Exit::Config, what))
             }
-            Ok(None) => Err(fail(Exit::Config, format!("{NOTHING}: {unknown}"))),
+            Ok(None) => {
+                let system = self.target.hint_of_system(name, &format!("remove {name}"));
+                let what = format!("{NOTHING}: {unknown}{system}");
+                Err(fail(Exit::Config, what))
+            }
             Err(error) => {
                 let why = Causes(&error);
                 Err(fail(Exit::Config, format!("{NOTHING}: {unknown}; {why}")))

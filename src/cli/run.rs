@@ -110,7 +110,7 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit 
     if let Err(error) = logging::start(format, env.log.as_deref(), env.no_color) {
         return fail(Exit::Usage, error);
     }
-    let target = match args.target.find(env) {
+    let target = match args.target.find_to_run(env) {
         Ok(target) => target,
         Err(exit) => return exit,
     };

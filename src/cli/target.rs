@@ -1,14 +1,17 @@
 //! Which configuration and which state a command works on.
 
 pub(super) mod lines;
+mod systems;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use self::systems::{Machine, Use};
 
 use super::output::{Exit, fail, tell};
 use crate::causes::Causes;
 use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
+use crate::process::user::with_rights_of;
 use crate::profile::ProfileName;
 use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
 use crate::store::{Removals, Stores};
@@ -37,55 +40,82 @@ pub(super) struct Target {
     pub(super) state_named: bool,
     /// Whose new files are: ours, but for a system's state, which is its daemon's.
     pub(super) owner: u32,
+    /// The user that the daemon runs as, who must be able to read what the configuration names.
+    pub(super) daemon: u32,
     pub(super) uid: u32,
     pub(super) readers: Readers,
     pub(super) system: bool,
+    /// Whether systemd manages this machine's services.
+    pub(super) has_systemd: bool,
 }
 
 impl TargetArgs {
-    /// Finds those that the user's daemon reads.
+    /// Finds those of the daemon that is to be looked at: what the user's daemon reads. Root, without a configuration of its
+    /// own, means the system's.
     pub(super) fn find(&self, env: &Env) -> Result<Target, Exit> {
         // A link counts wherever it leads: another configuration must not take the place of one that is unreachable.
-        self.find_with(env, |path| path.symlink_metadata().is_ok())
+        self.find_with(env, Use::Look, |path| path.symlink_metadata().is_ok())
+    }
+
+    /// Finds those of the daemon that is to run.
+    pub(super) fn find_to_run(&self, env: &Env) -> Result<Target, Exit> {
+        self.find_with(env, Use::Run, |path| path.symlink_metadata().is_ok())
     }
 
     /// Finds those that a command may change: never the system's unless that was asked for, also where the user has none
     /// yet and would read the system's.
     pub(super) fn find_own(&self, env: &Env) -> Result<Target, Exit> {
-        self.find_with(env, |_| false)
+        self.find_with(env, Use::Change, |_| false)
     }
 
-    fn find_with(&self, env: &Env, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
+    fn find_with(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
         let uid = env.uid;
-        if self.system {
-            let state = PathBuf::from(SYSTEM_STATE);
-            let owner = state.metadata().map_or(uid, |meta| meta.uid());
-            let (config, readers) = (SYSTEM_CONFIG.into(), Readers::Everyone);
+        let has_systemd = Path::new("/run/systemd/system").is_dir();
+        let state = env.state_dir(self.state.as_deref());
+        let config = env.config_file(self.config.as_deref(), exists);
+        let config_named = self.config.is_some() || env.config.is_some();
+        if self.system || self.means_the_systems(env, by, &config, config_named) {
+            let machine = Machine::look(None);
             return Ok(Target {
-                config,
-                state,
-                config_named: false,
+                config: SYSTEM_CONFIG.into(),
+                state: SYSTEM_STATE.into(),
+                config_named: config_named && !self.system,
                 state_named: false,
-                owner,
+                owner: machine.owner(uid),
+                daemon: machine.daemon(uid),
                 uid,
-                readers,
+                readers: Readers::Everyone,
                 system: true,
+                has_systemd,
             });
         }
-        let state = env
-            .state_dir(self.state.as_deref())
-            .map_err(|error| fail(Exit::Config, error))?;
-        let config = env.config_file(self.config.as_deref(), exists);
         Ok(Target {
             config,
-            state,
-            config_named: self.config.is_some() || env.config.is_some(),
+            state: state.map_err(|error| fail(Exit::Config, error))?,
+            config_named,
             state_named: self.state.is_some(),
             owner: uid,
+            daemon: uid,
             uid,
             readers: Readers::Owner,
             system: false,
+            has_systemd,
         })
+    }
+
+    /// Whether root means the system's daemon, since its command is on the system's configuration and on no other state.
+    fn means_the_systems(&self, env: &Env, by: Use, config: &Path, named: bool) -> bool {
+        if env.uid != 0 || !systems::is_config(config) || (by == Use::Change && !named) {
+            return false;
+        }
+        // A state that was named is another one than the caller's own.
+        let own = Env {
+            state_directory: None,
+            ..env.clone()
+        };
+        let own_state = own.state_dir(None).ok();
+        systems::is_state(self.state.as_deref(), env)
+            && Machine::look(own_state.as_deref()).is_meant(by)
     }
 }
 
@@ -97,6 +127,26 @@ fn tell_faults(unusable: &Unusable) -> Exit {
 }
 
 impl Target {
+    /// Does this as the user that the daemon runs as, so that the kernel says what that user can read. Where we cannot be
+    /// that user, as ourselves.
+    pub(super) fn as_daemon<T: Send>(&self, work: impl Fn() -> T + Sync) -> T {
+        if self.daemon == self.uid {
+            return work();
+        }
+        with_rights_of(self.daemon, &work).unwrap_or_else(|_| work())
+    }
+
+    /// Says where a profile will live that root adds beside the system's configuration without naming that.
+    pub(super) fn note_beside_the_systems(&self) {
+        let is_beside = self.uid == 0 && !self.system;
+        if is_beside && Path::new(SYSTEM_CONFIG).symlink_metadata().is_ok() {
+            tell(format!(
+                "the profile will live in {}, for a daemon of root's own; the system's daemon has {SYSTEM_CONFIG}: for that one, add --system",
+                self.config.display()
+            ));
+        }
+    }
+
     /// The stores of this state.
     pub(super) fn stores(&self) -> Stores {
         Stores::new(&self.state, self.owner)
@@ -104,7 +154,7 @@ impl Target {
 
     /// The configuration that a daemon would begin with, with every fault told.
     pub(super) fn read_config(&self) -> Result<Config, Exit> {
-        let read = settings::read(&self.config, self.uid);
+        let read = self.as_daemon(|| settings::read(&self.config, self.daemon));
         let begun = read.and_then(|found| found.to_begin_with(&self.config, self.config_named));
         begun
             .map(|found| found.config)

@@ -110,7 +110,7 @@ impl PrivateFiles {
             let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(e) => return Err(unopened(&path, e)),
+                Err(e) => return Err(unopened(&path, self.owner, e)),
             };
             match self.judge(&file, &path) {
                 Ok(facts) => break (file, facts),
@@ -212,11 +212,15 @@ fn file_name(profile: &ProfileName) -> String {
 }
 
 /// The error for a file that cannot be opened: a link or a socket is not trusted, anything else is a system error.
-fn unopened(path: &Path, error: io::Error) -> StoreError {
+fn unopened(path: &Path, owner: u32, error: io::Error) -> StoreError {
     let why = match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => Distrust::IsALink,
-        Some(Errno::NXIO) => Distrust::NotAFile,
-        _ => return StoreError::io(path, "open it", error),
+        Some(Errno::LOOP) => Some(Distrust::IsALink),
+        Some(Errno::NXIO) => Some(Distrust::NotAFile),
+        Some(Errno::ACCESS) => Distrust::not_ours(path, owner),
+        _ => None,
+    };
+    let Some(why) = why else {
+        return StoreError::io(path, "open it", error);
     };
     StoreError::untrusted(Untrusted::new(path, why).meant_for(Purpose::Secret))
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
+
+use super::denied::Denied;
 
 /// The user that stands for every user outside a user namespace.
 pub(super) const OVERFLOW_UID: u32 = 65_534;
@@ -109,6 +112,8 @@ pub enum Distrust {
     HardLinks(u64),
     /// It is larger than this many bytes.
     TooLarge(u64),
+    /// The system refuses it to the user that must read it.
+    Denied(Denied),
     /// The system reported an error.
     Io {
         /// The attempted action, as a verb.
@@ -150,6 +155,14 @@ impl Distrust {
             io::ErrorKind::NotADirectory => Self::NotAFolder,
             _ => Self::Io { action, source },
         }
+    }
+}
+
+impl Distrust {
+    /// That a file or folder is not `uid`'s, if that is so: a better explanation than that it cannot be opened.
+    pub(crate) fn not_ours(path: &Path, uid: u32) -> Option<Self> {
+        let owner = rustix::fs::lstat(path).ok()?.st_uid;
+        (owner != uid).then_some(Self::NotOurs { owner, uid })
     }
 }
 

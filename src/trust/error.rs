@@ -16,9 +16,9 @@ pub struct Untrusted {
     pub path: PathBuf,
     /// Why it is not trusted.
     pub why: Distrust,
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
     /// The user who reads the message.
-    reader: u32,
+    pub(super) reader: u32,
 }
 
 /// Whether a retry may succeed without a repair: the system lacked a descriptor, a process or memory.
@@ -38,7 +38,8 @@ impl Untrusted {
             path: path.to_owned(),
             why,
             purpose: Purpose::Config,
-            reader: rustix::process::geteuid().as_raw(),
+            // The real user: the effective one can be the daemon's, whose rights are tried.
+            reader: rustix::process::getuid().as_raw(),
         }
     }
 
@@ -114,6 +115,7 @@ impl Untrusted {
                 format!("it has {n} names (hard links), so others may read it elsewhere")
             }
             Distrust::TooLarge(cap) => format!("it is larger than {cap} bytes"),
+            Distrust::Denied(denied) => denied.what(),
             Distrust::Io { action, .. } => format!("cannot {action} it"),
         }
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{
-    Distrust, Facts, Purpose, Untrusted, acl, group, namespace, open_file, resolve_in_volume,
+    Distrust, Facts, Purpose, Untrusted, acl, explained, group, namespace, open_file,
+    resolve_in_volume,
 };
 
 /// The content of a file that a configuration names.
@@ -29,6 +30,10 @@ pub fn read_named(
     purpose: Purpose,
     cap: u64,
 ) -> Result<NamedFile, Untrusted> {
+    read(path, uid, purpose, cap).map_err(|untrusted| explained(untrusted, uid))
+}
+
+fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, Untrusted> {
     let way = resolve_in_volume(path, uid, None).map_err(|error| error.meant_for(purpose))?;
     let untrusted = |why| Untrusted::new(&way.real, why).meant_for(purpose);
     let file = open_file(&way.real).map_err(untrusted)?;

@@ -36,7 +36,10 @@ pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untru
 /// Opens the folder `path`, which must be private to `uid`.
 pub(crate) fn open_private(path: &Path, uid: u32) -> Result<File, Untrusted> {
     let untrusted = |why| Untrusted::new(path, why).meant_for(Purpose::State);
-    let folder = open_folder(path).map_err(untrusted)?;
+    let folder = open_folder(path).map_err(|why| match why {
+        Distrust::Io { .. } => untrusted(Distrust::not_ours(path, uid).unwrap_or(why)),
+        why => untrusted(why),
+    })?;
     let facts = Facts::of(&folder).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
     facts.judge_private_folder(uid).map_err(untrusted)?;
     Ok(folder)

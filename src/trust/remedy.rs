@@ -89,6 +89,9 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             "have root put this user into it and log in again, or name another group in [socket]"
                 .into()
         }
+        Distrust::Denied(denied) => {
+            denied.remedy(path, purpose == Purpose::ClientKey, reader, elsewhere)
+        }
         Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
         Distrust::Io { action, source } => {
             let denied = matches!(

@@ -50,6 +50,7 @@ mod sharing;
 mod stop;
 mod stores;
 mod surroundings;
+mod systems;
 mod terminal;
 mod time_namespace;
 mod tls;

@@ -106,6 +106,14 @@ impl Finding {
         self
     }
 
+    /// Has the remedy reload the daemon by this line.
+    pub(super) fn reloaded_by(mut self, line: &str) -> Self {
+        self.remedy = self
+            .remedy
+            .map(|remedy| remedy.replace("jeton reload", line));
+        self
+    }
+
     pub(super) fn of(mut self, profile: &ProfileName) -> Self {
         self.profile = Some(profile.to_string());
         self.on_profile(profile)

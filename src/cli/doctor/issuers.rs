@@ -13,6 +13,7 @@ use super::judge;
 use super::limit::{LIMIT, within};
 use super::profiles::DaemonProfiles;
 use crate::causes::Causes;
+use crate::certificates::ClientFiles;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile};
 use crate::paths::Env;
@@ -30,13 +31,13 @@ pub(super) async fn examine(
 ) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
     let env = Arc::new(env.clone());
-    let owner = target.owner;
+    let target = Arc::new(target.clone());
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
-        let env = Arc::clone(&env);
+        let (env, target) = (Arc::clone(&env), Arc::clone(&target));
         tasks.spawn(async move {
-            let findings = one(&name, profile, stores, owner, &env).await;
+            let findings = one(&name, profile, stores, target, &env).await;
             (at, name, findings)
         });
     }
@@ -60,14 +61,18 @@ async fn one(
     name: &ProfileName,
     profile: Profile,
     stores: Arc<Stores>,
-    owner: u32,
+    target: Arc<Target>,
     env: &Env,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
     let place = stores.store(&profile.store).about().name;
-    let credential = within(move || credential(&stores, &stored, &copy, owner));
-    let (credential, issuer) = tokio::join!(credential, issuer(&profile, owner));
+    let (daemon, systems) = (target.daemon, target.note_of_the_systems("doctor"));
+    let credential = within(move || credential(&stores, &stored, &copy, &target));
+    let (credential, issuer) = tokio::join!(credential, issuer(&profile, daemon));
     let mut findings = judge::credential(place, name, credential.as_ref());
+    if let (Ok(CredentialFacts::Absent), [finding]) = (&credential, &mut findings[..]) {
+        finding.found.push_str(&systems);
+    }
     findings.extend(judge::issuer(&profile, &issuer, env.https_proxy.is_some()));
     let discovered = issuer.discovered.as_ref();
     let unreached = issuer.reached.as_ref().err();
@@ -91,14 +96,20 @@ fn credential(
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
-    owner: u32,
+    target: &Target,
 ) -> CredentialFacts {
     let record = match stores.reader(&profile.store).load(name) {
         Ok(Some(record)) => record,
         Ok(None) => return CredentialFacts::Absent,
         Err(error) => return CredentialFacts::Unreadable(error),
     };
-    match binding_of(profile, &record.binding.bound, owner) {
+    if let Some(files) = &profile.client_certificate {
+        let read = target.as_daemon(|| ClientFiles::read(files, target.daemon).map(drop));
+        if let Err(error) = read {
+            return CredentialFacts::Uncompared(Causes(&error).to_string());
+        }
+    }
+    match target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon)) {
         Ok(now) => {
             let differences = record.binding.differences(&now);
             CredentialFacts::Bound(record.binding.bound, differences)

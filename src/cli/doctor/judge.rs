@@ -148,6 +148,10 @@ pub(super) fn sockets(facts: &FolderFacts, volume: Option<&Path>, is_served: boo
 fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
     let path = untrusted.path.display();
     match &untrusted.why {
+        Distrust::Denied(denied) if denied.is_of_another() => {
+            let found = format!("{path}: {}", untrusted.what());
+            Finding::warn(check, found).remedy(untrusted.remedy())
+        }
         Distrust::Io { source, .. } => {
             let found = format!("{path}: {} ({source})", untrusted.what());
             if let Some(remedy) = untrusted.remedy() {
@@ -182,7 +186,7 @@ pub(super) fn credential(
         Ok(CredentialFacts::Absent) => Finding::fail(CHECK, "none is stored").command("", rebind),
         Ok(CredentialFacts::Unreadable(error)) => unreadable(CHECK, error, rebind),
         Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
-            .remedy("mend ca-file in the configuration, or the file".to_owned()),
+            .remedy("mend its entry in the configuration, or the file".to_owned()),
         Ok(CredentialFacts::Bound(bound, differences)) if differences.is_empty() => {
             Finding::ok(CHECK, format!("one for {bound} is in {place}"))
         }

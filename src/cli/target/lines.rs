@@ -10,11 +10,43 @@ use crate::settings;
 impl Target {
     /// The command line of `jetond` that runs this command on this target.
     pub(in super::super) fn line(&self, command: &str) -> String {
-        if self.system && command == "run" {
+        if self.system && self.has_systemd && command == "run" {
             // The system's daemon runs under the service manager.
             return "systemctl start jetond".to_owned();
         }
         format!("jetond {command}{}", self.options())
+    }
+
+    /// The command line that has the daemon of this target read its configuration again.
+    pub(in super::super) fn line_of_reload(&self) -> &'static str {
+        match (self.system, self.has_systemd) {
+            (false, _) => "jeton reload",
+            (true, true) => "systemctl reload jetond",
+            (true, false) => "jeton reload --admin-socket /run/jeton-admin/admin.sock",
+        }
+    }
+
+    /// That the system's configuration has a profile of this name, if this is another one, and the line that runs this
+    /// command on it.
+    pub(in super::super) fn hint_of_system(&self, name: &ProfileName, command: &str) -> String {
+        let is_there = || {
+            let found = settings::read(Path::new(SYSTEM_CONFIG), self.uid).ok()?;
+            found.config.profiles.get(name).map(drop)
+        };
+        if self.system || self.config == Path::new(SYSTEM_CONFIG) || is_there().is_none() {
+            return String::new();
+        }
+        let by = if self.uid == 0 { "" } else { "as root, " };
+        format!("; {SYSTEM_CONFIG} has one; for that, {by}run: jetond {command} --system")
+    }
+
+    /// That the system's daemon has another store than this target, if this is its configuration, and the line that runs
+    /// this command on it.
+    pub(in super::super) fn note_of_the_systems(&self, command: &str) -> String {
+        if self.system || self.config != Path::new(SYSTEM_CONFIG) {
+            return String::new();
+        }
+        format!("; the system's daemon has a store of its own, for root: jetond {command} --system")
     }
 
     /// The command line that ends a removal of the profile that was begun for this configuration, in this target's state.
@@ -65,7 +97,7 @@ pub(in super::super) fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::target::TargetArgs;
+    use crate::cli::target::{Target, TargetArgs};
     use crate::paths::Env;
 
     #[test]
@@ -97,12 +129,28 @@ mod tests {
                 &env(&[("JETON_CONFIG", "/c")]),
                 "jetond run --config /c",
             ),
-            (args(None, None, true), &usual, "systemctl start jetond"),
         ] {
             let target = args.find_own(env).unwrap();
             assert_eq!(target.line("run"), line);
         }
         let system = args(None, None, true).find_own(&usual).unwrap();
         assert_eq!(system.line("remove a"), "jetond remove a --system");
+        for (has_systemd, run, reload) in [
+            (true, "systemctl start jetond", "systemctl reload jetond"),
+            (
+                false,
+                "jetond run --system",
+                "jeton reload --admin-socket /run/jeton-admin/admin.sock",
+            ),
+        ] {
+            let target = Target {
+                has_systemd,
+                ..system.clone()
+            };
+            assert_eq!(
+                (&*target.line("run"), target.line_of_reload()),
+                (run, reload)
+            );
+        }
     }
 }

@@ -1,0 +1,162 @@
+//! Whether a command is about the system's daemon although nobody said `--system`, and the user that this daemon runs as.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::config::Names as _;
+use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
+use crate::settings;
+use crate::settings::names::System;
+
+/// The user of the shipped unit (systemd/system/jeton.conf).
+const USER: &str = "jeton";
+
+/// What a command does with its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It looks at the daemon that reads the configuration.
+    Look,
+    /// It is that daemon.
+    Run,
+    /// It changes the configuration, and the system's only when that was named.
+    Change,
+}
+
+/// What this machine has of the system's daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// The owner of the system's state, if that is there.
+    state_owner: Option<u32>,
+    /// The user of the shipped unit, if the machine knows it.
+    user: Option<u32>,
+    /// Whether the caller has a state folder of its own.
+    has_own_state: bool,
+}
+
+// === impl Machine ===
+
+impl Machine {
+    pub(super) fn look(own_state: Option<&Path>) -> Self {
+        Self {
+            state_owner: Path::new(SYSTEM_STATE).metadata().ok().map(|m| m.uid()),
+            // A name service that does not answer is no reason to keep a command from looking.
+            user: System.user(USER).ok().flatten(),
+            has_own_state: own_state.is_some_and(Path::exists),
+        }
+    }
+
+    /// Whether root means the system's daemon by the system's configuration alone.
+    ///
+    /// A container has the configuration in the same place, and a daemon of root's own with a state of its own.
+    pub(super) const fn is_meant(self, by: Use) -> bool {
+        match by {
+            // Never to the loss of credentials that root's own daemon has had until now.
+            Use::Run => !self.has_own_state,
+            Use::Look | Use::Change => {
+                self.state_owner.is_some() || self.user.is_some() || !self.has_own_state
+            }
+        }
+    }
+
+    /// The user whose files the system's state has: its owner, or who makes it.
+    pub(super) fn owner(self, caller: u32) -> u32 {
+        self.state_owner.unwrap_or(caller)
+    }
+
+    /// The user that the system's daemon runs as. What root has enrolled before the first start is root's until the
+    /// service manager gives it to the service's user.
+    pub(super) fn daemon(self, caller: u32) -> u32 {
+        match (self.state_owner, self.user) {
+            (None | Some(0), Some(user)) => user,
+            (Some(owner), _) => owner,
+            (None, None) => caller,
+        }
+    }
+}
+
+/// Whether this is the system's configuration, by whatever path.
+pub(super) fn is_config(path: &Path) -> bool {
+    settings::real_path(path) == settings::real_path(Path::new(SYSTEM_CONFIG))
+}
+
+/// Whether no other state was named than the system's.
+pub(super) fn is_state(named: Option<&Path>, env: &Env) -> bool {
+    let named = named.or(env.state_directory.as_deref());
+    named.is_none_or(|path| {
+        settings::real_path(path) == settings::real_path(Path::new(SYSTEM_STATE))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_command_on_the_systems_configuration_is_about_the_systems_daemon() {
+        let machine = |state_owner, user, has_own_state| Machine {
+            state_owner,
+            user,
+            has_own_state,
+        };
+        for (machine, look, run) in [
+            // The service, installed; its state is made at its first start.
+            (machine(None, Some(998), false), true, true),
+            (machine(Some(998), Some(998), false), true, true),
+            // Root also has profiles of its own.
+            (machine(None, Some(998), true), true, false),
+            (machine(Some(998), Some(998), true), true, false),
+            (machine(Some(0), None, true), true, false),
+            // A container, in which root's own daemon reads the same file.
+            (machine(None, None, true), false, false),
+            (machine(None, None, false), true, true),
+        ] {
+            assert_eq!(machine.is_meant(Use::Look), look, "{machine:?}");
+            assert_eq!(machine.is_meant(Use::Change), look, "{machine:?}");
+            assert_eq!(machine.is_meant(Use::Run), run, "{machine:?}");
+        }
+    }
+
+    #[test]
+    fn the_daemons_user_owns_the_state_or_is_the_one_of_the_unit() {
+        for (state_owner, user, owner, daemon) in [
+            (None, None, 0, 0),
+            (None, Some(998), 0, 998),
+            (Some(0), Some(998), 0, 998),
+            (Some(0), None, 0, 0),
+            (Some(998), Some(998), 998, 998),
+            // A drop-in names another user.
+            (Some(700), Some(998), 700, 700),
+            (Some(700), None, 700, 700),
+        ] {
+            let machine = Machine {
+                state_owner,
+                user,
+                has_own_state: false,
+            };
+            let found = (machine.owner(0), machine.daemon(0));
+            assert_eq!(found, (owner, daemon), "{machine:?}");
+        }
+    }
+
+    #[test]
+    fn the_systems_places_are_known_by_every_path() {
+        let env = |vars: &[(&str, &str)]| {
+            let vars = vars.iter().map(|(name, value)| (name.into(), value.into()));
+            Env::from_vars(vars, 0)
+        };
+        assert!(is_config(Path::new(SYSTEM_CONFIG)));
+        assert!(is_config(Path::new("/etc/./jeton/config.toml")));
+        assert!(!is_config(Path::new("/etc/jeton/other.toml")));
+        let usual = env(&[]);
+        for (named, env, expected) in [
+            (None, &usual, true),
+            (Some("/var/lib/jeton/"), &usual, true),
+            (Some("/other"), &usual, false),
+            (None, &env(&[("STATE_DIRECTORY", "/var/lib/jeton")]), true),
+            (None, &env(&[("STATE_DIRECTORY", "/var/lib/other")]), false),
+        ] {
+            let found = is_state(named.map(Path::new), env);
+            assert_eq!(found, expected, "{named:?}");
+        }
+    }
+}

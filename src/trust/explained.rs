@@ -1,0 +1,55 @@
+//! Explains why the system does not let a user read a file.
+
+use std::path::Path;
+
+use rustix::process::{getegid, geteuid};
+
+use super::denied::Denied;
+use super::distrust::Distrust;
+use super::error::Untrusted;
+use super::facts::owned;
+
+/// Replaces a refusal by the system, while `daemon` was to read a file, by what decides about it.
+pub(super) fn explained(untrusted: Untrusted, daemon: u32) -> Untrusted {
+    match explain(&untrusted, daemon) {
+        Some((path, why)) => Untrusted {
+            path: path.to_owned(),
+            why,
+            ..untrusted
+        },
+        None => untrusted,
+    }
+}
+
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_lossless,
+    reason = "the fields' widths differ between systems"
+)]
+fn explain(untrusted: &Untrusted, daemon: u32) -> Option<(&Path, Distrust)> {
+    let (path, is_folder) = match &untrusted.why {
+        Distrust::Io { source, .. } if source.kind() != std::io::ErrorKind::PermissionDenied => {
+            return None;
+        }
+        Distrust::Io { action: "open", .. } => (untrusted.path.as_path(), false),
+        // The folders above were looked into one by one.
+        Distrust::Io { action: "find", .. } => (untrusted.path.parent()?, true),
+        _ => return None,
+    };
+    let stat = rustix::fs::stat(path).ok()?;
+    let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
+    if let Err(why) = owned(stat.st_uid, daemon, kind) {
+        return Some((path, why));
+    }
+    let denied = Denied {
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+        daemon,
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        mode: stat.st_mode as u32 & 0o7777,
+        is_folder,
+    };
+    // With the right for everybody, something else decides, such as an access list.
+    (denied.mode & denied.right() == 0).then_some((path, Distrust::Denied(denied)))
+}

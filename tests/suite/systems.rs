@@ -1,0 +1,338 @@
+//! Root's commands on a machine with a daemon of the system: they are about that daemon, and their remedies as well. The
+//! machine is `/etc` and `/var/lib` in mounts of their own.
+
+use crate::support::TestEnv;
+use crate::support::env::Output;
+use crate::support::mounts::can_mount;
+
+/// Makes the machine, with the user of the service. `enrol NAME …` and `rebind NAME …` do without questions.
+const MACHINE: &str = r#"
+mount -t tmpfs tmpfs /mnt
+cp -a /etc /mnt/etc
+mount --bind /mnt/etc /etc
+mount -t tmpfs tmpfs /var/lib
+chmod 755 /var/lib
+with="--client-id test-client --client-secret-file $SECRET"
+enrol() { "$JETOND" add "$@" --provider runai --url "$URL" $with; }
+rebind() { "$JETOND" add "$@" --rebind $with; }
+service() {
+  echo 'jeton:x:60077:60077::/var/lib/jeton:/usr/sbin/nologin' >>/etc/passwd
+  echo 'jeton:x:60077:' >>/etc/group
+}
+# What the service manager does when it starts the service.
+first_start() { chown -R 60077:60077 /var/lib/jeton; }
+check() { echo "[$1]"; shift; "$@" 2>&1; echo "[$?]"; }
+set +e
+"#;
+
+/// Runs these lines of a shell on the machine.
+fn on_machine(env: &TestEnv, lines: &str) -> Output {
+    let script = format!("{MACHINE}{lines}");
+    let mut command = env.command("unshare");
+    command
+        .args(["--mount", "sh", "-eu", "-c", &script])
+        .env("JETOND", env!("CARGO_BIN_EXE_jetond"))
+        .env("SECRET", env.secret_file())
+        .env("URL", env.sandbox().url());
+    env.finish("a script", command, b"", false)
+}
+
+/// The part of what was printed that `check NAME` printed.
+#[track_caller]
+fn part<'a>(output: &'a Output, name: &str) -> &'a str {
+    let begin = format!("[{name}]\n");
+    let found = output.stdout.split_once(&begin);
+    let (_, rest) = found.unwrap_or_else(|| panic!("{name}: {output:?}"));
+    let end = rest.find("\n[").map_or(rest.len(), |at| at + 1);
+    let code = rest[end..]
+        .split_once(']')
+        .map_or(0, |(code, _)| code.len() + 1);
+    &rest[..end + code]
+}
+
+#[track_caller]
+fn says(output: &Output, name: &str, code: u8, says: &[&str]) {
+    let part = part(output, name);
+    for says in says {
+        assert!(part.contains(says), "{name}: {says:?} in {part}");
+    }
+    assert!(part.ends_with(&format!("[{code}]")), "{name}: {part}");
+}
+
+#[test]
+fn root_looks_into_the_store_of_the_daemon_whose_configuration_it_reads() {
+    if !can_mount("root_looks_into_the_store_of_the_daemon_whose_configuration_it_reads") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+service
+check early enrol research --system
+check before "$JETOND" check
+first_start
+check good "$JETOND" check
+check named "$JETOND" check --config /etc/jeton/config.toml
+check examined "$JETOND" doctor
+rm /var/lib/jeton/credentials/research.json
+check lacking "$JETOND" check
+check lacking-named "$JETOND" check --config /etc/jeton/config.toml
+check lacking-examined "$JETOND" doctor
+check followed rebind research --system
+check mended "$JETOND" check
+check named-add enrol second --config /etc/jeton/config.toml
+check both "$JETOND" check
+check missing "$JETOND" check --config /etc/jeton/none.toml
+ls -A "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
+"#,
+    );
+    says(
+        &out,
+        "early",
+        0,
+        &["research is enrolled", "in /var/lib/jeton/"],
+    );
+    let ok = "research: ok, runai at";
+    for name in ["before", "good", "named", "mended"] {
+        says(&out, name, 0, &[ok]);
+    }
+    says(
+        &out,
+        "examined",
+        0,
+        &[
+            "skip  research: credential",
+            "one for http",
+            "jetond run --system",
+        ],
+    );
+    let rebind = "jetond add research --rebind --system\n";
+    for name in ["lacking", "lacking-named"] {
+        says(&out, name, 78, &["no credential is stored", rebind]);
+    }
+    says(&out, "lacking-examined", 1, &[rebind]);
+    says(&out, "followed", 0, &["research is enrolled"]);
+    says(&out, "named-add", 0, &["in /var/lib/jeton/"]);
+    says(&out, "both", 0, &[ok, "second: ok"]);
+    says(&out, "missing", 78, &["none.toml: there is no such file"]);
+    assert_eq!(part(&out, "both").matches("ok, ").count(), 2, "{out:?}");
+    // Nothing of root's own was made.
+    let (config, state) = (env.path("config"), env.path("state"));
+    let left = format!("{}:\n\n{}:\n", config.display(), state.display());
+    assert!(out.stdout.ends_with(&left), "{out:?}");
+}
+
+#[test]
+fn a_file_that_the_daemons_user_cannot_read_is_a_fault_with_the_right_remedy() {
+    if !can_mount("a_file_that_the_daemons_user_cannot_read_is_a_fault_with_the_right_remedy") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+service
+config=/etc/jeton/config.toml
+enrol research --system >&2
+first_start
+chmod 640 $config
+check group "$JETOND" check
+check group-system "$JETOND" check --system
+check group-examined "$JETOND" doctor --system
+chgrp 60077 $config
+check followed "$JETOND" check
+chgrp 0 $config; chmod 600 $config
+check private "$JETOND" check
+chmod o+r $config; chmod 700 /etc/jeton
+check folder "$JETOND" check
+chmod o+x /etc/jeton
+check open "$JETOND" check
+chown 60077 $config
+check its-own "$JETOND" check
+chown 60078 $config
+check of-another "$JETOND" check
+chown 0 $config
+chown 0 /var/lib/jeton/credentials/research.json
+check record "$JETOND" check
+chown 60077 /var/lib/jeton/credentials/research.json
+chown 60077 /var/lib/jeton/credentials
+mkdir -m 755 /etc/pki
+cp /etc/ssl/certs/ca-certificates.crt /etc/pki/ca.pem || printf '%s\n' none >/etc/pki/ca.pem
+chmod 600 /etc/pki/ca.pem
+check ca enrol second --system --ca-file /etc/pki/ca.pem
+printf 'ca-file = "/etc/pki/ca.pem"\n' >>$config
+check ca-check "$JETOND" check
+check ca-examined "$JETOND" doctor
+"#,
+    );
+    let config = "/etc/jeton/config.toml";
+    let cannot = format!("{config}: uid 60077 cannot read it: Permission denied (mode 0640");
+    let chgrp = format!("chgrp 60077 {config}\n");
+    for name in ["group", "group-system", "group-examined"] {
+        says(&out, name, 78, &[&cannot, &chgrp]);
+    }
+    for name in ["followed", "open", "its-own"] {
+        says(&out, name, 0, &["research: ok"]);
+    }
+    let chmod = format!("(mode 0600, group 0): chmod o+r {config}\n");
+    says(&out, "private", 78, &[&chmod]);
+    says(
+        &out,
+        "folder",
+        78,
+        &["uid 60077 cannot look into", "chmod o+x /etc/jeton\n"],
+    );
+    says(
+        &out,
+        "of-another",
+        78,
+        &["it belongs to uid 60078", "nor to uid 60077"],
+    );
+    says(
+        &out,
+        "record",
+        78,
+        &["chown 60077 /var/lib/jeton/credentials/research.json"],
+    );
+    for name in ["ca", "ca-check"] {
+        says(
+            &out,
+            name,
+            78,
+            &["uid 60077 cannot read it", "chmod o+r /etc/pki/ca.pem\n"],
+        );
+    }
+    says(
+        &out,
+        "ca-examined",
+        1,
+        &["uid 60077 cannot read it", "chmod o+r /etc/pki/ca.pem"],
+    );
+}
+
+#[test]
+fn root_is_told_where_a_profile_of_its_own_lives_beside_the_systems() {
+    if !can_mount("root_is_told_where_a_profile_of_its_own_lives_beside_the_systems") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+service
+check alone enrol mine
+rm -r "$XDG_CONFIG_HOME/jeton" "$XDG_STATE_HOME/jeton"
+enrol research --system >&2
+first_start
+check beside enrol mine
+check rebind rebind research
+check remove "$JETOND" remove research --yes
+check own-check "$JETOND" check
+check system-check "$JETOND" check --system
+check other "$JETOND" remove none --yes
+check of-system "$JETOND" remove research --yes --system
+"#,
+    );
+    let own = env.config();
+    let lives = format!("the profile will live in {}", own.display());
+    assert!(!part(&out, "alone").contains("will live"), "{out:?}");
+    says(
+        &out,
+        "beside",
+        0,
+        &[&lives, "/etc/jeton/config.toml", "--system"],
+    );
+    let shown = own.display();
+    let unknown = format!("there is no profile research in {shown}");
+    says(
+        &out,
+        "rebind",
+        78,
+        &[&unknown, "run: jetond add research --rebind --system"],
+    );
+    says(
+        &out,
+        "remove",
+        78,
+        &[&unknown, "run: jetond remove research --system\n"],
+    );
+    says(&out, "own-check", 0, &["mine: ok"]);
+    says(&out, "system-check", 0, &["research: ok"]);
+    assert!(!part(&out, "other").contains("--system"), "{out:?}");
+    says(&out, "of-system", 0, &["research is removed"]);
+}
+
+#[test]
+fn a_user_is_led_neither_into_the_systems_store_nor_away_from_its_own() {
+    if !can_mount("a_user_is_led_neither_into_the_systems_store_nor_away_from_its_own") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+service
+enrol research --system >&2
+first_start
+umask 022
+install -m 755 "$JETOND" /mnt/jetond
+mkdir -p /mnt/alice && chown 60001 /mnt/alice
+alice() { setpriv --reuid=60001 --regid=60001 --clear-groups env -i PATH="$PATH" HOME=/mnt/alice /mnt/jetond "$@"; }
+check none alice check
+check system alice check --system
+check remove alice remove research --yes
+chmod 640 /etc/jeton/config.toml
+check closed alice check --system
+"#,
+    );
+    let rebind = "run: jetond add research --rebind --config /etc/jeton/config.toml; ";
+    says(
+        &out,
+        "none",
+        78,
+        &[rebind, "for root: jetond check --system\n"],
+    );
+    says(&out, "system", 78, &["Permission denied"]);
+    says(
+        &out,
+        "remove",
+        78,
+        &["as root, run: jetond remove research --system\n"],
+    );
+    says(&out, "closed", 78, &["run this as root or as uid 60077\n"]);
+}
+
+#[test]
+fn a_container_of_root_keeps_its_own_state_beside_the_same_configuration() {
+    if !can_mount("a_container_of_root_keeps_its_own_state_beside_the_same_configuration") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+enrol research >&2
+mkdir /etc/jeton
+mv "$XDG_CONFIG_HOME/jeton/config.toml" /etc/jeton/config.toml
+check own "$JETOND" check
+rm "$XDG_STATE_HOME/jeton/credentials/research.json"
+check lacking "$JETOND" check
+rm -r "$XDG_STATE_HOME/jeton"
+check neither "$JETOND" check
+"#,
+    );
+    says(&out, "own", 0, &["research: ok"]);
+    says(
+        &out,
+        "lacking",
+        78,
+        &["jetond add research --rebind --config /etc/jeton/config.toml"],
+    );
+    says(
+        &out,
+        "neither",
+        78,
+        &["jetond add research --rebind --system\n"],
+    );
+}
