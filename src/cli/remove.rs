@@ -285,7 +285,7 @@ impl Work<'_> {
 }
 
 const fn exit_of(error: &StoreError) -> Exit {
-    if error.kind.is_of_another_writer() {
+    if error.kind.is_for_later() {
         Exit::Later
     } else {
         Exit::Config

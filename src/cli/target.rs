@@ -136,17 +136,6 @@ impl Target {
         with_rights_of(self.daemon, &work).unwrap_or_else(|_| work())
     }
 
-    /// Says where a profile will live that root adds beside the system's configuration without naming that.
-    pub(super) fn note_beside_the_systems(&self) {
-        let is_beside = self.uid == 0 && !self.system;
-        if is_beside && Path::new(SYSTEM_CONFIG).symlink_metadata().is_ok() {
-            tell(format!(
-                "the profile will live in {}, for a daemon of root's own; the system's daemon has {SYSTEM_CONFIG}: for that one, add --system",
-                self.config.display()
-            ));
-        }
-    }
-
     /// The stores of this state.
     pub(super) fn stores(&self) -> Stores {
         Stores::new(&self.state, self.owner)
@@ -178,9 +167,9 @@ impl Target {
     pub(super) fn lock(&self, so: &str) -> Result<ConfigLock, Exit> {
         let lock = settings::lock_config(&self.config, self.uid, self.readers);
         let lock = lock.map_err(|error| {
-            let exit = match error {
+            let exit = match &error {
                 LockError::Busy { .. } => Exit::Later,
-                LockError::Io(_) => Exit::Config,
+                LockError::Io(error) => exit_of(error),
             };
             fail(exit, format!("{so}: {}", Causes(&error)))
         })?;
@@ -264,6 +253,15 @@ impl Target {
     }
 }
 
+/// How a command ends that could not write a configuration: there may be room later.
+fn exit_of(error: &WriteError) -> Exit {
+    if error.is_full() {
+        Exit::Later
+    } else {
+        Exit::Config
+    }
+}
+
 /// Why a configuration was not changed, or not surely.
 #[derive(Debug)]
 pub(super) enum ChangeError {
@@ -286,7 +284,7 @@ impl ChangeError {
         match self {
             Self::Unusable(unusable) => fail(Exit::Config, format!("{what}: {unusable}")),
             Self::Edit(why) => fail(Exit::Config, format!("{what}: {why}")),
-            Self::Write(error) => fail(Exit::Config, format!("{what}: {}", Causes(error))),
+            Self::Write(error) => fail(exit_of(error), format!("{what}: {}", Causes(error))),
         }
     }
 }

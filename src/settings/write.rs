@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::folder::{Attributes, Folder};
-use crate::trust::make_folders;
+use crate::trust::{Distrust, is_full, make_folders};
 
 /// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -97,7 +97,15 @@ pub(super) fn place(
         Readers::Owner => 0o700,
         Readers::Everyone => 0o755,
     };
-    make_folders(folder, uid, mode).map_err(|e| fail("make its folder")(io::Error::other(e)))?;
+    make_folders(folder, uid, mode).map_err(|e| {
+        // The system's own error, so that a full disk is known as one.
+        let full = match &e.why {
+            Distrust::Io { source, .. } if is_full(source) => source.raw_os_error(),
+            _ => None,
+        };
+        let source = full.map_or_else(|| io::Error::other(e), io::Error::from_raw_os_error);
+        fail("make its folder")(source)
+    })?;
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -136,6 +144,11 @@ impl WriteError {
             source,
         }
     }
+
+    /// Whether the disk or the quota is full.
+    pub fn is_full(&self) -> bool {
+        is_full(&self.source)
+    }
 }
 
 impl fmt::Display for WriteError {
@@ -147,6 +160,12 @@ impl fmt::Display for WriteError {
                 f,
                 "{path}: it is written, but might not outlive a power failure: cannot {action}"
             )
+        } else if self.is_full() {
+            let source = &self.source;
+            write!(
+                f,
+                "{path}: cannot {action}; it is as it was: {source}: make room there and try again"
+            )
         } else {
             write!(f, "{path}: cannot {action}; it is as it was")
         }
@@ -155,7 +174,9 @@ impl fmt::Display for WriteError {
 
 impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        // The message of a full disk has it, before what to do.
+        let is_told = self.is_full() && !self.replaced;
+        (!is_told).then_some(&self.source as _)
     }
 }
 

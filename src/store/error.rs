@@ -205,6 +205,11 @@ impl StoreErrorKind {
         matches!(self, Self::Busy | Self::Conflict)
     }
 
+    /// Whether a person need only try again later: another program was faster, or there is no room now.
+    pub const fn is_for_later(&self) -> bool {
+        self.is_of_another_writer() || matches!(self, Self::Full)
+    }
+
     /// Whether the store as a whole is unusable, and not only this profile's record.
     pub(super) fn is_of_whole_store(&self) -> bool {
         match self {

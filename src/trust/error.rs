@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
+use super::full::is_full;
 use super::remedy::remedy;
 
 /// A file or folder that is not trusted.
@@ -60,6 +61,11 @@ impl Untrusted {
             self.why,
             Distrust::Open { .. } | Distrust::Shared { .. } | Distrust::OfTheSystem { .. }
         )
+    }
+
+    /// Whether the disk or the quota is full.
+    pub fn is_full(&self) -> bool {
+        matches!(&self.why, Distrust::Io { source, .. } if is_full(source))
     }
 
     /// Whether the file does not exist.

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
+use super::full::is_full;
 
 /// Folders for every user's files, which is safe with the sticky bit.
 const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
@@ -93,6 +94,7 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             denied.remedy(path, purpose == Purpose::ClientKey, reader, elsewhere)
         }
         Distrust::HardLinks(_) => "copy it to a new file and remove this one".into(),
+        Distrust::Io { source, .. } if is_full(source) => "make room there and try again".into(),
         Distrust::Io { action, source } => {
             let denied = matches!(
                 source.kind(),

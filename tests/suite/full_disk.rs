@@ -67,9 +67,9 @@ cmp "$STATE/before" "$STATE/credentials/research.json"; echo "same: $?"
     let url = env.sandbox().url();
     let ok = format!("research: ok, runai at {url}, client test-client, credential in a file");
     let expected = [
-        "full: 78",
+        "full: 75",
         "same: 0",
-        "second: 78",
+        "second: 75",
         "research.json",
         "read-only: 78",
         "same: 0",
@@ -137,13 +137,14 @@ ls "$CONFIG"
         return;
     };
     assert_eq!(
-        out.stdout, "full: 78\nfull: 78\nread-only: 78\n# mine\nconfig.toml\nfill\n",
+        out.stdout, "full: 75\nfull: 75\nread-only: 78\n# mine\nconfig.toml\nfill\n",
         "{out:?}"
     );
-    for (line, reason) in
-        out.stderr
-            .lines()
-            .zip(["No space left", "No space left", "Read-only file system"])
+    let full = "No space left on device (os error 28): make room there and try again";
+    for (line, reason) in out
+        .stderr
+        .lines()
+        .zip([full, full, "Read-only file system"])
     {
         assert!(
             line.starts_with(
@@ -155,6 +156,46 @@ ls "$CONFIG"
     assert_eq!(out.stderr.lines().count(), 3, "{out:?}");
     assert!(fs::read(env.record("research")).unwrap() == record);
     assert!(!env.record("new").exists());
+}
+
+#[test]
+fn a_daemon_that_finds_no_room_for_its_sockets_can_be_started_later() {
+    let env = TestEnv::with_sandbox(60);
+    let script = r#"
+mkdir -m 700 /mnt/full /mnt/nothing
+mount -t tmpfs -o nr_inodes=1,mode=0700 tmpfs /mnt/full
+set +e
+"$JETOND" run --socket /mnt/full/jeton/jeton.sock; echo "folder: $?"
+"$JETOND" run --socket /mnt/full/jeton.sock --admin-socket /mnt/nothing/admin.sock; echo "lock: $?"
+umount /mnt/full
+mkdir -m 700 /mnt/full/config
+XDG_CONFIG_HOME=/mnt/full/config
+mount -t tmpfs -o nr_inodes=1,mode=0700 tmpfs /mnt/full/config
+XDG_CONFIG_HOME=/mnt/full/config "$JETOND" add a --provider runai --url "$URL" --client-id test-client \
+  --client-secret-file "$SECRET"; echo "configuration: $?"
+cd /
+mount -t tmpfs -o nr_inodes=1,mode=1777 tmpfs /tmp
+XDG_RUNTIME_DIR=/mnt/full/config TMPDIR=/mnt/full/config "$JETOND" run -- true; echo "command: $?"
+"#;
+    let Some(out) = in_namespace(&env, script) else {
+        return;
+    };
+    assert_eq!(
+        out.stdout, "folder: 75\nlock: 75\nconfiguration: 75\ncommand: 75\n",
+        "{out:?}"
+    );
+    let lines: Vec<_> = out
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("jetond: "))
+        .collect();
+    assert_eq!(lines.len(), 4, "{out:?}");
+    for line in lines {
+        assert!(
+            line.contains("No space left on device") && line.contains("make room there"),
+            "{line}"
+        );
+    }
 }
 
 #[test]

@@ -93,13 +93,17 @@ fn replace(
             Ok(()) => NOT_WRITTEN,
             Err(_) => "the credential is stored, but an interrupted removal may still remove it",
         };
-        fail(Exit::Config, format!("{what}: {}", Causes(&error)))
+        let exit = match error.kind.is_for_later() {
+            true => Exit::Later,
+            false => Exit::Config,
+        };
+        fail(exit, format!("{what}: {}", Causes(&error)))
     })?;
     Ok(written)
 }
 
 fn not_saved(error: &StoreError) -> Exit {
-    let exit = if error.kind.is_of_another_writer() {
+    let exit = if error.kind.is_for_later() {
         Exit::Later
     } else {
         Exit::Config

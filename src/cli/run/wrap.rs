@@ -26,6 +26,7 @@ use crate::policy::Guests;
 use crate::process::children::{self, Owned};
 use crate::process::dispositions::InheritedMask;
 use crate::process::logging;
+use crate::trust;
 
 /// As env(1): the command was found but cannot be run.
 const CANNOT_RUN: u8 = 126;
@@ -80,6 +81,9 @@ async fn supervise(
         Ok(place) => place,
         Err(error) => {
             let what = "no private folder for the sockets can be made";
+            if trust::is_full(&error) {
+                return fail(Exit::Later, format!("{what} ({error}); make room there"));
+            }
             let remedy = "set XDG_RUNTIME_DIR or TMPDIR to a short path of yours";
             return fail(Exit::Failed, format!("{what} ({error}); {remedy}"));
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::output::tell;
 use super::Target;
 use crate::paths::SYSTEM_CONFIG;
 use crate::profile::ProfileName;
@@ -49,6 +50,17 @@ impl Target {
         format!("; the system's daemon has a store of its own, for root: jetond {command} --system")
     }
 
+    /// Says where a profile will live that root adds beside the system's configuration without naming that.
+    pub(in super::super) fn note_beside_the_systems(&self) {
+        let is_beside = self.uid == 0 && !self.system;
+        if is_beside && Path::new(SYSTEM_CONFIG).symlink_metadata().is_ok() {
+            tell(format!(
+                "the profile will live in {}, for a daemon of root's own; the system's daemon has {SYSTEM_CONFIG}: for that one, add --system",
+                self.config.display()
+            ));
+        }
+    }
+
     /// The command line that ends a removal of the profile that was begun for this configuration, in this target's state.
     pub(in super::super) fn line_of_removal(&self, name: &ProfileName, config: &Path) -> String {
         let command = format!("remove {name} --yes");
@@ -63,7 +75,7 @@ impl Target {
     }
 
     /// The options that name this target, each with a space before it.
-    fn options(&self) -> String {
+    pub(super) fn options(&self) -> String {
         if self.system {
             return " --system".to_owned();
         }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use crate::causes::Causes;
 use crate::process::manager::Manager;
 use crate::trust::{self, Untrusted};
@@ -39,13 +41,13 @@ pub enum ListenError {
 // === impl ListenError ===
 
 impl ListenError {
-    /// Whether a later start may succeed without a repair: another daemon serves there, or the system has refused a
-    /// descriptor, a process or memory.
+    /// Whether a later start may succeed without a repair: another daemon serves there, the disk is full, or the system has
+    /// refused a descriptor, a process or memory.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::InUse(_) | Self::OfAService { .. } => true,
-            Self::Folder(untrusted) => untrusted.is_passing(),
-            Self::Io { source, .. } => trust::is_passing(source),
+            Self::Folder(untrusted) => untrusted.is_passing() || untrusted.is_full(),
+            Self::Io { source, .. } => trust::is_passing(source) || trust::is_full(source),
             Self::NotASocket(_) => false,
         }
     }
@@ -72,7 +74,16 @@ impl fmt::Display for ListenError {
                 action,
                 path,
                 source,
-            } => write!(f, "cannot {action} {}: {source}", path.display()),
+            } => {
+                write!(f, "cannot {action} {}: {source}", path.display())?;
+                if trust::is_full(source) {
+                    f.write_str("; make room there and try again")
+                } else if Errno::from_io_error(source) == Some(Errno::AFNOSUPPORT) {
+                    f.write_str("; this process may use no Unix sockets: a unit's RestrictAddressFamilies= must have AF_UNIX")
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 }
