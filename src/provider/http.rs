@@ -25,6 +25,7 @@ use shared::Shared;
 mod ca;
 mod classify;
 mod client;
+mod families;
 mod identity;
 mod kept;
 mod resolver;

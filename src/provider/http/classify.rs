@@ -7,9 +7,10 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
 use rustls::CertificateError;
 
-use super::{ResolveError, Timeouts};
+use super::{ResolveError, Timeouts, families};
 use crate::fault::{Fault, FaultKind};
 
 /// The route of a request, for messages.
@@ -60,13 +61,19 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
         .proxy
         .as_ref()
         .map_or_else(String::new, |proxy| format!(", through {proxy}"));
-    let reason = sources(error)
+    let number = sources(error)
         .filter_map(|source| source.downcast_ref::<io::Error>()?.raw_os_error())
-        .last()
-        .map_or_else(String::new, |number| {
-            format!(": {}", io::Error::from_raw_os_error(number))
-        });
-    Fault::new(kind, format!("{what}{proxy}{reason}"))
+        .last();
+    let reason = number.map_or_else(String::new, |number| {
+        format!(": {}", io::Error::from_raw_os_error(number))
+    });
+    let lacking = match kind {
+        FaultKind::Dns => families::lacking_for_names(),
+        _ if number == Some(Errno::AFNOSUPPORT.raw_os_error()) => families::lacking(),
+        _ => None,
+    };
+    let lacking = lacking.map_or_else(String::new, |lacking| format!("; {lacking}"));
+    Fault::new(kind, format!("{what}{proxy}{reason}{lacking}"))
 }
 
 /// The most specific type decides: the reason of a handshake comes before the error of the connection that failed by
