@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command_line;
 use crate::profile::ProfileName;
 
 /// What went wrong between us and the issuer. The kind decides what happens next; the texts decide nothing.
@@ -164,10 +165,10 @@ impl fmt::Display for Block {
     /// One sentence for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotEnrolled(profile) => write!(
-                f,
-                "no credential is stored for {profile}; run 'jetond add {profile} --rebind'"
-            ),
+            Self::NotEnrolled(profile) => {
+                let run = command_line::proposed("run 'jetond add NAME --rebind'", Some(profile));
+                write!(f, "no credential is stored for {profile}; {run}")
+            }
             Self::BindingChanged { detail } | Self::Unusable { detail } => f.write_str(detail),
         }
     }

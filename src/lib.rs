@@ -13,14 +13,14 @@
 //!
 //! | Top | What it is | Names |
 //! |---|---|---|
-//! | [`cli`] | the commands of `jetond` | causes certificates clock config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes clock config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store token trust wire |
+//! | [`cli`] | the commands of `jetond` | causes certificates clock command_line config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | causes clock command_line config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
-//! | [`provider`] | asks an issuer for a token, once | certificates config credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock config credential fault file_lock folder instant lifecycle offload process profile trust |
+//! | [`provider`] | asks an issuer for a token, once | certificates command_line config credential fault instant offload token |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |
 //! | [`certificates`] | the certificates and keys that a configuration names, each read once | config credential trust |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
@@ -32,19 +32,20 @@
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | config instant lifecycle problem profile query spelling wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | command_line config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | command_line policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
-//! | [`problem`] | everything a caller can be told that went wrong | instant profile |
+//! | [`problem`] | everything a caller can be told that went wrong | command_line instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
 //! | [`credential`] | a client ID and its secret | instant |
-//! | [`fault`] | why an attempt brought no token, and why none is made | profile |
+//! | [`fault`] | why an attempt brought no token, and why none is made | command_line profile |
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |
+//! | `command_line` | the commands that messages propose, with the options of this process | profile |
 //! | `spelling` | finds the word that was probably meant | |
 //! | `causes` | an error with its causes, in one line | |
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
@@ -54,6 +55,7 @@ mod causes;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
+mod command_line;
 pub mod config;
 pub mod credential;
 pub mod daemon;

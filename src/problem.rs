@@ -8,15 +8,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::command_line;
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 
 mod code;
 
 pub use code::{Code, Row, TABLE};
-
-/// What stands in a row's sentence for the command on a profile of a name that the row does not know.
-const PLACEHOLDER: &str = "jetond add NAME";
 
 /// A failed request, as its client is told of it (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,12 +94,7 @@ impl Problem {
     /// The sentence for people.
     pub fn detail(&self) -> Cow<'static, str> {
         let fixed = self.detail.unwrap_or(self.code.row().detail);
-        let mut text = Cow::Borrowed(fixed);
-        if let Some(profile) = &self.profile
-            && fixed.contains(PLACEHOLDER)
-        {
-            text = Cow::Owned(fixed.replace(PLACEHOLDER, &format!("jetond add {profile}")));
-        }
+        let mut text = command_line::proposed(fixed, self.profile.as_ref());
         if let Some(reason) = &self.reason {
             text = Cow::Owned(format!("{text}: {reason}"));
         }

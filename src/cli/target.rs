@@ -9,6 +9,7 @@ use self::systems::{Machine, Use};
 
 use super::output::{Exit, fail, tell};
 use crate::causes::Causes;
+use crate::command_line;
 use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::process::user::with_rights_of;
@@ -69,6 +70,14 @@ impl TargetArgs {
     }
 
     fn find_with(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
+        let found = self.look_for(env, by, exists);
+        if let Ok(target) = &found {
+            command_line::name_target(target.options());
+        }
+        found
+    }
+
+    fn look_for(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
         let uid = env.uid;
         let has_systemd = Path::new("/run/systemd/system").is_dir();
         let state = env.state_dir(self.state.as_deref());

@@ -12,6 +12,7 @@ use super::keep::roster::Roster;
 use super::options::Options;
 use super::wiring::Wiring;
 use crate::clock::from_now;
+use crate::command_line;
 use crate::offload::Lane;
 use crate::problem::{Code, Problem};
 use crate::process::notify::Notify;
@@ -35,6 +36,9 @@ const READING: Duration = Duration::from_secs(3);
 
 /// How long it may take at least, when another reload was in progress.
 const READING_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// The command that makes the first profile.
+const ADD: &str = "jetond add NAME --provider runai --url https://…";
 
 /// Consequence of an invalid configuration before the first valid one, for the log.
 const NOTHING_SERVED: &str = "no token is served until it is mended and read again";
@@ -122,7 +126,8 @@ impl Reloading {
         match found {
             Ok(found) => {
                 if found.config.is_empty() {
-                    warn!(config = %self.config.display(), "no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
+                    let add = command_line::proposed(ADD, None);
+                    warn!(config = %self.config.display(), "no profiles yet; make one with: {add}");
                 }
                 self.put_in_force(found).await;
             }

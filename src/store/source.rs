@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::causes::Causes;
 use crate::certificates::{CaFile, CaFileError};
+use crate::command_line;
 use crate::config::Profile;
 use crate::credential::{CaVerdict, Credential, CredentialId};
 use crate::fault::{Block, Fault, FaultKind};
@@ -116,9 +117,12 @@ impl StoreSource {
         let differences = record.binding.differences(&now);
         if !differences.is_empty() {
             let detail = format!(
-                "nothing is sent with the stored credential: {}; if that is right, run 'jetond add {} --rebind'",
+                "nothing is sent with the stored credential: {}; {}",
                 Differences(&differences),
-                self.name
+                command_line::proposed(
+                    "if that is right, run 'jetond add NAME --rebind'",
+                    Some(&self.name)
+                )
             );
             return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));
         }

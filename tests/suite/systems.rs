@@ -32,6 +32,7 @@ fn on_machine(env: &TestEnv, lines: &str) -> Output {
     command
         .args(["--mount", "sh", "-eu", "-c", &script])
         .env("JETOND", env!("CARGO_BIN_EXE_jetond"))
+        .env("JETON", env!("CARGO_BIN_EXE_jeton"))
         .env("SECRET", env.secret_file())
         .env("URL", env.sandbox().url());
     env.finish("a script", command, b"", false)
@@ -335,4 +336,46 @@ check neither "$JETOND" check
         78,
         &["jetond add research --rebind --system\n"],
     );
+}
+
+#[test]
+fn what_the_systems_daemon_proposes_is_for_the_system() {
+    if !can_mount("what_the_systems_daemon_proposes_is_for_the_system") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(60);
+    let out = on_machine(
+        &env,
+        r#"
+service
+enrol research --system >&2
+first_start
+umask 022
+install -m 755 "$JETOND" /mnt/jetond
+mkdir -m 700 /mnt/run; chown 60077 /mnt/run
+socket=/mnt/run/jeton/jeton.sock
+daemon() {
+  setpriv --reuid=60077 --regid=60077 --clear-groups env -i PATH="$PATH" /mnt/jetond run --system --socket $socket 2>/dev/null &
+  pid=$!
+  until "$JETON" ready --socket $socket --wait 10 >/dev/null 2>&1 || "$JETON" status --socket $socket >/dev/null 2>&1; do :; done
+}
+end() { kill $pid; wait $pid; }
+rm /var/lib/jeton/credentials/research.json
+daemon
+check lacking "$JETON" token research --socket $socket
+check status "$JETON" status research --socket $socket
+end
+printf '# none\n' >/etc/jeton/config.toml
+daemon
+check empty "$JETON" status --socket $socket
+check none "$JETON" token --socket $socket
+end
+"#,
+    );
+    let rebind = "'jetond add research --rebind --system'";
+    says(&out, "lacking", 78, &[rebind]);
+    says(&out, "status", 0, &[rebind]);
+    let add = "jetond add NAME --provider runai --url https://… --system\n";
+    says(&out, "empty", 0, &[add]);
+    says(&out, "none", 78, &["'jetond add NAME --system'"]);
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::style::{BAR, Style};
+use crate::command_line;
 use crate::dialect::human;
 use crate::lifecycle::Phase;
 use crate::query::{DaemonState, ProfileState, Surroundings};
@@ -18,7 +19,10 @@ pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style)
         out.push('\n');
     };
     if profiles.is_empty() {
-        line("no profiles yet; make one with: jetond add NAME --provider runai --url https://…");
+        line(&command_line::proposed(
+            "no profiles yet; make one with: jetond add NAME --provider runai --url https://…",
+            None,
+        ));
     } else {
         let columns = Columns::of(profiles, style);
         line(&columns.row(

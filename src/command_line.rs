@@ -1,0 +1,116 @@
+//! The `jetond` commands that messages propose. They are for this process's daemon, so they need the options that name its
+//! configuration and state.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use crate::profile::ProfileName;
+
+/// The options, each with a space before it; none for a user's usual daemon. A process works on one configuration, and
+/// learns which one before it says anything about it.
+static OPTIONS: OnceLock<String> = OnceLock::new();
+
+/// The commands as fixed texts spell them, the longer first. `NAME` stands for the profile.
+const COMMANDS: [&str; 4] = [
+    "jetond add NAME --provider runai --url https://…",
+    "jetond add NAME --rebind",
+    "jetond add NAME",
+    "jetond check",
+];
+
+/// Sets the options that name the configuration and the state of this process; only the first call counts.
+pub(crate) fn name_target(options: String) {
+    // A second call would come from a second target, and a command has one.
+    let _: Result<(), String> = OPTIONS.set(options);
+}
+
+/// This text with the commands in it as a person has to run them: with the profile's name, if it is known, and with the
+/// options of this process's target.
+pub(crate) fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
+    complete(text, profile, OPTIONS.get().map_or("", String::as_str))
+}
+
+fn complete<'a>(text: &'a str, profile: Option<&ProfileName>, options: &str) -> Cow<'a, str> {
+    if options.is_empty() && profile.is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut done = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("jetond ") {
+        let (before, from) = rest.split_at(at);
+        done.push_str(before);
+        let command = COMMANDS
+            .into_iter()
+            .find(|command| from.starts_with(command));
+        let taken = match command {
+            Some(command) => {
+                let name = profile.map_or("NAME", ProfileName::as_str);
+                done.push_str(&command.replace("NAME", name));
+                done.push_str(options);
+                command.len()
+            }
+            None => {
+                done.push_str("jetond ");
+                "jetond ".len()
+            }
+        };
+        rest = from.get(taken..).unwrap_or_default();
+    }
+    if done.is_empty() && rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    done.push_str(rest);
+    Cow::Owned(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_gets_the_profiles_name_and_the_options_of_the_target() {
+        let research = ProfileName::parse("research").unwrap();
+        for (text, profile, options, says) in [
+            (
+                "run 'jetond add NAME --rebind'",
+                None,
+                "",
+                "run 'jetond add NAME --rebind'",
+            ),
+            (
+                "run 'jetond add NAME --rebind'",
+                Some(&research),
+                "",
+                "run 'jetond add research --rebind'",
+            ),
+            (
+                "run 'jetond add NAME --rebind'; see 'jetond check'",
+                Some(&research),
+                " --system",
+                "run 'jetond add research --rebind --system'; see 'jetond check --system'",
+            ),
+            (
+                "make one with: jetond add NAME",
+                None,
+                " --config /c",
+                "make one with: jetond add NAME --config /c",
+            ),
+            (
+                "jetond add NAME --provider runai --url https://…",
+                None,
+                " --system",
+                "jetond add NAME --provider runai --url https://… --system",
+            ),
+            (
+                "start it with: jetond run",
+                None,
+                " --system",
+                "start it with: jetond run",
+            ),
+            ("no command", Some(&research), " --system", "no command"),
+            ("", Some(&research), " --system", ""),
+        ] {
+            assert_eq!(complete(text, profile, options), says);
+        }
+    }
+}
