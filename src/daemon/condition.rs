@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::keep::roster::Roster;
+use crate::command_line;
 use crate::lifecycle::View;
 
 /// The daemon's state, computed from its profiles and its configuration.
@@ -61,25 +62,61 @@ impl Condition {
     /// Returns the line.
     pub fn line(&self) -> String {
         let kept = self.roster.valid().map(|profiles| {
-            let ready = profiles
-                .values()
-                .filter(|entry| entry.handle.is_ready())
-                .count();
-            (profiles.len(), ready)
+            let all = profiles.len();
+            let unready = profiles.values().filter(|entry| !entry.handle.is_ready());
+            let (mut ready, mut stuck) = (all, vec![]);
+            for entry in unready {
+                ready -= 1;
+                stuck.extend(entry.handle.trouble().map(|why| (entry.handle.name(), why)));
+            }
+            let stuck = stuck.first().map(|(name, why)| Stuck {
+                profile: name.as_str(),
+                why,
+                more: stuck.len() - 1,
+            });
+            counts(all, ready, stuck.as_ref())
         });
         line(kept.ok(), self.invalid.as_deref())
     }
 }
 
-/// Formats the line. `kept` is how many profiles there are and how many of them have a valid token; `None` without a
-/// valid configuration.
-fn line(kept: Option<(usize, usize)>, invalid: Option<&str>) -> String {
-    let kept = match kept {
-        Some((0, _)) => "no profiles yet; make one with: jetond add NAME".to_owned(),
-        Some((1, ready)) => format!("1 profile, {ready} ready"),
-        Some((all, ready)) => format!("{all} profiles, {ready} ready"),
-        None => "misconfigured".to_owned(),
+/// A profile without a token, the reason, and how many more there are.
+struct Stuck<'a> {
+    profile: &'a str,
+    why: &'a str,
+    more: usize,
+}
+
+/// Formats how many profiles there are, how many of them have a valid token, and why one of the others has none.
+fn counts(all: usize, ready: usize, stuck: Option<&Stuck<'_>>) -> String {
+    /// The longest reason, in characters: the status is one line of a screen.
+    const LONGEST: usize = 300;
+    let counts = match all {
+        0 => command_line::proposed("no profiles yet; make one with: jetond add NAME", None)
+            .into_owned(),
+        1 => format!("1 profile, {ready} ready"),
+        _ => format!("{all} profiles, {ready} ready"),
     };
+    let Some(Stuck { profile, why, more }) = stuck else {
+        return counts;
+    };
+    // A path can hold anything, and this goes to terminals and to the service manager.
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let mut shown: String = why.chars().map(plain).take(LONGEST).collect();
+    if why.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    let more = match more {
+        0 => String::new(),
+        1 => " (and one more profile)".to_owned(),
+        more => format!(" (and {more} more profiles)"),
+    };
+    format!("{counts}; {profile}: {shown}{more}")
+}
+
+/// Formats the line. `kept` says how the profiles are; `None` without a valid configuration.
+fn line(kept: Option<String>, invalid: Option<&str>) -> String {
+    let kept = kept.unwrap_or_else(|| "misconfigured".to_owned());
     match invalid {
         Some(reason) => format!("{kept}; the configuration is invalid: {reason}"),
         None => kept,
@@ -92,22 +129,53 @@ mod tests {
 
     #[test]
     fn the_line_says_how_many_profiles_are_ready_and_what_is_wrong() {
-        for (kept, invalid, says) in [
+        let stuck = |more| Stuck {
+            profile: "research",
+            why: "no credential is stored\u{1b}",
+            more,
+        };
+        for (counted, says) in [
             (
-                Some((0, 0)),
-                None,
+                counts(0, 0, None),
                 "no profiles yet; make one with: jetond add NAME",
             ),
-            (Some((1, 0)), None, "1 profile, 0 ready"),
-            (Some((3, 2)), None, "3 profiles, 2 ready"),
+            (counts(1, 0, None), "1 profile, 0 ready"),
             (
-                Some((3, 2)),
-                Some("/c:1:1: a: unknown key"),
+                counts(1, 0, Some(&stuck(0))),
+                "1 profile, 0 ready; research: no credential is stored?",
+            ),
+            (counts(3, 2, None), "3 profiles, 2 ready"),
+            (
+                counts(3, 1, Some(&stuck(1))),
+                "3 profiles, 1 ready; research: no credential is stored? (and one more profile)",
+            ),
+            (
+                counts(9, 1, Some(&stuck(7))),
+                "9 profiles, 1 ready; research: no credential is stored? (and 7 more profiles)",
+            ),
+        ] {
+            assert_eq!(counted, says);
+            assert_eq!(line(Some(counted), None), says);
+        }
+        let why = "x".repeat(1_000);
+        let long = Stuck {
+            why: &why,
+            ..stuck(0)
+        };
+        let long = counts(1, 0, Some(&long));
+        assert!(long.chars().count() < 400 && long.ends_with("x…"), "{long}");
+    }
+
+    #[test]
+    fn an_invalid_configuration_stands_behind_the_profiles_that_it_left() {
+        let invalid = Some("/c:1:1: a: unknown key");
+        for (kept, says) in [
+            (
+                Some("3 profiles, 2 ready".to_owned()),
                 "3 profiles, 2 ready; the configuration is invalid: /c:1:1: a: unknown key",
             ),
             (
                 None,
-                Some("/c:1:1: a: unknown key"),
                 "misconfigured; the configuration is invalid: /c:1:1: a: unknown key",
             ),
         ] {

@@ -151,6 +151,19 @@ impl View {
         self.valid(now).is_some() || self.phase(now) == Phase::Resting
     }
 
+    /// Why no valid token is held at `now`, for people: what blocks the profile, its last fault, or that it rests. Nothing
+    /// is known before the end of the first attempt.
+    pub fn trouble(&self, now: BootInstant) -> Option<String> {
+        let fault = self.last_fault.as_ref().filter(|_| self.failing > 0);
+        match (&self.block, fault) {
+            _ if self.valid(now).is_some() => None,
+            (Some(block), _) => Some(block.to_string()),
+            (None, Some(last)) => Some(last.fault.detail.clone()),
+            (None, None) if self.resting => Some("it rests until a token is asked for".to_owned()),
+            (None, None) => None,
+        }
+    }
+
     /// The state shown to people at `now`. A problem that a person has to fix is shown even while the profile rests.
     pub fn phase(&self, now: BootInstant) -> Phase {
         match (&self.held, self.valid(now)) {

@@ -154,6 +154,11 @@ impl Handle {
         self.view.borrow().valid(self.clock.now().boot).is_some()
     }
 
+    /// Why no valid token is held, if that is known: nothing is, while the first attempt runs.
+    pub fn trouble(&self) -> Option<String> {
+        self.view.borrow().trouble(self.clock.now().boot)
+    }
+
     /// A receiver that changes whenever the profile does; it closes when the profile ends.
     pub fn follow(&self) -> watch::Receiver<View> {
         self.view.clone()

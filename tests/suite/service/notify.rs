@@ -69,6 +69,25 @@ fn the_manager_hears_of_the_start_of_each_token_of_each_reload_and_of_the_stop()
 }
 
 #[test]
+fn the_status_names_a_profile_without_a_token_and_the_reason() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    fs::remove_file(env.record("research")).unwrap();
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    manager.hears_of(
+        "STATUS=1 profile, 0 ready; research: no credential is stored for research; run 'jetond add research --rebind'",
+    );
+    let secret = env.secret_file();
+    let rebind = ["add", "research", "--rebind", "--client-id", "test-client"];
+    let secret = ["--client-secret-file", secret.to_str().unwrap()];
+    let rebound = env.jetond(&[&rebind[..], &secret].concat());
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    manager.hears_of("STATUS=1 profile, 1 ready");
+    env.stop(&mut daemon);
+}
+
+#[test]
 fn an_invalid_configuration_at_start_is_what_everybody_is_told_until_it_is_mended() {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
