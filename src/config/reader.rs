@@ -12,6 +12,7 @@ use crate::spelling;
 mod access;
 pub(super) mod key;
 mod profile;
+mod source;
 mod values;
 
 pub use profile::reference;
@@ -192,9 +193,8 @@ impl<'a> Reader<'a> {
     /// Reports a key that is not in `known`.
     pub(super) fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
         let name = field.name.to_lowercase().replace('_', "-");
-        let source = ["client-id", "client-secret"].contains(&name.as_str());
-        if source && !field.item.is_str() {
-            let message = "a source of the credential is not supported in this version: remove it, and let `jetond add` ask for the credential and store it";
+        if source::is_one(&name, field.item) {
+            let message = source::message(&name, &field.path, field.item);
             self.fault_at(field.key, &field.path, message, None);
             return;
         }

@@ -770,3 +770,44 @@ proptest! {
         let _ = ProxyUrl::parse(&text);
     }
 }
+
+#[test]
+fn a_source_of_the_credential_says_what_to_do_today() {
+    let profile = "[profiles.ci]\nprovider = \"oauth2\"\nissuer = \"https://a.b\"\n";
+    let add = "jetond add ci --rebind";
+    for (key, says) in [
+        (
+            "client-secret = { systemd-credential = 'canary' }",
+            format!("from the file that it names: {add} --client-secret-file FILE"),
+        ),
+        (
+            "systemd-credential = 'canary'",
+            format!(
+                "LoadCredential= passes is not read yet, so take it once from the file that it names: {add} --client-secret-file FILE"
+            ),
+        ),
+        (
+            "client-secret = { file = '/canary' }",
+            format!("to take it from the file once: {add} --client-secret-file FILE"),
+        ),
+        (
+            "client-secret = { command = ['/canary'] }",
+            format!("to take it from the command once: COMMAND | {add} --client-secret-stdin"),
+        ),
+        (
+            "client-id = { file = '/canary' }",
+            "let `jetond add` ask for the credential and store it".to_owned(),
+        ),
+    ] {
+        let found = faults(&format!("{profile}{key}\n"));
+        let [fault] = &found[..] else {
+            panic!("{key}: {found:?}")
+        };
+        let begin = "a source of the credential is not supported in this version: remove it";
+        assert!(
+            fault.contains(begin) && fault.ends_with(&says),
+            "{key}: {fault}"
+        );
+        assert!(!fault.contains("canary"), "{fault}");
+    }
+}
