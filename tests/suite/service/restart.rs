@@ -1,8 +1,4 @@
 //! Clients over a restart, and a crash loop, under a service manager that holds the sockets.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
-)]
 
 use std::fs;
 use std::io::{Read, Write};
