@@ -162,6 +162,7 @@ ls "$CONFIG"
 fn a_daemon_that_finds_no_room_for_its_sockets_can_be_started_later() {
     let env = TestEnv::with_sandbox(60);
     let script = r#"
+mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir -m 700 /mnt/full /mnt/nothing
 mount -t tmpfs -o nr_inodes=1,mode=0700 tmpfs /mnt/full
 set +e

@@ -1,5 +1,5 @@
 //! Root's commands on a machine with a daemon of the system: they are about that daemon, and their remedies as well. The
-//! machine is `/etc` and `/var/lib` in mounts of their own.
+//! machine is `/etc`, `/var/lib` and `/run` in mounts of their own.
 
 use crate::support::TestEnv;
 use crate::support::env::Output;
@@ -12,6 +12,7 @@ cp -a /etc /mnt/etc
 mount --bind /mnt/etc /etc
 mount -t tmpfs tmpfs /var/lib
 chmod 755 /var/lib
+mount -t tmpfs -o mode=755 tmpfs /run
 with="--client-id test-client --client-secret-file $SECRET"
 enrol() { "$JETOND" add "$@" --provider runai --url "$URL" $with; }
 rebind() { "$JETOND" add "$@" --rebind $with; }
