@@ -145,6 +145,14 @@ impl Settings {
                 "SocketMode" => self.mode = u32::from_str_radix(value, 8).ok(),
                 "SocketUser" => value.clone_into(&mut self.user),
                 "SocketGroup" => value.clone_into(&mut self.group),
+                // What `jetond setup socket` gives for a group that systemd cannot look up.
+                "ExecStartPost" => {
+                    if let Some(("chgrp", rest)) = value.split_once(' ')
+                        && let Some((group, _)) = rest.trim_start().split_once(' ')
+                    {
+                        group.clone_into(&mut self.group);
+                    }
+                }
                 _ => {}
             }
         }
@@ -236,6 +244,11 @@ mod tests {
             "[Socket]\n#SocketMode=0666\n SocketMode = 0600\n",
         );
         assert_eq!(read(), Some(settings(0o600, "team")));
+        write(
+            &format!("etc/{drop_in}/d.conf"),
+            "[Socket]\nSocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\nExecStartPost=true\n",
+        );
+        assert_eq!(read(), Some(settings(0o660, "60050")));
         write("etc/systemd/system/jetond.socket", "");
         assert_eq!(read(), None, "it is masked");
         assert_eq!(Settings::of(Manager::User, root.path()), None);

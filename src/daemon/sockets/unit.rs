@@ -54,8 +54,18 @@ enum Difference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropIn {
     manager: Manager,
-    group: Option<String>,
+    group: Option<SocketGroup>,
     mode: &'static str,
+}
+
+/// The group of a socket, as its unit can name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SocketGroup {
+    /// A group of `/etc/group`, by its name, or by its number if a unit cannot have the name.
+    Local(String),
+    /// Another group. `SocketGroup=` fails even with its number while no directory service answers, since systemd 252
+    /// looks that up as well ("Failed to resolve group"); the socket unit starts before any of them.
+    Elsewhere(u32),
 }
 
 // === impl Access ===
@@ -163,8 +173,7 @@ impl Unfit {
 // === impl DropIn ===
 
 impl DropIn {
-    /// The drop-in for this mode. The group has its name only if `/etc/group` has it: the socket unit starts before any
-    /// directory service, and fails where it does not know the name.
+    /// The drop-in for this mode.
     pub fn new(wanted: SocketMode, manager: Manager) -> Self {
         let groups = std::fs::read("/etc/group").unwrap_or_default();
         Self::with_groups(wanted, manager, &String::from_utf8_lossy(&groups))
@@ -173,10 +182,7 @@ impl DropIn {
     fn with_groups(wanted: SocketMode, manager: Manager, groups: &str) -> Self {
         let (group, mode) = match wanted {
             SocketMode::Private => (None, "0600"),
-            SocketMode::Group(gid) => {
-                let name = name_of(gid, groups);
-                (Some(name.unwrap_or_else(|| gid.to_string())), "0660")
-            }
+            SocketMode::Group(gid) => (Some(SocketGroup::of(gid, groups)), "0660"),
             SocketMode::All => (None, "0666"),
         };
         Self {
@@ -201,8 +207,27 @@ impl DropIn {
     }
 
     fn settings(&self) -> Vec<String> {
-        let group = self.group.iter().map(|name| format!("SocketGroup={name}"));
-        group.chain([format!("SocketMode={}", self.mode)]).collect()
+        let mode = format!("SocketMode={}", self.mode);
+        match &self.group {
+            None => vec![mode],
+            Some(SocketGroup::Local(name)) => vec![format!("SocketGroup={name}"), mode],
+            Some(SocketGroup::Elsewhere(gid)) => {
+                vec![
+                    mode,
+                    format!("ExecStartPost=chgrp {gid} %t/jeton/jeton.sock"),
+                ]
+            }
+        }
+    }
+
+    /// Why the settings name no group.
+    fn reason(&self) -> Option<String> {
+        match self.group {
+            Some(SocketGroup::Elsewhere(gid)) => Some(format!(
+                "SocketGroup={gid} fails, since systemd looks it up and /etc/group does not have it"
+            )),
+            _ => None,
+        }
     }
 
     fn commands(&self) -> [String; 2] {
@@ -220,6 +245,8 @@ impl DropIn {
             Manager::System => " --system",
             Manager::User => "",
         };
+        let reason = self.reason().map(|reason| format!(" ({reason})"));
+        let settings = format!("{settings}{}", reason.unwrap_or_default());
         format!(
             "set {settings} below [Socket] in {}, then: {commands} (jetond setup socket{option} prints these lines)",
             self.path()
@@ -233,22 +260,35 @@ impl DropIn {
             format!("cat >{} <<'END'", self.path()),
             "[Socket]".to_owned(),
         ];
-        let lines = first.into_iter().chain(self.settings());
+        let reason = self.reason().map(|reason| format!("# {reason}."));
+        let lines = first.into_iter().chain(reason).chain(self.settings());
         let lines = lines.chain(["END".to_owned()]).chain(self.commands());
         lines.map(|line| line + "\n").collect()
     }
 }
 
-/// The name of a group in the form of group(5), if a unit can name it so.
-fn name_of(gid: u32, groups: &str) -> Option<String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    let mut names = groups.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        let (name, id) = (fields.next()?, fields.nth(1)?);
-        let can_be_named = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        (id.parse() == Ok(gid) && can_be_named && name.chars().all(is_plain)).then_some(name)
-    });
-    names.next().map(str::to_owned)
+// === impl SocketGroup ===
+
+impl SocketGroup {
+    /// The group, if this text in the form of group(5) has it.
+    fn of(gid: u32, groups: &str) -> Self {
+        let mut names = groups.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let (name, id) = (fields.next()?, fields.nth(1)?);
+            (id.parse() == Ok(gid)).then_some(name)
+        });
+        let is_plain = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        };
+        match names.next() {
+            Some(name) if is_plain(name) => Self::Local(name.to_owned()),
+            Some(_) => Self::Local(gid.to_string()),
+            None => Self::Elsewhere(gid),
+        }
+    }
 }
 
 /// The manager that makes a socket at this path, which our parent process tells if it is one.
@@ -321,11 +361,15 @@ mod tests {
                 SocketMode::Group(0),
                 &["SocketGroup=root", "SocketMode=0660"],
             ),
-            // Of a directory service, or with a name that a unit cannot have.
+            // Of a directory service.
             (
                 SocketMode::Group(60_050),
-                &["SocketGroup=60050", "SocketMode=0660"],
+                &[
+                    "SocketMode=0660",
+                    "ExecStartPost=chgrp 60050 %t/jeton/jeton.sock",
+                ],
             ),
+            // With a name that a unit cannot have.
             (
                 SocketMode::Group(51),
                 &["SocketGroup=51", "SocketMode=0660"],
@@ -360,6 +404,15 @@ systemctl restart jetond.socket
             system.remedy(),
             "set SocketGroup=team and SocketMode=0660 below [Socket] in /etc/systemd/system/jetond.socket.d/socket-mode.conf, then: systemctl daemon-reload; systemctl restart jetond.socket (jetond setup socket --system prints these lines)"
         );
+        let elsewhere = DropIn::with_groups(SocketMode::Group(60_050), Manager::System, GROUPS);
+        let reason =
+            "SocketGroup=60050 fails, since systemd looks it up and /etc/group does not have it";
+        assert!(elsewhere.script().contains(&format!(
+            "[Socket]\n# {reason}.\nSocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\nEND\n"
+        )));
+        assert!(elsewhere.remedy().starts_with(&format!(
+            "set SocketMode=0660 and ExecStartPost=chgrp 60050 %t/jeton/jeton.sock ({reason}) below"
+        )));
         let user = DropIn::with_groups(SocketMode::Private, Manager::User, GROUPS);
         for line in [
             "mkdir -p ~/.config/systemd/user/jetond.socket.d\n",

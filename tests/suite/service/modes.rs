@@ -63,7 +63,7 @@ fn a_socket_that_lets_in_fewer_or_more_is_told_by_the_start_check_and_doctor() {
         return;
     }
     let group = format!("mode = 'group'\ngroup = {TEAM}");
-    let team = "SocketGroup=60050 and SocketMode=0660";
+    let team = "SocketMode=0660 and ExecStartPost=chgrp 60050 ";
     for (wanted, mode, gid, what, settings) in [
         (group.as_str(), 0o600, 0, "fewer users", team),
         (&group, 0o666, 0, "more users", team),
@@ -169,7 +169,8 @@ fn the_lines_of_setup_make_the_drop_in() {
     for (config, settings) in [
         (
             "[socket]\\nmode = \"group\"\\ngroup = 60050\\n",
-            "SocketGroup=60050\nSocketMode=0660\n",
+            "# SocketGroup=60050 fails, since systemd looks it up and /etc/group does not have it.
+SocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\n",
         ),
         // Named in /etc/group.
         (
