@@ -10,7 +10,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A listening socket on the event loop.
-pub struct Acceptor(AsyncFd<UnixListener>);
+pub struct Acceptor {
+    listener: AsyncFd<UnixListener>,
+    /// Whether this process called `listen`, and not a service manager that passed the socket.
+    is_own: bool,
+}
 
 /// The listening socket was shut down: it will never have another connection.
 pub(super) const SHUT_DOWN: io::ErrorKind = io::ErrorKind::InvalidInput;
@@ -22,11 +26,13 @@ impl Acceptor {
     /// The system's.
     pub fn new(listener: UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        let is_own = is_own(&listener);
         #[expect(
             deprecated,
             reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
         )]
-        AsyncFd::with_interest(listener, Interest::READABLE).map(Self)
+        let listener = AsyncFd::with_interest(listener, Interest::READABLE);
+        listener.map(|listener| Self { listener, is_own })
     }
 
     /// Waits for the next connection, which does not block.
@@ -35,7 +41,7 @@ impl Acceptor {
     /// The system's; [`SHUT_DOWN`] when there will be none.
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
         loop {
-            let mut ready = self.0.readable().await?;
+            let mut ready = self.listener.readable().await?;
             let is_shut_down = ready.ready().is_read_closed();
             match ready.try_io(|listener| accept(listener.get_ref())) {
                 Ok(accepted) => return accepted,
@@ -47,10 +53,16 @@ impl Acceptor {
 
     /// Changes how many connections may wait to be accepted. Those that wait already stay.
     ///
+    /// A socket that was passed stays as it is: the process that called `listen` last is the one that clients take for
+    /// the listener (unix(7)), and theirs must still find root or their own user there.
+    ///
     /// # Errors
     /// The system's.
     pub(super) fn limit_backlog(&self, connections: i32) -> io::Result<()> {
-        Ok(rustix::net::listen(self.0.get_ref(), connections)?)
+        if !self.is_own {
+            return Ok(());
+        }
+        Ok(rustix::net::listen(self.listener.get_ref(), connections)?)
     }
 
     /// Accepts a connection of the backlog without a wait.
@@ -58,7 +70,7 @@ impl Acceptor {
     /// # Errors
     /// The system's; [`io::ErrorKind::WouldBlock`] when the backlog is empty.
     pub(super) fn accept_now(&self) -> io::Result<UnixStream> {
-        accept(self.0.get_ref())
+        accept(self.listener.get_ref())
     }
 }
 
@@ -75,6 +87,18 @@ fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
     Ok(stream)
+}
+
+#[cfg(target_os = "linux")]
+fn is_own(listener: &UnixListener) -> bool {
+    let who = rustix::net::sockopt::socket_peercred(listener);
+    who.is_ok_and(|who| who.pid == rustix::process::getpid())
+}
+
+/// Where the system does not report it, no socket is.
+#[cfg(not(target_os = "linux"))]
+const fn is_own(_: &UnixListener) -> bool {
+    false
 }
 
 #[cfg(test)]

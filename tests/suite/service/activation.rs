@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{accepts, wait_until};
@@ -46,6 +46,21 @@ fn a_passed_socket_outlives_the_daemon_and_a_client_waits_for_the_next_one() {
         assert_eq!(waiting.rest(), b"");
         assert!(!env.path("run/jeton/jeton.sock.lock").exists());
     }
+}
+
+#[test]
+fn the_service_manager_stays_the_listener_that_clients_see() {
+    let env = TestEnv::new();
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    assert_eq!(env.get(&daemon, "/healthz").status, 200);
+    for socket in [&daemon.socket, &daemon.admin] {
+        let client = UnixStream::connect(socket).unwrap();
+        let listener = rustix::net::sockopt::socket_peercred(&client).unwrap();
+        // The sockets are this process's.
+        assert_eq!(listener.pid, rustix::process::getpid());
+    }
+    env.stop(&mut daemon);
 }
 
 #[test]
