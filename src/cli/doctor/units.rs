@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::finding::Finding;
+use super::judge::RESTART;
 use crate::paths::Env;
 
 /// The folders of the system's units (systemd.unit(5)).
@@ -45,19 +46,21 @@ impl Service {
         folders.iter().any(has_unit).then_some(Self { system })
     }
 
-    /// Makes the start of its sockets the remedy of a finding whose remedy is to start a daemon. systemd closes the sockets
-    /// when the service cannot be executed while clients wait, and does not open them again by itself.
+    /// Makes what systemd can do the remedy of a finding whose remedy is to start or restart a daemon. When the service
+    /// cannot be executed while clients wait, systemd closes the sockets and does not open them again by itself, or still
+    /// holds them, and no daemon answers.
     pub(super) fn start(self, finding: Finding) -> Finding {
-        if !finding.is_remedied_by("run") {
+        let is_silent = finding.remedy.as_deref() == Some(RESTART);
+        if !is_silent && !finding.is_remedied_by("run") {
             return finding;
         }
-        let (systemctl, journal) = if self.system {
-            ("systemctl", "journalctl -u jetond")
-        } else {
-            ("systemctl --user", "journalctl --user -u jetond")
+        let user = if self.system { "" } else { " --user" };
+        let before = match is_silent {
+            true => format!("systemctl{user} restart jetond; if systemd could not execute it: "),
+            false => "start its service: ".to_owned(),
         };
         finding.remedy(format!(
-            "start its service: {systemctl} reset-failed jetond.service jetond.socket jetond-admin.socket; {systemctl} start jetond.socket jetond-admin.socket; why it ended: {journal}"
+            "{before}systemctl{user} reset-failed jetond.service jetond.socket jetond-admin.socket; systemctl{user} start jetond.socket jetond-admin.socket; why it ended: journalctl{user} -u jetond"
         ))
     }
 }

@@ -8,6 +8,9 @@ use super::super::limit::LIMIT;
 
 const CHECK: &str = "daemon";
 
+/// The remedy for a daemon that accepts a connection and does not answer.
+pub(in super::super) const RESTART: &str = "restart it";
+
 pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Finding> {
     let mut findings = vec![];
     let mut answering = 0;
@@ -58,7 +61,7 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
                 CHECK,
                 format!("the one at {path} did not answer within {LIMIT:?}"),
             )
-            .remedy(text("restart it")),
+            .remedy(text(RESTART)),
             SocketState::Failed(why) => Finding::fail(CHECK, format!("{path}: {why}")),
         });
     }
