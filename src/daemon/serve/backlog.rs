@@ -3,7 +3,8 @@
 //! Mostly, many may: when no more may wait, a client that does not block gets an error. But all wait in one row. Users
 //! that connect again as soon as their connections are refused or closed fill it, and everybody else would stand behind
 //! them. So few may wait while many connections come to nothing: a client that blocks then has its turn soon, because
-//! the kernel lets blocked clients in by the order in which they came.
+//! the kernel lets blocked clients in by the order in which they came. A socket that a service manager passed keeps the
+//! backlog of its unit: clients wait there while the service restarts.
 
 use std::time::Duration;
 
@@ -44,12 +45,6 @@ impl Backlog {
             at: now,
             short_until: None,
         }
-    }
-
-    /// Lets many connections of this socket wait, whatever another process or an earlier daemon has set.
-    pub(super) fn lengthen(&mut self, listener: &Acceptor) {
-        self.short_until = None;
-        set(listener, LONG);
     }
 
     /// Looks at the count of connections that have come to nothing, and changes how many may wait if it should.

@@ -76,8 +76,6 @@ impl Server {
         let (mut faults, mut is_retired) = (Faults::new(), false);
         let (mut accepted_at_once, mut is_dead) = (0, false);
         let mut backlog = Backlog::new(self.wasted(), self.service.clock.now().boot);
-        // A daemon that was killed may have left a passed socket with the short one.
-        backlog.lengthen(&listener);
         loop {
             let accepted = tokio::select! { biased;
                 () = shutdown.ordered() => break,
@@ -125,7 +123,6 @@ impl Server {
                 }
             }
         }
-        backlog.lengthen(&listener);
         if is_retired {
             self.empty(listener, door, faults, &shutdown).await;
             return 0;

@@ -33,7 +33,10 @@ fn every_verb_prints_what_it_promises() {
     );
     assert!(table.contains("fresh"), "{table}");
     let json: Value = serde_json::from_str(&done(&["status", "--json"])).unwrap();
-    assert_eq!(members(&json), ["binary_replaced", "profiles", "socket", "version"]);
+    assert_eq!(
+        members(&json),
+        ["binary_replaced", "profiles", "socket", "version"]
+    );
     assert_eq!(json["socket"], socket);
     assert_eq!(json["profiles"][0]["profile"], "research");
     assert_eq!(
