@@ -12,7 +12,6 @@ use super::answer::{Asked, Spelling};
 use super::attempt::{Fetching, Granted, Locating, Provider};
 use super::http::{Http, Settings};
 use super::quote::without_secret;
-use crate::command_line;
 use crate::config;
 use crate::config::oauth2::{At, EndpointUrl};
 use crate::credential::{Ca, Credential};
@@ -213,8 +212,7 @@ impl Target {
             enrolled.push_str(" with another ? part");
         }
         let what = format!(
-            "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; {}",
-            command_line::proposed("if that is right, run 'jetond add NAME --rebind'", None)
+            "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; if that is right, run 'jetond add NAME --rebind'"
         );
         Fault::new(FaultKind::BindingChanged, what)
     }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::bulkhead::Compartment;
 use super::waiters::Waiters;
 use crate::clock::Clock;
+use crate::command_line;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::CallEnd;
+use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::schedule;
 use crate::token::Validity;
@@ -19,6 +21,8 @@ const SLOW: Duration = Duration::from_secs(2);
 
 /// One call.
 pub(super) struct Call {
+    /// The profile, whose name the provider does not know.
+    pub(super) profile: ProfileName,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) compartment: Compartment,
@@ -67,6 +71,8 @@ impl Call {
             },
             Err(mut fault) => {
                 fault.resolve_retry_at(clock.now().unix.since_epoch());
+                let detail = command_line::proposed(&fault.detail, Some(&self.profile));
+                fault.detail = detail.into_owned();
                 let sent = Some(now);
                 CallEnd::Failed { sent, fault }
             }

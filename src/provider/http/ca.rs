@@ -6,7 +6,6 @@ use std::sync::Arc;
 use reqwest::Certificate;
 
 use crate::certificates::CaFile;
-use crate::command_line;
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
@@ -43,8 +42,7 @@ impl CaSource {
         if ca.is_some_and(|ca| ca.compare(Some(&file.content)) != CaVerdict::Same) {
             let shown = file.path.display();
             let what = format!(
-                "the CA file {shown} holds other certificates than at enrolment: nothing is sent until the credential is enrolled again ({})",
-                command_line::proposed("jetond add NAME --rebind", None)
+                "the CA file {shown} holds other certificates than at enrolment: nothing is sent until the credential is enrolled again (jetond add NAME --rebind)"
             );
             return Err(Fault::new(FaultKind::BindingChanged, what));
         }

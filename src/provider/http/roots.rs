@@ -4,7 +4,6 @@ use reqwest::{Client, ClientBuilder};
 
 use super::ca::CaSource;
 use super::system;
-use crate::command_line;
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
@@ -40,7 +39,6 @@ impl Roots {
             ),
             Self::System if ca.is_some_and(|ca| ca.compare(None) != CaVerdict::Same) => {
                 let what = "the credential was enrolled with a CA file, and the configuration names none: nothing is sent until it is enrolled again (jetond add NAME --rebind)";
-                let what = command_line::proposed(what, None);
                 return Err(Fault::new(FaultKind::BindingChanged, what));
             }
             Self::System => (

@@ -85,6 +85,7 @@ impl Keeper {
         debug!(attempt, "call starts");
         let held = self.lifecycle.view().held;
         let call = Call {
+            profile: self.parts.name.clone(),
             provider: Arc::clone(&self.parts.provider),
             clock: Arc::clone(&self.parts.clock),
             compartment: self.parts.compartment.clone(),
