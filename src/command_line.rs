@@ -6,9 +6,20 @@ use std::sync::OnceLock;
 
 use crate::profile::ProfileName;
 
-/// The options, each with a space before it; none for a user's usual daemon. A process works on one configuration, and
-/// learns which one before it says anything about it.
-static OPTIONS: OnceLock<String> = OnceLock::new();
+/// What the commands need. A process works on one configuration, and learns which one before it says anything about it.
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+/// How commands name the daemon of this process.
+#[derive(Debug)]
+struct Target {
+    /// The options of `jetond`, each with a space before it; none for a user's usual daemon.
+    options: String,
+    /// The command that has the daemon read its configuration again.
+    reload: &'static str,
+}
+
+/// The command of a user's usual daemon, and so of fixed texts.
+const RELOAD: &str = "jeton reload";
 
 /// The commands as fixed texts spell them, the longer first. `NAME` stands for the profile.
 const COMMANDS: [&str; 4] = [
@@ -18,16 +29,33 @@ const COMMANDS: [&str; 4] = [
     "jetond check",
 ];
 
-/// Sets the options that name the configuration and the state of this process; only the first call counts.
-pub(crate) fn name_target(options: String) {
+/// The options of the system's daemon.
+pub(crate) const SYSTEM: &str = " --system";
+
+/// Whether this process works on the system's daemon.
+pub(crate) fn is_of_the_system() -> bool {
+    TARGET.get().is_some_and(|target| target.options == SYSTEM)
+}
+
+/// Sets the options that name the configuration and the state of this process, and the command that has the daemon read
+/// them again; only the first call counts.
+pub(crate) fn name_target(options: String, reload: &'static str) {
     // A second call would come from a second target, and a command has one.
-    let _: Result<(), String> = OPTIONS.set(options);
+    let _: Result<(), Target> = TARGET.set(Target { options, reload });
 }
 
 /// This text with the commands in it as a person has to run them: with the profile's name, if it is known, and with the
 /// options of this process's target.
 pub(crate) fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
-    complete(text, profile, OPTIONS.get().map_or("", String::as_str))
+    let target = TARGET.get();
+    let options = target.map_or("", |target| &target.options);
+    let text = complete(text, profile, options);
+    match target {
+        Some(target) if target.reload != RELOAD && text.contains(RELOAD) => {
+            Cow::Owned(text.replace(RELOAD, target.reload))
+        }
+        _ => text,
+    }
 }
 
 fn complete<'a>(text: &'a str, profile: Option<&ProfileName>, options: &str) -> Cow<'a, str> {

@@ -2,6 +2,7 @@
 
 pub(super) mod lines;
 mod systems;
+mod usual;
 
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ impl TargetArgs {
     fn find_with(&self, env: &Env, by: Use, exists: fn(&Path) -> bool) -> Result<Target, Exit> {
         let found = self.look_for(env, by, exists);
         if let Ok(target) = &found {
-            command_line::name_target(target.options());
+            command_line::name_target(target.options(), target.line_of_reload());
         }
         found
     }
@@ -205,18 +206,6 @@ impl Target {
             .map_err(ChangeError::Write)
     }
 
-    /// The configuration that the user's daemon reads, if it is another one with this state.
-    pub(super) fn usual_config_of_state(&self, env: &Env) -> Option<Config> {
-        let state = env.state_dir(None).ok()?;
-        let usual = env.config_file(None, |path| path.symlink_metadata().is_ok());
-        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
-        let is_there = settings::real_path(&state) == settings::real_path(&self.state);
-        let found = || settings::read(&usual, self.uid).ok();
-        (is_other && is_there)
-            .then(found)?
-            .map(|found| found.config)
-    }
-
     /// Refuses to enrol a profile in this store while an interrupted removal of its name has left a credential in another:
     /// what is written down of that removal would be lost.
     pub(super) fn refuse_to_forget(
@@ -233,32 +222,6 @@ impl Target {
             Ok(_) => Ok(()),
             Err(error) => refuse(Causes(&error).to_string()),
         }
-    }
-
-    /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential
-    /// where this one's would be: a store tells profiles apart by their names alone.
-    pub(super) fn shares_credential(
-        &self,
-        env: &Env,
-        name: &ProfileName,
-        store: &StoreKind,
-    ) -> Option<PathBuf> {
-        let state = env.state_dir(None).ok()?;
-        let usual = env.config_file(None, |path| path.symlink_metadata().is_ok());
-        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
-        let stores = self.stores();
-        let is_there = if stores.store(store).about().in_state {
-            settings::real_path(&state) == settings::real_path(&self.state)
-        } else {
-            !self.system
-        };
-        if !is_other || !is_there {
-            return None;
-        }
-        let theirs = settings::read(&usual, self.uid).ok()?.config;
-        let is_theirs = theirs.profiles.get(name)?.store == *store;
-        let has_one = || !matches!(stores.reader(store).load(name), Ok(None));
-        (is_theirs && has_one()).then_some(usual)
     }
 }
 

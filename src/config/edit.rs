@@ -12,6 +12,7 @@ use super::allow::NotLookedUp;
 use super::document::parse;
 use super::fault::ConfigFault;
 use super::profile::{Config, Profile};
+use crate::command_line;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
@@ -88,6 +89,9 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
     new.push_str(text.get(kept..).ok_or_else(form)?);
     if new.trim_matches('\u{feff}').trim().is_empty() {
         new.push_str(NONE_LEFT);
+        if command_line::is_of_the_system() {
+            new.push_str(command_line::SYSTEM);
+        }
         new.push_str(line_end(text));
     }
     checked(new, &config, name)

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::record::VERSION;
+use crate::command_line;
 use crate::folder::ReplaceError;
 use crate::trust::{Distrust, Untrusted, is_passing};
 
@@ -144,14 +145,14 @@ impl fmt::Display for StoreError {
                 f.write_str("another program has changed it meanwhile: try again")?;
             }
             StoreErrorKind::NoLocks => {
-                f.write_str("its file system has no locks (flock): keep the state on another one, with --state or XDG_STATE_HOME")?;
+                write!(f, "its file system has no locks (flock): {}", elsewhere())?;
             }
             StoreErrorKind::Full => {
                 f.write_str("the disk or the quota is full: make room and try again")?;
             }
-            StoreErrorKind::ReadOnly => f.write_str(
-                "its file system is mounted read-only: keep the state elsewhere, with --state or XDG_STATE_HOME",
-            )?,
+            StoreErrorKind::ReadOnly => {
+                write!(f, "its file system is mounted read-only: {}", elsewhere())?;
+            }
             StoreErrorKind::Unavailable(why) => write!(
                 f,
                 "{} cannot be used: {} ({})",
@@ -174,6 +175,15 @@ impl fmt::Display for StoreError {
         } else {
             f.write_str(" (what was kept is unchanged)")
         }
+    }
+}
+
+/// How to have the state on another file system.
+fn elsewhere() -> &'static str {
+    if command_line::is_of_the_system() {
+        "the system's daemon has its state in /var/lib/jeton, so mount another one there"
+    } else {
+        "keep the state on another one, with --state or XDG_STATE_HOME"
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
 use super::full::is_full;
+use crate::command_line;
 
 /// Folders for every user's files, which is safe with the sticky bit.
 const FOR_EVERYBODY: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/lock"];
@@ -23,12 +24,27 @@ const OF_THE_SYSTEM: [&str; 8] = [
     "/usr/local",
 ];
 
+/// The folder of the system's configuration, which is root's.
+const OF_THE_SYSTEMS_CONFIGURATION: &str = "/etc/jeton";
+
 const STICKY: u32 = 0o1000;
 
 /// What `reader` can do about `path`, if known.
 pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32) -> Option<String> {
+    let is_system = command_line::is_of_the_system();
+    remedy_in(is_system, path, why, purpose, reader)
+}
+
+/// The same; the system's daemon has its configuration and its state in one place alone.
+fn remedy_in(
+    is_system: bool,
+    path: &Path,
+    why: &Distrust,
+    purpose: Purpose,
+    reader: u32,
+) -> Option<String> {
     let shown = path.display();
-    let elsewhere = elsewhere(purpose);
+    let elsewhere = elsewhere(purpose, is_system);
     Some(match why {
         Distrust::NotAFile => match purpose {
             Purpose::Lock => "move it away".into(),
@@ -51,9 +67,15 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             is_file,
         } => match purpose {
             Purpose::Socket { .. } => elsewhere.into(),
-            _ if *is_file && reader == 0 && *owner != OVERFLOW_UID => {
-                format!("chown {uid} {shown}")
-            }
+            // The daemon must not be able to change where its secret is sent; a key it must be able to read.
+            _ if *is_file && reader == 0 && *owner != OVERFLOW_UID => match purpose {
+                Purpose::ClientKey => format!("chown {uid} {shown}"),
+                _ => format!("chown 0 {shown}"),
+            },
+            _ if is_system && path.starts_with(OF_THE_SYSTEMS_CONFIGURATION) => match reader {
+                0 => format!("chown 0 {shown}"),
+                _ => format!("have root run: chown 0 {shown}"),
+            },
             Purpose::Config if *is_file => {
                 "make a copy of your own, and name it with --config or JETON_CONFIG".into()
             }
@@ -62,8 +84,12 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
             }
             _ => as_owner(*owner, elsewhere),
         },
-        Distrust::NotOurs { owner, uid } => not_ours(path, purpose, reader, *owner, *uid),
-        Distrust::Writable { mode, owner, .. } => writable(path, purpose, reader, *mode, *owner),
+        Distrust::NotOurs { owner, uid } => {
+            not_ours(path, purpose, reader, *owner, *uid, elsewhere)
+        }
+        Distrust::Writable { mode, owner, .. } => {
+            writable(path, purpose, reader, *mode, *owner, elsewhere)
+        }
         Distrust::Readable { owner, .. } => readable(path, reader, *owner),
         Distrust::Open { mode, folder } => match purpose {
             // Only for a file: an open folder is reported before the files in it.
@@ -117,8 +143,14 @@ pub(super) fn remedy(path: &Path, why: &Distrust, purpose: Purpose, reader: u32)
 }
 
 /// How to use another place.
-const fn elsewhere(purpose: Purpose) -> &'static str {
+const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
     match purpose {
+        Purpose::Config if is_system => {
+            "put it right as root: the system's daemon reads no other file"
+        }
+        Purpose::State | Purpose::Secret | Purpose::Lock if is_system => {
+            "put it right as root: the system's daemon has its state in /var/lib/jeton alone"
+        }
         Purpose::Config => "name another one with --config or JETON_CONFIG",
         Purpose::State | Purpose::Secret | Purpose::Lock => {
             "keep the state elsewhere with --state or XDG_STATE_HOME"
@@ -144,8 +176,15 @@ fn as_owner(owner: u32, elsewhere: &str) -> String {
     }
 }
 
-fn not_ours(path: &Path, purpose: Purpose, reader: u32, owner: u32, uid: u32) -> String {
-    let (shown, elsewhere) = (path.display(), elsewhere(purpose));
+fn not_ours(
+    path: &Path,
+    purpose: Purpose,
+    reader: u32,
+    owner: u32,
+    uid: u32,
+    elsewhere: &str,
+) -> String {
+    let shown = path.display();
     let is_file = purpose == Purpose::Secret;
     match purpose {
         Purpose::Lock => "remove it".to_owned(),
@@ -167,8 +206,15 @@ fn not_ours(path: &Path, purpose: Purpose, reader: u32, owner: u32, uid: u32) ->
     }
 }
 
-fn writable(path: &Path, purpose: Purpose, reader: u32, mode: u32, owner: u32) -> String {
-    let (shown, elsewhere) = (path.display(), elsewhere(purpose));
+fn writable(
+    path: &Path,
+    purpose: Purpose,
+    reader: u32,
+    mode: u32,
+    owner: u32,
+    elsewhere: &str,
+) -> String {
+    let shown = path.display();
     // This is the folder of a socket itself: for folders above it the sticky bit is enough.
     if mode & STICKY != 0 {
         return folder_of_its_own(path);

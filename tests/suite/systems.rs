@@ -154,7 +154,9 @@ chown 60077 $config
 check its-own "$JETOND" check
 chown 60078 $config
 check of-another "$JETOND" check
-chown 0 $config
+chown 0 $config; chown 60078 /etc/jeton
+check folder-of-another "$JETOND" check
+chown 0 /etc/jeton
 chown 0 /var/lib/jeton/credentials/research.json
 check record "$JETOND" check
 chown 60077 /var/lib/jeton/credentials/research.json
@@ -189,7 +191,20 @@ check ca-examined "$JETOND" doctor
         &out,
         "of-another",
         78,
-        &["it belongs to uid 60078", "nor to uid 60077"],
+        &[
+            "it belongs to uid 60078",
+            "nor to uid 60077",
+            "chown 0 /etc/jeton/config.toml\n",
+        ],
+    );
+    says(
+        &out,
+        "folder-of-another",
+        78,
+        &[
+            "/etc/jeton: it belongs to uid 60078",
+            "chown 0 /etc/jeton\n",
+        ],
     );
     says(
         &out,
@@ -232,8 +247,11 @@ check rebind rebind research
 check remove "$JETOND" remove research --yes
 check own-check "$JETOND" check
 check system-check "$JETOND" check --system
+check same-name enrol research
+check both "$JETOND" check
 check other "$JETOND" remove none --yes
 check of-system "$JETOND" remove research --yes --system
+cat /etc/jeton/config.toml
 "#,
     );
     let own = env.config();
@@ -261,8 +279,18 @@ check of-system "$JETOND" remove research --yes --system
     );
     says(&out, "own-check", 0, &["mine: ok"]);
     says(&out, "system-check", 0, &["research: ok"]);
+    // The system's profile of the same name has its credential elsewhere.
+    says(
+        &out,
+        "same-name",
+        0,
+        &["research is enrolled", "the profile will live in"],
+    );
+    says(&out, "both", 0, &["mine: ok", "research: ok"]);
     assert!(!part(&out, "other").contains("--system"), "{out:?}");
     says(&out, "of-system", 0, &["research is removed"]);
+    let comment = "# profiles are added here by: jetond add --system\n";
+    assert!(out.stdout.ends_with(comment), "{out:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};
 use super::finding::{Finding, Verdict};
 use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
+use crate::command_line;
 use crate::config::Config;
 use crate::profile::ProfileName;
 use crate::settings::Unusable;
@@ -94,8 +95,12 @@ pub(super) fn folder(what: FolderUse, facts: &FolderFacts) -> Vec<Finding> {
         let check = "file system";
         findings.push(match what {
             FolderUse::State => Finding::warn(check, found).remedy(
-                "locks and permissions are another machine's there: --state or XDG_STATE_HOME on a local disk"
-                    .to_owned(),
+                if command_line::is_of_the_system() {
+                    "locks and permissions are another machine's there: mount a local disk at /var/lib/jeton"
+                } else {
+                    "locks and permissions are another machine's there: --state or XDG_STATE_HOME on a local disk"
+                }
+                .to_owned(),
             ),
             FolderUse::Sockets => Finding::fail(check, found).remedy(
                 "a socket works on its own host alone: --socket or XDG_RUNTIME_DIR on a local file system"

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::output::tell;
 use super::Target;
+use crate::command_line;
 use crate::paths::SYSTEM_CONFIG;
 use crate::profile::ProfileName;
 use crate::settings;
@@ -77,7 +78,7 @@ impl Target {
     /// The options that name this target, each with a space before it.
     pub(super) fn options(&self) -> String {
         if self.system {
-            return " --system".to_owned();
+            return command_line::SYSTEM.to_owned();
         }
         let mut options = String::new();
         // A user without a configuration reads the system's, and changes it only when it is named.

@@ -283,6 +283,62 @@ fn what_is_anothers_is_left_to_its_owner() {
 }
 
 #[test]
+fn the_systems_daemon_is_put_right_in_its_own_places() {
+    const STATE_ALONE: &str =
+        "put it right as root: the system's daemon has its state in /var/lib/jeton alone";
+    for (path, why, purpose, reader, expected) in [
+        // As root judges for the daemon's user; it must not become the owner of its configuration.
+        (
+            "/etc/jeton/c",
+            owner(1000, 998, true),
+            CONFIG,
+            0,
+            "chown 0 /etc/jeton/c",
+        ),
+        (
+            "/etc/jeton",
+            owner(1000, 998, false),
+            CONFIG,
+            0,
+            "chown 0 /etc/jeton",
+        ),
+        (
+            "/etc/ca.pem",
+            owner(1000, 998, true),
+            Purpose::CaFile,
+            0,
+            "chown 0 /etc/ca.pem",
+        ),
+        (
+            "/etc/key",
+            owner(1000, 998, true),
+            Purpose::ClientKey,
+            0,
+            "chown 998 /etc/key",
+        ),
+        // As the daemon says it itself.
+        (
+            "/etc/jeton/c",
+            owner(1000, 998, true),
+            CONFIG,
+            998,
+            "have root run: chown 0 /etc/jeton/c",
+        ),
+        (
+            "/etc",
+            owner(1000, 998, false),
+            CONFIG,
+            998,
+            "run this as uid 1000, or put it right as root: the system's daemon reads no other file",
+        ),
+        ("/var/lib/jeton", denied(), STATE, 998, STATE_ALONE),
+    ] {
+        let is = remedy_in(true, Path::new(path), &why, purpose, reader);
+        assert_eq!(is.unwrap_or_default(), expected, "{why:?}");
+    }
+}
+
+#[test]
 fn a_usual_place_that_cannot_be_made_names_the_three_ways() {
     for why in [
         denied(),

@@ -1,0 +1,63 @@
+//! What the user's daemon works on, beside a target that was named.
+
+use std::path::{Path, PathBuf};
+
+use super::systems::Use;
+use super::{Target, TargetArgs};
+use crate::config::{Config, StoreKind};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::settings;
+
+impl Target {
+    /// What the user's daemon works on, if that is known.
+    fn usual(env: &Env) -> Option<Self> {
+        let exists = |path: &Path| path.symlink_metadata().is_ok();
+        env.state_dir(None).ok()?;
+        TargetArgs::default().look_for(env, Use::Look, exists).ok()
+    }
+
+    /// The configuration that the user's daemon reads, if it is another one with this state.
+    pub(in super::super) fn usual_config_of_state(&self, env: &Env) -> Option<Config> {
+        let Target {
+            config: usual,
+            state,
+            ..
+        } = Self::usual(env)?;
+        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
+        let is_there = settings::real_path(&state) == settings::real_path(&self.state);
+        let found = || settings::read(&usual, self.uid).ok();
+        (is_other && is_there)
+            .then(found)?
+            .map(|found| found.config)
+    }
+
+    /// The configuration that the user's daemon reads, if it is another one whose profile of this name has a credential
+    /// where this one's would be: a store tells profiles apart by their names alone.
+    pub(in super::super) fn shares_credential(
+        &self,
+        env: &Env,
+        name: &ProfileName,
+        store: &StoreKind,
+    ) -> Option<PathBuf> {
+        let Target {
+            config: usual,
+            state,
+            ..
+        } = Self::usual(env)?;
+        let is_other = settings::real_path(&usual) != settings::real_path(&self.config);
+        let stores = self.stores();
+        let is_there = if stores.store(store).about().in_state {
+            settings::real_path(&state) == settings::real_path(&self.state)
+        } else {
+            !self.system
+        };
+        if !is_other || !is_there {
+            return None;
+        }
+        let theirs = settings::read(&usual, self.uid).ok()?.config;
+        let is_theirs = theirs.profiles.get(name)?.store == *store;
+        let has_one = || !matches!(stores.reader(store).load(name), Ok(None));
+        (is_theirs && has_one()).then_some(usual)
+    }
+}
