@@ -289,3 +289,6 @@ impl Reloading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
