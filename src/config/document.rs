@@ -2,8 +2,8 @@
 
 use toml_edit::Document;
 
-use super::allow::Names;
 use super::fault::ConfigFault;
+use super::lookup::Names;
 use super::profile::Config;
 use super::reader::{Reader, fields};
 

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use toml_edit::{Document, InlineTable, Item, TableLike, Value};
 
-use super::allow::NotLookedUp;
 use super::document::parse;
 use super::fault::ConfigFault;
+use super::lookup::NotLookedUp;
 use super::profile::{Config, Profile};
 use crate::command_line;
 use crate::profile::ProfileName;

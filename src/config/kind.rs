@@ -5,8 +5,8 @@ use std::fmt;
 use ::url::Url;
 use toml_edit::{Array, InlineTable, Item, Table, Value};
 
-use super::allow::NotLookedUp;
 use super::fault::ConfigFault;
+use super::lookup::NotLookedUp;
 use super::reader::key::{Key, KeyDoc, KeyOption, OptionForm};
 use super::reader::{Field, Reader, Section};
 use super::url::Origin;

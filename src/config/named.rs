@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::allow::{LookupFailed, Names};
+use super::lookup::{LookupFailed, Names};
 use crate::policy::IdRange;
 
 /// A user or a group, by name.
@@ -133,13 +133,16 @@ impl Named {
 const SOCKET_GROUP: &str = "socket.group";
 
 impl Doubtful {
+    /// Whether it is the group of the token socket.
+    pub fn is_of_socket(&self) -> bool {
+        self.key == SOCKET_GROUP
+    }
+
     /// What follows while the number is in doubt.
     pub fn consequence(&self) -> &'static str {
         match self.named.id {
             Some(_) => "its number in force stays until a look-up is answered",
-            None if self.key == SOCKET_GROUP => {
-                "the socket is private until the group has a number"
-            }
+            None if self.is_of_socket() => "the socket is private until the group has a number",
             None => "the rule is off until the name has a number",
         }
     }
@@ -148,7 +151,7 @@ impl Doubtful {
     pub fn remedy(&self) -> String {
         let kind = self.named.name.kind();
         let key = match &self.named.name {
-            _ if self.key == SOCKET_GROUP => "group",
+            _ if self.is_of_socket() => "group",
             Name::User(_) => "uid",
             Name::Group(_) => "gid",
         };

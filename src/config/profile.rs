@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ::url::Url;
 
 use super::Provider;
-use super::allow::{Names, Rule, SocketMode};
+use super::allow::{Rule, SocketMode};
+use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
 use super::store::StoreKind;
@@ -91,6 +92,11 @@ impl Config {
     pub fn waits_for_group(&self) -> bool {
         let group = self.socket_group.as_ref();
         group.is_some_and(|named| named.id().is_none())
+    }
+
+    /// The group of the token socket, if its number was in doubt when the configuration was read.
+    pub fn group_in_doubt(&self) -> Option<&Doubtful> {
+        self.doubts.iter().find(|doubtful| doubtful.is_of_socket())
     }
 
     /// Looks all names up again. A name that the machine does not know loses its number; where the look-up fails, the

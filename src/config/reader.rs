@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike};
 
-use super::allow::Names;
 use super::fault::ConfigFault;
+use super::lookup::Names;
 use super::named::{Doubtful, Named};
 use crate::spelling;
 

@@ -21,11 +21,12 @@ use crate::settings::{self, Content, Found, Unusable};
 use crate::wire::reload::{ReloadQuery, Source};
 
 mod again;
+mod asked;
 mod in_force;
 mod names;
 mod served;
 
-pub use names::Asked;
+pub use asked::Asked;
 pub use served::ServedMode;
 
 use again::{Again, Next};

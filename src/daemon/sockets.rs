@@ -20,7 +20,8 @@ use crate::paths::SocketPlaces;
 use crate::trust;
 use activation::{Passed, path_of};
 use listen_error::ListenError;
-use listener::{Bound, Place, listen_again, listen_at, warn_of_volume};
+use listener::{Bound, listen_again, listen_at, warn_of_volume};
+use place::Place;
 use seen::Seen;
 
 pub mod activation;
@@ -29,6 +30,7 @@ pub mod listen_error;
 pub mod listener;
 pub(in crate::daemon) mod mode;
 mod path_watch;
+pub mod place;
 mod seen;
 pub mod unit;
 

@@ -5,7 +5,7 @@ use super::super::output::tell;
 use super::super::socket_unit::{manager, unfit};
 use super::super::target::Target;
 use crate::config::{Config, Rule, SocketMode};
-use crate::daemon::sockets::listener::sharing;
+use crate::daemon::sockets::place::sharing;
 use crate::paths::Env;
 use crate::policy::Who;
 use crate::settings::names::System;

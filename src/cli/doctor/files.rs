@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::limit::within;
 use super::{judge, mounts};
 use crate::config::SocketMode;
-use crate::daemon::sockets::listener::sharing;
+use crate::daemon::sockets::place::sharing;
 use crate::paths::{Env, PathError, SocketPlaces};
 use crate::trust::{self, Distrust, SocketFolder, Untrusted};
 

@@ -7,23 +7,14 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use super::asked::Asked;
 use super::{NOTHING_SERVED, READING, Reloading};
 use crate::config::{Config, Named};
+use crate::settings;
 use crate::settings::name_service::{Answers, look_up};
-use crate::settings::{self, Found, Unusable};
 
 /// How long a look may take for which no caller waits: a directory on another machine may answer slowly.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What the machine answered when it was asked again.
-pub enum Asked {
-    /// For the names of the configuration in force.
-    Names(Answers),
-    /// For the configuration.
-    Config(Result<Found, Unusable>),
-    /// Nothing: the system refuses a thread, or a disk hangs.
-    Nothing,
-}
 
 impl Reloading {
     /// Logs the names whose numbers are in doubt; what names them is off, and all else is in force.
@@ -31,6 +22,11 @@ impl Reloading {
         for doubtful in &config.doubts {
             let fault = format!("{}:{doubtful}", self.config.display());
             warn!(fault, "{}", doubtful.consequence());
+        }
+        let all = config.named().filter(|named| named.doubt().is_some());
+        let more = all.count().saturating_sub(config.doubts.len());
+        if more > 0 {
+            warn!(more, "further names have no certain number");
         }
     }
 

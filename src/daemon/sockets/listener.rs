@@ -20,30 +20,11 @@ use tracing::warn;
 
 use super::super::serve::{backlog, peers};
 use super::listen_error::ListenError;
-use super::mode;
+use super::place::{Inode, Place, inode};
 use crate::config::SocketMode;
 use crate::file_lock::{FileLock, NotLocked};
 use crate::process::manager::Manager;
-use crate::trust::{Sharing, Untrusted, judge_lock};
-
-/// The place of a socket, and which users can connect.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// The socket.
-    pub socket: &'a Path,
-    /// Its lock.
-    pub lock: &'a Path,
-    /// Which users can connect.
-    pub mode: SocketMode,
-    /// Whether the mode is decided; else it is private for the time being.
-    pub is_mode_decided: bool,
-    /// Whether the folder was named by the user, and so is not ours to change.
-    pub explicit: bool,
-    /// How many folders it may be below a volume that everybody can write to; `None` where such a volume is refused.
-    pub below_volume: Option<usize>,
-    /// The user that the daemon runs as.
-    pub uid: u32,
-}
+use crate::trust::{Untrusted, judge_lock};
 
 /// A socket that is being served. Dropping it removes it, unless something else is in its place by now.
 #[derive(Debug)]
@@ -57,9 +38,6 @@ pub struct Bound {
     /// Held as long as this exists, so that no other daemon judges our socket stale.
     lock: Arc<FileLock>,
 }
-
-/// Identity of a file, whatever its name: device and inode number.
-pub type Inode = (u64, u64);
 
 /// Binds a socket with its mode, in a folder that is made when it is missing, under its lock.
 ///
@@ -97,7 +75,7 @@ fn listen_with(
         }
     };
     let is_folder_new = !path.parent().is_some_and(Path::exists);
-    let folder = mode::folder(&place, is_folder_new);
+    let folder = place.folder(is_folder_new);
     let judged = folder.judge();
     if judged.as_ref().err().is_none_or(Untrusted::is_of_mode) {
         // First of all: the folder of a daemon that serves is as that daemon needs it.
@@ -139,14 +117,6 @@ fn listen_with(
             lock: held,
         },
     ))
-}
-
-/// Identifies the file at a path, without following a link there.
-///
-/// # Errors
-/// The system's; [`io::ErrorKind::NotFound`] when there is nothing.
-pub fn inode(path: &Path) -> io::Result<Inode> {
-    path.symlink_metadata().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn is_same(a: &File, b: &File) -> bool {
@@ -231,15 +201,6 @@ fn listening(path: &Path) -> rustix::io::Result<Option<Listening>> {
         Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(Some(Listening::Process)),
         Err(Errno::CONNREFUSED) => Ok(None),
         Err(e) => Err(e),
-    }
-}
-
-/// Which users can enter the folder of a socket with this mode.
-pub const fn sharing(mode: SocketMode) -> Sharing {
-    match mode {
-        SocketMode::Private => Sharing::Nobody,
-        SocketMode::Group(group) => Sharing::Group(group),
-        SocketMode::All => Sharing::Everybody,
     }
 }
 

@@ -10,10 +10,11 @@ use tracing::warn;
 
 use super::super::service::Door;
 use super::listen_error::ListenError;
-use super::listener::{Bound, Place, give, inode, sharing};
+use super::listener::{Bound, give};
+use super::place::{Place, inode, sharing};
 use super::{Origin, Sockets};
 use crate::config::SocketMode;
-use crate::trust::{self, Sharing, SocketFolder};
+use crate::trust;
 
 /// A request to give the token socket another mode.
 #[derive(Debug)]
@@ -56,6 +57,20 @@ impl ModeSetter {
     }
 }
 
+#[cfg(test)]
+impl ModeChange {
+    /// Answers that it was done; returns what was asked for.
+    pub(in crate::daemon) fn accept(self) -> (SocketMode, bool) {
+        self.done.send(Ok(())).unwrap();
+        (self.mode, self.is_decided)
+    }
+
+    /// Answers that it was not done.
+    pub(in crate::daemon) fn refuse(self, why: ListenError) {
+        self.done.send(Err(why)).unwrap();
+    }
+}
+
 // === impl Sockets ===
 
 impl Sockets {
@@ -94,24 +109,9 @@ fn set(place: Place<'_>, bound: &Bound) -> Result<(), ListenError> {
         source: e.into(),
     };
     give(path, SocketMode::Private).map_err(io_error)?;
-    let folder = folder(&place, bound.is_folder_new());
+    let folder = place.folder(bound.is_folder_new());
     folder.prepare().map_err(ListenError::Folder)?;
     give(path, place.mode).map_err(io_error)
-}
-
-/// The folder of a place. While its mode is not decided, a folder that is there stays as it is: it may already let in those
-/// whom the mode will. A folder that we have created is ours to change, also where the user named it.
-pub(super) fn folder<'a>(place: &Place<'a>, is_new: bool) -> SocketFolder<'a> {
-    let path = place.socket.parent().unwrap_or(Path::new("."));
-    let is_kept = !place.is_mode_decided && !is_new;
-    let as_found = is_kept.then(|| Sharing::of_folder(path)).flatten();
-    SocketFolder {
-        path,
-        uid: place.uid,
-        sharing: as_found.unwrap_or(sharing(place.mode)),
-        named: as_found.is_some() || (place.explicit && !is_new),
-        below_volume: place.below_volume,
-    }
 }
 
 /// Says when a folder above the socket keeps out those whom the mode lets in.

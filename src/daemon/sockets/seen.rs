@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tracing::{info, warn};
 
 use super::activation::path_of;
-use super::listener::{Inode, inode};
+use super::place::{Inode, inode};
 
 /// A passed socket, as it was at the start.
 pub(super) struct Seen {

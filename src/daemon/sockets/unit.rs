@@ -7,7 +7,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::listener::sharing;
+use super::place::sharing;
 use crate::config::SocketMode;
 use crate::process::manager::Manager;
 use crate::trust::barrier;
