@@ -121,11 +121,12 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let signals = signals.map_err(StartError::Io)?;
         let valid = config.as_ref().ok().map(|found| &found.config);
         let mode = options.mode(valid);
-        passed.report(valid.map(|_| mode), options.uid);
+        let is_mode_decided = options.is_mode_decided(valid);
+        passed.report(Some(mode).filter(|_| is_mode_decided), options.uid);
         let places = Places {
             paths: options.places.clone(),
             mode,
-            is_mode_decided: options.is_mode_decided(valid),
+            is_mode_decided,
             uid: options.uid,
             private: options.stop_at_eof,
             has_guests: !options.guests.is_empty(),

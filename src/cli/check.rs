@@ -40,7 +40,9 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
             doubtful.remedy()
         ));
     }
-    reach::note_socket(&target, env, config.socket);
+    if !config.waits_for_group() {
+        reach::note_socket(&target, env, config.socket);
+    }
     if config.is_empty() {
         say(format!(
             "{}: no profiles yet; make one with: {}",

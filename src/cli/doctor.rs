@@ -98,7 +98,9 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
     findings.extend(version);
     findings.extend(not_listed);
     if let Some(config) = &config {
-        findings.extend(unit::finding(target, env, config.socket).await);
+        if !config.waits_for_group() {
+            findings.extend(unit::finding(target, env, config.socket).await);
+        }
         findings.extend(leftovers(target, config, env).await);
         findings.extend(issuers::examine(target, config, env, &profiles).await);
     }

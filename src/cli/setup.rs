@@ -38,7 +38,13 @@ pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
 
 fn socket(args: &SocketArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
-    let mode = target.read_config()?.socket;
+    let config = target.read_config()?;
+    if let Some(doubtful) = config.group_in_doubt().filter(|_| config.waits_for_group()) {
+        let (path, remedy) = (target.config.display(), doubtful.remedy());
+        let why = format!("{path}:{doubtful}, so it has no number for systemd; {remedy}");
+        return Err(fail(Exit::Config, why));
+    }
+    let mode = config.socket;
     let manager = socket_unit::manager(&target);
     if let Some(why) = kept_out(manager, env, mode) {
         return Err(fail(Exit::Config, why));

@@ -75,3 +75,108 @@ impl ServedMode {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sockets::listen_error::ListenError;
+    use super::super::super::sockets::mode::mode_setter;
+    use super::*;
+    use crate::config::{LookupFailed, Names, parse};
+
+    /// A machine where the group `team` has this number, if any, and no other name is known.
+    struct Team(Option<u32>);
+
+    impl Names for Team {
+        fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+            Ok(None)
+        }
+
+        fn group(&self, name: &str) -> Result<Option<u32>, LookupFailed> {
+            Ok(self.0.filter(|_| name == "team"))
+        }
+    }
+
+    const GROUP: &str = "[socket]\nmode = 'group'\ngroup = 'team'\n";
+    const OTHER: &str = "[socket]\nmode = 'group'\ngroup = 'other'\n";
+    const PRIVATE: &str = "[socket]\nmode = 'private'\n";
+    const ALL: &str = "[socket]\nmode = 'all'\n";
+
+    fn config(text: &str, number: Option<u32>) -> Config {
+        parse(text, &Team(number)).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mode_is_set_when_it_was_not_decided_or_its_groups_number_changed() {
+        use SocketMode::{All, Group, Private};
+        // The configuration of the start, the one after it, what the socket is asked to be, and whether that takes a
+        // restart.
+        for (start, next, set, restart) in [
+            (None, (PRIVATE, None), Some((Private, true)), false),
+            (None, (ALL, None), Some((All, true)), false),
+            (None, (GROUP, Some(50)), Some((Group(50), true)), false),
+            (None, (GROUP, None), None, false),
+            (Some((GROUP, None)), (GROUP, None), None, false),
+            (
+                Some((GROUP, None)),
+                (GROUP, Some(50)),
+                Some((Group(50), true)),
+                false,
+            ),
+            (Some((GROUP, None)), (ALL, None), Some((All, true)), false),
+            (Some((GROUP, Some(50))), (GROUP, Some(50)), None, false),
+            (
+                Some((GROUP, Some(50))),
+                (GROUP, Some(51)),
+                Some((Group(51), true)),
+                false,
+            ),
+            (
+                Some((GROUP, Some(50))),
+                (GROUP, None),
+                Some((Private, false)),
+                false,
+            ),
+            (Some((GROUP, Some(50))), (OTHER, Some(50)), None, true),
+            (Some((GROUP, Some(50))), (ALL, None), None, true),
+            (Some((ALL, None)), (GROUP, None), None, true),
+            (Some((ALL, None)), (ALL, None), None, false),
+        ] {
+            let case = format!("{start:?} {next:?}");
+            let start = start.map(|(text, number)| config(text, number));
+            let next = config(next.0, next.1);
+            let (setter, mut changes) = mode_setter();
+            let mut served = ServedMode::new(start.as_ref(), Some(setter));
+            let socket = tokio::spawn(async move { changes.recv().await.map(|c| c.accept()) });
+            assert_eq!(served.follow(&next).await, restart, "{case}");
+            assert!(!served.follow(&next).await || restart, "{case}");
+            assert_eq!(
+                served.is_open(),
+                next.waits_for_group() && !restart,
+                "{case}"
+            );
+            drop(served);
+            assert_eq!(socket.await.unwrap(), set, "{case}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mode_that_cannot_be_set_is_tried_again_and_a_passed_socket_has_its_own() {
+        let next = config(GROUP, Some(50));
+        let (setter, mut changes) = mode_setter();
+        let mut served = ServedMode::new(None, Some(setter));
+        let socket = tokio::spawn(async move {
+            let busy = ListenError::InUse("/s".into());
+            changes.recv().await.unwrap().refuse(busy);
+            changes.recv().await.unwrap().accept()
+        });
+        assert!(!served.follow(&next).await);
+        assert!(served.is_open());
+        assert!(!served.follow(&next).await);
+        assert!(!served.is_open());
+        assert_eq!(socket.await.unwrap(), (SocketMode::Group(50), true));
+
+        let mut passed = ServedMode::new(None, None);
+        assert!(!passed.follow(&next).await && !passed.is_open());
+        assert!(passed.follow(&config(ALL, None)).await);
+    }
+}
