@@ -18,7 +18,7 @@
 //!
 //! # Layout
 //! A connection: `door` (the port) → `server` (with `tls`) → `service` (one request) → `issuer` (applies the fault in force, without
-//! I/O) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
+//! I/O; for other requests than those for tokens `execute`, and `pending` what is executed later) → `tenant` (decides as without a fault) → `script` (how the answer is delivered).
 //!
 //! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `router` (what
 //! a token opens, by endpoint and role), `keys` and `manage` (the keys, and the endpoints that manage them), `resources`
@@ -39,6 +39,7 @@ mod answer;
 mod control;
 mod door;
 mod endpoint;
+mod execute;
 mod fault;
 mod grant;
 mod issuer;
@@ -50,6 +51,7 @@ mod manage;
 mod moment;
 mod options;
 mod panel;
+mod pending;
 mod player;
 mod random;
 mod record;
@@ -65,7 +67,7 @@ mod tests;
 mod timeline;
 mod tls;
 
-pub use fault::{Fault, InvalidFault, TOKEN_PLACEHOLDER, TlsFault};
+pub use fault::{Execution, Fault, InvalidFault, SecretFault, TOKEN_PLACEHOLDER, TlsFault};
 pub use line::{Line, UnknownLine};
 pub use options::{OldTokens, Options, Role, UnknownPath};
 pub use record::{Application, Seen, Stats};
@@ -145,7 +147,7 @@ impl Sandbox {
         self.panel.set_fault(fault, None).await
     }
 
-    /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change keys.
+    /// Puts a fault in force for the next `requests` that it concerns: token requests, or those that change or read keys.
     ///
     /// # Errors
     /// [`Fault::Refuse`], [`Fault::HangConnect`] and [`Fault::Tls`] (`InvalidInput`): no request arrives that could be counted. Else as

@@ -15,6 +15,18 @@ const LIFE: Duration = Duration::from_secs(2);
 /// How much longer a request may take than without the fault.
 const RATIO: f64 = 1.5;
 
+/// The faults that need TLS, or that concern other requests than those for tokens.
+const OTHERS: [&str; 8] = [
+    "tls:",
+    "keys:",
+    "reads:",
+    "executed:",
+    "late:",
+    "again:",
+    "twice:",
+    "secret:",
+];
+
 /// Measures under every fault of the sandbox, each beside a run without one. Each run has a daemon of its own: its
 /// first attempt meets the fault, and none waits for the back-off of the run before.
 pub(crate) fn measure(extent: Extent) -> (bool, bool) {
@@ -23,11 +35,10 @@ pub(crate) fn measure(extent: Extent) -> (bool, bool) {
     let time = extent.time / if extent.runs == 1 { 4 } else { 1 };
     let (mut holds, mut in_time) = (true, true);
     for (spelling, _) in Fault::HELP {
-        // The others need TLS, or are about other requests than an attempt.
         let Ok(fault) = Fault::parse(spelling) else {
             continue;
         };
-        if spelling.starts_with("tls:") || spelling.starts_with("keys:") {
+        if OTHERS.iter().any(|other| spelling.starts_with(other)) {
             continue;
         }
         let (mut with, mut without, mut failed) = (vec![], vec![], vec![]);

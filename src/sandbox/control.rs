@@ -190,8 +190,8 @@ fn help(url: &str) -> String {
          PUT /secret          change the secret of the first key behind its user's back\n\
          POST /revoke         revoke every token issued so far\n\n\
          For example: curl -X PUT --data hang THIS_ADDRESS/fault\n\n\
-         Faults concern the token endpoints; refuse, hang and tls concern every request, swallow and keys those\n\
-         that change keys.\n\n"
+         Faults concern the token endpoints; refuse, hang and tls concern every request, reads those that read keys,\n\
+         clusters or access rules, and swallow, keys, executed, late, again, twice and secret those that change keys.\n\n"
     );
     for (example, what) in Fault::HELP {
         // a String takes everything

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 mod parse;
+mod print;
 
 /// Stands for a token, issued for the occasion and valid, in the text of [`Fault::Answer`].
 pub const TOKEN_PLACEHOLDER: &str = "$TOKEN";
@@ -34,16 +35,50 @@ pub enum Fault {
     Empty,
     Huge,
     EarlyHints,
-    Redirect { status: u16, location: String },
+    Redirect {
+        status: u16,
+        location: String,
+    },
     InvalidClient,
-    Answer { status: u16, body: String },
+    Answer {
+        status: u16,
+        body: String,
+    },
     Skew(i64),
     Revoke,
     NonAscii,
     SameToken,
     Swallow,
     Keys(Box<Self>),
+    Reads(Box<Self>),
+    Executed(Box<Self>),
+    Late {
+        after: Duration,
+        answer: Option<Box<Self>>,
+    },
+    Again(Duration),
+    Twice(Execution),
+    Secret(SecretFault),
     Tls(TlsFault),
+}
+
+/// Which of two executions of one request the answer tells about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "as above")]
+pub enum Execution {
+    First,
+    Last,
+}
+
+/// What stands in the place of a new secret. [`Fault::HELP`] says in plain words what each does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "as above")]
+pub enum SecretFault {
+    Missing,
+    Empty,
+    Null,
 }
 
 /// What goes wrong in a TLS handshake. [`Fault::HELP`] says in plain words what each does.
@@ -73,7 +108,7 @@ pub enum InvalidFault {
 impl Fault {
     /// An example of each fault, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 32] = [
+    pub const HELP: [(&'static str, &'static str); 42] = [
         ("refuse", "the port is closed: connections are refused, open ones are dropped"),
         ("hang-connect", "connections are neither taken nor refused, as behind a filter that drops; open ones are dropped"),
         ("hang", "requests of every kind are read and never answered"),
@@ -102,6 +137,16 @@ impl Fault {
         ("same-token", "the newest token that holds is given again, with the seconds that are left of it"),
         ("swallow", "a key is created, regenerated, changed or deleted, and the connection closed without an answer"),
         ("keys:status:503", "any of the faults of an answer, from hang-headers to answer, when keys are changed"),
+        ("executed:status:500", "a change of keys is executed, and the answer is any of the faults of an answer, or hang"),
+        ("late:2.5", "a change of keys is executed so many seconds later; the connection is closed at once, without an answer"),
+        ("late:2.5:status:504", "the same, and the answer is one that tells nothing of it (status to answer), or hang"),
+        ("again:2.5", "a change of keys is executed and answered, and executed once more so many seconds later"),
+        ("twice:last", "a change of keys is executed twice, and the answer is the second one: 409 for a key that was created"),
+        ("twice:first", "the same, and the answer is the first one: a regenerated secret is already dead"),
+        ("secret:missing", "a key is created or regenerated, and the answer is without the secret"),
+        ("secret:empty", "the same, and the secret is an empty text"),
+        ("secret:null", "the same, and the secret is null"),
+        ("reads:status:403", "any of the faults of an answer, when keys, clusters or access rules are read"),
         ("tls:wrong-name", "with TLS: new connections are shown a certificate for another name"),
         ("tls:expired", "with TLS: new connections are shown a certificate that expired yesterday"),
         ("tls:self-signed", "with TLS: new connections are shown a certificate that no CA has signed"),
@@ -112,7 +157,8 @@ impl Fault {
     /// (a proxy, the network), and so also where the line does not have it.
     pub(super) fn of_tokens(&self, has_endpoint: bool) -> Option<Self> {
         let concerned = match self {
-            Self::Swallow | Self::Keys(_) | Self::Tls(_) => false,
+            Self::Tls(_) | Self::Reads(_) => false,
+            fault if fault.of_keys().is_some() => false,
             Self::InvalidClient
             | Self::Answer { .. }
             | Self::Skew(_)
@@ -127,8 +173,21 @@ impl Fault {
     /// What it does to a request that changes keys.
     pub(super) fn of_keys(&self) -> Option<Self> {
         match self {
-            Self::Swallow => Some(Self::Swallow),
             Self::Keys(fault) => Some(Self::clone(fault)),
+            Self::Swallow
+            | Self::Executed(_)
+            | Self::Late { .. }
+            | Self::Again(_)
+            | Self::Twice(_)
+            | Self::Secret(_) => Some(self.clone()),
+            _ => None,
+        }
+    }
+
+    /// What it does to a request that asks for something else than a token, and changes nothing.
+    pub(super) fn of_reads(&self) -> Option<Self> {
+        match self {
+            Self::Reads(fault) => Some(Self::clone(fault)),
             _ => None,
         }
     }
@@ -149,6 +208,11 @@ impl Fault {
                 | Self::HangHeaders
                 | Self::Truncated
                 | Self::Swallow
+                | Self::Executed(_)
+                | Self::Late { .. }
+                | Self::Again(_)
+                | Self::Twice(_)
+                | Self::Secret(_)
         )
     }
 
@@ -166,44 +230,14 @@ impl Fault {
                 | Self::SameToken
                 | Self::Swallow
                 | Self::Keys(_)
+                | Self::Reads(_)
+                | Self::Executed(_)
+                | Self::Late { .. }
+                | Self::Again(_)
+                | Self::Twice(_)
+                | Self::Secret(_)
                 | Self::Tls(_)
         )
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refuse => f.write_str("refuse"),
-            Self::HangConnect => f.write_str("hang-connect"),
-            Self::Hang => f.write_str("hang"),
-            Self::HangHeaders => f.write_str("hang-headers"),
-            Self::HangBody => f.write_str("hang-body"),
-            Self::Slow(delay) => write!(f, "slow:{}", delay.as_secs_f64()),
-            Self::Drip(pace) => write!(f, "drip:{}", pace.as_millis()),
-            Self::Reset => f.write_str("reset"),
-            Self::ResetEarly => f.write_str("reset-early"),
-            Self::Status(status) => write!(f, "status:{status}"),
-            Self::RateLimit(seconds) => write!(f, "rate-limit:{seconds}"),
-            Self::RetryAfterDate(seconds) => write!(f, "retry-after-date:{seconds}"),
-            Self::Html => f.write_str("html"),
-            Self::Garbage => f.write_str("garbage"),
-            Self::Truncated => f.write_str("truncated"),
-            Self::Empty => f.write_str("empty"),
-            Self::Huge => f.write_str("huge"),
-            Self::EarlyHints => f.write_str("early-hints"),
-            Self::Redirect { status, location } => write!(f, "redirect:{status}:{location}"),
-            Self::InvalidClient => f.write_str("invalid-client"),
-            Self::Answer { status: 200, body } => write!(f, "raw:{body}"),
-            Self::Answer { status, body } => write!(f, "answer:{status}:{body}"),
-            Self::Skew(seconds) => write!(f, "skew:{seconds}"),
-            Self::Revoke => f.write_str("revoke"),
-            Self::NonAscii => f.write_str("non-ascii"),
-            Self::SameToken => f.write_str("same-token"),
-            Self::Swallow => f.write_str("swallow"),
-            Self::Keys(fault) => write!(f, "keys:{fault}"),
-            Self::Tls(fault) => write!(f, "tls:{}", fault.as_str()),
-        }
     }
 }
 
@@ -219,6 +253,33 @@ impl TlsFault {
             Self::Expired => "expired",
             Self::SelfSigned => "self-signed",
             Self::Hang => "hang",
+        }
+    }
+}
+
+// === impl Execution ===
+
+impl Execution {
+    const ALL: [Self; 2] = [Self::First, Self::Last];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Last => "last",
+        }
+    }
+}
+
+// === impl SecretFault ===
+
+impl SecretFault {
+    const ALL: [Self; 3] = [Self::Missing, Self::Empty, Self::Null];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Empty => "empty",
+            Self::Null => "null",
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{DATE, HeaderValue};
-use hyper::{Method, StatusCode};
 
 use super::answer::{self, Answer};
 use super::endpoint::{Api, Endpoint};
@@ -15,9 +15,10 @@ use super::jwt::Bearer;
 use super::ledger;
 use super::moment::Moment;
 use super::options::{Options, UnknownPath};
+use super::pending::Pending;
 use super::record::{Seen, Stats};
 use super::switch::Switch;
-use super::tenant::{Request, Tenant};
+use super::tenant::Tenant;
 use crate::credential::Credential;
 
 /// A `POST` to a token path, read from the wire.
@@ -37,7 +38,9 @@ pub(super) struct Issuer {
     pub(super) switch: Switch,
     unknown_path: UnknownPath,
     seen: VecDeque<Seen>,
-    stats: Stats,
+    pub(super) stats: Stats,
+    /// The changes of keys that are to be executed later.
+    pub(super) pending: Vec<Pending>,
 }
 
 impl Issuer {
@@ -48,6 +51,7 @@ impl Issuer {
             switch: Switch::default(),
             seen: VecDeque::new(),
             stats: Stats::default(),
+            pending: Vec::new(),
         }
     }
 
@@ -170,38 +174,6 @@ impl Issuer {
             body.to_owned()
         };
         answer::canned(status, body)
-    }
-
-    /// Answers a request to another endpoint that the line has, by a method that it has; and tells the fault that
-    /// decides how the answer is delivered.
-    pub(super) fn resource(
-        &mut self,
-        request: &Request<'_>,
-        authorization: Option<&str>,
-        now: Moment,
-    ) -> (Option<Fault>, Answer) {
-        let writes = request.method != Method::GET;
-        let fault = self.switch.take(|fault| fault.of_keys().filter(|_| writes));
-        self.stats.faulted += u64::from(fault.is_some());
-        if let Some(fault) = fault.as_ref().filter(|fault| !fault.lets_through()) {
-            return (Some(fault.clone()), answer::instead(fault, now));
-        }
-        let Some(bearer) = self.tenant.admits(authorization, now) else {
-            self.stats.resource_unauthorized += 1;
-            return (fault, answer::error(StatusCode::UNAUTHORIZED));
-        };
-        self.stats.resource_ok += 1;
-        let answer = self.tenant.answer(&bearer, request, now);
-        if answer.status().is_success() {
-            let done = u64::from(writes);
-            match (request.endpoint, &request.method) {
-                (Endpoint::Keys(_), _) => self.stats.keys_created += done,
-                (Endpoint::KeySecret(..), _) => self.stats.keys_regenerated += done,
-                (Endpoint::Key(..), &Method::DELETE) => self.stats.keys_deleted += done,
-                _ => {}
-            }
-        }
-        (fault, answer)
     }
 
     /// The answer on a path that the line does not have.

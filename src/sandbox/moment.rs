@@ -43,6 +43,14 @@ impl Moment {
         Self { unix, ..self }
     }
 
+    /// So much later, on both clocks.
+    pub(super) fn later(self, by: Duration) -> Self {
+        Self {
+            mono: self.mono + by,
+            unix: self.unix.saturating_add(by),
+        }
+    }
+
     /// Whether a token of `life` issued at `born` is still valid: up to, and not at, the end of its life.
     pub(super) fn is_within(self, born: Instant, life: Duration) -> bool {
         self.mono.saturating_duration_since(born) < life

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::fault::Fault;
 use super::issuer::Issuer;
+use super::moment::Moment;
 use super::record::Stats;
 use super::timeline::Timeline;
 use super::tls::Tls;
@@ -48,9 +49,14 @@ impl Panel {
         }
     }
 
-    /// The issuer, for a moment: never hold it across an await.
+    /// The issuer, for a moment: never hold it across an await. What was to be executed until now has been: there is no
+    /// other way to see the issuer, so that no task is needed to execute it in time.
     pub(super) fn issuer(&self) -> MutexGuard<'_, Issuer> {
-        self.issuer.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut issuer = self.issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !issuer.pending.is_empty() {
+            issuer.catch_up(Moment::now());
+        }
+        issuer
     }
 
     /// The certificates, of a sandbox that has TLS.

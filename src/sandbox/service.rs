@@ -69,6 +69,7 @@ where
     let request = tenant::Request {
         is_json: text(CONTENT_TYPE).is_some_and(is_json),
         method: head.method.clone(),
+        path: head.uri.path(),
         endpoint,
         query: head.uri.query().unwrap_or_default(),
         body,

@@ -34,6 +34,7 @@ pub(super) struct Tenant {
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) method: hyper::Method,
+    pub(super) path: &'a str,
     pub(super) endpoint: Endpoint<'a>,
     pub(super) query: &'a str,
     pub(super) is_json: bool,

@@ -12,6 +12,7 @@ use crate::credential::ClientSecret;
 
 mod connections;
 mod control;
+mod executions;
 mod faults;
 mod keys;
 mod lines;

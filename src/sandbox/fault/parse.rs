@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
-use super::{Fault, InvalidFault, TlsFault};
+use super::{Execution, Fault, InvalidFault, SecretFault, TlsFault};
 use crate::sandbox::moment::MAX_SKEW;
 
 /// The longest delay that can be asked for: a day.
@@ -29,12 +29,9 @@ impl Fault {
         }
         let argument = argument.unwrap_or_default();
         match kind {
-            "slow" => argument
-                .parse()
-                .ok()
-                .and_then(|s| Duration::try_from_secs_f64(s).ok())
-                .filter(|delay| *delay <= MAX_DELAY)
-                .map(Self::Slow),
+            "slow" => seconds(argument).map(Self::Slow),
+            "again" => seconds(argument).map(Self::Again),
+            "late" => late(argument),
             "drip" => argument
                 .parse()
                 .ok()
@@ -57,12 +54,20 @@ impl Fault {
             "answer" => {
                 status_and_text(argument).map(|(status, body)| Self::Answer { status, body })
             }
-            // to the depth of one: what is inside must be of an answer
-            "keys" if argument.starts_with("keys:") => None,
-            "keys" => Self::parse(argument)
-                .ok()
-                .filter(Self::is_of_an_answer)
-                .map(|fault| Self::Keys(Box::new(fault))),
+            "keys" => inner(argument, Self::is_of_an_answer).map(Self::Keys),
+            "reads" => inner(argument, Self::is_of_an_answer).map(Self::Reads),
+            "executed" => inner(argument, |fault| {
+                fault.is_of_an_answer() || *fault == Self::Hang
+            })
+            .map(Self::Executed),
+            "twice" => Execution::ALL
+                .into_iter()
+                .find(|execution| execution.as_str() == argument)
+                .map(Self::Twice),
+            "secret" => SecretFault::ALL
+                .into_iter()
+                .find(|fault| fault.as_str() == argument)
+                .map(Self::Secret),
             "tls" => TlsFault::ALL
                 .into_iter()
                 .find(|fault| fault.as_str() == argument)
@@ -103,6 +108,37 @@ impl Fault {
     }
 }
 
+fn seconds(text: &str) -> Option<Duration> {
+    text.parse()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .filter(|delay| *delay <= MAX_DELAY)
+}
+
+/// The fault inside another one, to the depth of one.
+fn inner(text: &str, is_one: impl Fn(&Fault) -> bool) -> Option<Box<Fault>> {
+    let kind = text.split(':').next().unwrap_or_default();
+    // before it is parsed: a text could nest as deep as it is long
+    if ["keys", "reads", "executed", "late"].contains(&kind) {
+        return None;
+    }
+    Fault::parse(text).ok().filter(is_one).map(Box::new)
+}
+
+fn late(argument: &str) -> Option<Fault> {
+    let (after, answer) = match argument.split_once(':') {
+        None => (argument, None),
+        // what lets the right answer through would have to know it
+        Some((after, text)) => {
+            let is_one = |fault: &Fault| {
+                *fault == Fault::Hang || fault.is_of_an_answer() && !fault.lets_through()
+            };
+            (after, Some(inner(text, is_one)?))
+        }
+    };
+    seconds(after).map(|after| Fault::Late { after, answer })
+}
+
 /// A status that ends a request. 101 and the like would leave HTTP, and are no answers.
 fn status(text: &str) -> Option<u16> {
     text.parse()
@@ -138,11 +174,14 @@ mod tests {
             assert_eq!(fault.to_string(), example);
             kinds.insert(discriminant(&fault));
         }
-        // `raw` and `answer` are one kind, and so are those of TLS
-        assert_eq!(
-            kinds.len(),
-            Fault::HELP.len() - 1 - (TlsFault::ALL.len() - 1)
-        );
+        // `raw` and `answer` are one kind, so are both forms of `late`, and those of TLS and the like
+        let more = [
+            TlsFault::ALL.len(),
+            SecretFault::ALL.len(),
+            Execution::ALL.len(),
+        ];
+        let more: usize = more.iter().map(|all| all - 1).sum();
+        assert_eq!(kinds.len(), Fault::HELP.len() - 2 - more);
     }
 
     #[test]
@@ -160,6 +199,9 @@ mod tests {
             "rate-limit:-1", "rate-limit:4294967296", "retry-after-date:x", "redirect:307",
             "redirect:200:http://a/", "redirect:302:a\nb", "raw", "raw:", "answer:{}", "answer:99:{}",
             "keys", "keys:", "keys:nonsense", "keys:hang", "keys:refuse", "keys:hang-connect", "keys:swallow", "keys:keys:html", "keys:status:1",
+            "reads", "reads:hang", "reads:swallow", "reads:reads:html", "reads:keys:html", "executed:", "executed:swallow",
+            "executed:executed:html", "executed:late:1", "late", "late:", "late:x", "late:-1", "late:1:", "late:1:slow:1",
+            "late:1:reset", "late:1:late:1", "late:86401", "again", "again:x", "twice", "twice:both", "secret", "secret:html",
             "tls", "tls:", "tls:html", "tls:wrong_name", "keys:tls:hang",
             "skew:", "skew:1.5", "skew:9223372036854775807", "skew:-9223372036854775808",
         ];
