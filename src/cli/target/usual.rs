@@ -19,7 +19,7 @@ impl Target {
 
     /// The configuration that the user's daemon reads, if it is another one with this state.
     pub(in super::super) fn usual_config_of_state(&self, env: &Env) -> Option<Config> {
-        let Target {
+        let Self {
             config: usual,
             state,
             ..
@@ -40,7 +40,7 @@ impl Target {
         name: &ProfileName,
         store: &StoreKind,
     ) -> Option<PathBuf> {
-        let Target {
+        let Self {
             config: usual,
             state,
             ..
