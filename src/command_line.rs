@@ -47,7 +47,14 @@ pub(crate) fn name_target(options: String, reload: &'static str) {
 /// This text with the commands in it as a person has to run them: with the profile's name, if it is known, and with the
 /// options of this process's target.
 pub(crate) fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
-    let target = TARGET.get();
+    fitted(text, profile, TARGET.get())
+}
+
+fn fitted<'a>(
+    text: &'a str,
+    profile: Option<&ProfileName>,
+    target: Option<&Target>,
+) -> Cow<'a, str> {
     let options = target.map_or("", |target| &target.options);
     let text = complete(text, profile, options);
     match target {
@@ -94,6 +101,25 @@ fn complete<'a>(text: &'a str, profile: Option<&ProfileName>, options: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_systems_daemon_is_reloaded_by_its_own_command() {
+        let text = "run 'jetond check', mend it, and read it again ('jeton reload')";
+        let target = |options: &str, reload| Target {
+            options: options.to_owned(),
+            reload,
+        };
+        for (target, says) in [
+            (None, text),
+            (Some(target("", RELOAD)), text),
+            (
+                Some(target(SYSTEM, "systemctl reload jetond")),
+                "run 'jetond check --system', mend it, and read it again ('systemctl reload jetond')",
+            ),
+        ] {
+            assert_eq!(fitted(text, None, target.as_ref()), says);
+        }
+    }
 
     #[test]
     fn a_command_gets_the_profiles_name_and_the_options_of_the_target() {
