@@ -174,28 +174,18 @@ fn seconds(option: &[u8], text: &[u8], least_ms: u32) -> Result<u32, Exit> {
         })
 }
 
-/// Parses `30`, `0.3`, `.3`; drops decimals after the third.
-fn milliseconds(text: &[u8]) -> Option<u32> {
+/// Parses `30`, `0.3`, `.3` as thousandths; drops decimals after the third.
+pub(crate) fn milliseconds(text: &[u8]) -> Option<u32> {
     let mut digits = text.splitn(2, |&byte| byte == b'.');
     let (whole, part) = (digits.next()?, digits.next().unwrap_or_default());
     if whole.is_empty() && part.is_empty() || !whole.iter().chain(part).all(u8::is_ascii_digit) {
         return None;
     }
     let thousandths = part.iter().chain(b"000").take(3);
-    decimal(whole.iter().chain(thousandths))
-}
-
-/// Parses a whole number.
-pub(crate) fn number(text: &[u8]) -> Option<u32> {
-    text.iter()
-        .all(u8::is_ascii_digit)
-        .then_some(())
-        .and_then(|()| decimal(text.iter().chain(&[])))
-}
-
-#[inline(never)]
-fn decimal<'a>(mut digits: impl Iterator<Item = &'a u8>) -> Option<u32> {
-    digits.try_fold(0_u32, |sum, digit| {
-        sum.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-    })
+    whole
+        .iter()
+        .chain(thousandths)
+        .try_fold(0_u32, |sum, digit| {
+            sum.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+        })
 }

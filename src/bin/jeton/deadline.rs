@@ -34,13 +34,15 @@ impl Deadline {
 
     /// Also ends when the process with this number does. Without it a request that a daemon has not accepted when it ends
     /// would wait in the service manager's socket for the next daemon.
-    pub(crate) fn or_end_of(self, pid: u32) -> Result<Self, Exit> {
+    #[cold]
+    pub(crate) fn end_with(&mut self, pid: u32) -> Result<(), Exit> {
         match sys::process(pid) {
-            Ok(process) => Ok(Self { process, ..self }),
-            Err(errno::ESRCH) => Err(ended()),
+            Ok(process) => self.process = process,
+            Err(errno::ESRCH) => return Err(ended()),
             // An old kernel.
-            Err(_) => Ok(self),
+            Err(_) => {}
         }
+        Ok(())
     }
 
     /// The milliseconds until the daemon's deadline.
