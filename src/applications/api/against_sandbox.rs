@@ -21,7 +21,7 @@ impl Place {
         change(&mut options);
         let sandbox = Sandbox::start(options).await.unwrap();
         let mut text = String::from("[profiles.a]\nprovider = \"runai\"\n");
-        write!(text, "url = \"{}\"\n", sandbox.url()).unwrap();
+        writeln!(text, "url = \"{}\"", sandbox.url()).unwrap();
         let config = crate::config::parse(&text, &FewNames).unwrap();
         let profile = config.profiles.into_values().next().unwrap();
         Self { sandbox, profile }
