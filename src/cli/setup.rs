@@ -4,7 +4,8 @@ use super::output::{Exit, fail, print};
 use super::socket_unit;
 use super::target::{Target, TargetArgs};
 use crate::config::SocketMode;
-use crate::daemon::sockets::unit::{DropIn, Unfit};
+use crate::daemon::sockets::drop_in::DropIn;
+use crate::daemon::sockets::unit::Unfit;
 use crate::paths::Env;
 use crate::process::manager::Manager;
 

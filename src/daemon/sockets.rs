@@ -25,6 +25,7 @@ use place::Place;
 use seen::Seen;
 
 pub mod activation;
+pub mod drop_in;
 mod keep;
 pub mod listen_error;
 pub mod listener;

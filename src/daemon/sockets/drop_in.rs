@@ -1,0 +1,227 @@
+//! The drop-in by which a service manager makes the token socket as the configuration says.
+
+use crate::config::SocketMode;
+use crate::process::manager::Manager;
+
+/// The drop-in for a socket unit that makes its socket as the configuration says, and the commands that put it in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropIn {
+    manager: Manager,
+    group: Option<SocketGroup>,
+    mode: &'static str,
+}
+
+/// The group of a socket, as its unit can name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SocketGroup {
+    /// A group of `/etc/group`, by its name, or by its number if a unit cannot have the name.
+    Local(String),
+    /// Another group. `SocketGroup=` fails even with its number while no directory service answers, since systemd 252
+    /// looks that up as well ("Failed to resolve group"); the socket unit starts before any of them.
+    Elsewhere(u32),
+}
+
+// === impl DropIn ===
+
+impl DropIn {
+    /// The drop-in for this mode.
+    pub fn new(wanted: SocketMode, manager: Manager) -> Self {
+        let groups = std::fs::read("/etc/group").unwrap_or_default();
+        Self::with_groups(wanted, manager, &String::from_utf8_lossy(&groups))
+    }
+
+    fn with_groups(wanted: SocketMode, manager: Manager, groups: &str) -> Self {
+        let (group, mode) = match wanted {
+            SocketMode::Private => (None, "0600"),
+            SocketMode::Group(gid) => (Some(SocketGroup::of(gid, groups)), "0660"),
+            SocketMode::All => (None, "0666"),
+        };
+        Self {
+            manager,
+            group,
+            mode,
+        }
+    }
+
+    /// The folder of the unit's drop-ins, as a shell takes it.
+    fn folder(&self) -> &'static str {
+        match self.manager {
+            Manager::System => "/etc/systemd/system/jetond.socket.d",
+            Manager::User => "~/.config/systemd/user/jetond.socket.d",
+        }
+    }
+
+    /// Where the drop-in goes, as a shell takes it. Its name comes after `override.conf`, which `systemctl edit` makes:
+    /// the last one counts.
+    fn path(&self) -> String {
+        format!("{}/socket-mode.conf", self.folder())
+    }
+
+    fn settings(&self) -> Vec<String> {
+        let mode = format!("SocketMode={}", self.mode);
+        match &self.group {
+            None => vec![mode],
+            Some(SocketGroup::Local(name)) => vec![format!("SocketGroup={name}"), mode],
+            Some(SocketGroup::Elsewhere(gid)) => {
+                vec![
+                    mode,
+                    format!("ExecStartPost=chgrp {gid} %t/jeton/jeton.sock"),
+                ]
+            }
+        }
+    }
+
+    /// Why the settings name no group.
+    fn reason(&self) -> Option<String> {
+        match self.group {
+            Some(SocketGroup::Elsewhere(gid)) => Some(format!(
+                "SocketGroup={gid} fails, since systemd looks it up and /etc/group does not have it"
+            )),
+            _ => None,
+        }
+    }
+
+    fn commands(&self) -> [String; 2] {
+        let systemctl = self.manager.systemctl();
+        [
+            format!("{systemctl} daemon-reload"),
+            format!("{systemctl} restart jetond.socket"),
+        ]
+    }
+
+    /// What to do, in one line.
+    pub(super) fn remedy(&self) -> String {
+        let (settings, commands) = (self.settings().join(" and "), self.commands().join("; "));
+        let option = match self.manager {
+            Manager::System => " --system",
+            Manager::User => "",
+        };
+        let reason = self.reason().map(|reason| format!(" ({reason})"));
+        let settings = format!("{settings}{}", reason.unwrap_or_default());
+        format!(
+            "set {settings} below [Socket] in {}, then: {commands} (jetond setup socket{option} prints these lines)",
+            self.path()
+        )
+    }
+
+    /// The lines of a shell that do it.
+    pub fn script(&self) -> String {
+        let first = [
+            format!("mkdir -p {}", self.folder()),
+            format!("cat >{} <<'END'", self.path()),
+            "[Socket]".to_owned(),
+        ];
+        let reason = self.reason().map(|reason| format!("# {reason}."));
+        let lines = first.into_iter().chain(reason).chain(self.settings());
+        let lines = lines.chain(["END".to_owned()]).chain(self.commands());
+        lines.map(|line| line + "\n").collect()
+    }
+}
+
+// === impl SocketGroup ===
+
+impl SocketGroup {
+    /// The group, if this text in the form of group(5) has it.
+    fn of(gid: u32, groups: &str) -> Self {
+        let mut names = groups.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let (name, id) = (fields.next()?, fields.nth(1)?);
+            (id.parse() == Ok(gid)).then_some(name)
+        });
+        let is_plain = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        };
+        match names.next() {
+            Some(name) if is_plain(name) => Self::Local(name.to_owned()),
+            Some(_) => Self::Local(gid.to_string()),
+            None => Self::Elsewhere(gid),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: &str =
+        "root:x:0:\nteam:x:50:alice,bob\n+nis:::\nodd name:x:51:\n7:x:52:\nteam2:x:notanumber:\n";
+
+    #[test]
+    fn the_drop_in_has_what_the_mode_takes_and_a_name_only_if_the_machine_itself_has_it() {
+        for (wanted, settings) in [
+            (SocketMode::Private, &["SocketMode=0600"][..]),
+            (SocketMode::All, &["SocketMode=0666"]),
+            (
+                SocketMode::Group(50),
+                &["SocketGroup=team", "SocketMode=0660"],
+            ),
+            (
+                SocketMode::Group(0),
+                &["SocketGroup=root", "SocketMode=0660"],
+            ),
+            // Of a directory service.
+            (
+                SocketMode::Group(60_050),
+                &[
+                    "SocketMode=0660",
+                    "ExecStartPost=chgrp 60050 %t/jeton/jeton.sock",
+                ],
+            ),
+            // With a name that a unit cannot have.
+            (
+                SocketMode::Group(51),
+                &["SocketGroup=51", "SocketMode=0660"],
+            ),
+            (
+                SocketMode::Group(52),
+                &["SocketGroup=52", "SocketMode=0660"],
+            ),
+        ] {
+            let drop_in = DropIn::with_groups(wanted, Manager::System, GROUPS);
+            assert_eq!(drop_in.settings(), settings, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn the_script_and_the_remedy_say_the_same_for_each_manager() {
+        let team = SocketMode::Group(50);
+        let system = DropIn::with_groups(team, Manager::System, GROUPS);
+        assert_eq!(
+            system.script(),
+            "mkdir -p /etc/systemd/system/jetond.socket.d
+cat >/etc/systemd/system/jetond.socket.d/socket-mode.conf <<'END'
+[Socket]
+SocketGroup=team
+SocketMode=0660
+END
+systemctl daemon-reload
+systemctl restart jetond.socket
+"
+        );
+        assert_eq!(
+            system.remedy(),
+            "set SocketGroup=team and SocketMode=0660 below [Socket] in /etc/systemd/system/jetond.socket.d/socket-mode.conf, then: systemctl daemon-reload; systemctl restart jetond.socket (jetond setup socket --system prints these lines)"
+        );
+        let elsewhere = DropIn::with_groups(SocketMode::Group(60_050), Manager::System, GROUPS);
+        let reason =
+            "SocketGroup=60050 fails, since systemd looks it up and /etc/group does not have it";
+        assert!(elsewhere.script().contains(&format!(
+            "[Socket]\n# {reason}.\nSocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\nEND\n"
+        )));
+        assert!(elsewhere.remedy().starts_with(&format!(
+            "set SocketMode=0660 and ExecStartPost=chgrp 60050 %t/jeton/jeton.sock ({reason}) below"
+        )));
+        let user = DropIn::with_groups(SocketMode::Private, Manager::User, GROUPS);
+        for line in [
+            "mkdir -p ~/.config/systemd/user/jetond.socket.d\n",
+            "\nSocketMode=0600\n",
+            "\nsystemctl --user daemon-reload\nsystemctl --user restart jetond.socket\n",
+        ] {
+            assert!(user.script().contains(line), "{line}");
+        }
+        assert!(user.remedy().contains("(jetond setup socket prints"));
+    }
+}
