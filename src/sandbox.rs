@@ -22,7 +22,8 @@
 //!
 //! The tenant's: `line` (which release has what), `endpoint` (the paths), `grant` (reads a token request), `router` (what
 //! a token opens, by endpoint and role), `keys` and `manage` (the keys, and the endpoints that manage them), `resources`
-//! (the other endpoints), `ledger` (the tokens issued), `jwt`, `answer` (the bodies), `moment` (the clocks).
+//! and `clusters` (the other endpoints), `ledger` (the tokens issued), `jwt`, `answer` (the bodies), `moment` (the clocks), `setting`
+//! (what can be chosen of its behaviour) and `conduct` (which settings are in force), `role`.
 //!
 //! The faults': `fault`, `switch` (which is in force), `timeline` (which comes when), `player` (follows a timeline), `panel`
 //! (the switches), `control` (the switches by HTTP), `record` (what is remembered), `options`.
@@ -36,6 +37,8 @@ use tokio::task::JoinSet;
 use crate::credential::ClientSecret;
 
 mod answer;
+mod clusters;
+mod conduct;
 mod control;
 mod door;
 mod endpoint;
@@ -56,10 +59,12 @@ mod player;
 mod random;
 mod record;
 mod resources;
+mod role;
 mod router;
 mod script;
 mod server;
 mod service;
+mod setting;
 mod switch;
 mod tenant;
 #[cfg(test)]
@@ -69,8 +74,12 @@ mod tls;
 
 pub use fault::{Execution, Fault, InvalidFault, SecretFault, TOKEN_PLACEHOLDER, TlsFault};
 pub use line::{Line, UnknownLine};
-pub use options::{OldTokens, Options, Role, UnknownPath};
+pub use options::{OldTokens, Options, UnknownPath};
 pub use record::{Application, Seen, Stats};
+pub use role::Role;
+pub use setting::{
+    ClusterVersion, Clusters, InvalidSetting, LastLogin, MaxItems, OwnKeys, Setting,
+};
 pub use timeline::{InvalidStep, InvalidTimeline, Timeline};
 
 use door::Door;
@@ -203,6 +212,17 @@ impl Sandbox {
     /// Revokes every token issued so far.
     pub fn revoke_all(&self) {
         self.panel.issuer().tenant.ledger.revoke_all();
+    }
+
+    /// Changes how it behaves, from the next request on.
+    pub fn set(&self, setting: Setting) {
+        let now = Moment::now();
+        self.panel.issuer().tenant.set(setting, now);
+    }
+
+    /// How it behaves: every setting in force.
+    pub fn settings(&self) -> Vec<Setting> {
+        self.panel.issuer().tenant.conduct.list()
     }
 
     /// Chooses what becomes of a key's tokens from now on when it loses its secret.

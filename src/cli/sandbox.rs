@@ -12,7 +12,9 @@ use super::prompt;
 use crate::credential::ClientSecret;
 use crate::offload;
 use crate::process::signals::{SignalRequest, Signals};
-use crate::sandbox::{Fault, Line, OldTokens, Options, Role, Sandbox, Timeline, UnknownPath};
+use crate::sandbox::{
+    Fault, Line, OldTokens, Options, Role, Sandbox, Setting, Timeline, UnknownPath,
+};
 use crate::wire;
 
 /// The arguments of `jetond sandbox`.
@@ -42,6 +44,9 @@ pub(super) struct SandboxArgs {
     /// Its user may not do what takes an administrator (403)
     #[arg(long)]
     practitioner: bool,
+    /// How it behaves beside its faults, as last-login:day; may be given several times (the control address explains them)
+    #[arg(long = "set", value_name = "SETTING")]
+    settings: Vec<Setting>,
     /// A key's tokens die when its secret is regenerated, or it is deleted or disabled
     #[arg(long)]
     tokens_die: bool,
@@ -86,6 +91,7 @@ fn try_sandbox(args: &SandboxArgs) -> Result<(), Exit> {
         listen: args.listen,
         token_life: args.token_life,
         tls: args.tls,
+        settings: args.settings.clone(),
         ..Options::new(args.api, args.client_id.clone(), secret)
     };
     if args.practitioner {
@@ -173,6 +179,13 @@ async fn serve(
         faults.join(", "),
         sandbox.control_url()
     ));
+    say("change how it behaves:");
+    say(format!(
+        "  curl -X PUT --data SETTING {}/settings",
+        sandbox.control_url()
+    ));
+    let settings: Vec<&str> = Setting::HELP.iter().map(|(example, _)| *example).collect();
+    say(format!("SETTING is one of: {}", settings.join(", ")));
     say("Ctrl-C ends it");
     if is_lost() {
         // Its address could not be printed, so no program can use it.

@@ -15,10 +15,12 @@ use tokio::task::JoinSet;
 use super::answer::{self, Answer};
 use super::door::Door;
 use super::fault::Fault;
+use super::moment::Moment;
 use super::options::OldTokens;
 use super::panel::Panel;
 use super::server;
 use super::service::{method_not_allowed, read_body};
+use super::setting::Setting;
 use super::timeline::Timeline;
 use crate::credential::ClientSecret;
 
@@ -71,6 +73,9 @@ async fn answer(
         ("/fault", _) => return method_not_allowed("GET, PUT, DELETE"),
         ("/script", &Method::PUT) => put_script(panel, request).await,
         ("/script", _) => return method_not_allowed("PUT"),
+        ("/settings", &Method::GET) => Ok(settings(panel)),
+        ("/settings", &Method::PUT) => put_settings(panel, request).await,
+        ("/settings", _) => return method_not_allowed("GET, PUT"),
         ("/old-tokens", &Method::PUT) => put_old_tokens(panel, request).await,
         ("/old-tokens", _) => return method_not_allowed("PUT"),
         ("/stats", &Method::GET) => match serde_json::to_value(panel.stats()) {
@@ -126,6 +131,37 @@ async fn put_script(panel: &Panel, request: Request<Incoming>) -> Outcome {
         Err(why) if why.kind() == std::io::ErrorKind::InvalidInput => Err(bad(&why)),
         Err(why) => Err((StatusCode::INTERNAL_SERVER_ERROR, why.to_string())),
     }
+}
+
+/// One setting a line: all of them, or if one is wrong none.
+async fn put_settings(panel: &Panel, request: Request<Incoming>) -> Outcome {
+    let text = text(request).await?;
+    let mut parsed = Vec::new();
+    for (n, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let setting = Setting::parse(line.trim());
+        let wrong = |why| bad(&format!("line {}: {why}; GET / lists the settings", n + 1));
+        parsed.push(setting.map_err(wrong)?);
+    }
+    if parsed.is_empty() {
+        return Err(bad("there is no setting; GET / lists them"));
+    }
+    for setting in parsed {
+        panel.issuer().tenant.set(setting, Moment::now());
+    }
+    Ok(settings(panel))
+}
+
+fn settings(panel: &Panel) -> String {
+    let mut settings = String::new();
+    for setting in panel.issuer().tenant.conduct.list() {
+        // a String takes everything
+        let _ = writeln!(settings, "{setting}");
+    }
+    settings
 }
 
 async fn put_old_tokens(panel: &Panel, request: Request<Incoming>) -> Outcome {
@@ -185,6 +221,8 @@ fn help(url: &str) -> String {
          GET /fault           what is in force\n\
          PUT /script          faults over time, from now on: lines of SECONDS FAULT, the seconds counted from now,\n\
          \x20                    as `10 hang` and `20 none`; an empty one ends the one before\n\
+         PUT /settings        change how it behaves, one setting a line\n\
+         GET /settings        the settings in force\n\
          PUT /old-tokens      `die` or `survive`: a key's tokens when it loses its secret\n\
          GET /stats           counts, as JSON\n\
          PUT /secret          change the secret of the first key behind its user's back\n\
@@ -195,6 +233,12 @@ fn help(url: &str) -> String {
     );
     for (example, what) in Fault::HELP {
         // a String takes everything
+        let _ = writeln!(help, "{example}\n    {what}");
+    }
+    help.push_str(
+        "\nSettings are in force beside each other and beside a fault, until they are changed.\n\n",
+    );
+    for (example, what) in Setting::HELP {
         let _ = writeln!(help, "{example}\n    {what}");
     }
     help

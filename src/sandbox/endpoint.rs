@@ -67,7 +67,8 @@ impl Family {
         !matches!(self, Self::UserApplications | Self::AccessKeys)
     }
 
-    const fn is_administration(self) -> bool {
+    /// Whether it manages every user's keys.
+    pub(super) const fn is_administration(self) -> bool {
         matches!(self, Self::AdminUserApplications | Self::AdminAccessKeys)
     }
 }

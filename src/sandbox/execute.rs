@@ -21,6 +21,17 @@ impl Issuer {
         authorization: Option<&str>,
         now: Moment,
     ) -> (Option<Fault>, Answer) {
+        let now = self.shown(now);
+        let (fault, answer) = self.faulted(request, authorization, now);
+        (fault, self.stamped(answer, now))
+    }
+
+    fn faulted(
+        &mut self,
+        request: &Request<'_>,
+        authorization: Option<&str>,
+        now: Moment,
+    ) -> (Option<Fault>, Answer) {
         let writes = request.method != Method::GET;
         let fault = self.switch.take(|fault| match writes {
             true => fault.of_keys(),

@@ -61,6 +61,7 @@ impl Issuer {
         request: TokenRequest<'_>,
         now: Moment,
     ) -> (Option<Fault>, Answer) {
+        let now = self.shown(now);
         let TokenRequest {
             api,
             path,
@@ -103,14 +104,29 @@ impl Issuer {
             Some(fault) if !fault.lets_through() => answer::instead(fault, now),
             _ => self.usual(api, credential, Bearer::Plain, now),
         };
-        (fault, answer)
+        (fault, self.stamped(answer, now))
     }
 
     /// An answer of no endpoint: only the clock's fault concerns it, since a server has one clock for all that it says.
     pub(super) fn elsewhere(&self, answer: Answer, now: Moment) -> Answer {
+        let now = self.shown(now);
         match self.switch.fault() {
             Some(Fault::Skew(seconds)) => dated(answer, now.skewed(*seconds)),
-            _ => answer,
+            _ => self.stamped(answer, now),
+        }
+    }
+
+    /// The moment as the server's clock has it.
+    pub(super) fn shown(&self, now: Moment) -> Moment {
+        now.skewed(self.tenant.conduct.clock)
+    }
+
+    /// An answer that tells the date, where the server's clock is off and no fault has told it already.
+    pub(super) fn stamped(&self, answer: Answer, shown: Moment) -> Answer {
+        if self.tenant.conduct.clock == 0 || answer.headers().contains_key(DATE) {
+            answer
+        } else {
+            dated(answer, shown)
         }
     }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::endpoint::Family;
 use super::ledger;
 use super::line::Line;
+use super::moment::Moment;
 use super::random;
 use super::record::Application;
 use crate::credential::{ClientSecret, Credential};
+use tokio::time::Instant;
 
 /// How many keys a user has at most (the vendor's guide to user access keys).
 pub(super) const MAX_USER_KEYS: usize = 20;
@@ -18,10 +20,21 @@ pub(super) const MAX_USER_KEYS: usize = 20;
 /// How many the organisation has at most: ours, so that a sandbox left running does not fill the memory.
 const MAX_ORGANISATION_KEYS: usize = 1_000;
 
+/// How many deleted keys are remembered.
+const MAX_DELETED_KEYS: usize = 1_024;
+
+/// How many of the other users' keys each of them has.
+const KEYS_OF_EACH_OTHER: u16 = 20;
+
+/// The one user whose keys are not another user's.
+pub(super) const USER: &str = "user@sandbox.invalid";
+
 /// Whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     User,
+    /// Another user, whose keys the administration alone sees.
+    Other,
     Organisation,
 }
 
@@ -35,10 +48,11 @@ pub(super) struct Key {
     pub(super) name: String,
     pub(super) secret: ClientSecret,
     pub(super) enabled: bool,
-    /// These three since 1970.
+    pub(super) created_by: String,
+    /// These two since 1970.
     pub(super) created_at: Duration,
     pub(super) updated_at: Duration,
-    pub(super) last_login: Option<Duration>,
+    logins: VecDeque<Moment>,
 }
 
 /// Why no key was created.
@@ -57,12 +71,14 @@ pub(super) enum NotCreated {
 /// All keys, in the order of creation.
 pub(super) struct Keys {
     keys: Vec<Key>,
+    /// Those that were deleted, and when.
+    deleted: VecDeque<(Key, Instant)>,
     /// Every secret that was made here.
     made: VecDeque<String>,
 }
 
 impl Owner {
-    /// Whose keys a family shows.
+    /// Whose keys a family creates.
     pub(super) const fn of(family: Family) -> Self {
         if family.is_of_the_organisation() {
             Self::Organisation
@@ -70,13 +86,30 @@ impl Owner {
             Self::User
         }
     }
+
+    /// Whether a family shows this owner's keys.
+    const fn is_shown_by(self, family: Family) -> bool {
+        match self {
+            Self::User => !family.is_of_the_organisation(),
+            Self::Other => family.is_administration(),
+            Self::Organisation => family.is_of_the_organisation(),
+        }
+    }
+}
+
+impl Key {
+    /// The last login of those until a moment, if it is one of the last [`MAX_LOGINS`].
+    pub(super) fn last_login(&self, until: Instant) -> Option<Moment> {
+        let seen = self.logins.iter().rev().find(|login| login.mono <= until);
+        seen.copied()
+    }
 }
 
 impl Keys {
     /// The one key that a sandbox starts with: the user's, or where users have none the organisation's.
     pub(super) fn new(line: Line, client_id: String, secret: ClientSecret, now: Duration) -> Self {
         let (owner, name) = if line.has_user_keys() {
-            (Owner::User, "first-key".to_owned())
+            (Owner::User, FIRST_NAME.to_owned())
         } else {
             (Owner::Organisation, client_id.clone())
         };
@@ -87,42 +120,50 @@ impl Keys {
             name,
             secret,
             enabled: true,
+            created_by: USER.to_owned(),
             created_at: now,
             updated_at: now,
-            last_login: None,
+            logins: VecDeque::new(),
         };
         Self {
             keys: vec![first],
+            deleted: VecDeque::new(),
             made: VecDeque::new(),
         }
     }
 
-    /// The owner's keys.
-    pub(super) fn of(&self, owner: Owner) -> impl Iterator<Item = &Key> {
-        self.keys.iter().filter(move |key| key.owner == owner)
+    /// The keys that a family shows: those that are there, and those that were not deleted before this moment.
+    pub(super) fn shown_by(&self, family: Family, since: Instant) -> impl Iterator<Item = &Key> {
+        let deleted = self.deleted.iter().filter(move |(_, at)| *at > since);
+        let keys = self.keys.iter().chain(deleted.map(|(key, _)| key));
+        keys.filter(move |key| key.owner.is_shown_by(family))
     }
 
-    /// The owner's key of this ID.
-    pub(super) fn find(&mut self, owner: Owner, id: &str) -> Option<&mut Key> {
+    /// The family's key of this ID.
+    pub(super) fn find(&mut self, family: Family, id: &str) -> Option<&mut Key> {
         self.keys
             .iter_mut()
-            .find(|key| key.owner == owner && key.id == id)
+            .find(|key| key.owner.is_shown_by(family) && key.id == id)
     }
 
-    /// The key of this ID, whoever's it is.
+    /// The key of this ID, whoever's it is or was.
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
-        self.keys.iter().find(|key| key.id == id)
+        let deleted = self.deleted.iter().map(|(key, _)| key);
+        self.keys.iter().chain(deleted).find(|key| key.id == id)
     }
 
     /// The key that this credential proves, and its login is noted.
-    pub(super) fn log_in(&mut self, credential: &Credential, now: Duration) -> Option<&Key> {
+    pub(super) fn log_in(&mut self, credential: &Credential, now: Moment) -> Option<&Key> {
         let key = self.keys.iter_mut().find(|key| {
             key.client_id == credential.client_id && key.secret == credential.client_secret
         })?;
         if !key.enabled {
             return None;
         }
-        key.last_login = Some(now);
+        key.logins.push_back(now);
+        if key.logins.len() > MAX_LOGINS {
+            key.logins.pop_front();
+        }
         Some(key)
     }
 
@@ -138,19 +179,20 @@ impl Keys {
             return Err(NotCreated::Name);
         }
         let client_id = match owner {
-            Owner::User => random::uuid().map_err(|_| NotCreated::NoRandom)?,
+            Owner::User | Owner::Other => random::uuid().map_err(|_| NotCreated::NoRandom)?,
             Owner::Organisation => name.to_owned(),
         };
-        if self.of(owner).any(|key| key.name == name)
+        let of_owner = || self.keys.iter().filter(|key| key.owner == owner);
+        if of_owner().any(|key| key.name == name)
             || self.keys.iter().any(|key| key.client_id == client_id)
         {
             return Err(NotCreated::Taken);
         }
         let limit = match owner {
-            Owner::User => MAX_USER_KEYS,
+            Owner::User | Owner::Other => MAX_USER_KEYS,
             Owner::Organisation => MAX_ORGANISATION_KEYS,
         };
-        if self.of(owner).count() >= limit {
+        if of_owner().count() >= limit {
             return Err(NotCreated::TooMany);
         }
         let key = Key {
@@ -160,18 +202,53 @@ impl Keys {
             name: name.to_owned(),
             secret: self.make_secret().map_err(|_| NotCreated::NoRandom)?,
             enabled: true,
+            created_by: USER.to_owned(),
             created_at: now,
             updated_at: now,
-            last_login: None,
+            logins: VecDeque::new(),
         };
         Ok(self.keys.push_mut(key))
     }
 
-    /// Removes a key, and tells whether it was there.
-    pub(super) fn remove(&mut self, owner: Owner, id: &str) -> bool {
-        let before = self.keys.len();
-        self.keys.retain(|key| key.owner != owner || key.id != id);
-        self.keys.len() < before
+    /// Removes a family's key, if it is there.
+    pub(super) fn remove(&mut self, family: Family, id: &str, now: Instant) -> Option<&Key> {
+        let is_it = |key: &Key| key.owner.is_shown_by(family) && key.id == id;
+        let place = self.keys.iter().position(is_it)?;
+        self.deleted.push_back((self.keys.remove(place), now));
+        if self.deleted.len() > MAX_DELETED_KEYS {
+            self.deleted.pop_front();
+        }
+        self.deleted.back().map(|(key, _)| key)
+    }
+
+    /// Has so many keys of other users, in the place of those before. None of them gets a token.
+    pub(super) fn set_others(&mut self, count: u16, now: Duration) {
+        self.keys.retain(|key| key.owner != Owner::Other);
+        let Ok(secret) = random::secret() else {
+            return;
+        };
+        for n in 0..count {
+            let (user, key) = (n / KEYS_OF_EACH_OTHER + 1, n % KEYS_OF_EACH_OTHER);
+            let name = match key {
+                0 => FIRST_NAME.to_owned(),
+                _ => format!("key-{key}"),
+            };
+            let Ok(secret) = ClientSecret::parse(&secret) else {
+                return;
+            };
+            self.keys.push(Key {
+                owner: Owner::Other,
+                id: format!("0d9b1c5e-7a54-4c1b-8d2f-{n:012}"),
+                client_id: format!("other-{user}-{name}"),
+                name,
+                secret,
+                enabled: true,
+                created_by: format!("other-{user}@sandbox.invalid"),
+                created_at: now,
+                updated_at: now,
+                logins: VecDeque::new(),
+            });
+        }
     }
 
     /// A random secret, which is remembered.
@@ -193,18 +270,17 @@ impl Keys {
         self.made.iter().cloned().collect()
     }
 
-    /// The keys for whoever started the sandbox.
+    /// The keys for whoever started the sandbox, those of other users apart.
     pub(super) fn list(&self) -> Vec<Application> {
-        self.keys
-            .iter()
-            .map(|key| Application {
-                id: key.id.clone(),
-                client_id: key.client_id.clone(),
-                name: key.name.clone(),
-                enabled: key.enabled,
-                last_login: key.last_login,
-            })
-            .collect()
+        let keys = self.keys.iter().filter(|key| key.owner != Owner::Other);
+        keys.map(|key| Application {
+            id: key.id.clone(),
+            client_id: key.client_id.clone(),
+            name: key.name.clone(),
+            enabled: key.enabled,
+            last_login: key.logins.back().map(|login| login.unix),
+        })
+        .collect()
     }
 }
 
@@ -214,6 +290,12 @@ impl fmt::Debug for Keys {
         f.debug_struct("Keys").field("keys", &self.keys).finish()
     }
 }
+
+/// The name of the key that a sandbox starts with, where users have keys.
+const FIRST_NAME: &str = "first-key";
+
+/// How many logins of a key are remembered.
+const MAX_LOGINS: usize = 64;
 
 /// The ID of the key that a sandbox starts with.
 const FIRST_ID: &str = "8c1f5c5e-2f0a-4d0e-9d5b-3f6c1a000001";

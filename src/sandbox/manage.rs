@@ -1,16 +1,17 @@
 //! The endpoints that manage keys, field by field as the vendor's OpenAPI documents (v1.218 to v1.224) and, for 3.0,
 //! its reference have them.
 
+use std::time::Duration;
+
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::answer::{self, Answer};
+use super::clusters;
 use super::endpoint::{Endpoint, Family};
 use super::keys::{Key, MAX_USER_KEYS, NotCreated, Owner};
-use super::line::Line;
 use super::moment::{self, Moment};
-use super::resources;
-use super::tenant::{Request, Tenant, USER};
+use super::tenant::{Request, Tenant};
 
 /// Answers a request to an endpoint of this family, from a bearer who may send it.
 pub(super) fn answer(
@@ -21,10 +22,10 @@ pub(super) fn answer(
 ) -> Answer {
     let done = match (&request.method, request.endpoint) {
         (&Method::POST, Endpoint::Keys(_)) => create(tenant, family, request, now),
-        (_, Endpoint::Keys(_)) => Ok(list(tenant, family, request.query)),
+        (_, Endpoint::Keys(_)) => Ok(list(tenant, family, request.query, now)),
         (&Method::PATCH, Endpoint::Key(_, id)) => enable(tenant, family, id, request, now),
-        (&Method::DELETE, Endpoint::Key(_, id)) => delete(tenant, family, id),
-        (_, Endpoint::Key(_, id)) => show(tenant, family, id),
+        (&Method::DELETE, Endpoint::Key(_, id)) => delete(tenant, family, id, now),
+        (_, Endpoint::Key(_, id)) => show(tenant, family, id, now),
         (_, Endpoint::KeySecret(_, id)) => renew(tenant, family, id, now),
         _ => Err(StatusCode::NOT_FOUND),
     };
@@ -33,28 +34,59 @@ pub(super) fn answer(
 
 type Done = Result<Answer, StatusCode>;
 
-fn list(tenant: &Tenant, family: Family, query: &str) -> Answer {
+fn list(tenant: &Tenant, family: Family, query: &str, now: Moment) -> Answer {
+    let parameters = || url::form_urlencoded::parse(query.as_bytes());
     let asked = |key: &&Key| {
-        url::form_urlencoded::parse(query.as_bytes()).all(|(name, value)| match name.as_ref() {
-            "clientId" if is_administration(family) => value == key.client_id.as_str(),
-            "createdBy" if is_administration(family) => value == USER,
+        parameters().all(|(name, value)| match name.as_ref() {
+            "clientId" if family.is_administration() => value == key.client_id.as_str(),
+            "createdBy" if family.is_administration() => value == key.created_by.as_str(),
             _ => true,
         })
     };
-    let keys = tenant.keys.of(Owner::of(family)).filter(asked);
-    let items: Value = keys.map(|key| item(tenant.line, family, key)).collect();
-    let body = match family {
-        Family::AccessKeys | Family::AdminAccessKeys => json!({"accessKeys": items}),
-        _ => items,
+    let max_items = tenant.conduct.max_items;
+    let number = |wanted: &str| {
+        let (_, value) = parameters().find(|(name, _)| name == wanted && max_items.is_paged)?;
+        value.parse().ok()
+    };
+    let is_wrapped = matches!(family, Family::AccessKeys | Family::AdminAccessKeys);
+    // the bare lists have no limit in the vendor's documents
+    let limit = max_items
+        .limit
+        .filter(|_| is_wrapped)
+        .map_or(usize::MAX, usize::from);
+    let (offset, limit) = if is_wrapped {
+        let asked = number("limit").unwrap_or(usize::MAX);
+        (number("offset").unwrap_or(0), limit.min(asked))
+    } else {
+        (0, limit)
+    };
+    let keys = shown(tenant, family, now).filter(asked);
+    let items: Value = keys
+        .skip(offset)
+        .take(limit)
+        .map(|key| item(tenant, family, key, now))
+        .collect();
+    let body = if is_wrapped {
+        json!({"accessKeys": items})
+    } else {
+        items
     };
     answer::json(StatusCode::OK, &body)
 }
 
-fn show(tenant: &mut Tenant, family: Family, id: &str) -> Done {
-    let line = tenant.line;
-    let key = tenant.keys.find(Owner::of(family), id);
+/// The keys that are told about at this moment.
+fn shown(tenant: &Tenant, family: Family, now: Moment) -> impl Iterator<Item = &Key> {
+    let since = now.mono.checked_sub(tenant.conduct.deletion_seen);
+    tenant.keys.shown_by(family, since.unwrap_or(now.mono))
+}
+
+fn show(tenant: &Tenant, family: Family, id: &str, now: Moment) -> Done {
+    let key = shown(tenant, family, now).find(|key| key.id == id);
     let key = key.ok_or(StatusCode::NOT_FOUND)?;
-    Ok(answer::json(StatusCode::OK, &item(line, family, key)))
+    Ok(answer::json(
+        StatusCode::OK,
+        &item(tenant, family, key, now),
+    ))
 }
 
 fn create(tenant: &mut Tenant, family: Family, request: &Request<'_>, now: Moment) -> Done {
@@ -97,9 +129,11 @@ fn create(tenant: &mut Tenant, family: Family, request: &Request<'_>, now: Momen
     Ok(answer::json(StatusCode::CREATED, &body.into()))
 }
 
-fn delete(tenant: &mut Tenant, family: Family, id: &str) -> Done {
-    if !tenant.keys.remove(Owner::of(family), id) {
-        return Err(StatusCode::NOT_FOUND);
+fn delete(tenant: &mut Tenant, family: Family, id: &str, now: Moment) -> Done {
+    let key = tenant.keys.remove(family, id, now.mono);
+    let key = key.ok_or(StatusCode::NOT_FOUND)?;
+    if key.owner == Owner::Organisation {
+        tenant.conduct.forget(&key.client_id);
     }
     tenant.secret_lost(id);
     Ok(answer::no_content())
@@ -108,7 +142,7 @@ fn delete(tenant: &mut Tenant, family: Family, id: &str) -> Done {
 /// The old secret is dead at once.
 fn renew(tenant: &mut Tenant, family: Family, id: &str, now: Moment) -> Done {
     let secret = tenant.keys.make_secret();
-    let key = tenant.keys.find(Owner::of(family), id);
+    let key = tenant.keys.find(family, id);
     let key = key.ok_or(StatusCode::NOT_FOUND)?;
     key.secret = secret.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     key.updated_at = now.unix;
@@ -133,13 +167,13 @@ fn enable(
     let body = object(request)?;
     let enabled = body.get("enabled").and_then(Value::as_bool);
     let enabled = enabled.ok_or(StatusCode::BAD_REQUEST)?;
-    let key = tenant.keys.find(Owner::of(family), id);
+    let key = tenant.keys.find(family, id);
     let key = key.ok_or(StatusCode::NOT_FOUND)?;
     (key.enabled, key.updated_at) = (enabled, now.unix);
     if !enabled {
         tenant.secret_lost(id);
     }
-    show(tenant, family, id)
+    show(tenant, family, id, now)
 }
 
 fn object(request: &Request<'_>) -> Result<Map<String, Value>, StatusCode> {
@@ -150,33 +184,39 @@ fn object(request: &Request<'_>) -> Result<Map<String, Value>, StatusCode> {
 }
 
 /// A key as lists and single answers show it: never with its secret.
-fn item(line: Line, family: Family, key: &Key) -> Value {
+fn item(tenant: &Tenant, family: Family, key: &Key, now: Moment) -> Value {
     let mut item = Map::new();
     let mut put = |name: &str, value: Value| drop(item.insert(name.to_owned(), value));
     put("id", key.id.as_str().into());
     put("name", key.name.as_str().into());
     put("createdAt", moment::rfc3339(key.created_at).into());
-    put("lastLogin", key.last_login.map(moment::rfc3339).into());
-    if family != Family::Apps || line.apps_have_client_ids() {
+    put("lastLogin", last_login(tenant, key, now).into());
+    if family != Family::Apps || tenant.line.apps_have_client_ids() {
         put("clientId", key.client_id.as_str().into());
     }
-    if is_administration(family) {
-        put("createdBy", USER.into());
+    if family.is_administration() || family.is_of_the_organisation() {
+        put("createdBy", key.created_by.as_str().into());
     }
     if family.is_of_the_organisation() {
-        put("createdBy", USER.into());
         put("updatedAt", moment::rfc3339(key.updated_at).into());
         put("enabled", key.enabled.into());
-        put("tenantId", resources::TENANT_ID.to_string().into());
+        put("tenantId", clusters::TENANT_ID.to_string().into());
     }
     item.into()
 }
 
-const fn is_administration(family: Family) -> bool {
-    matches!(
-        family,
-        Family::AdminUserApplications | Family::AdminAccessKeys
-    )
+/// The last login that is told about at this moment, as it is told.
+fn last_login(tenant: &Tenant, key: &Key, now: Moment) -> Option<String> {
+    let setting = tenant.conduct.last_login;
+    let until = now.mono.checked_sub(setting.after)?;
+    let login = key.last_login(until).filter(|_| setting.is_told)?;
+    let shown = login.skewed(setting.skew).unix;
+    let past_the_day = if setting.by_day {
+        Duration::new(shown.as_secs() % 86_400, shown.subsec_nanos())
+    } else {
+        Duration::ZERO
+    };
+    Some(moment::rfc3339(shown.saturating_sub(past_the_day)))
 }
 
 /// The older families say `secret`.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::line::Line;
+use super::role::Role;
+use super::setting::Setting;
 use crate::credential::ClientSecret;
 
 /// The longest life of a token: what people mean by "for ever" must not overflow a date.
@@ -27,10 +29,12 @@ pub struct Options {
     pub token_life: Duration,
     /// What the control plane says on paths that it does not have.
     pub unknown_path: UnknownPath,
-    /// What the user may do.
+    /// What the user may do, and with it each of the user's keys; where users have none, what the first key may do.
     pub role: Role,
     /// What becomes of a key's tokens when its secret is regenerated, or it is deleted or disabled.
     pub old_tokens: OldTokens,
+    /// How it behaves, in the order in which the settings are applied.
+    pub settings: Vec<Setting>,
     /// Whether the control plane is reached by TLS alone, with a certification authority made at the start. The
     /// control address has none.
     pub tls: bool,
@@ -47,18 +51,6 @@ pub enum UnknownPath {
     Html,
     /// 404 with the vendor's `Error`.
     NotFound,
-}
-
-/// The role of the user, and with it that of every key (the vendor's table of roles).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Role {
-    /// Everything.
-    #[default]
-    Administrator,
-    /// An AI practitioner: keys of their own, and neither those of others nor the organisation's; in 3.0 no more of
-    /// clusters than the minimal. What they may not is 403.
-    Practitioner,
 }
 
 /// What becomes of issued tokens when their key's secret does not exist any more. The vendor documents neither.
@@ -85,6 +77,7 @@ impl Options {
             unknown_path: UnknownPath::default(),
             role: Role::default(),
             old_tokens: OldTokens::default(),
+            settings: vec![],
             tls: false,
             names: vec![],
         }

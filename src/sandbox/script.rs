@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use hyper::body::Bytes;
+use hyper::header::DATE;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -137,9 +138,11 @@ fn encode(answer: &Answer, now: Moment, cut: Cut) -> Vec<u8> {
         bytes.extend_from_slice(b"\r\n");
     }
     let (date, length) = (now.http_date(Duration::ZERO), answer.body().len());
-    bytes.extend_from_slice(
-        format!("date: {date}\r\ncontent-length: {length}\r\nconnection: close\r\n").as_bytes(),
-    );
+    if !answer.headers().contains_key(DATE) {
+        bytes.extend_from_slice(format!("date: {date}\r\n").as_bytes());
+    }
+    bytes
+        .extend_from_slice(format!("content-length: {length}\r\nconnection: close\r\n").as_bytes());
     match cut {
         Cut::Head => bytes.truncate(bytes.len() / 2),
         Cut::Body | Cut::Nothing => {

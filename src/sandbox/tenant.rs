@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
+use super::conduct::Conduct;
 use super::endpoint::Endpoint;
 use super::grant::Refusal;
 use super::jwt::{self, Bearer};
-use super::keys::Keys;
+use super::keys::{Key, Keys, Owner};
 use super::ledger::Ledger;
 use super::line::Line;
 use super::moment::Moment;
-use super::options::{OldTokens, Options, Role};
+use super::options::{OldTokens, Options};
+use super::role::Role;
+use super::setting::Setting;
 use crate::credential::Credential;
 
-/// The one user, to whom the user's keys belong.
-pub(super) const USER: &str = "user@sandbox.invalid";
+/// The user, as a setting of access rules names it.
+const USER_WORD: &str = "user";
 
 /// A tenant of the control plane.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub(super) struct Tenant {
     pub(super) line: Line,
     pub(super) keys: Keys,
     pub(super) ledger: Ledger,
-    pub(super) role: Role,
+    pub(super) conduct: Conduct,
     old_tokens: OldTokens,
     /// The address in the tokens' `iss`.
     url: String,
@@ -43,7 +46,17 @@ pub(super) struct Request<'a> {
 
 impl Tenant {
     pub(super) fn new(options: Options, url: String, now: Moment) -> Self {
-        Self {
+        let first = if options.line.has_user_keys() {
+            USER_WORD
+        } else {
+            &options.client_id
+        };
+        let mut conduct = Conduct::default();
+        conduct.set(Setting::AccessRules {
+            subject: first.to_owned(),
+            roles: vec![options.role],
+        });
+        let mut tenant = Self {
             line: options.line,
             keys: Keys::new(
                 options.line,
@@ -52,10 +65,31 @@ impl Tenant {
                 now.unix,
             ),
             ledger: Ledger::new(options.token_life),
-            role: options.role,
+            conduct,
             old_tokens: options.old_tokens,
             url,
+        };
+        for setting in options.settings {
+            tenant.set(setting, now);
         }
+        tenant
+    }
+
+    /// Puts a setting in force.
+    pub(super) fn set(&mut self, setting: Setting, now: Moment) {
+        if let Setting::OtherKeys(count) = setting {
+            let created_at = now.skewed(self.conduct.clock).unix;
+            self.keys.set_others(count, created_at);
+        }
+        self.conduct.set(setting);
+    }
+
+    /// The roles of a token's bearer, one for each access rule.
+    pub(super) fn roles(&self, bearer: Option<&Key>) -> &[Role] {
+        self.conduct.roles(match bearer {
+            Some(key) if key.owner == Owner::Organisation => &key.client_id,
+            _ => USER_WORD,
+        })
     }
 
     /// A token for a credential; the inner error says why not.
@@ -65,7 +99,7 @@ impl Tenant {
         bearer: Bearer,
         now: Moment,
     ) -> Result<Result<String, Refusal>, getrandom::Error> {
-        let Some(key) = self.keys.log_in(credential, now.unix) else {
+        let Some(key) = self.keys.log_in(credential, now) else {
             return Ok(Err(Refusal::Client));
         };
         let (client_id, id) = (key.client_id.clone(), key.id.clone());
@@ -78,7 +112,7 @@ impl Tenant {
         credential: &Credential,
         now: Moment,
     ) -> Option<(String, Duration)> {
-        let id = self.keys.log_in(credential, now.unix)?.id.clone();
+        let id = self.keys.log_in(credential, now)?.id.clone();
         let (token, left) = self.ledger.newest_of(&id, now)?;
         Some((token.to_owned(), left))
     }

@@ -16,6 +16,7 @@ mod executions;
 mod faults;
 mod keys;
 mod lines;
+mod settings;
 mod tables;
 mod tls;
 

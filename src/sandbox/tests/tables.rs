@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::{Role, UnknownPath};
+use crate::sandbox::{Role, Setting, UnknownPath};
 
 /// Method, path (`{id}` is that of the last key created), body, status, and the shape of the answer.
 type Row = (&'static str, &'static str, &'static str, u16, &'static str);
@@ -410,6 +410,7 @@ async fn access_rules_tell_the_user_of_a_key_and_a_service_account_by_itself() {
     let account = managed(&sandbox, &user, "POST", "/api/v1/service-accounts", NAME)
         .await
         .json();
+    sandbox.set(Setting::parse("access-rules:ci-runner=practitioner").unwrap());
     let reply = credential(
         &sandbox,
         "ci-runner",
