@@ -12,6 +12,7 @@ use crate::credential::ClientSecret;
 
 mod connections;
 mod control;
+mod documents;
 mod executions;
 mod faults;
 mod keys;
