@@ -3,9 +3,8 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor backlog connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream | |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
-//! | [`backlog`] | decides how many connections may wait to be accepted | acceptor | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
@@ -34,7 +33,6 @@
 //! | [`peers`] | identifies the peer of a connection | | |
 
 pub mod acceptor;
-pub mod backlog;
 mod body;
 pub mod connections;
 mod faults;

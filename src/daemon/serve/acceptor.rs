@@ -10,11 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// A listening socket on the event loop.
-pub struct Acceptor {
-    listener: AsyncFd<UnixListener>,
-    /// Whether this process called `listen`, and not a service manager that passed the socket.
-    is_own: bool,
-}
+pub struct Acceptor(AsyncFd<UnixListener>);
 
 /// The listening socket was shut down: it will never have another connection.
 pub(super) const SHUT_DOWN: io::ErrorKind = io::ErrorKind::InvalidInput;
@@ -26,13 +22,11 @@ impl Acceptor {
     /// The system's.
     pub fn new(listener: UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let is_own = is_own(&listener);
         #[expect(
             deprecated,
             reason = "its successor is unsafe for types whose descriptor may change under it; this one keeps its own"
         )]
-        let listener = AsyncFd::with_interest(listener, Interest::READABLE);
-        listener.map(|listener| Self { listener, is_own })
+        AsyncFd::with_interest(listener, Interest::READABLE).map(Self)
     }
 
     /// Waits for the next connection, which does not block.
@@ -41,7 +35,7 @@ impl Acceptor {
     /// The system's; [`SHUT_DOWN`] when there will be none.
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
         loop {
-            let mut ready = self.listener.readable().await?;
+            let mut ready = self.0.readable().await?;
             let is_shut_down = ready.ready().is_read_closed();
             match ready.try_io(|listener| accept(listener.get_ref())) {
                 Ok(accepted) => return accepted,
@@ -51,26 +45,12 @@ impl Acceptor {
         }
     }
 
-    /// Changes how many connections may wait to be accepted. Those that wait already stay.
-    ///
-    /// A socket that was passed stays as it is: the process that called `listen` last is the one that clients take for
-    /// the listener (unix(7)), and theirs must still find root or their own user there.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn limit_backlog(&self, connections: i32) -> io::Result<()> {
-        if !self.is_own {
-            return Ok(());
-        }
-        Ok(rustix::net::listen(self.listener.get_ref(), connections)?)
-    }
-
     /// Accepts a connection of the backlog without a wait.
     ///
     /// # Errors
     /// The system's; [`io::ErrorKind::WouldBlock`] when the backlog is empty.
     pub(super) fn accept_now(&self) -> io::Result<UnixStream> {
-        accept(self.listener.get_ref())
+        accept(self.0.get_ref())
     }
 }
 
@@ -87,18 +67,6 @@ fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
     Ok(stream)
-}
-
-#[cfg(target_os = "linux")]
-fn is_own(listener: &UnixListener) -> bool {
-    let who = rustix::net::sockopt::socket_peercred(listener);
-    who.is_ok_and(|who| who.pid == rustix::process::getpid())
-}
-
-/// Where the system does not report it, no socket is.
-#[cfg(not(target_os = "linux"))]
-const fn is_own(_: &UnixListener) -> bool {
-    false
 }
 
 #[cfg(test)]
@@ -135,34 +103,6 @@ mod tests {
         let more = tokio::time::timeout(Duration::from_millis(20), acceptor.accept()).await;
         assert!(more.is_err());
         drop(clients);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn as_many_connections_wait_as_the_limit_says() {
-        use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("s");
-        let acceptor = Acceptor::new(UnixListener::bind(&path).unwrap()).unwrap();
-        let connect = || {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let kind = (AddressFamily::UNIX, SocketType::STREAM);
-            let socket = rustix::net::socket_with(kind.0, kind.1, flags, None).unwrap();
-            let connected = rustix::net::connect(&socket, &SocketAddrUnix::new(&path).unwrap());
-            connected.map(|()| socket)
-        };
-        let mut waiting = vec![];
-        // The kernel lets one more wait than the limit says.
-        for (limit, more) in [(2, 3), (5, 3), (1, 0)] {
-            acceptor.limit_backlog(limit).unwrap();
-            let before = waiting.len();
-            waiting.extend((0..10).map_while(|_| connect().ok()));
-            assert_eq!(waiting.len() - before, more, "with a limit of {limit}");
-        }
-        for _ in waiting {
-            acceptor.accept_now().unwrap();
-        }
     }
 
     #[tokio::test]

@@ -2,7 +2,6 @@
 //! ends all of them when the daemon stops.
 
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -34,9 +33,6 @@ pub struct Connections {
     turns: Turns,
     /// `None` where the system does not tell.
     hangups: Option<Hangups>,
-    /// How many connections have come to nothing: refused, closed for another one, or ended before they had sent a
-    /// whole request.
-    wasted: AtomicU64,
     /// Notified when the last connection of a drain has ended.
     emptied: Notify,
     /// Whether a drain's deadline has passed.
@@ -86,7 +82,6 @@ impl Connections {
             gate,
             turns: Turns::default(),
             hangups,
-            wasted: AtomicU64::new(0),
             emptied: Notify::new(),
             overdue: watch::Sender::new(false),
         }
@@ -103,17 +98,12 @@ impl Connections {
     /// There is one channel for all reasons to leave, since a connection polls it whenever it wakes.
     pub fn admit(self: &Arc<Self>, uid: u32) -> Option<(Place, oneshot::Receiver<Leave>)> {
         let is_ours = self.gate.is_some_and(|gate| gate.is_ours(uid));
-        let admitted = self.lock().admit(uid, is_ours);
-        if admitted.as_ref().is_none_or(|one| one.took_a_place) {
-            self.waste();
-        }
         let Admitted {
             key,
             standing,
             in_turn,
             leave,
-            ..
-        } = admitted?;
+        } = self.lock().admit(uid, is_ours)?;
         let spot = Spot {
             connections: Arc::clone(self),
             key,
@@ -126,16 +116,6 @@ impl Connections {
             uid,
         };
         Some((place, leave))
-    }
-
-    /// How many connections have come to nothing so far.
-    pub(super) fn wasted(&self) -> u64 {
-        self.wasted.load(Ordering::Relaxed)
-    }
-
-    /// Counts a connection that has come to nothing.
-    pub(super) fn waste(&self) {
-        self.wasted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether those that have lost their place have to end before another connection is accepted: they still have
@@ -217,14 +197,8 @@ impl Spot {
 impl Drop for Place {
     fn drop(&mut self) {
         let Spot {
-            connections,
-            key,
-            standing,
-            ..
+            connections, key, ..
         } = &*self.spot;
-        if standing.get().position().0 == Doing::HalfOpen {
-            connections.waste();
-        }
         if connections.lock().remove(*key, self.uid) {
             connections.emptied.notify_waiters();
         }
@@ -381,28 +355,6 @@ mod tests {
         assert_eq!(closed, 1);
         let late = open(&all, 1).unwrap();
         late.place.overdue().await;
-    }
-
-    #[test]
-    fn connections_that_come_to_nothing_are_counted() {
-        let all = Connections::new(2, 2);
-        let (first, second) = (open(&all, 1).unwrap(), open(&all, 1).unwrap());
-        first.place.spot().set(Doing::Idle);
-        drop(first);
-        assert_eq!(all.wasted(), 0, "it had an answer");
-        drop(second);
-        assert_eq!(all.wasted(), 1, "it sent no request");
-        let busy = [1, 1].map(|uid| open(&all, uid).unwrap());
-        busy.iter().for_each(Open::answers);
-        assert!(open(&all, 1).is_none());
-        assert_eq!(all.wasted(), 2, "it was refused");
-        busy[0].place.spot().set(Doing::Idle);
-        let newest = open(&all, 1).unwrap();
-        assert_eq!(all.wasted(), 3, "an idle one made room");
-        drop(busy);
-        newest.answers();
-        drop(newest);
-        assert_eq!(all.wasted(), 3);
     }
 
     #[test]

@@ -56,8 +56,6 @@ struct Ledger {
     /// What all other users took together.
     others: usize,
     per_uid: HashMap<u32, usize>,
-    /// How often there was none left.
-    refused: u64,
     /// The users for whom there was none left, until they give some back.
     lacking: HashSet<u32>,
 }
@@ -76,11 +74,6 @@ impl Memory {
             memory: Arc::clone(self),
             uid,
         }
-    }
-
-    /// How often there was none left so far.
-    pub(super) fn refused(&self) -> u64 {
-        self.lock().refused
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -185,7 +178,6 @@ impl Ledger {
             kept_for: [own_uid, 0],
             others: 0,
             per_uid: HashMap::new(),
-            refused: 0,
             lacking: HashSet::new(),
         }
     }
@@ -206,7 +198,6 @@ impl Ledger {
         if bytes > self.share.saturating_sub(taken)
             || is_other && bytes > self.for_others().saturating_sub(self.others)
         {
-            self.refused += 1;
             self.lacking.insert(uid);
             return false;
         }
@@ -252,7 +243,6 @@ mod tests {
         assert!(!greedy.is_lacking(), "all of it is not too much");
         assert!(greedy.take(FREE + 1).is_none());
         assert!(greedy.is_lacking() && !other.is_lacking());
-        assert_eq!(memory.refused(), 1);
         drop(all);
         assert!(!greedy.is_lacking());
     }

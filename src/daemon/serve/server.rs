@@ -18,7 +18,6 @@ use tracing::{debug, error, trace, warn};
 use super::super::service::{Door, Service};
 use super::super::shutdown::Shutdown;
 use super::acceptor::{Acceptor, SHUT_DOWN};
-use super::backlog::Backlog;
 use super::connections::{Connections, Leave, Place};
 use super::faults::Faults;
 use super::framing::Framing;
@@ -75,7 +74,6 @@ impl Server {
         let mut retired = std::pin::pin!(retired);
         let (mut faults, mut is_retired) = (Faults::new(), false);
         let (mut accepted_at_once, mut is_dead) = (0, false);
-        let mut backlog = Backlog::new(self.wasted(), self.service.clock.now().boot);
         loop {
             let accepted = tokio::select! { biased;
                 () = shutdown.ordered() => break,
@@ -89,10 +87,6 @@ impl Server {
                     faults.tell_end(self.service.clock.now().boot);
                     continue;
                 }
-                () = backlog.rested() => {
-                    backlog.look(&listener, self.wasted(), self.service.clock.now().boot);
-                    continue;
-                }
             };
             match accepted {
                 Ok(stream) => {
@@ -100,9 +94,6 @@ impl Server {
                         faults.tell_end(self.service.clock.now().boot);
                     }
                     accepted_at_once += self.admit(stream, door, &mut faults);
-                    if accepted_at_once >= ACCEPTED_AT_ONCE {
-                        backlog.look(&listener, self.wasted(), self.service.clock.now().boot);
-                    }
                     // Lets connections that have to leave close their descriptors before the next accept, too.
                     while accepted_at_once >= ACCEPTED_AT_ONCE || self.connections.must_wait() {
                         accepted_at_once = 0;
@@ -158,11 +149,6 @@ impl Server {
         }
     }
 
-    /// How many connections have come to nothing so far. One whose body there is no memory for ends, too.
-    fn wasted(&self) -> u64 {
-        self.connections.wasted() + self.memory.refused()
-    }
-
     /// Serves or refuses a connection. Returns how much that costs, in refusals.
     fn admit(self: &Arc<Self>, stream: UnixStream, door: Door, faults: &mut Faults) -> u32 {
         let roster = &self.service.roster;
@@ -177,7 +163,6 @@ impl Server {
         };
         if !self.service.may_connect(&peer.caller, door) {
             self.refused.log(&peer);
-            self.connections.waste();
             self.refusals.forbid(stream, || roster.stranger());
             return 1;
         }

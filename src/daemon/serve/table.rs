@@ -39,8 +39,6 @@ pub(super) struct Admitted {
     pub(super) in_turn: Arc<InTurn>,
     /// Tells the connection to leave.
     pub(super) leave: oneshot::Receiver<Leave>,
-    /// Whether another connection has lost its place for it.
-    pub(super) took_a_place: bool,
 }
 
 // === impl Table ===
@@ -82,7 +80,6 @@ impl Table {
             standing,
             in_turn: Arc::clone(in_turn),
             leave,
-            took_a_place: evicted.is_some(),
         })
     }
 
