@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::endpoint::Family;
 use super::ledger;
 use super::line::Line;
@@ -12,7 +14,8 @@ use super::moment::Moment;
 use super::random;
 use super::record::Application;
 use crate::credential::{ClientSecret, Credential};
-use tokio::time::Instant;
+
+mod others;
 
 /// How many keys a user has at most (the vendor's guide to user access keys).
 pub(super) const MAX_USER_KEYS: usize = 20;
@@ -22,9 +25,6 @@ const MAX_ORGANISATION_KEYS: usize = 1_000;
 
 /// How many deleted keys are remembered.
 const MAX_DELETED_KEYS: usize = 1_024;
-
-/// How many of the other users' keys each of them has.
-const KEYS_OF_EACH_OTHER: u16 = 20;
 
 /// The one user whose keys are not another user's.
 pub(super) const USER: &str = "user@sandbox.invalid";
@@ -219,36 +219,6 @@ impl Keys {
             self.deleted.pop_front();
         }
         self.deleted.back().map(|(key, _)| key)
-    }
-
-    /// Has so many keys of other users, in the place of those before. None of them gets a token.
-    pub(super) fn set_others(&mut self, count: u16, now: Duration) {
-        self.keys.retain(|key| key.owner != Owner::Other);
-        let Ok(secret) = random::secret() else {
-            return;
-        };
-        for n in 0..count {
-            let (user, key) = (n / KEYS_OF_EACH_OTHER + 1, n % KEYS_OF_EACH_OTHER);
-            let name = match key {
-                0 => FIRST_NAME.to_owned(),
-                _ => format!("key-{key}"),
-            };
-            let Ok(secret) = ClientSecret::parse(&secret) else {
-                return;
-            };
-            self.keys.push(Key {
-                owner: Owner::Other,
-                id: format!("0d9b1c5e-7a54-4c1b-8d2f-{n:012}"),
-                client_id: format!("other-{user}-{name}"),
-                name,
-                secret,
-                enabled: true,
-                created_by: format!("other-{user}@sandbox.invalid"),
-                created_at: now,
-                updated_at: now,
-                logins: VecDeque::new(),
-            });
-        }
     }
 
     /// A random secret, which is remembered.
