@@ -77,7 +77,8 @@ impl Program {
         let words: Vec<_> = line.split(' ').collect();
         let url = words.last().unwrap().strip_prefix("http://").unwrap();
         let (address, path) = url.split_once('/').unwrap();
-        let body = if words.contains(&"FAULT") { fault } else { "" };
+        let has_body = words.contains(&"FAULT") || words.contains(&"SETTING");
+        let body = if has_body { fault } else { "" };
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
@@ -239,4 +240,27 @@ fn an_address_that_is_taken_or_not_of_this_machine_alone_is_refused() {
         assert_eq!(refused.code, 64, "{life}: {refused:?}");
     }
     assert_eq!(fs::read_dir(env.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn settings_are_taken_at_the_start_and_changed_by_the_printed_line() {
+    let env = TestEnv::new();
+    let tmp = env.path("tmp/settings");
+    fs::create_dir(&tmp).unwrap();
+    let args = ["--set", "clusters:2.9,null", "--set", "last-login:day"];
+    let mut program = Program::start(&env, &args, &tmp);
+    let settings = program.curl("curl -X PUT --data SETTING", "own-keys:forbidden");
+    for setting in ["clusters:2.9,null", "last-login:day", "own-keys:forbidden"] {
+        assert!(settings.lines().any(|line| line == setting), "{settings}");
+    }
+    assert!(
+        program
+            .line("SETTING is one of: ")
+            .contains("own-keys:forbidden")
+    );
+    assert_eq!(program.stop().code(), Some(0), "{}", program.printed());
+
+    let refused = env.jetond(&["sandbox", "--set", "clusters:canary!"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(!refused.stderr.contains("canary"), "{refused:?}");
 }
