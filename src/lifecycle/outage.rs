@@ -50,6 +50,8 @@ struct Lack {
     due: u32,
     /// Whether one of them was made.
     is_reported: bool,
+    /// Whether callers fail for a fault that is known. Else nothing is reported, whatever is due.
+    has_failed: bool,
 }
 
 // === impl Outage ===
@@ -74,9 +76,11 @@ impl Outage {
             resting_since: None,
             due: 0,
             is_reported: false,
+            has_failed: false,
         });
         lack.rest(now, view.resting);
         let has_failed = view.failing > 0 || view.block.is_some() || view.is_refused();
+        lack.has_failed = has_failed;
         if view.resting || !has_failed {
             return None;
         }
@@ -100,7 +104,7 @@ impl Outage {
     /// When the next report is due, if there is one to come.
     pub fn next(&self) -> Option<BootInstant> {
         let lack = self.lack.as_ref()?;
-        let is_awaited = lack.due > 0 && lack.resting_since.is_none();
+        let is_awaited = lack.due > 0 && lack.has_failed && lack.resting_since.is_none();
         is_awaited.then(|| lack.since.after(due_after(lack.due)))
     }
 }
@@ -250,6 +254,19 @@ mod tests {
         assert_eq!(outage.look(at(1_901), &longer(3_000)), None);
         assert_eq!(outage.look(at(3_000), &failing(longer(3_000))), expired(0));
         assert_eq!(outage.next(), Some(at(3_600)));
+    }
+
+    #[test]
+    fn nothing_is_awaited_while_no_fault_is_known() {
+        let mut outage = Outage::default();
+        assert_eq!(outage.look(at(1_000), &failing(healthy())), expired(0));
+        // Another credential, or another network: what failed before says nothing.
+        for after in [100, 600, 700] {
+            assert_eq!(outage.look(at(1_000 + after), &healthy()), None);
+            assert_eq!(outage.next(), None, "else a look is due for ever");
+        }
+        assert_eq!(outage.look(at(1_800), &failing(healthy())), lasts(800));
+        assert_eq!(outage.next(), Some(at(4_600)));
     }
 
     #[test]
