@@ -90,7 +90,7 @@ impl Lifecycle {
             0 => backed_off,
             // After one rejection a quick retry is due; while the issuer cannot be reached, the back-off delays it.
             1 if !is_permanent => probe.max(backed_off),
-            _ => probe.max(stated.unwrap_or(probe)),
+            _ => probe,
         };
         self.failing = self.failing.saturating_add(1);
         self.failures += 1;
