@@ -9,7 +9,6 @@ mod bad_input;
 mod changes;
 mod crowd;
 mod jumps;
-mod outage;
 mod reissue;
 mod reject;
 mod resting;
