@@ -11,7 +11,6 @@
 #[path = "../support/support.rs"]
 mod support;
 
-mod app;
 mod architecture;
 mod check;
 mod commands;
