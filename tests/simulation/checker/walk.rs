@@ -73,7 +73,14 @@ impl<'a> Walk<'a> {
 
     /// When somebody has the daemon look whether there is another secret.
     pub(super) fn looks(&self) -> impl Iterator<Item = Duration> {
+        // A reload does not wait for the looks of the one before it; a look begins when the one that is under way has ended.
+        let under_way = |at: Duration| {
+            let loads = self.life.loads();
+            let ends = loads.filter(move |load| load.from.run <= at && at <= load.until.run);
+            ends.map(|load| load.until.run)
+        };
         let reloads = self.life.reloads.iter().map(|at| at.run);
+        let reloads = reloads.flat_map(move |at| under_way(at).chain([at]));
         let requests = self.requests.iter();
         let refreshes = requests.filter(|request| matches!(request.ask, Ask::Refresh));
         reloads.chain(refreshes.map(|request| request.from.run))
