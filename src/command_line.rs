@@ -46,7 +46,7 @@ pub(crate) fn name_target(options: String, reload: &'static str) {
 
 /// This text with the commands in it as a person has to run them: with the profile's name, if it is known, and with the
 /// options of this process's target.
-pub(crate) fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
+pub fn proposed<'a>(text: &'a str, profile: Option<&ProfileName>) -> Cow<'a, str> {
     fitted(text, profile, TARGET.get())
 }
 

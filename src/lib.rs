@@ -45,7 +45,7 @@
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |
-//! | `command_line` | the commands that messages propose, with the options of this process | profile |
+//! | [`command_line`] | the commands that messages propose, with the options of this process | profile |
 //! | `spelling` | finds the word that was probably meant | |
 //! | `causes` | an error with its causes, in one line | |
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
@@ -55,7 +55,7 @@ mod causes;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
-mod command_line;
+pub mod command_line;
 pub mod config;
 pub mod credential;
 pub mod daemon;

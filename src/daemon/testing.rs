@@ -56,11 +56,6 @@ impl ScriptedIssuer {
         })
     }
 
-    /// Plays this from now on.
-    pub(crate) fn play(&self, scene: Play) {
-        *self.script.lock().unwrap() = VecDeque::from([scene]);
-    }
-
     /// The secrets that the requests carried, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen

@@ -14,8 +14,8 @@ mod world;
 
 // What has no task and no channel is the program's own.
 use jetond::{
-    clock, config, credential, fault, instant, lifecycle, policy, problem, process, profile,
-    provider, query, schedule, store, token, wire,
+    clock, command_line, config, credential, fault, instant, lifecycle, policy, problem, process,
+    profile, provider, query, schedule, store, token, wire,
 };
 
 #[allow(dead_code, reason = "not all of what they can do is told")]
