@@ -14,7 +14,7 @@ use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
-use crate::process::program::ProgramFile;
+use crate::process::program::{self, ProgramFile};
 use crate::profile::ProfileName;
 use crate::query::{ProfileState, Reloaded};
 use crate::wire::reload::{ReloadQuery, Source};
@@ -103,7 +103,7 @@ impl Service {
     /// The version of this daemon, and whether its program was replaced.
     pub fn version(&self) -> VersionReply {
         VersionReply {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: program::version().to_owned(),
             binary_replaced: self.program.is_replaced(),
         }
     }

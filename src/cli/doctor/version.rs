@@ -6,12 +6,10 @@ use super::facts::SocketState;
 use super::finding::Finding;
 use super::limit::LIMIT;
 use super::profiles::{get, split};
+use crate::process::program;
 use crate::wire::VersionReply;
 
 const CHECK: &str = "version";
-
-/// The version of this program.
-const OURS: &str = env!("CARGO_PKG_VERSION");
 
 /// What a daemon reports about itself.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ fn parse(answer: &[u8]) -> Option<Reported> {
 }
 
 fn judge(socket: &Path, reported: &Reported, system: bool) -> Finding {
-    let socket = socket.display();
+    let (socket, ours) = (socket.display(), program::version());
     let restart = if system {
         "systemctl restart jetond"
     } else {
@@ -51,18 +49,18 @@ fn judge(socket: &Path, reported: &Reported, system: bool) -> Finding {
         binary_replaced,
     }) = reported
     else {
-        let found = format!("the daemon at {socket} is older than this program, version {OURS}");
+        let found = format!("the daemon at {socket} is older than this program, version {ours}");
         return Finding::warn(CHECK, found).remedy(restart.to_owned());
     };
     if *binary_replaced == Some(true) {
         let found = format!(
-            "the daemon at {socket} still runs version {version}, and its program was replaced; this program is version {OURS}"
+            "the daemon at {socket} still runs version {version}, and its program was replaced; this program is version {ours}"
         );
         return Finding::warn(CHECK, found).remedy(restart.to_owned());
     }
-    if version != OURS {
+    if version != ours {
         let found = format!(
-            "the daemon at {socket} runs version {version} from another file than this program, version {OURS}"
+            "the daemon at {socket} runs version {version} from another file than this program, version {ours}"
         );
         let remedy = "remove the one that you do not use, and restart the daemon";
         return Finding::warn(CHECK, found).remedy(remedy.to_owned());
@@ -87,13 +85,19 @@ mod tests {
         let old = "HTTP/1.0 404 Not Found\r\n\r\n{}".to_owned();
         for (answer, system, verdict, found, remedy) in [
             (
-                told(OURS, Some(false)),
+                told(program::version(), Some(false)),
                 true,
                 Verdict::Ok,
                 "runs version 0",
                 "",
             ),
-            (told(OURS, None), true, Verdict::Ok, "runs version 0", ""),
+            (
+                told(program::version(), None),
+                true,
+                Verdict::Ok,
+                "runs version 0",
+                "",
+            ),
             (
                 told("0.0.9", Some(true)),
                 true,
@@ -102,7 +106,7 @@ mod tests {
                 "systemctl restart jetond",
             ),
             (
-                told(OURS, Some(true)),
+                told(program::version(), Some(true)),
                 false,
                 Verdict::Warn,
                 "still runs version 0",
