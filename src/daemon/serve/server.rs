@@ -258,8 +258,9 @@ impl Server {
         // An error cannot occur: the table keeps the sender for as long as the connection has its place.
         let told = told.unwrap_or(Leave::AtOnce);
         let end_when_idle = http1::Connection::graceful_shutdown;
-        let ended = leaving::end(connection, told, &pace, &framing, place, end_when_idle).await;
-        if let Some(ended) = ended {
+        // Boxed: inline, what only a connection that ends needs would take memory in each of thousands.
+        let end = leaving::end(connection, told, &pace, &framing, place, end_when_idle);
+        if let Some(ended) = Box::pin(end).await {
             log_end(&ended, peer);
         }
     }
