@@ -300,20 +300,26 @@ mod tests {
     use crate::policy::{Caller, Gate, UserNamespace};
     use crate::testing::FewNames;
 
-    #[tokio::test(start_paused = true)]
-    async fn no_request_gets_its_turn_before_the_first_profiles_are_in_force() {
+    /// A daemon whose issuers hang, without profiles yet.
+    fn wired() -> (Arc<Roster>, Wiring) {
         let roster = Arc::new(Roster::new(Gate {
             own_uid: 1_000,
             namespace: UserNamespace::Identity,
         }));
         let clock = Arc::new(TestClock::new());
-        let mut wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
+        let wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
             Some(Outside {
                 source: MemoryStore::new(Some("secret")),
                 provider: ScriptedIssuer::new(&[Play::Hang]),
                 jitter: || Unit::new(0.5),
             })
         });
+        (roster, wiring)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_request_gets_its_turn_before_the_first_profiles_are_in_force() {
+        let (roster, mut wiring) = wired();
         let text: String = (0..3 * AT_A_STRETCH)
             .map(|n| format!("[profiles.p{n}]\nprovider='runai'\nurl='https://a.example'\n"))
             .collect();
@@ -334,18 +340,7 @@ mod tests {
                 Err(LookupFailed("no answer".into()))
             }
         }
-        let roster = Arc::new(Roster::new(Gate {
-            own_uid: 1_000,
-            namespace: UserNamespace::Identity,
-        }));
-        let clock = Arc::new(TestClock::new());
-        let mut wiring = Wiring::around(clock, Arc::clone(&roster), |_, _| {
-            Some(Outside {
-                source: MemoryStore::new(Some("secret")),
-                provider: ScriptedIssuer::new(&[Play::Hang]),
-                jitter: || Unit::new(0.5),
-            })
-        });
+        let (roster, mut wiring) = wired();
         let text = "[profiles.a]\nprovider='runai'\nurl='https://a.example'\nallow=[{user='later'},{group='team'}]\n";
         wiring
             .apply(crate::config::parse(text, &FewNames).unwrap())
