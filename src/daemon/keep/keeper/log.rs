@@ -130,27 +130,25 @@ impl Keeper {
             (None, None) => ("rejected", String::new()),
         };
         let next_in = view.next_attempt.map(|at| at.since(now).as_secs());
-        match report {
-            OutageReport::Expired { failing_for } => warn!(
-                kind,
-                detail,
-                failing_for = failing_for.as_secs(),
-                next_in,
-                "the token has expired and could not be replaced: callers fail"
+        let (failing_for, what) = match report {
+            OutageReport::Expired { failing_for } => (
+                failing_for,
+                "the token has expired and could not be replaced: callers fail",
             ),
-            OutageReport::Lasts { failing_for } => warn!(
-                kind,
-                detail,
-                failing_for = failing_for.as_secs(),
-                next_in,
-                "callers still fail: no attempt brings a token"
-            ),
-            OutageReport::Over { failed_for } => warn!(
-                generation = view.generation,
-                failed_for = failed_for.as_secs(),
-                "callers get tokens again"
-            ),
-        }
+            OutageReport::Lasts { failing_for } => {
+                (failing_for, "callers still fail: no attempt brings a token")
+            }
+            OutageReport::Over { failed_for } => {
+                warn!(
+                    generation = view.generation,
+                    failed_for = failed_for.as_secs(),
+                    "callers get tokens again"
+                );
+                return;
+            }
+        };
+        let failing_for = failing_for.as_secs();
+        warn!(kind, detail, failing_for, next_in, "{what}");
     }
 
     /// Logs one line when the profile begins to rest, and one when a token is requested again. The published view still
