@@ -171,7 +171,7 @@ impl fmt::Display for Doubtful {
         let kind = self.named.name.kind();
         match &self.named.doubt {
             Some(Doubt::Unknown) => write!(f, "this machine knows no {kind} of this name"),
-            Some(Doubt::NoId) => f.write_str("its number is -1, which is nobody's"),
+            Some(Doubt::NoId) => f.write_str("its number is -1, which no account can have"),
             Some(Doubt::Failed(why)) => write!(f, "the {kind} cannot be looked up: {why}"),
             None => write!(f, "the {kind} is known"),
         }
@@ -248,7 +248,7 @@ mod tests {
             [
                 "5:8: profiles.a.allow.user: this machine knows no user of this name",
                 "9:8: profiles.a.allow.user: the user cannot be looked up: the directory does not answer",
-                "11:8: profiles.a.allow.user: its number is -1, which is nobody's",
+                "11:8: profiles.a.allow.user: its number is -1, which no account can have",
                 "13:9: profiles.a.allow.group: this machine knows no group of this name",
             ]
         );

@@ -146,7 +146,7 @@ impl Keys {
             .find(|key| key.owner.is_shown_by(family) && key.id == id)
     }
 
-    /// The key of this ID, whoever's it is or was.
+    /// The key of this ID, of any user, deleted or not.
     pub(super) fn by_id(&self, id: &str) -> Option<&Key> {
         let deleted = self.deleted.iter().map(|(key, _)| key);
         self.keys.iter().chain(deleted).find(|key| key.id == id)
@@ -240,7 +240,7 @@ impl Keys {
         self.made.iter().cloned().collect()
     }
 
-    /// The keys for whoever started the sandbox, those of other users apart.
+    /// The keys as the person who started the sandbox sees them, those of other users apart.
     pub(super) fn list(&self) -> Vec<Application> {
         let keys = self.keys.iter().filter(|key| key.owner != Owner::Other);
         keys.map(|key| Application {

@@ -321,7 +321,7 @@ async fn the_keys_of_others_are_the_administrations_alone_and_can_have_equal_nam
     let query = format!("{path}?createdBy=other-7@sandbox.invalid");
     let of_one = get(&sandbox, &first, &query).await.json();
     assert_eq!(of_one.as_array().unwrap().len(), 20);
-    // for everything but the administration they are somebody else's
+    // only the administration may touch the keys of other users
     let own = "/api/v1/user-applications";
     let id = list[1]["id"].as_str().unwrap();
     let own_list = get(&sandbox, &first, own).await.json();
