@@ -28,7 +28,7 @@ pub mod runai;
 mod fake;
 
 pub use attempt::{Fetching, Granted, Locating, Provider};
-pub use quote::without_token;
+pub use quote::{quote_of_api, without_token};
 
 /// The provider that a configuration describes. Opens and sends nothing yet.
 fn speaker(described: &config::Provider, settings: http::Settings) -> Arc<dyn Provider> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use url::Url;
 
 use super::attempt::Provider;
-use super::http::{CaSource, ClientSource, Http, Resolver, Roots, Settings, Timeouts};
+use super::http::{CaSource, ClientSource, Resolver, Roots, Settings, Timeouts};
 use super::speaker;
 use crate::certificates::CaFile;
 use crate::config::Profile;
 use crate::fault::{Fault, FaultKind};
 
-pub use super::http::Reached;
+pub use super::http::{Call, Http, Method, Reached};
 
 /// Who may change the files that a profile names, and what was read of them already.
 #[derive(Debug, Clone)]
@@ -35,6 +35,11 @@ impl Files {
 /// The provider of a profile. Opens and sends nothing yet.
 pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
     speaker(&profile.provider, settings(profile, files))
+}
+
+/// A client for the API of a profile's issuer, over the same route as its token requests. Opens and sends nothing yet.
+pub fn api(profile: &Profile, files: &Files) -> Http {
+    Http::new(profile.provider.origin(), settings(profile, files))
 }
 
 /// Starts a thread for name look-ups, so that they work when the system refuses more threads later.

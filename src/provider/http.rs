@@ -19,12 +19,15 @@ use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use classify::{Route, classify};
 use client::build;
+use content::{Unread, read};
 use kept::Kept;
 use shared::Shared;
 
 mod ca;
+mod call;
 mod classify;
 mod client;
+mod content;
 mod families;
 mod identity;
 mod kept;
@@ -40,6 +43,7 @@ mod system;
 mod system;
 
 pub use ca::CaSource;
+pub use call::{Call, Method};
 pub(super) use resolver::ResolveError;
 pub use resolver::Resolver;
 pub use roots::Roots;
@@ -47,9 +51,6 @@ pub use settings::{ClientSource, Settings, Timeouts};
 
 /// The largest answer that is read, in bytes: a token of 64 KiB, a refresh token or an ID token beside it, and room.
 const MAX_BODY: usize = 160 * 1024;
-
-/// The first size of the buffer for an answer: most are far smaller.
-const USUAL_BODY: usize = 16 * 1024;
 
 /// One request. What is secret in it is in buffers that are sent themselves and then wiped; a copy would stay behind in
 /// freed memory.
@@ -150,11 +151,36 @@ impl Http {
         let mut answer = head(&response);
         if answer.status == 200 {
             if answer.is_json() {
-                answer.body = self.read(response).await?;
+                answer.body = self.read(response, MAX_BODY).await?;
             }
         } else if answer.is_json() {
             // The status has decided already; what the issuer says about it is worth having, and no more than that.
-            answer.body = self.read(response).await.unwrap_or_default();
+            answer.body = self.read(response, MAX_BODY).await.unwrap_or_default();
+        }
+        Ok(answer)
+    }
+
+    /// Sends a call to the origin's API, with a token that is bound to the certificates `ca`, and reads the whole answer. A
+    /// call that changes something is sent once: the server may have executed it before the connection broke.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no answer, or not the whole of one, or when nothing was sent.
+    pub async fn call(&self, call: Call<'_>, ca: Option<&Ca>) -> Result<Answer, Fault> {
+        if !self.origin.is_of(&call.url) {
+            let what = format!("a request to another address than {}", self.origin);
+            return Err(Fault::new(FaultKind::Connect, what));
+        }
+        let client = self.client(ca).await?;
+        let (max, is_repeatable) = (call.max_answer, call.method == Method::Get);
+        let request = call.request(&client)?;
+        let response = if is_repeatable {
+            self.first_of(request).await?
+        } else {
+            request.send().await.map_err(|error| self.fault(&error))?
+        };
+        let mut answer = head(&response);
+        if answer.is_json() {
+            answer.body = self.read(response, max).await?;
         }
         Ok(answer)
     }
@@ -201,31 +227,15 @@ impl Http {
             .await
     }
 
-    /// The body, up to the cap. A buffer that becomes too small is wiped, since it may have a piece of a token.
-    async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let too_large = || {
-            let what = format!("{} answered with more than {MAX_BODY} bytes", self.origin);
-            Fault::new(FaultKind::TooLarge, what)
-        };
-        if response
-            .content_length()
-            .is_some_and(|len| len > MAX_BODY as u64)
-        {
-            return Err(too_large());
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(USUAL_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(&error))? {
-            if chunk.len() > MAX_BODY - body.len() {
-                return Err(too_large());
+    /// The body, up to the cap.
+    async fn read(&self, response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        read(response, max).await.map_err(|unread| match unread {
+            Unread::TooLarge => {
+                let what = format!("{} answered with more than {max} bytes", self.origin);
+                Fault::new(FaultKind::TooLarge, what)
             }
-            if chunk.len() > body.capacity() - body.len() {
-                let mut larger = Zeroizing::new(Vec::with_capacity(MAX_BODY));
-                larger.extend_from_slice(&body);
-                body = larger;
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+            Unread::Broken(error) => self.fault(&error),
+        })
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {

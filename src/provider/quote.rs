@@ -46,6 +46,20 @@ pub(super) fn quote(text: &str, credential: &Credential, tokens: &[Zeroizing<Str
     escape(&without_long_words(&echo::without(text, &hidden)))
 }
 
+/// What is said about an API's words: quoted, escaped, shortened, and without anything that repeats the token of the call
+/// or one of these texts.
+pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String>]) -> String {
+    let of_secret = |text| Hidden {
+        text,
+        client_id: None,
+        label: "secret",
+        even_short: true,
+    };
+    let mut hidden = vec![of_token(token.expose())];
+    hidden.extend(secrets.iter().map(|secret| of_secret(secret.as_str())));
+    escape(&without_long_words(&echo::without(text, &hidden)))
+}
+
 /// Takes out of a fault's sentence what repeats the credential's secret: for a sentence with words of an issuer's that
 /// were read before this credential was sent.
 pub(super) fn without_secret(mut fault: Fault, credential: &Credential) -> Fault {

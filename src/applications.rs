@@ -1,0 +1,31 @@
+//! The keys of Run:ai's users and organisations, managed by its API. "Application", "user application" and "access key"
+//! are names of the same thing in different years.
+//!
+//! [`Applications`] makes the calls; everything else here is pure: which endpoint manages which kind, what an answer
+//! says, and the words for people. A secret that the server made leaves an answer only as a [`ClientSecret`].
+//!
+//! Source: the vendor's OpenAPI documents, v1.218 to v1.224, and for 3.0 its documentation.
+//!
+//! [`ClientSecret`]: crate::credential::ClientSecret
+
+mod api;
+mod clusters;
+mod kind;
+mod list;
+mod made;
+mod name;
+mod table;
+mod time;
+mod trouble;
+
+pub use api::{Applications, Listed};
+pub use clusters::{Cluster, Clusters, Version};
+pub use kind::{Family, Kind};
+pub use list::{Application, Found, find};
+pub use made::Made;
+pub use name::{KeyName, NAME_RULE};
+pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
+pub use trouble::{Trouble, TroubleKind};
+
+/// How many keys a user has at most (the vendor's guide to user access keys).
+pub const MAX_USER_KEYS: usize = 20;

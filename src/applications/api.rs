@@ -1,0 +1,283 @@
+//! The calls. Each is one request over the same route as the profile's token requests; nothing is repeated here.
+
+use url::Url;
+
+use super::clusters::{self, Clusters};
+use super::kind::{Family, Kind};
+use super::list::{self, Application, Found, find};
+use super::made::{self, Made};
+use super::name::KeyName;
+use super::trouble::{Trouble, TroubleKind};
+use crate::config::{BaseUrl, Profile, Provider};
+use crate::credential::{Ca, ClientSecret};
+use crate::provider::answer::Answer;
+use crate::provider::configured::{self, Call, Files, Http, Method};
+use crate::provider::quote_of_api;
+use crate::token::AccessToken;
+
+/// The largest answer that is read, in bytes: a list of 10,000 keys takes 3 MiB.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+
+/// How many keys a list has at most (`maxItems`, in the documents from 2.24 on).
+const MAX_ITEMS: usize = 100;
+
+/// The API that manages keys, with one token.
+pub struct Applications {
+    http: Http,
+    url: BaseUrl,
+    ca: Option<Ca>,
+    token: AccessToken,
+}
+
+/// The keys that a server lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The family that the server has.
+    pub family: Family,
+    /// The keys, in the server's order.
+    pub keys: Vec<Application>,
+    /// Whether the server may have more: the list is as long as one may be.
+    pub may_have_more: bool,
+}
+
+// === impl Applications ===
+
+impl Applications {
+    /// The API of this profile's control plane; `None` if the profile is not of Run:ai. `ca` is what the profile's
+    /// credential is bound to: the token goes to no server that others vouch for. Opens and sends nothing yet.
+    pub fn new(
+        profile: &Profile,
+        files: &Files,
+        ca: Option<Ca>,
+        token: AccessToken,
+    ) -> Option<Self> {
+        let Provider::Runai(runai) = &profile.provider else {
+            return None;
+        };
+        Some(Self {
+            http: configured::api(profile, files),
+            url: runai.url.clone(),
+            ca,
+            token,
+        })
+    }
+
+    /// The keys of this kind; `all` means those of every user. Asks the families in their order until the server has one.
+    ///
+    /// # Errors
+    /// [`Trouble`]; [`TroubleKind::NoSuchEndpoint`] if the server has none of them.
+    pub async fn list(&self, kind: Kind, all: bool) -> Result<Listed, Trouble> {
+        for family in kind.families(all) {
+            if let Some(keys) = self.list_of(*family, None).await? {
+                let may_have_more = family.is_administration() && keys.len() >= MAX_ITEMS;
+                return Ok(Listed {
+                    family: *family,
+                    keys,
+                    may_have_more,
+                });
+            }
+        }
+        let what = format!("{} {}", self.http.origin(), kind.lacking(all));
+        Err(Trouble::new(TroubleKind::NoSuchEndpoint, what))
+    }
+
+    /// As [`Self::list`], and where the list may lack the key that `text` names, also those of this client ID.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn list_with(&self, kind: Kind, all: bool, text: &str) -> Result<Listed, Trouble> {
+        let mut listed = self.list(kind, all).await?;
+        if listed.may_have_more && find(&listed.keys, text) == Found::Nothing {
+            let more = self.list_of(listed.family, Some(text)).await?;
+            listed.keys.extend(more.unwrap_or_default());
+        }
+        Ok(listed)
+    }
+
+    /// The keys of one family, `None` if the server does not have it.
+    async fn list_of(
+        &self,
+        family: Family,
+        client_id: Option<&str>,
+    ) -> Result<Option<Vec<Application>>, Trouble> {
+        let mut url = self.url.endpoint(family.path());
+        if let Some(id) = client_id {
+            url.query_pairs_mut().append_pair("clientId", id);
+        }
+        let answer = self.send(Method::Get, url, None).await?;
+        match answer.status {
+            // A single-page application answers every unknown path with its start page.
+            _ if answer.is_absent() => Ok(None),
+            200 => match list::parse(family, &answer.body) {
+                Some(keys) => Ok(Some(keys)),
+                None => Err(self.malformed(&format!(
+                    "something other than a list of {}s",
+                    family.noun()
+                ))),
+            },
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// One key by its ID, as it is now.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn show(&self, family: Family, id: &str) -> Result<Application, Trouble> {
+        let answer = self
+            .send(Method::Get, self.url_of(family, id), None)
+            .await?;
+        match answer.status {
+            200 if answer.is_json() => list::parse_one(&answer.body)
+                .ok_or_else(|| self.malformed("something other than a key")),
+            200 => Err(self.malformed("something other than JSON")),
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Creates a key.
+    ///
+    /// # Errors
+    /// [`Trouble`]; where [`Trouble::may_be_done`] is set, there may be a key whose secret is lost.
+    pub async fn create(&self, family: Family, name: &KeyName) -> Result<Made, Trouble> {
+        // The rule leaves no character that JSON would escape.
+        let body = format!("{{\"name\":\"{name}\"}}");
+        let url = self.url.endpoint(family.path());
+        let answer = self.send(Method::Post, url, Some(body)).await?;
+        if !matches!(answer.status, 200 | 201) {
+            return Err(self.refusal(&answer));
+        }
+        let body = if answer.is_json() {
+            &**answer.body
+        } else {
+            &[]
+        };
+        let id = made::id(body);
+        match (id.clone(), made::client_id(body), made::secret(body)) {
+            (Some(id), Some(client_id), Some(secret)) => Ok(Made {
+                id,
+                client_id,
+                secret,
+            }),
+            _ => {
+                let trouble =
+                    self.malformed("a new key without its ID, its client ID or its secret");
+                Err(trouble.after_all(true).with_id(id))
+            }
+        }
+    }
+
+    /// Gives a key another secret. The former one is revoked at once.
+    ///
+    /// # Errors
+    /// [`Trouble`]; where [`Trouble::may_be_done`] is set, the former secret may be revoked and the new one lost.
+    pub async fn regenerate(&self, family: Family, id: &str) -> Result<ClientSecret, Trouble> {
+        let mut url = self.url_of(family, id);
+        url.set_path(&format!("{}/secret", url.path()));
+        let answer = self.send(Method::Post, url, None).await?;
+        if !matches!(answer.status, 200 | 201) {
+            return Err(self.refusal(&answer));
+        }
+        let body = if answer.is_json() {
+            &**answer.body
+        } else {
+            &[]
+        };
+        made::secret(body).ok_or_else(|| {
+            let trouble = self.malformed("without the new secret");
+            trouble.after_all(true)
+        })
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// [`Trouble`]; [`TroubleKind::NotFound`] if there is no such key.
+    pub async fn delete(&self, family: Family, id: &str) -> Result<(), Trouble> {
+        let url = self.url_of(family, id);
+        let answer = self.send(Method::Delete, url, None).await?;
+        match answer.status {
+            202 | 204 => Ok(()),
+            200 if answer.is_json() => Ok(()),
+            200 => Err(self.malformed("something other than JSON").after_all(true)),
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// The clusters, as far as the token's user may see them.
+    ///
+    /// # Errors
+    /// [`Trouble`], if the server neither answers nor says that the user may not look.
+    pub async fn clusters(&self) -> Result<Clusters, Trouble> {
+        for path in ["/api/v1/clusters", "/api/v1/clusters/minimal"] {
+            let answer = self
+                .send(Method::Get, self.url.endpoint(path), None)
+                .await?;
+            match answer.status {
+                403 => {}
+                _ if answer.is_absent() => {}
+                200 => match clusters::parse(&answer.body) {
+                    Some(clusters) => return Ok(Clusters::Known(clusters)),
+                    None => return Err(self.malformed("something other than a list of clusters")),
+                },
+                _ => return Err(self.refusal(&answer)),
+            }
+        }
+        Ok(Clusters::CannotTell)
+    }
+
+    /// The address of one key. Its ID was judged when it was read.
+    fn url_of(&self, family: Family, id: &str) -> Url {
+        self.url.endpoint(&format!("{}/{id}", family.path()))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        json: Option<String>,
+    ) -> Result<Answer, Trouble> {
+        let mut call = Call::new(method, url, &self.token, MAX_ANSWER);
+        if let Some(json) = json {
+            call = call.with_json(json);
+        }
+        let sent = self.http.call(call, self.ca.as_ref()).await;
+        sent.map_err(|fault| Trouble::of_fault(&fault))
+    }
+
+    fn malformed(&self, what: &str) -> Trouble {
+        let what = format!(
+            "{} answers with {what}; check the profile's address",
+            self.http.origin()
+        );
+        Trouble::new(TroubleKind::Malformed, what)
+    }
+
+    /// What a status other than a success means, with what the server says about it. After a failure of the server's it may
+    /// have made a secret, so only a refusal is quoted.
+    fn refusal(&self, answer: &Answer) -> Trouble {
+        let said = if (400..500).contains(&answer.status) && answer.is_json() {
+            self.said(&answer.body)
+        } else {
+            String::new()
+        };
+        Trouble::of_status(answer.status, &self.http.origin().to_string(), &said)
+    }
+
+    fn said(&self, body: &[u8]) -> String {
+        let secrets: Vec<_> = made::SECRET_MEMBERS
+            .iter()
+            .filter_map(|name| made::text(body, name))
+            .collect();
+        let mut parts = ["message", "details", "error", "error_description"]
+            .into_iter()
+            .filter_map(|name| made::text(body, name));
+        let Some(text) = parts.next() else {
+            return String::new();
+        };
+        format!(": {}", quote_of_api(&text, &self.token, &secrets))
+    }
+}
+
+#[cfg(test)]
+mod against_sandbox;

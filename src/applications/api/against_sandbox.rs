@@ -1,0 +1,206 @@
+//! The calls against every line of the sandbox.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::applications::MAX_USER_KEYS;
+use crate::credential::Credential;
+use crate::sandbox::{Fault as Broken, Line, Options, Sandbox, UnknownPath};
+use crate::testing::FewNames;
+
+const SECRET: &str = "canary&=+% \"\\/'~";
+
+struct Place {
+    sandbox: Sandbox,
+    profile: Profile,
+}
+
+impl Place {
+    async fn new(line: Line, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::new(line, "my-id", ClientSecret::parse(SECRET).unwrap());
+        change(&mut options);
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let mut text = String::from("[profiles.a]\nprovider = \"runai\"\n");
+        writeln!(text, "url = \"{}\"", sandbox.url()).unwrap();
+        let config = crate::config::parse(&text, &FewNames).unwrap();
+        let profile = config.profiles.into_values().next().unwrap();
+        Self { sandbox, profile }
+    }
+
+    async fn api(&self) -> Applications {
+        let files = Files::of(0);
+        let provider = configured::provider(&self.profile, &files);
+        let credential = Credential::parse("my-id", SECRET).unwrap();
+        let granted = provider.fetch(&credential).await.unwrap();
+        Applications::new(&self.profile, &files, None, granted.grant.token).unwrap()
+    }
+
+    async fn can_log_in(&self, client_id: &str, secret: ClientSecret) -> bool {
+        let provider = configured::provider(&self.profile, &Files::of(0));
+        let mut credential = Credential::parse(client_id, "x").unwrap();
+        credential.client_secret = secret;
+        provider.fetch(&credential).await.is_ok()
+    }
+}
+
+fn name(text: &str) -> KeyName {
+    KeyName::parse(text).unwrap()
+}
+
+#[tokio::test]
+async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
+    let auto = [
+        (Line::V2_20, Family::UserApplications),
+        (Line::V2_23, Family::UserApplications),
+        (Line::V2_24, Family::AccessKeys),
+        (Line::V3_0, Family::AccessKeys),
+    ];
+    let all: Vec<_> = Line::ALL
+        .into_iter()
+        .flat_map(|line| {
+            let of_line = auto.iter().filter(move |(other, _)| *other == line);
+            let own = of_line.map(|(line, family)| (*line, Kind::Auto, *family));
+            let organisation = match line {
+                Line::V3_0 => (line, Kind::ServiceAccount, Family::ServiceAccounts),
+                _ => (line, Kind::Application, Family::Applications),
+            };
+            own.chain([organisation])
+        })
+        .collect();
+    assert_eq!(all.len(), 9);
+    for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
+        for (line, kind, family) in &all {
+            let place = Place::new(*line, |options| options.unknown_path = unknown_path).await;
+            let api = place.api().await;
+            let before = api.list(*kind, false).await.unwrap();
+            assert_eq!(before.family, *family, "{line}");
+            let made = api.create(*family, &name("new-key")).await.unwrap();
+            let after = api.list(*kind, false).await.unwrap();
+            assert_eq!(after.keys.len(), before.keys.len() + 1, "{line}");
+            let Found::One(key) = find(&after.keys, "new-key") else {
+                panic!("{line}: {after:?}");
+            };
+            assert_eq!((&key.id, &key.client_id), (&made.id, &made.client_id));
+            assert_eq!(key.last_login, None);
+            assert_eq!(&api.show(*family, &made.id).await.unwrap(), key);
+            assert!(
+                place.can_log_in(&made.client_id, made.secret).await,
+                "{line}"
+            );
+            let renewed = api.regenerate(*family, &made.id).await.unwrap();
+            assert!(place.can_log_in(&made.client_id, renewed).await, "{line}");
+            let used = api.show(*family, &made.id).await.unwrap();
+            assert!(used.last_login.is_some(), "{line}");
+            api.delete(*family, &made.id).await.unwrap();
+            assert_eq!(
+                api.list(*kind, false).await.unwrap().keys.len(),
+                before.keys.len()
+            );
+            let again = api.delete(*family, &made.id).await.unwrap_err();
+            assert_eq!(again.kind, TroubleKind::NotFound, "{again}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_a_line_lacks_is_said_and_what_it_has_instead() {
+    for (line, kind, says) in [
+        (Line::V2_18, Kind::Auto, "--kind application"),
+        (Line::V2_23, Kind::AccessKey, "user-application"),
+        (Line::V2_23, Kind::ServiceAccount, "--kind application"),
+        (Line::V3_0, Kind::UserApplication, "access-key"),
+        (Line::V3_0, Kind::Application, "--kind service-account"),
+    ] {
+        for unknown_path in [UnknownPath::Html, UnknownPath::NotFound] {
+            let place = Place::new(line, |options| options.unknown_path = unknown_path).await;
+            let lacking = place.api().await.list(kind, false).await.unwrap_err();
+            assert_eq!(lacking.kind, TroubleKind::NoSuchEndpoint, "{line}");
+            assert!(lacking.to_string().contains(says), "{lacking}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_and_the_21st_key_are_refused_and_nothing_is_made() {
+    let place = Place::new(Line::V2_24, |_| {}).await;
+    let api = place.api().await;
+    let family = Family::AccessKeys;
+    let taken = api.create(family, &name("first-key")).await.unwrap_err();
+    assert_eq!(taken.kind, TroubleKind::Conflict, "{taken}");
+    assert!(!taken.may_be_done);
+    for n in 1..MAX_USER_KEYS {
+        api.create(family, &name(&format!("key-{n}")))
+            .await
+            .unwrap();
+    }
+    let full = api.create(family, &name("one-more")).await.unwrap_err();
+    assert_eq!(full.kind, TroubleKind::BadRequest, "{full}");
+    assert!(full.to_string().contains("20"), "{full}");
+}
+
+#[tokio::test]
+async fn every_users_keys_are_listed_where_the_server_has_such_a_list() {
+    for (line, family) in [
+        (Line::V2_20, Family::AllUserApplications),
+        (Line::V2_24, Family::AllAccessKeys),
+        (Line::V3_0, Family::AllAccessKeys),
+    ] {
+        let place = Place::new(line, |_| {}).await;
+        let api = place.api().await;
+        let listed = api.list(Kind::Auto, true).await.unwrap();
+        assert_eq!(listed.family, family, "{line}");
+        assert!(listed.keys.iter().all(|key| key.created_by.is_some()));
+    }
+}
+
+#[tokio::test]
+async fn clusters_are_listed_or_cannot_be_told() {
+    for line in Line::ALL {
+        let place = Place::new(line, |_| {}).await;
+        let clusters = place.api().await.clusters().await.unwrap();
+        match line {
+            Line::V2_18 => assert_eq!(clusters.too_old().len(), 1, "{clusters:?}"),
+            _ => assert_eq!(
+                clusters.too_old(),
+                Vec::<&clusters::Cluster>::new(),
+                "{line}"
+            ),
+        }
+        assert!(
+            matches!(clusters, Clusters::Known(all) if all.len() == 1),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_after_a_call_may_have_done_it() {
+    let place = Place::new(Line::V2_24, |_| {}).await;
+    let api = place.api().await;
+    for (fault, may_be_done) in [
+        ("keys:status:500", true),
+        ("keys:reset", true),
+        ("keys:html", true),
+    ] {
+        place
+            .sandbox
+            .set_fault(Some(Broken::parse(fault).unwrap()))
+            .await
+            .unwrap();
+        let trouble = api
+            .create(Family::AccessKeys, &name("new-key"))
+            .await
+            .unwrap_err();
+        assert_eq!(trouble.may_be_done, may_be_done, "{fault}: {trouble}");
+    }
+    place
+        .sandbox
+        .set_fault(Some(Broken::parse("refuse").unwrap()))
+        .await
+        .unwrap();
+    let trouble = api
+        .create(Family::AccessKeys, &name("new-key"))
+        .await
+        .unwrap_err();
+    assert!(!trouble.may_be_done && trouble.is_passing(), "{trouble}");
+}

@@ -1,0 +1,202 @@
+//! The kinds of keys, and the endpoints that manage them: which line of the server has which.
+
+/// What a person asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// The user's own keys, by whichever name the server has for them; never the organisation's.
+    #[default]
+    Auto,
+    /// The user's access keys (2.24 and later).
+    AccessKey,
+    /// The user's applications (2.20 to 2.24).
+    UserApplication,
+    /// The organisation's service accounts (2.24 and later).
+    ServiceAccount,
+    /// The organisation's applications (up to 2.24).
+    Application,
+}
+
+/// A family of endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The user's keys.
+    AccessKeys,
+    /// The user's keys under their former name.
+    UserApplications,
+    /// Every user's keys.
+    AllAccessKeys,
+    /// Every user's keys under their former name.
+    AllUserApplications,
+    /// The organisation's keys.
+    ServiceAccounts,
+    /// The organisation's keys under their former name.
+    Applications,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Auto,
+        Self::AccessKey,
+        Self::UserApplication,
+        Self::ServiceAccount,
+        Self::Application,
+    ];
+
+    /// The kind as a person writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::AccessKey => "access-key",
+            Self::UserApplication => "user-application",
+            Self::ServiceAccount => "service-account",
+            Self::Application => "application",
+        }
+    }
+
+    /// The kind that a person writes so.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The families that may have keys of this kind, in the order in which to ask for them; on to the next only where a
+    /// server does not have one. `all` means those of every user.
+    pub const fn families(self, all: bool) -> &'static [Family] {
+        match (self, all) {
+            (Self::Auto, false) => &[Family::AccessKeys, Family::UserApplications],
+            (Self::Auto, true) => &[Family::AllAccessKeys, Family::AllUserApplications],
+            (Self::AccessKey, false) => &[Family::AccessKeys],
+            (Self::AccessKey, true) => &[Family::AllAccessKeys],
+            (Self::UserApplication, false) => &[Family::UserApplications],
+            (Self::UserApplication, true) => &[Family::AllUserApplications],
+            (Self::ServiceAccount, _) => &[Family::ServiceAccounts],
+            (Self::Application, _) => &[Family::Applications],
+        }
+    }
+
+    /// What a server lacks that has none of the families, and what to do, for people.
+    pub(super) const fn lacking(self, all: bool) -> &'static str {
+        match (self, all) {
+            (Self::Auto, false) => {
+                "has no keys of users, neither access keys nor user applications; for the organisation's, add --kind application or --kind service-account"
+            }
+            (Self::Auto, true) => {
+                "has no list of every user's keys; for the organisation's, add --kind application or --kind service-account"
+            }
+            (Self::AccessKey, _) => {
+                "has no access keys (they came with 2.24); for what it has instead, leave --kind out or use --kind user-application"
+            }
+            (Self::UserApplication, _) => {
+                "has no user applications (2.20 to 2.24 have them); for what it has instead, leave --kind out or use --kind access-key"
+            }
+            (Self::ServiceAccount, _) => {
+                "has no service accounts (they came with 2.24); for what it has instead, use --kind application"
+            }
+            (Self::Application, _) => {
+                "has no applications of the organisation (2.18 to 2.24 have them); for what it has instead, use --kind service-account"
+            }
+        }
+    }
+}
+
+// === impl Family ===
+
+impl Family {
+    /// The path of its list, below the control plane's address.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::AccessKeys => "/api/v1/access-keys",
+            Self::UserApplications => "/api/v1/user-applications",
+            Self::AllAccessKeys => "/api/v1/administration/access-keys",
+            Self::AllUserApplications => "/api/v1/administration/user-applications",
+            Self::ServiceAccounts => "/api/v1/service-accounts",
+            Self::Applications => "/api/v1/apps",
+        }
+    }
+
+    /// One of its keys, for people.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::AccessKeys | Self::AllAccessKeys => "access key",
+            Self::UserApplications | Self::AllUserApplications => "user application",
+            Self::ServiceAccounts => "service account",
+            Self::Applications => "application",
+        }
+    }
+
+    /// The kind of its keys.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::AccessKeys | Self::AllAccessKeys => Kind::AccessKey,
+            Self::UserApplications | Self::AllUserApplications => Kind::UserApplication,
+            Self::ServiceAccounts => Kind::ServiceAccount,
+            Self::Applications => Kind::Application,
+        }
+    }
+
+    /// The family with this path.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let all = [
+            Self::AccessKeys,
+            Self::UserApplications,
+            Self::AllAccessKeys,
+            Self::AllUserApplications,
+            Self::ServiceAccounts,
+            Self::Applications,
+        ];
+        all.into_iter().find(|family| family.path() == path)
+    }
+
+    /// Whether its keys are the user's own, of which there are at most 20.
+    pub const fn is_own(self) -> bool {
+        matches!(self, Self::AccessKeys | Self::UserApplications)
+    }
+
+    /// Whether it lists and deletes every user's keys, and can neither make nor change one.
+    pub const fn is_administration(self) -> bool {
+        matches!(self, Self::AllAccessKeys | Self::AllUserApplications)
+    }
+
+    /// The member that its list is in, where the list is not the whole answer.
+    pub(super) const fn wrapper(self) -> Option<&'static str> {
+        match self {
+            Self::AccessKeys | Self::AllAccessKeys => Some("accessKeys"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_never_means_keys_of_the_organisation() {
+        for all in [false, true] {
+            for family in Kind::Auto.families(all) {
+                assert_ne!(family.kind(), Kind::ServiceAccount);
+                assert_ne!(family.kind(), Kind::Application);
+            }
+        }
+    }
+
+    #[test]
+    fn a_kind_and_a_family_are_found_again_by_what_is_written_of_them() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            for all in [false, true] {
+                for family in kind.families(all) {
+                    assert_eq!(Family::of_path(family.path()), Some(*family));
+                    assert!(kind == Kind::Auto || family.kind() == kind);
+                }
+            }
+        }
+        assert_eq!(Kind::parse("access-keys"), None);
+        assert_eq!(
+            Family::of_path("/api/v1/asset/credentials/access-key"),
+            None
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! What a list of keys says, and finding one in it.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::kind::Family;
+use super::time;
+
+/// The longest ID, in characters. A UUID has 36.
+const MAX_ID: usize = 128;
+
+/// A key as a list shows it, never with its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The server's ID of the key, which is not the client ID. It is safe in a path.
+    pub id: String,
+    /// Its name, as the server has it: it may hold any character.
+    pub name: String,
+    /// The client ID. A server that does not state one (2.18) has the name in its place.
+    pub client_id: String,
+    /// When it was made, in Unix seconds, if the server states it.
+    pub created_at: Option<u64>,
+    /// When it last got a token, in Unix seconds. `None` where the server states none: it was never used, or the server does
+    /// not say.
+    pub last_login: Option<u64>,
+    /// Who made it, where the list is of more than one user's keys.
+    pub created_by: Option<String>,
+    /// Whether it can be used, where the server states it.
+    pub enabled: Option<bool>,
+}
+
+/// What a text of a person's finds in a list.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// The one key of this ID, client ID or name.
+    One(&'a Application),
+    /// Several keys of this name or client ID.
+    Several(Vec<&'a Application>),
+    /// Nothing.
+    Nothing,
+}
+
+/// Finds a key by its ID, else by its client ID, else by its name.
+pub fn find<'a>(keys: &'a [Application], text: &str) -> Found<'a> {
+    let by: [fn(&Application) -> &str; 3] = [
+        |key| key.id.as_str(),
+        |key| key.client_id.as_str(),
+        |key| key.name.as_str(),
+    ];
+    for of in by {
+        let found: Vec<_> = keys.iter().filter(|key| of(key) == text).collect();
+        match found.as_slice() {
+            [] => {}
+            [one] => return Found::One(one),
+            _ => return Found::Several(found),
+        }
+    }
+    Found::Nothing
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    client_id: Option<Cow<'a, str>>,
+    created_at: Option<Cow<'a, str>>,
+    last_login: Option<Cow<'a, str>>,
+    created_by: Option<Cow<'a, str>>,
+    enabled: Option<bool>,
+}
+
+/// Reads the list in an answer of this family; `None` if it is not one. A key whose ID could not stand in a path makes the
+/// whole answer none: nothing that is not surely a list may decide what is deleted.
+pub(super) fn parse(family: Family, body: &[u8]) -> Option<Vec<Application>> {
+    let items = match family.wrapper() {
+        Some(wrapper) => {
+            let members: std::collections::BTreeMap<Cow<'_, str>, &RawValue> =
+                serde_json::from_slice(body).ok()?;
+            serde_json::from_str(members.get(wrapper)?.get()).ok()?
+        }
+        None => serde_json::from_slice::<Vec<Item<'_>>>(body).ok()?,
+    };
+    items.into_iter().map(application).collect()
+}
+
+/// Reads the one key in an answer.
+pub(super) fn parse_one(body: &[u8]) -> Option<Application> {
+    application(serde_json::from_slice(body).ok()?)
+}
+
+fn application(item: Item<'_>) -> Option<Application> {
+    if !is_id(&item.id) || item.name.is_empty() {
+        return None;
+    }
+    let seconds = |date: Option<Cow<'_, str>>| time::seconds(&date?);
+    let client_id = item.client_id.filter(|id| !id.is_empty());
+    Some(Application {
+        client_id: client_id.as_ref().unwrap_or(&item.name).to_string(),
+        id: item.id.into_owned(),
+        name: item.name.into_owned(),
+        created_at: seconds(item.created_at),
+        last_login: seconds(item.last_login),
+        created_by: item.created_by.map(Cow::into_owned),
+        enabled: item.enabled,
+    })
+}
+
+/// Whether an ID is one that can stand in a path and means nothing else there.
+pub(super) fn is_id(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    (1..=MAX_ID).contains(&text.len())
+        && text.bytes().all(is_plain)
+        && text.bytes().any(|b| b.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str, client_id: &str, name: &str) -> Application {
+        Application {
+            id: id.into(),
+            name: name.into(),
+            client_id: client_id.into(),
+            created_at: None,
+            last_login: None,
+            created_by: None,
+            enabled: None,
+        }
+    }
+
+    #[test]
+    fn each_family_has_its_own_form_of_a_list() {
+        let item = r#"{"id":"1","name":"a","clientId":"c","createdAt":"2025-01-02T03:04:05Z","lastLogin":null,"createdBy":"u@x","later":{}}"#;
+        let bare = format!("[{item}]");
+        let wrapped = format!(r#"{{"accessKeys":[{item}]}}"#);
+        for (family, good, bad) in [
+            (Family::AccessKeys, &wrapped, &bare),
+            (Family::AllAccessKeys, &wrapped, &bare),
+            (Family::UserApplications, &bare, &wrapped),
+            (Family::AllUserApplications, &bare, &wrapped),
+            (Family::ServiceAccounts, &bare, &wrapped),
+            (Family::Applications, &bare, &wrapped),
+        ] {
+            let list = parse(family, good.as_bytes()).unwrap();
+            let expected = Application {
+                created_at: Some(1_735_787_045),
+                created_by: Some("u@x".into()),
+                ..key("1", "c", "a")
+            };
+            assert_eq!(list, [expected], "{family:?}");
+            assert_eq!(parse(family, bad.as_bytes()), None, "{family:?}");
+        }
+        let old = parse(Family::Applications, br#"[{"id":"1","name":"My App."}]"#);
+        assert_eq!(old.unwrap(), [key("1", "My App.", "My App.")]);
+    }
+
+    #[test]
+    fn what_is_no_list_is_never_taken_for_an_empty_one() {
+        for bad in [
+            "",
+            "null",
+            "{}",
+            "[null]",
+            "[1]",
+            "\"x\"",
+            "<html></html>",
+            r#"{"code":200,"message":"x"}"#,
+            r#"[{"id":"1"}]"#,
+            r#"[{"name":"a"}]"#,
+            r#"[{"id":"","name":"a"}]"#,
+            r#"[{"id":"..","name":"a"}]"#,
+            r#"[{"id":"a/b","name":"a"}]"#,
+            r#"[{"id":"a%2fb","name":"a"}]"#,
+            r#"[{"id":1,"name":"a"}]"#,
+            r#"[{"id":"1","id":"2","name":"a"}]"#,
+            r#"[{"id":"1","name":"a"}"#,
+            r#"[{"id":"1","name":"a"}][]"#,
+        ] {
+            assert_eq!(
+                parse(Family::UserApplications, bad.as_bytes()),
+                None,
+                "{bad}"
+            );
+            let wrapped = format!(r#"{{"accessKeys":{bad}}}"#);
+            assert_eq!(parse(Family::AccessKeys, wrapped.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(parse(Family::UserApplications, b"[]"), Some(vec![]));
+        assert_eq!(
+            parse(Family::AccessKeys, br#"{"accessKeys":[]}"#),
+            Some(vec![])
+        );
+    }
+
+    #[test]
+    fn ten_thousand_keys_are_a_list() {
+        let items: Vec<_> = (0..10_000)
+            .map(|n| format!(r#"{{"id":"{n}","name":"k{n}","clientId":"c{n}"}}"#))
+            .collect();
+        let list = parse(
+            Family::AllUserApplications,
+            format!("[{}]", items.join(",")).as_bytes(),
+        );
+        assert_eq!(list.unwrap().len(), 10_000);
+    }
+
+    #[test]
+    fn a_key_is_found_by_id_then_client_id_then_name_and_two_of_one_name_are_said() {
+        let keys = [
+            key("1", "c1", "a"),
+            key("2", "c2", "a"),
+            key("3", "a1", "1"),
+            key("4", "x", "c1"),
+        ];
+        for (text, id) in [
+            ("1", "1"),
+            ("c1", "1"),
+            ("c2", "2"),
+            ("a1", "3"),
+            ("x", "4"),
+        ] {
+            assert!(
+                matches!(find(&keys, text), Found::One(key) if key.id == id),
+                "{text}"
+            );
+        }
+        assert!(matches!(find(&keys, "a"), Found::Several(found) if found.len() == 2));
+        for text in ["", "A", "5", "c"] {
+            assert_eq!(find(&keys, text), Found::Nothing, "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the answer to a creation or a regeneration gives: read once, into a type that cannot be printed.
+
+use zeroize::Zeroizing;
+
+use super::list::is_id;
+use crate::credential::ClientSecret;
+
+/// A new key.
+#[derive(Debug)]
+pub struct Made {
+    /// The server's ID of it.
+    pub id: String,
+    /// The client ID.
+    pub client_id: String,
+    /// The secret, which the server never shows again.
+    pub secret: ClientSecret,
+}
+
+/// The members of an answer that are a secret.
+pub(super) const SECRET_MEMBERS: [&str; 3] = ["clientSecret", "secret", "client_secret"];
+
+/// The text of a member of the one JSON object in an answer.
+pub(super) fn text(body: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    let members: std::collections::BTreeMap<String, &serde_json::value::RawValue> =
+        serde_json::from_slice(body).ok()?;
+    let text: String = serde_json::from_str(members.get(name)?.get()).ok()?;
+    Some(Zeroizing::new(text)).filter(|text| !text.is_empty())
+}
+
+/// The secret in an answer: the families and lines have two names for it.
+pub(super) fn secret(body: &[u8]) -> Option<ClientSecret> {
+    let mut found = SECRET_MEMBERS.iter().filter_map(|name| text(body, name));
+    ClientSecret::parse(&found.next()?).ok()
+}
+
+/// The ID of the new key, also where the rest of the answer is of no use.
+pub(super) fn id(body: &[u8]) -> Option<String> {
+    let id = text(body, "id").filter(|id| is_id(id))?;
+    Some(id.as_str().to_owned())
+}
+
+/// The client ID of the new key. A server that states none (2.18) has the name in its place.
+pub(super) fn client_id(body: &[u8]) -> Option<String> {
+    let id = text(body, "clientId").or_else(|| text(body, "name"))?;
+    Some(id.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_a_name_of_the_line_and_is_never_printed() {
+        for body in [
+            r#"{"id":"1","clientId":"c","name":"a","secret":"s3cr-et"}"#,
+            r#"{"id":"1","clientId":"c","name":"a","clientSecret":"s3cr-et"}"#,
+            r#"{"clientSecret":"s3cr-et"}"#,
+        ] {
+            let secret = secret(body.as_bytes()).unwrap();
+            assert_eq!(secret, ClientSecret::parse("s3cr-et").unwrap());
+            assert!(!format!("{secret:?}").contains("s3cr"));
+        }
+        assert_eq!(client_id(br#"{"id":"1","name":"a"}"#).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_or_empty_is_none_and_the_id_is_still_known() {
+        for rest in [
+            "",
+            r#","secret":"""#,
+            r#","secret":null"#,
+            r#","clientSecret":7"#,
+            r#","clientSecret":"a\u0000b""#,
+        ] {
+            let body = format!(r#"{{"id":"1"{rest}}}"#);
+            assert!(secret(body.as_bytes()).is_none(), "{body}");
+            assert_eq!(id(body.as_bytes()).unwrap(), "1");
+        }
+        for bad in ["", "null", "[]", r#"{"id":"../x"}"#, r#"{"id":""}"#] {
+            assert_eq!(id(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

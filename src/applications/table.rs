@@ -1,0 +1,317 @@
+//! Keys in words: the table for people, and the JSON for programs. A server's texts reach no terminal as they are.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::MAX_USER_KEYS;
+use super::kind::Family;
+use super::list::Application;
+use super::time;
+
+/// The longest text of a server's that is shown, in characters after escaping.
+const MAX_SHOWN: usize = 80;
+
+/// A key as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The key.
+    pub key: &'a Application,
+    /// Our profiles that use it.
+    pub used_by: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    id: &'a str,
+    name: &'a str,
+    client_id: &'a str,
+    kind: &'static str,
+    created_at: Option<u64>,
+    last_login: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    profiles: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonList<'a> {
+    kind: &'static str,
+    keys: Vec<JsonRow<'a>>,
+    limit: Option<usize>,
+}
+
+/// A server's text for a person: printable ASCII, the rest escaped, and cut where it is long.
+pub fn printable(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        let start = out.len();
+        // Writing to a string cannot fail.
+        let _ = match c {
+            ' '..='~' => write!(out, "{c}"),
+            '\0'..='\x7f' => write!(out, "\\x{:02x}", u32::from(c)),
+            _ => write!(out, "\\u{{{:x}}}", u32::from(c)),
+        };
+        if out.len() > MAX_SHOWN {
+            out.truncate(start);
+            out.push_str("...");
+            break;
+        }
+    }
+    out
+}
+
+/// When a key was last used, in words. `now` is in Unix seconds, by our clock; the server's may differ.
+pub fn login(last: Option<u64>, now: u64) -> String {
+    let Some(last) = last else {
+        return "none recorded".to_owned();
+    };
+    let ago = |n: u64, unit: &str| match n {
+        1 => format!("1 {unit} ago"),
+        n => format!("{n} {unit}s ago"),
+    };
+    match now.saturating_sub(last) {
+        0..60 => "just now".to_owned(),
+        seconds @ 60..3_600 => ago(seconds / 60, "minute"),
+        seconds @ 3_600..86_400 => ago(seconds / 3_600, "hour"),
+        seconds => ago(seconds / 86_400, "day"),
+    }
+}
+
+/// The table for people. `more` says that the server may have more keys than it shows.
+pub fn table(family: Family, rows: &[Row<'_>], now: u64, more: bool) -> String {
+    let mut lines = vec![vec![
+        "NAME".to_owned(),
+        "CLIENT ID".to_owned(),
+        "CREATED".to_owned(),
+        "LAST LOGIN".to_owned(),
+        "PROFILE".to_owned(),
+    ]];
+    let with_owner = rows.iter().any(|row| row.key.created_by.is_some());
+    if with_owner {
+        lines
+            .iter_mut()
+            .for_each(|line| line.push("CREATED BY".to_owned()));
+    }
+    for Row { key, used_by } in rows {
+        let created = key
+            .created_at
+            .map_or_else(|| "not stated".to_owned(), time::day);
+        let used = match used_by {
+            [] => "-".to_owned(),
+            names => names.join(", "),
+        };
+        let mut line = vec![
+            printable(&key.name),
+            printable(&key.client_id),
+            created,
+            login(key.last_login, now),
+            used,
+        ];
+        if with_owner {
+            line.push(printable(key.created_by.as_deref().unwrap_or("-")));
+        }
+        lines.push(line);
+    }
+    let mut out = columns(&lines);
+    let n = rows.len();
+    let nouns = match n {
+        1 => family.noun().to_owned(),
+        _ => format!("{}s", family.noun()),
+    };
+    // Writing to a string cannot fail.
+    let _ = match (family.is_own(), more) {
+        (true, _) => writeln!(out, "{n} of {MAX_USER_KEYS} {}s", family.noun()),
+        (false, false) => writeln!(out, "{n} {nouns}"),
+        (false, true) => writeln!(
+            out,
+            "{n} {nouns}; the server shows no more at once and may have more"
+        ),
+    };
+    out
+}
+
+fn columns(lines: &[Vec<String>]) -> String {
+    let count = lines.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(String::len).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let mut out = String::new();
+    for line in lines {
+        let mut text = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{cell:width$}  ");
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The list for programs, in one line; all of it ASCII, since a terminal may show it.
+pub fn json(family: Family, rows: &[Row<'_>]) -> String {
+    ascii(&JsonList {
+        kind: family.kind().as_str(),
+        keys: rows.iter().map(|row| JsonRow::of(family, row)).collect(),
+        limit: family.is_own().then_some(MAX_USER_KEYS),
+    })
+}
+
+/// One key for programs, as an entry of the list has it.
+pub fn json_of_one(family: Family, row: &Row<'_>) -> String {
+    ascii(&JsonRow::of(family, row))
+}
+
+/// One key for people, a line for each fact.
+pub fn lines_of_one(family: Family, row: &Row<'_>, now: u64) -> String {
+    let Row { key, used_by } = row;
+    let mut lines = vec![
+        ("name", printable(&key.name)),
+        ("kind", family.noun().to_owned()),
+        ("id", key.id.clone()),
+        ("client ID", printable(&key.client_id)),
+        (
+            "created",
+            key.created_at
+                .map_or_else(|| "not stated".to_owned(), time::day),
+        ),
+        ("last login", login(key.last_login, now)),
+        (
+            "profile",
+            match used_by {
+                [] => "none of ours uses it".to_owned(),
+                names => names.join(", "),
+            },
+        ),
+    ];
+    if let Some(by) = &key.created_by {
+        lines.push(("created by", printable(by)));
+    }
+    if key.enabled == Some(false) {
+        lines.push(("enabled", "no".to_owned()));
+    }
+    lines
+        .iter()
+        .map(|(what, text)| format!("{what:<11}{text}\n"))
+        .collect()
+}
+
+impl<'a> JsonRow<'a> {
+    fn of(family: Family, row: &Row<'a>) -> Self {
+        let Row { key, used_by } = *row;
+        Self {
+            id: &key.id,
+            name: &key.name,
+            client_id: &key.client_id,
+            kind: family.kind().as_str(),
+            created_at: key.created_at,
+            last_login: key.last_login,
+            created_by: key.created_by.as_deref(),
+            enabled: key.enabled,
+            profiles: used_by,
+        }
+    }
+}
+
+fn ascii(value: &impl Serialize) -> String {
+    // These types have no value that JSON cannot hold.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\x7f' {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str, last_login: Option<u64>) -> Application {
+        Application {
+            id: "1".into(),
+            name: name.into(),
+            client_id: "c-1".into(),
+            created_at: Some(1_735_787_045),
+            last_login,
+            created_by: None,
+            enabled: None,
+        }
+    }
+
+    #[test]
+    fn the_last_login_is_in_words_that_a_person_says() {
+        for (last, now, words) in [
+            (None, 10, "none recorded"),
+            (Some(10), 10, "just now"),
+            (Some(99), 10, "just now"),
+            (Some(0), 60, "1 minute ago"),
+            (Some(0), 7_199, "1 hour ago"),
+            (Some(0), 86_400, "1 day ago"),
+            (Some(0), 86_400 * 30, "30 days ago"),
+        ] {
+            assert_eq!(login(last, now), words);
+        }
+    }
+
+    #[test]
+    fn a_table_says_who_uses_a_key_and_how_many_there_may_be() {
+        let (used, unused) = (key("a", Some(0)), key("long-name", None));
+        let names = ["research".to_owned()];
+        let rows = [
+            Row {
+                key: &used,
+                used_by: &names,
+            },
+            Row {
+                key: &unused,
+                used_by: &[],
+            },
+        ];
+        assert_eq!(
+            table(Family::AccessKeys, &rows, 120, false),
+            "NAME       CLIENT ID  CREATED     LAST LOGIN     PROFILE\n\
+             a          c-1        2025-01-02  2 minutes ago  research\n\
+             long-name  c-1        2025-01-02  none recorded  -\n\
+             2 of 20 access keys\n"
+        );
+        let all = table(Family::AllAccessKeys, &rows, 120, true);
+        assert!(
+            all.ends_with("2 access keys; the server shows no more at once and may have more\n")
+        );
+        assert!(table(Family::Applications, &[], 0, false).ends_with("0 applications\n"));
+    }
+
+    #[test]
+    fn a_servers_text_cannot_act_on_a_terminal() {
+        let evil = key("x\x1b[31m\n\u{202e}\u{9b}é", None);
+        let rows = [Row {
+            key: &evil,
+            used_by: &[],
+        }];
+        for text in [
+            table(Family::AccessKeys, &rows, 0, false),
+            json(Family::AccessKeys, &rows),
+        ] {
+            let is_safe = |c: char| c == '\n' || (' '..='~').contains(&c);
+            assert!(text.trim_end().chars().all(is_safe), "{text:?}");
+        }
+        let read: serde_json::Value =
+            serde_json::from_str(&json(Family::AccessKeys, &rows)).unwrap();
+        assert_eq!(read["keys"][0]["name"], "x\x1b[31m\n\u{202e}\u{9b}é");
+        assert_eq!(read["limit"], 20);
+        assert!(printable(&"é".repeat(1_024)).len() <= MAX_SHOWN + 3);
+    }
+}

@@ -1,0 +1,212 @@
+//! Why a call did not do what was asked, in words that say what to do.
+
+use std::fmt;
+
+use super::name::NAME_RULE;
+use crate::fault::{Fault, FaultKind};
+
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TroubleKind {
+    /// The server does not have what manages this kind of keys.
+    NoSuchEndpoint,
+    /// 400: the request is not one that it takes.
+    BadRequest,
+    /// 401: the token is not accepted.
+    Unauthorized,
+    /// 403: the token's user may not do this.
+    Forbidden,
+    /// 404: there is no such key.
+    NotFound,
+    /// 409: the name is taken.
+    Conflict,
+    /// 429, 408, 425 or 5xx: the server cannot do it now.
+    Busy,
+    /// The answer is not one that the documents have.
+    Malformed,
+    /// There is no answer, or nothing was sent.
+    Unreachable(FaultKind),
+}
+
+/// A call that did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What the program decides on.
+    pub kind: TroubleKind,
+    /// Whether the server may have done what was asked all the same, or do it later.
+    pub may_be_done: bool,
+    /// The ID of a new key, where the answer has it and its secret is lost.
+    pub id: Option<String>,
+    detail: String,
+}
+
+// === impl Trouble ===
+
+impl Trouble {
+    /// Trouble of this kind, after which nothing is done at the server. `detail` holds nothing secret.
+    pub(super) fn new(kind: TroubleKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            may_be_done: false,
+            id: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// A status that is not a success. `said` is what the server says about it, quoted and with a colon before it.
+    pub(super) fn of_status(status: u16, at: &str, said: &str) -> Self {
+        let (kind, what, remedy) = match status {
+            400 | 422 => (
+                TroubleKind::BadRequest,
+                "does not take the request",
+                format!("the rule for names: {NAME_RULE}; a user has at most 20 keys"),
+            ),
+            401 => (
+                TroubleKind::Unauthorized,
+                "does not accept the token",
+                "it may be of another tenant, have expired, or its key is deleted; to see whether a new token can be had, run 'jeton refresh'".to_owned(),
+            ),
+            403 => (
+                TroubleKind::Forbidden,
+                "does not let the token's user do this",
+                "use a profile whose user may, or ask an administrator for the permission".to_owned(),
+            ),
+            404 => (
+                TroubleKind::NotFound,
+                "has no such key",
+                "to see the keys, run 'jetond app list'".to_owned(),
+            ),
+            409 => (
+                TroubleKind::Conflict,
+                "has a key of this name already",
+                "choose another name; to see the keys, run 'jetond app list'".to_owned(),
+            ),
+            408 | 425 | 429 | 500.. => (
+                TroubleKind::Busy,
+                "cannot do this now",
+                "try again later".to_owned(),
+            ),
+            300..400 => (
+                TroubleKind::Malformed,
+                "answers with a redirect, which is never followed",
+                "check the profile's address".to_owned(),
+            ),
+            _ => (
+                TroubleKind::Malformed,
+                "answers with an unexpected status",
+                "check the profile's address".to_owned(),
+            ),
+        };
+        let detail = format!("{at} {what} ({status}){said}; {remedy}");
+        // A server that fails, and a gateway that does not wait for it, may have done it.
+        Self::new(kind, detail).after_all(matches!(status, 408 | 500..))
+    }
+
+    /// No answer. Nothing was sent where no connection came about.
+    pub(super) fn of_fault(fault: &Fault) -> Self {
+        let was_sent = matches!(
+            fault.kind,
+            FaultKind::Timeout | FaultKind::Reset | FaultKind::TooLarge | FaultKind::Malformed
+        );
+        let detail = format!("{}; try again later", fault.detail);
+        Self::new(TroubleKind::Unreachable(fault.kind), detail).after_all(was_sent)
+    }
+
+    /// The same, and what was asked may be done all the same.
+    #[must_use]
+    pub(super) const fn after_all(mut self, may_be_done: bool) -> Self {
+        self.may_be_done = may_be_done;
+        self
+    }
+
+    /// The same, with the ID of a key whose secret is lost.
+    #[must_use]
+    pub(super) fn with_id(mut self, id: Option<String>) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Whether trying again later can help.
+    pub const fn is_passing(&self) -> bool {
+        match self.kind {
+            TroubleKind::Busy => true,
+            TroubleKind::Unreachable(kind) => matches!(
+                kind,
+                FaultKind::Dns
+                    | FaultKind::Connect
+                    | FaultKind::Timeout
+                    | FaultKind::Reset
+                    | FaultKind::RateLimited
+                    | FaultKind::ServerError
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether something on this machine has to be put right first: the address, a certificate, or what was asked for.
+    pub const fn is_of_configuration(&self) -> bool {
+        match self.kind {
+            TroubleKind::NoSuchEndpoint | TroubleKind::Malformed => true,
+            TroubleKind::Unreachable(_) => !self.is_passing(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_says_what_to_do() {
+        for (status, kind, says, may_be_done) in [
+            (400, TroubleKind::BadRequest, "lowercase", false),
+            (401, TroubleKind::Unauthorized, "jeton refresh", false),
+            (403, TroubleKind::Forbidden, "administrator", false),
+            (404, TroubleKind::NotFound, "jetond app list", false),
+            (409, TroubleKind::Conflict, "another name", false),
+            (429, TroubleKind::Busy, "try again later", false),
+            (500, TroubleKind::Busy, "try again later", true),
+            (503, TroubleKind::Busy, "try again later", true),
+            (302, TroubleKind::Malformed, "redirect", false),
+            (418, TroubleKind::Malformed, "unexpected", false),
+        ] {
+            let trouble = Trouble::of_status(status, "https://a.b", ": \"no\"");
+            let text = trouble.to_string();
+            assert_eq!(
+                (trouble.kind, trouble.may_be_done),
+                (kind, may_be_done),
+                "{text}"
+            );
+            assert!(
+                text.contains(says) && text.contains(&format!("({status}): \"no\"")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_sent_may_be_done_and_what_was_not_is_not() {
+        for (kind, may_be_done) in [
+            (FaultKind::Dns, false),
+            (FaultKind::Connect, false),
+            (FaultKind::TlsUntrusted, false),
+            (FaultKind::NoCa, false),
+            (FaultKind::Timeout, true),
+            (FaultKind::Reset, true),
+            (FaultKind::TooLarge, true),
+        ] {
+            let trouble = Trouble::of_fault(&Fault::new(kind, "x"));
+            assert_eq!(trouble.may_be_done, may_be_done, "{kind:?}");
+        }
+    }
+}

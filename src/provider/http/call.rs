@@ -1,0 +1,78 @@
+//! A call of an issuer's API with a bearer token: how keys are managed.
+
+use hyper::body::Bytes;
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Client, RequestBuilder};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::fault::{Fault, FaultKind};
+use crate::token::AccessToken;
+
+/// The method of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes something.
+    Post,
+    /// Deletes something.
+    Delete,
+}
+
+/// A call with a bearer token. It is sent to the origin of its client only.
+pub struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    token: &'a AccessToken,
+    json: Option<String>,
+    /// The largest answer that is read, in bytes.
+    pub(super) max_answer: usize,
+}
+
+impl<'a> Call<'a> {
+    /// A call without a body. `max_answer` is the largest answer that is read, in bytes.
+    pub fn new(method: Method, url: Url, token: &'a AccessToken, max_answer: usize) -> Self {
+        Self {
+            method,
+            url,
+            token,
+            json: None,
+            max_answer,
+        }
+    }
+
+    /// The same call with this JSON as its body. There is nothing secret in it.
+    #[must_use]
+    pub fn with_json(mut self, json: String) -> Self {
+        self.json = Some(json);
+        self
+    }
+
+    /// The request, with the token in a buffer that is wiped when it is freed.
+    pub(super) fn request(self, client: &Client) -> Result<RequestBuilder, Fault> {
+        let mut request = match self.method {
+            Method::Get => client.get(self.url),
+            Method::Post => client.post(self.url),
+            Method::Delete => client.delete(self.url),
+        };
+        if let Some(json) = self.json {
+            request = request
+                .header(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json"),
+                )
+                .body(json);
+        }
+        let bearer = Zeroizing::new([b"Bearer ", self.token.expose().as_bytes()].concat());
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(bearer));
+        let mut value = value.map_err(|_| {
+            Fault::new(
+                FaultKind::Malformed,
+                "the token cannot be put into a header",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(request.header(header::AUTHORIZATION, value))
+    }
+}
