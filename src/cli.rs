@@ -2,6 +2,7 @@
 
 mod add;
 mod admin;
+mod app;
 mod before;
 mod ca_variables;
 mod check;
@@ -57,6 +58,9 @@ enum Command {
     Run(run::RunOrWrapArgs),
     /// Enrol a credential: get one token as proof, then store it and write the profile
     Add(Box<add::AddArgs>),
+    /// Manage the keys of Run:ai's users: access keys, once called user applications or applications
+    #[command(visible_aliases = ["application", "access-key"])]
+    App(Box<app::AppArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
     /// Say every fault of the configuration and the store
@@ -169,6 +173,7 @@ impl CommandLine {
                 "run"
             }
             Command::Add(args) => before.target(&mut args.target).map(|()| "add")?,
+            Command::App(args) => before.target(args.target_mut()).map(|()| "app")?,
             Command::Remove(args) => before.target(&mut args.target).map(|()| "remove")?,
             Command::Check(args) => before.target(&mut args.target).map(|()| "check")?,
             Command::Doctor(args) => {
@@ -210,6 +215,7 @@ impl CommandLine {
             None => run::run(&self.run, env, life),
             Some(Command::Run(run)) => run::run_or_wrap(run, args, env, mask, life),
             Some(Command::Add(args)) => add::add(args, env),
+            Some(Command::App(args)) => app::app(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),

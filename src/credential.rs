@@ -102,6 +102,21 @@ impl Credential {
         })
     }
 
+    /// A credential of a checked ID and a secret that was read already.
+    ///
+    /// # Errors
+    /// [`InvalidCredential`] tells what is wrong with the ID, without the text.
+    pub fn new(client_id: &str, client_secret: ClientSecret) -> Result<Self, InvalidCredential> {
+        check(client_id)?;
+        Ok(Self {
+            client_id: client_id.to_owned(),
+            client_secret,
+            endpoint: None,
+            ca: None,
+            enrolled_at: None,
+        })
+    }
+
     /// The same credential, for the token endpoint at this address and for no other; for Run:ai the address below which
     /// the token endpoints are.
     #[must_use]

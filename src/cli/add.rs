@@ -98,7 +98,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         previous: None,
     };
     let name = &args.name;
-    plan.write(&target, &stores, name, &seen, &record)?;
+    plan.write(&target, &stores, name, &seen, &record, || Ok(()))?;
     report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.bound,
@@ -110,9 +110,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
 }
 
 /// What is to be enrolled, and where.
-struct Plan {
-    profile: Profile,
-    place: Place,
+pub(super) struct Plan {
+    pub(super) profile: Profile,
+    pub(super) place: Place,
     /// Whether the profile is to be written into the configuration.
     is_new: bool,
     /// What the configuration was read from.
@@ -150,29 +150,44 @@ impl Plan {
                 );
                 Err(fail(Exit::Config, what))
             }
-            (None, Some(mut profile)) => {
-                let place = Place::choose(args.store.clone(), target.system, stores, name)
-                    .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
-                profile.store = place.kind().clone();
-                if let Some(other) = target.shares_credential(env, name, &profile.store) {
-                    let other = other.display();
-                    let what = format!(
-                        "{other} has a profile {name}, whose credential this would replace: choose another name, or another state with --state PATH"
-                    );
-                    return Err(fail(Exit::Config, what));
-                }
-                target.refuse_to_forget(name, &profile.store)?;
-                // A form that cannot be added to is told before anybody is asked for anything.
-                config::add_profile(&found.text, name, &profile)
-                    .map_err(|error| fail(Exit::Config, format!("{shown}: {error}")))?;
-                Ok(Self {
-                    profile,
-                    place,
-                    is_new: true,
-                    before,
-                })
+            (None, Some(profile)) => {
+                Self::of_new(profile, args.store.clone(), env, target, stores, name)
             }
         }
+    }
+
+    /// A new profile, whose name the configuration as it is now does not have.
+    pub(super) fn of_new(
+        mut profile: Profile,
+        asked: Option<StoreKind>,
+        env: &Env,
+        target: &Target,
+        stores: &Stores,
+        name: &ProfileName,
+    ) -> Result<Self, Exit> {
+        let found = target.read_to_change()?;
+        let place = Place::choose(asked, target.system, stores, name)
+            .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
+        profile.store = place.kind().clone();
+        if let Some(other) = target.shares_credential(env, name, &profile.store) {
+            let other = other.display();
+            let what = format!(
+                "{other} has a profile {name}, whose credential this would replace: choose another name, or another state with --state PATH"
+            );
+            return Err(fail(Exit::Config, what));
+        }
+        target.refuse_to_forget(name, &profile.store)?;
+        // A form that cannot be added to is told before anybody is asked for anything.
+        config::add_profile(&found.text, name, &profile).map_err(|error| {
+            let shown = target.config.display();
+            fail(Exit::Config, format!("{shown}: {error}"))
+        })?;
+        Ok(Self {
+            profile,
+            place,
+            is_new: true,
+            before: found.content,
+        })
     }
 }
 
@@ -204,7 +219,7 @@ fn destination(profile: &Profile, files: &Files, env: &Env) -> Result<Bound, Exi
 }
 
 /// Gets one token as proof, and throws it away.
-fn prove(
+pub(super) fn prove(
     profile: &Profile,
     files: &Files,
     credential: &Credential,

@@ -116,6 +116,26 @@ pub(super) fn refuse_if_gone(target: &Target, env: &Env) -> Result<(), Exit> {
     Err(fail(exit, what))
 }
 
+/// Refuses when the daemon there surely has another configuration or state than the one that was named: its token would be
+/// of another issuer. The usual daemon is believed to have the usual ones.
+pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> Result<(), Exit> {
+    if !target.config_named && !target.state_named {
+        return Ok(());
+    }
+    let source = settings::source_id(&target.config, &target.state);
+    match ask(&places.admin, source) {
+        Ok(Answer { status: 409, .. }) => {
+            let (socket, start) = (places.admin.display(), target.line("run"));
+            let what = format!(
+                "nothing is sent: the daemon at {socket} has another configuration or another state; start one for this one with: {start}"
+            );
+            Err(fail(Exit::Config, what))
+        }
+        // Where it cannot be asked, the token socket says why.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether nothing listens.
 fn is_absent(error: &io::Error) -> bool {
     matches!(

@@ -7,7 +7,7 @@ use super::run::RunArgs;
 use super::target::TargetArgs;
 
 /// What every command that works on a configuration takes.
-const OF_CONFIGURATION: &str = "run, add, remove, check, doctor and setup";
+const OF_CONFIGURATION: &str = "run, add, remove, check, doctor, setup and app";
 
 /// The options that stood before the command; what a command knows is taken out.
 #[derive(Debug)]

@@ -47,6 +47,8 @@ pub struct Env {
     pub socket: Option<PathBuf>,
     /// `JETON_ADMIN_SOCKET`.
     pub admin_socket: Option<PathBuf>,
+    /// `JETON_PROFILE`.
+    pub profile: Option<String>,
     /// `JETON_LOG`.
     pub log: Option<String>,
     /// Whether `NO_COLOR` is set.
@@ -139,6 +141,7 @@ impl Env {
             config: None,
             socket: None,
             admin_socket: None,
+            profile: None,
             log: None,
             no_color: false,
             notify: None,
@@ -167,6 +170,7 @@ impl Env {
                 b"JETON_CONFIG" => env.config = Some(value.into()),
                 b"JETON_SOCKET" => env.socket = Some(value.into()),
                 b"JETON_ADMIN_SOCKET" => env.admin_socket = Some(value.into()),
+                b"JETON_PROFILE" => env.profile = value.into_string().ok(),
                 b"JETON_LOG" => env.log = value.into_string().ok(),
                 b"NO_COLOR" => env.no_color = true,
                 b"NOTIFY_SOCKET" => env.notify = Some(value),

@@ -11,6 +11,7 @@
 #[path = "../support/support.rs"]
 mod support;
 
+mod app;
 mod architecture;
 mod check;
 mod commands;

@@ -15,14 +15,16 @@ const NOT_WRITTEN: &str = "the profile is not written, so the credential is not 
 
 impl Plan {
     /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
-    /// configuration is read again first, and the record replaces only what was `seen` before.
-    pub(super) fn write(
+    /// configuration is read again first, and the record replaces only what was `seen` before. A new profile is written only
+    /// if `proof` succeeds with what is stored; else the record is taken out again.
+    pub(in super::super) fn write(
         &self,
         target: &Target,
         stores: &Stores,
         name: &ProfileName,
         seen: &Look,
         record: &Record,
+        proof: impl FnOnce() -> Result<(), Exit>,
     ) -> Result<(), Exit> {
         let _lock = target.lock(NOT_WRITTEN)?;
         let now = target.read_after(&self.before).map_err(|unusable| {
@@ -42,6 +44,11 @@ impl Plan {
         } else {
             replace(store.as_ref(), &removals, &lock, seen, record)?
         };
+        if let Err(exit) = proof() {
+            // What cannot be taken out is named by `jetond check`.
+            let _: Result<(), StoreError> = restore(store.as_ref(), &lock, &written, seen);
+            return Err(exit);
+        }
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             target.change(&self.before, add).map_err(|error| {

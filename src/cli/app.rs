@@ -1,0 +1,56 @@
+//! `jetond app`: the keys of Run:ai's users, which the vendor's manual has called applications, user applications and
+//! access keys. Each command asks the running daemon for a token; it sends no client secret.
+
+mod create;
+mod delete;
+mod lost;
+mod reading;
+mod secret_file;
+mod session;
+mod token;
+mod whose;
+
+use super::output::Exit;
+use super::target::TargetArgs;
+use crate::paths::Env;
+
+/// The arguments of `jetond app`.
+#[derive(Debug, clap::Args)]
+pub(super) struct AppArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List the keys: name, client ID, creation, last login, and which of our profiles uses each
+    List(reading::ListArgs),
+    /// Show one key
+    Show(reading::ShowArgs),
+    /// Make a key, and put its secret straight into a store or a file
+    Create(create::CreateArgs),
+    /// Delete a key; its secret is revoked at once
+    Delete(delete::DeleteArgs),
+}
+
+impl AppArgs {
+    /// The target that the command is on.
+    pub(super) const fn target_mut(&mut self) -> &mut TargetArgs {
+        match &mut self.what {
+            What::List(args) => &mut args.common.target,
+            What::Show(args) => &mut args.common.target,
+            What::Create(args) => &mut args.common.target,
+            What::Delete(args) => &mut args.common.target,
+        }
+    }
+}
+
+pub(super) fn app(args: &AppArgs, env: &Env) -> Exit {
+    let done = match &args.what {
+        What::List(args) => reading::list(args, env),
+        What::Show(args) => reading::show(args, env),
+        What::Create(args) => create::create(args, env),
+        What::Delete(args) => delete::delete(args, env),
+    };
+    done.err().unwrap_or(Exit::Done)
+}

@@ -1,0 +1,114 @@
+//! `jetond app delete`.
+
+use super::super::output::{Exit, fail, report, tell};
+use super::super::prompt;
+use super::lost;
+use super::session::{ORDINARY, Session, exit_of, told};
+use super::whose::{Common, Whose};
+use crate::applications::{Application, Family, Found, TroubleKind, find, login, printable};
+use crate::paths::Env;
+
+const NOTHING: &str = "nothing is deleted";
+
+/// The arguments of `jetond app delete`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DeleteArgs {
+    /// The key's name, ID or client ID
+    key: String,
+    #[command(flatten)]
+    whose: Whose,
+    /// Delete it although one of our profiles uses it
+    #[arg(long)]
+    force: bool,
+    /// Look among those of every user; it takes an administrator
+    #[arg(long)]
+    all: bool,
+    /// Delete it without asking
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.common.target.find(env)?;
+    let session = Session::open(target, &args.whose, env, ORDINARY)?;
+    lost::look(&session);
+    let (listed, key) = session.find(&args.common, args.all, &args.key, NOTHING)?;
+    let family = listed.family;
+    let used_by = session.used_by(&key);
+    let shown = named(family, &key);
+    if !used_by.is_empty() && !args.force {
+        let what = format!(
+            "{NOTHING}: {} uses the {shown}, and could get no token without it; to delete it all the same, add --force",
+            used_by.join(" and ")
+        );
+        return Err(fail(Exit::Config, what));
+    }
+    let what = format!(
+        "this deletes the {shown}, last login {}, {}; the old secret is revoked at once",
+        login(key.last_login, session.now()),
+        users(&used_by)
+    );
+    if !args.yes {
+        confirm(&what, "Delete it?", NOTHING)?;
+    }
+    remove(&session, family, &key)?;
+    report(format!("the {shown} is deleted"));
+    for name in used_by {
+        let rebind = session.target.line(&format!("add {name} --rebind"));
+        tell(format!(
+            "{name} has no key that works now; give it another one with: {rebind}"
+        ));
+    }
+    Ok(())
+}
+
+/// Deletes the key. Where the answer was lost, the list says whether it is done.
+fn remove(session: &Session, family: Family, key: &Application) -> Result<(), Exit> {
+    let trouble = match session.wait(session.api.delete(family, &key.id)) {
+        Ok(()) => return Ok(()),
+        // It went meanwhile.
+        Err(trouble) if trouble.kind == TroubleKind::NotFound => return Ok(()),
+        Err(trouble) if !trouble.may_be_done => return Err(told(&trouble, NOTHING)),
+        Err(trouble) => trouble,
+    };
+    let listed = session.wait(session.api.list_with(
+        family.kind(),
+        family.is_administration(),
+        &key.client_id,
+    ));
+    if listed.is_ok_and(|listed| find(&listed.keys, &key.id) == Found::Nothing) {
+        return Ok(());
+    }
+    let what = format!("whether the key is deleted is not known, so run this again: {trouble}");
+    Err(fail(exit_of(&trouble), what))
+}
+
+/// A key for people.
+pub(super) fn named(family: Family, key: &Application) -> String {
+    let (noun, name) = (family.noun(), printable(&key.name));
+    format!("{noun} {name} (ID {})", key.id)
+}
+
+/// Which of our profiles use a key, for people.
+pub(super) fn users(used_by: &[String]) -> String {
+    match used_by {
+        [] => "used by none of our profiles".to_owned(),
+        names => format!("used by {}", names.join(" and ")),
+    }
+}
+
+/// Asks a person. Without a terminal the command line has to say `--yes`.
+pub(super) fn confirm(what: &str, question: &str, nothing: &str) -> Result<(), Exit> {
+    if !prompt::possible() {
+        let what = format!("{nothing}: there is no terminal to ask on; with --yes, {what}");
+        return Err(fail(Exit::Usage, what));
+    }
+    tell(what);
+    if prompt::confirmed(question)? {
+        Ok(())
+    } else {
+        Err(fail(Exit::Failed, nothing))
+    }
+}

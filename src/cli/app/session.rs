@@ -1,0 +1,238 @@
+//! What every `jetond app` command begins with: the profile, a token of it, and the API that manages keys.
+
+use tokio::runtime::Runtime;
+
+use super::super::admin;
+use super::super::output::{Exit, fail, tell};
+use super::super::target::Target;
+use super::token::{self, Held};
+use super::whose::{Common, Whose};
+use crate::applications::{
+    Application, Applications, Found, Listed, Trouble, TroubleKind, find, printable,
+};
+use crate::causes::Causes;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Profile, Provider};
+use crate::offload;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::provider::configured::Files;
+use crate::store::source::binding_of;
+use crate::store::{Binding, Differences, Stores};
+
+/// How long a token is to hold for an ordinary command, in seconds.
+pub(super) const ORDINARY: u64 = 60;
+
+/// A profile with a token, and the API.
+pub(super) struct Session {
+    pub(super) target: Target,
+    pub(super) stores: Stores,
+    pub(super) name: ProfileName,
+    pub(super) profile: Profile,
+    /// Its files, as they were read for this.
+    pub(super) files: Files,
+    /// What its credential is bound to.
+    pub(super) binding: Binding,
+    pub(super) api: Applications,
+    /// How long its token holds, in seconds.
+    #[expect(dead_code, reason = "a new secret will need a token that holds long enough")]
+    pub(super) left: u64,
+    /// The client IDs that our profiles of this control plane have.
+    holders: Vec<(String, ProfileName)>,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// Opens it: nothing is sent to the issuer yet. `validity` is how long the token is to hold, in seconds.
+    pub(super) fn open(
+        target: Target,
+        whose: &Whose,
+        env: &Env,
+        validity: u64,
+    ) -> Result<Self, Exit> {
+        let config = target.read_config()?;
+        let (name, profile) = pick(&config, whose, env)?;
+        let Provider::Runai(_) = &profile.provider else {
+            let what = format!(
+                "the profile {name} is of the provider {}: only Run:ai's keys are managed here",
+                profile.provider.as_str()
+            );
+            return Err(fail(Exit::Config, what));
+        };
+        let stores = target.stores();
+        let (files, binding) = bound(&target, &stores, &name, &profile)?;
+        let places = admin::places(&target, env).map_err(|error| fail(Exit::Config, error))?;
+        admin::refuse_another_daemon(&target, &places)?;
+        let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
+        let Held { token, left } =
+            runtime.block_on(token::ask(&places.token, &target, &name, validity))?;
+        let Some(api) = Applications::new(&profile, &files, Some(binding.ca.clone()), token) else {
+            return Err(fail(Exit::Config, "only Run:ai's keys are managed here"));
+        };
+        Ok(Self {
+            holders: holders(&stores, &config, &profile),
+            target,
+            stores,
+            name,
+            profile,
+            files,
+            binding,
+            api,
+            left,
+            runtime,
+        })
+    }
+
+    /// Waits for a call.
+    pub(super) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
+        self.runtime.block_on(call)
+    }
+
+    /// Our profiles that use this key.
+    pub(super) fn used_by(&self, key: &Application) -> Vec<String> {
+        let uses = self.holders.iter().filter(|(id, _)| *id == key.client_id);
+        uses.map(|(_, name)| name.to_string()).collect()
+    }
+
+    /// Finds the key that a person means. `so` says what follows where there is no such key.
+    pub(super) fn find(
+        &self,
+        common: &Common,
+        all: bool,
+        text: &str,
+        so: &str,
+    ) -> Result<(Listed, Application), Exit> {
+        let listed = self.wait(self.api.list_with(common.kind, all, text));
+        let listed = listed.map_err(|trouble| told(&trouble, so))?;
+        let key = match find(&listed.keys, text) {
+            Found::One(key) => key.clone(),
+            Found::Nothing => {
+                let list = self.target.line("app list");
+                let what = format!(
+                    "{so}: there is no {} of this name, ID or client ID; to see those there are, run: {list}",
+                    listed.family.noun()
+                );
+                return Err(fail(Exit::Failed, what));
+            }
+            Found::Several(keys) => {
+                let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
+                let what = format!(
+                    "{so}: {} {}s are called {}; give one of their IDs: {}",
+                    ids.len(),
+                    listed.family.noun(),
+                    printable(text),
+                    ids.join(", ")
+                );
+                return Err(fail(Exit::Usage, what));
+            }
+        };
+        Ok((listed, key))
+    }
+
+    /// The wall clock, in Unix seconds.
+    pub(super) fn now(&self) -> u64 {
+        SystemClock.now().unix.seconds_down()
+    }
+}
+
+/// The profile: as named, else by `JETON_PROFILE`, else the only one.
+fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profile), Exit> {
+    let named = match (&whose.profile, &env.profile) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Some(text)) => Some(ProfileName::parse(text).map_err(|error| {
+            fail(
+                Exit::Usage,
+                format!("JETON_PROFILE names no profile: {error}"),
+            )
+        })?),
+        (None, None) => None,
+    };
+    let mut all = config.profiles.iter();
+    let found = match &named {
+        Some(name) => config.profiles.get_key_value(name),
+        None => match (all.next(), all.next()) {
+            (Some(only), None) => Some(only),
+            (Some(_), Some(_)) => {
+                let what = "there are several profiles; name the one whose token is to be used, or set JETON_PROFILE";
+                return Err(fail(Exit::Usage, what));
+            }
+            _ => None,
+        },
+    };
+    let found = found.map(|(name, profile)| (name.clone(), profile.clone()));
+    found.ok_or_else(|| {
+        let what = match &named {
+            Some(name) => format!("there is no profile {name}"),
+            None => "there is no profile whose token could be used".to_owned(),
+        };
+        fail(Exit::Config, what)
+    })
+}
+
+/// What the profile's token may be sent to: what its credential is bound to. A configuration that names another address
+/// now gets nothing.
+fn bound(
+    target: &Target,
+    stores: &Stores,
+    name: &ProfileName,
+    profile: &Profile,
+) -> Result<(Files, Binding), Exit> {
+    let refuse = |why: String| fail(Exit::Config, format!("nothing is sent: {why}"));
+    let record = stores.reader(&profile.store).load(name);
+    let record = record.map_err(|error| refuse(Causes(&error).to_string()))?;
+    let rebind = || target.line(&format!("add {name} --rebind"));
+    let Some(record) = record else {
+        let what = format!("no credential of {name} is stored; run: {}", rebind());
+        return Err(refuse(what));
+    };
+    let owner = target.daemon;
+    let now = target.as_daemon(|| binding_of(profile, &record.binding.bound, owner));
+    let now = now.map_err(|error| refuse(Causes(&error).to_string()))?;
+    let differences = record.binding.differences(&now);
+    if !differences.is_empty() {
+        return Err(refuse(format!(
+            "{}; if that is right, run: {}",
+            Differences(&differences),
+            rebind()
+        )));
+    }
+    let files = Files {
+        owner,
+        ca_file: now.ca_file,
+    };
+    Ok((files, now.binding))
+}
+
+/// The client IDs of our profiles at the control plane of this one. What cannot be read is told: it may use a key.
+fn holders(stores: &Stores, config: &Config, at: &Profile) -> Vec<(String, ProfileName)> {
+    let mut holders = vec![];
+    for (name, profile) in &config.profiles {
+        if profile.provider.origin() != at.provider.origin() {
+            continue;
+        }
+        match stores.reader(&profile.store).load(name) {
+            Ok(Some(record)) => holders.push((record.key.credential.client_id, name.clone())),
+            Ok(None) => {}
+            Err(error) => tell(format!(
+                "warning: whether {name} uses a key cannot be told: {}",
+                Causes(&error)
+            )),
+        }
+    }
+    holders
+}
+
+/// Tells trouble after what follows from it, and how the command ends.
+pub(super) fn told(trouble: &Trouble, so: &str) -> Exit {
+    fail(exit_of(trouble), format!("{so}: {trouble}"))
+}
+
+/// How a command ends that met this trouble.
+pub(super) fn exit_of(trouble: &Trouble) -> Exit {
+    match trouble.kind {
+        TroubleKind::BadRequest => Exit::Failed,
+        _ if trouble.is_of_configuration() => Exit::Config,
+        _ if trouble.is_passing() => Exit::Later,
+        _ => Exit::Failed,
+    }
+}

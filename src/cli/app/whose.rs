@@ -1,0 +1,31 @@
+//! The arguments that every `jetond app` command has.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::super::target::TargetArgs;
+use crate::applications::Kind;
+use crate::profile::ProfileName;
+
+/// Whose token to use, and which keys are meant.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// Which keys: "auto" means the user's own, whatever the server calls them
+    #[arg(long, default_value = "auto", value_parser = kinds())]
+    pub(super) kind: Kind,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+/// Reads a kind of keys.
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
+        .try_map(|word| Kind::parse(&word).ok_or("there is no such kind"))
+}
+
+/// The profile whose token is used; else `JETON_PROFILE`, else the only one.
+#[derive(Debug, clap::Args)]
+pub(super) struct Whose {
+    /// The profile whose token is used; else JETON_PROFILE, else the only one
+    #[arg(value_parser = ProfileName::parse)]
+    pub(super) profile: Option<ProfileName>,
+}

@@ -1,0 +1,71 @@
+//! Listing and showing keys.
+
+use jetond::sandbox::Line;
+use serde_json::Value;
+
+use super::{end, place};
+use crate::support::TestEnv;
+
+#[test]
+fn keys_are_listed_and_shown_on_every_line_with_the_profile_that_uses_them() {
+    for line in Line::ALL {
+        let (env, daemon) = place(line, 600);
+        let kind: &[&str] = match line {
+            Line::V2_18 => &["--kind", "application"],
+            _ => &[],
+        };
+        let listed = env.jetond(&[&["app", "list"], kind].concat());
+        assert_eq!(listed.code, 0, "{line}: {listed:?}");
+        for says in ["LAST LOGIN", "test-client", "research", "just now"] {
+            assert!(listed.stdout.contains(says), "{line}: {says}: {listed:?}");
+        }
+        let own = listed.stdout.contains("1 of 20 ");
+        assert_eq!(own, line != Line::V2_18, "{line}: {listed:?}");
+        let json = env.jetond(&[&["app", "list", "research", "--json"], kind].concat());
+        let json: Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(json["keys"][0]["profiles"][0], "research", "{line}");
+        let name = json["keys"][0]["name"].as_str().unwrap();
+        let id = json["keys"][0]["id"].as_str().unwrap();
+        for text in [name, id, "test-client"] {
+            let shown = env.jetond(&[&["app", "show", text, "--json"], kind].concat());
+            let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+            assert_eq!(shown, json["keys"][0], "{line}: {text}");
+        }
+        end(env, daemon);
+    }
+}
+
+#[test]
+fn a_line_without_keys_of_users_says_what_it_has_instead() {
+    let (env, daemon) = place(Line::V2_18, 600);
+    let refused = env.jetond(&["app", "list"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("--kind application"), "{refused:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn without_a_daemon_nothing_is_asked_and_it_is_said_how_to_start_one() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let before = env.sandbox().stats().token_requests;
+    let refused = env.jetond(&["app", "list"]);
+    assert_eq!(refused.code, 75, "{refused:?}");
+    assert!(refused.stderr.contains("jetond run"), "{refused:?}");
+    assert_eq!(env.sandbox().stats().token_requests, before);
+}
+
+#[test]
+fn a_profile_that_is_bound_to_another_address_gets_nothing() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let text = std::fs::read_to_string(env.config()).unwrap();
+    let text = text.replace(&env.sandbox().url(), "http://127.0.0.1:9");
+    std::fs::write(env.config(), text).unwrap();
+    let refused = env.jetond(&["app", "list"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing is sent") && refused.stderr.contains("--rebind"),
+        "{refused:?}"
+    );
+    end(env, daemon);
+}
