@@ -49,7 +49,7 @@ enum Keep {
     Profile {
         plan: Box<Plan>,
         name: ProfileName,
-        seen: Look,
+        seen: Box<Look>,
     },
     File(SecretFile),
 }
@@ -299,7 +299,7 @@ impl Keep {
         store
             .probe(&name)
             .map_err(|error| fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))))?;
-        let seen = store.look(&name);
+        let seen = Box::new(store.look(&name));
         Ok(Self::Profile {
             plan: Box::new(plan),
             name,

@@ -35,7 +35,10 @@ pub(super) struct Session {
     pub(super) binding: Binding,
     pub(super) api: Applications,
     /// How long its token holds, in seconds.
-    #[expect(dead_code, reason = "a new secret will need a token that holds long enough")]
+    #[expect(
+        dead_code,
+        reason = "a new secret will need a token that holds long enough"
+    )]
     pub(super) left: u64,
     /// The client IDs that our profiles of this control plane have.
     holders: Vec<(String, ProfileName)>,
