@@ -3,15 +3,17 @@
 
 mod create;
 mod delete;
+mod keep;
 mod lost;
 mod reading;
+mod regenerate;
 mod secret_file;
 mod session;
 mod token;
 mod whose;
 
 use super::output::Exit;
-use super::target::TargetArgs;
+use super::target::{Target, TargetArgs};
 use crate::paths::Env;
 
 /// The arguments of `jetond app`.
@@ -29,6 +31,8 @@ enum What {
     Show(reading::ShowArgs),
     /// Make a key, and put its secret straight into a store or a file
     Create(create::CreateArgs),
+    /// Make a new secret for a key, and put it straight into a store or a file; the old one is revoked at once
+    Regenerate(regenerate::RegenerateArgs),
     /// Delete a key; its secret is revoked at once
     Delete(delete::DeleteArgs),
 }
@@ -40,9 +44,15 @@ impl AppArgs {
             What::List(args) => &mut args.common.target,
             What::Show(args) => &mut args.common.target,
             What::Create(args) => &mut args.common.target,
+            What::Regenerate(args) => &mut args.common.target,
             What::Delete(args) => &mut args.common.target,
         }
     }
+}
+
+/// Looks for keys that interrupted commands have left at the servers, as every command here does.
+pub(super) fn look_for_lost(target: &Target, env: &Env) {
+    lost::look_everywhere(target, env);
 }
 
 pub(super) fn app(args: &AppArgs, env: &Env) -> Exit {
@@ -50,6 +60,7 @@ pub(super) fn app(args: &AppArgs, env: &Env) -> Exit {
         What::List(args) => reading::list(args, env),
         What::Show(args) => reading::show(args, env),
         What::Create(args) => create::create(args, env),
+        What::Regenerate(args) => regenerate::regenerate(args, env),
         What::Delete(args) => delete::delete(args, env),
     };
     done.err().unwrap_or(Exit::Done)

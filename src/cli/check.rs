@@ -2,6 +2,7 @@
 
 mod reach;
 
+use super::app;
 use super::ca_variables;
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
@@ -32,6 +33,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         let (found, remedy) = (leftover.found(), &leftover.remedy);
         tell(format!("warning: {found}; {remedy}"));
     }
+    app::look_for_lost(&target, env);
     for doubtful in &config.doubts {
         tell(format!(
             "warning: {}:{doubtful}; {}; {}",

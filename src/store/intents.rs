@@ -229,9 +229,9 @@ mod tests {
         intents.begin(&lock, one.clone()).unwrap();
         intents.begin(&lock, two.clone()).unwrap();
         assert_eq!(intents.begun(&name).unwrap(), [one.clone(), two.clone()]);
-        assert_eq!(intents.profiles().unwrap(), [name.clone()]);
+        assert_eq!(intents.profiles().unwrap(), std::slice::from_ref(&name));
         intents.end(&lock, &one).unwrap();
-        assert_eq!(intents.begun(&name).unwrap(), [two.clone()]);
+        assert_eq!(intents.begun(&name).unwrap(), std::slice::from_ref(&two));
         intents.end(&lock, &two).unwrap();
         assert_eq!(intents.begun(&name).unwrap(), []);
         assert_eq!(intents.profiles().unwrap(), []);

@@ -1,7 +1,6 @@
 //! `jetond app`: keys are listed, made, renewed and deleted, and no secret that the issuer made comes out.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 

@@ -3,23 +3,17 @@
 //! What is meant is written down before the call. If the secret cannot be kept, the key is deleted by its ID; where the
 //! answer is lost, the next command looks for it.
 
-use std::path::PathBuf;
-
-use super::super::add::{self, Plan};
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
 use super::delete::{named, users};
+use super::keep::{Into, Keep};
 use super::lost;
-use super::secret_file::SecretFile;
 use super::session::{ORDINARY, Session, told};
 use super::whose::{Common, Whose};
-use crate::applications::{Application, Family, KeyName, Listed, MAX_USER_KEYS, Made, login};
+use crate::applications::{Application, Family, KeyName, Listed, MAX_USER_KEYS, login};
 use crate::causes::Causes;
-use crate::clock::{Clock as _, SystemClock};
-use crate::credential::Credential;
 use crate::paths::Env;
-use crate::profile::ProfileName;
-use crate::store::{Keeper, Key, KeyIntent, KeyIntents, Look, ProfileLock, Record};
+use crate::store::{KeyIntent, KeyIntents, ProfileLock};
 
 const NOTHING: &str = "nothing is made";
 
@@ -31,12 +25,8 @@ pub(super) struct CreateArgs {
     name: KeyName,
     #[command(flatten)]
     whose: Whose,
-    /// Make a profile of this name that uses the key, with the address, CA and proxy of the profile whose token is used
-    #[arg(long, value_name = "NEW", value_parser = ProfileName::parse, required_unless_present = "secret_file", conflicts_with = "secret_file")]
-    enrol: Option<ProfileName>,
-    /// Put the secret into this file, which must not be there yet
-    #[arg(long, value_name = "PATH")]
-    secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    into: Into,
     /// Try it although there are as many keys as a user may have
     #[arg(long)]
     anyway: bool,
@@ -44,17 +34,12 @@ pub(super) struct CreateArgs {
     pub(super) common: Common,
 }
 
-/// What will keep the secret. It is ready before the call.
-enum Keep {
-    Profile {
-        plan: Box<Plan>,
-        name: ProfileName,
-        seen: Box<Look>,
-    },
-    File(SecretFile),
-}
-
 pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
+    if args.into.enrol.is_none() && args.into.secret_file.is_none() {
+        let what =
+            format!("{NOTHING}: say where the secret is to go: --enrol NEW or --secret-file PATH");
+        return Err(fail(Exit::Usage, what));
+    }
     let target = args.common.target.find_own(env)?;
     let session = Session::open(target, &args.whose, env, ORDINARY)?;
     lost::look(&session);
@@ -63,7 +48,7 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
     let listed = session.wait(session.api.list(args.common.kind, false));
     let listed = listed.map_err(|trouble| told(&trouble, NOTHING))?;
     judge(args, &session, &listed)?;
-    let keep = Keep::prepare(args, env, &session)?;
+    let keep = Keep::prepare(&args.into, env, &session, NOTHING)?;
     let work = Work {
         args,
         env,
@@ -172,7 +157,10 @@ impl Work<'_> {
         };
         let id = made.id.clone();
         let shown = format!("{} {} (ID {id})", self.family.noun(), self.args.name);
-        if let Err(exit) = self.keep(made) {
+        if let Err(exit) = self
+            .keep
+            .keep(session, self.env, self.args.name.as_str(), made)
+        {
             self.take_back(&intents, lock, &intent, &id);
             return Err(exit);
         }
@@ -189,69 +177,20 @@ impl Work<'_> {
                 "the {shown} is made; its secret is in {}",
                 file.path.display()
             )),
+            // No profile of ours has a key that is made now.
+            Keep::Held(_) => {}
         }
         Ok(())
-    }
-
-    /// Keeps the secret where it was to go. With a profile, a token is got with what is stored before the profile is written.
-    fn keep(&self, made: Made) -> Result<(), Exit> {
-        let session = self.session;
-        let (plan, name, seen) = match &self.keep {
-            Keep::Profile { plan, name, seen } => (plan, name, seen),
-            Keep::File(file) => {
-                return file.keep(&made.secret).map_err(|error| {
-                    let what = format!(
-                        "the secret cannot be written to {}: {error}",
-                        file.path.display()
-                    );
-                    fail(Exit::Config, what)
-                });
-            }
-        };
-        let Made {
-            id,
-            client_id,
-            secret,
-        } = made;
-        let credential = Credential::new(&client_id, secret).map_err(|why| {
-            let what = format!("the new key cannot be used: its client ID: {why}");
-            fail(Exit::Failed, what)
-        })?;
-        let binding = session.binding.clone();
-        let credential = credential
-            .bound_to(binding.bound.as_str())
-            .trusting(binding.ca.clone());
-        let record = Record {
-            key: Key {
-                credential,
-                key_id: Some(id),
-                key_name: Some(self.args.name.to_string()),
-                created_at: SystemClock.now().unix,
-            },
-            binding,
-            previous: None,
-        };
-        let proof = || {
-            let (profile, files) = (&plan.profile, &session.files);
-            add::prove(profile, files, &record.key.credential, self.env).map(drop)
-        };
-        plan.write(&session.target, &session.stores, name, seen, &record, proof)
     }
 
     /// Deletes the key by its ID, unless its secret is kept all the same.
     fn take_back(&self, intents: &KeyIntents, lock: &ProfileLock, intent: &KeyIntent, id: &str) {
         let session = self.session;
-        if let Keep::Profile { plan, name, .. } = &self.keep {
-            let kept = session.stores.reader(plan.place.kind()).load(name);
-            let is_gone = matches!(&kept, Ok(None));
-            let is_of_another =
-                matches!(&kept, Ok(Some(record)) if record.key.key_id.as_deref() != Some(id));
-            if !is_gone && !is_of_another {
-                return tell(format!(
-                    "the key (ID {id}) is left, since its secret may be stored; to see what is, run: {}",
-                    session.target.line("check")
-                ));
-            }
+        if !self.keep.is_without(session, id) {
+            return tell(format!(
+                "the key (ID {id}) is left, since its secret may be stored; to see what is, run: {}",
+                session.target.line("check")
+            ));
         }
         self.keep.discard();
         match session.wait(session.api.delete(self.family, id)) {
@@ -271,55 +210,6 @@ impl Work<'_> {
                 "warning: that the creation has ended cannot be written down: {}",
                 Causes(&error)
             ));
-        }
-    }
-}
-
-impl Keep {
-    fn prepare(args: &CreateArgs, env: &Env, session: &Session) -> Result<Self, Exit> {
-        let target = &session.target;
-        if let Some(path) = &args.secret_file {
-            return SecretFile::make(path).map(Self::File).map_err(|error| {
-                let what = format!("{NOTHING}: {}: {error}", path.display());
-                fail(Exit::Config, what)
-            });
-        }
-        // Without the other one, clap demands this one.
-        let Some(name) = args.enrol.clone() else {
-            return Err(fail(Exit::Usage, "give --enrol NEW or --secret-file PATH"));
-        };
-        let profile = session.profile.clone();
-        let found = target.read_to_change()?;
-        if found.config.profiles.contains_key(&name) {
-            let what = format!("{NOTHING}: there is a profile {name} already; choose another name");
-            return Err(fail(Exit::Config, what));
-        }
-        let plan = Plan::of_new(profile, None, env, target, &session.stores, &name)?;
-        let store = session.stores.store(plan.place.kind());
-        store
-            .probe(&name)
-            .map_err(|error| fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))))?;
-        let seen = Box::new(store.look(&name));
-        Ok(Self::Profile {
-            plan: Box::new(plan),
-            name,
-            seen,
-        })
-    }
-
-    fn keeper(&self) -> Keeper {
-        match self {
-            Self::Profile { plan, name, .. } => {
-                Keeper::Profile(name.clone(), plan.place.kind().clone())
-            }
-            Self::File(file) => Keeper::File(file.path.clone()),
-        }
-    }
-
-    /// Removes a file into which no secret will go.
-    fn discard(&self) {
-        if let Self::File(file) = self {
-            file.discard();
         }
     }
 }

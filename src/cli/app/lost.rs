@@ -1,9 +1,12 @@
 //! Looks for keys that an interrupted creation may have left at the server, by what was written down beforehand.
 
 use super::super::output::tell;
-use super::session::Session;
+use super::super::target::Target;
+use super::session::{ORDINARY, Session};
+use super::whose::Whose;
 use crate::applications::{Application, Family};
 use crate::causes::Causes;
+use crate::paths::Env;
 use crate::store::{Keeper, KeyIntent, KeyIntents, ProfileLock};
 
 /// How long after a call a key is looked for, in seconds: a server may execute it late.
@@ -70,6 +73,23 @@ pub(super) fn look(session: &Session) {
     // What has ended while we waited for the lock is not there any more.
     for intent in intents.begun(&session.name).unwrap_or(begun) {
         look_for(session, &intents, &lock, &intent);
+    }
+}
+
+/// Looks for what creations with any profile's token have left, for `jetond check`.
+pub(super) fn look_everywhere(target: &Target, env: &Env) {
+    let intents = KeyIntents::new(&target.state, target.owner);
+    for name in intents.profiles().unwrap_or_default() {
+        let whose = Whose {
+            profile: Some(name.clone()),
+        };
+        match Session::open(target.clone(), &whose, env, ORDINARY) {
+            Ok(session) => look(&session),
+            Err(_) => tell(format!(
+                "warning: whether an interrupted creation with the token of {name} has left a key is not known; to look for it, run: {}",
+                target.line(&format!("app list {name}"))
+            )),
+        }
     }
 }
 

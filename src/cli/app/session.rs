@@ -12,7 +12,7 @@ use crate::applications::{
 };
 use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Profile, Provider};
+use crate::config::{Config, Profile, Provider, StoreKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
@@ -35,11 +35,8 @@ pub(super) struct Session {
     pub(super) binding: Binding,
     pub(super) api: Applications,
     /// How long its token holds, in seconds.
-    #[expect(
-        dead_code,
-        reason = "a new secret will need a token that holds long enough"
-    )]
     pub(super) left: u64,
+    config: Config,
     /// The client IDs that our profiles of this control plane have.
     holders: Vec<(String, ProfileName)>,
     runtime: Runtime,
@@ -82,6 +79,7 @@ impl Session {
             binding,
             api,
             left,
+            config,
             runtime,
         })
     }
@@ -92,9 +90,22 @@ impl Session {
     }
 
     /// Our profiles that use this key.
-    pub(super) fn used_by(&self, key: &Application) -> Vec<String> {
+    pub(super) fn holders_of(&self, key: &Application) -> Vec<ProfileName> {
         let uses = self.holders.iter().filter(|(id, _)| *id == key.client_id);
-        uses.map(|(_, name)| name.to_string()).collect()
+        uses.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Their names.
+    pub(super) fn used_by(&self, key: &Application) -> Vec<String> {
+        let names = self.holders_of(key).into_iter();
+        names.map(|name| name.to_string()).collect()
+    }
+
+    /// The store of one of our profiles.
+    pub(super) fn store_of(&self, name: &ProfileName) -> Result<StoreKind, Exit> {
+        let profile = self.config.profiles.get(name);
+        let store = profile.map(|profile| profile.store.clone());
+        store.ok_or_else(|| fail(Exit::Config, format!("there is no profile {name}")))
     }
 
     /// Finds the key that a person means. `so` says what follows where there is no such key.
