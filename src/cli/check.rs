@@ -2,16 +2,25 @@
 
 mod reach;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::admin;
 use super::app;
 use super::ca_variables;
+use super::clusters::{self, Destination, Outlook};
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::config::{Config, Profile};
+use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::provider::configured::Files;
 use crate::store::source::binding_of;
 use crate::store::{Differences, Stores};
 
@@ -53,7 +62,8 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         ));
         return Ok(());
     }
-    let mut faults = faults(&target, &config);
+    let (mut faults, bound) = faults(&target, &config);
+    say_clusters(&target, &config, env, bound);
     faults.extend(reach::unreachable(&config, target.daemon));
     ca_variables::note_issuers(&config, target.daemon, env);
     for fault in &faults {
@@ -66,22 +76,82 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     }
 }
 
-/// Checks each profile's credential; says of the good ones that they are.
-fn faults(target: &Target, config: &Config) -> Vec<String> {
+/// A profile, and where its token may be sent.
+type Bound = (ProfileName, Destination);
+
+/// Checks each profile's credential; says of the good ones that they are, and returns them beside the faults of the others.
+fn faults(target: &Target, config: &Config) -> (Vec<String>, Vec<Bound>) {
     let stores = target.stores();
-    let mut faults = vec![];
+    let (mut faults, mut bound) = (vec![], vec![]);
     for (name, profile) in &config.profiles {
         match check_profile(target, &stores, name, profile) {
-            Ok(client_id) => say(format!(
-                "{name}: ok, {} at {}, client {client_id}, credential in {}",
-                profile.provider.as_str(),
-                profile.url(),
-                stores.store(&profile.store).about().title()
-            )),
+            Ok((client_id, destination)) => {
+                say(format!(
+                    "{name}: ok, {} at {}, client {client_id}, credential in {}",
+                    profile.provider.as_str(),
+                    profile.url(),
+                    stores.store(&profile.store).about().title()
+                ));
+                bound.push((name.clone(), destination));
+            }
             Err(fault) => faults.push(format!("{name}: {fault}")),
         }
     }
-    faults
+    (faults, bound)
+}
+
+/// Says which clusters are too old for keys of users. That keeps no token from being served, so it is no fault.
+fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) {
+    let (Ok(places), Ok(runtime)) = (admin::places(target, env), offload::event_loop()) else {
+        return;
+    };
+    let socket = places.token.display().to_string();
+    let asking = ask_for_clusters(target, config, places.token, bound);
+    let outlooks = runtime.block_on(asking);
+    let is_absent = |(_, outlook): &(_, Outlook)| *outlook == Outlook::NoDaemon;
+    if outlooks.iter().any(is_absent) {
+        say(format!(
+            "no daemon is running at {socket}: whether every cluster is at 2.20 or later was not tried"
+        ));
+    }
+    for (name, outlook) in outlooks {
+        match outlook {
+            Outlook::NoDaemon => {}
+            Outlook::Old(text) => tell(format!("warning: {name}: {text}")),
+            Outlook::Good(text) | Outlook::Unknown(text) => {
+                say(format!("{name}: clusters: {text}"));
+            }
+        }
+    }
+}
+
+/// Asks for the clusters of all profiles at once; the answers, in the order of the profiles.
+async fn ask_for_clusters(
+    target: &Target,
+    config: &Config,
+    socket: PathBuf,
+    bound: Vec<Bound>,
+) -> Vec<(ProfileName, Outlook)> {
+    let shared = Arc::new((target.clone(), socket));
+    let mut tasks = JoinSet::new();
+    for (name, destination) in bound {
+        let Some(profile) = config.profiles.get(&name).cloned() else {
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        tasks.spawn(async move {
+            let (target, socket) = &*shared;
+            let outlook = clusters::look(socket, target, &name, &profile, destination).await;
+            outlook.map(|outlook| (name, outlook))
+        });
+    }
+    let mut all = vec![];
+    // No task panics or is aborted.
+    while let Some(Ok(one)) = tasks.join_next().await {
+        all.extend(one);
+    }
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all
 }
 
 fn check_profile(
@@ -89,7 +159,7 @@ fn check_profile(
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
-) -> Result<String, String> {
+) -> Result<(String, Destination), String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
     let store = stores.reader(&profile.store);
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
@@ -109,7 +179,14 @@ fn check_profile(
     }
     let differences = record.binding.differences(&now);
     if differences.is_empty() {
-        return Ok(record.key.credential.client_id);
+        let destination = Destination {
+            files: Files {
+                owner: target.daemon,
+                ca_file: now.ca_file,
+            },
+            ca: now.binding.ca,
+        };
+        return Ok((record.key.credential.client_id, destination));
     }
     Err(format!(
         "nothing is sent with the stored credential: {}; if that is right, run: {}",

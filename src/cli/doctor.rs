@@ -1,8 +1,9 @@
 //! `jetond doctor`: what keeps tokens from being served, and what to do about it.
 //!
 //! `files`, `socket`, `profiles` and `issuers` gather facts, each inside a limit; `judge` and `health` make findings of
-//! them and do nothing else; `units` makes a service the remedy where one is installed; `report` prints the findings. Nothing is changed, and no credential is sent or shown: whether an
-//! issuer accepts one is what a running daemon says.
+//! them and do nothing else; `units` makes a service the remedy where one is installed; `report` prints the findings. Nothing
+//! is changed, and no client secret is sent or shown: whether an issuer accepts one is what a running daemon says. The
+//! token that it holds goes to the control plane, to ask for its clusters.
 
 mod facts;
 mod files;

@@ -19,7 +19,7 @@ use crate::enrol::write_config;
 use crate::support::TestEnv;
 
 /// The exit code and the findings.
-fn doctor(env: &TestEnv, args: &[&str]) -> (i32, Vec<Value>) {
+pub(crate) fn doctor(env: &TestEnv, args: &[&str]) -> (i32, Vec<Value>) {
     let examined = env.jetond(&[&["doctor", "--json"], args].concat());
     let findings = serde_json::from_str(&examined.stdout);
     (
@@ -41,7 +41,7 @@ fn about(findings: &[Value], check: &str) -> (String, String) {
 }
 
 #[track_caller]
-fn assert_about(findings: &[Value], check: &str, verdict: &str, says: &str) {
+pub(crate) fn assert_about(findings: &[Value], check: &str, verdict: &str, says: &str) {
     let (is, text) = about(findings, check);
     assert_eq!(is, verdict, "{check}: {text}");
     assert!(text.contains(says), "{check}: {text}");

@@ -1,10 +1,12 @@
 //! Each profile's credential and issuer.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::super::ca_variables;
+use super::super::clusters::{self, Destination, Outlook};
 use super::super::target::Target;
 use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
@@ -15,7 +17,7 @@ use super::profiles::DaemonProfiles;
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Profile};
+use crate::config::{Config, Profile, Provider};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured;
@@ -32,12 +34,13 @@ pub(super) async fn examine(
     let stores = Arc::new(target.stores());
     let env = Arc::new(env.clone());
     let target = Arc::new(target.clone());
+    let socket = Arc::new(profiles.socket().map(Path::to_owned));
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
-        let (env, target) = (Arc::clone(&env), Arc::clone(&target));
+        let (env, target, socket) = (Arc::clone(&env), Arc::clone(&target), Arc::clone(&socket));
         tasks.spawn(async move {
-            let findings = one(&name, profile, stores, target, &env).await;
+            let findings = one(&name, profile, stores, target, &env, socket.as_deref()).await;
             (at, name, findings)
         });
     }
@@ -63,12 +66,23 @@ async fn one(
     stores: Arc<Stores>,
     target: Arc<Target>,
     env: &Env,
+    socket: Option<&Path>,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
     let place = stores.store(&profile.store).about().name;
     let (daemon, systems) = (target.daemon, target.note_of_the_systems("doctor"));
-    let credential = within(move || credential(&stores, &stored, &copy, &target));
-    let (credential, issuer) = tokio::join!(credential, issuer(&profile, daemon));
+    let examined = Arc::clone(&target);
+    let credential = async {
+        let read = within(move || credential(&stores, &stored, &copy, &examined)).await;
+        match read {
+            Ok((facts, destination)) => {
+                let found = clusters(socket, &target, name, &profile, destination).await;
+                (Ok(facts), found)
+            }
+            Err(missed) => (Err(missed), None),
+        }
+    };
+    let ((credential, clusters), issuer) = tokio::join!(credential, issuer(&profile, daemon));
     let mut findings = judge::credential(place, name, credential.as_ref());
     if let (Ok(CredentialFacts::Absent), [finding]) = (&credential, &mut findings[..]) {
         finding.found.push_str(&systems);
@@ -86,35 +100,79 @@ async fn one(
         let discovered = Bound::of(&profile, discovered.clone());
         findings.extend(judge::moved(name, bound, &discovered));
     }
+    findings.extend(clusters);
     findings
         .into_iter()
         .map(|finding| finding.of(name))
         .collect()
 }
 
+/// Examines the clusters, as far as the credential's binding lets the daemon's token go there.
+async fn clusters(
+    socket: Option<&Path>,
+    target: &Target,
+    name: &ProfileName,
+    profile: &Profile,
+    destination: Option<Destination>,
+) -> Option<Finding> {
+    const CHECK: &str = "clusters";
+    if !matches!(profile.provider, Provider::Runai(_)) {
+        return None;
+    }
+    let outlook = match (socket, destination) {
+        (Some(socket), Some(to)) => clusters::look(socket, target, name, profile, to).await?,
+        (None, _) => Outlook::NoDaemon,
+        (_, None) => Outlook::not_tried("no credential can be used"),
+    };
+    Some(match outlook {
+        Outlook::NoDaemon => Finding::skip(CHECK, "not tried: no running daemon gives a token"),
+        Outlook::Good(found) => Finding::ok(CHECK, found),
+        Outlook::Old(found) => {
+            let remedy = "have them upgraded before a key of a user is made";
+            Finding::warn(CHECK, found).remedy(remedy.to_owned())
+        }
+        Outlook::Unknown(found) => Finding::skip(CHECK, found),
+    })
+}
+
+/// The facts, and where the profile's token may be sent if the credential is bound to what is configured.
 fn credential(
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
     target: &Target,
-) -> CredentialFacts {
+) -> (CredentialFacts, Option<Destination>) {
     let record = match stores.reader(&profile.store).load(name) {
         Ok(Some(record)) => record,
-        Ok(None) => return CredentialFacts::Absent,
-        Err(error) => return CredentialFacts::Unreadable(error),
+        Ok(None) => return (CredentialFacts::Absent, None),
+        Err(error) => return (CredentialFacts::Unreadable(error), None),
     };
     if let Some(files) = &profile.client_certificate {
         let read = target.as_daemon(|| ClientFiles::read(files, target.daemon).map(drop));
         if let Err(error) = read {
-            return CredentialFacts::Uncompared(Causes(&error).to_string());
+            return (
+                CredentialFacts::Uncompared(Causes(&error).to_string()),
+                None,
+            );
         }
     }
     match target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon)) {
         Ok(now) => {
             let differences = record.binding.differences(&now);
-            CredentialFacts::Bound(record.binding.bound, differences)
+            let destination = differences.is_empty().then(|| Destination {
+                files: configured::Files {
+                    owner: target.daemon,
+                    ca_file: now.ca_file,
+                },
+                ca: now.binding.ca,
+            });
+            let facts = CredentialFacts::Bound(record.binding.bound, differences);
+            (facts, destination)
         }
-        Err(error) => CredentialFacts::Uncompared(Causes(&error).to_string()),
+        Err(error) => (
+            CredentialFacts::Uncompared(Causes(&error).to_string()),
+            None,
+        ),
     }
 }
 

@@ -25,6 +25,16 @@ pub(super) enum DaemonProfiles {
     Listed(PathBuf, Vec<ProfileReply>),
 }
 
+impl DaemonProfiles {
+    /// The socket of the daemon that lists its profiles.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Listed(socket, _) => Some(socket),
+            Self::NoDaemon | Self::NotListed => None,
+        }
+    }
+}
+
 /// Why there is no list.
 enum Failed {
     Io(io::Error),

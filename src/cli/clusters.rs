@@ -1,0 +1,155 @@
+//! The clusters of a profile's control plane, asked with the token that a running daemon holds: where one is below 2.20, no
+//! keys of users can be made. No client secret is sent, and no token is asked of the issuer for this.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::held_token::{self, NoToken};
+use super::target::Target;
+use crate::applications::{Applications, Clusters, Version};
+use crate::config::{Profile, Provider};
+use crate::credential::Ca;
+use crate::profile::ProfileName;
+use crate::provider::configured::Files;
+
+/// How long the daemon, and then the control plane, may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the token of a profile may be sent: what its credential is bound to.
+pub(super) struct Destination {
+    /// The profile's files.
+    pub(super) files: Files,
+    /// The certificates that vouch for the server.
+    pub(super) ca: Ca,
+}
+
+/// How the clusters are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outlook {
+    /// None is below 2.20, as this says.
+    Good(String),
+    /// Some are, as this says.
+    Old(String),
+    /// It is not known, for this reason.
+    Unknown(String),
+    /// It is not known, since no daemon runs that would give a token.
+    NoDaemon,
+}
+
+/// Asks for the clusters of this profile's control plane with the token that the daemon at `socket` holds. `None` if the
+/// provider has no clusters.
+pub(super) async fn look(
+    socket: &Path,
+    target: &Target,
+    name: &ProfileName,
+    profile: &Profile,
+    to: Destination,
+) -> Option<Outlook> {
+    let Provider::Runai(_) = &profile.provider else {
+        return None;
+    };
+    // Its token may be of another issuer than the one that this configuration names.
+    if (target.config_named || target.state_named) && !target.system {
+        let what = "a configuration or a state was named, and the daemon there may have another";
+        return Some(Outlook::not_tried(what));
+    }
+    let held = async {
+        if !held_token::is_held(socket, target, name).await? {
+            return Ok(None);
+        }
+        held_token::ask(socket, target, name, 0, 0).await.map(Some)
+    };
+    let late = |_| Err(NoToken::Io(io::ErrorKind::TimedOut.into()));
+    let held = match tokio::time::timeout(LIMIT, held).await.unwrap_or_else(late) {
+        Ok(Some(held)) => held,
+        Ok(None) => return Some(Outlook::not_tried("the daemon holds no token of it")),
+        Err(none) if none.is_absence() => return Some(Outlook::NoDaemon),
+        Err(none) => return Some(Outlook::not_tried(&why(&none, socket))),
+    };
+    let api = Applications::new(profile, &to.files, Some(to.ca), held.token)?;
+    Some(match tokio::time::timeout(LIMIT, api.clusters()).await {
+        Ok(Ok(clusters)) => Outlook::of(&clusters),
+        Ok(Err(trouble)) => Outlook::Unknown(format!("{UNKNOWN}: {trouble}")),
+        Err(_) => Outlook::Unknown(format!("{UNKNOWN}: no answer within {LIMIT:?}")),
+    })
+}
+
+const UNKNOWN: &str = "cannot tell whether every cluster is at 2.20 or later";
+
+/// Why the daemon gives no token.
+fn why(none: &NoToken, socket: &Path) -> String {
+    let shown = socket.display();
+    match none {
+        NoToken::Io(error) => format!("the daemon at {shown} gives no token: {error}"),
+        NoToken::Refused(_, why) => format!("the daemon at {shown} gives no token: {why}"),
+        NoToken::Unknown => {
+            format!("the daemon at {shown} gives no token: its answer is not understood")
+        }
+    }
+}
+
+// === impl Outlook ===
+
+impl Outlook {
+    /// Nothing was asked, for this reason.
+    pub(super) fn not_tried(why: &str) -> Self {
+        Self::Unknown(format!(
+            "whether every cluster is at 2.20 or later was not tried: {why}"
+        ))
+    }
+
+    fn of(clusters: &Clusters) -> Self {
+        let Clusters::Known(all) = clusters else {
+            let text = clusters.warning();
+            return Self::Unknown(text.unwrap_or_else(|| UNKNOWN.to_owned()));
+        };
+        if let Some(warning) = clusters.warning() {
+            return Self::Old(warning);
+        }
+        let has_one = |version: &Option<String>| version.as_deref().and_then(Version::parse);
+        let of_known = all
+            .iter()
+            .filter(|cluster| has_one(&cluster.version).is_some());
+        let (known, all) = (of_known.count(), all.len());
+        Self::Good(match all - known {
+            0 => format!("none of {all} is below 2.20"),
+            unknown => {
+                format!("none of {all} is known to be below 2.20; {unknown} without a version")
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::applications::Cluster;
+
+    #[test]
+    fn what_a_person_has_to_know_is_said_and_a_version_that_is_missing_is_no_old_one() {
+        let cluster = |version: Option<&str>| Cluster {
+            name: "a".to_owned(),
+            version: version.map(str::to_owned),
+        };
+        let of = |versions: &[Option<&str>]| {
+            let all = versions.iter().map(|version| cluster(*version)).collect();
+            Outlook::of(&Clusters::Known(all))
+        };
+        let good = |text: &str| Outlook::Good(text.to_owned());
+        assert_eq!(of(&[]), good("none of 0 is below 2.20"));
+        assert_eq!(of(&[Some("2.20.1")]), good("none of 1 is below 2.20"));
+        assert_eq!(
+            of(&[Some("3.0"), None, Some("latest")]),
+            good("none of 3 is known to be below 2.20; 2 without a version")
+        );
+        let Outlook::Old(text) = of(&[None, Some("2.9.4"), Some("2.24")]) else {
+            panic!("2.9 is below 2.20");
+        };
+        assert!(text.ends_with("below it: a (2.9.4)"), "{text}");
+        let Outlook::Unknown(text) = Outlook::of(&Clusters::CannotTell) else {
+            panic!("nothing is known");
+        };
+        assert!(text.starts_with("cannot tell"), "{text}");
+    }
+}

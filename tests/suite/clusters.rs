@@ -1,0 +1,166 @@
+//! `jetond doctor` and `jetond check` name the clusters that are below 2.20, with the token that a running daemon holds.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::time::Instant;
+
+use jetond::sandbox::{Line, Setting};
+
+use crate::doctor::{assert_about, doctor};
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+fn set(env: &TestEnv, setting: &str) {
+    env.sandbox().set(Setting::parse(setting).unwrap());
+}
+
+/// What `check` prints, with its warnings.
+fn check(env: &TestEnv, args: &[&str]) -> Output {
+    let checked = env.jetond(&[&["check"], args].concat());
+    assert_eq!(checked.code, 0, "{checked:?}");
+    checked
+}
+
+#[test]
+fn clusters_below_2_20_are_named_and_no_token_is_asked_of_the_issuer_for_it() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let asked = env.sandbox().stats().token_requests;
+    for (clusters, verdict, says) in [
+        ("2.24.1,2.20.0,10.0,v3.1", "ok", "none of 4 is below 2.20"),
+        ("none", "ok", "none of 0"),
+        ("null,absent,2.24.1", "ok", "2 without a version"),
+        ("2.24.1,2.9.9", "warn", "below it: sandbox-2 (2.9.9)"),
+        (
+            "2.19.30,null,1.99",
+            "warn",
+            "sandbox (2.19.30), sandbox-3 (1.99)",
+        ),
+    ] {
+        set(&env, &format!("clusters:{clusters}"));
+        let (code, findings) = doctor(&env, &[]);
+        assert_eq!(code, 0, "{findings:#?}");
+        assert_about(&findings, "clusters", verdict, says);
+        let checked = check(&env, &[]);
+        let out = match verdict {
+            "ok" => &checked.stdout,
+            _ => &checked.stderr,
+        };
+        assert!(
+            out.contains("research: ") && out.contains(says),
+            "{says}: {checked:?}"
+        );
+    }
+    assert_eq!(env.sandbox().stats().token_requests, asked);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_a_role_may_not_see_cannot_be_told_and_the_minimal_list_is_enough() {
+    let mut env = TestEnv::new();
+    env.add_sandbox_that(Line::V3_0, 3_600, |_| {});
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    for status in [403, 404] {
+        set(&env, &format!("clusters:{status}"));
+        let (code, findings) = doctor(&env, &[]);
+        assert_eq!(code, 0, "{findings:#?}");
+        assert_about(&findings, "clusters", "skip", "cannot tell");
+        let checked = check(&env, &[]);
+        assert!(
+            checked.stdout.contains("research: clusters: cannot tell"),
+            "{checked:?}"
+        );
+    }
+    // A practitioner sees no more of clusters than the minimal.
+    set(&env, "clusters:2.9.1");
+    set(&env, "access-rules:user=practitioner");
+    let (_, findings) = doctor(&env, &[]);
+    assert_about(&findings, "clusters", "warn", "sandbox (2.9.1)");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_control_plane_that_does_not_answer_is_said_in_time_and_fails_nothing() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    for (fault, says) in [
+        ("reads:hang-headers", "within 5s"),
+        ("reads:status:503", "(503)"),
+        ("reads:reset", "cannot tell"),
+        ("reads:answer:200:{}", "a list of clusters"),
+    ] {
+        env.fault(fault);
+        let begun = Instant::now();
+        let (code, findings) = doctor(&env, &[]);
+        assert!(begun.elapsed().as_secs() < 30, "{fault}");
+        assert_eq!(code, 0, "{fault}: {findings:#?}");
+        assert_about(&findings, "clusters", "skip", says);
+        let checked = check(&env, &[]);
+        assert!(checked.stdout.contains(says), "{fault}: {checked:?}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn without_a_daemon_that_holds_a_token_it_is_not_tried() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let (_, findings) = doctor(&env, &[]);
+    assert_about(&findings, "clusters", "skip", "not tried");
+    let checked = check(&env, &[]);
+    assert!(
+        checked.stdout.contains("no daemon is running at ")
+            && checked.stdout.contains("was not tried"),
+        "{checked:?}"
+    );
+    env.fault("status:503");
+    let mut daemon = env.start();
+    let asked = || env.sandbox().requests().len();
+    daemon.wait_for_log("503");
+    let (_, findings) = doctor(&env, &[]);
+    assert_about(&findings, "clusters", "skip", "holds no token");
+    let checked = check(&env, &[]);
+    assert!(checked.stdout.contains("holds no token"), "{checked:?}");
+    env.stop(&mut daemon);
+    assert!(asked() > 0);
+}
+
+#[test]
+fn a_token_goes_nowhere_but_where_the_credential_is_bound_to() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let other = env.add_sandbox(Line::V2_24, 3_600);
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let config = std::fs::read_to_string(env.config()).unwrap();
+    let elsewhere = config.replace(&env.sandbox().url(), &env.sandboxes()[other].url());
+    std::fs::write(env.config(), &elsewhere).unwrap();
+    let (code, findings) = doctor(&env, &[]);
+    assert_eq!(code, 1, "{findings:#?}");
+    assert_about(&findings, "clusters", "skip", "not tried");
+    assert_eq!(env.jetond(&["check"]).code, 78);
+    // Another configuration, whose daemon is not the one that runs.
+    std::fs::write(env.config(), &config).unwrap();
+    let path = env.config().display().to_string();
+    for args in [
+        &["--config", path.as_str()][..],
+        &["--state", "/nonexistent"],
+    ] {
+        let (_, findings) = doctor(&env, args);
+        assert_about(&findings, "clusters", "skip", "not tried");
+    }
+    let seen = env.sandboxes()[other].requests();
+    assert!(
+        seen.iter().all(|seen| !seen.path.contains("clusters")),
+        "{seen:?}"
+    );
+    env.stop(&mut daemon);
+}
