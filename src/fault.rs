@@ -138,6 +138,11 @@ impl Fault {
         self.kind == FaultKind::Rejected && !self.no_endpoint
     }
 
+    /// Whether the issuer asked us to wait. `Retry-After: 0` does not.
+    pub fn states_a_wait(&self) -> bool {
+        self.retry_at.is_some() || self.retry_after.is_some_and(|wait| !wait.is_zero())
+    }
+
     /// The same fault with the wait that the issuer asked for.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -6,7 +6,8 @@
 //!
 //! An attempt is at most two calls. It begins with a read of the store unless the stored credential is known and good.
 //! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the
-//! new one is sent at once.
+//! new one is sent at once. It is not if the rejection states a wait: that holds for every credential, so the attempt
+//! ends, and the next one reads the store.
 //!
 //! These invariants hold, each a property test:
 //! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt;
@@ -177,7 +178,7 @@ impl Credentials {
                 if fault.kind == FaultKind::Rejected {
                     self.rejections.add(now, credential, self.stored);
                 }
-                if fault.kind.is_permanent() && !is_second {
+                if fault.kind.is_permanent() && !is_second && !fault.states_a_wait() {
                     self.step = Step::Reloading {
                         attempt,
                         credential,

@@ -28,7 +28,7 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// `Date`.
     pub date: Option<String>,
-    /// `Retry-After`.
+    /// `Retry-After`, each in a line when there are several.
     pub retry_after: Option<String>,
     /// `Location`.
     pub location: Option<String>,
@@ -102,8 +102,10 @@ impl Answer {
             return Err(self.refusal(asked));
         }
         let at = asked.at;
-        let malformed =
-            |what: &str| Fault::new(FaultKind::Malformed, format!("{at} answered {what}"));
+        let malformed = |what: &str| {
+            let fault = Fault::new(FaultKind::Malformed, format!("{at} answered {what}"));
+            self.asks_to_wait(fault)
+        };
         if !self.is_json() {
             return Err(malformed(
                 "with something other than JSON, so not with a token; is it the right address?",
@@ -159,11 +161,11 @@ impl Answer {
                 let to = self.redirect_target(asked);
                 let what =
                     format!("answered with a redirect ({status}){to}, which is never followed");
-                return Fault::new(FaultKind::Redirect, format!("{at} {what}"));
+                return self.asks_to_wait(Fault::new(FaultKind::Redirect, format!("{at} {what}")));
             }
             404 | 405 => {
                 let what = format!("{at}: this address has no token endpoint ({status})");
-                return Fault::no_endpoint(what);
+                return self.asks_to_wait(Fault::no_endpoint(what));
             }
             429 => (FaultKind::RateLimited, "asked us to slow down"),
             408 | 425 | 500.. => (FaultKind::ServerError, "failed"),
@@ -173,13 +175,14 @@ impl Answer {
             400..500 => (FaultKind::Rejected, "rejected the request for a token"),
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
-        let fault = Fault::new(kind, format!("{at} {what} ({status}){said}"));
-        match kind {
-            FaultKind::RateLimited | FaultKind::ServerError => fault
-                .with_retry_after(self.wait())
-                .with_retry_at(self.wait_until()),
-            _ => fault,
-        }
+        self.asks_to_wait(Fault::new(kind, format!("{at} {what} ({status}){said}")))
+    }
+
+    /// The fault, with the wait that the answer states. Every status may state one.
+    fn asks_to_wait(&self, fault: Fault) -> Fault {
+        fault
+            .with_retry_after(self.wait())
+            .with_retry_at(self.wait_until())
     }
 
     pub(super) fn members(&self) -> Option<Members<'_>> {
@@ -193,17 +196,27 @@ impl Answer {
     /// `Retry-After` (RFC 9110 section 10.2.3). A date is taken relative to the answer's own `Date`: that needs no
     /// clock, and is right even if ours is not.
     pub(super) fn wait(&self) -> Option<Duration> {
-        let text = self.retry_after.as_deref()?.trim();
-        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            // Only a number over the top does not parse; the schedule clamps it.
-            return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-        }
-        let now = http_date(self.date.as_deref()?)?;
-        Some(
-            http_date(text)?
-                .duration_since(now)
-                .unwrap_or(Duration::ZERO),
-        )
+        let now = self.date.as_deref().and_then(http_date);
+        let waits = self.waits().filter_map(|text| {
+            if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+                // Only a number over the top does not parse; the schedule clamps it.
+                return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+            }
+            let wait = http_date(text)?.duration_since(now?);
+            Some(wait.unwrap_or(Duration::ZERO))
+        });
+        waits.max()
+    }
+
+    /// The waits of all fields, of which the longest counts: with a gateway's beside the issuer's, or in a list of numbers,
+    /// as some gateways join them.
+    fn waits(&self) -> impl Iterator<Item = &str> {
+        let fields = self.retry_after.as_deref().unwrap_or_default().lines();
+        fields.flat_map(|field| {
+            let is_date = field.bytes().any(|b| b.is_ascii_alphabetic());
+            let parts = if is_date { 1 } else { usize::MAX };
+            field.splitn(parts, ',').map(str::trim)
+        })
     }
 
     /// The date in `Retry-After`, in Unix time, when the answer has no `Date` that it could be compared with.
@@ -211,7 +224,7 @@ impl Answer {
         if self.date.as_deref().and_then(http_date).is_some() {
             return None;
         }
-        let date = http_date(self.retry_after.as_deref()?.trim())?;
+        let date = self.waits().filter_map(http_date).max()?;
         date.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 

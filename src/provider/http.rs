@@ -269,11 +269,16 @@ fn head(response: &Response) -> Answer {
         let value = response.headers().get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
+    let lines = |name: HeaderName| {
+        let values = response.headers().get_all(name).iter();
+        let lines: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    };
     Answer {
         status: response.status().as_u16(),
         content_type: text(header::CONTENT_TYPE),
         date: text(header::DATE),
-        retry_after: text(header::RETRY_AFTER),
+        retry_after: lines(header::RETRY_AFTER),
         location: text(header::LOCATION),
         body: Zeroizing::default(),
     }

@@ -53,7 +53,7 @@ impl Runai {
     /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint or
     /// its grant is *absent*, or where nothing says that the credential is wrong and an older grant is left to try: one
     /// that rejects the credential or fails has answered the question, and asking others would send the secret about
-    /// for nothing.
+    /// for nothing. One that states a wait ends the attempt.
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
         let known = Endpoint::of_number(self.known.load(Ordering::Relaxed));
         let (mut absent, mut not_understood) = (None, None);
@@ -146,6 +146,8 @@ impl Runai {
                 self.known.store(endpoint.number(), Ordering::Relaxed);
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
+            // Another endpoint of the same server would be asked within the wait.
+            Err(fault) if fault.states_a_wait() => Err(fault),
             Err(fault) if absent => Ok(Outcome::Absent(fault)),
             Err(fault) if no_grant => Ok(Outcome::NoGrant(fault)),
             Err(fault) if not_understood => Ok(Outcome::NotUnderstood(fault)),

@@ -21,6 +21,10 @@ enum Mode {
     Refuses(u16),
     /// The same, and states the wait as a date.
     RefusesByDate,
+    /// The same, and states a shorter wait in another field before it.
+    RefusesInTwoFields,
+    /// The same, and states a shorter wait before it in the same field.
+    RefusesByList,
     /// It refuses for the stated wait, and prolongs that for each call that comes too early. Then it gives a token.
     Prolongs,
 }
@@ -106,6 +110,10 @@ impl Inner {
         match self.mode {
             Mode::Refuses(status) => return refuse(status, &seconds),
             Mode::RefusesByDate => return refuse(429, &date(WAIT)),
+            Mode::RefusesInTwoFields => {
+                return refuse(429, &format!("1\r\nRetry-After: {seconds}"));
+            }
+            Mode::RefusesByList => return refuse(429, &format!("1, {seconds}")),
             Mode::Prolongs if self.opens.is_none_or(|opens| now < opens) => {
                 self.opens = Some(now + WAIT);
                 return refuse(429, &seconds);
@@ -161,8 +169,9 @@ fn hammer(daemon: &Daemon, profile: &str) {
     if token.status != 200 {
         // An attempt may run just now.
         let code = token.code();
-        assert!(["unavailable", "deadline"].contains(&&*code), "{token:?}");
-        assert!(token.status == 504 || token.header("retry-after").is_some());
+        let expected = ["unavailable", "deadline", "rejected_by_provider"];
+        assert!(expected.contains(&&*code), "{token:?}");
+        assert!([502, 504].contains(&token.status) || token.header("retry-after").is_some());
     }
     http::request(&daemon.socket, "POST", &format!("{path}/refresh"), &[], b"");
     let target = format!("{path}/token/reject?max_wait=0");
@@ -184,6 +193,15 @@ fn callers_do_not_undercut_what_the_issuer_asked_for() {
         ("seconds", Mode::Refuses(429)),
         ("unavailable", Mode::Refuses(503)),
         ("date", Mode::RefusesByDate),
+        ("fields", Mode::RefusesInTwoFields),
+        ("list", Mode::RefusesByList),
+        ("rejected", Mode::Refuses(401)),
+        ("forbidden", Mode::Refuses(403)),
+        ("absent", Mode::Refuses(404)),
+        ("moved", Mode::Refuses(302)),
+        ("large", Mode::Refuses(413)),
+        ("accepted", Mode::Refuses(202)),
+        ("empty", Mode::Refuses(200)),
     ];
     let issuers = modes.map(|_| Issuer::start());
     for ((profile, _), issuer) in modes.iter().zip(&issuers) {

@@ -113,6 +113,30 @@ fn a_rejection_leads_to_one_second_call_with_another_credential() {
 }
 
 #[test]
+fn a_rejection_that_states_a_wait_ends_the_attempt() {
+    for (wait, has_ended) in [
+        (None, false),
+        (Some(0), false),
+        (Some(1), true),
+        (Some(60), true),
+    ] {
+        let mut machine = calling();
+        let wait = wait.map(Duration::from_secs);
+        let fault = Fault::new(FaultKind::Rejected, "x").with_retry_after(wait);
+        let sent = Some(at(0));
+        let next = machine.answered(at(0), 1, CallEnd::Failed { sent, fault });
+        if !has_ended {
+            assert!(matches!(next, Decision::Load { .. }), "{wait:?}");
+            continue;
+        }
+        assert_eq!(rejections(&next), 1, "{wait:?}");
+        // The next attempt finds the credential that took its place.
+        assert!(matches!(machine.begin(at(60), 2), Decision::Load { .. }));
+        assert_calls(&machine.loaded(at(60), 2, Ok(id(2))), 2, at(60));
+    }
+}
+
+#[test]
 fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
     let mut machine = rejected();
     let changed = machine.rechecked(at(1), Some(id(2)));

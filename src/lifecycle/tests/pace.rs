@@ -96,6 +96,46 @@ fn nothing_undercuts_a_stated_wait() {
 }
 
 #[test]
+fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
+    // The second try is due after 5 s, and the probes after 1, 2, 4 … 15 min.
+    for (rejections, own) in [(1, 5), (2, 60), (3, 120), (9, 900)] {
+        for wait in [0, 1, 30, 300] {
+            let rejected = || {
+                let mut l = Lifecycle::new(at(0), 0, Policy::default());
+                assert!(is_fetch(l.step(at(0), u(), due(at(0)))));
+                let fault = fault(FaultKind::Rejected).with_retry_after(Some(secs(wait)));
+                let failed = Event::Failed {
+                    attempt: l.attempt,
+                    fault,
+                    rejections,
+                };
+                assert_eq!(l.step(at(0), u(), failed), Effect::None);
+                l
+            };
+            let mut l = rejected();
+            assert_eq!(l.next_wake(), Some(at(own.max(wait))));
+            let next = next_attempt(&mut l, at(0), at(1_000)).unwrap();
+            assert!(next >= at(wait), "{rejections} {wait}: {next:?}");
+            // A new credential is not sent earlier, and at once after it.
+            let mut l = rejected();
+            let effect = l.step(at(0), u(), Event::CredentialChanged);
+            assert_eq!(effect, Effect::None);
+            assert_eq!(l.next_wake(), Some(at(wait.max(1))));
+        }
+    }
+    // The last call before the expiry, which is 10 s before second 95.
+    let mut l = holding("a", 100);
+    assert!(is_fetch(l.step(at(50), u(), due(at(50)))));
+    let failed = Event::Failed {
+        attempt: l.attempt,
+        fault: fault(FaultKind::Rejected).with_retry_after(Some(secs(200))),
+        rejections: 1,
+    };
+    assert_eq!(l.step(at(50), u(), failed), Effect::None);
+    assert_eq!(next_attempt(&mut l, at(50), at(400)), Some(at(85)));
+}
+
+#[test]
 fn callers_leave_a_stated_wait_and_its_back_off_alone() {
     let mut l = refused(30);
     for _ in 0..9 {

@@ -157,7 +157,8 @@ fn absence(answer: &Answer, at: &str) -> Unfound {
     };
     let fault = fault.with_retry_after(answer.wait());
     let fault = fault.with_retry_at(answer.wait_until());
-    if kind == FaultKind::RateLimited {
+    // The other document would be asked for within the wait.
+    if kind == FaultKind::RateLimited || fault.states_a_wait() {
         Unfound::Bad(fault)
     } else {
         Unfound::Absent(fault)

@@ -90,6 +90,41 @@ async fn fault(script: Play) -> Fault {
     result.unwrap_err()
 }
 
+#[tokio::test]
+async fn an_answer_that_states_a_wait_ends_the_attempt() {
+    let state = |status, body| answer(status, "application/json", "Retry-After: 30\r\n", body);
+    for (api, script) in [
+        (Api::Auto, state(404, "{}")),
+        (
+            Api::Auto,
+            answer(200, "text/html", "Retry-After: 30\r\n", "<html>"),
+        ),
+        (
+            Api::V1,
+            state(400, r#"{"message":"Required parameter is missing"}"#),
+        ),
+        (Api::V1, state(400, r#"{"message":"no such grantType"}"#)),
+    ] {
+        let (result, requests) = play(api, vec![script, snake()]).await;
+        assert_eq!(requests.len(), 1, "{result:?}");
+        let wait = result.unwrap_err().retry_after;
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+    }
+}
+
+#[tokio::test]
+async fn the_longest_of_several_stated_waits_counts() {
+    for fields in [
+        "Retry-After: 1\r\nRetry-After: 30\r\n",
+        "Retry-After: 30, 1\r\n",
+    ] {
+        for status in [401, 403, 404, 302, 400, 503, 429, 202, 200] {
+            let fault = fault(answer(status, "application/json", fields, "{}")).await;
+            assert_eq!(fault.retry_after, Some(Duration::from_secs(30)), "{status}");
+        }
+    }
+}
+
 fn lines(requests: &[Sent]) -> Vec<&str> {
     requests.iter().map(Sent::line).collect()
 }

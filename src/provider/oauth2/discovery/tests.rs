@@ -11,7 +11,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         status,
         content_type: Some(content_type.to_owned()),
         date: None,
-        retry_after: Some("7".to_owned()),
+        retry_after: None,
         location: Some("https://canary.example".to_owned()),
         body: Zeroizing::new(body.as_bytes().to_vec()),
     }
@@ -213,6 +213,28 @@ fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_searc
             "{fault:?}"
         );
         assert!(!fault.detail.contains("canary"), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_states_a_wait_ends_the_search() {
+    let issuer = EndpointUrl::issuer(ISSUER).unwrap();
+    for (wait, goes_on) in [
+        (None, true),
+        (Some("0"), true),
+        (Some("30"), false),
+        (Some("1, 30"), false),
+    ] {
+        for status in [200, 302, 403, 404, 500, 503] {
+            let mut answer = answer(status, "text/html", GOOD);
+            answer.retry_after = wait.map(str::to_owned);
+            let unfound = read(&answer, &issuer, false).unwrap_err();
+            assert_eq!(
+                matches!(unfound, Unfound::Absent(_)),
+                goes_on,
+                "{status} {wait:?}"
+            );
+        }
     }
 }
 
