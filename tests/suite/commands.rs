@@ -207,69 +207,6 @@ fn a_profile_that_is_added_again_is_not_removed_by_what_was_interrupted_before()
     assert!(env.record("a").exists());
 }
 
-/// Kills it at every step that it takes on the disk; what is left is what was there, or goes on to the end.
-#[test]
-fn a_removal_can_be_killed_at_any_system_call() {
-    let env = TestEnv::with_sandbox(60);
-    if !traces(&env) {
-        return crate::support::ignored("kill points of a removal: there is no strace here");
-    }
-    write_config(&env, "# mine\n");
-    let mut points = 0;
-    for call in ["renameat,rename,renameat2", "unlinkat,unlink", "fsync"] {
-        for n in 1.. {
-            env.enrol("a");
-            let mut command = env.command("strace");
-            command
-                .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-                .arg(format!("trace={call}"))
-                .args(["-e", &format!("inject={call}:signal=KILL:when={n}")])
-                .arg(env!("CARGO_BIN_EXE_jetond"))
-                .args(["remove", "a", "--yes"]);
-            let killed = env.finish("jetond remove", command, b"", false);
-            let config = fs::read_to_string(env.config()).unwrap();
-            let (named, stored) = (config.contains("[profiles.a]"), env.record("a").exists());
-            let begun = intent(&env, "a").exists();
-            assert!(config.starts_with("# mine\n"), "{config}");
-            assert!(
-                !named || stored,
-                "{call} {n}: a profile without its credential"
-            );
-            assert!(named || begun || !stored, "{call} {n}: it is forgotten");
-            if killed.code == 0 {
-                break;
-            }
-            points += 1;
-            if named || begun {
-                let removed = env.jetond(&["remove", "a", "--yes"]);
-                assert_eq!(removed.code, 0, "{call} {n}: {removed:?}");
-            }
-            assert!(!env.record("a").exists() && !intent(&env, "a").exists());
-            assert_eq!(fs::read_to_string(env.config()).unwrap(), "# mine\n");
-        }
-    }
-    assert!(points >= 6, "{points}");
-    let locks = fs::read_dir(env.path("state/jeton/locks")).unwrap();
-    assert_eq!(locks.count(), 0);
-    // What was left by those that were killed is swept by those that came after.
-    for folder in [
-        "config/jeton",
-        "state/jeton/credentials",
-        "state/jeton/removals",
-    ] {
-        let names = fs::read_dir(env.path(folder)).unwrap();
-        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        let left = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(".jeton-new-");
-        assert!(!names.iter().any(left), "{folder}: {names:?}");
-    }
-}
-
-fn traces(env: &TestEnv) -> bool {
-    let mut command = env.command("strace");
-    command.args(["-qq", "-o", "/dev/null", "true"]);
-    command.status().is_ok_and(|status| status.success())
-}
-
 // === several at once ===
 
 /// `jetond add` that waits for its secret on standard input.

@@ -1,0 +1,280 @@
+//! Many kills, some at a time: the programs wait most of the time.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::behaviour::Form;
+use crate::judge::{Bar, Broken, judge};
+use crate::operation::{self, Operation};
+use crate::place::Place;
+use crate::support;
+use crate::table::{self, Cell};
+use crate::tracer::{self, Point};
+
+/// What is killed.
+pub(crate) enum Choice {
+    /// So many points, evenly over the cells of the table.
+    Some {
+        points: usize,
+        seed: usize,
+    },
+    All,
+    /// Those whose label has this text.
+    Only(String),
+}
+
+impl Choice {
+    /// Whether a point whose label begins so may be chosen.
+    fn may_be_of(&self, start: &str) -> bool {
+        match self {
+            Self::Only(text) => text.contains(start) || start.contains(text),
+            Self::Some { .. } | Self::All => true,
+        }
+    }
+}
+
+/// A kill to try.
+#[derive(Clone)]
+struct Try {
+    operation: usize,
+    form: Form,
+    point: Point,
+}
+
+/// How it went.
+struct Tried {
+    cell: Cell,
+    label: String,
+    has_fired: bool,
+    broken: Broken,
+    said: String,
+}
+
+/// Runs them, prints what came of it, and says whether all is well.
+pub(crate) fn run(choice: &Choice) -> bool {
+    if let Some(why) = tracer::missing() {
+        support::ignored(&format!("kill points of commands: {why}"));
+        return true;
+    }
+    let start = Instant::now();
+    let forms: Vec<(usize, Form)> = operation::ALL
+        .iter()
+        .enumerate()
+        .flat_map(|(n, operation)| operation.forms.iter().map(move |form| (n, *form)))
+        .filter(|(n, form)| choice.may_be_of(&label(*n, *form)))
+        .collect();
+    let watched: Vec<_> = at_once(&forms, |(operation, form)| watch(*operation, *form));
+    let mut faults: Vec<String> = vec![];
+    let mut tries: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
+    let mut broken: Vec<(Bar, String)> = vec![];
+    for (of_form, result) in forms.iter().zip(watched) {
+        let label = label(of_form.0, of_form.1);
+        match result {
+            Err(why) => faults.push(format!("{label}: {why}")),
+            Ok((points, found)) => {
+                broken.extend(
+                    found
+                        .into_iter()
+                        .map(|(bar, what)| (bar, format!("{label}, not killed: {what}"))),
+                );
+                for point in points {
+                    let (operation, form) = *of_form;
+                    let cell = (operation, form.behaviour, point.group());
+                    let of_cell = tries.entry(cell).or_default();
+                    of_cell.push(Try {
+                        operation,
+                        form,
+                        point,
+                    });
+                }
+            }
+        }
+    }
+    let known: usize = tries.values().map(Vec::len).sum();
+    let mut fired: BTreeMap<Cell, usize> = BTreeMap::new();
+    let mut missed = 0;
+    let mut rounds = 0;
+    while rounds < 3 {
+        rounds += 1;
+        let chosen = choose(choice, &mut tries, &fired);
+        if chosen.is_empty() {
+            break;
+        }
+        for (of_try, result) in chosen.iter().zip(at_once(&chosen, kill)) {
+            match result {
+                Err(why) => faults.push(format!("{}: {why}", of_try.label())),
+                Ok(tried) => {
+                    if tried.has_fired {
+                        *fired.entry(tried.cell).or_default() += 1;
+                    } else {
+                        missed += 1;
+                    }
+                    if let Choice::Only(_) = choice {
+                        println!(
+                            "=== {}: fired {}\n{}",
+                            tried.label, tried.has_fired, tried.said
+                        );
+                    }
+                    broken.extend(
+                        tried
+                            .broken
+                            .into_iter()
+                            .map(|(bar, what)| (bar, format!("{}: {what}", tried.label))),
+                    );
+                }
+            }
+        }
+    }
+    println!("{}", table::text(&fired));
+    broken.sort();
+    for (bar, what) in &broken {
+        println!("{}: {what}", bar.as_str());
+    }
+    for fault in &faults {
+        println!("the harness: {fault}");
+    }
+    let empty = table::cells()
+        .filter(|cell| !fired.contains_key(cell))
+        .count();
+    let may_be_empty = match choice {
+        Choice::Some { points, .. } => *points < table::cells().count(),
+        Choice::All => false,
+        Choice::Only(_) => true,
+    };
+    let counts = Bar::ALL.map(|bar| {
+        let count = broken.iter().filter(|(other, _)| *other == bar).count();
+        format!("{} {count}", bar.as_str())
+    });
+    println!(
+        "{} kills of {known} known points ({missed} more did not happen), {empty} cells empty, in {:.0} s: {}",
+        fired.values().sum::<usize>(),
+        start.elapsed().as_secs_f64(),
+        counts.join(", ")
+    );
+    broken.is_empty() && faults.is_empty() && (may_be_empty || empty == 0)
+}
+
+/// Takes the next tries out of those there are.
+fn choose(
+    choice: &Choice,
+    tries: &mut BTreeMap<Cell, Vec<Try>>,
+    fired: &BTreeMap<Cell, usize>,
+) -> Vec<Try> {
+    let Choice::Some { points, seed } = choice else {
+        let all = std::mem::take(tries).into_values().flatten();
+        return match choice {
+            Choice::Only(text) => all.filter(|one| one.label().contains(text)).collect(),
+            _ => all.collect(),
+        };
+    };
+    // One for each cell in turn, at a place in the cell that the seed draws, until there are enough.
+    let mut missing = points.saturating_sub(fired.values().sum());
+    let mut chosen = vec![];
+    let mut random = fastrand::Rng::with_seed(u64::try_from(*seed).unwrap());
+    let mut cells: Vec<Cell> = table::cells().collect();
+    cells.sort_by_key(|cell| fired.get(cell).copied().unwrap_or(0));
+    while missing > 0 && tries.values().any(|of_cell| !of_cell.is_empty()) {
+        for cell in &cells {
+            let Some(of_cell) = tries.get_mut(cell).filter(|of_cell| !of_cell.is_empty()) else {
+                continue;
+            };
+            if missing == 0 {
+                break;
+            }
+            chosen.push(of_cell.swap_remove(random.usize(..of_cell.len())));
+            missing -= 1;
+        }
+        random.shuffle(&mut cells);
+    }
+    chosen
+}
+
+impl Try {
+    fn label(&self) -> String {
+        format!("{} {}", label(self.operation, self.form), self.point)
+    }
+}
+
+fn label(operation: usize, form: Form) -> String {
+    format!("{} [{}]", operation::ALL[operation].name, form.label())
+}
+
+/// Runs an operation without a kill, and judges it as well. Gives back the points at which it could be killed.
+fn watch(operation: usize, form: Form) -> (Vec<Point>, Broken) {
+    let operation = &operation::ALL[operation];
+    let (place, arguments) = prepared(operation);
+    let run = || tracer::run(&place.env, &arguments, None);
+    let (output, mut points) = place.while_it_behaves(form, run);
+    // The calls of a process that was not the first to make its nth call are behind the kill.
+    let mut seen = std::collections::HashSet::new();
+    points.retain(|point| seen.insert((point.call.clone(), point.nth)));
+    let mut broken = judge(place, operation, form, &output, false);
+    if form.fault == "none" {
+        broken.extend(arguments_leak(operation, form));
+    }
+    (points, broken)
+}
+
+/// Looks for secrets in the arguments of every program that the operation starts.
+fn arguments_leak(operation: &Operation, form: Form) -> Broken {
+    let (place, arguments) = prepared(operation);
+    let (output, log) = tracer::arguments(&place.env, &arguments);
+    assert_eq!(output.code, 0, "{output:?}");
+    place.env.came_out("the arguments of programs", &log, false);
+    judge(place, operation, form, &output, false)
+}
+
+fn kill(of_try: &Try) -> Tried {
+    let operation = &operation::ALL[of_try.operation];
+    let form = of_try.form;
+    let (place, arguments) = prepared(operation);
+    let run = || tracer::run(&place.env, &arguments, Some(&of_try.point));
+    let (output, killed) = place.while_it_behaves(form, run);
+    let has_fired = killed.contains(&of_try.point);
+    let looks_early = of_try.point.nth.is_multiple_of(2);
+    Tried {
+        cell: (of_try.operation, form.behaviour, of_try.point.group()),
+        label: of_try.label(),
+        has_fired,
+        broken: judge(place, operation, form, &output, looks_early),
+        said: format!("exit {}\n{}{}", output.code, output.stdout, output.stderr),
+    }
+}
+
+fn prepared(operation: &Operation) -> (Place, Vec<String>) {
+    let place = Place::make();
+    (operation.prepare)(&place);
+    let arguments = (operation.arguments)(&place);
+    (place, arguments)
+}
+
+/// Does something with each, several at a time; what panics is an error.
+fn at_once<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Result<R, String>> {
+    let threads = 3 * std::thread::available_parallelism().map_or(1, |n| n.get());
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<Result<R, String>>>> =
+        Mutex::new(all.iter().map(|_| None).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(n) else { return };
+                    let result = catch_unwind(AssertUnwindSafe(|| work(one)));
+                    let result = result.map_err(|panic| {
+                        let text = panic.downcast_ref::<String>().cloned();
+                        let text =
+                            text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                        text.unwrap_or_default()
+                    });
+                    results.lock().unwrap()[n] = Some(result);
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap();
+    results.into_iter().map(Option::unwrap).collect()
+}

@@ -1,0 +1,184 @@
+//! What holds after a kill: five bars, each of which counts what breaks it.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jetond::sandbox::Application;
+
+use crate::behaviour::Form;
+use crate::operation::{Operation, file_works, tail};
+use crate::place::{COMMENT, PROFILE, Place};
+use crate::support::env::Output;
+
+/// What must never happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bar {
+    /// After the first command that follows the server's execution there is a key that no profile and no file of ours can use,
+    /// and that is not named with what to do about it.
+    Orphaned,
+    /// A key is gone that the command has not made.
+    Deleted,
+    /// A profile's credential does not work, and it is not said what to do; or the daemon cannot use it.
+    Lost,
+    /// The command says that it is done, and it is not.
+    FalseSuccess,
+    /// A secret or a token is outside of the stores.
+    Leaked,
+}
+
+impl Bar {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Orphaned,
+        Self::Deleted,
+        Self::Lost,
+        Self::FalseSuccess,
+        Self::Leaked,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orphaned => "orphaned keys",
+            Self::Deleted => "keys deleted that were not ours",
+            Self::Lost => "lost credentials",
+            Self::FalseSuccess => "false successes",
+            Self::Leaked => "secrets outside of the stores",
+        }
+    }
+}
+
+/// What broke which bar.
+pub(crate) type Broken = Vec<(Bar, String)>;
+
+/// Judges what the command has left, and ends the place. `looks_early` runs a command before the server has executed what is
+/// late, too.
+pub(crate) fn judge(
+    mut place: Place,
+    operation: &Operation,
+    form: Form,
+    output: &Output,
+    looks_early: bool,
+) -> Broken {
+    let mut broken = vec![];
+    let claims = output.code == 0 || output.stdout.contains(operation.claim);
+    let is_false = claims && !(operation.is_done)(&place);
+    if form.is_late() {
+        if looks_early {
+            let _: Output = list(&place);
+        }
+        place.let_execute();
+    }
+    // Somebody makes a key between the kill and the next command.
+    place.create("foreign-key");
+    place.before.extend(place.key("foreign-key"));
+
+    let first = list(&place);
+    if first.code != 0 {
+        broken.push((Bar::Lost, format!("app list: {}", tail(&first.stderr))));
+    }
+    let keys = place.keys();
+    let is_there = |key: &Application| keys.iter().any(|other| other.id == key.id);
+    for key in place.before.iter().filter(|key| !is_there(key)) {
+        broken.push((Bar::Deleted, key.name.clone()));
+    }
+    for key in &keys {
+        let is_known = place.before.iter().any(|other| other.id == key.id);
+        if !is_known && !is_usable(&place, key) && !is_named(&first, key) {
+            let what = format!("{}; app list said: {}", key.name, tail(&first.stderr));
+            broken.push((Bar::Orphaned, what));
+        }
+    }
+    let lockout = said_locked_out(&first);
+    if is_false && !(form.is_late() && lockout) {
+        broken.push((Bar::FalseSuccess, tail(&output.stdout)));
+    }
+    broken.extend(lost(&place, lockout));
+    if let Some(what) = (operation.end)(&place) {
+        broken.push((Bar::Lost, what));
+    }
+    for secret in place.env.sandbox().secrets() {
+        place
+            .env
+            .watch_for_secret("a secret that the issuer made", &secret);
+    }
+    let Place {
+        env, mut daemon, ..
+    } = place;
+    env.stop(&mut daemon);
+    let leaks = env.leaks();
+    if !leaks.is_empty() {
+        // It looks too, and panics.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(env)));
+    }
+    broken.extend(leaks.into_iter().map(|leak| (Bar::Leaked, leak)));
+    broken
+}
+
+fn list(place: &Place) -> Output {
+    place.env.jetond(&["app", "list", PROFILE])
+}
+
+/// Whether a profile or the secret file can use the key.
+fn is_usable(place: &Place, key: &Application) -> bool {
+    let profiles = place.profiles();
+    let uses = |profile: &String| {
+        let stored = place.stored(profile);
+        stored.is_some_and(|(id, secret)| id == key.client_id && place.gets_token(&id, &secret))
+    };
+    profiles.iter().any(uses) || file_works(place, &key.client_id)
+}
+
+/// Whether a person was told of the key, and what to do about it.
+fn is_named(said: &Output, key: &Application) -> bool {
+    let lines = said.stderr.lines();
+    let mut lines = lines.filter(|line| line.contains(&key.id) && line.contains("jetond "));
+    lines.next().is_some()
+}
+
+/// Whether a person was told that the profile's key does not work any more, and what to do.
+fn said_locked_out(said: &Output) -> bool {
+    let lines = said.stderr.lines();
+    let mut lines = lines.filter(|line| line.contains("locked out") && line.contains("jetond "));
+    lines.next().is_some()
+}
+
+/// What is lost of the profiles of the configuration.
+fn lost(place: &Place, lockout: bool) -> Broken {
+    let mut broken = vec![];
+    let profiles = place.profiles();
+    if !place.has_profile(PROFILE) {
+        broken.push((Bar::Lost, format!("there is no profile {PROFILE}")));
+    }
+    let config = fs::read_to_string(place.env.config()).unwrap();
+    if !config.starts_with(COMMENT) {
+        broken.push((
+            Bar::Lost,
+            "what a person wrote into the configuration".to_owned(),
+        ));
+    }
+    let all_work = profiles.iter().all(|profile| place.works(profile));
+    let checked = place.env.jetond(&["check"]);
+    if checked.code != 0 && (all_work || !lockout) {
+        broken.push((Bar::Lost, format!("check: {}", tail(&checked.stderr))));
+    }
+    for profile in profiles {
+        if !place.works(&profile) {
+            if !(lockout && profile == PROFILE) {
+                broken.push((
+                    Bar::Lost,
+                    format!("{profile} does not work, and nothing says so"),
+                ));
+            }
+            continue;
+        }
+        // The daemon looks at the store by itself for a profile that it has.
+        if profile != PROFILE {
+            let _: Output = place.env.jeton(&["reload"]);
+        }
+        let refreshed = place.env.jeton(&["refresh", &profile]);
+        if refreshed.code != 0 {
+            let what = format!("refresh {profile}: {}", tail(&refreshed.stderr));
+            broken.push((Bar::Lost, what));
+        }
+    }
+    broken
+}

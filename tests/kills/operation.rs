@@ -1,0 +1,146 @@
+//! The operations that are killed. A further one is a row of [`ALL`].
+
+use std::fs;
+
+use crate::behaviour::{Form, OF_TOKENS};
+use crate::place::{PROFILE, Place};
+
+/// A command that changes credentials.
+pub(crate) struct Operation {
+    /// For people, a row of the table.
+    pub(crate) name: &'static str,
+    /// How the control plane may behave meanwhile.
+    pub(crate) forms: &'static [Form],
+    /// What there is before it.
+    pub(crate) prepare: fn(&Place),
+    pub(crate) arguments: fn(&Place) -> Vec<String>,
+    /// A part of what it says when it is done.
+    pub(crate) claim: &'static str,
+    /// Whether it is done.
+    pub(crate) is_done: fn(&Place) -> bool,
+    /// Ends it after it was interrupted, where that can be done. Gives back what is wrong then.
+    pub(crate) end: fn(&Place) -> Option<String>,
+}
+
+/// The name of the key and of the profile that are made.
+const NEW: &str = "new-key";
+
+/// The operations.
+pub(crate) const ALL: &[Operation] = &[
+    Operation {
+        name: "add",
+        forms: OF_TOKENS,
+        prepare: |_| {},
+        arguments: add,
+        claim: "is enrolled",
+        is_done: |place| place.has_profile(NEW) && place.works(NEW),
+        end: |place| match place.has_profile(NEW) {
+            true => None,
+            false => run_again(place, &add(place), NEW),
+        },
+    },
+    Operation {
+        name: "add --rebind",
+        forms: OF_TOKENS,
+        prepare: |_| {},
+        arguments: rebind,
+        claim: "is enrolled",
+        is_done: |place| {
+            let stored = place.stored(PROFILE);
+            stored.is_some_and(|(id, _)| id == place.second) && place.works(PROFILE)
+        },
+        end: |place| run_again(place, &rebind(place), PROFILE),
+    },
+    Operation {
+        name: "remove",
+        forms: OF_TOKENS,
+        prepare: |place| {
+            let added = place.env.jetond(&borrowed(&add(place)));
+            assert_eq!(added.code, 0, "{added:?}");
+        },
+        arguments: |_| owned(&["remove", NEW, "--yes"]),
+        claim: "is removed",
+        is_done: |place| !place.has_profile(NEW) && !place.env.record(NEW).exists(),
+        end: |place| {
+            let begun = place.env.path("state/jeton/removals/new-key.json").exists();
+            if place.has_profile(NEW) && !place.works(NEW) {
+                return Some("a profile without its credential".to_owned());
+            }
+            if place.has_profile(NEW) || begun {
+                let removed = place.env.jetond(&["remove", NEW, "--yes"]);
+                if removed.code != 0 {
+                    return Some(format!("it cannot be ended: {removed:?}"));
+                }
+            }
+            if place.has_profile(NEW) || place.env.record(NEW).exists() {
+                return Some("a credential that no command would find".to_owned());
+            }
+            // What a killed writer has left may hold the secret that is to go.
+            let left = place.left_over();
+            (!left.is_empty()).then(|| format!("left over: {left:?}"))
+        },
+    },
+];
+
+/// Whether the file has the secret of the key of this client ID.
+pub(crate) fn file_works(place: &Place, client_id: &str) -> bool {
+    let secret = fs::read_to_string(place.env.path("secret"));
+    secret.is_ok_and(|secret| place.gets_token(client_id, secret.trim_end()))
+}
+
+fn add(place: &Place) -> Vec<String> {
+    let url = place.env.sandbox().url();
+    let file = place.env.path("secret");
+    owned(&[
+        "add",
+        NEW,
+        "--provider",
+        "runai",
+        "--url",
+        &url,
+        "--client-id",
+        &place.second,
+        "--client-secret-file",
+        file.to_str().unwrap(),
+    ])
+}
+
+fn rebind(place: &Place) -> Vec<String> {
+    let file = place.env.path("secret");
+    owned(&[
+        "add",
+        PROFILE,
+        "--rebind",
+        "--client-id",
+        &place.second,
+        "--client-secret-file",
+        file.to_str().unwrap(),
+    ])
+}
+
+/// Runs the command again; the profile has to work then.
+fn run_again(place: &Place, arguments: &[String], profile: &str) -> Option<String> {
+    let again = place.env.jetond(&borrowed(arguments));
+    let works = again.code == 0 && place.works(profile);
+    (!works).then(|| {
+        format!(
+            "it cannot be run again: {}: {}",
+            again.code,
+            tail(&again.stderr)
+        )
+    })
+}
+
+/// The last lines of what a command said, for people.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(3)..].join(" / ")
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn borrowed(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}

@@ -1,0 +1,201 @@
+//! Where a command is killed: a sandbox, a profile, a daemon, and a key of somebody else's.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use jetond::sandbox::{Application, Fault, Line, Sandbox};
+use serde_json::Value;
+
+use crate::behaviour::{Form, LATE, Span};
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// The profile that is there from the start.
+pub(crate) const PROFILE: &str = "research";
+
+/// How a person begins the configuration.
+pub(crate) const COMMENT: &str = "# mine\n";
+
+pub(crate) struct Place {
+    pub(crate) env: TestEnv,
+    pub(crate) daemon: Daemon,
+    /// The keys that were there before the command.
+    pub(crate) before: Vec<Application>,
+    /// The client ID of a second key of ours, whose secret is in the file of [`TestEnv::path`] `secret`.
+    pub(crate) second: String,
+}
+
+impl Place {
+    pub(crate) fn make() -> Self {
+        let env = TestEnv::with_line(Line::V2_24, 3_600);
+        env.enrol(PROFILE);
+        fs::remove_file(env.path("secret")).unwrap();
+        let daemon = env.start();
+        let mut place = Self {
+            env,
+            daemon,
+            before: vec![],
+            second: String::new(),
+        };
+        place.create("bystander");
+        let (client_id, secret) = place.create("second-key");
+        place.second = client_id;
+        place.write_secret(&secret);
+        place.before = place.keys();
+        let config = fs::read_to_string(place.env.config()).unwrap();
+        fs::write(place.env.config(), format!("{COMMENT}{config}")).unwrap();
+        place
+    }
+
+    /// The sandbox's keys.
+    pub(crate) fn keys(&self) -> Vec<Application> {
+        self.env.sandbox().applications()
+    }
+
+    /// The key of this name.
+    pub(crate) fn key(&self, name: &str) -> Option<Application> {
+        self.keys().into_iter().find(|key| key.name == name)
+    }
+
+    /// Puts a secret into the file that commands read it from.
+    pub(crate) fn write_secret(&self, secret: &str) {
+        let path = self.env.path("secret");
+        fs::write(&path, secret).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    /// Somebody makes a key: its client ID and its secret.
+    pub(crate) fn create(&self, name: &str) -> (String, String) {
+        let token = self.env.token(&self.daemon, PROFILE);
+        let head = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let body = format!("{{\"name\":\"{name}\"}}");
+        let (status, answer) = post(self.env.sandbox(), "/api/v1/access-keys", &head, &body);
+        assert_eq!(status, 201, "{name}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let text = |field: &str| answer[field].as_str().unwrap().to_owned();
+        (text("clientId"), text("clientSecret"))
+    }
+
+    /// Does something while the control plane behaves so.
+    pub(crate) fn while_it_behaves<T>(&self, form: Form, work: impl FnOnce() -> T) -> T {
+        let sandbox = self.env.sandbox();
+        let set = |fault| self.env.block_on(sandbox.set_fault(fault)).unwrap();
+        match (form.fault(), form.span) {
+            (None, _) => {}
+            (fault, Span::All) => set(fault),
+            (Some(fault), Span::First) => {
+                self.env.block_on(sandbox.set_fault_for(fault, 1)).unwrap();
+            }
+            (fault, Span::Later) => return self.while_later(fault, work),
+        }
+        let result = work();
+        set(None);
+        result
+    }
+
+    /// Puts the fault in force once the control plane has given a token meanwhile.
+    fn while_later<T>(&self, fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
+        let sandbox = self.env.sandbox();
+        let (before, is_over) = (sandbox.stats().granted, AtomicBool::new(false));
+        let switch = || {
+            wait_until("a token to be given", || {
+                sandbox.stats().granted > before || is_over.load(Ordering::Relaxed)
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(sandbox.set_fault(fault)).unwrap();
+        };
+        let result = std::thread::scope(|scope| {
+            scope.spawn(switch);
+            let result = work();
+            is_over.store(true, Ordering::Relaxed);
+            result
+        });
+        self.env.fault("none");
+        result
+    }
+
+    /// Waits until the server has executed what is late.
+    pub(crate) fn let_execute(&self) {
+        let (start, wait) = (Instant::now(), LATE * 2);
+        wait_until("the server to execute", || start.elapsed() > wait);
+    }
+
+    /// Whether the control plane gives a token for the credential.
+    pub(crate) fn gets_token(&self, client_id: &str, secret: &str) -> bool {
+        let form: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", client_id)
+            .append_pair("client_secret", secret)
+            .finish();
+        let head = "Content-Type: application/x-www-form-urlencoded\r\n";
+        post(self.env.sandbox(), "/api/v2/token", head, &form).0 == 200
+    }
+
+    /// The client ID and the secret that the store keeps for the profile.
+    pub(crate) fn stored(&self, profile: &str) -> Option<(String, String)> {
+        let record: Value =
+            serde_json::from_slice(&fs::read(self.env.record(profile)).ok()?).ok()?;
+        let text = |field: &str| Some(record[field].as_str()?.to_owned());
+        Some((text("client_id")?, text("client_secret")?))
+    }
+
+    /// Whether the credential that is stored for the profile works.
+    pub(crate) fn works(&self, profile: &str) -> bool {
+        let stored = self.stored(profile);
+        stored.is_some_and(|(client_id, secret)| self.gets_token(&client_id, &secret))
+    }
+
+    /// The profiles of the configuration.
+    pub(crate) fn profiles(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.env.config()).unwrap();
+        let names = text.lines().filter_map(|line| {
+            let name = line.trim().strip_prefix("[profiles.")?;
+            Some(name.strip_suffix(']')?.to_owned())
+        });
+        names.collect()
+    }
+
+    /// The files that writers make before they rename them.
+    pub(crate) fn left_over(&self) -> Vec<String> {
+        let folders = [
+            "config/jeton",
+            "state/jeton/credentials",
+            "state/jeton/removals",
+        ];
+        let names = folders.into_iter().flat_map(|folder| self.names(folder));
+        let temporary = names.filter(|name| name.starts_with(".jeton-new-"));
+        temporary.collect()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.env.path(folder)).into_iter().flatten();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    pub(crate) fn has_profile(&self, name: &str) -> bool {
+        self.profiles().iter().any(|profile| profile == name)
+    }
+}
+
+/// Sends a request to the sandbox; gives back the status and the body, which may have a secret.
+fn post(sandbox: &Sandbox, path: &str, head: &str, body: &str) -> (u16, String) {
+    let url = sandbox.url();
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\n{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}

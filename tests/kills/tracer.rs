@@ -1,0 +1,209 @@
+//! A command under strace, which kills it at one system call, or lists the calls at which it could be killed.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::process::Command;
+
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+/// What a system call does. The columns of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    Write,
+    Rename,
+    Sync,
+    Connect,
+    Send,
+    Receive,
+}
+
+/// The calls of each group. The client of the control plane sends with `writev`.
+const CALLS: [(Group, &[&str]); 6] = [
+    (
+        Group::Write,
+        &[
+            "write",
+            "pwrite64",
+            "pwritev",
+            "pwritev2",
+            "ftruncate",
+            "mkdir",
+            "mkdirat",
+        ],
+    ),
+    (
+        Group::Rename,
+        &[
+            "rename",
+            "renameat",
+            "renameat2",
+            "link",
+            "linkat",
+            "unlink",
+            "unlinkat",
+        ],
+    ),
+    (Group::Sync, &["fsync", "fdatasync", "syncfs"]),
+    (Group::Connect, &["connect"]),
+    (Group::Send, &["writev", "sendto", "sendmsg", "sendmmsg"]),
+    (Group::Receive, &["recvfrom", "recvmsg", "recvmmsg"]),
+];
+
+/// A call at which a command may be killed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Point {
+    /// The thread's name.
+    pub(crate) thread: String,
+    pub(crate) call: String,
+    /// Which of that thread's calls it is, the first is 1.
+    pub(crate) nth: usize,
+}
+
+// === impl Group ===
+
+impl Group {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Write,
+        Self::Rename,
+        Self::Sync,
+        Self::Connect,
+        Self::Send,
+        Self::Receive,
+    ];
+
+    pub(crate) const fn short(self) -> &'static str {
+        match self {
+            Self::Write => "wr",
+            Self::Rename => "rn",
+            Self::Sync => "sy",
+            Self::Connect => "co",
+            Self::Send => "se",
+            Self::Receive => "re",
+        }
+    }
+}
+
+// === impl Point ===
+
+impl Point {
+    pub(crate) fn group(&self) -> Group {
+        let is_in = |calls: &&(Group, &[&str])| calls.1.contains(&self.call.as_str());
+        CALLS.iter().find(is_in).unwrap().0
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.thread, self.call, self.nth)
+    }
+}
+
+/// Why a process cannot be traced here, if it cannot.
+pub(crate) fn missing() -> Option<String> {
+    let run = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "true"])
+        .output();
+    match run {
+        Ok(run) if run.status.success() => None,
+        Ok(run) => Some(format!(
+            "strace may not trace here: {}",
+            String::from_utf8_lossy(&run.stderr).trim()
+        )),
+        Err(error) => Some(format!("strace cannot be run: {error}")),
+    }
+}
+
+/// Runs `jetond` with these arguments to its end, or until it is killed. Gives back what it said, and the points that it
+/// passed, or the one at which it was killed.
+pub(crate) fn run(env: &TestEnv, args: &[String], kill: Option<&Point>) -> (Output, Vec<Point>) {
+    let log = env.path("out/strace");
+    let calls: Vec<&str> = CALLS
+        .iter()
+        .flat_map(|(_, calls)| *calls)
+        .copied()
+        .collect();
+    let mut command = env.command("strace");
+    // The log has no data: it is among what is searched for secrets.
+    command.args(["-f", "-q", "-Y", "-s", "0", "-e", "abbrev=all"]);
+    command.args(["-e", &format!("trace={}", calls.join(","))]);
+    command.arg("-o").arg(&log);
+    if let Some(Point { call, nth, .. }) = kill {
+        command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+    }
+    command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
+    let output = env.finish("jetond", command, b"", false);
+    let text = fs::read_to_string(&log).unwrap();
+    let passed = match kill {
+        None => passed(&text),
+        Some(_) => killed(&text),
+    };
+    (output, passed)
+}
+
+/// The arguments of every program that the command starts, itself among them.
+pub(crate) fn arguments(env: &TestEnv, args: &[String]) -> (Output, Vec<u8>) {
+    let log = env.path("out/strace-arguments");
+    let mut command = env.command("strace");
+    command.args(["-f", "-q", "-v", "-s", "65536", "-e", "trace=execve"]);
+    command.arg("-o").arg(&log);
+    command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
+    let output = env.finish("jetond", command, b"", false);
+    (output, fs::read(&log).unwrap())
+}
+
+/// A line of the log: the process or thread, its name, and the rest.
+fn line(line: &str) -> Option<(&str, &str, &str)> {
+    let (tid, rest) = line.split_once('<')?;
+    let (name, rest) = rest.split_once("> ")?;
+    Some((tid, name, rest.trim_start()))
+}
+
+/// The call that a line of the log begins.
+fn call(rest: &str) -> Option<&str> {
+    let call = rest.split_once('(')?.0;
+    call.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        .then_some(call)
+}
+
+/// The points in the log.
+fn passed(log: &str) -> Vec<Point> {
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut points = vec![];
+    for (tid, name, rest) in log.lines().filter_map(line) {
+        let Some(call) = call(rest) else { continue };
+        let nth = counts.entry((tid, call)).or_default();
+        *nth += 1;
+        points.push(Point {
+            thread: name.to_owned(),
+            call: call.to_owned(),
+            nth: *nth,
+        });
+    }
+    points
+}
+
+/// The point at which a process was killed in the log: its last call did not end.
+fn killed(log: &str) -> Vec<Point> {
+    let died: Vec<&str> = log
+        .lines()
+        .filter_map(line)
+        .filter(|(_, _, rest)| rest.starts_with("+++ killed by SIGKILL"))
+        .map(|(tid, ..)| tid)
+        .collect();
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut last: HashMap<&str, Point> = HashMap::new();
+    for (tid, name, rest) in log.lines().filter_map(line) {
+        let Some(call) = call(rest) else { continue };
+        let nth = counts.entry((tid, call)).or_default();
+        *nth += 1;
+        last.remove(tid);
+        if died.contains(&tid) && (rest.ends_with("= ?") || rest.ends_with("<unfinished ...>")) {
+            let (thread, call, nth) = (name.to_owned(), call.to_owned(), *nth);
+            last.insert(tid, Point { thread, call, nth });
+        }
+    }
+    last.into_values().collect()
+}
