@@ -94,14 +94,19 @@ impl User {
         ]
     }
 
+    /// Makes this thread, and no other one, a thread of this user.
+    pub(crate) fn become_it(self) {
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
+        set_thread_groups(&groups).unwrap();
+        set_thread_res_gid(gid, gid, gid).unwrap();
+        set_thread_res_uid(uid, uid, uid).unwrap();
+    }
+
     /// A connection that this user made: a thread of its own becomes the user before it connects.
     pub(crate) fn connect(self, socket: &Path) -> UnixStream {
         let connect = || {
-            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-            let groups: Vec<_> = self.groups.iter().copied().map(Gid::from_raw).collect();
-            set_thread_groups(&groups).unwrap();
-            set_thread_res_gid(gid, gid, gid).unwrap();
-            set_thread_res_uid(uid, uid, uid).unwrap();
+            self.become_it();
             http::connect(socket)
         };
         std::thread::scope(|scope| scope.spawn(connect).join().unwrap())

@@ -7,9 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{Gid, Uid};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-
 use crate::support::daemon::Daemon;
 use crate::support::users::User;
 
@@ -37,10 +34,7 @@ impl Crowd {
         let socket = daemon.socket.clone();
         let thread = std::thread::spawn(move || {
             // This thread alone becomes the user.
-            let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-            set_thread_groups(&[]).unwrap();
-            set_thread_res_gid(gid, gid, gid).unwrap();
-            set_thread_res_uid(uid, uid, uid).unwrap();
+            user.become_it();
             let (mut open, mut came) = (Vec::<UnixStream>::new(), vec![]);
             while !stopped.load(Ordering::Relaxed) {
                 while open.len() < size && !stopped.load(Ordering::Relaxed) {
