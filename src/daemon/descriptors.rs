@@ -4,7 +4,7 @@
 //! single caller could starve the refreshes of every profile.
 
 use super::keep::bulkhead;
-use super::serve::connections::{Limits, MAX_PER_UID, MAX_TOTAL};
+use super::serve::connections::{Limits, MAX_PER_UID, MAX_TOTAL, MAX_WAITING};
 use super::serve::refusals::MAX_LINGERING;
 
 /// What one attempt may have open at once: two sockets to the issuer (IPv6 and IPv4), two of the system's resolver, a
@@ -45,6 +45,8 @@ pub struct Caps {
     pub leaving: usize,
     /// Connections at both sockets that are refused and have not ended yet.
     pub refused: usize,
+    /// Accepted connections at the token socket that wait for a place; as many others may wait for their refusal.
+    pub waiting: usize,
     /// Attempts to get a token that run at once.
     pub attempts: usize,
 }
@@ -54,7 +56,7 @@ impl Caps {
     ///
     /// A quarter of the free ones goes to attempts, a sixteenth to the admin socket, another one to refused connections
     /// and a sixty-fourth to those that leave a socket, up to their maximum each, a third is the reserve; connections at
-    /// the token socket get the rest.
+    /// the token socket get the rest, and accepted ones that wait get what is left after that.
     pub fn of(limit: u64, used: u64) -> Self {
         let free = limit.saturating_sub(used);
         let attempts = (free / 4 / PER_ATTEMPT).clamp(1, as_u64(bulkhead::IN_ALL));
@@ -62,9 +64,10 @@ impl Caps {
         let refused = (free / 16).clamp(1, as_u64(MAX_LINGERING));
         let leaving = (free / 64).clamp(1, MAX_LEAVING);
         let spare = (free / 3).clamp(SPARE[0], SPARE[1]);
-        let connections = free
-            .saturating_sub(attempts * PER_ATTEMPT + admin + refused + 2 * leaving + spare)
-            .clamp(LEAST_OF_ALL, as_u64(MAX_TOTAL));
+        let rest =
+            free.saturating_sub(attempts * PER_ATTEMPT + admin + refused + 2 * leaving + spare);
+        let connections = rest.clamp(LEAST_OF_ALL, as_u64(MAX_TOTAL));
+        let waiting = (rest.saturating_sub(connections) / 2).min(as_u64(MAX_WAITING));
         let connections = as_usize(connections);
         Self {
             connections,
@@ -73,6 +76,7 @@ impl Caps {
             admin: as_usize(admin),
             leaving: as_usize(leaving),
             refused: as_usize(refused),
+            waiting: as_usize(waiting),
             attempts: as_usize(attempts),
         }
     }
@@ -84,6 +88,7 @@ impl Caps {
             per_uid: self.per_uid,
             kept: self.kept,
             leaving: self.leaving,
+            waiting: self.waiting,
         }
     }
 
@@ -94,6 +99,7 @@ impl Caps {
             per_uid: self.admin,
             kept: 0,
             leaving: self.leaving,
+            waiting: 0,
         }
     }
 }
@@ -146,22 +152,23 @@ mod tests {
     fn the_caps_follow_the_limit_and_never_exceed_what_is_free() {
         for (limit, used, connections, per_uid, kept, admin, rest) in [
             // Nothing is free: every limit is at its minimum.
-            (0, 0, 10, 8, 2, 4, [1, 1, 1]),
-            (32, 32, 10, 8, 2, 4, [1, 1, 1]),
-            (20, 1_000, 10, 8, 2, 4, [1, 1, 1]),
-            (64, 30, 10, 8, 2, 4, [1, 2, 1]),
-            (96, 30, 22, 16, 2, 4, [1, 4, 2]),
-            (128, 30, 36, 27, 3, 6, [1, 6, 4]),
-            (256, 30, 114, 85, 8, 14, [3, 14, 9]),
-            (256, 230, 10, 8, 2, 4, [1, 1, 1]),
-            (1_024, 30, 570, 427, 36, 62, [15, 62, 41]),
+            (0, 0, 10, 8, 2, 4, [1, 1, 1, 0]),
+            (32, 32, 10, 8, 2, 4, [1, 1, 1, 0]),
+            (20, 1_000, 10, 8, 2, 4, [1, 1, 1, 0]),
+            (64, 30, 10, 8, 2, 4, [1, 2, 1, 0]),
+            (96, 30, 22, 16, 2, 4, [1, 4, 2, 0]),
+            (128, 30, 36, 27, 3, 6, [1, 6, 4, 0]),
+            (256, 30, 114, 85, 8, 14, [3, 14, 9, 0]),
+            (256, 230, 10, 8, 2, 4, [1, 1, 1, 0]),
+            (1_024, 30, 570, 427, 36, 62, [15, 62, 41, 0]),
             // With a thousand profiles, each with a timer.
-            (1_024, 1_030, 10, 8, 2, 4, [1, 1, 1]),
-            (2_048, 1_030, 586, 439, 37, 63, [15, 63, 42]),
-            (4_096, 30, 3_114, 2_335, 195, 64, [16, 64, 128]),
-            (5_078, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
-            (20_000, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
-            (u64::MAX, 30, 4_096, 3_072, 256, 64, [16, 64, 128]),
+            (1_024, 1_030, 10, 8, 2, 4, [1, 1, 1, 0]),
+            (2_048, 1_030, 586, 439, 37, 63, [15, 63, 42, 0]),
+            (4_096, 30, 3_114, 2_335, 195, 64, [16, 64, 128, 0]),
+            (5_078, 30, 4_096, 3_072, 256, 64, [16, 64, 128, 0]),
+            (8_192, 30, 4_096, 3_072, 256, 64, [16, 64, 128, 1_557]),
+            (20_000, 30, 4_096, 3_072, 256, 64, [16, 64, 128, 4_096]),
+            (u64::MAX, 30, 4_096, 3_072, 256, 64, [16, 64, 128, 4_096]),
         ] {
             let expected = Caps {
                 connections,
@@ -171,12 +178,14 @@ mod tests {
                 leaving: rest[0],
                 refused: rest[1],
                 attempts: rest[2],
+                waiting: rest[3],
             };
             assert_eq!(Caps::of(limit, used), expected, "{limit} {used}");
         }
-        for limit in 68..6_000 {
+        for limit in 68..9_000 {
             let caps = Caps::of(limit, 30);
-            let sockets = caps.connections + caps.admin + caps.refused + 2 * caps.leaving;
+            let sockets =
+                caps.connections + caps.admin + caps.refused + 2 * (caps.leaving + caps.waiting);
             let all = as_u64(sockets) + as_u64(caps.attempts) * PER_ATTEMPT;
             assert!(all + 30 + SPARE[0] <= limit, "{limit} {caps:?}");
             assert!(

@@ -3,7 +3,7 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream | |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream waiting | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
 //! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
@@ -14,10 +14,11 @@
 //! | `body` | the bytes of an answer, whole or streamed | stream | |
 //! | `leaving` | how a connection ends that was told to leave | connections framing stream | |
 //! | [`stream`] | closes connections whose peer is too slow | connections hangups standing | clock |
-//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns | clock |
+//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns waiting | clock |
 //! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
 //! | `places` | which connections have a place, and which one gives it up | standing | |
 //! | `standing` | what one connection is doing, and since when | | |
+//! | `waiting` | accepted connections that wait for a place or for their refusal | | |
 //! | `turns` | bounds the requests of one connection and of one user in a turn | | |
 //! | [`hangups`] | learns when a peer has hung up while its request waits | | |
 //! | [`refusals`] | connections that are refused without a place, until they end | | |
@@ -60,3 +61,4 @@ mod standing;
 pub mod stream;
 mod table;
 mod turns;
+mod waiting;

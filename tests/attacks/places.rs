@@ -2,6 +2,7 @@
 //! hang up. Each is a user of the machine by the kernel's word.
 
 mod crowd;
+mod floods;
 mod hangups;
 
 use std::fs;

@@ -2,6 +2,8 @@
 //! ends all of them when the daemon stops.
 
 use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -10,6 +12,7 @@ use super::hangups::Hangups;
 use super::standing::{Doing, Standing};
 use super::table::{Admitted, Table};
 use super::turns::{InTurn, Turns, Unpaused};
+use super::waiting::{Access, Waiting};
 use crate::policy::Gate;
 
 mod drain;
@@ -24,10 +27,16 @@ pub const MAX_TOTAL: usize = 4_096;
 /// The most connections of one user.
 pub const MAX_PER_UID: usize = 3_072;
 
+/// The most accepted connections that wait for a place, and the most that wait for their refusal: of each kind, as many as
+/// the kernel's backlog holds.
+pub const MAX_WAITING: usize = 4_096;
+
 /// The connections that are open.
 #[derive(Debug)]
 pub struct Connections {
     table: Mutex<Table>,
+    /// The accepted connections that wait for a place or for their refusal.
+    waiting: Mutex<Waiting<UnixStream>>,
     /// Tells the daemon's user and root apart from others, for whom fewer places are left.
     gate: Option<Gate>,
     turns: Turns,
@@ -53,6 +62,8 @@ pub(super) struct Spot {
     key: u64,
     standing: Arc<Standing>,
     unpaused: Unpaused,
+    /// Whether a request got an answer that is no server error.
+    is_answered: AtomicBool,
     in_turn: Arc<InTurn>,
 }
 
@@ -66,6 +77,7 @@ impl Connections {
             per_uid,
             kept: 0,
             leaving: 1,
+            waiting: 0,
         };
         Arc::new(Self::with(limits, None, None))
     }
@@ -79,6 +91,7 @@ impl Connections {
     fn with(limits: Limits, gate: Option<Gate>, hangups: Option<Hangups>) -> Self {
         Self {
             table: Mutex::new(Table::new(limits)),
+            waiting: Mutex::new(Waiting::new(limits.waiting)),
             gate,
             turns: Turns::default(),
             hangups,
@@ -90,6 +103,7 @@ impl Connections {
     /// Changes the limits. Open connections stay, even if there are more than the new limits allow.
     pub fn limit(&self, limits: Limits) {
         self.lock().places.limit(limits);
+        self.waiting().limit(limits.waiting);
     }
 
     /// Returns a place for a connection of `uid`, and the receiver that tells it to leave; `None` when there is no
@@ -103,12 +117,17 @@ impl Connections {
             standing,
             in_turn,
             leave,
+            displaces,
         } = self.lock().admit(uid, is_ours)?;
+        if displaces {
+            self.waiting().count_fruitless(Access::Allowed, uid);
+        }
         let spot = Spot {
             connections: Arc::clone(self),
             key,
             standing,
             unpaused: Unpaused::default(),
+            is_answered: AtomicBool::new(false),
             in_turn,
         };
         let place = Place {
@@ -116,6 +135,12 @@ impl Connections {
             uid,
         };
         Some((place, leave))
+    }
+
+    /// The accepted connections that wait for a place or for their refusal.
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting<UnixStream>> {
+        // It is never left half changed: no code that can panic runs under the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether those that have lost their place have to end before another connection is accepted: they still have
@@ -148,6 +173,11 @@ impl Place {
     /// The part of it that requests share.
     pub(super) const fn spot(&self) -> &Arc<Spot> {
         &self.spot
+    }
+
+    /// Records that a request got an answer that is no server error: the connection is not fruitless.
+    pub(super) fn note_answer(&self) {
+        self.spot.is_answered.store(true, Ordering::Relaxed);
     }
 
     /// Counts a request. If its connection or its user has had enough requests for now, waits for the next turn of the
@@ -197,8 +227,16 @@ impl Spot {
 impl Drop for Place {
     fn drop(&mut self) {
         let Spot {
-            connections, key, ..
+            connections,
+            key,
+            is_answered,
+            ..
         } = &*self.spot;
+        if !is_answered.load(Ordering::Relaxed) {
+            connections
+                .waiting()
+                .count_fruitless(Access::Allowed, self.uid);
+        }
         if connections.lock().remove(*key, self.uid) {
             connections.emptied.notify_waiters();
         }
@@ -280,6 +318,7 @@ mod tests {
             per_uid: 4,
             kept: 2,
             leaving: 1,
+            waiting: 0,
         };
         let gate = Gate {
             own_uid: 7,
@@ -304,6 +343,7 @@ mod tests {
             per_uid,
             kept: 0,
             leaving: 2,
+            waiting: 0,
         };
         let all = Connections::new(2, 2);
         let mut busy = [1, 1].map(|uid| open(&all, uid).unwrap());

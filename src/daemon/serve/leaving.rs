@@ -32,7 +32,12 @@ pub(super) async fn end<C: Future>(
     } else if pace.is_busy() || framing.holds_head() {
         None
     } else {
-        until(connection.as_mut(), place.first_request_is_overdue()).await
+        let overdue = async {
+            place.first_request_is_overdue().await;
+            // One that waited for its place until that moment may have sent its request long before.
+            yield_now().await;
+        };
+        until(connection.as_mut(), overdue).await
     };
     if ended.is_some() {
         return ended;

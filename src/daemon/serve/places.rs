@@ -26,6 +26,8 @@ pub struct Limits {
     pub kept: usize,
     /// Connections that have lost their place and have not ended yet.
     pub leaving: usize,
+    /// Accepted connections that wait for a place; as many others may wait for their refusal.
+    pub waiting: usize,
 }
 
 /// The position of a user in the order of those that can give up a place.

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, trace, warn};
 
 use super::super::service::{Door, Service};
@@ -29,6 +30,7 @@ use super::refusals::Refusals;
 use super::respond;
 use super::response;
 use super::stream::{Pace, Timed};
+use super::waiting::TICK;
 use crate::policy::Peer;
 
 mod admission;
@@ -39,8 +41,9 @@ const HEAD_BUFFER: usize = 16 * 1024;
 /// How long accepting pauses after an error such as EMFILE, which goes away only when other descriptors are closed.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// How many refusals, or a fourth of that many connections, are accepted before those that are open get a turn.
-const ACCEPTED_AT_ONCE: u32 = 16;
+/// The cost of the connections that are accepted before those that are open get a turn: 4 that are served, 16 that are
+/// refused, or 64 that have to wait.
+const AT_ONCE: u32 = 64;
 
 /// What every connection needs.
 pub struct Server {
@@ -73,9 +76,16 @@ impl Server {
         let mut retired = std::pin::pin!(retired);
         let (mut faults, mut is_retired) = (Faults::new(), false);
         let (mut accepted_at_once, mut is_dead) = (0, false);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let is_ticking = !self.connections.waiting().is_quiet();
             let accepted = tokio::select! { biased;
                 () = shutdown.ordered() => break,
+                _ = ticks.tick(), if is_ticking => {
+                    self.tick(door, &mut faults);
+                    continue;
+                }
                 () = self.connections.hung_up() => continue,
                 accepted = listener.accept(), if !is_dead => accepted,
                 () = &mut retired => {
@@ -92,9 +102,9 @@ impl Server {
                     if faults.are_on() {
                         faults.tell_end(self.service.clock.now().boot);
                     }
-                    accepted_at_once += self.admit(stream, door, &mut faults);
+                    accepted_at_once += self.receive(stream, door, &mut faults);
                     // Lets connections that have to leave close their descriptors before the next accept, too.
-                    while accepted_at_once >= ACCEPTED_AT_ONCE || self.connections.must_wait() {
+                    while accepted_at_once >= AT_ONCE || self.connections.must_wait() {
                         accepted_at_once = 0;
                         tokio::task::yield_now().await;
                     }
@@ -114,10 +124,14 @@ impl Server {
             }
         }
         if is_retired {
+            self.admit_waiting(door, &mut faults).await;
             self.empty(listener, door, faults, &shutdown).await;
             return 0;
         }
         drop(listener);
+        // The moment until which a first request may come is the same for the connections that still wait.
+        self.connections.close();
+        self.admit_waiting(door, &mut faults).await;
         self.connections.drain(shutdown.grace()).await
     }
 
@@ -175,6 +189,9 @@ impl Server {
                     server.refused.log(peer);
                     response::turn_out(&service.roster.stranger(), service.clock.now(), busy)
                 };
+                if !response.status().is_server_error() {
+                    place.note_answer();
+                }
                 if framing.is_last() {
                     response::close(&mut response);
                 }

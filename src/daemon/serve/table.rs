@@ -39,6 +39,8 @@ pub(super) struct Admitted {
     pub(super) in_turn: Arc<InTurn>,
     /// Tells the connection to leave.
     pub(super) leave: oneshot::Receiver<Leave>,
+    /// Whether another connection has lost its place for this one.
+    pub(super) displaces: bool,
 }
 
 // === impl Table ===
@@ -80,6 +82,7 @@ impl Table {
             standing,
             in_turn: Arc::clone(in_turn),
             leave,
+            displaces: evicted.is_some(),
         })
     }
 

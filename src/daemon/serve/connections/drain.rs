@@ -39,7 +39,7 @@ impl Connections {
     }
 
     /// Tells every connection that the daemon stops, including those still to come.
-    fn close(&self) {
+    pub(in super::super) fn close(&self) {
         // One moment for all, so that connections that are accepted late do not hold up the stop.
         self.lock().close(clock::from_now(FIRST_REQUEST));
     }

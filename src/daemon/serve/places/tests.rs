@@ -159,6 +159,7 @@ fn limits(total: usize, per_uid: usize, kept: usize) -> Limits {
         per_uid,
         kept,
         leaving: 1,
+        waiting: 0,
     }
 }
 

@@ -1,0 +1,369 @@
+//! Accepted connections that wait until they are admitted or refused.
+//!
+//! A client whose connection was refused, displaced or closed for its faults can connect again at once. If the daemon
+//! handled each of these as soon as it comes, one user could keep the event loop busy, and all other users' connections
+//! would wait behind that user's in the kernel's backlog. So the daemon accepts whatever is in the backlog. The
+//! connections of a user with many fruitless ones wait here, and a few of them get their turn in each tick. That ends the
+//! flood: its clients hold open connections instead of making new ones.
+//!
+//! A connection is fruitless when it is refused, when another one loses its place for it, or when it ends without an
+//! answer other than a server error.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+/// How often waiting connections get their turn.
+pub(super) const TICK: Duration = Duration::from_millis(2);
+
+/// How many fruitless connections a user may have before its next ones wait. Health checks that only connect stay below
+/// it.
+const BURST: u32 = 512;
+
+/// How many fruitless connections of a user are forgiven in each tick. A connection that waited counts when it gets its
+/// turn, and once more when it is fruitless, so half as many get a turn: 2,000 in a second.
+const FORGIVEN: u32 = 8;
+
+/// How many waiting connections get their turn in one tick, for each kind of access.
+const IN_ALL: u32 = 8;
+
+/// Whether a user may use the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It is the daemon's own user or root, or a rule names it.
+    Allowed,
+    /// No rule names it. All of these users share one count, since one account can have thousands of user IDs.
+    Forbidden,
+}
+
+/// The connections that wait.
+#[derive(Debug)]
+pub(super) struct Waiting<T> {
+    allowed: Line<T>,
+    forbidden: Line<T>,
+}
+
+/// The waiting connections of users with one kind of access. Each user has a queue, and the users take turns.
+#[derive(Debug)]
+struct Line<T> {
+    /// The most connections in it.
+    limit: usize,
+    length: usize,
+    queues: HashMap<u32, VecDeque<T>>,
+    /// The users that have a queue; the next one first.
+    turns: VecDeque<u32>,
+    /// The length of each queue.
+    lengths: BTreeSet<(usize, u32)>,
+    /// The fruitless connections that are not forgiven, by user; under 0 where all users share one count.
+    debts: HashMap<u32, u32>,
+    is_shared: bool,
+    /// How many connections got their turn in this tick.
+    served: u32,
+}
+
+// === impl Waiting ===
+
+impl<T> Waiting<T> {
+    /// At most `limit` connections of each kind wait.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            allowed: Line::new(limit, false),
+            forbidden: Line::new(limit, true),
+        }
+    }
+
+    /// Changes the limit for connections that come from now on.
+    pub(super) const fn limit(&mut self, limit: usize) {
+        self.allowed.limit = limit;
+        self.forbidden.limit = limit;
+    }
+
+    /// Whether a new connection of this user need not wait.
+    pub(super) fn enters(&self, access: Access, uid: u32) -> bool {
+        let line = self.line(access);
+        !line.is_in_debt(uid) && !line.queues.contains_key(&uid)
+    }
+
+    /// Counts a fruitless connection of this user.
+    pub(super) fn count_fruitless(&mut self, access: Access, uid: u32) {
+        self.line_mut(access).count_fruitless(uid);
+    }
+
+    /// Adds a connection. If too many wait, returns the oldest one of the user with the most of them, whose turn it is
+    /// now.
+    pub(super) fn push(&mut self, access: Access, uid: u32, connection: T) -> Option<T> {
+        self.line_mut(access).push(uid, connection)
+    }
+
+    /// Takes the next connection whose turn it is in this tick.
+    pub(super) fn next(&mut self) -> Option<T> {
+        self.allowed.next().or_else(|| self.forbidden.next())
+    }
+
+    /// Begins the next tick.
+    pub(super) fn tick(&mut self) {
+        self.allowed.tick();
+        self.forbidden.tick();
+    }
+
+    /// Takes all of them.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
+        let (allowed, forbidden) = (self.allowed.take_all(), self.forbidden.take_all());
+        allowed.chain(forbidden)
+    }
+
+    /// Whether ticks would change nothing: no connection waits, and all fruitless ones are forgiven.
+    pub(super) fn is_quiet(&self) -> bool {
+        let is_quiet = |line: &Line<T>| line.length == 0 && line.debts.is_empty();
+        is_quiet(&self.allowed) && is_quiet(&self.forbidden)
+    }
+
+    const fn line(&self, access: Access) -> &Line<T> {
+        match access {
+            Access::Allowed => &self.allowed,
+            Access::Forbidden => &self.forbidden,
+        }
+    }
+
+    const fn line_mut(&mut self, access: Access) -> &mut Line<T> {
+        match access {
+            Access::Allowed => &mut self.allowed,
+            Access::Forbidden => &mut self.forbidden,
+        }
+    }
+}
+
+// === impl Line ===
+
+impl<T> Line<T> {
+    fn new(limit: usize, is_shared: bool) -> Self {
+        Self {
+            limit,
+            length: 0,
+            queues: HashMap::new(),
+            turns: VecDeque::new(),
+            lengths: BTreeSet::new(),
+            debts: HashMap::new(),
+            is_shared,
+            served: 0,
+        }
+    }
+
+    const fn debtor(&self, uid: u32) -> u32 {
+        if self.is_shared { 0 } else { uid }
+    }
+
+    fn is_in_debt(&self, uid: u32) -> bool {
+        let debt = self.debts.get(&self.debtor(uid));
+        debt.is_some_and(|debt| *debt >= BURST)
+    }
+
+    fn count_fruitless(&mut self, uid: u32) {
+        let debt = self.debts.entry(self.debtor(uid)).or_default();
+        // The count stops there: after thousands of connections that end at once, the next one waits for one tick.
+        *debt = (*debt + 1).min(BURST);
+    }
+
+    fn push(&mut self, uid: u32, connection: T) -> Option<T> {
+        let queue = self.queues.entry(uid).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(uid);
+        }
+        self.lengths.remove(&(queue.len(), uid));
+        queue.push_back(connection);
+        self.lengths.insert((queue.len(), uid));
+        self.length += 1;
+        if self.length <= self.limit {
+            return None;
+        }
+        let (_, longest) = *self.lengths.last()?;
+        let first = self.pop(longest);
+        if !self.queues.contains_key(&longest) {
+            self.turns.retain(|uid| *uid != longest);
+        }
+        first
+    }
+
+    fn next(&mut self) -> Option<T> {
+        if self.served >= IN_ALL || self.is_shared && self.is_in_debt(0) {
+            return None;
+        }
+        for _ in 0..self.turns.len() {
+            let uid = self.turns.pop_front()?;
+            if self.is_in_debt(uid) {
+                self.turns.push_back(uid);
+                continue;
+            }
+            self.served += 1;
+            self.count_fruitless(uid);
+            let first = self.pop(uid);
+            if self.queues.contains_key(&uid) {
+                self.turns.push_back(uid);
+            }
+            return first;
+        }
+        None
+    }
+
+    /// Takes the oldest connection of a user. The caller keeps `turns` right.
+    fn pop(&mut self, uid: u32) -> Option<T> {
+        let queue = self.queues.get_mut(&uid)?;
+        self.lengths.remove(&(queue.len(), uid));
+        let first = queue.pop_front();
+        self.length -= usize::from(first.is_some());
+        if queue.is_empty() {
+            self.queues.remove(&uid);
+        } else {
+            self.lengths.insert((queue.len(), uid));
+        }
+        first
+    }
+
+    fn tick(&mut self) {
+        self.served = 0;
+        self.debts.retain(|_, debt| {
+            *debt = debt.saturating_sub(FORGIVEN);
+            *debt > 0
+        });
+        if self.length == 0 {
+            // A crowd leaves no memory behind.
+            (self.queues, self.turns) = (HashMap::new(), VecDeque::new());
+        }
+    }
+
+    fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
+        self.length = 0;
+        self.turns.clear();
+        self.lengths.clear();
+        std::mem::take(&mut self.queues).into_values().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Access::{Allowed, Forbidden};
+    use super::*;
+
+    /// A line in which these users have as many fruitless connections as are counted.
+    fn busy(limit: usize, access: Access, uids: &[u32]) -> Waiting<(u32, u32)> {
+        let mut waiting = Waiting::new(limit);
+        for uid in uids {
+            (0..BURST).for_each(|_| waiting.count_fruitless(access, *uid));
+        }
+        waiting
+    }
+
+    fn crowd(waiting: &mut Waiting<(u32, u32)>, access: Access, uid: u32, count: u32) {
+        for n in 0..count {
+            assert_eq!(waiting.push(access, uid, (uid, n)), None);
+        }
+    }
+
+    fn turns(waiting: &mut Waiting<(u32, u32)>) -> Vec<(u32, u32)> {
+        waiting.tick();
+        std::iter::from_fn(|| waiting.next()).collect()
+    }
+
+    #[test]
+    fn a_user_waits_only_after_many_fruitless_connections() {
+        let mut waiting = Waiting::<()>::new(8);
+        assert!(waiting.is_quiet());
+        for _ in 0..BURST {
+            assert!(waiting.enters(Allowed, 1));
+            waiting.count_fruitless(Allowed, 1);
+        }
+        assert!(!waiting.enters(Allowed, 1));
+        assert!(waiting.enters(Allowed, 2) && waiting.enters(Forbidden, 1));
+        waiting.tick();
+        assert!(waiting.enters(Allowed, 1));
+        assert!(!waiting.is_quiet());
+        (0..BURST / FORGIVEN).for_each(|_| waiting.tick());
+        assert!(waiting.is_quiet());
+    }
+
+    #[test]
+    fn after_thousands_of_fruitless_connections_the_next_one_waits_one_tick() {
+        let mut waiting = busy(8, Allowed, &[1, 1, 1]);
+        waiting.tick();
+        assert!(waiting.enters(Allowed, 1));
+    }
+
+    #[test]
+    fn users_that_no_rule_names_share_one_count() {
+        let mut waiting = Waiting::<()>::new(8);
+        (0..BURST).for_each(|uid| waiting.count_fruitless(Forbidden, uid));
+        assert!(!waiting.enters(Forbidden, BURST + 1));
+    }
+
+    #[test]
+    fn a_newcomer_never_overtakes_a_connection_of_its_own_user() {
+        let mut waiting = busy(8, Allowed, &[1]);
+        crowd(&mut waiting, Allowed, 1, 1);
+        waiting.tick();
+        assert!(!waiting.enters(Allowed, 1));
+        assert_eq!(waiting.next(), Some((1, 0)));
+        assert!(waiting.enters(Allowed, 1));
+    }
+
+    #[test]
+    fn users_take_turns_however_many_connections_each_of_them_has() {
+        for access in [Allowed, Forbidden] {
+            let mut waiting = busy(99, access, &[1, 2, 3]);
+            crowd(&mut waiting, access, 1, 20);
+            crowd(&mut waiting, access, 2, 1);
+            crowd(&mut waiting, access, 3, 2);
+            let first = [
+                (1, 0),
+                (2, 0),
+                (3, 0),
+                (1, 1),
+                (3, 1),
+                (1, 2),
+                (1, 3),
+                (1, 4),
+            ];
+            assert_eq!(turns(&mut waiting), first);
+            assert_eq!(turns(&mut waiting).len(), 8);
+            assert_eq!(turns(&mut waiting).len(), 7);
+            assert!(turns(&mut waiting).is_empty());
+        }
+    }
+
+    #[test]
+    fn fruitless_connections_use_up_a_users_turns_twice_as_fast() {
+        let mut waiting = busy(99, Allowed, &[1]);
+        crowd(&mut waiting, Allowed, 1, 20);
+        waiting.tick();
+        let mut served = 0;
+        while waiting.next().is_some() {
+            waiting.count_fruitless(Allowed, 1);
+            served += 1;
+        }
+        assert_eq!(served, FORGIVEN / 2);
+    }
+
+    #[test]
+    fn when_too_many_wait_the_oldest_of_the_longest_queue_gets_its_turn() {
+        let mut waiting = busy(4, Allowed, &[1, 2]);
+        crowd(&mut waiting, Allowed, 1, 3);
+        crowd(&mut waiting, Allowed, 2, 1);
+        assert_eq!(waiting.push(Allowed, 2, (2, 1)), Some((1, 0)));
+        assert_eq!(waiting.push(Allowed, 1, (1, 3)), Some((1, 1)));
+        crowd(&mut waiting, Forbidden, 1, 4);
+        assert_eq!(turns(&mut waiting).len(), 8);
+        let mut none = busy(0, Allowed, &[1]);
+        assert_eq!(none.push(Allowed, 1, (1, 0)), Some((1, 0)));
+        assert!(turns(&mut none).is_empty());
+    }
+
+    #[test]
+    fn all_of_them_can_be_taken() {
+        let mut waiting = busy(9, Allowed, &[1]);
+        crowd(&mut waiting, Allowed, 1, 3);
+        crowd(&mut waiting, Forbidden, 2, 2);
+        assert_eq!(waiting.take_all().count(), 5);
+        assert_eq!(waiting.take_all().count(), 0);
+        assert!(turns(&mut waiting).is_empty());
+        crowd(&mut waiting, Allowed, 1, 1);
+        assert_eq!(turns(&mut waiting), [(1, 0)]);
+    }
+}
