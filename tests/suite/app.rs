@@ -7,6 +7,7 @@
 mod changing;
 mod making;
 mod reading;
+mod recorded;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

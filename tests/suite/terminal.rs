@@ -43,7 +43,7 @@ impl Terminal {
         Self::run(env, &[&shell, args].concat(), &[])
     }
 
-    fn run(env: &TestEnv, line: &[&str], vars: &[(&str, &str)]) -> Self {
+    pub(crate) fn run(env: &TestEnv, line: &[&str], vars: &[(&str, &str)]) -> Self {
         let (keyboard, screen) = pty();
         // It makes the terminal the program's own, as a login does.
         let mut command = env.command("setsid");

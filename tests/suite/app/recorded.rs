@@ -1,0 +1,220 @@
+//! Everything that the commands say on a terminal that script(1) records, beside a daemon that logs at TRACE: no secret and
+//! no token is in it, nor in any file outside of the stores.
+
+use std::fs::{self, File};
+use std::process::Command;
+
+use jetond::sandbox::Line;
+use rustix::termios::{LocalModes, tcgetattr};
+
+use super::{end, place};
+use crate::support::daemon::wait_until;
+use crate::support::{TestEnv, ignored};
+use crate::terminal::Terminal;
+
+/// What is typed after a text is shown.
+enum Typed<'a> {
+    /// With echo.
+    Shown(&'a str),
+    /// While the terminal does not echo.
+    Hidden(&'a str),
+}
+
+use Typed::{Hidden, Shown};
+
+/// A terminal whose sessions are recorded, each to a file of its own among what is searched for secrets.
+struct Recorder<'a> {
+    env: &'a TestEnv,
+    sessions: usize,
+}
+
+impl Recorder<'_> {
+    /// Runs `jetond` and answers its questions; gives back how it ended, and what was recorded.
+    fn run(&mut self, arguments: &str, answers: &[(&str, Typed<'_>)]) -> (i32, String) {
+        self.sessions += 1;
+        let record = self.env.path(&format!("out/typescript-{}", self.sessions));
+        let pid = self.env.path(&format!("out/pid-{}", self.sessions));
+        let command = format!(
+            "echo $$ >{}; exec {} {arguments}",
+            pid.display(),
+            env!("CARGO_BIN_EXE_jetond")
+        );
+        let line = ["script", "-qefc", &command, record.to_str().unwrap()];
+        let mut terminal = Terminal::run(self.env, &line, &[]);
+        for (question, answer) in answers {
+            terminal.wait_for(question);
+            let text = match answer {
+                Shown(text) => text,
+                Hidden(text) => {
+                    let pid = fs::read_to_string(&pid).unwrap();
+                    let inner = File::open(format!("/proc/{}/fd/0", pid.trim())).unwrap();
+                    wait_until("the recorded terminal not to echo", || {
+                        let modes = tcgetattr(&inner).unwrap().local_modes;
+                        !modes.contains(LocalModes::ECHO)
+                    });
+                    text
+                }
+            };
+            terminal.type_in(&format!("{text}\n"));
+        }
+        let (status, _) = terminal.end(self.env);
+        let recorded = String::from_utf8_lossy(&fs::read(&record).unwrap()).into_owned();
+        (status.code().unwrap(), recorded)
+    }
+}
+
+fn records() -> bool {
+    let version = Command::new("script").arg("--version").output();
+    version.is_ok_and(|version| version.status.success())
+}
+
+#[test]
+fn no_recorded_command_shows_a_secret() {
+    if !records() {
+        return ignored("a terminal recorded by script(1): there is no script here");
+    }
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    fs::remove_file(env.path("secret")).unwrap();
+    let file = env.path("secret").display().to_string();
+    let url = env.sandbox().url();
+    let mut recorder = Recorder {
+        env: &env,
+        sessions: 0,
+    };
+    let id: (&str, _) = ("Client ID: ", Shown("test-client"));
+    let secret = ("(not shown): ", Hidden(env.secret()));
+    let (no, yes) = ("[y/N]: ", "y");
+    for (arguments, answers, code, shows) in [
+        (
+            format!("add typed --provider runai --url {url}"),
+            vec![id, secret],
+            0,
+            "Client ID: test-client\r\n",
+        ),
+        ("app list research".into(), vec![], 0, "1 of 20"),
+        ("app list research --json".into(), vec![], 0, "\"keys\""),
+        (
+            "app create made research --enrol made".into(),
+            vec![],
+            0,
+            "is made",
+        ),
+        (
+            format!("app create filed research --secret-file {file}"),
+            vec![],
+            0,
+            "is made",
+        ),
+        ("app show filed research".into(), vec![], 0, "filed"),
+        (
+            "app show made research --json".into(),
+            vec![],
+            0,
+            "\"name\"",
+        ),
+        (
+            "remove typed".into(),
+            vec![(no, Shown(yes))],
+            0,
+            "[y/N]: y\r\n",
+        ),
+        (
+            "app regenerate made research".into(),
+            vec![(no, Shown("n"))],
+            1,
+            "nothing is sent",
+        ),
+        (
+            "app regenerate made research".into(),
+            vec![(no, Shown(yes))],
+            0,
+            "has a new secret",
+        ),
+        (
+            "app regenerate test-client research".into(),
+            vec![(no, Shown(yes))],
+            0,
+            "has a new secret",
+        ),
+        (
+            "app delete filed research".into(),
+            vec![(no, Shown("n"))],
+            1,
+            "nothing is deleted",
+        ),
+        (
+            "app delete filed research".into(),
+            vec![(no, Shown(yes))],
+            0,
+            "is deleted",
+        ),
+        (
+            "app delete made research --force".into(),
+            vec![(no, Shown(yes))],
+            0,
+            "is deleted",
+        ),
+        ("check".into(), vec![], 0, "research: ok"),
+    ] {
+        if arguments.starts_with("app delete filed") {
+            // It was for the eyes of its reader alone.
+            let _ = fs::remove_file(&file);
+        }
+        let (ended, recorded) = recorder.run(&arguments, &answers);
+        assert_eq!(ended, code, "{arguments}: {recorded}");
+        assert!(recorded.contains(shows), "{arguments}: {recorded}");
+    }
+    assert_eq!(env.sandbox().secrets().len(), 4);
+    assert!(daemon.log().contains("TRACE"));
+    end(env, daemon);
+}
+
+#[test]
+fn no_recorded_command_that_fails_shows_a_secret() {
+    if !records() {
+        return ignored("a terminal recorded by script(1): there is no script here");
+    }
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    let mut recorder = Recorder {
+        env: &env,
+        sessions: 0,
+    };
+    let mut made = 0;
+    for fault in [
+        // What is half of the right answer, or the whole of another one, may have the secret.
+        "keys:truncated",
+        "keys:reset",
+        "executed:status:500",
+        "executed:garbage",
+        "secret:missing",
+        "secret:empty",
+        "twice:first",
+        "twice:last",
+        // What an issuer says of a request may have its token.
+        r#"keys:answer:400:{"code":400,"message":"not by $TOKEN"}"#,
+        r#"keys:answer:500:$TOKEN"#,
+    ] {
+        for command in [
+            format!("app create new-{made} research --enrol new-{made}"),
+            "app regenerate test-client research --yes".to_owned(),
+            "app delete test-client research --yes --force".to_owned(),
+        ] {
+            made += 1;
+            if command.contains("delete") && !fault.starts_with("keys:answer") {
+                continue;
+            }
+            env.fault(fault);
+            let (_, recorded) = recorder.run(&command, &[]);
+            env.fault("none");
+            assert!(recorded.contains("jetond: "), "{fault}: {recorded}");
+            let (_, listed) = recorder.run("app list research", &[]);
+            assert!(listed.contains("of 20"), "{fault}: {listed}");
+        }
+    }
+    assert!(
+        env.sandbox().secrets().len() > 20,
+        "{}",
+        env.sandbox().secrets().len()
+    );
+    end(env, daemon);
+}
