@@ -133,6 +133,13 @@ pub(super) async fn token_once(socket: Place, profile: &str) -> Result<String, S
     Ok(answer.access_token)
 }
 
+/// Asks once, and calls the API with the answer.
+pub(super) async fn ask_once(profile: &str, socket: Place, api: Place) -> Result<(), String> {
+    let path = format!("/v1/profiles/{profile}/token");
+    let answer = token(&mut Link::new(socket), &path).await?;
+    call(&mut Link::new(api), &answer).await
+}
+
 async fn token(socket: &mut Link, path: &str) -> Result<Answer, String> {
     let (status, body) = socket.get(path, None).await?;
     if status != StatusCode::OK {

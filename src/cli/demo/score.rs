@@ -7,6 +7,8 @@ use super::line::{Line, Tone};
 pub(super) struct Score {
     pub(super) requests: u64,
     pub(super) refreshes: u64,
+    /// Applications that were made, and whose token the API took.
+    pub(super) applications: u64,
     /// Outages that the daemon met.
     pub(super) outages: u64,
     /// Outages that were made.
@@ -48,13 +50,13 @@ impl Score {
                 Line::command("jetond run")
                     .and(Tone::Plain, "      and then, in any program:  ")
                     .and(Tone::Bold, "jeton token NAME"),
-                Line::default(),
             ]);
         }
         let counts = format!(
-            "{}, {}, {} at the issuer, ",
+            "{}, {}, {}, {} at the issuer, ",
             counted(self.requests, "request", "requests"),
             counted(self.refreshes, "refresh", "refreshes"),
+            counted(self.applications, "application", "applications"),
             counted(self.outages, "outage", "outages"),
         );
         lines.push(Line::new(Tone::Bold, counts).and(
@@ -95,6 +97,7 @@ mod tests {
         Score {
             requests: 12_345,
             refreshes: 6,
+            applications: 1,
             outages: 2,
             planned: 2,
             failed: 0,
@@ -110,7 +113,7 @@ mod tests {
     fn the_last_line_counts() {
         assert_eq!(
             last(&score()),
-            "12,345 requests, 6 refreshes, 2 outages at the issuer, 0 failed"
+            "12,345 requests, 6 refreshes, 1 application, 2 outages at the issuer, 0 failed"
         );
         let one = Score {
             requests: 1,
@@ -121,7 +124,7 @@ mod tests {
         };
         assert_eq!(
             last(&one),
-            "1 request, 1 refresh, 1 outage at the issuer, 1,000 failed"
+            "1 request, 1 refresh, 1 application, 1 outage at the issuer, 1,000 failed"
         );
     }
 

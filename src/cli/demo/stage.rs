@@ -89,6 +89,19 @@ impl Stage {
             .map_err(|e| format!("the file of the secret could not be removed: {e}"))
     }
 
+    /// Runs `jetond app create` with the token of `profile`. The new application's secret goes straight into the store of the
+    /// new profile.
+    pub(super) async fn create_application(
+        &self,
+        name: &str,
+        profile: &str,
+        new: &str,
+    ) -> Result<(), String> {
+        let mut create = self.home.command(&self.jetond);
+        create.args(["app", "create", name, profile, "--enrol", new]);
+        finish("jetond app create", create).await.map(drop)
+    }
+
     /// Starts `jetond run`. It may not serve yet.
     pub(super) fn start_daemon(&mut self) -> Result<(), String> {
         let failed = |e: io::Error| format!("jetond run could not be started: {e}");

@@ -17,6 +17,10 @@ use crate::sandbox::Fault;
 /// The profile.
 const PROFILE: &str = "demo";
 
+/// The profile of the application that is made, and its name.
+const NEW_PROFILE: &str = "batch";
+const NEW_APPLICATION: &str = "batch-jobs";
+
 /// The outages. Both leave the rest of the API alone, so that each token can be tried there meanwhile.
 const OUTAGES: [(Fault, &str); 2] = [
     (
@@ -54,11 +58,13 @@ impl<'a> Story<'a> {
                 .await?;
             met += u64::from(self.suffer(fault, how, met == 0).await?);
         }
+        self.make_application().await?;
         self.programs.shutdown().await;
         let tally = self.teller.tally.lock();
         Ok(Score {
             requests: tally.requests,
             refreshes: tally.tokens.saturating_sub(1),
+            applications: 1,
             outages: met,
             planned: OUTAGES.len() as u64,
             failed: tally.failed,
@@ -71,7 +77,7 @@ impl<'a> Story<'a> {
         let teller = &mut self.teller;
         let life = teller.pace.token_life;
         let seconds = life.as_secs();
-        teller.lines(&view::title());
+        teller.lines(&[view::title()]);
         teller.lines(&view::step(
             &format!(
                 "A control plane like Run:ai's, here. Its tokens live no longer than {seconds} s."
@@ -111,9 +117,8 @@ impl<'a> Story<'a> {
         let n = teller.pace.programs;
         let what =
             format!("Now {n} programs ask without a break, and call the API with each answer.");
-        teller.lines(&[Line::default(), Line::new(Tone::Plain, what)]);
-        let url = teller.stage.sandbox()?.url();
-        let api = Place::Api(url.trim_start_matches("http://").to_owned());
+        teller.lines(&[Line::new(Tone::Plain, what)]);
+        let api = api(teller)?;
         let socket = Place::Socket(teller.stage.socket());
         for _ in 0..n {
             let (socket, api, tally) = (socket.clone(), api.clone(), teller.tally.clone());
@@ -123,6 +128,26 @@ impl<'a> Story<'a> {
         teller
             .until("the first answer", |tally, _| tally.requests > 0)
             .await
+    }
+
+    /// Another application, made with a token of the first one, and used. It comes last: the daemon renews its token too, and
+    /// an outage is to be met by the profile that the programs ask for.
+    async fn make_application(&mut self) -> Result<(), String> {
+        let teller = &mut self.teller;
+        teller.explain("The programs go on as if nothing were the matter.");
+        teller.lines(&view::step(
+            "Make another application. Its secret goes straight into the store.",
+            &format!("jetond app create {NEW_APPLICATION} --enrol {NEW_PROFILE}"),
+        ));
+        teller
+            .stage
+            .create_application(NEW_APPLICATION, PROFILE, NEW_PROFILE)
+            .await?;
+        let (socket, api) = (Place::Socket(teller.stage.socket()), api(teller)?);
+        let used = clients::ask_once(NEW_PROFILE, socket, api).await;
+        used.map_err(|why| format!("the new application is of no use: {why}"))?;
+        teller.lines(&[view::used(teller.elapsed(), NEW_PROFILE)]);
+        teller.read().await
     }
 
     /// An outage, until the daemon has a new token again. Whether the daemon met it.
@@ -164,6 +189,12 @@ impl<'a> Story<'a> {
         teller.read().await?;
         Ok(times > 0)
     }
+}
+
+/// Where the control plane's API is.
+fn api(teller: &Teller<'_>) -> Result<Place, String> {
+    let url = teller.stage.sandbox()?.url();
+    Ok(Place::Api(url.trim_start_matches("http://").to_owned()))
 }
 
 /// What `jeton status` says: the table, without where the socket is.

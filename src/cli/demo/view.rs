@@ -33,14 +33,11 @@ pub(super) struct Board<'a> {
 }
 
 /// What it is.
-pub(super) fn title() -> [Line; 2] {
-    [
-        Line::new(Tone::Bold, "jetond demo").and(
-            Tone::Plain,
-            ": the whole story in half a minute, without an account",
-        ),
-        Line::default(),
-    ]
+pub(super) fn title() -> Line {
+    Line::new(Tone::Bold, "jetond demo").and(
+        Tone::Plain,
+        ": the whole story in half a minute, without an account",
+    )
 }
 
 /// A step, and the command that does it.
@@ -81,6 +78,12 @@ pub(super) fn back(at: Duration, attempts: u64, requests: u64) -> Line {
     };
     let what = format!("it is back: {attempts} to renew had failed, and {requests}");
     event(at, tone, &what)
+}
+
+/// A new application is used: its token was taken.
+pub(super) fn used(at: Duration, profile: &str) -> Line {
+    let what = format!("{profile} has a token of its own, and the API takes it");
+    event(at, Tone::Good, &what)
 }
 
 /// A new token, where there is no live part.

@@ -119,6 +119,10 @@ fn events_tell_when_and_fit_a_terminal_of_80_columns() {
             "10:05  it is back: 12 attempts to renew had failed, and 3,456 requests",
         ),
         (
+            used(at, "batch"),
+            "10:05  batch has a token of its own, and the API takes it",
+        ),
+        (
             renewed(at, 10, 123_456, 0),
             "10:05  token 10 is served; so far 123,456 requests, 0 failed",
         ),
