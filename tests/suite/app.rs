@@ -5,6 +5,7 @@
 )]
 
 mod changing;
+mod lines;
 mod making;
 mod reading;
 mod recorded;

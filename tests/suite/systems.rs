@@ -408,3 +408,37 @@ end
     says(&out, "empty", 0, &[add]);
     says(&out, "none", 78, &["'jetond add NAME --system'"]);
 }
+
+#[test]
+fn root_asks_the_systems_daemon_for_the_token_that_names_old_clusters() {
+    if !can_mount("root_asks_the_systems_daemon_for_the_token_that_names_old_clusters") {
+        return;
+    }
+    let env = TestEnv::with_sandbox(3_600);
+    let setting = jetond::sandbox::Setting::parse("clusters:2.9.4,2.24.1").unwrap();
+    env.sandbox().set(setting);
+    let out = on_machine(
+        &env,
+        r#"
+service
+enrol research --system >/dev/null
+first_start
+umask 022
+install -m 755 "$JETOND" /mnt/jetond
+install -d -m 700 -o 60077 -g 60077 /run/jeton /run/jeton-admin
+setpriv --reuid=60077 --regid=60077 --clear-groups env -i PATH="$PATH" /mnt/jetond run --system 2>/mnt/log &
+daemon=$!
+"$JETON" ready research --socket /run/jeton/jeton.sock --wait 20 >/dev/null
+cd /
+check checked "$JETOND" check
+check examined "$JETOND" doctor
+check checked-system "$JETOND" check --system
+check examined-system "$JETOND" doctor --system
+kill $daemon; wait $daemon
+cat /mnt/log >&2
+"#,
+    );
+    for name in ["checked", "examined", "checked-system", "examined-system"] {
+        says(&out, name, 0, &["below it: sandbox (2.9.4)"]);
+    }
+}
