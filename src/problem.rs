@@ -29,8 +29,17 @@ pub struct Problem {
     pub profile: Option<ProfileName>,
     /// When the next attempt is due.
     pub retry_at: Option<UnixTime>,
-    /// Whether the caller's wait ended early, since the next attempt is due after it.
-    pub ended_early: bool,
+    /// Why the caller's wait ended early, if it did.
+    pub ended_early: Option<EarlyEnd>,
+}
+
+/// Why the wait of a caller ended before its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EarlyEnd {
+    /// The next attempt is due after the limit.
+    NextAttemptIsLater,
+    /// The daemon needed the place of the caller's connection for another user.
+    PlaceIsNeeded,
 }
 
 // === impl Problem ===
@@ -44,7 +53,7 @@ impl Problem {
             reason: None,
             profile: None,
             retry_at: None,
-            ended_early: false,
+            ended_early: None,
         }
     }
 
@@ -84,9 +93,9 @@ impl Problem {
         self
     }
 
-    /// The same problem, and whether the caller's wait ended early.
+    /// The same problem, and why the caller's wait ended early, if it did.
     #[must_use]
-    pub fn ended_early(mut self, early: bool) -> Self {
+    pub fn ended_early(mut self, early: Option<EarlyEnd>) -> Self {
         self.ended_early = early;
         self
     }
@@ -98,10 +107,9 @@ impl Problem {
         if let Some(reason) = &self.reason {
             text = Cow::Owned(format!("{text}: {reason}"));
         }
-        if self.ended_early {
-            text = Cow::Owned(format!(
-                "{text}; the wait ended early, since the next attempt is due after it"
-            ));
+        if let Some(early) = self.ended_early {
+            let why = early.why();
+            text = Cow::Owned(format!("{text}; the wait ended early, since {why}"));
         }
         text
     }
@@ -130,6 +138,17 @@ impl Problem {
         };
         // A struct of strings and numbers always serialises.
         serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+// === impl EarlyEnd ===
+
+impl EarlyEnd {
+    const fn why(self) -> &'static str {
+        match self {
+            Self::NextAttemptIsLater => "the next attempt is due after it",
+            Self::PlaceIsNeeded => "the daemon has too many connections",
+        }
     }
 }
 

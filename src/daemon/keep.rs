@@ -6,12 +6,13 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper waiters | clock |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper patience waiters | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
 //! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
 //! | `crowds` | the issuers at which attempts wait, as the log says | | process |
 //! | `queue` | decides which attempt calls its issuer next, and how many may at once | | |
+//! | [`patience`] | how long a caller may wait, and what ends its wait early | | |
 //! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
@@ -22,6 +23,7 @@ pub mod feed;
 pub mod handle;
 pub mod jumps;
 pub mod keeper;
+pub mod patience;
 mod queue;
 pub mod roster;
 mod waiters;

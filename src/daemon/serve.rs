@@ -3,18 +3,19 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory peers refusal_log refusals respond response stream waiting | |
+//! | [`server`] | accepts and serves connections | acceptor connections faults framing hangups intake leaving memory pace peers refusal_log refusals respond response stream waiting | |
 //! | [`refusal_log`] | logs the refusals of users that may not connect | | |
 //! | [`acceptor`] | accepts connections of a listening socket | | |
-//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi printers reply request_body response routes stream | |
+//! | `respond` | answers one HTTP request | body guard memory oauth2 openapi pace printers reply request_body response routes | |
 //! | `oauth2` | OAuth 2.0's token endpoint | reply request_body response | |
 //! | `routes` | the paths, and which requests each door takes | printers response | |
 //! | `reply` | the reply to a request, before it is HTTP | body memory response | |
-//! | `response` | an answer's status and headers | body stream | |
-//! | `body` | the bytes of an answer, whole or streamed | stream | |
-//! | `leaving` | how a connection ends that was told to leave | connections framing stream | |
-//! | [`stream`] | closes connections whose peer is too slow | connections hangups standing | clock |
+//! | `response` | an answer's status and headers | body pace | |
+//! | `body` | the bytes of an answer, whole or streamed | pace | |
+//! | `leaving` | how a connection ends that was told to leave | connections framing pace | |
+//! | [`stream`] | closes connections whose peer is too slow | hangups pace | clock |
 //! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns waiting | clock |
+//! | [`pace`] | what a connection is doing, and whether its request has to end its wait | connections standing | |
 //! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
 //! | `places` | which connections have a place, and which one gives it up | standing | |
 //! | `standing` | what one connection is doing, and since when | | |
@@ -46,6 +47,7 @@ mod leaving;
 pub mod memory;
 mod oauth2;
 mod openapi;
+pub mod pace;
 pub mod peers;
 mod places;
 mod printers;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
+use super::keep::patience::Patience;
 use super::keep::roster::Roster;
 use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
@@ -131,7 +132,7 @@ impl Service {
         caller: &Caller,
         name: Option<&ProfileName>,
         min_valid: Duration,
-        max_wait: Duration,
+        max_wait: Patience,
     ) -> Result<(Arc<Handle>, Served), Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         if let Some(served) = handle.at_once(min_valid) {
@@ -145,9 +146,9 @@ impl Service {
     }
 
     /// Returns what is left of a wait that begins now, at each call.
-    fn countdown(&self, wait: Duration) -> impl Fn() -> Duration {
-        let deadline = self.clock.read().running.saturating_add(wait);
-        move || deadline.saturating_sub(self.clock.read().running)
+    fn countdown(&self, wait: Patience) -> impl Fn() -> Patience {
+        let deadline = self.clock.read().running.saturating_add(wait.limit());
+        move || wait.limited_to(deadline.saturating_sub(self.clock.read().running))
     }
 
     /// Asks a profile, and asks again when a reload has replaced it meanwhile: the first answer belongs to a
@@ -177,7 +178,7 @@ impl Service {
         caller: &Caller,
         name: Option<&ProfileName>,
         which: &Rejected,
-        max_wait: Duration,
+        max_wait: Patience,
     ) -> Result<(Arc<Handle>, Served), Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
@@ -202,7 +203,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
-        max_wait: Duration,
+        max_wait: Patience,
     ) -> Result<ProfileState, Problem> {
         let handle = self.roster.seen_by(caller).pick(name).cloned()?;
         let left = self.countdown(max_wait);
@@ -219,7 +220,7 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
-        wait: Duration,
+        wait: Patience,
     ) -> Result<(), Problem> {
         match name {
             None => self.roster.valid().map(drop),

@@ -44,6 +44,7 @@ mod tests {
     use super::*;
     use crate::dialect::testing::{around, reply};
     use crate::instant::UnixTime;
+    use crate::problem::EarlyEnd;
     use crate::profile::ProfileName;
 
     #[test]
@@ -71,7 +72,7 @@ mod tests {
         let at = now.unix.since_epoch() + Duration::from_secs(90);
         let problem = Problem::new(Code::Unavailable)
             .until(Some(UnixTime::from_epoch(at)))
-            .ended_early(true);
+            .ended_early(Some(EarlyEnd::NextAttemptIsLater));
         let says = "the wait ended early, since the next attempt is due after it (next attempt in 1 min 30 s)\n";
         assert!(failure(&problem, now).stderr.ends_with(says));
     }

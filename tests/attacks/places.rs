@@ -4,6 +4,7 @@
 mod crowd;
 mod floods;
 mod hangups;
+mod waiting;
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -208,7 +209,8 @@ fn the_companion_prints_why_it_was_refused() {
     if !are_root("the_companion_prints_why_it_was_refused") {
         return;
     }
-    let env = place(&[ALICE]);
+    let crowd: Vec<_> = (60_110..60_150).map(user).collect();
+    let env = place(&[&[ALICE], &crowd[..]].concat());
     let mut daemon = start(&env, 64);
     let jeton = install(env!("CARGO_BIN_EXE_jeton"));
     let socket = daemon.socket.to_str().unwrap();
@@ -225,10 +227,11 @@ fn the_companion_prints_why_it_was_refused() {
         assert_eq!(refused.code, 77, "{i}: {refused:?}");
         assert!(refused.stderr.contains("may not"), "{i}: {refused:?}");
     }
-    // Alice's places are all taken by requests that wait.
-    let waiting: Vec<_> = (0..40)
-        .map(|_| {
-            let mut stream = ALICE.connect(&daemon.socket);
+    // The places are all taken by requests that wait, of users who have no more than one.
+    let waiting: Vec<_> = crowd
+        .iter()
+        .map(|user| {
+            let mut stream = user.connect(&daemon.socket);
             // The last ones are refused.
             let _ = stream.write_all(WAIT.as_bytes());
             stream

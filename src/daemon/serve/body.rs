@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::super::keep::feed::{Feed, Told};
-use super::stream::Busy;
+use super::pace::Busy;
 use crate::dialect;
 use crate::instant::Now;
 use crate::query::{News, Print, Surroundings};

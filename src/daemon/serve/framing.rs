@@ -38,13 +38,13 @@ impl Framing {
         self.0.holds_head.load(Ordering::Relaxed)
     }
 
-    /// Makes the next answer the last one, since the daemon stops. An answer whose head is written already is not
+    /// Makes the next answer the last one, since the connection has to leave. An answer whose head is written already is not
     /// changed by it.
     pub(super) fn end(&self) {
         self.0.is_last.store(true, Ordering::Relaxed);
     }
 
-    /// Whether an answer that is given now has to be the last one of its connection: the daemon stops, or it is not known
+    /// Whether an answer that is given now has to be the last one of its connection: that has to leave, or it is not known
     /// where the next request begins.
     pub(super) fn is_last(&self) -> bool {
         self.0.is_last.load(Ordering::Relaxed) || self.body_left() == u64::MAX

@@ -6,7 +6,7 @@ use tokio::task::yield_now;
 
 use super::connections::{Leave, Place};
 use super::framing::Framing;
-use super::stream::Pace;
+use super::pace::Pace;
 
 /// Runs a connection to its end, after it was told to leave; `None` when it has to be closed as it is.
 ///
@@ -22,7 +22,10 @@ pub(super) async fn end<C: Future>(
     end_when_idle: impl FnOnce(Pin<&mut C>),
 ) -> Option<C::Output> {
     if told == Leave::AtOnce {
-        // A request that is there already is answered if that takes no wait: the event loop looks for one once more.
+        // A request that waits is answered now, and so is one that is there already, if that takes no wait: the event
+        // loop looks for one once more.
+        framing.end();
+        pace.end_wait();
         return until(connection, yield_now()).await;
     }
     framing.end();

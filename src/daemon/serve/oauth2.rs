@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 
+use super::super::keep::patience::Patience;
 use super::super::service::Service;
 use super::reply::{Failure, Reply};
 use super::request_body::RequestBody;
@@ -12,7 +13,6 @@ use super::response::JSON;
 use crate::dialect::http::oauth2::{self, RawTokenRequest, TokenRequest};
 use crate::policy::Caller;
 use crate::problem::Problem;
-use crate::wire::DEFAULT_MAX_WAIT;
 
 /// Answers with a token as RFC 6749 section 4.4 says. The held token is served whatever validity it has left, because
 /// the client uses it for as long as the answer says.
@@ -21,6 +21,7 @@ pub(super) async fn oauth2_token(
     caller: &Caller,
     headers: &HeaderMap,
     body: RequestBody,
+    max_wait: Patience,
 ) -> Result<Reply, Failure> {
     let mut authorizations = headers.get_all(AUTHORIZATION).iter();
     let authorization = authorizations.next().map(HeaderValue::as_bytes);
@@ -41,12 +42,7 @@ pub(super) async fn oauth2_token(
             .purpose(),
     )?;
     let (handle, served) = service
-        .token(
-            caller,
-            Some(&asked.profile),
-            Duration::ZERO,
-            DEFAULT_MAX_WAIT,
-        )
+        .token(caller, Some(&asked.profile), Duration::ZERO, max_wait)
         .await?;
     let answer = oauth2::answer(&served.held, handle.purpose(), served.at);
     Ok(Reply::around(JSON, answer, &served.held))

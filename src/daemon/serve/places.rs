@@ -1,7 +1,8 @@
 //! Which connections have a place, and which of them gives its place up when there are too many.
 //!
 //! The user with the most connections gives one up: one that has sent no complete request first, then an idle one, then
-//! a watch, and of each kind the oldest. A connection whose answer is being made or written never does.
+//! a watch, then one whose request only waits, and of each kind the oldest. The request that waits is answered early, as
+//! when its time has run out. A connection whose answer is being made or written never gives its place up.
 //!
 //! Nearly every request changes what its connection is doing twice, and nearly always there are places left. So a
 //! request changes an atomic of its own alone. The table's order is a lower bound: a connection never gives its place up
@@ -119,7 +120,7 @@ impl Places {
         let evicted = if count >= self.limits.per_uid {
             Some(self.oldest_of(uid).ok_or(Full)?)
         } else if others_full || self.entries.len() >= self.limits.total {
-            Some(self.first_to_go_for(count, others_full).ok_or(Full)?)
+            Some(self.first_to_go_for(uid, count, others_full).ok_or(Full)?)
         } else {
             None
         };
@@ -203,8 +204,8 @@ impl Places {
         }
     }
 
-    /// The connection that gives up its place for a new one of a user that has `count`.
-    fn first_to_go_for(&mut self, count: usize, of_others: bool) -> Option<u64> {
+    /// The connection that gives up its place for a new one of `uid`, which has `count`.
+    fn first_to_go_for(&mut self, uid: u32, count: usize, of_others: bool) -> Option<u64> {
         loop {
             // The daemon's user and root are two at most, so few bids are passed over.
             let users = &self.users;
@@ -214,6 +215,11 @@ impl Places {
             let oldest = self.oldest_of(user);
             if self.users.get(&user)?.bid != Some(bid) {
                 continue;
+            }
+            // A request that waits loses its answer for one that may wait as well: among users with as many, each gives
+            // up its own.
+            if doing >= Doing::Waiting && most == count && most > 1 {
+                return self.oldest_of(uid);
             }
             // A user that has as many already, all of them being answered, takes no place of one that has fewer.
             let may_go = most >= count && (most > 1 || doing < Doing::Watching);

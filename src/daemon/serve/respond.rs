@@ -4,25 +4,26 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, HeaderValue, PRAGMA};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
+use super::super::keep::patience::Patience;
 use super::super::service::{Door, Printed, RunAnswer, Service};
 use super::body::{Answering, Form};
 use super::guard;
 use super::memory::{Account, refusal};
 use super::oauth2::oauth2_token;
 use super::openapi;
+use super::pace::Busy;
 use super::printers::Events;
 use super::reply::{Content, EVENTS, FRAMES, Failure, ReloadReply, Reply, wants_plain};
 use super::request_body::{LAST_EVENT_ID, RequestBody};
 use super::response::{self, JSON};
 use super::routes::{OAUTH2_TOKEN, Route};
-use super::stream::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::policy::{Caller, Peer};
 use crate::problem::Problem;
 use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::reload::ReloadQuery;
-use crate::wire::{MAX_BODY, MAX_FRAME, Rejected};
+use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 
 /// What a request leads to without a wait: its reply, or the route that may have to wait.
 enum Reached {
@@ -134,7 +135,9 @@ async fn answer(
         {
             Err(refusal(service.clock.now()).into())
         }
-        Route::Ask(content_type, asked) => printed(service, peer, door, content_type, *asked).await,
+        Route::Ask(content_type, asked) => {
+            printed(service, peer, door, content_type, *asked, busy).await
+        }
         Route::Healthz => Ok(Reply::text("ok\n")),
         Route::Version => Ok(Reply::json(&service.version())),
         Route::Openapi => Ok(Reply::shared(JSON, openapi::document())),
@@ -143,6 +146,7 @@ async fn answer(
             min_valid,
             max_wait,
         } => {
+            let max_wait = Patience::at(&busy.seat(), max_wait);
             let (_, served) = service
                 .token(caller, Some(&profile), min_valid, max_wait)
                 .await?;
@@ -151,17 +155,21 @@ async fn answer(
         Route::Reject { profile, max_wait } => {
             let which = Rejected::from_json(&body).map_err(Problem::bad_request)?;
             drop(body);
+            let max_wait = Patience::at(&busy.seat(), max_wait);
             let (_, served) = service
                 .reject(caller, Some(&profile), &which, max_wait)
                 .await?;
             Ok(Reply::token(&profile, &served, wants_plain(request)))
         }
-        Route::Oauth2Token => oauth2_token(service, caller, request.headers(), body).await,
+        Route::Oauth2Token => {
+            let max_wait = Patience::at(&busy.seat(), DEFAULT_MAX_WAIT);
+            oauth2_token(service, caller, request.headers(), body, max_wait).await
+        }
         Route::Helper => {
             let run = Invocation::parse(&body)
                 .map_err(|MalformedFrame(why)| Problem::bad_request(why))?;
             drop(body);
-            Ok(match service.run(run, peer, door).await {
+            Ok(match service.run(run, peer, door, &busy.seat()).await {
                 RunAnswer::Whole(answer, held) => {
                     let bytes = std::mem::take(&mut *answer.to_bytes());
                     Reply::printed(FRAMES, bytes, held.as_deref())
@@ -178,7 +186,7 @@ async fn answer(
                 since: last_event_id(request.headers())?,
             };
             let asked = Asked::Watch(query, Box::new(Events));
-            printed(service, peer, door, EVENTS, asked).await
+            printed(service, peer, door, EVENTS, asked, busy).await
         }
         Route::Reload => {
             let query = ReloadQuery::from_json(&body).map_err(Problem::bad_request)?;
@@ -198,8 +206,9 @@ async fn printed(
     door: Door,
     content_type: &'static str,
     asked: Asked,
+    busy: &Busy,
 ) -> Result<Reply, Failure> {
-    Ok(match service.ask(asked, peer, door).await? {
+    Ok(match service.ask(asked, peer, door, &busy.seat()).await? {
         Printed::Whole(mut reply, held) => {
             let bytes = std::mem::take(&mut *reply.stdout);
             Reply::printed(content_type, bytes, held.as_deref())

@@ -6,7 +6,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use super::body::Answering;
-use super::stream::Busy;
+use super::pace::Busy;
 use crate::dialect::http::oauth2::refusal::Refusal;
 use crate::instant::{Now, UnixTime};
 use crate::problem::Problem;

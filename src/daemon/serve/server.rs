@@ -25,11 +25,12 @@ use super::hangups::Peered;
 use super::intake::Intake;
 use super::leaving;
 use super::memory::Memory;
+use super::pace::Pace;
 use super::refusal_log::RefusalLog;
 use super::refusals::Refusals;
 use super::respond;
 use super::response;
-use super::stream::{Pace, Timed};
+use super::stream::Timed;
 use super::waiting::TICK;
 use crate::policy::Peer;
 

@@ -12,6 +12,8 @@ pub(super) enum Doing {
     Idle,
     /// It watches a profile. A watch can begin again with the ID of its last event.
     Watching,
+    /// Its request does nothing but wait. It can be answered early, as when its time has run out.
+    Waiting,
     /// Its answer is being made or written.
     Answering,
 }
@@ -35,29 +37,30 @@ pub(super) type Position = (Doing, u64);
 // === impl Bits ===
 
 impl Bits {
-    const KINDS: [Doing; 4] = [
+    const KINDS: [Doing; 5] = [
         Doing::HalfOpen,
         Doing::Idle,
         Doing::Watching,
+        Doing::Waiting,
         Doing::Answering,
     ];
 
     const fn new((doing, stamp): Position, ordered_as: Doing) -> Self {
-        Self(stamp << 4 | (ordered_as as u64) << 2 | doing as u64)
+        Self(stamp << 6 | (ordered_as as u64) << 3 | doing as u64)
     }
 
     fn kind(bits: u64) -> Doing {
-        // Two bits are always one of the four.
-        let at = usize::try_from(bits & 0b11).unwrap_or_default();
+        // Three bits are always one of the five, since `new` wrote them.
+        let at = usize::try_from(bits & 0b111).unwrap_or_default();
         Self::KINDS.get(at).copied().unwrap_or(Doing::Answering)
     }
 
     pub(super) fn position(self) -> Position {
-        (Self::kind(self.0), self.0 >> 4)
+        (Self::kind(self.0), self.0 >> 6)
     }
 
     pub(super) fn ordered_as(self) -> Doing {
-        Self::kind(self.0 >> 2)
+        Self::kind(self.0 >> 3)
     }
 }
 

@@ -5,17 +5,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::connections::{Place, Spot};
 use super::hangups::Peered;
-use super::standing::Doing;
+use super::pace::Pace;
 use crate::clock::from_now;
 
 /// How long a connection may wait before its first byte, and a request from its first byte to the end of its headers.
@@ -26,34 +23,6 @@ pub const IDLE: Duration = Duration::from_secs(60);
 
 /// How long a write may make no progress.
 pub const WRITE: Duration = Duration::from_secs(10);
-
-const WAITING: u32 = 0;
-const IN_HEAD: u32 = 1;
-const BUSY: u32 = 2;
-const IDLING: u32 = 3;
-/// Busy, with an answer that may take a while.
-const PENDING: u32 = 4;
-
-/// The bits of the states above in a [`Pace`]; the higher bits count the changes.
-const DOING: u32 = 0b111;
-
-/// What a connection is doing, shared with the service that answers its requests.
-///
-/// It counts its changes, because an answer may be given without a wait: the idle time after it must not pass for the
-/// idle time before it.
-#[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<Paced>);
-
-#[derive(Debug, Default)]
-struct Paced {
-    state: AtomicU32,
-    /// The connection's place, which depends on what it is doing.
-    spot: Option<Arc<Spot>>,
-}
-
-/// Keeps a connection busy until it is dropped: no timer of ours runs while a request is being answered.
-#[derive(Debug)]
-pub struct Busy(Pace);
 
 /// A stream whose reads and writes end with `TimedOut` when the peer is too slow.
 pub struct Timed<S> {
@@ -69,96 +38,6 @@ pub struct Timed<S> {
     leaves_on_hangup: bool,
 }
 
-// === impl Pace ===
-
-impl Pace {
-    /// The pace of a connection that has a place.
-    pub(super) fn of(place: &Place) -> Self {
-        Self(Arc::new(Paced {
-            state: AtomicU32::new(WAITING),
-            spot: Some(Arc::clone(place.spot())),
-        }))
-    }
-
-    /// Marks the connection as busy: a request's headers are complete, and its answer begins.
-    pub fn busy(&self) -> Busy {
-        self.set(BUSY);
-        self.take(Doing::Answering);
-        Busy(self.clone())
-    }
-
-    fn get(&self) -> u32 {
-        self.0.state.load(Ordering::Relaxed)
-    }
-
-    /// Sets the state. Only the connection's own task changes it, so nothing comes between the load and the store.
-    fn set(&self, doing: u32) {
-        let pace = self.get();
-        if pace & DOING != doing {
-            let changes = (pace & !DOING).wrapping_add(DOING + 1);
-            self.0.state.store(changes | doing, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether a request is being answered.
-    pub(super) fn is_busy(&self) -> bool {
-        matches!(self.get() & DOING, BUSY | PENDING)
-    }
-
-    /// Whether all requests are answered and no byte of another one has come.
-    pub(super) fn is_idle(&self) -> bool {
-        self.get() & DOING == IDLING
-    }
-
-    fn is_pending(&self) -> bool {
-        self.get() & DOING == PENDING
-    }
-
-    /// Tells the table of places.
-    fn take(&self, doing: Doing) {
-        if let Some(spot) = &self.0.spot {
-            spot.set(doing);
-        }
-    }
-}
-
-// === impl Busy ===
-
-impl Busy {
-    /// Marks the answer as one that may take a while, so that a hangup of the peer is noticed.
-    pub(super) fn pends(&self) {
-        self.0.set(PENDING);
-    }
-
-    /// Runs a future that reads the rest of the request: until it is complete, the connection is half-open.
-    pub(super) async fn receives<T>(&self, rest: impl Future<Output = T>) -> T {
-        self.0.take(Doing::HalfOpen);
-        let rest = rest.await;
-        self.0.take(Doing::Answering);
-        rest
-    }
-
-    /// Records that so many bytes were made for the answer: a long one counts as several requests.
-    pub(super) fn made(&self, bytes: usize) {
-        if let Some(spot) = &self.0.0.spot {
-            spot.made(bytes);
-        }
-    }
-
-    /// Marks the answer as a watch, which can begin again elsewhere.
-    pub(super) fn watches(&self) {
-        self.pends();
-        self.0.take(Doing::Watching);
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.set(IDLING);
-        self.0.take(Doing::Idle);
-    }
-}
-
 // === impl Timed ===
 
 impl<S> Timed<S> {
@@ -167,8 +46,8 @@ impl<S> Timed<S> {
         let timer = Box::pin(tokio::time::sleep(HEAD));
         Self {
             stream,
+            armed: pace.stamp(),
             pace,
-            armed: WAITING,
             deadline: timer.deadline(),
             timer,
             writing: None,
@@ -181,10 +60,10 @@ impl<S> Timed<S> {
         if self.pace.is_busy() {
             return Poll::Pending;
         }
-        let pace = self.pace.get();
+        let pace = self.pace.stamp();
         if pace != self.armed {
             self.armed = pace;
-            let limit = if pace & DOING == IDLING { IDLE } else { HEAD };
+            let limit = if self.pace.is_idle() { IDLE } else { HEAD };
             self.deadline = from_now(limit);
             // A timer that fires too early is set again at that point; otherwise nearly every request would move it
             // twice.
@@ -234,11 +113,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let before = buf.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) {
             if buf.filled().len() > before && !this.pace.is_busy() {
-                this.pace.set(IN_HEAD);
+                this.pace.begins_head();
             }
             return Poll::Ready(result);
         }
-        if let Some(spot) = &this.pace.0.spot {
+        if let Some(spot) = this.pace.spot() {
             spot.pause();
         }
         this.poll_timer(cx).map(Err)
@@ -261,7 +140,7 @@ impl<S: AsyncWrite + Peered + Unpin> AsyncWrite for Timed<S> {
         let this = &mut *self;
         if this.pace.is_pending() && !this.leaves_on_hangup {
             this.leaves_on_hangup = true;
-            if let (Some(spot), Some(socket)) = (&this.pace.0.spot, this.stream.socket()) {
+            if let (Some(spot), Some(socket)) = (this.pace.spot(), this.stream.socket()) {
                 spot.leave_on_hangup(socket);
             }
         }

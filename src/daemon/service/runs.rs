@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{ADMIN_ONLY, Door, Service};
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
+use crate::daemon::keep::patience::{Patience, Seat};
 use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
@@ -30,12 +31,13 @@ pub(in crate::daemon) enum Printed {
 }
 
 impl Service {
-    /// Answers one run of the companion.
+    /// Answers one run of the companion, whose connection has this place.
     pub(in crate::daemon) async fn run(
         &self,
         run: Invocation,
         peer: &Peer,
         door: Door,
+        seat: &Arc<dyn Seat>,
     ) -> RunAnswer {
         // Check this first: standard input for the admin socket must not come through this one.
         if door == Door::Tokens && dialect::is_admin(&run) {
@@ -47,7 +49,7 @@ impl Service {
         };
         // It may be large, and the answer may take a while.
         drop(run);
-        match self.ask(asked, peer, door).await {
+        match self.ask(asked, peer, door, seat).await {
             Ok(Printed::Whole(reply, held)) => RunAnswer::Whole(reply.into(), held),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
             Err(problem) => {
@@ -56,7 +58,7 @@ impl Service {
         }
     }
 
-    /// Asks, and prints the answer.
+    /// Asks for a caller whose connection has this place, and prints the answer.
     ///
     /// # Errors
     /// The [`Problem`] says why there is no answer.
@@ -65,23 +67,22 @@ impl Service {
         asked: Asked,
         peer: &Peer,
         door: Door,
+        seat: &Arc<dyn Seat>,
     ) -> Result<Printed, Problem> {
         let caller = &peer.caller;
         let mut held = None;
         let reply = match asked {
             Asked::Token(query, print) => {
                 let name = query.profile.as_ref();
-                let (handle, served) = self
-                    .token(caller, name, query.min_valid, query.max_wait)
-                    .await?;
+                let max_wait = Patience::at(seat, query.max_wait);
+                let (handle, served) = self.token(caller, name, query.min_valid, max_wait).await?;
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
             Asked::Reject(query, print) => {
                 let name = query.profile.as_ref();
-                let (handle, served) = self
-                    .reject(caller, name, &query.which, query.max_wait)
-                    .await?;
+                let max_wait = Patience::at(seat, query.max_wait);
+                let (handle, served) = self.reject(caller, name, &query.which, max_wait).await?;
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
@@ -97,13 +98,15 @@ impl Service {
                 print.print(&state, self.surroundings())
             }
             Asked::Ready(query, print) => {
-                self.ready(caller, query.profile.as_ref(), query.wait)
-                    .await?;
+                let wait = Patience::at(seat, query.wait);
+                self.ready(caller, query.profile.as_ref(), wait).await?;
                 print.print(&(), self.surroundings())
             }
             Asked::Refresh(query, print) => {
                 let name = query.profile.as_ref();
-                let state = self.refresh(caller, name, query.max_wait).await?;
+                let state = self
+                    .refresh(caller, name, Patience::at(seat, query.max_wait))
+                    .await?;
                 print.print(&state, self.surroundings())
             }
             Asked::Watch(query, print) => {

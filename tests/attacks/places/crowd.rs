@@ -22,6 +22,11 @@ impl Crowd {
         Self::with(daemon, user, size, sends.as_bytes().to_vec(), false)
     }
 
+    /// As many as `size` at once, each of which has sent this.
+    pub(super) fn sending(daemon: &Daemon, user: User, size: usize, sends: Vec<u8>) -> Self {
+        Self::with(daemon, user, size, sends, false)
+    }
+
     /// As many as `size` at once, each of which always has more requests to send.
     pub(super) fn pipelining(daemon: &Daemon, user: User, size: usize) -> Self {
         let requests = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);

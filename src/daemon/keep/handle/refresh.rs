@@ -1,10 +1,9 @@
 //! Refreshes on a person's request.
 
-use std::time::Duration;
-
 use tokio::sync::oneshot;
 
 use super::super::keeper::{Command, RefreshRefused};
+use super::super::patience::Patience;
 use super::Handle;
 use super::token::code_of;
 use crate::problem::{Code, Problem};
@@ -14,7 +13,8 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why not, and when a caller may ask again.
-    pub async fn refresh(&self, max_wait: Duration) -> Result<(), Problem> {
+    pub async fn refresh(&self, max_wait: impl Into<Patience>) -> Result<(), Problem> {
+        let max_wait = max_wait.into();
         let gone = || Problem::new(Code::Unavailable).of(&self.name);
         let (reply, answer) = oneshot::channel();
         self.commands
@@ -41,9 +41,11 @@ impl Handle {
                 }
             }
         };
-        if tokio::time::timeout(max_wait, ended).await.unwrap_or(false) {
-            return Ok(());
-        }
+        let early = match max_wait.run(ended).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => None,
+            Err(early) => early,
+        };
         let now = self.clock.now();
         let view = self.view.borrow();
         let code = if view.attempting {
@@ -59,10 +61,11 @@ impl Handle {
             return Err(Problem::new(code_of(block)).of(&self.name).until(retry_at));
         }
         let problem = Problem::new(code).of(&self.name).until(retry_at);
-        Err(match code {
+        let problem = match code {
             // Its own text already says what a person has to do.
             Code::RejectedByProvider => problem,
             _ => problem.with_detail(detail),
-        })
+        };
+        Err(self.early(problem, early))
     }
 }

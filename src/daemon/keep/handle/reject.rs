@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::keeper::Command;
+use super::super::patience::Patience;
 use super::Handle;
-use super::token::{Served, WaitEnd, code_of};
+use super::token::{Served, code_of};
 use crate::lifecycle::{Held, Reporter, View};
 use crate::problem::{Code, Problem};
 use crate::query::Freshness;
@@ -28,8 +29,9 @@ impl Handle {
         &self,
         which: &Rejected,
         reporter: Reporter,
-        max_wait: Duration,
+        max_wait: impl Into<Patience>,
     ) -> Result<Served, Problem> {
+        let max_wait = max_wait.into();
         let held = self.view.borrow().held.clone();
         let Some(held) = held.filter(|held| is_of(which, held)) else {
             return self.token(Duration::ZERO, max_wait).await;
@@ -53,7 +55,7 @@ impl Handle {
             Err(_) => None,
         };
         let cooling = heard.and_then(|heard| heard.cooling_until);
-        let end = self.wait(max_wait, report, newer).await;
+        let early = self.wait(&max_wait, report, newer).await;
         let now = self.clock.now();
         let view = self.view.borrow();
         if let Some(held) = view.valid(now.boot).filter(|_| newer(&view, now.boot)) {
@@ -76,9 +78,9 @@ impl Handle {
         let next = view.next_attempt.into_iter().chain(cooling).min();
         let problem = Problem::new(code)
             .of(&self.name)
-            .until(next.map(|at| now.unix_of(at.max(now.boot))))
-            // A cool-down says itself until when it lasts.
-            .ended_early(end == WaitEnd::Early && code != Code::CoolingDown);
+            .until(next.map(|at| now.unix_of(at.max(now.boot))));
+        // A cool-down says itself until when it lasts.
+        let problem = self.early(problem, early.filter(|_| code != Code::CoolingDown));
         Err(match detail {
             Some(detail) => problem.with_detail(detail),
             None => problem,

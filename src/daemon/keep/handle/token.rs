@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::super::keeper::{Command, Done};
+use super::super::patience::Patience;
 use super::Handle;
 use crate::fault::Block;
 use crate::instant::{BootInstant, Now};
 use crate::lifecycle::{Held, View};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, EarlyEnd, Problem};
 use crate::query::Freshness;
 use crate::schedule;
 
@@ -35,17 +36,11 @@ enum Outlook {
     /// The next attempt is due before the deadline.
     Later,
     /// No attempt is due before the deadline, unless a request to the keeper makes one due.
-    Hopeless(WaitEnd),
+    Hopeless(Option<EarlyEnd>),
 }
 
-/// How the wait of a caller ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WaitEnd {
-    /// Before its deadline, since the next attempt is due after that.
-    Early,
-    /// In any other way.
-    Other,
-}
+/// After how long a caller should ask again whose wait was ended before the next attempt is known.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Handle {
     /// Returns a token with at least `min_valid` left (clamped to half its lifetime), and waits at most `max_wait` for
@@ -53,10 +48,14 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why no valid token is held, and when the next attempt is due.
-    pub async fn token(&self, min_valid: Duration, max_wait: Duration) -> Result<Served, Problem> {
+    pub async fn token(
+        &self,
+        min_valid: Duration,
+        max_wait: impl Into<Patience>,
+    ) -> Result<Served, Problem> {
         match self.at_once(min_valid) {
             Some(served) => Ok(served),
-            None => self.in_time(min_valid, max_wait).await,
+            None => self.in_time(min_valid, max_wait.into()).await,
         }
     }
 
@@ -85,42 +84,58 @@ impl Handle {
     pub async fn in_time(
         &self,
         min_valid: Duration,
-        max_wait: Duration,
+        max_wait: Patience,
     ) -> Result<Served, Problem> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let max_wait = {
+        let limit = {
             let view = self.view.borrow();
             let held = view.held.as_ref().map(|held| &held.validity);
-            schedule::patience(self.clock.now().boot, held, max_wait)
+            schedule::patience(self.clock.now().boot, held, max_wait.limit())
         };
-        let end = self
+        let early = self
             .wait(
-                max_wait,
+                &max_wait.limited_to(limit),
                 |done| Command::Wanted { min_valid, done },
                 |view, now| is_long(view, now, min_valid),
             )
             .await;
         self.judge(min_valid)
-            .map_err(|problem| problem.ended_early(end == WaitEnd::Early))
+            .map_err(|problem| self.early(problem, early))
     }
 
     /// Waits at most `max_wait` until the view is good enough, or until it cannot become so before the deadline. Asks
-    /// the keeper for it whenever no attempt runs, even if `max_wait` is zero.
+    /// the keeper for it whenever no attempt runs, even if `max_wait` is zero. Returns why the wait ended early, if it
+    /// did.
     pub(super) async fn wait(
         &self,
-        max_wait: Duration,
+        max_wait: &Patience,
         ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
-    ) -> WaitEnd {
-        if max_wait.is_zero() {
+    ) -> Option<EarlyEnd> {
+        let limit = max_wait.limit();
+        if limit.is_zero() {
             self.ask_and_leave(ask);
-            return WaitEnd::Other;
+            return None;
         }
         // An attempt that waits for its turn gets it sooner while a caller waits.
         let _waits = self.waiters.wait();
         // The caller judges the view, whether the wait ended or timed out.
-        let wait = tokio::time::timeout(max_wait, self.wait_on(max_wait, ask, good));
-        wait.await.unwrap_or(WaitEnd::Other)
+        let wait = max_wait.run(self.wait_on(limit, ask, good));
+        wait.await.unwrap_or_else(|early| early)
+    }
+
+    /// The answer to a caller whose wait ended early. Its `max_wait` has not passed, and it may ask again.
+    pub(super) fn early(&self, mut problem: Problem, early: Option<EarlyEnd>) -> Problem {
+        if early == Some(EarlyEnd::PlaceIsNeeded) {
+            if problem.code == Code::Deadline {
+                problem.code = Code::Unavailable;
+            }
+            if problem.retry_at.is_none() {
+                let now = self.clock.now();
+                problem.retry_at = Some(now.unix_of(now.boot.after(ASK_AGAIN)));
+            }
+        }
+        problem.ended_early(early)
     }
 
     async fn wait_on(
@@ -128,7 +143,7 @@ impl Handle {
         max_wait: Duration,
         ask: impl Fn(Done) -> Command,
         good: impl Fn(&View, BootInstant) -> bool,
-    ) -> WaitEnd {
+    ) -> Option<EarlyEnd> {
         let deadline = self.clock.now().boot.after(max_wait);
         let mut seen = self.view.clone();
         // Judge one view at a time: an attempt may begin between two reads.
@@ -139,31 +154,31 @@ impl Handle {
             } else if view.attempting {
                 Outlook::Attempt
             } else if view.rejected || view.block.is_some() || view.next_attempt.is_none() {
-                Outlook::Hopeless(WaitEnd::Other)
+                Outlook::Hopeless(None)
             } else if view.next_attempt.is_some_and(|next| next >= deadline) {
-                Outlook::Hopeless(WaitEnd::Early)
+                Outlook::Hopeless(Some(EarlyEnd::NextAttemptIsLater))
             } else {
                 Outlook::Later
             }
         };
         loop {
             match look(&mut seen) {
-                Outlook::Good => return WaitEnd::Other,
+                Outlook::Good => return None,
                 Outlook::Attempt => {}
                 Outlook::Hopeless(_) | Outlook::Later => {
                     let (done, stepped) = oneshot::channel();
                     if self.commands.send(ask(done)).await.is_err() || stepped.await.is_err() {
-                        return WaitEnd::Other;
+                        return None;
                     }
                     match look(&mut seen) {
-                        Outlook::Good => return WaitEnd::Other,
-                        Outlook::Hopeless(end) => return end,
+                        Outlook::Good => return None,
+                        Outlook::Hopeless(early) => return early,
                         Outlook::Attempt | Outlook::Later => {}
                     }
                 }
             }
             if seen.changed().await.is_err() {
-                return WaitEnd::Other;
+                return None;
             }
         }
     }
@@ -192,7 +207,7 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why no valid token is held.
-    pub async fn ready(&self, wait: Duration) -> Result<(), Problem> {
+    pub async fn ready(&self, wait: impl Into<Patience>) -> Result<(), Problem> {
         let mut seen = self.view.clone();
         let ready = async {
             while !seen.borrow_and_update().ready(self.clock.now().boot) {
@@ -202,11 +217,12 @@ impl Handle {
             }
         };
         // The view is judged below, whether the wait ended or timed out.
-        let _: Result<(), _> = tokio::time::timeout(wait, ready).await;
+        let early = wait.into().run(ready).await.err().flatten();
         if self.view.borrow().ready(self.clock.now().boot) {
             return Ok(());
         }
-        self.judge(Duration::ZERO).map(|_| ())
+        let judged = self.judge(Duration::ZERO).map(|_| ());
+        judged.map_err(|problem| self.early(problem, early))
     }
 }
 

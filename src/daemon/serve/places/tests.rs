@@ -76,8 +76,19 @@ impl Model {
         });
         let first = first.ok_or(Full)?;
         let theirs = self.count(first.uid);
+        if first.doing == Doing::Waiting && theirs == self.count(uid) && theirs > 1 {
+            let own = self.open.iter().filter(|open| open.uid == uid);
+            let own = own.filter(|open| open.doing == Doing::Waiting);
+            let own = own.min_by_key(|open| open.since);
+            return own.map(|open| Some(open.key)).ok_or(Full);
+        }
         let may_go = is_own_limit
-            || theirs >= self.count(uid) && (theirs > 1 || first.doing != Doing::Watching);
+            || theirs >= self.count(uid)
+                && match first.doing {
+                    Doing::Watching => theirs > 1,
+                    Doing::Waiting => theirs > 1 && theirs > self.count(uid),
+                    _ => true,
+                };
         if may_go {
             Ok(Some(first.key))
         } else {
@@ -169,6 +180,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         1 => Just(Doing::HalfOpen),
         4 => Just(Doing::Idle),
         2 => Just(Doing::Watching),
+        2 => Just(Doing::Waiting),
         4 => Just(Doing::Answering),
     ]
 }
@@ -232,7 +244,7 @@ fn table(limits: Limits, open: &[(u32, Doing)]) -> (Places, Vec<u64>) {
 
 #[test]
 fn who_gives_up_a_place() {
-    use Doing::{Answering, HalfOpen, Idle, Watching};
+    use Doing::{Answering, HalfOpen, Idle, Waiting, Watching};
     const FULL: Option<usize> = None;
     for (name, limits, open, newcomer, goes) in [
         (
@@ -255,6 +267,27 @@ fn who_gives_up_a_place() {
             &[(2, HalfOpen), (1, Watching), (1, Watching), (1, Answering)],
             3,
             Some(1),
+        ),
+        (
+            "then one that waits, the oldest",
+            limits(4, 4, 0),
+            &[(2, HalfOpen), (1, Waiting), (1, Waiting), (1, Answering)],
+            3,
+            Some(1),
+        ),
+        (
+            "a user with as many gives up one of its own that waits",
+            limits(4, 4, 0),
+            &[(1, Waiting), (1, Waiting), (2, Waiting), (2, Waiting)],
+            2,
+            Some(2),
+        ),
+        (
+            "but no user gives up a single one that waits",
+            limits(2, 2, 0),
+            &[(1, Waiting), (2, Waiting)],
+            3,
+            FULL,
         ),
         (
             "never one that is being answered: the next user does",

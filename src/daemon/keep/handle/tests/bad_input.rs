@@ -6,6 +6,7 @@ use super::*;
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
+use crate::problem::EarlyEnd;
 use crate::provider::answer::{Answer, Asked, Spelling};
 
 const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
@@ -114,10 +115,10 @@ async fn a_wait_that_ends_early_for_a_stated_retry_after_is_told_as_that() {
     let start = clock.now().boot;
     let problem = handle.token(NOW, secs(30)).await.unwrap_err();
     assert_eq!(problem.code, Code::Unavailable);
-    assert!(problem.ended_early, "{problem:?}");
+    assert_eq!(problem.ended_early, Some(EarlyEnd::NextAttemptIsLater));
     assert!(clock.now().boot.since(start) < secs(30));
     // Without a wait, and with one that outlasts the stated time, there is nothing to end early.
-    assert!(!handle.token(NOW, NOW).await.unwrap_err().ended_early);
+    assert_eq!(handle.token(NOW, NOW).await.unwrap_err().ended_early, None);
     assert_eq!(text(&handle, NOW, secs(200)).await, "token-2");
 }
 
@@ -126,5 +127,5 @@ async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
     let issuer = ScriptedIssuer::new(&[Play::Hang]);
     let (handle, _) = keep(&issuer, &MemoryStore::new(Some("s")));
     let problem = handle.token(NOW, secs(3)).await.unwrap_err();
-    assert_eq!((problem.code, problem.ended_early), (Code::Deadline, false));
+    assert_eq!((problem.code, problem.ended_early), (Code::Deadline, None));
 }

@@ -1,0 +1,172 @@
+//! What a connection is doing, shared by its stream, the service that answers its requests, and the table of places.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::super::keep::patience::Seat;
+use super::connections::{Place, Spot};
+use super::standing::Doing;
+
+const WAITING: u32 = 0;
+const IN_HEAD: u32 = 1;
+const BUSY: u32 = 2;
+const IDLING: u32 = 3;
+/// Busy, with an answer that may take a while.
+const PENDING: u32 = 4;
+
+/// The bits of the states above in a [`Pace`]; the higher bits count the changes.
+const DOING: u32 = 0b111;
+
+/// What a connection is doing, shared with the service that answers its requests.
+///
+/// It counts its changes, because an answer may be given without a wait: the idle time after it must not pass for the
+/// idle time before it.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Arc<Paced>);
+
+#[derive(Debug, Default)]
+struct Paced {
+    state: AtomicU32,
+    /// Whether the connection's place is needed for another one.
+    is_needed: AtomicBool,
+    /// The connection's place, which depends on what it is doing.
+    spot: Option<Arc<Spot>>,
+}
+
+/// Keeps a connection busy until it is dropped: no timer of ours runs while a request is being answered.
+#[derive(Debug)]
+pub struct Busy(Pace);
+
+// === impl Pace ===
+
+impl Pace {
+    /// The pace of a connection that has a place.
+    pub(super) fn of(place: &Place) -> Self {
+        Self(Arc::new(Paced {
+            state: AtomicU32::new(WAITING),
+            is_needed: AtomicBool::new(false),
+            spot: Some(Arc::clone(place.spot())),
+        }))
+    }
+
+    /// Marks the connection as busy: a request's headers are complete, and its answer begins.
+    pub fn busy(&self) -> Busy {
+        self.set(BUSY);
+        self.take(Doing::Answering);
+        Busy(self.clone())
+    }
+
+    /// A number that is another one whenever the connection does something else.
+    pub(super) fn stamp(&self) -> u32 {
+        self.0.state.load(Ordering::Relaxed)
+    }
+
+    /// The connection's place in the table, if it has one.
+    pub(super) fn spot(&self) -> Option<&Spot> {
+        self.0.spot.as_deref()
+    }
+
+    /// Records that the first byte of a request has come.
+    pub(super) fn begins_head(&self) {
+        self.set(IN_HEAD);
+    }
+
+    /// Sets the state. Only the connection's own task changes it, so nothing comes between the load and the store.
+    fn set(&self, doing: u32) {
+        let pace = self.stamp();
+        if pace & DOING != doing {
+            let changes = (pace & !DOING).wrapping_add(DOING + 1);
+            self.0.state.store(changes | doing, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.stamp() & DOING, BUSY | PENDING)
+    }
+
+    /// Whether all requests are answered and no byte of another one has come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stamp() & DOING == IDLING
+    }
+
+    /// Whether a request is being answered, which may take a while.
+    pub(super) fn is_pending(&self) -> bool {
+        self.stamp() & DOING == PENDING
+    }
+
+    /// Ends the wait of the connection's request, when the connection is polled next.
+    pub(super) fn end_wait(&self) {
+        self.0.is_needed.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self, doing: Doing) {
+        self.0.take(doing);
+    }
+}
+
+// === impl Paced ===
+
+impl Paced {
+    /// Tells the table of places.
+    fn take(&self, doing: Doing) {
+        if let Some(spot) = &self.spot {
+            spot.set(doing);
+        }
+    }
+}
+
+impl Seat for Paced {
+    fn waits(&self, is_waiting: bool) {
+        self.take(match is_waiting {
+            true => Doing::Waiting,
+            false => Doing::Answering,
+        });
+    }
+
+    fn is_needed(&self) -> bool {
+        self.is_needed.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Busy ===
+
+impl Busy {
+    /// Marks the answer as one that may take a while, so that a hangup of the peer is noticed.
+    pub(super) fn pends(&self) {
+        self.0.set(PENDING);
+    }
+
+    /// Runs a future that reads the rest of the request: until it is complete, the connection is half-open.
+    pub(super) async fn receives<T>(&self, rest: impl Future<Output = T>) -> T {
+        self.0.take(Doing::HalfOpen);
+        let rest = rest.await;
+        self.0.take(Doing::Answering);
+        rest
+    }
+
+    /// The place in which the request may wait.
+    pub(super) fn seat(&self) -> Arc<dyn Seat> {
+        Arc::clone(&self.0.0) as Arc<dyn Seat>
+    }
+
+    /// Records that so many bytes were made for the answer: a long one counts as several requests.
+    pub(super) fn made(&self, bytes: usize) {
+        if let Some(spot) = self.0.spot() {
+            spot.made(bytes);
+        }
+    }
+
+    /// Marks the answer as a watch, which can begin again elsewhere.
+    pub(super) fn watches(&self) {
+        self.pends();
+        self.0.take(Doing::Watching);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set(IDLING);
+        self.0.take(Doing::Idle);
+    }
+}

@@ -1,0 +1,138 @@
+//! Requests that only wait: for a token that an issuer does not give, or for a profile that does not get ready. However
+//! many there are, they keep no place from other users.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// Far less than the minute that the requests would wait.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
+/// Requests that wait for a minute, of each kind. The issuers of both profiles hang, and a token of this generation of
+/// `research` is held.
+fn waits(generation: u64) -> [(&'static str, Vec<u8>); 4] {
+    [
+        ("a token", WAIT.into()),
+        (
+            "the token after a rejected one",
+            post(
+                "/v1/profiles/research/token/reject?max_wait=60",
+                format!("{{\"generation\":{generation}}}").as_bytes(),
+            ),
+        ),
+        (
+            "a helper's token",
+            helper(&["token", "slow", "--max-wait", "60"]),
+        ),
+        ("readiness", helper(&["ready", "slow", "--wait", "60"])),
+    ]
+}
+
+fn post(target: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head =
+        format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// One run of the companion, as it is sent.
+fn helper(args: &[&str]) -> Vec<u8> {
+    let field = |tag: u8, bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        [&[tag], &length[..], bytes].concat()
+    };
+    let args = ["jeton"].iter().chain(args);
+    let args = args.flat_map(|arg| field(1, arg.as_bytes()));
+    let body: Vec<u8> = [1]
+        .into_iter()
+        .chain(args)
+        .chain(field(5, &60_000_u32.to_le_bytes()))
+        .collect();
+    post("/v1/helper", &body)
+}
+
+#[test]
+fn requests_that_wait_keep_no_other_user_out() {
+    if !are_root("requests_that_wait_keep_no_other_user_out") {
+        return;
+    }
+    let env = place(&[ALICE, BOB, CAROL]);
+    let mut daemon = start(&env, 256);
+    let token = env.get(&daemon, TOKEN).json();
+    env.fault("hang");
+    for (what, request) in waits(token["generation"].as_u64().unwrap()) {
+        let crowds = [BOB, CAROL].map(|user| Crowd::sending(&daemon, user, 200, request.clone()));
+        for crowd in &crowds {
+            wait_until("the crowd", || crowd.opened() >= 200);
+        }
+        let began = Instant::now();
+        honest_clients_are_served(&env, &daemon, ALICE, 10);
+        assert!(began.elapsed() < AT_ONCE, "{what}: {:?}", began.elapsed());
+        for crowd in crowds {
+            let came = crowd.leave();
+            let came = String::from_utf8_lossy(&came);
+            assert!(came.starts_with("HTTP/1.1 "), "{what}: cut off: {came:?}");
+            assert!(came.contains("the wait ended early"), "{what}: {came}");
+        }
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
+    if !are_root("a_request_whose_place_is_needed_gets_the_answer_of_its_timeout") {
+        return;
+    }
+    let env = place(&[ALICE, BOB]);
+    let mut daemon = start(&env, 64);
+    let wait = |user: User| {
+        let mut stream = user.connect(&daemon.socket);
+        stream.write_all(WAIT.as_bytes()).unwrap();
+        stream
+    };
+    let mut few = wait(BOB);
+    let mut many: Vec<_> = (0..40).map(|_| wait(ALICE)).collect();
+    // All but the newest ones have made room, each with an answer.
+    for stream in &mut many[..30] {
+        let answer = http::read_response(stream).unwrap();
+        let what = (answer.status, answer.code());
+        assert_eq!(what, (503, "unavailable".to_owned()), "{answer:?}");
+        assert!(answer.text().contains("the wait ended early"), "{answer:?}");
+        let again = answer.header("retry-after").unwrap().parse::<u64>();
+        assert!(again.unwrap() >= 1, "{answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection ends");
+    }
+    // A user that has only one keeps it.
+    env.fault_at(1, "none");
+    for stream in [&mut few, many.last_mut().unwrap()] {
+        let answer = http::read_response(stream).unwrap();
+        env.came_out("an answer", &answer.body, true);
+        assert_eq!(answer.status, 200);
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn requests_that_wait_at_the_admin_socket_keep_no_reload_out() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.fault("hang");
+    let mut daemon = env.start();
+    wait_until("it serves", || env.get(&daemon, "/healthz").status == 200);
+    // More than the admin socket takes.
+    let request = helper(&["ready", "research", "--wait", "60"]);
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let mut stream = http::connect(&daemon.admin);
+            let _ = stream.write_all(&request);
+            stream
+        })
+        .collect();
+    for _ in 0..5 {
+        let reload = env.jeton(&["reload"]);
+        assert_eq!(reload.code, 0, "{reload:?}");
+    }
+    drop(waiting);
+    env.stop(&mut daemon);
+}
