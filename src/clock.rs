@@ -6,10 +6,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::ClockId;
 
+use self::boot::boot_now;
 use crate::instant::{BootInstant, Now, UnixTime};
 
+#[cfg(target_os = "linux")]
+mod alarms;
+mod boot;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(target_os = "linux")]
+mod timer;
 
 /// The boxed future of a [`Clock`]'s wait.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -36,9 +42,17 @@ pub trait Clock: Send + Sync {
     fn disturbed(&self) -> Waiting<'_>;
 }
 
-/// The machine's clocks.
+/// The machine's clocks, for a program that rarely waits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
+
+/// The machine's clocks, for a daemon: its waits on the boot clock end at their moment, also after a suspend, and share
+/// one timer of the system.
+pub struct AlarmClock {
+    /// `None` where the system has no such timer, or no descriptor for it.
+    #[cfg(target_os = "linux")]
+    alarms: Option<alarms::Alarms>,
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
@@ -62,13 +76,7 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
-        Box::pin(async move {
-            #[cfg(target_os = "linux")]
-            if timer::boot_alarm(at).await.is_ok() {
-                return;
-            }
-            naps(at).await;
-        })
+        Box::pin(naps(at))
     }
 
     fn disturbed(&self) -> Waiting<'_> {
@@ -79,6 +87,42 @@ impl Clock for SystemClock {
             }
             tokio::time::sleep(NAP).await;
         })
+    }
+}
+
+impl AlarmClock {
+    /// Makes the timer. It must be called on the event loop.
+    pub fn new() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            alarms: alarms::Alarms::new().ok(),
+        }
+    }
+}
+
+impl Clock for AlarmClock {
+    fn now(&self) -> Now {
+        SystemClock.now()
+    }
+
+    fn read(&self) -> Reading {
+        SystemClock.read()
+    }
+
+    fn sleep_until(&self, at: BootInstant) -> Waiting<'_> {
+        Box::pin(async move {
+            #[cfg(target_os = "linux")]
+            if let Some(alarms) = &self.alarms
+                && alarms.sleep_until(at).await.is_ok()
+            {
+                return;
+            }
+            naps(at).await;
+        })
+    }
+
+    fn disturbed(&self) -> Waiting<'_> {
+        SystemClock.disturbed()
     }
 }
 
@@ -94,21 +138,6 @@ async fn naps(at: BootInstant) {
         }
         tokio::time::sleep(left.min(NAP)).await;
     }
-}
-
-/// The clock that counts suspend. On macOS that is CLOCK_MONOTONIC (clock_gettime(3): it is mach_continuous_time).
-#[cfg(target_os = "linux")]
-const BOOT: ClockId = ClockId::Boottime;
-#[cfg(not(target_os = "linux"))]
-const BOOT: ClockId = ClockId::Monotonic;
-
-/// The time since the machine started, suspend included.
-fn boot_now() -> BootInstant {
-    let t = rustix::time::clock_gettime(BOOT);
-    BootInstant::from_boot(Duration::new(
-        u64::try_from(t.tv_sec).unwrap_or(0),
-        u32::try_from(t.tv_nsec).unwrap_or(0),
-    ))
 }
 
 /// Reads the clock by which systemd compares moments, suspend excluded (sd_notify(3), `MONOTONIC_USEC`).
@@ -164,82 +193,21 @@ fn running() -> Duration {
     START.elapsed()
 }
 
-#[cfg(target_os = "linux")]
-mod timer {
-    use std::io;
-    use std::os::fd::OwnedFd;
-
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
-    };
-    use tokio::io::unix::AsyncFd;
-
-    use crate::instant::BootInstant;
-
-    /// Waits on a timer of the boot clock. After a resume it fires at once if it is overdue; the timers of tokio and
-    /// std stand still in suspend (tokio#3185).
-    pub(super) async fn boot_alarm(at: BootInstant) -> io::Result<()> {
-        let at = at.since_boot();
-        wait(
-            TimerfdClockId::Boottime,
-            TimerfdTimerFlags::ABSTIME,
-            Timespec {
-                tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
-                // Zero would disarm the timer, so the first nanosecond after boot stands in for it.
-                tv_nsec: i64::from(at.subsec_nanos().max(1)),
-            },
-        )
-        .await
-    }
-
-    /// Waits on a timer of the wall clock that never fires, but is cancelled when that clock is set, which includes
-    /// every resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
-    pub(super) async fn clock_was_set() -> io::Result<()> {
-        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        let never = Timespec {
-            tv_sec: i64::MAX / 1_000_000_000,
-            tv_nsec: 0,
-        };
-        wait(TimerfdClockId::Realtime, flags, never).await
-    }
-
-    async fn wait(clock: TimerfdClockId, flags: TimerfdTimerFlags, at: Timespec) -> io::Result<()> {
-        let fd: OwnedFd = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        let alarm = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            it_value: at,
-        };
-        timerfd_settime(&fd, flags, &alarm)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for types whose descriptor may change under it; an OwnedFd keeps its own"
-        )]
-        let fd = AsyncFd::new(fd)?;
-        fd.readable().await?.retain_ready();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn sleeping_ends_at_the_moment_and_at_once_when_it_is_past() {
-        let clock = SystemClock;
-        let start = clock.now().boot;
-        clock
-            .sleep_until(start.before(Duration::from_secs(5)))
-            .await;
-        let at = start.after(Duration::from_millis(20));
-        clock.sleep_until(at).await;
-        assert!(clock.now().boot >= at);
-        naps(at.after(Duration::from_millis(5))).await;
-        assert!(clock.now().boot >= at.after(Duration::from_millis(5)));
+        let start = boot_now();
+        for clock in [&SystemClock as &dyn Clock, &AlarmClock::new()] {
+            clock
+                .sleep_until(start.before(Duration::from_secs(5)))
+                .await;
+            let at = clock.now().boot.after(Duration::from_millis(20));
+            clock.sleep_until(at).await;
+            assert!(clock.now().boot >= at);
+        }
     }
 
     #[test]

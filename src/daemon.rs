@@ -58,7 +58,7 @@ use self::service::{ReloadRequest, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{AlarmClock, Clock};
 use crate::offload;
 use crate::process;
 use crate::process::hardening;
@@ -148,12 +148,13 @@ async fn serve(
 ) -> Result<(), StartError> {
     let gate = peers::gate(options.uid, !options.guests.is_empty());
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
-    let clock = Arc::new(SystemClock);
+    // It has a descriptor of its own, so it is made before those are counted.
+    let clock: Arc<dyn Clock> = Arc::new(AlarmClock::new());
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
     let (stop, shutdown) = shutdown(GRACE);
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
-        clock: Arc::<SystemClock>::clone(&clock),
+        clock: Arc::clone(&clock),
         socket: sockets.shown(),
         program: ProgramFile::of_this_process(),
         reloads,
@@ -163,11 +164,7 @@ async fn serve(
     // They have descriptors of their own, so they are made before those are counted.
     let [connections, admin] = [(); 2].map(|()| Connections::shared(gate));
     let budget = Budget::of_this_process(limit);
-    let caps = budget.caps(
-        config
-            .as_ref()
-            .map_or(0, |found| found.config.profiles.len()),
-    );
+    let caps = budget.caps();
     debug!(limit, ?caps, "descriptors are shared out");
     connections.limit(caps.at_tokens());
     admin.limit(caps.at_admin());
@@ -196,12 +193,16 @@ async fn serve(
     let (setter, mode_changes) = mode_setter();
     let setter = Some(setter).filter(|_| is_ours && options.guests.is_empty());
     let served = ServedMode::new(valid, setter);
-    let watched: Arc<dyn Clock> = Arc::<SystemClock>::clone(&clock);
-    let jumps = Jumps::new(Arc::clone(&watched));
+    let jumps = Jumps::new(Arc::clone(&clock));
     let looks = jumps.looks();
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
-    let wiring = Wiring::new(&options.state, options.uid, clock, Arc::clone(&roster))
-        .with_attempts(caps.attempts);
+    let wiring = Wiring::new(
+        &options.state,
+        options.uid,
+        Arc::clone(&clock),
+        Arc::clone(&roster),
+    )
+    .with_attempts(caps.attempts);
     let mut reloading =
         Reloading::new(options, served, wiring, Arc::clone(&roster), notify.clone());
     reloading.start(config).await;
@@ -221,37 +222,30 @@ async fn serve(
     let asked = Arc::new(Notify::new());
     let mut keeping = tokio::spawn(sockets.keep(
         Arc::clone(&servers),
-        watched,
+        clock,
         shutdown,
         Arc::clone(&asked),
         looks,
         mode_changes,
     ));
-    // Each profile has a timer, which is a descriptor.
-    let reloaded = |roster: &Roster| {
-        asked.notify_one();
-        let caps = budget.caps(roster.all().len());
-        connections.limit(caps.at_tokens());
-        admin.limit(caps.at_admin());
-        refusals.limit(caps.refused);
-    };
+    let reloaded = || asked.notify_one();
     let lost = loop {
         tokio::select! { biased;
             request = signals.next() => match request {
                 SignalRequest::Stop => break None,
                 SignalRequest::Reload => {
                     reloading.reload_now().await;
-                    reloaded(&roster);
+                    reloaded();
                 }
             },
             Some(ReloadRequest { query, asked, done }) = reload_requests.recv() => {
                 let result = reloading.reload(&query, asked).await;
-                reloaded(&roster);
+                reloaded();
                 // The caller may have gone away; the reload has happened all the same.
                 let _: Result<(), _> = done.send(result);
             }
             asked = reloading.report() => if reloading.take(asked).await {
-                reloaded(&roster);
+                reloaded();
             },
             lost = &mut keeping => break lost.ok(),
         }

@@ -1,0 +1,60 @@
+//! Timers of the system, each of which is a descriptor.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Creates a timer of this clock. It must be called on the event loop.
+pub(super) fn created(clock: TimerfdClockId) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = timerfd_create(clock, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types whose descriptor may change under it; an OwnedFd keeps its own"
+    )]
+    AsyncFd::with_interest(fd, Interest::READABLE)
+}
+
+/// Sets a timer to fire once, instead of whenever it was set for before.
+pub(super) fn set(
+    timer: &AsyncFd<OwnedFd>,
+    flags: TimerfdTimerFlags,
+    at: Timespec,
+) -> io::Result<()> {
+    let alarm = Itimerspec {
+        it_interval: Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        },
+        it_value: at,
+    };
+    timerfd_settime(timer.as_fd(), flags, &alarm)?;
+    Ok(())
+}
+
+/// Waits until a timer has fired since the last call.
+pub(super) async fn fired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    let mut ready = timer.readable().await?;
+    // What is read is how often it has fired. It fails when the timer was set again meanwhile, or cancelled.
+    let _: rustix::io::Result<usize> = rustix::io::read(timer.as_fd(), &mut [0; 8]);
+    ready.clear_ready();
+    Ok(())
+}
+
+/// Waits on a timer of the wall clock that never fires, but is cancelled when that clock is set, which includes every
+/// resume from suspend (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`).
+pub(super) async fn clock_was_set() -> io::Result<()> {
+    let timer = created(TimerfdClockId::Realtime)?;
+    let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+    let never = Timespec {
+        tv_sec: i64::MAX / 1_000_000_000,
+        tv_nsec: 0,
+    };
+    set(&timer, flags, never)?;
+    fired(&timer).await
+}
