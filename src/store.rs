@@ -28,7 +28,7 @@ pub use binding::{Binding, Bound, Required};
 pub use difference::{BindingPart, Difference, Differences};
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
-pub use intents::{Keeper, KeyIntent, KeyIntents};
+pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
 pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
 pub use record::{Key, Record};

@@ -26,7 +26,10 @@ use provider::ProviderArgs;
 mod credential;
 mod profile;
 mod provider;
+mod steps;
 mod written;
+
+pub(super) use steps::Steps;
 
 /// The arguments of `jetond add`.
 #[derive(Debug, clap::Args)]
@@ -98,7 +101,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         previous: None,
     };
     let name = &args.name;
-    plan.write(&target, &stores, name, &seen, &record, || Ok(()))?;
+    plan.write(&target, &stores, name, &seen, &record, &Steps::NONE)?;
     report(format!(
         "{name} is enrolled: {} gave a token that holds for {} s; {}",
         record.binding.bound,
@@ -219,7 +222,7 @@ fn destination(profile: &Profile, files: &Files, env: &Env) -> Result<Bound, Exi
 }
 
 /// Gets one token as proof, and throws it away.
-pub(super) fn prove(
+fn prove(
     profile: &Profile,
     files: &Files,
     credential: &Credential,

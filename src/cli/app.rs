@@ -1,14 +1,20 @@
 //! `jetond app`: the keys of Run:ai's users, which the vendor's manual has called applications, user applications and
-//! access keys. Each command asks the running daemon for a token; it sends no client secret.
+//! access keys. Each command asks the running daemon for a token. It sends no client secret but one that was just made, or
+//! that an interrupted command may have had revoked, as proof that it works.
 
 mod create;
+mod creations;
 mod delete;
+mod held;
+mod journal;
 mod keep;
 mod lost;
 mod reading;
 mod regenerate;
+mod regenerations;
 mod secret_file;
 mod session;
+mod stored;
 mod token;
 mod whose;
 
@@ -50,7 +56,7 @@ impl AppArgs {
     }
 }
 
-/// Looks for keys that interrupted commands have left at the servers, as every command here does.
+/// Looks at what interrupted commands have left at the servers, as every command here does.
 pub(super) fn look_for_lost(target: &Target, env: &Env) {
     lost::look_everywhere(target, env);
 }

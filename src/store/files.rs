@@ -27,13 +27,24 @@ const TRIES: u32 = 40;
 pub(super) struct PrivateFiles {
     folder: PathBuf,
     owner: u32,
+    /// The largest file that is read, in bytes.
+    limit: usize,
 }
 
 impl PrivateFiles {
     /// The files in this folder, which belong to `owner`. `owner` is another user than ours only when root sets up a
     /// system daemon. Touches nothing before the first call.
     pub(super) const fn new(folder: PathBuf, owner: u32) -> Self {
-        Self { folder, owner }
+        Self {
+            folder,
+            owner,
+            limit: record::MAX_LEN,
+        }
+    }
+
+    /// The same with another largest file that is read, in bytes.
+    pub(super) fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// The path of a profile's file.
@@ -96,7 +107,7 @@ impl PrivateFiles {
         Ok(names.into_iter().filter_map(file).collect())
     }
 
-    /// The bytes of a profile's file, at most the largest size of a record.
+    /// The bytes of a profile's file, at most the limit.
     pub(super) fn read(
         &self,
         profile: &ProfileName,
@@ -120,18 +131,18 @@ impl PrivateFiles {
             }
         };
         let too_large = || {
-            let why = Distrust::TooLarge(record::MAX_LEN as u64);
+            let why = Distrust::TooLarge(self.limit as u64);
             StoreError::untrusted(Untrusted::new(&path, why).meant_for(Purpose::Secret))
         };
-        if facts.len > record::MAX_LEN as u64 {
+        if facts.len > self.limit as u64 {
             return Err(too_large());
         }
         // One byte more than the limit, so that reading never makes the buffer grow and leave a copy behind.
-        let mut json = Zeroizing::new(Vec::with_capacity(record::MAX_LEN + 1));
-        file.take(record::MAX_LEN as u64 + 1)
+        let mut json = Zeroizing::new(Vec::with_capacity(self.limit + 1));
+        file.take(self.limit as u64 + 1)
             .read_to_end(&mut json)
             .map_err(|e| StoreError::io(&path, "read it", e))?;
-        if json.len() > record::MAX_LEN {
+        if json.len() > self.limit {
             return Err(too_large());
         }
         Ok(Some(json))

@@ -1,20 +1,25 @@
 //! `jetond app`: keys are listed, made, renewed and deleted, and no secret that the issuer made comes out.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
 mod changing;
 mod lines;
+mod interrupted;
 mod making;
 mod reading;
 mod recorded;
+mod renewing;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 
-use jetond::sandbox::{Application, Line};
+use jetond::sandbox::{Application, Fault, Line};
+use serde_json::{Value, json};
 
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
@@ -44,6 +49,33 @@ pub(crate) fn key(env: &TestEnv, name: &str) -> Option<Application> {
 /// The names in the journal of calls that have not ended.
 pub(crate) fn journal(env: &TestEnv) -> String {
     fs::read_to_string(env.path("state/jeton/key-intents/research.json")).unwrap_or_default()
+}
+
+/// Writes the journal that an interrupted command leaves: the calls with the profile's token that have not ended.
+pub(crate) fn write_journal(env: &TestEnv, calls: &Value) {
+    let folder = env.path("state/jeton/key-intents");
+    let _ = fs::create_dir(&folder);
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    let path = folder.join("research.json");
+    let mut journal = json!({"version": 1, "profile": "research"});
+    for (name, list) in calls.as_object().unwrap() {
+        journal[name] = list.clone();
+    }
+    fs::write(&path, journal.to_string()).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The secret that is stored for a profile.
+pub(crate) fn stored_secret(env: &TestEnv, profile: &str) -> String {
+    let record: Value = serde_json::from_slice(&fs::read(env.record(profile)).unwrap()).unwrap();
+    record["client_secret"].as_str().unwrap().to_owned()
+}
+
+/// Puts a fault in force for so many requests.
+pub(crate) fn fault_for(env: &TestEnv, fault: &str, requests: u64) {
+    let fault = Fault::parse(fault).unwrap();
+    let set = env.sandbox().set_fault_for(fault, requests);
+    env.block_on(set).unwrap();
 }
 
 /// Makes a call of the sandbox's API with the profile's token, and gives back the status. What it answers is not kept: it may

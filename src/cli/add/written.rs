@@ -4,6 +4,7 @@
 use super::super::output::{Exit, fail};
 use super::super::target::{ChangeError, Target};
 use super::Plan;
+use super::steps::Steps;
 use crate::causes::Causes;
 use crate::config::{self, Config};
 use crate::profile::ProfileName;
@@ -15,8 +16,8 @@ const NOT_WRITTEN: &str = "the profile is not written, so the credential is not 
 
 impl Plan {
     /// Writes the record, and the profile if it is new. A person may have taken minutes to find the secret, so the
-    /// configuration is read again first, and the record replaces only what was `seen` before. A new profile is written only
-    /// if `proof` succeeds with what is stored; else the record is taken out again.
+    /// configuration is read again first, and the record replaces only what was `seen` before. Where the
+    /// profile cannot be written, the record is taken out again.
     pub(in super::super) fn write(
         &self,
         target: &Target,
@@ -24,7 +25,7 @@ impl Plan {
         name: &ProfileName,
         seen: &Look,
         record: &Record,
-        proof: impl FnOnce() -> Result<(), Exit>,
+        steps: &Steps<'_>,
     ) -> Result<(), Exit> {
         let _lock = target.lock(NOT_WRITTEN)?;
         let now = target.read_after(&self.before).map_err(|unusable| {
@@ -44,16 +45,19 @@ impl Plan {
         } else {
             replace(store.as_ref(), &removals, &lock, seen, record)?
         };
-        if let Err(exit) = proof() {
+        let undo = || {
+            (steps.undoing)();
+            restore(store.as_ref(), &lock, &written, seen)
+        };
+        if let Err(exit) = (steps.proof)() {
             // What cannot be taken out is named by `jetond check`.
-            let _: Result<(), StoreError> = restore(store.as_ref(), &lock, &written, seen);
+            let _: Result<(), StoreError> = undo();
             return Err(exit);
         }
         if self.is_new {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
-            target.change(&self.before, add).map_err(|error| {
-                not_written(&error, || restore(store.as_ref(), &lock, &written, seen))
-            })?;
+            let changed = target.change(&self.before, add);
+            changed.map_err(|error| not_written(&error, undo))?;
         }
         Ok(())
     }

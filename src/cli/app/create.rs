@@ -6,14 +6,17 @@
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
 use super::delete::{named, users};
-use super::keep::{Into, Keep};
-use super::lost;
+use super::journal::Journal;
+use super::keep::{Into, Keep, Kept};
+use super::lost::{look_at, open_and_look};
 use super::session::{ORDINARY, Session, told};
 use super::whose::{Common, Whose};
-use crate::applications::{Application, Family, KeyName, Listed, MAX_USER_KEYS, login};
+use crate::applications::{
+    Application, Family, KeyName, Listed, MAX_USER_KEYS, Trouble, TroubleKind, login,
+};
 use crate::causes::Causes;
 use crate::paths::Env;
-use crate::store::{KeyIntent, KeyIntents, ProfileLock};
+use crate::store::{Keeper, KeyCall, KeyIntent};
 
 const NOTHING: &str = "nothing is made";
 
@@ -41,10 +44,8 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
         return Err(fail(Exit::Usage, what));
     }
     let target = args.common.target.find_own(env)?;
-    let session = Session::open(target, &args.whose, env, ORDINARY)?;
-    lost::look(&session);
-    let lock = session.stores.lock(&session.name);
-    let lock = lock.map_err(|error| fail(Exit::Later, format!("{NOTHING}: {}", Causes(&error))))?;
+    let session = open_and_look(&target, &args.whose, env, ORDINARY)?;
+    let journal = Journal::open(&session, NOTHING)?;
     let listed = session.wait(session.api.list(args.common.kind, false));
     let listed = listed.map_err(|trouble| told(&trouble, NOTHING))?;
     judge(args, &session, &listed)?;
@@ -53,10 +54,11 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
         args,
         env,
         session: &session,
+        journal: &journal,
         family: listed.family,
         keep,
     };
-    work.carry_out(&lock, &listed)
+    work.carry_out(&listed)
 }
 
 /// Refuses what surely fails, and says what a person should know before a key is made.
@@ -118,53 +120,127 @@ struct Work<'a> {
     args: &'a CreateArgs,
     env: &'a Env,
     session: &'a Session,
+    journal: &'a Journal,
     family: Family,
     keep: Keep,
 }
 
 impl Work<'_> {
-    fn carry_out(self, lock: &ProfileLock, listed: &Listed) -> Result<(), Exit> {
-        let (session, target) = (self.session, &self.session.target);
-        let intents = KeyIntents::new(&target.state, target.owner);
-        let intent = KeyIntent {
-            name: self.args.name.to_string(),
-            path: self.family.path().to_owned(),
-            known: listed.keys.iter().map(|key| key.id.clone()).collect(),
-            at: session.now(),
-            keeper: self.keep.keeper(),
-        };
-        if let Err(error) = intents.begin(lock, intent.clone()) {
+    fn carry_out(self, listed: &Listed) -> Result<(), Exit> {
+        let known = listed.keys.iter().map(|key| key.id.clone()).collect();
+        let intent = self.intent(self.keep.keeper(), known, None);
+        if let Err(error) = self.journal.begin(&intent) {
             self.keep.discard();
             return Err(fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))));
         }
-        let created = session.wait(session.api.create(self.family, &self.args.name));
-        let made = match created {
-            Ok(made) => made,
-            Err(trouble) => {
-                self.keep.discard();
-                let so = match trouble.may_be_done {
-                    true => "no secret has arrived, so there is nothing to use",
-                    false => NOTHING,
-                };
-                let exit = told(&trouble, so);
-                if !trouble.may_be_done {
-                    self.end(&intents, lock, &intent);
-                } else {
-                    lost::look_for(session, &intents, lock, &intent);
-                }
-                return Err(exit);
-            }
-        };
+        let session = self.session;
+        let made = session.wait(session.api.create(self.family, &self.args.name));
+        let made = made.map_err(|trouble| self.without_answer(intent.clone(), &trouble))?;
         let id = made.id.clone();
-        let shown = format!("{} {} (ID {id})", self.family.noun(), self.args.name);
-        if let Err(exit) = self
+        let doomed = |keeper| KeyIntent {
+            keeper,
+            call: self.call(vec![], Some(id.clone())),
+            ..intent.clone()
+        };
+        // From here on later commands know the key by its ID.
+        let undoing = || self.journal.amend(&doomed(self.keep.keeper()));
+        let kept = self
             .keep
-            .keep(session, self.env, self.args.name.as_str(), made)
-        {
-            self.take_back(&intents, lock, &intent, &id);
-            return Err(exit);
+            .keep(session, self.args.name.as_str(), made, true, &undoing);
+        match kept {
+            Ok(kept) => {
+                self.journal.end(&intent);
+                self.report(&id, &kept);
+                Ok(())
+            }
+            Err(exit) => {
+                self.take_back(doomed, &id);
+                Err(exit)
+            }
         }
-        self.end(&intents, lock, &intent);
+    }
+
+    fn intent(&self, keeper: Keeper, known: Vec<String>, doomed: Option<String>) -> KeyIntent {
+        KeyIntent {
+            path: self.family.path().to_owned(),
+            at: self.session.now(),
+            keeper,
+            call: self.call(known, doomed),
+        }
+    }
+
+    fn call(&self, known: Vec<String>, doomed: Option<String>) -> KeyCall {
+        KeyCall::Creation {
+            name: self.args.name.to_string(),
+            known,
+            doomed,
+        }
+    }
+
+    /// What follows where the answer has no secret.
+    fn without_answer(&self, intent: KeyIntent, trouble: &Trouble) -> Exit {
+        // The name was free a moment ago: perhaps our call came twice.
+        let is_taken = trouble.kind == TroubleKind::Conflict;
+        if !trouble.may_be_done && !is_taken {
+            self.keep.discard();
+            self.journal.end(&intent);
+            return told(trouble, NOTHING);
+        }
+        let intent = KeyIntent {
+            keeper: Keeper::Nothing,
+            ..intent
+        };
+        self.journal.amend(&intent);
+        self.keep.discard();
+        if is_taken {
+            let exit = told(trouble, "no secret has arrived");
+            tell(format!(
+                "no key had this name a moment ago: another command has made one since, or this call came to the server twice; unless the key has been used by then, the next 'jetond app' command deletes it; to see it, run: {}",
+                self.session.target.line("app show …")
+            ));
+            return exit;
+        }
+        let exit = told(trouble, "no secret has arrived, so there is nothing to use");
+        match &trouble.id {
+            Some(id) => self.take_back(
+                |keeper| KeyIntent {
+                    keeper,
+                    call: self.call(vec![], Some(id.clone())),
+                    ..intent.clone()
+                },
+                id,
+            ),
+            None => look_at(self.session, self.journal, &intent),
+        }
+        exit
+    }
+
+    /// Deletes the key by its ID, unless its secret is kept all the same.
+    fn take_back(&self, doomed: impl Fn(Keeper) -> KeyIntent, id: &str) {
+        let session = self.session;
+        if !self.keep.is_without(session, id) {
+            return tell(format!(
+                "the key (ID {id}) is left, since its secret may be stored; to see what is, run: {}",
+                session.target.line("check")
+            ));
+        }
+        let intent = doomed(Keeper::Nothing);
+        self.journal.amend(&intent);
+        self.keep.discard();
+        match session.wait(session.api.delete(self.family, id)) {
+            Ok(()) => {
+                tell(format!("the key (ID {id}) is deleted again"));
+                self.journal.end(&intent);
+            }
+            Err(trouble) => tell(format!(
+                "the key (ID {id}) cannot be deleted again now; every later 'jetond app' command tries it: {trouble}"
+            )),
+        }
+    }
+
+    fn report(&self, id: &str, kept: &Kept) {
+        let (session, target) = (self.session, &self.session.target);
+        let shown = format!("{} {} (ID {id})", self.family.noun(), self.args.name);
         match &self.keep {
             Keep::Profile { plan, name, .. } => {
                 report(format!(
@@ -180,35 +256,10 @@ impl Work<'_> {
             // No profile of ours has a key that is made now.
             Keep::Held(_) => {}
         }
-        Ok(())
-    }
-
-    /// Deletes the key by its ID, unless its secret is kept all the same.
-    fn take_back(&self, intents: &KeyIntents, lock: &ProfileLock, intent: &KeyIntent, id: &str) {
-        let session = self.session;
-        if !self.keep.is_without(session, id) {
-            return tell(format!(
-                "the key (ID {id}) is left, since its secret may be stored; to see what is, run: {}",
-                session.target.line("check")
-            ));
-        }
-        self.keep.discard();
-        match session.wait(session.api.delete(self.family, id)) {
-            Ok(()) => {
-                tell(format!("the key (ID {id}) is deleted again"));
-                self.end(intents, lock, intent);
-            }
-            Err(trouble) => tell(format!(
-                "the key (ID {id}) cannot be deleted again now; every later 'jetond app' command looks for it: {trouble}"
-            )),
-        }
-    }
-
-    fn end(&self, intents: &KeyIntents, lock: &ProfileLock, intent: &KeyIntent) {
-        if let Err(error) = intents.end(lock, intent) {
+        if let Kept::Unproved(fault) = kept {
             tell(format!(
-                "warning: that the creation has ended cannot be written down: {}",
-                Causes(&error)
+                "warning: whether it gives tokens is not tried: {}",
+                fault.detail
             ));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::output::{Exit, fail, report, tell};
 use super::super::prompt;
-use super::lost;
+use super::lost::open_and_look;
 use super::session::{ORDINARY, Session, exit_of, told};
 use super::whose::{Common, Whose};
 use crate::applications::{Application, Family, Found, TroubleKind, find, login, printable};
@@ -32,8 +32,7 @@ pub(super) struct DeleteArgs {
 
 pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     let target = args.common.target.find(env)?;
-    let session = Session::open(target, &args.whose, env, ORDINARY)?;
-    lost::look(&session);
+    let session = open_and_look(&target, &args.whose, env, ORDINARY)?;
     let (listed, key) = session.find(&args.common, args.all, &args.key, NOTHING)?;
     let family = listed.family;
     let used_by = session.used_by(&key);

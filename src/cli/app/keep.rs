@@ -1,19 +1,20 @@
 //! What keeps a secret that the issuer makes. It is ready before the call, so that the secret goes straight into it.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
-use super::super::add::{self, Plan};
+use super::super::add::{Plan, Steps};
 use super::super::output::{Exit, fail};
+use super::held::{Held, refused};
 use super::secret_file::SecretFile;
 use super::session::Session;
 use crate::applications::Made;
-use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::StoreKind;
 use crate::credential::Credential;
+use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Binding, Keeper, Key, Look, ProfileLock, Record, Revision, StoreError};
+use crate::store::{Binding, Keeper, Key, Look, Record};
 
 /// Where a new secret goes.
 #[derive(Debug, clap::Args)]
@@ -40,13 +41,12 @@ pub(super) enum Keep {
     Held(Box<Held>),
 }
 
-/// A profile that has the key already. Nobody else changes its record meanwhile.
-pub(super) struct Held {
-    pub(super) name: ProfileName,
-    store: StoreKind,
-    lock: ProfileLock,
-    seen: Revision,
-    binding: Binding,
+/// How a secret was kept.
+pub(super) enum Kept {
+    /// A token was got with it.
+    Proved,
+    /// It is kept, and the issuer could not be asked.
+    Unproved(Fault),
 }
 
 // === impl Keep ===
@@ -89,64 +89,60 @@ impl Keep {
         })
     }
 
-    /// Makes the store ready of a profile that has the key: it is proved by a real write of what is there.
-    pub(super) fn of_holder(
-        session: &Session,
-        name: &ProfileName,
-        store: &StoreKind,
-        nothing: &str,
-    ) -> Result<Self, Exit> {
-        let lock = session.stores.lock(name);
-        let lock = lock.map_err(|error| refused(&error, nothing))?;
-        let kept = session.stores.store(store);
-        let look = kept.look(name);
-        let record = look.record.map_err(|error| refused(&error, nothing))?;
-        let Some(record) = record.filter(|record| record.previous.is_none()) else {
-            let what = format!("{nothing}: what is stored of {name} is being changed; try again");
-            return Err(fail(Exit::Later, what));
-        };
-        let seen = kept.replace(&lock, &look.revision, &record);
-        let seen = seen.map_err(|error| refused(&error, nothing))?;
-        Ok(Self::Held(Box::new(Held {
-            name: name.clone(),
-            store: store.clone(),
-            lock,
-            seen,
-            binding: record.binding,
-        })))
-    }
-
-    /// Keeps the secret of the key that is called `key_name`. With a new profile, a token is got with what is stored before
-    /// the profile is written.
+    /// Keeps the secret of the key that is called `key_name`, and gets a token with it. `must_prove` says that a secret is
+    /// taken out again where the issuer cannot be asked; `undoing` is called before that. What the issuer rejects is not
+    /// kept.
     pub(super) fn keep(
         &self,
         session: &Session,
-        env: &Env,
         key_name: &str,
         made: Made,
-    ) -> Result<(), Exit> {
+        must_prove: bool,
+        undoing: &dyn Fn(),
+    ) -> Result<Kept, Exit> {
         let binding = match self {
-            Self::Profile { .. } => &session.binding,
+            Self::Profile { .. } | Self::File(_) => &session.binding,
             Self::Held(held) => &held.binding,
+        };
+        let record = record(made, key_name, binding.clone())?;
+        let credential = &record.key.credential;
+        match self {
+            Self::Profile { plan, name, seen } => {
+                let unproved = Cell::new(None);
+                let prove = || match session.prove(&plan.profile, &session.files, credential) {
+                    Ok(()) => Ok(()),
+                    Err(fault) if must_prove || fault.is_of_credential() => Err(rejected(&fault)),
+                    Err(fault) => {
+                        unproved.set(Some(fault));
+                        Ok(())
+                    }
+                };
+                let steps = Steps {
+                    proof: &prove,
+                    undoing,
+                };
+                plan.write(
+                    &session.target,
+                    &session.stores,
+                    name,
+                    seen,
+                    &record,
+                    &steps,
+                )?;
+                Ok(unproved.take().map_or(Kept::Proved, Kept::Unproved))
+            }
             Self::File(file) => {
-                return file.keep(&made.secret).map_err(|error| {
+                file.keep(&credential.client_secret).map_err(|error| {
                     let path = file.path.display();
                     let what = format!("the secret cannot be written to {path}: {error}");
                     fail(Exit::Config, what)
-                });
+                })?;
+                proved(session.prove(&session.profile, &session.files, credential))
             }
-        };
-        let record = record(made, key_name, binding.clone())?;
-        match self {
-            Self::Profile { plan, name, seen } => {
-                let proof = || {
-                    let (profile, files) = (&plan.profile, &session.files);
-                    add::prove(profile, files, &record.key.credential, env).map(drop)
-                };
-                plan.write(&session.target, &session.stores, name, seen, &record, proof)
+            Self::Held(held) => {
+                held.keep(session, &record)?;
+                proved(session.prove(&held.profile, &held.files, credential))
             }
-            Self::Held(held) => held.keep(session, &record),
-            Self::File(_) => Ok(()),
         }
     }
 
@@ -157,7 +153,7 @@ impl Keep {
                 Keeper::Profile(name.clone(), plan.place.kind().clone())
             }
             Self::File(file) => Keeper::File(file.path.clone()),
-            Self::Held(held) => Keeper::Profile(held.name.clone(), held.store.clone()),
+            Self::Held(held) => Keeper::Profile(held.name.clone(), held.profile.store.clone()),
         }
     }
 
@@ -165,7 +161,7 @@ impl Keep {
     pub(super) fn is_without(&self, session: &Session, key_id: &str) -> bool {
         let (name, store) = match self {
             Self::Profile { plan, name, .. } => (name, plan.place.kind()),
-            Self::Held(held) => (&held.name, &held.store),
+            Self::Held(held) => (&held.name, &held.profile.store),
             Self::File(_) => return true,
         };
         match session.stores.reader(store).load(name) {
@@ -183,19 +179,23 @@ impl Keep {
     }
 }
 
-impl Held {
-    /// Puts the record in place of the former one; a write that fails is repeated once.
-    fn keep(&self, session: &Session, record: &Record) -> Result<(), Exit> {
-        let store = session.stores.store(&self.store);
-        if store.replace(&self.lock, &self.seen, record).is_ok() {
-            return Ok(());
-        }
-        let now = store.look(&self.name).revision;
-        let again = store.replace(&self.lock, &now, record);
-        again
-            .map(drop)
-            .map_err(|error| refused(&error, "the new secret cannot be stored"))
+fn proved(proof: Result<(), Fault>) -> Result<Kept, Exit> {
+    match proof {
+        Ok(()) => Ok(Kept::Proved),
+        Err(fault) if fault.is_of_credential() => Err(rejected(&fault)),
+        Err(fault) => Ok(Kept::Unproved(fault)),
     }
+}
+
+fn rejected(fault: &Fault) -> Exit {
+    let exit = match fault.is_of_credential() {
+        true => Exit::Failed,
+        false => Exit::Later,
+    };
+    fail(
+        exit,
+        format!("no token with the new secret: {}", fault.detail),
+    )
 }
 
 fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> {
@@ -221,12 +221,4 @@ fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> 
         binding,
         previous: None,
     })
-}
-
-fn refused(error: &StoreError, so: &str) -> Exit {
-    let exit = match error.kind.is_for_later() {
-        true => Exit::Later,
-        false => Exit::Config,
-    };
-    fail(exit, format!("{so}: {}", Causes(error)))
 }

@@ -1,8 +1,8 @@
 //! `jetond app list` and `show`.
 
 use super::super::output::{Exit, print, say};
-use super::lost;
-use super::session::{ORDINARY, Session, told};
+use super::lost::open_and_look;
+use super::session::{ORDINARY, told};
 use super::whose::{Common, Whose};
 use crate::applications::{Row, json, json_of_one, lines_of_one, table};
 use crate::paths::Env;
@@ -40,8 +40,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn list(args: &ListArgs, env: &Env) -> Result<(), Exit> {
-    let session = Session::open(args.common.target.find(env)?, &args.whose, env, ORDINARY)?;
-    lost::look(&session);
+    let session = open_and_look(&args.common.target.find(env)?, &args.whose, env, ORDINARY)?;
     let listed = session.wait(session.api.list(args.common.kind, args.all));
     let listed = listed.map_err(|trouble| told(&trouble, "no list"))?;
     let used: Vec<_> = listed.keys.iter().map(|key| session.used_by(key)).collect();
@@ -61,8 +60,7 @@ pub(super) fn list(args: &ListArgs, env: &Env) -> Result<(), Exit> {
 }
 
 pub(super) fn show(args: &ShowArgs, env: &Env) -> Result<(), Exit> {
-    let session = Session::open(args.common.target.find(env)?, &args.whose, env, ORDINARY)?;
-    lost::look(&session);
+    let session = open_and_look(&args.common.target.find(env)?, &args.whose, env, ORDINARY)?;
     let (listed, key) = session.find(&args.common, args.all, &args.key, "nothing to show")?;
     let used_by = session.used_by(&key);
     let row = Row {

@@ -4,13 +4,17 @@
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
 use super::delete::{confirm, named, users};
-use super::keep::{Into, Keep};
-use super::lost;
+use super::held::Held;
+use super::journal::Journal;
+use super::keep::{Into, Keep, Kept};
+use super::lost::{look_at, open_and_look};
 use super::session::{Session, told};
 use super::whose::{Common, Whose};
 use crate::applications::{Application, Family, Made, login};
+use crate::causes::Causes;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::store::{Keeper, KeyCall, KeyIntent};
 
 const NOTHING: &str = "nothing is sent";
 
@@ -38,43 +42,12 @@ pub(super) struct RegenerateArgs {
 
 pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
     let target = args.common.target.find_own(env)?;
-    let session = Session::open(target, &args.whose, env, VALIDITY)?;
-    lost::look(&session);
+    let mut session = open_and_look(&target, &args.whose, env, VALIDITY)?;
     let (listed, key) = session.find(&args.common, false, &args.key, NOTHING)?;
     let family = listed.family;
     let shown = named(family, &key);
-    let holders = session.holders_of(&key);
-    let is_named = args.into.enrol.is_some() || args.into.secret_file.is_some();
-    match (holders.as_slice(), is_named) {
-        ([], false) => {
-            let what = format!(
-                "{NOTHING}: none of our profiles has the {shown}, so say where its new secret is to go: --enrol NEW or --secret-file PATH"
-            );
-            return Err(fail(Exit::Usage, what));
-        }
-        ([name], true) => {
-            let what = format!(
-                "{NOTHING}: {name} has the {shown}, and its store takes the new secret: leave --enrol and --secret-file out"
-            );
-            return Err(fail(Exit::Usage, what));
-        }
-        ([], true) | ([_], false) => {}
-        (several, _) => {
-            let names: Vec<_> = several.iter().map(ProfileName::as_str).collect();
-            let what = format!(
-                "{NOTHING}: several of our profiles have the {shown}: {}; give each a key of its own first",
-                names.join(", ")
-            );
-            return Err(fail(Exit::Config, what));
-        }
-    }
-    if session.left < VALIDITY {
-        let what = format!(
-            "{NOTHING}: the token of {} holds for {} s, and a lost answer could be made good only with one that holds for {VALIDITY} s",
-            session.name, session.left
-        );
-        return Err(fail(Exit::Later, what));
-    }
+    let holder = holder(args, &session, &key, &shown)?;
+    hold(&session)?;
     if !args.yes {
         let what = format!(
             "this makes a new secret for the {shown}, last login {}, {}; the old secret is revoked at once",
@@ -82,75 +55,175 @@ pub(super) fn regenerate(args: &RegenerateArgs, env: &Env) -> Result<(), Exit> {
             users(&session.used_by(&key))
         );
         confirm(&what, "Regenerate it?", NOTHING)?;
+        // The answer may have taken minutes.
+        session.renew_token(VALIDITY)?;
+        hold(&session)?;
     }
-    let keep = match holders.first() {
-        Some(name) => Keep::of_holder(&session, name, &session.store_of(name)?, NOTHING)?,
+    let journal = Journal::open(&session, NOTHING)?;
+    let keep = match &holder {
+        Some(name) => Keep::Held(Box::new(Held::of(&session, &journal, name, &key, NOTHING)?)),
         None => Keep::prepare(&args.into, env, &session, NOTHING)?,
     };
-    renew(&session, env, family, &key, &keep)?;
+    let work = Work {
+        session: &session,
+        journal: &journal,
+        family,
+        key: &key,
+        keep: &keep,
+    };
+    let kept = work.carry_out()?;
+    let has_it = format!("the {shown} has a new secret");
     match &keep {
-        Keep::File(file) => report(format!(
-            "the {shown} has a new secret; it is in {}",
-            file.path.display()
-        )),
-        Keep::Profile { name, .. } => {
-            report(format!("the {shown} has a new secret, and {name} uses it"));
-            admin::reload(&session.target, env);
-        }
-        Keep::Held(held) => {
-            report(format!(
-                "the {shown} has a new secret, and {} uses it",
-                held.name
-            ));
-            admin::reload(&session.target, env);
+        Keep::File(file) => report(format!("{has_it}; it is in {}", file.path.display())),
+        Keep::Profile { name, .. } => report(format!("{has_it}, and {name} uses it")),
+        Keep::Held(held) => report(format!("{has_it}, and {} uses it", held.name)),
+    }
+    if !matches!(keep, Keep::File(_)) {
+        admin::reload(&session.target, env);
+    }
+    match kept {
+        Kept::Proved => Ok(()),
+        Kept::Unproved(fault) => {
+            let what = format!("whether it gives tokens is not known: {}", fault.detail);
+            Err(fail(Exit::Later, what))
         }
     }
-    Ok(())
 }
 
-/// Makes the new secret and keeps it. Where the answer is lost or the secret cannot be kept, it makes another one.
-fn renew(
+/// The profile of ours that has the key; it decides whether a place has to be named for the new secret.
+fn holder(
+    args: &RegenerateArgs,
     session: &Session,
-    env: &Env,
-    family: Family,
     key: &Application,
-    keep: &Keep,
-) -> Result<(), Exit> {
-    let mut last = Exit::Failed;
-    let mut is_revoked = false;
-    for _ in 0..TRIES {
-        let renewed = session.wait(session.api.regenerate(family, &key.id));
-        last = match renewed {
-            Ok(secret) => {
-                is_revoked = true;
-                let made = Made {
-                    id: key.id.clone(),
-                    client_id: key.client_id.clone(),
-                    secret,
-                };
-                match keep.keep(session, env, &key.name, made) {
-                    Ok(()) => return Ok(()),
-                    Err(exit) => exit,
+    shown: &str,
+) -> Result<Option<ProfileName>, Exit> {
+    if let Some(name) = session.unread.first() {
+        let what = format!(
+            "{NOTHING}: {name} may use the {shown}, and what is stored of it cannot be read; to see why, run: {}",
+            session.target.line("check")
+        );
+        return Err(fail(Exit::Config, what));
+    }
+    let holders = session.holders_of(key);
+    let is_named = args.into.enrol.is_some() || args.into.secret_file.is_some();
+    match (holders.as_slice(), is_named) {
+        ([], false) => {
+            let what = format!(
+                "{NOTHING}: none of our profiles has the {shown}, so say where its new secret is to go: --enrol NEW or --secret-file PATH"
+            );
+            Err(fail(Exit::Usage, what))
+        }
+        ([name], true) => {
+            let what = format!(
+                "{NOTHING}: {name} has the {shown}, and its store takes the new secret: leave --enrol and --secret-file out"
+            );
+            Err(fail(Exit::Usage, what))
+        }
+        ([], true) => Ok(None),
+        ([name], false) => Ok(Some(name.clone())),
+        (several, _) => {
+            let names: Vec<_> = several.iter().map(ProfileName::as_str).collect();
+            let what = format!(
+                "{NOTHING}: several of our profiles have the {shown}: {}; give each a key of its own first",
+                names.join(", ")
+            );
+            Err(fail(Exit::Config, what))
+        }
+    }
+}
+
+/// Refuses where the token does not hold for a second try.
+fn hold(session: &Session) -> Result<(), Exit> {
+    if session.left >= VALIDITY {
+        return Ok(());
+    }
+    let what = format!(
+        "{NOTHING}: the token of {} holds for {} s, and a lost answer could be made good only with one that holds for {VALIDITY} s",
+        session.name, session.left
+    );
+    Err(fail(Exit::Later, what))
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    journal: &'a Journal,
+    family: Family,
+    key: &'a Application,
+    keep: &'a Keep,
+}
+
+impl Work<'_> {
+    /// Makes the new secret and keeps it. Where the answer is lost, or the secret cannot be kept or gives no token, it makes
+    /// another one.
+    fn carry_out(&self) -> Result<Kept, Exit> {
+        let (session, key) = (self.session, self.key);
+        let intent = KeyIntent {
+            path: self.family.path().to_owned(),
+            at: session.now(),
+            keeper: self.keep.keeper(),
+            call: KeyCall::Regeneration {
+                name: key.name.clone(),
+                key_id: key.id.clone(),
+                client_id: key.client_id.clone(),
+                rejected: None,
+            },
+        };
+        if let Err(error) = self.journal.begin(&intent) {
+            self.keep.discard();
+            return Err(fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))));
+        }
+        let mut last = Exit::Failed;
+        // Whether a call is on its way whose answer was lost: the server may execute it late.
+        let mut may_come = false;
+        let mut is_sent = false;
+        for _ in 0..TRIES {
+            match session.wait(session.api.regenerate(self.family, &key.id)) {
+                Ok(secret) => {
+                    is_sent = true;
+                    let made = Made {
+                        id: key.id.clone(),
+                        client_id: key.client_id.clone(),
+                        secret,
+                    };
+                    match self.keep.keep(session, &key.name, made, false, &|| {}) {
+                        Ok(kept) => {
+                            self.finish(&intent, &kept, may_come);
+                            return Ok(kept);
+                        }
+                        Err(exit) => last = exit,
+                    }
+                }
+                Err(trouble) if !trouble.may_be_done && !is_sent => {
+                    self.keep.discard();
+                    self.journal.end(&intent);
+                    return Err(told(&trouble, NOTHING));
+                }
+                Err(trouble) => {
+                    may_come |= trouble.may_be_done;
+                    is_sent = true;
+                    last = told(&trouble, "no new secret has arrived");
                 }
             }
-            Err(trouble) if !trouble.may_be_done && !is_revoked => {
-                keep.discard();
-                return Err(told(&trouble, NOTHING));
-            }
-            Err(trouble) => {
-                is_revoked = true;
-                told(&trouble, "no new secret has arrived")
-            }
+        }
+        let keeper = match self.keep {
+            Keep::Held(_) => intent.keeper.clone(),
+            Keep::Profile { .. } | Keep::File(_) => Keeper::Nothing,
         };
+        let intent = KeyIntent { keeper, ..intent };
+        self.journal.amend(&intent);
+        self.keep.discard();
+        look_at(session, self.journal, &intent);
+        Err(last)
     }
-    keep.discard();
-    let again = session
-        .target
-        .line(&format!("app regenerate {} PROFILE", key.id));
-    tell(format!(
-        "the {} is perhaps locked out: its former secret may be revoked, and its new one is lost; tokens that are served now may hold on. With the token of another profile of the same user, run: {again}; or make a new key, and give it to the profile with: {}",
-        named(family, key),
-        session.target.line("add NAME --rebind")
-    ));
-    Err(last)
+
+    /// Ends it, unless the new secret may still be revoked or does not work.
+    fn finish(&self, intent: &KeyIntent, kept: &Kept, may_come: bool) {
+        match kept {
+            Kept::Proved if !may_come => self.journal.end(intent),
+            Kept::Proved => tell(
+                "warning: the answer to a first try was lost; if the server executes it late, the new secret is revoked: every 'jetond app' command of the next hour tries it",
+            ),
+            Kept::Unproved(_) => {}
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use crate::credential::ClientSecret;
 
@@ -17,11 +19,7 @@ impl SecretFile {
     /// Makes it, of mode 0600, and syncs it with its folder. A file or link that is there already is refused.
     pub(super) fn make(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
+        let file = create(&path)?;
         let made = Self { file, path };
         let synced = made.file.sync_all().and_then(|()| made.sync_folder());
         match synced {
@@ -33,12 +31,33 @@ impl SecretFile {
         }
     }
 
-    /// Writes the secret and a line end, and syncs them.
+    /// Writes the secret and a line end, and syncs them. What an earlier secret has left makes way: a file whose writing has
+    /// failed is not written again.
     pub(super) fn keep(&self, secret: &ClientSecret) -> io::Result<()> {
-        let mut file = &self.file;
-        file.write_all(secret.expose().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()
+        let meta = self.file.metadata()?;
+        if meta.len() == 0 {
+            return self.write(&self.file, secret);
+        }
+        fs::remove_file(&self.path)?;
+        let again = create(&self.path)?;
+        self.write(&again, secret)?;
+        self.sync_folder()
+    }
+
+    fn write(&self, mut file: &File, secret: &ClientSecret) -> io::Result<()> {
+        let secret = secret.expose();
+        let mut line = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
+        line.extend_from_slice(secret.as_bytes());
+        line.push(b'\n');
+        // In one piece: half a secret must not look like a whole one.
+        file.write_all(&line)?;
+        file.sync_all()?;
+        let (written, named) = (file.metadata()?, self.path.symlink_metadata()?);
+        if (written.dev(), written.ino()) == (named.dev(), named.ino()) {
+            Ok(())
+        } else {
+            Err(io::Error::other("another file has taken its place"))
+        }
     }
 
     /// Removes it, as long as it holds nothing that is of use.
@@ -50,6 +69,23 @@ impl SecretFile {
     fn sync_folder(&self) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
         File::open(folder)?.sync_all()
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Removes a file that was made for a secret, and into which none has gone.
+pub(super) fn remove_if_empty(path: &Path) {
+    let is_empty = |meta: fs::Metadata| meta.is_file() && meta.len() == 0;
+    if path.symlink_metadata().is_ok_and(is_empty) {
+        // What stays is empty.
+        let _: io::Result<()> = fs::remove_file(path);
     }
 }
 
@@ -70,9 +106,39 @@ mod tests {
         file.keep(&ClientSecret::parse("s3cret").unwrap()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"s3cret\n");
         SecretFile::make(&path).map(drop).unwrap_err();
+        remove_if_empty(&path);
         assert_eq!(fs::read(&path).unwrap(), b"s3cret\n");
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), &link).unwrap();
         SecretFile::make(&link).map(drop).unwrap_err();
+    }
+
+    #[test]
+    fn a_second_secret_takes_the_place_of_the_first_in_a_file_of_ours_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let file = SecretFile::make(&path).unwrap();
+        for secret in ["first-secret", "2nd"] {
+            file.keep(&ClientSecret::parse(secret).unwrap()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{secret}\n"));
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_or_replaced_keeps_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        let secret = ClientSecret::parse("s3cret").unwrap();
+        let file = SecretFile::make(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        file.keep(&secret).unwrap_err();
+        let file = SecretFile::make(&path).unwrap();
+        fs::rename(&path, dir.path().join("moved")).unwrap();
+        fs::write(&path, "").unwrap();
+        file.keep(&secret).unwrap_err();
+        remove_if_empty(&path);
+        assert!(!path.exists());
     }
 }

@@ -1,24 +1,27 @@
 //! What every `jetond app` command begins with: the profile, a token of it, and the API that manages keys.
 
+use std::path::PathBuf;
+
 use tokio::runtime::Runtime;
 
 use super::super::admin;
-use super::super::output::{Exit, fail, tell};
+use super::super::output::{Exit, fail};
 use super::super::target::Target;
+use super::stored::{bound, holders};
 use super::token::{self, Held};
 use super::whose::{Common, Whose};
 use crate::applications::{
     Application, Applications, Found, Listed, Trouble, TroubleKind, find, printable,
 };
-use crate::causes::Causes;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Profile, Provider, StoreKind};
+use crate::config::{Config, Profile, Provider};
+use crate::credential::Credential;
+use crate::fault::Fault;
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::provider::configured::Files;
-use crate::store::source::binding_of;
-use crate::store::{Binding, Differences, Stores};
+use crate::provider::configured::{self, Files};
+use crate::store::{Binding, Stores};
 
 /// How long a token is to hold for an ordinary command, in seconds.
 pub(super) const ORDINARY: u64 = 60;
@@ -36,9 +39,12 @@ pub(super) struct Session {
     pub(super) api: Applications,
     /// How long its token holds, in seconds.
     pub(super) left: u64,
-    config: Config,
-    /// The client IDs that our profiles of this control plane have.
+    pub(super) config: Config,
+    /// Our profiles of this control plane whose credential cannot be read: each may use any key.
+    pub(super) unread: Vec<ProfileName>,
+    /// The client IDs that the others have.
     holders: Vec<(String, ProfileName)>,
+    socket: PathBuf,
     runtime: Runtime,
 }
 
@@ -69,8 +75,11 @@ impl Session {
         let Some(api) = Applications::new(&profile, &files, Some(binding.ca.clone()), token) else {
             return Err(fail(Exit::Config, "only Run:ai's keys are managed here"));
         };
+        let (holders, unread) = holders(&stores, &config, &profile);
         Ok(Self {
-            holders: holders(&stores, &config, &profile),
+            holders,
+            unread,
+            socket: places.token,
             target,
             stores,
             name,
@@ -82,6 +91,38 @@ impl Session {
             config,
             runtime,
         })
+    }
+
+    /// Asks for a token again, which a person's answer may have made too short.
+    pub(super) fn renew_token(&mut self, validity: u64) -> Result<(), Exit> {
+        let asked = token::ask(&self.socket, &self.target, &self.name, validity);
+        let Held { token, left } = self.runtime.block_on(asked)?;
+        let ca = Some(self.binding.ca.clone());
+        if let Some(api) = Applications::new(&self.profile, &self.files, ca, token) {
+            self.api = api;
+        }
+        self.left = left;
+        Ok(())
+    }
+
+    /// Gets a token with this credential as proof, and throws it away.
+    pub(super) fn prove(
+        &self,
+        profile: &Profile,
+        files: &Files,
+        credential: &Credential,
+    ) -> Result<(), Fault> {
+        let provider = configured::provider(profile, files);
+        self.wait(provider.fetch(credential)).map(drop)
+    }
+
+    /// One of our profiles with its files; nothing is sent where its credential is bound to something else.
+    pub(super) fn route_of(&self, name: &ProfileName) -> Result<(Profile, Files), Exit> {
+        let Some(profile) = self.config.profiles.get(name) else {
+            return Err(fail(Exit::Config, format!("there is no profile {name}")));
+        };
+        let (files, _) = bound(&self.target, &self.stores, name, profile)?;
+        Ok((profile.clone(), files))
     }
 
     /// Waits for a call.
@@ -99,13 +140,6 @@ impl Session {
     pub(super) fn used_by(&self, key: &Application) -> Vec<String> {
         let names = self.holders_of(key).into_iter();
         names.map(|name| name.to_string()).collect()
-    }
-
-    /// The store of one of our profiles.
-    pub(super) fn store_of(&self, name: &ProfileName) -> Result<StoreKind, Exit> {
-        let profile = self.config.profiles.get(name);
-        let store = profile.map(|profile| profile.store.clone());
-        store.ok_or_else(|| fail(Exit::Config, format!("there is no profile {name}")))
     }
 
     /// Finds the key that a person means. `so` says what follows where there is no such key.
@@ -181,59 +215,6 @@ fn pick(config: &Config, whose: &Whose, env: &Env) -> Result<(ProfileName, Profi
         };
         fail(Exit::Config, what)
     })
-}
-
-/// What the profile's token may be sent to: what its credential is bound to. A configuration that names another address
-/// now gets nothing.
-fn bound(
-    target: &Target,
-    stores: &Stores,
-    name: &ProfileName,
-    profile: &Profile,
-) -> Result<(Files, Binding), Exit> {
-    let refuse = |why: String| fail(Exit::Config, format!("nothing is sent: {why}"));
-    let record = stores.reader(&profile.store).load(name);
-    let record = record.map_err(|error| refuse(Causes(&error).to_string()))?;
-    let rebind = || target.line(&format!("add {name} --rebind"));
-    let Some(record) = record else {
-        let what = format!("no credential of {name} is stored; run: {}", rebind());
-        return Err(refuse(what));
-    };
-    let owner = target.daemon;
-    let now = target.as_daemon(|| binding_of(profile, &record.binding.bound, owner));
-    let now = now.map_err(|error| refuse(Causes(&error).to_string()))?;
-    let differences = record.binding.differences(&now);
-    if !differences.is_empty() {
-        return Err(refuse(format!(
-            "{}; if that is right, run: {}",
-            Differences(&differences),
-            rebind()
-        )));
-    }
-    let files = Files {
-        owner,
-        ca_file: now.ca_file,
-    };
-    Ok((files, now.binding))
-}
-
-/// The client IDs of our profiles at the control plane of this one. What cannot be read is told: it may use a key.
-fn holders(stores: &Stores, config: &Config, at: &Profile) -> Vec<(String, ProfileName)> {
-    let mut holders = vec![];
-    for (name, profile) in &config.profiles {
-        if profile.provider.origin() != at.provider.origin() {
-            continue;
-        }
-        match stores.reader(&profile.store).load(name) {
-            Ok(Some(record)) => holders.push((record.key.credential.client_id, name.clone())),
-            Ok(None) => {}
-            Err(error) => tell(format!(
-                "warning: whether {name} uses a key cannot be told: {}",
-                Causes(&error)
-            )),
-        }
-    }
-    holders
 }
 
 /// Tells trouble after what follows from it, and how the command ends.

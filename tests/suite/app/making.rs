@@ -119,57 +119,6 @@ fn at_20_keys_nothing_is_sent_and_it_is_said_which_could_go() {
 }
 
 #[test]
-fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
-    let (env, daemon) = place(Line::V2_24, 600);
-    let first = key(&env, "first-key").unwrap().id;
-    let body = json!({"name": "lost-key"}).to_string();
-    assert_eq!(
-        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
-        201
-    );
-    let write = |name: &str, known: &[&str]| {
-        let folder = env.path("state/jeton/key-intents");
-        let _ = fs::create_dir(&folder);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        let path = folder.join("research.json");
-        let intent = json!({"version": 1, "profile": "research", "creations": [{
-            "name": name, "path": "/api/v1/access-keys", "known": known,
-            "at": crate::support::unix_now(), "enrol": "new", "store": "file", "secret_file": null}]});
-        fs::write(&path, intent.to_string()).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    };
-    // One that was there before the call is not ours.
-    let lost = key(&env, "lost-key").unwrap().id;
-    write("lost-key", &[&first, &lost]);
-    let listed = env.jetond(&["app", "list"]);
-    assert_eq!(listed.code, 0, "{listed:?}");
-    assert!(key(&env, "lost-key").is_some());
-    // One that gets tokens is somebody's.
-    write("first-key", &[]);
-    let listed = env.jetond(&["app", "list"]);
-    assert_eq!(listed.code, 0, "{listed:?}");
-    assert!(key(&env, "first-key").is_some());
-    write("lost-key", &[&first]);
-    let listed = env.jetond(&["app", "list"]);
-    assert_eq!(listed.code, 0, "{listed:?}");
-    assert!(
-        listed.stderr.contains("lost-key") && listed.stderr.contains("is deleted"),
-        "{listed:?}"
-    );
-    assert!(key(&env, "lost-key").is_none());
-    assert_eq!(journal(&env), "");
-    // A server may execute a call late.
-    write("late-key", &[&first]);
-    let listed = env.jetond(&["app", "list"]);
-    assert!(
-        listed.stderr.contains("every later 'jetond app' command"),
-        "{listed:?}"
-    );
-    assert!(journal(&env).contains("late-key"));
-    end(env, daemon);
-}
-
-#[test]
 fn where_the_secret_cannot_be_kept_the_key_is_deleted_by_its_id() {
     let (env, daemon) = place(Line::V2_24, 600);
     // No token can be got with the new key, so nothing proves it.

@@ -1,0 +1,336 @@
+//! Looks for the key that an interrupted creation may have left at the server, by what was written down beforehand.
+
+use super::super::output::tell;
+use super::journal::{Journal, PATIENCE, may_come};
+use super::secret_file;
+use super::session::Session;
+use crate::applications::{Application, Family, Kind, Listed, TroubleKind};
+use crate::store::{Keeper, KeyCall, KeyIntent};
+
+/// By how much a server's clock may differ from ours, in seconds, where its date of a creation is judged.
+const SKEW: u64 = 900;
+
+const LATER: &str = "every later 'jetond app' command looks for it";
+
+/// Where the secret of a new key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    /// With a profile of ours, or in the file that was named for it.
+    Kept,
+    /// In the store for a profile that the configuration does not have.
+    StoredAlone,
+    /// Nowhere.
+    Lost,
+    /// A store cannot be read, or the file that was made for it is not there any more.
+    Unknown,
+}
+
+/// What is to be done about a creation that has not ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict<'a> {
+    /// There is no such key yet, and it may still come.
+    Wait,
+    /// There is no such key, and none will come.
+    Over,
+    /// Its secret is kept: the command was interrupted at its very end.
+    Kept,
+    /// Its secret is stored, and its profile is not in the configuration.
+    Unfinished(&'a Application),
+    /// It may be of use to somebody, for this reason.
+    Left(&'a Application, &'static str),
+    /// It is of use to nobody.
+    Delete(&'a Application),
+}
+
+/// Judges a creation by the keys that there are now. `tells_logins` says whether the server tells of logins at all.
+fn judge<'a>(
+    intent: &KeyIntent,
+    keys: &'a [Application],
+    secret_of: impl Fn(&Application) -> Secret,
+    tells_logins: bool,
+    now: u64,
+) -> Verdict<'a> {
+    let KeyCall::Creation {
+        name,
+        known,
+        doomed,
+    } = &intent.call
+    else {
+        return Verdict::Over;
+    };
+    let key = match doomed {
+        Some(id) => keys.iter().find(|key| key.id == *id),
+        None => keys
+            .iter()
+            .find(|key| key.name == *name && !known.contains(&key.id)),
+    };
+    let Some(key) = key else {
+        return if doomed.is_none() && may_come(intent, now) {
+            Verdict::Wait
+        } else {
+            Verdict::Over
+        };
+    };
+    let earliest = intent.at.saturating_sub(SKEW);
+    let latest = intent.at.saturating_add(PATIENCE + SKEW);
+    let is_of_then = |created: u64| (earliest..=latest).contains(&created);
+    match secret_of(key) {
+        Secret::Kept => Verdict::Kept,
+        Secret::StoredAlone => Verdict::Unfinished(key),
+        Secret::Unknown => Verdict::Left(key, "whether its secret is kept cannot be told"),
+        // Only the command had its secret, and it had decided.
+        Secret::Lost if doomed.is_some() => Verdict::Delete(key),
+        Secret::Lost if key.last_login.is_some() => Verdict::Left(key, "it has been used"),
+        Secret::Lost if !tells_logins => {
+            Verdict::Left(key, "the server does not say whether it has been used")
+        }
+        Secret::Lost if !key.created_at.is_none_or(is_of_then) => {
+            Verdict::Left(key, "it was made at another time")
+        }
+        Secret::Lost => Verdict::Delete(key),
+    }
+}
+
+/// Looks for one, and deletes the key if it is surely ours and of use to nobody.
+pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
+    let KeyCall::Creation { name, .. } = &intent.call else {
+        return;
+    };
+    let Some(family) = Family::of_path(&intent.path) else {
+        return tell(format!(
+            "warning: the creation of {name} is of an unknown kind of key"
+        ));
+    };
+    let listed = match session.wait(session.api.list(family.kind(), false)) {
+        Ok(listed) => listed,
+        Err(trouble) => {
+            return tell(format!(
+                "warning: whether the creation of {name} has left a key is not known; {LATER}: {trouble}"
+            ));
+        }
+    };
+    let now = session.now();
+    let secret_of = |key: &Application| secret_of(session, &intent.keeper, key);
+    let tells_logins = tells_logins(session, &listed);
+    let is_over = match judge(intent, &listed.keys, secret_of, tells_logins, now) {
+        Verdict::Wait => {
+            tell(format!(
+                "the creation of {name} was interrupted, and there is no such key yet; {LATER}"
+            ));
+            false
+        }
+        Verdict::Over => {
+            discard(&intent.keeper);
+            true
+        }
+        Verdict::Kept => true,
+        Verdict::Unfinished(key) => {
+            tell(format!(
+                "the creation of {name} was interrupted: the secret of the key (ID {}) is stored, and its profile is not in the configuration; to make it again, run first: {}",
+                key.id,
+                session.target.line(&format!("app delete {}", key.id))
+            ));
+            false
+        }
+        Verdict::Left(key, why) => {
+            tell(format!(
+                "the creation of {name} was interrupted, and there is a key of this name (ID {}) that it may have made; it is left, since {why}; if it is of no use, run: {}",
+                key.id,
+                session.target.line(&format!("app delete {}", key.id))
+            ));
+            !may_come(intent, now)
+        }
+        Verdict::Delete(key) => {
+            discard(&intent.keeper);
+            let is_deleted = delete(session, &listed, key, name);
+            // The call may be executed once more.
+            is_deleted && !may_come(intent, now)
+        }
+    };
+    if is_over {
+        journal.end(intent);
+    }
+}
+
+fn delete(session: &Session, listed: &Listed, key: &Application, name: &str) -> bool {
+    match session.wait(session.api.delete(listed.family, &key.id)) {
+        Ok(()) => {
+            tell(format!(
+                "the creation of {name} was interrupted and its secret is lost, so the key (ID {}) is deleted",
+                key.id
+            ));
+            true
+        }
+        // It is listed for a while after its deletion.
+        Err(trouble) if trouble.kind == TroubleKind::NotFound => true,
+        Err(trouble) => {
+            tell(format!(
+                "the creation of {name} has left a key (ID {}) that cannot be deleted now; {LATER}: {trouble}",
+                key.id
+            ));
+            false
+        }
+    }
+}
+
+/// Whether the server tells of logins: it does if it tells of any, and the key of our token has had one.
+fn tells_logins(session: &Session, listed: &Listed) -> bool {
+    let tells = |keys: &[Application]| keys.iter().any(|key| key.last_login.is_some());
+    tells(&listed.keys)
+        || !listed.family.is_own()
+            && session
+                .wait(session.api.list(Kind::Auto, false))
+                .is_ok_and(|own| tells(&own.keys))
+}
+
+/// Where the secret of this key is.
+fn secret_of(session: &Session, keeper: &Keeper, key: &Application) -> Secret {
+    if !session.used_by(key).is_empty() {
+        return Secret::Kept;
+    }
+    match keeper {
+        _ if !session.unread.is_empty() => Secret::Unknown,
+        Keeper::Profile(name, store) => match session.stores.reader(store).load(name) {
+            Ok(Some(record)) if record.key.credential.client_id == key.client_id => {
+                Secret::StoredAlone
+            }
+            Ok(_) => Secret::Lost,
+            Err(_) => Secret::Unknown,
+        },
+        Keeper::File(path) => match path.symlink_metadata() {
+            Ok(meta) if meta.len() == 0 => Secret::Lost,
+            Ok(_) => Secret::Kept,
+            // It was made before the call, so somebody has moved it.
+            Err(_) => Secret::Unknown,
+        },
+        Keeper::Nothing => Secret::Lost,
+    }
+}
+
+/// Removes the empty file that was made for a secret.
+fn discard(keeper: &Keeper) {
+    if let Keeper::File(path) = keeper {
+        secret_file::remove_if_empty(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str, last_login: Option<u64>) -> Application {
+        Application {
+            id: id.into(),
+            name: "new".into(),
+            client_id: format!("c-{id}"),
+            created_at: None,
+            last_login,
+            created_by: None,
+            enabled: None,
+        }
+    }
+
+    fn intent(doomed: Option<&str>) -> KeyIntent {
+        KeyIntent {
+            path: "/api/v1/access-keys".into(),
+            at: 10_000,
+            keeper: Keeper::File("/s".into()),
+            call: KeyCall::Creation {
+                name: "new".into(),
+                known: vec!["1".into()],
+                doomed: doomed.map(str::to_owned),
+            },
+        }
+    }
+
+    #[test]
+    fn only_a_new_key_that_nobody_uses_or_keeps_is_deleted() {
+        let (known, used, unused) = (key("1", None), key("2", Some(5)), key("3", None));
+        let other = Application {
+            name: "other".into(),
+            ..key("4", None)
+        };
+        let made_at = |at| Application {
+            created_at: Some(at),
+            ..key("5", None)
+        };
+        let (then, before, after) = (made_at(10_001), made_at(9_000), made_at(15_000));
+        let left = |key, why: &str| Verdict::Left(key, why.to_owned().leak());
+        for (keys, secret, now, verdict) in [
+            (vec![], Secret::Lost, 10_000, Verdict::Wait),
+            (vec![known.clone()], Secret::Lost, 13_600, Verdict::Wait),
+            (vec![other.clone()], Secret::Lost, 13_601, Verdict::Over),
+            (vec![known.clone()], Secret::Lost, 13_601, Verdict::Over),
+            (vec![unused.clone()], Secret::Kept, 10_000, Verdict::Kept),
+            (vec![used.clone()], Secret::Kept, 10_000, Verdict::Kept),
+            (
+                vec![unused.clone()],
+                Secret::StoredAlone,
+                10_000,
+                Verdict::Unfinished(&unused),
+            ),
+            (
+                vec![unused.clone()],
+                Secret::Unknown,
+                10_000,
+                left(&unused, "whether its secret is kept cannot be told"),
+            ),
+            (
+                vec![used.clone()],
+                Secret::Lost,
+                99_999,
+                left(&used, "it has been used"),
+            ),
+            (
+                vec![before.clone()],
+                Secret::Lost,
+                10_000,
+                left(&before, "it was made at another time"),
+            ),
+            (
+                vec![after.clone()],
+                Secret::Lost,
+                99_999,
+                left(&after, "it was made at another time"),
+            ),
+            (
+                vec![then.clone()],
+                Secret::Lost,
+                10_000,
+                Verdict::Delete(&then),
+            ),
+            (
+                vec![known, other, unused.clone()],
+                Secret::Lost,
+                99_999,
+                Verdict::Delete(&unused),
+            ),
+        ] {
+            let judged = judge(&intent(None), &keys, |_| secret, true, now);
+            assert_eq!(judged, verdict, "{keys:?} {secret:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_tells_of_no_login_has_no_key_deleted() {
+        let unused = [key("3", None)];
+        let judged = judge(&intent(None), &unused, |_| Secret::Lost, false, 10_000);
+        assert!(matches!(judged, Verdict::Left(..)), "{judged:?}");
+    }
+
+    #[test]
+    fn a_key_that_the_command_had_begun_to_delete_is_deleted() {
+        let keys = [key("1", None), key("2", Some(5))];
+        let of = |id, secret, tells| {
+            let intent = intent(Some(id));
+            let verdict = judge(&intent, &keys, |_| secret, tells, 10_000);
+            format!("{verdict:?}")
+        };
+        let delete = format!("{:?}", Verdict::Delete(&keys[1]));
+        assert_eq!(of("2", Secret::Lost, true), delete);
+        assert_eq!(of("2", Secret::Lost, false), delete);
+        assert_eq!(of("2", Secret::Kept, true), "Kept");
+        // It is gone, and another one of its name is not this one.
+        assert_eq!(of("3", Secret::Lost, true), "Over");
+    }
+}

@@ -1,0 +1,176 @@
+//! Says what an interrupted regeneration may have done: the stored secret may be revoked, and the new one lost.
+
+use super::super::output::tell;
+use super::journal::{Journal, may_come};
+use super::secret_file;
+use super::session::Session;
+use crate::applications::{Family, TroubleKind};
+use crate::causes::Causes;
+use crate::config::StoreKind;
+use crate::profile::ProfileName;
+use crate::store::{Keeper, KeyCall, KeyIntent, Record};
+
+/// The key whose secret was to be replaced.
+struct Key<'a> {
+    name: &'a str,
+    id: &'a str,
+    client_id: &'a str,
+    /// When the stored secret was made that the issuer has rejected.
+    rejected: Option<u64>,
+}
+
+/// What is known of its secret.
+enum Secret {
+    /// The stored one gives a token; whether its profile is in the configuration.
+    Works { is_enrolled: bool },
+    /// The issuer rejects the stored one, which was made then.
+    Rejected(u64),
+    /// A new one is in the file that was named for it.
+    InFile,
+    /// No store or file has one.
+    Lost,
+    /// This keeps it from being told.
+    Unknown(String),
+}
+
+/// Tries the stored secret, and says what to do.
+pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
+    let KeyCall::Regeneration {
+        name,
+        key_id,
+        client_id,
+        rejected,
+    } = &intent.call
+    else {
+        return;
+    };
+    let key = Key {
+        name,
+        id: key_id,
+        client_id,
+        rejected: *rejected,
+    };
+    let secret = key.secret(session, &intent.keeper);
+    let is_gone =
+        matches!(secret, Secret::Rejected(_) | Secret::Lost) && key.is_gone(session, &intent.path);
+    if is_gone {
+        tell(format!(
+            "the regeneration of {name} has ended: the key is gone"
+        ));
+        return journal.end(intent);
+    }
+    let is_over = !may_come(intent, session.now());
+    key.tell(session, &intent.keeper, &secret, is_over);
+    match secret {
+        Secret::Rejected(made) if *rejected != Some(made) => {
+            let call = KeyCall::Regeneration {
+                name: name.clone(),
+                key_id: key_id.clone(),
+                client_id: client_id.clone(),
+                rejected: Some(made),
+            };
+            journal.amend(&KeyIntent {
+                call,
+                ..intent.clone()
+            });
+        }
+        Secret::Works { is_enrolled: true } | Secret::Lost if is_over => {
+            if let Keeper::File(path) = &intent.keeper {
+                secret_file::remove_if_empty(path);
+            }
+            journal.end(intent);
+        }
+        Secret::InFile => journal.end(intent),
+        _ => {}
+    }
+}
+
+// === impl Key ===
+
+impl Key<'_> {
+    fn secret(&self, session: &Session, keeper: &Keeper) -> Secret {
+        match keeper {
+            Keeper::Profile(name, store) => self.stored(session, name, store),
+            Keeper::File(path) => match path.symlink_metadata() {
+                Ok(meta) if meta.len() > 0 => Secret::InFile,
+                _ => Secret::Lost,
+            },
+            Keeper::Nothing => Secret::Lost,
+        }
+    }
+
+    fn stored(&self, session: &Session, name: &ProfileName, store: &StoreKind) -> Secret {
+        match session.stores.reader(store).load(name) {
+            Ok(Some(record)) if record.key.credential.client_id == self.client_id => {
+                self.proved(session, name, &record)
+            }
+            Ok(_) => Secret::Lost,
+            Err(error) => Secret::Unknown(Causes(&error).to_string()),
+        }
+    }
+
+    fn proved(&self, session: &Session, name: &ProfileName, record: &Record) -> Secret {
+        let made = record.key.created_at.seconds_down();
+        // A secret that was rejected is not sent again.
+        if self.rejected == Some(made) {
+            return Secret::Rejected(made);
+        }
+        let is_enrolled = session.config.profiles.contains_key(name);
+        let proof = if is_enrolled {
+            match session.route_of(name) {
+                Ok((profile, files)) => session.prove(&profile, &files, &record.key.credential),
+                Err(_) => return Secret::Unknown("nothing is sent with it".to_owned()),
+            }
+        } else {
+            session.prove(&session.profile, &session.files, &record.key.credential)
+        };
+        match proof {
+            Ok(()) => Secret::Works { is_enrolled },
+            Err(fault) if fault.is_of_credential() => Secret::Rejected(made),
+            Err(fault) => Secret::Unknown(fault.detail),
+        }
+    }
+
+    /// Whether the server says that there is no such key.
+    fn is_gone(&self, session: &Session, path: &str) -> bool {
+        Family::of_path(path).is_some_and(|family| {
+            let shown = session.wait(session.api.show(family, self.id));
+            shown.is_err_and(|trouble| trouble.kind == TroubleKind::NotFound)
+        })
+    }
+
+    fn tell(&self, session: &Session, keeper: &Keeper, secret: &Secret, is_over: bool) {
+        let (name, id) = (self.name, self.id);
+        let holder = match keeper {
+            Keeper::Profile(holder, _) => holder.as_str(),
+            Keeper::File(_) | Keeper::Nothing => "NEW",
+        };
+        let regenerate = |rest: &str| session.target.line(&format!("app regenerate {id} {rest}"));
+        let begun = format!("the regeneration of {name} (ID {id}) was interrupted");
+        match secret {
+            Secret::Works { is_enrolled: true } if is_over => {}
+            Secret::Works { is_enrolled: true } => tell(format!(
+                "{begun}, or an answer was lost; the secret that {holder} has works, but the server may execute the call late: every 'jetond app' command of the next hour tries it again"
+            )),
+            Secret::Works { is_enrolled: false } => tell(format!(
+                "{begun}: its new secret is stored for {holder}, which is not in the configuration; to finish, run: {}",
+                regenerate(&format!("--enrol {holder}"))
+            )),
+            Secret::Rejected(_) => tell(format!(
+                "warning: {begun}, and the secret that {holder} has is revoked: the key is locked out, and tokens that are served now may hold on; with the token of another profile of the same user, run: {}; or make a new key, and give it to the profile with: {}",
+                regenerate("PROFILE"),
+                session.target.line(&format!("add {holder} --rebind"))
+            )),
+            Secret::InFile => tell(format!(
+                "{begun} at its very end: its new secret is in the file that was named for it"
+            )),
+            Secret::Lost => tell(format!(
+                "warning: {begun}: its old secret may be revoked, and the new one is lost; to make another one, run: {}",
+                regenerate("--secret-file PATH")
+            )),
+            Secret::Unknown(why) => tell(format!(
+                "warning: {begun}, and whether its stored secret still works is not known: {why}; every later 'jetond app' command tries it again"
+            )),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What commands that were interrupted have left.
+
+use std::fs;
+
+use jetond::sandbox::{Line, Setting};
+use serde_json::{Value, json};
+
+use super::{call, end, fault_for, journal, key, place, write_journal};
+use crate::support::{TestEnv, unix_now};
+
+/// A creation of a key with a new profile `new`, which has begun and not ended.
+fn creation(name: &str, known: &[&str]) -> Value {
+    json!({"creations": [{"name": name, "path": "/api/v1/access-keys", "known": known, "at": unix_now(), "enrol": "new", "store": "file", "secret_file": null}]})
+}
+
+fn set(env: &TestEnv, setting: &str) {
+    env.sandbox().set(Setting::parse(setting).unwrap());
+}
+
+#[test]
+fn a_key_that_an_interrupted_creation_left_is_deleted_by_the_next_command() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let first = key(&env, "first-key").unwrap().id;
+    let body = json!({"name": "lost-key"}).to_string();
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+        201
+    );
+    // One that was there before the call is not ours.
+    let lost = key(&env, "lost-key").unwrap().id;
+    write_journal(&env, &creation("lost-key", &[&first, &lost]));
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(key(&env, "lost-key").is_some());
+    // One that gets tokens is somebody's.
+    write_journal(&env, &creation("first-key", &[]));
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(key(&env, "first-key").is_some());
+    write_journal(&env, &creation("lost-key", &[&first]));
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(
+        listed.stderr.contains("lost-key") && listed.stderr.contains("is deleted"),
+        "{listed:?}"
+    );
+    assert!(key(&env, "lost-key").is_none());
+    // A server may execute a call late, or once more.
+    for command in [&["app", "list"][..], &["check"]] {
+        let told = env.jetond(command);
+        assert!(
+            told.stderr.contains("every later 'jetond app' command"),
+            "{told:?}"
+        );
+        assert!(journal(&env).contains("lost-key"));
+    }
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+        201
+    );
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(key(&env, "lost-key").is_none());
+    end(env, daemon);
+}
+
+#[test]
+fn a_command_with_the_token_of_another_profile_looks_as_well() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    env.enrol("other");
+    let reloaded = env.jeton(&["reload"]);
+    assert_eq!(reloaded.code, 0, "{reloaded:?}");
+    let first = key(&env, "first-key").unwrap().id;
+    let body = json!({"name": "lost-key"}).to_string();
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+        201
+    );
+    write_journal(&env, &creation("lost-key", &[&first]));
+    let listed = env.jetond(&["app", "list", "other"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(key(&env, "lost-key").is_none(), "{listed:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn a_key_whose_use_the_server_does_not_tell_is_named_and_left() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let first = key(&env, "first-key").unwrap().id;
+    let body = json!({"name": "lost-key"}).to_string();
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+        201
+    );
+    for setting in ["last-login:null", "last-login:after:3600"] {
+        set(&env, setting);
+        write_journal(&env, &creation("lost-key", &[&first]));
+        let listed = env.jetond(&["app", "list"]);
+        assert_eq!(listed.code, 0, "{listed:?}");
+        assert!(
+            listed
+                .stderr
+                .contains("does not say whether it has been used"),
+            "{setting}: {listed:?}"
+        );
+        assert!(key(&env, "lost-key").is_some(), "{setting}");
+        assert!(journal(&env).contains("lost-key"), "{setting}");
+    }
+    for setting in ["last-login:day", "last-login:skew:-600"] {
+        set(&env, setting);
+        let listed = env.jetond(&["app", "list"]);
+        assert_eq!(listed.code, 0, "{listed:?}");
+        assert!(key(&env, "lost-key").is_none(), "{setting}: {listed:?}");
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body);
+    }
+    end(env, daemon);
+}
+
+#[test]
+fn a_key_that_was_made_at_another_time_or_whose_file_was_moved_is_left() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let first = key(&env, "first-key").unwrap().id;
+    let body = json!({"name": "lost-key"}).to_string();
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", &body),
+        201
+    );
+    let mut then = creation("lost-key", &[&first]);
+    then["creations"][0]["at"] = json!(unix_now() - 7_200);
+    write_journal(&env, &then);
+    let listed = env.jetond(&["app", "list"]);
+    assert!(listed.stderr.contains("made at another time"), "{listed:?}");
+    let mut moved = creation("lost-key", &[&first]);
+    moved["creations"][0]["enrol"] = Value::Null;
+    moved["creations"][0]["store"] = Value::Null;
+    moved["creations"][0]["secret_file"] = json!(env.path("moved-away"));
+    write_journal(&env, &moved);
+    let listed = env.jetond(&["app", "list"]);
+    assert!(
+        listed
+            .stderr
+            .contains("whether its secret is kept cannot be told"),
+        "{listed:?}"
+    );
+    assert!(key(&env, "lost-key").is_some());
+    // An empty one has no secret.
+    let path = env.path("moved-away");
+    fs::write(&path, "").unwrap();
+    let listed = env.jetond(&["app", "list"]);
+    assert!(
+        key(&env, "lost-key").is_none() && !path.exists(),
+        "{listed:?}"
+    );
+    end(env, daemon);
+}
+
+#[test]
+fn a_creation_that_came_twice_leaves_no_key() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    fault_for(&env, "twice:last", 1);
+    let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(
+        failed.stderr.contains("(409)") && failed.stderr.contains("twice"),
+        "{failed:?}"
+    );
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(key(&env, "new-key").is_none(), "{listed:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn a_creation_whose_answer_is_lost_leaves_no_key_also_where_it_is_executed_late() {
+    for fault in [
+        "swallow",
+        "executed:status:500",
+        "executed:html",
+        "truncated",
+    ] {
+        let (env, daemon) = place(Line::V2_24, 600);
+        env.token(&daemon, "research");
+        let path = env.path("another");
+        let fault = if fault == "truncated" {
+            "keys:truncated"
+        } else {
+            fault
+        };
+        fault_for(&env, fault, 1);
+        let args = [
+            "app",
+            "create",
+            "new-key",
+            "--secret-file",
+            path.to_str().unwrap(),
+        ];
+        let failed = env.jetond(&args);
+        assert_ne!(failed.code, 0, "{fault}: {failed:?}");
+        assert!(
+            failed.stderr.contains("no secret has arrived"),
+            "{fault}: {failed:?}"
+        );
+        assert!(
+            key(&env, "new-key").is_none() && !path.exists(),
+            "{fault}: {failed:?}"
+        );
+        end(env, daemon);
+    }
+    let (env, daemon) = place(Line::V2_24, 600);
+    env.token(&daemon, "research");
+    fault_for(&env, "late:1.5", 1);
+    let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+    assert_ne!(failed.code, 0, "{failed:?}");
+    crate::support::daemon::wait_until("the late execution", || key(&env, "new-key").is_some());
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(key(&env, "new-key").is_none(), "{listed:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    let first = key(&env, "first-key").unwrap();
+    let write = |at: u64| {
+        write_journal(
+            &env,
+            &json!({"regenerations": [{"name": "first-key", "key_id": first.id, "client_id": first.client_id, "rejected": null, "path": "/api/v1/access-keys", "at": at, "enrol": "research", "store": "file", "secret_file": null}]}),
+        );
+    };
+    // The server has not executed the call.
+    write(unix_now());
+    let listed = env.jetond(&["app", "list"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(
+        listed.stderr.contains("works, but the server may execute"),
+        "{listed:?}"
+    );
+    assert!(journal(&env).contains("first-key"));
+    write(unix_now() - 4_000);
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert_eq!(journal(&env), "");
+    // It has, and the new secret is lost.
+    let path = format!("/api/v1/access-keys/{}/secret", first.id);
+    assert_eq!(call(&env, &daemon, "POST", &path, ""), 200);
+    write(unix_now() - 4_000);
+    for command in [
+        &["app", "list"][..],
+        &["app", "show", "first-key"],
+        &["check"],
+    ] {
+        let told = env.jetond(command);
+        assert_eq!(told.code, 0, "{told:?}");
+        for says in ["locked out", "app regenerate", "--rebind"] {
+            assert!(told.stderr.contains(says), "{says}: {told:?}");
+        }
+    }
+    let mut daemon = daemon;
+    env.stop(&mut daemon);
+    let told = env.jetond(&["app", "list"]);
+    assert_eq!(told.code, 75, "{told:?}");
+    assert!(
+        told.stderr
+            .contains("may have replaced the secret of the key first-key"),
+        "{told:?}"
+    );
+}
