@@ -5,6 +5,8 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod asking;
+mod bad_input;
 mod changing;
 mod lines;
 mod interrupted;

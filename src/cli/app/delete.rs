@@ -37,6 +37,21 @@ pub(super) fn delete(args: &DeleteArgs, env: &Env) -> Result<(), Exit> {
     let family = listed.family;
     let used_by = session.used_by(&key);
     let shown = named(family, &key);
+    if listed.may_have_more && ![&key.id, &key.client_id].contains(&&args.key) {
+        let what = format!(
+            "{NOTHING}: the server shows only the first {} keys, and others may have this name, too; give the client ID or the ID of the one that is meant: {} or {}",
+            listed.keys.len(),
+            printable(&key.client_id),
+            key.id
+        );
+        return Err(fail(Exit::Usage, what));
+    }
+    if let (Some(name), false) = (session.unread.first(), args.force) {
+        let what = format!(
+            "{NOTHING}: {name} may use the {shown}, and what is stored of it cannot be read; to delete it all the same, add --force"
+        );
+        return Err(fail(Exit::Config, what));
+    }
     if !used_by.is_empty() && !args.force {
         let what = format!(
             "{NOTHING}: {} uses the {shown}, and could get no token without it; to delete it all the same, add --force",

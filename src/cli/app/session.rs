@@ -155,11 +155,18 @@ impl Session {
         let key = match find(&listed.keys, text) {
             Found::One(key) => key.clone(),
             Found::Nothing => {
-                let list = self.target.line("app list");
-                let what = format!(
-                    "{so}: there is no {} of this name, ID or client ID; to see those there are, run: {list}",
-                    listed.family.noun()
-                );
+                let noun = listed.family.noun();
+                let what = if listed.may_have_more {
+                    format!(
+                        "{so}: the server shows only the first {} {noun}s, and none of them has this name, ID or client ID; give its client ID",
+                        listed.keys.len()
+                    )
+                } else {
+                    let list = self.target.line("app list");
+                    format!(
+                        "{so}: there is no {noun} of this name, ID or client ID; to see those there are, run: {list}"
+                    )
+                };
                 return Err(fail(Exit::Failed, what));
             }
             Found::Several(keys) => {

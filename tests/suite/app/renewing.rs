@@ -221,6 +221,9 @@ fn a_key_is_not_regenerated_while_it_cannot_be_told_who_has_it() {
             .contains("new may use the access key new-key"),
         "{refused:?}"
     );
+    let refused = env.jetond(&["app", "delete", "new-key", "research", "--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
     assert_eq!(env.sandbox().stats().keys_regenerated, 0);
     assert!(key(&env, "new-key").is_some() && !env.path("another").exists());
     fs::set_permissions(env.record("new"), Permissions::from_mode(0o600)).unwrap();

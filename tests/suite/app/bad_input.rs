@@ -1,0 +1,326 @@
+//! Bad names, bad answers, and keys that are not there.
+
+use std::fs;
+
+use jetond::sandbox::{Line, Setting};
+
+use super::{call, end, fault_for, journal, key, place};
+
+/// Names that the rule forbids get the rule as the answer, and nothing is sent.
+fn assert_the_rule_is_said(names: &[&str]) {
+    let (env, daemon) = place(Line::V2_24, 600);
+    for name in names {
+        let refused = env.jetond(&["app", "create", name, "--enrol", "new"]);
+        assert_eq!(refused.code, 64, "{name:?}: {refused:?}");
+        assert!(
+            refused.stderr.contains("begins with a lowercase letter"),
+            "{name:?}: {refused:?}"
+        );
+        // Of another character than the one that stands for the value, nothing is repeated.
+        let shown = refused.stderr.replace('…', "");
+        let shown = shown
+            .bytes()
+            .all(|b| b == b'\n' || (b' '..=b'~').contains(&b));
+        assert!(shown, "{name:?}: {refused:?}");
+    }
+    assert_eq!(env.sandbox().stats().resource_ok, 0);
+    end(env, daemon);
+}
+
+#[test]
+fn a_name_that_the_rule_forbids_is_answered_with_the_rule() {
+    assert_the_rule_is_said(&[
+        "", "a", "A1", "1a", "_a1", "a-", "a_", "a b", "a.b", "ab/..",
+    ]);
+}
+
+#[test]
+fn a_name_of_a_kibibyte_is_refused() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let refused = env.jetond(&["app", "create", &"a".repeat(1_024), "--enrol", "new"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert!(
+        refused.stderr.contains("at most 255 characters"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.len() < 600, "{refused:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn a_name_with_control_bytes_is_answered_with_the_rule_and_not_repeated() {
+    assert_the_rule_is_said(&["a\x1b[31mb", "ab\n", "a\rb", "a\x07b", "a\u{9b}b"]);
+}
+
+#[test]
+fn a_name_in_another_script_is_answered_with_the_rule_and_not_repeated() {
+    assert_the_rule_is_said(&["ключ", "密钥", "aб", "مفتاح", "clé"]);
+}
+
+#[test]
+fn the_id_of_a_key_of_somebody_else_is_no_key_of_ours() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    env.sandbox().set(Setting::parse("other-keys:3").unwrap());
+    let all = env.jetond(&["app", "list", "--all", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&all.stdout).unwrap();
+    let other = all["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["name"] != "first-key");
+    let id = other.unwrap()["id"].as_str().unwrap();
+    let path = env.path("another").to_str().unwrap().to_owned();
+    for args in [
+        &["app", "show", id][..],
+        &["app", "delete", id, "--yes"],
+        &["app", "regenerate", id, "--yes", "--secret-file", &path],
+    ] {
+        let refused = env.jetond(args);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(
+            refused
+                .stderr
+                .contains("there is no access key of this name"),
+            "{refused:?}"
+        );
+    }
+    let stats = env.sandbox().stats();
+    assert_eq!((stats.keys_deleted, stats.keys_regenerated), (0, 0));
+    assert!(!env.path("another").exists());
+    let shown = env.jetond(&["app", "show", id, "--all"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn two_keys_of_one_name_are_refused_with_the_ids_of_both() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    env.sandbox().set(Setting::parse("other-keys:60").unwrap());
+    let all = env.jetond(&["app", "list", "--all", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&all.stdout).unwrap();
+    let keys = all["keys"].as_array().unwrap();
+    let name = keys.last().unwrap()["name"].as_str().unwrap();
+    let ids: Vec<_> = keys
+        .iter()
+        .filter(|key| key["name"] == name)
+        .map(|key| key["id"].as_str().unwrap())
+        .collect();
+    assert!(ids.len() > 1, "{all}");
+    for args in [
+        &["app", "delete", name, "--all", "--yes"][..],
+        &["app", "show", name, "--all"],
+    ] {
+        let refused = env.jetond(args);
+        assert_eq!(refused.code, 64, "{refused:?}");
+        for id in &ids {
+            assert!(refused.stderr.contains(id), "{id}: {refused:?}");
+        }
+    }
+    assert_eq!(env.sandbox().stats().keys_deleted, 0);
+    let deleted = env.jetond(&["app", "delete", ids[1], "--all", "--yes"]);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    assert_eq!(env.sandbox().stats().keys_deleted, 1);
+    end(env, daemon);
+}
+
+#[test]
+fn a_name_in_a_list_that_was_cut_is_not_enough_to_delete() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let body = r#"{"name":"only-key"}"#;
+    assert_eq!(
+        call(&env, &daemon, "POST", "/api/v1/access-keys", body),
+        201
+    );
+    env.sandbox().set(Setting::parse("other-keys:300").unwrap());
+    let refused = env.jetond(&["app", "delete", "only-key", "--all", "--yes"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    let only = key(&env, "only-key").unwrap();
+    for says in ["first 100", &only.client_id, &only.id] {
+        assert!(refused.stderr.contains(says), "{says}: {refused:?}");
+    }
+    let unknown = env.jetond(&["app", "delete", "no-such-key", "--all", "--yes"]);
+    assert_eq!(unknown.code, 1, "{unknown:?}");
+    assert!(unknown.stderr.contains("give its client ID"), "{unknown:?}");
+    let deleted = env.jetond(&["app", "delete", &only.client_id, "--all", "--yes"]);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    assert!(key(&env, "only-key").is_none());
+    end(env, daemon);
+}
+
+#[test]
+fn a_list_of_ten_thousand_keys_is_listed_and_searched() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let item = |n: u32| {
+        format!(
+            r#"{{"id":"{n:036}","name":"key-{n}","clientId":"c{n:036}","createdAt":"2025-01-02T03:04:05Z","lastLogin":null}}"#
+        )
+    };
+    let items: Vec<_> = (0..10_000).map(item).collect();
+    let answer = format!(r#"reads:answer:200:{{"accessKeys":[{}]}}"#, items.join(","));
+    env.fault(&answer);
+    let listed = env.jetond(&["app", "list", "--all"]);
+    assert_eq!(listed.code, 0, "{:.500}", listed.stderr);
+    let (lines, last) = (listed.stdout.lines().count(), listed.stdout.lines().last());
+    assert_eq!(lines, 10_002);
+    assert!(last.unwrap().starts_with("10000 access keys"), "{last:?}");
+    let shown = env.jetond(&["app", "show", "key-9999"]);
+    assert_eq!(shown.code, 0, "{:.500}", shown.stderr);
+    end(env, daemon);
+}
+
+#[test]
+fn a_list_that_is_an_object_null_or_html_changes_nothing() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    env.token(&daemon, "research");
+    let path = env.path("another").to_str().unwrap().to_owned();
+    for fault in [
+        "reads:answer:200:{}",
+        "reads:answer:200:{\"accessKeys\":{}}",
+        "reads:answer:200:{\"accessKeys\":null}",
+        "reads:answer:200:null",
+        "reads:answer:200:[]",
+        "reads:html",
+        "reads:garbage",
+        "reads:empty",
+        "reads:truncated",
+    ] {
+        env.fault(fault);
+        for args in [
+            &["app", "list"][..],
+            &["app", "show", "first-key"],
+            &["app", "create", "new-key", "--secret-file", &path],
+            &["app", "regenerate", "first-key", "--yes"],
+            &["app", "delete", "first-key", "--yes", "--force"],
+        ] {
+            let refused = env.jetond(args);
+            assert!([1, 75, 78].contains(&refused.code), "{fault}: {refused:?}");
+            assert_eq!(refused.stdout, "", "{fault}: {refused:?}");
+        }
+        let stats = env.sandbox().stats();
+        assert_eq!(
+            (
+                stats.keys_created,
+                stats.keys_regenerated,
+                stats.keys_deleted
+            ),
+            (0, 0, 0),
+            "{fault}"
+        );
+        assert!(!env.path("another").exists(), "{fault}");
+    }
+    env.fault("none");
+    assert_eq!(journal(&env), "");
+    end(env, daemon);
+}
+
+#[test]
+fn a_secret_that_is_missing_or_empty_in_a_201_leaves_no_key() {
+    for fault in ["secret:missing", "secret:empty", "secret:null"] {
+        let (env, daemon) = place(Line::V2_24, 600);
+        env.token(&daemon, "research");
+        // Also where the server does not tell of logins: the answer has the ID.
+        env.sandbox()
+            .set(Setting::parse("last-login:null").unwrap());
+        fault_for(&env, fault, 1);
+        let path = env.path("another");
+        let args = [
+            "app",
+            "create",
+            "new-key",
+            "--secret-file",
+            path.to_str().unwrap(),
+        ];
+        let failed = env.jetond(&args);
+        assert_eq!(failed.code, 78, "{fault}: {failed:?}");
+        assert!(
+            failed
+                .stderr
+                .contains("without its ID, its client ID or its secret"),
+            "{fault}: {failed:?}"
+        );
+        assert!(
+            failed.stderr.contains("is deleted again"),
+            "{fault}: {failed:?}"
+        );
+        assert!(key(&env, "new-key").is_none() && !path.exists(), "{fault}");
+        assert_eq!(journal(&env), "", "{fault}");
+        end(env, daemon);
+    }
+}
+
+#[test]
+fn a_regeneration_without_a_secret_is_made_good_by_a_second_one() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    fault_for(&env, "secret:empty", 1);
+    let renewed = env.jetond(&["app", "regenerate", "first-key", "--yes"]);
+    assert_eq!(renewed.code, 0, "{renewed:?}");
+    assert_eq!(env.sandbox().stats().keys_regenerated, 2);
+    end(env, daemon);
+}
+
+#[test]
+fn a_token_that_expires_between_list_and_create_makes_nothing() {
+    let (env, daemon) = place(Line::V2_24, 2);
+    // The list, and the clusters that are read after it, take longer than the token holds.
+    env.fault("reads:slow:1.5");
+    let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+    env.fault("none");
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(
+        failed.stderr.contains("nothing is made") && failed.stderr.contains("(401)"),
+        "{failed:?}"
+    );
+    assert!(key(&env, "new-key").is_none() && !env.record("new").exists());
+    assert_eq!(journal(&env), "");
+    end(env, daemon);
+}
+
+#[test]
+fn a_profile_whose_own_key_was_deleted_by_hand_says_so() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    let id = key(&env, "first-key").unwrap().id;
+    let path = format!("/api/v1/access-keys/{id}");
+    assert_eq!(call(&env, &daemon, "DELETE", &path, ""), 204);
+    let gone = env.jetond(&["app", "regenerate", "test-client", "--yes"]);
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(
+        gone.stderr.contains("there is no access key of this name"),
+        "{gone:?}"
+    );
+    let deleted = env.jetond(&["app", "delete", &id, "--yes"]);
+    assert_eq!(deleted.code, 1, "{deleted:?}");
+    // Where its tokens die with it.
+    env.sandbox().revoke_all();
+    let refused = env.jetond(&["app", "list"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for says in ["(401)", "its key is deleted"] {
+        assert!(refused.stderr.contains(says), "{says}: {refused:?}");
+    }
+    assert!(fs::exists(env.record("research")).unwrap());
+    end(env, daemon);
+}
+
+#[test]
+fn a_server_of_a_line_without_the_endpoint_names_what_it_has() {
+    for (line, kind, says) in [
+        (Line::V2_18, "auto", "--kind application"),
+        (Line::V2_18, "access-key", "--kind user-application"),
+        (Line::V2_20, "access-key", "--kind user-application"),
+        (Line::V2_20, "service-account", "--kind application"),
+        (Line::V3_0, "user-application", "--kind access-key"),
+        (Line::V3_0, "application", "--kind service-account"),
+    ] {
+        let (env, daemon) = place(line, 600);
+        for command in ["list", "create"] {
+            let args: &[&str] = match command {
+                "create" => &["app", "create", "new-key", "--enrol", "new", "--kind", kind],
+                _ => &["app", "list", "--kind", kind],
+            };
+            let refused = env.jetond(args);
+            assert_eq!(refused.code, 78, "{line} {kind}: {refused:?}");
+            assert!(refused.stderr.contains(says), "{line} {kind}: {refused:?}");
+        }
+        assert_eq!(env.sandbox().stats().keys_created, 0);
+        end(env, daemon);
+    }
+}
