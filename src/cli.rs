@@ -61,7 +61,11 @@ enum Command {
     /// Enrol a credential: get one token as proof, then store it and write the profile
     Add(Box<add::AddArgs>),
     /// Manage the keys of Run:ai's users: access keys, once called user applications or applications
-    #[command(visible_aliases = ["application", "access-key"])]
+    #[command(
+        visible_aliases = ["application", "user-application", "access-key"],
+        aliases = ["apps", "applications", "user-applications", "access-keys", "key", "keys"],
+        long_about = app::ABOUT
+    )]
     App(Box<app::AppArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
