@@ -12,6 +12,7 @@ mod api;
 mod clusters;
 mod kind;
 mod list;
+mod listing;
 mod made;
 mod name;
 mod table;
@@ -20,12 +21,14 @@ mod trouble;
 
 pub use api::{Applications, Listed};
 pub use clusters::{Cluster, Clusters, Version};
-pub use kind::{Family, Kind};
+pub use kind::Family;
 pub use list::{Application, Found, find};
 pub use made::Made;
 pub use name::{KeyName, NAME_RULE};
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
 pub use trouble::{Trouble, TroubleKind};
+
+pub use crate::query::KeyKind as Kind;
 
 /// How many keys a user has at most (the vendor's guide to user access keys).
 pub const MAX_USER_KEYS: usize = 20;

@@ -8,8 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::instant::UnixTime;
 
 mod ca;
+mod enrolment;
 
 pub use ca::{Ca, CaContent, CaVerdict};
+pub use enrolment::Enrolment;
 
 /// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;

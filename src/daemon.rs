@@ -12,7 +12,7 @@
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one at a time | condition keep options sockets wiring | clock offload process settings |
-//! | [`wiring`] | builds the profiles that a configuration names | keep | clock offload provider store |
+//! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |

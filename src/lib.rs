@@ -14,12 +14,12 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | applications causes certificates clock command_line config credential daemon dialect fault file_lock instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | causes clock command_line config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | applications causes clock command_line config credential dialect fault file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
-//! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault provider token |
+//! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates config credential fault instant offload token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |

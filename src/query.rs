@@ -12,6 +12,10 @@ use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, Rejected, VersionReply};
 
+mod keys;
+
+pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
+
 /// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
 /// unless the variant says otherwise.
 pub enum Asked {
@@ -29,6 +33,8 @@ pub enum Asked {
     Reject(RejectQuery, Box<dyn Print<TokenAnswer>>),
     /// The events of a profile from now on, streamed.
     Watch(WatchQuery, Box<dyn Print<News>>),
+    /// The keys of a control plane, or one of them.
+    Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
     /// A reload of the configuration, which only the admin socket does.
     Reload(Box<dyn Print<Reloaded>>),
 }

@@ -96,6 +96,12 @@ impl AccessToken {
         self.0.expose_secret()
     }
 
+    /// The same token for a call that outlives this holder. Its text is not copied.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
     /// The token's bytes for an answer, which are not copied: any number of unread answers holds them once.
     pub fn expose_shared(&self) -> Bytes {
         Bytes::from_owner(Shared(Arc::clone(&self.0)))

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::clusters::{self, Clusters};
-use super::kind::{Family, Kind};
+use super::kind::Family;
 use super::list::{self, Application, Found, find};
 use super::made::{self, Made};
 use super::name::KeyName;
@@ -13,6 +13,7 @@ use crate::credential::{Ca, ClientSecret};
 use crate::provider::answer::Answer;
 use crate::provider::configured::{self, Call, Files, Http, Method};
 use crate::provider::quote_of_api;
+use crate::query::KeyKind as Kind;
 use crate::token::AccessToken;
 
 /// The largest answer that is read, in bytes: a list of 10,000 keys takes 3 MiB.
@@ -261,7 +262,11 @@ impl Applications {
         } else {
             String::new()
         };
+        let wait = answer
+            .wait()
+            .filter(|_| matches!(answer.status, 408 | 425 | 429 | 500..));
         Trouble::of_status(answer.status, &self.http.origin().to_string(), &said)
+            .with_retry_after(wait)
     }
 
     fn said(&self, body: &[u8]) -> String {

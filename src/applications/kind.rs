@@ -1,20 +1,6 @@
-//! The kinds of keys, and the endpoints that manage them: which line of the server has which.
+//! The endpoints that manage each kind of keys: which line of the server has which.
 
-/// What a person asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
-    /// The user's own keys, by whichever name the server has for them; never the organisation's.
-    #[default]
-    Auto,
-    /// The user's access keys (2.24 and later).
-    AccessKey,
-    /// The user's applications (2.20 to 2.24).
-    UserApplication,
-    /// The organisation's service accounts (2.24 and later).
-    ServiceAccount,
-    /// The organisation's applications (up to 2.24).
-    Application,
-}
+use crate::query::KeyKind as Kind;
 
 /// A family of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,31 +22,6 @@ pub enum Family {
 // === impl Kind ===
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Auto,
-        Self::AccessKey,
-        Self::UserApplication,
-        Self::ServiceAccount,
-        Self::Application,
-    ];
-
-    /// The kind as a person writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::AccessKey => "access-key",
-            Self::UserApplication => "user-application",
-            Self::ServiceAccount => "service-account",
-            Self::Application => "application",
-        }
-    }
-
-    /// The kind that a person writes so.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
     /// The families that may have keys of this kind, in the order in which to ask for them; on to the next only where a
     /// server does not have one. `all` means those of every user.
     pub const fn families(self, all: bool) -> &'static [Family] {

@@ -22,7 +22,7 @@ pub struct Row<'a> {
 }
 
 #[derive(Serialize)]
-struct JsonRow<'a> {
+pub(super) struct JsonRow<'a> {
     id: &'a str,
     name: &'a str,
     client_id: &'a str,
@@ -82,58 +82,59 @@ pub fn login(last: Option<u64>, now: u64) -> String {
 
 /// The table for people. `more` says that the server may have more keys than it shows.
 pub fn table(family: Family, rows: &[Row<'_>], now: u64, more: bool) -> String {
-    let mut lines = vec![vec![
-        "NAME".to_owned(),
-        "CLIENT ID".to_owned(),
-        "CREATED".to_owned(),
-        "LAST LOGIN".to_owned(),
-        "PROFILE".to_owned(),
-    ]];
     let with_owner = rows.iter().any(|row| row.key.created_by.is_some());
+    let mut lines = vec![head(with_owner)];
+    lines.extend(rows.iter().map(|row| cells(row, now, with_owner)));
+    columns(&lines) + &count(family, rows.len(), more)
+}
+
+/// The titles of the columns; `with_owner` adds that of the keys' makers.
+pub(super) fn head(with_owner: bool) -> Vec<String> {
+    let titles = ["NAME", "CLIENT ID", "CREATED", "LAST LOGIN", "PROFILE"];
+    let owner = with_owner.then_some("CREATED BY");
+    titles.into_iter().chain(owner).map(str::to_owned).collect()
+}
+
+/// The cells of one key's line.
+pub(super) fn cells(row: &Row<'_>, now: u64, with_owner: bool) -> Vec<String> {
+    let Row { key, used_by } = row;
+    let created = key
+        .created_at
+        .map_or_else(|| "not stated".to_owned(), time::day);
+    let used = match used_by {
+        [] => "-".to_owned(),
+        names => names.join(", "),
+    };
+    let mut line = vec![
+        printable(&key.name),
+        printable(&key.client_id),
+        created,
+        login(key.last_login, now),
+        used,
+    ];
     if with_owner {
-        lines
-            .iter_mut()
-            .for_each(|line| line.push("CREATED BY".to_owned()));
+        line.push(printable(key.created_by.as_deref().unwrap_or("-")));
     }
-    for Row { key, used_by } in rows {
-        let created = key
-            .created_at
-            .map_or_else(|| "not stated".to_owned(), time::day);
-        let used = match used_by {
-            [] => "-".to_owned(),
-            names => names.join(", "),
-        };
-        let mut line = vec![
-            printable(&key.name),
-            printable(&key.client_id),
-            created,
-            login(key.last_login, now),
-            used,
-        ];
-        if with_owner {
-            line.push(printable(key.created_by.as_deref().unwrap_or("-")));
-        }
-        lines.push(line);
-    }
-    let mut out = columns(&lines);
-    let n = rows.len();
+    line
+}
+
+/// The line below the table: how many keys there are.
+pub(super) fn count(family: Family, n: usize, more: bool) -> String {
     let nouns = match n {
         1 => family.noun().to_owned(),
         _ => format!("{}s", family.noun()),
     };
-    // Writing to a string cannot fail.
-    let _ = match (family.is_own(), more) {
-        (true, _) => writeln!(out, "{n} of {MAX_USER_KEYS} {}s", family.noun()),
-        (false, false) => writeln!(out, "{n} {nouns}"),
-        (false, true) => writeln!(
-            out,
-            "{n} {nouns}; the server shows no more at once and may have more"
-        ),
-    };
-    out
+    match (family.is_own(), more) {
+        (true, _) => format!("{n} of {MAX_USER_KEYS} {}s\n", family.noun()),
+        (false, false) => format!("{n} {nouns}\n"),
+        (false, true) => {
+            format!("{n} {nouns}; the server shows no more at once and may have more\n")
+        }
+    }
 }
 
-fn columns(lines: &[Vec<String>]) -> String {
+/// The lines, with their cells below each other.
+pub(super) fn columns(lines: &[Vec<String>]) -> String {
     let count = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
@@ -202,7 +203,7 @@ pub fn lines_of_one(family: Family, row: &Row<'_>, now: u64) -> String {
 }
 
 impl<'a> JsonRow<'a> {
-    fn of(family: Family, row: &Row<'a>) -> Self {
+    pub(super) fn of(family: Family, row: &Row<'a>) -> Self {
         let Row { key, used_by } = *row;
         Self {
             id: &key.id,
@@ -218,7 +219,8 @@ impl<'a> JsonRow<'a> {
     }
 }
 
-fn ascii(value: &impl Serialize) -> String {
+/// JSON without a character that a terminal could act on.
+pub(super) fn ascii(value: &impl Serialize) -> String {
     // These types have no value that JSON cannot hold.
     let json = serde_json::to_string(value).unwrap_or_default();
     let mut out = String::with_capacity(json.len());

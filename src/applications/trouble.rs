@@ -1,6 +1,7 @@
 //! Why a call did not do what was asked, in words that say what to do.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::name::NAME_RULE;
 use crate::fault::{Fault, FaultKind};
@@ -38,6 +39,8 @@ pub struct Trouble {
     pub may_be_done: bool,
     /// The ID of a new key, where the answer has it and its secret is lost.
     pub id: Option<String>,
+    /// How long the server says to wait before the next call.
+    pub retry_after: Option<Duration>,
     detail: String,
 }
 
@@ -50,6 +53,7 @@ impl Trouble {
             kind,
             may_be_done: false,
             id: None,
+            retry_after: None,
             detail: detail.into(),
         }
     }
@@ -117,6 +121,13 @@ impl Trouble {
     #[must_use]
     pub(super) const fn after_all(mut self, may_be_done: bool) -> Self {
         self.may_be_done = may_be_done;
+        self
+    }
+
+    /// The same, with how long the server says to wait.
+    #[must_use]
+    pub(super) const fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 

@@ -6,7 +6,8 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper patience waiters | clock |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience waiters | clock |
+//! | [`lookups`] | calls of an issuer's API beside the attempts, one at a time | | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
 //! | [`bulkhead`] | limits how many calls run at once | crowds queue waiters | clock |
@@ -23,6 +24,7 @@ pub mod feed;
 pub mod handle;
 pub mod jumps;
 pub mod keeper;
+pub mod lookups;
 pub mod patience;
 mod queue;
 pub mod roster;

@@ -21,6 +21,7 @@ use crate::query::{ProfileState, Reloaded};
 use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
+mod look_ups;
 mod runs;
 
 pub(super) use self::runs::{Printed, RunAnswer};

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::keep::bulkhead::Bulkhead;
 use super::keep::handle::Handle;
 use super::keep::keeper::Parts;
+use super::keep::lookups::Api;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Names, Profile, Rule};
@@ -18,7 +19,6 @@ use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
-use crate::provider::aside::Threads;
 use crate::provider::configured;
 use crate::query::Reloaded;
 use crate::schedule::Unit;
@@ -26,8 +26,10 @@ use crate::store::Stores;
 use crate::store::source::CredentialSource;
 use crate::store::source::StoreSource;
 
+mod control_plane;
 mod looks;
 
+use control_plane::ControlPlanes;
 use looks::Looks;
 
 /// How many profiles are compared or started before requests get their turn: all of this runs on the thread that serves
@@ -47,6 +49,8 @@ pub struct Outside {
     pub source: Arc<dyn CredentialSource>,
     /// Its issuer.
     pub provider: Arc<dyn Provider>,
+    /// The API of its issuer, if it has one that we know.
+    pub api: Option<Arc<dyn Api>>,
     /// The jitter: a fresh random number at each call.
     pub jitter: fn() -> Unit,
 }
@@ -76,9 +80,9 @@ impl Wiring {
             warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
         }
         let stores = Stores::new(state, uid);
-        let threads = Threads::default();
+        let planes = ControlPlanes::new(uid);
         Self::around(clock, roster, move |name, profile| {
-            Some(on_this_machine(&stores, &threads, uid, name, profile))
+            Some(on_this_machine(&stores, &planes, uid, name, profile))
         })
     }
 
@@ -209,12 +213,13 @@ impl Wiring {
             generation: self.generation,
             pace: from.pace,
         };
-        Some(Handle::spawn_after(
+        let handle = Handle::spawn_after(
             from.credentials,
             parts,
             profile.provider.as_str(),
             profile.provider.purpose(),
-        ))
+        );
+        Some(handle.with_api(outside.api))
     }
 }
 
@@ -269,13 +274,13 @@ async fn carried_over(handle: &Handle, before: &Profile, profile: &Profile) -> C
 /// The outside parts of a profile on this machine.
 fn on_this_machine(
     stores: &Stores,
-    threads: &Threads,
+    planes: &ControlPlanes,
     uid: u32,
     name: &ProfileName,
     profile: &Profile,
 ) -> Outside {
     let provider = configured::provider(profile, &configured::Files::of(uid));
-    let provider = threads.moved(&profile.site(), provider);
+    let provider = planes.threads.moved(&profile.site(), provider);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
     let source = StoreSource {
         name: name.clone(),
@@ -287,6 +292,7 @@ fn on_this_machine(
     Outside {
         source: Arc::new(source),
         provider,
+        api: planes.of(profile),
         jitter: || Unit::new(fastrand::f64()),
     }
 }
@@ -311,6 +317,7 @@ mod tests {
             Some(Outside {
                 source: MemoryStore::new(Some("secret")),
                 provider: ScriptedIssuer::new(&[Play::Hang]),
+                api: None,
                 jitter: || Unit::new(0.5),
             })
         });

@@ -97,6 +97,16 @@ enum Misuse {
 impl Grammar {
     /// Parses the words of a call. After `--` no word is an option.
     pub(super) fn read<'a>(&'static self, call: &Call<'a>) -> Result<Args<'a>, Usage> {
+        Ok(self.read_after(call, |_| 0)?.1)
+    }
+
+    /// Parses the words of a call whose first operands are the verb's own; the first of them says how many.
+    pub(super) fn read_after<'a>(
+        &'static self,
+        call: &Call<'a>,
+        count: fn(first: &str) -> usize,
+    ) -> Result<(Vec<&'a str>, Args<'a>), Usage> {
+        let mut operands: Vec<&'a str> = vec![];
         let mut args = Args {
             grammar: self,
             profile: None,
@@ -109,6 +119,8 @@ impl Grammar {
                 options = false;
             } else if options && word.starts_with('-') {
                 args.given.push(self.option(word, &mut words)?);
+            } else if operands.len() < count(operands.first().copied().unwrap_or(word)) {
+                operands.push(word);
             } else if self.profile == Profile::None || args.profile.is_some() {
                 return Err(self.misused(Misuse::TooMany));
             } else {
@@ -124,7 +136,7 @@ impl Grammar {
             let name = ProfileName::parse(name);
             args.profile = Some(name.map_err(|_| self.misused(Misuse::ProfileVariable))?);
         }
-        Ok(args)
+        Ok((operands, args))
     }
 
     fn option<'a>(

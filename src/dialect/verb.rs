@@ -1,5 +1,6 @@
 //! The table of the companion's verbs and of other tools' protocols, one per file.
 
+mod app;
 mod exec;
 mod header;
 mod ready;
@@ -39,6 +40,7 @@ pub(super) static TABLE: &[Verb] = &[
     verb(&refresh::GRAMMAR, refresh::parse),
     verb(&reject::GRAMMAR, reject::parse),
     verb(&watch::GRAMMAR, watch::parse),
+    verb(&app::GRAMMAR, app::parse),
     Verb {
         is_admin: true,
         ..verb(&reload::GRAMMAR, reload::parse)

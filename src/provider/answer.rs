@@ -195,7 +195,7 @@ impl Answer {
 
     /// `Retry-After` (RFC 9110 section 10.2.3). A date is taken relative to the answer's own `Date`: that needs no
     /// clock, and is right even if ours is not.
-    pub(super) fn wait(&self) -> Option<Duration> {
+    pub fn wait(&self) -> Option<Duration> {
         let now = self.date.as_deref().and_then(http_date);
         let waits = self.waits().filter_map(|text| {
             if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

@@ -40,6 +40,10 @@ struct Issuer {
     side: Arc<SideLoop>,
 }
 
+/// An issuer's thread, for calls beside the attempts.
+#[derive(Debug, Clone)]
+pub struct IssuerThread(Arc<Issuer>);
+
 /// A provider whose attempts run on another thread.
 struct Aside {
     provider: Arc<dyn Provider>,
@@ -53,6 +57,11 @@ impl Threads {
     pub fn moved(&self, site: &str, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let issuer = self.of(site);
         Arc::new(Aside { provider, issuer })
+    }
+
+    /// The thread of the issuer at `site`.
+    pub fn thread_of(&self, site: &str) -> IssuerThread {
+        IssuerThread(self.of(site))
     }
 
     /// The issuer's thread: for a new issuer the one with the fewest issuers.
@@ -87,6 +96,21 @@ impl Default for Threads {
             loops: std::array::from_fn(|_| Arc::new(SideLoop::new("issuers"))),
             issuers: Mutex::default(),
         }
+    }
+}
+
+// === impl IssuerThread ===
+
+impl IssuerThread {
+    /// Makes a call there. Dropping the future drops the call.
+    ///
+    /// # Errors
+    /// [`Lost`] when the thread's event loop ended, which happens only when the process ends.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Lost> {
+        self.0.side.run(call.in_current_span()).await
     }
 }
 

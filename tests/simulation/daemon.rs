@@ -139,6 +139,7 @@ fn outside(world: &Arc<World>, name: &ProfileName) -> Outside {
     Outside {
         source: Arc::new(store),
         provider: Arc::new(issuer),
+        api: None,
         jitter: match world.bug {
             Some(Bug::NoJitter) => || Unit::new(0.0),
             // The generator of this thread, which the run has seeded.

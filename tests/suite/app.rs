@@ -8,12 +8,13 @@
 mod asking;
 mod bad_input;
 mod changing;
-mod lines;
 mod interrupted;
+mod lines;
 mod making;
 mod reading;
 mod recorded;
 mod renewing;
+mod socket;
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};

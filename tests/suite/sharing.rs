@@ -6,6 +6,7 @@
 
 mod groups;
 mod guests;
+mod keys;
 mod modes;
 mod names;
 mod places;

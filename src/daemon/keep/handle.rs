@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::jumps::Jump;
-use super::keeper::{Asked, Command, Done, Keeper, Parts};
+use super::keeper::{Asked, Command, Done, Enrolled, Keeper, Parts};
+use super::lookups::Lookups;
 use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
@@ -20,6 +21,7 @@ use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
 
+mod look_up;
 mod refresh;
 mod reject;
 mod token;
@@ -40,6 +42,8 @@ pub struct Handle {
     requests: AtomicU64,
     asked: Arc<Asked>,
     waiters: Arc<Waiters>,
+    enrolled: Enrolled,
+    lookups: Option<Arc<Lookups>>,
     task: tokio::task::AbortHandle,
 }
 
@@ -62,6 +66,7 @@ impl Handle {
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
         let (keeper, view, asked) = Keeper::new(parts, credentials, inbox, Arc::clone(&waiters));
+        let enrolled = keeper.enrolled();
         let task = tokio::spawn(keeper.run()).abort_handle();
         Self {
             name,
@@ -73,6 +78,8 @@ impl Handle {
             requests: AtomicU64::new(0),
             asked,
             waiters,
+            enrolled,
+            lookups: None,
             task,
         }
     }
@@ -130,6 +137,9 @@ impl Handle {
     /// replaces this one, so that nothing more is sent to the old issuer.
     pub fn retire(&self) {
         self.task.abort();
+        if let Some(lookups) = &self.lookups {
+            lookups.retire();
+        }
     }
 
     /// Tells the keeper that the clocks have jumped.

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{Instrument, info};
+use tracing::Instrument;
 
 use super::bulkhead::Compartment;
 use super::waiters::Waiters;
 use crate::clock::Clock;
+use crate::credential::Enrolment;
 use crate::instant::BootInstant;
-use crate::lifecycle::credentials::{CallEnd, Credentials, Decision, Read};
+use crate::lifecycle::credentials::{CallEnd, Credentials, Decision};
 use crate::lifecycle::{Event, Lifecycle, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::provider::{Provider, without_token};
@@ -22,6 +23,7 @@ mod asked;
 mod changes;
 mod command;
 mod execute;
+mod found;
 mod log;
 mod logged;
 mod refresh;
@@ -29,6 +31,7 @@ mod waits;
 
 pub(super) use asked::Asked;
 pub(super) use command::{Command, Done, Heard, RefreshRefused};
+pub(super) use found::Enrolled;
 use logged::Logged;
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
 
@@ -60,6 +63,8 @@ pub(super) struct Keeper {
     credentials: Credentials,
     /// The credential that was loaded last.
     found: Option<LoadedCredential>,
+    /// The same without its secret, for the rest of the daemon.
+    enrolled: watch::Sender<Option<Arc<Enrolment>>>,
     /// The running step of the attempt.
     work: Option<Work>,
     /// A read of the store outside the attempt, and the callers that wait for it.
@@ -105,6 +110,7 @@ impl Keeper {
             lifecycle,
             credentials,
             found: None,
+            enrolled: watch::channel(None).0,
             work: None,
             recheck: None,
             waiting: vec![],
@@ -251,26 +257,6 @@ impl Keeper {
             }
         };
         self.execute(decision);
-    }
-
-    fn rechecked(&mut self, loaded: Loaded) {
-        self.recheck = None;
-        self.log_unreadable(&loaded, self.credentials.is_blocked());
-        let before = self.found.as_ref().map(|found| found.id);
-        let read = self.read(loaded).ok();
-        let decision = self.credentials.rechecked(self.now(), read);
-        let is_change = matches!(decision, Decision::Tell(Event::CredentialChanged));
-        if is_change && before.is_some() && before != read {
-            info!("the credential was replaced");
-        }
-        self.execute(decision);
-    }
-
-    fn read(&mut self, loaded: Loaded) -> Read {
-        let found = loaded?;
-        let id = found.id;
-        self.found = Some(found);
-        Ok(id)
     }
 
     fn now(&self) -> BootInstant {

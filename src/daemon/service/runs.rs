@@ -113,6 +113,10 @@ impl Service {
                 let feed = self.watch(caller, query.profile.as_ref(), query.since)?;
                 return Ok(Printed::Watch(feed, print));
             }
+            Asked::Keys(query, print) => {
+                let answer = self.keys(caller, &query).await?;
+                print.print(&answer, self.surroundings())
+            }
             Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
                 print.print(&changed, self.surroundings())

@@ -27,6 +27,7 @@ mod keep {
     pub mod feed;
     pub mod handle;
     pub mod keeper;
+    pub mod lookups;
     mod queue;
     pub mod roster;
     mod waiters;

@@ -1,0 +1,61 @@
+//! Looks things up at the profile's issuer with the token that is held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::super::lookups::{Api, Facts, LookUp, Lookups};
+use super::Handle;
+use crate::credential::Enrolment;
+use crate::problem::{Code, Problem};
+use crate::wire::DEFAULT_MAX_WAIT;
+
+impl Handle {
+    /// The same profile with the API of its issuer.
+    #[must_use]
+    pub fn with_api(mut self, api: Option<Arc<dyn Api>>) -> Self {
+        self.lookups = api.map(|api| Lookups::new(api, Arc::clone(&self.clock)));
+        self
+    }
+
+    /// Where the API of the profile's issuer is, if it has one that we know.
+    pub fn api_site(&self) -> Option<&str> {
+        self.lookups.as_ref().map(|lookups| lookups.site())
+    }
+
+    /// The stored credential without its secret, as it was read last.
+    pub fn enrolment(&self) -> Option<Arc<Enrolment>> {
+        self.enrolled.borrow().clone()
+    }
+
+    /// Looks this up, within `max_wait`. Without a held token it waits for one as a request for a token does.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is no token, or why nothing was found.
+    pub async fn look_up(&self, what: LookUp, max_wait: Duration) -> Result<Facts, Problem> {
+        let Some(lookups) = &self.lookups else {
+            return Err(Problem::new(Code::Misconfigured)
+                .with_detail("the profile is of another provider than Run:ai, and only Run:ai's keys can be shown")
+                .of(&self.name));
+        };
+        if let Some(answer) = lookups.recent(&what) {
+            return answer.map_err(|problem| problem.of(&self.name));
+        }
+        let looking = async {
+            let served = self
+                .token(Duration::ZERO, max_wait.min(DEFAULT_MAX_WAIT))
+                .await?;
+            let Some(enrolment) = self.enrolment() else {
+                return Err(Problem::new(Code::Unavailable));
+            };
+            lookups.answer(&what, &served.held.token, &enrolment).await
+        };
+        let answer = timeout(max_wait, looking).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(Problem::new(Code::Deadline)
+                .with_detail("the control plane has not answered yet; try again, or wait longer"))
+        });
+        answer.map_err(|problem| problem.of(&self.name))
+    }
+}

@@ -1,0 +1,62 @@
+//! What the daemon looks up at a profile's issuer for a caller that may use the profile.
+
+use super::Service;
+use crate::daemon::keep::lookups::{Facts, LookUp};
+use crate::policy::Caller;
+use crate::problem::Problem;
+use crate::profile::ProfileName;
+use crate::query::{KeyUser, KeysAnswer, KeysQuery};
+
+impl Service {
+    /// The keys that a control plane lists for a profile's token, and which profiles use them.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is no token, or no list.
+    pub(super) async fn keys(
+        &self,
+        caller: &Caller,
+        query: &KeysQuery,
+    ) -> Result<KeysAnswer, Problem> {
+        let handle = self
+            .roster
+            .seen_by(caller)
+            .pick(query.profile.as_ref())
+            .cloned()?;
+        let name = handle.name().clone();
+        let left = self.countdown(query.max_wait);
+        let what = |with: Option<&str>| LookUp::Keys {
+            kind: query.kind,
+            all: query.all,
+            with: with.map(str::to_owned),
+        };
+        let (handle, Facts::Keys(mut keys)) = self
+            .of_now(caller, handle, |handle| {
+                Box::pin(handle.look_up(what(None), left()))
+            })
+            .await?;
+        let lacking = query.key.as_deref().filter(|key| keys.may_lack(key));
+        if lacking.is_some() {
+            (_, Facts::Keys(keys)) = self
+                .of_now(caller, handle, |handle| {
+                    Box::pin(handle.look_up(what(lacking), left()))
+                })
+                .await?;
+        }
+        let users = self.key_users(caller, &name)?;
+        Ok(KeysAnswer { keys, users })
+    }
+
+    /// The client IDs of the profiles at the control plane of this one, as far as the caller may use them.
+    fn key_users(&self, caller: &Caller, name: &ProfileName) -> Result<Vec<KeyUser>, Problem> {
+        let seen = self.roster.seen_by(caller);
+        let site = seen.get(name)?.api_site();
+        let there = seen.handles()?.filter(|handle| handle.api_site() == site);
+        let user = there.filter_map(|handle| {
+            Some(KeyUser {
+                client_id: handle.enrolment()?.client_id.clone(),
+                profile: handle.name().clone(),
+            })
+        });
+        Ok(user.collect())
+    }
+}
