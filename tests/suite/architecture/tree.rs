@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::source::{Path, Source};
 
 /// The crates of the package, by the file that each begins with.
-pub(crate) const ROOTS: [&str; 12] = [
+pub(crate) const ROOTS: [&str; 13] = [
     "src/lib.rs",
     "src/bin/jetond.rs",
     "src/bin/jeton/main.rs",
@@ -20,6 +20,7 @@ pub(crate) const ROOTS: [&str; 12] = [
     "benches/serve.rs",
     "tests/attacks/main.rs",
     "tests/interop/main.rs",
+    "tests/kills/main.rs",
     "tests/simulation/main.rs",
     "tests/suite/main.rs",
 ];
