@@ -22,11 +22,12 @@ struct Target {
 const RELOAD: &str = "jeton reload";
 
 /// The commands as fixed texts spell them, the longer first. `NAME` stands for the profile.
-const COMMANDS: [&str; 4] = [
+const COMMANDS: [&str; 5] = [
     "jetond add NAME --provider runai --url https://…",
     "jetond add NAME --rebind",
     "jetond add NAME",
     "jetond check",
+    "jetond setup socket",
 ];
 
 /// The options of the system's daemon.

@@ -192,7 +192,7 @@ async fn serve(
     }
     let (setter, mode_changes) = mode_setter();
     let setter = Some(setter).filter(|_| is_ours && options.guests.is_empty());
-    let served = ServedMode::new(valid, setter);
+    let served = ServedMode::new(valid, setter).of_unit(sockets.passed_tokens());
     let jumps = Jumps::new(Arc::clone(&clock));
     let looks = jumps.looks();
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));

@@ -169,8 +169,20 @@ pub struct Reloaded {
     pub changed: usize,
     /// Profiles that did not change, and keep their token.
     pub kept: usize,
-    /// Whether something else changed that only a restart takes up: the socket's mode.
-    pub restart_needed: bool,
+    /// Whether the mode of the token socket takes more than a reload.
+    pub socket: SocketTakes,
+}
+
+/// What the token socket takes before its mode is the one of the configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SocketTakes {
+    /// Nothing more.
+    #[default]
+    Nothing,
+    /// A restart of the daemon, which keeps the old mode until then.
+    Restart,
+    /// Another setting of the socket unit: a service manager makes the socket, with another mode.
+    UnitSetting,
 }
 
 // === impl Freshness ===

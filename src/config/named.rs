@@ -142,7 +142,9 @@ impl Doubtful {
     pub fn consequence(&self) -> &'static str {
         match self.named.id {
             Some(_) => "its number in force stays until a look-up is answered",
-            None if self.is_of_socket() => "the socket is private until the group has a number",
+            None if self.is_of_socket() => {
+                "the socket is private until the group has a number (one of a socket unit is as that unit makes it)"
+            }
             None => "the rule is off until the name has a number",
         }
     }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -266,6 +266,14 @@ impl Sockets {
     /// Whether we have bound the token socket.
     pub(super) const fn tokens_are_ours(&self) -> bool {
         matches!(self.tokens.origin, Origin::Ours(_))
+    }
+
+    /// Where the token socket is that a service manager has made; `None` without a path, or if it is ours.
+    pub(super) fn passed_tokens(&self) -> Option<PathBuf> {
+        match self.tokens.origin {
+            Origin::Ours(_) => None,
+            Origin::Passed(_) => path_of(&self.tokens.listener),
+        }
     }
 
     /// Starts to accept connections at both.

@@ -4,7 +4,7 @@ use tracing::warn;
 
 use super::Reloading;
 use crate::config::Config;
-use crate::query::Reloaded;
+use crate::query::{Reloaded, SocketTakes};
 use crate::settings::Found;
 
 impl Reloading {
@@ -19,13 +19,14 @@ impl Reloading {
         self.is_machines_fault = false;
         config.keep_numbers_of(self.wiring.config());
         self.tell_doubts(&config);
-        let restart_needed = self.served.follow(&config).await;
+        let socket = self.served.follow(&config).await;
+        let restart_needed = socket == SocketTakes::Restart;
         if restart_needed && !self.logged_restart {
             warn!("restart needed: another [socket] mode or group is not taken up by a reload");
         }
         self.logged_restart = restart_needed;
         Reloaded {
-            restart_needed,
+            socket,
             ..self.apply(config).await
         }
     }

@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::asked::Asked;
 use super::{NOTHING_SERVED, READING, Reloading};
 use crate::config::{Config, Named};
+use crate::query::SocketTakes;
 use crate::settings;
 use crate::settings::name_service::{Answers, look_up};
 
@@ -110,6 +111,6 @@ impl Reloading {
         debug!(changed = said.len(), "looked the names up again");
         let config = self.wiring.config().clone();
         // Another mode that needs a restart was told at the reload.
-        let _: bool = self.served.follow(&config).await;
+        let _: SocketTakes = self.served.follow(&config).await;
     }
 }

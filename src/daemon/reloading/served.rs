@@ -1,9 +1,13 @@
 //! The mode of the socket that is served, compared with that of the configuration.
 
-use tracing::{error, info};
+use std::path::PathBuf;
+
+use tracing::{error, info, warn};
 
 use super::super::sockets::mode::ModeSetter;
+use super::super::sockets::unit::misfit;
 use crate::config::{Config, Name, SocketMode};
+use crate::query::SocketTakes;
 
 /// The mode of the served socket.
 pub struct ServedMode {
@@ -14,7 +18,9 @@ pub struct ServedMode {
     group: Option<Name>,
     /// How to change it; `None` if it is not for the configuration to say.
     setter: Option<ModeSetter>,
-    /// Why the mode could not be set, as logged last.
+    /// Where the socket is, if a service manager has made it: then its unit decides the mode.
+    of_unit: Option<PathBuf>,
+    /// Why the mode is not the one of the configuration, as logged last.
     failed: String,
 }
 
@@ -29,8 +35,19 @@ impl ServedMode {
             is_decided: config.is_some_and(|config| !config.waits_for_group()),
             group: group.map(|named| named.name().clone()),
             setter,
+            of_unit: None,
             failed: String::new(),
         }
+    }
+
+    /// The same for a socket at this path that a service manager has made, if it has a path. The start has said how it
+    /// differs from the configuration.
+    pub fn of_unit(mut self, socket: Option<PathBuf>) -> Self {
+        let decided = socket.as_deref().filter(|_| self.is_decided);
+        let said = decided.and_then(|socket| misfit(socket, self.mode));
+        self.failed = said.unwrap_or_default();
+        self.of_unit = socket;
+        self
     }
 
     /// Whether the mode still has to be set.
@@ -39,18 +56,21 @@ impl ServedMode {
     }
 
     /// Sets the mode of the configuration that has been put in force, or whose names were looked up again, if the mode was
-    /// not decided yet, or if it is for a group of the same name whose number has changed. Returns whether another mode
-    /// needs a restart.
-    pub(super) async fn follow(&mut self, config: &Config) -> bool {
+    /// not decided yet, or if it is for a group of the same name whose number has changed. Returns what another mode
+    /// takes.
+    pub(super) async fn follow(&mut self, config: &Config) -> SocketTakes {
+        if self.of_unit.is_some() {
+            return self.compare(config);
+        }
         let name = config.socket_group.as_ref().map(|named| named.name());
         let is_same_group = name.is_some() && name == self.group.as_ref();
         let is_decided = !config.waits_for_group();
         if (self.mode, self.is_decided) == (config.socket, is_decided) {
             self.group = name.cloned();
-            return false;
+            return SocketTakes::Nothing;
         }
         if self.is_decided && !is_same_group {
-            return true;
+            return SocketTakes::Restart;
         }
         if let Some(setter) = &self.setter {
             if let Err(error) = setter.set(config.socket, is_decided).await {
@@ -60,7 +80,7 @@ impl ServedMode {
                     self.failed = error;
                 }
                 self.is_decided = false;
-                return false;
+                return SocketTakes::Nothing;
             }
             if self.mode != config.socket {
                 info!(
@@ -72,7 +92,23 @@ impl ServedMode {
         self.failed.clear();
         (self.mode, self.is_decided) = (config.socket, is_decided);
         self.group = name.cloned();
-        false
+        SocketTakes::Nothing
+    }
+
+    /// Logs how the socket that a service manager has made differs from what the configuration says, unless the log says
+    /// so already.
+    fn compare(&mut self, config: &Config) -> SocketTakes {
+        (self.mode, self.is_decided) = (config.socket, !config.waits_for_group());
+        let socket = self.of_unit.as_deref().filter(|_| self.is_decided);
+        let Some(misfit) = socket.and_then(|socket| misfit(socket, config.socket)) else {
+            self.failed.clear();
+            return SocketTakes::Nothing;
+        };
+        if misfit != self.failed {
+            warn!("{misfit}");
+            self.failed = misfit;
+        }
+        SocketTakes::UnitSetting
     }
 }
 
@@ -147,8 +183,12 @@ mod tests {
             let (setter, mut changes) = mode_setter();
             let mut served = ServedMode::new(start.as_ref(), Some(setter));
             let socket = tokio::spawn(async move { changes.recv().await.map(|c| c.accept()) });
-            assert_eq!(served.follow(&next).await, restart, "{case}");
-            assert!(!served.follow(&next).await || restart, "{case}");
+            let takes = match restart {
+                true => SocketTakes::Restart,
+                false => SocketTakes::Nothing,
+            };
+            assert_eq!(served.follow(&next).await, takes, "{case}");
+            assert_eq!(served.follow(&next).await, takes, "{case}");
             assert_eq!(
                 served.is_open(),
                 next.waits_for_group() && !restart,
@@ -160,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_mode_that_cannot_be_set_is_tried_again_and_a_passed_socket_has_its_own() {
+    async fn a_mode_that_cannot_be_set_is_tried_again() {
         let next = config(GROUP, Some(50));
         let (setter, mut changes) = mode_setter();
         let mut served = ServedMode::new(None, Some(setter));
@@ -169,14 +209,50 @@ mod tests {
             changes.recv().await.unwrap().refuse(busy);
             changes.recv().await.unwrap().accept()
         });
-        assert!(!served.follow(&next).await);
+        assert_eq!(served.follow(&next).await, SocketTakes::Nothing);
         assert!(served.is_open());
-        assert!(!served.follow(&next).await);
+        assert_eq!(served.follow(&next).await, SocketTakes::Nothing);
         assert!(!served.is_open());
         assert_eq!(socket.await.unwrap(), (SocketMode::Group(50), true));
+    }
 
-        let mut passed = ServedMode::new(None, None);
-        assert!(!passed.follow(&next).await && !passed.is_open());
-        assert!(passed.follow(&config(ALL, None)).await);
+    #[tokio::test(start_paused = true)]
+    async fn the_socket_of_a_unit_takes_another_setting_while_it_differs_from_the_configuration() {
+        use std::fs::{File, Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let path = dir.path().join("jeton/jeton.sock");
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap();
+        // The configuration of the start, the one after it, the socket's mode, what that takes, and whether the log says
+        // it then.
+        let (nothing, setting) = (SocketTakes::Nothing, SocketTakes::UnitSetting);
+        for (start, next, mode, takes, is_logged) in [
+            (Some(PRIVATE), PRIVATE, 0o600, nothing, false),
+            (Some(PRIVATE), ALL, 0o600, setting, true),
+            (None, ALL, 0o600, setting, true),
+            (None, ALL, 0o666, nothing, false),
+            // The start has said so.
+            (Some(ALL), ALL, 0o600, setting, false),
+            // The configuration follows the unit, which takes no restart.
+            (Some(PRIVATE), ALL, 0o666, nothing, false),
+            (Some(ALL), PRIVATE, 0o666, setting, true),
+            // Its group is unknown, which is logged elsewhere.
+            (Some(ALL), GROUP, 0o660, nothing, false),
+        ] {
+            let case = format!("{start:?} {next:?} {mode:o}");
+            set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let start = start.map(|text| config(text, None));
+            let next = config(next, None);
+            let mut served = ServedMode::new(start.as_ref(), None).of_unit(Some(path.clone()));
+            let before = served.failed.clone();
+            for _ in 0..2 {
+                assert_eq!(served.follow(&next).await, takes, "{case}");
+            }
+            let is_new = !served.failed.is_empty() && served.failed != before;
+            assert_eq!(is_new, is_logged, "{case}: {}", served.failed);
+            assert_eq!(served.is_open(), next.waits_for_group(), "{case}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::instant::Now;
 use crate::lifecycle::Held;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
-use crate::query::Reloaded;
+use crate::query::{Reloaded, SocketTakes};
 use crate::token::{self, Pieces};
 use crate::wire::TokenReply;
 use crate::wire::reload::Source;
@@ -182,7 +182,7 @@ impl ReloadReply {
             removed: done.removed,
             changed: done.changed,
             kept: done.kept,
-            restart_needed: done.restart_needed,
+            restart_needed: done.socket != SocketTakes::Nothing,
             source,
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use listenfd::ListenFd;
 use tracing::{info, warn};
 
-use super::unit::{Unfit, manager_of};
+use super::unit::misfit;
 use crate::config::SocketMode;
 use crate::trust::resolve;
 
@@ -108,9 +108,8 @@ impl Passed {
             if let Some(why) = doubt(&path, uid) {
                 warn!(socket = %path.display(), "{why}");
             }
-            if let Some(unfit) = mode.and_then(|mode| Unfit::of(&path, mode)) {
-                let remedy = unfit.remedy(manager_of(&path));
-                warn!(socket = %path.display(), "{}: {remedy}", unfit.found());
+            if let Some(misfit) = mode.and_then(|mode| misfit(&path, mode)) {
+                warn!(socket = %path.display(), "{misfit}");
             }
         }
     }

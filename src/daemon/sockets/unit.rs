@@ -152,6 +152,14 @@ impl Unfit {
     }
 }
 
+/// How the socket of the manager of this process differs from what the configuration says, and what to do about it, in
+/// one line.
+pub fn misfit(socket: &Path, wanted: SocketMode) -> Option<String> {
+    let unfit = Unfit::of(socket, wanted)?;
+    let remedy = unfit.remedy(manager_of(socket));
+    Some(format!("{}: {remedy}", unfit.found()))
+}
+
 /// The manager that makes a socket at this path, which our parent process tells if it is one.
 pub fn manager_of(socket: &Path) -> Manager {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());

@@ -2,7 +2,8 @@
 
 use super::super::args::{Grammar, Profile, Usage};
 use super::super::call::{Call, Parsed};
-use crate::query::{Asked, Print, Reloaded, Surroundings};
+use crate::command_line;
+use crate::query::{Asked, Print, Reloaded, SocketTakes, Surroundings};
 use crate::wire::frame::Reply;
 
 pub(super) static GRAMMAR: Grammar = Grammar {
@@ -27,14 +28,17 @@ impl Print<Reloaded> for Reload {
             "reloaded: {} added, {} removed, {} changed, {} unchanged\n",
             done.added, done.removed, done.changed, done.kept
         );
-        let stderr = if done.restart_needed {
-            "jeton: restart needed: the socket's mode has changed, and the daemon keeps the old one until then\n"
-        } else {
-            ""
+        let stderr = match done.socket {
+            SocketTakes::Nothing => "".into(),
+            SocketTakes::Restart => "jeton: restart needed: the socket's mode has changed, and the daemon keeps the old one until then\n".into(),
+            SocketTakes::UnitSetting => command_line::proposed(
+                "jeton: the socket unit lets in other users than [socket] mode says; to see which drop-in it needs, run: jetond setup socket\n",
+                None,
+            ),
         };
         Reply {
             stdout: line.into_bytes().into(),
-            stderr: stderr.to_owned(),
+            stderr: stderr.into_owned(),
             ..Reply::default()
         }
     }

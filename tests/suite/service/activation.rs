@@ -7,7 +7,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use crate::support::TestEnv;
@@ -60,6 +60,42 @@ fn the_service_manager_stays_the_listener_that_clients_see() {
         // The sockets are this process's.
         assert_eq!(listener.pid, rustix::process::getpid());
     }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let manager = Manager::new(&env);
+    let mut daemon = manager.start(&env);
+    let text = fs::read_to_string(env.config()).unwrap();
+    let reload = |mode: &str| {
+        fs::write(env.config(), format!("{text}\n[socket]\nmode = '{mode}'\n")).unwrap();
+        let told = env.jeton(&["reload"]);
+        assert_eq!(told.code, 0, "{told:?}");
+        told.stderr
+    };
+    let set = |mode| fs::set_permissions(&daemon.socket, fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(reload("private"), "");
+    let told = reload("all");
+    assert!(told.contains("jetond setup socket"), "{told}");
+    assert!(
+        !told.contains("restart needed"),
+        "a restart changes nothing: {told}"
+    );
+    // What it takes, or which folder keeps others out wherever these tests run.
+    let log = daemon.log();
+    let [all, private] = ["SocketMode=0666", "SocketMode=0600"];
+    let barrier = "do not get through";
+    assert!(log.contains(all) || log.contains(barrier), "{log}");
+    assert!(!log.contains(private), "{log}");
+    // Back as the socket is: no restart, and nothing to say.
+    assert_eq!(reload("private"), "");
+    set(0o666);
+    assert!(reload("private").contains("jetond setup socket"));
+    assert!(daemon.log().contains(private));
+    assert!(!daemon.log().contains("restart needed"));
     env.stop(&mut daemon);
 }
 
