@@ -22,6 +22,7 @@ mod setup;
 mod socket_unit;
 mod sockets;
 mod target;
+mod unit_files;
 mod usage;
 
 use std::ffi::OsString;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::output::{Exit, fail, report, tell};
+use super::socket_unit;
 use super::sockets;
 use super::target::Target;
 use super::target::lines::option;
 use crate::paths::{Env, PathError, SocketPlaces};
+use crate::process::manager::Manager;
 use crate::settings;
 use crate::wire::ProfilesReply;
 use crate::wire::reload::ReloadQuery;
@@ -64,11 +66,15 @@ pub(super) fn reload(target: &Target, env: &Env) {
                 "the running daemon could not read its configuration; to see why, run: {check}"
             ));
         }
-        Err(e) if is_absent(&e) => {
-            report(format!(
+        Err(e) if is_absent(&e) => match Manager::listening_at(&places.token) {
+            Some(manager) => tell(format!(
+                "the running daemon could not be told, since its admin socket {socket} is missing; make it again with: {} restart jetond-admin.socket",
+                manager.systemctl()
+            )),
+            None => report(format!(
                 "no daemon is running at {socket}; start one with: {start}"
-            ));
-        }
+            )),
+        },
         Err(e) => tell(format!(
             "the daemon at {socket} could not be told ({e}); tell it with: jeton reload{}",
             option("--admin-socket", &places.admin)
@@ -151,7 +157,13 @@ pub(super) fn places(target: &Target, env: &Env) -> Result<SocketPlaces, PathErr
             xdg_runtime_dir: None,
             ..env.clone()
         };
-        sockets::find(&env, None, None, |_| false)
+        let moved = match env.socket {
+            Some(_) => None,
+            None => socket_unit::moved(),
+        };
+        let token = moved.as_ref().map(|moved| &*moved.token);
+        let admin = moved.as_ref().map(|moved| &*moved.admin);
+        sockets::find(&env, token, admin, |_| false)
     } else {
         sockets::find(env, None, None, Path::is_dir)
     }

@@ -51,6 +51,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
             doubtful.remedy()
         ));
     }
+    reach::note_lost_group(&target);
     if !config.waits_for_group() {
         reach::note_socket(&target, env, config.socket);
     }

@@ -88,17 +88,24 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
             matches!(state, SocketState::Answers(_, Some(Listener::Service(_))))
         }),
     };
-    findings.extend(files::folders(target, sockets, env).await);
     let service = Service::find(target.system, env);
     let service = service.filter(|_| args.socket.is_none() && env.socket.is_none());
+    let admin = match service {
+        Some(_) => admin_socket(&sockets, &looked).await,
+        None => None,
+    };
+    findings.extend(files::folders(target, sockets, env).await);
     let daemons = judge::daemons(looked).into_iter();
     findings.extend(daemons.map(|finding| match service {
         Some(service) => service.start(finding),
         None => finding,
     }));
+    findings.extend(admin);
     findings.extend(version);
     findings.extend(not_listed);
     if let Some(config) = &config {
+        findings.extend(unit::place_finding(target).await);
+        findings.extend(unit::lost_group_finding(target).await);
         if !config.waits_for_group() {
             findings.extend(unit::finding(target, env, config.socket).await);
         }
@@ -113,6 +120,20 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         finding.reloaded_by(target.line_of_reload())
     });
     (findings.collect(), config.is_some())
+}
+
+/// The finding for the admin socket of a service that answers at its usual place, and needs no admin socket for that.
+async fn admin_socket(
+    sockets: &files::Sockets,
+    looked: &[(PathBuf, SocketState)],
+) -> Option<Finding> {
+    let place = sockets.place.as_ref().ok()?;
+    let (first, _) = looked.first()?;
+    if place.token != *first || !sockets.is_served || !sockets.is_of_service {
+        return None;
+    }
+    let (path, state) = socket::look(vec![place.admin.clone()]).await.pop()?;
+    judge::admin(&path, &state)
 }
 
 /// The line that runs a command as this one was run.

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::User;
+use nix::unistd::{Gid, Group, User};
 
 use super::target::Target;
+use super::unit_files::UnitFiles;
 use crate::config::{Names as _, SocketMode};
 use crate::daemon::sockets::unit::{Access, Unfit};
 use crate::file_lock::{FileLock, NotLocked};
@@ -15,16 +16,13 @@ use crate::paths::{Env, PathError, SYSTEM_CONFIG, SocketPlaces};
 use crate::process::manager::Manager;
 use crate::settings::names::System;
 
-/// The folders of the system's units, the first one counts (systemd.unit(5)).
-const OF_THE_SYSTEM: [&str; 5] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
 const UNIT: &str = "jetond.socket";
+
+const ADMIN_UNIT: &str = "jetond-admin.socket";
+
+/// Where the shipped units make the sockets.
+pub(super) const USUAL: &str = "/run/jeton/jeton.sock";
+const USUAL_ADMIN: &str = "/run/jeton-admin/admin.sock";
 
 /// The mode of a socket whose unit does not say it (systemd.socket(5)).
 const DEFAULT_MODE: u32 = 0o666;
@@ -58,6 +56,52 @@ pub(super) fn unfit(target: &Target, env: &Env, mode: SocketMode) -> Option<Unfi
     }
 }
 
+/// Why systemd cannot make the system's socket at its next start, and what to do, if its unit names a group that the
+/// machine does not know.
+pub(super) fn lost_group(target: &Target) -> Option<(String, String)> {
+    let settings = Settings::of(manager(target), Path::new("/"))?;
+    let group = settings.unknown_group()?;
+    Some((
+        format!(
+            "{UNIT} has SocketGroup={group}, which this machine does not know: systemd cannot make the socket when the unit starts again, as at a boot"
+        ),
+        "create the group, or correct [socket] group and run the lines that this prints: jetond setup socket --system".to_owned(),
+    ))
+}
+
+/// The sockets of the system's units.
+pub(super) struct UnitSockets {
+    pub(super) token: PathBuf,
+    pub(super) admin: PathBuf,
+}
+
+/// Where the system's units make their sockets, if that is another place than the usual one (`ListenStream=`).
+pub(super) fn moved() -> Option<UnitSockets> {
+    moved_below(Path::new("/"))
+}
+
+fn moved_below(root: &Path) -> Option<UnitSockets> {
+    let [token, admin] = [(UNIT, USUAL), (ADMIN_UNIT, USUAL_ADMIN)].map(|(unit, usual)| {
+        let at = UnitFiles::read(root, unit).and_then(|files| listens_at(&files));
+        at.unwrap_or_else(|| usual.into())
+    });
+    let is_usual = token == Path::new(USUAL) && admin == Path::new(USUAL_ADMIN);
+    (!is_usual).then_some(UnitSockets { token, admin })
+}
+
+/// The first socket of a unit that has a path.
+fn listens_at(files: &UnitFiles) -> Option<PathBuf> {
+    let mut paths: Vec<PathBuf> = vec![];
+    for (_, value) in files.settings().filter(|(key, _)| *key == "ListenStream") {
+        match value {
+            "" => paths.clear(),
+            // `%t` is the folder of what runs, of the system here.
+            _ => paths.push(value.replacen("%t", "/run", 1).into()),
+        }
+    }
+    paths.into_iter().find(|path| path.is_absolute())
+}
+
 /// Where the manager's sockets are.
 pub(super) fn places(manager: Manager, env: &Env) -> Result<SocketPlaces, PathError> {
     match manager {
@@ -69,7 +113,10 @@ pub(super) fn places(manager: Manager, env: &Env) -> Result<SocketPlaces, PathEr
                 admin_socket: None,
                 ..env.clone()
             };
-            super::sockets::find(&env, None, None, |_| false)
+            let moved = moved();
+            let token = moved.as_ref().map(|moved| &*moved.token);
+            let admin = moved.as_ref().map(|moved| &*moved.admin);
+            super::sockets::find(&env, token, admin, |_| false)
         }
     }
 }
@@ -106,7 +153,10 @@ fn lock(socket: &Path) -> Lock {
 struct Settings {
     mode: Option<u32>,
     user: String,
+    /// The group that the socket has in the end.
     group: String,
+    /// The group of `SocketGroup=`.
+    socket_group: String,
 }
 
 // === impl Settings ===
@@ -118,44 +168,44 @@ impl Settings {
         if manager == Manager::User {
             return None;
         }
-        let folders = OF_THE_SYSTEM.map(|folder| root.join(folder.trim_start_matches('/')));
-        let unit = folders
-            .iter()
-            .find_map(|folder| fs::read_to_string(folder.join(UNIT)).ok())?;
-        // A masked unit is a link to /dev/null.
+        let files = UnitFiles::read(root, UNIT)?;
         let mut settings = Self::default();
-        if unit.is_empty() {
-            return None;
-        }
-        settings.read(&unit);
-        for path in drop_ins(&folders) {
-            settings.read(&fs::read_to_string(path).unwrap_or_default());
+        for (key, value) in files.settings() {
+            settings.read(key, value);
         }
         Some(settings)
     }
 
-    /// Reads lines over what is there: the last one counts.
-    fn read(&mut self, text: &str) {
-        for line in text.lines() {
-            let Some((key, value)) = line.split_once('=') else {
-                continue;
-            };
-            let value = value.trim();
-            match key.trim() {
-                "SocketMode" => self.mode = u32::from_str_radix(value, 8).ok(),
-                "SocketUser" => value.clone_into(&mut self.user),
-                "SocketGroup" => value.clone_into(&mut self.group),
-                // What `jetond setup socket` gives for a group that systemd cannot look up.
-                "ExecStartPost" => {
-                    if let Some(("chgrp", rest)) = value.split_once(' ')
-                        && let Some((group, _)) = rest.trim_start().split_once(' ')
-                    {
-                        group.clone_into(&mut self.group);
-                    }
-                }
-                _ => {}
+    /// Reads a setting over what is there: the last one counts.
+    fn read(&mut self, key: &str, value: &str) {
+        match key {
+            "SocketMode" => self.mode = u32::from_str_radix(value, 8).ok(),
+            "SocketUser" => value.clone_into(&mut self.user),
+            "SocketGroup" => {
+                value.clone_into(&mut self.group);
+                value.clone_into(&mut self.socket_group);
             }
+            // What `jetond setup socket` gives for a group that systemd cannot look up.
+            "ExecStartPost" => {
+                if let Some(("chgrp", rest)) = value.split_once(' ')
+                    && let Some((group, _)) = rest.trim_start().split_once(' ')
+                {
+                    group.clone_into(&mut self.group);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// The group of `SocketGroup=`, if the machine does not know it: then systemd cannot make the socket.
+    fn unknown_group(&self) -> Option<&str> {
+        let group = Some(self.socket_group.as_str()).filter(|group| !group.is_empty())?;
+        let is_unknown = match group.parse() {
+            // systemd looks a number up as well.
+            Ok(gid) => Group::from_gid(Gid::from_raw(gid)).is_ok_and(|found| found.is_none()),
+            Err(_) => System.group(group) == Ok(None),
+        };
+        is_unknown.then_some(group)
     }
 
     /// The access to a socket that is made so; `None` where the machine does not know the user or the group.
@@ -174,26 +224,6 @@ impl Settings {
             group,
         })
     }
-}
-
-/// The drop-ins of the unit in the order in which they count: by their names, and for each name the first folder.
-fn drop_ins(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = vec![];
-    for folder in folders {
-        let entries = fs::read_dir(folder.join(format!("{UNIT}.d")));
-        for entry in entries.into_iter().flatten().flatten() {
-            let path = entry.path();
-            let is_drop_in = path.extension().is_some_and(|end| end == "conf");
-            let is_known = found
-                .iter()
-                .any(|known| known.file_name() == path.file_name());
-            if is_drop_in && !is_known {
-                found.push(path);
-            }
-        }
-    }
-    found.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
-    found
 }
 
 #[cfg(test)]
@@ -218,6 +248,7 @@ mod tests {
             mode: Some(mode),
             user: "jeton".to_owned(),
             group: group.to_owned(),
+            socket_group: group.to_owned(),
         };
         assert_eq!(read(), Some(settings(0o600, "")));
         // Every folder counts for drop-ins, and the name decides.
@@ -248,7 +279,11 @@ mod tests {
             &format!("etc/{drop_in}/d.conf"),
             "[Socket]\nSocketMode=0660\nExecStartPost=chgrp 60050 %t/jeton/jeton.sock\nExecStartPost=true\n",
         );
-        assert_eq!(read(), Some(settings(0o660, "60050")));
+        let by_number = Settings {
+            socket_group: "team".to_owned(),
+            ..settings(0o660, "60050")
+        };
+        assert_eq!(read(), Some(by_number));
         write("etc/systemd/system/jetond.socket", "");
         assert_eq!(read(), None, "it is masked");
         assert_eq!(Settings::of(Manager::User, root.path()), None);
@@ -261,6 +296,7 @@ mod tests {
                 mode: None,
                 user: user.to_owned(),
                 group: group.to_owned(),
+                socket_group: String::new(),
             };
             settings.access().map(|access| (access.mode, access.group))
         };
@@ -269,5 +305,64 @@ mod tests {
         assert_eq!(access("root", "60050"), Some((0o666, 60_050)));
         assert_eq!(access("no-such-user-here", ""), None);
         assert_eq!(access("", "no-such-group-here"), None);
+    }
+
+    #[test]
+    fn a_socket_group_that_the_machine_does_not_know_is_told() {
+        for (group, is_unknown) in [
+            ("", false),
+            ("root", false),
+            ("0", false),
+            ("no-such-group-here", true),
+            ("4000000123", true),
+        ] {
+            let settings = Settings {
+                socket_group: group.to_owned(),
+                ..Settings::default()
+            };
+            let expected = Some(group).filter(|_| is_unknown);
+            assert_eq!(settings.unknown_group(), expected, "{group}");
+        }
+    }
+
+    #[test]
+    fn a_unit_may_make_its_socket_elsewhere() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join("etc/systemd/system").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let moved = || {
+            let moved = moved_below(root.path())?;
+            Some([moved.token, moved.admin].map(|path| path.display().to_string()))
+        };
+        let [usual, admin] = [USUAL, USUAL_ADMIN];
+        assert_eq!(moved(), None);
+        for unit in [UNIT, ADMIN_UNIT] {
+            let shipped = fs::read_to_string(format!("systemd/system/{unit}")).unwrap();
+            write(unit, &shipped);
+        }
+        assert_eq!(moved(), None);
+        // One more is not another one.
+        write(
+            "jetond.socket.d/a.conf",
+            "[Socket]\nListenStream=/run/more.sock\n",
+        );
+        assert_eq!(moved(), None);
+        write(
+            "jetond.socket.d/b.conf",
+            "[Socket]\nListenStream=\nListenStream=8080\nListenStream=/run/tokens/j.sock\n",
+        );
+        assert_eq!(
+            moved(),
+            Some(["/run/tokens/j.sock".to_owned(), admin.to_owned()])
+        );
+        write("jetond.socket.d/b.conf", "");
+        write(
+            "jetond-admin.socket.d/b.conf",
+            "[Socket]\nListenStream=\nListenStream=%t/a.sock\n",
+        );
+        assert_eq!(moved(), Some([usual.to_owned(), "/run/a.sock".to_owned()]));
     }
 }

@@ -26,6 +26,11 @@ impl Manager {
         Self::of_process(pid, comm.ok().as_deref(), is_booted)
     }
 
+    /// The manager that listens at this socket for a service of ours; `None` too if the socket cannot be connected to.
+    pub fn listening_at(socket: &Path) -> Option<Self> {
+        Self::of(listener_at(socket)?)
+    }
+
     /// In a container process 1 may be anything. The file system of processes may hide others' (`hidepid=`); then
     /// `is_booted` tells whether the machine runs systemd (sd_booted(3)).
     fn of_process(pid: i32, comm: Option<&str>, is_booted: impl Fn() -> bool) -> Option<Self> {
@@ -52,6 +57,20 @@ impl Manager {
             Self::User => "systemctl --user",
         }
     }
+}
+
+/// The process that listens at a socket.
+#[cfg(target_os = "linux")]
+fn listener_at(socket: &Path) -> Option<i32> {
+    let stream = std::os::unix::net::UnixStream::connect(socket).ok()?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    Some(peer.pid.as_raw_nonzero().get())
+}
+
+/// Elsewhere no service manager of ours is known.
+#[cfg(not(target_os = "linux"))]
+fn listener_at(_: &Path) -> Option<i32> {
+    None
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::super::admin::places;
 use super::super::output::tell;
-use super::super::socket_unit::{manager, unfit};
+use super::super::socket_unit::{lost_group, manager, unfit};
 use super::super::target::Target;
 use crate::config::{Config, Rule, SocketMode};
 use crate::daemon::sockets::place::sharing;
@@ -54,6 +54,13 @@ fn kept_out(
             })
         }
         (SocketMode::Group(_), Who::Groups(_)) => None,
+    }
+}
+
+/// Says when the socket unit names a group that the machine does not know.
+pub(super) fn note_lost_group(target: &Target) {
+    if let Some((found, remedy)) = lost_group(target) {
+        tell(format!("warning: {found}; {remedy}"));
     }
 }
 

@@ -70,6 +70,8 @@ pub(super) enum SocketState {
     Stale,
     /// A process holds the lock, and the socket is missing or stale.
     Locked,
+    /// A service manager listens, and the file of the socket is missing.
+    Unlinked,
     /// The system refuses us the connection.
     Denied,
     /// A process accepts the connection and does not answer.

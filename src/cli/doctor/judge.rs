@@ -7,7 +7,7 @@ use std::path::Path;
 mod daemons;
 mod issuer;
 
-pub(super) use daemons::{RESTART, daemons};
+pub(super) use daemons::{RESTART, admin, daemons};
 pub(super) use issuer::{issuer, remedy};
 
 use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};

@@ -57,6 +57,7 @@ pub(super) async fn list(looked: &[(PathBuf, SocketState)]) -> (DaemonProfiles, 
                     | SocketState::Silent
                     | SocketState::Denied
                     | SocketState::Locked
+                    | SocketState::Unlinked
             )
         };
         let profiles = match looked.iter().any(is_there) {

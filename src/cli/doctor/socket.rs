@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
+use super::super::socket_unit;
 use super::super::target::Target;
 use super::facts::{Listener, SocketState};
 use super::limit::LIMIT;
@@ -30,7 +31,9 @@ pub(super) fn places(socket: Option<&Path>, target: &Target, env: &Env) -> Vec<P
             socket: None,
             ..system
         };
-        return place(&system, None, false).into_iter().collect();
+        let moved = socket_unit::moved();
+        let token = moved.as_ref().map(|moved| &*moved.token);
+        return place(&system, token, false).into_iter().collect();
     }
     let named = socket.is_some() || env.socket.is_some();
     let usual = [
@@ -54,6 +57,8 @@ pub(super) async fn look(places: Vec<PathBuf>) -> Vec<(PathBuf, SocketState)> {
         let state = tokio::time::timeout(LIMIT, ask(&path)).await;
         let state = match state.unwrap_or(SocketState::Silent) {
             SocketState::Missing | SocketState::Stale if is_locked(&path) => SocketState::Locked,
+            // A daemon that listens for itself holds the lock, so this one is a service manager's.
+            SocketState::Missing if is_listened_at(&path) => SocketState::Unlinked,
             state => state,
         };
         looked.push((path, state));
@@ -105,6 +110,27 @@ fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(FileLock::try_shared(file), Err(NotLocked::Held)))
 }
 
+/// Whether the kernel knows a listening socket that was bound to this path (proc_net(5)), be the file there or not.
+fn is_listened_at(path: &Path) -> bool {
+    let sockets = std::fs::read("/proc/net/unix").unwrap_or_default();
+    lists(&String::from_utf8_lossy(&sockets), path)
+}
+
+/// Whether this text of the kernel has a socket that listens at the path. A line has the number, the reference count, the
+/// protocol, the flags, the type, the state, the inode, and the path if there is one.
+fn lists(sockets: &str, path: &Path) -> bool {
+    /// `__SO_ACCEPTCON`: it listens.
+    const LISTENS: &str = "00010000";
+    sockets.lines().any(|line| {
+        let mut fields = line.splitn(7, ' ');
+        let listens = fields.nth(3) == Some(LISTENS);
+        // The inode may be padded.
+        let rest = fields.nth(2).unwrap_or_default().trim_start();
+        let at = rest.split_once(' ').map(|(_, at)| Path::new(at));
+        listens && at == Some(path)
+    })
+}
+
 /// Parses the status of an answer that begins with `HTTP/1.1 200`.
 fn status(head: &[u8]) -> Option<u16> {
     let head = std::str::from_utf8(head).ok()?;
@@ -131,5 +157,34 @@ mod tests {
         for bad in [&b"SSH-2.0-Open"[..], b"HTTP/1.1 ok!", b"\xff\xff"] {
             assert_eq!(status(bad), None);
         }
+    }
+
+    #[test]
+    fn the_kernel_tells_a_listening_socket_whose_file_is_missing() {
+        let sockets = "Num       RefCount Protocol Flags    Type St Inode Path
+0000000016c60cc1: 00000003 00000000 00000000 0001 03 122383343
+00000000f69cdbd6: 00000002 00000000 00010000 0001 01 18231 /run/jeton/jeton.sock
+00000000f69cdbd7: 00000002 00000000 00010000 0001 01   231 /run/a b/jeton.sock
+00000000ceabb7e4: 00000003 00000000 00000000 0001 03 12238 /run/other.sock
+00000000ceabb7e4: 00000003 00000000 00010000 0001 03
+";
+        for (path, listens) in [
+            ("/run/jeton/jeton.sock", true),
+            ("/run/a b/jeton.sock", true),
+            // It is connected, or not there.
+            ("/run/other.sock", false),
+            ("/run/jeton/jeton.soc", false),
+            ("", false),
+        ] {
+            assert_eq!(lists(sockets, Path::new(path)), listens, "{path}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        assert!(!is_listened_at(&path));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(is_listened_at(&path), cfg!(target_os = "linux"));
+        drop(listener);
+        assert!(!is_listened_at(&path));
     }
 }

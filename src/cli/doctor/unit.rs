@@ -1,6 +1,8 @@
 //! Whether the socket that a service manager makes lets in those whom the configuration lets in.
 
-use super::super::socket_unit::{manager, unfit};
+use std::path::Path;
+
+use super::super::socket_unit::{USUAL, lost_group, manager, moved, unfit};
 use super::super::target::Target;
 use super::finding::Finding;
 use super::limit::within;
@@ -13,4 +15,25 @@ pub(super) async fn finding(target: &Target, env: &Env, mode: SocketMode) -> Opt
     let unfit = within(move || unfit(&looked, &of, mode)).await.ok()??;
     let remedy = unfit.remedy(manager(target));
     Some(Finding::warn("socket mode", unfit.found()).remedy(remedy))
+}
+
+/// The finding for a socket unit of the system's daemon that makes its socket where the companion does not look.
+pub(super) async fn place_finding(target: &Target) -> Option<Finding> {
+    if !target.system {
+        return None;
+    }
+    let moved = within(moved).await.ok()??;
+    let token = moved.token.display();
+    let found =
+        format!("jetond.socket makes its socket at {token}, where jeton does not look by itself");
+    let remedy = format!("name it to the clients: JETON_SOCKET={token}, for root --socket {token}");
+    let is_usual = moved.token == Path::new(USUAL);
+    (!is_usual).then(|| Finding::warn("socket place", found).remedy(remedy))
+}
+
+/// The finding for a socket unit that names a group that the machine does not know.
+pub(super) async fn lost_group_finding(target: &Target) -> Option<Finding> {
+    let looked = target.clone();
+    let (found, remedy) = within(move || lost_group(&looked)).await.ok()??;
+    Some(Finding::warn("socket group", found).remedy(remedy))
 }

@@ -1,10 +1,11 @@
 //! Judges the places of a daemon's socket, in the order in which the companion tries them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::facts::SocketState;
 use super::super::finding::Finding;
 use super::super::limit::LIMIT;
+use crate::daemon::sockets::unit::usual_manager_of;
 
 const CHECK: &str = "daemon";
 
@@ -53,6 +54,7 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
             .remedy(text(
                 "it creates the socket again within seconds; if it does not, restart it",
             )),
+            SocketState::Unlinked => unlinked(&path.to_string()),
             SocketState::Denied => Finding::fail(CHECK, format!("we may not connect to {path}"))
                 .remedy(text(
                     "it is another user's: use one of your own, or ask who runs it",
@@ -80,6 +82,32 @@ pub(in super::super) fn daemons(places: Vec<(PathBuf, SocketState)>) -> Vec<Find
     }
 }
 
+/// The finding for a socket of a service manager whose file is missing: only the manager can make it again, and to start a
+/// unit that runs changes nothing.
+fn unlinked(path: &str) -> Finding {
+    let systemctl = usual_manager_of(Path::new(path)).systemctl();
+    let found = format!("a service listens at {path}, and the file of its socket is missing");
+    let remedy =
+        format!("no client can connect until it is made again: {systemctl} restart jetond.socket");
+    Finding::fail(CHECK, found).remedy(remedy)
+}
+
+/// Judges the admin socket of a service whose token socket answers.
+pub(in super::super) fn admin(path: &Path, state: &SocketState) -> Option<Finding> {
+    let is_missing = matches!(
+        state,
+        SocketState::Missing | SocketState::Stale | SocketState::Unlinked
+    );
+    let systemctl = usual_manager_of(path).systemctl();
+    is_missing.then(|| {
+        let path = path.display();
+        let found =
+            format!("nothing can be changed while it runs: its admin socket {path} is missing");
+        let remedy = format!("make it again: {systemctl} restart jetond-admin.socket");
+        Finding::fail(CHECK, found).remedy(remedy)
+    })
+}
+
 /// Judges a place after one where a daemon answers: the companion does not try it, so nothing there keeps tokens from being
 /// served. A user's daemon is often beside the system's socket, which is not for every user.
 fn beside(path: &str, state: &SocketState) -> Option<Finding> {
@@ -88,7 +116,7 @@ fn beside(path: &str, state: &SocketState) -> Option<Finding> {
         SocketState::Denied | SocketState::Answers(403, _) => "the one there is not for this user",
         SocketState::Stale => "the socket is stale",
         SocketState::NotASocket => "that is not a socket",
-        SocketState::Locked => "the socket of the one there is missing",
+        SocketState::Locked | SocketState::Unlinked => "the socket of the one there is missing",
         SocketState::Silent | SocketState::Answers(..) | SocketState::Failed(_) => {
             "the one there does not serve"
         }

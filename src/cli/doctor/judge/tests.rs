@@ -1,5 +1,6 @@
 use url::Url;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::issuer::proxy;
@@ -166,6 +167,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         (vec![SocketState::NotASocket], vec![Fail]),
         (vec![SocketState::Denied], vec![Fail]),
         (vec![SocketState::Silent], vec![Fail]),
+        (vec![SocketState::Unlinked], vec![Fail]),
         (vec![SocketState::Answers(403, None)], vec![Fail]),
         (vec![SocketState::Answers(500, None)], vec![Fail]),
         // A healthy daemon first, and whatever is where the companion does not look then.
@@ -173,6 +175,7 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         (vec![answers.clone(), SocketState::Denied], vec![Good; 2]),
         (vec![answers.clone(), SocketState::Stale], vec![Good; 2]),
         (vec![answers.clone(), SocketState::Silent], vec![Good; 2]),
+        (vec![answers.clone(), SocketState::Unlinked], vec![Good; 2]),
         (
             vec![answers.clone(), SocketState::NotASocket],
             vec![Good; 2],
@@ -199,6 +202,41 @@ fn a_daemon_answers_or_the_finding_says_why_not() {
         let service = Some(Listener::Service(manager));
         let found = at(&[SocketState::Answers(200, service)]).remove(0).found;
         assert_eq!(found, format!("one answers at /0 {says}"));
+    }
+}
+
+#[test]
+fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
+    for (folder, restart) in [
+        ("/run", "systemctl restart"),
+        ("/run/user/1000", "systemctl --user restart"),
+    ] {
+        let tokens = PathBuf::from(format!("{folder}/jeton/jeton.sock"));
+        let found = daemons(vec![(tokens, SocketState::Unlinked)]).remove(0);
+        let remedy = found.remedy.unwrap();
+        assert!(
+            remedy.ends_with(&format!(": {restart} jetond.socket")),
+            "{remedy}"
+        );
+        let path = PathBuf::from(format!("{folder}/jeton-admin/admin.sock"));
+        for (state, is_told) in [
+            (SocketState::Missing, true),
+            (SocketState::Stale, true),
+            (SocketState::Unlinked, true),
+            // It may be there, for others.
+            (SocketState::Denied, false),
+            (SocketState::Answers(200, None), false),
+            (SocketState::Silent, false),
+        ] {
+            let found = admin(&path, &state);
+            assert_eq!(found.is_some(), is_told, "{state:?}");
+            let Some(found) = found else { continue };
+            let remedy = found.remedy.unwrap();
+            assert!(
+                remedy.ends_with(&format!("{restart} jetond-admin.socket")),
+                "{remedy}"
+            );
+        }
     }
 }
 
