@@ -13,7 +13,7 @@ use crate::causes::Causes;
 use crate::command_line;
 use crate::config::{Config, EditError, StoreKind};
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
-use crate::process::user::with_rights_of;
+use crate::process::user::{ServiceGroups, with_rights_of};
 use crate::profile::ProfileName;
 use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
 use crate::store::{Removals, Stores};
@@ -44,6 +44,8 @@ pub(super) struct Target {
     pub(super) owner: u32,
     /// The user that the daemon runs as, who must be able to read what the configuration names.
     pub(super) daemon: u32,
+    /// The groups that its unit gives it.
+    pub(super) groups: ServiceGroups,
     pub(super) uid: u32,
     pub(super) readers: Readers,
     pub(super) system: bool,
@@ -93,6 +95,7 @@ impl TargetArgs {
                 state_named: false,
                 owner: machine.owner(uid),
                 daemon: machine.daemon(uid),
+                groups: systems::service_groups(Path::new("/")),
                 uid,
                 readers: Readers::Everyone,
                 system: true,
@@ -106,6 +109,7 @@ impl TargetArgs {
             state_named: self.state.is_some(),
             owner: uid,
             daemon: uid,
+            groups: ServiceGroups::default(),
             uid,
             readers: Readers::Owner,
             system: false,
@@ -143,7 +147,7 @@ impl Target {
         if self.daemon == self.uid {
             return work();
         }
-        with_rights_of(self.daemon, &work).unwrap_or_else(|_| work())
+        with_rights_of(self.daemon, &self.groups, &work).unwrap_or_else(|_| work())
     }
 
     /// The stores of this state.

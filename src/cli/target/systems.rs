@@ -3,13 +3,18 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use super::super::unit_files::UnitFiles;
 use crate::config::Names as _;
 use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
+use crate::process::user::ServiceGroups;
 use crate::settings;
 use crate::settings::names::System;
 
 /// The user of the shipped unit (systemd/system/jeton.conf).
 const USER: &str = "jeton";
+
+/// The unit of the system's daemon.
+const UNIT: &str = "jetond.service";
 
 /// What a command does with its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,31 @@ impl Machine {
             (None, None) => caller,
         }
     }
+}
+
+/// The groups that the system's service has beside those of its user, by its unit below this root folder. A name that the
+/// machine does not know is passed over: systemd does not start the service then.
+pub(super) fn service_groups(root: &Path) -> ServiceGroups {
+    let mut groups = ServiceGroups::default();
+    let Some(files) = UnitFiles::read(root, UNIT) else {
+        return groups;
+    };
+    let number = |group: &str| match group.parse() {
+        Ok(gid) => Some(gid),
+        Err(_) => System.group(group).ok().flatten(),
+    };
+    for (key, value) in files.settings() {
+        match key {
+            "Group" => groups.own = number(value),
+            "SupplementaryGroups" if value.is_empty() => groups.more.clear(),
+            "SupplementaryGroups" => {
+                let named = value.split_whitespace().filter_map(number);
+                groups.more.extend(named);
+            }
+            _ => {}
+        }
+    }
+    groups
 }
 
 /// Whether this is the system's configuration, by whatever path.
@@ -158,5 +188,35 @@ mod tests {
             let found = is_state(named.map(Path::new), env);
             assert_eq!(found, expected, "{named:?}");
         }
+    }
+
+    #[test]
+    fn the_unit_and_its_drop_ins_give_the_service_its_groups() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join("etc/systemd/system").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let groups = || {
+            let found = service_groups(root.path());
+            (found.own, found.more)
+        };
+        assert_eq!(groups(), (None, vec![]));
+        let shipped = std::fs::read_to_string("systemd/system/jetond.service").unwrap();
+        write("jetond.service", &shipped);
+        assert_eq!(groups(), (None, vec![]));
+        write(
+            "jetond.service.d/a.conf",
+            "[Service]\nSupplementaryGroups=50 root\nSupplementaryGroups=no-such-group-here 51\n",
+        );
+        assert_eq!(groups(), (None, vec![50, 0, 51]));
+        write(
+            "jetond.service.d/b.conf",
+            "[Service]\nGroup=60\nSupplementaryGroups=\nSupplementaryGroups=52\n",
+        );
+        assert_eq!(groups(), (Some(60), vec![52]));
+        write("jetond.service.d/c.conf", "[Service]\nGroup=\n");
+        assert_eq!(groups(), (None, vec![52]));
     }
 }
