@@ -71,7 +71,8 @@ fn the_line_names_every_place_that_was_tried() {
             .unwrap();
         let expected = format!(
             "jetond is not running: nothing listens at {}/jeton/jeton.sock or /run/user/{uid}/jeton/jeton.sock or /run/jeton/jeton.sock \
-             (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET)",
+             (start it with 'jetond run', or name its socket with --socket or JETON_SOCKET); \
+             the system's daemon is started by 'systemctl start jetond'",
             folder.path().display()
         );
         assert_refusal(&output, 69, &expected);

@@ -120,7 +120,7 @@ impl<'a> Places<'a> {
                 *error,
             ),
             Fault::Absent => {
-                let mut parts = [b"".as_slice(); 11];
+                let mut parts = [b"".as_slice(); 12];
                 let mut slots = parts.iter_mut();
                 let mut push = |part| slots.next().into_iter().for_each(|slot| *slot = part);
                 push(match self.door {
@@ -142,6 +142,9 @@ impl<'a> Places<'a> {
                     Door::Admin => b" (start it with 'jetond run', or name its socket with --admin-socket or JETON_ADMIN_SOCKET)",
                     Door::AdminByAnswer => b" (run this where that folder is, or name the socket with --admin-socket or JETON_ADMIN_SOCKET)",
                 });
+                if !self.explicit && !matches!(self.door, Door::AdminByAnswer) {
+                    push(b"; the system's daemon is started by 'systemctl start jetond'");
+                }
                 complain(UNREACHABLE, &parts)
             }
         }
