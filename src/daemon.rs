@@ -281,7 +281,11 @@ impl fmt::Display for StartError {
             Self::Listen(error) => error.fmt(f),
             Self::Passed(error) => error.fmt(f),
             Self::Lost(lost) => lost.fmt(f),
-            Self::Io(error) => write!(f, "the system refused to start it: {error}"),
+            Self::Io(error) => write!(
+                f,
+                "the system refused to start it: {error}{}",
+                hardening::remedy(error)
+            ),
         }
     }
 }

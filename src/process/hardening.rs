@@ -1,5 +1,7 @@
 //! Hardening of the process before it reads a secret.
 
+use std::io;
+
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
@@ -35,6 +37,16 @@ pub fn raise_descriptor_limit() -> u64 {
     done("descriptor limit", setrlimit(Resource::Nofile, raised));
     // `None` means no limit.
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// What to do when the system refuses to start the daemon, to follow the error; empty where nothing is known.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match rustix::io::Errno::from_io_error(error) {
+        Some(rustix::io::Errno::MFILE) => {
+            "; raise the limit of open files: LimitNOFILE= of its unit, or ulimit -n"
+        }
+        _ => "",
+    }
 }
 
 fn done(what: &'static str, result: rustix::io::Result<()>) {

@@ -40,7 +40,7 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
     let mut add = vec!["add", "more", "--provider", "runai", "--url", &url];
     add.extend(["--client-id", "test-client", "--client-secret-file"]);
     add.push(secret.to_str().unwrap());
-    let (mut failed, mut served) = (0, 0);
+    let (mut failed, mut served, mut told) = (0, 0, 0);
     for descriptors in 3..32 {
         for args in [&["check"][..], &["doctor"], &add, &["remove", "more"]] {
             let what = format!("{args:?} with {descriptors} descriptors");
@@ -86,8 +86,19 @@ fn too_few_descriptors_are_an_error_and_never_an_abort() {
         } else {
             failed += 1;
         }
+        let log = daemon.log();
+        if log.contains("the system refused to start it: Too many open files") {
+            assert!(
+                log.contains("raise the limit of open files: LimitNOFILE="),
+                "{log}"
+            );
+            told += 1;
+        }
     }
-    assert!(failed > 0 && served > 0, "{failed} {served}");
+    assert!(
+        failed > 0 && served > 0 && told > 0,
+        "{failed} {served} {told}"
+    );
 }
 
 #[test]
