@@ -31,7 +31,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jetond::credential::ClientSecret;
-use jetond::daemon::serve::stream::{Pace, Timed};
+use jetond::daemon::serve::pace::Pace;
+use jetond::daemon::serve::stream::Timed;
 use jetond::sandbox::{Line, Options, Sandbox};
 
 const CONNECTIONS: usize = 8;

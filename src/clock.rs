@@ -92,7 +92,7 @@ impl Clock for SystemClock {
 
 impl AlarmClock {
     /// Makes the timer. It must be called on the event loop.
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         Self {
             #[cfg(target_os = "linux")]
             alarms: alarms::Alarms::new().ok(),
@@ -200,7 +200,7 @@ mod tests {
     #[tokio::test]
     async fn sleeping_ends_at_the_moment_and_at_once_when_it_is_past() {
         let start = boot_now();
-        for clock in [&SystemClock as &dyn Clock, &AlarmClock::new()] {
+        for clock in [&SystemClock as &dyn Clock, &AlarmClock::start()] {
             clock
                 .sleep_until(start.before(Duration::from_secs(5)))
                 .await;

@@ -149,7 +149,7 @@ async fn serve(
     let gate = peers::gate(options.uid, !options.guests.is_empty());
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
     // It has a descriptor of its own, so it is made before those are counted.
-    let clock: Arc<dyn Clock> = Arc::new(AlarmClock::new());
+    let clock: Arc<dyn Clock> = Arc::new(AlarmClock::start());
     let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
     let (stop, shutdown) = shutdown(GRACE);
     let service = Arc::new(Service {

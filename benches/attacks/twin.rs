@@ -11,7 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jetond::daemon::serve::stream::{Pace, Timed};
+use jetond::daemon::serve::pace::Pace;
+use jetond::daemon::serve::stream::Timed;
 
 /// The length of its answers where a test wants long ones (`/v1/openapi.json`, the token of `big`, the list).
 const LONG: usize = 16 * 1024;

@@ -14,8 +14,8 @@
 //! | `body` | the bytes of an answer, whole or streamed | pace | |
 //! | `leaving` | how a connection ends that was told to leave | connections framing pace | |
 //! | [`stream`] | closes connections whose peer is too slow | hangups pace | clock |
-//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns waiting | clock |
 //! | [`pace`] | what a connection is doing, and whether its request has to end its wait | connections standing | |
+//! | [`connections`] | limits the connections, and closes those that have to leave | hangups places standing table turns waiting | clock |
 //! | `table` | the connections that have not ended, and how each is told to leave | places standing turns | |
 //! | `places` | which connections have a place, and which one gives it up | standing | |
 //! | `standing` | what one connection is doing, and since when | | |

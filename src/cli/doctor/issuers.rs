@@ -159,7 +159,7 @@ fn credential(
     match target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon)) {
         Ok(now) => {
             let differences = record.binding.differences(&now);
-            let destination = differences.is_empty().then(|| Destination {
+            let destination = differences.is_empty().then_some(Destination {
                 files: configured::Files {
                     owner: target.daemon,
                     ca_file: now.ca_file,

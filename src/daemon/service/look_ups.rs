@@ -2,6 +2,7 @@
 
 use super::Service;
 use crate::daemon::keep::lookups::{Facts, LookUp};
+use crate::daemon::keep::patience::Patience;
 use crate::policy::Caller;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
@@ -16,6 +17,7 @@ impl Service {
         &self,
         caller: &Caller,
         query: &KeysQuery,
+        max_wait: Patience,
     ) -> Result<KeysAnswer, Problem> {
         let handle = self
             .roster
@@ -23,7 +25,7 @@ impl Service {
             .pick(query.profile.as_ref())
             .cloned()?;
         let name = handle.name().clone();
-        let left = self.countdown(query.max_wait);
+        let left = self.countdown(max_wait);
         let what = |with: Option<&str>| LookUp::Keys {
             kind: query.kind,
             all: query.all,

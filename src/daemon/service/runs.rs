@@ -114,7 +114,8 @@ impl Service {
                 return Ok(Printed::Watch(feed, print));
             }
             Asked::Keys(query, print) => {
-                let answer = self.keys(caller, &query).await?;
+                let max_wait = Patience::at(seat, query.max_wait);
+                let answer = self.keys(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
             Asked::Reload(print) if door == Door::Admin => {

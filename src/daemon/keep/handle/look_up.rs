@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::super::lookups::{Api, Facts, LookUp, Lookups};
+use super::super::patience::Patience;
 use super::Handle;
 use crate::credential::Enrolment;
 use crate::problem::{Code, Problem};
@@ -33,7 +32,7 @@ impl Handle {
     ///
     /// # Errors
     /// The [`Problem`] says why there is no token, or why nothing was found.
-    pub async fn look_up(&self, what: LookUp, max_wait: Duration) -> Result<Facts, Problem> {
+    pub async fn look_up(&self, what: LookUp, max_wait: Patience) -> Result<Facts, Problem> {
         let Some(lookups) = &self.lookups else {
             return Err(Problem::new(Code::Misconfigured)
                 .with_detail("the profile is of another provider than Run:ai, and only Run:ai's keys can be shown")
@@ -42,19 +41,19 @@ impl Handle {
         if let Some(answer) = lookups.recent(&what) {
             return answer.map_err(|problem| problem.of(&self.name));
         }
+        // This whole request waits, so that the wait for a token within it takes no place of its own.
+        let for_token = max_wait.limit().min(DEFAULT_MAX_WAIT);
         let looking = async {
-            let served = self
-                .token(Duration::ZERO, max_wait.min(DEFAULT_MAX_WAIT))
-                .await?;
+            let served = self.token(Duration::ZERO, for_token).await?;
             let Some(enrolment) = self.enrolment() else {
                 return Err(Problem::new(Code::Unavailable));
             };
             lookups.answer(&what, &served.held.token, &enrolment).await
         };
-        let answer = timeout(max_wait, looking).await;
-        let answer = answer.unwrap_or_else(|_| {
-            Err(Problem::new(Code::Deadline)
-                .with_detail("the control plane has not answered yet; try again, or wait longer"))
+        let answer = max_wait.run(looking).await.unwrap_or_else(|early| {
+            let problem = Problem::new(Code::Deadline)
+                .with_detail("the control plane has not answered yet; try again, or wait longer");
+            Err(self.early(problem, early))
         });
         answer.map_err(|problem| problem.of(&self.name))
     }
