@@ -21,6 +21,7 @@ mod contract;
 mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
+mod runapy_keys;
 mod tools;
 mod watchers;
 
@@ -31,11 +32,12 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 5] = [
+    let topics: [(&str, &[(&str, Test)]); 6] = [
         ("contract", contract::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),
+        ("runapy_keys", runapy_keys::TESTS),
         ("watchers", watchers::TESTS),
     ];
     let trials = topics

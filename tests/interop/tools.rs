@@ -22,6 +22,14 @@ pub(crate) fn python() -> Result<PathBuf, Missing> {
     )
 }
 
+/// The folder of one of the packages of `runapy-older.txt`, for `PYTHONPATH`.
+pub(crate) fn older_package(package: &str) -> Result<PathBuf, Missing> {
+    present(
+        installed().join(package),
+        "the older clients of tests/interop are not installed: run .ci/tools",
+    )
+}
+
 /// The script of the certified issuer, beside the packages that it needs.
 pub(crate) fn oidc_provider() -> Result<PathBuf, Missing> {
     present(
