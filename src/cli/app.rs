@@ -5,6 +5,7 @@
 mod create;
 mod creations;
 mod delete;
+mod finish;
 mod held;
 mod journal;
 mod keep;

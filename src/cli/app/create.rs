@@ -6,6 +6,7 @@
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
 use super::delete::{named, users};
+use super::finish::Unfinished;
 use super::journal::Journal;
 use super::keep::{Into, Keep, Kept};
 use super::lost::{look_at, open_and_look};
@@ -48,6 +49,11 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
     let journal = Journal::open(&session, NOTHING)?;
     let listed = session.wait(session.api.list(args.common.kind, false));
     let listed = listed.map_err(|trouble| told(&trouble, NOTHING))?;
+    if let Some(name) = &args.into.enrol
+        && let Some(begun) = Unfinished::find(&session, &journal, &listed, &args.name, name)
+    {
+        return begun.finish(env);
+    }
     judge(args, &session, &listed)?;
     let keep = Keep::prepare(&args.into, env, &session, NOTHING)?;
     let work = Work {

@@ -125,11 +125,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         }
         Verdict::Kept => true,
         Verdict::Unfinished(key) => {
-            tell(format!(
-                "the creation of {name} was interrupted: the secret of the key (ID {}) is stored, and its profile is not in the configuration; to make it again, run first: {}",
-                key.id,
-                session.target.line(&format!("app delete {}", key.id))
-            ));
+            tell_unfinished(session, intent, family, name, key);
             false
         }
         Verdict::Left(key, why) => {
@@ -150,6 +146,30 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     if is_over {
         journal.end(intent);
     }
+}
+
+/// Says how a creation is finished whose secret is stored.
+fn tell_unfinished(
+    session: &Session,
+    intent: &KeyIntent,
+    family: Family,
+    name: &str,
+    key: &Application,
+) {
+    let Keeper::Profile(new, _) = &intent.keeper else {
+        return;
+    };
+    let kind = match family.is_own() {
+        true => String::new(),
+        false => format!(" --kind {}", family.kind().as_str()),
+    };
+    let again = format!("app create {name} {} --enrol {new}{kind}", session.name);
+    tell(format!(
+        "the creation of {name} was interrupted: the secret of the key (ID {}) is stored for {new}, which is not in the configuration; to finish, run: {}; or, to give it up: {}",
+        key.id,
+        session.target.line(&again),
+        session.target.line(&format!("app delete {}{kind}", key.id))
+    ));
 }
 
 fn delete(session: &Session, listed: &Listed, key: &Application, name: &str) -> bool {

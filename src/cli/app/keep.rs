@@ -187,7 +187,8 @@ fn proved(proof: Result<(), Fault>) -> Result<Kept, Exit> {
     }
 }
 
-fn rejected(fault: &Fault) -> Exit {
+/// Says that a new secret gives no token.
+pub(super) fn rejected(fault: &Fault) -> Exit {
     let exit = match fault.is_of_credential() {
         true => Exit::Failed,
         false => Exit::Later,

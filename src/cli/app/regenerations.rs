@@ -51,16 +51,20 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         rejected: *rejected,
     };
     let secret = key.secret(session, &intent.keeper);
-    let is_gone =
-        matches!(secret, Secret::Rejected(_) | Secret::Lost) && key.is_gone(session, &intent.path);
-    if is_gone {
-        tell(format!(
-            "the regeneration of {name} has ended: the key is gone"
-        ));
-        return journal.end(intent);
+    let mut may_renew = false;
+    if matches!(secret, Secret::Rejected(_) | Secret::Lost) {
+        match key.is_there(session, &intent.path) {
+            Some(false) => {
+                tell(format!(
+                    "the regeneration of {name} has ended: the key is gone"
+                ));
+                return journal.end(intent);
+            }
+            is_there => may_renew = is_there.is_some(),
+        }
     }
     let is_over = !may_come(intent, session.now());
-    key.tell(session, &intent.keeper, &secret, is_over);
+    key.tell(session, &intent.keeper, &secret, is_over, may_renew);
     match secret {
         Secret::Rejected(made) if *rejected != Some(made) => {
             let call = KeyCall::Regeneration {
@@ -131,15 +135,25 @@ impl Key<'_> {
         }
     }
 
-    /// Whether the server says that there is no such key.
-    fn is_gone(&self, session: &Session, path: &str) -> bool {
-        Family::of_path(path).is_some_and(|family| {
-            let shown = session.wait(session.api.show(family, self.id));
-            shown.is_err_and(|trouble| trouble.kind == TroubleKind::NotFound)
-        })
+    /// Whether the server has such a key; `None` if it does not say.
+    fn is_there(&self, session: &Session, path: &str) -> Option<bool> {
+        let shown = session.wait(session.api.show(Family::of_path(path)?, self.id));
+        match shown {
+            Ok(_) => Some(true),
+            Err(trouble) if trouble.kind == TroubleKind::NotFound => Some(false),
+            Err(_) => None,
+        }
     }
 
-    fn tell(&self, session: &Session, keeper: &Keeper, secret: &Secret, is_over: bool) {
+    /// `may_renew` says whether the token that is used here can manage the key.
+    fn tell(
+        &self,
+        session: &Session,
+        keeper: &Keeper,
+        secret: &Secret,
+        is_over: bool,
+        may_renew: bool,
+    ) {
         let (name, id) = (self.name, self.id);
         let holder = match keeper {
             Keeper::Profile(holder, _) => holder.as_str(),
@@ -156,11 +170,22 @@ impl Key<'_> {
                 "{begun}: its new secret is stored for {holder}, which is not in the configuration; to finish, run: {}",
                 regenerate(&format!("--enrol {holder}"))
             )),
-            Secret::Rejected(_) => tell(format!(
-                "warning: {begun}, and the secret that {holder} has is revoked: the key is locked out, and tokens that are served now may hold on; with the token of another profile of the same user, run: {}; or make a new key, and give it to the profile with: {}",
-                regenerate("PROFILE"),
-                session.target.line(&format!("add {holder} --rebind"))
-            )),
+            Secret::Rejected(_) => {
+                let by = match may_renew {
+                    true => format!("while the token of {} holds, run", session.name),
+                    false => "with the token of another profile of the same user, run".to_owned(),
+                };
+                let whose = if may_renew {
+                    session.name.as_str()
+                } else {
+                    "PROFILE"
+                };
+                tell(format!(
+                    "warning: {begun}, and the secret that {holder} has is revoked: the key is locked out; {by}: {}; or make a new key, and give it to the profile with: {}",
+                    regenerate(whose),
+                    session.target.line(&format!("add {holder} --rebind"))
+                ));
+            }
             Secret::InFile => tell(format!(
                 "{begun} at its very end: its new secret is in the file that was named for it"
             )),

@@ -252,7 +252,11 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
     ] {
         let told = env.jetond(command);
         assert_eq!(told.code, 0, "{told:?}");
-        for says in ["locked out", "app regenerate", "--rebind"] {
+        for says in [
+            "locked out",
+            "while the token of research holds",
+            "--rebind",
+        ] {
             assert!(told.stderr.contains(says), "{says}: {told:?}");
         }
     }
@@ -265,4 +269,40 @@ fn an_interrupted_regeneration_is_told_by_every_command_until_it_is_over() {
             .contains("may have replaced the secret of the key first-key"),
         "{told:?}"
     );
+}
+
+#[test]
+fn a_creation_that_was_interrupted_after_its_store_is_finished_by_the_same_command() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    let first = key(&env, "first-key").unwrap().id;
+    let create = ["app", "create", "new-key", "research", "--enrol", "new"];
+    let before = fs::read_to_string(env.config()).unwrap();
+    let made = env.jetond(&create);
+    assert_eq!(made.code, 0, "{made:?}");
+    let after = fs::read_to_string(env.config()).unwrap();
+    // As if it had been killed before it wrote the profile.
+    fs::write(env.config(), &before).unwrap();
+    write_journal(&env, &creation("new-key", &[&first]));
+    let id = key(&env, "new-key").unwrap().id;
+    for command in [&["app", "list", "research"][..], &["check"]] {
+        let told = env.jetond(command);
+        assert_eq!(told.code, 0, "{told:?}");
+        let says = "jetond app create new-key research --enrol new; or";
+        assert!(
+            told.stderr.contains(says) && told.stderr.contains(&id),
+            "{told:?}"
+        );
+    }
+    assert!(key(&env, "new-key").is_some());
+    let finished = env.jetond(&create);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.stdout.contains("is finished"), "{finished:?}");
+    assert_eq!(fs::read_to_string(env.config()).unwrap(), after);
+    assert_eq!(env.sandbox().stats().keys_created, 1);
+    assert_eq!(journal(&env), "");
+    let token = env.token(&daemon, "new");
+    assert!(env.sandbox().issued().contains(&token));
+    let again = env.jetond(&create);
+    assert_eq!(again.code, 1, "{again:?}");
+    end(env, daemon);
 }
