@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use jetond::sandbox::Line;
+use jetond::sandbox::{Line, Setting};
 use serde_json::{Value, json};
 
 use super::{call, end, journal, key, place};
+use crate::support::TestEnv;
 
 #[test]
 fn one_command_makes_a_profile_that_works_on_every_line() {
@@ -136,5 +137,59 @@ fn where_the_secret_cannot_be_kept_the_key_is_deleted_by_its_id() {
             .contains("[profiles.new]")
     );
     assert_eq!(journal(&env), "");
+    end(env, daemon);
+}
+
+#[test]
+fn a_new_profile_has_the_certificates_of_the_one_whose_token_made_it() {
+    let mut env = TestEnv::new();
+    let sandbox = env.add_sandbox_that(Line::V2_24, 600, |options| options.tls = true);
+    let ca = env.ca_file(sandbox).unwrap();
+    let url = env.sandbox().url();
+    let added = env.try_enrol_with("research", &url, &["--ca-file", &ca]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let daemon = env.start();
+    let made = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let config = fs::read_to_string(env.config()).unwrap();
+    let (_, new) = config.split_once("[profiles.new]").unwrap();
+    for says in ["provider = \"runai\"", &url, &ca] {
+        assert!(new.contains(says), "{says}: {config}");
+    }
+    let record = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(env.record(name)).unwrap()).unwrap()
+    };
+    for part in ["ca", "proxy", "origin"] {
+        assert_eq!(record("new")[part], record("research")[part], "{part}");
+    }
+    let token = env.token(&daemon, "new");
+    assert!(env.sandbox().issued().contains(&token));
+    end(env, daemon);
+}
+
+#[test]
+fn how_many_keys_there_are_and_which_clusters_are_too_old_is_said_beforehand() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    for (n, setting, says) in [
+        (1, "clusters:2.24.1,2.9,null", "below it:"),
+        (
+            2,
+            "clusters:403",
+            "cannot tell whether every cluster is at 2.20 or later",
+        ),
+        (
+            3,
+            "clusters:404",
+            "cannot tell whether every cluster is at 2.20 or later",
+        ),
+    ] {
+        env.sandbox().set(Setting::parse(setting).unwrap());
+        let name = format!("new-{n}");
+        let made = env.jetond(&["app", "create", &name, "research", "--enrol", &name]);
+        assert_eq!(made.code, 0, "{made:?}");
+        assert!(made.stderr.contains(says), "{setting}: {made:?}");
+        let used = format!("{n} of 20 access keys are used");
+        assert!(made.stderr.contains(&used), "{setting}: {made:?}");
+    }
     end(env, daemon);
 }

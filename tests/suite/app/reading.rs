@@ -1,6 +1,6 @@
 //! Listing and showing keys.
 
-use jetond::sandbox::Line;
+use jetond::sandbox::{Line, Setting};
 use serde_json::Value;
 
 use super::{end, place};
@@ -66,6 +66,99 @@ fn a_profile_that_is_bound_to_another_address_gets_nothing() {
     assert!(
         refused.stderr.contains("nothing is sent") && refused.stderr.contains("--rebind"),
         "{refused:?}"
+    );
+    end(env, daemon);
+}
+
+#[test]
+fn every_name_that_the_vendor_gave_to_keys_finds_the_command() {
+    let env = TestEnv::new();
+    for arguments in [
+        &["--help"][..],
+        &["app", "--help"],
+        &["access-key", "--help"],
+    ] {
+        let help = env.jetond(arguments);
+        assert_eq!(help.code, 0, "{help:?}");
+        let words: Vec<_> = help.stdout.split_whitespace().collect();
+        let text = words.join(" ");
+        for name in ["user application", "access key", "application"] {
+            assert!(text.contains(name), "{name}: {help:?}");
+        }
+    }
+    for name in [
+        "app",
+        "application",
+        "user-application",
+        "access-key",
+        "access-keys",
+    ] {
+        let refused = env.jetond(&[name, "list"]);
+        assert_eq!(refused.code, 78, "{name}: {refused:?}");
+    }
+}
+
+#[test]
+fn the_profile_is_the_one_that_is_named_or_in_the_environment_or_the_only_one() {
+    let (env, daemon) = place(Line::V2_24, 600);
+    env.enrol("other");
+    let several = env.jetond(&["app", "list"]);
+    assert_eq!(several.code, 64, "{several:?}");
+    assert!(several.stderr.contains("JETON_PROFILE"), "{several:?}");
+    let list = |profile: &str| {
+        let mut command = env.jetond_command(&["app", "list"]);
+        command.env("JETON_PROFILE", profile);
+        env.finish("jetond", command, b"", false)
+    };
+    assert_eq!(list("research").code, 0);
+    let unknown = list("nothing");
+    assert_eq!(unknown.code, 78, "{unknown:?}");
+    let bad = list("no profile");
+    assert_eq!(bad.code, 64, "{bad:?}");
+    let named = env.jetond(&["app", "list", "research"]);
+    assert!(named.stdout.contains("other, research"), "{named:?}");
+    end(env, daemon);
+}
+
+#[test]
+fn what_the_user_may_not_do_is_said_with_what_to_do() {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    let path = env.path("another").to_str().unwrap().to_owned();
+    for (setting, args) in [
+        ("own-keys:forbidden", &["app", "list"][..]),
+        (
+            "own-keys:read-only",
+            &["app", "create", "new-key", "--secret-file", &path],
+        ),
+        (
+            "own-keys:not-itself",
+            &["app", "regenerate", "first-key", "--yes"],
+        ),
+        (
+            "own-keys:not-itself",
+            &["app", "delete", "first-key", "--yes", "--force"],
+        ),
+        (
+            "access-rules:user=practitioner",
+            &["app", "list", "--kind", "service-account"],
+        ),
+    ] {
+        env.sandbox().set(Setting::parse(setting).unwrap());
+        let refused = env.jetond(args);
+        assert_eq!(refused.code, 1, "{setting}: {refused:?}");
+        for says in ["(403)", "ask an administrator"] {
+            assert!(refused.stderr.contains(says), "{setting}: {refused:?}");
+        }
+        assert!(!env.path("another").exists(), "{setting}");
+    }
+    let stats = env.sandbox().stats();
+    assert_eq!(
+        (
+            stats.keys_created,
+            stats.keys_regenerated,
+            stats.keys_deleted
+        ),
+        (0, 0, 0)
     );
     end(env, daemon);
 }
