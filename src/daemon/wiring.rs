@@ -20,6 +20,7 @@ use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::Provider;
 use crate::provider::configured;
+use crate::provider::http;
 use crate::query::Reloaded;
 use crate::schedule::Unit;
 use crate::store::Stores;
@@ -103,9 +104,10 @@ impl Wiring {
         }
     }
 
-    /// Limits how many attempts run at once.
+    /// Limits how many attempts run at once, and how many connections to issuers are kept after them.
     #[must_use]
     pub fn with_attempts(self, attempts: usize) -> Self {
+        http::limit_idle(attempts);
         Self {
             bulkhead: Bulkhead::new(attempts),
             ..self

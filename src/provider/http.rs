@@ -21,6 +21,7 @@ use classify::{Route, classify};
 use client::build;
 use content::{Unread, read};
 use kept::Kept;
+pub use reuse::limit_idle;
 use shared::Shared;
 
 mod ca;

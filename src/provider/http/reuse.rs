@@ -18,8 +18,10 @@ const MAX_IDLE: usize = 8;
 /// twice of it: 5 s.
 const IDLE: Duration = Duration::from_millis(2_500);
 
-/// For how many origins connections are kept at a time, so that idle ones never have more than 128 descriptors.
-static ORIGINS: Semaphore = Semaphore::const_new(16);
+/// For how many origins connections are kept at a time, at most, so that idle ones never have more than 128 descriptors.
+const MAX_ORIGINS: usize = 16;
+
+static ORIGINS: Semaphore = Semaphore::const_new(MAX_ORIGINS);
 
 tokio::task_local! {
     /// Whether a connection was opened for the request.
@@ -37,6 +39,16 @@ struct Noting<S>(S);
 /// Permission to keep the connections to one origin.
 #[derive(Debug, Default)]
 pub(super) struct Keeping(Mutex<Option<SemaphorePermit<'static>>>);
+
+/// Has clients keep no more idle connections than this many attempts may run at once: where few descriptors are allowed,
+/// others need those. Call it once, before the first client is built.
+pub fn limit_idle(attempts: usize) {
+    ORIGINS.forget_permits(MAX_ORIGINS - origins_for(attempts));
+}
+
+fn origins_for(attempts: usize) -> usize {
+    (attempts / MAX_IDLE).min(MAX_ORIGINS)
+}
 
 impl Keeping {
     /// Has a client keep connections for a moment if several profiles use it, or none: to the issuer of a single profile there

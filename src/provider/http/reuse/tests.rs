@@ -187,3 +187,10 @@ async fn an_idle_connection_is_closed_within_five_seconds() {
     let closed = tokio::time::timeout(Duration::from_secs(6), server.ended.recv());
     closed.await.unwrap().unwrap();
 }
+
+#[test]
+fn idle_connections_are_no_more_than_the_attempts_that_may_run_at_once() {
+    for (attempts, origins) in [(0, 0), (1, 0), (8, 1), (41, 5), (128, 16), (1_000, 16)] {
+        assert_eq!(origins_for(attempts), origins, "{attempts}");
+    }
+}
