@@ -17,7 +17,7 @@
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock process |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock offload process |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
@@ -54,7 +54,7 @@ use tracing::{debug, info, warn};
 use self::descriptors::Budget;
 use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
-use self::service::{ReloadRequest, Service};
+use self::service::{Lists, ReloadRequest, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
@@ -159,6 +159,7 @@ async fn serve(
         program: ProgramFile::of_this_process(),
         reloads,
         closing: shutdown.flag(),
+        lists: Lists::default(),
     });
     let notify = Manager::new(options.notify.as_deref());
     // They have descriptors of their own, so they are made before those are counted.

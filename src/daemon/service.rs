@@ -22,8 +22,10 @@ use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
 mod look_ups;
+mod lists;
 mod runs;
 
+pub use self::lists::Lists;
 pub(super) use self::runs::{Printed, RunAnswer};
 
 /// The socket through which a request came.
@@ -59,6 +61,8 @@ pub struct Service {
     pub reloads: mpsc::Sender<ReloadRequest>,
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
+    /// The long lists that are being made.
+    pub lists: Lists,
 }
 
 /// A pending request to a profile. It is boxed, since most requests are answered without a wait.
@@ -86,7 +90,7 @@ impl Service {
         }
     }
 
-    /// The states of one profile, or of all that the caller may use.
+    /// One profile, or all that the caller may use.
     ///
     /// # Errors
     /// `unknown_profile`, `misconfigured`, or `forbidden`.
@@ -94,11 +98,11 @@ impl Service {
         &self,
         caller: &Caller,
         name: Option<&ProfileName>,
-    ) -> Result<Vec<ProfileState>, Problem> {
+    ) -> Result<Vec<Arc<Handle>>, Problem> {
         let seen = self.roster.seen_by(caller);
         match name {
-            Some(name) => Ok(vec![seen.get(name)?.state()]),
-            None => Ok(seen.handles()?.map(|handle| handle.state()).collect()),
+            Some(name) => Ok(vec![Arc::clone(seen.get(name)?)]),
+            None => Ok(seen.handles()?.cloned().collect()),
         }
     }
 

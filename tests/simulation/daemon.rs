@@ -10,7 +10,7 @@ use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::refusal_log::RefusalLog;
 use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
-use jetond::daemon::service::{Door, ReloadRequest, Service};
+use jetond::daemon::service::{Door, Lists, ReloadRequest, Service};
 use jetond::daemon::tell_of_jumps;
 use jetond::daemon::wiring::{Outside, Wiring};
 use jetond::policy::{Caller, Peer};
@@ -50,6 +50,7 @@ impl Daemon {
                 program: ProgramFile::of_this_process(),
                 reloads,
                 closing: close.subscribe(),
+                lists: Lists::default(),
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),

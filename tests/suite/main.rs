@@ -31,6 +31,7 @@ mod issuer_answers;
 mod keyring;
 mod limits;
 mod log;
+mod long_lists;
 mod missing_socket;
 mod outage;
 mod peers;

@@ -60,10 +60,7 @@ impl Patience {
     ///
     /// # Errors
     /// Why the work did not end: `Some` if that was before the limit.
-    pub(super) async fn run<T>(
-        &self,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Option<EarlyEnd>> {
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Option<EarlyEnd>> {
         let seat = self.seat.as_deref();
         let _waiting = seat.map(Waiting::begin);
         let needed = poll_fn(|_| match seat.is_some_and(Seat::is_needed) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lists::TURN;
 use super::{ADMIN_ONLY, Door, Service};
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
@@ -11,8 +12,16 @@ use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
 use crate::query::{Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
+use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
+
+/// What an answer to the companion has beside its standard output, at most.
+const ROOM: usize = 1_024;
+
+/// Detail for an answer that the companion would not take.
+const TOO_LONG: &str =
+    "the answer is longer than 256 KiB; name one profile, or read GET /v1/profiles at the socket";
 
 /// The answer to one run of the companion.
 pub(in crate::daemon) enum RunAnswer {
@@ -50,6 +59,10 @@ impl Service {
         // It may be large, and the answer may take a while.
         drop(run);
         match self.ask(asked, peer, door, seat).await {
+            Ok(Printed::Whole(reply, _)) if reply.stdout.len() > MAX_FRAME - ROOM => {
+                let problem = Problem::new(Code::PayloadTooLarge).with_detail(TOO_LONG);
+                RunAnswer::Whole(dialect::failure(&problem, self.clock.now()).into(), None)
+            }
             Ok(Printed::Whole(reply, held)) => RunAnswer::Whole(reply.into(), held),
             Ok(Printed::Watch(feed, print)) => RunAnswer::Watch(feed, print),
             Err(problem) => {
@@ -91,11 +104,17 @@ impl Service {
                 print.print(&seen.get(&name)?.state(), self.surroundings())
             }
             Asked::Profiles(name, print) => {
-                let state = DaemonState {
-                    profiles: self.profiles(caller, name.as_ref())?,
-                    version: self.version(),
+                let profiles = self.profiles(caller, name.as_ref())?;
+                let (version, now) = (self.version(), self.clock.now());
+                let (count, socket) = (profiles.len(), self.socket.clone());
+                let make = move || {
+                    let profiles = profiles.iter().map(|handle| handle.state()).collect();
+                    let state = DaemonState { profiles, version };
+                    let socket = &socket;
+                    print.print(&state, Surroundings { now, socket })
                 };
-                print.print(&state, self.surroundings())
+                let turn = Patience::at(seat, TURN);
+                self.lists.make(count, caller.uid, turn, make).await?
             }
             Asked::Ready(query, print) => {
                 let wait = Patience::at(seat, query.wait);

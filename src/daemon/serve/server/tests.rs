@@ -12,6 +12,7 @@ use super::super::connections::{Connections, FIRST_REQUEST, Limits};
 use super::*;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
+use crate::daemon::service::Lists;
 use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use crate::fault::FaultKind;
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
@@ -68,6 +69,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             program: ProgramFile::of_this_process(),
             reloads: mpsc::channel(1).0,
             closing,
+            lists: Lists::default(),
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),

@@ -1,0 +1,54 @@
+//! The list of thousands of profiles.
+
+use std::fs;
+
+use crate::support::TestEnv;
+use crate::support::wire::{Wire, get};
+
+/// A place with this many profiles beside `research`, which are not enrolled.
+fn place(more: usize) -> TestEnv {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let one = fs::read_to_string(env.config()).unwrap();
+    let more = (0..more).map(|n| one.replace("research", &format!("listed-{n}")));
+    let all: String = std::iter::once(one.clone()).chain(more).collect();
+    fs::write(env.config(), all).unwrap();
+    env
+}
+
+#[test]
+fn a_list_that_is_too_long_for_the_companion_is_refused_with_what_to_do() {
+    let env = place(2_000);
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    let list = env.jeton(&["status", "--json"]);
+    assert_eq!(list.code, 64, "{list:?}");
+    assert!(list.stdout.is_empty(), "{list:?}");
+    assert!(list.stderr.contains("name one profile"), "{list:?}");
+    let one = env.jeton(&["status", "research"]);
+    assert_eq!(one.code, 0, "{one:?}");
+    let list = env.get(&daemon, "/v1/profiles");
+    assert_eq!(list.json()["profiles"].as_array().unwrap().len(), 2_001);
+    assert_eq!(env.token(&daemon, "research"), token);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn lists_of_one_user_are_made_one_after_the_other_while_tokens_are_served() {
+    let env = place(300);
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let mut lists: Vec<_> = (0..4).map(|_| Wire::new(&env, &daemon.socket)).collect();
+    for round in 0..3 {
+        for list in &mut lists {
+            list.send(get("/v1/profiles")).unwrap();
+        }
+        env.token(&daemon, "research");
+        for list in &mut lists {
+            let answer = list.answer();
+            assert_eq!(answer.status, 200, "{round}");
+            assert_eq!(answer.json()["profiles"].as_array().unwrap().len(), 301);
+        }
+    }
+    env.stop(&mut daemon);
+}
