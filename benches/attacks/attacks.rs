@@ -8,6 +8,7 @@ mod line_ends;
 mod pipelining;
 mod refusals;
 mod unread;
+mod watches;
 
 use super::attack::Attack;
 
@@ -23,4 +24,5 @@ pub(crate) static ALL: &[Attack] = &[
     unread::TOKENS,
     unread::LISTS,
     unread::DOCUMENTS,
+    watches::TWO_USERS,
 ];

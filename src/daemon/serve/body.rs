@@ -30,7 +30,7 @@ enum Sending {
     Over,
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Watching)>> + Send>>;
+type Next = Pin<Box<dyn Future<Output = Option<(Pieces, Box<Watching>)>> + Send>>;
 
 /// A watch, and the form in which it is written.
 pub(super) struct Watching {
@@ -71,7 +71,7 @@ impl Answering {
     }
 
     /// Streams the events of a watch.
-    pub(super) fn watched(watching: Watching, busy: Busy) -> Self {
+    pub(super) fn watched(watching: Box<Watching>, busy: Busy) -> Self {
         busy.watches();
         let next = Box::pin(watching.next());
         Self {
@@ -145,8 +145,9 @@ impl Watching {
         }
     }
 
-    /// Waits for the next event, and returns it with the rest of the watch.
-    async fn next(mut self) -> Option<(Pieces, Self)> {
+    /// Waits for the next event, and returns it with the rest of the watch. That stays in its box: by value, each of
+    /// thousands of waits would have room for two of it.
+    async fn next(mut self: Box<Self>) -> Option<(Pieces, Box<Self>)> {
         if self.over {
             return None;
         }

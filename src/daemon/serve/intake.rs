@@ -13,8 +13,9 @@ use super::framing::Framing;
 use super::head_end::HeadEnd;
 use super::memory::{Account, Charge, FREE, refusal_bytes};
 
-/// How many bytes of a head are read at once: nearly all heads are shorter, and what comes behind one is held here.
-const HEAD_PIECE: usize = FREE;
+/// How many bytes of a head are read at once: nearly all heads are shorter, and what comes behind one is held here. They
+/// are what an idle connection keeps of hyper's buffer.
+const HEAD_PIECE: usize = 512;
 
 /// How many bytes of a body are read at once: together with a head they touch one page of hyper's buffer.
 const BODY_PIECE: usize = 2 * 1024;

@@ -61,7 +61,7 @@ pub(super) async fn respond(
             let body = match reply.body {
                 Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
                 Content::Token(pieces) => Answering::in_pieces(pieces, busy),
-                Content::Watched(watching) => Answering::watched(*watching, busy),
+                Content::Watched(watching) => Answering::watched(watching, busy),
             };
             response::accept(reply.content_type, body)
         }

@@ -181,7 +181,8 @@ impl Server {
             let busy = pace.busy();
             let framing = &framing;
             framing.expect_body(request.body().size_hint().exact());
-            async move {
+            // Boxed: inline, what a request needs would take memory in each of thousands of idle connections.
+            Box::pin(async move {
                 place.take_turn().await;
                 let service = &server.service;
                 let mut response = if service.admits(&peer.caller, door) {
@@ -205,7 +206,7 @@ impl Server {
                     "answered"
                 );
                 Ok::<_, Infallible>(response)
-            }
+            })
         });
         let stream = Timed::new(stream, pace.clone());
         let stream = TokioIo::new(Intake::new(
