@@ -245,7 +245,7 @@ impl Answer {
             url.scheme(),
             url.host_str().unwrap_or_default()
         );
-        format!(" to {}", quote(&target, asked.credential, &[]))
+        format!(" to {}", quote(&target, asked.at, asked.credential, &[]))
     }
 }
 
@@ -271,7 +271,7 @@ fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
         .into_iter()
         .filter_map(|name| members.text(name))
         .collect();
-    format!(": {}", quote(&text, asked.credential, &tokens))
+    format!(": {}", quote(&text, asked.at, asked.credential, &tokens))
 }
 
 /// Whether the OAuth 2.0 error code says that the issuer is in trouble, whatever the status says.

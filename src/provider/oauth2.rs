@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::answer::{Asked, Spelling};
 use super::attempt::{Fetching, Granted, Locating, Provider};
 use super::http::{Http, Settings};
-use super::quote::without_secret;
+use super::quote::{quote_address, without_secret};
 use crate::config;
 use crate::config::oauth2::{At, EndpointUrl};
 use crate::credential::{Ca, Credential};
@@ -100,7 +100,7 @@ impl Oauth2 {
             Place::Known(target) => {
                 // The configuration names the endpoint, and so decides for a credential that is not enrolled yet.
                 if let Some(bound_to) = credential.endpoint() {
-                    target.demand(bound_to, "the configuration")?;
+                    target.demand(bound_to)?;
                 }
                 return Ok(Arc::clone(target));
             }
@@ -125,7 +125,9 @@ impl Oauth2 {
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
-            return Err(clean(found.refusal(bound_to, &who)));
+            let known = [place.issuer.as_str(), bound_to];
+            let named = quote_address(found.endpoint.url().as_str(), &known, credential);
+            return Err(clean(refusal(&named, bound_to, &who)));
         }
         *lock(&place.remembered) = Some((Arc::clone(&found), credential.ca().cloned()));
         Ok(found)
@@ -194,28 +196,29 @@ impl Target {
     }
 
     /// Refuses another token endpoint than this one.
-    fn demand(&self, endpoint: &str, who: &str) -> Result<(), Fault> {
-        if self.endpoint.url().as_str() == endpoint {
+    fn demand(&self, endpoint: &str) -> Result<(), Fault> {
+        let named = self.endpoint.url().as_str();
+        if named == endpoint {
             Ok(())
         } else {
-            Err(self.refusal(endpoint, who))
+            Err(refusal(named, endpoint, "the configuration"))
         }
     }
+}
 
-    /// `who` names this endpoint, and the credential was enrolled for another one. Neither is said with its query, which may
-    /// hold private data.
-    fn refusal(&self, enrolled: &str, who: &str) -> Fault {
-        let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
-        let named = without_query(self.endpoint.url().as_str());
-        let mut enrolled = without_query(enrolled);
-        if named == enrolled {
-            enrolled.push_str(" with another ? part");
-        }
-        let what = format!(
-            "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; if that is right, run 'jetond add NAME --rebind'"
-        );
-        Fault::new(FaultKind::BindingChanged, what)
+/// `who` names the endpoint `named`, and the credential was enrolled for another one. Neither is said with its query, which
+/// may hold private data.
+fn refusal(named: &str, enrolled: &str, who: &str) -> Fault {
+    let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
+    let named = without_query(named);
+    let mut enrolled = without_query(enrolled);
+    if named == enrolled {
+        enrolled.push_str(" with another ? part");
     }
+    let what = format!(
+        "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; if that is right, run 'jetond add NAME --rebind'"
+    );
+    Fault::new(FaultKind::BindingChanged, what)
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
 //! An issuer's words in our messages: without our secret, without anything that a terminal or a log would act on.
+//!
+//! Two rules stand behind each other. What repeats a secret in a spelling that it may have been sent in is replaced by its
+//! name ([`echo`]). Of the rest only what can carry no secret is kept ([`readable`]), which hides the spellings that are
+//! not listed.
 
 use std::fmt::Write as _;
 
@@ -8,17 +12,20 @@ use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::token::AccessToken;
 use echo::Hidden;
+use known::Known;
+use readable::readable;
 
+mod address;
 mod echo;
+mod known;
+mod readable;
+mod shapes;
 mod spellings;
 mod views;
+mod vocabulary;
 
 /// The longest quotation, in characters after escaping.
 const MAX_QUOTE: usize = 200;
-
-/// A run of this many characters without a space is a token, a hash or a path, and tells a person nothing. Request
-/// numbers (a UUID has 36) are shorter and do tell something.
-const MAX_WORD: usize = 48;
 
 /// The members of an answer that may hold a token.
 pub(super) const TOKEN_MEMBERS: [&str; 6] = [
@@ -30,20 +37,19 @@ pub(super) const TOKEN_MEMBERS: [&str; 6] = [
     "idToken",
 ];
 
-/// How a JSON web token begins: base64 of `{"`. It may be one that this program has never seen.
-const JWT: &str = "eyJ";
-
 /// What is said about an issuer's words: quoted, escaped, shortened, and without anything that repeats the secret or one
-/// of these tokens, since an issuer may answer with what it was sent or has given.
-pub(super) fn quote(text: &str, credential: &Credential, tokens: &[Zeroizing<String>]) -> String {
-    let mut hidden = vec![Hidden {
-        text: credential.client_secret.expose(),
-        client_id: Some(&credential.client_id),
-        label: "secret",
-        even_short: true,
-    }];
+/// of these tokens, since an issuer may answer with what it was sent or has given. `at` is the issuer's address, which it
+/// may repeat.
+pub(super) fn quote(
+    text: &str,
+    at: &str,
+    credential: &Credential,
+    tokens: &[Zeroizing<String>],
+) -> String {
+    let mut hidden = vec![of_credential(credential, true)];
     hidden.extend(tokens.iter().map(|token| of_token(token)));
-    escape(&without_long_words(&echo::without(text, &hidden)))
+    let known = Known::new(&[at, &credential.client_id]);
+    escape(&readable(&echo::without(text, &hidden), &known))
 }
 
 /// What is said about an API's words: quoted, escaped, shortened, and without anything that repeats the token of the call
@@ -57,19 +63,22 @@ pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String
     };
     let mut hidden = vec![of_token(token.expose())];
     hidden.extend(secrets.iter().map(|secret| of_secret(secret.as_str())));
-    escape(&without_long_words(&echo::without(text, &hidden)))
+    escape(&readable(&echo::without(text, &hidden), &Known::new(&[])))
+}
+
+/// An address that an issuer named before this credential was sent, without the parts that could repeat its secret. The
+/// words of the addresses `known` are kept.
+pub(super) fn quote_address(address: &str, known: &[&str], credential: &Credential) -> String {
+    let hidden = of_credential(credential, false);
+    let clean = echo::without(address, &[hidden]);
+    address::address(&clean, &Known::new(known)).unwrap_or_else(|| address::HIDDEN.to_owned())
 }
 
 /// Takes out of a fault's sentence what repeats the credential's secret: for a sentence with words of an issuer's that
 /// were read before this credential was sent.
 pub(super) fn without_secret(mut fault: Fault, credential: &Credential) -> Fault {
-    let hidden = Hidden {
-        text: credential.client_secret.expose(),
-        client_id: Some(&credential.client_id),
-        label: "secret",
-        // The sentence has words of ours, too.
-        even_short: false,
-    };
+    // The sentence has words of ours, too.
+    let hidden = of_credential(credential, false);
     fault.detail = echo::without(&fault.detail, &[hidden]).to_string();
     fault
 }
@@ -82,6 +91,15 @@ pub fn without_token(fault: &mut Fault, token: &AccessToken) {
     }
 }
 
+fn of_credential(credential: &Credential, even_short: bool) -> Hidden<'_> {
+    Hidden {
+        text: credential.client_secret.expose(),
+        client_id: Some(&credential.client_id),
+        label: "secret",
+        even_short,
+    }
+}
+
 const fn of_token(text: &str) -> Hidden<'_> {
     Hidden {
         text,
@@ -89,24 +107,6 @@ const fn of_token(text: &str) -> Hidden<'_> {
         label: "token",
         even_short: false,
     }
-}
-
-fn without_long_words(text: &str) -> String {
-    text.split(' ')
-        .map(|word| {
-            if word.len() > MAX_WORD {
-                "[long word]"
-            } else if word
-                .find(JWT)
-                .is_some_and(|at| word.len() - at >= echo::RUN)
-            {
-                "[token]"
-            } else {
-                word
-            }
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// Printable ASCII as it is, the rest as `\x1b` or `\u{202e}`: escape sequences and reversed text reach nobody.
@@ -138,7 +138,8 @@ mod tests {
     use super::*;
 
     fn said(text: &str, secret: &str) -> String {
-        quote(text, &Credential::parse("id", secret).unwrap(), &[])
+        let credential = Credential::parse("id", secret).unwrap();
+        quote(text, "https://a.example", &credential, &[])
     }
 
     #[test]
@@ -149,9 +150,9 @@ mod tests {
                 "Client authentication failed",
                 r#""Client authentication failed""#,
             ),
-            ("a\x1b[31m\r\n\0\x7f", r#""a\x1b[31m\x0d\x0a\x00\x7f""#),
-            ("\u{202e}b\u{e9}\u{2028}", r#""\u{202e}b\u{e9}\u{2028}""#),
-            (r#"say "x" \n"#, r#""say \"x\" \\n""#),
+            ("failed\x1b[31m\r\n\0\x7f", r#""failed [[...]""#),
+            ("failed\u{202e} b\u{e9}\u{2028}now", r#""[...]""#),
+            (r#"say "no" now"#, r#""say \"no\" now""#),
         ] {
             assert_eq!(said(text, "canary-secret"), quoted);
         }
@@ -159,10 +160,10 @@ mod tests {
 
     #[test]
     fn a_quotation_has_an_end() {
-        let long = said(&"a ".repeat(500), "canary-secret");
+        let long = said(&"no ".repeat(500), "canary-secret");
         assert!(long.len() <= MAX_QUOTE + 5 && long.ends_with("...\""));
-        let wide = said(&"\u{202e} ".repeat(500), "canary-secret");
-        assert!(wide.len() <= MAX_QUOTE + 5 && wide.ends_with("...\""));
+        let quotes = said(&"no\" ".repeat(500), "canary-secret");
+        assert!(quotes.len() <= MAX_QUOTE + 5 && quotes.ends_with("...\""));
     }
 
     #[test]
@@ -190,7 +191,7 @@ mod tests {
                 "a token eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDM2MDB9.c2lnbmF0dXJl",
                 "x-secret"
             ),
-            r#""a token [long word]""#
+            r#""a token [...]""#
         );
     }
 }
