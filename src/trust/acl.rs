@@ -10,7 +10,27 @@ use rustix::fs::{fgetxattr, lgetxattr};
 use rustix::io::Errno;
 
 /// The lists that a file system may have: POSIX lists, and those of a server behind NFS version 4.
-const LISTS: [&str; 2] = ["system.posix_acl_access", "system.nfs4_acl"];
+const LISTS: [&str; 2] = [POSIX, "system.nfs4_acl"];
+
+const POSIX: &str = "system.posix_acl_access";
+
+/// A list that is larger, of some 500 entries, is not read.
+const MAX_LIST: usize = 4_096;
+
+/// The only version of the kernel's form.
+const VERSION: [u8; 4] = 2_u32.to_le_bytes();
+
+/// The entry of a named user.
+const USER: u8 = 0x02;
+
+/// The entry of a named group.
+const GROUP: u8 = 0x08;
+
+/// The most that named users and groups may do.
+const MASK: u8 = 0x10;
+
+/// The right to read.
+const READ: u8 = 4;
 
 /// Whether the folder `path`, which is not a link, has an access list.
 pub(super) fn of_path(path: &Path) -> bool {
@@ -22,6 +42,42 @@ pub(super) fn of_file(file: impl AsFd) -> bool {
     any(|name| fgetxattr(&file, name, &mut [0_u8; 1]))
 }
 
+/// Whether the POSIX access list of an opened file lets users read it whom its owner and its group do not name: another user
+/// than root and `uid`, or a further group. A list that cannot be read counts as one that does.
+pub(super) fn lets_others_read(file: impl AsFd, uid: u32) -> bool {
+    // Other systems have no such lists.
+    if !cfg!(target_os = "linux") {
+        return false;
+    }
+    let mut list = [0_u8; MAX_LIST];
+    match fgetxattr(&file, POSIX, &mut list) {
+        Ok(len) => others_read(list.get(..len).unwrap_or_default(), uid),
+        Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => false,
+        Err(_) => true,
+    }
+}
+
+/// Whether a list in the kernel's form (`linux/posix_acl_xattr.h`) has such an entry that its mask leaves in force.
+fn others_read(list: &[u8], uid: u32) -> bool {
+    let Some((VERSION, entries)) = list.split_first_chunk().map(|(v, rest)| (*v, rest)) else {
+        return true;
+    };
+    let (entries, rest) = entries.as_chunks::<8>();
+    let entries = entries.iter().map(|[tag, _, rights, _, id @ ..]| {
+        let is_readable = rights & READ != 0;
+        (*tag, is_readable, u32::from_le_bytes(*id))
+    });
+    let is_masked = entries
+        .clone()
+        .any(|(tag, is_readable, _)| tag == MASK && !is_readable);
+    let is_other = |(tag, is_readable, id): (u8, bool, u32)| match tag {
+        USER => is_readable && id != 0 && id != uid,
+        GROUP => is_readable,
+        _ => false,
+    };
+    !rest.is_empty() || (!is_masked && entries.clone().any(is_other))
+}
+
 /// Asks for each list with room for one byte: an existing list is longer. A list that cannot be asked for counts as
 /// existing.
 fn any(ask: impl Fn(&'static str) -> rustix::io::Result<usize>) -> bool {
@@ -31,4 +87,41 @@ fn any(ask: impl Fn(&'static str) -> rustix::io::Result<usize>) -> bool {
             Ok(0) | Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_user_or_group_that_may_read_is_another() {
+        let list = |entries: &[(u8, u8, u32)]| {
+            let mut list = VERSION.to_vec();
+            for (tag, rights, id) in entries {
+                list.extend([*tag, 0, *rights, 0]);
+                list.extend(id.to_le_bytes());
+            }
+            list
+        };
+        let (own, group, other) = ((1, 6, !0), (4, 0, !0), (0x20, 0, !0));
+        for (entries, is_read) in [
+            (&[own, group, other][..], false),
+            (&[own, (2, 4, 1_001), group, (0x10, 4, !0), other], true),
+            (&[own, (2, 7, 1_001), group, (0x10, 0, !0), other], false),
+            (&[own, (2, 3, 1_001), group, (0x10, 7, !0), other], false),
+            // Our user, and root.
+            (
+                &[own, (2, 4, 1_000), (2, 4, 0), group, (0x10, 4, !0), other],
+                false,
+            ),
+            (&[own, group, (8, 4, 50), (0x10, 4, !0), other], true),
+            (&[own, group, (8, 1, 50), (0x10, 5, !0), other], false),
+        ] {
+            assert_eq!(others_read(&list(entries), 1_000), is_read, "{entries:?}");
+        }
+        let cut = list(&[own, group]);
+        for damaged in [&[][..], &[2, 0, 0], &[3, 0, 0, 0], &cut[..cut.len() - 1]] {
+            assert!(others_read(damaged, 1_000), "{damaged:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
+use super::distrust::{Distrust, GroupDoubt, OVERFLOW_UID, Purpose};
 use super::full::is_full;
 use super::remedy::remedy;
 
@@ -102,6 +102,12 @@ impl Untrusted {
             Distrust::Readable {
                 mode, group, doubt, ..
             } => match doubt {
+                Some(GroupDoubt::AccessList) => {
+                    format!(
+                        "others can read it (mode {mode:04o}): {}",
+                        GroupDoubt::AccessList
+                    )
+                }
                 Some(doubt) => {
                     format!("others can read it (mode {mode:04o}) by its group {group}: {doubt}")
                 }

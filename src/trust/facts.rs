@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, Stat, StatVfsMountFlags};
 
-use super::distrust::Distrust;
+use super::distrust::{Distrust, GroupDoubt};
 
 /// Facts about a file or a folder that is judged.
 #[derive(Debug, Clone, Copy)]
@@ -100,14 +100,18 @@ impl Facts {
         let by_others = self.mode & 0o004 != 0 && !(self.owner == 0 && for_all);
         let by_group = self.mode & 0o040 != 0 && self.owner != 0;
         if by_others || by_group {
-            return Err(Distrust::Readable {
-                mode: self.mode,
-                owner: self.owner,
-                group: self.group,
-                doubt: None,
-            });
+            return Err(self.readable(None));
         }
         Ok(())
+    }
+
+    pub(super) const fn readable(&self, doubt: Option<GroupDoubt>) -> Distrust {
+        Distrust::Readable {
+            mode: self.mode,
+            owner: self.owner,
+            group: self.group,
+            doubt,
+        }
     }
 
     const fn writable(&self) -> Distrust {

@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{
-    Distrust, Facts, Purpose, Untrusted, acl, explained, group, namespace, open_file,
+    Distrust, Facts, GroupDoubt, Purpose, Untrusted, acl, explained, group, namespace, open_file,
     resolve_in_volume,
 };
 
@@ -20,7 +20,7 @@ pub struct NamedFile {
 }
 
 /// Reads a file, of at most `cap` bytes, that only root and `uid` can have changed. A private key
-/// ([`Purpose::ClientKey`]) can have been read only by root, `uid` and a group that root has chosen.
+/// ([`Purpose::ClientKey`]) can have been read only by root, `uid` and a group that root has chosen: not by what an access list names besides.
 ///
 /// # Errors
 /// [`Untrusted`] names what is wrong with the file, or with a folder or link that leads to it, and the remedy.
@@ -48,6 +48,12 @@ fn read(path: &Path, uid: u32, purpose: Purpose, cap: u64) -> Result<NamedFile, 
     if purpose == Purpose::ClientKey {
         let verdict = facts.judge_key(way.is_in_data);
         verdict.or_else(accept).map_err(untrusted)?;
+        // With a list, the group's bits of the mode are what any entry may do at most. Root has chosen the group, and may
+        // have meant it alone.
+        let is_of_group = facts.mode & 0o044 == 0o040;
+        if is_of_group && acl::lets_others_read(&file, uid) {
+            return Err(untrusted(facts.readable(Some(GroupDoubt::AccessList))));
+        }
     }
     if facts.len > cap {
         return Err(untrusted(Distrust::TooLarge(cap)));

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::distrust::{Distrust, OVERFLOW_UID, Purpose};
+use super::distrust::{Distrust, GroupDoubt, OVERFLOW_UID, Purpose};
 use super::full::is_full;
 use crate::command_line;
 
@@ -90,7 +90,10 @@ fn remedy_in(
         Distrust::Writable { mode, owner, .. } => {
             writable(path, purpose, reader, *mode, *owner, elsewhere)
         }
-        Distrust::Readable { owner, .. } => readable(path, reader, *owner),
+        Distrust::Readable { owner, doubt, .. } => {
+            let has_list = *doubt == Some(GroupDoubt::AccessList);
+            readable(path, reader, *owner, has_list)
+        }
         Distrust::Open { mode, folder } => match purpose {
             // Only for a file: an open folder is reported before the files in it.
             Purpose::Secret if !folder => {
@@ -236,10 +239,11 @@ fn writable(
 }
 
 /// The remedy for a private key that others can read.
-fn readable(path: &Path, reader: u32, owner: u32) -> String {
+fn readable(path: &Path, reader: u32, owner: u32, has_list: bool) -> String {
     let shown = path.display();
     // Root's key stays readable by its group: a daemon of another user needs it.
     let change = match owner {
+        _ if has_list => format!("setfacl -b {shown}"),
         0 => format!("chmod o= {shown}"),
         _ => format!("chmod 600 {shown}"),
     };

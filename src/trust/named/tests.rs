@@ -120,6 +120,56 @@ fn a_key_that_others_can_read_is_refused_and_a_certificate_is_not() {
 }
 
 #[test]
+fn a_key_that_an_access_list_lets_others_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("us.key");
+    fs::write(&path, "key").unwrap();
+    if uid() != 0 {
+        println!("IGNORED: root is needed, whose key its group may read");
+        return;
+    }
+    let list = |named: u32| {
+        let entries = [
+            (1, 6, !0),
+            (2, 4, named),
+            (4, 0, !0),
+            (0x10, 4, !0),
+            (0x20, 0, !0),
+        ];
+        let entries = entries
+            .iter()
+            .flat_map(|(tag, rights, id): &(u8, u8, u32)| {
+                let id = id.to_le_bytes();
+                [*tag, 0, *rights, 0, id[0], id[1], id[2], id[3]]
+            });
+        [2, 0, 0, 0].into_iter().chain(entries).collect::<Vec<u8>>()
+    };
+    let read = || read_named(&path, 0, Purpose::ClientKey, CAP);
+    chmod(&path, 0o640);
+    assert!(read().is_ok(), "root has chosen the group");
+    let name = "system.posix_acl_access";
+    for (named, good) in [(1_001, false), (0, true)] {
+        let flags = rustix::fs::XattrFlags::empty();
+        match rustix::fs::setxattr(&path, name, &list(named), flags) {
+            Err(rustix::io::Errno::NOTSUP) => {
+                println!("IGNORED: the file system has no access lists");
+                return;
+            }
+            set => set.unwrap(),
+        }
+        let read = read();
+        assert_eq!(read.is_ok(), good, "{named}");
+        let Err(error) = read else { continue };
+        assert!(
+            error.what().contains("an access list lets in others"),
+            "{error}"
+        );
+        let remedy = error.remedy().unwrap();
+        assert!(remedy.starts_with("setfacl -b "), "{remedy}");
+    }
+}
+
+#[test]
 fn no_more_than_the_cap_is_read_and_no_pipe_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
