@@ -44,6 +44,21 @@ pub(crate) const LATE: Duration = Duration::from_millis(300);
 
 use Behaviour::{Answers, Fails, Late, Swallows, Twice};
 
+/// Those of the calls that change keys.
+pub(crate) const OF_KEYS: &[Form] = &[
+    form(Answers, "none", Span::All),
+    form(Swallows, "swallow", Span::All),
+    form(Swallows, "swallow", Span::First),
+    form(Late, "late:0.3", Span::All),
+    form(Late, "late:0.3", Span::First),
+    form(Late, "late:0.3:status:504", Span::First),
+    form(Twice, "twice:last", Span::All),
+    form(Twice, "twice:first", Span::First),
+    form(Fails, "executed:status:500", Span::All),
+    form(Fails, "executed:status:500", Span::First),
+    form(Fails, "secret:missing", Span::First),
+];
+
 /// Those of the calls that get a token, which change nothing at the server.
 pub(crate) const OF_TOKENS: &[Form] = &[
     form(Answers, "none", Span::All),

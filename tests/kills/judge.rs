@@ -82,12 +82,13 @@ pub(crate) fn judge(
     }
     for key in &keys {
         let is_known = place.before.iter().any(|other| other.id == key.id);
-        if !is_known && !is_usable(&place, key) && !is_named(&first, key) {
+        let is_left = may_be_left(&place, key) && names(&first, &key.id);
+        if !is_known && !is_usable(&place, key) && !is_left {
             let what = format!("{}; app list said: {}", key.name, tail(&first.stderr));
             broken.push((Bar::Orphaned, what));
         }
     }
-    let lockout = said_locked_out(&first);
+    let lockout = says_locked_out(&first);
     if is_false && !(form.is_late() && lockout) {
         broken.push((Bar::FalseSuccess, tail(&output.stdout)));
     }
@@ -127,18 +128,25 @@ fn is_usable(place: &Place, key: &Application) -> bool {
     profiles.iter().any(uses) || file_works(place, &key.client_id)
 }
 
-/// Whether a person was told of the key, and what to do about it.
-fn is_named(said: &Output, key: &Application) -> bool {
-    let lines = said.stderr.lines();
-    let mut lines = lines.filter(|line| line.contains(&key.id) && line.contains("jetond "));
-    lines.next().is_some()
+/// Whether the key may have a user: it is named instead of deleted.
+fn may_be_left(place: &Place, key: &Application) -> bool {
+    let stored = || place.stored_ids().contains(&key.client_id);
+    key.last_login.is_some() || stored() || place.has_secret_file()
 }
 
-/// Whether a person was told that the profile's key does not work any more, and what to do.
-fn said_locked_out(said: &Output) -> bool {
-    let lines = said.stderr.lines();
-    let mut lines = lines.filter(|line| line.contains("locked out") && line.contains("jetond "));
-    lines.next().is_some()
+/// Whether a person was told of the key, and what to do about it.
+fn names(said: &Output, id: &str) -> bool {
+    let mut lines = said.stderr.lines();
+    lines.any(|line| line.contains(id) && line.contains("jetond "))
+}
+
+/// Whether a person was told that the secret of a key may not work any more, and what to do.
+fn says_locked_out(said: &Output) -> bool {
+    let mut lines = said.stderr.lines();
+    lines.any(|line| {
+        let is_lost = line.contains("is locked out") || line.contains("the new one is lost");
+        is_lost && line.contains("jetond app regenerate")
+    })
 }
 
 /// What is lost of the profiles of the configuration.

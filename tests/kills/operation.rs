@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::behaviour::{Form, OF_TOKENS};
+use crate::behaviour::{Form, OF_KEYS, OF_TOKENS};
 use crate::place::{PROFILE, Place};
 
 /// A command that changes credentials.
@@ -47,7 +47,7 @@ pub(crate) const ALL: &[Operation] = &[
         claim: "is enrolled",
         is_done: |place| {
             let stored = place.stored(PROFILE);
-            stored.is_some_and(|(id, _)| id == place.second) && place.works(PROFILE)
+            stored.is_some_and(|(id, _)| id == place.second.0) && place.works(PROFILE)
         },
         end: |place| run_again(place, &rebind(place), PROFILE),
     },
@@ -80,6 +80,60 @@ pub(crate) const ALL: &[Operation] = &[
             (!left.is_empty()).then(|| format!("left over: {left:?}"))
         },
     },
+    Operation {
+        name: "create --enrol",
+        forms: OF_KEYS,
+        prepare: |_| {},
+        arguments: create,
+        claim: "is made",
+        is_done: |place| {
+            let key = place.key(NEW);
+            let uses_it = key.zip(place.stored(NEW));
+            place.has_profile(NEW)
+                && uses_it.is_some_and(|(key, (id, _))| key.client_id == id)
+                && place.works(NEW)
+        },
+        end: |place| match place.has_profile(NEW) {
+            true => None,
+            false => run_again(place, &create(place), NEW),
+        },
+    },
+    Operation {
+        name: "create --secret-file",
+        forms: OF_KEYS,
+        prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
+        arguments: |place| {
+            let path = place.env.path("secret");
+            owned(&[
+                "app",
+                "create",
+                NEW,
+                PROFILE,
+                "--secret-file",
+                path.to_str().unwrap(),
+            ])
+        },
+        claim: "is made",
+        is_done: |place| {
+            place
+                .key(NEW)
+                .is_some_and(|key| file_works(place, &key.client_id))
+        },
+        // The file that an interrupted one leaves is not written over.
+        end: |_| None,
+    },
+    Operation {
+        name: "regenerate",
+        forms: OF_KEYS,
+        prepare: |_| {},
+        arguments: regenerate,
+        claim: "has a new secret",
+        is_done: |place| {
+            let stored = place.stored(PROFILE);
+            stored.is_some_and(|(_, secret)| secret != place.env.secret()) && place.works(PROFILE)
+        },
+        end: |place| run_again(place, &regenerate(place), PROFILE),
+    },
 ];
 
 /// Whether the file has the secret of the key of this client ID.
@@ -99,7 +153,7 @@ fn add(place: &Place) -> Vec<String> {
         "--url",
         &url,
         "--client-id",
-        &place.second,
+        &place.second.0,
         "--client-secret-file",
         file.to_str().unwrap(),
     ])
@@ -112,10 +166,18 @@ fn rebind(place: &Place) -> Vec<String> {
         PROFILE,
         "--rebind",
         "--client-id",
-        &place.second,
+        &place.second.0,
         "--client-secret-file",
         file.to_str().unwrap(),
     ])
+}
+
+fn create(_: &Place) -> Vec<String> {
+    owned(&["app", "create", NEW, PROFILE, "--enrol", NEW])
+}
+
+fn regenerate(_: &Place) -> Vec<String> {
+    owned(&["app", "regenerate", "test-client", PROFILE, "--yes"])
 }
 
 /// Runs the command again; the profile has to work then.

@@ -24,8 +24,8 @@ pub(crate) struct Place {
     pub(crate) daemon: Daemon,
     /// The keys that were there before the command.
     pub(crate) before: Vec<Application>,
-    /// The client ID of a second key of ours, whose secret is in the file of [`TestEnv::path`] `secret`.
-    pub(crate) second: String,
+    /// The client ID and the secret of a second key of ours. The secret is in the file of [`TestEnv::path`] `secret`, too.
+    pub(crate) second: (String, String),
 }
 
 impl Place {
@@ -38,12 +38,11 @@ impl Place {
             env,
             daemon,
             before: vec![],
-            second: String::new(),
+            second: Default::default(),
         };
         place.create("bystander");
-        let (client_id, secret) = place.create("second-key");
-        place.second = client_id;
-        place.write_secret(&secret);
+        place.second = place.create("second-key");
+        place.write_secret(&place.second.1);
         place.before = place.keys();
         let config = fs::read_to_string(place.env.config()).unwrap();
         fs::write(place.env.config(), format!("{COMMENT}{config}")).unwrap();
@@ -140,6 +139,20 @@ impl Place {
             serde_json::from_slice(&fs::read(self.env.record(profile)).ok()?).ok()?;
         let text = |field: &str| Some(record[field].as_str()?.to_owned());
         Some((text("client_id")?, text("client_secret")?))
+    }
+
+    /// The client IDs of every record in the store.
+    pub(crate) fn stored_ids(&self) -> Vec<String> {
+        let names = self.names("state/jeton/credentials");
+        let profiles = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let stored = profiles.filter_map(|profile| self.stored(profile));
+        stored.map(|(client_id, _)| client_id).collect()
+    }
+
+    /// Whether there is anything in the file for a secret.
+    pub(crate) fn has_secret_file(&self) -> bool {
+        let meta = self.env.path("secret").metadata();
+        meta.is_ok_and(|meta| meta.len() > 0)
     }
 
     /// Whether the credential that is stored for the profile works.

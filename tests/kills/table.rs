@@ -25,11 +25,11 @@ pub(crate) fn cells() -> impl Iterator<Item = Cell> {
 pub(crate) fn text(counts: &BTreeMap<Cell, usize>) -> String {
     let mut text = String::new();
     let wide = Group::ALL.len() * 4;
-    write!(text, "{:22}", "").unwrap();
+    write!(text, "{:25}", "").unwrap();
     for behaviour in Behaviour::ALL {
         write!(text, "|{:^wide$}", behaviour.as_str()).unwrap();
     }
-    write!(text, "|\n{:22}", "").unwrap();
+    write!(text, "|\n{:25}", "").unwrap();
     for _ in Behaviour::ALL {
         text.push('|');
         for group in Group::ALL {
@@ -38,7 +38,7 @@ pub(crate) fn text(counts: &BTreeMap<Cell, usize>) -> String {
     }
     text.push('|');
     for (row, operation) in operation::ALL.iter().enumerate() {
-        write!(text, "\n{:22}", operation.name).unwrap();
+        write!(text, "\n{:25}", operation.name).unwrap();
         for behaviour in Behaviour::ALL {
             text.push('|');
             for group in Group::ALL {
