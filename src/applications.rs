@@ -10,17 +10,21 @@
 
 mod api;
 mod clusters;
+mod identity;
 mod kind;
 mod list;
 mod listing;
 mod made;
 mod name;
+mod rules;
 mod table;
 mod time;
 mod trouble;
+mod whoami;
 
 pub use api::{Applications, Listed};
 pub use clusters::{Cluster, Clusters, Version};
+pub use identity::{Bearer, Identity};
 pub use kind::Family;
 pub use list::{Application, Found, find};
 pub use made::Made;

@@ -15,6 +15,7 @@ pub mod answer;
 pub mod aside;
 mod attempt;
 mod body;
+mod claims;
 pub mod configured;
 mod exchange;
 pub mod http;
@@ -28,6 +29,7 @@ pub mod runai;
 mod fake;
 
 pub use attempt::{Fetching, Granted, Locating, Provider};
+pub use claims::{Claims, claims};
 pub use quote::{quote_of_api, without_token};
 
 /// The provider that a configuration describes. Opens and sends nothing yet.

@@ -12,8 +12,10 @@ use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, Rejected, VersionReply};
 
+mod identity;
 mod keys;
 
+pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
 
 /// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
@@ -35,6 +37,8 @@ pub enum Asked {
     Watch(WatchQuery, Box<dyn Print<News>>),
     /// The keys of a control plane, or one of them.
     Keys(KeysQuery, Box<dyn Print<KeysAnswer>>),
+    /// Whose a profile's token is.
+    Whoami(WhoamiQuery, Box<dyn Print<WhoamiAnswer>>),
     /// A reload of the configuration, which only the admin socket does.
     Reload(Box<dyn Print<Reloaded>>),
 }

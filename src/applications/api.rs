@@ -96,7 +96,7 @@ impl Applications {
     }
 
     /// The keys of one family, `None` if the server does not have it.
-    async fn list_of(
+    pub(super) async fn list_of(
         &self,
         family: Family,
         client_id: Option<&str>,
@@ -211,9 +211,7 @@ impl Applications {
     /// [`Trouble`], if the server neither answers nor says that the user may not look.
     pub async fn clusters(&self) -> Result<Clusters, Trouble> {
         for path in ["/api/v1/clusters", "/api/v1/clusters/minimal"] {
-            let answer = self
-                .send(Method::Get, self.url.endpoint(path), None)
-                .await?;
+            let answer = self.get(path).await?;
             match answer.status {
                 403 => {}
                 _ if answer.is_absent() => {}
@@ -225,6 +223,16 @@ impl Applications {
             }
         }
         Ok(Clusters::CannotTell)
+    }
+
+    /// Where it is: `scheme://host:port`.
+    pub(super) fn origin(&self) -> String {
+        self.http.origin().to_string()
+    }
+
+    /// Reads what is at this path, below the control plane's address.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Trouble> {
+        self.send(Method::Get, self.url.endpoint(path), None).await
     }
 
     /// The address of one key. Its ID was judged when it was read.
@@ -246,7 +254,7 @@ impl Applications {
         sent.map_err(|fault| Trouble::of_fault(&fault))
     }
 
-    fn malformed(&self, what: &str) -> Trouble {
+    pub(super) fn malformed(&self, what: &str) -> Trouble {
         let what = format!(
             "{} answers with {what}; check the profile's address",
             self.http.origin()
@@ -256,7 +264,7 @@ impl Applications {
 
     /// What a status other than a success means, with what the server says about it. After a failure of the server's it may
     /// have made a secret, so only a refusal is quoted.
-    fn refusal(&self, answer: &Answer) -> Trouble {
+    pub(super) fn refusal(&self, answer: &Answer) -> Trouble {
         let said = if (400..500).contains(&answer.status) && answer.is_json() {
             self.said(&answer.body)
         } else {

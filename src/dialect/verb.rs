@@ -10,6 +10,7 @@ mod reload;
 mod status;
 mod token;
 mod watch;
+mod whoami;
 
 use super::args::{self, Grammar, Usage};
 use super::call::{Call, Parsed};
@@ -41,6 +42,7 @@ pub(super) static TABLE: &[Verb] = &[
     verb(&reject::GRAMMAR, reject::parse),
     verb(&watch::GRAMMAR, watch::parse),
     verb(&app::GRAMMAR, app::parse),
+    verb(&whoami::GRAMMAR, whoami::parse),
     Verb {
         is_admin: true,
         ..verb(&reload::GRAMMAR, reload::parse)

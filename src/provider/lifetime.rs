@@ -43,16 +43,21 @@ pub(super) fn stated(raw: &str) -> Option<Duration> {
 /// A hint and no more: nothing is verified, and whatever is odd about the token means that there is no hint. Only a
 /// difference of the issuer's own clock is used, so that it need not agree with ours.
 pub(super) fn hint(token: &str) -> Option<Duration> {
+    let payload = payload(token)?;
+    let claims = Members::parse(&payload)?;
+    let moment = |name| number(claims.raw(name)?).filter(|n| n.fract() == 0.0 && *n < 9e15);
+    let lifetime = moment("exp")? - moment("iat")?;
+    (lifetime >= 1.0).then(|| clamp(lifetime))
+}
+
+/// The payload of a JWT, unverified; `None` for a token of another form.
+pub(super) fn payload(token: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut parts = token.splitn(4, '.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() || payload.len() > MAX_PAYLOAD.div_ceil(3) * 4 {
         return None;
     }
-    let payload = Zeroizing::new(BASE64.decode(payload).ok()?);
-    let claims = Members::parse(&payload)?;
-    let moment = |name| number(claims.raw(name)?).filter(|n| n.fract() == 0.0 && *n < 9e15);
-    let lifetime = moment("exp")? - moment("iat")?;
-    (lifetime >= 1.0).then(|| clamp(lifetime))
+    BASE64.decode(payload).ok().map(Zeroizing::new)
 }
 
 /// A JSON number that is not negative; one that is out of every range is infinite. Words that Rust would read as

@@ -15,6 +15,7 @@ mod reading;
 mod recorded;
 mod renewing;
 mod socket;
+mod whoami;
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};

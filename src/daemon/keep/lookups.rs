@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::credential::Enrolment;
 use crate::instant::{BootInstant, Now};
 use crate::problem::{Code, Problem};
-use crate::query::{KeyKind, KeyList};
+use crate::query::{Identity, KeyKind, KeyList};
 use crate::token::AccessToken;
 
 /// How long a look-up may take.
@@ -43,6 +43,8 @@ pub enum LookUp {
         /// Also the key of this client ID, which an incomplete list may lack.
         with: Option<String>,
     },
+    /// Whose the token is.
+    Identity,
 }
 
 /// What was found.
@@ -50,6 +52,8 @@ pub enum LookUp {
 pub enum Facts {
     /// Keys.
     Keys(Arc<dyn KeyList>),
+    /// Whose the token is.
+    Identity(Arc<dyn Identity>),
 }
 
 /// Why nothing was found.

@@ -1,12 +1,14 @@
 //! What the daemon looks up at a profile's issuer for a caller that may use the profile.
 
+use std::sync::Arc;
+
 use super::Service;
 use crate::daemon::keep::lookups::{Facts, LookUp};
 use crate::daemon::keep::patience::Patience;
 use crate::policy::Caller;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{KeyUser, KeysAnswer, KeysQuery};
+use crate::query::{KeyList, KeyUser, KeysAnswer, KeysQuery, WhoamiAnswer, WhoamiQuery};
 
 impl Service {
     /// The keys that a control plane lists for a profile's token, and which profiles use them.
@@ -31,21 +33,52 @@ impl Service {
             all: query.all,
             with: with.map(str::to_owned),
         };
-        let (handle, Facts::Keys(mut keys)) = self
+        let (handle, facts) = self
             .of_now(caller, handle, |handle| {
                 Box::pin(handle.look_up(what(None), left()))
             })
             .await?;
+        let mut keys = keys_of(facts)?;
         let lacking = query.key.as_deref().filter(|key| keys.may_lack(key));
         if lacking.is_some() {
-            (_, Facts::Keys(keys)) = self
+            let (_, facts) = self
                 .of_now(caller, handle, |handle| {
                     Box::pin(handle.look_up(what(lacking), left()))
                 })
                 .await?;
+            keys = keys_of(facts)?;
         }
         let users = self.key_users(caller, &name)?;
         Ok(KeysAnswer { keys, users })
+    }
+
+    /// Whose a profile's token is.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is no token, or why that cannot be told.
+    pub(super) async fn whoami(
+        &self,
+        caller: &Caller,
+        query: &WhoamiQuery,
+    ) -> Result<WhoamiAnswer, Problem> {
+        let handle = self
+            .roster
+            .seen_by(caller)
+            .pick(query.profile.as_ref())
+            .cloned()?;
+        let left = self.countdown(query.max_wait);
+        let (handle, facts) = self
+            .of_now(caller, handle, |handle| {
+                Box::pin(handle.look_up(LookUp::Identity, left()))
+            })
+            .await?;
+        match facts {
+            Facts::Identity(identity) => Ok(WhoamiAnswer {
+                profile: handle.name().clone(),
+                identity,
+            }),
+            Facts::Keys(_) => Err(Problem::new(Code::Internal)),
+        }
     }
 
     /// The client IDs of the profiles at the control plane of this one, as far as the caller may use them.
@@ -60,5 +93,13 @@ impl Service {
             })
         });
         Ok(user.collect())
+    }
+}
+
+/// The keys that a look-up of keys has found.
+fn keys_of(facts: Facts) -> Result<Arc<dyn KeyList>, Problem> {
+    match facts {
+        Facts::Keys(keys) => Ok(keys),
+        Facts::Identity(_) => Err(Problem::new(Code::Internal)),
     }
 }

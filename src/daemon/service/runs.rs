@@ -137,6 +137,10 @@ impl Service {
                 let answer = self.keys(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
+            Asked::Whoami(query, print) => {
+                let answer = self.whoami(caller, &query).await?;
+                print.print(&answer, self.surroundings())
+            }
             Asked::Reload(print) if door == Door::Admin => {
                 let (changed, _) = self.reload(ReloadQuery::default()).await?;
                 print.print(&changed, self.surroundings())

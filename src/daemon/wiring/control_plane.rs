@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::super::keep::lookups::{Api, Facts, LookUp, LookingUp, NoFacts};
-use crate::applications::{Applications, Trouble, TroubleKind};
-use crate::config::{Profile, Provider};
+use crate::applications::{Applications, Bearer, Identity, Trouble, TroubleKind};
+use crate::config::Profile;
 use crate::credential::Enrolment;
+use crate::instant::UnixTime;
 use crate::offload::Lost;
 use crate::problem::{Code, Problem};
 use crate::provider::aside::{IssuerThread, Threads};
+use crate::provider::claims;
 use crate::provider::configured::Files;
 use crate::token::AccessToken;
 
@@ -47,11 +49,8 @@ impl ControlPlanes {
         }
     }
 
-    /// The API of this profile's issuer; `None` if it is not Run:ai. The calls run on the issuer's thread.
+    /// What this profile's issuer can be asked. The calls run on the issuer's thread.
     pub(super) fn of(&self, profile: &Profile) -> Option<Arc<dyn Api>> {
-        let Provider::Runai(_) = &profile.provider else {
-            return None;
-        };
         let site = profile.site();
         Some(Arc::new(ControlPlane {
             profile: profile.clone(),
@@ -72,6 +71,11 @@ impl Api for ControlPlane {
 
     fn look_up(&self, what: LookUp, token: AccessToken, enrolment: Arc<Enrolment>) -> LookingUp {
         let files = Files::of(self.owner);
+        let bearer = Bearer {
+            client_id: enrolment.client_id.clone(),
+            stored_at: enrolment.enrolled_at.map(UnixTime::seconds_down),
+            claims: claims(&token),
+        };
         // The token goes to no server that others vouch for than at the enrolment.
         let api = Applications::new(&self.profile, &files, enrolment.ca.clone(), token);
         let (thread, places) = (self.thread.clone(), Arc::clone(&self.places));
@@ -79,9 +83,12 @@ impl Api for ControlPlane {
             // It is never closed.
             let _place = places.acquire().await.ok();
             let Some(api) = api else {
-                return Err(without_answer());
+                return match what {
+                    LookUp::Identity => Ok(Facts::Identity(Arc::new(Identity::of_token(bearer)))),
+                    LookUp::Keys { .. } => Err(of_another_provider()),
+                };
             };
-            let looking = async move { look_up(&api, what).await };
+            let looking = async move { look_up(&api, what, bearer).await };
             thread
                 .run(looking)
                 .await
@@ -90,7 +97,7 @@ impl Api for ControlPlane {
     }
 }
 
-async fn look_up(api: &Applications, what: LookUp) -> Result<Facts, NoFacts> {
+async fn look_up(api: &Applications, what: LookUp, bearer: Bearer) -> Result<Facts, NoFacts> {
     match what {
         LookUp::Keys { kind, all, with } => {
             let listed = match with {
@@ -102,6 +109,10 @@ async fn look_up(api: &Applications, what: LookUp) -> Result<Facts, NoFacts> {
                 Err(trouble) => Err(no_facts(&trouble, "no list")),
             }
         }
+        LookUp::Identity => match api.identity(bearer).await {
+            Ok(identity) => Ok(Facts::Identity(Arc::new(identity))),
+            Err(trouble) => Err(no_facts(&trouble, "whose the token is cannot be told")),
+        },
     }
 }
 
@@ -118,6 +129,15 @@ fn no_facts(trouble: &Trouble, so: &'static str) -> NoFacts {
             .with_detail(so)
             .because(trouble.to_string().into()),
         retry_after: trouble.retry_after.filter(|wait| *wait > Duration::ZERO),
+    }
+}
+
+fn of_another_provider() -> NoFacts {
+    NoFacts {
+        problem: Problem::new(Code::Misconfigured).with_detail(
+            "the profile is of another provider than Run:ai, and only Run:ai's keys can be shown",
+        ),
+        retry_after: None,
     }
 }
 

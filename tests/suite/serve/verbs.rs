@@ -62,7 +62,8 @@ fn every_verb_prints_what_it_promises() {
     let own = include_str!("../../../src/bin/jeton/help.txt");
     assert_eq!(done(&["help"]), own);
     for verb in [
-        "token", "header", "status", "ready", "refresh", "reject", "watch", "app", "reload", "exec",
+        "token", "header", "status", "ready", "refresh", "reject", "watch", "app", "whoami",
+        "reload", "exec",
     ] {
         let usage = done(&[verb, "--help"]);
         assert!(

@@ -35,7 +35,7 @@ impl Handle {
     pub async fn look_up(&self, what: LookUp, max_wait: Patience) -> Result<Facts, Problem> {
         let Some(lookups) = &self.lookups else {
             return Err(Problem::new(Code::Misconfigured)
-                .with_detail("the profile is of another provider than Run:ai, and only Run:ai's keys can be shown")
+                .with_detail("nothing is known of the API of this profile's issuer")
                 .of(&self.name));
         };
         if let Some(answer) = lookups.recent(&what) {

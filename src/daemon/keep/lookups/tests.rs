@@ -124,7 +124,9 @@ async fn ask(lookups: Arc<Lookups>, kind: KeyKind) -> Result<String, Problem> {
         enrolled_at: None,
     });
     let facts = lookups.answer(&of(kind), &token, &enrolment).await?;
-    let Facts::Keys(keys) = facts;
+    let Facts::Keys(keys) = facts else {
+        panic!("keys were asked for")
+    };
     let form = KeyForm {
         json: false,
         now: 0,

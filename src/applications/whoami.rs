@@ -1,0 +1,99 @@
+//! Finds out whose a token is: several calls, of which a server may lack some and forbid others.
+
+use super::api::Applications;
+use super::clusters::Clusters;
+use super::identity::{Bearer, Identity, Line, Part, Plane};
+use super::kind::Family;
+use super::list::Application;
+use super::rules::{self, Rules};
+use super::trouble::{Trouble, TroubleKind};
+
+/// The families in which the bearer's own key may be: those of users, then the organisation's.
+const FAMILIES: [Family; 4] = [
+    Family::AccessKeys,
+    Family::UserApplications,
+    Family::ServiceAccounts,
+    Family::Applications,
+];
+
+/// The key with this client ID, if it is listed, and the families that the server is known to have.
+struct OwnKey {
+    key: Part<Option<(Family, Application)>>,
+    families: Vec<Family>,
+}
+
+impl Applications {
+    /// What the control plane says of the token's bearer. What the bearer may not see is left out with the reason.
+    ///
+    /// # Errors
+    /// [`Trouble`] if the server refuses the token, does not answer, or wants no calls now.
+    pub async fn identity(&self, bearer: Bearer) -> Result<Identity, Trouble> {
+        let rules = self.rules().await?;
+        let OwnKey { key, families } = self.own_key(&bearer.client_id).await?;
+        let clusters = match part(self.clusters().await)? {
+            Part::Known(Clusters::CannotTell) => {
+                Part::Unknown("the token's user may not see clusters".to_owned())
+            }
+            clusters => clusters,
+        };
+        let is_api = !families.is_empty() || rules.is_some() || matches!(clusters, Part::Known(_));
+        let plane = Plane {
+            at: self.origin(),
+            line: is_api.then(|| Line::of(&families, rules.is_some())),
+            key,
+            rules,
+            clusters,
+        };
+        Ok(Identity::new(bearer, Some(plane)))
+    }
+
+    /// The access rules; `None` where the server has no such endpoint.
+    async fn rules(&self) -> Result<Option<Part<Rules>>, Trouble> {
+        let answer = self.get(rules::PATH).await?;
+        let found = match answer.status {
+            _ if answer.is_absent() => return Ok(None),
+            200 => rules::parse(&answer.body)
+                .ok_or_else(|| self.malformed("something other than access rules")),
+            _ => Err(self.refusal(&answer)),
+        };
+        part(found).map(Some)
+    }
+
+    async fn own_key(&self, client_id: &str) -> Result<OwnKey, Trouble> {
+        let (mut families, mut unknown) = (vec![], None);
+        for family in FAMILIES {
+            let keys = match part(self.list_of(family, None).await)? {
+                Part::Known(None) => continue,
+                Part::Known(Some(keys)) => keys,
+                Part::Unknown(why) => {
+                    unknown = unknown.or(Some(why));
+                    vec![]
+                }
+            };
+            families.push(family);
+            let own = keys.into_iter().find(|key| key.client_id == client_id);
+            if let Some(key) = own {
+                let key = Part::Known(Some((family, key)));
+                return Ok(OwnKey { key, families });
+            }
+        }
+        let key = unknown.map_or(Part::Known(None), Part::Unknown);
+        Ok(OwnKey { key, families })
+    }
+}
+
+/// What was found, or why the bearer cannot see it. Trouble that concerns all calls ends them.
+fn part<T>(found: Result<T, Trouble>) -> Result<Part<T>, Trouble> {
+    match found {
+        Ok(found) => Ok(Part::Known(found)),
+        Err(trouble) => match trouble.kind {
+            TroubleKind::Forbidden | TroubleKind::NotFound => Ok(Part::Unknown(
+                "the token's user may not see it (403)".to_owned(),
+            )),
+            TroubleKind::Malformed | TroubleKind::BadRequest | TroubleKind::Conflict => {
+                Ok(Part::Unknown(trouble.to_string()))
+            }
+            _ => Err(trouble),
+        },
+    }
+}

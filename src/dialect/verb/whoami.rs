@@ -1,0 +1,92 @@
+//! `jeton whoami`: whose the profile's token is: key, server, user and roles. The daemon asks the control plane.
+
+use std::time::Duration;
+
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::token_request::patience;
+use crate::query::{Asked, Print, Surroundings, WhoamiAnswer, WhoamiForm, WhoamiQuery};
+use crate::wire::frame::Reply;
+
+static JSON: Opt = Opt {
+    name: "--json",
+    takes: Takes::Nothing,
+    help: "print it for a program, as JSON",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "whoami",
+    usage: "[PROFILE] [--json]",
+    does: "show whose the token is: user, roles, key, clusters",
+    options: &[&JSON],
+    profile: Profile::ArgumentOrVariable,
+};
+
+/// How long a caller waits at most: for a token, for a look-up that runs, and for its own.
+const LONGEST: Duration = Duration::from_secs(28);
+
+struct Whoami {
+    json: bool,
+}
+
+/// Parses a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let args = GRAMMAR.read(call)?;
+    let query = WhoamiQuery {
+        profile: args.profile(),
+        max_wait: LONGEST.min(patience(call)),
+    };
+    let json = args.has(&JSON);
+    Ok(Parsed::Ask(Asked::Whoami(query, Box::new(Whoami { json }))))
+}
+
+impl Print<WhoamiAnswer> for Whoami {
+    fn print(&self, answer: &WhoamiAnswer, around: Surroundings<'_>) -> Reply {
+        let form = WhoamiForm {
+            json: self.json,
+            now: around.now.unix.seconds_down(),
+            profile: &answer.profile,
+        };
+        Reply {
+            stdout: answer.identity.print(&form).into_bytes().into(),
+            ..Reply::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dialect::testing::*;
+    use crate::profile::ProfileName;
+    use crate::query::Identity;
+
+    struct Nobody;
+
+    impl Identity for Nobody {
+        fn print(&self, form: &WhoamiForm<'_>) -> String {
+            format!("{} {} {}\n", form.profile, form.json, form.now)
+        }
+    }
+
+    #[test]
+    fn the_profile_and_the_form_are_those_that_were_asked_for() {
+        for (args, profile, json) in [
+            (&["whoami"][..], None, false),
+            (&["whoami", "ci", "--json"], Some("ci"), true),
+        ] {
+            let Asked::Whoami(query, print) = asked(&run(args)) else {
+                panic!("{args:?}")
+            };
+            assert_eq!(query.profile.as_ref().map(ProfileName::as_str), profile);
+            let answer = WhoamiAnswer {
+                profile: ProfileName::parse("research").unwrap(),
+                identity: Arc::new(Nobody),
+            };
+            let says = format!("research {json} 1800000000\n");
+            assert_eq!(print.print(&answer, around()), reply(&says, "", 0));
+        }
+    }
+}
