@@ -21,8 +21,8 @@ use crate::query::{ProfileState, Reloaded};
 use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
-mod look_ups;
 mod lists;
+mod look_ups;
 mod runs;
 
 pub use self::lists::Lists;

@@ -60,13 +60,14 @@ impl Service {
         &self,
         caller: &Caller,
         query: &WhoamiQuery,
+        max_wait: Patience,
     ) -> Result<WhoamiAnswer, Problem> {
         let handle = self
             .roster
             .seen_by(caller)
             .pick(query.profile.as_ref())
             .cloned()?;
-        let left = self.countdown(query.max_wait);
+        let left = self.countdown(max_wait);
         let (handle, facts) = self
             .of_now(caller, handle, |handle| {
                 Box::pin(handle.look_up(LookUp::Identity, left()))

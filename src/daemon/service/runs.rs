@@ -138,7 +138,8 @@ impl Service {
                 print.print(&answer, self.surroundings())
             }
             Asked::Whoami(query, print) => {
-                let answer = self.whoami(caller, &query).await?;
+                let max_wait = Patience::at(seat, query.max_wait);
+                let answer = self.whoami(caller, &query, max_wait).await?;
                 print.print(&answer, self.surroundings())
             }
             Asked::Reload(print) if door == Door::Admin => {
