@@ -18,14 +18,11 @@ use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Pace, Policy};
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::provider::Provider;
-use crate::provider::configured;
-use crate::provider::http;
+use crate::provider::{Provider, configured, http};
 use crate::query::Reloaded;
 use crate::schedule::Unit;
 use crate::store::Stores;
-use crate::store::source::CredentialSource;
-use crate::store::source::StoreSource;
+use crate::store::source::{CredentialSource, StoreSource};
 
 mod control_plane;
 mod looks;

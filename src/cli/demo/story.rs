@@ -197,12 +197,22 @@ fn api(teller: &Teller<'_>) -> Result<Place, String> {
     Ok(Place::Api(url.trim_start_matches("http://").to_owned()))
 }
 
-/// What `jeton status` says: the table, without where the socket is.
+/// What `jeton status` says: the table, without where the socket is. The issuer has counted a failed attempt by now; the
+/// daemon may need a moment to learn of it.
 async fn show_status(teller: &mut Teller<'_>) -> Result<(), String> {
-    if let Some(status) = teller.stage.companion(&["status", PROFILE]).await? {
-        let mut lines = vec![Line::command(&format!("jeton status {PROFILE}"))];
-        lines.extend(status.lines().take(2).map(view::output));
-        teller.aside(lines);
+    /// How often it is asked at most.
+    const LOOKS: u32 = 50;
+    for look in 1..=LOOKS {
+        let Some(status) = teller.stage.companion(&["status", PROFILE]).await? else {
+            break;
+        };
+        if status.contains("retrying") || look == LOOKS {
+            let mut lines = vec![Line::command(&format!("jeton status {PROFILE}"))];
+            lines.extend(status.lines().take(2).map(view::output));
+            teller.aside(lines);
+            break;
+        }
+        teller.pause().await;
     }
     Ok(())
 }

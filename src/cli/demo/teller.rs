@@ -118,6 +118,11 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// Waits for a moment.
+    pub(super) async fn pause(&mut self) {
+        self.ticks.tick().await;
+    }
+
     /// Draws the live part; without one, tells of each new token.
     fn show(&mut self) {
         let now = SystemClock.now().boot;
