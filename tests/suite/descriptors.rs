@@ -221,3 +221,58 @@ fn with_few_descriptors_eight_connections_of_a_user_are_served_and_all_else_goes
         env.stop(&mut daemon);
     }
 }
+
+/// How many timers of the system the daemon has open.
+fn timers(daemon: &Daemon) -> usize {
+    let listing = fs::read_dir(format!("/proc/{}/fd", daemon.child.id())).unwrap();
+    // A descriptor may be closed meanwhile.
+    let links = listing.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().contains("timerfd"))
+        .count()
+}
+
+#[test]
+fn thousands_of_profiles_cost_no_descriptors() {
+    const PROFILES: usize = 2_001;
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let (one, record) = (env.config(), env.record("research"));
+    let text = fs::read_to_string(&one).unwrap();
+    let name = |n: usize| format!("research-{n}");
+    let more = (1..PROFILES).map(|n| text.replace("research", &name(n)));
+    let all: String = std::iter::once(text.clone()).chain(more).collect();
+    for n in 1..PROFILES {
+        fs::copy(&record, env.record(&name(n))).unwrap();
+    }
+    fs::write(&one, all).unwrap();
+    for limit in [1_024, 256, 64] {
+        let mut command = env.command("prlimit");
+        command
+            .arg(format!("--nofile={limit}:{limit}"))
+            .args([env!("CARGO_BIN_EXE_jetond"), "run"]);
+        let mut daemon = env.start_command(command);
+        let wanted = [name(1), name(PROFILES / 2), name(PROFILES - 1)];
+        for profile in &wanted {
+            wait_until("a token", || {
+                let target = format!("/v1/profiles/{profile}/token?max_wait=5");
+                env.get(&daemon, &target).status == 200
+            });
+        }
+        // As many callers at once as the smallest limit allows.
+        let mut kept: Vec<_> = (0..8)
+            .map(|_| Wire::new(&env, &daemon.socket).asks_for_token())
+            .collect();
+        for (wire, profile) in kept.iter_mut().zip(wanted.iter().cycle()) {
+            wire.send(get(&format!("/v1/profiles/{profile}/token")))
+                .unwrap();
+        }
+        for wire in &mut kept {
+            assert_eq!(wire.answer().status, 200, "{limit}");
+        }
+        assert!(timers(&daemon) <= 2, "{limit}: {} timers", timers(&daemon));
+        let reload = env.jeton(&["reload"]);
+        assert_eq!(reload.code, 0, "{limit}: {reload:?}");
+        env.stop(&mut daemon);
+    }
+}
