@@ -175,11 +175,11 @@ impl Work<'_> {
         let mut last = Exit::Failed;
         // Whether a call is on its way whose answer was lost: the server may execute it late.
         let mut may_come = false;
-        let mut is_sent = false;
+        let (mut is_sent, mut is_revoked) = (false, false);
         for _ in 0..TRIES {
             match session.wait(session.api.regenerate(self.family, &key.id)) {
                 Ok(secret) => {
-                    is_sent = true;
+                    (is_sent, is_revoked) = (true, true);
                     let made = Made {
                         id: key.id.clone(),
                         client_id: key.client_id.clone(),
@@ -212,8 +212,31 @@ impl Work<'_> {
         let intent = KeyIntent { keeper, ..intent };
         self.journal.amend(&intent);
         self.keep.discard();
-        look_at(session, self.journal, &intent);
+        if is_revoked {
+            self.tell_locked_out();
+        } else {
+            look_at(session, self.journal, &intent);
+        }
         Err(last)
+    }
+
+    fn tell_locked_out(&self) {
+        let (target, name) = (&self.session.target, &self.session.name);
+        let (into, rebind) = match self.keep {
+            Keep::Held(held) => (
+                "",
+                format!(
+                    "; or make a new key, and give it to the profile with: {}",
+                    target.line(&format!("add {} --rebind", held.name))
+                ),
+            ),
+            Keep::Profile { .. } | Keep::File(_) => (" --secret-file PATH", String::new()),
+        };
+        let again = target.line(&format!("app regenerate {} {name}{into}", self.key.id));
+        tell(format!(
+            "the {} is locked out: its former secret is revoked, and the new one is not kept; put right what is said above, and while the token of {name} holds, run: {again}{rebind}",
+            named(self.family, self.key)
+        ));
     }
 
     /// Ends it, unless the new secret may still be revoked or does not work.

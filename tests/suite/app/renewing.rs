@@ -7,6 +7,9 @@ use jetond::sandbox::{Line, OldTokens};
 use serde_json::json;
 
 use super::{call, end, fault_for, journal, key, place, stored_secret};
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::env::Output;
 
 const KEY: &str = "test-client";
 
@@ -164,6 +167,81 @@ fn without_a_proved_store_and_a_token_for_a_second_call_nothing_is_sent() {
     assert_eq!(refused.code, 78, "{refused:?}");
     assert!(refused.stderr.contains("nothing is sent"), "{refused:?}");
     assert_eq!(env.sandbox().stats().keys_regenerated, 0);
+    assert_eq!(journal(&env), "");
+    end(env, daemon);
+}
+
+/// Regenerates the key while its store is out of order from after the first call to after the call of this number.
+fn regenerate_without_store(until: u64) -> (TestEnv, Daemon, Output) {
+    let (env, daemon) = place(Line::V2_24, 3_600);
+    env.token(&daemon, "research");
+    let folder = env.path("state/jeton/credentials");
+    let set_mode = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+    env.fault("keys:slow:1.5");
+    let regenerated = |count| {
+        wait_until("the key to be regenerated", || {
+            env.sandbox().stats().keys_regenerated == count
+        });
+    };
+    let ended = std::thread::scope(|scope| {
+        let command = env.jetond_command(&["app", "regenerate", KEY, "--yes"]);
+        let child = scope.spawn(|| {
+            let mut command = command;
+            command.output().unwrap()
+        });
+        regenerated(1);
+        set_mode(0o755);
+        regenerated(until);
+        if until == 2 && env.sandbox().stats().keys_regenerated == 2 {
+            set_mode(0o700);
+        }
+        child.join().unwrap()
+    });
+    env.fault("none");
+    set_mode(0o700);
+    env.came_out("jetond's stdout", &ended.stdout, false);
+    env.came_out("jetond's stderr", &ended.stderr, false);
+    (
+        env,
+        daemon,
+        Output {
+            code: ended.status.code().unwrap(),
+            stdout: String::from_utf8_lossy(&ended.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&ended.stderr).into_owned(),
+        },
+    )
+}
+
+#[test]
+fn a_secret_that_cannot_be_stored_is_made_good_by_a_second_call() {
+    let (env, daemon, renewed) = regenerate_without_store(2);
+    assert_eq!(renewed.code, 0, "{renewed:?}");
+    assert!(
+        renewed.stderr.contains("the new secret cannot be stored"),
+        "{renewed:?}"
+    );
+    let last = env.sandbox().secrets().pop().unwrap();
+    assert_eq!(stored_secret(&env, "research"), last);
+    assert_eq!(journal(&env), "");
+    end(env, daemon);
+}
+
+#[test]
+fn a_secret_that_can_never_be_stored_is_said_to_lock_the_key_out() {
+    let (env, daemon, failed) = regenerate_without_store(1);
+    assert_eq!(failed.code, 78, "{failed:?}");
+    for says in [
+        "is locked out",
+        "while the token of research holds",
+        "--rebind",
+    ] {
+        assert!(failed.stderr.contains(says), "{says}: {failed:?}");
+    }
+    assert_eq!(env.sandbox().stats().keys_regenerated, 2);
+    let told = env.jetond(&["app", "list"]);
+    assert!(told.stderr.contains("locked out"), "{told:?}");
+    let renewed = env.jetond(&["app", "regenerate", KEY, "--yes"]);
+    assert_eq!(renewed.code, 0, "{renewed:?}");
     assert_eq!(journal(&env), "");
     end(env, daemon);
 }
