@@ -85,16 +85,17 @@ fn a_mode_that_a_reload_brings_names_the_setting_that_the_socket_unit_needs() {
         "a restart changes nothing: {told}"
     );
     // What it takes, or which folder keeps others out wherever these tests run.
-    let log = daemon.log();
     let [all, private] = ["SocketMode=0666", "SocketMode=0600"];
-    let barrier = "do not get through";
-    assert!(log.contains(all) || log.contains(barrier), "{log}");
-    assert!(!log.contains(private), "{log}");
+    wait_until("the log to say what it takes", || {
+        let log = daemon.log();
+        log.contains(all) || log.contains("do not get through")
+    });
+    assert!(!daemon.log().contains(private), "{}", daemon.log());
     // Back as the socket is: no restart, and nothing to say.
     assert_eq!(reload("private"), "");
     set(0o666);
     assert!(reload("private").contains("jetond setup socket"));
-    assert!(daemon.log().contains(private));
+    daemon.wait_for_log(private);
     assert!(!daemon.log().contains("restart needed"));
     env.stop(&mut daemon);
 }
