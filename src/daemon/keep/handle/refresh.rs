@@ -8,6 +8,12 @@ use super::Handle;
 use super::token::code_of;
 use crate::problem::{Code, Problem};
 
+/// Detail for an attempt that failed while a token is held.
+const NOT_GIVEN: &str = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
+
+/// Detail for an attempt that may not begin while a token is held.
+const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait or too many attempts have failed; the token held is still served while it is valid";
+
 impl Handle {
     /// Gets a new token now, if the budget allows it, and waits at most `max_wait` for it.
     ///
@@ -22,15 +28,20 @@ impl Handle {
             .await
             .map_err(|_| gone())?;
         let before = answer.await.map_err(|_| gone())?.map_err(|refused| {
+            let is_held_back = matches!(refused, RefreshRefused::HeldBack { .. });
             let (code, at) = match refused {
                 RefreshRefused::Rejected { until } => (Code::RejectedByProvider, until),
                 RefreshRefused::TooMany { until } => (Code::TooManyRequests, Some(until)),
                 RefreshRefused::HeldBack { until } => (Code::Unavailable, Some(until)),
             };
             let now = self.clock.now();
-            Problem::new(code)
+            let problem = Problem::new(code)
                 .of(&self.name)
-                .until(at.map(|at| now.unix_of(at)))
+                .until(at.map(|at| now.unix_of(at)));
+            match is_held_back && self.view.borrow().valid(now.boot).is_some() {
+                true => problem.with_detail(HELD_BACK),
+                false => problem,
+            }
         })?;
         let mut seen = self.view.clone();
         let ended = async {
@@ -55,16 +66,18 @@ impl Handle {
         } else {
             Code::Unavailable
         };
-        let detail = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
         let retry_at = view.next_attempt.map(|at| now.unix_of(at));
         if let Some(block) = &view.block {
             return Err(Problem::new(code_of(block)).of(&self.name).until(retry_at));
         }
         let problem = Problem::new(code).of(&self.name).until(retry_at);
+        let is_held = view.valid(now.boot).is_some();
         let problem = match code {
             // Its own text already says what a person has to do.
             Code::RejectedByProvider => problem,
-            _ => problem.with_detail(detail),
+            _ if is_held => problem.with_detail(NOT_GIVEN),
+            // So do those of the others, for a profile without a token.
+            _ => problem,
         };
         Err(self.early(problem, early))
     }

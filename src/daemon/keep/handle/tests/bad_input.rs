@@ -129,3 +129,41 @@ async fn a_wait_that_runs_out_during_an_attempt_did_not_end_early() {
     let problem = handle.token(NOW, secs(3)).await.unwrap_err();
     assert_eq!((problem.code, problem.ended_early), (Code::Deadline, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_fails_speaks_of_the_token_that_is_held_only_if_there_is_one() {
+    // Whether the first attempt brings a token, and whether later ones end with a stated wait, which holds the next
+    // refresh back.
+    for (is_held, is_stated) in [(true, false), (true, true), (false, false), (false, true)] {
+        let failure = || match is_stated {
+            true => Play::Refuse(too_many_requests("100")),
+            false => fail(FaultKind::Connect),
+        };
+        let mut plays: Vec<_> = (0..40).map(|_| failure()).collect();
+        if is_held {
+            plays.insert(0, grant(1_000));
+        }
+        let (handle, _) = keep(&ScriptedIssuer::new(&plays), &MemoryStore::new(Some("s")));
+        tokio::time::sleep(secs(1)).await;
+        for _ in 0..2 {
+            let problem = handle.refresh(secs(5)).await.unwrap_err();
+            let text = problem.detail();
+            assert_eq!(
+                problem.code,
+                Code::Unavailable,
+                "{is_held} {is_stated}: {text}"
+            );
+            assert_eq!(
+                text.contains("is still served"),
+                is_held,
+                "{is_stated}: {text}"
+            );
+            assert_eq!(
+                text.contains("no valid token is held"),
+                !is_held,
+                "{is_stated}: {text}"
+            );
+            tokio::time::sleep(secs(11)).await;
+        }
+    }
+}
