@@ -129,7 +129,12 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
         return Ok(());
     }
     let source = settings::source_id(&target.config, &target.state);
-    match ask(&places.admin, source) {
+    let answer = match identify(&places.admin, source.clone()) {
+        // An older daemon says it only when it reloads.
+        Ok(Answer { status: 400, .. }) => ask(&places.admin, source),
+        answer => answer,
+    };
+    match answer {
         Ok(Answer { status: 409, .. }) => {
             let (socket, start) = (places.admin.display(), target.line("run"));
             let what = format!(
@@ -140,6 +145,18 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
         // Where it cannot be asked, the token socket says why.
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Whether the daemon at this admin socket surely has the configuration and the state of this target.
+pub(super) fn is_daemon_of(target: &Target, admin: &Path) -> bool {
+    let Some(source) = settings::source_id(&target.config, &target.state) else {
+        return false;
+    };
+    let Ok(Answer { status: 200, body }) = identify(admin, Some(source.clone())) else {
+        return false;
+    };
+    let theirs: Option<Reloaded> = serde_json::from_str(&body).ok();
+    theirs.is_some_and(|theirs| theirs.source == Some(source))
 }
 
 /// Whether nothing listens.
@@ -191,8 +208,30 @@ impl Answer {
 
 /// Asks for a reload by the daemon that has this.
 fn ask(socket: &Path, source: Option<String>) -> io::Result<Answer> {
-    let body = serde_json::to_string(&ReloadQuery { source })?;
-    exchange(socket, "POST", "/v1/reload", &body)
+    let query = ReloadQuery {
+        source,
+        dry_run: false,
+    };
+    exchange(
+        socket,
+        "POST",
+        "/v1/reload",
+        &serde_json::to_string(&query)?,
+    )
+}
+
+/// Asks a daemon whether it has this. It reads nothing for it; an older one answers that it does not understand.
+fn identify(socket: &Path, source: Option<String>) -> io::Result<Answer> {
+    let query = ReloadQuery {
+        source,
+        dry_run: true,
+    };
+    exchange(
+        socket,
+        "POST",
+        "/v1/reload",
+        &serde_json::to_string(&query)?,
+    )
 }
 
 /// Sends a request, and reads the answer to its end.

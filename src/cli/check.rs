@@ -2,7 +2,6 @@
 
 mod reach;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -10,7 +9,7 @@ use tokio::task::JoinSet;
 use super::admin;
 use super::app;
 use super::ca_variables;
-use super::clusters::{self, Destination, Outlook};
+use super::clusters::{self, DaemonAt, Destination, Outlook};
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::target::{Target, TargetArgs};
@@ -107,7 +106,11 @@ fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) 
         return;
     };
     let socket = places.token.display().to_string();
-    let asking = ask_for_clusters(target, config, places.token, bound);
+    let daemon = DaemonAt {
+        token: places.token,
+        admin: Some(places.admin),
+    };
+    let asking = ask_for_clusters(target, config, daemon, bound);
     let outlooks = runtime.block_on(asking);
     let is_absent = |(_, outlook): &(_, Outlook)| *outlook == Outlook::NoDaemon;
     if outlooks.iter().any(is_absent) {
@@ -130,10 +133,10 @@ fn say_clusters(target: &Target, config: &Config, env: &Env, bound: Vec<Bound>) 
 async fn ask_for_clusters(
     target: &Target,
     config: &Config,
-    socket: PathBuf,
+    daemon: DaemonAt,
     bound: Vec<Bound>,
 ) -> Vec<(ProfileName, Outlook)> {
-    let shared = Arc::new((target.clone(), socket));
+    let shared = Arc::new((target.clone(), daemon));
     let mut tasks = JoinSet::new();
     for (name, destination) in bound {
         let Some(profile) = config.profiles.get(&name).cloned() else {
@@ -141,8 +144,8 @@ async fn ask_for_clusters(
         };
         let shared = Arc::clone(&shared);
         tasks.spawn(async move {
-            let (target, socket) = &*shared;
-            let outlook = clusters::look(socket, target, &name, &profile, destination).await;
+            let (target, daemon) = &*shared;
+            let outlook = clusters::look(daemon, target, &name, &profile, destination).await;
             outlook.map(|outlook| (name, outlook))
         });
     }

@@ -2,14 +2,16 @@
 //! keys of users can be made. No client secret is sent, and no token is asked of the issuer for this.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::admin;
 use super::held_token::{self, NoToken};
 use super::target::Target;
 use crate::applications::{Applications, Clusters, Version};
 use crate::config::{Profile, Provider};
 use crate::credential::Ca;
+use crate::offload;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 
@@ -22,6 +24,15 @@ pub(super) struct Destination {
     pub(super) files: Files,
     /// The certificates that vouch for the server.
     pub(super) ca: Ca,
+}
+
+/// The sockets of the daemon that is to give the token.
+#[derive(Debug, Clone)]
+pub(super) struct DaemonAt {
+    /// Its token socket.
+    pub(super) token: PathBuf,
+    /// Its admin socket, if it is known.
+    pub(super) admin: Option<PathBuf>,
 }
 
 /// How the clusters are.
@@ -37,10 +48,10 @@ pub(super) enum Outlook {
     NoDaemon,
 }
 
-/// Asks for the clusters of this profile's control plane with the token that the daemon at `socket` holds. `None` if the
-/// provider has no clusters.
+/// Asks for the clusters of this profile's control plane with the token that the daemon holds. `None` if the provider has no
+/// clusters.
 pub(super) async fn look(
-    socket: &Path,
+    daemon: &DaemonAt,
     target: &Target,
     name: &ProfileName,
     profile: &Profile,
@@ -49,11 +60,7 @@ pub(super) async fn look(
     let Provider::Runai(_) = &profile.provider else {
         return None;
     };
-    // Its token may be of another issuer than the one that this configuration names.
-    if (target.config_named || target.state_named) && !target.system {
-        let what = "a configuration or a state was named, and the daemon there may have another";
-        return Some(Outlook::not_tried(what));
-    }
+    let socket = &daemon.token;
     let held = async {
         if !held_token::is_held(socket, target, name).await? {
             return Ok(None);
@@ -67,6 +74,11 @@ pub(super) async fn look(
         Err(none) if none.is_absence() => return Some(Outlook::NoDaemon),
         Err(none) => return Some(Outlook::not_tried(&why(&none, socket))),
     };
+    if !is_its_daemon(daemon, target).await {
+        let shown = socket.display();
+        let what = format!("the daemon at {shown} does not say that it has this configuration");
+        return Some(Outlook::not_tried(&what));
+    }
     let api = Applications::new(profile, &to.files, Some(to.ca), held.token)?;
     Some(match tokio::time::timeout(LIMIT, api.clusters()).await {
         Ok(Ok(clusters)) => Outlook::of(&clusters),
@@ -76,6 +88,20 @@ pub(super) async fn look(
 }
 
 const UNKNOWN: &str = "cannot tell whether every cluster is at 2.20 or later";
+
+/// Whether the daemon may be believed to have this configuration and state: the token of another one would be of another
+/// issuer. The usual daemon is believed to have the usual ones.
+async fn is_its_daemon(daemon: &DaemonAt, target: &Target) -> bool {
+    if target.system || !(target.config_named || target.state_named) {
+        return true;
+    }
+    let Some(admin) = daemon.admin.clone() else {
+        return false;
+    };
+    let target = target.clone();
+    let asked = offload::run(move || admin::is_daemon_of(&target, &admin));
+    matches!(tokio::time::timeout(LIMIT, asked).await, Ok(Ok(true)))
+}
 
 /// Why the daemon gives no token.
 fn why(none: &NoToken, socket: &Path) -> String {

@@ -110,7 +110,8 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
             findings.extend(unit::finding(target, env, config.socket).await);
         }
         findings.extend(leftovers(target, config, env).await);
-        findings.extend(issuers::examine(target, config, env, &profiles).await);
+        let places = usual_place(args, target, env).ok();
+        findings.extend(issuers::examine(target, config, env, &profiles, places.as_ref()).await);
     }
     let host = Host::read(target, env);
     findings.extend(judge::linger(&host));

@@ -1,6 +1,6 @@
 //! Puts configurations in force, one at a time, and notifies the service manager.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::wire::reload::{ReloadQuery, Source};
 
 mod again;
 mod asked;
+mod identity;
 mod in_force;
 mod names;
 mod served;
@@ -79,16 +80,6 @@ enum NotRead {
     Unusable(Unusable),
     /// The request is meant for another daemon; this is our source.
     Meant(Source),
-}
-
-/// Returns the source, which identifies this daemon.
-fn source(config: &Path, state: &Path) -> Source {
-    let shown = |path: &Path| settings::real_path(path).display().to_string();
-    Source {
-        config: shown(config),
-        state: shown(state),
-        id: settings::source_id(config, state),
-    }
 }
 
 impl Reloading {
@@ -155,7 +146,7 @@ impl Reloading {
     }
 
     /// Reads the configuration again, if the request, which came at `asked`, is meant for this daemon. An invalid one
-    /// changes nothing.
+    /// changes nothing, and neither does a dry run, which reads none.
     ///
     /// # Errors
     /// `misconfigured` with the reason, `conflict` when the request is meant for another daemon, or `unavailable` when
@@ -169,6 +160,10 @@ impl Reloading {
         let until = asked
             .checked_add(READING)
             .map_or(least, |until| until.max(least));
+        if query.dry_run {
+            let (config, state) = (self.config.clone(), self.state.clone());
+            return identity::answer(&self.lane, config, state, query, until).await;
+        }
         self.notify.reloading().await;
         let result = self.read(query.clone(), until).await;
         let is_anything_unknown = self.is_anything_unknown();
@@ -189,7 +184,7 @@ impl Reloading {
         let (path, uid) = (self.config.clone(), self.uid);
         let (named, before) = (self.named, self.content.clone());
         let read = self.lane.run(move || {
-            let source = source(&path, &state);
+            let source = identity::source(&path, &state);
             if !query.is_for(&source) {
                 return Err(NotRead::Meant(source));
             }
@@ -209,12 +204,7 @@ impl Reloading {
                 );
                 Ok((done, source))
             }
-            Ok(Ok(Err(NotRead::Meant(source)))) => {
-                let has = format!("{}, with the state {}", source.config, source.state);
-                Err(Problem::new(Code::Conflict)
-                    .with_detail("this daemon has another configuration or state than is meant")
-                    .because(has.into()))
-            }
+            Ok(Ok(Err(NotRead::Meant(source)))) => Err(identity::meant_for_another(&source)),
             Ok(Ok(Err(NotRead::Unusable(unusable)))) => {
                 if let Err(still) = self.roster.valid() {
                     self.is_machines_fault = unusable.is_of_the_machine();

@@ -13,6 +13,9 @@ pub struct ReloadQuery {
         skip_serializing_if = "Option::is_none"
     )]
     pub source: Option<String>,
+    /// Whether the daemon is only to say that it is the one, and reads nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// Which configuration and which state a daemon has.
@@ -44,7 +47,7 @@ impl ReloadQuery {
             return Ok(Self::default());
         }
         serde_json::from_slice(body)
-            .map_err(|_| "the body is neither empty nor {\"source\": \"…\"}")
+            .map_err(|_| "the body is neither empty nor {\"source\": \"…\"}, with \"dry_run\": true or without")
     }
 
     /// Whether it is meant for the daemon that has this.
@@ -67,17 +70,22 @@ mod tests {
             ("", Some("1:2"), true),
             ("{}", None, true),
             (r#"{"source":"1:2"}"#, Some("1:2"), true),
+            (r#"{"source":"1:2","dry_run":true}"#, Some("1:2"), true),
+            (r#"{"source":"1:2","dry_run":true}"#, Some("1:3"), false),
             (r#"{"source":"1:2"}"#, Some("1:3"), false),
             (r#"{"source":"1:2"}"#, None, false),
         ] {
             let query = ReloadQuery::from_json(body.as_bytes()).unwrap();
             assert_eq!(query.is_for(&of(id)), meant, "{body} {id:?}");
+            assert_eq!(query.dry_run, body.contains("dry_run"), "{body}");
         }
         for bad in [
             "x",
             "7",
             r#"{"source":1}"#,
             r#"{"source":null}"#,
+            r#"{"dry_run":null}"#,
+            r#"{"dry_run":1}"#,
             r#"{"sauce":"1:2"}"#,
         ] {
             assert!(ReloadQuery::from_json(bad.as_bytes()).is_err(), "{bad}");

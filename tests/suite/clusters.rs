@@ -147,15 +147,18 @@ fn a_token_goes_nowhere_but_where_the_credential_is_bound_to() {
     assert_eq!(code, 1, "{findings:#?}");
     assert_about(&findings, "clusters", "skip", "not tried");
     assert_eq!(env.jetond(&["check"]).code, 78);
-    // Another configuration, whose daemon is not the one that runs.
     std::fs::write(env.config(), &config).unwrap();
-    let path = env.config().display().to_string();
-    for args in [
-        &["--config", path.as_str()][..],
-        &["--state", "/nonexistent"],
+    // Another configuration and another state, whose daemon is not the one that runs.
+    let copy = env.path("home/other.toml");
+    std::fs::copy(env.config(), &copy).unwrap();
+    for (args, verdict) in [
+        (["--config", copy.to_str().unwrap()], "skip"),
+        (["--state", "/nonexistent"], "skip"),
+        (["--config", env.config().to_str().unwrap()], "ok"),
+        (["--state", env.path("state/jeton").to_str().unwrap()], "ok"),
     ] {
-        let (_, findings) = doctor(&env, args);
-        assert_about(&findings, "clusters", "skip", "not tried");
+        let (_, findings) = doctor(&env, &args);
+        assert_about(&findings, "clusters", verdict, "2.20");
     }
     let seen = env.sandboxes()[other].requests();
     assert!(

@@ -1,12 +1,11 @@
 //! Each profile's credential and issuer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::super::ca_variables;
-use super::super::clusters::{self, Destination, Outlook};
+use super::super::clusters::{self, DaemonAt, Destination, Outlook};
 use super::super::target::Target;
 use super::facts::{CredentialFacts, IssuerFacts};
 use super::finding::Finding;
@@ -18,7 +17,7 @@ use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Profile, Provider};
-use crate::paths::Env;
+use crate::paths::{Env, SocketPlaces};
 use crate::profile::ProfileName;
 use crate::provider::configured;
 use crate::store::source::binding_of;
@@ -30,17 +29,33 @@ pub(super) async fn examine(
     config: &Config,
     env: &Env,
     profiles: &DaemonProfiles,
+    sockets: Option<&SocketPlaces>,
 ) -> Vec<Finding> {
     let stores = Arc::new(target.stores());
     let env = Arc::new(env.clone());
     let target = Arc::new(target.clone());
-    let socket = Arc::new(profiles.socket().map(Path::to_owned));
+    let daemon = Arc::new(profiles.socket().map(|token| {
+        DaemonAt {
+            token: token.to_owned(),
+            admin: sockets
+                .filter(|places| places.token == token)
+                .map(|places| places.admin.clone()),
+        }
+    }));
     let mut tasks = JoinSet::new();
     for (at, (name, profile)) in config.profiles.iter().enumerate() {
         let (name, profile, stores) = (name.clone(), profile.clone(), Arc::clone(&stores));
-        let (env, target, socket) = (Arc::clone(&env), Arc::clone(&target), Arc::clone(&socket));
+        let (env, target, daemon) = (Arc::clone(&env), Arc::clone(&target), Arc::clone(&daemon));
         tasks.spawn(async move {
-            let findings = one(&name, profile, stores, target, &env, socket.as_deref()).await;
+            let findings = one(
+                &name,
+                profile,
+                stores,
+                target,
+                &env,
+                daemon.as_ref().as_ref(),
+            )
+            .await;
             (at, name, findings)
         });
     }
@@ -66,7 +81,7 @@ async fn one(
     stores: Arc<Stores>,
     target: Arc<Target>,
     env: &Env,
-    socket: Option<&Path>,
+    daemon_at: Option<&DaemonAt>,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
     let place = stores.store(&profile.store).about().name;
@@ -76,7 +91,7 @@ async fn one(
         let read = within(move || credential(&stores, &stored, &copy, &examined)).await;
         match read {
             Ok((facts, destination)) => {
-                let found = clusters(socket, &target, name, &profile, destination).await;
+                let found = clusters(daemon_at, &target, name, &profile, destination).await;
                 (Ok(facts), found)
             }
             Err(missed) => (Err(missed), None),
@@ -109,7 +124,7 @@ async fn one(
 
 /// Examines the clusters, as far as the credential's binding lets the daemon's token go there.
 async fn clusters(
-    socket: Option<&Path>,
+    daemon: Option<&DaemonAt>,
     target: &Target,
     name: &ProfileName,
     profile: &Profile,
@@ -119,8 +134,8 @@ async fn clusters(
     if !matches!(profile.provider, Provider::Runai(_)) {
         return None;
     }
-    let outlook = match (socket, destination) {
-        (Some(socket), Some(to)) => clusters::look(socket, target, name, profile, to).await?,
+    let outlook = match (daemon, destination) {
+        (Some(daemon), Some(to)) => clusters::look(daemon, target, name, profile, to).await?,
         (None, _) => Outlook::NoDaemon,
         (_, None) => Outlook::not_tried("no credential can be used"),
     };

@@ -1,5 +1,6 @@
 //! How long a reload may take, on a paused clock.
 
+use std::path::Path;
 use std::sync::mpsc;
 
 use super::*;

@@ -197,3 +197,27 @@ fn a_secret_that_was_replaced_is_taken_up() {
     assert_eq!(generation(&env, &daemon, "research"), held);
     env.stop(&mut daemon);
 }
+
+#[test]
+fn a_dry_run_says_which_daemon_it_is_and_reads_nothing() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let ask = |body: &str| env.request(&daemon.admin, "POST", "/v1/reload", &[], body.as_bytes());
+    change_config(&env, |text| text.replace("research", "other"));
+    let answer = ask(r#"{"dry_run":true}"#);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let source = answer.json()["source"].as_str().unwrap().to_owned();
+    assert_eq!(answer.json()["changed"], 0, "{answer:?}");
+    let same = ask(&json!({"source": source, "dry_run": true}).to_string());
+    assert_eq!(same.status, 200, "{same:?}");
+    let other = ask(&json!({"source": "1:2", "dry_run": true}).to_string());
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (409, "conflict"),
+        "{other:?}"
+    );
+    assert!(generation(&env, &daemon, "research") > 0);
+    assert_eq!(reload(&env, &daemon).json()["removed"], 1);
+    env.stop(&mut daemon);
+}

@@ -1,0 +1,49 @@
+//! Which daemon it is: by its configuration and its state.
+
+use std::path::{Path, PathBuf};
+
+use tokio::time::Instant;
+
+use crate::offload::Lane;
+use crate::problem::{Code, Problem};
+use crate::query::Reloaded;
+use crate::settings::{real_path, source_id};
+use crate::wire::reload::{ReloadQuery, Source};
+
+/// Returns the source, which identifies this daemon.
+pub(super) fn source(config: &Path, state: &Path) -> Source {
+    let shown = |path: &Path| real_path(path).display().to_string();
+    Source {
+        config: shown(config),
+        state: shown(state),
+        id: source_id(config, state),
+    }
+}
+
+/// Answers whether a request is meant for the daemon of this configuration and state, and reads nothing else.
+///
+/// # Errors
+/// `conflict` when it is meant for another one, or `unavailable` when that cannot be looked up until then.
+pub(super) async fn answer(
+    lane: &Lane,
+    config: PathBuf,
+    state: PathBuf,
+    query: &ReloadQuery,
+    until: Instant,
+) -> Result<(Reloaded, Source), Problem> {
+    let looked_up = lane.run(move || source(&config, &state));
+    match tokio::time::timeout_at(until, looked_up).await {
+        Ok(Ok(source)) if query.is_for(&source) => Ok((Reloaded::default(), source)),
+        Ok(Ok(source)) => Err(meant_for_another(&source)),
+        Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable)
+            .with_detail("which configuration this is could not be looked up; try again")),
+    }
+}
+
+/// Refuses a request that is meant for the daemon of another configuration or state than ours.
+pub(super) fn meant_for_another(ours: &Source) -> Problem {
+    let has = format!("{}, with the state {}", ours.config, ours.state);
+    Problem::new(Code::Conflict)
+        .with_detail("this daemon has another configuration or state than is meant")
+        .because(has.into())
+}
