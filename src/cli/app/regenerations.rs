@@ -1,5 +1,7 @@
 //! Says what an interrupted regeneration may have done: the stored secret may be revoked, and the new one lost.
 
+use std::path::Path;
+
 use super::super::output::tell;
 use super::journal::{Journal, may_come};
 use super::secret_file;
@@ -7,6 +9,7 @@ use super::session::Session;
 use crate::applications::{Family, TroubleKind};
 use crate::causes::Causes;
 use crate::config::StoreKind;
+use crate::credential::Credential;
 use crate::profile::ProfileName;
 use crate::store::{Keeper, KeyCall, KeyIntent, Record};
 
@@ -25,8 +28,10 @@ enum Secret {
     Works { is_enrolled: bool },
     /// The issuer rejects the stored one, which was made then.
     Rejected(u64),
-    /// A new one is in the file that was named for it.
+    /// A new one is in the file that was named for it, and gives a token.
     InFile,
+    /// The issuer rejects the one in that file.
+    RejectedInFile,
     /// No store or file has one.
     Lost,
     /// This keeps it from being told.
@@ -52,7 +57,10 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     };
     let secret = key.secret(session, &intent.keeper);
     let mut may_renew = false;
-    if matches!(secret, Secret::Rejected(_) | Secret::Lost) {
+    if matches!(
+        secret,
+        Secret::Rejected(_) | Secret::RejectedInFile | Secret::Lost
+    ) {
         match key.is_there(session, &intent.path) {
             Some(false) => {
                 tell(format!(
@@ -84,7 +92,12 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
             }
             journal.end(intent);
         }
-        Secret::InFile => journal.end(intent),
+        // It is not sent again.
+        Secret::RejectedInFile => journal.amend(&KeyIntent {
+            keeper: Keeper::Nothing,
+            ..intent.clone()
+        }),
+        Secret::InFile if is_over => journal.end(intent),
         _ => {}
     }
 }
@@ -95,11 +108,29 @@ impl Key<'_> {
     fn secret(&self, session: &Session, keeper: &Keeper) -> Secret {
         match keeper {
             Keeper::Profile(name, store) => self.stored(session, name, store),
-            Keeper::File(path) => match path.symlink_metadata() {
-                Ok(meta) if meta.len() > 0 => Secret::InFile,
-                _ => Secret::Lost,
-            },
+            Keeper::File(path) => self.in_file(session, path),
             Keeper::Nothing => Secret::Lost,
+        }
+    }
+
+    /// A server that executes a lost call late revokes a secret that came after it, so what the file has is proved.
+    fn in_file(&self, session: &Session, path: &Path) -> Secret {
+        let secret = match secret_file::read(path) {
+            Ok(Some(secret)) => secret,
+            Ok(None) => return Secret::Lost,
+            Err(error) => return Secret::Unknown(format!("{}: {error}", path.display())),
+        };
+        let Ok(credential) = Credential::new(self.client_id, secret) else {
+            return Secret::Lost;
+        };
+        let binding = &session.binding;
+        let credential = credential
+            .bound_to(binding.bound.as_str())
+            .trusting(binding.ca.clone());
+        match session.prove(&session.profile, &session.files, &credential) {
+            Ok(()) => Secret::InFile,
+            Err(fault) if fault.is_of_credential() => Secret::RejectedInFile,
+            Err(fault) => Secret::Unknown(fault.detail),
         }
     }
 
@@ -186,8 +217,13 @@ impl Key<'_> {
                     session.target.line(&format!("add {holder} --rebind"))
                 ));
             }
+            Secret::InFile if is_over => {}
             Secret::InFile => tell(format!(
-                "{begun} at its very end: its new secret is in the file that was named for it"
+                "{begun}, or an answer was lost; the new secret in the file that was named for it works, but the server may execute the call late: every 'jetond app' command of the next hour tries it again"
+            )),
+            Secret::RejectedInFile => tell(format!(
+                "warning: {begun}, and the secret in the file that was named for it is revoked: the key is locked out; to make another one, run: {}",
+                regenerate("--secret-file PATH")
             )),
             Secret::Lost => tell(format!(
                 "warning: {begun}: its old secret may be revoked, and the new one is lost; to make another one, run: {}",

@@ -1,13 +1,16 @@
 //! The file that `--secret-file` names: new, ours alone, and on the disk before the call whose answer goes into it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::credential::ClientSecret;
+
+/// The largest file that is read, in bytes: a secret is no longer, and room.
+const MAX_FILE: u64 = 4 * 1024;
 
 /// A new, empty file for a secret.
 pub(super) struct SecretFile {
@@ -80,6 +83,23 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Reads the secret out of such a file. There is none in a file that is gone, empty, or of another kind.
+pub(super) fn read(path: &Path) -> io::Result<Option<ClientSecret>> {
+    let is_there = |meta: &fs::Metadata| meta.is_file() && (1..=MAX_FILE).contains(&meta.len());
+    match path.symlink_metadata() {
+        Ok(meta) if is_there(&meta) => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    // As large as it can get, so that no growth leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE as usize + 1));
+    File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    Ok(ClientSecret::parse(line).ok())
+}
+
 /// Removes a file that was made for a secret, and into which none has gone.
 pub(super) fn remove_if_empty(path: &Path) {
     let is_empty = |meta: fs::Metadata| meta.is_file() && meta.len() == 0;
@@ -106,6 +126,8 @@ mod tests {
         file.keep(&ClientSecret::parse("s3cret").unwrap()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"s3cret\n");
         SecretFile::make(&path).map(drop).unwrap_err();
+        assert_eq!(read(&path).unwrap().unwrap().expose(), "s3cret");
+        assert!(read(&dir.path().join("other")).unwrap().is_none());
         remove_if_empty(&path);
         assert_eq!(fs::read(&path).unwrap(), b"s3cret\n");
         let link = dir.path().join("link");
