@@ -93,6 +93,10 @@ pub(crate) fn judge(
         broken.push((Bar::FalseSuccess, tail(&output.stdout)));
     }
     broken.extend(lost(&place, lockout));
+    if !lockout && !(operation.is_safe)(&place) {
+        let what = "the secret of the key, and nothing says so";
+        broken.push((Bar::Lost, what.to_owned()));
+    }
     if let Some(what) = (operation.end)(&place) {
         broken.push((Bar::Lost, what));
     }

@@ -18,6 +18,8 @@ pub(crate) struct Operation {
     pub(crate) claim: &'static str,
     /// Whether it is done.
     pub(crate) is_done: fn(&Place) -> bool,
+    /// Whether the secret of the key that it changes is known to somebody. What profiles have is looked at anyway.
+    pub(crate) is_safe: fn(&Place) -> bool,
     /// Ends it after it was interrupted, where that can be done. Gives back what is wrong then.
     pub(crate) end: fn(&Place) -> Option<String>,
 }
@@ -34,6 +36,7 @@ pub(crate) const ALL: &[Operation] = &[
         arguments: add,
         claim: "is enrolled",
         is_done: |place| place.has_profile(NEW) && place.works(NEW),
+        is_safe: |_| true,
         end: |place| match place.has_profile(NEW) {
             true => None,
             false => run_again(place, &add(place), NEW),
@@ -49,6 +52,7 @@ pub(crate) const ALL: &[Operation] = &[
             let stored = place.stored(PROFILE);
             stored.is_some_and(|(id, _)| id == place.second.0) && place.works(PROFILE)
         },
+        is_safe: |_| true,
         end: |place| run_again(place, &rebind(place), PROFILE),
     },
     Operation {
@@ -61,6 +65,7 @@ pub(crate) const ALL: &[Operation] = &[
         arguments: |_| owned(&["remove", NEW, "--yes"]),
         claim: "is removed",
         is_done: |place| !place.has_profile(NEW) && !place.env.record(NEW).exists(),
+        is_safe: |_| true,
         end: |place| {
             let begun = place.env.path("state/jeton/removals/new-key.json").exists();
             if place.has_profile(NEW) && !place.works(NEW) {
@@ -93,6 +98,7 @@ pub(crate) const ALL: &[Operation] = &[
                 && uses_it.is_some_and(|(key, (id, _))| key.client_id == id)
                 && place.works(NEW)
         },
+        is_safe: |_| true,
         end: |place| match place.has_profile(NEW) {
             true => None,
             false => run_again(place, &create(place), NEW),
@@ -120,6 +126,7 @@ pub(crate) const ALL: &[Operation] = &[
                 .is_some_and(|key| file_works(place, &key.client_id))
         },
         // The file that an interrupted one leaves is not written over.
+        is_safe: |_| true,
         end: |_| None,
     },
     Operation {
@@ -132,7 +139,32 @@ pub(crate) const ALL: &[Operation] = &[
             let stored = place.stored(PROFILE);
             stored.is_some_and(|(_, secret)| secret != place.env.secret()) && place.works(PROFILE)
         },
+        is_safe: |_| true,
         end: |place| run_again(place, &regenerate(place), PROFILE),
+    },
+    Operation {
+        name: "regenerate --secret-file",
+        forms: OF_KEYS,
+        prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
+        arguments: |place| {
+            let path = place.env.path("secret");
+            owned(&[
+                "app",
+                "regenerate",
+                &place.second.0,
+                PROFILE,
+                "--yes",
+                "--secret-file",
+                path.to_str().unwrap(),
+            ])
+        },
+        claim: "has a new secret",
+        is_done: |place| file_works(place, &place.second.0),
+        is_safe: |place| {
+            let (client_id, former) = &place.second;
+            place.gets_token(client_id, former) || file_works(place, client_id)
+        },
+        end: |_| None,
     },
 ];
 
