@@ -61,11 +61,10 @@ pub(crate) fn draw(
     } else if percent < good {
         draw_grant(subject, is_rare, now, rng)
     } else if percent < good + rejected {
-        (
-            Some(Met::Rejected),
-            soon,
-            Play::Fail(FaultKind::Rejected, None),
-        )
+        // Any status may state a wait.
+        let wait = (rng.u8(0..3) == 0).then(|| draw_wait(rng));
+        let play = Play::Fail(FaultKind::Rejected, wait);
+        (Some(Met::Rejected), soon, play)
     } else if percent < good + rejected + bound {
         let play = Play::Fail(FaultKind::BindingChanged, None);
         (Some(Met::BindingChanged), soon, play)

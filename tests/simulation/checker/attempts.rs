@@ -51,8 +51,8 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Granted,
-    /// The issuer rejects the credential.
-    Rejected,
+    /// The issuer rejects the credential, and may state a wait.
+    Rejected(Option<Duration>),
     /// Nothing was sent: the issuer names another address now.
     Bound,
     Failed(Option<Duration>),
@@ -87,6 +87,7 @@ impl Attempt {
             if let Some(before) = before
                 && before.is_one_call()
                 && is_permanent(&before.last)
+                && !states_a_wait(&before.last)
                 && before.last.secret != call.secret
                 && found().any(|load| load.from.run == before.last.until.run)
             {
@@ -177,7 +178,7 @@ fn outcome(record: &Record, life: &Lived, call: &Called, next: Option<&Called>) 
         {
             Outcome::Aborted
         }
-        CallEnd::Failed(FaultKind::Rejected, _) => Outcome::Rejected,
+        CallEnd::Failed(FaultKind::Rejected, wait) => Outcome::Rejected(wait),
         CallEnd::Failed(FaultKind::BindingChanged, _) => Outcome::Bound,
         CallEnd::Failed(_, wait) => Outcome::Failed(wait),
         CallEnd::Dropped if is_broken_off(record, life, call, next) => Outcome::Aborted,
@@ -213,9 +214,15 @@ pub(crate) fn is_permanent(call: &Called) -> bool {
     )
 }
 
+/// The wait holds for every secret, so that no second call follows at once.
+fn states_a_wait(call: &Called) -> bool {
+    matches!(call.end, CallEnd::Failed(_, Some(wait)) if !wait.is_zero())
+}
+
 /// After a rejection the store is looked at first.
 fn known(life: &Lived, call: &Called) -> At {
-    let looks = |load: &&Loaded| load.from.run == call.until.run;
+    // One that was broken off ended with the attempt.
+    let looks = |load: &&Loaded| load.from.run == call.until.run && load.found.is_some();
     let last = life.loads().filter(looks).map(|load| load.until).max();
     last.filter(|_| is_permanent(call)).unwrap_or(call.until)
 }

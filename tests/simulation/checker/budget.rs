@@ -65,7 +65,7 @@ pub(super) fn check(
     }
     let failed: Vec<_> = attempts
         .iter()
-        .filter(|attempt| matches!(attempt.outcome, Outcome::Failed(_) | Outcome::Rejected))
+        .filter(|attempt| matches!(attempt.outcome, Outcome::Failed(_) | Outcome::Rejected(_)))
         .collect();
     for many in failed.windows(FAILED_HOURLY + 1) {
         let (first, last) = (many[0].first.from, many[FAILED_HOURLY].first.from);

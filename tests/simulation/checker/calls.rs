@@ -276,18 +276,18 @@ impl Walk<'_> {
                     self.window = moments::after_token(until, held, self.life.policy.reissue);
                 }
             }
-            Outcome::Rejected | Outcome::Failed(_) => {
+            Outcome::Rejected(_) | Outcome::Failed(_) => {
                 self.is_blocked = false;
                 let secret = attempt.last.secret;
                 if self.bad.is_some_and(|bad| bad != secret) {
                     (self.rejections, self.bad) = ([0; 2], None);
                 }
-                if outcome == Outcome::Rejected {
+                if matches!(outcome, Outcome::Rejected(_)) {
                     self.bad = Some(secret);
                 }
                 self.fails(attempt, outcome);
                 let stated = self.stated.map(|stated| stated.until);
-                let rejected = u32::from(outcome == Outcome::Rejected);
+                let rejected = u32::from(matches!(outcome, Outcome::Rejected(_)));
                 self.rejections = self.rejections.map(|rejections| rejections + rejected);
                 if let Some(times) = self.remembered.get(&secret) {
                     self.rejections[1] = self.rejections[1].max(*times);
@@ -341,7 +341,7 @@ impl Walk<'_> {
     /// What a failed attempt changes for all further ones.
     fn fails(&mut self, attempt: &Attempt, outcome: Outcome) {
         let wait = match outcome {
-            Outcome::Failed(wait) => wait,
+            Outcome::Failed(wait) | Outcome::Rejected(wait) => wait,
             _ => None,
         };
         let (began, failed) = (attempt.begun.boot, attempt.known.boot);
