@@ -61,7 +61,7 @@ impl From<Exit> for ExitCode {
 /// Prints a line that was asked for. Where it cannot be printed, [`finish`] says how the command ends; what the command
 /// does is done all the same.
 pub(super) fn say(line: impl Display) {
-    print(&format!("{line}\n"));
+    print(&format!("{}\n", logging::printable(&line.to_string())));
 }
 
 /// Prints what was done; where that cannot be printed, it is told.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use self::terminal::{Echo, MAX_SECRET};
 use super::output::{Exit, fail, tell};
+use crate::process::logging;
 
 /// Whether there is a person to ask.
 pub(super) fn possible() -> bool {
@@ -37,7 +38,7 @@ pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
 }
 
 fn typed(question: &str, echo: Echo) -> Result<Zeroizing<Vec<u8>>, Exit> {
-    match terminal::ask(question, echo) {
+    match terminal::ask(&logging::printable(question), echo) {
         Ok(Some(line)) => Ok(line),
         Ok(None) => Err(fail(Exit::Usage, "nothing was typed, so nothing is done")),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(fail(Exit::Usage, error)),

@@ -7,6 +7,7 @@ use crate::config::SocketMode;
 use crate::daemon::sockets::drop_in::DropIn;
 use crate::daemon::sockets::unit::Unfit;
 use crate::paths::Env;
+use crate::process::logging;
 use crate::process::manager::Manager;
 
 /// The arguments of `jetond setup`.
@@ -63,6 +64,8 @@ fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
 }
 
 fn note(target: &Target, mode: SocketMode) -> String {
-    let (mode, config) = (mode.as_str(), target.config.display());
+    let (mode, config) = (mode.as_str(), target.config.display().to_string());
+    // It is read by a shell, of which a line end would end the comment.
+    let config = logging::printable(&config);
     format!("# The socket that systemd makes, for [socket] mode = \"{mode}\" in {config}:\n")
 }

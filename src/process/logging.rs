@@ -10,13 +10,16 @@ mod json;
 mod line;
 mod output;
 mod panics;
+mod printable;
 mod queue;
 mod sink;
 mod writer;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
@@ -30,10 +33,14 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 use self::line::Form;
 pub use self::output::FlushOnDrop;
 pub use self::panics::report_panics;
+pub use self::printable::{printable, printable_json};
 
 /// The name of the span around everything that a profile's task does (`keeper`): its field `profile` is part of each
 /// line.
 const PROFILE_SPAN: &str = "profile";
+
+/// Whether the lines of the log have colours.
+static IS_COLOURED: AtomicBool = AtomicBool::new(false);
 
 /// What the log looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -74,9 +81,10 @@ pub fn recognize_journal(journal_stream: Option<&OsStr>) {
     output::is_journal(variable.is_some_and(journal::is_stderr));
 }
 
-/// Prints a line for people on standard error.
+/// Prints a line for people on standard error, with what would act on a terminal shown.
 pub fn tell(level: Level, line: impl Display) {
-    output::print(level, &format!("jetond: {line}\n"));
+    let line = line.to_string();
+    output::print(level, &format!("jetond: {}\n", printable(&line)));
 }
 
 /// Prints a text for people on standard error as it is, line end included.
@@ -125,6 +133,7 @@ pub fn start(format: LogFormat, filter: Option<&str>, no_color: bool) -> Result<
         LogFormat::Text => lines.with_timer(SystemTime).with_ansi(false).boxed(),
         LogFormat::Auto => {
             let ansi = io::stderr().is_terminal() && !no_color;
+            IS_COLOURED.store(ansi, Ordering::Relaxed);
             lines.with_timer(SystemTime).with_ansi(ansi).boxed()
         }
     };
@@ -161,7 +170,18 @@ impl<'a> MakeWriter<'a> for Lines {
 impl io::Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // It is a string's, so this copies nothing.
-        output::print(self.0, &String::from_utf8_lossy(line));
+        let text = String::from_utf8_lossy(line);
+        let body = text.strip_suffix('\n').unwrap_or(&text);
+        let shown = match output::maker().form {
+            Form::Json => printable_json(body),
+            // The values in it are without escape sequences already.
+            _ if IS_COLOURED.load(Ordering::Relaxed) => printable::printable_in_colour(body),
+            _ => printable(body),
+        };
+        match shown {
+            Cow::Borrowed(_) => output::print(self.0, &text),
+            Cow::Owned(shown) => output::print(self.0, &format!("{shown}\n")),
+        }
         Ok(line.len())
     }
 

@@ -17,6 +17,7 @@ mod check;
 mod clusters;
 mod commands;
 mod companion;
+mod control_characters;
 mod demo;
 mod descriptors;
 mod discovery;

@@ -173,8 +173,8 @@ impl Stage {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines.len().saturating_sub(LAST_LINES);
-        let last = lines.get(last..).unwrap_or_default().join("\n  ");
-        format!("the daemon ended ({status}); the end of its log:\n  {last}")
+        let last = lines.get(last..).unwrap_or_default().join("; ");
+        format!("the daemon ended ({status}); the end of its log: {last}")
     }
 
     fn secret(&self) -> PathBuf {

@@ -4,9 +4,10 @@ use std::io::{IsTerminal as _, stdout};
 
 use rustix::termios::tcgetwinsize;
 
-use super::super::output::say;
+use super::super::output::print;
 use super::finding::{Finding, Verdict};
 use crate::paths::Env;
+use crate::process::logging::{printable, printable_json};
 
 /// The smallest width that text is wrapped to.
 const NARROWEST: usize = 40;
@@ -15,7 +16,7 @@ const NARROWEST: usize = 40;
 pub(super) fn json(findings: &[Finding]) {
     // Serialising strings cannot fail.
     if let Ok(text) = serde_json::to_string_pretty(findings) {
-        say(text);
+        print(&format!("{}\n", printable_json(&text)));
     }
 }
 
@@ -28,7 +29,8 @@ pub(super) fn text(findings: &[Finding], env: &Env) {
     let width = terminal.then_some(columns.max(NARROWEST));
     let colour = terminal && !env.no_color && env.term.as_deref() != Some("dumb");
     for line in lines(findings, width, colour) {
-        say(line);
+        // Its colours are ours, and its text is without control characters.
+        print(&format!("{line}\n"));
     }
 }
 
@@ -94,17 +96,6 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-fn printable(text: &str) -> String {
-    let escape = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +117,7 @@ mod tests {
             lines(&findings(), None, false),
             [
                 "ok    configuration  /c.toml, 1 profile",
-                "fail  issuer         the certificate of https://acme.run.ai has expired\\u{1b}[2J; ask who runs it to renew the certificate of the server",
+                "fail  issuer         the certificate of https://acme.run.ai has expired\\x1b[2J; ask who runs it to renew the certificate of the server",
             ]
         );
     }
@@ -139,7 +130,7 @@ mod tests {
             [
                 "ok    configuration  /c.toml, 1 profile",
                 "fail  issuer         the certificate of https://acme.run.ai",
-                "                     has expired\\u{1b}[2J",
+                "                     has expired\\x1b[2J",
                 "                     -> ask who runs it to renew the",
                 "                     certificate of the server",
             ]

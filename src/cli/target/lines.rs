@@ -1,11 +1,13 @@
 //! Command lines to propose: each names the target in force, since without its options it would change another one.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::super::output::tell;
 use super::Target;
 use crate::command_line;
 use crate::paths::SYSTEM_CONFIG;
+use crate::process::logging;
 use crate::profile::ProfileName;
 use crate::settings;
 
@@ -97,10 +99,18 @@ pub(in super::super) fn option(name: &str, path: &Path) -> String {
     format!(" {name} {}", quoted(path))
 }
 
-/// A path as one word of a shell.
+/// A path as one word of a shell. What no terminal shows is written with escapes, which bash, zsh and POSIX.1-2024 know.
 pub(in super::super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    let Some(text) = path
+        .to_str()
+        .filter(|text| logging::printable(text) == *text)
+    else {
+        let bytes = path.as_os_str().as_bytes();
+        let escaped: String = bytes.iter().map(|b| of_byte(*b)).collect();
+        return format!("$'{escaped}'");
+    };
+    let text = text.to_owned();
     if !text.is_empty() && text.chars().all(is_plain) {
         text
     } else {
@@ -108,10 +118,35 @@ pub(in super::super) fn quoted(path: &Path) -> String {
     }
 }
 
+/// A byte between `$'` and `'`.
+fn of_byte(b: u8) -> String {
+    match b {
+        b'\'' | b'\\' => format!("\\{}", char::from(b)),
+        b' '..=b'~' => char::from(b).to_string(),
+        _ => format!("\\{b:03o}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
     use crate::cli::target::{Target, TargetArgs};
     use crate::paths::Env;
+
+    #[test]
+    fn a_path_with_what_no_terminal_shows_is_written_with_escapes() {
+        for (path, word) in [
+            (&b"/a b"[..], "'/a b'"),
+            (b"/a\n'b\\", r"$'/a\012\'b\\'"),
+            (b"/\x1b]0;x\x07", r"$'/\033]0;x\007'"),
+            (b"/\xff\xe2\x80\xae", r"$'/\377\342\200\256'"),
+        ] {
+            let path = Path::new(OsStr::from_bytes(path));
+            assert_eq!(quoted(path), word);
+        }
+    }
 
     #[test]
     fn a_line_has_the_options_of_its_target_as_a_shell_takes_them() {
