@@ -115,7 +115,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
     let is_over = match judge(intent, &listed.keys, secret_of, tells_logins, now) {
         Verdict::Wait => {
             tell(format!(
-                "the creation of {name} was interrupted, and there is no such key yet; {LATER}"
+                "the creation of {name} was interrupted, and there is no such key yet; for an hour after it every later 'jetond app' command looks for a key of this name, and deletes one that was not used"
             ));
             false
         }
@@ -138,9 +138,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         }
         Verdict::Delete(key) => {
             discard(&intent.keeper);
-            let is_deleted = delete(session, &listed, key, name);
-            // The call may be executed once more.
-            is_deleted && !may_come(intent, now)
+            delete(session, &listed, key, name)
         }
     };
     if is_over {
