@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::answer::{Asked, Spelling};
 use super::attempt::{Fetching, Granted, Locating, Provider};
 use super::http::{Http, Settings};
-use super::quote::{quote_address, without_secret};
+use super::quote::without_secret;
 use crate::config;
 use crate::config::oauth2::{At, EndpointUrl};
 use crate::credential::{Ca, Credential};
@@ -125,9 +125,9 @@ impl Oauth2 {
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
-            let known = [place.issuer.as_str(), bound_to];
-            let named = quote_address(found.endpoint.url().as_str(), &known, credential);
-            return Err(clean(refusal(&named, bound_to, &who)));
+            // Whole, but for the secret: a person decides by this address whether to enrol again.
+            let named = found.endpoint.url().as_str();
+            return Err(clean(refusal(named, bound_to, &who)));
         }
         *lock(&place.remembered) = Some((Arc::clone(&found), credential.ca().cloned()));
         Ok(found)

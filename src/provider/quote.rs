@@ -66,14 +66,6 @@ pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String
     escape(&readable(&echo::without(text, &hidden), &Known::new(&[])))
 }
 
-/// An address that an issuer named before this credential was sent, without the parts that could repeat its secret. The
-/// words of the addresses `known` are kept.
-pub(super) fn quote_address(address: &str, known: &[&str], credential: &Credential) -> String {
-    let hidden = of_credential(credential, false);
-    let clean = echo::without(address, &[hidden]);
-    address::address(&clean, &Known::new(known)).unwrap_or_else(|| address::HIDDEN.to_owned())
-}
-
 /// Takes out of a fault's sentence what repeats the credential's secret: for a sentence with words of an issuer's that
 /// were read before this credential was sent.
 pub(super) fn without_secret(mut fault: Fault, credential: &Credential) -> Fault {
