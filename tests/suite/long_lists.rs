@@ -3,7 +3,15 @@
 use std::fs;
 
 use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
 use crate::support::wire::{Wire, get};
+
+/// The token of `research`, once all that begins with the daemon has let it come.
+fn first_token(env: &TestEnv, daemon: &Daemon) -> String {
+    let target = "/v1/profiles/research/token?max_wait=5";
+    wait_until("a token", || env.get(daemon, target).status == 200);
+    env.token(daemon, "research")
+}
 
 /// A place with this many profiles beside `research`, which are not enrolled.
 fn place(more: usize) -> TestEnv {
@@ -20,7 +28,7 @@ fn place(more: usize) -> TestEnv {
 fn a_list_that_is_too_long_for_the_companion_is_refused_with_what_to_do() {
     let env = place(2_000);
     let mut daemon = env.start();
-    let token = env.token(&daemon, "research");
+    let token = first_token(&env, &daemon);
     let list = env.jeton(&["status", "--json"]);
     assert_eq!(list.code, 64, "{list:?}");
     assert!(list.stdout.is_empty(), "{list:?}");
@@ -37,7 +45,7 @@ fn a_list_that_is_too_long_for_the_companion_is_refused_with_what_to_do() {
 fn lists_of_one_user_are_made_one_after_the_other_while_tokens_are_served() {
     let env = place(300);
     let mut daemon = env.start();
-    env.token(&daemon, "research");
+    first_token(&env, &daemon);
     let mut lists: Vec<_> = (0..4).map(|_| Wire::new(&env, &daemon.socket)).collect();
     for round in 0..3 {
         for list in &mut lists {
