@@ -5,6 +5,7 @@
 
 use super::super::admin;
 use super::super::output::{Exit, fail, report, tell};
+use super::creations;
 use super::delete::{named, users};
 use super::finish::Unfinished;
 use super::journal::Journal;
@@ -62,9 +63,10 @@ pub(super) fn create(args: &CreateArgs, env: &Env) -> Result<(), Exit> {
         session: &session,
         journal: &journal,
         family: listed.family,
+        known: listed.keys.into_iter().map(|key| key.id).collect(),
         keep,
     };
-    work.carry_out(&listed)
+    work.carry_out()
 }
 
 /// Refuses what surely fails, and says what a person should know before a key is made.
@@ -128,13 +130,19 @@ struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
     family: Family,
+    /// The IDs of the keys that were there before the call.
+    known: Vec<String>,
     keep: Keep,
 }
 
 impl Work<'_> {
-    fn carry_out(self, listed: &Listed) -> Result<(), Exit> {
-        let known = listed.keys.iter().map(|key| key.id.clone()).collect();
-        let intent = self.intent(self.keep.keeper(), known, None);
+    fn carry_out(self) -> Result<(), Exit> {
+        let intent = KeyIntent {
+            path: self.family.path().to_owned(),
+            at: self.session.now(),
+            keeper: self.keep.keeper(),
+            call: self.call(None),
+        };
         if let Err(error) = self.journal.begin(&intent) {
             self.keep.discard();
             return Err(fail(Exit::Config, format!("{NOTHING}: {}", Causes(&error))));
@@ -143,9 +151,13 @@ impl Work<'_> {
         let made = session.wait(session.api.create(self.family, &self.args.name));
         let made = made.map_err(|trouble| self.without_answer(intent.clone(), &trouble))?;
         let id = made.id.clone();
+        if self.known.contains(&id) {
+            self.discard(intent);
+            return Err(fail(Exit::Config, self.not_new(&id)));
+        }
         let doomed = |keeper| KeyIntent {
             keeper,
-            call: self.call(vec![], Some(id.clone())),
+            call: self.call(Some(id.clone())),
             ..intent.clone()
         };
         // From here on later commands know the key by its ID.
@@ -166,19 +178,10 @@ impl Work<'_> {
         }
     }
 
-    fn intent(&self, keeper: Keeper, known: Vec<String>, doomed: Option<String>) -> KeyIntent {
-        KeyIntent {
-            path: self.family.path().to_owned(),
-            at: self.session.now(),
-            keeper,
-            call: self.call(known, doomed),
-        }
-    }
-
-    fn call(&self, known: Vec<String>, doomed: Option<String>) -> KeyCall {
+    fn call(&self, doomed: Option<String>) -> KeyCall {
         KeyCall::Creation {
             name: self.args.name.to_string(),
-            known,
+            known: self.known.clone(),
             doomed,
         }
     }
@@ -187,31 +190,29 @@ impl Work<'_> {
     fn without_answer(&self, intent: KeyIntent, trouble: &Trouble) -> Exit {
         // The name was free a moment ago: perhaps our call came twice.
         let is_taken = trouble.kind == TroubleKind::Conflict;
-        if !trouble.may_be_done && !is_taken {
+        if !trouble.may_be_done && !is_taken && !self.is_there(trouble) {
             self.keep.discard();
             self.journal.end(&intent);
             return told(trouble, NOTHING);
         }
-        let intent = KeyIntent {
-            keeper: Keeper::Nothing,
-            ..intent
-        };
-        self.journal.amend(&intent);
-        self.keep.discard();
+        let intent = self.discard(intent);
         if is_taken {
             let exit = told(trouble, "no secret has arrived");
             tell(format!(
                 "no key had this name a moment ago: another command has made one since, or this call came to the server twice; unless the key has been used by then, the next 'jetond app' command deletes it; to see it, run: {}",
-                self.session.target.line("app show …")
+                self.session
+                    .target
+                    .line(&format!("app show {}", self.args.name))
             ));
             return exit;
         }
         let exit = told(trouble, "no secret has arrived, so there is nothing to use");
         match &trouble.id {
+            Some(id) if self.known.contains(id) => tell(self.not_new(id)),
             Some(id) => self.take_back(
                 |keeper| KeyIntent {
                     keeper,
-                    call: self.call(vec![], Some(id.clone())),
+                    call: self.call(Some(id.clone())),
                     ..intent.clone()
                 },
                 id,
@@ -219,6 +220,31 @@ impl Work<'_> {
             None => look_at(self.session, self.journal, &intent),
         }
         exit
+    }
+
+    /// No secret will be kept: later commands look for a key of this name alone.
+    fn discard(&self, mut intent: KeyIntent) -> KeyIntent {
+        intent.keeper = Keeper::Nothing;
+        self.journal.amend(&intent);
+        self.keep.discard();
+        intent
+    }
+
+    /// An answer with the ID of a key that was there before. It may be anybody's, so it is not touched.
+    fn not_new(&self, id: &str) -> String {
+        format!(
+            "the server answers with the ID of a key that was there before the call (ID {id}): nothing is kept, and no key is deleted; to see the keys, run: {}",
+            self.session.target.line("app list")
+        )
+    }
+
+    /// Whether there is a new key of this name although the server, or a gateway before it, has refused the call.
+    fn is_there(&self, trouble: &Trouble) -> bool {
+        let was_sent = !matches!(trouble.kind, TroubleKind::Unreachable(_));
+        let is_there =
+            || creations::is_there(self.session, self.family, &self.args.name, &self.known);
+        // A server that states a wait is not asked now: later commands look.
+        was_sent && (trouble.retry_after.is_some() || is_there())
     }
 
     /// Deletes the key by its ID, unless its secret is kept all the same.

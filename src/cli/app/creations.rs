@@ -4,7 +4,7 @@ use super::super::output::tell;
 use super::journal::{Journal, PATIENCE, may_come};
 use super::secret_file;
 use super::session::Session;
-use crate::applications::{Application, Family, Kind, Listed, TroubleKind};
+use crate::applications::{Application, Family, KeyName, Kind, Listed, TroubleKind};
 use crate::store::{Keeper, KeyCall, KeyIntent};
 
 /// By how much a server's clock may differ from ours, in seconds, where its date of a creation is judged.
@@ -59,7 +59,7 @@ fn judge<'a>(
         return Verdict::Over;
     };
     let key = match doomed {
-        Some(id) => keys.iter().find(|key| key.id == *id),
+        Some(id) => keys.iter().find(|key| key.id == *id && !known.contains(id)),
         None => keys
             .iter()
             .find(|key| key.name == *name && !known.contains(&key.id)),
@@ -89,6 +89,20 @@ fn judge<'a>(
         }
         Secret::Lost => Verdict::Delete(key),
     }
+}
+
+/// Whether there is a key of this name that is not one of these.
+pub(super) fn is_there(
+    session: &Session,
+    family: Family,
+    name: &KeyName,
+    known: &[String],
+) -> bool {
+    let listed = session.wait(session.api.list(family.kind(), false));
+    listed.is_ok_and(|listed| {
+        let mut keys = listed.keys.iter();
+        keys.any(|key| key.name == name.as_str() && !known.contains(&key.id))
+    })
 }
 
 /// Looks for one, and deletes the key if it is surely ours and of use to nobody.

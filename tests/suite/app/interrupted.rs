@@ -161,6 +161,7 @@ fn a_creation_that_came_twice_leaves_no_key() {
     fault_for(&env, "twice:last", 1);
     let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
     assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.stderr.contains("app show new-key"), "{failed:?}");
     assert!(
         failed.stderr.contains("(409)") && failed.stderr.contains("twice"),
         "{failed:?}"
@@ -169,6 +170,57 @@ fn a_creation_that_came_twice_leaves_no_key() {
     assert_eq!(listed.code, 0, "{listed:?}");
     assert!(key(&env, "new-key").is_none(), "{listed:?}");
     end(env, daemon);
+}
+
+#[test]
+fn an_answer_with_the_id_of_a_key_that_was_there_deletes_no_key() {
+    for secret in ["", "wr0ng"] {
+        let (env, daemon) = place(Line::V2_24, 600);
+        env.token(&daemon, "research");
+        let first = key(&env, "first-key").unwrap().id;
+        let answer =
+            json!({"id": first, "clientId": "c", "name": "new-key", "clientSecret": secret});
+        fault_for(&env, &format!("executed:answer:201:{answer}"), 1);
+        let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+        assert_eq!(failed.code, 78, "{failed:?}");
+        assert!(
+            failed.stderr.contains("was there before the call") && failed.stderr.contains(&first),
+            "{failed:?}"
+        );
+        let listed = env.jetond(&["app", "list"]);
+        assert_eq!(listed.code, 0, "{listed:?}");
+        assert_eq!(key(&env, "first-key").unwrap().id, first, "{listed:?}");
+        assert!(key(&env, "new-key").is_none(), "{listed:?}");
+        end(env, daemon);
+    }
+}
+
+#[test]
+fn a_creation_that_is_refused_after_it_was_executed_leaves_no_key() {
+    for fault in [
+        "executed:status:400",
+        "executed:status:403",
+        "executed:status:404",
+        "executed:status:429",
+        "executed:rate-limit:1",
+    ] {
+        let (env, daemon) = place(Line::V2_24, 600);
+        env.token(&daemon, "research");
+        fault_for(&env, fault, 1);
+        let failed = env.jetond(&["app", "create", "new-key", "--enrol", "new"]);
+        assert_ne!(failed.code, 0, "{fault}: {failed:?}");
+        assert!(
+            !failed.stderr.contains("nothing is made"),
+            "{fault}: {failed:?}"
+        );
+        let listed = env.jetond(&["app", "list"]);
+        assert_eq!(listed.code, 0, "{fault}: {listed:?}");
+        assert!(
+            key(&env, "new-key").is_none(),
+            "{fault}: {failed:?} {listed:?}"
+        );
+        end(env, daemon);
+    }
 }
 
 #[test]
