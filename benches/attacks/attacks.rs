@@ -8,7 +8,6 @@ mod line_ends;
 mod pipelining;
 mod refusals;
 mod unread;
-mod watches;
 
 use super::attack::Attack;
 
@@ -24,5 +23,5 @@ pub(crate) static ALL: &[Attack] = &[
     unread::TOKENS,
     unread::LISTS,
     unread::DOCUMENTS,
-    watches::TWO_USERS,
+    idle::WATCHES,
 ];

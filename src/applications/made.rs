@@ -33,7 +33,7 @@ pub(super) fn secret(body: &[u8]) -> Option<ClientSecret> {
     ClientSecret::parse(&found.next()?).ok()
 }
 
-/// The ID of the new key, also where the rest of the answer is of no use.
+/// The ID of the new key, also where the rest of the answer cannot be used.
 pub(super) fn id(body: &[u8]) -> Option<String> {
     let id = text(body, "id").filter(|id| is_id(id))?;
     Some(id.as_str().to_owned())

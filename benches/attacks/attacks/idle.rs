@@ -1,4 +1,6 @@
-//! Connections that have had an answer and want nothing more.
+//! Connections that have had an answer and want nothing more, and watches that stay open.
+
+use std::path::Path;
 
 use super::super::attack::Attack;
 use super::super::hold::Hold;
@@ -9,16 +11,26 @@ use super::super::users::{ALICE, BOB};
 pub(super) const TWO_USERS: Attack = Attack {
     name: "2 x 3,072 idle of two allowed users",
     long_token: false,
-    start: |socket| {
-        let hold = Hold {
-            connections: 3_072,
-            opening: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
-            reads: true,
-            ..Hold::default()
-        };
-        let other = hold.clone();
-        Party::default()
-            .with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
-            .with(BOB, socket, move |socket, stop| other.run(&socket, stop))
-    },
+    start: |socket| two_users(socket, "/healthz"),
 };
+
+/// They watch as often as they can, and read what comes.
+pub(super) const WATCHES: Attack = Attack {
+    name: "2 x 3,072 watches of two allowed users",
+    long_token: false,
+    start: |socket| two_users(socket, "/v1/profiles/p1/watch"),
+};
+
+/// Each asks for this once on each connection.
+fn two_users(socket: &Path, target: &str) -> Party {
+    let hold = Hold {
+        connections: 3_072,
+        opening: format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes(),
+        reads: true,
+        ..Hold::default()
+    };
+    let other = hold.clone();
+    Party::default()
+        .with(ALICE, socket, move |socket, stop| hold.run(&socket, stop))
+        .with(BOB, socket, move |socket, stop| other.run(&socket, stop))
+}

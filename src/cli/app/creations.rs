@@ -36,9 +36,9 @@ enum Verdict<'a> {
     Kept,
     /// Its secret is stored, and its profile is not in the configuration.
     Unfinished(&'a Application),
-    /// It may be of use to somebody, for this reason.
+    /// A program may use it, for this reason.
     Left(&'a Application, &'static str),
-    /// It is of use to nobody.
+    /// Its secret is lost, and it has not been used.
     Delete(&'a Application),
 }
 
@@ -105,7 +105,7 @@ pub(super) fn is_there(
     })
 }
 
-/// Looks for one, and deletes the key if it is surely ours and of use to nobody.
+/// Looks for one, and deletes the key if it is surely ours, its secret is lost, and it has not been used.
 pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) {
     let KeyCall::Creation { name, .. } = &intent.call else {
         return;
@@ -144,7 +144,7 @@ pub(super) fn look_at(session: &Session, journal: &Journal, intent: &KeyIntent) 
         }
         Verdict::Left(key, why) => {
             tell(format!(
-                "the creation of {name} was interrupted, and there is a key of this name (ID {}) that it may have made; it is left, since {why}; if it is of no use, run: {}",
+                "the creation of {name} was interrupted, and there is a key of this name (ID {}) that it may have made; it is left, since {why}; if you do not need it, run: {}",
                 key.id,
                 session.target.line(&format!("app delete {}", key.id))
             ));
@@ -232,7 +232,7 @@ fn secret_of(session: &Session, keeper: &Keeper, key: &Application) -> Secret {
         Keeper::File(path) => match path.symlink_metadata() {
             Ok(meta) if meta.len() == 0 => Secret::Lost,
             Ok(_) => Secret::Kept,
-            // It was made before the call, so somebody has moved it.
+            // It was made before the call, and has been moved since.
             Err(_) => Secret::Unknown,
         },
         Keeper::Nothing => Secret::Lost,

@@ -12,7 +12,7 @@ use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 use crate::store::{Binding, ProfileLock, Record, Revision, StoreError};
 
-/// A profile that has the key already. Nobody else changes its record meanwhile.
+/// A profile that has the key already. No other command changes its record meanwhile.
 pub(super) struct Held {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
