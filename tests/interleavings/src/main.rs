@@ -18,7 +18,11 @@ use jetond::{
     profile, provider, query, schedule, store, token, wire,
 };
 
-#[allow(dead_code, reason = "not all of what they can do is told")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "not all of what they can do is told"
+)]
 /// The files that are tried, as they are shipped: `src/keep` is a link to them.
 mod keep {
     pub mod attempt;
@@ -28,6 +32,7 @@ mod keep {
     pub mod handle;
     pub mod keeper;
     pub mod lookups;
+    pub mod patience;
     mod queue;
     pub mod roster;
     mod waiters;
