@@ -145,7 +145,7 @@ impl<'a> Story<'a> {
             .await?;
         let (socket, api) = (Place::Socket(teller.stage.socket()), api(teller)?);
         let used = clients::ask_once(NEW_PROFILE, socket, api).await;
-        used.map_err(|why| format!("the new application is of no use: {why}"))?;
+        used.map_err(|why| format!("the new application cannot be used: {why}"))?;
         teller.lines(&[view::used(teller.elapsed(), NEW_PROFILE)]);
         teller.read().await
     }

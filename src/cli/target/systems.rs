@@ -1,4 +1,4 @@
-//! Whether a command is about the system's daemon although nobody said `--system`, and the user that this daemon runs as.
+//! Whether a command is about the system's daemon although `--system` was not given, and the user that this daemon runs as.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -179,7 +179,7 @@ impl Lookups {
             let answer = answer.unwrap_or_else(|_| Err(late()));
             debug!(failed = answer.is_err(), "look-up ends");
             let until = lookups.take(what, answer);
-            // Nobody may wait.
+            // No connection may wait.
             let _: Result<(), _> = end.send(());
             // A list may be large, so it is not kept longer than it serves.
             lookups.clock.sleep_until(until).await;
