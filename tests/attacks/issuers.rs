@@ -149,13 +149,13 @@ fn the_profile_that_is_asked_for_comes_first_and_the_log_says_that_others_wait()
     for n in 0..PROFILES {
         env.enrol_at(&format!("p{n:02}"), &url);
     }
-    // Eight at a time, so that the last one of them would wait for six seconds.
-    env.fault("slow:1.5");
+    // Eight at a time, so that the last one of them would wait for 16 seconds.
+    env.fault("slow:4");
     let mut daemon = env.start();
     wait_until("the first calls", || {
         env.sandbox().stats().open_connections == 8
     });
-    let answer = env.get(&daemon, "/v1/profiles/p39/token?max_wait=5");
+    let answer = env.get(&daemon, "/v1/profiles/p39/token?max_wait=10");
     assert_eq!(answer.status, 200, "{}", answer.text());
     let profiles = env.get(&daemon, "/v1/profiles").json();
     let profiles = profiles["profiles"].as_array().unwrap();

@@ -81,6 +81,9 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
     let wait = |user: User| {
         let mut stream = user.connect(&daemon.socket);
         stream.write_all(WAIT.as_bytes()).unwrap();
+        // A connection whose request was not read yet would make room before those that wait. When a later connection is
+        // answered, this one waits.
+        assert_eq!(env.get(&daemon, "/healthz").status, 200);
         stream
     };
     let mut few = wait(BOB);
