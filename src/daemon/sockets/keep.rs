@@ -58,7 +58,7 @@ impl Sockets {
     ) -> Lost {
         let mut removals = Episode::new(QUIET);
         let mut failed = 0;
-        let mut watch = self.watch();
+        let mut watch = self.watch(None);
         let mut was_watched = true;
         loop {
             if watch.is_err() == was_watched {
@@ -82,7 +82,7 @@ impl Sockets {
             }
             let is_new = !made.is_empty();
             if is_new {
-                watch = self.watch();
+                watch = self.watch(watch.ok());
             }
             tokio::select! { biased;
                 Some(change) = changes.recv() => {
@@ -110,12 +110,12 @@ impl Sockets {
                 }
             }
             // Watch before the look, so that no later event is missed.
-            watch = self.watch();
+            watch = self.watch(watch.ok());
         }
     }
 
-    /// Watches the paths of both sockets, where that is possible.
-    fn watch(&self) -> io::Result<PathWatch> {
+    /// Watches the paths of both sockets, where that is possible, with the watch that there is.
+    fn watch(&self, before: Option<PathWatch>) -> io::Result<PathWatch> {
         let paths = [(&self.tokens, Door::Tokens), (&self.admin, Door::Admin)];
         let paths = paths
             .into_iter()
@@ -124,7 +124,11 @@ impl Sockets {
         let paths: Vec<_> = paths
             .filter_map(|path| std::path::absolute(path).ok())
             .collect();
-        PathWatch::new(paths.iter().map(PathBuf::as_path))
+        let paths = paths.iter().map(PathBuf::as_path);
+        match before {
+            Some(watch) => watch.renewed(paths),
+            None => PathWatch::new(paths),
+        }
     }
 
     /// Creates a missing socket again. `made` collects each path, and whether another file was in its place.

@@ -37,6 +37,26 @@ impl PathWatch {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Watches these absolute paths from now on, and no others. The kernel may take 30 ms to close a watch, so the one that
+    /// there is goes on with other paths.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    #[cfg(target_os = "linux")]
+    pub(super) fn renewed<'a>(mut self, paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+        self.linux.renew(paths)?;
+        Ok(self)
+    }
+
+    /// Returns the watch as it is: there is none on this system.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn renewed<'a>(self, _: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+        Ok(self)
+    }
+
     /// Waits until one of the paths may have changed.
     pub(super) async fn stirred(&self) {
         #[cfg(target_os = "linux")]
@@ -48,7 +68,7 @@ impl PathWatch {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::VecDeque;
+    use std::collections::{BTreeMap, VecDeque};
     use std::ffi::OsString;
     use std::fs::File;
     use std::io;
@@ -56,6 +76,7 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+    use rustix::io::Errno;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
@@ -80,6 +101,8 @@ mod linux {
     #[derive(Debug)]
     pub(super) struct Watch {
         events: AsyncFd<OwnedFd>,
+        /// What is watched, by the kernel's number of the watch.
+        watched: BTreeMap<i32, WatchFlags>,
         /// `/proc/self/mountinfo`, which has priority data after each mount and unmount (proc(5)).
         mounts: AsyncFd<File>,
     }
@@ -87,29 +110,57 @@ mod linux {
     impl Watch {
         pub(super) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
             let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe for types whose descriptor may change under it; these keep their own"
+            )]
+            let mut watch = Self {
+                events: AsyncFd::with_interest(events, Interest::READABLE)?,
+                watched: BTreeMap::new(),
+                mounts: AsyncFd::with_interest(
+                    File::open("/proc/self/mountinfo")?,
+                    Interest::PRIORITY,
+                )?,
+            };
+            watch.renew(paths)?;
+            Ok(watch)
+        }
+
+        pub(super) fn renew<'a>(
+            &mut self,
+            paths: impl Iterator<Item = &'a Path>,
+        ) -> io::Result<()> {
+            let events = self.events.get_ref();
+            let mut watched: BTreeMap<i32, WatchFlags> = BTreeMap::new();
             for path in paths {
                 if !is_local(path)? {
                     return Err(io::ErrorKind::Unsupported.into());
                 }
                 for (at, step) in steps(path)? {
-                    inotify::add_watch(&events, &at, step.flags())?;
+                    let number = inotify::add_watch(events, &at, step.flags())?;
+                    let flags = watched.entry(number).or_insert(WatchFlags::empty());
+                    // The call replaced the flags. Two paths may need different events of one folder.
+                    if !(*flags - step.flags()).is_empty() {
+                        inotify::add_watch(events, &at, *flags | step.flags())?;
+                    }
+                    *flags |= step.flags();
                 }
             }
-            #[expect(
-                deprecated,
-                reason = "its successor is unsafe for types whose descriptor may change under it; these keep their own"
-            )]
-            Ok(Self {
-                events: AsyncFd::with_interest(events, Interest::READABLE)?,
-                mounts: AsyncFd::with_interest(
-                    File::open("/proc/self/mountinfo")?,
-                    Interest::PRIORITY,
-                )?,
-            })
+            for number in self.watched.keys() {
+                if !watched.contains_key(number) {
+                    // The kernel has removed the watch of a file that no longer exists.
+                    let _: Result<(), Errno> = inotify::remove_watch(events, *number);
+                }
+            }
+            self.watched = watched;
+            // The caller looks at the paths now, so what came before does not matter.
+            let mut old = [0; 1_024];
+            while rustix::io::read(events, &mut old).is_ok_and(|length| length > 0) {}
+            Ok(())
         }
 
         pub(super) async fn stirred(&self) {
-            // The caller looks at the paths and makes a new watch, so the events themselves are not read.
+            // The caller renews the watch and looks at the paths, so the events themselves do not matter.
             let _: io::Result<()> = tokio::select! { biased;
                 ready = self.events.ready(Interest::READABLE) => ready.map(|mut ready| ready.clear_ready()),
                 ready = self.mounts.ready(Interest::PRIORITY) => ready.map(|mut ready| ready.clear_ready()),
@@ -129,11 +180,8 @@ mod linux {
 
     impl Step {
         fn flags(self) -> WatchFlags {
-            // Two paths may need different events of one folder.
-            let itself = WatchFlags::MASK_ADD
-                | WatchFlags::DONT_FOLLOW
-                | WatchFlags::DELETE_SELF
-                | WatchFlags::MOVE_SELF;
+            let itself =
+                WatchFlags::DONT_FOLLOW | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
             itself
                 | match self {
                     Self::Folder => WatchFlags::ONLYDIR,
@@ -184,7 +232,7 @@ mod linux {
             if meta.is_symlink() && !todo.is_empty() {
                 links += 1;
                 if links > MAX_LINKS {
-                    return Err(rustix::io::Errno::LOOP.into());
+                    return Err(Errno::LOOP.into());
                 }
                 let target = at.read_link()?;
                 at.pop();
@@ -201,6 +249,7 @@ mod linux {
 
     #[cfg(test)]
     mod tests {
+        use std::os::fd::AsRawFd as _;
         use std::os::unix::fs::symlink;
         use std::os::unix::net::UnixListener;
         use std::time::Duration;
@@ -311,6 +360,31 @@ mod linux {
                 std::fs::remove_file(spot.dir.path().join("real/jeton/s")).unwrap();
                 watch.stirred().await;
             }
+        }
+
+        #[tokio::test]
+        async fn a_renewed_watch_keeps_its_descriptor_and_watches_the_new_paths_alone() {
+            let (former, spot) = (spot(), spot());
+            let mut watch = Watch::new([former.socket.as_path()].into_iter()).unwrap();
+            let descriptor = watch.events.get_ref().as_raw_fd();
+            let mut notices = async |act: &dyn Fn()| {
+                watch.renew([spot.socket.as_path()].into_iter()).unwrap();
+                act();
+                let limit = Duration::from_millis(500);
+                let noticed = tokio::time::timeout(limit, watch.stirred()).await;
+                noticed.is_ok()
+            };
+            assert!(!notices(&|| {}).await, "nothing has changed");
+            let former = former.dir.path().join("real/jeton/s");
+            assert!(!notices(&|| std::fs::remove_file(&former).unwrap()).await);
+            let file = spot.dir.path().join("real/jeton/s");
+            assert!(notices(&|| std::fs::remove_file(&file).unwrap()).await);
+            // The folder of the missing socket reports new files.
+            assert!(notices(&|| std::fs::write(&file, "").unwrap()).await);
+            // Where the socket is again, it reports none.
+            let other = spot.dir.path().join("real/jeton/other");
+            assert!(!notices(&|| std::fs::write(&other, "").unwrap()).await);
+            assert_eq!(watch.events.get_ref().as_raw_fd(), descriptor);
         }
 
         #[tokio::test]
