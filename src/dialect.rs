@@ -28,7 +28,7 @@ pub(crate) mod testing {
     use crate::lifecycle::{Held, Phase};
     use crate::profile::ProfileName;
     use crate::query::{Asked, Freshness, ProfileState, Surroundings, TokenAnswer};
-    use crate::token::{AccessToken, LastAnswer, Validity};
+    use crate::token::{AccessToken, LastAnswer, MAX_TOKEN_LEN, Validity};
     use crate::wire::frame::{Invocation, Reply};
     use crate::wire::{Counts, FaultReply, ProfileReply};
 
@@ -54,16 +54,31 @@ pub(crate) mod testing {
 
     /// The answer to a request for a token of one hour, requested just now.
     pub(crate) fn token_answer(freshness: Freshness) -> TokenAnswer {
+        TokenAnswer {
+            freshness,
+            ..answer_with("T0KEN")
+        }
+    }
+
+    /// Tokens with all characters that one may have, and of the greatest length.
+    pub(crate) fn hard_tokens() -> [String; 3] {
+        let all: String = ('!'..='~').collect();
+        let longest = all.chars().cycle().take(MAX_TOKEN_LEN).collect();
+        [all, longest, "\"\\".repeat(MAX_TOKEN_LEN / 2)]
+    }
+
+    /// The answer to a request for a token, which is this one.
+    pub(crate) fn answer_with(token: &str) -> TokenAnswer {
         let validity = Validity::new(around().now.boot, Some(Duration::from_secs(3_600)));
         TokenAnswer {
             profile: ProfileName::parse("research").unwrap(),
             held: Arc::new(Held {
-                token: AccessToken::parse("T0KEN").unwrap(),
+                token: AccessToken::parse(token).unwrap(),
                 validity,
                 generation: 7,
                 last_answer: LastAnswer::default(),
             }),
-            freshness,
+            freshness: Freshness::Good,
         }
     }
 

@@ -2,22 +2,22 @@
 
 mod last_answer;
 mod pieces;
+mod spelled;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::instant::BootInstant;
+use spelled::{Spelled, Spelling};
 
 pub use last_answer::LastAnswer;
 pub use pieces::{Pieces, share};
 
-/// The longest token that is taken, in bytes. Real ones are below 4 KiB, but some issuers list every group of a user in
-/// them.
+/// The longest token that is taken, in bytes. Most are below 4 KiB; Keycloak with many roles was seen to give 10 to 30 KiB.
 pub const MAX_TOKEN_LEN: usize = 65_536;
 
 /// The lifetime assumed when the issuer states none and the token shows none.
@@ -30,10 +30,7 @@ pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
 pub const MAX_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// A bearer token. It cannot be printed, cloned or serialised; it is shared behind an `Arc`.
-pub struct AccessToken(Arc<SecretString>);
-
-/// The bytes of a token in an answer. The token is wiped when the last answer that carries it has left.
-struct Shared(Arc<SecretString>);
+pub struct AccessToken(Arc<Spelled>);
 
 /// Why a text is not a bearer token. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +39,8 @@ pub enum InvalidToken {
     Empty,
     /// More than [`MAX_TOKEN_LEN`] bytes.
     TooLong,
-    /// A character outside of `b64token` (RFC 6750 section 2.1): with one, a token could break a header or a line.
+    /// A character other than `!` to `~`: RFC 6749 section A.12 without the space, which would end a token in a header or a
+    /// shell's word. Real issuers use all of them, and not only `b64token` of RFC 6750 section 2.1.
     Characters,
 }
 
@@ -71,7 +69,7 @@ pub struct Validity {
 // === impl AccessToken ===
 
 impl AccessToken {
-    /// Takes a token that has only the characters of RFC 6750's `b64token`.
+    /// Takes a token that has only the printable characters of ASCII, and no space.
     ///
     /// # Errors
     /// [`InvalidToken`] tells what is wrong, without the text.
@@ -82,18 +80,20 @@ impl AccessToken {
         if text.len() > MAX_TOKEN_LEN {
             return Err(InvalidToken::TooLong);
         }
-        let b64token = |b: u8| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-        };
-        if !text.bytes().all(b64token) {
+        if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(InvalidToken::Characters);
         }
-        Ok(Self(Arc::new(SecretString::from(text))))
+        Ok(Self(Arc::new(Spelled::new(text))))
     }
 
-    /// The token's text: the one door to it, for the bytes of an answer that was asked for.
+    /// The token's text, for the bytes of an answer that was asked for.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.0.expose(Spelling::Plain)
+    }
+
+    /// The token as it stands in JSON, between the quotes: `"` and `\` are escaped.
+    pub fn expose_json(&self) -> &str {
+        self.0.expose(Spelling::Json)
     }
 
     /// The same token for a call that outlives this holder. Its text is not copied.
@@ -102,19 +102,12 @@ impl AccessToken {
         Self(Arc::clone(&self.0))
     }
 
-    /// The token's bytes for an answer, which are not copied: any number of unread answers holds them once.
-    pub fn expose_shared(&self) -> Bytes {
-        Bytes::from_owner(Shared(Arc::clone(&self.0)))
+    /// Where the token begins in an answer, and its bytes there, which are not copied: any number of unread answers holds
+    /// them once. `None` if the answer has it in neither spelling.
+    fn find_shared(&self, answer: &[u8]) -> Option<(usize, Bytes)> {
+        self.0.find_shared(answer)
     }
-}
 
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
-    }
-}
-
-impl AccessToken {
     /// Its SHA-256, by which somebody names it who will not send it.
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(self.expose()).into()
@@ -142,7 +135,9 @@ impl fmt::Display for InvalidToken {
         f.write_str(match self {
             Self::Empty => "the token is empty",
             Self::TooLong => "the token is longer than 65536 bytes",
-            Self::Characters => "the token has characters that a bearer token cannot have",
+            Self::Characters => {
+                "the token has a space, a control character or one outside of ASCII, which no header may carry"
+            }
         })
     }
 }
@@ -208,8 +203,20 @@ mod tests {
     }
 
     #[test]
-    fn only_the_characters_of_a_bearer_token_are_taken() {
-        for good in ["a", "eyJ.x-_~+/=", &"a".repeat(MAX_TOKEN_LEN)] {
+    fn only_printable_ascii_without_a_space_is_taken_as_a_token() {
+        let all: String = ('!'..='~').collect();
+        assert_eq!(all.len(), 94);
+        for good in [
+            "a",
+            "eyJ.x-_~+/=",
+            // As Salesforce, Amazon and eBay give them.
+            "00D5e000001N20Q!ASAAQEDBeG8bOwPu8NWGsvFwWNfqHOp5ZcjMpFsU6yEMxTKdBuRXNzSZ8xGVyAiY8xoy1KYkaadzRlA2F5Zd3JXqLVitOdNS",
+            "Atza|IQEBLjAsAhRmHjNgHpi0U-Dme37rR6CuUpSR",
+            "v^1.1#i^1#r^0#f^0#I^3#p^1#t^H4sIAAAA",
+            &all,
+            &"a".repeat(16_385),
+            &"\"".repeat(MAX_TOKEN_LEN),
+        ] {
             assert_eq!(AccessToken::parse(good).unwrap().expose(), good);
         }
         assert_eq!(AccessToken::parse("").unwrap_err(), InvalidToken::Empty);
@@ -218,7 +225,18 @@ mod tests {
             AccessToken::parse(&long).unwrap_err(),
             InvalidToken::TooLong
         );
-        for bad in ["a b", "a\n", "a\rb", "\"", "a\u{7f}", "é", "a\0"] {
+        for bad in [
+            "a b",
+            " a",
+            "a\n",
+            "a\rb",
+            "\t",
+            "a\u{7f}",
+            "é",
+            "a\0",
+            "a\u{a0}",
+            "a\u{2028}",
+        ] {
             assert_eq!(
                 AccessToken::parse(bad).unwrap_err(),
                 InvalidToken::Characters,

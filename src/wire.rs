@@ -53,12 +53,11 @@ pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
 }
 
 /// The answer to a request for a token.
-#[derive(Debug, Serialize)]
 pub struct TokenReply<'a> {
     /// The profile.
     pub profile: &'a str,
-    /// The token; this is one of the doors through which it leaves.
-    pub access_token: &'a str,
+    /// The token as JSON spells it between its quotes; this is one of the doors through which it leaves.
+    pub token_in_json: &'a str,
     /// Always `Bearer`.
     pub token_type: &'static str,
     /// Whole seconds for which it is still served.
@@ -162,7 +161,7 @@ impl<'a> TokenReply<'a> {
     pub fn new(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Self {
         Self {
             profile: profile.as_str(),
-            access_token: held.token.expose(),
+            token_in_json: held.token.expose_json(),
             token_type: "Bearer",
             expires_in: held.validity.remaining(now.boot).as_secs(),
             expires_at: now.unix_of(held.validity.expires).seconds_down(),
@@ -180,8 +179,9 @@ impl<'a> TokenReply<'a> {
             .expose_or_make(shows, || token::share(reply.to_line(), &held.token))
     }
 
-    /// The answer as a line of JSON. Neither a profile's name nor a token has a character that JSON escapes, so they are
-    /// copied as they are; and into a buffer of its final size, since one that grows leaves copies behind.
+    /// The answer as a line of JSON. A profile's name has no character that JSON escapes, and the token is spelled for JSON
+    /// already, so they are copied as they are; and into a buffer of its final size, since one that grows leaves copies
+    /// behind.
     pub fn to_line(&self) -> Vec<u8> {
         let mut digits = [itoa::Buffer::new(); 3];
         let [expires_in, expires_at, generation] = &mut digits;
@@ -189,7 +189,7 @@ impl<'a> TokenReply<'a> {
             r#"{"profile":""#,
             self.profile,
             r#"","access_token":""#,
-            self.access_token,
+            self.token_in_json,
             r#"","token_type":""#,
             self.token_type,
             r#"","expires_in":"#,
@@ -259,12 +259,17 @@ mod tests {
 
     #[test]
     fn a_token_reply_is_one_line_of_json_in_a_buffer_that_never_grew() {
-        let token = "aZ09-._~+/=".repeat(1_400);
+        let all: String = ('!'..='~').collect();
         let profile = "a".repeat(64);
-        for (number, stale) in [(0, false), (u64::MAX, true)] {
+        for (text, number, stale) in [
+            ("aZ09-._~+/=".repeat(1_400), 0, false),
+            (all, u64::MAX, true),
+            ("\"\\".repeat(32_768), 7, false),
+        ] {
+            let token = AccessToken::parse(&text).unwrap();
             let reply = TokenReply {
                 profile: &profile,
-                access_token: &token,
+                token_in_json: token.expose_json(),
                 token_type: "Bearer",
                 expires_in: number,
                 expires_at: number,
@@ -272,10 +277,13 @@ mod tests {
                 stale,
             };
             let line = reply.to_line();
-            assert_eq!(
-                line.strip_suffix(b"\n").unwrap(),
-                serde_json::to_vec(&reply).unwrap()
-            );
+            let members = serde_json::json!({
+                "profile": profile, "access_token": text, "token_type": "Bearer", "expires_in": number,
+                "expires_at": number, "generation": number, "stale": stale,
+            });
+            let read: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(read, members);
+            assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
             assert_eq!(line.capacity(), line.len());
         }
     }

@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use super::target::Target;
 use crate::profile::ProfileName;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, MAX_TOKEN_LEN};
 
-/// The largest answer that is read, in bytes: a token of 64 KiB, and room.
-const MAX_ANSWER: usize = 128 * 1024;
+/// The largest answer that is read, in bytes: the longest token with each character escaped, and room.
+const MAX_ANSWER: usize = 2 * MAX_TOKEN_LEN + 16 * 1024;
 
 /// A token, and how long it holds.
 pub(super) struct Held {

@@ -11,21 +11,20 @@ pub type Pieces = [Bytes; 3];
 /// length, and 4,096 of these that are never read hold 8 MiB.
 const SMALL: usize = 2_048;
 
-/// Splits an answer around the token that it carries. The copy of the token in it is freed, so that an answer that is
+/// Splits an answer around the token that it carries, as it is or as JSON spells it. The copy of the token in it is freed, so that an answer that is
 /// never read holds little memory however long its token is.
 pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
-    let text = token.expose().as_bytes();
-    let at = (answer.len() > SMALL)
-        .then(|| answer.windows(text.len()).position(|part| part == text))
+    let found = (answer.len() > SMALL)
+        .then(|| token.find_shared(&answer))
         .flatten();
-    let around = at.and_then(|at| {
+    let parts = found.and_then(|(at, shared)| {
         let (before, rest) = answer.split_at_checked(at)?;
-        Some((before, rest.get(text.len()..)?))
+        Some((before, rest.get(shared.len()..)?, shared))
     });
-    match around {
-        Some((before, after)) => [
+    match parts {
+        Some((before, after, shared)) => [
             Bytes::copy_from_slice(before),
-            token.expose_shared(),
+            shared,
             Bytes::copy_from_slice(after),
         ],
         None => [answer.into(), Bytes::new(), Bytes::new()],
@@ -50,6 +49,28 @@ mod tests {
             if pieces == 3 {
                 assert_eq!(shared[1].as_ptr(), token.expose().as_ptr());
             }
+        }
+    }
+
+    #[test]
+    fn a_token_that_json_escapes_is_shared_in_its_spelling_too() {
+        let token = AccessToken::parse(&"\"\\!".repeat(1_000)).unwrap();
+        for text in [token.expose(), token.expose_json()] {
+            let answer = format!("before {text} after").into_bytes();
+            let shared = share(answer.clone(), &token);
+            assert_eq!(shared.concat(), answer);
+            assert_eq!(shared[1].as_ptr(), text.as_ptr());
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_a_part_of_its_own_spelling_in_json_is_found() {
+        for text in ["\\".repeat(2_100), "\"".repeat(2_100)] {
+            let token = AccessToken::parse(&text).unwrap();
+            let answer = format!("before {} after", token.expose_json()).into_bytes();
+            let shared = share(answer.clone(), &token);
+            assert_eq!(shared.concat(), answer);
+            assert_eq!(shared[1].as_ptr(), token.expose_json().as_ptr());
         }
     }
 

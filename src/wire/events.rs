@@ -18,3 +18,30 @@ pub fn state(reply: &ProfileReply) -> Vec<u8> {
     let json = serde_json::to_vec(reply).unwrap_or_default();
     [b"event: state\ndata: ", json.as_slice(), b"\n\n"].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::AccessToken;
+
+    #[test]
+    fn a_token_of_any_characters_stays_on_the_line_of_its_data() {
+        let text: String = ('!'..='~').collect();
+        let held = AccessToken::parse(&text).unwrap();
+        let event = token(&TokenReply {
+            profile: "research",
+            token_in_json: held.expose_json(),
+            token_type: "Bearer",
+            expires_in: 1,
+            expires_at: 2,
+            generation: 7,
+            stale: false,
+        });
+        let event = String::from_utf8(event).unwrap();
+        let data = event.strip_prefix("event: token\nid: 7\ndata: ").unwrap();
+        let (data, rest) = data.split_once('\n').unwrap();
+        assert_eq!(rest, "\n");
+        let read: serde_json::Value = serde_json::from_str(data).unwrap();
+        assert_eq!(read["access_token"], text);
+    }
+}

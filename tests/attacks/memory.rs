@@ -130,8 +130,8 @@ fn place() -> (TestEnv, Daemon) {
     let stuck = env.add_sandbox(Line::V2_24, 3_600);
     env.enrol_at("stuck", &env.sandboxes()[stuck].url());
     env.fault_at(stuck, "hang");
-    // The longest token that a daemon takes.
-    let token = "t".repeat(65_536);
+    // The longest token that a daemon takes, and twice as long in JSON.
+    let token = "\\\"".repeat(65_536);
     let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#);
     let answer = Fault::Answer { status: 200, body };
     env.block_on(env.sandbox().set_fault(Some(answer))).unwrap();

@@ -42,7 +42,7 @@ const ANSWERS: &[(&str, &str)] = &[
     (r#"raw:{"access_token":"BODY\u0000"}"#, "malformed"),
     (r#"raw:{"access_token":"BODY\u007f"}"#, "malformed"),
     (r#"raw:{"access_token":"BODY BODY"}"#, "malformed"),
-    (r#"raw:{"access_token":"BODY\""}"#, "malformed"),
+    (r#"raw:{"access_token":"BODY\t"}"#, "malformed"),
     ("raw:{\"access_token\":\"BODY\u{e9}\"}", "malformed"),
     (r#"raw:{"access_token":"BODYLONG"}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","token_type":"mac"}"#, "malformed"),

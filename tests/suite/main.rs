@@ -27,6 +27,7 @@ mod first_light;
 mod footprint;
 mod full_disk;
 mod gone;
+mod hard_tokens;
 mod hygiene;
 mod issuer_answers;
 mod keyring;

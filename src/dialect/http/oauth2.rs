@@ -144,8 +144,8 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
         expires_in: held.validity.remaining(now.boot).as_secs(),
         scope: &scope,
     };
-    // Allocated at its final size, since a growing buffer leaves copies behind; no character of either text is escaped.
-    let mut out = Vec::with_capacity(body.access_token.len() + scope.len() + REST);
+    // Allocated at its final size, since a growing buffer leaves copies behind; no character of a scope is escaped.
+    let mut out = Vec::with_capacity(held.token.expose_json().len() + scope.len() + REST);
     // A struct of strings and a number always serialises.
     let _: Result<(), _> = serde_json::to_writer(&mut out, &body);
     out.push(b'\n');
@@ -260,7 +260,7 @@ fn value(pair: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::testing::{around, token_answer};
+    use crate::dialect::testing::{answer_with, around, hard_tokens, token_answer};
     use crate::query::Freshness;
 
     const FORM: Option<&[u8]> = Some(b"application/x-www-form-urlencoded");
@@ -470,6 +470,18 @@ mod tests {
                 };
                 assert_eq!(verdict, wanted, "{query} {purpose:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_character_of_a_token_is_in_the_answer_and_the_buffer_never_grew() {
+        for text in hard_tokens() {
+            let held = answer_with(&text).held;
+            let bytes = answer(&held, &Purpose::default(), around().now);
+            let read: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(read["access_token"], text);
+            let in_json = serde_json::to_string(&text).unwrap().len() - 2;
+            assert_eq!(bytes.capacity(), in_json + 128);
         }
     }
 

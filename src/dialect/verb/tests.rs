@@ -1,6 +1,6 @@
 use super::*;
 use crate::dialect::testing::*;
-use crate::query::Asked;
+use crate::query::{Asked, News};
 use crate::wire::frame::Invocation;
 
 #[test]
@@ -36,6 +36,41 @@ fn what_makes_no_sense_gets_one_line_and_exit_64_that_repeat_nothing_of_it() {
             !line.contains("evil") && !line.contains("no-such"),
             "{line:?}"
         );
+    }
+}
+
+#[test]
+fn every_verb_that_prints_a_token_prints_each_of_its_bytes() {
+    let in_json = |line: &str| {
+        let read: serde_json::Value = serde_json::from_str(line).unwrap();
+        read["access_token"].as_str().unwrap().to_owned()
+    };
+    for token in hard_tokens() {
+        let answer = answer_with(&token);
+        let stdout = |args: &[&str]| {
+            let reply = printed(&run(args), &answer);
+            String::from_utf8(reply.stdout.to_vec()).unwrap()
+        };
+        assert_eq!(stdout(&["token"]), format!("{token}\n"));
+        assert_eq!(stdout(&["reject", "--generation=6"]), format!("{token}\n"));
+        let header = format!("Authorization: Bearer {token}\n");
+        assert_eq!(stdout(&["header"]), header);
+        assert_eq!(stdout(&["exec", "--env", "TOKEN"]), token);
+        for args in [
+            &["token", "--json"][..],
+            &["reject", "--json", "--generation=6"],
+        ] {
+            let line = stdout(args);
+            assert_eq!(line.find('\n'), Some(line.len() - 1), "{args:?}");
+            assert_eq!(in_json(&line), token, "{args:?}");
+        }
+        let Asked::Watch(_, print) = asked(&run(&["watch"])) else {
+            panic!("it watches")
+        };
+        let event = print.print(&News::Token(answer), around()).stdout;
+        let event = std::str::from_utf8(&event).unwrap();
+        assert_eq!(event.find('\n'), Some(event.len() - 1));
+        assert_eq!(in_json(event), token);
     }
 }
 

@@ -235,7 +235,7 @@ fn a_200_without_a_usable_token_is_malformed() {
         r#"{"access_token":"canary\u0000"}"#,
         r#"{"access_token":"canary\u007f"}"#,
         r#"{"access_token":"canaryé"}"#,
-        r#"{"access_token":"\"canary\""}"#,
+        r#"{"access_token":"\"canary \""}"#,
         r#"{"access_token":"canary\ud800"}"#,
         r#"{"access_token":"Bearer canary"}"#,
         r#"{"access_token":"canary","token_type":"mac"}"#,
@@ -271,6 +271,23 @@ fn a_200_without_a_usable_token_is_malformed() {
         judge(untyped, Spelling::Snake).unwrap_err().kind,
         FaultKind::Malformed
     );
+}
+
+#[test]
+fn every_printable_character_but_the_space_may_be_in_a_token() {
+    for token in [
+        ('!'..='~').collect(),
+        // Salesforce, Amazon, eBay
+        "00D!AQ4AQPzX".to_owned(),
+        "Atza|IQEBLjAsAhRmHjNgHpi0U".to_owned(),
+        "v^1.1#i^1#p^1#r^0#I^3#f^0#t^H4sIAAAA".to_owned(),
+        "a".repeat(16_385),
+        "\\".repeat(crate::token::MAX_TOKEN_LEN),
+    ] {
+        let body = serde_json::json!({ "access_token": token, "expires_in": 60 });
+        let grant = ok(&body.to_string()).unwrap();
+        assert_eq!(grant.token.expose(), token);
+    }
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! A token's text and its spelling in JSON, both in memory that is wiped.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// A token in the spellings in which answers carry it.
+pub(super) struct Spelled {
+    plain: SecretString,
+    /// The spelling in JSON, where that is another one.
+    json: Option<SecretString>,
+}
+
+/// How a token is written.
+#[derive(Clone, Copy)]
+pub(super) enum Spelling {
+    /// As the issuer gave it.
+    Plain,
+    /// Between the quotes of JSON.
+    Json,
+}
+
+/// The bytes of a token in an answer. The token is wiped when the last answer that carries it has left.
+struct Shared(Arc<Spelled>, Spelling);
+
+// === impl Spelled ===
+
+impl Spelled {
+    /// The spellings of this text, which has no control characters. That of JSON is made here and not for each answer: an
+    /// answer shares the token's bytes with all others, however many of them are never read.
+    pub(super) fn new(plain: &str) -> Self {
+        Self {
+            plain: SecretString::from(plain),
+            json: in_json(plain),
+        }
+    }
+
+    pub(super) fn expose(&self, spelling: Spelling) -> &str {
+        match (spelling, &self.json) {
+            (Spelling::Json, Some(json)) => json.expose_secret(),
+            _ => self.plain.expose_secret(),
+        }
+    }
+
+    /// Finds the token in an answer: where it begins, and its shared bytes. The longer spelling comes first, since the other
+    /// one may be a part of it.
+    pub(super) fn find_shared(self: &Arc<Self>, answer: &[u8]) -> Option<(usize, Bytes)> {
+        let found = |spelling| {
+            let text = self.expose(spelling).as_bytes();
+            let at = answer.windows(text.len()).position(|part| part == text)?;
+            let shared = Shared(Arc::clone(self), spelling);
+            Some((at, Bytes::from_owner(shared)))
+        };
+        let in_json = self.json.as_ref().and_then(|_| found(Spelling::Json));
+        in_json.or_else(|| found(Spelling::Plain))
+    }
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose(self.1).as_bytes()
+    }
+}
+
+/// The text with what JSON escapes of printable ASCII (RFC 8259 section 7), if there is any.
+fn in_json(plain: &str) -> Option<SecretString> {
+    let is_escaped = |c: &char| matches!(c, '"' | '\\');
+    let escaped = plain.chars().filter(is_escaped).count();
+    if escaped == 0 {
+        return None;
+    }
+    // Of its final size, since a buffer that grows leaves copies behind.
+    let mut json = String::with_capacity(plain.len() + escaped);
+    for c in plain.chars() {
+        if is_escaped(&c) {
+            json.push('\\');
+        }
+        json.push(c);
+    }
+    Some(SecretString::from(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spelling_in_json_is_that_of_a_json_writer() {
+        let all: String = ('!'..='~').collect();
+        for (text, is_escaped) in [
+            ("eyJ.x-_~+/=", false),
+            ("!|^#%:&<>'`{}[]$@,;?*()", false),
+            ("\"", true),
+            ("\\", true),
+            ("a\\\"b", true),
+            (all.as_str(), true),
+        ] {
+            let spelled = Spelled::new(text);
+            let json = serde_json::to_string(text).unwrap();
+            let quoted = format!("\"{}\"", spelled.expose(Spelling::Json));
+            assert_eq!(quoted, json);
+            assert_eq!(spelled.expose(Spelling::Plain), text);
+            assert_eq!(spelled.json.is_some(), is_escaped, "{text}");
+        }
+    }
+}
