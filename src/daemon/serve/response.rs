@@ -47,7 +47,7 @@ pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response
     let status = status(refusal.status);
     let body = Answering::whole(refusal.to_json().into(), busy);
     let mut response = response(status, JSON, body);
-    retry_after(&mut response, refusal.retry_at, now);
+    retry_after(&mut response, refusal.again_at(now.unix), now);
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 15.5.2 requires a challenge; Basic is the only scheme that is supported.
         let challenge = HeaderValue::from_static("Basic realm=\"jeton\"");

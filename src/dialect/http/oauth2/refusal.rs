@@ -1,7 +1,10 @@
 //! Reports a failure to an OAuth 2.0 client (RFC 6749 section 5.2), which knows fewer kinds of errors than Jeton.
 //!
 //! One table maps Jeton's codes to OAuth's. The status keeps the detail that OAuth's error codes lack, so it is the
-//! problem's own, except the 401 that section 5.2 requires.
+//! problem's own, except the 401 that section 5.2 requires and the 503 of "not now".
+//!
+//! Section 5.2 has no code for "not now". `temporarily_unavailable` (section 4.1.2.1) with 503 and `Retry-After` is Jeton's
+//! own choice: every other code of the registry tells a client that a retry does not help.
 
 use std::borrow::Cow;
 
@@ -25,7 +28,7 @@ pub enum Error {
     AccessDenied,
     /// No token; a retry does not help.
     ServerError,
-    /// No token now; a retry may help later.
+    /// No token now; a retry helps later. Jeton's own at a token endpoint.
     TemporarilyUnavailable,
 }
 
@@ -38,7 +41,7 @@ pub struct Refusal {
     pub status: u16,
     /// A sentence for people, in the characters that section 5.2 allows.
     pub description: Cow<'static, str>,
-    /// When the next attempt is due.
+    /// When the next attempt is due, if it is known.
     pub retry_at: Option<UnixTime>,
 }
 
@@ -98,6 +101,13 @@ impl Refusal {
         }
     }
 
+    /// When the client is to ask again, at the earliest, if that helps; at `now` for a wait that is not known, as of an
+    /// attempt that runs, since the next request waits for it.
+    pub fn again_at(&self, now: UnixTime) -> Option<UnixTime> {
+        let is_passing = self.error == Error::TemporarilyUnavailable;
+        self.retry_at.or(is_passing.then_some(now))
+    }
+
     /// The body of the answer: `application/json`.
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -121,6 +131,7 @@ impl From<Problem> for Refusal {
             description: allowed(problem.detail()),
             status: match refusal.error {
                 Error::InvalidClient => refusal.status,
+                Error::TemporarilyUnavailable => 503,
                 _ => problem.code.row().status,
             },
             retry_at: problem.retry_at,
@@ -141,11 +152,13 @@ fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::problem::TABLE;
 
     #[test]
-    fn every_problem_has_its_error_and_keeps_its_status_unless_the_client_is_not_known() {
+    fn every_problem_has_its_error_and_every_not_now_is_503() {
         let table: Vec<String> = TABLE
             .iter()
             .map(|row| {
@@ -168,8 +181,8 @@ mod tests {
                 "binding_changed server_error/409",
                 "rejected_by_provider server_error/502",
                 "unavailable temporarily_unavailable/503",
-                "deadline temporarily_unavailable/504",
-                "too_many_requests temporarily_unavailable/429",
+                "deadline temporarily_unavailable/503",
+                "too_many_requests temporarily_unavailable/503",
                 "cooling_down temporarily_unavailable/503",
                 "conflict server_error/409",
                 "needs_human server_error/409",
@@ -177,6 +190,19 @@ mod tests {
                 "internal server_error/500",
             ]
         );
+    }
+
+    #[test]
+    fn not_now_always_says_when_to_ask_again() {
+        let [now, later] = [100, 160].map(|s| UnixTime::from_epoch(Duration::from_secs(s)));
+        for row in TABLE {
+            let refusal = Refusal::from(Problem::new(row.code));
+            let is_not_now = row.exit == 75 && row.code != Code::Conflict;
+            let again = refusal.again_at(now);
+            assert_eq!(again, is_not_now.then_some(now), "{}", row.name);
+            let known = Refusal::from(Problem::new(row.code).until(Some(later)));
+            assert_eq!(known.again_at(now), Some(later), "{}", row.name);
+        }
     }
 
     #[test]
