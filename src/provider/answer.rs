@@ -32,6 +32,8 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// `Location`.
     pub location: Option<String>,
+    /// What `Content-Encoding` names, unless the body is as it is or was in gzip and is decoded.
+    pub coding: Option<String>,
     /// The body, wiped when it is freed. It may be left empty unless the status is 200 and the type is JSON.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -112,7 +114,7 @@ impl Answer {
             ));
         }
         let Some(members) = self.members() else {
-            return Err(malformed("with malformed JSON"));
+            return Err(malformed(&self.unreadable()));
         };
         if members.raw("error").is_some() {
             let said = said(&members, asked);
@@ -153,9 +155,11 @@ impl Answer {
     fn refusal(&self, asked: Asked<'_>) -> Fault {
         let (at, status) = (asked.at, self.status);
         let members = self.members();
-        let said = members
-            .as_ref()
-            .map_or_else(String::new, |members| said(members, asked));
+        let said = match (&members, &self.coding) {
+            (Some(members), _) => said(members, asked),
+            (None, Some(coding)) => format!(", in a coding that was not asked for ({coding})"),
+            (None, None) => String::new(),
+        };
         let (kind, what) = match status {
             300..400 => {
                 let to = self.redirect_target(asked);
@@ -176,6 +180,14 @@ impl Answer {
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
         self.asks_to_wait(Fault::new(kind, format!("{at} {what} ({status}){said}")))
+    }
+
+    /// How it answered whose body is not the JSON that it should be, after "answered".
+    pub(super) fn unreadable(&self) -> String {
+        match &self.coding {
+            Some(coding) => format!("in a coding that was not asked for ({coding})"),
+            None => "with malformed JSON".to_owned(),
+        }
     }
 
     /// The fault, with the wait that the answer states. Every status may state one.

@@ -28,8 +28,10 @@ mod ca;
 mod call;
 mod classify;
 mod client;
+mod coding;
 mod content;
 mod families;
+mod gzip;
 mod identity;
 mod kept;
 mod resolver;
@@ -42,6 +44,7 @@ mod system;
 #[cfg(target_os = "macos")]
 #[path = "http/keychain.rs"]
 mod system;
+mod wiped;
 
 pub use ca::CaSource;
 pub use call::{Call, Method};
@@ -231,9 +234,8 @@ impl Http {
     /// The body, up to the cap.
     async fn read(&self, response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
         read(response, max).await.map_err(|unread| match unread {
-            Unread::TooLarge => {
-                let what = format!("{} answered with more than {max} bytes", self.origin);
-                Fault::new(FaultKind::TooLarge, what)
+            Unread::Useless(kind, how) => {
+                Fault::new(kind, format!("{} answered {how}", self.origin))
             }
             Unread::Broken(error) => self.fault(&error),
         })
@@ -281,6 +283,7 @@ fn head(response: &Response) -> Answer {
         date: text(header::DATE),
         retry_after: lines(header::RETRY_AFTER),
         location: text(header::LOCATION),
+        coding: coding::not_undone(response.headers()),
         body: Zeroizing::default(),
     }
 }

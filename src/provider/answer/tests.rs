@@ -9,6 +9,7 @@ fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
         date: None,
         retry_after: None,
         location: None,
+        coding: None,
         body: Zeroizing::new(body.to_vec()),
     }
 }
@@ -287,6 +288,26 @@ fn every_printable_character_but_the_space_may_be_in_a_token() {
         let body = serde_json::json!({ "access_token": token, "expires_in": 60 });
         let grant = ok(&body.to_string()).unwrap();
         assert_eq!(grant.token.expose(), token);
+    }
+}
+
+#[test]
+fn a_coding_that_was_not_asked_for_is_named_unless_the_body_is_json_all_the_same() {
+    let coded = |status, body: &[u8]| Answer {
+        coding: Some("br".to_owned()),
+        ..answer(status, "application/json", body)
+    };
+    let grant = judge(coded(200, br#"{"access_token":"t"}"#), Spelling::Snake);
+    assert_eq!(grant.unwrap().token.expose(), "t");
+    for (status, kind) in [
+        (200, FaultKind::Malformed),
+        (429, FaultKind::RateLimited),
+        (500, FaultKind::ServerError),
+    ] {
+        let fault = judge(coded(status, b"\x8b\x03canary"), Spelling::Snake).unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        let named = "in a coding that was not asked for (br)";
+        assert!(fault.detail.contains(named), "{fault:?}");
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) fn build(
 ) -> Result<Client, Fault> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    // Without it a server may choose any coding (RFC 9110 section 12.5.3).
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     let builder = ClientBuilder::new()
         .user_agent(concat!("jeton/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)

@@ -3,37 +3,173 @@
 use reqwest::Response;
 use zeroize::Zeroizing;
 
+use super::gzip::{self, Undecoded};
+use super::wiped::enlarge;
+use crate::fault::FaultKind;
+
 /// The first size of the buffer: most answers are far smaller.
 const USUAL: usize = 16 * 1024;
 
 /// Why a body was not read.
 pub(super) enum Unread {
-    /// It is larger than the cap.
-    TooLarge,
+    /// It is of no use for this reason; with a phrase that follows "answered".
+    Useless(FaultKind, String),
     /// The connection broke.
     Broken(reqwest::Error),
 }
 
-/// Reads the body, up to `max` bytes. A buffer that becomes too small is wiped, since it may have a piece of a token.
-pub(super) async fn read(mut response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+/// Reads the body, up to `max` bytes as it comes and as many once it is decoded. A buffer that becomes too small is wiped,
+/// since it may have a piece of a token.
+pub(super) async fn read(response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    let body = as_it_comes(response, max).await?;
+    if !gzip::is_gzip(&body) {
+        return Ok(body);
+    }
+    gzip::decoded(&body, max).map_err(|why| {
+        let how = match why {
+            Undecoded::TooLarge => return too_large(max),
+            Undecoded::Cut => "ends too early",
+            Undecoded::Broken => "is broken",
+            Undecoded::More => "has more than one member",
+        };
+        let how = format!("in gzip, which was not asked for, and which {how}");
+        Unread::Useless(FaultKind::Malformed, how)
+    })
+}
+
+fn too_large(max: usize) -> Unread {
+    Unread::Useless(FaultKind::TooLarge, format!("with more than {max} bytes"))
+}
+
+async fn as_it_comes(mut response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
     if response
         .content_length()
         .is_some_and(|len| len > max as u64)
     {
-        return Err(Unread::TooLarge);
+        return Err(too_large(max));
     }
     let mut body = Zeroizing::new(Vec::with_capacity(USUAL));
     while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
         if chunk.len() > max - body.len() {
-            return Err(Unread::TooLarge);
+            return Err(too_large(max));
         }
-        if chunk.len() > body.capacity() - body.len() {
-            let room = (body.len() + chunk.len()).saturating_mul(8).min(max);
-            let mut larger = Zeroizing::new(Vec::with_capacity(room));
-            larger.extend_from_slice(&body);
-            body = larger;
+        let needed = body.len() + chunk.len();
+        if needed > body.capacity() {
+            enlarge(&mut body, needed.saturating_mul(8).min(max));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use crate::config::BaseUrl;
+    use crate::fault::{Fault, FaultKind};
+    use crate::provider::answer::Answer;
+    use crate::provider::fake::{Fake, Play};
+    use crate::provider::http::{Http, MAX_BODY, Request, Settings};
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(vec![], Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// An answer of JSON with these header lines, each with its line end, and this body.
+    async fn answered(status: u16, headers: &str, body: &[u8]) -> Result<Answer, Fault> {
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        let play = Play::Answer([head.as_bytes(), body].concat());
+        let fake = Fake::start(vec![play]).await;
+        let origin = BaseUrl::parse(&fake.url()).unwrap().origin();
+        let request = Request {
+            url: origin.join("/token"),
+            authorization: None,
+            post: None,
+        };
+        let http = Http::new(origin, Settings::default());
+        let answer = http.send(request, None).await;
+        let [sent] = &fake.requests()[..] else {
+            panic!("one request")
+        };
+        assert_eq!(sent.header("accept-encoding"), Some("identity"));
+        answer
+    }
+
+    #[tokio::test]
+    async fn gzip_that_was_not_asked_for_is_decoded_whatever_the_headers_say() {
+        let text = br#"{"access_token":"canary"}"#;
+        for status in [200, 400, 503] {
+            for headers in [
+                "",
+                "Content-Encoding: gzip\r\n",
+                "Content-Encoding: x-gzip\r\nVary: Accept-Encoding\r\n",
+                "content-encoding: GZIP, identity\r\n",
+            ] {
+                for body in [gzip(text), text.to_vec()] {
+                    let answer = answered(status, headers, &body).await.unwrap();
+                    assert_eq!(answer.body.as_slice(), text, "{status} {headers}");
+                    assert_eq!((answer.status, answer.coding), (status, None));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_cap_counts_on_both_sides_of_gzip() {
+        let headers = "Content-Encoding: gzip\r\n";
+        let fits = vec![b' '; MAX_BODY];
+        let answer = answered(200, headers, &gzip(&fits)).await.unwrap();
+        assert_eq!(*answer.body, fits);
+        let bomb = gzip(&vec![b' '; 100 * MAX_BODY]);
+        assert!(bomb.len() < MAX_BODY);
+        let mut noise = vec![0; 2 * MAX_BODY];
+        fastrand::Rng::with_seed(1).fill(&mut noise);
+        let large = gzip(&noise);
+        assert!(large.len() > MAX_BODY);
+        for body in [bomb, large] {
+            let fault = answered(200, headers, &body).await.map(|_| ()).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::TooLarge, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn gzip_that_cannot_be_decoded_is_told_as_that() {
+        let body = gzip(br#"{"access_token":"canary"}"#);
+        let half = &body[..body.len() / 2];
+        let twice = [body.clone(), body.clone()].concat();
+        for (body, why) in [(half, "ends too early"), (&twice, "more than one member")] {
+            let answer = answered(200, "Content-Encoding: gzip\r\n", body).await;
+            let fault = answer.map(|_| ()).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
+            assert!(fault.detail.contains("in gzip, which was not asked for"));
+            assert!(fault.detail.contains(why), "{fault:?}");
+            // The status has decided already.
+            let answer = answered(503, "Content-Encoding: gzip\r\n", body).await;
+            assert_eq!(answer.unwrap().status, 503);
+        }
+    }
+
+    #[tokio::test]
+    async fn another_coding_is_known_by_its_name() {
+        for status in [200, 400] {
+            for (headers, named) in [
+                ("Content-Encoding: br\r\n", "br"),
+                ("Content-Encoding: gzip, br\r\n", "gzip, br"),
+                ("Content-Encoding: deflate\r\n", "deflate"),
+                ("Content-Encoding: zstd\r\n", "zstd"),
+            ] {
+                let answer = answered(status, headers, b"\x8b\x00").await.unwrap();
+                assert_eq!(answer.coding.as_deref(), Some(named));
+            }
+        }
+    }
 }

@@ -74,7 +74,11 @@ fn read(answer: &Answer, issuer: &EndpointUrl, mutual_tls: bool) -> Looked {
         Unfound::Bad(Fault::new(FaultKind::Malformed, what))
     };
     let Some(members) = answer.members() else {
-        return Err(malformed("is malformed JSON"));
+        let what = match &answer.coding {
+            Some(coding) => format!("is in a coding that was not asked for ({coding})"),
+            None => "is malformed JSON".to_owned(),
+        };
+        return Err(malformed(&what));
     };
     let Some(named) = members.text("issuer") else {
         return Err(malformed("names no issuer"));

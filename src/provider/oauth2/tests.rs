@@ -133,6 +133,7 @@ async fn basic_puts_the_secret_into_the_header_alone() {
         sent.header_names(),
         [
             "accept",
+            "accept-encoding",
             "authorization",
             "content-length",
             "content-type",
@@ -282,7 +283,7 @@ async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
     assert_eq!(lines(&requests), [OAUTH, TOKEN, TOKEN]);
     assert_eq!(
         requests[0].header_names(),
-        ["accept", "host", "user-agent"],
+        ["accept", "accept-encoding", "host", "user-agent"],
         "nothing of ours"
     );
 }

@@ -174,6 +174,7 @@ async fn v2_is_asked_with_a_form_and_nothing_that_is_not_needed() {
         requests[0].header_names(),
         [
             "accept",
+            "accept-encoding",
             "content-length",
             "content-type",
             "host",
@@ -207,6 +208,7 @@ async fn v1_is_asked_with_json() {
         requests[0].header_names(),
         [
             "accept",
+            "accept-encoding",
             "content-length",
             "content-type",
             "host",

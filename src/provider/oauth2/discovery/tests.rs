@@ -13,6 +13,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         date: None,
         retry_after: None,
         location: Some("https://canary.example".to_owned()),
+        coding: None,
         body: Zeroizing::new(body.as_bytes().to_vec()),
     }
 }

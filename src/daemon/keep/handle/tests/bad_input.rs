@@ -18,6 +18,7 @@ fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> Answer 
         date: date.map(str::to_owned),
         retry_after: retry_after.map(str::to_owned),
         location: None,
+        coding: None,
         body: Zeroizing::default(),
     }
 }

@@ -1,0 +1,157 @@
+//! Decoding an answer that came in gzip though none was asked for (RFC 1952): by a reader with a cap, into memory that is
+//! wiped.
+//!
+//! The HTTP client's own decoder would advertise gzip to every issuer, has no cap, and leaves pieces of tokens behind in
+//! buffers that grow.
+
+use std::io::{self, Read as _};
+
+use flate2::bufread::GzDecoder;
+use zeroize::Zeroizing;
+
+use super::wiped::enlarge;
+
+/// How a member of gzip with deflate begins; no JSON text does. What an answer says of its coding is not asked: some
+/// gateways decode a body and leave the header, and some drop the header alone.
+const MAGIC: &[u8] = &[0x1f, 0x8b, 8];
+
+/// Why a body in gzip was not decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undecoded {
+    /// It is larger than the cap once it is decoded.
+    TooLarge,
+    /// It ends too early.
+    Cut,
+    /// It is no gzip, or does not have the checksum that it states.
+    Broken,
+    /// There is something behind its first member.
+    More,
+}
+
+/// Whether a body is in gzip, by its first bytes.
+pub(super) fn is_gzip(body: &[u8]) -> bool {
+    body.starts_with(MAGIC)
+}
+
+/// Decodes a body of one member to at most `max` bytes. Stops reading at the cap, so that a bomb costs no more than an
+/// answer of that size.
+pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Undecoded> {
+    // Its window is freed, and so wiped by the allocator, with it.
+    let mut decoder = GzDecoder::new(body);
+    let mut out = Zeroizing::new(vec![]);
+    let mut len = 0;
+    loop {
+        if len == out.len() {
+            // One byte more than the cap tells what is too large from what just fits.
+            let room = len.saturating_mul(4).max(4 * body.len()).min(max + 1);
+            enlarge(&mut out, room);
+            out.resize(room, 0);
+        }
+        let read = match decoder.read(out.get_mut(len..).unwrap_or_default()) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(Undecoded::Cut);
+            }
+            Err(_) => return Err(Undecoded::Broken),
+        };
+        if read == 0 {
+            break;
+        }
+        len += read;
+        if len > max {
+            return Err(Undecoded::TooLarge);
+        }
+    }
+    if !decoder.into_inner().is_empty() {
+        return Err(Undecoded::More);
+    }
+    out.truncate(len);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, GzBuilder, write::GzEncoder};
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(vec![], Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_decoded_and_what_does_not_fit_is_given_up() {
+        const MAX: usize = 10_000;
+        for len in [0, 1, 2, 100, 4_095, 9_999, 10_000] {
+            for text in [
+                vec![b'a'; len],
+                (0..len).map(|n| (n * n % 251) as u8).collect(),
+            ] {
+                let out = decoded(&gzip(&text), MAX).unwrap();
+                assert_eq!(*out, text);
+            }
+        }
+        for len in [10_001, 20_000, 50_000_000] {
+            let bomb = gzip(&vec![b'a'; len]);
+            assert_eq!(decoded(&bomb, MAX), Err(Undecoded::TooLarge), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_all_its_fields_is_read() {
+        let builder = GzBuilder::new()
+            .filename("token.json")
+            .comment("x")
+            .extra([1, 2, 3]);
+        let mut encoder = builder.write(vec![], Compression::fast());
+        encoder.write_all(b"{}").unwrap();
+        let body = encoder.finish().unwrap();
+        assert_eq!(**decoded(&body, 10).unwrap(), *b"{}");
+    }
+
+    #[test]
+    fn only_one_whole_member_is_taken() {
+        let one = gzip(b"{\"access_token\":\"canary\"}");
+        for end in 0..one.len() {
+            let cut = decoded(&one[..end], 100).unwrap_err();
+            assert_eq!(cut, Undecoded::Cut, "{end}");
+        }
+        let two = [one.clone(), one.clone()].concat();
+        let padded = [one.clone(), vec![0]].concat();
+        for more in [two, padded] {
+            assert_eq!(decoded(&more, 100), Err(Undecoded::More));
+        }
+        for at in [10, one.len() - 8, one.len() - 1] {
+            let mut bent = one.clone();
+            bent[at] ^= 0x40;
+            assert!(decoded(&bent, 100).is_err(), "{at}");
+        }
+        for other in [
+            &b"{}"[..],
+            b"\x1f\x8b",
+            b"\x78\x9c\x4b\x4c\x02\x00",
+            b"\x28\xb5\x2f\xfd",
+        ] {
+            assert!(decoded(other, 100).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_known_by_its_first_bytes() {
+        assert!(is_gzip(&gzip(b"")));
+        for other in [
+            &b""[..],
+            b"{}",
+            b"\x1f\x8b",
+            b"\x1f\x8b\x07",
+            b"<html>",
+            b"\xef\xbb\xbf{}",
+        ] {
+            assert!(!is_gzip(other));
+        }
+    }
+}

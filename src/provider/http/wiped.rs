@@ -1,0 +1,28 @@
+//! Buffers that grow without leaving copies behind.
+
+use zeroize::Zeroizing;
+
+/// Gives a buffer room for `room` bytes in all. What it had is copied into memory of that size, and then wiped where it was:
+/// it may be a piece of a token, and `Vec` would free it as it is.
+pub(super) fn enlarge(buffer: &mut Zeroizing<Vec<u8>>, room: usize) {
+    if room > buffer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_keeps_what_it_has_and_never_shrinks() {
+        let mut buffer = Zeroizing::new(b"canary".to_vec());
+        for (room, least) in [(3, 6), (100, 100), (50, 100)] {
+            enlarge(&mut buffer, room);
+            assert!(buffer.capacity() >= least, "{room}");
+            assert_eq!(**buffer, *b"canary");
+        }
+    }
+}
