@@ -199,6 +199,7 @@ fn t7_a_token_call_has_no_authorization_header() {
             names.sort();
             let expected = [
                 "accept",
+                "accept-encoding",
                 "content-length",
                 "content-type",
                 "host",
