@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::source::{Path, Source};
 
 /// The crates of the package, by the file that each begins with.
-pub(crate) const ROOTS: [&str; 13] = [
+pub(crate) const ROOTS: [&str; 14] = [
     "src/lib.rs",
     "src/bin/jetond.rs",
     "src/bin/jeton/main.rs",
@@ -18,6 +18,7 @@ pub(crate) const ROOTS: [&str; 13] = [
     "benches/faults/main.rs",
     "benches/fleet.rs",
     "benches/serve.rs",
+    "tests/accents/main.rs",
     "tests/attacks/main.rs",
     "tests/interop/main.rs",
     "tests/kills/main.rs",

@@ -1,0 +1,248 @@
+//! One accent: its issuer, its profile, and what comes of each step.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jetond::config::{self, LookupFailed, Names, Profile};
+use jetond::credential::Credential;
+use jetond::fault::Fault;
+use jetond::provider::Provider;
+use jetond::provider::configured::{Files, destination, provider};
+use tokio::net::TcpListener;
+
+use super::accent::{Accent, Step};
+use super::issuer::{Issuer, line};
+use super::text::Values;
+
+/// What is in every secret and in every token that must not be told.
+const CANARY: &str = "canary";
+
+/// The shortest token that is looked for in a fault.
+const TELLING: usize = 6;
+
+/// No account of this machine is in a profile.
+struct NoNames;
+
+/// An accent whose issuer is there.
+struct Running {
+    issuer: Arc<Issuer>,
+    values: Values,
+    profile: Profile,
+    files: Files,
+    credential: Credential,
+    /// One for each profile.
+    providers: Vec<Arc<dyn Provider>>,
+}
+
+/// What came of a step.
+#[derive(Debug)]
+enum Came {
+    Token(String, Option<u64>),
+    Endpoint(String),
+    Fault(Fault),
+}
+
+impl Names for NoNames {
+    fn user(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+        Err(LookupFailed(Cow::Borrowed("no names")))
+    }
+
+    fn group(&self, _: &str) -> Result<Option<u32>, LookupFailed> {
+        Err(LookupFailed(Cow::Borrowed("no names")))
+    }
+}
+
+/// Runs it. An error says what did not come as the file tells.
+pub(crate) async fn run(accent: Accent) -> Result<(), String> {
+    let steps = accent.steps.len();
+    let (running, steps_to_go) = Running::start(accent).await?;
+    for (n, step) in steps_to_go.iter().enumerate() {
+        let came = running.ask(step, n).await;
+        let judged = running.judge(step, &came);
+        judged.map_err(|why| format!("step {} of {steps}: {why}\n  came: {came:?}", n + 1))?;
+    }
+    Ok(())
+}
+
+impl Running {
+    async fn start(accent: Accent) -> Result<(Self, Vec<Step>), String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let values = Values {
+            at: format!("http://{}", listener.local_addr().unwrap()),
+            id: accent.id,
+            secret: accent.secret,
+            now: SystemTime::now(),
+        };
+        let issuer = Issuer::start(listener, accent.answers, &values)?;
+        let has = |key| {
+            let mut lines = accent.profile.iter();
+            lines.any(|line| line.starts_with(key))
+        };
+        let mut lines = vec![format!("provider = \"{}\"", accent.provider)];
+        match accent.provider.as_str() {
+            "runai" if !has("url") => lines.push(format!("url = \"{}\"", values.at)),
+            "oauth2" if !has("issuer") && !has("token-url") => {
+                lines.push(format!("token-url = \"{}/token\"", values.at));
+            }
+            _ => {}
+        }
+        for line in &accent.profile {
+            lines.push(values.text(line)?);
+        }
+        let text = format!("[profiles.an-accent]\n{}\n", lines.join("\n"));
+        let config = config::parse(&text, &NoNames).map_err(|faults| format!("{faults:?}"))?;
+        let profile = config.profiles.into_values().next();
+        let profile = profile.ok_or("no profile")?;
+        let credential = Credential::parse(&values.id, &values.secret);
+        let mut credential = credential.map_err(|invalid| invalid.to_string())?;
+        let discovered = has("issuer").then(|| "{{ at }}/token".to_owned());
+        if let Some(bound_to) = accent.bound_to.or(discovered) {
+            credential = credential.bound_to(&values.text(&bound_to)?);
+        }
+        // Nothing of a profile here is a file.
+        let files = Files::of(0);
+        let providers = (0..accent.profiles).map(|_| provider(&profile, &files));
+        let providers = providers.collect();
+        let running = Self {
+            issuer,
+            values,
+            profile,
+            files,
+            credential,
+            providers,
+        };
+        Ok((running, accent.steps))
+    }
+
+    async fn ask(&self, step: &Step, n: usize) -> Came {
+        if !step.is_fetch {
+            return match destination(&self.profile, &self.files).await {
+                Ok(endpoint) => Came::Endpoint(endpoint.to_string()),
+                Err(fault) => Came::Fault(fault),
+            };
+        }
+        match self.providers[n % self.providers.len()]
+            .fetch(&self.credential)
+            .await
+        {
+            Ok(granted) => {
+                let lifetime = granted.grant.lifetime.map(|lifetime| lifetime.as_secs());
+                Came::Token(granted.grant.token.expose().to_owned(), lifetime)
+            }
+            Err(fault) => Came::Fault(fault),
+        }
+    }
+
+    fn judge(&self, step: &Step, came: &Came) -> Result<(), String> {
+        let requests = self.issuer.take_requests();
+        if let Came::Fault(fault) = came {
+            self.tells_nothing(fault)?;
+        }
+        let mut decided = false;
+        for (key, value) in &step.wanted {
+            let value = self.values.text(value)?;
+            let holds = match (key.as_str(), came) {
+                ("token", Came::Token(token, _)) => *token == value,
+                ("endpoint", Came::Endpoint(endpoint)) => *endpoint == value,
+                ("fault", Came::Fault(fault)) => fault.kind.as_str() == value,
+                ("lifetime", Came::Token(_, lifetime)) => is_lifetime(*lifetime, &value)?,
+                ("says", Came::Fault(fault)) => fault.detail.contains(&value),
+                ("hides", Came::Fault(fault)) => !format!("{fault:?}").contains(&value),
+                ("wait", Came::Fault(fault)) => {
+                    let wait = fault.retry_after.map(|wait| wait.as_secs().to_string());
+                    wait.unwrap_or("none".to_owned()) == value
+                }
+                ("asked", _) => {
+                    let lines: Vec<_> = requests.iter().map(|request| line(request)).collect();
+                    lines.join(", ") == value
+                }
+                ("sends", _) => requests.iter().any(|request| request.contains(&value)),
+                ("withholds", _) => !requests.iter().any(|request| request.contains(&value)),
+                ("basic", _) => requests.iter().any(|it| pair(it).as_ref() == Some(&value)),
+                ("connections", _) => self.issuer.connections().to_string() == value,
+                ("token" | "endpoint" | "fault" | "lifetime" | "says" | "hides" | "wait", _) => {
+                    false
+                }
+                _ => return Err(format!("unknown key {key}")),
+            };
+            if !holds {
+                return Err(format!(
+                    "not so: {key}: {value:.200}\n  requests: {requests:?}"
+                ));
+            }
+            decided |= matches!(key.as_str(), "token" | "endpoint" | "fault");
+        }
+        if decided {
+            Ok(())
+        } else {
+            Err("the file does not say what must come of it".to_owned())
+        }
+    }
+
+    /// A fault says nothing of the secret and of a token, and nothing that a terminal would act on.
+    fn tells_nothing(&self, fault: &Fault) -> Result<(), String> {
+        let told = format!("{fault:?}").to_lowercase();
+        let mut secrets = vec![CANARY.to_owned(), self.values.secret.clone()];
+        secrets.push(format!("{}:{}", self.values.id, self.values.secret));
+        secrets.extend(self.issuer.written().iter().flat_map(|bytes| tokens(bytes)));
+        for secret in secrets.iter().filter(|secret| secret.len() >= TELLING) {
+            let encoded = STANDARD.encode(secret);
+            // Behind other bytes the last characters are others.
+            let encoded = &encoded[..encoded.len().saturating_sub(4)];
+            let forms = [secret.to_lowercase(), encoded.to_lowercase()];
+            if forms
+                .iter()
+                .any(|form| form.len() >= TELLING && told.contains(form))
+            {
+                return Err(format!("the fault tells {secret:.40}"));
+            }
+        }
+        let is_shown = |c: char| (' '..='~').contains(&c);
+        if fault.detail.is_empty() || !fault.detail.chars().all(is_shown) {
+            return Err("the fault cannot be shown".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// `3600`, `3590..3600` or `none`.
+fn is_lifetime(lifetime: Option<u64>, wanted: &str) -> Result<bool, String> {
+    let Some(lifetime) = lifetime else {
+        return Ok(wanted == "none");
+    };
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|_| format!("no lifetime: {wanted}"))
+    };
+    Ok(match wanted.split_once("..") {
+        Some((from, to)) => (number(from)?..=number(to)?).contains(&lifetime),
+        None => wanted != "none" && number(wanted)? == lifetime,
+    })
+}
+
+/// What is base64 in a request's `Authorization`.
+fn pair(request: &str) -> Option<String> {
+    let mut lines = request.lines();
+    let header = lines.find_map(|line| line.strip_prefix("authorization: Basic "))?;
+    String::from_utf8(STANDARD.decode(header).ok()?).ok()
+}
+
+/// The tokens in an answer, whatever else it is.
+fn tokens(answer: &[u8]) -> Vec<String> {
+    let answer = String::from_utf8_lossy(answer);
+    let members = [
+        "access_token\":\"",
+        "accessToken\":\"",
+        "refresh_token\":\"",
+        "id_token\":\"",
+    ];
+    let of = |member: &str| {
+        let tokens = answer.split(member).skip(1);
+        let tokens = tokens.filter_map(|rest| rest.split('"').next());
+        tokens.map(str::to_owned).collect::<Vec<_>>()
+    };
+    members.iter().flat_map(|member| of(member)).collect()
+}
