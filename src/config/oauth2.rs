@@ -30,6 +30,8 @@ pub struct Oauth2 {
     pub resource: Vec<String>,
     /// Further parameters of the request.
     pub extra: BTreeMap<String, String>,
+    /// The type of its bearer tokens, where it is another word than Bearer.
+    pub token_type: Option<String>,
 }
 
 /// Where the token endpoint is.
@@ -72,6 +74,7 @@ pub(super) struct Draft {
     audience: Option<String>,
     resource: Vec<String>,
     extra: BTreeMap<String, String>,
+    token_type: Option<String>,
 }
 
 /// The message for a value that only later versions accept.
@@ -151,6 +154,9 @@ impl Kind for Oauth2 {
                 }
             }
         }).option(OptionForm::Pairs, "NAME=VALUE", "A further parameter of the request, which the configuration keeps: nothing secret; may be repeated"),
+        key("token-type", "a string", "\"Bearer\"", "the issuer's word for the type of its bearer tokens (token_type)", |r, f, d: &mut Draft| {
+            d.token_type = r.checked(f, parameters::token_type);
+        }).option(OptionForm::Once, "TYPE", "The issuer's word for the type of its bearer tokens, where it is not Bearer"),
     ];
     type Draft = Draft;
 
@@ -179,6 +185,7 @@ impl Kind for Oauth2 {
             audience: draft.audience,
             resource: draft.resource,
             extra: draft.extra,
+            token_type: draft.token_type,
         })
     }
 }
@@ -232,6 +239,9 @@ impl Described for Oauth2 {
         }
         if !self.extra.is_empty() {
             entries.push(("extra", InlineTable::from_iter(&self.extra).into()));
+        }
+        if let Some(token_type) = &self.token_type {
+            entries.push(("token-type", token_type.into()));
         }
         entries
     }

@@ -80,6 +80,7 @@ scope = ["api.read", "api.write"]
 audience = "https://api.example"
 resource = "urn:example:api"
 extra = { organization = "acme" }
+token-type = "JWT"
 [profiles.other.client-certificate]
 cert = "/etc/jeton/client.pem"
 key = "/etc/jeton/client.key"
@@ -124,6 +125,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
             audience: Some("https://api.example".into()),
             resource: vec!["urn:example:api".into()],
             extra: BTreeMap::from([("organization".into(), "acme".into())]),
+            token_type: Some("JWT".into()),
         })),
         client_certificate: Some(certificate()),
         ..profile("https://acme.run.ai")
@@ -141,6 +143,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
             audience: None,
             resource: vec!["https://one.example".into(), "https://two.example".into()],
             extra: BTreeMap::new(),
+            token_type: None,
         })),
         ..profile("https://acme.run.ai")
     };
@@ -676,18 +679,29 @@ fn any_oauth2() -> impl Strategy<Value = Provider> {
     let audience = proptest::option::of("[^\\p{Cc}]{1,5}");
     let resource = proptest::collection::vec("urn:[a-z]{1,5}", 0..3);
     let extra = proptest::collection::btree_map("x[a-zA-Z0-9._-]{0,5}", "[^\\p{Cc}]{1,5}", 0..3);
-    (at, client_auth, scope, audience, resource, extra).prop_map(
-        |(at, client_auth, scope, audience, resource, extra)| {
-            Provider::Oauth2(Box::new(Oauth2 {
-                at,
-                client_auth,
-                scope,
-                audience,
-                resource,
-                extra,
-            }))
-        },
+    let token_type = proptest::option::of("[!-~]{5,9}");
+    (
+        at,
+        client_auth,
+        scope,
+        audience,
+        resource,
+        extra,
+        token_type,
     )
+        .prop_map(
+            |(at, client_auth, scope, audience, resource, extra, token_type)| {
+                Provider::Oauth2(Box::new(Oauth2 {
+                    at,
+                    client_auth,
+                    scope,
+                    audience,
+                    resource,
+                    extra,
+                    token_type,
+                }))
+            },
+        )
 }
 
 fn any_profile() -> impl Strategy<Value = Profile> {

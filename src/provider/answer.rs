@@ -6,7 +6,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use url::Url;
 use zeroize::Zeroizing;
 
 use super::lifetime;
@@ -17,8 +16,9 @@ use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
 use crate::token::{AccessToken, Grant};
 
-/// The longest date that is parsed; RFC 9110 section 5.6.7 has forms of up to 33 characters.
-const MAX_DATE: usize = 64;
+mod envelope;
+mod redirect;
+mod wait;
 
 /// An answer's parts that matter, as they came.
 pub struct Answer {
@@ -34,7 +34,7 @@ pub struct Answer {
     pub location: Option<String>,
     /// What `Content-Encoding` names, unless the body is as it is or was in gzip and is decoded.
     pub coding: Option<String>,
-    /// The body, wiped when it is freed. It may be left empty unless the status is 200 and the type is JSON.
+    /// The body, wiped when it is freed. It may be left empty unless the status is 200 or 201.
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -55,6 +55,8 @@ pub struct Asked<'a> {
     pub at: &'a str,
     /// The credential that was sent.
     pub credential: &'a Credential,
+    /// The type that its bearer tokens have, where it is another word than Bearer.
+    pub token_type: Option<&'a str>,
 }
 
 // === impl Answer ===
@@ -72,12 +74,17 @@ impl Answer {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     }
 
+    /// Whether the body looks like JSON, whatever its type says.
+    pub(super) fn is_json_like(&self) -> bool {
+        envelope::is_json_like(&self.body, self.is_json())
+    }
+
     /// Whether there is no token endpoint at the address: 404, 405, or a 200 that is not JSON, since a single-page
     /// application answers every unknown path with its start page.
     pub fn is_absent(&self) -> bool {
         match self.status {
             404 | 405 => true,
-            200 => !self.is_json(),
+            200 | 201 => !self.is_json_like(),
             _ => false,
         }
     }
@@ -91,7 +98,8 @@ impl Answer {
 
     /// The issuer's clock at the answer.
     pub fn server_date(&self) -> Option<UnixTime> {
-        let since_epoch = http_date(self.date.as_deref()?)?.duration_since(SystemTime::UNIX_EPOCH);
+        let since_epoch =
+            wait::http_date(self.date.as_deref()?)?.duration_since(SystemTime::UNIX_EPOCH);
         since_epoch.ok().map(UnixTime::from_epoch)
     }
 
@@ -100,7 +108,7 @@ impl Answer {
     /// # Errors
     /// A [`Fault`] of any kind that an answer can have.
     pub fn into_grant(self, spelling: Spelling, asked: Asked<'_>) -> Result<Grant, Fault> {
-        if self.status != 200 {
+        if !self.is_granting() {
             return Err(self.refusal(asked));
         }
         let at = asked.at;
@@ -108,7 +116,7 @@ impl Answer {
             let fault = Fault::new(FaultKind::Malformed, format!("{at} answered {what}"));
             self.asks_to_wait(fault)
         };
-        if !self.is_json() {
+        if !self.is_json_like() && self.coding.is_none() {
             return Err(malformed(
                 "with something other than JSON, so not with a token; is it the right address?",
             ));
@@ -116,26 +124,31 @@ impl Answer {
         let Some(members) = self.members() else {
             return Err(malformed(&self.unreadable()));
         };
-        if members.raw("error").is_some() {
-            let said = said(&members, asked);
-            return Err(malformed(&format!(
-                "200 with an error instead of a token{said}"
-            )));
-        }
         let pick = |snake, camel| match spelling {
             Spelling::Snake => members.raw(snake).or_else(|| members.raw(camel)),
             Spelling::Camel => members.raw(camel).or_else(|| members.raw(snake)),
         };
         let text = |raw| serde_json::from_str::<String>(raw).ok().map(Zeroizing::new);
 
+        if envelope::is_refusal(&members) {
+            return Err(self.refusal(asked));
+        }
         let Some(token) = pick("access_token", "accessToken").and_then(text) else {
             return Err(malformed("without a token"));
         };
-        // Any other type is to be used in another way than as a bearer token (RFC 6749 section 7.1).
-        if let Some(kind) = pick("token_type", "tokenType")
-            && !text(kind).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
-        {
-            return Err(malformed("with a token that is not a bearer token"));
+        if envelope::tells_error(&members) {
+            let said = said(&members, asked);
+            return Err(malformed(&format!("with an error beside a token{said}")));
+        }
+        let kind =
+            pick("token_type", "tokenType").map(|raw| envelope::bearer(raw, asked.token_type));
+        if let Some(Err(other)) = kind {
+            let tokens = [token];
+            let quoted = |word: &str| quote(word, at, asked.credential, &tokens);
+            return Err(malformed(&format!(
+                "with a token {}",
+                other.described(quoted)
+            )));
         }
         let stated = pick("expires_in", "expiresIn").and_then(lifetime::stated);
         let lifetime = stated.or_else(|| lifetime::hint(&token));
@@ -151,9 +164,11 @@ impl Answer {
         }
     }
 
-    /// What a status other than 200 means.
+    /// What an answer without a token means.
     fn refusal(&self, asked: Asked<'_>) -> Fault {
-        let (at, status) = (asked.at, self.status);
+        let at = asked.at;
+        // A success without a token is the refusal that a gateway made one of.
+        let status = if self.is_granting() { 400 } else { self.status };
         let members = self.members();
         let said = match (&members, &self.coding) {
             (Some(members), _) => said(members, asked),
@@ -162,7 +177,7 @@ impl Answer {
         };
         let (kind, what) = match status {
             300..400 => {
-                let to = self.redirect_target(asked);
+                let to = redirect::target(self.location.as_deref(), at, asked.credential);
                 let what =
                     format!("answered with a redirect ({status}){to}, which is never followed");
                 return self.asks_to_wait(Fault::new(FaultKind::Redirect, format!("{at} {what}")));
@@ -179,7 +194,8 @@ impl Answer {
             400..500 => (FaultKind::Rejected, "rejected the request for a token"),
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
-        self.asks_to_wait(Fault::new(kind, format!("{at} {what} ({status}){said}")))
+        let what = format!("{at} {what} ({}){said}", self.status);
+        self.asks_to_wait(Fault::new(kind, what))
     }
 
     /// How it answered whose body is not the JSON that it should be, after "answered".
@@ -197,67 +213,30 @@ impl Answer {
             .with_retry_at(self.wait_until())
     }
 
+    /// The members of a body that is one JSON object, whatever its type says.
     pub(super) fn members(&self) -> Option<Members<'_>> {
-        if self.is_json() {
-            Members::parse(&self.body)
-        } else {
-            None
-        }
+        Members::parse(envelope::text_of(&self.body))
     }
 
-    /// `Retry-After` (RFC 9110 section 10.2.3). A date is taken relative to the answer's own `Date`: that needs no
-    /// clock, and is right even if ours is not.
+    /// Whether it is a 400, or the success that a gateway made of one.
+    pub(super) fn is_bad_request(&self) -> bool {
+        let is_refusal = || self.members().is_some_and(|it| envelope::is_refusal(&it));
+        self.status == 400 || self.is_granting() && is_refusal()
+    }
+
+    /// Whether the status is one that comes with a token.
+    pub(super) const fn is_granting(&self) -> bool {
+        matches!(self.status, 200 | 201)
+    }
+
+    /// `Retry-After` (RFC 9110 section 10.2.3).
     pub fn wait(&self) -> Option<Duration> {
-        let now = self.date.as_deref().and_then(http_date);
-        let waits = self.waits().filter_map(|text| {
-            if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-                // Only a number over the top does not parse; the schedule clamps it.
-                return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-            }
-            let wait = http_date(text)?.duration_since(now?);
-            Some(wait.unwrap_or(Duration::ZERO))
-        });
-        waits.max()
-    }
-
-    /// The waits of all fields, of which the longest counts: with a gateway's beside the issuer's, or in a list of numbers,
-    /// as some gateways join them.
-    fn waits(&self) -> impl Iterator<Item = &str> {
-        let fields = self.retry_after.as_deref().unwrap_or_default().lines();
-        fields.flat_map(|field| {
-            let is_date = field.bytes().any(|b| b.is_ascii_alphabetic());
-            let parts = if is_date { 1 } else { usize::MAX };
-            field.splitn(parts, ',').map(str::trim)
-        })
+        wait::stated(self.retry_after.as_deref(), self.date.as_deref())
     }
 
     /// The date in `Retry-After`, in Unix time, when the answer has no `Date` that it could be compared with.
     pub(super) fn wait_until(&self) -> Option<Duration> {
-        if self.date.as_deref().and_then(http_date).is_some() {
-            return None;
-        }
-        let date = self.waits().filter_map(http_date).max()?;
-        date.duration_since(SystemTime::UNIX_EPOCH).ok()
-    }
-
-    /// ` to scheme://host:port` of the address in `Location`, when it names another one.
-    fn redirect_target(&self, asked: Asked<'_>) -> String {
-        let Some(url) = self
-            .location
-            .as_deref()
-            .and_then(|text| Url::parse(text).ok())
-        else {
-            return String::new();
-        };
-        let port = url
-            .port()
-            .map_or_else(String::new, |port| format!(":{port}"));
-        let target = format!(
-            "{}://{}{port}",
-            url.scheme(),
-            url.host_str().unwrap_or_default()
-        );
-        format!(" to {}", quote(&target, asked.at, asked.credential, &[]))
+        wait::until(self.retry_after.as_deref(), self.date.as_deref())
     }
 }
 
@@ -290,13 +269,6 @@ fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
 fn is_passing(members: &Members<'_>) -> bool {
     let code = members.text("error");
     code.is_some_and(|code| matches!(code.as_str(), "server_error" | "temporarily_unavailable"))
-}
-
-fn http_date(text: &str) -> Option<SystemTime> {
-    if text.len() > MAX_DATE {
-        return None;
-    }
-    httpdate::parse_http_date(text.trim()).ok()
 }
 
 #[cfg(test)]

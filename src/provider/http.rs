@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use reqwest::header::{self, HeaderName, HeaderValue};
+use reqwest::header::{self, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response};
+use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,7 @@ use crate::instant::UnixTime;
 use classify::{Route, classify};
 use client::build;
 use content::{Unread, read};
+use head::head;
 use kept::Kept;
 pub use reuse::limit_idle;
 use shared::Shared;
@@ -32,6 +34,7 @@ mod coding;
 mod content;
 mod families;
 mod gzip;
+mod head;
 mod identity;
 mod kept;
 mod resolver;
@@ -66,6 +69,9 @@ pub(super) struct Request {
     /// The body with its type, of a request that posts one.
     pub(super) post: Option<(&'static str, SecretBody)>,
 }
+
+/// How long an error's words are waited for. Without them it is the same error.
+const REMARK: Duration = Duration::from_secs(2);
 
 /// How often a request is sent again over another connection when the one that it was sent over, which had been used
 /// before, turns out to be dead. The other idle ones have most likely died with it, and the client has noticed that by then.
@@ -114,8 +120,8 @@ impl Http {
         self.settings.timeouts.fetch
     }
 
-    /// Sends a request to the origin. The answer's body is read only where it decides something. A secret in the request
-    /// is bound to the certificates `ca`, and goes to no server that others vouch for.
+    /// Sends a request to the origin. The answer's body is read whatever its type says, but for that of a redirect. A
+    /// secret in the request is bound to the certificates `ca`, and goes to no server that others vouch for.
     ///
     /// # Errors
     /// A [`Fault`] when there is no answer, or not the whole of one that matters, or when nothing was sent.
@@ -153,13 +159,18 @@ impl Http {
         exchange::begins();
         let response = self.first_of(request).await?;
         let mut answer = head(&response);
-        if answer.status == 200 {
-            if answer.is_json() {
-                answer.body = self.read(response, MAX_BODY).await?;
-            }
-        } else if answer.is_json() {
-            // The status has decided already; what the issuer says about it is worth having, and no more than that.
-            answer.body = self.read(response, MAX_BODY).await.unwrap_or_default();
+        if answer.is_granting() {
+            answer.body = match self.read(response, MAX_BODY).await {
+                // A page that is too large says as little as a small one does.
+                Err(fault) if fault.kind == FaultKind::TooLarge && !answer.is_json() => {
+                    Zeroizing::default()
+                }
+                read => read?,
+            };
+        } else if !(300..400).contains(&answer.status) {
+            // The status has decided nearly all; what the issuer says about it is worth having, and no more than that.
+            let body = timeout(REMARK, self.read(response, MAX_BODY)).await;
+            answer.body = body.ok().and_then(Result::ok).unwrap_or_default();
         }
         Ok(answer)
     }
@@ -264,27 +275,6 @@ impl Http {
             at: self.origin.to_string(),
             proxy,
         }
-    }
-}
-
-fn head(response: &Response) -> Answer {
-    let text = |name: HeaderName| {
-        let value = response.headers().get(name)?;
-        value.to_str().ok().map(str::to_owned)
-    };
-    let lines = |name: HeaderName| {
-        let values = response.headers().get_all(name).iter();
-        let lines: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    };
-    Answer {
-        status: response.status().as_u16(),
-        content_type: text(header::CONTENT_TYPE),
-        date: text(header::DATE),
-        retry_after: lines(header::RETRY_AFTER),
-        location: text(header::LOCATION),
-        coding: coding::not_undone(response.headers()),
-        body: Zeroizing::default(),
     }
 }
 

@@ -89,6 +89,7 @@ impl Oauth2 {
             Asked {
                 at: &at,
                 credential,
+                token_type: self.configured.token_type.as_deref(),
             },
         )?;
         Ok(Granted { grant, server_date })

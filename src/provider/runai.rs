@@ -140,6 +140,7 @@ impl Runai {
             Asked {
                 at: &at,
                 credential,
+                token_type: None,
             },
         ) {
             Ok(grant) => {

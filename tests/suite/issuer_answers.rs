@@ -18,7 +18,9 @@ const BODY: &str = "body-canary-5d0f3c7e91ab";
 #[rustfmt::skip]
 const ANSWERS: &[(&str, &str)] = &[
     // 200 and no token
-    (r#"raw:{"error":"invalid_request","x":"BODY"}"#, "malformed"),
+    (r#"raw:{"error":"invalid_request","x":"BODY"}"#, "rejected"),
+    (r#"raw:{"error":"server_error","x":"BODY"}"#, "server_error"),
+    (r#"raw:{"error":"","x":"BODY"}"#, "malformed"),
     (r#"raw:{"error":null,"x":"BODY"}"#, "malformed"),
     (r#"raw:{"code":200,"message":"ok","x":"BODY"}"#, "malformed"),
     (r#"raw:<!DOCTYPE html><p>BODY</p>"#, "malformed"),
@@ -28,7 +30,6 @@ const ANSWERS: &[(&str, &str)] = &[
     (r#"raw:{"access_token":"BODY","expires_in":600"#, "malformed"),
     (r#"raw:{"access_token":"BODY","expires_in":600}{"access_token":"BODY"}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","expires_in":600} BODY"#, "malformed"),
-    ("raw:\u{feff}{\"access_token\":\"BODY\",\"expires_in\":600}", "malformed"),
     (r#"raw:{"access_token":"BODY","access_token":"BODY"}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","expires_in":600,"expires_in":600}"#, "malformed"),
     (r#"raw:{"access_token":"BODY","expires_in":NaN}"#, "malformed"),

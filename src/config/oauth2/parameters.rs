@@ -50,6 +50,10 @@ pub(super) enum InvalidParameter {
     },
     /// A name with an invalid character.
     BadName,
+    /// Not a type of tokens.
+    NotATokenType,
+    /// A type whose tokens take more than being sent.
+    NotABearerType,
 }
 
 /// Parses one scope: a `scope-token` of RFC 6749 section 3.3.
@@ -94,6 +98,21 @@ pub(super) fn value(text: &str) -> Result<String, InvalidParameter> {
     }
 }
 
+/// Parses the type of an issuer's bearer tokens: a `type-name` or a URI (RFC 6749 appendix A.13).
+///
+/// # Errors
+/// [`InvalidParameter`] if it is not valid.
+pub(super) fn token_type(text: &str) -> Result<String, InvalidParameter> {
+    let visible = text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+    if text.trim().is_empty() || text.len() > 256 || !visible {
+        Err(InvalidParameter::NotATokenType)
+    } else if ["dpop", "pop", "mac", "n_a"].contains(&text.trim().to_ascii_lowercase().as_str()) {
+        Err(InvalidParameter::NotABearerType)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
 /// Parses the name of a further parameter (RFC 6749 section 8.2).
 ///
 /// # Errors
@@ -132,6 +151,10 @@ impl fmt::Display for InvalidParameter {
             }
             Self::Reserved { name, why } => {
                 return write!(f, "{name} cannot be set here: {why}");
+            }
+            Self::NotATokenType => "this is not a type: it consists of visible ASCII characters",
+            Self::NotABearerType => {
+                "this is not a type of bearer tokens: such a token takes a key or a signature, which Jeton does not have"
             }
             Self::BadName => "a parameter's name consists of letters, digits, -, . and _",
         })
@@ -174,6 +197,24 @@ mod tests {
         assert_eq!(value("a b \u{e9}").unwrap(), "a b \u{e9}");
         for bad in ["", "\n", "a\0"] {
             value(bad).expect_err(bad);
+        }
+    }
+
+    #[test]
+    fn a_token_type_is_a_word_for_bearer_tokens() {
+        for good in [
+            "JWT",
+            "bearer",
+            "urn:ietf:params:oauth:token-type:jwt",
+            "Access Token",
+        ] {
+            assert_eq!(token_type(good).unwrap(), good);
+        }
+        for bad in ["", " ", "a\n", "\u{e9}", &"a".repeat(257)] {
+            assert_eq!(token_type(bad), Err(InvalidParameter::NotATokenType));
+        }
+        for other in ["DPoP", "mac", " N_A", "PoP"] {
+            assert_eq!(token_type(other), Err(InvalidParameter::NotABearerType));
         }
     }
 

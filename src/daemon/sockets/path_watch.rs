@@ -180,8 +180,7 @@ mod linux {
 
     impl Step {
         fn flags(self) -> WatchFlags {
-            let itself =
-                WatchFlags::DONT_FOLLOW | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+            let itself = WatchFlags::DONT_FOLLOW | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
             itself
                 | match self {
                     Self::Folder => WatchFlags::ONLYDIR,

@@ -21,6 +21,7 @@ fn judge(answer: Answer, spelling: Spelling) -> Result<Grant, Fault> {
         Asked {
             at: "https://a.example",
             credential: &credential,
+            token_type: None,
         },
     );
     if let Err(fault) = &result {
@@ -124,8 +125,8 @@ fn a_token_answer_is_understood_in_both_spellings() {
 }
 
 #[test]
-fn every_content_type_of_json_is_json_and_no_other_is() {
-    for (kind, json) in [
+fn json_is_known_by_its_shape_whatever_its_type_says() {
+    for (kind, claims) in [
         ("application/json", true),
         ("Application/JSON; charset=utf-8", true),
         ("application/problem+json", true),
@@ -133,21 +134,108 @@ fn every_content_type_of_json_is_json_and_no_other_is() {
         ("text/plain", false),
         ("application/jsonx", false),
         ("text/html; application/json", false),
+        ("application/x-www-form-urlencoded", false),
         ("", false),
     ] {
-        let answer = answer(200, kind, br#"{"access_token":"canary"}"#);
-        assert_eq!(
-            (answer.is_json(), answer.is_absent()),
-            (json, !json),
-            "{kind}"
-        );
-        let result = judge(answer, Spelling::Snake);
-        assert_eq!(
-            result.map_err(|fault| fault.kind).err(),
-            (!json).then_some(FaultKind::Malformed),
-            "{kind}"
-        );
+        for (body, is_grant) in [
+            (r#"{"access_token":"t"}"#, true),
+            ("\u{feff}{\"access_token\":\"t\"}", true),
+            (" \r\n{\"access_token\":\"t\"}", true),
+            ("<html>canary</html>", false),
+        ] {
+            for status in [200, 201] {
+                let answer = answer(status, kind, body.as_bytes());
+                assert_eq!(answer.is_json(), claims, "{kind}");
+                assert_eq!(answer.is_absent(), !is_grant, "{kind} {body}");
+                let result = judge(answer, Spelling::Snake).map_err(|fault| fault.kind);
+                assert_eq!(
+                    result.err(),
+                    (!is_grant).then_some(FaultKind::Malformed),
+                    "{kind} {body}"
+                );
+            }
+        }
+        // What begins as neither is what the type says.
+        for body in ["", "canary", "access_token=canary"] {
+            let answer = answer(200, kind, body.as_bytes());
+            assert_eq!(answer.is_absent(), !claims, "{kind} {body}");
+            let fault = judge(answer, Spelling::Snake).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Malformed, "{kind} {body}");
+        }
     }
+    let untyped = Answer {
+        content_type: None,
+        ..answer(200, "", br#"{"access_token":"t"}"#)
+    };
+    assert!(judge(untyped, Spelling::Snake).is_ok());
+}
+
+#[test]
+fn an_empty_error_beside_a_token_is_none() {
+    for error in ["\"\"", "null", "0", "false"] {
+        let grant = ok(&format!(r#"{{"access_token":"t","error":{error}}}"#));
+        assert_eq!(grant.unwrap().token.expose(), "t", "{error}");
+        let fault = ok(&format!(r#"{{"error":{error}}}"#)).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Malformed, "{error}");
+    }
+}
+
+#[test]
+fn a_success_with_an_error_and_no_token_is_judged_as_a_refusal() {
+    for body in [
+        r#"{"error":"invalid_client","error_description":"no"}"#,
+        r#"{"ok":false,"error":"invalid_auth"}"#,
+        r#"{"error":"server_error"}"#,
+        r#"{"error":"invalid_scope","access_token":""}"#,
+        r#"{"error":"invalid_scope","access_token":null}"#,
+        r#"{"error":{"a":"canary"}}"#,
+    ] {
+        let refusal = refused(400, body);
+        for (status, shown) in [(200, "(200)"), (201, "(201)")] {
+            let fault = refused(status, body);
+            assert_eq!(fault.kind, refusal.kind, "{body}");
+            assert_eq!(
+                fault.detail,
+                refusal.detail.replace("(400)", shown),
+                "{body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_type_is_refused_with_the_reason() {
+    let of_type = |kind: &str, declared| {
+        let body = format!(r#"{{"access_token":"canary-token","token_type":{kind}}}"#);
+        let credential = Credential::parse("id", SECRET).unwrap();
+        let asked = Asked {
+            at: "https://a.example",
+            credential: &credential,
+            token_type: declared,
+        };
+        answer(200, "application/json", body.as_bytes()).into_grant(Spelling::Snake, asked)
+    };
+    for (kind, reason) in [
+        ("\"DPoP\"", "of the type DPoP, which is bound to a key"),
+        (
+            "\"mac\"",
+            "of the type MAC, with which each request has to be signed",
+        ),
+        ("\"N_A\"", "of the type N_A, which is not an access token"),
+        (
+            "\"JWT\"",
+            "of the type \"JWT\", not of the type Bearer; if it is used like a bearer token, set token-type",
+        ),
+        ("\"canary-token\"", "of the type \"[token]\", not"),
+        ("[\"bearer\"]", "whose token_type is not a text"),
+    ] {
+        let fault = of_type(kind, None).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Malformed, "{kind}");
+        assert!(fault.detail.contains(reason), "{fault:?} / {reason}");
+        assert!(!fault.detail.contains("canary"), "{fault:?}");
+    }
+    assert!(of_type("\"JWT\"", Some("jwt")).is_ok());
+    assert!(of_type("\"DPoP\"", Some("DPoP")).is_err());
 }
 
 #[test]
@@ -207,7 +295,8 @@ fn a_200_without_a_usable_token_is_malformed() {
         "[".repeat(200),
         "]".repeat(200)
     );
-    let secret_echo = format!(r#"{{"error":"x","error_description":"{SECRET}"}}"#);
+    let secret_echo =
+        format!(r#"{{"access_token":"canary","error":"x","error_description":"{SECRET}"}}"#);
     for body in [
         "",
         "null",
@@ -219,12 +308,9 @@ fn a_200_without_a_usable_token_is_malformed() {
         "{\"access_token\":\"canary\"",
         "{\"access_token\":\"canary\"}{\"access_token\":\"canary\"}",
         "{\"access_token\":\"canary\"}x",
-        "\u{feff}{\"access_token\":\"canary\"}",
         "{\"access_token\":\"canary\",\"access_token\":\"canary\"}",
         "{\"access_token\":\"canary\",\"x\":1,\"x\":2}",
-        r#"{"error":"invalid_client"}"#,
         r#"{"error":"x","access_token":"canary"}"#,
-        r#"{"error":{"a":"canary"}}"#,
         r#"{"code":401,"message":"no"}"#,
         r#"{"access_token":""}"#,
         r#"{"access_token":null}"#,
@@ -240,7 +326,6 @@ fn a_200_without_a_usable_token_is_malformed() {
         r#"{"access_token":"canary\ud800"}"#,
         r#"{"access_token":"Bearer canary"}"#,
         r#"{"access_token":"canary","token_type":"mac"}"#,
-        r#"{"access_token":"canary","token_type":""}"#,
         r#"{"access_token":"canary","token_type":["bearer"]}"#,
         r#"{"access_token":"canary","token_type":"canary bearer"}"#,
         r#"{"id_token":"canary"}"#,
@@ -262,14 +347,6 @@ fn a_200_without_a_usable_token_is_malformed() {
     );
     assert_eq!(
         judge(latin1, Spelling::Snake).unwrap_err().kind,
-        FaultKind::Malformed
-    );
-    let untyped = Answer {
-        content_type: None,
-        ..answer(200, "", br#"{"access_token":"canary"}"#)
-    };
-    assert_eq!(
-        judge(untyped, Spelling::Snake).unwrap_err().kind,
         FaultKind::Malformed
     );
 }
@@ -323,7 +400,7 @@ fn a_status_decides_whatever_the_body_says() {
         "{\"error\":[\"canary\"]}",
     ];
     for (status, kind) in [
-        (201, FaultKind::Malformed),
+        (202, FaultKind::Malformed),
         (204, FaultKind::Malformed),
         (300, FaultKind::Redirect),
         (301, FaultKind::Redirect),
@@ -398,11 +475,16 @@ fn what_the_issuer_says_is_passed_on_and_nothing_else() {
         let fault = refused(401, body);
         assert!(fault.detail.ends_with(said), "{} / {said}", fault.detail);
     }
-    let html = judge(
-        answer(401, "text/html", br#"{"error":"canary"}"#),
-        Spelling::Snake,
-    )
-    .unwrap_err();
+    for kind in ["text/html", "text/plain", ""] {
+        let said = answer(401, kind, br#"{"error":"invalid_client"}"#);
+        let said = judge(said, Spelling::Snake).unwrap_err();
+        assert!(
+            said.detail.ends_with(r#"(401): "invalid_client""#),
+            "{said:?}"
+        );
+    }
+    let html = answer(401, "text/html", b"<html>canary</html>");
+    let html = judge(html, Spelling::Snake).unwrap_err();
     assert!(html.detail.ends_with("(401)"), "{html:?}");
     assert!(
         refused(400, &format!(r#"{{"error":"{}"}}"#, "a ".repeat(5_000)))

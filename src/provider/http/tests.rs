@@ -368,18 +368,23 @@ async fn a_proxy_is_only_asked_for_a_tunnel_and_is_named_when_it_fails() {
 }
 
 #[tokio::test]
-async fn a_body_is_read_only_where_it_decides_something() {
+async fn a_body_is_read_whatever_its_type_but_not_that_of_a_redirect() {
     for (play, status, body) in [
         (json(200, "{}"), 200, "{}"),
         (json(401, "{}"), 401, "{}"),
         (
             crate::provider::fake::answer(200, "text/html", "", "page"),
             200,
-            "",
+            "page",
         ),
         (
             crate::provider::fake::answer(502, "text/html", "", "page"),
             502,
+            "page",
+        ),
+        (
+            crate::provider::fake::answer(302, "text/html", "", "page"),
+            302,
             "",
         ),
     ] {

@@ -63,6 +63,7 @@ fn plain(at: At) -> config::Oauth2 {
         audience: None,
         resource: vec![],
         extra: BTreeMap::new(),
+        token_type: None,
     }
 }
 
@@ -233,7 +234,7 @@ async fn a_bad_answer_is_no_token() {
         json(200, r#"{"access_token":"a","access_token":"b"}"#),
         json(200, r#"{"access_token":"a","token_type":"DPoP"}"#),
         json(200, r#"{"access_token":"a b"}"#),
-        json(200, r#"{"error":"invalid_scope"}"#),
+        json(200, r#"{"error":"","x":1}"#),
         json(200, r#"{"id_token":"canary"}"#),
     ] {
         let fake = start(vec![play]).await;

@@ -5,7 +5,6 @@ use zeroize::Zeroizing;
 use crate::credential::Credential;
 use crate::provider::answer::{Answer, Spelling};
 use crate::provider::body::{self, SecretBody, Sent};
-use crate::provider::members::Members;
 
 /// A way to ask for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,16 +101,16 @@ impl Endpoint {
     /// A 400 of the JSON endpoint that does not say that the credential is wrong: another spelling or an older grant may
     /// be what it wants.
     pub(super) fn is_not_understood(self, answer: &Answer) -> bool {
-        self != Self::V2 && answer.status == 400 && !answer.is_understood()
+        self != Self::V2 && answer.is_bad_request() && !answer.is_understood()
     }
 
     /// A 400 of the JSON endpoint that is about the grant. How a server says so that does not have it is not
     /// documented: OAuth 2.0's code (RFC 6749 section 5.2), or a message that names the member or its meaning.
     pub(super) fn has_no_such_grant(self, answer: &Answer) -> bool {
-        if self == Self::V2 || answer.status != 400 || !answer.is_json() {
+        if self == Self::V2 || !answer.is_bad_request() {
             return false;
         }
-        let Some(members) = Members::parse(&answer.body) else {
+        let Some(members) = answer.members() else {
             return false;
         };
         if let Some(code) = members.text("error") {

@@ -258,7 +258,7 @@ async fn an_endpoint_that_answers_or_fails_is_not_passed_over() {
         (json(200, "{}"), FaultKind::Malformed),
         (
             json(200, r#"{"error":"invalid_client"}"#),
-            FaultKind::Malformed,
+            FaultKind::Rejected,
         ),
         (json(429, "{}"), FaultKind::RateLimited),
         (json(500, "{}"), FaultKind::ServerError),
@@ -430,7 +430,7 @@ async fn what_is_not_a_token_answer_is_malformed() {
     );
     for script in [
         page(),
-        json(200, r#"{"error":"invalid_client","error_description":"canary&=+% \"\\/'~"}"#),
+        json(200, r#"{"access_token":"t","error":"invalid_client","error_description":"canary&=+% \"\\/'~"}"#),
         json(200, r#"{"access_token":""}"#),
         json(200, r#"{"access_token":"canary\r\nSet-Cookie: x"}"#),
         json(200, "{\"access_token\":\"canary\"}\n{\"access_token\":\"canary\"}"),

@@ -28,6 +28,7 @@ fn too_many_requests(retry_after: &str) -> Fault {
     let asked = Asked {
         at: "https://issuer.example",
         credential: &credential,
+        token_type: None,
     };
     let answer = answer(429, Some(DATE), Some(retry_after));
     answer.into_grant(Spelling::Snake, asked).unwrap_err()

@@ -1,0 +1,183 @@
+//! What is around a token in an answer: where its JSON begins, whether it tells of an error, and the token's type.
+
+use zeroize::Zeroizing;
+
+use crate::provider::members::Members;
+
+/// What a UTF-8 text may begin with. RFC 8259 section 8.1 lets a reader ignore it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a token's type cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OtherType {
+    /// A use that takes more than the token.
+    Known(&'static str),
+    /// A word that is not the type of a bearer token, as far as is known here.
+    Unknown(Zeroizing<String>),
+    /// Not a text.
+    NotText,
+}
+
+impl OtherType {
+    /// The type in words that follow "a token". The issuer's own word for it is `quoted`.
+    pub(super) fn described(&self, quoted: impl FnOnce(&str) -> String) -> String {
+        match self {
+            Self::Known(what) => format!("{what}; ask the issuer for a bearer token"),
+            Self::NotText => "whose token_type is not a text".to_owned(),
+            Self::Unknown(word) => format!(
+                "of the type {}, not of the type Bearer; if it is used like a bearer token, set token-type to that word in the profile",
+                quoted(word)
+            ),
+        }
+    }
+}
+
+/// The body behind a byte order mark.
+pub(super) fn text_of(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
+/// Whether a body looks like JSON, whatever its type says: gateways and old servers give objects as text or as HTML.
+/// What begins as neither an object nor markup is what the type says, `is_claimed`.
+pub(super) fn is_json_like(body: &[u8], is_claimed: bool) -> bool {
+    match text_of(body).trim_ascii_start().first() {
+        Some(b'{' | b'[') => true,
+        Some(b'<') => false,
+        _ => is_claimed,
+    }
+}
+
+/// Whether the member `error` tells of an error. Some issuers have it in every answer, as a text without a character, a
+/// zero or a false.
+pub(super) fn tells_error(members: &Members<'_>) -> bool {
+    match members.raw("error") {
+        None | Some("0" | "false") => false,
+        Some(_) => members
+            .text("error")
+            .is_none_or(|code| !code.trim().is_empty()),
+    }
+}
+
+/// Whether an answer tells of an error and has no token: some gateways pass a refusal on as a success.
+pub(super) fn is_refusal(members: &Members<'_>) -> bool {
+    let has = |name| members.text(name).is_some_and(|token| !token.is_empty());
+    tells_error(members) && !has("access_token") && !has("accessToken")
+}
+
+/// Judges the value of `token_type` as it was written. A bearer token has the type Bearer in any case (RFC 6749 section
+/// 5.1), `BearerToken` at Apigee, and the type that its profile declares; some issuers leave it empty.
+///
+/// # Errors
+/// [`OtherType`]: a token of any other type is to be used in another way (RFC 6749 section 7.1).
+pub(super) fn bearer(raw: &str, declared: Option<&str>) -> Result<(), OtherType> {
+    let text = serde_json::from_str(raw).map(Zeroizing::<String>::new);
+    let text = text.map_err(|_| OtherType::NotText)?;
+    let plain = |text: &str| {
+        let text = text.split_whitespace().collect::<String>();
+        Zeroizing::new(text.to_ascii_lowercase())
+    };
+    let kind = plain(&text);
+    match kind.as_str() {
+        "" | "bearer" | "bearertoken" => Ok(()),
+        "dpop" => Err(OtherType::Known(
+            "of the type DPoP, which is bound to a key of its client (RFC 9449)",
+        )),
+        "pop" => Err(OtherType::Known(
+            "of the type PoP, which is bound to a key of its client",
+        )),
+        "mac" => Err(OtherType::Known(
+            "of the type MAC, with which each request has to be signed",
+        )),
+        "n_a" => Err(OtherType::Known(
+            "of the type N_A, which is not an access token (RFC 8693 section 2.2.1)",
+        )),
+        _ if declared.is_some_and(|declared| plain(declared) == kind) => Ok(()),
+        _ => Err(OtherType::Unknown(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_known_by_its_first_character() {
+        for (body, claimed, like) in [
+            ("{}", false, true),
+            ("\u{feff}{}", false, true),
+            ("\u{feff} \r\n\t[", false, true),
+            ("", true, true),
+            ("", false, false),
+            ("x", true, true),
+            ("x", false, false),
+            ("\u{feff}\u{feff}{}", false, false),
+            ("<html>", true, false),
+            ("\n<!doctype html>", true, false),
+        ] {
+            assert_eq!(
+                is_json_like(body.as_bytes(), claimed),
+                like,
+                "{body:?} {claimed}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_without_anything_in_it_is_none() {
+        for (value, tells) in [
+            ("\"\"", false),
+            ("\" \"", false),
+            ("null", false),
+            ("0", false),
+            ("false", false),
+            ("\"invalid_client\"", true),
+            ("\"0\"", true),
+            ("1", true),
+            ("true", true),
+            ("{}", true),
+            ("[]", true),
+            ("{\"code\":401}", true),
+        ] {
+            let body = format!("{{\"error\":{value}}}");
+            let members = Members::parse(body.as_bytes()).unwrap();
+            assert_eq!(tells_error(&members), tells, "{value}");
+        }
+        assert!(!tells_error(&Members::parse(b"{}").unwrap()));
+    }
+
+    #[test]
+    fn a_bearer_token_has_any_of_its_names() {
+        for raw in [
+            "\"Bearer\"",
+            "\"bearer\"",
+            "\"BEARER\"",
+            "\" Bearer \"",
+            "\"\"",
+            "\"BearerToken\"",
+            "\"bearer token\"",
+        ] {
+            assert_eq!(bearer(raw, None), Ok(()), "{raw}");
+            assert_eq!(bearer(raw, Some("JWT")), Ok(()), "{raw}");
+        }
+        for (raw, declared) in [("\"JWT\"", "jwt"), ("\"urn:x \"", "urn:x")] {
+            assert_eq!(bearer(raw, Some(declared)), Ok(()), "{raw}");
+            let unknown: String = serde_json::from_str(raw).unwrap();
+            let unknown = Err(OtherType::Unknown(Zeroizing::new(unknown)));
+            assert_eq!(bearer(raw, None), unknown, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_kind_is_refused_even_if_it_is_declared() {
+        for raw in [
+            "\"DPoP\"", "\"dpop\"", "\"MAC\"", "\" mac\"", "\"N_A\"", "\"PoP\"",
+        ] {
+            let declared = raw.trim_matches('"');
+            let refused = bearer(raw, Some(declared)).unwrap_err();
+            assert!(matches!(refused, OtherType::Known(_)), "{raw}");
+        }
+        for raw in ["5", "[\"bearer\"]", "{}", "true"] {
+            assert_eq!(bearer(raw, None), Err(OtherType::NotText), "{raw}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The head of an answer: what matters of it, as it came.
+
+use reqwest::Response;
+use reqwest::header::{self, HeaderName};
+use zeroize::Zeroizing;
+
+use super::coding;
+use crate::provider::answer::Answer;
+
+/// What matters of a response's head, without its body.
+pub(super) fn head(response: &Response) -> Answer {
+    let text = |name: HeaderName| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let lines = |name: HeaderName| {
+        let values = response.headers().get_all(name).iter();
+        let lines: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    };
+    Answer {
+        status: response.status().as_u16(),
+        content_type: text(header::CONTENT_TYPE),
+        date: text(header::DATE),
+        retry_after: lines(header::RETRY_AFTER),
+        location: text(header::LOCATION),
+        coding: coding::not_undone(response.headers()),
+        body: Zeroizing::default(),
+    }
+}
