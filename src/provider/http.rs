@@ -33,6 +33,7 @@ mod client;
 mod coding;
 mod content;
 mod families;
+mod framing;
 mod gzip;
 mod head;
 mod identity;
@@ -157,7 +158,7 @@ impl Http {
             request = request.header(header::AUTHORIZATION, value);
         }
         exchange::begins();
-        let response = self.first_of(request).await?;
+        let response = self.framed(self.first_of(request).await?)?;
         let mut answer = head(&response);
         if answer.is_granting() {
             answer.body = match self.read(response, MAX_BODY).await {
@@ -193,6 +194,7 @@ impl Http {
         } else {
             request.send().await.map_err(|error| self.fault(&error))?
         };
+        let response = self.framed(response)?;
         let mut answer = head(&response);
         if answer.is_json() {
             answer.body = self.read(response, max).await?;
@@ -240,6 +242,15 @@ impl Http {
         self.kept
             .client(&self.origin, &self.settings, ca, is_shared)
             .await
+    }
+
+    /// The response, if it says in a usable way where it ends. Its connection is closed otherwise.
+    fn framed(&self, response: Response) -> Result<Response, Fault> {
+        framing::check(response.headers()).map_err(|name| {
+            let what = format!("{} answered with a {name} that cannot be used", self.origin);
+            Fault::new(FaultKind::Malformed, what)
+        })?;
+        Ok(response)
     }
 
     /// The body, up to the cap.

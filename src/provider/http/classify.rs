@@ -54,6 +54,9 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
             timeouts.exchange
         ),
         FaultKind::TooLarge => format!("{at} answered with too many or too long headers"),
+        FaultKind::Malformed if is_about_length(error) => {
+            format!("{at} answered with a Content-Length or Transfer-Encoding that cannot be used")
+        }
         FaultKind::Malformed => format!("{at} answered with something other than HTTP/1.1"),
         _ => format!("the connection to {at} broke before the answer was complete"),
     };
@@ -186,6 +189,14 @@ fn http_kind(error: &hyper::Error) -> Option<FaultKind> {
     } else {
         None
     }
+}
+
+/// Whether the answer does not say in a usable way where it ends. The reason's type is not public, so only its text is
+/// left. Any other text decides nothing.
+fn is_about_length(error: &reqwest::Error) -> bool {
+    let texts = sources(error).filter_map(|e| Some(e.downcast_ref::<hyper::Error>()?.to_string()));
+    let mut texts = texts.map(|text| text.to_ascii_lowercase());
+    texts.any(|text| text.contains("content-length") || text.contains("transfer-encoding"))
 }
 
 fn io_kind(error: &io::Error) -> Option<FaultKind> {

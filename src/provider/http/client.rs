@@ -38,6 +38,11 @@ pub(super) fn build(
         .retry(retry::never())
         .https_only(origin.is_https())
         .http1_only()
+        // Odd headers that decide nothing (RFC 9112 sections 5.1 and 5.2): a folded one, a space before the colon, and
+        // a character that a value cannot have, whose line is dropped.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
         .connect_timeout(settings.timeouts.connect)
         .timeout(settings.timeouts.exchange)
         // The default one panics when the system refuses a thread.

@@ -1,0 +1,100 @@
+//! Whether an answer says in a usable way where it ends.
+
+use reqwest::header::{self, HeaderMap};
+
+/// Checks `Transfer-Encoding` and `Content-Length`. The client itself decodes the one coding `chunked`, and refuses a wrong
+/// length only where it needs one; anything else it would read to the connection's end (RFC 9112 section 6.3), as if it
+/// were the answer itself.
+///
+/// # Errors
+/// The name of the header whose value is wrong.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
+    let all = |name, is_good: fn(&str) -> bool| {
+        let mut values = headers.get_all(name).iter();
+        // A list without an element is wrong too.
+        values.all(|value| {
+            value
+                .to_str()
+                .is_ok_and(|list| list.split(',').map(str::trim).all(is_good))
+        })
+    };
+    // Named twice, by a server and what it is made with, it is still applied once.
+    if !all(header::TRANSFER_ENCODING, |coding| {
+        coding.eq_ignore_ascii_case("chunked")
+    }) {
+        return Err("Transfer-Encoding");
+    }
+    let is_length = |length: &str| !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit());
+    if !all(header::CONTENT_LENGTH, is_length) {
+        return Err("Content-Length");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_length_is_a_number_and_the_one_coding_is_chunked() {
+        for (fields, wrong) in [
+            (&[][..], None),
+            (&[("content-length", "12")], None),
+            (&[("content-length", "12, 12")], None),
+            (&[("transfer-encoding", "chunked")], None),
+            (&[("transfer-encoding", "Chunked ")], None),
+            (
+                &[
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                None,
+            ),
+            (
+                &[("transfer-encoding", "chunked"), ("content-length", "12")],
+                None,
+            ),
+            (&[("content-length", "")], Some("Content-Length")),
+            (&[("content-length", "+12")], Some("Content-Length")),
+            (&[("content-length", "12,")], Some("Content-Length")),
+            (&[("content-length", "0x12")], Some("Content-Length")),
+            (
+                &[("transfer-encoding", "chunked"), ("content-length", "-1")],
+                Some("Content-Length"),
+            ),
+            (&[("transfer-encoding", "")], Some("Transfer-Encoding")),
+            (
+                &[("transfer-encoding", "identity")],
+                Some("Transfer-Encoding"),
+            ),
+            (
+                &[("transfer-encoding", "gzip, chunked")],
+                Some("Transfer-Encoding"),
+            ),
+            (
+                &[("transfer-encoding", "xchunked")],
+                Some("Transfer-Encoding"),
+            ),
+            (
+                &[
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "gzip"),
+                ],
+                Some("Transfer-Encoding"),
+            ),
+            (
+                &[("transfer-encoding", "chunk\u{e9}d")],
+                Some("Transfer-Encoding"),
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                headers.append(*name, value);
+            }
+            assert_eq!(check(&headers).err(), wrong, "{fields:?}");
+        }
+    }
+}
