@@ -3,7 +3,11 @@
 
 mod ca_file;
 mod client;
+mod openssl;
+mod pem;
 mod untrusted;
+mod x509;
 
 pub use ca_file::{CaFile, CaFileError, CaFileErrorKind, MAX_CERTIFICATES};
-pub use client::{ClientFileError, ClientFiles};
+pub use client::{ClientFileError, ClientFiles, PAUSES};
+pub use x509::Facts;

@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::SectionKind;
 use sha2::{Digest as _, Sha256};
 
+use super::openssl;
+use super::pem::Pem;
 use super::untrusted::words;
 use crate::credential::CaContent;
 use crate::trust::{Purpose, Untrusted, read_named};
@@ -45,8 +47,10 @@ pub enum CaFileErrorKind {
     Untrusted(Untrusted),
     /// A block that should be a certificate in PEM form is not.
     NotPem,
-    /// It holds no certificate in PEM form.
-    Empty,
+    /// It holds no certificate in PEM form. These words name another form that can be converted, if it has one.
+    Empty(String),
+    /// It holds a certificate in a form of OpenSSL's own. These words name it and the command that converts it.
+    OpenSsl(String),
     /// It holds this many certificates, more than [`MAX_CERTIFICATES`].
     TooMany(usize),
 }
@@ -65,7 +69,7 @@ impl CaFile {
         };
         let file = read_named(path, uid, Purpose::CaFile, MAX_LEN)
             .map_err(|why| failed(CaFileErrorKind::Untrusted(why)))?;
-        let certificates = parse(&file.bytes).map_err(failed)?;
+        let certificates = parse(&file.bytes, path).map_err(failed)?;
         let mut set: Vec<_> = certificates.iter().map(|der| sha256(der)).collect();
         set.sort_unstable();
         set.dedup();
@@ -84,13 +88,19 @@ impl CaFile {
     }
 }
 
-fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaFileErrorKind> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => Err(CaFileErrorKind::Empty),
-        Ok(certificates) => Ok(certificates),
-        Err(_) => Err(CaFileErrorKind::NotPem),
+fn parse(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileErrorKind> {
+    let pem = Pem::new(bytes);
+    // Beside others, too: left out, it would be missed at a handshake, where nothing says why.
+    if let Some(words) = openssl::words(&pem, path) {
+        return Err(CaFileErrorKind::OpenSsl(words));
     }
+    let blocks = pem.blocks().ok_or(CaFileErrorKind::NotPem)?.into_iter();
+    let certificates = blocks.filter(|(kind, _)| *kind == SectionKind::Certificate);
+    let certificates: Vec<_> = certificates.map(|(_, der)| der.into()).collect();
+    if certificates.is_empty() {
+        return Err(CaFileErrorKind::Empty(openssl::hint(bytes, &pem, path)));
+    }
+    Ok(certificates)
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -113,7 +123,8 @@ impl fmt::Display for CaFileError {
         match &self.kind {
             CaFileErrorKind::Untrusted(why) => f.write_str(&words(&self.path, why)),
             CaFileErrorKind::NotPem => f.write_str("is not in PEM form"),
-            CaFileErrorKind::Empty => f.write_str("holds no certificate in PEM form"),
+            CaFileErrorKind::Empty(hint) => write!(f, "holds no certificate in PEM form{hint}"),
+            CaFileErrorKind::OpenSsl(words) => f.write_str(words),
             CaFileErrorKind::TooMany(count) => write!(
                 f,
                 "holds {count} certificates, more than {MAX_CERTIFICATES}"
@@ -167,12 +178,39 @@ mod tests {
             format!("{two}\n\n{one}"),
             format!("{one}{one}{two}{one}"),
             format!("{one}{two}").replace('\n', "\r\n"),
+            format!("\u{feff}{one}\u{feff}{two}"),
+            format!("\u{feff}{two}{one}").replace('\n', "\r\n"),
         ] {
             let now = content(&same);
             assert_eq!(now.set, both.set, "{same}");
             assert_ne!(now.bytes, both.bytes, "{same}");
         }
         assert_ne!(content(&one).set, both.set);
+    }
+
+    #[test]
+    fn a_certificate_in_the_form_of_openssl_is_named_with_its_conversion() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a ca.pem");
+        let plain = fixture("ca.pem");
+        let trusted = plain.replace(" CERTIFICATE", " TRUSTED CERTIFICATE");
+        let quoted = format!("'{}'", path.display());
+        let one = format!("openssl x509 -in {quoted} -out NEW.pem");
+        let several = format!(
+            "openssl crl2pkcs7 -nocrl -certfile {quoted} | openssl pkcs7 -print_certs -out NEW.pem"
+        );
+        for (text, command) in [
+            (trusted.clone(), &one),
+            (format!("\u{feff}{trusted}"), &one),
+            (trusted.replace('\n', "\r\n"), &one),
+            (format!("{trusted}{trusted}"), &several),
+            (format!("{plain}{trusted}"), &several),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let told = read(&path).unwrap_err().to_string();
+            let what = told.contains("BEGIN TRUSTED CERTIFICATE");
+            assert!(what && told.ends_with(command), "{told}");
+        }
     }
 
     #[test]

@@ -2,21 +2,39 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{PemObject as _, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{Error as TlsError, InconsistentKeys};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::openssl;
+use super::pem::Pem;
 use super::untrusted::words;
+use super::x509::Facts;
 use crate::config::ClientCertificate;
 use crate::trust::{Purpose, Untrusted, read_named};
 
 /// The largest certificate or key file that is read, in bytes: a long chain of large certificates has a quarter of it.
 const MAX_LEN: u64 = 65_536;
 
+/// The pauses before the files are read again when they do not fit together: at 0.5, 1 and 2 s. A renewal writes two files,
+/// and a reader may come in between.
+pub const PAUSES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
 /// A client certificate and its key, as they were read together.
 pub struct ClientFiles {
-    /// The certificate and the key in PEM form.
-    pub pem: Zeroizing<Vec<u8>>,
+    files: ClientCertificate,
+    cert: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
     /// The SHA-256 of both: whether they were renewed since.
     pub sha256: [u8; 32],
 }
@@ -24,11 +42,37 @@ pub struct ClientFiles {
 /// Why a client certificate or its key cannot be used.
 #[derive(Debug)]
 pub struct ClientFileError {
-    /// What the file is.
-    noun: &'static str,
-    /// Its path in the configuration.
+    part: Part,
+    /// The file's path in the configuration.
     path: PathBuf,
-    why: Untrusted,
+    why: Why,
+}
+
+/// One of the two files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Certificate,
+    Key,
+}
+
+#[derive(Debug)]
+enum Why {
+    /// The file, or a folder or link that leads to it, cannot be read or is not trusted.
+    Untrusted(Untrusted),
+    /// A block in it has no end, or holds something other than base64.
+    NotPem,
+    /// It holds no block of its kind. These words name a form that can be converted.
+    Empty(String),
+    /// It holds a certificate in a form of OpenSSL's own. These words name it and the command that converts it.
+    OpenSsl(String),
+    /// The key is encrypted with a pass phrase.
+    Encrypted,
+    /// The certificate is of this version, and cannot be used.
+    OldVersion(u8),
+    /// The certificate is not for the key in this file.
+    Mismatch(PathBuf),
+    /// It is of a kind that cannot be used.
+    Unusable,
 }
 
 // === impl ClientFiles ===
@@ -40,40 +84,107 @@ impl ClientFiles {
     /// # Errors
     /// [`ClientFileError`] names the file, the reason and the remedy.
     pub fn read(files: &ClientCertificate, uid: u32) -> Result<Self, ClientFileError> {
-        let cert = read(
-            "client certificate",
-            &files.cert,
-            uid,
-            Purpose::ClientCertificate,
-        )?;
-        let key = read(
-            "client certificate's key",
-            &files.key,
-            uid,
-            Purpose::ClientKey,
-        )?;
-        // Of the full size from the start: a buffer that grew would leave the key in the one that it outgrew.
-        let mut pem = Zeroizing::new(Vec::with_capacity(cert.len() + 1 + key.len()));
-        pem.extend_from_slice(&cert);
-        pem.push(b'\n');
-        pem.extend_from_slice(&key);
-        let sha256 = Sha256::digest(&*pem).into();
-        Ok(Self { pem, sha256 })
+        let cert = read(Part::Certificate, &files.cert, uid)?;
+        let key = read(Part::Key, &files.key, uid)?;
+        let mut both = Sha256::new();
+        for file in [&cert, &key] {
+            both.update(file.len().to_le_bytes());
+            both.update(&**file);
+        }
+        Ok(Self {
+            files: files.clone(),
+            cert,
+            key,
+            sha256: both.finalize().into(),
+        })
+    }
+
+    /// The certificates, the client's own first, with the key that belongs to it.
+    ///
+    /// # Errors
+    /// [`ClientFileError`] names the file, the reason and the remedy. If it
+    /// [is passing](ClientFileError::is_passing), the files may be right after one of the [`PAUSES`].
+    pub fn identity(&self, provider: &CryptoProvider) -> Result<CertifiedKey, ClientFileError> {
+        let ClientCertificate { cert, key } = &self.files;
+        let of_certificate = |why| Part::Certificate.failed(cert, why);
+        let of_key = |why| Part::Key.failed(key, why);
+        let chain = chain(&self.cert, cert).map_err(of_certificate)?;
+        let private_key = private_key(&self.key).map_err(of_key)?;
+        CertifiedKey::from_der(chain, private_key, provider).map_err(|error| match error {
+            TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                of_certificate(Why::Mismatch(key.clone()))
+            }
+            TlsError::InvalidCertificate(_) => of_certificate(Why::Unusable),
+            _ => of_key(Why::Unusable),
+        })
+    }
+
+    /// Checks whether a client certificate and its key can be used, and waits for the end of a renewal that is in progress.
+    /// Blocks for up to two seconds.
+    ///
+    /// # Errors
+    /// As those of [`Self::read`] and [`Self::identity`].
+    pub fn examine(files: &ClientCertificate, uid: u32) -> Result<(), ClientFileError> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let look = || Self::read(files, uid)?.identity(&provider).map(drop);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a command waits for the files of its own user, and never on an event loop"
+        )]
+        settled(look, std::thread::sleep)
     }
 }
 
-fn read(
-    noun: &'static str,
-    path: &Path,
-    uid: u32,
-    purpose: Purpose,
-) -> Result<Zeroizing<Vec<u8>>, ClientFileError> {
-    let file = read_named(path, uid, purpose, MAX_LEN).map_err(|why| ClientFileError {
-        noun,
-        path: path.to_owned(),
-        why,
-    })?;
+/// Looks again after each of the pauses while the error is one that passes.
+fn settled<T>(
+    mut look: impl FnMut() -> Result<T, ClientFileError>,
+    mut wait: impl FnMut(Duration),
+) -> Result<T, ClientFileError> {
+    for pause in PAUSES {
+        match look() {
+            Err(error) if error.is_passing() => wait(pause),
+            seen => return seen,
+        }
+    }
+    look()
+}
+
+fn read(part: Part, path: &Path, uid: u32) -> Result<Zeroizing<Vec<u8>>, ClientFileError> {
+    let purpose = match part {
+        Part::Certificate => Purpose::ClientCertificate,
+        Part::Key => Purpose::ClientKey,
+    };
+    let file = read_named(path, uid, purpose, MAX_LEN);
+    let file = file.map_err(|why| part.failed(path, Why::Untrusted(why)))?;
     Ok(file.bytes)
+}
+
+fn chain(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, Why> {
+    let pem = Pem::new(bytes);
+    if let Some(words) = openssl::words(&pem, path) {
+        return Err(Why::OpenSsl(words));
+    }
+    let blocks = pem.blocks().ok_or(Why::NotPem)?.into_iter();
+    let certificates = blocks.filter(|(kind, _)| *kind == SectionKind::Certificate);
+    let chain: Vec<CertificateDer<'static>> = certificates.map(|(_, der)| der.into()).collect();
+    let Some(own) = chain.first() else {
+        return Err(Why::Empty(openssl::hint(bytes, &pem, path)));
+    };
+    match Facts::read(own) {
+        Some(facts) if facts.version < 3 => Err(Why::OldVersion(facts.version)),
+        _ => Ok(chain),
+    }
+}
+
+fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Why> {
+    let pem = Pem::new(bytes);
+    if pem.is_encrypted() {
+        return Err(Why::Encrypted);
+    }
+    let mut blocks = pem.blocks().ok_or(Why::NotPem)?.into_iter();
+    blocks
+        .find_map(|(kind, der)| PrivateKeyDer::from_pem(kind, der))
+        .ok_or_else(|| Why::Empty(String::new()))
 }
 
 impl fmt::Debug for ClientFiles {
@@ -82,12 +193,63 @@ impl fmt::Debug for ClientFiles {
     }
 }
 
+// === impl Part ===
+
+impl Part {
+    fn failed(self, path: &Path, why: Why) -> ClientFileError {
+        ClientFileError {
+            part: self,
+            path: path.to_owned(),
+            why,
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Certificate => "client certificate",
+            Self::Key => "client certificate's key",
+        }
+    }
+}
+
 // === impl ClientFileError ===
+
+impl ClientFileError {
+    /// Whether the files may be right in a moment: they are as a reader sees them that comes between two writes.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self.why, Why::Mismatch(_) | Why::NotPem | Why::Empty(_))
+    }
+}
 
 impl fmt::Display for ClientFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = words(&self.path, &self.why);
-        write!(f, "the {} {} {words}", self.noun, self.path.display())
+        write!(f, "the {} {} ", self.part.noun(), self.path.display())?;
+        match &self.why {
+            Why::Untrusted(why) => f.write_str(&words(&self.path, why)),
+            Why::NotPem => f.write_str("is not in PEM form"),
+            Why::Empty(hint) if self.part == Part::Certificate => {
+                write!(f, "holds no certificate in PEM form{hint}")
+            }
+            Why::Empty(_) => f.write_str("holds no private key in PEM form"),
+            Why::OpenSsl(words) => f.write_str(words),
+            Why::Encrypted => {
+                let path = openssl::word(&self.path);
+                write!(
+                    f,
+                    "is encrypted, and nobody is there to type its pass phrase; write one that is not: openssl pkey -in {path} -out NEW.key"
+                )
+            }
+            Why::OldVersion(version) => write!(
+                f,
+                "is of version {version} (X.509v{version}), and TLS takes version 3 alone: have it issued again with extensions, such as extendedKeyUsage = clientAuth"
+            ),
+            Why::Mismatch(key) => write!(
+                f,
+                "and the key {} do not belong together: the certificate is for another key",
+                key.display()
+            ),
+            Why::Unusable => f.write_str("is of a kind that cannot be used"),
+        }
     }
 }
 
@@ -122,10 +284,158 @@ mod tests {
         assert!(error.starts_with(&start), "{error}");
         fs::set_permissions(&files.key, Permissions::from_mode(0o600)).unwrap();
         let read = ClientFiles::read(&files, uid).unwrap();
-        assert_eq!(*read.pem, b"cert\nkey");
         fs::write(&files.cert, "renewed").unwrap();
         let renewed = ClientFiles::read(&files, uid).unwrap();
         assert_ne!(read.sha256, renewed.sha256);
         assert_eq!(format!("{read:?}"), "ClientFiles(…)");
+    }
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls");
+        fs::read(folder.join(name)).unwrap()
+    }
+
+    fn identity(cert: &[u8], key: &[u8]) -> Result<CertifiedKey, ClientFileError> {
+        let files = ClientFiles {
+            files: ClientCertificate {
+                cert: "/us.pem".into(),
+                key: "/us.key".into(),
+            },
+            cert: cert.to_vec().into(),
+            key: key.to_vec().into(),
+            sha256: [0; 32],
+        };
+        files.identity(&rustls::crypto::aws_lc_rs::default_provider())
+    }
+
+    /// The text with a byte order mark and line ends of Windows.
+    fn of_windows(pem: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(pem).unwrap().replace('\n', "\r\n");
+        format!("\u{feff}{text}").into_bytes()
+    }
+
+    #[test]
+    fn both_files_are_read_whatever_editor_has_written_them() {
+        let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
+        let both = [cert.as_slice(), &key].concat();
+        let chain = [cert.as_slice(), &fixture("ca.pem")].concat();
+        let certificates =
+            |cert: &[u8], key: &[u8]| identity(cert, key).map(|read| read.cert.len());
+        for (cert, key, count) in [
+            (&cert, &key, 1),
+            (&of_windows(&cert), &of_windows(&key), 1),
+            (&both, &both, 1),
+            (&of_windows(&both), &key, 1),
+            (&chain, &both, 2),
+        ] {
+            assert_eq!(certificates(cert, key).unwrap(), count);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_told_apart() {
+        let (cert, key) = (fixture("wrong-purpose.pem"), fixture("server.key"));
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let trusted = text(&cert).replace(" CERTIFICATE", " TRUSTED CERTIFICATE");
+        let encrypted = text(&key).replace(" PRIVATE", " ENCRYPTED PRIVATE");
+        let legacy = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+        let der = rustls::pki_types::CertificateDer::from_pem_slice(&cert).unwrap();
+        for (cert, key, why, is_passing) in [
+            (
+                &b""[..],
+                &key[..],
+                "certificate /us.pem holds no certificate in PEM form",
+                true,
+            ),
+            (
+                &cert[..100],
+                &key,
+                "certificate /us.pem is not in PEM form",
+                true,
+            ),
+            (
+                &cert,
+                b"",
+                "key /us.key holds no private key in PEM form",
+                true,
+            ),
+            (&cert, &key[..60], "key /us.key is not in PEM form", true),
+            (&cert, &cert, "key /us.key holds no private key", true),
+            (
+                &fixture("ca.pem"),
+                &key,
+                "/us.pem and the key /us.key do not belong together",
+                true,
+            ),
+            (
+                &fixture("client-v1.pem"),
+                &key,
+                "/us.pem is of version 1",
+                false,
+            ),
+            (
+                trusted.as_bytes(),
+                &key,
+                "openssl x509 -in /us.pem -out NEW.pem",
+                false,
+            ),
+            (
+                &der,
+                &key,
+                "openssl x509 -inform DER -in /us.pem -out NEW.pem",
+                true,
+            ),
+            (
+                &cert,
+                encrypted.as_bytes(),
+                "key /us.key is encrypted",
+                false,
+            ),
+            (&cert, legacy.as_bytes(), "key /us.key is encrypted", false),
+            (
+                &cert,
+                b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "key /us.key is of a kind that cannot be used",
+                false,
+            ),
+            (
+                b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                &key,
+                "certificate /us.pem is of a kind that cannot be used",
+                false,
+            ),
+        ] {
+            let error = identity(cert, key).unwrap_err();
+            let told = error.to_string();
+            assert!(
+                told.contains(why) && told.starts_with("the client certificate"),
+                "{told} / {why}"
+            );
+            assert_eq!(error.is_passing(), is_passing, "{told}");
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_fit_together_are_read_again_three_times() {
+        let mismatch = || Part::Key.failed(Path::new("/k"), Why::Mismatch("/k".into()));
+        for right_at in 0..5 {
+            let (mut looks, mut waited) = (0, Duration::ZERO);
+            let look = || {
+                looks += 1;
+                if looks > right_at {
+                    Ok(())
+                } else {
+                    Err(mismatch())
+                }
+            };
+            let seen = settled(look, |pause| waited += pause);
+            assert_eq!(seen.is_ok(), right_at < 4, "{right_at}");
+            assert_eq!(looks, (right_at + 1).min(4));
+            let at = [0, 500, 1_000, 2_000, 2_000][right_at];
+            assert_eq!(waited, Duration::from_millis(at), "{right_at}");
+        }
+        // What does not pass is not waited for.
+        let encrypted = || Err::<(), _>(Part::Key.failed(Path::new("/k"), Why::Encrypted));
+        assert!(settled(encrypted, |_| panic!("a wait")).is_err());
     }
 }

@@ -203,7 +203,7 @@ fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
     let ca_file = target.as_daemon(|| ca_file(profile, owner));
     let ca_file = ca_file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     if let Some(files) = &profile.client_certificate {
-        let read = target.as_daemon(|| ClientFiles::read(files, owner).map(drop));
+        let read = target.as_daemon(|| ClientFiles::examine(files, owner));
         read.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     }
     Ok(Files { owner, ca_file })

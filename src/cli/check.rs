@@ -178,7 +178,7 @@ fn check_profile(
     let now = target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon));
     let now = now.map_err(|e| Causes(&e).to_string())?;
     if let Some(files) = &profile.client_certificate {
-        let read = target.as_daemon(|| ClientFiles::read(files, target.daemon).map(drop));
+        let read = target.as_daemon(|| ClientFiles::examine(files, target.daemon));
         read.map_err(|e| Causes(&e).to_string())?;
     }
     let differences = record.binding.differences(&now);

@@ -48,6 +48,9 @@ mod system;
 #[cfg(target_os = "macos")]
 #[path = "http/keychain.rs"]
 mod system;
+mod tls;
+mod unaccepted;
+mod verifier;
 mod wiped;
 
 pub use ca::CaSource;
@@ -285,6 +288,8 @@ impl Http {
         Route {
             at: self.origin.to_string(),
             proxy,
+            has_ca_file: self.settings.roots != Roots::System,
+            shows_certificate: self.settings.client_certificate.is_some(),
         }
     }
 }

@@ -163,7 +163,7 @@ fn credential(
         Err(error) => return (CredentialFacts::Unreadable(error), None),
     };
     if let Some(files) = &profile.client_certificate {
-        let read = target.as_daemon(|| ClientFiles::read(files, target.daemon).map(drop));
+        let read = target.as_daemon(|| ClientFiles::examine(files, target.daemon));
         if let Err(error) = read {
             return (
                 CredentialFacts::Uncompared(Causes(&error).to_string()),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reqwest::Certificate;
-
+use super::tls;
+use super::verifier::FileVerifier;
 use crate::certificates::CaFile;
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
@@ -24,12 +24,12 @@ pub enum CaSource {
 }
 
 impl CaSource {
-    /// The certificates to trust, if a secret that is bound to `ca` may be sent to those whom they vouch for; `None`
-    /// takes any, for requests without a secret. Blocks.
+    /// The verifier that trusts the file's certificates, if a secret that is bound to `ca` may be sent to those whom they
+    /// vouch for; `None` takes any, for requests without a secret. Blocks.
     ///
     /// # Errors
     /// [`FaultKind::NoCa`] if the file cannot be used, and [`FaultKind::BindingChanged`] if it holds other certificates.
-    pub(super) fn certificates(&self, ca: Option<&Ca>) -> Result<Vec<Certificate>, Fault> {
+    pub(super) fn verifier(&self, ca: Option<&Ca>) -> Result<FileVerifier, Fault> {
         let file = match self {
             Self::Read(file) => Arc::clone(file),
             Self::File { path, owner } => {
@@ -46,23 +46,10 @@ impl CaSource {
             );
             return Err(Fault::new(FaultKind::BindingChanged, what));
         }
-        let certificates = file.certificates.iter();
-        let certificates: Result<_, _> =
-            certificates.map(|der| Certificate::from_der(der)).collect();
-        certificates.map_err(|_| unusable(&file.path))
-    }
-
-    /// The fault of a certificate that TLS cannot use.
-    pub(super) fn unusable(&self) -> Fault {
-        unusable(match self {
-            Self::File { path, .. } => path,
-            Self::Read(file) => &file.path,
+        FileVerifier::new(&file.certificates, &tls::provider()).ok_or_else(|| {
+            let path = file.path.display();
+            let what = format!("the CA file {path} holds a certificate that cannot be used");
+            Fault::new(FaultKind::NoCa, what)
         })
     }
-}
-
-fn unusable(path: &std::path::Path) -> Fault {
-    let path = path.display();
-    let what = format!("the CA file {path} holds a certificate that cannot be used");
-    Fault::new(FaultKind::NoCa, what)
 }

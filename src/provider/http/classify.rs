@@ -8,7 +8,6 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
-use rustls::CertificateError;
 
 use super::{ResolveError, Timeouts, families};
 use crate::fault::{Fault, FaultKind};
@@ -20,6 +19,10 @@ pub(super) struct Route {
     pub(super) at: String,
     /// The proxy in words, if one is configured.
     pub(super) proxy: Option<String>,
+    /// Whether a CA file says whom to trust.
+    pub(super) has_ca_file: bool,
+    /// Whether we have a client certificate to show.
+    pub(super) shows_certificate: bool,
 }
 
 /// Converts an error to a fault.
@@ -30,22 +33,17 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
     if let Some(what) = route.proxy.as_ref().and_then(before_it) {
         return Fault::new(kind, what);
     }
+    if let Some(error) = of_tls(error) {
+        let through = route
+            .proxy
+            .as_ref()
+            .map(|proxy| format!(" (through {proxy})"));
+        let what = tls::words(error, route) + through.as_deref().unwrap_or_default();
+        return Fault::new(kind, what);
+    }
     let what = match kind {
         FaultKind::Dns => format!("the name in {at} {}", unresolved(error)),
         FaultKind::Connect => format!("cannot connect to {at}"),
-        FaultKind::TlsName => format!("the certificate of {at} is for another name"),
-        FaultKind::TlsExpired => {
-            format!(
-                "the certificate of {at} has expired or is not valid yet; is this machine's clock right?"
-            )
-        }
-        FaultKind::TlsUntrusted if is_bad_certificate(error) => {
-            format!("the certificate of {at} is not trusted")
-        }
-        FaultKind::TlsUntrusted if is_about_ours(error) => {
-            format!("{at} asks for a client certificate that it trusts")
-        }
-        FaultKind::TlsUntrusted => format!("the TLS handshake with {at} failed"),
         FaultKind::Timeout if error.is_connect() => {
             format!("no connection to {at} within {:?}", timeouts.connect)
         }
@@ -82,8 +80,8 @@ pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeout
 /// The most specific type decides: the reason of a handshake comes before the error of the connection that failed by
 /// it.
 fn kind(error: &reqwest::Error) -> FaultKind {
-    if let Some(kind) = sources(error).find_map(|e| e.downcast_ref().map(tls_kind)) {
-        return kind;
+    if let Some(error) = of_tls(error) {
+        return tls::kind(error);
     }
     if error.is_dns() {
         return FaultKind::Dns;
@@ -136,47 +134,9 @@ fn unresolved(error: &reqwest::Error) -> String {
         .map_or_else(|| "cannot be resolved".to_owned(), ToString::to_string)
 }
 
-fn tls_kind(error: &rustls::Error) -> FaultKind {
-    let rustls::Error::InvalidCertificate(error) = error else {
-        return FaultKind::TlsUntrusted;
-    };
-    match error {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            FaultKind::TlsName
-        }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => FaultKind::TlsExpired,
-        _ => FaultKind::TlsUntrusted,
-    }
-}
-
-fn is_bad_certificate(error: &reqwest::Error) -> bool {
-    sources(error).any(|e| matches!(e.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
-}
-
-/// Whether the server ended the handshake because of our certificate, or because it got no certificate (RFC 8446
-/// section 6.2).
-fn is_about_ours(error: &reqwest::Error) -> bool {
-    use rustls::AlertDescription as Alert;
-    let alert = sources(error).find_map(|e| match e.downcast_ref() {
-        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
-        _ => None,
-    });
-    matches!(
-        alert,
-        Some(
-            Alert::CertificateRequired
-                | Alert::BadCertificate
-                | Alert::UnsupportedCertificate
-                | Alert::CertificateRevoked
-                | Alert::CertificateExpired
-                | Alert::CertificateUnknown
-                | Alert::UnknownCA
-                | Alert::AccessDenied
-        )
-    )
+/// The reason of a handshake that failed.
+fn of_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
+    sources(error).find_map(|source| source.downcast_ref())
 }
 
 fn http_kind(error: &hyper::Error) -> Option<FaultKind> {
@@ -227,6 +187,8 @@ fn sources<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error
         }
     })
 }
+
+mod tls;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
 //! Building a client: what it may do, whom it trusts, and which way it takes.
 
+use std::sync::Arc;
+
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, ClientBuilder, Identity, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
+use rustls::sign::CertifiedKey;
 
 use super::Settings;
 use super::reuse::Keeping;
@@ -16,7 +19,7 @@ use crate::fault::{Fault, FaultKind};
 pub(super) fn build(
     origin: &Origin,
     settings: &Settings,
-    identity: Option<Identity>,
+    identity: Option<Arc<CertifiedKey>>,
     ca: Option<&Ca>,
     connections: &Keeping,
     is_shared: bool,
@@ -63,11 +66,6 @@ pub(super) fn build(
         }
         Proxy::Environment => builder,
     };
-    let shows_certificate = identity.is_some();
-    let builder = match identity {
-        Some(identity) => builder.identity(identity),
-        None => builder,
-    };
     let roots = &settings.roots;
-    roots.build(builder, origin.is_https(), shows_certificate, ca)
+    roots.build(builder, origin.is_https(), identity, ca)
 }

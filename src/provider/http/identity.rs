@@ -1,41 +1,31 @@
 //! Who we are to a server that asks for a certificate (mutual TLS).
 
-use reqwest::{ClientBuilder, Identity};
+use std::sync::Arc;
 
-use crate::certificates::ClientFiles;
-use crate::config::ClientCertificate;
+use rustls::sign::CertifiedKey;
+
+use super::{ClientSource, tls};
+use crate::certificates::{ClientFileError, ClientFiles};
 use crate::fault::{Fault, FaultKind};
 
-/// Reads a client certificate and its key, which only root and `owner` may change. Blocks.
+/// Reads a client certificate and its key. Blocks.
 ///
 /// # Errors
-/// [`FaultKind::TlsUntrusted`], as when the server refuses the certificate: there is no handshake to be had, nobody
-/// has rejected the credential, and the files may be right at the next attempt. The reason names the file.
-pub(super) fn read(files: &ClientCertificate, owner: u32) -> Result<ClientFiles, Fault> {
-    ClientFiles::read(files, owner).map_err(|error| unusable(error.to_string()))
+/// As those of [`ClientFiles::read`].
+pub(super) fn read(source: &ClientSource) -> Result<ClientFiles, ClientFileError> {
+    ClientFiles::read(&source.files, source.owner)
 }
 
 /// Parses what was read.
 ///
 /// # Errors
-/// As those of [`read`].
-pub(super) fn parse(read: &ClientFiles, files: &ClientCertificate) -> Result<Identity, Fault> {
-    let (cert, key) = (files.cert.display(), files.key.display());
-    let identity = Identity::from_pem(&read.pem).map_err(|_| {
-        unusable(format!("no certificate in {cert} and key in {key} in PEM form that can be used together; is the key encrypted?"))
-    })?;
-    // What is wrong with the pair shows when a client is built with it. Without any roots, so that nothing else can
-    // be what is wrong.
-    ClientBuilder::new()
-        .tls_certs_only([])
-        .identity(identity.clone())
-        .build()
-        .map_err(|_| {
-            unusable(format!("the client certificate {cert} and the key {key} do not belong together, or are of a kind that cannot be used"))
-        })?;
-    Ok(identity)
+/// As those of [`ClientFiles::identity`].
+pub(super) fn parse(read: &ClientFiles) -> Result<Arc<CertifiedKey>, ClientFileError> {
+    read.identity(&tls::provider()).map(Arc::new)
 }
 
-fn unusable(detail: String) -> Fault {
-    Fault::new(FaultKind::TlsUntrusted, detail)
+/// The fault of files that cannot be used: [`FaultKind::TlsUntrusted`], as when the server refuses the certificate. There
+/// is no handshake to be had, nobody has rejected the credential, and the files may be right at the next attempt.
+pub(super) fn fault(error: &ClientFileError) -> Fault {
+    Fault::new(FaultKind::TlsUntrusted, error.to_string())
 }

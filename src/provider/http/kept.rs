@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reqwest::{Client, Identity};
+use reqwest::Client;
+use rustls::sign::CertifiedKey;
 use tokio::sync::Semaphore;
 
 use super::reuse::Keeping;
 use super::{ClientSource, Settings, identity};
+use crate::certificates::{ClientFileError, PAUSES};
 use crate::config::Origin;
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
@@ -14,8 +16,14 @@ use crate::offload::Lane;
 
 /// Builds a client with this client certificate, for a secret that is bound to these certificates. It keeps connections
 /// for a moment if several profiles use it.
-type Build =
-    fn(&Origin, &Settings, Option<Identity>, Option<&Ca>, &Keeping, bool) -> Result<Client, Fault>;
+type Build = fn(
+    &Origin,
+    &Settings,
+    Option<Arc<CertifiedKey>>,
+    Option<&Ca>,
+    &Keeping,
+    bool,
+) -> Result<Client, Fault>;
 
 /// The most clients that are kept. The profiles that share them are bound to the same certificates, but for those that
 /// were enrolled before a CA file changed or by an earlier version.
@@ -41,6 +49,14 @@ struct Built {
     ca: Option<Ca>,
     /// The SHA-256 of the client certificate and its key.
     identity: Option<[u8; 32]>,
+}
+
+/// Why no client was built.
+enum Unbuilt {
+    /// The client certificate or its key cannot be used.
+    Identity(ClientFileError),
+    /// Anything else.
+    Fault(Fault),
 }
 
 // === impl Kept ===
@@ -84,20 +100,37 @@ impl Kept {
         if let Some(kept) = kept.as_ref().filter(|_| !reads) {
             return Ok(kept.client.clone());
         }
-        let (to, how, ca) = (origin.clone(), Arc::clone(settings), ca.cloned());
-        let (build, connections) = (self.build, Arc::clone(&self.connections));
-        let build = move |identity, ca: Option<&Ca>| {
-            (build)(&to, &how, identity, ca, &connections, is_shared)
+        let mut pauses = PAUSES.into_iter();
+        let built = loop {
+            let (to, how, ca, kept) = (
+                origin.clone(),
+                Arc::clone(settings),
+                ca.cloned(),
+                kept.clone(),
+            );
+            let (build, connections) = (self.build, Arc::clone(&self.connections));
+            let build = move |identity, ca: Option<&Ca>| {
+                (build)(&to, &how, identity, ca, &connections, is_shared)
+            };
+            let files = settings.client_certificate.clone().filter(|_| reads);
+            let built = self
+                .lane
+                .run_in_turn(move || Built::new(build, files.as_ref(), ca, kept))
+                .await;
+            let built = built.map_err(|refused| {
+                let what = format!("cannot connect to {origin}: {refused}");
+                Fault::new(FaultKind::Connect, what)
+            })?;
+            match (built, pauses.next()) {
+                (Ok(built), _) => break built,
+                (Err(Unbuilt::Fault(fault)), _) => return Err(fault),
+                // A renewal that is in progress has written one file, or half of it.
+                (Err(Unbuilt::Identity(error)), Some(pause)) if error.is_passing() => {
+                    tokio::time::sleep(pause).await;
+                }
+                (Err(Unbuilt::Identity(error)), _) => return Err(identity::fault(&error)),
+            }
         };
-        let files = settings.client_certificate.clone().filter(|_| reads);
-        let built = self
-            .lane
-            .run_in_turn(move || Built::new(build, files.as_ref(), ca, kept))
-            .await;
-        let built = built.map_err(|refused| {
-            let what = format!("cannot connect to {origin}: {refused}");
-            Fault::new(FaultKind::Connect, what)
-        })??;
         let client = built.client.clone();
         let mut slot = self.slot();
         slot.retain(|kept| kept.ca != built.ca);
@@ -128,22 +161,21 @@ impl Kept {
 impl Built {
     /// Builds a client, unless `kept` has the client certificate as it is now.
     fn new(
-        build: impl FnOnce(Option<Identity>, Option<&Ca>) -> Result<Client, Fault>,
+        build: impl FnOnce(Option<Arc<CertifiedKey>>, Option<&Ca>) -> Result<Client, Fault>,
         files: Option<&ClientSource>,
         ca: Option<Ca>,
         kept: Option<Self>,
-    ) -> Result<Self, Fault> {
-        let read = files
-            .map(|source| identity::read(&source.files, source.owner))
-            .transpose()?;
+    ) -> Result<Self, Unbuilt> {
+        let read = files.map(identity::read).transpose();
+        let read = read.map_err(Unbuilt::Identity)?;
         let sha256 = read.as_ref().map(|read| read.sha256);
         if let Some(kept) = kept.filter(|kept| kept.identity == sha256) {
             return Ok(kept);
         }
-        let parsed = read.as_ref().zip(files);
-        let parsed = parsed.map(|(read, source)| identity::parse(read, &source.files));
+        let parsed = read.as_ref().map(identity::parse).transpose();
+        let parsed = parsed.map_err(Unbuilt::Identity)?;
         Ok(Self {
-            client: build(parsed.transpose()?, ca.as_ref())?,
+            client: build(parsed, ca.as_ref()).map_err(Unbuilt::Fault)?,
             ca,
             identity: sha256,
         })

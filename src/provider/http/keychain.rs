@@ -1,10 +1,20 @@
 //! The root certificates of macOS: its own verifier judges by the keychain, and no environment variable has a say in it.
 
-use reqwest::ClientBuilder;
+use std::sync::Arc;
 
-use crate::fault::Fault;
+use rustls::client::danger::ServerCertVerifier;
+use rustls_platform_verifier::Verifier;
 
-/// A client that trusts what the system trusts.
-pub(super) fn trusted(builder: ClientBuilder, _: bool) -> Result<ClientBuilder, Fault> {
-    Ok(builder)
+use super::tls;
+use crate::fault::{Fault, FaultKind};
+
+/// The verifier that trusts what the system trusts.
+///
+/// # Errors
+/// [`FaultKind::NoCa`] if the system has no verifier for us.
+pub(super) fn verifier() -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+    match Verifier::new(tls::provider()) {
+        Ok(verifier) => Ok(Arc::new(verifier)),
+        Err(_) => Err(Fault::new(FaultKind::NoCa, "the keychain cannot be used")),
+    }
 }

@@ -1,9 +1,13 @@
 //! Whom a client trusts: the system's roots, or those of one file and no others.
 
+use std::sync::Arc;
+
 use reqwest::{Client, ClientBuilder};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::sign::CertifiedKey;
 
 use super::ca::CaSource;
-use super::system;
+use super::{system, tls};
 use crate::credential::{Ca, CaVerdict};
 use crate::fault::{Fault, FaultKind};
 
@@ -18,8 +22,8 @@ pub enum Roots {
 }
 
 impl Roots {
-    /// Finishes a client that trusts these roots, if a secret that is bound to `ca` may be sent to those whom they vouch
-    /// for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
+    /// Finishes a client that trusts these roots and shows `identity`, if a secret that is bound to `ca` may be sent to those
+    /// whom they vouch for; `None` takes any roots, for requests without a secret. Blocks: they are read from disk.
     ///
     /// # Errors
     /// [`FaultKind::NoCa`] when there are none or the file cannot be used, and [`FaultKind::BindingChanged`] when they are
@@ -28,29 +32,28 @@ impl Roots {
         &self,
         builder: ClientBuilder,
         encrypted: bool,
-        shows_certificate: bool,
+        identity: Option<Arc<CertifiedKey>>,
         ca: Option<&Ca>,
     ) -> Result<Client, Fault> {
-        let (builder, unusable) = match self {
+        let builder = match encrypted {
             // In the clear nobody is trusted: an empty set costs nothing, and works where the system has none.
-            _ if !encrypted => (
-                builder.tls_certs_only([]),
-                no_ca("no TLS client can be built"),
-            ),
+            false => builder.tls_certs_only([]),
+            true => builder.tls_backend_preconfigured(tls::config(self.verifier(ca)?, identity)?),
+        };
+        builder
+            .build()
+            .map_err(|_| no_ca("no TLS client can be built"))
+    }
+
+    fn verifier(&self, ca: Option<&Ca>) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+        match self {
             Self::System if ca.is_some_and(|ca| ca.compare(None) != CaVerdict::Same) => {
                 let what = "the credential was enrolled with a CA file, and the configuration names none: nothing is sent until it is enrolled again (jetond add NAME --rebind)";
-                return Err(Fault::new(FaultKind::BindingChanged, what));
+                Err(Fault::new(FaultKind::BindingChanged, what))
             }
-            Self::System => (
-                system::trusted(builder, shows_certificate)?,
-                no_ca("a root certificate of the system cannot be used"),
-            ),
-            Self::File(source) => (
-                builder.tls_certs_only(source.certificates(ca)?),
-                source.unusable(),
-            ),
-        };
-        builder.build().map_err(|_| unusable)
+            Self::System => system::verifier(),
+            Self::File(source) => Ok(Arc::new(source.verifier(ca)?)),
+        }
     }
 }
 

@@ -10,16 +10,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use reqwest::{Certificate, ClientBuilder};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 
+use super::tls;
+use super::unaccepted::explained;
 use crate::fault::{Fault, FaultKind};
 
 /// The bundles. The first one that has a certificate is taken.
@@ -74,53 +74,20 @@ struct Read {
 /// A file or a folder, and what changes when it is written to. `None` if it is not there.
 type Place = (&'static str, Option<[i128; 5]>);
 
-/// A client that trusts the system's roots. Blocks: they are read unless they were read before and are still the same.
+/// The verifier that trusts the system's roots. Blocks: they are read unless they were read before and are still the same.
 ///
 /// # Errors
 /// [`FaultKind::NoCa`] if there are none. That is not kept: the next call reads again.
-pub(super) fn trusted(
-    builder: ClientBuilder,
-    shows_certificate: bool,
-) -> Result<ClientBuilder, Fault> {
-    Ok(match shows_certificate {
-        // reqwest adds a client certificate only to a configuration of its own.
-        true => builder.tls_certs_only(certificates()?),
-        false => builder.tls_backend_preconfigured(client_config()?),
-    })
-}
-
-fn client_config() -> Result<ClientConfig, Fault> {
+pub(super) fn verifier() -> Result<Arc<dyn ServerCertVerifier>, Fault> {
     static SHARED: LazyLock<Arc<SystemVerifier>> = LazyLock::new(|| {
         Arc::new(SystemVerifier {
-            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+            provider: tls::provider(),
             read: Mutex::new(None),
         })
     });
     SHARED.current()?;
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&SHARED.provider));
-    let builder = builder
-        .with_protocol_versions(rustls::ALL_VERSIONS)
-        .map_err(|_| no_ca(", since no version of TLS can be used"))?;
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::<SystemVerifier>::clone(&SHARED);
-    let builder = builder
-        .dangerous()
-        .with_custom_certificate_verifier(verifier);
-    let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A session that goes on is not judged again, although a root may have been withdrawn.
-    config.resumption = Resumption::disabled();
-    Ok(config)
-}
-
-/// The certificates themselves.
-fn certificates() -> Result<Vec<Certificate>, Fault> {
-    let certificates = load(&FILES, &FOLDERS)?;
-    // One that TLS cannot use is left out, as where they are shared.
-    let usable = |der: &CertificateDer<'_>| RootCertStore::empty().add(der.clone()).is_ok();
-    let certificates = certificates.iter().filter(|der| usable(der));
-    Ok(certificates
-        .filter_map(|der| Certificate::from_der(der).ok())
-        .collect())
+    let shared = Arc::<SystemVerifier>::clone(&SHARED);
+    Ok(shared)
 }
 
 // === impl SystemVerifier ===
@@ -134,7 +101,7 @@ impl SystemVerifier {
         if let Some(known) = read.as_ref().filter(|known| known.places == places) {
             return Ok(Arc::clone(&known.verifier));
         }
-        let verifier = verifier(load(&FILES, &FOLDERS)?, &self.provider)?;
+        let verifier = of_roots(load(&FILES, &FOLDERS)?, &self.provider)?;
         *read = Some(Read {
             places,
             verifier: Arc::clone(&verifier),
@@ -156,7 +123,10 @@ impl ServerCertVerifier for SystemVerifier {
     ) -> Result<ServerCertVerified, TlsError> {
         let unknown = |_| TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
         let current = self.current().map_err(unknown)?;
-        current.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let judged =
+            |sent| current.verify_server_cert(end_entity, sent, server_name, ocsp_response, now);
+        let alone = || judged(&[]).err();
+        judged(intermediates).map_err(|error| explained(error, end_entity, intermediates, alone))
     }
 
     fn verify_tls12_signature(
@@ -227,7 +197,7 @@ fn load(files: &[&str], folders: &[&str]) -> Result<Vec<CertificateDer<'static>>
     Ok(certificates)
 }
 
-fn verifier(
+fn of_roots(
     certificates: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, Fault> {

@@ -237,6 +237,38 @@ async fn a_client_certificate_that_was_renewed_is_shown_at_the_next_request() {
     assert!(fault.detail.contains("others can read it"), "{fault:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_certificate_that_is_being_renewed_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ClientCertificate {
+        cert: folder.path().join("us.pem"),
+        key: private_key(folder.path()),
+    };
+    let settings = Settings {
+        client_certificate: Some(ClientSource {
+            files: files.clone(),
+            owner: uid(),
+        }),
+        ..trusting(fixture("ca.pem"))
+    };
+    let http = Http::new(origin("https://127.0.0.1:1"), settings);
+    let begun = tokio::time::Instant::now();
+    let waited = || begun.elapsed();
+    for half in [&b""[..], &fs::read(fixture("ca.pem")).unwrap()] {
+        fs::write(&files.cert, half).unwrap();
+        let before = waited();
+        let fault = client(&http, None).await.map(|_| ()).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::TlsUntrusted, "{fault:?}");
+        assert!(waited() - before >= std::time::Duration::from_secs(2));
+    }
+    let renewal = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        fs::copy(fixture("wrong-purpose.pem"), &files.cert).unwrap();
+    };
+    let (client, ()) = tokio::join!(client(&http, None), renewal);
+    client.unwrap();
+}
+
 /// A copy of the fixtures' key that no other user can read.
 fn private_key(folder: &Path) -> PathBuf {
     let path = folder.join("us.key");
@@ -245,7 +277,7 @@ fn private_key(folder: &Path) -> PathBuf {
     path
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
@@ -271,9 +303,9 @@ async fn a_client_certificate_that_cannot_be_used_is_a_fault_and_nothing_is_sent
         ),
         (&large, &key, &large, "is larger than"),
         (&cert, &large, &large, "is larger than"),
-        (&text, &key, &text, "that can be used together"),
-        (&cert, &text, &text, "that can be used together"),
-        (&cert, &cert, &cert, "that can be used together"),
+        (&text, &key, &text, "holds no certificate in PEM form"),
+        (&cert, &text, &text, "holds no private key in PEM form"),
+        (&cert, &cert, &cert, "holds no private key in PEM form"),
         (&another, &key, &another, "do not belong together"),
     ] {
         let fake = Fake::start(vec![json(200, "{}")]).await;

@@ -249,12 +249,17 @@ async fn every_other_certificate_is_refused_before_anything_is_sent() {
             FaultKind::TlsName,
             "another name",
         ),
-        ("expired.pem", "ca.pem", FaultKind::TlsExpired, "clock"),
+        (
+            "expired.pem",
+            "ca.pem",
+            FaultKind::TlsExpired,
+            "has expired (on",
+        ),
         (
             "not-yet-valid.pem",
             "ca.pem",
             FaultKind::TlsExpired,
-            "clock",
+            "is not valid yet (but from",
         ),
         (
             "self-signed.pem",
@@ -344,6 +349,8 @@ async fn a_name_that_is_not_resolved_is_told_from_a_failed_connection() {
         let route = Route {
             at: "https://issuer.invalid".to_owned(),
             proxy: proxy.map(str::to_owned),
+            has_ca_file: true,
+            shows_certificate: false,
         };
         let fault = classify(&error, &route, &Timeouts::default());
         assert_eq!(

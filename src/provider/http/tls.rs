@@ -1,0 +1,45 @@
+//! The TLS of a client: who judges the server, and what the client shows to it.
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use crate::fault::{Fault, FaultKind};
+
+/// The algorithms of all clients.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    Arc::clone(&PROVIDER)
+}
+
+/// The configuration of a client for HTTP/1.1.
+///
+/// # Errors
+/// [`FaultKind::NoCa`] if no version of TLS can be used.
+pub(super) fn config(
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<Arc<CertifiedKey>>,
+) -> Result<ClientConfig, Fault> {
+    let builder = ClientConfig::builder_with_provider(provider());
+    let builder = builder
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(|_| Fault::new(FaultKind::NoCa, "no version of TLS can be used"))?;
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match identity {
+        Some(identity) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A session that goes on is not judged again, although a root may have been withdrawn, or a certificate have expired.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}

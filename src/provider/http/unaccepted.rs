@@ -1,0 +1,105 @@
+//! Why a server's certificate is not accepted, where the library's error says too little to tell a person what to do.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, Error as TlsError, OtherError};
+
+use crate::certificates::Facts;
+
+/// The reason. It is read from certificates that nobody vouches for, so it holds none of their words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unaccepted {
+    /// The certificate is self-signed, and is not one that is trusted.
+    SelfSigned,
+    /// Its issuer is not trusted, and the server did not send the certificate of that issuer.
+    UnknownIssuer,
+    /// The chain that the server sent ends below a CA that is not trusted.
+    UnknownAbove,
+    /// The chain that the server sent ends with a root that is not trusted.
+    UnknownRoot,
+    /// The CA file has the server's own certificate, and not the one of the CA that signed it.
+    OnlyItself,
+    /// The CA file has the certificate that signed it, which is no CA's.
+    NotByCa,
+    /// A certificate of its chain has expired.
+    ExpiredAbove,
+    /// A certificate of its chain is not valid yet.
+    NotYetValidAbove,
+}
+
+// === impl Unaccepted ===
+
+impl Unaccepted {
+    /// As an error of the TLS library.
+    pub(super) fn error(self) -> TlsError {
+        CertificateError::Other(OtherError(Arc::new(self))).into()
+    }
+
+    /// The reason in an error that [`Self::error`] has made.
+    pub(super) fn of(error: &CertificateError) -> Option<Self> {
+        match error {
+            CertificateError::Other(OtherError(error)) => error.downcast_ref().copied(),
+            _ => None,
+        }
+    }
+
+    /// Where the chain of this certificate and those that were sent with it ends.
+    fn of_chain(own: &[u8], sent: &[CertificateDer<'_>]) -> Option<Self> {
+        let mut last = Facts::read(own)?;
+        if last.is_self_issued() {
+            return Some(Self::SelfSigned);
+        }
+        let mut rest: Vec<_> = sent.iter().filter_map(|der| Facts::read(der)).collect();
+        let mut reason = Self::UnknownIssuer;
+        while let Some(at) = rest.iter().position(|facts| facts.subject == last.issuer) {
+            last = rest.swap_remove(at);
+            reason = Self::UnknownAbove;
+            if last.is_self_issued() {
+                return Some(Self::UnknownRoot);
+            }
+        }
+        Some(reason)
+    }
+}
+
+/// The error, or a more specific one of the certificates that the server sent. `alone` judges the server's own
+/// certificate without the others.
+pub(super) fn explained(
+    error: TlsError,
+    own: &CertificateDer<'_>,
+    sent: &[CertificateDer<'_>],
+    alone: impl FnOnce() -> Option<TlsError>,
+) -> TlsError {
+    let TlsError::InvalidCertificate(what) = &error else {
+        return error;
+    };
+    let of_dates = |above| (!alone().is_some_and(|error| is_of_dates(&error))).then_some(above);
+    let reason = match what {
+        CertificateError::UnknownIssuer => Unaccepted::of_chain(own, sent),
+        _ if sent.is_empty() => None,
+        CertificateError::ExpiredContext { .. } => of_dates(Unaccepted::ExpiredAbove),
+        CertificateError::NotValidYetContext { .. } => of_dates(Unaccepted::NotYetValidAbove),
+        _ => None,
+    };
+    reason.map_or(error, Unaccepted::error)
+}
+
+fn is_of_dates(error: &TlsError) -> bool {
+    matches!(
+        error,
+        TlsError::InvalidCertificate(
+            CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. }
+        )
+    )
+}
+
+impl fmt::Display for Unaccepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Error for Unaccepted {}
