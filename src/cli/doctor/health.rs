@@ -1,6 +1,7 @@
 //! The health of a profile, from a running daemon's own attempts: an origin that answers and a stored credential do not
 //! prove that a token can be fetched.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::finding::{Finding, Verdict};
@@ -19,6 +20,8 @@ pub(super) struct Health<'a> {
     source: Source<'a>,
     /// The wall clock, in Unix seconds.
     now: u64,
+    /// The CA file that the profile names.
+    ca_file: Option<&'a Path>,
 }
 
 /// What the daemon reports about the profile.
@@ -58,7 +61,17 @@ impl<'a> Health<'a> {
                 }
             }
         };
-        Self { name, source, now }
+        Self {
+            name,
+            source,
+            now,
+            ca_file: None,
+        }
+    }
+
+    /// The same health of a profile that trusts the certificates of this file.
+    pub(super) fn trusting(self, ca_file: Option<&'a Path>) -> Self {
+        Self { ca_file, ..self }
     }
 
     /// The finding about the profile's token, from the state that the daemon reports.
@@ -198,7 +211,7 @@ impl<'a> Health<'a> {
                 let rebind = format!("add {} --rebind", self.name);
                 finding.command("if the secret was replaced: ", rebind)
             }
-            Some(fault) => finding.remedy(judge::remedy(fault.kind).to_owned()),
+            Some(fault) => finding.remedy(judge::remedy(fault.kind, self.ca_file)),
             None => finding.remedy("look into the daemon's log".to_owned()),
         }
     }

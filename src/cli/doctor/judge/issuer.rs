@@ -1,5 +1,7 @@
 //! Findings about a profile's issuer: its answer, or why there was none.
 
+use std::path::Path;
+
 use super::super::facts::IssuerFacts;
 use super::super::finding::Finding;
 use crate::config::{Profile, Proxy};
@@ -20,8 +22,9 @@ pub(in crate::cli::doctor) fn issuer(
     let url = profile.url();
     let mut findings = vec![];
     let unreached = facts.reached.is_err();
+    let ca_file = profile.ca_file.as_deref();
     match &facts.reached {
-        Err(fault) => findings.push(unreachable(CHECK, fault)),
+        Err(fault) => findings.push(unreachable(CHECK, fault, ca_file)),
         Ok(reached) if reached.status >= 500 => findings.push(
             Finding::warn(
                 CHECK,
@@ -30,7 +33,7 @@ pub(in crate::cli::doctor) fn issuer(
             .remedy("it is ill: ask who runs it".to_owned()),
         ),
         Ok(_) => match &facts.discovered {
-            Some(Err(fault)) => findings.push(unreachable(CHECK, fault)),
+            Some(Err(fault)) => findings.push(unreachable(CHECK, fault, ca_file)),
             _ => findings.push(Finding::ok(CHECK, format!("{url} answers"))),
         },
     }
@@ -44,12 +47,24 @@ pub(in crate::cli::doctor) fn issuer(
     findings
 }
 
-fn unreachable(check: &'static str, fault: &Fault) -> Finding {
-    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind).to_owned())
+fn unreachable(check: &'static str, fault: &Fault, ca_file: Option<&Path>) -> Finding {
+    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind, ca_file))
 }
 
-/// What a person can do about a fault of this kind.
-pub(in crate::cli::doctor) const fn remedy(kind: FaultKind) -> &'static str {
+/// What a person can do about a fault of this kind, whose profile trusts the certificates of `ca_file`.
+pub(in crate::cli::doctor) fn remedy(kind: FaultKind, ca_file: Option<&Path>) -> String {
+    match (kind, ca_file.map(Path::display)) {
+        (FaultKind::TlsUntrusted, Some(path)) => format!(
+            "compare what it shows with {path}: openssl s_client -showcerts -connect HOST:PORT"
+        ),
+        (FaultKind::NoCa, Some(path)) => {
+            format!("put the certificates to trust into {path}, in PEM form")
+        }
+        _ => general(kind).to_owned(),
+    }
+}
+
+const fn general(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Dns => {
             "check the name in the configuration, and that this machine has a network and its resolver"
@@ -64,7 +79,9 @@ pub(in crate::cli::doctor) const fn remedy(kind: FaultKind) -> &'static str {
         FaultKind::TlsUntrusted => {
             "if its CA is one of your organisation's, name its file: ca-file = \"…\""
         }
-        FaultKind::NoCa => "install the system's certificates (ca-certificates), or mend ca-file",
+        FaultKind::NoCa => {
+            "install the system's certificates (ca-certificates), or name a file: ca-file = \"…\""
+        }
         FaultKind::Timeout => "a firewall may drop what is sent; does it need a proxy?",
         FaultKind::Reset => "something on the way cuts connections; does it need a proxy?",
         FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect | FaultKind::Rejected => {

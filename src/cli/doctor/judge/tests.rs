@@ -357,6 +357,34 @@ fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
 }
 
 #[test]
+fn a_ca_file_that_is_set_is_not_advised() {
+    for (kind, unset, set) in [
+        (
+            FaultKind::TlsUntrusted,
+            "name its file: ca-file",
+            "compare what it shows with /ca.pem",
+        ),
+        (
+            FaultKind::NoCa,
+            "name a file: ca-file",
+            "the certificates to trust into /ca.pem",
+        ),
+    ] {
+        let remedy_of = |extra: &str| {
+            let facts = IssuerFacts {
+                reached: Err(Fault::new(kind, "why")),
+                ..reached(200, None)
+            };
+            let mut findings = issuer(&profile(extra), &facts, false);
+            findings.remove(0).remedy.unwrap()
+        };
+        let (without, with) = (remedy_of(""), remedy_of("ca-file = '/ca.pem'"));
+        assert!(without.contains(unset), "{without}");
+        assert!(with.contains(set) && !with.contains("ca-file"), "{with}");
+    }
+}
+
+#[test]
 fn an_issuer_that_answers_is_good_unless_it_is_ill_or_names_no_endpoint() {
     let bad = Fault::new(FaultKind::Malformed, "names no token endpoint");
     let undiscovered = IssuerFacts {
