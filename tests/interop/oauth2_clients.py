@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """OAuth 2.0 clients of Python, unmodified, at `/oauth2/token` of a Unix socket: oauthlib 4.0.1 with requests-oauthlib
-2.0.0 and requests-unixsocket 0.4.1, and Authlib 1.9.9 with httpx 0.28.1.
+2.0.0 and requests-unixsocket 0.4.1, and the README's lines for Authlib 1.9.9, with httpx2 2.16.2 and with httpx 0.28.1.
 
-Needs these from PyPI. Takes JETON_SOCKET from the environment, and the library as its argument (`oauthlib` or
-`authlib`). Prints one line of JSON: for each request what came of it, of a token no more than its length.
+Needs these from PyPI. Takes JETON_SOCKET from the environment, the library as its first argument (`oauthlib`,
+`authlib-httpx2` or `authlib-httpx`), and as its second the address of an API, which is asked beside the daemon. Prints
+one line of JSON: for each request what came of it, of a token no more than its length.
 
 Of requests-oauthlib: it refuses an address without https unless OAUTHLIB_INSECURE_TRANSPORT is set; the socket is no
 network.
@@ -12,9 +13,12 @@ network.
 import json
 import os
 import sys
+import textwrap
+from pathlib import Path
 from urllib.parse import quote
 
 PATH = os.environ["JETON_SOCKET"]
+README = Path(__file__).parents[2] / "README.md"
 
 
 def oauthlib_token(profile: str, **more):
@@ -30,16 +34,43 @@ def oauthlib_token(profile: str, **more):
     return session.fetch_token(address, client_secret="", headers={"Host": "localhost"}, **more)
 
 
-def authlib_token(profile: str, **more):
-    import httpx
-    from authlib.integrations.httpx_client import OAuth2Client
+def authlib_lines(profile: str, api: str) -> str:
+    """The README's lines for Authlib, with this profile and API in the place of those that it names."""
+    lines = README.read_text().splitlines()
+    first = next(at for at, line in enumerate(lines) if "import OAuth2Client" in line)
+    length = lines[first:].index("")
+    text = textwrap.dedent("\n".join(lines[first : first + length]))
+    for written, here in (
+        ("/run/user/1000/jeton/jeton.sock", PATH),
+        ('"research"', f'"{profile}"'),
+        ("https://acme.run.ai/api/v1/clusters", api),
+    ):
+        assert text.count(written) == 1, f"{written} in the README"
+        text = text.replace(written, here)
+    return text
 
-    with OAuth2Client(profile, transport=httpx.HTTPTransport(uds=PATH)) as client:
-        return client.fetch_token("http://localhost/oauth2/token", grant_type="client_credentials", **more)
+
+def authlib_token(profile: str, **more):
+    # The transport of httpx is of no use to a client of httpx2, which Authlib takes where it is there.
+    if sys.argv[1] == "authlib-httpx":
+        sys.modules["httpx2"] = None
+    lines = authlib_lines(profile, sys.argv[2])
+    names = {}
+    if more:
+        until = lines.index("client.fetch_token()")
+        exec(lines[:until], names)
+        return names["client"].fetch_token(**more)
+    exec(lines, names)
+    client = names["client"]
+    library = type(client).__mro__[2].__module__.split(".")[0]
+    assert f"authlib-{library}" == sys.argv[1], library
+    # The API is not the daemon's, so it came over the network.
+    assert isinstance(names["clusters"], list), names["clusters"]
+    return client.token
 
 
 def main() -> int:
-    get = {"oauthlib": oauthlib_token, "authlib": authlib_token}[sys.argv[1]]
+    get = oauthlib_token if sys.argv[1] == "oauthlib" else authlib_token
     saw = {}
     for name, profile, more in (
         ("token", "research", {}),

@@ -3,11 +3,22 @@
 use serde_json::{Value, json};
 
 use crate::support::TestEnv;
-use crate::tools::{Missing, Test, python};
+use crate::tools::{Missing, Test, program, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oauthlib_gets_a_token", oauthlib_gets_a_token),
-    ("authlib_gets_a_token", authlib_gets_a_token),
+    (
+        "authlib_with_httpx2_gets_a_token_by_the_readmes_lines",
+        authlib_with_httpx2_gets_a_token_by_the_readmes_lines,
+    ),
+    (
+        "authlib_with_httpx_gets_a_token_by_the_readmes_lines",
+        authlib_with_httpx_gets_a_token_by_the_readmes_lines,
+    ),
+    (
+        "the_fetch_of_node_gets_a_token",
+        the_fetch_of_node_gets_a_token,
+    ),
 ];
 
 /// Has it ask for a token, then as a profile that is not there, then for a scope that the profile has not.
@@ -24,6 +35,7 @@ fn saw(library: &str, unknown: &Value, foreign: &Value) -> Result<(), Missing> {
             "/tests/interop/oauth2_clients.py"
         ))
         .arg(library)
+        .arg(format!("{}/api/v1/clusters", env.sandbox().url()))
         .env("JETON_SOCKET", &daemon.socket);
     let output = env.finish(library, command, b"", false);
     assert_eq!(output.code, 0, "{output:?}");
@@ -48,10 +60,56 @@ fn oauthlib_gets_a_token() -> Result<(), Missing> {
     )
 }
 
-fn authlib_gets_a_token() -> Result<(), Missing> {
+fn authlib_with_httpx2_gets_a_token_by_the_readmes_lines() -> Result<(), Missing> {
+    authlib("authlib-httpx2")
+}
+
+fn authlib_with_httpx_gets_a_token_by_the_readmes_lines() -> Result<(), Missing> {
+    authlib("authlib-httpx")
+}
+
+fn authlib(library: &str) -> Result<(), Missing> {
     saw(
-        "authlib",
+        library,
         &json!({"failed": "OAuthError", "error": "invalid_client"}),
         &json!({"failed": "OAuthError", "error": "invalid_scope"}),
     )
+}
+
+/// Node's own `fetch`, over an `Agent` of the undici that is built into it.
+fn the_fetch_of_node_gets_a_token() -> Result<(), Missing> {
+    let node = program("node")?;
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    let mut command = env.command(node);
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/node_fetch.mjs"
+        ))
+        .env("JETON_SOCKET", &daemon.socket);
+    let output = env.finish("node", command, b"", false);
+    assert_eq!(output.code, 0, "{output:?}");
+    let saw: Value = serde_json::from_str(&output.stdout).unwrap();
+    let wanted = json!([
+        [
+            "http://localhost/v1/profiles/research/token",
+            200,
+            token.len()
+        ],
+        [
+            "http://LOCALHOST:8080/v1/profiles/research/token",
+            200,
+            token.len()
+        ],
+        ["http://[::1]/v1/profiles/research/token", 200, token.len()],
+        ["http://jeton/v1/profiles/research/token", 200, token.len()],
+        ["http://unix/oauth2/token", 200, token.len()],
+        ["http://evil.example/v1/profiles/research/token", 400, 0],
+    ]);
+    assert_eq!(saw, wanted);
+    env.stop(&mut daemon);
+    Ok(())
 }

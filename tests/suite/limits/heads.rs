@@ -15,7 +15,9 @@ fn requests_of_web_pages_are_refused_at_every_path() {
         ("Referer", "http://localhost/"),
         ("Sec-Fetch-Site", "same-origin"),
         ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-mode", "no-cors"),
         ("SEC-FETCH-DEST", "document"),
+        ("Sec-Fetch-User", "?1"),
     ] {
         for (method, target) in [
             ("GET", "/v1/profiles/research/token"),
@@ -34,8 +36,41 @@ fn requests_of_web_pages_are_refused_at_every_path() {
     env.stop(&mut daemon);
 }
 
+/// undici, which is Node's own `fetch`, states its mode and nothing else of this kind.
 #[test]
-fn there_is_one_host_and_it_is_localhost() {
+fn the_fetch_of_node_is_served() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    let of_undici = [
+        ("accept", "*/*"),
+        ("accept-language", "*"),
+        ("sec-fetch-mode", "cors"),
+        ("user-agent", "node"),
+        ("accept-encoding", "gzip, deflate"),
+    ];
+    let target = "/v1/profiles/research/token";
+    let response = env.request(&daemon.socket, "GET", target, &of_undici, b"");
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.json()["access_token"], token.as_str());
+    let form = [
+        &of_undici[..],
+        &[("content-type", "application/x-www-form-urlencoded")],
+    ]
+    .concat();
+    let body = b"grant_type=client_credentials&client_id=research";
+    let response = env.request(&daemon.socket, "POST", "/oauth2/token", &form, body);
+    assert_eq!(response.status, 200, "{response:?}");
+    // A browser says beside it for whom it asks.
+    let of_a_page = [&of_undici[..], &[("sec-fetch-site", "same-origin")]].concat();
+    let response = env.request(&daemon.socket, "GET", target, &of_a_page, b"");
+    assert_eq!(response.status, 400, "{response:?}");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn there_is_one_host_and_it_is_one_of_a_list() {
     let env = TestEnv::new();
     let mut daemon = env.start();
     for (head, status) in [
@@ -46,11 +81,27 @@ fn there_is_one_host_and_it_is_localhost() {
         ),
         ("GET /healthz HTTP/1.0\r\n", 200),
         ("GET /healthz HTTP/1.0\r\nHost: localhost\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: LocalHost\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost:80\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost:8080\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: [::1]\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: [::1]:8080\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: unix\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: jeton\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost:\r\n", 200),
+        ("GET /healthz HTTP/1.0\r\nHost:\r\n", 200),
+        (
+            "GET http://localhost:8080/healthz HTTP/1.1\r\nHost: localhost:8080\r\n",
+            200,
+        ),
         ("GET /healthz HTTP/1.1\r\n", 400),
-        ("GET /healthz HTTP/1.1\r\nHost:\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost.\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: jeton.example\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost:x\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost:\r\nHost:\r\n", 400),
         ("GET /healthz HTTP/1.1\r\nHost: rebound.example\r\n", 400),
         ("GET /healthz HTTP/1.0\r\nHost: rebound.example\r\n", 400),
-        ("GET /healthz HTTP/1.1\r\nHost: localhost:80\r\n", 400),
         (
             "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n",
             400,
