@@ -148,6 +148,7 @@ pub(super) fn take<T>(
 fn value(form: OptionForm, texts: &[&str]) -> Option<Value> {
     let first = *texts.first()?;
     Some(match form {
+        OptionForm::Flag => true.into(),
         OptionForm::Words(_) | OptionForm::Once => first.into(),
         OptionForm::Repeated => Array::from_iter(texts.iter().copied()).into(),
         OptionForm::Pairs => {

@@ -22,6 +22,8 @@ pub struct Oauth2 {
     pub at: At,
     /// How the client authenticates.
     pub client_auth: ClientAuth,
+    /// Whether the body has the client ID although the header has it too.
+    pub client_id_in_body: bool,
     /// The scopes to ask for (RFC 6749 section 3.3).
     pub scope: Vec<String>,
     /// The audience to ask for.
@@ -46,9 +48,11 @@ pub enum At {
 /// How the client authenticates (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClientAuth {
-    /// In the header `Authorization`.
+    /// In the header `Authorization`, for issuers that decode it and for most that do not.
     #[default]
     Basic,
+    /// In the header `Authorization` as they are, for issuers that do not decode it.
+    BasicRaw,
     /// In the request's body.
     Post,
 }
@@ -70,6 +74,7 @@ pub(super) struct Draft {
     issuer: Option<EndpointUrl>,
     token_url: Option<EndpointUrl>,
     client_auth: ClientAuth,
+    client_id_in_body: bool,
     scope: Vec<String>,
     audience: Option<String>,
     resource: Vec<String>,
@@ -94,10 +99,14 @@ impl At {
 // === impl ClientAuth ===
 
 impl ClientAuth {
+    /// The methods as the configuration spells them.
+    const WORDS: &'static [&'static str] = &["basic", "basic-raw", "post"];
+
     /// The method as the configuration spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
+            Self::BasicRaw => "basic-raw",
             Self::Post => "post",
         }
     }
@@ -133,10 +142,13 @@ impl Kind for Oauth2 {
         key("token-url", "an https address", "issuer is there", "the token endpoint", |r, f, d: &mut Draft| {
             d.token_url = r.parsed(f, EndpointUrl::token);
         }).option(OptionForm::Once, "URL", "The token endpoint, in place of --issuer").excludes("issuer"),
-        key("client-auth", "\"basic\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header or in the body", |r, f, d: &mut Draft| {
-            let words = [ClientAuth::Basic, ClientAuth::Post].map(|auth| (auth.as_str(), auth));
+        key("client-auth", "\"basic\", \"basic-raw\" or \"post\"", "\"basic\"", "how the client ID and the secret are sent: in a header, in a header for an issuer that compares them without decoding, or in the body", |r, f, d: &mut Draft| {
+            let words = [ClientAuth::Basic, ClientAuth::BasicRaw, ClientAuth::Post].map(|auth| (auth.as_str(), auth));
             set(&mut d.client_auth, r.one_of(f, &words, &[("private-key-jwt", LATER), ("mtls", LATER)]));
-        }).option(OptionForm::Words(&["basic", "post"]), "CLIENT_AUTH", "How the client ID and the secret are sent: in a header or in the body"),
+        }).option(OptionForm::Words(ClientAuth::WORDS), "CLIENT_AUTH", "How the client ID and the secret are sent: in a header, in a header that the issuer does not decode, or in the body; without it, as the issuer's document says"),
+        key("client-id-in-body", "true or false", "false", "send the client ID in the body too, for an issuer that wants it beside the header", |r, f, d: &mut Draft| {
+            set(&mut d.client_id_in_body, r.flag(f));
+        }).option(OptionForm::Flag, "", "Send the client ID in the body too, for an issuer that wants it beside the header"),
         key("scope", "an array of strings", "what the issuer gives", "the scopes to ask for", |r, f, d: &mut Draft| {
             d.scope = r.list(f, parameters::scope);
         }).option(OptionForm::Repeated, "SCOPE", "A scope to ask for; may be repeated"),
@@ -181,6 +193,7 @@ impl Kind for Oauth2 {
         Some(Self {
             at: at?,
             client_auth: draft.client_auth,
+            client_id_in_body: draft.client_id_in_body,
             scope: draft.scope,
             audience: draft.audience,
             resource: draft.resource,
@@ -227,6 +240,9 @@ impl Described for Oauth2 {
         }];
         if self.client_auth != ClientAuth::default() {
             entries.push(("client-auth", self.client_auth.as_str().into()));
+        }
+        if self.client_id_in_body {
+            entries.push(("client-id-in-body", true.into()));
         }
         if !self.scope.is_empty() {
             entries.push(("scope", Array::from_iter(&self.scope).into()));

@@ -88,6 +88,8 @@ key = "/etc/jeton/client.key"
 [profiles.plain]
 provider = "oauth2"
 token-url = "https://idp.example/token?p=1"
+client-auth = "basic-raw"
+client-id-in-body = true
 resource = ["https://one.example", "https://two.example"]
 
 [profiles."ci.prod"]
@@ -121,6 +123,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         provider: Provider::Oauth2(Box::new(Oauth2 {
             at: At::Issuer(EndpointUrl::issuer("https://idp.example/realms/x/").unwrap()),
             client_auth: ClientAuth::Post,
+            client_id_in_body: false,
             scope: vec!["api.read".into(), "api.write".into()],
             audience: Some("https://api.example".into()),
             resource: vec!["urn:example:api".into()],
@@ -138,7 +141,8 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     let plain = Profile {
         provider: Provider::Oauth2(Box::new(Oauth2 {
             at: At::Token(EndpointUrl::token("https://idp.example/token?p=1").unwrap()),
-            client_auth: ClientAuth::Basic,
+            client_auth: ClientAuth::BasicRaw,
+            client_id_in_body: true,
             scope: vec![],
             audience: None,
             resource: vec!["https://one.example".into(), "https://two.example".into()],
@@ -468,7 +472,7 @@ scope = ["a"]
         "4:1: profiles.a.api: this is a key of provider = \"runai\"",
         "5:1: profiles.b: issuer and token-url exclude each other",
         "11:10: profiles.c.issuer: this is the address of a discovery document; write the issuer's alone, as the document names it (did you mean https://idp.example?)",
-        "12:15: profiles.c.client-auth: it takes \"basic\", \"post\" (did you mean \"post\"?)",
+        "12:15: profiles.c.client-auth: it takes \"basic\", \"basic-raw\", \"post\" (did you mean \"post\"?)",
         "13:9: profiles.c.scope: this must be an array of strings",
         "14:12: profiles.c.audience: this must not be empty",
         "15:26: profiles.c.resource: this is not a resource",
@@ -482,7 +486,7 @@ scope = ["a"]
         "23:13: profiles.d.token-url: http would send the secret unprotected",
         "26:3: profiles.d.scope: a scope has no spaces",
         "28:9: profiles.d.extra: this must be a table",
-        "29:15: profiles.d.client-auth: \"mtls\" is not supported in this version; it takes \"basic\", \"post\"",
+        "29:15: profiles.d.client-auth: \"mtls\" is not supported in this version; it takes \"basic\", \"basic-raw\", \"post\"",
         "30:1: profiles.d.client-secret: a source of the credential is not supported in this version",
         "31:22: profiles.d.client-certificate: this must be a table",
         "35:1: profiles.e.issuer: this is a key of provider = \"oauth2\"",
@@ -674,34 +678,31 @@ fn any_oauth2() -> impl Strategy<Value = Provider> {
                 At::Token(EndpointUrl::token(&format!("{url}?p=1")).unwrap())
             }
         });
-    let client_auth = prop_oneof![Just(ClientAuth::Basic), Just(ClientAuth::Post)];
+    let client_auth = prop_oneof![
+        Just(ClientAuth::Basic),
+        Just(ClientAuth::BasicRaw),
+        Just(ClientAuth::Post)
+    ];
+    let how = (client_auth, any::<bool>());
     let scope = proptest::collection::vec("[!#-\\[\\]-~]{1,5}", 0..3);
     let audience = proptest::option::of("[^\\p{Cc}]{1,5}");
     let resource = proptest::collection::vec("urn:[a-z]{1,5}", 0..3);
     let extra = proptest::collection::btree_map("x[a-zA-Z0-9._-]{0,5}", "[^\\p{Cc}]{1,5}", 0..3);
     let token_type = proptest::option::of("[!-~]{5,9}");
-    (
-        at,
-        client_auth,
-        scope,
-        audience,
-        resource,
-        extra,
-        token_type,
+    (at, how, scope, audience, resource, extra, token_type).prop_map(
+        |(at, (client_auth, client_id_in_body), scope, audience, resource, extra, token_type)| {
+            Provider::Oauth2(Box::new(Oauth2 {
+                at,
+                client_auth,
+                client_id_in_body,
+                scope,
+                audience,
+                resource,
+                extra,
+                token_type,
+            }))
+        },
     )
-        .prop_map(
-            |(at, client_auth, scope, audience, resource, extra, token_type)| {
-                Provider::Oauth2(Box::new(Oauth2 {
-                    at,
-                    client_auth,
-                    scope,
-                    audience,
-                    resource,
-                    extra,
-                    token_type,
-                }))
-            },
-        )
 }
 
 fn any_profile() -> impl Strategy<Value = Profile> {

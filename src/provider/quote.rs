@@ -167,6 +167,10 @@ mod tests {
             "client_secret=Can%26ary%2Bse%25cret+%22%5C&x",
             r#"got {"clientSecret":"Can&ary+se%cret \"\\"}"#,
             "bad header: Basic aWQ6Q2FuJTI2YXJ5JTJCc2UlMjVjcmV0KyUyMiU1Qw==",
+            // As it is sent in a header, as it is, and in base64 with another client ID.
+            "got id:Can&ary%2Bse%25cret%20\"\\",
+            "bad header: Basic aWQ6Q2FuJmFyeSUyQnNlJTI1Y3JldCUyMCJc",
+            "bad header: Basic eHk6Q2FuJmFyeSUyQnNlJTI1Y3JldCUyMCJc",
             "CAN&ARY+SE%CRET \"\\",
             "\u{e9}can%26ary%2bse%25cret+%22%5c",
         ] {

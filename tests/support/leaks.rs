@@ -64,9 +64,19 @@ impl Canary {
             ),
             ("debug", debug.trim_matches('"').as_bytes().to_vec()),
         ];
-        for shift in 0..3 {
+        // As the daemon sends it in a header, in base64.
+        let header = percent(|b| !b"%+ ".contains(&b), false);
+        let mut in_base64 = vec![bytes.to_vec()];
+        if header != bytes {
+            forms.push(("header", header.clone()));
+            in_base64.push(header);
+        }
+        let shifted = in_base64
+            .iter()
+            .flat_map(|text| (0..3).map(move |shift| (text, shift)));
+        for (text, shift) in shifted {
             // At each of the three alignments, the characters that depend on the text alone.
-            let padded = [vec![0; shift], bytes.to_vec()].concat();
+            let padded = [vec![0; shift], text.clone()].concat();
             let from = (shift * 8).div_ceil(6);
             let to = padded.len() * 8 / 6;
             for code in [
@@ -129,8 +139,10 @@ mod tests {
         let search = Search::new(&canaries);
         let bytes = text.as_bytes();
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let encoded = r#"canary"\&=%2B%25%20/secret~1234"#;
         let mut found = vec![
             text.as_bytes().to_vec(),
+            encoded.as_bytes().to_vec(),
             hex.clone().into_bytes(),
             hex.to_uppercase().into_bytes(),
             b"canary%22%5C%26%3D%2B%25%20%2Fsecret~1234".to_vec(),
@@ -143,6 +155,8 @@ mod tests {
             let whole = format!("{before}{text}and more");
             found.push(STANDARD_NO_PAD.encode(&whole).into_bytes());
             found.push(URL_SAFE_NO_PAD.encode(&whole).into_bytes());
+            let header = format!("{before}{encoded}and more");
+            found.push(STANDARD_NO_PAD.encode(&header).into_bytes());
         }
         for haystack in found {
             let shown = String::from_utf8_lossy(&haystack).into_owned();

@@ -124,10 +124,10 @@ impl clap::Args for ProviderArgs {
 fn arg(kind: &'static ProviderKind, key: KeyDoc, option: KeyOption) -> Arg {
     let arg = Arg::new(key.name)
         .long(key.name)
-        .value_name(option.value)
         .help(option.help)
         .conflicts_with("rebind");
     let arg = match option.form {
+        OptionForm::Flag => arg,
         OptionForm::Words(words) => arg.value_parser(PossibleValuesParser::new(words)),
         OptionForm::Once | OptionForm::Repeated | OptionForm::Pairs => {
             arg.value_parser(move |text: &str| {
@@ -137,8 +137,11 @@ fn arg(kind: &'static ProviderKind, key: KeyDoc, option: KeyOption) -> Arg {
         }
     };
     let arg = match option.form {
-        OptionForm::Words(_) | OptionForm::Once => arg,
-        OptionForm::Repeated | OptionForm::Pairs => arg.action(ArgAction::Append),
+        OptionForm::Flag => arg.action(ArgAction::SetTrue),
+        OptionForm::Words(_) | OptionForm::Once => arg.value_name(option.value),
+        OptionForm::Repeated | OptionForm::Pairs => {
+            arg.value_name(option.value).action(ArgAction::Append)
+        }
     };
     let arg = if kind.heading.is_empty() {
         arg
@@ -170,12 +173,19 @@ impl clap::FromArgMatches for ProviderArgs {
         self.given.clear();
         for kind in ProviderKind::ALL {
             for (key, option) in kind.options() {
-                if let Some(texts) = matches.get_many::<String>(key.name) {
+                let texts: Vec<String> = match option.form {
+                    OptionForm::Flag if matches.get_flag(key.name) => vec![String::new()],
+                    OptionForm::Flag => vec![],
+                    _ => matches
+                        .get_many(key.name)
+                        .map_or_else(Vec::new, |texts| texts.cloned().collect()),
+                };
+                if !texts.is_empty() {
                     self.given.push(Given {
                         kind,
                         name: key.name,
                         form: option.form,
-                        texts: texts.cloned().collect(),
+                        texts,
                     });
                 }
             }

@@ -16,7 +16,7 @@ fn profile(line: &str) -> Option<Result<Option<Profile>, Exit>> {
 
 #[test]
 fn an_oauth2_profile_is_described_by_its_arguments() {
-    let line = "--provider oauth2 --issuer https://idp.example/ --client-auth post --scope a --scope b --audience c --resource urn:d --resource urn:e --extra tenant=acme=1 --extra hint=x --client-certificate /c/us.pem --client-key /c/us.key";
+    let line = "--provider oauth2 --issuer https://idp.example/ --client-auth post --client-id-in-body --scope a --scope b --audience c --resource urn:d --resource urn:e --extra tenant=acme=1 --extra hint=x --client-certificate /c/us.pem --client-key /c/us.key";
     let profile = profile(line).unwrap().unwrap().unwrap();
     let text = config::add_profile("", &ProfileName::parse("x").unwrap(), &profile).unwrap();
     assert_eq!(
@@ -26,6 +26,7 @@ provider = "oauth2"
 issuer = "https://idp.example/"
 store = "file"
 client-auth = "post"
+client-id-in-body = true
 scope = ["a", "b"]
 audience = "c"
 resource = ["urn:d", "urn:e"]

@@ -35,6 +35,8 @@ pub struct KeyOption {
 /// How often an option can be given, and what it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionForm {
+    /// Once, without a value: it sets true.
+    Flag,
     /// Once, with one of these words.
     Words(&'static [&'static str]),
     /// Once, with a text.

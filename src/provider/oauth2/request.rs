@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::config::oauth2::{ClientAuth, Oauth2};
 use crate::credential::Credential;
-use crate::provider::body::{self, Sent};
+use crate::provider::body::{self, Pair, Sent};
 use crate::provider::http::Request;
 
 /// The request for a token. The secret is in the header or in the body, never in both and never in the address.
@@ -14,12 +14,16 @@ pub(super) fn build(endpoint: &Url, asked: &Oauth2, credential: &Credential) -> 
     let scope = asked.scope.join(" ");
     let mut fields = vec![("grant_type", "client_credentials".into())];
     let authorization = match asked.client_auth {
-        ClientAuth::Basic => Some(body::basic(id, secret)),
+        ClientAuth::Basic => Some(body::basic(id, secret, Pair::Encoded)),
+        ClientAuth::BasicRaw => Some(body::basic(id, secret, Pair::Raw)),
         ClientAuth::Post => {
             fields.extend([("client_id", id.into()), ("client_secret", secret)]);
             None
         }
     };
+    if asked.client_id_in_body && authorization.is_some() {
+        fields.push(("client_id", id.into()));
+    }
     if !scope.is_empty() {
         fields.push(("scope", scope.as_str().into()));
     }

@@ -8,8 +8,8 @@ use crate::provider::fake::{Fake, Play, Sent, answer, json};
 /// Every character that a form must escape, and the separator of Basic.
 const SECRET: &str = "canary:&=+% \"\\/'~";
 const FORM: &str = "grant_type=client_credentials&client_id=my+id&client_secret=canary%3A%26%3D%2B%25+%22%5C%2F%27%7E";
-/// `my+id:canary%3A%26%3D%2B%25+%22%5C%2F%27%7E`
-const BASIC: &str = "Basic bXkraWQ6Y2FuYXJ5JTNBJTI2JTNEJTJCJTI1KyUyMiU1QyUyRiUyNyU3RQ==";
+/// `my%20id:canary:&=%2B%25%20"\/'~`
+const BASIC: &str = "Basic bXklMjBpZDpjYW5hcnk6Jj0lMkIlMjUlMjAiXC8nfg==";
 const OAUTH: &str = "GET /.well-known/oauth-authorization-server HTTP/1.1";
 const OPENID: &str = "GET /.well-known/openid-configuration HTTP/1.1";
 const TOKEN: &str = "POST /token HTTP/1.1";
@@ -59,6 +59,7 @@ fn plain(at: At) -> config::Oauth2 {
     config::Oauth2 {
         at,
         client_auth: ClientAuth::default(),
+        client_id_in_body: false,
         scope: vec![],
         audience: None,
         resource: vec![],
@@ -155,6 +156,38 @@ async fn post_puts_the_secret_into_the_body_alone() {
     assert_eq!(ask(&provider, &credential()).await.unwrap(), "t");
     let sent = &fake.requests()[0];
     assert_eq!((sent.text(), sent.header("authorization")), (FORM, None));
+}
+
+#[tokio::test]
+async fn a_raw_header_and_an_id_in_the_body_are_sent_where_they_are_configured() {
+    for (client_auth, client_id_in_body, header, body) in [
+        // `my id:canary:&=+% "\/'~`
+        (
+            ClientAuth::BasicRaw,
+            false,
+            Some("Basic bXkgaWQ6Y2FuYXJ5OiY9KyUgIlwvJ34="),
+            "grant_type=client_credentials",
+        ),
+        (
+            ClientAuth::Basic,
+            true,
+            Some(BASIC),
+            "grant_type=client_credentials&client_id=my+id",
+        ),
+        // It is there already, and once.
+        (ClientAuth::Post, true, None, FORM),
+    ] {
+        let fake = start(vec![token("t")]).await;
+        let configured = config::Oauth2 {
+            client_auth,
+            client_id_in_body,
+            ..at_path(&fake, "/token")
+        };
+        let provider = Oauth2::new(configured, Settings::default());
+        assert_eq!(ask(&provider, &credential()).await.unwrap(), "t");
+        let sent = &fake.requests()[0];
+        assert_eq!((sent.header("authorization"), sent.text()), (header, body));
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ pub(super) fn spellings<'a>(
     let in_base64 = sent.flat_map(|sent| [0, 1, 2].map(|shift| base64(&sent, shift)));
     let pairs = client_id.into_iter().flat_map(move |id| {
         let form = |text: &str| spell(text.as_bytes(), |b, out| form(b, out, upper_hex));
+        let header = |text: &str, escape: Escape| spell(text.as_bytes(), escape);
         let pair = |id: &[u8], secret: &[u8]| {
             let pair: Bytes = Zeroizing::new([id, b":", secret].concat());
             base64(&pair, 0)
@@ -58,6 +59,7 @@ pub(super) fn spellings<'a>(
         [
             pair(id.as_bytes(), secret.as_bytes()),
             pair(&form(id), &form(secret)),
+            pair(&header(id, header_id), &header(secret, header_secret)),
         ]
     });
     let in_hex = HEX.into_iter().map(|(before, behind)| {
@@ -90,15 +92,16 @@ pub(super) fn spellings<'a>(
 /// Writes one byte of a secret.
 type Escape = fn(u8, &mut Vec<u8>);
 
-/// Forms (HTML's, then RFC 3986's, in both cases of their digits, which differ in base64; then JavaScript's two), JSON
-/// (plain, with `/` escaped, as in a web page, and JSON in JSON).
-const ESCAPES: [Escape; 10] = [
+/// Forms (HTML's, then RFC 3986's, in both cases of their digits, which differ in base64; then JavaScript's two), the one
+/// of our headers, JSON (plain, with `/` escaped, as in a web page, and JSON in JSON).
+const ESCAPES: [Escape; 11] = [
     |b, out| form(b, out, upper_hex),
     |b, out| form(b, out, hex),
     |b, out| percent(b, out, b"-._~", upper_hex),
     |b, out| percent(b, out, b"-._~", hex),
     |b, out| percent(b, out, b"-._~!*'()", upper_hex),
     |b, out| percent(b, out, b"-._~!*'();/?:@&=+$,#", upper_hex),
+    header_secret,
     |b, out| json(b, b"", out),
     |b, out| json(b, b"/", out),
     |b, out| match b {
@@ -122,6 +125,22 @@ fn form(b: u8, out: &mut Vec<u8>, hex: Escape) {
     match b {
         b' ' => out.push(b'+'),
         b => percent(b, out, b"-._*", hex),
+    }
+}
+
+/// A secret in our header, where only what a decoder would change is encoded.
+fn header_secret(b: u8, out: &mut Vec<u8>) {
+    match b {
+        b'%' | b'+' | b' ' => percent(b, out, b"", upper_hex),
+        b => out.push(b),
+    }
+}
+
+/// A client ID in our header: the colon is encoded as well.
+fn header_id(b: u8, out: &mut Vec<u8>) {
+    match b {
+        b':' => percent(b, out, b"", upper_hex),
+        b => header_secret(b, out),
     }
 }
 

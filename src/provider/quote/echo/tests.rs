@@ -26,6 +26,8 @@ fn echoes(secret: &str, before: &str, behind: &str) -> Vec<String> {
     let as_json = serde_json::to_string(secret).unwrap();
     let as_json = as_json[1..as_json.len() - 1].to_owned();
     let json_in_json = serde_json::to_string(&as_json).unwrap();
+    let as_header = secret.replace('%', "%25").replace('+', "%2B");
+    let as_header = as_header.replace(' ', "%20");
     let lower = |b: u8| format!("{b:02x}");
     let upper = |b: u8| format!("{b:02X}");
     let mut all = vec![
@@ -33,6 +35,7 @@ fn echoes(secret: &str, before: &str, behind: &str) -> Vec<String> {
         secret.to_uppercase(),
         as_form.clone(),
         as_form.replace('+', "%20"),
+        as_header.clone(),
         joined(secret, "", |b| format!("%{b:02X}")),
         joined(secret, "", |b| format!("%{b:02x}")),
         as_json.clone(),
@@ -47,7 +50,7 @@ fn echoes(secret: &str, before: &str, behind: &str) -> Vec<String> {
         all.push(joined(secret, separator, lower));
         all.push(joined(secret, separator, upper));
     }
-    for text in [secret, &as_form, &as_json] {
+    for text in [secret, &as_form, &as_header, &as_json] {
         for before in [before, "my-client:"] {
             // The characters that say something of the text alone.
             let from = (8 * before.len()).div_ceil(6);
@@ -121,6 +124,8 @@ fn a_header_is_taken_out_with_all_that_was_joined_in_it() {
         ("a-long-secret", "bXktY2xpZW50OmEtbG9uZy1zZWNyZXQ="),
         // Shorter than a part that counts.
         ("abc", "bXktY2xpZW50OmFiYw=="),
+        ("a+c", "bXktY2xpZW50OmErYw=="),
+        ("a+c", "bXktY2xpZW50OmElMkJj"),
     ] {
         assert_eq!(
             said(&format!("bad: Basic {echo}!"), secret),
