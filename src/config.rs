@@ -23,6 +23,7 @@ mod profile;
 mod proxy;
 mod reader;
 pub mod runai;
+mod set;
 mod store;
 mod url;
 
@@ -39,6 +40,7 @@ pub use proxy::{Proxy, ProxyUrl};
 pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
+pub use set::set_client_auth;
 pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 

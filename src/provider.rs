@@ -14,6 +14,7 @@ use crate::config;
 pub mod answer;
 pub mod aside;
 mod attempt;
+mod auth_methods;
 mod body;
 mod claims;
 pub mod configured;
@@ -28,7 +29,8 @@ pub mod runai;
 #[cfg(test)]
 mod fake;
 
-pub use attempt::{Fetching, Granted, Locating, Provider};
+pub use attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
+pub use auth_methods::AuthMethods;
 pub use claims::{Claims, claims};
 pub use quote::{quote_of_api, without_token};
 

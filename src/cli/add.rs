@@ -10,19 +10,20 @@ use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::clock::{Clock, SystemClock};
+use crate::config::oauth2::ClientAuth;
 use crate::config::{self, Profile, Proxy, StoreKind};
-use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
+use crate::provider::AuthMethods;
 use crate::provider::configured::{self, Files};
 use crate::settings::Content;
 use crate::store::source::ca_file;
 use crate::store::{Bound, Key, Record, Required, Stores};
-use crate::token::{Grant, Validity};
 use provider::ProviderArgs;
 
+mod authentication;
 mod credential;
 mod profile;
 mod provider;
@@ -79,16 +80,18 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find_own(env)?;
     target.note_beside_the_systems();
     let stores = target.stores();
-    let plan = Plan::make(args, env, &target, &stores)?;
+    let mut plan = Plan::make(args, env, &target, &stores)?;
     let files = files(&plan.profile, &target)?;
-    let bound = destination(&plan.profile, &files, env)?;
+    let (bound, listed) = destination(&plan.profile, &files, env)?;
+    args.take_listed(&mut plan, listed.as_ref());
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
     let seen = stores.reader(&plan.profile.store).look(&args.name);
     let credential = args
         .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
-    let validity = prove(&plan.profile, &files, &credential, env)?;
+    let (validity, taken) = args.prove(&plan, &files, &credential, listed.as_ref(), env)?;
+    plan.keep(taken);
     let key = Key {
         credential,
         key_id: None,
@@ -118,6 +121,8 @@ pub(super) struct Plan {
     pub(super) place: Place,
     /// Whether the profile is to be written into the configuration.
     is_new: bool,
+    /// The client authentication to write into the profile that is there, if the issuer took another than it has.
+    client_auth: Option<ClientAuth>,
     /// What the configuration was read from.
     before: Content,
 }
@@ -135,6 +140,7 @@ impl Plan {
                 profile: profile.clone(),
                 place: Place::of(profile.store.clone()),
                 is_new: false,
+                client_auth: None,
                 before,
             }),
             (None, None) => {
@@ -189,6 +195,7 @@ impl Plan {
             profile,
             place,
             is_new: true,
+            client_auth: None,
             before: found.content,
         })
     }
@@ -209,28 +216,21 @@ fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
     Ok(Files { owner, ca_file })
 }
 
-/// Where the secret will be sent. It is shown where it is not what the person has typed.
-fn destination(profile: &Profile, files: &Files, env: &Env) -> Result<Bound, Exit> {
-    let endpoint = ask(profile, env, configured::destination(profile, files))?;
-    let bound = Bound::of(profile, endpoint);
+/// Where the secret will be sent, and how it may be according to the issuer's document. The address is shown where it is
+/// not what the person has typed.
+fn destination(
+    profile: &Profile,
+    files: &Files,
+    env: &Env,
+) -> Result<(Bound, Option<AuthMethods>), Exit> {
+    let located = ask(profile, env, configured::destination(profile, files))?;
+    let bound = Bound::of(profile, located.endpoint);
     if profile.origin().is_none() {
         say(format!(
             "the issuer's token endpoint is {bound}: the credential is for it alone"
         ));
     }
-    Ok(bound)
-}
-
-/// Gets one token as proof, and throws it away.
-fn prove(
-    profile: &Profile,
-    files: &Files,
-    credential: &Credential,
-    env: &Env,
-) -> Result<Validity, Exit> {
-    let provider = configured::provider(profile, files);
-    let Grant { lifetime, .. } = ask(profile, env, provider.fetch(credential))?.grant;
-    Ok(Validity::new(SystemClock.now().boot, lifetime))
+    Ok((bound, located.auth_methods))
 }
 
 /// Waits for the issuer.

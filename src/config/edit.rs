@@ -98,7 +98,11 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
 }
 
 /// Returns the new text if it parses to the expected configuration.
-fn checked(new: String, expected: &Config, name: &ProfileName) -> Result<String, EditError> {
+pub(super) fn checked(
+    new: String,
+    expected: &Config,
+    name: &ProfileName,
+) -> Result<String, EditError> {
     match parse(&new, &NotLookedUp) {
         Ok(config) if config == *expected => Ok(new),
         _ => Err(EditError::Form(name.clone())),
@@ -106,7 +110,7 @@ fn checked(new: String, expected: &Config, name: &ProfileName) -> Result<String,
 }
 
 /// The line end that the text uses.
-fn line_end(text: &str) -> &'static str {
+pub(super) fn line_end(text: &str) -> &'static str {
     match text.split_once('\n') {
         Some((line, _)) if line.ends_with('\r') => "\r\n",
         _ => "\n",

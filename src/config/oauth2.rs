@@ -110,6 +110,14 @@ impl ClientAuth {
             Self::Post => "post",
         }
     }
+
+    /// The method as it is registered (RFC 7591 section 2).
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Basic | Self::BasicRaw => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
+    }
 }
 
 // === impl Oauth2 ===

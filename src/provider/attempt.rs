@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::auth_methods::AuthMethods;
+use crate::config::oauth2::ClientAuth;
 use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::instant::UnixTime;
@@ -14,7 +16,10 @@ use crate::token::Grant;
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Send + 'a>>;
 
 /// A token endpoint that is being looked for.
-pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Url, Fault>> + Send + 'a>>;
+pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Located, Fault>> + Send + 'a>>;
+
+/// A proof at enrolment that is under way.
+pub type Proving<'a> = Pin<Box<dyn Future<Output = Result<Proof, Unproved>> + Send + 'a>>;
 
 /// Something that can be asked for a token.
 pub trait Provider: Send + Sync {
@@ -32,6 +37,28 @@ pub trait Provider: Send + Sync {
         self.fetch(credential)
     }
 
+    /// Asks for a token as proof at enrolment, when the configuration can still be changed: once, and once more in the other
+    /// form of the same header, to the same endpoint, where the issuer refuses the client and may have misread it. A daemon
+    /// never does that: it would double the attempts that count against a client.
+    ///
+    /// # Errors
+    /// As [`Provider::fetch`], with what was sent.
+    fn prove<'a>(&'a self, credential: &'a Credential) -> Proving<'a> {
+        Box::pin(async move {
+            let granted = self.fetch(credential).await;
+            let granted = granted.map_err(|fault| Unproved {
+                fault,
+                sent: vec![],
+                untried: None,
+            })?;
+            let client_auth = None;
+            Ok(Proof {
+                granted,
+                client_auth,
+            })
+        })
+    }
+
     /// Asks the issuer where its token endpoint is, to which a credential is bound. Nothing secret is sent, and nothing is
     /// remembered. Only for a provider whose configuration leaves it to the issuer.
     ///
@@ -42,6 +69,35 @@ pub trait Provider: Send + Sync {
             "the configuration says where the token endpoint is, and no issuer does",
         ))))
     }
+}
+
+/// A token endpoint, and what else the issuer's document says of it.
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// Its whole address.
+    pub endpoint: Url,
+    /// The methods of client authentication that the document lists.
+    pub auth_methods: Option<AuthMethods>,
+}
+
+/// A token that proves a credential.
+#[derive(Debug)]
+pub struct Proof {
+    /// The token.
+    pub granted: Granted,
+    /// The client authentication that the issuer took, for a provider that has several.
+    pub client_auth: Option<ClientAuth>,
+}
+
+/// A proof that failed.
+#[derive(Debug)]
+pub struct Unproved {
+    /// Why.
+    pub fault: Fault,
+    /// What was sent, in order, where the issuer's refusal may be about the client's authentication; empty otherwise.
+    pub sent: Vec<ClientAuth>,
+    /// The other form of the same header, if it differs and was not sent.
+    pub untried: Option<ClientAuth>,
 }
 
 /// A token, and what the issuer's clock said when it was granted.

@@ -100,6 +100,12 @@ pub(super) fn basic(id: &str, secret: Sent<'_>, form: Pair) -> SecretBody {
     out
 }
 
+/// Whether the two forms of a `Basic` header differ for this client.
+pub(super) fn has_two_forms(id: &str, secret: Sent<'_>) -> bool {
+    let has = |text: &str, changed: &[u8]| text.bytes().any(|b| changed.contains(&b));
+    has(id, CHANGED_IN_ID) || has(secret.text(), CHANGED)
+}
+
 /// What a decoder of a secret would change.
 const CHANGED: &[u8] = b"%+ ";
 
@@ -199,6 +205,11 @@ mod tests {
             assert_eq!(read, [id, secret]);
             let raw = basic(id, secret.into(), Pair::Raw);
             assert_eq!(decoded(&raw), format!("{id}:{secret}").as_bytes());
+            assert_eq!(
+                has_two_forms(id, secret.into()),
+                raw != header,
+                "{id} {secret}"
+            );
         }
     }
 

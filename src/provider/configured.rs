@@ -4,9 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
-use super::attempt::Provider;
+use super::attempt::{Located, Provider};
 use super::http::{CaSource, ClientSource, Resolver, Roots, Settings, Timeouts};
 use super::speaker;
 use crate::certificates::CaFile;
@@ -51,13 +49,17 @@ pub fn prepare() -> io::Result<()> {
 }
 
 /// The whole address of the profile's token endpoint, to which its credential is to be bound; for Run:ai the base
-/// address. Asks the issuer if the configuration does not say it; sends no secret.
+/// address. Asks the issuer if the configuration does not say it, and takes along what its document says beside that;
+/// sends no secret.
 ///
 /// # Errors
 /// A [`Fault`] if the issuer does not say it either.
-pub async fn destination(profile: &Profile, files: &Files) -> Result<Url, Fault> {
+pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fault> {
     match profile.endpoint() {
-        Some(endpoint) => Ok(endpoint),
+        Some(endpoint) => Ok(Located {
+            endpoint,
+            auth_methods: None,
+        }),
         None => provider(profile, files).destination().await,
     }
 }

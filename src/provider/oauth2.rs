@@ -9,16 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::timeout;
 
 use super::answer::{Asked, Spelling};
-use super::attempt::{Fetching, Granted, Locating, Provider};
+use super::attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
 use super::http::{Http, Settings};
 use super::quote::without_secret;
 use crate::config;
-use crate::config::oauth2::{At, EndpointUrl};
+use crate::config::oauth2::{At, ClientAuth, EndpointUrl};
 use crate::credential::{Ca, Credential};
 use crate::fault::{Fault, FaultKind};
 
 mod discovery;
+mod proof;
 mod request;
+
+use discovery::Document;
+use proof::{Failed, Subject};
 
 /// An OAuth 2.0 issuer.
 pub struct Oauth2 {
@@ -69,9 +73,15 @@ impl Oauth2 {
         }
     }
 
-    async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
+    /// Asks once, with this client authentication.
+    async fn ask(
+        &self,
+        client_auth: ClientAuth,
+        credential: &Credential,
+    ) -> Result<Granted, Failed> {
         let target = self.target_for(credential).await?;
-        let request = request::build(target.endpoint.url(), &self.configured, credential);
+        let (url, asked) = (target.endpoint.url(), &self.configured);
+        let request = request::build(url, asked, client_auth, credential);
         let sent = target.http.send(request, credential.ca()).await;
         let answer = sent.inspect_err(|fault| {
             // The endpoint's name is gone, or is somebody else's now: the issuer may have moved it.
@@ -83,16 +93,43 @@ impl Oauth2 {
             self.forget();
         }
         let server_date = answer.server_date();
+        let subject = proof::subject(&answer);
         let at = target.origin();
-        let grant = answer.into_grant(
-            Spelling::Snake,
-            Asked {
-                at: &at,
-                credential,
-                token_type: self.configured.token_type.as_deref(),
-            },
-        )?;
+        let asked = Asked {
+            at: &at,
+            credential,
+            token_type: self.configured.token_type.as_deref(),
+        };
+        let grant = answer.into_grant(Spelling::Snake, asked);
+        let grant = grant.map_err(|fault| Failed { fault, subject })?;
         Ok(Granted { grant, server_date })
+    }
+
+    /// Asks as the configuration says, and once more where that may have been misread.
+    async fn ask_twice(&self, credential: &Credential) -> Result<Proof, Unproved> {
+        let first = self.configured.client_auth;
+        let asked = |client_auth| self.in_time(self.ask(client_auth, credential));
+        let proved = |granted, client_auth| Proof {
+            granted,
+            client_auth: Some(client_auth),
+        };
+        let refused = match asked(first).await {
+            Ok(granted) => return Ok(proved(granted, first)),
+            Err(failed) => failed,
+        };
+        let other = proof::other_form(first, credential);
+        let is_of_client = refused.subject == Subject::Client && !refused.fault.states_a_wait();
+        let Some(other) = other.filter(|_| is_of_client) else {
+            return Err(unproved(refused, vec![first], other));
+        };
+        match asked(other).await {
+            Ok(granted) => Ok(proved(granted, other)),
+            // Neither is right: the first is what the person asked for.
+            Err(again) if again.subject == Subject::Client => {
+                Err(unproved(refused, vec![first, other], None))
+            }
+            Err(again) => Err(unproved(again, vec![first, other], None)),
+        }
     }
 
     /// The token endpoint, if it is one that this credential may be sent to.
@@ -122,7 +159,7 @@ impl Oauth2 {
         // An issuer that was sent the secret before can put it into an address.
         let clean = |fault| without_secret(fault, credential);
         let found = self.discover(place, credential.ca()).await.map_err(clean)?;
-        let found = Arc::new(found);
+        let found = Arc::new(Target::new(found.endpoint, &self.settings));
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
@@ -134,10 +171,9 @@ impl Oauth2 {
         Ok(found)
     }
 
-    async fn discover(&self, place: &Discovered, ca: Option<&Ca>) -> Result<Target, Fault> {
+    async fn discover(&self, place: &Discovered, ca: Option<&Ca>) -> Result<Document, Fault> {
         let mutual_tls = self.settings.client_certificate.is_some();
-        let endpoint = discovery::discover(&place.issuer, &place.http, mutual_tls, ca).await?;
-        Ok(Target::new(endpoint, &self.settings))
+        discovery::discover(&place.issuer, &place.http, mutual_tls, ca).await
     }
 
     /// Lets the next attempt ask the issuer again where its token endpoint is.
@@ -147,10 +183,10 @@ impl Oauth2 {
         }
     }
 
-    async fn in_time<T>(
+    async fn in_time<T, E: From<Fault>>(
         &self,
-        attempt: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let limit = self.settings.timeouts.fetch;
         timeout(limit, attempt).await.unwrap_or_else(|_| {
             let at = match &self.place {
@@ -158,25 +194,53 @@ impl Oauth2 {
                 Place::Discovered(place) => place.issuer.origin().to_string(),
             };
             let what = format!("no token from {at} within {limit:?}");
-            Err(Fault::new(FaultKind::Timeout, what))
+            Err(Fault::new(FaultKind::Timeout, what).into())
         })
     }
 }
 
 impl Provider for Oauth2 {
     fn fetch<'a>(&'a self, credential: &'a Credential) -> Fetching<'a> {
-        Box::pin(self.in_time(self.ask(credential)))
+        Box::pin(async move {
+            let attempt = self.ask(self.configured.client_auth, credential);
+            let asked = self.in_time(attempt).await;
+            asked.map_err(|failed| failed.fault)
+        })
+    }
+
+    fn prove<'a>(&'a self, credential: &'a Credential) -> Proving<'a> {
+        Box::pin(self.ask_twice(credential))
     }
 
     fn destination(&self) -> Locating<'_> {
         Box::pin(self.in_time(async {
-            match &self.place {
-                Place::Known(target) => Ok(target.endpoint.url().clone()),
+            let (endpoint, auth_methods) = match &self.place {
+                Place::Known(target) => (target.endpoint.url().clone(), None),
                 Place::Discovered(place) => {
-                    Ok(self.discover(place, None).await?.endpoint.url().clone())
+                    let document = self.discover(place, None).await?;
+                    (document.endpoint.url().clone(), document.auth_methods)
                 }
-            }
+            };
+            Ok(Located {
+                endpoint,
+                auth_methods,
+            })
         }))
+    }
+}
+
+/// A proof that failed after this was sent.
+fn unproved(failed: Failed, sent: Vec<ClientAuth>, untried: Option<ClientAuth>) -> Unproved {
+    let Failed { fault, subject } = failed;
+    let sent = if subject == Subject::Other {
+        vec![]
+    } else {
+        sent
+    };
+    Unproved {
+        fault,
+        sent,
+        untried,
     }
 }
 

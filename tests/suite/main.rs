@@ -14,6 +14,7 @@ mod support;
 mod app;
 mod architecture;
 mod check;
+mod client_auth;
 mod clusters;
 mod commands;
 mod companion;

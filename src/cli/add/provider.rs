@@ -51,6 +51,11 @@ pub(super) fn examples() -> String {
 // === impl ProviderArgs ===
 
 impl ProviderArgs {
+    /// Whether this option is given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|given| given.name == name)
+    }
+
     /// The provider that the options describe; `None` with `--rebind`.
     pub(super) fn provider(&self) -> Result<Option<Provider>, Exit> {
         let Some(kind) = self.kind else {

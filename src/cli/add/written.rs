@@ -58,6 +58,10 @@ impl Plan {
             let add = |text: &str| config::add_profile(text, name, &self.profile);
             let changed = target.change(&self.before, add);
             changed.map_err(|error| not_written(&error, undo))?;
+        } else if let Some(taken) = self.client_auth {
+            let set = |text: &str| config::set_client_auth(text, name, taken);
+            let changed = target.change(&self.before, set);
+            changed.map_err(|error| not_written(&error, undo))?;
         }
         Ok(())
     }

@@ -206,6 +206,6 @@ async fn issuer(profile: &Profile, owner: u32) -> IssuerFacts {
     IssuerFacts {
         reached,
         now,
-        discovered,
+        discovered: discovered.map(|found| found.map(|located| located.endpoint)),
     }
 }

@@ -9,11 +9,21 @@ use crate::config::oauth2::EndpointUrl;
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
+use crate::provider::auth_methods::AuthMethods;
 use crate::provider::http::{Http, Request};
 use crate::provider::members::Members;
 
+/// What an issuer's document says.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// Its token endpoint.
+    pub(super) endpoint: EndpointUrl,
+    /// The methods of client authentication that it lists.
+    pub(super) auth_methods: Option<AuthMethods>,
+}
+
 /// What came of looking at one address.
-type Looked = Result<EndpointUrl, Unfound>;
+type Looked = Result<Document, Unfound>;
 
 /// Why an address gave no token endpoint.
 #[derive(Debug)]
@@ -31,7 +41,7 @@ pub(super) async fn discover(
     http: &Http,
     mutual_tls: bool,
     ca: Option<&Ca>,
-) -> Result<EndpointUrl, Fault> {
+) -> Result<Document, Fault> {
     let mut told: Option<Fault> = None;
     for url in documents(issuer) {
         let request = Request {
@@ -40,7 +50,7 @@ pub(super) async fn discover(
             post: None,
         };
         match read(&http.send(request, ca).await?, issuer, mutual_tls) {
-            Ok(endpoint) => return Ok(endpoint),
+            Ok(document) => return Ok(document),
             Err(Unfound::Bad(fault)) => return Err(fault),
             // What failed says more than what is simply not there.
             Err(Unfound::Absent(fault)) => {
@@ -106,7 +116,11 @@ fn read(answer: &Answer, issuer: &EndpointUrl, mutual_tls: bool) -> Looked {
             "names a token endpoint without TLS on this machine, and is not on this machine itself",
         ));
     }
-    Ok(endpoint)
+    let auth_methods = members.raw("token_endpoint_auth_methods_supported");
+    Ok(Document {
+        endpoint,
+        auth_methods: auth_methods.and_then(AuthMethods::parse),
+    })
 }
 
 /// The token endpoint; for mutual TLS the one that asks for a certificate, where the issuer has one of its own for that

@@ -7,13 +7,19 @@ use crate::credential::Credential;
 use crate::provider::body::{self, Pair, Sent};
 use crate::provider::http::Request;
 
-/// The request for a token. The secret is in the header or in the body, never in both and never in the address.
-pub(super) fn build(endpoint: &Url, asked: &Oauth2, credential: &Credential) -> Request {
+/// The request for a token, with this client authentication. The secret is in the header or in the body, never in both
+/// and never in the address.
+pub(super) fn build(
+    endpoint: &Url,
+    asked: &Oauth2,
+    client_auth: ClientAuth,
+    credential: &Credential,
+) -> Request {
     let id = credential.client_id.as_str();
     let secret = Sent::Secret(&credential.client_secret);
     let scope = asked.scope.join(" ");
     let mut fields = vec![("grant_type", "client_credentials".into())];
-    let authorization = match asked.client_auth {
+    let authorization = match client_auth {
         ClientAuth::Basic => Some(body::basic(id, secret, Pair::Encoded)),
         ClientAuth::BasicRaw => Some(body::basic(id, secret, Pair::Raw)),
         ClientAuth::Post => {

@@ -277,7 +277,8 @@ async fn a_bad_answer_is_no_token() {
 }
 
 async fn destination(provider: &Oauth2) -> String {
-    provider.destination().await.unwrap().to_string()
+    let located = provider.destination().await.unwrap();
+    located.endpoint.to_string()
 }
 
 #[tokio::test]

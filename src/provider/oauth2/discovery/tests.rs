@@ -21,7 +21,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
 fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault> {
     let issuer = EndpointUrl::issuer(issuer).unwrap();
     match read(&answer(200, "application/json", body), &issuer, mutual_tls) {
-        Ok(endpoint) => Ok(endpoint.url().to_string()),
+        Ok(document) => Ok(document.endpoint.url().to_string()),
         Err(Unfound::Bad(fault)) => Err(fault),
         Err(Unfound::Absent(fault)) => panic!("{body} is there: {fault:?}"),
     }

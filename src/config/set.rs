@@ -1,0 +1,130 @@
+//! Sets a key of a profile in a configuration's text, and keeps every other byte.
+
+use toml_edit::{Document, Item, TableLike, Value};
+
+use super::Provider;
+use super::document::parse;
+use super::edit::{EditError, checked, line_end};
+use super::lookup::NotLookedUp;
+use super::oauth2::ClientAuth;
+use crate::profile::ProfileName;
+
+const KEY: &str = "client-auth";
+
+/// Sets how an OAuth 2.0 profile authenticates: in the place of the value that is there, or else right behind the provider,
+/// in the form in which that is written.
+///
+/// # Errors
+/// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists, [`EditError::Form`] if it has no such key.
+pub fn set_client_auth(
+    text: &str,
+    name: &ProfileName,
+    client_auth: ClientAuth,
+) -> Result<String, EditError> {
+    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let form = || EditError::Form(name.clone());
+    let profile = config.profiles.get_mut(name);
+    let profile = profile.ok_or_else(|| EditError::Unknown(name.clone()))?;
+    let Provider::Oauth2(issuer) = &mut profile.provider else {
+        return Err(form());
+    };
+    issuer.client_auth = client_auth;
+    let document = Document::parse(text).map_err(|_| form())?;
+    let profiles = document.get("profiles").and_then(Item::as_table_like);
+    let item = profiles.and_then(|profiles| profiles.get(name.as_str()));
+    let new = item.and_then(|item| changed(text, item, client_auth));
+    checked(new.ok_or_else(form)?, &config, name)
+}
+
+/// The text with the key set in this profile.
+fn changed(text: &str, item: &Item, client_auth: ClientAuth) -> Option<String> {
+    let profile: &dyn TableLike = item.as_table_like()?;
+    let value = Value::from(client_auth.as_str()).to_string();
+    if let Some(there) = profile.get(KEY) {
+        let span = there.span()?;
+        let (before, after) = (text.get(..span.start)?, text.get(span.end..)?);
+        return Some(format!("{before}{value}{after}"));
+    }
+    let (key, provider) = profile.get_key_value("provider")?;
+    let (key, end) = (key.span()?, provider.span()?.end);
+    if item.is_inline_table() {
+        let (before, after) = text.split_at_checked(end)?;
+        return Some(format!("{before}, {KEY} = {value}{after}"));
+    }
+    // The line begins as the other does: with its indentation, and with the names before a dotted key.
+    let start = text.get(..key.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let begin = text.get(start..key.start)?.trim_start_matches('\u{feff}');
+    let (before, after) = match text.get(end..)?.find('\n') {
+        Some(at) => text.split_at_checked(end + at + 1)?,
+        None => (text, ""),
+    };
+    let new_line = line_end(text);
+    let break_before = if before.ends_with('\n') { "" } else { new_line };
+    let break_after = if after.is_empty() && !before.ends_with('\n') {
+        ""
+    } else {
+        new_line
+    };
+    Some(format!(
+        "{before}{break_before}{begin}{KEY} = {value}{break_after}{after}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str, client_auth: ClientAuth) -> Result<String, EditError> {
+        set_client_auth(text, &ProfileName::parse("a").unwrap(), client_auth)
+    }
+
+    #[test]
+    fn a_key_is_set_where_it_belongs_and_every_other_byte_stays() {
+        for (text, raw) in [
+            (
+                "# mine\n[profiles.a]\nprovider = \"oauth2\"  # ours\ntoken-url = \"https://a/t\"\n\n[profiles.b]\nprovider = \"runai\"\nurl = \"https://b\"\n",
+                "# mine\n[profiles.a]\nprovider = \"oauth2\"  # ours\nclient-auth = \"basic-raw\"\ntoken-url = \"https://a/t\"\n\n[profiles.b]\nprovider = \"runai\"\nurl = \"https://b\"\n",
+            ),
+            (
+                "[profiles.a]\nclient-auth   =   'post' # why\nprovider = \"oauth2\"\ntoken-url = \"https://a/t\"",
+                "[profiles.a]\nclient-auth   =   \"basic-raw\" # why\nprovider = \"oauth2\"\ntoken-url = \"https://a/t\"",
+            ),
+            (
+                "[profiles.a]\r\ntoken-url = \"https://a/t\"\r\n  provider = \"oauth2\"",
+                "[profiles.a]\r\ntoken-url = \"https://a/t\"\r\n  provider = \"oauth2\"\r\n  client-auth = \"basic-raw\"",
+            ),
+            (
+                "profiles.a.provider = \"oauth2\"\nprofiles.a.token-url = \"https://a/t\"\n",
+                "profiles.a.provider = \"oauth2\"\nprofiles.a.client-auth = \"basic-raw\"\nprofiles.a.token-url = \"https://a/t\"\n",
+            ),
+            (
+                "[profiles]\na = { provider = \"oauth2\", token-url = \"https://a/t\" }\n",
+                "[profiles]\na = { provider = \"oauth2\", client-auth = \"basic-raw\", token-url = \"https://a/t\" }\n",
+            ),
+            (
+                "\u{feff}profiles.a.provider = \"oauth2\"\nprofiles.a.token-url = \"https://a/t\"\n",
+                "\u{feff}profiles.a.provider = \"oauth2\"\nprofiles.a.client-auth = \"basic-raw\"\nprofiles.a.token-url = \"https://a/t\"\n",
+            ),
+        ] {
+            assert_eq!(set(text, ClientAuth::BasicRaw).unwrap(), raw);
+            let basic = raw.replace("basic-raw", "basic");
+            assert_eq!(set(raw, ClientAuth::Basic).unwrap(), basic);
+        }
+    }
+
+    #[test]
+    fn what_has_no_such_key_is_not_changed() {
+        let runai = "[profiles.a]\nprovider = \"runai\"\nurl = \"https://b\"\n";
+        let other = "[profiles.b]\nprovider = \"oauth2\"\ntoken-url = \"https://a/t\"\n";
+        let name = ProfileName::parse("a").unwrap();
+        for (text, why) in [
+            (runai, EditError::Form(name.clone())),
+            (other, EditError::Unknown(name)),
+        ] {
+            assert_eq!(set(text, ClientAuth::Post).unwrap_err(), why);
+        }
+        let faulty = "[profiles.a]\nprovider = \"oauth2\"\n";
+        let error = set(faulty, ClientAuth::Post).unwrap_err();
+        assert!(matches!(error, EditError::Invalid(_)), "{error}");
+    }
+}

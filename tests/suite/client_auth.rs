@@ -1,0 +1,420 @@
+//! How the client authenticates at an issuer: enrolment finds the form that the issuer reads, once, and a daemon keeps to
+//! it.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+use crate::support::env::Output;
+
+/// How an issuer reads the pair in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Reads {
+    /// As RFC 6749 has it: it decodes both parts.
+    #[default]
+    Decoded,
+    /// It compares them as they come.
+    Raw,
+    /// It knows the body alone.
+    Body,
+    /// It refuses everything.
+    Nothing,
+}
+
+/// An issuer that knows one client.
+struct Issuer {
+    url: String,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    reads: Reads,
+    id: String,
+    secret: String,
+    /// The answer to a client that it does not know: the status line's rest, and the body.
+    refusal: (String, String),
+    /// The member of its document that lists the methods, with a comma before it.
+    listed: String,
+    /// What it was sent: the pair of the header, and the body.
+    sent: Vec<(Option<String>, String)>,
+}
+
+impl Issuer {
+    fn start(id: &str, secret: &str, reads: Reads) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let invalid = r#"{"error":"invalid_client"}"#;
+        let inner = Inner {
+            reads,
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            refusal: ("401 Unauthorized".to_owned(), invalid.to_owned()),
+            ..Inner::default()
+        };
+        let inner = Arc::new(Mutex::new(inner));
+        let (own, address) = (Arc::clone(&inner), url.clone());
+        // It ends with the process.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // A client that goes away in the middle is no fault of the issuer's.
+                let _ = stream.and_then(|stream| answer(stream, &own, &address));
+            }
+        });
+        Self { url, inner }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// The pairs of the headers that it was sent since the last look.
+    fn pairs(&self) -> Vec<Option<String>> {
+        let sent = std::mem::take(&mut self.inner().sent);
+        sent.into_iter().map(|(pair, _)| pair).collect()
+    }
+}
+
+/// One request a connection.
+fn answer(mut stream: TcpStream, inner: &Mutex<Inner>, url: &str) -> io::Result<()> {
+    let mut head = vec![];
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let header = |name: &str| {
+        let mut fields = head.lines().filter_map(|line| line.split_once(": "));
+        fields.find_map(|(field, value)| field.eq_ignore_ascii_case(name).then_some(value))
+    };
+    let length = header("content-length").map_or(0, |value| value.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    let body = String::from_utf8(body).unwrap();
+    let mut inner = inner.lock().unwrap();
+    let (status, text) = if head.starts_with("GET /.well-known/oauth-authorization-server") {
+        let listed = &inner.listed;
+        let document = format!(r#"{{"issuer":"{url}","token_endpoint":"{url}/token"{listed}}}"#);
+        ("200 OK".to_owned(), document)
+    } else {
+        let pair = header("authorization").map(|value| {
+            let code = value.strip_prefix("Basic ").unwrap();
+            String::from_utf8(STANDARD.decode(code).unwrap()).unwrap()
+        });
+        let is_known = inner.knows(pair.as_deref(), &body);
+        inner.sent.push((pair, body));
+        if is_known {
+            let token = format!("token-{:016}", inner.sent.len());
+            let body =
+                format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":600}}"#);
+            ("200 OK".to_owned(), body)
+        } else {
+            inner.refusal.clone()
+        }
+    };
+    let length = text.len();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+    );
+    stream.write_all(answer.as_bytes())
+}
+
+impl Inner {
+    fn knows(&self, pair: Option<&str>, body: &str) -> bool {
+        let decoded = |text: &str| {
+            let form = format!("x={}", text.replace('&', "%26"));
+            let first = url::form_urlencoded::parse(form.as_bytes()).next();
+            first.unwrap().1.into_owned()
+        };
+        let split = pair.and_then(|pair| pair.split_once(':'));
+        match self.reads {
+            Reads::Nothing => false,
+            Reads::Raw => pair == Some(&format!("{}:{}", self.id, self.secret)),
+            Reads::Decoded => split.is_some_and(|(id, secret)| {
+                (decoded(id), decoded(secret)) == (self.id.clone(), self.secret.clone())
+            }),
+            Reads::Body => {
+                let has = |name: &str, text: &str| {
+                    let mut fields = url::form_urlencoded::parse(body.as_bytes());
+                    fields.any(|(field, value)| field == name && value == text)
+                };
+                pair.is_none() && has("client_id", &self.id) && has("client_secret", &self.secret)
+            }
+        }
+    }
+}
+
+/// A place whose outputs must not have this secret.
+fn place(secret: &str) -> TestEnv {
+    let mut env = TestEnv::new();
+    env.watch_for_secret("the client secret", secret);
+    env
+}
+
+fn add(env: &TestEnv, id: &str, secret: &str, args: &[&str]) -> Output {
+    let mut command = env.jetond_command(&["add", "reports"]);
+    command
+        .args(args)
+        .args(["--client-id", id, "--client-secret-stdin"]);
+    env.finish("jetond", command, format!("{secret}\n").as_bytes(), false)
+}
+
+/// The arguments for a token endpoint.
+fn at_token(issuer: &Issuer) -> Vec<String> {
+    let url = format!("{}/token", issuer.url);
+    ["--provider", "oauth2", "--token-url", &url]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn add_at(env: &TestEnv, issuer: &Issuer, more: &[&str]) -> Output {
+    let (id, secret) = {
+        let inner = issuer.inner();
+        (inner.id.clone(), inner.secret.clone())
+    };
+    let args = at_token(issuer);
+    let args: Vec<_> = args
+        .iter()
+        .map(String::as_str)
+        .chain(more.iter().copied())
+        .collect();
+    add(env, &id, &secret, &args)
+}
+
+fn config(env: &TestEnv) -> String {
+    fs::read_to_string(env.config()).unwrap()
+}
+
+/// A secret with all that a decoder changes.
+const SECRET: &str = "canary-4f2a%2B+91 c7~=:/d";
+
+#[test]
+fn an_issuer_that_compares_as_it_comes_is_found_at_enrolment_and_never_guessed_at_again() {
+    let env = place(SECRET);
+    let issuer = Issuer::start("my:app", SECRET, Reads::Raw);
+    let encoded = "my%3Aapp:canary-4f2a%252B%2B91%20c7~=:/d".to_owned();
+    let raw = format!("my:app:{SECRET}");
+    let added = add_at(&env, &issuer, &[]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert_eq!(issuer.pairs(), [Some(encoded), Some(raw.clone())]);
+    let written = config(&env);
+    assert!(
+        written.contains("client-auth = \"basic-raw\"\n"),
+        "{written}"
+    );
+    assert!(
+        added.stdout.contains("client-auth = \"basic-raw\""),
+        "{added:?}"
+    );
+
+    let mut daemon = env.start();
+    env.token(&daemon, "reports");
+    issuer.inner().reads = Reads::Nothing;
+    let target = "/v1/profiles/reports/refresh";
+    env.request(&daemon.socket, "POST", target, &[], b"");
+    wait_until("the daemon has asked again", || {
+        issuer.inner().sent.len() >= 2
+    });
+    env.stop(&mut daemon);
+    let pairs = issuer.pairs();
+    assert!(
+        pairs.iter().all(|pair| *pair == Some(raw.clone())),
+        "{pairs:?}"
+    );
+}
+
+#[test]
+fn an_issuer_that_decodes_is_asked_once_and_by_both_words() {
+    for (given, sent) in [
+        (&[][..], 1),
+        (&["--client-auth", "basic"], 1),
+        // What a person chose is tried first.
+        (&["--client-auth", "basic-raw"], 2),
+    ] {
+        let env = place(SECRET);
+        let issuer = Issuer::start("my:app", SECRET, Reads::Decoded);
+        let added = add_at(&env, &issuer, given);
+        assert_eq!(added.code, 0, "{added:?}");
+        assert_eq!(issuer.pairs().len(), sent);
+        let written = config(&env);
+        assert!(!written.contains("client-auth"), "{written}");
+    }
+}
+
+#[test]
+fn nothing_is_sent_again_where_the_other_form_is_the_same_or_the_answer_is_of_something_else() {
+    let invalid_client = r#"{"error":"invalid_client"}"#;
+    let same = "canary-dGhlIHNlY3JldA==~:/";
+    for (secret, status, body, sent, is_told) in [
+        (SECRET, "401 Unauthorized", "", 2, true),
+        (SECRET, "401 Unauthorized", invalid_client, 2, true),
+        (SECRET, "400 Bad Request", invalid_client, 2, true),
+        (same, "401 Unauthorized", invalid_client, 1, true),
+        (
+            SECRET,
+            "400 Bad Request",
+            r#"{"error":"invalid_request"}"#,
+            1,
+            true,
+        ),
+        (
+            SECRET,
+            "403 Forbidden",
+            r#"{"error":"access_denied"}"#,
+            1,
+            true,
+        ),
+        (
+            SECRET,
+            "400 Bad Request",
+            r#"{"error":"invalid_scope"}"#,
+            1,
+            false,
+        ),
+        (SECRET, "404 Not Found", "", 1, false),
+        (SECRET, "429 Too Many Requests", invalid_client, 1, false),
+        (SECRET, "503 Unavailable", invalid_client, 1, false),
+    ] {
+        let env = place(secret);
+        let issuer = Issuer::start("app", secret, Reads::Nothing);
+        issuer.inner().refusal = (status.to_owned(), body.to_owned());
+        let added = add_at(&env, &issuer, &[]);
+        assert_ne!(added.code, 0, "{status} {body}: {added:?}");
+        assert_eq!(issuer.pairs().len(), sent, "{status} {body}: {added:?}");
+        assert!(!env.config().exists() && !env.record("reports").exists());
+        let first = "with client-auth \"basic\"";
+        assert_eq!(added.stderr.contains(first), is_told, "{status}: {added:?}");
+        let second = "and then client-auth \"basic-raw\"";
+        assert_eq!(added.stderr.contains(second), sent == 2, "{added:?}");
+    }
+}
+
+#[test]
+fn a_rebind_writes_the_form_that_the_issuer_takes_and_leaves_every_other_byte() {
+    let (old, new) = ("canary-0d1c9b7e5a", SECRET);
+    let mut env = place(old);
+    env.watch_for_secret("the new client secret", new);
+    let issuer = Issuer::start("app", old, Reads::Raw);
+    let added = add_at(&env, &issuer, &[]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let before = format!(
+        "# ours\n{}# the end",
+        config(&env).replace("store", "store ")
+    );
+    fs::write(env.config(), &before).unwrap();
+    issuer.pairs();
+    issuer.inner().secret = new.to_owned();
+    let rebound = add(&env, "app", new, &["--rebind"]);
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    assert_eq!(issuer.pairs().len(), 2);
+    let provider = "provider = \"oauth2\"\n";
+    let expected = before.replace(
+        provider,
+        &format!("{provider}client-auth = \"basic-raw\"\n"),
+    );
+    assert_eq!(config(&env), expected);
+    let mut daemon = env.start();
+    env.token(&daemon, "reports");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn the_only_form_that_an_issuer_lists_is_taken_and_a_choice_is_obeyed() {
+    let secret = "canary-77aa0c13be";
+    for (listed, given, reads, code, written, told) in [
+        (
+            r#"["client_secret_post","private_key_jwt"]"#,
+            &[][..],
+            Reads::Body,
+            0,
+            Some("client-auth = \"post\"\n"),
+            "lists client_secret_post alone",
+        ),
+        (
+            r#"["client_secret_basic"]"#,
+            &[],
+            Reads::Decoded,
+            0,
+            None,
+            "",
+        ),
+        (
+            r#"["client_secret_basic","client_secret_post"]"#,
+            &[],
+            Reads::Body,
+            1,
+            None,
+            "lists client_secret_basic and client_secret_post",
+        ),
+        (
+            r#"["client_secret_post"]"#,
+            &["--client-auth", "basic"],
+            Reads::Body,
+            1,
+            None,
+            "lists client_secret_post: try --client-auth post",
+        ),
+        (
+            r#"["client_secret_post"]"#,
+            &["--client-auth", "basic"],
+            Reads::Decoded,
+            0,
+            None,
+            "",
+        ),
+        (
+            r#"["private_key_jwt"]"#,
+            &[],
+            Reads::Nothing,
+            1,
+            None,
+            "lists private_key_jwt: this version can send",
+        ),
+    ] {
+        let env = place(secret);
+        let issuer = Issuer::start("app", secret, reads);
+        issuer.inner().listed = format!(r#","token_endpoint_auth_methods_supported":{listed}"#);
+        let args = ["--provider", "oauth2", "--issuer", &issuer.url];
+        let added = add(&env, "app", secret, &[&args, given].concat());
+        assert_eq!(added.code, code, "{listed}: {added:?}");
+        let all = format!("{}{}", added.stdout, added.stderr);
+        assert!(all.contains(told), "{listed}: {added:?}");
+        assert_eq!(issuer.pairs().len(), 1);
+        if code == 0 {
+            let config = config(&env);
+            match written {
+                Some(line) => assert!(config.contains(line), "{config}"),
+                None => assert!(!config.contains("client-auth"), "{config}"),
+            }
+        } else {
+            assert!(!env.config().exists());
+        }
+    }
+}
+
+#[test]
+fn the_client_id_is_in_the_body_too_where_the_profile_says_so() {
+    let secret = "canary-aa31f0c9d2";
+    let env = place(secret);
+    let issuer = Issuer::start("my app", secret, Reads::Decoded);
+    let added = add_at(&env, &issuer, &["--client-id-in-body"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert!(config(&env).contains("client-id-in-body = true\n"));
+    let mut daemon = env.start();
+    env.token(&daemon, "reports");
+    env.stop(&mut daemon);
+    let sent = std::mem::take(&mut issuer.inner().sent);
+    assert_eq!(sent.len(), 2);
+    for (pair, body) in sent {
+        assert_eq!(pair, Some(format!("my%20app:{secret}")));
+        assert_eq!(body, "grant_type=client_credentials&client_id=my+app");
+    }
+}
