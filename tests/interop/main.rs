@@ -18,6 +18,7 @@
 mod support;
 
 mod contract;
+mod issuers;
 mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
@@ -32,8 +33,9 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 6] = [
+    let topics: [(&str, &[(&str, Test)]); 7] = [
         ("contract", contract::TESTS),
+        ("issuers", issuers::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),

@@ -38,6 +38,14 @@ pub(crate) fn oidc_provider() -> Result<PathBuf, Missing> {
     )
 }
 
+/// The script of the issuer that is made of a framework for Node, beside the packages that it needs.
+pub(crate) fn node_oauth2_server() -> Result<PathBuf, Missing> {
+    present(
+        installed().join("node-oauth2-server/server.mjs"),
+        "the npm package @node-oauth/oauth2-server is not installed: run .ci/tools",
+    )
+}
+
 /// A program on the PATH that `.ci/run` installs.
 pub(crate) fn program(name: &str) -> Result<PathBuf, Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();

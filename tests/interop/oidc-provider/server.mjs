@@ -1,23 +1,26 @@
 // A real issuer for jetond: the npm package oidc-provider over TLS with a private CA.
 //
 // Prints one line of JSON when it listens: {issuer, ca, client: {cert, key}, clients: {NAME: {id, secret}}}; then it
-// serves until its standard input ends or it is told to terminate.
+// serves until its standard input ends or it is told to terminate. Lines on its standard input, each answered by an empty
+// line: `outage`, `back`, `secret NEW` (of the client `basic`).
 //
 //   OUT          the folder for the certificates (required)
 //   HOST         the host in the issuer's name: 127.0.0.1 (the default) or localhost
 //   PORT         0 (the default) for any free one
 //   ISSUER_PATH  such as /realms/x: then the discovery document is only where OpenID puts it
 //   MUTUAL_TLS   1 to let in only those who show a certificate of the CA
+//   LIFETIME     600 (the default): of its opaque tokens, in seconds
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { createInterface } from 'node:readline';
 
 import Provider from 'oidc-provider';
 
 import { makeCertificates } from './tls.mjs';
 
-const { OUT, HOST = '127.0.0.1', PORT = '0', ISSUER_PATH = '', MUTUAL_TLS } = process.env;
+const { OUT, HOST = '127.0.0.1', PORT = '0', ISSUER_PATH = '', MUTUAL_TLS, LIFETIME = '600' } = process.env;
 if (!OUT) throw new Error('OUT must name a folder');
 
 const at = makeCertificates(OUT);
@@ -30,7 +33,8 @@ const server = createServer({
   rejectUnauthorized: mutual,
 });
 await new Promise((listening) => server.listen(Number(PORT), '127.0.0.1', listening));
-const issuer = `https://${HOST}:${server.address().port}${ISSUER_PATH}`;
+const { port } = server.address();
+const issuer = `https://${HOST}:${port}${ISSUER_PATH}`;
 
 // Every kind of character that a form or a header must encode.
 const secret = () => `${randomBytes(16).toString('hex')}:&=+% "\\/'~`;
@@ -48,9 +52,10 @@ const client = ({ id, secret }, method) => ({
   scope: 'api.read api.write',
 });
 
-const provider = new Provider(issuer, {
+const makeProvider = () => new Provider(issuer, {
   clients: [client(clients.basic, 'client_secret_basic'), client(clients.post, 'client_secret_post')],
   scopes: ['api.read', 'api.write', 'admin'],
+  ttl: { ClientCredentials: Number(LIFETIME) },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
@@ -68,7 +73,7 @@ const provider = new Provider(issuer, {
   },
 });
 // The package takes a secret by either way, whatever the client is registered with; other issuers do not.
-provider.use(async (ctx, next) => {
+const onlyTheRegisteredWay = async (ctx, next) => {
   await next();
   if (ctx.oidc?.route === 'token' && ctx.oidc.client) {
     const used = ctx.get('authorization') ? 'client_secret_basic' : 'client_secret_post';
@@ -77,8 +82,9 @@ provider.use(async (ctx, next) => {
       ctx.body = { error: 'invalid_client', error_description: 'not the registered way' };
     }
   }
-});
-const callback = provider.callback();
+};
+const start = () => makeProvider().use(onlyTheRegisteredWay).callback();
+let callback = start();
 server.on('request', (req, res) => {
   if (ISSUER_PATH) {
     if (!req.url.startsWith(`${ISSUER_PATH}/`)) {
@@ -98,4 +104,23 @@ console.log(JSON.stringify({
   client: { cert: at('client.pem'), key: at('client.key') },
   clients,
 }));
-process.stdin.resume().on('end', () => process.exit());
+
+const commands = {
+  outage: async () => {
+    const closed = new Promise((done) => server.close(done));
+    server.closeAllConnections();
+    await closed;
+  },
+  back: () => new Promise((listening) => server.listen(port, '127.0.0.1', listening)),
+  // Clients are read once, so another provider takes over.
+  secret: async (text) => {
+    clients.basic.secret = text;
+    callback = start();
+  },
+};
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, ...rest] = line.split(' ');
+  await commands[name](rest.join(' '));
+  console.log();
+}
+process.exit();

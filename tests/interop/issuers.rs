@@ -1,0 +1,146 @@
+//! Issuers that are not ours, each with a secret of every sign: enrolment finds how it reads a header, the daemon refreshes,
+//! serves through an outage and through a changed secret, and a rebind ends that.
+//!
+//! `docs/issuers.md` has the table of what was run.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::env::Output;
+use crate::tools::{Missing, Test};
+use served::Served;
+
+mod served;
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("authlib", || round(Served::authlib)),
+    ("glewlwyd", || round(Served::glewlwyd)),
+    ("node_oauth2_server", || round(Served::node_oauth2_server)),
+    ("oidc_provider", || round(Served::oidc_provider)),
+];
+
+/// Of the issuer's tokens: longer than the outage, and short enough to see three refreshes.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
+
+const OUTAGE: Duration = Duration::from_secs(20);
+
+/// A client secret with every sign that a form or a header may encode.
+pub(crate) fn hard_secret() -> String {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).unwrap();
+    let digits: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    format!("{digits}:&=+% \"\\/'~!|^#")
+}
+
+/// `jetond add` with this secret and these arguments.
+fn add(env: &TestEnv, secret: &str, args: &[&str]) -> Output {
+    let mut command = env.jetond_command(&["add", "a"]);
+    command.args(args).arg("--client-secret-stdin");
+    env.finish(
+        "jetond add",
+        command,
+        format!("{secret}\n").as_bytes(),
+        false,
+    )
+}
+
+/// The generation of the token that is served, and the token, which must be a valid one.
+fn served(env: &TestEnv, daemon: &Daemon) -> (u64, String) {
+    let answer = env.get(daemon, "/v1/profiles/a/token?max_wait=30");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    let left = answer["expires_in"].as_u64().unwrap();
+    assert!((1..=LIFETIME.as_secs()).contains(&left), "{left}");
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    (answer["generation"].as_u64().unwrap(), token)
+}
+
+/// Asks until there is a newer token, which must be nowhere else.
+fn next(env: &mut TestEnv, daemon: &Daemon, last: u64) -> u64 {
+    let begun = Instant::now();
+    loop {
+        let (generation, token) = served(env, daemon);
+        if generation > last {
+            env.watch_for_token(&token);
+            return generation;
+        }
+        assert!(
+            begun.elapsed() < LIFETIME,
+            "no newer token within a lifetime"
+        );
+        pause();
+    }
+}
+
+fn phase(env: &TestEnv, daemon: &Daemon) -> String {
+    let status = env.get(daemon, "/v1/profiles/a").json();
+    status["phase"].as_str().unwrap().to_owned()
+}
+
+/// As a client waits between two requests.
+fn pause() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
+fn round(start: fn(&mut TestEnv, &str) -> Result<Served, Missing>) -> Result<(), Missing> {
+    let mut env = TestEnv::new();
+    let secret = hard_secret();
+    env.watch_for_secret("the client secret", &secret);
+    let mut issuer = start(&mut env, &secret)?;
+    let mut args = vec!["--provider", "oauth2", "--client-id", issuer.client_id];
+    args.extend(issuer.arguments.iter().map(String::as_str));
+    if !issuer.by_hand.is_empty() {
+        let refused = add(&env, &secret, &args);
+        assert_ne!(refused.code, 0, "{refused:?}");
+        let proposed = issuer.by_hand.join(" ");
+        assert!(refused.stderr.contains(&proposed), "{refused:?}");
+        assert!(!env.config().exists(), "{refused:?}");
+        args.extend(issuer.by_hand);
+    }
+    let added = add(&env, &secret, &args);
+    assert_eq!(added.code, 0, "{added:?}");
+    let config = fs::read_to_string(env.config()).unwrap();
+    let written = config.lines().find(|line| line.starts_with("client-auth"));
+    assert_eq!(written, issuer.client_auth, "{config}");
+
+    let mut daemon = env.start();
+    let mut last = next(&mut env, &daemon, 0);
+    for _ in 0..3 {
+        last = next(&mut env, &daemon, last);
+    }
+
+    issuer.tell("outage");
+    let begun = Instant::now();
+    while begun.elapsed() < OUTAGE {
+        assert_eq!(
+            served(&env, &daemon).0,
+            last,
+            "there is no issuer for a newer one"
+        );
+        pause();
+    }
+    issuer.tell("back");
+    last = next(&mut env, &daemon, last);
+
+    let changed = hard_secret();
+    env.watch_for_secret("the changed client secret", &changed);
+    issuer.tell(&format!("secret {changed}"));
+    env.request(&daemon.socket, "POST", "/v1/profiles/a/refresh", &[], b"");
+    wait_until("the issuer has refused the old secret", || {
+        phase(&env, &daemon) != "fresh"
+    });
+    // The held token is served on.
+    assert_eq!(served(&env, &daemon).0, last);
+    let rebound = add(
+        &env,
+        &changed,
+        &["--rebind", "--client-id", issuer.client_id],
+    );
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    next(&mut env, &daemon, last);
+    wait_until("the profile is fresh", || phase(&env, &daemon) == "fresh");
+    env.stop(&mut daemon);
+    Ok(())
+}
