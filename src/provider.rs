@@ -24,6 +24,7 @@ mod lifetime;
 mod members;
 pub mod oauth2;
 mod quote;
+pub mod rfc3339;
 pub mod runai;
 
 #[cfg(test)]
