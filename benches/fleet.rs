@@ -272,9 +272,9 @@ fn at(second: u64) -> BootInstant {
 /// A token unlike every other.
 fn grant(now: BootInstant) -> Grant {
     Grant {
-        token: AccessToken::parse(&format!("{:?}", now.since_boot().as_nanos())).unwrap(),
         lifetime: Some(LIFETIME),
         stated: true,
+        ..Grant::of(AccessToken::parse(&format!("{:?}", now.since_boot().as_nanos())).unwrap())
     }
 }
 

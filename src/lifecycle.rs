@@ -44,6 +44,8 @@ pub struct Lifecycle {
     held: Option<Arc<Held>>,
     /// Whether the lifetime of the held token is a guess, because none was given.
     assumed: bool,
+    /// The end that the held token shows itself. It is served no longer, whatever the issuer states when it repeats it.
+    shown_end: Option<BootInstant>,
     /// Whether the issuer repeated the held token without extending it.
     repeated: bool,
     generation: u64,
@@ -82,6 +84,7 @@ impl Lifecycle {
             policy,
             held: None,
             assumed: false,
+            shown_end: None,
             repeated: false,
             generation: generation.min(GENERATION_END - 1),
             activity: Activity::Waiting { due: now },

@@ -19,6 +19,7 @@ mod body;
 mod claims;
 pub mod configured;
 mod exchange;
+mod expiry;
 pub mod http;
 mod lifetime;
 mod members;

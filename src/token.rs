@@ -23,7 +23,7 @@ pub const MAX_TOKEN_LEN: usize = 65_536;
 /// The lifetime assumed when the issuer states none and the token shows none.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// The shortest lifetime that is believed; an issuer's 0 counts as this.
+/// The shortest lifetime of a token. One whose issuer states 0 is held for this long, at the pace of a failure.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The longest lifetime that is believed.
@@ -49,10 +49,14 @@ pub enum InvalidToken {
 pub struct Grant {
     /// The token.
     pub token: AccessToken,
-    /// The lifetime from the moment of the request; `None` when the issuer stated none that can be used.
+    /// The lifetime from the moment of the request: the earlier of what the answer states and what the token shows. `None`
+    /// when neither can be used; zero when the answer states that, and the token shows none.
     pub lifetime: Option<Duration>,
-    /// Whether the answer itself stated the lifetime. Else the token shows it, and says its whole life however old it is.
+    /// Whether the answer itself stated a lifetime.
     pub stated: bool,
+    /// How long the token holds by the end that it shows itself, from the moment of the request; without a date in the
+    /// answer, its whole life however old it is. No answer lets the token hold any longer.
+    pub shown: Option<Duration>,
 }
 
 /// From when to when a token holds, on the boot clock.
@@ -64,6 +68,33 @@ pub struct Validity {
     pub lifetime: Duration,
     /// When we stop serving it: the end of the lifetime less a reserve of min(30 s, 5 %).
     pub expires: BootInstant,
+}
+
+// === impl Grant ===
+
+impl Grant {
+    /// This token, of which nothing else is said.
+    pub const fn of(token: AccessToken) -> Self {
+        Self {
+            token,
+            lifetime: None,
+            stated: false,
+            shown: None,
+        }
+    }
+
+    /// The same with this lifetime in place of what the answer states. The token holds no longer than it shows itself.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        let least = self.shown.map_or(lifetime, |shown| shown.min(lifetime));
+        (self.lifetime, self.stated) = (Some(least), true);
+        self
+    }
+
+    /// Whether the issuer states that the token holds for no time. Nothing says then for how long it holds.
+    pub fn is_of_no_time(&self) -> bool {
+        self.lifetime.is_some_and(|lifetime| lifetime.is_zero())
+    }
 }
 
 // === impl AccessToken ===

@@ -86,9 +86,9 @@ impl Provider for ScriptedIssuer {
                     tokio::time::sleep(after).await;
                     let token = AccessToken::parse(&format!("token-{number}")).unwrap();
                     let grant = Grant {
-                        token,
                         lifetime: Some(Duration::from_secs(secs)),
                         stated: true,
+                        ..Grant::of(token)
                     };
                     Ok(Granted {
                         grant,

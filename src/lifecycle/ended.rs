@@ -42,6 +42,7 @@ impl Lifecycle {
                 self.generation = (self.generation + 1).min(GENERATION_END - 1);
                 self.reports.replaced();
                 self.assumed = grant.lifetime.is_none();
+                self.shown_end = grant.shown.map(|left| sent.after(left));
                 self.repeated = false;
                 Validity::new(sent, grant.lifetime)
             }
@@ -68,8 +69,19 @@ impl Lifecycle {
             // The lifetime inside the token counts from its issue, and is known already.
             _ => None,
         };
-        let (validity, extended) =
+        // What an answer without a date says of the token's end is late by the age of the token.
+        let shown_ends = self.shown_end.into_iter();
+        self.shown_end = shown_ends
+            .chain(grant.shown.map(|left| sent.after(left)))
+            .min();
+        let most = self.shown_end.map(|end| end.since(sent));
+        let stated = stated.map(|stated| most.map_or(stated, |most| most.min(stated)));
+        let (mut validity, extended) =
             stated.map_or((held, false), |lifetime| held.again(sent, lifetime));
+        if let (Some(end), Some(most)) = (self.shown_end, most) {
+            let expires = Validity::new(sent, Some(most)).expires;
+            validity.expires = validity.expires.min(expires).min(end);
+        }
         self.assumed &= !grant.stated;
         self.repeated = !extended;
         validity

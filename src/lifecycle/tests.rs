@@ -25,9 +25,9 @@ fn u() -> Unit {
 
 fn grant(text: &str, secs: u64) -> Grant {
     Grant {
-        token: AccessToken::parse(text).unwrap(),
         lifetime: Some(Duration::from_secs(secs)),
         stated: true,
+        ..Grant::of(AccessToken::parse(text).unwrap())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::lifetime;
+use super::expiry::Expiry;
 use super::members::Members;
 use super::quote::{TOKEN_MEMBERS, quote};
 use crate::credential::Credential;
@@ -150,13 +150,18 @@ impl Answer {
                 other.described(quoted)
             )));
         }
-        let stated = pick("expires_in", "expiresIn").and_then(lifetime::stated);
-        let lifetime = stated.or_else(|| lifetime::hint(&token));
+        let expiry = Expiry::read(pick, &token, self.server_date());
+        if expiry.is_over() {
+            return Err(malformed(
+                "with a token that had ended already by the issuer's own clock; does something in front of it keep old answers?",
+            ));
+        }
         match AccessToken::parse(&token) {
             Ok(token) => Ok(Grant {
-                token,
-                lifetime,
-                stated: stated.is_some(),
+                lifetime: expiry.lifetime(),
+                stated: expiry.is_stated(),
+                shown: expiry.shown,
+                ..Grant::of(token)
             }),
             Err(why) => Err(malformed(&format!(
                 "with a token that cannot be used: {why}"

@@ -1,5 +1,6 @@
 //! How long a token holds, from what issuers write about it: their numbers are checked, never trusted.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +9,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::members::Members;
-use crate::token::{MAX_LIFETIME, MIN_LIFETIME};
+use crate::instant::UnixTime;
+use crate::token::MAX_LIFETIME;
 
 /// The longest JWT payload that is looked into, in bytes before base64: that of the longest token.
 const MAX_PAYLOAD: usize = 48 * 1_024;
@@ -19,35 +21,63 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The lifetime that `expires_in` states, from the value as it was written. RFC 6749 section 5.1 wants a number;
-/// strings of digits and numbers with a fraction or an exponent are common all the same (its erratum 5379).
+/// The lifetime that `expires_in` states, from the value as it was written. RFC 6749 section 5.1 wants a number; text
+/// and numbers with a fraction or an exponent are common all the same (its erratum 5379).
 ///
-/// The answer is within 1 s … 24 h: a 0 is 1 s, for a lifetime of zero has been read as "for ever" before. `None` for
-/// what is no lifetime: negative, a word, a list.
+/// The answer is within 0 s … 24 h. A zero stays one: what it means is for [`Expiry`](super::expiry::Expiry) to say,
+/// since it has been read as "for ever" before. `None` for what is no lifetime: negative, a word, a list.
 pub(super) fn stated(raw: &str) -> Option<Duration> {
+    plain(raw).and_then(|text| number(&text)).map(clamp)
+}
+
+/// The text of a member: of a string without the blanks around it, else the value as it was written. `None` for a string
+/// that is a number with an exponent, and for what is no JSON.
+pub(super) fn plain(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.starts_with('"') {
-        return number(raw).map(clamp);
+        return Some(Cow::Borrowed(raw));
     }
     let text: String = serde_json::from_str(raw).ok()?;
     let text = text.trim();
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if digits {
-        number(text).map(clamp)
-    } else {
-        None
-    }
+    let has_exponent = number(text).is_some() && text.contains(['e', 'E']);
+    (!has_exponent).then(|| Cow::Owned(text.to_owned()))
 }
 
-/// The lifetime of a token that shows one: `exp − iat` of a JWT (RFC 7519 section 4.1), within 1 s … 24 h.
+/// How long a token holds by the end that it shows itself: `exp` of a JWT (RFC 7519 section 4.1.4), less what the
+/// issuer's clock showed when it answered, and never more than the token's whole life, `exp − iat`. Without a date of the
+/// answer it is the whole life, however old the token may be. Within 0 s … 24 h; zero for a token that has ended.
 ///
-/// A hint and no more: nothing is verified, and whatever is odd about the token means that there is no hint. Only a
-/// difference of the issuer's own clock is used, so that it need not agree with ours.
-pub(super) fn hint(token: &str) -> Option<Duration> {
+/// Nothing is verified, and whatever is odd about the token means that it shows nothing. Only differences of the issuer's
+/// own clock are used, so that it need not agree with ours.
+pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<Duration> {
     let payload = payload(token)?;
     let claims = Members::parse(&payload)?;
-    let moment = |name| number(claims.raw(name)?).filter(|n| n.fract() == 0.0 && *n < 9e15);
-    let lifetime = moment("exp")? - moment("iat")?;
-    (lifetime >= 1.0).then(|| clamp(lifetime))
+    // A moment beyond is odd; to subtract there would be exact no more.
+    let moment = |name| unix(number(claims.raw(name)?)?).filter(|at| *at < 9e15);
+    let exp = moment("exp").filter(|exp| *exp > 0.0)?;
+    // Older servers write from when a token holds, and not when it was made.
+    let whole = moment("iat")
+        .or_else(|| moment("nbf"))
+        .map(|from| exp - from);
+    // An end before the beginning is none: some servers write 0 for "never".
+    if whole.is_some_and(|whole| whole < 1.0) {
+        return None;
+    }
+    let left = date.map(|date| exp - seconds(date));
+    let least = whole.into_iter().chain(left).min_by(f64::total_cmp)?;
+    Some(clamp(least))
+}
+
+/// A number of Unix time in seconds: one that is above 10^12 counts milliseconds.
+pub(super) fn unix(number: f64) -> Option<f64> {
+    if !number.is_finite() {
+        return None;
+    }
+    Some(if number > 1e12 { number / 1e3 } else { number })
+}
+
+/// Whole seconds since 1970.
+pub(super) fn seconds(time: UnixTime) -> f64 {
+    time.seconds_down() as f64
 }
 
 /// The payload of a JWT, unverified; `None` for a token of another form.
@@ -62,21 +92,21 @@ pub(super) fn payload(token: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// A JSON number that is not negative; one that is out of every range is infinite. Words that Rust would read as
 /// numbers ("inf", "nan") do not begin with a digit.
-fn number(raw: &str) -> Option<f64> {
+pub(super) fn number(raw: &str) -> Option<f64> {
     if !raw.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     raw.parse().ok()
 }
 
-/// From seconds to 1 s … 24 h, rounded down. In this order, because making a `Duration` of a float panics on what it
+/// From seconds to 0 s … 24 h, rounded down. In this order, because making a `Duration` of a float panics on what it
 /// cannot hold.
-fn clamp(seconds: f64) -> Duration {
+pub(super) fn clamp(seconds: f64) -> Duration {
     if seconds >= MAX_LIFETIME.as_secs_f64() {
         return MAX_LIFETIME;
     }
     // A conversion with `as` saturates; between 0 and a day it only drops the fraction.
-    Duration::from_secs(seconds as u64).max(MIN_LIFETIME)
+    Duration::from_secs(seconds as u64)
 }
 
 #[cfg(test)]
@@ -96,10 +126,10 @@ mod tests {
             ("3.6e3", 3_600),
             ("36E2", 3_600),
             ("3600.9", 3_600),
-            ("0", 1),
-            ("0.0", 1),
-            ("0.5", 1),
-            ("1e-400", 1),
+            ("0", 0),
+            ("0.0", 0),
+            ("0.5", 0),
+            ("1e-400", 0),
             ("86399", 86_399),
             ("86400", 86_400),
             ("86401", 86_400),
@@ -111,7 +141,9 @@ mod tests {
             ("\"3600\"", 3_600),
             ("\" 3600 \"", 3_600),
             ("\"\\u0033600\"", 3_600),
-            ("\"0\"", 1),
+            ("\"0\"", 0),
+            ("\"3600.0\"", 3_600),
+            ("\"3599.99\"", 3_599),
             ("\"99999999999999999999999999\"", 86_400),
         ] {
             assert_eq!(seconds(raw), Some(read), "{raw}");
@@ -138,7 +170,9 @@ mod tests {
             "\"NaN\"",
             "\"inf\"",
             "\"1e3\"",
-            "\"3600.0\"",
+            "\"1E3\"",
+            "\"3600,5\"",
+            "\"3.6.0\"",
             "\"\u{661}\"",
             "\"3 600\"",
             "\"0x10\"",
@@ -154,11 +188,61 @@ mod tests {
         )
     }
 
+    fn hint(token: &str) -> Option<Duration> {
+        shown(token, None)
+    }
+
+    #[test]
+    fn what_is_left_of_a_token_is_told_by_the_answers_date_and_else_it_is_its_whole_life() {
+        const FULL: u64 = 1_700_000_000;
+        for (payload, ages) in [
+            (
+                r#"{"exp":1700003600,"iat":1700000000}"#,
+                [(None, 3_600), (Some(0), 3_600), (Some(60), 3_540)],
+            ),
+            // Entra's tokens are dated back by five minutes.
+            (
+                r#"{"exp":1700003600,"iat":1699999700}"#,
+                [(None, 3_900), (Some(0), 3_600), (Some(3_599), 1)],
+            ),
+            // A clock that is behind says no more than the token's own.
+            (
+                r#"{"exp":1700003600,"iat":1700003000}"#,
+                [(None, 600), (Some(0), 600), (Some(3_300), 300)],
+            ),
+            // From IdentityServer before its version 4.
+            (
+                r#"{"exp":1700003600,"nbf":1700000000}"#,
+                [(None, 3_600), (Some(0), 3_600), (Some(3_600), 0)],
+            ),
+            (
+                r#"{"exp":1700003600000,"iat":1700000000000}"#,
+                [(None, 3_600), (Some(60), 3_540), (Some(9_999), 0)],
+            ),
+            (
+                r#"{"exp":1700003600.75,"iat":1700000000.25}"#,
+                [(None, 3_600), (Some(60), 3_540), (Some(3_600), 0)],
+            ),
+        ] {
+            for (age, left) in ages {
+                let date = age.map(|age| UnixTime::from_epoch(Duration::from_secs(FULL + age)));
+                let left = Some(Duration::from_secs(left));
+                assert_eq!(shown(&jwt(payload), date), left, "{payload} {age:?}");
+            }
+        }
+        let date = Some(UnixTime::from_epoch(Duration::from_secs(FULL)));
+        let alone = r#"{"exp":1700003600}"#;
+        assert_eq!(shown(&jwt(alone), date), Some(Duration::from_secs(3_600)));
+        // Keycloak's tokens without an end say 0.
+        assert_eq!(shown(&jwt(r#"{"exp":0}"#), date), None);
+    }
+
     #[test]
     fn a_token_that_shows_its_lifetime_gives_a_hint() {
         for (payload, read) in [
             (r#"{"exp":1700003600,"iat":1700000000}"#, 3_600),
             (r#"{"exp":1700003600.0,"iat":1.7e9}"#, 3_600),
+            (r#"{"exp":1700003600.5,"iat":1700000000}"#, 3_600),
             (r#"{"exp":1700000001,"iat":1700000000}"#, 1),
             (r#"{"exp":9999999999,"iat":1700000000}"#, 86_400),
             (r#"{"exp":60,"iat":0,"name":"Zoë >>>???","aud":["a"]}"#, 60),
@@ -191,7 +275,6 @@ mod tests {
             r#"{"exp":1700003600}"#,
             r#"{"iat":1700000000}"#,
             r#"{"exp":"1700003600","iat":1700000000}"#,
-            r#"{"exp":1700003600.5,"iat":1700000000}"#,
             r#"{"exp":-1,"iat":-100}"#,
             r#"{"exp":5,"iat":5}"#,
             r#"{"exp":5,"iat":6}"#,

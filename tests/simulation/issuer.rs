@@ -127,9 +127,9 @@ impl Issuer {
         });
         Ok(Granted {
             grant: Grant {
-                token: AccessToken::parse(&text).unwrap(),
                 lifetime,
                 stated,
+                ..Grant::of(AccessToken::parse(&text).unwrap())
             },
             server_date: None,
         })

@@ -25,11 +25,7 @@ fn id(number: u8) -> CredentialId {
 fn granted(sent: BootInstant) -> CallEnd {
     CallEnd::Granted {
         sent,
-        grant: Grant {
-            token: AccessToken::parse("token").unwrap(),
-            lifetime: None,
-            stated: false,
-        },
+        grant: Grant::of(AccessToken::parse("token").unwrap()),
         date: None,
     }
 }

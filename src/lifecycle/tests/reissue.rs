@@ -1,5 +1,7 @@
 //! Issuers that do not simply give a new token beside the old one.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::schedule::Reissue;
 
@@ -52,6 +54,18 @@ fn silent(text: &str) -> Grant {
     Grant {
         lifetime: None,
         stated: false,
+        ..grant(text, 0)
+    }
+}
+
+/// A JWT of which this much is left by its own end, or this is its whole life where the answer has no date; and what the
+/// answer states.
+fn jwt(text: &str, left: u64, stated: Option<u64>) -> Grant {
+    let (left, stated) = (Duration::from_secs(left), stated.map(Duration::from_secs));
+    Grant {
+        lifetime: Some(stated.map_or(left, |stated| stated.min(left))),
+        stated: stated.is_some(),
+        shown: Some(left),
         ..grant(text, 0)
     }
 }
@@ -131,6 +145,83 @@ fn a_token_that_shows_its_lifetime_is_not_served_past_it_however_often_it_is_giv
     step(&mut l, |_| shown("b", 3_600));
     assert_eq!(l.view().generation, 102);
     assert_eq!(l.view().phase(at(7_300)), Phase::Fresh);
+}
+
+#[test]
+fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifetime_again() {
+    for is_dated in [true, false] {
+        let mut l = machine(Reissue::Normal);
+        let end = 3_600;
+        while l.next_wake().unwrap() < at(2 * end) {
+            step(&mut l, |now| {
+                let left = if is_dated {
+                    (end as f64 - second(now)).max(1.0) as u64
+                } else {
+                    end
+                };
+                jwt("a", left, Some(end))
+            });
+            let validity = l.view().held.unwrap().validity;
+            assert!(validity.expires <= at(end), "{is_dated}: {validity:?}");
+        }
+        assert_eq!(l.view().generation, 101);
+        assert_eq!(l.view().phase(at(end)), Phase::Expired);
+        step(&mut l, |_| jwt("b", end, Some(end)));
+        assert_eq!(l.view().generation, 102);
+    }
+}
+
+#[test]
+fn a_jwt_that_is_stated_to_hold_for_less_is_extended_up_to_its_own_end() {
+    let mut l = machine(Reissue::Normal);
+    step(&mut l, |_| jwt("a", 3_600, Some(600)));
+    for _ in 0..20 {
+        let now = step(&mut l, |now| {
+            let left = 3_600_u64.saturating_sub(now.since(at(0)).as_secs());
+            jwt("a", left.max(1), Some(600))
+        });
+        let expires = l.view().held.unwrap().validity.expires;
+        if now <= at(3_000) {
+            assert_eq!(expires, now.after(Duration::from_secs(570)));
+        }
+        assert!(expires <= at(3_600));
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::testing::many_cases())]
+
+    /// Dates are cut to seconds, and an answer has one or not.
+    #[test]
+    fn no_answer_lets_a_jwt_outlive_itself(
+        life in 2_u64..7_200,
+        answers in proptest::collection::vec(
+            (0_u64..2_000_000, proptest::option::of(1_u64..100_000), any::<bool>()),
+            1..20,
+        ),
+    ) {
+        let mut l = machine(Reissue::Normal);
+        let end = at(life);
+        let mut now = at(0);
+        for (pause, stated, is_dated) in answers {
+            let left = (end.since(now).as_millis() / 1_000) as u64;
+            let shown = if is_dated { left } else { life };
+            if is_dated && left == 0 {
+                break;
+            }
+            let _ = l.attempt(now);
+            let got = Event::Fetched {
+                attempt: l.attempt,
+                sent: now,
+                grant: jwt("a", shown, stated),
+                date: None,
+            };
+            prop_assert_eq!(l.step(now, u(), got), Effect::None);
+            let held = l.view().held.unwrap();
+            prop_assert!(held.validity.expires <= end, "{:?}", held.validity);
+            now = now.after(Duration::from_millis(pause));
+        }
+    }
 }
 
 #[test]

@@ -244,8 +244,9 @@ fn an_odd_lifetime_does_not_cost_the_token() {
         ("3600", Some(3_600)),
         ("\"3600\"", Some(3_600)),
         ("3600.0", Some(3_600)),
+        ("\"3600.0\"", Some(3_600)),
         ("3.6e3", Some(3_600)),
-        ("0", Some(1)),
+        ("0", Some(0)),
         ("-1", None),
         ("null", None),
         ("true", None),
@@ -262,14 +263,13 @@ fn an_odd_lifetime_does_not_cost_the_token() {
     ] {
         let grant = ok(&format!(r#"{{"access_token":"t","expires_in":{raw}}}"#)).unwrap();
         assert_eq!(grant.lifetime, read.map(Duration::from_secs), "{raw}");
-        // Where nothing usable is stated, what the token itself shows is next; e30 is {}, the payload exp 60, iat 0.
+        assert_eq!((grant.stated, grant.shown), (read.is_some(), None), "{raw}");
+        // What the token itself shows is the latest end; e30 is {}, the payload exp 60, iat 0.
         let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";
         let grant = ok(&format!(r#"{{"access_token":"{jwt}","expires_in":{raw}}}"#)).unwrap();
-        assert_eq!(
-            grant.lifetime,
-            Some(Duration::from_secs(read.unwrap_or(60))),
-            "{raw}"
-        );
+        let shown = Some(Duration::from_secs(60));
+        assert_eq!((grant.lifetime, grant.shown), (shown, shown), "{raw}");
+        assert_eq!(grant.stated, read.is_some_and(|read| read > 0), "{raw}");
     }
     for raw in [
         "NaN",
@@ -610,5 +610,32 @@ fn the_servers_date_is_read_if_it_is_one() {
             read,
             "{date:.40}"
         );
+    }
+}
+
+/// With the answer's own `Date`, since the token may be an old one.
+#[test]
+fn a_jwt_that_has_ended_by_the_answers_date_is_no_token() {
+    let jwt = "e30.eyJleHAiOjYwLCJpYXQiOjB9.c2ln";
+    let body = format!(r#"{{"access_token":"{jwt}","expires_in":3600}}"#);
+    for (date, left) in [
+        ("Thu, 01 Jan 1970 00:00:20 GMT", Some(40)),
+        ("Thu, 01 Jan 1970 00:00:59 GMT", Some(1)),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", None),
+        ("Mon, 30 Nov 2026 00:00:00 GMT", None),
+        ("soon", Some(60)),
+    ] {
+        let mut answer = answer(200, "application/json", body.as_bytes());
+        answer.date = Some(date.to_owned());
+        match (judge(answer, Spelling::Snake), left) {
+            (Ok(grant), Some(left)) => {
+                assert_eq!(grant.lifetime, Some(Duration::from_secs(left)), "{date}");
+            }
+            (Err(fault), None) => {
+                assert_eq!(fault.kind, FaultKind::Malformed, "{fault:?}");
+                assert!(fault.detail.contains("had ended already"), "{fault:?}");
+            }
+            (other, _) => panic!("{date}: {other:?}"),
+        }
     }
 }

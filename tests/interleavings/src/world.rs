@@ -60,9 +60,9 @@ impl Provider for Issuer {
             }
             Ok(Granted {
                 grant: Grant {
-                    token: AccessToken::parse(&format!("token-{call}")).unwrap(),
                     lifetime: Some(Duration::from_secs(3_600)),
                     stated: true,
+                    ..Grant::of(AccessToken::parse(&format!("token-{call}")).unwrap())
                 },
                 server_date: None,
             })
