@@ -24,6 +24,7 @@ mod proxy;
 mod reader;
 pub mod runai;
 mod set;
+mod span;
 mod store;
 mod url;
 

@@ -21,6 +21,7 @@ pub mod configured;
 mod exchange;
 mod expiry;
 pub mod http;
+mod lasting;
 mod lifetime;
 mod members;
 pub mod oauth2;

@@ -12,6 +12,7 @@ use super::document::parse;
 use super::fault::ConfigFault;
 use super::lookup::NotLookedUp;
 use super::profile::{Config, Profile};
+use super::span;
 use crate::command_line;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
@@ -151,6 +152,9 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
     }
     if profile.reissue != Reissue::default() {
         lines.push(line("reissue", profile.reissue.as_str()));
+    }
+    if let Some(lifetime) = profile.lifetime {
+        lines.push(line("lifetime", &span::shown(lifetime)));
     }
     Some(lines)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::url::Url;
 
@@ -48,6 +49,8 @@ pub struct Profile {
     pub keep_warm: bool,
     /// What the issuer does with a request while its last token is still valid.
     pub reissue: Reissue,
+    /// How long a token holds, in place of what the issuer states.
+    pub lifetime: Option<Duration>,
 }
 
 /// A client certificate (mutual TLS) in PEM form.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -37,6 +38,7 @@ fn profile(url: &str) -> Profile {
         client_certificate: None,
         keep_warm: false,
         reissue: Reissue::Normal,
+        lifetime: None,
     }
 }
 
@@ -62,6 +64,7 @@ proxy     = "http://proxy:3128"
 client-certificate = { cert = "/etc/jeton/client.pem", key = "/etc/jeton/client.key" }
 keep-warm = true
 reissue   = "kills-old"
+lifetime  = "1h 30m"
 
 [[profiles.research.allow]]
 user = "alice"
@@ -111,6 +114,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         client_certificate: Some(certificate()),
         keep_warm: true,
         reissue: Reissue::KillsOld,
+        lifetime: Some(Duration::from_secs(5_400)),
         ..profile("https://acme.run.ai")
     };
     let ci = Profile {
@@ -731,9 +735,10 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         certificate,
         any::<bool>(),
         reissue,
+        proptest::option::of(1_u64..1_000_000),
     )
         .prop_map(
-            |(provider, ca_file, proxy, certificate, keep_warm, reissue)| Profile {
+            |(provider, ca_file, proxy, certificate, keep_warm, reissue, lifetime)| Profile {
                 provider,
                 store: StoreKind::File,
                 ca_file: ca_file.map(PathBuf::from),
@@ -744,6 +749,7 @@ fn any_profile() -> impl Strategy<Value = Profile> {
                 }),
                 keep_warm,
                 reissue,
+                lifetime: lifetime.map(Duration::from_secs),
             },
         )
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::attempt::{Located, Provider};
 use super::http::{CaSource, ClientSource, Resolver, Roots, Settings, Timeouts};
+use super::lasting::Lasting;
 use super::speaker;
 use crate::certificates::CaFile;
 use crate::config::Profile;
@@ -32,7 +33,11 @@ impl Files {
 
 /// The provider of a profile. Opens and sends nothing yet.
 pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
-    speaker(&profile.provider, settings(profile, files))
+    let provider = speaker(&profile.provider, settings(profile, files));
+    match profile.lifetime {
+        Some(lifetime) => Arc::new(Lasting::new(provider, lifetime)),
+        None => provider,
+    }
 }
 
 /// A client for the API of a profile's issuer, over the same route as its token requests. Opens and sends nothing yet.

@@ -245,6 +245,25 @@ fn an_opaque_token_without_a_lifetime_holds_for_five_minutes() {
     env.stop(&mut daemon);
 }
 
+/// It takes the place of what the issuer states, and not of the token's own end.
+#[test]
+fn a_lifetime_of_the_profile_is_not_longer_than_the_jwt_holds() {
+    let mut env = TestEnv::new();
+    let profiles = enrol(&mut env, 2);
+    let config = fs::read_to_string(env.config()).unwrap();
+    let config = config.replace("\nprovider =", "\nlifetime = \"1h\"\nprovider =");
+    let config = config.replacen("\"1h\"", "\"5m\"", 1);
+    assert_eq!(config.matches("lifetime").count(), 2, "{config}");
+    fs::write(env.config(), config).unwrap();
+    let mut daemon = env.start();
+    for (profile, most) in profiles.iter().zip([285, 570]) {
+        let answer = env.get(&daemon, &format!("/v1/profiles/{profile}/token"));
+        let left = answer.json()["expires_in"].as_u64().unwrap();
+        assert!((most - 30..=most).contains(&left), "{profile}: {left}");
+    }
+    env.stop(&mut daemon);
+}
+
 /// The most memory that the process ever had, in KiB.
 fn peak(daemon: &Daemon) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();

@@ -26,6 +26,7 @@ impl AddArgs {
             client_certificate: self.client_certificate()?,
             keep_warm: false,
             reissue: Default::default(),
+            lifetime: None,
         };
         Ok(Some(profile))
     }

@@ -1,10 +1,12 @@
 //! Reads a profile: its provider decides which keys it needs and which it may have.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::super::allow::Rule;
 use super::super::profile::{ClientCertificate, Profile};
 use super::super::proxy::Proxy;
+use super::super::span;
 use super::super::store::{self, StoreKind};
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
@@ -23,6 +25,7 @@ struct Draft {
     client_certificate: Option<ClientCertificate>,
     keep_warm: bool,
     reissue: Reissue,
+    lifetime: Option<Duration>,
     allow: Vec<Rule>,
 }
 
@@ -59,6 +62,9 @@ const PROFILE: &[Key<Draft>] = &[
     }),
     key("reissue", "\"normal\", \"same-until-expiry\" or \"kills-old\"", "\"normal\"", "what the issuer does that is asked while its last token holds: the other two are refreshed late", |r, f, d| {
         set(&mut d.reissue, r.one_of(f, &[Reissue::Normal, Reissue::SameUntilExpiry, Reissue::KillsOld].map(|reissue| (reissue.as_str(), reissue)), &[]));
+    }),
+    key("lifetime", "a time, as \"1h\"", "what the issuer states", "how long a token holds, in place of what the issuer states; a JWT never holds beyond its own end", |r, f, d| {
+        d.lifetime = r.parsed(f, span::parse);
     }),
     key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
         d.allow = r.rules(f);
@@ -144,6 +150,7 @@ impl Reader<'_> {
             client_certificate: draft.client_certificate,
             keep_warm: draft.keep_warm,
             reissue: draft.reissue,
+            lifetime: draft.lifetime,
         };
         Some((name.ok()?, profile, draft.allow))
     }
