@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::fault::Block;
 use crate::instant::{BootInstant, RemoteClock};
 use crate::schedule::{self, Unit};
-use crate::token::Validity;
+use crate::token::{DEFAULT_LIFETIME, Validity};
 
 mod begin;
 pub mod credentials;
@@ -46,6 +46,8 @@ pub struct Lifecycle {
     assumed: bool,
     /// The end that the held token shows itself. It is served no longer, whatever the issuer states when it repeats it.
     shown_end: Option<BootInstant>,
+    /// Whether the issuer states that the held token holds for no time.
+    is_of_no_time: bool,
     /// Whether the issuer repeated the held token without extending it.
     repeated: bool,
     generation: u64,
@@ -85,6 +87,7 @@ impl Lifecycle {
             held: None,
             assumed: false,
             shown_end: None,
+            is_of_no_time: false,
             repeated: false,
             generation: generation.min(GENERATION_END - 1),
             activity: Activity::Waiting { due: now },
@@ -250,11 +253,14 @@ impl Lifecycle {
     /// Whether the profile may rest. Before its first token it never does: one is fetched at the start, however long
     /// that takes.
     fn may_rest(&self, now: BootInstant, asked: BootInstant) -> bool {
+        // A lifetime that was stated as zero says nothing of how long callers keep the token.
+        let lifetime = |held: &Held| match self.is_of_no_time {
+            true => DEFAULT_LIFETIME,
+            false => held.validity.lifetime,
+        };
+        let held = self.held.as_deref();
         !self.policy.keep_warm
-            && self
-                .held
-                .as_ref()
-                .is_some_and(|held| schedule::forgotten(now, asked, held.validity.lifetime))
+            && held.is_some_and(|held| schedule::forgotten(now, asked, lifetime(held)))
     }
 }
 

@@ -13,6 +13,10 @@ use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
 const DEAD_ON_ARRIVAL: &str =
     "the answer took so long that the token in it had expired when it came";
 
+/// Detail for a token whose issuer states a lifetime of zero. It may hold for longer, so it is served for a moment; the
+/// next attempts keep the pace of failures, since the issuer will state the same of the next token.
+const OF_NO_TIME: &str = "the issuer states that its token holds for 0 s, and the token does not show its end; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"";
+
 impl Lifecycle {
     /// Handles an attempt that brought a token.
     pub(super) fn fetched(
@@ -32,9 +36,12 @@ impl Lifecycle {
             return self.failed(now, jitter, Fault::new(FaultKind::Timeout, DEAD_ON_ARRIVAL));
         }
         self.refreshes += 1;
-        self.failing = 0;
-        self.pace.succeeded();
         self.block = None;
+        self.is_of_no_time = grant.is_of_no_time();
+        if !self.is_of_no_time {
+            self.failing = 0;
+            self.pace.succeeded();
+        }
         let same = self.held.take_if(|held| held.token == grant.token);
         let validity = match same {
             Some(held) => self.again(held.validity, sent, &grant),
@@ -53,6 +60,11 @@ impl Lifecycle {
             generation: self.generation,
             last_answer: LastAnswer::default(),
         }));
+        if self.is_of_no_time {
+            // There is no last call before its end: that would be as fast a loop as its lifetime is short.
+            let fault = Fault::new(FaultKind::Malformed, OF_NO_TIME);
+            return self.failed_while(now, None, jitter, fault);
+        }
         self.wait_until(if self.repeated {
             schedule::same_token_due(now, &validity, jitter)
         } else {
@@ -89,6 +101,18 @@ impl Lifecycle {
 
     /// Handles an attempt that failed.
     pub(super) fn failed(&mut self, now: BootInstant, jitter: Unit, fault: Fault) -> Effect {
+        let held = self.valid(now).copied();
+        self.failed_while(now, held, jitter, fault)
+    }
+
+    /// The same while a token of this validity is held.
+    fn failed_while(
+        &mut self,
+        now: BootInstant,
+        held: Option<Validity>,
+        jitter: Unit,
+        fault: Fault,
+    ) -> Effect {
         let is_permanent = fault.kind.is_permanent();
         let attempt = FailedAttempt {
             began: self.last_attempt.unwrap_or(now),
@@ -96,7 +120,7 @@ impl Lifecycle {
         };
         self.pace.failed(now, &attempt, jitter);
         let stated = self.pace.stated_until();
-        let backed_off = schedule::retry_due(now, self.failing, self.valid(now), stated, jitter);
+        let backed_off = schedule::retry_due(now, self.failing, held.as_ref(), stated, jitter);
         let probe = schedule::probe_due(now, self.rejections);
         let due = match self.rejections {
             0 => backed_off,

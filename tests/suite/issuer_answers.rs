@@ -245,6 +245,33 @@ fn an_opaque_token_without_a_lifetime_holds_for_five_minutes() {
     env.stop(&mut daemon);
 }
 
+/// The token is served for a second; the profile can say for how long it really holds.
+#[test]
+fn an_opaque_token_of_no_time_is_a_failure_until_the_profile_has_a_lifetime() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    env.fault(r#"raw:{"access_token":"an-opaque.token","expires_in":0}"#);
+    let mut daemon = env.start();
+    wait_until("two failures", || {
+        status(&env, &daemon, "research")["counts"]["failures"].as_u64() >= Some(2)
+    });
+    let shown = status(&env, &daemon, "research");
+    assert_eq!(shown["last_fault"]["kind"], "malformed", "{shown}");
+    let detail = shown["last_fault"]["detail"].as_str().unwrap();
+    assert!(detail.contains("lifetime = \"1h\""), "{detail}");
+
+    let config = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), config + "lifetime = \"1h\"\n").unwrap();
+    assert_eq!(env.jeton(&["reload"]).code, 0);
+    wait_until("a token", || {
+        status(&env, &daemon, "research")["phase"] == "fresh"
+    });
+    let answer = env.get(&daemon, "/v1/profiles/research/token").json();
+    let left = answer["expires_in"].as_u64().unwrap();
+    assert!((3_500..=3_570).contains(&left), "{left}");
+    env.stop(&mut daemon);
+}
+
 /// It takes the place of what the issuer states, and not of the token's own end.
 #[test]
 fn a_lifetime_of_the_profile_is_not_longer_than_the_jwt_holds() {

@@ -483,3 +483,54 @@ fn an_issuer_that_prolongs_its_window_for_each_call_inside_gives_a_token_at_last
         assert!(calls <= 5, "{window}: {calls}");
     }
 }
+
+/// Each token is served for its second; what comes after it is as rare as after failures, whatever callers do.
+#[test]
+fn tokens_of_no_time_are_asked_for_at_the_pace_of_failures() {
+    for is_the_same in [true, false] {
+        for has_callers in [true, false] {
+            let mut l = Lifecycle::new(at(0), 100, Policy::default());
+            let start = at(0);
+            let (mut now, mut calls, mut served) = (start, 0, 0);
+            while now < at(3_600) {
+                let asked = if has_callers { now } else { start };
+                let wanted = Event::Wanted {
+                    min_valid: Duration::ZERO,
+                };
+                let is_due = l.next_wake().is_some_and(|wake| wake <= now);
+                let event = if is_due { due(asked) } else { wanted };
+                if (is_due || has_callers) && is_fetch(l.step(now, u(), event)) {
+                    calls += 1;
+                    let text = if is_the_same {
+                        "a"
+                    } else {
+                        &format!("t{calls}")
+                    };
+                    grants(&mut l, now, text, 0);
+                    served += u32::from(l.view().valid(now).is_some());
+                    let fault = l.view().last_fault.unwrap();
+                    assert!(fault.fault.detail.contains("lifetime ="), "{fault:?}");
+                }
+                let most = if now < at(40) { 20 } else { 180 };
+                assert!(
+                    calls <= most,
+                    "{is_the_same} {has_callers}: {calls} by {now:?}"
+                );
+                now = now.after(Duration::from_millis(100));
+            }
+            assert!(calls > 8 && (is_the_same || served == calls));
+        }
+    }
+}
+
+#[test]
+fn a_stated_lifetime_ends_the_pace_of_a_token_of_no_time() {
+    let mut l = holding("a", 0);
+    assert_eq!(l.view().failing, 1);
+    assert_eq!(l.view().phase(at(0)), Phase::Retrying);
+    let now = l.next_wake().unwrap();
+    assert!(is_fetch(l.step(now, u(), due(now))));
+    grants(&mut l, now, "b", 3_600);
+    assert_eq!((l.view().failing, l.view().phase(now)), (0, Phase::Fresh));
+    assert_eq!(l.next_wake(), Some(now.after(secs(1_800))));
+}

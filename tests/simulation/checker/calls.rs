@@ -1,5 +1,7 @@
 //! What the issuers saw: whether each call was allowed when it came, whether it came in time, and how many there were.
 
+use std::time::Duration;
+
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
@@ -218,7 +220,12 @@ impl Walk<'_> {
         let Some(held) = self.held.filter(|_| !self.life.policy.keep_warm) else {
             return false;
         };
-        let since = at.before(held.lifetime * 2);
+        let lifetime = if held.of_no_time {
+            Duration::from_secs(300)
+        } else {
+            held.lifetime
+        };
+        let since = at.before(lifetime * 2);
         // Whose refresh is refused wakes nobody.
         let asks = self
             .requests
@@ -255,22 +262,30 @@ impl Walk<'_> {
         } else {
             attempt.outcome
         };
+        if outcome == Outcome::Granted {
+            let before = self.held;
+            self.held = Held::after(before, &attempt.last);
+            if let (Some(before), Some(held)) = (before, self.held) {
+                self.reports.after(
+                    &self.requests,
+                    &before,
+                    held,
+                    attempt.until,
+                    self.life,
+                    is_for_report,
+                );
+            }
+            (self.rejections, self.is_blocked, self.bad) = ([0; 2], false, None);
+        }
+        // A token of no time is held, and counts as a failure beside which nothing is held.
+        let of_no_time = |held: &Held| outcome == Outcome::Granted && held.of_no_time;
+        let (outcome, beside) = match &self.held {
+            Some(held) if of_no_time(held) => (Outcome::Failed(None), None),
+            held => (outcome, *held),
+        };
         match outcome {
             Outcome::Granted => {
-                let before = self.held;
-                self.held = Held::after(before, &attempt.last);
-                if let (Some(before), Some(held)) = (before, self.held) {
-                    self.reports.after(
-                        &self.requests,
-                        &before,
-                        held,
-                        attempt.until,
-                        self.life,
-                        is_for_report,
-                    );
-                }
-                (self.rejections, self.failing, self.is_blocked) = ([0; 2], [0; 2], false);
-                self.bad = None;
+                self.failing = [0; 2];
                 (self.stated, self.outage) = (None, None);
                 if let Some(held) = &self.held {
                     self.window = moments::after_token(until, held, self.life.policy.reissue);
@@ -294,7 +309,7 @@ impl Walk<'_> {
                 }
                 let after = |rejections, at| match outcome {
                     Outcome::Failed(_) if rejections == 0 => {
-                        moments::after_failure(at, self.failing[1], self.held.as_ref(), stated)
+                        moments::after_failure(at, self.failing[1], beside.as_ref(), stated)
                     }
                     // The quick retry of a rejected secret, in an outage.
                     Outcome::Failed(_) if rejections == 1 => {

@@ -30,6 +30,8 @@ pub(crate) struct Held {
     pub(crate) repeated: bool,
     /// Whether it may count as given again with a later end, or for the first time.
     pub(crate) extended: bool,
+    /// Whether the issuer said with the last answer that it holds for no time.
+    pub(crate) of_no_time: bool,
     /// Whether it was given twice: what is left of it is known by two answers.
     pub(crate) again: bool,
 }
@@ -54,6 +56,7 @@ impl Held {
             at_most: expires,
             repeated: false,
             extended: true,
+            of_no_time: given.lifetime == Some(Duration::ZERO),
             again: false,
         };
         let Some(old) = before.filter(|old| old.token == given.token) else {
@@ -88,6 +91,7 @@ impl Held {
             },
             repeated: true,
             extended,
+            of_no_time: new.of_no_time,
             again: true,
             ..old
         })

@@ -17,20 +17,23 @@ impl Keeper {
             .valid(now)
             .map(|held| held.validity.remaining(now).as_secs());
         let next_in = after.next_attempt.map(|at| at.since(now).as_secs());
-        if after.refreshes > before.refreshes && after.generation == before.generation {
+        // A token that its issuer calls one of no time counts as both.
+        let has_failed = after.failures > before.failures;
+        let has_token = after.refreshes > before.refreshes && !has_failed;
+        if has_token && after.generation == before.generation {
             debug!(held_for, next_in, "the same token again");
             let news = after.repeated && !self.logged.repeated;
             if news && self.parts.policy.reissue != Reissue::SameUntilExpiry {
                 self.logged.repeated = true;
                 info!("the issuer gives the same token until it expires: no new one before that");
             }
-        } else if after.refreshes > before.refreshes {
+        } else if has_token {
             let recovered = before.failing > 0 || before.block.is_some();
             info!(
                 generation = after.generation,
                 held_for, next_in, recovered, "new token"
             );
-        } else if let (true, Some(last)) = (after.failures > before.failures, &after.last_fault) {
+        } else if let (true, Some(last)) = (has_failed, &after.last_fault) {
             let fault = &last.fault;
             if before.failing == 0 || before.rejected != after.rejected {
                 warn!(
