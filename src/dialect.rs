@@ -76,6 +76,7 @@ pub(crate) mod testing {
                 token: AccessToken::parse(token).unwrap(),
                 validity,
                 generation: 7,
+                scope: None,
                 last_answer: LastAnswer::default(),
             }),
             freshness: Freshness::Good,
@@ -98,6 +99,8 @@ pub(crate) mod testing {
             reported: false,
             cooling_down_until: None,
             clock_skew: None,
+            granted_scope: None,
+            missing_scope: None,
             counts: Counts {
                 requests: 3,
                 refreshes: 2,

@@ -28,6 +28,7 @@ pub mod oauth2;
 mod quote;
 pub mod rfc3339;
 pub mod runai;
+mod scope;
 
 #[cfg(test)]
 mod fake;

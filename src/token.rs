@@ -2,6 +2,7 @@
 
 mod last_answer;
 mod pieces;
+mod scope;
 mod spelled;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use spelled::{Spelled, Spelling};
 
 pub use last_answer::LastAnswer;
 pub use pieces::{Pieces, share};
+pub use scope::Scope;
 
 /// The longest token that is taken, in bytes. Most are below 4 KiB; Keycloak with many roles was seen to give 10 to 30 KiB.
 pub const MAX_TOKEN_LEN: usize = 65_536;
@@ -57,6 +59,8 @@ pub struct Grant {
     /// How long the token holds by the end that it shows itself, from the moment of the request; without a date in the
     /// answer, its whole life however old it is. No answer lets the token hold any longer.
     pub shown: Option<Duration>,
+    /// The scope, where it is another one than was asked for.
+    pub scope: Option<Scope>,
 }
 
 /// From when to when a token holds, on the boot clock.
@@ -80,6 +84,7 @@ impl Grant {
             lifetime: None,
             stated: false,
             shown: None,
+            scope: None,
         }
     }
 

@@ -102,6 +102,12 @@ pub struct ProfileReply {
     /// not said what it shows.
     #[serde(default)]
     pub clock_skew: Option<i64>,
+    /// The scope that the issuer granted, where it is narrower than the one that the configuration asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_scope: Option<String>,
+    /// What it did not grant of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_scope: Option<String>,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -221,6 +227,8 @@ impl ProfileReply {
         now: Now,
     ) -> Self {
         let valid = view.valid(now.boot);
+        let scope = view.held.as_ref().and_then(|held| held.scope.as_ref());
+        let narrower = scope.filter(|scope| scope.is_narrower());
         let last_fault = view.last_fault.as_ref().map(|last| FaultReply {
             kind: last.fault.kind,
             at: now.unix_of(last.at).seconds_down(),
@@ -241,6 +249,8 @@ impl ProfileReply {
                 .cooling(now.boot)
                 .map(|at| now.unix_of(at).seconds_up()),
             clock_skew: clock_skew(view, now),
+            granted_scope: narrower.map(|scope| scope.granted.to_string()),
+            missing_scope: narrower.map(|scope| scope.missing.to_string()),
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,
@@ -299,6 +309,7 @@ mod tests {
             token: AccessToken::parse("T0KEN").unwrap(),
             validity: Validity::new(at(0, 0).boot, Some(Duration::from_secs(3_600))),
             generation: 7,
+            scope: None,
             last_answer: LastAnswer::default(),
         };
         let profile = ProfileName::parse("research").unwrap();

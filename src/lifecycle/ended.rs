@@ -58,6 +58,7 @@ impl Lifecycle {
             token: grant.token,
             validity,
             generation: self.generation,
+            scope: grant.scope,
             last_answer: LastAnswer::default(),
         }));
         if self.is_of_no_time {

@@ -170,6 +170,7 @@ mod tests {
                 token: AccessToken::parse("token").unwrap(),
                 validity,
                 generation: 1,
+                scope: None,
                 last_answer: LastAnswer::default(),
             })),
             ..Lifecycle::new(at(0), 0, Policy::default()).view()
@@ -245,6 +246,7 @@ mod tests {
                     token: AccessToken::parse("next").unwrap(),
                     validity,
                     generation: 2,
+                    scope: None,
                     last_answer: LastAnswer::default(),
                 })),
                 ..healthy()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Pace;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, RemoteClock};
-use crate::token::{AccessToken, LastAnswer, Validity};
+use crate::token::{AccessToken, LastAnswer, Scope, Validity};
 
 /// A held token, which callers share.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Held {
     pub validity: Validity,
     /// Its number; each new token of a profile has a larger one.
     pub generation: u64,
+    /// Its scope, where the issuer granted another one than was asked for.
+    pub scope: Option<Scope>,
     /// The last answer that showed it in full.
     pub last_answer: LastAnswer,
 }

@@ -12,6 +12,7 @@ use super::answer::{Asked, Spelling};
 use super::attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
 use super::http::{Http, Settings};
 use super::quote::without_secret;
+use super::scope;
 use crate::config;
 use crate::config::oauth2::{At, ClientAuth, EndpointUrl};
 use crate::credential::{Ca, Credential};
@@ -95,13 +96,17 @@ impl Oauth2 {
         let server_date = answer.server_date();
         let subject = proof::subject(&answer);
         let at = target.origin();
+        let scope = answer
+            .members()
+            .and_then(|said| scope::granted(&said, &self.configured.scope, credential));
         let asked = Asked {
             at: &at,
             credential,
             token_type: self.configured.token_type.as_deref(),
         };
         let grant = answer.into_grant(Spelling::Snake, asked);
-        let grant = grant.map_err(|fault| Failed { fault, subject })?;
+        let mut grant = grant.map_err(|fault| Failed { fault, subject })?;
+        grant.scope = scope;
         Ok(Granted { grant, server_date })
     }
 

@@ -52,6 +52,13 @@ pub(super) fn quote(
     escape(&readable(&echo::without(text, &hidden), &known))
 }
 
+/// Whether a text repeats the secret or one of these tokens, in part or in another spelling: it must not be shown then.
+pub(super) fn repeats(text: &str, credential: &Credential, tokens: &[Zeroizing<String>]) -> bool {
+    let mut hidden = vec![of_credential(credential, true)];
+    hidden.extend(tokens.iter().map(|token| of_token(token)));
+    *echo::without(text, &hidden) != *text
+}
+
 /// What is said about an API's words: quoted, escaped, shortened, and without anything that repeats the token of the call
 /// or one of these texts.
 pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String>]) -> String {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::answer::Asked;
 use super::attempt::{Fetching, Granted, Provider};
 use super::http::{Http, Request, Settings};
+use super::scope;
 use crate::config;
 use crate::config::runai::Api;
 use crate::credential::Credential;
@@ -135,6 +136,9 @@ impl Runai {
         let not_understood = endpoint.is_not_understood(&answer);
         let server_date = answer.server_date();
         let at = self.http.origin().to_string();
+        let scope = answer
+            .members()
+            .and_then(|said| scope::granted(&said, &[], credential));
         match answer.into_grant(
             endpoint.spelling(),
             Asked {
@@ -143,8 +147,9 @@ impl Runai {
                 token_type: None,
             },
         ) {
-            Ok(grant) => {
+            Ok(mut grant) => {
                 self.known.store(endpoint.number(), Ordering::Relaxed);
+                grant.scope = scope;
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
             // Another endpoint of the same server would be asked within the wait.

@@ -120,7 +120,7 @@ impl Running {
     async fn ask(&self, step: &Step, n: usize) -> Came {
         if !step.is_fetch {
             return match destination(&self.profile, &self.files).await {
-                Ok(endpoint) => Came::Endpoint(endpoint.to_string()),
+                Ok(found) => Came::Endpoint(found.endpoint.to_string()),
                 Err(fault) => Came::Fault(fault),
             };
         }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Purpose;
 use crate::instant::Now;
 use crate::lifecycle::credentials::Credentials;
-use crate::lifecycle::{Pace, Policy, View};
+use crate::lifecycle::{Held, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
@@ -92,6 +92,11 @@ impl Handle {
     /// What the profile's tokens are for.
     pub const fn purpose(&self) -> &Purpose {
         &self.purpose
+    }
+
+    /// The last token, which may have expired.
+    pub fn held(&self) -> Option<Arc<Held>> {
+        self.view.borrow().held.clone()
     }
 
     /// Asks the keeper for an attempt without waiting for it. A full queue means that other callers have asked already.

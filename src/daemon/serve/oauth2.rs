@@ -34,16 +34,19 @@ pub(super) async fn oauth2_token(
         body: &body,
     })?;
     drop(body);
-    asked.suits(
-        service
-            .roster
-            .seen_by(caller)
-            .get(&asked.profile)?
-            .purpose(),
-    )?;
+    {
+        let roster = service.roster.seen_by(caller);
+        let handle = roster.get(&asked.profile)?;
+        asked.suits(handle.purpose())?;
+        // Without any token yet, the issuer has not said what it grants.
+        if let Some(held) = handle.held() {
+            asked.suits_scope(handle.purpose(), &held)?;
+        }
+    }
     let (handle, served) = service
         .token(caller, Some(&asked.profile), Duration::ZERO, max_wait)
         .await?;
+    asked.suits_scope(handle.purpose(), &served.held)?;
     let answer = oauth2::answer(&served.held, handle.purpose(), served.at);
     Ok(Reply::around(JSON, answer, &served.held))
 }

@@ -7,6 +7,7 @@
 
 pub mod refusal;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
@@ -95,20 +96,33 @@ impl TokenRequest {
         })
     }
 
-    /// Checks that the profile's token is the requested one. A request without a scope, audience or resource gets the
+    /// Checks that the profile's tokens have the requested scope: the one that its configuration asks for, or the one
+    /// that the issuer granted for `held`. A request without a scope gets the profile's.
+    ///
+    /// # Errors
+    /// `invalid_scope`.
+    pub fn suits_scope(&self, purpose: &Purpose, held: &Held) -> Result<(), Refusal> {
+        let Some(scope) = &self.scope else {
+            return Ok(());
+        };
+        let asked: BTreeSet<_> = scope.split(' ').filter(|word| !word.is_empty()).collect();
+        let granted = held.scope.as_ref();
+        let is_granted =
+            granted.is_some_and(|granted| granted.words().collect::<BTreeSet<_>>() == asked);
+        if is_granted || same(&mut asked.into_iter(), &purpose.scope) {
+            return Ok(());
+        }
+        let why = "the tokens of this profile have another scope: what its configuration asks for, and the issuer grants";
+        Err(Refusal::new(Error::InvalidScope, why))
+    }
+
+    /// Checks that the profile's tokens are for the requested audience and resources. A request without them gets the
     /// profile's.
     ///
     /// # Errors
     /// `invalid_scope`.
     pub fn suits(&self, purpose: &Purpose) -> Result<(), Refusal> {
         let refused = |why| Err(Refusal::new(Error::InvalidScope, why));
-        let scope = self.scope.as_deref().unwrap_or_default();
-        let mut scope = scope.split(' ').filter(|scope| !scope.is_empty());
-        if self.scope.is_some() && !same(&mut scope, &purpose.scope) {
-            return refused(
-                "the tokens of this profile have another scope, which its configuration says",
-            );
-        }
         if self.audience.is_some() && self.audience != purpose.audience {
             return refused(
                 "the tokens of this profile are for another audience, which its configuration says",
@@ -124,8 +138,8 @@ impl TokenRequest {
     }
 }
 
-/// The body of the answer (RFC 6749 section 5.1). Its scope is the one requested from the issuer, which may differ from
-/// the one that the client named.
+/// The body of the answer (RFC 6749 section 5.1). Its scope is the one that the issuer granted, which may differ from the
+/// one that the client named.
 pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -137,7 +151,10 @@ pub fn answer(held: &Held, purpose: &Purpose, now: Now) -> Vec<u8> {
     }
     /// More than the names of the members and the longest number need.
     const REST: usize = 128;
-    let scope = purpose.scope.join(" ");
+    let scope = match &held.scope {
+        Some(scope) => Cow::Borrowed(&*scope.granted),
+        None => Cow::Owned(purpose.scope.join(" ")),
+    };
     let body = Body {
         access_token: held.token.expose(),
         token_type: "Bearer",
@@ -262,6 +279,7 @@ mod tests {
     use super::*;
     use crate::dialect::testing::{answer_with, around, hard_tokens, token_answer};
     use crate::query::Freshness;
+    use crate::token::{LastAnswer, Scope};
 
     const FORM: Option<&[u8]> = Some(b"application/x-www-form-urlencoded");
 
@@ -461,8 +479,11 @@ mod tests {
         ] {
             let body = format!("grant_type=client_credentials&client_id=ci{query}");
             let asked = parse(None, &body).unwrap();
+            let held = held(None);
             for (purpose, suits) in [(&some, of_some), (&none, of_none)] {
-                let verdict = asked.suits(purpose).map_err(|refusal| refusal.error);
+                let verdict = asked.suits(purpose);
+                let verdict = verdict.and_then(|()| asked.suits_scope(purpose, &held));
+                let verdict = verdict.map_err(|refusal| refusal.error);
                 let wanted = if suits {
                     Ok(())
                 } else {
@@ -471,6 +492,45 @@ mod tests {
                 assert_eq!(verdict, wanted, "{query} {purpose:?}");
             }
         }
+    }
+
+    /// A token for which the issuer granted this scope.
+    fn held(granted: Option<&str>) -> Held {
+        let answer = token_answer(Freshness::Good);
+        Held {
+            token: answer.held.token.share(),
+            validity: answer.held.validity,
+            generation: 7,
+            scope: granted.map(|granted| Scope {
+                granted: granted.into(),
+                missing: "".into(),
+            }),
+            last_answer: LastAnswer::default(),
+        }
+    }
+
+    #[test]
+    fn the_granted_scope_is_told_and_is_fine_to_ask_for_as_well_as_the_configured_one() {
+        let purpose = Purpose {
+            scope: vec!["read".into(), "write".into()],
+            ..Purpose::default()
+        };
+        let held = held(Some("email read"));
+        for (scope, suits) in [
+            ("", true),
+            ("&scope=", true),
+            ("&scope=write+read", true),
+            ("&scope=read+email", true),
+            ("&scope=read", false),
+            ("&scope=read+write+email", false),
+        ] {
+            let body = format!("grant_type=client_credentials&client_id=ci{scope}");
+            let asked = parse(None, &body).unwrap();
+            let verdict = asked.suits_scope(&purpose, &held);
+            assert_eq!(verdict.is_ok(), suits, "{scope}");
+        }
+        let bytes = answer(&held, &purpose, around().now);
+        assert!(bytes.ends_with(b",\"scope\":\"email read\"}\n"));
     }
 
     #[test]

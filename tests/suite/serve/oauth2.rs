@@ -85,9 +85,8 @@ fn a_client_gets_the_token_that_is_held_and_its_secret_goes_nowhere() {
     env.stop(&mut daemon);
 }
 
-#[test]
-fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
-    let env = TestEnv::with_sandbox(3_600);
+/// Enrols the profile `reports` with two scopes and an audience.
+fn enrol_reports(env: &TestEnv) {
     let (url, secret) = (env.sandbox().url(), env.secret_file());
     let added = env.jetond(&[
         "add",
@@ -110,6 +109,12 @@ fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
         secret.to_str().unwrap(),
     ]);
     assert_eq!(added.code, 0, "{added:?}");
+}
+
+#[test]
+fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
+    let env = TestEnv::with_sandbox(3_600);
+    enrol_reports(&env);
     let mut daemon = env.start();
     let ask = |query: &str| {
         let body = format!("grant_type=client_credentials&client_id=reports{query}");
@@ -136,6 +141,51 @@ fn the_scope_of_the_profile_is_told_and_no_other_is_given() {
             "{query}"
         );
     }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_narrower_scope_is_told_accepted_shown_and_logged_once() {
+    let env = TestEnv::with_sandbox(600);
+    enrol_reports(&env);
+    let grant = |scope: &str| {
+        let token = r#""access_token":"$TOKEN","token_type":"Bearer","expires_in":600"#;
+        env.fault(&format!("raw:{{{token},\"scope\":{scope}}}"));
+    };
+    grant(r#"["a.read","email"]"#);
+    let mut daemon = env.start();
+    let ask = |query: &str| {
+        let body = format!("grant_type=client_credentials&client_id=reports{query}");
+        post(&env, &daemon, &[FORM], &body)
+    };
+    for (query, status) in [
+        ("", 200),
+        ("&scope=a.read+b.write", 200),
+        ("&scope=email+a.read", 200),
+        ("&scope=a.read", 400),
+        ("&scope=other", 400),
+    ] {
+        let response = ask(query);
+        assert_eq!(response.status, status, "{query} {response:?}");
+        if status == 200 {
+            assert_eq!(response.json()["scope"], "a.read email", "{query}");
+        }
+    }
+    let state = env.get(&daemon, "/v1/profiles/reports").json();
+    assert_eq!(state["granted_scope"], "a.read email", "{state}");
+    assert_eq!(state["missing_scope"], "b.write", "{state}");
+    let table = env.jeton(&["status"]).stdout;
+    assert!(table.contains("narrower scope"), "{table}");
+    let refresh = || {
+        let target = "/v1/profiles/reports/refresh";
+        let before = env.get(&daemon, "/v1/profiles/reports").json()["generation"].clone();
+        let answer = env.request(&daemon.socket, "POST", target, &[], b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_ne!(answer.json()["generation"], before);
+    };
+    refresh();
+    let narrower = |daemon: &Daemon| daemon.log_up_to_now().matches("granted a narrower scope").count();
+    assert_eq!(narrower(&daemon), 1);
     env.stop(&mut daemon);
 }
 

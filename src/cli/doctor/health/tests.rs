@@ -27,6 +27,8 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         reported: false,
         cooling_down_until: None,
         clock_skew: None,
+        granted_scope: None,
+        missing_scope: None,
         counts: Counts {
             requests: 0,
             refreshes: 0,

@@ -52,6 +52,7 @@ impl Keeper {
                     let effect = self.lifecycle.step(now, (self.parts.jitter)(), event);
                     self.log(&before);
                     self.log_skew();
+                    self.log_scope();
                     match effect {
                         Effect::None => return,
                         Effect::Stop => {

@@ -82,6 +82,27 @@ impl Keeper {
         }
     }
 
+    /// Logs one line when the issuer grants a narrower scope than the profile asks for, and one when it is a whole one again.
+    pub(super) fn log_scope(&mut self) {
+        let Some(held) = self.lifecycle.view().held else {
+            return;
+        };
+        let scope = held.scope.as_ref().filter(|scope| scope.is_narrower());
+        let missing = scope.map(|scope| scope.missing.clone());
+        if missing == self.logged.missing_scope {
+            return;
+        }
+        match scope {
+            Some(scope) => warn!(
+                granted = &*scope.granted,
+                missing = &*scope.missing,
+                "the issuer granted a narrower scope than the configuration asks for"
+            ),
+            None => info!("the issuer grants the scope that the configuration asks for again"),
+        }
+        self.logged.missing_scope = missing;
+    }
+
     /// Logs one line when the issuer's clock and this machine's are found to be far apart.
     pub(super) fn log_skew(&mut self) {
         let now = self.parts.clock.now();

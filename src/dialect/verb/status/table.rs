@@ -69,6 +69,11 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         }
         _ => {}
     }
+    if let (Some(granted), Some(missing)) = (&reply.granted_scope, &reply.missing_scope) {
+        notes.push(Cow::Owned(format!(
+            "the issuer granted a narrower scope than the configuration asks for: {granted}, without {missing}"
+        )));
+    }
     if let Some(secs) = reply.queued_for.filter(|secs| *secs > 0) {
         notes.push(Cow::Owned(format!(
             "its refresh has waited for {} for its turn at the issuer, which other profiles use too",
