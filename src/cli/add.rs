@@ -25,6 +25,7 @@ use provider::ProviderArgs;
 
 mod authentication;
 mod credential;
+mod granted;
 mod profile;
 mod provider;
 mod steps;

@@ -1,7 +1,7 @@
 //! How the client authenticates: what an enrolment takes over from the issuer, and what a refusal says of it.
 
 use super::super::output::{Exit, say, tell};
-use super::{AddArgs, Plan, ask};
+use super::{AddArgs, Plan, ask, granted};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Provider;
 use crate::config::oauth2::ClientAuth;
@@ -55,6 +55,7 @@ impl AddArgs {
                 tell(note);
             }
         })?;
+        granted::warn(&granted.grant);
         let validity = Validity::new(SystemClock.now().boot, granted.grant.lifetime);
         Ok((validity, client_auth))
     }

@@ -73,6 +73,7 @@ mod tests {
             date: None,
             retry_after: None,
             location: None,
+            coding: None,
             body: body.as_bytes().to_vec().into(),
         }
     }

@@ -1,0 +1,19 @@
+//! What a person is told of the token that proves a credential.
+
+use super::super::output::tell;
+use crate::token::Grant;
+
+/// Warns of what the daemon will make of the issuer's tokens.
+pub(super) fn warn(grant: &Grant) {
+    if grant.is_of_no_time() {
+        tell(
+            "the issuer states that its token holds for 0 s: the daemon serves it for a second, and asks for the next one ever more rarely; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"",
+        );
+    }
+    if let Some(scope) = grant.scope.as_ref().filter(|scope| scope.is_narrower()) {
+        let (granted, missing) = (&scope.granted, &scope.missing);
+        tell(format!(
+            "the issuer granted a narrower scope than the profile asks for: {granted}, without {missing}"
+        ));
+    }
+}
