@@ -18,12 +18,13 @@ use crate::config::{Origin, Proxy};
 use crate::credential::Ca;
 use crate::fault::{Fault, FaultKind};
 use crate::instant::UnixTime;
-use classify::{Route, classify};
+use classify::classify;
 use client::build;
 use content::{Unread, read};
 use head::head;
 use kept::Kept;
 pub use reuse::limit_idle;
+use route::Route;
 use shared::Shared;
 
 mod ca;
@@ -41,6 +42,7 @@ mod kept;
 mod resolver;
 mod reuse;
 mod roots;
+mod route;
 mod settings;
 mod shared;
 #[cfg(not(target_os = "macos"))]

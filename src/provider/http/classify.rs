@@ -9,21 +9,9 @@ use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
 
+use super::route::Route;
 use super::{ResolveError, Timeouts, families};
 use crate::fault::{Fault, FaultKind};
-
-/// The route of a request, for messages.
-#[derive(Debug)]
-pub(super) struct Route {
-    /// `scheme://host:port`.
-    pub(super) at: String,
-    /// The proxy in words, if one is configured.
-    pub(super) proxy: Option<String>,
-    /// Whether a CA file says whom to trust.
-    pub(super) has_ca_file: bool,
-    /// Whether we have a client certificate to show.
-    pub(super) shows_certificate: bool,
-}
 
 /// Converts an error to a fault.
 pub(super) fn classify(error: &reqwest::Error, route: &Route, timeouts: &Timeouts) -> Fault {

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription as Alert, CertificateError, Error as TlsError, OtherError};
 
+use super::super::route::Route;
 use super::super::unaccepted::Unaccepted;
-use super::Route;
 use crate::fault::FaultKind;
 
 /// The first moment that has no date in four digits, in Unix time.
