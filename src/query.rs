@@ -124,7 +124,7 @@ pub enum News {
     /// A new token.
     Token(TokenAnswer),
     /// Another state.
-    State(ProfileReply),
+    State(Box<ProfileReply>),
     /// Heartbeat: nothing has happened for a while.
     Quiet,
 }

@@ -255,6 +255,7 @@ impl Subject {
             ca_file: None,
             proxy: Proxy::Direct,
             client_certificate: None,
+            lifetime: None,
             keep_warm: rng.u8(0..4) == 0,
             reissue,
         };

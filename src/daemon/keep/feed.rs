@@ -178,7 +178,9 @@ impl Feed {
             return None;
         }
         self.shown = Some(shown);
-        Some(News::State(self.handle.state_of(&view, now).reply))
+        Some(News::State(Box::new(
+            self.handle.state_of(&view, now).reply,
+        )))
     }
 }
 

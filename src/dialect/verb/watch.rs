@@ -101,7 +101,7 @@ mod tests {
         let [ProfileState { reply, .. }, ..] = states.as_slice() else {
             panic!()
         };
-        let state = line(&News::State(reply.clone()));
+        let state = line(&News::State(Box::new(reply.clone())));
         let json: serde_json::Value = serde_json::from_str(&state).unwrap();
         assert_eq!(json["event"], "state");
         assert_eq!(json["phase"], "fresh");

@@ -184,7 +184,12 @@ fn a_narrower_scope_is_told_accepted_shown_and_logged_once() {
         assert_ne!(answer.json()["generation"], before);
     };
     refresh();
-    let narrower = |daemon: &Daemon| daemon.log_up_to_now().matches("granted a narrower scope").count();
+    let narrower = |daemon: &Daemon| {
+        daemon
+            .log_up_to_now()
+            .matches("granted a narrower scope")
+            .count()
+    };
     assert_eq!(narrower(&daemon), 1);
     env.stop(&mut daemon);
 }
