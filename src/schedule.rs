@@ -20,11 +20,13 @@ use crate::instant::BootInstant;
 use crate::token::Validity;
 
 mod demand;
+mod probe;
 
 pub use demand::{
     DEMAND_SPACING, FAILURES_HOURLY, FailureBudget, STATED_ONCE, STATED_TWICE, demand_due,
     demand_due_in_outage, stated_wait,
 };
+pub use probe::probe_due_holding;
 
 /// Nothing is ever due sooner than this: without a floor a clock or an answer of a strange kind makes a hot loop
 /// (hashicorp/vault#26382).

@@ -10,7 +10,8 @@
 //! ends, and the next one reads the store.
 //!
 //! These invariants hold, each a property test:
-//! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt;
+//! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt; a probe that would come
+//! after the end of the held token is due before it;
 //! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need;
 //! (c) a read of the store never breaks off an attempt that carries the credential which was found;
 //! (d) no three calls begin within one second: the third is put off, and not dropped.
@@ -21,6 +22,7 @@ use super::Event;
 use crate::credential::CredentialId;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::BootInstant;
+use crate::token::Validity;
 
 mod carried;
 mod decision;
@@ -43,6 +45,8 @@ pub struct Credentials {
     obstacle: Option<Obstacle>,
     step: Step,
     rejections: Rejections,
+    /// The validity of the token that is held while the attempt runs.
+    held: Option<Validity>,
     /// When the last two calls began, the older one first.
     calls: [Option<BootInstant>; 2],
 }
@@ -85,6 +89,12 @@ impl Credentials {
     /// Whether the profile waits for something on this machine to be put right, and no call runs.
     pub fn is_blocked(&self) -> bool {
         self.obstacle == Some(Obstacle::Blocked) && self.carried().is_none()
+    }
+
+    /// Takes note of the validity of the token that is held while the next attempt runs: before its end, a rejected
+    /// credential is sent once more.
+    pub const fn hold(&mut self, held: Option<Validity>) {
+        self.held = held;
     }
 
     /// Begins this attempt of the lifecycle, in place of any other that runs.
@@ -176,7 +186,8 @@ impl Credentials {
                     self.called(sent);
                 }
                 if fault.kind == FaultKind::Rejected {
-                    self.rejections.add(now, credential, self.stored);
+                    let held = self.held.as_ref();
+                    self.rejections.add(now, credential, self.stored, held);
                 }
                 if fault.kind.is_permanent() && !is_second && !fault.states_a_wait() {
                     self.step = Step::Reloading {
@@ -252,7 +263,8 @@ impl Credentials {
             let detail = fault.detail;
             return self.blocked(attempt, Block::BindingChanged { detail });
         }
-        let rejections = credential.map_or(0, |it| self.rejections.postpone(now, it));
+        let held = self.held.as_ref();
+        let rejections = credential.map_or(0, |it| self.rejections.postpone(now, it, held));
         Decision::Tell(Event::Failed {
             attempt,
             fault,

@@ -122,7 +122,7 @@ impl Lifecycle {
         self.pace.failed(now, &attempt, jitter);
         let stated = self.pace.stated_until();
         let backed_off = schedule::retry_due(now, self.failing, held.as_ref(), stated, jitter);
-        let probe = schedule::probe_due(now, self.rejections);
+        let probe = schedule::probe_due_holding(now, self.rejections, held.as_ref());
         let due = match self.rejections {
             0 => backed_off,
             // After one rejection a quick retry is due; while the issuer cannot be reached, the back-off delays it.

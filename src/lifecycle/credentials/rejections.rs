@@ -3,6 +3,7 @@
 use crate::credential::CredentialId;
 use crate::instant::BootInstant;
 use crate::schedule;
+use crate::token::Validity;
 
 /// Every rejected credential, until the issuer accepts it or its probe is long past.
 #[derive(Debug, Clone, Default)]
@@ -20,12 +21,14 @@ struct Rejection {
 // === impl Rejections ===
 
 impl Rejections {
-    /// Records that the issuer rejected this credential. `stored` is the one that the store holds.
+    /// Records that the issuer rejected this credential. `stored` is the one that the store holds, and `held` the validity
+    /// of the held token.
     pub(super) fn add(
         &mut self,
         now: BootInstant,
         credential: CredentialId,
         stored: Option<CredentialId>,
+        held: Option<&Validity>,
     ) {
         // A credential that left the store long ago is forgotten, so that the list stays short.
         self.0.retain(|it| {
@@ -37,7 +40,7 @@ impl Rejections {
         self.0.push(Rejection {
             credential,
             times,
-            probe: schedule::probe_due(now, times),
+            probe: schedule::probe_due_holding(now, times, held),
         });
     }
 
@@ -48,11 +51,16 @@ impl Rejections {
 
     /// Restarts the time to a rejected credential's probe after a failed attempt, and returns how often in a row it was
     /// rejected. The fault does not matter: an issuer that cannot be reached takes no rejection back.
-    pub(super) fn postpone(&mut self, now: BootInstant, credential: CredentialId) -> u32 {
+    pub(super) fn postpone(
+        &mut self,
+        now: BootInstant,
+        credential: CredentialId,
+        held: Option<&Validity>,
+    ) -> u32 {
         let mut rejections = self.0.iter_mut();
         let rejected = rejections.find(|it| it.credential == credential);
         rejected.map_or(0, |it| {
-            it.probe = schedule::probe_due(now, it.times);
+            it.probe = schedule::probe_due_holding(now, it.times, held);
             it.times
         })
     }

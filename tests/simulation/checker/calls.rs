@@ -307,17 +307,18 @@ impl Walk<'_> {
                 if let Some(times) = self.remembered.get(&secret) {
                     self.rejections[1] = self.rejections[1].max(*times);
                 }
+                let held = self.held.as_ref();
                 let after = |rejections, at| match outcome {
                     Outcome::Failed(_) if rejections == 0 => {
                         moments::after_failure(at, self.failing[1], beside.as_ref(), stated)
                     }
                     // The quick retry of a rejected secret, in an outage.
                     Outcome::Failed(_) if rejections == 1 => {
-                        let quick = moments::after_rejection(at, rejections);
-                        moments::after_failure(at, self.failing[1], self.held.as_ref(), stated)
+                        let quick = moments::after_rejection(at, rejections, held);
+                        moments::after_failure(at, self.failing[1], held, stated)
                             .and_not_before(self.not_in_a_wait(quick))
                     }
-                    _ => self.not_in_a_wait(moments::after_rejection(at, rejections)),
+                    _ => self.not_in_a_wait(moments::after_rejection(at, rejections, held)),
                 };
                 let [least, most] = self.rejections;
                 let earliest = (least..=most).map(|n| after(n, until).from).min();

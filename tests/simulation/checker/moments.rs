@@ -106,16 +106,38 @@ pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
     )
 }
 
-/// After the `rejections`-th rejection in a row, 1 for the first: one quick retry, then the breaker's probes.
-pub(crate) fn after_rejection(now: BootInstant, rejections: u32) -> Window {
+/// After the `rejections`-th rejection in a row, 1 for the first: one quick retry, then the breaker's probes, and once
+/// more before the end of what is held.
+pub(crate) fn after_rejection(now: BootInstant, rejections: u32, held: Option<&Held>) -> Window {
     let seconds = match rejections {
         0 | 1 => 5,
         n => (60_u64 << (n - 2).min(10)).min(900),
     };
     let at = now.after(Duration::from_secs(seconds));
+    let Some(held) = held else {
+        return Window {
+            from: at,
+            until: at,
+        };
+    };
+    let floor = now.after(FLOOR);
+    let (first, last) = last_call(held);
+    let in_time = |call: BootInstant, end: BootInstant| match rejections {
+        0 | 1 => call.max(end.before(Duration::from_secs(2))),
+        _ => call,
+    };
+    let (first, last) = (in_time(first, held.surely), in_time(last, held.at_most));
     Window {
-        from: at,
-        until: at,
+        from: if now < last {
+            at.min(first.max(floor))
+        } else {
+            at
+        },
+        until: if now < first {
+            at.min(last.max(floor))
+        } else {
+            at
+        },
     }
 }
 

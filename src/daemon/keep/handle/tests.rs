@@ -9,6 +9,7 @@ mod bad_input;
 mod changes;
 mod crowd;
 mod jumps;
+mod last_try;
 mod reissue;
 mod reject;
 mod resting;

@@ -62,6 +62,8 @@ impl Keeper {
                         }
                         Effect::Fetch { attempt } => {
                             debug!(attempt, "attempt starts");
+                            let held = before.held.as_ref().map(|held| held.validity);
+                            self.credentials.hold(held);
                             self.credentials.begin(now, attempt)
                         }
                     }

@@ -1,0 +1,90 @@
+//! When a rejected credential is tried again while a token is held.
+
+use super::{ATTEMPT_FLOOR, FLOOR, last_call, probe_due};
+use crate::instant::BootInstant;
+use crate::token::Validity;
+
+/// As [`probe_due`], but once more before the end of the held token: the probes grow to a quarter of an hour, in which a
+/// credential that works again would cost the token. The one quick retry keeps its 5 s, where that leaves time for an
+/// answer: an issuer's replicas may lag behind.
+pub fn probe_due_holding(
+    now: BootInstant,
+    rejections: u32,
+    held: Option<&Validity>,
+) -> BootInstant {
+    let probe = probe_due(now, rejections);
+    let last = held.map(|held| match rejections {
+        0 | 1 => last_call(held).max(held.expires.before(ATTEMPT_FLOOR)),
+        _ => last_call(held),
+    });
+    match last {
+        Some(last) if now < last => probe.min(last.max(now.after(FLOOR))),
+        _ => probe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn at(secs: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(secs))
+    }
+
+    /// A token of an hour: it is served for 3,570 s, and the last call is due 60 s before.
+    fn hour() -> Validity {
+        Validity::new(at(0), Some(Duration::from_secs(3_600)))
+    }
+
+    #[test]
+    fn a_probe_that_would_come_after_the_end_is_made_at_the_last_call_and_once() {
+        for (now, rejections, due) in [
+            (1_800, 1, 1_805),
+            (1_805, 2, 1_865),
+            (2_705, 6, 3_510),
+            (3_509, 2, 3_510),
+            // The quick retry.
+            (3_509, 1, 3_514),
+            (3_566, 1, 3_568),
+            // The last call was made.
+            (3_510, 7, 4_410),
+            (3_568, 1, 3_573),
+            (4_000, 6, 4_900),
+        ] {
+            let probe = probe_due_holding(at(now), rejections, Some(&hour()));
+            assert_eq!(probe, at(due), "{now} {rejections}");
+        }
+        assert_eq!(probe_due_holding(at(2_705), 6, None), at(3_605));
+    }
+
+    proptest! {
+        #![proptest_config(crate::testing::many_cases())]
+
+        #[test]
+        fn one_try_falls_into_the_time_before_the_end_and_none_is_later_than_its_probe(
+            secs in 1u64..90_000, part in 0.0f64..1.0, rejections in 1u32..40,
+        ) {
+            let held = Validity::new(at(1_000), Some(Duration::from_secs(secs)));
+            let start = held.issued.after(held.lifetime.mul_f64(part));
+            let (mut now, mut rejections) = (start, rejections);
+            let mut tries = vec![];
+            while held.holds(now) {
+                let due = probe_due_holding(now, rejections, Some(&held));
+                prop_assert!(due <= probe_due(now, rejections) && due >= now.after(FLOOR));
+                let later = now.after(Duration::from_millis(1));
+                prop_assert!(due <= probe_due_holding(later, rejections, Some(&held)));
+                tries.push(due);
+                (now, rejections) = (due, rejections + 1);
+            }
+            let late = last_call(&held);
+            let in_time = |at: &&BootInstant| **at >= late && held.holds(**at);
+            if start.after(FLOOR) < late {
+                prop_assert!(tries.iter().any(|at| in_time(&at)), "{tries:?}");
+            }
+        }
+    }
+}
