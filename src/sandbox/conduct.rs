@@ -19,6 +19,8 @@ pub(super) struct Conduct {
     pub(super) clusters: Clusters,
     /// By how many seconds the server's clock is off.
     pub(super) clock: i64,
+    /// Whether each new token of a key ends the one before it.
+    pub(super) kills_old: bool,
     other_keys: u16,
     /// The roles of each subject that has rules of its own.
     rules: BTreeMap<String, Vec<Role>>,
@@ -36,6 +38,7 @@ impl Conduct {
             Setting::OtherKeys(count) => self.other_keys = count,
             Setting::Clusters(clusters) => self.clusters = clusters,
             Setting::Clock(seconds) => self.clock = seconds,
+            Setting::KillsOld(kills_old) => self.kills_old = kills_old,
         }
     }
 
@@ -57,6 +60,7 @@ impl Conduct {
                 Setting::OtherKeys(self.other_keys),
                 Setting::Clusters(self.clusters.clone()),
                 Setting::Clock(self.clock),
+                Setting::KillsOld(self.kills_old),
             ])
             .collect()
     }

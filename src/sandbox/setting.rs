@@ -24,6 +24,7 @@ pub enum Setting {
     OtherKeys(u16),
     Clusters(Clusters),
     Clock(i64),
+    KillsOld(bool),
 }
 
 /// What a key's token may do with the keys of its user. The vendor does not document it.
@@ -104,7 +105,7 @@ pub enum InvalidSetting {
 impl Setting {
     /// An example of each setting, and what it does.
     #[rustfmt::skip]
-    pub const HELP: [(&'static str, &'static str); 17] = [
+    pub const HELP: [(&'static str, &'static str); 19] = [
         ("access-rules:robot=practitioner", "the roles of a subject: administrator, practitioner, both with a comma, or none. A subject is `user`, the client ID of a service account or application, or `*` for those without rules of their own. Without rules everything but its own token is 403; a new service account or application has none"),
         ("own-keys:forbidden", "a key's token may not even list the keys of its user: 403"),
         ("own-keys:read-only", "a key's token may list the keys of its user, and not change them: 403"),
@@ -121,6 +122,8 @@ impl Setting {
         ("clusters:403", "this status, from 400 on, instead of clusters"),
         ("clusters:none", "no clusters"),
         ("clusters:own-line", "one cluster, of the line (the default)"),
+        ("reissue:kills-old", "each new token of a key ends the one before it"),
+        ("reissue:normal", "a key's older tokens hold on beside its new one (the default)"),
         ("clock:-600", "the server's clock is so many seconds off in all that it says (0 is the default)"),
     ];
 }

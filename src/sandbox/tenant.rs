@@ -103,6 +103,9 @@ impl Tenant {
             return Ok(Err(Refusal::Client));
         };
         let (client_id, id) = (key.client_id.clone(), key.id.clone());
+        if self.conduct.kills_old {
+            self.ledger.revoke_of(&id);
+        }
         self.issue(&client_id, &id, bearer, now).map(Ok)
     }
 

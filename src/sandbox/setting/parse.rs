@@ -40,6 +40,11 @@ impl Setting {
                 .map(Self::OtherKeys),
             "clusters" => clusters(value).map(Self::Clusters),
             "clock" => skew(value).map(Self::Clock),
+            "reissue" => match value {
+                "normal" => Some(Self::KillsOld(false)),
+                "kills-old" => Some(Self::KillsOld(true)),
+                _ => None,
+            },
             _ => return Err(InvalidSetting::Unknown),
         }
         .ok_or(InvalidSetting::Value)
@@ -174,7 +179,7 @@ mod tests {
             "last-login:day,", "last-login:null,day", "last-login:after:x", "last-login:skew:1.5", "deletion-seen:-1",
             "deletion-seen:86401", "deletion-seen:NaN", "max-items:0", "max-items:", "max-items:paged", "max-items:70000",
             "other-keys:10001", "other-keys:-1", "other-keys:", "clusters", "clusters:", "clusters:200", "clusters:600",
-            "clusters:2.20,", "clusters:2.20, 2.9", "clusters:\"", "clock:", "clock:1.5", "clock:9223372036854775807",
+            "reissue", "reissue:", "reissue:never", "clusters:2.20,", "clusters:2.20, 2.9", "clusters:\"", "clock:", "clock:1.5", "clock:9223372036854775807",
         ];
         for bad in bad_values {
             assert_eq!(Setting::parse(bad), Err(InvalidSetting::Value), "{bad:?}");

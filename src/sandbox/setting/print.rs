@@ -18,6 +18,8 @@ impl fmt::Display for Setting {
             Self::OtherKeys(count) => write!(f, "other-keys:{count}"),
             Self::Clusters(clusters) => write!(f, "clusters:{clusters}"),
             Self::Clock(seconds) => write!(f, "clock:{seconds}"),
+            Self::KillsOld(true) => f.write_str("reissue:kills-old"),
+            Self::KillsOld(false) => f.write_str("reissue:normal"),
         }
     }
 }
