@@ -15,6 +15,7 @@ mod leftover;
 mod output;
 mod place;
 mod prompt;
+mod proof;
 mod remove;
 mod run;
 mod sandbox;

@@ -21,6 +21,8 @@ mod pace;
 mod policy;
 mod policy_change;
 mod report;
+mod supersede;
+mod superseded;
 mod view;
 
 pub use event::{Effect, Event};
@@ -29,6 +31,7 @@ pub use pace::Pace;
 pub use policy::Policy;
 pub use report::Reporter;
 use report::Reports;
+use superseded::Superseded;
 pub use view::{Held, LastFault, Phase, View};
 
 /// Generations stay below this, so that every JSON reader keeps them exact.
@@ -61,6 +64,7 @@ pub struct Lifecycle {
     last_fault: Option<Arc<LastFault>>,
     pace: Pace,
     reports: Reports,
+    superseded: Superseded,
     clock_steps: u64,
     issuer_clock: Option<RemoteClock>,
     refreshes: u64,
@@ -99,6 +103,7 @@ impl Lifecycle {
             last_fault: None,
             pace: Pace::default(),
             reports: Reports::default(),
+            superseded: Superseded::default(),
             clock_steps: 0,
             issuer_clock: None,
             refreshes: 0,
@@ -141,6 +146,7 @@ impl Lifecycle {
                 generation,
                 reporter,
             } => self.reported(now, generation, reporter),
+            Event::Superseded { at } => self.superseded(now, at),
             Event::Resumed { suspended } => self.resumed(now, suspended),
             Event::ClockSet => {
                 self.clock_steps += 1;
@@ -192,7 +198,7 @@ impl Lifecycle {
             repeated: self.repeated,
             next_attempt: self.next_wake(),
             rejected: self.breaker_open(),
-            reported: self.reports.is_of_held(),
+            reported: self.reports.is_of_held() || self.is_superseded(),
             cooling_until: self.reports.cooling_until(),
             pace: self.pace,
             reports: self.reports.count(),
@@ -259,7 +265,9 @@ impl Lifecycle {
             false => held.validity.lifetime,
         };
         let held = self.held.as_deref();
+        let is_superseded = self.is_superseded() && self.valid(now).is_some();
         !self.policy.keep_warm
+            && !is_superseded
             && held.is_some_and(|held| schedule::forgotten(now, asked, lifetime(held)))
     }
 }

@@ -4,6 +4,7 @@ pub mod events;
 pub mod frame;
 mod reject;
 pub mod reload;
+pub mod token_issued;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use super::admin;
 use super::ca_variables;
 use super::output::{Exit, fail, report, say, tell};
 use super::place::{self, Place};
+use super::proof::Proof;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
@@ -92,6 +93,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
     let (validity, taken) = args.prove(&plan, &files, &credential, listed.as_ref(), env)?;
+    let proof = Proof::of(&credential);
     plan.keep(taken);
     let key = Key {
         credential,
@@ -105,15 +107,21 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         previous: None,
     };
     let name = &args.name;
-    plan.write(&target, &stores, name, &seen, &record, &Steps::NONE)?;
-    report(format!(
-        "{name} is enrolled: {} gave a token that holds for {} s; {}",
-        record.binding.bound,
-        validity.lifetime.as_secs(),
-        plan.place.sentence(&stores, name)
-    ));
-    admin::reload(&target, env);
-    Ok(())
+    let written = plan.write(&target, &stores, name, &seen, &record, &Steps::NONE);
+    if written.is_ok() {
+        report(format!(
+            "{name} is enrolled: {} gave a token that holds for {} s; {}",
+            record.binding.bound,
+            validity.lifetime.as_secs(),
+            plan.place.sentence(&stores, name)
+        ));
+        admin::reload(&target, env);
+    }
+    // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.
+    if let (Some(proof), Ok(places)) = (&proof, admin::places(&target, env)) {
+        proof.tell(&places.admin);
+    }
+    written
 }
 
 /// What is to be enrolled, and where.

@@ -234,6 +234,11 @@ fn identify(socket: &Path, source: Option<String>) -> io::Result<Answer> {
     )
 }
 
+/// Sends a request to an admin socket, and waits for the answer, whatever it says.
+pub(super) fn post(socket: &Path, path: &str, body: &str) -> io::Result<()> {
+    exchange(socket, "POST", path, body).map(drop)
+}
+
 /// Sends a request, and reads the answer to its end.
 fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;

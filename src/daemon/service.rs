@@ -24,6 +24,7 @@ use crate::wire::{Rejected, VersionReply};
 mod lists;
 mod look_ups;
 mod runs;
+mod token_issued;
 
 pub use self::lists::Lists;
 pub(super) use self::runs::{Printed, RunAnswer};

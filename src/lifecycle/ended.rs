@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pace::FailedAttempt;
-use super::{Effect, GENERATION_END, Held, LastFault, Lifecycle};
+use super::{Activity, Effect, GENERATION_END, Held, LastFault, Lifecycle};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::schedule::{self, Unit};
@@ -61,16 +61,19 @@ impl Lifecycle {
             scope: grant.scope,
             last_answer: LastAnswer::default(),
         }));
+        self.superseded.replaced(now, sent);
         if self.is_of_no_time {
             // There is no last call before its end: that would be as fast a loop as its lifetime is short.
             let fault = Fault::new(FaultKind::Malformed, OF_NO_TIME);
             return self.failed_while(now, None, jitter, fault);
         }
-        self.wait_until(if self.repeated {
+        let due = if self.repeated {
             schedule::same_token_due(now, &validity, jitter)
         } else {
             schedule::due(now, &validity, self.policy.reissue, jitter)
-        })
+        };
+        self.activity = Activity::Waiting { due };
+        self.replace_superseded(now)
     }
 
     /// The validity of the held token after the issuer has repeated it.

@@ -30,6 +30,11 @@ pub enum Event {
         /// Who reports it.
         reporter: Reporter,
     },
+    /// The issuer gave the client another token past the daemon, which may have ended those before it.
+    Superseded {
+        /// When, at the latest.
+        at: BootInstant,
+    },
     /// The machine was suspended: its connections are dead without an error, so an attempt has to start over.
     Resumed {
         /// For how long.
@@ -99,6 +104,7 @@ impl Event {
             | Self::Wanted { .. }
             | Self::RefreshRequested
             | Self::Reported { .. }
+            | Self::Superseded { .. }
             | Self::Resumed { .. }
             | Self::ClockSet
             | Self::PolicyChanged { .. }

@@ -26,6 +26,7 @@ impl Lifecycle {
                 is_timed_otherwise
                     && !is_after_a_failure
                     && !self.reports.is_of_held()
+                    && !self.is_superseded()
                     && !self.repeated
             }
         };

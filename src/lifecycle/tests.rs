@@ -7,6 +7,7 @@ mod pace;
 mod reissue;
 mod report;
 mod resting;
+mod superseded;
 
 const HALF: f64 = 0.5;
 

@@ -32,6 +32,7 @@ mod hard_tokens;
 mod hygiene;
 mod issuer_answers;
 mod keyring;
+mod kills_old;
 mod limits;
 mod log;
 mod long_lists;

@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::super::admin;
 use super::super::output::{Exit, fail};
+use super::super::proof::Proof;
 use super::super::target::Target;
 use super::stored::{bound, holders};
 use super::token::{self, Held};
@@ -45,6 +46,7 @@ pub(super) struct Session {
     /// The client IDs that the others have.
     holders: Vec<(String, ProfileName)>,
     socket: PathBuf,
+    admin: PathBuf,
     runtime: Runtime,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             holders,
             unread,
             socket: places.token,
+            admin: places.admin,
             target,
             stores,
             name,
@@ -105,7 +108,7 @@ impl Session {
         Ok(())
     }
 
-    /// Gets a token with this credential as proof, and throws it away.
+    /// Gets a token with this credential as proof, throws it away, and tells the daemon that there was one.
     pub(super) fn prove(
         &self,
         profile: &Profile,
@@ -113,7 +116,11 @@ impl Session {
         credential: &Credential,
     ) -> Result<(), Fault> {
         let provider = configured::provider(profile, files);
-        self.wait(provider.fetch(credential)).map(drop)
+        self.wait(provider.fetch(credential)).map(drop)?;
+        if let Some(proof) = Proof::of(credential) {
+            proof.tell(&self.admin);
+        }
+        Ok(())
     }
 
     /// One of our profiles with its files; nothing is sent where its credential is bound to something else.

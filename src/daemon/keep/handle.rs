@@ -24,6 +24,7 @@ use crate::wire::ProfileReply;
 mod look_up;
 mod refresh;
 mod reject;
+mod superseded;
 mod token;
 
 pub use token::Served;

@@ -27,6 +27,7 @@ mod found;
 mod log;
 mod logged;
 mod refresh;
+mod superseded;
 mod waits;
 
 pub(super) use asked::Asked;
@@ -205,6 +206,7 @@ impl Keeper {
                 let cooling_until = self.lifecycle.cooling_of(reporter);
                 Some((done, Heard { cooling_until }))
             }
+            Command::Superseded { at, done } => Some((done, self.superseded(at))),
             Command::Refresh { reply } => {
                 // The caller may have gone away; that cancels nothing.
                 let _: Result<(), _> = reply.send(self.refresh());

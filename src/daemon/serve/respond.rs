@@ -23,6 +23,7 @@ use crate::problem::Problem;
 use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
 use crate::wire::reload::ReloadQuery;
+use crate::wire::token_issued::TokenIssued;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
 
 /// What a request leads to without a wait: its reply, or the route that may have to wait.
@@ -196,6 +197,11 @@ async fn answer(
             let source = Some(source).filter(|_| is_asked);
             Ok(Reply::json(&ReloadReply::new(done, source)))
         }
+        Route::TokenIssued => {
+            let issued = TokenIssued::from_json(&body).map_err(Problem::bad_request)?;
+            drop(body);
+            Ok(Reply::json(&service.token_issued(&issued).await))
+        }
     }
 }
 
@@ -224,7 +230,9 @@ async fn printed(
 const fn cap_of_body(route: &Route) -> Option<usize> {
     match route {
         Route::Helper => Some(MAX_FRAME),
-        Route::Oauth2Token | Route::Reject { .. } | Route::Reload => Some(MAX_BODY),
+        Route::Oauth2Token | Route::Reject { .. } | Route::Reload | Route::TokenIssued => {
+            Some(MAX_BODY)
+        }
         Route::Ask(..)
         | Route::Healthz
         | Route::Openapi

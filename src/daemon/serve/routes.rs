@@ -28,6 +28,7 @@ pub(super) enum Route {
         max_wait: Duration,
     },
     Reload,
+    TokenIssued,
     Version,
     Token {
         profile: ProfileName,
@@ -94,6 +95,9 @@ pub(super) const TABLE: &[Row] = &[
         Ok(Route::Watch(name(p)?))
     }),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
+    row("POST", "/v1/token-issued", ADMIN, |_, _| {
+        Ok(Route::TokenIssued)
+    }),
     row("GET", "/v1/version", BOTH, |_, _| Ok(Route::Version)),
 ];
 

@@ -14,6 +14,7 @@ mod reissue;
 mod reject;
 mod resting;
 mod store;
+mod superseded;
 
 const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)

@@ -120,6 +120,7 @@ async fn ask(lookups: Arc<Lookups>, kind: KeyKind) -> Result<String, Problem> {
     let token = AccessToken::parse("T0KEN").unwrap();
     let enrolment = Arc::new(Enrolment {
         client_id: "c".into(),
+        origin: None,
         ca: None,
         enrolled_at: None,
     });

@@ -34,6 +34,7 @@ fn words(route: &Route) -> String {
             format!("reject {profile} {}", max_wait.as_millis())
         }
         Route::Reload => named("reload", None),
+        Route::TokenIssued => named("token issued", None),
         Route::Version => named("version", None),
         Route::Token {
             profile,
@@ -74,7 +75,11 @@ fn every_path_is_found_at_its_door() {
     ] {
         assert_eq!(route(line, Door::Tokens).as_deref(), Ok(want), "{line}");
     }
-    for (line, want) in [("POST /v1/reload", "reload"), ("POST /v1/helper", "helper")] {
+    for (line, want) in [
+        ("POST /v1/reload", "reload"),
+        ("POST /v1/token-issued", "token issued"),
+        ("POST /v1/helper", "helper"),
+    ] {
         assert_eq!(route(line, Door::Admin).as_deref(), Ok(want), "{line}");
     }
 }
@@ -116,6 +121,7 @@ fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
         ("GET /v1/helper", Door::Tokens, "method_not_allowed"),
         ("POST /v1/reload", Door::Tokens, "forbidden"),
         ("GET /v1/reload", Door::Tokens, "forbidden"),
+        ("POST /v1/token-issued", Door::Tokens, "forbidden"),
         ("GET /v1/reload", Door::Admin, "method_not_allowed"),
         ("GET /v1/profiles/research/token", Door::Admin, "not_found"),
         (

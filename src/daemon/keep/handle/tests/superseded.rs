@@ -1,0 +1,47 @@
+//! Tokens that the issuer gave to the client past the daemon.
+
+use super::*;
+use crate::clock::testing::TestClock;
+use crate::instant::BootInstant;
+
+fn ago(clock: &TestClock, s: u64) -> BootInstant {
+    clock.now().boot.before(secs(s))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_token_elsewhere_leads_to_one_refresh_and_the_held_one_is_served_meanwhile() {
+    let slow = Play::Grant {
+        secs: 3_600,
+        after: secs(1),
+    };
+    let issuer = ScriptedIssuer::new(&[grant(3_600), slow]);
+    let (handle, clock) = keep(&issuer, &MemoryStore::new(Some("s")));
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    for _ in 0..3 {
+        handle.superseded(ago(&clock, 1)).await;
+    }
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1 stale");
+    assert!(handle.state().reply.reported);
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    // It is told once more of a moment before the request for this one.
+    handle.superseded(ago(&clock, 3)).await;
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    assert_eq!(issuer.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_read_first_so_that_an_old_secret_is_not_sent_again() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let store = MemoryStore::new(Some("old"));
+    let (handle, clock) = keep(&issuer, &store);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    tokio::time::sleep(secs(60)).await;
+    store.set("new");
+    handle.superseded(ago(&clock, 1)).await;
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+    assert_eq!(issuer.seen(), ["old", "new"]);
+}

@@ -1,0 +1,25 @@
+//! Tokens that the issuer gave to the same client past this daemon.
+
+use tracing::info;
+
+use super::Keeper;
+use super::command::Heard;
+use crate::instant::BootInstant;
+use crate::lifecycle::Event;
+
+impl Keeper {
+    /// The issuer gave the client another token at this moment. Logs one line where the held token has to be replaced.
+    pub(super) fn superseded(&mut self, at: BootInstant) -> Heard {
+        let was_reported = self.lifecycle.view().reported;
+        self.tell(Event::Superseded { at });
+        let view = self.lifecycle.view();
+        if view.reported && !was_reported {
+            info!(
+                generation = view.generation,
+                "the issuer gave this client another token, which may have ended this one: getting a newer one"
+            );
+        }
+        let cooling_until = None;
+        Heard { cooling_until }
+    }
+}

@@ -1,0 +1,48 @@
+//! A token that the issuer gave to the same client past the daemon: the held one counts as reported. It leads to one
+//! refresh, and is served meanwhile.
+
+use super::{Activity, Effect, Lifecycle};
+use crate::instant::BootInstant;
+use crate::schedule::Reissue;
+
+impl Lifecycle {
+    /// The issuer gave the client another token at `at`. The held token leads to one refresh, unless it was requested
+    /// later; an attempt that runs may bring a token that is dead already.
+    pub(super) fn superseded(&mut self, now: BootInstant, at: BootInstant) -> Effect {
+        // Such an issuer gave the token that is held.
+        if self.repeated || self.policy.reissue == Reissue::SameUntilExpiry {
+            return Effect::None;
+        }
+        self.superseded.hear(at.min(now));
+        self.replace_superseded(now)
+    }
+
+    /// Whether the held token may have ended at a newer one.
+    pub(super) fn is_superseded(&self) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| self.superseded.ended(held.validity.issued))
+    }
+
+    /// Refreshes a held token that may have ended, as soon as the spacing of attempts and the hourly budget allow it.
+    /// After a failure the next try is due in any case.
+    pub(super) fn replace_superseded(&mut self, now: BootInstant) -> Effect {
+        if self.valid(now).is_none() || !self.is_superseded() {
+            return Effect::None;
+        }
+        let is_after_a_failure = self.failing > 0 || self.rejections > 0 || self.block.is_some();
+        let planned = match self.activity {
+            Activity::Attempting => return Effect::None,
+            Activity::Waiting { .. } if is_after_a_failure => return Effect::None,
+            Activity::Waiting { due } => Some(due),
+            Activity::Resting => None,
+        };
+        let demand = self.pace.demand(now, self.last_attempt);
+        let soonest = demand.max(self.allowed(now));
+        let due = self.superseded.due(now, soonest);
+        if due <= now {
+            self.attempt(now)
+        } else {
+            self.wait_until(planned.map_or(due, |planned| planned.min(due)))
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Tokens that the issuer gave to the client past the daemon.
+
+use super::*;
+use crate::schedule::Reissue;
+
+fn superseded(l: &mut Lifecycle, now: BootInstant, at: BootInstant) -> Effect {
+    l.step(now, u(), Event::Superseded { at })
+}
+
+/// The attempt that runs was sent at this moment, and brings this token at once.
+fn fetch(l: &mut Lifecycle, now: BootInstant, sent: BootInstant, text: &str) -> Effect {
+    let got = Event::Fetched {
+        attempt: l.attempt,
+        sent,
+        grant: grant(text, 3_600),
+        date: None,
+    };
+    l.step(now, u(), got)
+}
+
+#[test]
+fn a_token_from_before_the_newer_one_is_refreshed_once_and_served_meanwhile() {
+    let mut l = holding("a", 3_600);
+    let effect = superseded(&mut l, at(11), at(10));
+    assert_eq!(effect, Effect::Fetch { attempt: 2 });
+    for again in [at(10), at(9)] {
+        assert_eq!(superseded(&mut l, at(11), again), Effect::None);
+    }
+    assert!(l.view().reported && l.view().valid(at(11)).is_some());
+    assert_eq!(fetch(&mut l, at(12), at(11), "b"), Effect::None);
+    let view = l.view();
+    assert_eq!((view.generation, view.reported), (102, false));
+    assert_eq!(view.reports, 0, "it is no report of a caller");
+    // It was asked for after the newer one, and so is it told late.
+    assert_eq!(superseded(&mut l, at(20), at(10)), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(11 + 1_800)));
+}
+
+#[test]
+fn a_token_that_was_asked_for_before_the_newer_one_and_came_after_it_is_replaced_too() {
+    let mut l = holding("a", 3_600);
+    assert_eq!(
+        l.step(at(10), u(), Event::RefreshRequested),
+        Effect::Fetch { attempt: 2 }
+    );
+    assert_eq!(superseded(&mut l, at(11), at(11)), Effect::None);
+    assert_eq!(
+        fetch(&mut l, at(12), at(10), "b"),
+        Effect::Fetch { attempt: 3 }
+    );
+    assert!(l.view().reported);
+    assert_eq!(fetch(&mut l, at(13), at(12), "c"), Effect::None);
+    assert!(!l.view().reported);
+    assert_eq!(l.next_wake(), Some(at(12 + 1_800)));
+}
+
+#[test]
+fn refreshes_are_two_seconds_apart_and_twenty_an_hour() {
+    let mut l = holding("a", 3_600);
+    assert_eq!(superseded(&mut l, at(1), at(1)), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(2)));
+    let mut asked = 0;
+    for s in 2..3_600 {
+        let _ = superseded(&mut l, at(s), at(s));
+        if let Some(next) = l.next_wake().filter(|next| *next <= at(s)) {
+            let _ = l.step(next, u(), due(next));
+        }
+        if l.activity == Activity::Attempting {
+            asked += 1;
+            let _ = fetch(
+                &mut l,
+                at(s).after(Duration::from_millis(1)),
+                at(s).after(Duration::from_millis(1)),
+                &format!("t{s}"),
+            );
+        }
+    }
+    // Its ordinary refreshes, in the middle of each lifetime, are apart from them.
+    assert!((20..=22).contains(&asked), "{asked}");
+    assert!(
+        l.next_wake().unwrap() <= at(3_602),
+        "it is put off, and not dropped"
+    );
+}
+
+#[test]
+fn an_issuer_that_repeats_its_token_is_not_asked_and_one_that_turns_out_so_once() {
+    let policy = Policy {
+        reissue: Reissue::SameUntilExpiry,
+        ..Policy::default()
+    };
+    let mut l = holding("a", 3_600);
+    let _ = l.step(at(1), u(), Event::PolicyChanged { policy });
+    assert_eq!(superseded(&mut l, at(10), at(10)), Effect::None);
+    assert!(!l.view().reported);
+    let mut l = holding("a", 3_600);
+    assert!(matches!(
+        superseded(&mut l, at(10), at(10)),
+        Effect::Fetch { .. }
+    ));
+    // The same token: it holds.
+    let got = Event::Fetched {
+        attempt: l.attempt,
+        sent: at(11),
+        grant: grant("a", 3_589),
+        date: None,
+    };
+    assert_eq!(l.step(at(11), u(), got), Effect::None);
+    assert!(!l.view().reported && l.view().repeated);
+    assert_eq!(superseded(&mut l, at(20), at(20)), Effect::None);
+}
+
+#[test]
+fn it_never_breaks_the_back_off_nor_sends_a_rejected_credential() {
+    for kind in [FaultKind::Connect, FaultKind::Rejected] {
+        let mut l = holding("a", 3_600);
+        assert!(matches!(
+            l.step(at(1_800), u(), due(at(1_800))),
+            Effect::Fetch { .. }
+        ));
+        fail(&mut l, at(1_800), kind);
+        let next = l.next_wake();
+        assert_eq!(superseded(&mut l, at(1_800), at(1_800)), Effect::None);
+        assert_eq!(l.next_wake(), next, "{kind:?}");
+        assert!(l.view().reported);
+    }
+}
+
+#[test]
+fn a_resting_profile_replaces_a_valid_token_and_rests_again() {
+    let rest = || {
+        let mut l = holding("a", 1_000);
+        l.activity = Activity::Resting;
+        l
+    };
+    let long_ago = BootInstant::from_boot(Duration::ZERO);
+    let mut l = rest();
+    assert_eq!(
+        superseded(&mut l, at(900), at(900)),
+        Effect::Fetch { attempt: 2 }
+    );
+    let got = Event::Fetched {
+        attempt: 2,
+        sent: at(901),
+        grant: grant("b", 1_000),
+        date: None,
+    };
+    assert_eq!(l.step(at(901), u(), got), Effect::None);
+    assert_eq!(l.step(at(1_401), u(), due(long_ago)), Effect::None);
+    assert!(l.view().resting, "no caller asked since");
+    // One whose token has expired has nothing to replace.
+    let mut l = rest();
+    assert_eq!(superseded(&mut l, at(970), at(970)), Effect::None);
+    assert!(l.view().resting);
+    // Nor has one that never had a token.
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    assert_eq!(superseded(&mut l, at(0), at(0)), Effect::None);
+    assert_eq!(l.next_wake(), Some(at(0)));
+}
+
+#[test]
+fn it_does_not_rest_while_the_refresh_is_put_off() {
+    let mut l = holding("a", 3_600);
+    assert_eq!(superseded(&mut l, at(1), at(1)), Effect::None);
+    let long_ago = BootInstant::from_boot(Duration::ZERO);
+    l.held = l.held.take().map(|held| {
+        let mut held = Arc::into_inner(held).unwrap();
+        held.validity.lifetime = Duration::from_secs(100);
+        Arc::new(held)
+    });
+    assert!(matches!(
+        l.step(at(2), u(), due(long_ago)),
+        Effect::Fetch { .. }
+    ));
+}
+
+#[test]
+fn another_policy_does_not_put_the_refresh_off() {
+    let mut l = holding("a", 3_600);
+    assert_eq!(superseded(&mut l, at(1), at(1)), Effect::None);
+    let policy = Policy {
+        reissue: Reissue::KillsOld,
+        ..Policy::default()
+    };
+    let _ = l.step(at(1), u(), Event::PolicyChanged { policy });
+    assert_eq!(l.next_wake(), Some(at(2)));
+}

@@ -1,0 +1,137 @@
+//! An issuer that ends a client's old token at each new one, while commands get tokens with the client of a profile.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+
+use jetond::sandbox::Setting;
+use serde_json::json;
+
+use crate::enrol::add;
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+const PATH: &str = "/v1/token-issued";
+
+/// A place whose issuer ends old tokens, with a profile `research` and a running daemon that holds its token.
+fn place() -> (TestEnv, Daemon) {
+    let env = TestEnv::with_sandbox(3_600);
+    env.sandbox()
+        .set(Setting::parse("reissue:kills-old").unwrap());
+    env.enrol("research");
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    (env, daemon)
+}
+
+/// The one token that the issuer still takes.
+fn alive(env: &TestEnv) -> String {
+    env.sandbox().issued().pop().unwrap()
+}
+
+fn requests(env: &TestEnv) -> u64 {
+    env.sandbox().stats().token_requests
+}
+
+fn wait_for_a_live_token(env: &TestEnv, daemon: &Daemon) {
+    wait_until("a token that the issuer takes", || {
+        env.token(daemon, "research") == alive(env)
+    });
+}
+
+#[test]
+fn the_proof_of_another_enrolment_with_the_same_client_leads_to_one_refresh() {
+    let (env, mut daemon) = place();
+    let config = env.path("other.toml");
+    let elsewhere = ["--config", config.to_str().unwrap()];
+    let before = requests(&env);
+    let added = add(&env, "other", &elsewhere);
+    assert_eq!(added.code, 0, "{added:?}");
+    wait_for_a_live_token(&env, &daemon);
+    assert_eq!(requests(&env), before + 2, "the proof and the refresh");
+    let log = daemon.log();
+    assert!(
+        log.contains("the issuer gave this client another token"),
+        "{log}"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn binding_a_profile_again_leaves_it_with_a_live_token_after_one_refresh() {
+    let (env, mut daemon) = place();
+    for _ in 0..2 {
+        let before = requests(&env);
+        let rebound = env.jetond(&["add", "research", "--rebind"]);
+        assert_eq!(rebound.code, 0, "{rebound:?}");
+        wait_for_a_live_token(&env, &daemon);
+        assert_eq!(requests(&env), before + 2, "the proof and the refresh");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_new_secret_of_its_key_leaves_a_profile_with_a_live_token() {
+    let (env, daemon) = place();
+    let before = requests(&env);
+    let renewed = env.jetond(&["app", "regenerate", "test-client", "--yes"]);
+    assert_eq!(renewed.code, 0, "{renewed:?}");
+    wait_for_a_live_token(&env, &daemon);
+    assert_eq!(requests(&env), before + 2, "the proof and the refresh");
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    crate::app::end(env, daemon);
+}
+
+#[test]
+fn a_proof_whose_enrolment_is_not_written_counts_too() {
+    let (env, mut daemon) = place();
+    let before = requests(&env);
+    let config = env.path("other/config.toml");
+    let elsewhere = ["--config", config.to_str().unwrap()];
+    // What stands in the place of the lock shows when the enrolment is written.
+    fs::create_dir_all(env.path("other/.jeton.lock")).unwrap();
+    let refused = add(&env, "other", &elsewhere);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert_eq!(requests(&env), before + 1, "{refused:?}");
+    wait_for_a_live_token(&env, &daemon);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn the_daemon_is_told_through_the_admin_socket_alone() {
+    let (env, mut daemon) = place();
+    let token = env.token(&daemon, "research");
+    let before = requests(&env);
+    let body =
+        |client: &str| json!({"origin": env.sandbox().url(), "client_id": client}).to_string();
+    let tell = |socket, body: &str| env.request(socket, "POST", PATH, &[], body.as_bytes());
+    let refused = tell(&daemon.socket, &body("test-client"));
+    assert_eq!(
+        (refused.status, refused.code()),
+        (403, "forbidden".to_owned())
+    );
+    let unclear = tell(&daemon.admin, "{}");
+    assert_eq!(
+        (unclear.status, unclear.code()),
+        (400, "bad_request".to_owned())
+    );
+    let elsewhere = json!({"origin": "https://a.example", "client_id": "test-client"});
+    for other in [body("another-client"), elsewhere.to_string()] {
+        let answer = tell(&daemon.admin, &other);
+        assert_eq!(
+            (answer.status, answer.json()),
+            (200, json!({"profiles": []}))
+        );
+    }
+    assert_eq!(
+        (requests(&env), env.token(&daemon, "research")),
+        (before, token.clone())
+    );
+    let answer = tell(&daemon.admin, &body("test-client"));
+    assert_eq!(answer.json(), json!({"profiles": ["research"]}));
+    wait_until("the refresh", || env.token(&daemon, "research") != token);
+    assert_eq!(requests(&env), before + 1);
+    env.stop(&mut daemon);
+}
