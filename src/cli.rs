@@ -18,6 +18,7 @@ mod prompt;
 mod proof;
 mod remove;
 mod run;
+mod same_client;
 mod sandbox;
 mod setup;
 mod socket_unit;

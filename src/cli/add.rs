@@ -7,6 +7,7 @@ use super::ca_variables;
 use super::output::{Exit, fail, report, say, tell};
 use super::place::{self, Place};
 use super::proof::Proof;
+use super::same_client;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
@@ -120,6 +121,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.
     if let (Some(proof), Ok(places)) = (&proof, admin::places(&target, env)) {
         proof.tell(&places.admin);
+    }
+    if let (Some(proof), Ok(())) = (&proof, &written) {
+        same_client::note(&target, &stores, name, proof);
     }
     written
 }

@@ -12,6 +12,7 @@ use super::ca_variables;
 use super::clusters::{self, DaemonAt, Destination, Outlook};
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
+use super::same_client;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
@@ -63,6 +64,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         return Ok(());
     }
     let (mut faults, bound) = faults(&target, &config);
+    same_client::warn(&target.stores(), &config);
     say_clusters(&target, &config, env, bound);
     faults.extend(reach::unreachable(&config, target.daemon));
     ca_variables::note_issuers(&config, target.daemon, env);

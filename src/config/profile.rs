@@ -149,6 +149,11 @@ impl Profile {
         self == other || alike(other)
     }
 
+    /// Whether its issuer ends a client's old token at each new one, so that a client can have one daemon alone.
+    pub fn kills_old(&self) -> bool {
+        self.reissue == Reissue::KillsOld
+    }
+
     /// The configured address, for messages.
     pub fn url(&self) -> String {
         self.provider.url()

@@ -55,6 +55,8 @@ pub struct Reloading {
     /// The state folder.
     state: PathBuf,
     uid: u32,
+    /// Whether the daemon serves one command alone, perhaps beside another daemon.
+    is_of_command: bool,
     /// The mode of the served socket.
     served: ServedMode,
     wiring: Wiring,
@@ -98,6 +100,7 @@ impl Reloading {
             content: Content::Missing { link: None },
             state: options.state.clone(),
             uid: options.uid,
+            is_of_command: options.stop_at_eof,
             served,
             wiring,
             condition: Condition::new(Arc::clone(&roster)),

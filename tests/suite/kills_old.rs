@@ -6,12 +6,13 @@
 
 use std::fs;
 
-use jetond::sandbox::Setting;
+use jetond::sandbox::{Line, Setting};
 use serde_json::json;
 
-use crate::enrol::add;
+use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
+use crate::wrap::script;
 
 const PATH: &str = "/v1/token-issued";
 
@@ -39,6 +40,13 @@ fn wait_for_a_live_token(env: &TestEnv, daemon: &Daemon) {
     wait_until("a token that the issuer takes", || {
         env.token(daemon, "research") == alive(env)
     });
+}
+
+/// Has the configuration say what the issuer of each profile does.
+fn say_kills_old(env: &TestEnv) {
+    let text = fs::read_to_string(env.config()).unwrap();
+    let text = text.replace("provider = ", "reissue = \"kills-old\"\nprovider = ");
+    write_config(env, text);
 }
 
 #[test]
@@ -134,4 +142,61 @@ fn the_daemon_is_told_through_the_admin_socket_alone() {
     wait_until("the refresh", || env.token(&daemon, "research") != token);
     assert_eq!(requests(&env), before + 1);
     env.stop(&mut daemon);
+}
+
+#[test]
+fn another_profile_with_the_same_client_is_named() {
+    let env = TestEnv::with_line(Line::V2_24, 3_600);
+    let alone = add(&env, "research", &[]);
+    assert_eq!((alone.code, alone.stderr.as_str()), (0, ""));
+    let url = env.sandbox().url();
+    let client = format!("(test-client at {url})");
+    let second = add(&env, "second", &[]);
+    assert_eq!(second.code, 0, "{second:?}");
+    let same = format!("note: research has the same client as second {client}: ");
+    assert!(second.stderr.contains(&same), "{second:?}");
+    say_kills_old(&env);
+    let third = add(&env, "third", &[]);
+    assert_eq!(third.code, 0, "{third:?}");
+    let same = format!("warning: research, second have the same client as third {client}: ");
+    assert!(third.stderr.contains(&same), "{third:?}");
+    let rebound = env.jetond(&["add", "second", "--rebind"]);
+    assert!(
+        rebound
+            .stderr
+            .contains("research, third have the same client"),
+        "{rebound:?}"
+    );
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let others = format!(
+        "research: second, third of this configuration would end its tokens as well: the client is the same {client}"
+    );
+    assert!(checked.stderr.contains(&others), "{checked:?}");
+}
+
+#[test]
+fn check_and_a_commands_own_daemon_say_that_two_daemons_end_each_others_tokens() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let run = || env.finish("run", script(&env, "true"), b"", false);
+    for says in [false, true] {
+        let (checked, ran) = (env.jetond(&["check"]), run());
+        assert_eq!((checked.code, ran.code), (0, 0), "{checked:?} {ran:?}");
+        let second = checked
+            .stderr
+            .contains("research: with reissue = \"kills-old\", a second daemon");
+        assert_eq!(second, says, "{checked:?}");
+        let own = ran
+            .stderr
+            .contains("this daemon and any other with the same client end each other's tokens");
+        assert_eq!(own, says, "{ran:?}");
+        if !says {
+            say_kills_old(&env);
+        }
+    }
+    // The one daemon of a machine has no second one to fear.
+    let mut daemon = env.start();
+    env.stop(&mut daemon);
+    assert!(!daemon.log().contains("end each other's tokens"));
 }

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::Reloading;
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::query::{Reloaded, SocketTakes};
 use crate::settings::Found;
 
@@ -19,6 +19,7 @@ impl Reloading {
         self.is_machines_fault = false;
         config.keep_numbers_of(self.wiring.config());
         self.tell_doubts(&config);
+        self.warn_of_second_daemon(&config);
         let socket = self.served.follow(&config).await;
         let restart_needed = socket == SocketTakes::Restart;
         if restart_needed && !self.logged_restart {
@@ -28,6 +29,21 @@ impl Reloading {
         Reloaded {
             socket,
             ..self.apply(config).await
+        }
+    }
+
+    /// A daemon that serves one command is often a second one with the same configuration. Logs one line for each profile
+    /// whose issuer would let the two end each other's tokens.
+    fn warn_of_second_daemon(&self, config: &Config) {
+        let before = &self.wiring.config().profiles;
+        for (name, profile) in &config.profiles {
+            let is_known = before.get(name).is_some_and(Profile::kills_old);
+            if self.is_of_command && profile.kills_old() && !is_known {
+                warn!(
+                    profile = %name,
+                    "with reissue = \"kills-old\", this daemon and any other with the same client end each other's tokens: give each daemon a client of its own"
+                );
+            }
         }
     }
 
