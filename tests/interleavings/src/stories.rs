@@ -7,6 +7,7 @@ use jetond::lifecycle::Reporter;
 use jetond::query::News;
 use jetond::wire::Rejected;
 
+use crate::clock::Clock as _;
 use crate::keep::feed::Told;
 use crate::world::World;
 
@@ -17,7 +18,7 @@ const OWNER: Reporter = Reporter::Ours(1_000);
 
 type Story = (&'static str, fn());
 
-pub(crate) const ALL: [Story; 5] = [
+pub(crate) const ALL: [Story; 6] = [
     ("cold_callers_share_one_call", cold_callers_share_one_call),
     (
         "one_who_leaves_takes_nothing_along",
@@ -26,6 +27,10 @@ pub(crate) const ALL: [Story; 5] = [
     (
         "all_reports_of_a_token_lead_to_one_call",
         all_reports_of_a_token_lead_to_one_call,
+    ),
+    (
+        "all_who_tell_of_a_newer_token_lead_to_one_call",
+        all_who_tell_of_a_newer_token_lead_to_one_call,
     ),
     (
         "who_waits_through_a_failure_gets_the_next_token",
@@ -100,6 +105,30 @@ fn all_reports_of_a_token_lead_to_one_call() {
         for reporter in reporters {
             reporter.await.unwrap();
         }
+        assert_eq!(world.issuer.calls(), 2);
+    });
+}
+
+fn all_who_tell_of_a_newer_token_lead_to_one_call() {
+    told(async {
+        let world = Arc::new(World::new(0));
+        assert_eq!(token(&world).await, "token-0");
+        let newer = world.clock.now().boot.after(Duration::from_secs(5));
+        world.clock.suspend(Duration::from_secs(10));
+        let telling: Vec<_> = (0..3)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.handle.superseded(newer).await })
+            })
+            .collect();
+        for told in telling {
+            told.await.unwrap();
+        }
+        let mut view = world.handle.follow();
+        while view.borrow_and_update().reported {
+            view.changed().await.unwrap();
+        }
+        assert_eq!(token(&world).await, "token-1");
         assert_eq!(world.issuer.calls(), 2);
     });
 }
