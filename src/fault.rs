@@ -35,13 +35,16 @@ pub enum FaultKind {
     Malformed,
     /// An answer over the size cap.
     TooLarge,
-    /// The issuer rejected the credential, or the address is not that of a token endpoint: trying again
-    /// changes nothing until a person does something (RFC 6749 section 5.2).
+    /// The issuer rejected the credential: trying again changes nothing until a person does something
+    /// (RFC 6749 section 5.2).
     Rejected,
     /// The issuer asked us to slow down (429).
     RateLimited,
     /// The issuer failed (5xx, 408, 425).
     ServerError,
+    /// There is no token endpoint at the address, the issuer names none, or something in front of the issuer answered in
+    /// its place: this says nothing of the credential.
+    NoEndpoint,
     /// The issuer now names another token endpoint than the credential was enrolled for. Nothing secret was sent, so
     /// this is no failed attempt: the profile is blocked until a person enrols the credential anew.
     BindingChanged,
@@ -57,8 +60,6 @@ pub struct Fault {
     /// Until when it asked us to wait, in Unix time, where only our own clock can tell how long that is: it stated a date
     /// and did not say what its clock shows.
     pub retry_at: Option<Duration>,
-    /// Whether there is no token endpoint at the address, or the issuer names none: this says nothing of the credential.
-    pub no_endpoint: bool,
     /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
     /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
     pub detail: String,
@@ -106,6 +107,7 @@ impl FaultKind {
             Self::Rejected => "rejected",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
+            Self::NoEndpoint => "no_endpoint",
             Self::BindingChanged => "binding_changed",
         }
     }
@@ -120,22 +122,18 @@ impl Fault {
             kind,
             retry_after: None,
             retry_at: None,
-            no_endpoint: false,
             detail: detail.into(),
         }
     }
 
-    /// There is no token endpoint. It counts as a rejection: trying again changes nothing.
+    /// A fault of an address without a token endpoint.
     pub fn no_endpoint(detail: impl Into<String>) -> Self {
-        Self {
-            no_endpoint: true,
-            ..Self::new(FaultKind::Rejected, detail)
-        }
+        Self::new(FaultKind::NoEndpoint, detail)
     }
 
     /// Whether the issuer says that the credential is not a good one.
     pub fn is_of_credential(&self) -> bool {
-        self.kind == FaultKind::Rejected && !self.no_endpoint
+        self.kind == FaultKind::Rejected
     }
 
     /// Whether the issuer asked us to wait. `Retry-After: 0` does not.
@@ -214,6 +212,7 @@ mod tests {
             FaultKind::Rejected,
             FaultKind::RateLimited,
             FaultKind::ServerError,
+            FaultKind::NoEndpoint,
             FaultKind::BindingChanged,
         ] {
             let json = serde_json::to_string(&kind).unwrap();

@@ -266,9 +266,9 @@ fn ask<T>(
 /// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
 fn exit_of(fault: &Fault) -> Exit {
     match fault.kind {
-        _ if fault.is_of_credential() => Exit::Failed,
+        FaultKind::Rejected => Exit::Failed,
         // The address, the configuration, a certificate or a clock has to be put right first.
-        FaultKind::Rejected
+        FaultKind::NoEndpoint
         | FaultKind::BindingChanged
         | FaultKind::TlsName
         | FaultKind::TlsExpired

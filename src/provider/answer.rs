@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
+use self::word::Word;
 use super::expiry::Expiry;
 use super::members::Members;
 use super::quote::{TOKEN_MEMBERS, quote};
@@ -19,6 +20,7 @@ use crate::token::{AccessToken, Grant};
 mod envelope;
 mod redirect;
 mod wait;
+mod word;
 
 /// An answer's parts that matter, as they came.
 pub struct Answer {
@@ -34,6 +36,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// What `Content-Encoding` names, unless the body is as it is or was in gzip and is decoded.
     pub coding: Option<String>,
+    /// Whether there is a `WWW-Authenticate`.
+    pub is_challenge: bool,
     /// The body, wiped when it is freed. It may be left empty unless the status is 200 or 201.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -57,6 +61,8 @@ pub struct Asked<'a> {
     pub credential: &'a Credential,
     /// The type that its bearer tokens have, where it is another word than Bearer.
     pub token_type: Option<&'a str>,
+    /// Whether `{code, message}`, Run:ai's own `Error`, speaks of the credential.
+    pub has_vendor_errors: bool,
 }
 
 // === impl Answer ===
@@ -79,11 +85,11 @@ impl Answer {
         envelope::is_json_like(&self.body, self.is_json())
     }
 
-    /// Whether there is no token endpoint at the address: 404, 405, or a 200 that is not JSON, since a single-page
+    /// Whether there is no token endpoint at the address: 404 or 405, or a 200 that is not JSON, since a single-page
     /// application answers every unknown path with its start page.
     pub fn is_absent(&self) -> bool {
         match self.status {
-            404 | 405 => true,
+            404 | 405 => self.word(self.status, false) != Word::Credential,
             200 | 201 => !self.is_json_like(),
             _ => false,
         }
@@ -187,16 +193,11 @@ impl Answer {
                     format!("answered with a redirect ({status}){to}, which is never followed");
                 return self.asks_to_wait(Fault::new(FaultKind::Redirect, format!("{at} {what}")));
             }
-            404 | 405 => {
-                let what = format!("{at}: this address has no token endpoint ({status})");
-                return self.asks_to_wait(Fault::no_endpoint(what));
+            400..500 => {
+                let word = self.word(status, asked.has_vendor_errors);
+                return self.asks_to_wait(word.fault(at, self.status, &said));
             }
-            429 => (FaultKind::RateLimited, "asked us to slow down"),
-            408 | 425 | 500.. => (FaultKind::ServerError, "failed"),
-            400..500 if members.is_some_and(|members| is_passing(&members)) => {
-                (FaultKind::ServerError, "failed")
-            }
-            400..500 => (FaultKind::Rejected, "rejected the request for a token"),
+            500.. => (FaultKind::ServerError, "failed"),
             _ => (FaultKind::Malformed, "answered with an unexpected status"),
         };
         let what = format!("{at} {what} ({}){said}", self.status);
@@ -216,6 +217,13 @@ impl Answer {
         fault
             .with_retry_after(self.wait())
             .with_retry_at(self.wait_until())
+    }
+
+    /// Whose word the answer is, judged as one of this status of 4xx.
+    fn word(&self, status: u16, has_vendor_errors: bool) -> Word {
+        let members = self.members();
+        let members = members.as_ref();
+        Word::of(status, self.is_challenge, members, has_vendor_errors)
     }
 
     /// The members of a body that is one JSON object, whatever its type says.
@@ -268,12 +276,6 @@ fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
         .filter_map(|name| members.text(name))
         .collect();
     format!(": {}", quote(&text, asked.at, asked.credential, &tokens))
-}
-
-/// Whether the OAuth 2.0 error code says that the issuer is in trouble, whatever the status says.
-fn is_passing(members: &Members<'_>) -> bool {
-    let code = members.text("error");
-    code.is_some_and(|code| matches!(code.as_str(), "server_error" | "temporarily_unavailable"))
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ impl Oauth2 {
             at: &at,
             credential,
             token_type: self.configured.token_type.as_deref(),
+            has_vendor_errors: false,
         };
         let grant = answer.into_grant(Spelling::Snake, asked);
         let mut grant = grant.map_err(|fault| Failed { fault, subject })?;

@@ -145,6 +145,7 @@ impl Runai {
                 at: &at,
                 credential,
                 token_type: None,
+                has_vendor_errors: true,
             },
         ) {
             Ok(mut grant) => {

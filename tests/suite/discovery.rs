@@ -137,7 +137,7 @@ const BAD: &[(&str, &str, i32, &str, &str)] = &[
     ("302 Found\r\nLocation: ISSUER/canary", "", 78, "redirect", "redirect (302)"),
     ("307 Temporary\r\nLocation: https://canary.example/", "", 78, "redirect", "redirect (307)"),
     ("200 OK\r\nContent-Type: text/html", "<p>canary</p>", 78, "malformed", "something other than JSON"),
-    ("404 Not Found", "canary", 78, "rejected", "no discovery document"),
+    ("404 Not Found", "canary", 78, "no_endpoint", "no discovery document"),
     ("503 Unavailable", "canary", 75, "server_error", "(503)"),
 ];
 

@@ -241,12 +241,22 @@ fn an_issuer_that_cannot_be_reached_is_another_try_and_nothing_is_written() {
         ("html", 78),
         ("garbage", 78),
         ("status:404", 78),
+        ("answer:404:default backend - 404", 78),
+        ("answer:403:<html>Access denied</html>", 78),
+        ("answer:407:", 78),
         ("redirect:302:http://127.0.0.1:9/", 78),
     ] {
         env.fault(fault);
         let failed = add(&env, "research", &[]);
         assert_eq!(failed.code, code, "{fault}: {failed:?}");
         assert!(failed.stderr.contains("nothing is written"), "{failed:?}");
+        let status = ["404", "403"]
+            .into_iter()
+            .find(|status| fault.contains(status));
+        if let Some(status) = status {
+            let why = format!("no token endpoint at this address ({status})");
+            assert!(failed.stderr.contains(&why), "{fault}: {failed:?}");
+        }
         assert_nothing_written(&env);
     }
 }

@@ -10,6 +10,7 @@ fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
         retry_after: None,
         location: None,
         coding: None,
+        is_challenge: false,
         body: Zeroizing::new(body.to_vec()),
     }
 }
@@ -22,6 +23,7 @@ fn judge(answer: Answer, spelling: Spelling) -> Result<Grant, Fault> {
             at: "https://a.example",
             credential: &credential,
             token_type: None,
+            has_vendor_errors: true,
         },
     );
     if let Err(fault) = &result {
@@ -212,6 +214,7 @@ fn a_token_of_another_type_is_refused_with_the_reason() {
             at: "https://a.example",
             credential: &credential,
             token_type: declared,
+            has_vendor_errors: false,
         };
         answer(200, "application/json", body.as_bytes()).into_grant(Spelling::Snake, asked)
     };
@@ -389,7 +392,7 @@ fn a_coding_that_was_not_asked_for_is_named_unless_the_body_is_json_all_the_same
 }
 
 #[test]
-fn a_status_decides_whatever_the_body_says() {
+fn a_status_of_no_4xx_decides_whatever_the_body_says() {
     let bodies = [
         "",
         "{}",
@@ -409,14 +412,7 @@ fn a_status_decides_whatever_the_body_says() {
         (304, FaultKind::Redirect),
         (307, FaultKind::Redirect),
         (308, FaultKind::Redirect),
-        (400, FaultKind::Rejected),
-        (401, FaultKind::Rejected),
-        (403, FaultKind::Rejected),
-        (404, FaultKind::Rejected),
-        (405, FaultKind::Rejected),
         (408, FaultKind::ServerError),
-        (410, FaultKind::Rejected),
-        (415, FaultKind::Rejected),
         (425, FaultKind::ServerError),
         (429, FaultKind::RateLimited),
         (500, FaultKind::ServerError),
@@ -431,9 +427,51 @@ fn a_status_decides_whatever_the_body_says() {
             assert!(fault.detail.contains(&format!("({status})")), "{fault:?}");
         }
     }
-    for (status, error) in [(400, "temporarily_unavailable"), (401, "server_error")] {
-        let fault = refused(status, &format!(r#"{{"error":"{error}"}}"#));
-        assert_eq!(fault.kind, FaultKind::ServerError);
+}
+
+#[test]
+fn a_4xx_is_a_rejection_only_where_the_issuer_speaks_of_the_credential() {
+    const OWN: &str = r#"{"code":400,"message":"no"}"#;
+    for (status, body, kind) in [
+        (400, r#"{"error":"invalid_client"}"#, FaultKind::Rejected),
+        (404, r#"{"error":"invalid_client"}"#, FaultKind::Rejected),
+        (400, OWN, FaultKind::Rejected),
+        (403, OWN, FaultKind::Rejected),
+        (404, OWN, FaultKind::NoEndpoint),
+        (400, "{}", FaultKind::NoEndpoint),
+        (403, "<html>canary</html>", FaultKind::NoEndpoint),
+        (404, "", FaultKind::NoEndpoint),
+        (405, "{\"error\":[\"canary\"]}", FaultKind::NoEndpoint),
+        (407, r#"{"error":"invalid_client"}"#, FaultKind::NoEndpoint),
+        (410, "{\"access_token\":\"canary\"}", FaultKind::NoEndpoint),
+        (415, "{}", FaultKind::NoEndpoint),
+        (
+            400,
+            r#"{"error":"temporarily_unavailable"}"#,
+            FaultKind::ServerError,
+        ),
+        (401, r#"{"error":"server_error"}"#, FaultKind::ServerError),
+        (400, r#"{"error":"slow_down"}"#, FaultKind::RateLimited),
+    ] {
+        let fault = refused(status, body);
+        assert_eq!(fault.kind, kind, "{status} {body}");
+        assert!(fault.detail.contains(&format!("({status})")), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_error_is_read_as_json_whatever_type_it_claims() {
+    for content_type in [
+        "text/html",
+        "text/plain; charset=utf-8",
+        "",
+        "application/octet-stream",
+    ] {
+        let body = br#"{"error":"invalid_client"}"#;
+        let fault = judge(answer(400, content_type, body), Spelling::Snake).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Rejected, "{content_type}");
+        let fault = judge(answer(404, content_type, b"{}"), Spelling::Snake).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::NoEndpoint, "{content_type}");
     }
 }
 
@@ -490,7 +528,7 @@ fn what_the_issuer_says_is_passed_on_and_nothing_else() {
         refused(400, &format!(r#"{{"error":"{}"}}"#, "a ".repeat(5_000)))
             .detail
             .len()
-            < 300
+            < 400
     );
 }
 

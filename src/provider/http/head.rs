@@ -25,6 +25,7 @@ pub(super) fn head(response: &Response) -> Answer {
         retry_after: lines(header::RETRY_AFTER),
         location: text(header::LOCATION),
         coding: coding::not_undone(response.headers()),
+        is_challenge: response.headers().contains_key(header::WWW_AUTHENTICATE),
         body: Zeroizing::default(),
     }
 }

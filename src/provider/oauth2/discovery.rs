@@ -55,7 +55,7 @@ pub(super) async fn discover(
             // What failed says more than what is simply not there.
             Err(Unfound::Absent(fault)) => {
                 told = told
-                    .filter(|told| !told.kind.is_permanent())
+                    .filter(|told| told.kind != FaultKind::NoEndpoint)
                     .or(Some(fault));
             }
         }
@@ -160,7 +160,7 @@ fn absence(answer: &Answer, at: &str) -> Unfound {
             format!("failed to give a discovery document ({status})"),
         ),
         400..500 => (
-            FaultKind::Rejected,
+            FaultKind::NoEndpoint,
             format!("has no discovery document for this issuer ({status}): is the issuer written as it should be? Else set token-url"),
         ),
         _ => (
@@ -169,11 +169,7 @@ fn absence(answer: &Answer, at: &str) -> Unfound {
         ),
     };
     let what = format!("{at} {what}");
-    let fault = match kind {
-        FaultKind::Rejected => Fault::no_endpoint(what),
-        _ => Fault::new(kind, what),
-    };
-    let fault = fault.with_retry_after(answer.wait());
+    let fault = Fault::new(kind, what).with_retry_after(answer.wait());
     let fault = fault.with_retry_at(answer.wait_until());
     // The other document would be asked for within the wait.
     if kind == FaultKind::RateLimited || fault.states_a_wait() {

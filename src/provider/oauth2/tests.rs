@@ -346,7 +346,10 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
     let page = || answer(200, "text/html", "", "<html>canary</html>");
     let redirect = || answer(302, "text/html", "Location: /canary\r\n", "");
     for (plays, kind) in [
-        (vec![json(404, "{}"), json(404, "{}")], FaultKind::Rejected),
+        (
+            vec![json(404, "{}"), json(404, "{}")],
+            FaultKind::NoEndpoint,
+        ),
         (vec![json(404, "{}"), page()], FaultKind::Malformed),
         (vec![page(), json(404, "{}")], FaultKind::Malformed),
         (vec![redirect(), redirect()], FaultKind::Redirect),

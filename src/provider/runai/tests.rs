@@ -253,8 +253,8 @@ async fn an_endpoint_that_answers_or_fails_is_not_passed_over() {
             json(400, r#"{"code":400,"message":"no"}"#),
             FaultKind::Rejected,
         ),
-        (json(403, "{}"), FaultKind::Rejected),
-        (answer(403, "text/html", "", "canary"), FaultKind::Rejected),
+        (json(403, "{}"), FaultKind::NoEndpoint),
+        (answer(403, "text/html", "", "canary"), FaultKind::NoEndpoint),
         (json(200, "{}"), FaultKind::Malformed),
         (
             json(200, r#"{"error":"invalid_client"}"#),
@@ -286,10 +286,10 @@ async fn without_any_endpoint_the_address_is_what_is_wrong() {
     let fault = result.unwrap_err();
     assert_eq!(
         (fault.kind, lines(&requests)),
-        (FaultKind::Rejected, vec![V2, V1])
+        (FaultKind::NoEndpoint, vec![V2, V1])
     );
     assert!(
-        fault.detail.contains("this address has no token endpoint"),
+        fault.detail.contains("no token endpoint at this address (404)"),
         "{fault:?}"
     );
     let (result, _) = play(Api::Auto, vec![page()]).await;
@@ -323,7 +323,7 @@ async fn when_the_known_endpoint_is_gone_with_all_others_the_search_starts_over(
     let fake = Fake::start(vec![absent(), camel(), absent(), absent(), snake()]).await;
     let provider = at(&fake.url(), Api::Auto, Settings::default());
     assert_eq!(ask(&provider).await.unwrap(), "t1");
-    assert_eq!(ask(&provider).await.unwrap_err().kind, FaultKind::Rejected);
+    assert_eq!(ask(&provider).await.unwrap_err().kind, FaultKind::NoEndpoint);
     assert_eq!(ask(&provider).await.unwrap(), "t2");
     assert_eq!(lines(&fake.requests()), [V2, V1, V1, V2, V2]);
 }

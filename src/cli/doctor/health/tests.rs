@@ -116,6 +116,13 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
             Some(FaultKind::Rejected),
             (Fail, [Fail, Fail]),
         ),
+        // Something that answered in the issuer's place says nothing of the credential.
+        (
+            Phase::Retrying,
+            None,
+            Some(FaultKind::NoEndpoint),
+            (Fail, [Skip, Fail]),
+        ),
         (
             Phase::Rejected,
             Some(90),

@@ -87,6 +87,9 @@ const fn general(kind: FaultKind) -> &'static str {
         FaultKind::Malformed | FaultKind::TooLarge | FaultKind::Redirect | FaultKind::Rejected => {
             "check the address in the configuration"
         }
+        FaultKind::NoEndpoint => {
+            "check the address in the configuration; if it is right, something in front of the issuer answers in its place"
+        }
         _ => "try again, and ask who runs it",
     }
 }

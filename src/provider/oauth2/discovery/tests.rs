@@ -14,6 +14,7 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         retry_after: None,
         location: Some("https://canary.example".to_owned()),
         coding: None,
+        is_challenge: false,
         body: Zeroizing::new(body.as_bytes().to_vec()),
     }
 }
@@ -190,9 +191,9 @@ fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_searc
         (204, "application/json", FaultKind::Malformed, true),
         (301, "application/json", FaultKind::Redirect, true),
         (307, "text/html", FaultKind::Redirect, true),
-        (401, "application/json", FaultKind::Rejected, true),
-        (403, "application/json", FaultKind::Rejected, true),
-        (404, "application/json", FaultKind::Rejected, true),
+        (401, "application/json", FaultKind::NoEndpoint, true),
+        (403, "application/json", FaultKind::NoEndpoint, true),
+        (404, "application/json", FaultKind::NoEndpoint, true),
         (429, "application/json", FaultKind::RateLimited, false),
         (408, "application/json", FaultKind::ServerError, true),
         (500, "application/json", FaultKind::ServerError, true),

@@ -19,6 +19,7 @@ fn answer(status: u16, date: Option<&str>, retry_after: Option<&str>) -> Answer 
         retry_after: retry_after.map(str::to_owned),
         location: None,
         coding: None,
+        is_challenge: false,
         body: Zeroizing::default(),
     }
 }
@@ -29,6 +30,7 @@ fn too_many_requests(retry_after: &str) -> Fault {
         at: "https://issuer.example",
         credential: &credential,
         token_type: None,
+        has_vendor_errors: false,
     };
     let answer = answer(429, Some(DATE), Some(retry_after));
     answer.into_grant(Spelling::Snake, asked).unwrap_err()

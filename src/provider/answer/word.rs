@@ -1,0 +1,158 @@
+//! Whose word an answer of 4xx is: the issuer's about the credential, the issuer's about itself, or that of something that
+//! answered in the issuer's place, as an ingress or a firewall does.
+//!
+//! Only the first says that the credential is wrong. The others pass, or need another address.
+
+use zeroize::Zeroizing;
+
+use crate::fault::{Fault, FaultKind};
+use crate::provider::members::Members;
+
+/// Members that hold an error code: OAuth 2.0's (RFC 6749 section 5.2), and those of Okta, Apigee and others.
+const CODES: [&str; 5] = ["error", "error_code", "errorCode", "ErrorCode", "code"];
+
+/// Members that hold an object with the code in it, as gateways and web frameworks wrap it.
+const WRAPPERS: [&str; 3] = ["error", "fault", "detail"];
+
+/// The longest code that is looked at, in bytes.
+const MAX_CODE: usize = 64;
+
+/// Whose word an answer of 4xx is, and about what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The issuer's about the credential or the request: the same request will be rejected again.
+    Credential,
+    /// The issuer's about itself: it fails.
+    Trouble,
+    /// The issuer's about itself: it is asked too often.
+    SlowDown,
+    /// That of a proxy that demands a credential of its own.
+    Proxy,
+    /// That of something else than a token endpoint.
+    Stranger,
+}
+
+// === impl Word ===
+
+impl Word {
+    /// Judges a status of 4xx, whether it has a `WWW-Authenticate`, and the body if that is JSON. With
+    /// `has_vendor_errors`, Run:ai's own `Error` speaks of the credential.
+    pub(super) fn of(
+        status: u16,
+        is_challenge: bool,
+        members: Option<&Members<'_>>,
+        has_vendor_errors: bool,
+    ) -> Self {
+        match status {
+            407 => return Self::Proxy,
+            408 | 425 => return Self::Trouble,
+            429 => return Self::SlowDown,
+            _ => {}
+        }
+        if let Some(said) = members.and_then(said) {
+            return said;
+        }
+        let is_vendors = has_vendor_errors && members.is_some_and(is_vendor_error);
+        match status {
+            400 | 403 if is_vendors => Self::Credential,
+            401 if is_vendors || is_challenge => Self::Credential,
+            401 => Self::Credential,
+            _ => Self::Stranger,
+        }
+    }
+
+    /// The fault of the answer of this `status` from `at`; `said` is what the issuer says, as a quotation.
+    pub(super) fn fault(self, at: &str, status: u16, said: &str) -> Fault {
+        let (kind, what) = match self {
+            Self::Credential => (
+                FaultKind::Rejected,
+                format!("{at} rejected the request for a token ({status}){said}"),
+            ),
+            Self::Trouble => (
+                FaultKind::ServerError,
+                format!("{at} failed ({status}){said}"),
+            ),
+            Self::SlowDown => (
+                FaultKind::RateLimited,
+                format!("{at} asked us to slow down ({status}){said}"),
+            ),
+            Self::Proxy => (
+                FaultKind::NoEndpoint,
+                format!("{at}: a proxy in front of it demands a user name and a password ({status})"),
+            ),
+            Self::Stranger => {
+                let who = match status {
+                    404 | 405 | 410 => "",
+                    _ => "; a firewall or a gateway may have answered in its place",
+                };
+                (
+                    FaultKind::NoEndpoint,
+                    format!("{at}: no token endpoint at this address ({status}){said}{who}"),
+                )
+            }
+        };
+        Fault::new(kind, what)
+    }
+}
+
+/// What the error codes in a body say. What passes counts before what does not.
+fn said(members: &Members<'_>) -> Option<Word> {
+    let wrapped = WRAPPERS.into_iter().filter_map(|name| members.raw(name));
+    let wrapped = wrapped.filter_map(|raw| Members::parse(raw.as_bytes()));
+    let mut words: Vec<_> = wrapped.flat_map(|inner| codes(&inner)).collect();
+    words.extend(codes(members));
+    let first = |wanted| words.iter().find(|word| **word == wanted).copied();
+    first(Word::SlowDown)
+        .or_else(|| first(Word::Trouble))
+        .or_else(|| first(Word::Credential))
+}
+
+fn codes(members: &Members<'_>) -> Vec<Word> {
+    let texts = CODES.into_iter().filter_map(|name| members.text(name));
+    texts.filter_map(|text| word_of(&text)).collect()
+}
+
+/// What a code means, written with any separator and in any case.
+fn word_of(code: &str) -> Option<Word> {
+    /// Codes that begin so are about the client, its secret, the grant, the scope or the request. The last two are how
+    /// Slack and GitHub say `invalid_client`.
+    const OF_CREDENTIAL: [&str; 5] = [
+        "invalid_",
+        "unauthorized_",
+        "unsupported_",
+        "bad_client_",
+        "incorrect_client_",
+    ];
+    if code.len() > MAX_CODE {
+        return None;
+    }
+    let mut code = Zeroizing::new(code.trim().to_ascii_lowercase());
+    for separator in [" ", "-"] {
+        code = Zeroizing::new(code.replace(separator, "_"));
+    }
+    match code.as_str() {
+        "server_error"
+        | "temporarily_unavailable"
+        | "internal_failure"
+        | "internal_error"
+        | "internal_server_error"
+        | "service_unavailable" => Some(Word::Trouble),
+        "slow_down" | "ratelimited" | "rate_limited" | "rate_limit_exceeded"
+        | "too_many_requests" => Some(Word::SlowDown),
+        "access_denied" => Some(Word::Credential),
+        // The reason phrase of 415, which web frameworks repeat in their own error bodies.
+        "unsupported_media_type" => None,
+        code if OF_CREDENTIAL.iter().any(|begin| code.starts_with(begin)) => Some(Word::Credential),
+        _ => None,
+    }
+}
+
+/// Whether the body is Run:ai's own `Error`: a number `code` and a text `message`.
+fn is_vendor_error(members: &Members<'_>) -> bool {
+    let code = members.raw("code");
+    let is_number = code.is_some_and(|raw| raw.bytes().all(|b| b.is_ascii_digit()));
+    is_number && members.text("message").is_some()
+}
+
+#[cfg(test)]
+mod tests;
