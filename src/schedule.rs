@@ -19,9 +19,11 @@ use std::time::Duration;
 use crate::instant::BootInstant;
 use crate::token::Validity;
 
+mod absence;
 mod demand;
 mod probe;
 
+pub use absence::{ABSENCE_PATIENCE, ABSENCE_PROBE, absence_due, is_absence_long};
 pub use demand::{
     DEMAND_SPACING, FAILURES_HOURLY, FailureBudget, STATED_ONCE, STATED_TWICE, demand_due,
     demand_due_in_outage, stated_wait,

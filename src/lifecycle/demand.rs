@@ -51,8 +51,8 @@ impl Lifecycle {
         self.reports.cooling_of(reporter)
     }
 
-    /// Begins an attempt earlier, but not within the back-off while a valid token is held or when the issuer stated how
-    /// long to wait, and not after the credential was rejected. Otherwise a thousand callers would hammer an issuer in
+    /// Begins an attempt earlier, but not within the back-off while a valid token is held, when the issuer stated how
+    /// long to wait or when the address has long had no token endpoint, and not after the credential was rejected. Otherwise a thousand callers would hammer an issuer in
     /// trouble, or open the circuit breaker before the issuer's replicas know a new secret.
     fn hasten(&mut self, now: BootInstant) -> Effect {
         let due = match self.activity {
@@ -60,7 +60,8 @@ impl Lifecycle {
             Activity::Resting => return self.attempt_when_allowed(now),
             Activity::Waiting { due } => due,
         };
-        let has_backoff = self.valid(now).is_some() || self.pace.is_stated();
+        let has_backoff =
+            self.valid(now).is_some() || self.pace.is_stated() || self.pace.is_probing(now);
         let backs_off = self.failing > 0 && has_backoff;
         if self.rejections > 0 || self.block.is_some() || backs_off {
             return Effect::None;

@@ -121,11 +121,17 @@ impl Lifecycle {
         let attempt = FailedAttempt {
             began: self.last_attempt.unwrap_or(now),
             retry_after: fault.retry_after,
+            is_absent: fault.kind == FaultKind::NoEndpoint,
         };
         self.pace.failed(now, &attempt, jitter);
         let stated = self.pace.stated_until();
-        let backed_off = schedule::retry_due(now, self.failing, held.as_ref(), stated, jitter);
-        let probe = schedule::probe_due_holding(now, self.rejections, held.as_ref());
+        let held = held.as_ref();
+        let backed_off = schedule::retry_due(now, self.failing, held, stated, jitter);
+        let backed_off = match self.pace.absent_since() {
+            Some(since) => schedule::absence_due(now, since, backed_off, held),
+            None => backed_off,
+        };
+        let probe = schedule::probe_due_holding(now, self.rejections, held);
         let due = match self.rejections {
             0 => backed_off,
             // After one rejection a quick retry is due; while the issuer cannot be reached, the back-off delays it.

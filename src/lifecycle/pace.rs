@@ -19,6 +19,8 @@ pub struct Pace {
     stated: Option<StatedWait>,
     /// The failures since the last token.
     outage: Option<Outage>,
+    /// When the first of the last attempts in a row began that found no token endpoint.
+    absent_since: Option<BootInstant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub(super) struct FailedAttempt {
     pub began: BootInstant,
     /// The wait that the issuer stated with it.
     pub retry_after: Option<Duration>,
+    /// Whether it found no token endpoint.
+    pub is_absent: bool,
 }
 
 // === impl Pace ===
@@ -63,6 +67,9 @@ impl Pace {
             last: began,
             jitter,
         });
+        self.absent_since = attempt
+            .is_absent
+            .then_some(self.absent_since.unwrap_or(began));
         let stated = |is_again| {
             attempt.retry_after.map(|wait| {
                 let is_long = wait > schedule::STATED_ONCE;
@@ -96,12 +103,23 @@ impl Pace {
 
     /// Records an attempt that brought a token.
     pub(super) const fn succeeded(&mut self) {
-        (self.stated, self.outage) = (None, None);
+        (self.stated, self.outage, self.absent_since) = (None, None, None);
     }
 
     /// Records that the network may be another one now, so that what failed before says little.
     pub(super) const fn network_changed(&mut self) {
-        self.outage = None;
+        (self.outage, self.absent_since) = (None, None);
+    }
+
+    /// Since when no attempt has found a token endpoint.
+    pub(super) const fn absent_since(&self) -> Option<BootInstant> {
+        self.absent_since
+    }
+
+    /// Whether the address is only probed, since it has had no token endpoint for long.
+    pub(super) fn is_probing(&self, now: BootInstant) -> bool {
+        self.absent_since
+            .is_some_and(|since| schedule::is_absence_long(now, since))
     }
 
     /// Whether the issuer stated a wait with the last failure, so that the back-off is what it asked for.

@@ -3,6 +3,7 @@ use crate::fault::{Block, Fault, FaultKind};
 use crate::profile::ProfileName;
 use crate::token::{AccessToken, Grant};
 
+mod absence;
 mod pace;
 mod reissue;
 mod report;

@@ -191,6 +191,32 @@ proptest! {
     }
 
     #[test]
+    fn an_address_without_an_endpoint_is_probed_after_15_min_by_the_same_invariants(
+        v in validity(), a in 0.0f64..1.5, b in 0.0f64..1.5, ago in 0u64..3_600, n in 0u32..80, held: bool,
+        hint in hint(), u in unit(),
+    ) {
+        let (early, late) = (during(&v, a.min(b)), during(&v, a.max(b)));
+        let since = early.before(Duration::from_secs(ago));
+        prop_assume!(early.since(since) == Duration::from_secs(ago));
+        let held = held.then_some(&v);
+        let due = |now| absence_due(now, since, retry_due(now, n, held, not_before(now, hint), u), held);
+        prop_assert!(due(early) <= due(late), "(h)");
+        let last_call = held.filter(|held| held.holds(early)).map(last_call);
+        let last_call = last_call.filter(|call| early < *call);
+        let retry = retry_due(early, n, held, not_before(early, hint), u);
+        let most = if hint.1 { STATED_TWICE } else { Duration::from_secs(900) };
+        prop_assert!(due(early) >= early.after(FLOOR) && due(early) <= early.after(most), "(a)");
+        if let Some(call) = last_call {
+            prop_assert!(due(early) <= call.max(early.after(FLOOR)), "(f)");
+        }
+        if ago < 900 {
+            prop_assert_eq!(due(early), retry);
+        } else if last_call.is_none() {
+            prop_assert_eq!(due(early), retry.max(early.after(ABSENCE_PROBE)));
+        }
+    }
+
+    #[test]
     fn a_profile_is_forgotten_after_two_lifetimes_and_stays_so(
         now in boot(), asked in boot(), lifetime in 0u64..200_000, later in 0u64..1_000_000,
     ) {
