@@ -60,6 +60,8 @@ pub struct Fault {
     /// Until when it asked us to wait, in Unix time, where only our own clock can tell how long that is: it stated a date
     /// and did not say what its clock shows.
     pub retry_at: Option<Duration>,
+    /// Whether a rejection does not say that the credential is why: a bare 401, as issuers answer that start up.
+    pub is_doubtful: bool,
     /// One sentence for people: which address, what it said. It is made of our own words, of numbers, and of the
     /// issuer's `error` and `error_description` with everything unprintable escaped; never of the answer's body.
     pub detail: String,
@@ -122,6 +124,7 @@ impl Fault {
             kind,
             retry_after: None,
             retry_at: None,
+            is_doubtful: false,
             detail: detail.into(),
         }
     }
@@ -133,7 +136,14 @@ impl Fault {
 
     /// Whether the issuer says that the credential is not a good one.
     pub fn is_of_credential(&self) -> bool {
-        self.kind == FaultKind::Rejected
+        self.kind == FaultKind::Rejected && !self.is_doubtful
+    }
+
+    /// The same rejection, of which it is not certain that the credential is why.
+    #[must_use]
+    pub const fn in_doubt(mut self) -> Self {
+        self.is_doubtful = true;
+        self
     }
 
     /// Whether the issuer asked us to wait. `Retry-After: 0` does not.

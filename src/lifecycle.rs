@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::fault::Block;
 use crate::instant::{BootInstant, RemoteClock};
-use crate::schedule::{self, Unit};
+use crate::schedule::{self, RejectionCount, Unit};
 use crate::token::{DEFAULT_LIFETIME, Validity};
 
 mod begin;
@@ -59,7 +59,7 @@ pub struct Lifecycle {
     last_attempt: Option<BootInstant>,
     failing: u32,
     /// How often in a row the issuer has rejected the credential of the last attempt.
-    rejections: u32,
+    rejections: RejectionCount,
     block: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
     pace: Pace,
@@ -98,7 +98,7 @@ impl Lifecycle {
             attempt: 0,
             last_attempt: None,
             failing: 0,
-            rejections: 0,
+            rejections: RejectionCount::NONE,
             block: None,
             last_fault: None,
             pace: Pace::default(),
@@ -155,7 +155,7 @@ impl Lifecycle {
             Event::PolicyChanged { policy } => self.policy_changed(now, jitter, policy),
             Event::CredentialChanged => {
                 self.failing = 0;
-                self.rejections = 0;
+                self.rejections = RejectionCount::NONE;
                 self.block = None;
                 self.credential_changed(now)
             }
@@ -217,7 +217,7 @@ impl Lifecycle {
     }
 
     fn breaker_open(&self) -> bool {
-        self.rejections >= 2
+        self.rejections.has_opened_breaker()
     }
 
     fn valid(&self, now: BootInstant) -> Option<&Validity> {

@@ -22,6 +22,7 @@ use crate::token::Validity;
 mod absence;
 mod demand;
 mod probe;
+mod rejections;
 
 pub use absence::{ABSENCE_PATIENCE, ABSENCE_PROBE, absence_due, is_absence_long};
 pub use demand::{
@@ -29,6 +30,7 @@ pub use demand::{
     demand_due_in_outage, stated_wait,
 };
 pub use probe::probe_due_holding;
+pub use rejections::{RejectionCount, probe_due};
 
 /// Nothing is ever due sooner than this: without a floor a clock or an answer of a strange kind makes a hot loop
 /// (hashicorp/vault#26382).
@@ -54,9 +56,6 @@ const BACKOFF_CAP_LATE: Duration = Duration::from_secs(10);
 
 /// When it is late: this long before the expiry.
 const LATE: Duration = Duration::from_secs(300);
-
-/// The one quick retry of a rejected credential: replicas of an issuer may lag behind a new secret.
-const REJECTED_FIRST: Duration = Duration::from_secs(5);
 
 /// The first probe with the breaker open; each further one comes after twice the time.
 const PROBE_FIRST: Duration = Duration::from_secs(60);
@@ -217,15 +216,6 @@ pub fn patience(now: BootInstant, held: Option<&Validity>, wait: Duration) -> Du
     } else {
         wait.min(usable)
     }
-}
-
-/// When to try a rejected credential again, `rejections` being how often in a row it was rejected (1 for the first):
-/// once after 5 s, then the breaker's probes at 1, 2, 4 … 15 min.
-pub fn probe_due(now: BootInstant, rejections: u32) -> BootInstant {
-    now.after(match rejections {
-        0 | 1 => REJECTED_FIRST,
-        n => probe_wait(n - 2),
-    })
 }
 
 /// 1, 2, 4 … 15 min.

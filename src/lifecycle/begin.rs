@@ -53,7 +53,7 @@ impl Lifecycle {
                 self.pace.broken_off(now);
                 self.attempt(now)
             }
-            Activity::Waiting { due } if self.failing > 0 && self.rejections == 0 => {
+            Activity::Waiting { due } if self.failing > 0 && self.rejections.is_none() => {
                 self.failing = 1;
                 self.pace.network_changed();
                 let soon = self.pace.demand(now, self.last_attempt);

@@ -22,6 +22,7 @@ use super::Event;
 use crate::credential::CredentialId;
 use crate::fault::{Block, Fault, FaultKind};
 use crate::instant::BootInstant;
+use crate::schedule::RejectionCount;
 use crate::token::Validity;
 
 mod carried;
@@ -102,7 +103,7 @@ impl Credentials {
         self.stop(now);
         let usable = self
             .stored
-            .filter(|stored| self.obstacle.is_none() && self.rejections.times(*stored) == 0);
+            .filter(|stored| self.obstacle.is_none() && self.rejections.times(*stored).is_none());
         match usable {
             Some(credential) => self.call(now, attempt, credential, false),
             None => {
@@ -187,7 +188,9 @@ impl Credentials {
                 }
                 if fault.kind == FaultKind::Rejected {
                     let held = self.held.as_ref();
-                    self.rejections.add(now, credential, self.stored, held);
+                    let is_doubtful = fault.is_doubtful;
+                    self.rejections
+                        .add(now, credential, self.stored, is_doubtful, held);
                 }
                 if fault.kind.is_permanent() && !is_second && !fault.states_a_wait() {
                     self.step = Step::Reloading {
@@ -264,7 +267,9 @@ impl Credentials {
             return self.blocked(attempt, Block::BindingChanged { detail });
         }
         let held = self.held.as_ref();
-        let rejections = credential.map_or(0, |it| self.rejections.postpone(now, it, held));
+        let rejections = credential.map_or(RejectionCount::NONE, |it| {
+            self.rejections.postpone(now, it, held)
+        });
         Decision::Tell(Event::Failed {
             attempt,
             fault,

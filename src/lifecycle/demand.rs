@@ -63,7 +63,7 @@ impl Lifecycle {
         let has_backoff =
             self.valid(now).is_some() || self.pace.is_stated() || self.pace.is_probing(now);
         let backs_off = self.failing > 0 && has_backoff;
-        if self.rejections > 0 || self.block.is_some() || backs_off {
+        if !self.rejections.is_none() || self.block.is_some() || backs_off {
             return Effect::None;
         }
         let demand = self.pace.demand(now, self.last_attempt);

@@ -6,7 +6,7 @@ use super::pace::FailedAttempt;
 use super::{Activity, Effect, GENERATION_END, Held, LastFault, Lifecycle};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
-use crate::schedule::{self, Unit};
+use crate::schedule::{self, RejectionCount, Unit};
 use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
 
 /// Detail for a token that expired in transit; storing it would replace a token that is still valid.
@@ -27,7 +27,7 @@ impl Lifecycle {
         grant: Grant,
     ) -> Effect {
         // Even if the token has expired, the issuer accepted the credential.
-        self.rejections = 0;
+        self.rejections = RejectionCount::NONE;
         let is_held = self
             .held
             .as_ref()
@@ -132,11 +132,13 @@ impl Lifecycle {
             None => backed_off,
         };
         let probe = schedule::probe_due_holding(now, self.rejections, held);
-        let due = match self.rejections {
-            0 => backed_off,
-            // After one rejection a quick retry is due; while the issuer cannot be reached, the back-off delays it.
-            1 if !is_permanent => probe.max(backed_off),
-            _ => probe,
+        let due = if self.rejections.is_none() {
+            backed_off
+        } else if !self.rejections.has_opened_breaker() && !is_permanent {
+            // After a rejection a retry is due; while the issuer cannot be reached, the back-off delays it.
+            probe.max(backed_off)
+        } else {
+            probe
         };
         self.failing = self.failing.saturating_add(1);
         self.failures += 1;

@@ -6,6 +6,7 @@ use super::Reporter;
 use super::policy::Policy;
 use crate::fault::{Block, Fault};
 use crate::instant::{BootInstant, UnixTime};
+use crate::schedule::RejectionCount;
 use crate::token::Grant;
 
 /// An event of a profile.
@@ -70,7 +71,7 @@ pub enum Event {
         /// Why.
         fault: Fault,
         /// How often in a row the issuer has rejected this attempt's credential, this time included.
-        rejections: u32,
+        rejections: RejectionCount,
     },
     /// An attempt could not be made.
     Blocked {
@@ -84,7 +85,7 @@ pub enum Event {
         /// The attempt's number.
         attempt: u64,
         /// How often in a row the issuer has rejected the credential.
-        rejections: u32,
+        rejections: RejectionCount,
         /// When the probe is due.
         until: BootInstant,
     },

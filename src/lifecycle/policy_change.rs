@@ -22,7 +22,7 @@ impl Lifecycle {
             Activity::Resting => policy.keep_warm,
             Activity::Waiting { .. } => {
                 let is_after_a_failure =
-                    self.failing > 0 || self.rejections > 0 || self.block.is_some();
+                    self.failing > 0 || !self.rejections.is_none() || self.block.is_some();
                 is_timed_otherwise
                     && !is_after_a_failure
                     && !self.reports.is_of_held()

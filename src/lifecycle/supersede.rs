@@ -29,7 +29,8 @@ impl Lifecycle {
         if self.valid(now).is_none() || !self.is_superseded() {
             return Effect::None;
         }
-        let is_after_a_failure = self.failing > 0 || self.rejections > 0 || self.block.is_some();
+        let is_after_a_failure =
+            self.failing > 0 || !self.rejections.is_none() || self.block.is_some();
         let planned = match self.activity {
             Activity::Attempting => return Effect::None,
             Activity::Waiting { .. } if is_after_a_failure => return Effect::None,

@@ -56,15 +56,22 @@ fn holding(text: &str, secs: u64) -> Lifecycle {
 }
 
 fn fail(l: &mut Lifecycle, now: BootInstant, kind: FaultKind) {
+    fail_with(l, now, fault(kind));
+}
+
+fn fail_with(l: &mut Lifecycle, now: BootInstant, fault: Fault) {
     let attempt = l.attempt;
-    let rejections = l.rejections + u32::from(kind.is_permanent());
+    let rejections = match fault.kind {
+        FaultKind::Rejected => l.rejections.and_one(fault.is_doubtful),
+        _ => l.rejections,
+    };
     assert_eq!(
         l.step(
             now,
             u(),
             Event::Failed {
                 attempt,
-                fault: fault(kind),
+                fault,
                 rejections,
             }
         ),
@@ -152,7 +159,7 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
         Event::Failed {
             attempt: 2,
             fault: fault(FaultKind::Rejected),
-            rejections: 1,
+            rejections: RejectionCount::certain(1),
         },
         Event::Blocked {
             attempt: 2,
@@ -210,6 +217,33 @@ fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
         Effect::Fetch { .. }
     ));
     assert!(!l.view().rejected);
+}
+
+#[test]
+fn a_bare_401_is_retried_for_a_minute_and_keeps_no_caller_from_a_token_till_the_breaker_opens() {
+    let mut l = Lifecycle::new(at(0), 0, Policy::default());
+    for (second, next) in [(0, 5), (5, 15), (15, 30), (30, 60), (60, 120), (120, 240)] {
+        assert!(matches!(
+            l.step(at(second), u(), due(at(second))),
+            Effect::Fetch { .. }
+        ));
+        fail_with(&mut l, at(second), fault(FaultKind::Rejected).in_doubt());
+        assert_eq!(l.next_wake(), Some(at(next)));
+        // No caller hastens the retry.
+        let wanted = Event::Wanted {
+            min_valid: Duration::ZERO,
+        };
+        assert_eq!(l.step(at(next - 1), u(), wanted), Effect::None);
+        let is_open = second >= 60;
+        let view = l.view();
+        assert_eq!((view.rejected, view.is_refused()), (is_open, is_open));
+        let phase = if is_open {
+            Phase::Rejected
+        } else {
+            Phase::Retrying
+        };
+        assert_eq!(view.phase(at(second)), phase);
+    }
 }
 
 #[test]
@@ -361,7 +395,7 @@ fn an_attempt_whose_credential_is_withheld_waits_for_the_probe_and_counts_as_no_
         };
         let withheld = Event::Withheld {
             attempt,
-            rejections,
+            rejections: RejectionCount::certain(rejections),
             until: at(1_860),
         };
         assert_eq!(l.step(at(1_800), u(), withheld), Effect::None);

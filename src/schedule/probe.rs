@@ -1,21 +1,25 @@
 //! When a rejected credential is tried again while a token is held.
 
-use super::{ATTEMPT_FLOOR, FLOOR, last_call, probe_due};
+use super::{ATTEMPT_FLOOR, FLOOR, RejectionCount, last_call, probe_due};
 use crate::instant::BootInstant;
 use crate::token::Validity;
 
 /// As [`probe_due`], but once more before the end of the held token: the probes grow to a quarter of an hour, in which a
-/// credential that works again would cost the token. The one quick retry keeps its 5 s, where that leaves time for an
-/// answer: an issuer's replicas may lag behind.
+/// credential that works again would cost the token. The retries before the breaker opens keep their waits, where that
+/// leaves time for an answer: an issuer's replicas may lag behind.
 pub fn probe_due_holding(
     now: BootInstant,
-    rejections: u32,
+    rejections: RejectionCount,
     held: Option<&Validity>,
 ) -> BootInstant {
     let probe = probe_due(now, rejections);
-    let last = held.map(|held| match rejections {
-        0 | 1 => last_call(held).max(held.expires.before(ATTEMPT_FLOOR)),
-        _ => last_call(held),
+    let last = held.map(|held| {
+        let last = last_call(held);
+        if rejections.has_opened_breaker() {
+            last
+        } else {
+            last.max(held.expires.before(ATTEMPT_FLOOR))
+        }
     });
     match last {
         Some(last) if now < last => probe.min(last.max(now.after(FLOOR))),
@@ -55,10 +59,14 @@ mod tests {
             (3_568, 1, 3_573),
             (4_000, 6, 4_900),
         ] {
-            let probe = probe_due_holding(at(now), rejections, Some(&hour()));
+            let probe =
+                probe_due_holding(at(now), RejectionCount::certain(rejections), Some(&hour()));
             assert_eq!(probe, at(due), "{now} {rejections}");
         }
-        assert_eq!(probe_due_holding(at(2_705), 6, None), at(3_605));
+        assert_eq!(
+            probe_due_holding(at(2_705), RejectionCount::certain(6), None),
+            at(3_605)
+        );
     }
 
     proptest! {
@@ -66,10 +74,11 @@ mod tests {
 
         #[test]
         fn one_try_falls_into_the_time_before_the_end_and_none_is_later_than_its_probe(
-            secs in 1u64..90_000, part in 0.0f64..1.0, rejections in 1u32..40,
+            secs in 1u64..90_000, part in 0.0f64..1.0, times in 1u32..40, are_doubtful: bool,
         ) {
             let held = Validity::new(at(1_000), Some(Duration::from_secs(secs)));
             let start = held.issued.after(held.lifetime.mul_f64(part));
+            let rejections = (0..times).fold(RejectionCount::NONE, |it, _| it.and_one(are_doubtful));
             let (mut now, mut rejections) = (start, rejections);
             let mut tries = vec![];
             while held.holds(now) {
@@ -78,7 +87,7 @@ mod tests {
                 let later = now.after(Duration::from_millis(1));
                 prop_assert!(due <= probe_due_holding(later, rejections, Some(&held)));
                 tries.push(due);
-                (now, rejections) = (due, rejections + 1);
+                (now, rejections) = (due, rejections.and_one(are_doubtful));
             }
             let late = last_call(&held);
             let in_time = |at: &&BootInstant| **at >= late && held.holds(**at);

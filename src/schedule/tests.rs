@@ -85,7 +85,7 @@ proptest! {
         prop_assert!(retry >= now.after(FLOOR));
         let most = if hint.1 { STATED_TWICE } else { Duration::from_secs(900) };
         prop_assert!(retry <= now.after(most));
-        let probe = probe_due(now, n);
+        let probe = probe_due(now, RejectionCount::certain(n));
         prop_assert!(probe >= now.after(FLOOR) && probe <= now.after(PROBE_CAP));
     }
 
@@ -146,7 +146,7 @@ proptest! {
         late_refresh_due(now, &v, u);
         same_token_due(now, &v, u);
         last_call(&v);
-        probe_due(now, n);
+        probe_due(now, RejectionCount::certain(n));
         demand_due(now, Some(v.expires));
         demand_due_in_outage(now, v.expires, v.issued, u);
         let mut budget = FailureBudget::new();
@@ -265,9 +265,59 @@ fn back_off_doubles_to_its_cap_and_is_shorter_when_it_is_late() {
 fn a_rejected_credential_is_tried_once_more_and_then_probed_ever_more_rarely() {
     let now = BootInstant::from_boot(Duration::ZERO);
     let waits: Vec<u64> = (1..=8)
-        .map(|n| probe_due(now, n).since(now).as_secs())
+        .map(|n| {
+            probe_due(now, RejectionCount::certain(n))
+                .since(now)
+                .as_secs()
+        })
         .collect();
     assert_eq!(waits, [5, 60, 120, 240, 480, 900, 900, 900]);
+}
+
+/// The waits after each of these rejections, and whether the breaker is open: `?` is a doubtful one, `!` a certain one.
+fn waits(rejections: &str) -> Vec<(u64, bool)> {
+    let now = BootInstant::from_boot(Duration::ZERO);
+    let mut count = RejectionCount::NONE;
+    let counts = rejections.chars().map(|kind| {
+        count = count.and_one(kind == '?');
+        let wait = probe_due(now, count).since(now).as_secs();
+        (wait, count.has_opened_breaker())
+    });
+    counts.collect()
+}
+
+#[test]
+fn a_bare_401_is_tried_again_at_5_15_30_and_60_s_before_the_breaker_opens() {
+    const OPEN: bool = true;
+    let closed = |waits: &[u64]| waits.iter().map(|wait| (*wait, false)).collect::<Vec<_>>();
+    assert_eq!(waits("????"), closed(&[5, 10, 15, 30]));
+    assert_eq!(
+        waits("???????")[4..],
+        [(60, OPEN), (120, OPEN), (240, OPEN)]
+    );
+    assert_eq!(
+        waits("!!!?!"),
+        [
+            (5, false),
+            (60, OPEN),
+            (120, OPEN),
+            (240, OPEN),
+            (480, OPEN)
+        ]
+    );
+    // Two that are certain are enough.
+    assert_eq!(waits("?!!"), [(5, false), (10, false), (60, OPEN)]);
+    assert_eq!(waits("!???"), closed(&[5, 10, 15, 30]));
+    assert_eq!(waits("!????")[4..], [(60, OPEN)]);
+    let certain: Vec<_> = (1..9)
+        .map(|n| RejectionCount::certain(n))
+        .map(|count| (count.times(), count.has_opened_breaker()))
+        .collect();
+    let added: Vec<_> = (1..9)
+        .map(|n| (0..n).fold(RejectionCount::NONE, |count, _| count.and_one(false)))
+        .map(|count| (count.times(), count.has_opened_breaker()))
+        .collect();
+    assert_eq!(certain, added);
 }
 
 #[test]

@@ -64,4 +64,5 @@ mod tls;
 mod traps;
 mod versions;
 mod watching;
+mod whose_word;
 mod wrap;

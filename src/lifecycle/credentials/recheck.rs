@@ -23,7 +23,7 @@ impl Credentials {
         let may_help = if before == Some(credential) {
             // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
             // it.
-            self.obstacle.is_some() && self.rejections.times(credential) == 0
+            self.obstacle.is_some() && self.rejections.times(credential).is_none()
         } else {
             self.rejections.probe(now, credential).is_none()
         };
@@ -39,8 +39,8 @@ impl Credentials {
     pub fn refresh_requested(&self) -> Decision {
         let stored = self.stored.map(|stored| self.rejections.times(stored));
         match stored {
-            None | Some(0) => Decision::Tell(Event::RefreshRequested),
-            Some(_) => Decision::Recheck,
+            Some(rejections) if !rejections.is_none() => Decision::Recheck,
+            _ => Decision::Tell(Event::RefreshRequested),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::credential::CredentialId;
 use crate::instant::BootInstant;
-use crate::schedule;
+use crate::schedule::{self, RejectionCount};
 use crate::token::Validity;
 
 /// Every rejected credential, until the issuer accepts it or its probe is long past.
@@ -13,7 +13,7 @@ pub(super) struct Rejections(Vec<Rejection>);
 struct Rejection {
     credential: CredentialId,
     /// How often in a row.
-    times: u32,
+    times: RejectionCount,
     /// When it may be sent again.
     probe: BootInstant,
 }
@@ -22,12 +22,13 @@ struct Rejection {
 
 impl Rejections {
     /// Records that the issuer rejected this credential. `stored` is the one that the store holds, and `held` the validity
-    /// of the held token.
+    /// of the held token. A doubtful rejection does not say that the credential is why.
     pub(super) fn add(
         &mut self,
         now: BootInstant,
         credential: CredentialId,
         stored: Option<CredentialId>,
+        is_doubtful: bool,
         held: Option<&Validity>,
     ) {
         // A credential that left the store long ago is forgotten, so that the list stays short.
@@ -35,7 +36,7 @@ impl Rejections {
             let is_in_use = it.credential == credential || Some(it.credential) == stored;
             is_in_use || now < it.probe.after(schedule::PROBE_CAP)
         });
-        let times = self.times(credential).saturating_add(1);
+        let times = self.times(credential).and_one(is_doubtful);
         self.remove(credential);
         self.0.push(Rejection {
             credential,
@@ -56,18 +57,19 @@ impl Rejections {
         now: BootInstant,
         credential: CredentialId,
         held: Option<&Validity>,
-    ) -> u32 {
+    ) -> RejectionCount {
         let mut rejections = self.0.iter_mut();
         let rejected = rejections.find(|it| it.credential == credential);
-        rejected.map_or(0, |it| {
+        rejected.map_or(RejectionCount::NONE, |it| {
             it.probe = schedule::probe_due_holding(now, it.times, held);
             it.times
         })
     }
 
     /// How often in a row this credential was rejected.
-    pub(super) fn times(&self, credential: CredentialId) -> u32 {
-        self.of(credential).map_or(0, |it| it.times)
+    pub(super) fn times(&self, credential: CredentialId) -> RejectionCount {
+        self.of(credential)
+            .map_or(RejectionCount::NONE, |it| it.times)
     }
 
     /// When the probe of this credential is due, if it is due later than `now`.

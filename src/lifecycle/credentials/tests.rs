@@ -59,7 +59,7 @@ fn assert_calls(decision: &Decision, number: u8, not_before: BootInstant) {
 #[track_caller]
 fn rejections(decision: &Decision) -> u32 {
     match decision {
-        Decision::Tell(Event::Failed { rejections, .. }) => *rejections,
+        Decision::Tell(Event::Failed { rejections, .. }) => rejections.times(),
         other => panic!("no failure: {other:?}"),
     }
 }
@@ -157,7 +157,7 @@ fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
     else {
         panic!("{told:?}");
     };
-    assert_eq!((rejections, until), (1, at(5)));
+    assert_eq!((rejections.times(), until), (1, at(5)));
     assert!(matches!(machine.begin(at(5), 3), Decision::Load { .. }));
     assert_calls(&machine.loaded(at(5), 3, Ok(id(1))), 1, at(5));
 }
@@ -199,6 +199,52 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
         Decision::Load { .. }
     ));
     assert_eq!(rejections(&machine.loaded(at(900), 12, Ok(id(1)))), 1);
+}
+
+#[test]
+fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
+    let mut machine = calling();
+    // The retries at 5, 15, 30 and 60 s, and the first probe of the breaker.
+    for (attempt, second, next) in [
+        (1, 0, 5),
+        (2, 5, 15),
+        (3, 15, 30),
+        (4, 30, 60),
+        (5, 60, 120),
+    ] {
+        if attempt > 1 {
+            assert!(matches!(
+                machine.begin(at(second), attempt),
+                Decision::Load { .. }
+            ));
+            assert_calls(
+                &machine.loaded(at(second), attempt, Ok(id(1))),
+                1,
+                at(second),
+            );
+        }
+        let fault = Fault::new(FaultKind::Rejected, "x").in_doubt();
+        let sent = Some(at(second));
+        let end = machine.answered(at(second), attempt, CallEnd::Failed { sent, fault });
+        assert!(matches!(end, Decision::Load { .. }));
+        let told = machine.loaded(at(second), attempt, Ok(id(1)));
+        let Decision::Tell(Event::Failed { rejections, .. }) = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!(rejections.times(), u32::try_from(attempt).unwrap());
+        assert_eq!(rejections.has_opened_breaker(), attempt == 5, "{attempt}");
+        // Nothing sends it earlier.
+        let early = 10 * attempt;
+        assert!(matches!(
+            machine.begin(at(next - 1), early),
+            Decision::Load { .. }
+        ));
+        let told = machine.loaded(at(next - 1), early, Ok(id(1)));
+        assert!(
+            matches!(told, Decision::Tell(Event::Withheld { until, .. }) if until == at(next)),
+            "{told:?}"
+        );
+    }
 }
 
 #[test]

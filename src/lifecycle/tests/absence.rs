@@ -86,7 +86,10 @@ fn anything_else_that_comes_of_an_attempt_starts_the_15_min_over() {
         let now = l.next_wake().unwrap();
         assert!(matches!(l.step(now, u(), due(now)), Effect::Fetch { .. }));
         fail(&mut l, now, kind);
-        assert!(l.next_wake().unwrap().since(now) < ABSENCE_PROBE, "{kind:?}");
+        assert!(
+            l.next_wake().unwrap().since(now) < ABSENCE_PROBE,
+            "{kind:?}"
+        );
     }
     // A suspend, after which the network may be another one.
     let (mut l, _) = probing();

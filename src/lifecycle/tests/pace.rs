@@ -17,7 +17,7 @@ fn refuse(l: &mut Lifecycle, now: BootInstant, retry_after: Option<u64>) {
     let failed = Event::Failed {
         attempt: l.attempt,
         fault,
-        rejections: 0,
+        rejections: RejectionCount::NONE,
     };
     assert_eq!(l.step(now, u(), failed), Effect::None);
 }
@@ -107,7 +107,7 @@ fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
                 let failed = Event::Failed {
                     attempt: l.attempt,
                     fault,
-                    rejections,
+                    rejections: RejectionCount::certain(rejections),
                 };
                 assert_eq!(l.step(at(0), u(), failed), Effect::None);
                 l
@@ -129,7 +129,7 @@ fn no_try_of_a_rejected_credential_undercuts_a_stated_wait() {
     let failed = Event::Failed {
         attempt: l.attempt,
         fault: fault(FaultKind::Rejected).with_retry_after(Some(secs(200))),
-        rejections: 1,
+        rejections: RejectionCount::certain(1),
     };
     assert_eq!(l.step(at(50), u(), failed), Effect::None);
     assert_eq!(next_attempt(&mut l, at(50), at(400)), Some(at(85)));

@@ -22,6 +22,8 @@ const MAX_CODE: usize = 64;
 pub(super) enum Word {
     /// The issuer's about the credential or the request: the same request will be rejected again.
     Credential,
+    /// A bare 401: the issuer's about the credential, or about itself while it starts up.
+    Doubtful,
     /// The issuer's about itself: it fails.
     Trouble,
     /// The issuer's about itself: it is asked too often.
@@ -56,7 +58,7 @@ impl Word {
         match status {
             400 | 403 if is_vendors => Self::Credential,
             401 if is_vendors || is_challenge => Self::Credential,
-            401 => Self::Credential,
+            401 => Self::Doubtful,
             _ => Self::Stranger,
         }
     }
@@ -68,6 +70,12 @@ impl Word {
                 FaultKind::Rejected,
                 format!("{at} rejected the request for a token ({status}){said}"),
             ),
+            Self::Doubtful => {
+                let what = format!(
+                    "{at} rejected the request for a token, and does not say that the credential is why ({status}){said}"
+                );
+                return Fault::new(FaultKind::Rejected, what).in_doubt();
+            }
             Self::Trouble => (
                 FaultKind::ServerError,
                 format!("{at} failed ({status}){said}"),
@@ -78,7 +86,9 @@ impl Word {
             ),
             Self::Proxy => (
                 FaultKind::NoEndpoint,
-                format!("{at}: a proxy in front of it demands a user name and a password ({status})"),
+                format!(
+                    "{at}: a proxy in front of it demands a user name and a password ({status})"
+                ),
             ),
             Self::Stranger => {
                 let who = match status {
@@ -137,7 +147,10 @@ fn word_of(code: &str) -> Option<Word> {
         | "internal_error"
         | "internal_server_error"
         | "service_unavailable" => Some(Word::Trouble),
-        "slow_down" | "ratelimited" | "rate_limited" | "rate_limit_exceeded"
+        "slow_down"
+        | "ratelimited"
+        | "rate_limited"
+        | "rate_limit_exceeded"
         | "too_many_requests" => Some(Word::SlowDown),
         "access_denied" => Some(Word::Credential),
         // The reason phrase of 415, which web frameworks repeat in their own error bodies.

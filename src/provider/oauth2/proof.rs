@@ -74,6 +74,7 @@ mod tests {
             retry_after: None,
             location: None,
             coding: None,
+            is_challenge: false,
             body: body.as_bytes().to_vec().into(),
         }
     }

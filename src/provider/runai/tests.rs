@@ -254,7 +254,10 @@ async fn an_endpoint_that_answers_or_fails_is_not_passed_over() {
             FaultKind::Rejected,
         ),
         (json(403, "{}"), FaultKind::NoEndpoint),
-        (answer(403, "text/html", "", "canary"), FaultKind::NoEndpoint),
+        (
+            answer(403, "text/html", "", "canary"),
+            FaultKind::NoEndpoint,
+        ),
         (json(200, "{}"), FaultKind::Malformed),
         (
             json(200, r#"{"error":"invalid_client"}"#),
@@ -289,7 +292,9 @@ async fn without_any_endpoint_the_address_is_what_is_wrong() {
         (FaultKind::NoEndpoint, vec![V2, V1])
     );
     assert!(
-        fault.detail.contains("no token endpoint at this address (404)"),
+        fault
+            .detail
+            .contains("no token endpoint at this address (404)"),
         "{fault:?}"
     );
     let (result, _) = play(Api::Auto, vec![page()]).await;
@@ -323,7 +328,10 @@ async fn when_the_known_endpoint_is_gone_with_all_others_the_search_starts_over(
     let fake = Fake::start(vec![absent(), camel(), absent(), absent(), snake()]).await;
     let provider = at(&fake.url(), Api::Auto, Settings::default());
     assert_eq!(ask(&provider).await.unwrap(), "t1");
-    assert_eq!(ask(&provider).await.unwrap_err().kind, FaultKind::NoEndpoint);
+    assert_eq!(
+        ask(&provider).await.unwrap_err().kind,
+        FaultKind::NoEndpoint
+    );
     assert_eq!(ask(&provider).await.unwrap(), "t2");
     assert_eq!(lines(&fake.requests()), [V2, V1, V1, V2, V2]);
 }

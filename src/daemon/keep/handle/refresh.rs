@@ -12,7 +12,7 @@ use crate::problem::{Code, Problem};
 const NOT_GIVEN: &str = "the issuer gave no new token; the one held is still served while it is valid, and 'jeton status' shows why";
 
 /// Detail for an attempt that may not begin while a token is held.
-const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait or too many attempts have failed; the token held is still served while it is valid";
+const HELD_BACK: &str = "the issuer must not be asked yet, since it stated a wait, may be starting up, or too many attempts have failed; the token held is still served while it is valid";
 
 impl Handle {
     /// Gets a new token now, if the budget allows it, and waits at most `max_wait` for it.

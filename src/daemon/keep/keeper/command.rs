@@ -63,7 +63,8 @@ pub(in super::super) enum RefreshRefused {
         /// When the next one is allowed.
         until: BootInstant,
     },
-    /// No attempt may begin now: the issuer stated how long to wait, or too many attempts have failed.
+    /// No attempt may begin now: the issuer stated how long to wait, it rejects everything while it starts up, or too many
+    /// attempts have failed.
     HeldBack {
         /// When one may.
         until: BootInstant,

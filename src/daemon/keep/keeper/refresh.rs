@@ -15,7 +15,12 @@ impl Keeper {
         if let Decision::Recheck = decision {
             self.execute(decision);
             let until = view.next_attempt;
-            return Err(RefreshRefused::Rejected { until });
+            let last = view.last_fault.as_ref();
+            let is_doubtful = last.is_some_and(|last| last.fault.is_doubtful) && !view.rejected;
+            return Err(match until {
+                Some(until) if is_doubtful => RefreshRefused::HeldBack { until },
+                _ => RefreshRefused::Rejected { until },
+            });
         }
         if let Some(until) = self.lifecycle.held_back(now) {
             return Err(RefreshRefused::HeldBack { until });

@@ -32,6 +32,8 @@ enum Happens {
 enum Answer {
     Grant,
     Fail(FaultKind),
+    /// A bare 401.
+    Doubt,
 }
 
 /// What happened, in order.
@@ -53,6 +55,8 @@ enum Entry {
     Granted(u8),
     /// A call with this credential failed.
     Failed(u8, BootInstant, FaultKind),
+    /// A call with this credential was rejected, and it is not certain that the credential is why.
+    Doubted(u8, BootInstant),
     /// A recheck found a credential while the attempt carried this one.
     Recheck {
         found: u8,
@@ -213,6 +217,11 @@ impl World {
                 let fault = Fault::new(kind, "x");
                 CallEnd::Failed { sent, fault }
             }
+            Answer::Doubt => {
+                self.record.push(Entry::Doubted(credential, self.now));
+                let fault = Fault::new(FaultKind::Rejected, "x").in_doubt();
+                CallEnd::Failed { sent, fault }
+            }
         };
         let decision = self.machine.answered(self.now, self.attempt, end);
         self.follow(&decision);
@@ -269,6 +278,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         13 => Happens::GoOn(Answer::Grant),
         14 => Happens::GoOn(Answer::Fail(FaultKind::Connect)),
         15 => Happens::GoOn(Answer::Fail(FaultKind::BindingChanged)),
+        16 | 17 => Happens::GoOn(Answer::Doubt),
         _ => Happens::GoOn(Answer::Fail(FaultKind::Rejected)),
     })
 }
@@ -280,15 +290,21 @@ fn story() -> impl Strategy<Value = Vec<Happens>> {
 /// When a credential may be sent again after this record, by how often in a row it was rejected. A row ends when the
 /// issuer accepts the credential, and may end after the longest time between two probes.
 fn probe(record: &[Entry], credential: u8) -> Option<BootInstant> {
-    let mut row: Option<(u32, BootInstant)> = None;
+    let mut row: Option<(RejectionCount, BootInstant)> = None;
     for entry in record {
-        match entry {
-            Entry::Granted(number) if *number == credential => row = None,
-            Entry::Failed(number, at, FaultKind::Rejected) if *number == credential => {
-                let goes_on = row.filter(|(_, last)| at.since(*last) < schedule::PROBE_CAP);
-                row = Some((goes_on.map_or(0, |(times, _)| times) + 1, *at));
+        let (number, at, is_doubtful) = match entry {
+            Entry::Granted(number) if *number == credential => {
+                row = None;
+                continue;
             }
-            _ => {}
+            Entry::Failed(number, at, FaultKind::Rejected) => (number, at, false),
+            Entry::Doubted(number, at) => (number, at, true),
+            _ => continue,
+        };
+        if *number == credential {
+            let goes_on = row.filter(|(_, last)| at.since(*last) < schedule::PROBE_CAP);
+            let before = goes_on.map_or(RejectionCount::NONE, |(times, _)| times);
+            row = Some((before.and_one(is_doubtful), *at));
         }
     }
     row.map(|(times, at)| schedule::probe_due(at, times))

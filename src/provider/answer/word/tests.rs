@@ -33,7 +33,11 @@ fn an_error_code_of_oauth_speaks_of_the_credential_whatever_the_status() {
     ] {
         let body = format!(r#"{{"error":"{code}","error_description":"x"}}"#);
         for status in [400, 401, 403, 404, 405, 410, 415, 422, 451] {
-            assert_eq!(word(status, false, &body), Word::Credential, "{status} {code}");
+            assert_eq!(
+                word(status, false, &body),
+                Word::Credential,
+                "{status} {code}"
+            );
         }
     }
 }
@@ -101,10 +105,32 @@ fn anything_else_in_a_4xx_is_the_word_of_something_in_the_issuers_place() {
         r#"{"error":"invalid_client","error":"invalid_client"}"#,
         &long,
     ] {
-        for status in [400, 402, 403, 404, 405, 406, 409, 410, 411, 415, 421, 422, 451, 499] {
+        for status in [
+            400, 402, 403, 404, 405, 406, 409, 410, 411, 415, 421, 422, 451, 499,
+        ] {
             assert_eq!(word(status, false, body), Word::Stranger, "{status} {body}");
         }
     }
+}
+
+#[test]
+fn a_401_speaks_of_the_credential_with_a_challenge_and_is_doubtful_without() {
+    for body in [
+        "",
+        "<html>starting</html>",
+        "{}",
+        r#"{"message":"Unauthorized"}"#,
+        r#"{"status":401,"error":"Unauthorized","path":"/oauth/token"}"#,
+        r#"{"error":"unauthorized","error_description":"Bad credentials"}"#,
+        r#"{"code":401,"message":"no"}"#,
+    ] {
+        assert_eq!(word(401, true, body), Word::Credential, "{body}");
+        assert_eq!(word(401, false, body), Word::Doubtful, "{body}");
+    }
+    let fault = Word::Doubtful.fault("https://a.example", 401, "");
+    assert_eq!(fault.kind, FaultKind::Rejected);
+    assert!(!fault.is_of_credential(), "{fault:?}");
+    assert!(Word::Credential.fault("x", 401, "").is_of_credential());
 }
 
 #[test]
