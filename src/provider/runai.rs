@@ -3,7 +3,7 @@
 //! A control plane has one of several token endpoints, by its age: `/api/v2/token` (2.24 and later) is OAuth 2.0;
 //! `/api/v1/token` is JSON of its own, with the grant `client_credentials` since 2.20, and up to 2.19 with `app_token`.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 
@@ -11,21 +11,24 @@ use super::answer::Asked;
 use super::attempt::{Fetching, Granted, Provider};
 use super::http::{Http, Request, Settings};
 use super::scope;
+use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::config::runai::Api;
 use crate::credential::Credential;
 use crate::fault::{Fault, FaultKind};
 
 mod endpoint;
+mod known;
 
 use endpoint::{BY_AGE, Endpoint};
+use known::Known;
 
 /// A Run:ai control plane.
 pub struct Runai {
     http: Http,
     configured: config::Runai,
-    /// The endpoint that gave the last token, as [`Endpoint::number`]; 0 for none yet.
-    known: AtomicU8,
+    known: Known,
+    clock: Arc<dyn Clock>,
 }
 
 /// What came of asking at one endpoint.
@@ -47,16 +50,18 @@ impl Runai {
         Self {
             http: Http::new(configured.url.origin(), settings),
             configured,
-            known: AtomicU8::new(0),
+            known: Known::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 
     /// Asks where a token was got the last time, then where there may be one. On to the next only where an endpoint or
     /// its grant is *absent*, or where nothing says that the credential is wrong and an older grant is left to try: one
     /// that rejects the credential or fails has answered the question, and asking others would send the secret about
-    /// for nothing. One that states a wait ends the attempt.
+    /// for nothing. One that states a wait ends the attempt. An absence of the known endpoint ends it too, until there
+    /// were several over a while: for a moment anything may answer in a server's place.
     async fn ask(&self, credential: &Credential) -> Result<Granted, Fault> {
-        let known = Endpoint::of_number(self.known.load(Ordering::Relaxed));
+        let known = self.known.endpoint();
         let (mut absent, mut not_understood) = (None, None);
         let mut absent_path = None;
         for endpoint in self.candidates(known) {
@@ -65,11 +70,23 @@ impl Runai {
             }
             match self.ask_in_both_spellings(endpoint, credential).await? {
                 Outcome::Granted(granted) => return Ok(granted),
+                Outcome::Absent(fault)
+                    if known == Some(endpoint) && !self.known.is_gone(self.clock.now().boot) =>
+                {
+                    return Err(fault);
+                }
+                // What is absent may come back, so it stays the known one.
                 Outcome::Absent(fault) => {
                     absent = Some(fault);
                     absent_path = Some(endpoint.path());
                 }
-                Outcome::NoGrant(fault) => absent = Some(fault),
+                Outcome::NoGrant(fault) => {
+                    // It was there and is not any more: whatever was learnt about this server may have changed.
+                    if known == Some(endpoint) {
+                        self.known.forget();
+                    }
+                    absent = Some(fault);
+                }
                 // It gave a token by this very grant, and this one stays: it is something else that it does not like.
                 Outcome::NotUnderstood(fault)
                     if known == Some(endpoint) && endpoint != Endpoint::V1AppToken =>
@@ -80,8 +97,6 @@ impl Runai {
                     not_understood.get_or_insert(fault);
                 }
             }
-            // It was there and is not any more: whatever was learnt about this server may have changed.
-            self.known.store(0, Ordering::Relaxed);
         }
         Err(not_understood
             .or(absent)
@@ -149,7 +164,7 @@ impl Runai {
             },
         ) {
             Ok(mut grant) => {
-                self.known.store(endpoint.number(), Ordering::Relaxed);
+                self.known.gave_token(endpoint);
                 grant.scope = scope;
                 Ok(Outcome::Granted(Granted { grant, server_date }))
             }
@@ -157,8 +172,15 @@ impl Runai {
             Err(fault) if fault.states_a_wait() => Err(fault),
             Err(fault) if absent => Ok(Outcome::Absent(fault)),
             Err(fault) if no_grant => Ok(Outcome::NoGrant(fault)),
-            Err(fault) if not_understood => Ok(Outcome::NotUnderstood(fault)),
-            Err(fault) => Err(fault),
+            Err(fault) => {
+                if fault.is_of_credential() {
+                    self.known.is_there(endpoint);
+                }
+                match not_understood {
+                    true => Ok(Outcome::NotUnderstood(fault)),
+                    false => Err(fault),
+                }
+            }
         }
     }
 }

@@ -22,25 +22,6 @@ pub(super) enum Endpoint {
 pub(super) const BY_AGE: [Endpoint; 3] = [Endpoint::V2, Endpoint::V1, Endpoint::V1AppToken];
 
 impl Endpoint {
-    pub(super) const fn number(self) -> u8 {
-        match self {
-            Self::V2 => 1,
-            Self::V1 => 2,
-            Self::V1ClientId => 3,
-            Self::V1AppToken => 4,
-        }
-    }
-
-    pub(super) const fn of_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::V2),
-            2 => Some(Self::V1),
-            3 => Some(Self::V1ClientId),
-            4 => Some(Self::V1AppToken),
-            _ => None,
-        }
-    }
-
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::V2 => "/api/v2/token",
@@ -99,9 +80,12 @@ impl Endpoint {
     }
 
     /// A 400 of the JSON endpoint that does not say that the credential is wrong: another spelling or an older grant may
-    /// be what it wants.
+    /// be what it wants. What is not JSON is not its word, and no reason to send the secret again.
     pub(super) fn is_not_understood(self, answer: &Answer) -> bool {
-        self != Self::V2 && answer.is_bad_request() && !answer.is_understood()
+        self != Self::V2
+            && answer.is_bad_request()
+            && answer.members().is_some()
+            && !answer.is_understood()
     }
 
     /// A 400 of the JSON endpoint that is about the grant. How a server says so that does not have it is not

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::clock::testing::TestClock;
 use crate::config::BaseUrl;
+use crate::instant::BootInstant;
 use crate::provider::fake::{Fake, Play, Sent, answer, json};
 use crate::provider::http::Timeouts;
 
@@ -301,39 +303,103 @@ async fn without_any_endpoint_the_address_is_what_is_wrong() {
     assert_eq!(result.unwrap_err().kind, FaultKind::Malformed);
 }
 
+/// A provider on a clock that stands still until the test has it go on.
+async fn timed(plays: Vec<Play>) -> (Runai, Fake, Arc<TestClock>) {
+    let fake = Fake::start(plays).await;
+    let booted = BootInstant::from_boot(Duration::from_secs(1_000));
+    let clock = Arc::new(TestClock::still(booted));
+    let provider = Runai {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        ..at(&fake.url(), Api::Auto, Settings::default())
+    };
+    (provider, fake, clock)
+}
+
 #[tokio::test]
 async fn what_worked_is_asked_first_from_then_on() {
-    let fake = Fake::start(vec![
+    let (provider, fake, clock) = timed(vec![
         absent(),
         camel(),
         camel(),
         json(500, "{}"),
         camel(),
         absent(),
+        page(),
+        absent(),
         snake(),
         snake(),
     ])
     .await;
-    let provider = at(&fake.url(), Api::Auto, Settings::default());
-    for expected in ["t1", "t1", "failed", "t1", "t2", "t2"] {
+    for expected in ["t1", "t1", "failed", "t1", "failed", "failed", "t2", "t2"] {
+        clock.suspend(Duration::from_secs(30));
         let got = ask(&provider).await.unwrap_or_else(|_| "failed".to_owned());
         assert_eq!(got, expected);
     }
     // The server was upgraded after the fifth request: v1 is gone, v2 is there, and stays the first.
-    assert_eq!(lines(&fake.requests()), [V2, V1, V1, V1, V1, V1, V2, V2]);
+    let asked = [V2, V1, V1, V1, V1, V1, V1, V1, V2, V2];
+    assert_eq!(lines(&fake.requests()), asked);
 }
 
 #[tokio::test]
-async fn when_the_known_endpoint_is_gone_with_all_others_the_search_starts_over() {
-    let fake = Fake::start(vec![absent(), camel(), absent(), absent(), snake()]).await;
-    let provider = at(&fake.url(), Api::Auto, Settings::default());
-    assert_eq!(ask(&provider).await.unwrap(), "t1");
-    assert_eq!(
-        ask(&provider).await.unwrap_err().kind,
-        FaultKind::NoEndpoint
-    );
+async fn an_endpoint_that_worked_is_not_forgotten_for_a_moments_absence() {
+    for missing in [
+        absent(),
+        page(),
+        answer(404, "text/html", "", "default backend - 404"),
+        json(405, "{}"),
+    ] {
+        // First many in 59 s, then two over an hour, with a token between them.
+        let mut plays = vec![snake()];
+        plays.extend(vec![missing.clone(); 5]);
+        plays.push(snake());
+        plays.extend(vec![missing; 2]);
+        plays.push(snake());
+        let (provider, fake, clock) = timed(plays).await;
+        assert_eq!(ask(&provider).await.unwrap(), "t2");
+        for seconds in [0, 1, 8, 20, 30] {
+            clock.suspend(Duration::from_secs(seconds));
+            assert!(ask(&provider).await.is_err());
+        }
+        assert_eq!(ask(&provider).await.unwrap(), "t2");
+        for _ in 0..2 {
+            assert!(ask(&provider).await.is_err());
+            clock.suspend(Duration::from_secs(1_800));
+        }
+        assert_eq!(ask(&provider).await.unwrap(), "t2");
+        assert_eq!(lines(&fake.requests()), [V2; 10]);
+    }
+}
+
+#[tokio::test]
+async fn when_all_endpoints_are_gone_for_long_the_known_one_stays_the_first() {
+    let mut plays = vec![snake()];
+    plays.extend(vec![absent(); 6]);
+    plays.extend([snake(), snake()]);
+    let (provider, fake, clock) = timed(plays).await;
     assert_eq!(ask(&provider).await.unwrap(), "t2");
-    assert_eq!(lines(&fake.requests()), [V2, V1, V1, V2, V2]);
+    for _ in 0..4 {
+        let fault = ask(&provider).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::NoEndpoint);
+        clock.suspend(Duration::from_secs(30));
+    }
+    assert_eq!(ask(&provider).await.unwrap(), "t2");
+    // From the third absence on, v1 is asked as well.
+    let asked = [V2, V2, V2, V2, V1, V2, V1, V2];
+    assert_eq!(lines(&fake.requests()), asked);
+}
+
+#[tokio::test]
+async fn a_known_endpoint_that_rejects_the_credential_is_there() {
+    let rejected = json(401, r#"{"error":"invalid_client"}"#);
+    let plays = vec![snake(), absent(), absent(), rejected, absent(), snake()];
+    let (provider, fake, clock) = timed(plays).await;
+    assert_eq!(ask(&provider).await.unwrap(), "t2");
+    for _ in 0..4 {
+        assert!(ask(&provider).await.is_err());
+        clock.suspend(Duration::from_secs(60));
+    }
+    assert_eq!(ask(&provider).await.unwrap(), "t2");
+    assert_eq!(lines(&fake.requests()), [V2; 6]);
 }
 
 #[tokio::test]
@@ -384,6 +450,16 @@ async fn a_v1_that_says_that_the_credential_is_wrong_is_asked_once() {
             (result.unwrap_err().kind, requests.len()),
             (FaultKind::Rejected, 1)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_v1_is_no_reason_to_ask_in_another_way() {
+    for status in [400, 401, 403] {
+        let page = answer(status, "text/html", "", "<html>canary</html>");
+        let (result, requests) = play(Api::V1, vec![page, camel()]).await;
+        assert!(!result.unwrap_err().is_of_credential(), "{status}");
+        assert_eq!(requests.len(), 1, "{status}");
     }
 }
 
