@@ -1,6 +1,7 @@
 //! Reads a history, and says what in it breaks a promise. It judges by what clients and issuers saw and by what was done
 //! to the machine, never by the daemon's own word.
 
+mod absence;
 mod answers;
 mod attempts;
 mod budget;
@@ -12,6 +13,7 @@ mod limits;
 mod moments;
 mod record;
 mod reports;
+mod row;
 mod walk;
 mod watches;
 

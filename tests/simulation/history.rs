@@ -73,6 +73,8 @@ pub(crate) enum What {
         call: u32,
         kind: FaultKind,
         retry_after: Option<Duration>,
+        /// Whether a rejection does not say that the credential is why.
+        is_doubtful: bool,
     },
     /// The daemon no longer waits for the answer.
     Dropped {
@@ -287,8 +289,10 @@ impl fmt::Display for What {
                 call,
                 kind,
                 retry_after,
+                is_doubtful,
             } => {
-                write!(f, "call {call} fails: {}", kind.as_str())?;
+                let doubt = if *is_doubtful { ", in doubt" } else { "" };
+                write!(f, "call {call} fails: {}{doubt}", kind.as_str())?;
                 match retry_after {
                     Some(wait) => write!(f, ", retry after {wait:?}"),
                     None => Ok(()),

@@ -96,14 +96,21 @@ impl Issuer {
         };
         let mut resumes = world.clock.resumes();
         tokio::select! { biased;
-            _ = resumes.changed(), if scene.is_fragile => return call.fails(FaultKind::Reset, None),
+            _ = resumes.changed(), if scene.is_fragile => return call.fails(&Fault::new(FaultKind::Reset, "scripted")),
             () = tokio::time::sleep(scene.after) => {}
         }
         if world.bug == Some(Bug::DeafProvider) && world.state().is_calm {
-            return call.fails(FaultKind::Connect, None);
+            return call.fails(&Fault::new(FaultKind::Connect, "scripted"));
         }
         let play = match scene.play {
-            Play::Fail(kind, retry_after) => return call.fails(kind, retry_after),
+            Play::Fail(kind, retry_after) => {
+                let fault = Fault::new(kind, "scripted").with_retry_after(retry_after);
+                return call.fails(&fault);
+            }
+            Play::Doubt(retry_after) => {
+                let fault = Fault::new(FaultKind::Rejected, "scripted").in_doubt();
+                return call.fails(&fault.with_retry_after(retry_after));
+            }
             grant => grant,
         };
         let now = world.at().boot;
@@ -137,15 +144,18 @@ impl Issuer {
 }
 
 impl Call<'_> {
-    fn fails(&mut self, kind: FaultKind, retry_after: Option<Duration>) -> Result<Granted, Fault> {
+    fn fails(&mut self, fault: &Fault) -> Result<Granted, Fault> {
         self.has_ended = true;
         self.world.record(What::Failed {
             call: self.number,
-            kind,
-            retry_after,
+            kind: fault.kind,
+            retry_after: fault.retry_after,
+            is_doubtful: fault.is_doubtful,
         });
-        let told = retry_after.filter(|_| self.world.bug != Some(Bug::HastyProvider));
-        Err(Fault::new(kind, "scripted").with_retry_after(told))
+        let told = fault
+            .retry_after
+            .filter(|_| self.world.bug != Some(Bug::HastyProvider));
+        Err(fault.clone().with_retry_after(told))
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Scene {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Play {
     Fail(FaultKind, Option<Duration>),
+    /// A rejection that does not say that the credential is why.
+    Doubt(Option<Duration>),
     New {
         lifetime: Option<Duration>,
         stated: bool,
@@ -46,11 +48,12 @@ pub(crate) fn draw(
     // A profile that could not even ask meets one call, and then asks or is as it was: that is rare enough for all kinds.
     let is_rare = phase == Some(Phase::Misconfigured);
     let (good, rejected, bound) = match subject.mood {
-        _ if is_rare && subject.mood != Mood::Well => (38, 4, 4),
+        _ if is_rare && subject.mood != Mood::Well => (38, 8, 4),
         Mood::Well => (100, 0, 0),
         Mood::Healthy => (85, 2, 1),
         Mood::Mixed => (40, 12, 5),
         Mood::Outage => (0, 0, 0),
+        Mood::Absent => (1, 0, 0),
         Mood::Rejecting => (8, 50, 4),
     };
     let starts_slowly = phase == Some(Phase::Starting) && rng.bool();
@@ -63,11 +66,18 @@ pub(crate) fn draw(
     } else if percent < good + rejected {
         // Any status may state a wait.
         let wait = (rng.u8(0..3) == 0).then(|| draw_wait(rng));
-        let play = Play::Fail(FaultKind::Rejected, wait);
-        (Some(Met::Rejected), soon, play)
+        if rng.bool() {
+            (Some(Met::Doubted), soon, Play::Doubt(wait))
+        } else {
+            let play = Play::Fail(FaultKind::Rejected, wait);
+            (Some(Met::Rejected), soon, play)
+        }
     } else if percent < good + rejected + bound {
         let play = Play::Fail(FaultKind::BindingChanged, None);
         (Some(Met::BindingChanged), soon, play)
+    } else if subject.mood == Mood::Absent {
+        let play = Play::Fail(FaultKind::NoEndpoint, None);
+        (Some(Met::NoEndpoint), soon, play)
     } else {
         let (met, kind) = TRANSIENT[rng.usize(0..TRANSIENT.len())];
         let after = match met {
@@ -92,7 +102,7 @@ pub(crate) fn draw(
     (met, scene)
 }
 
-const TRANSIENT: [(Met, FaultKind); 16] = [
+const TRANSIENT: [(Met, FaultKind); 17] = [
     (Met::Dns, FaultKind::Dns),
     (Met::Connect, FaultKind::Connect),
     (Met::TlsName, FaultKind::TlsName),
@@ -109,6 +119,7 @@ const TRANSIENT: [(Met, FaultKind); 16] = [
     (Met::RateLimitedUntil, FaultKind::RateLimited),
     (Met::ServerError, FaultKind::ServerError),
     (Met::ServerErrorUntil, FaultKind::ServerError),
+    (Met::NoEndpoint, FaultKind::NoEndpoint),
 ];
 
 /// Whether the token that was given last can be given again.

@@ -63,6 +63,8 @@ pub(crate) enum Mood {
     Healthy,
     Mixed,
     Outage,
+    /// Something else answers at its address.
+    Absent,
     Rejecting,
 }
 
@@ -319,10 +321,11 @@ impl Subject {
 
 impl Mood {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        match rng.u8(0..10) {
-            0..3 => Self::Healthy,
-            3..6 => Self::Mixed,
-            6 | 7 => Self::Outage,
+        match rng.u8(0..20) {
+            0..6 => Self::Healthy,
+            6..12 => Self::Mixed,
+            12..15 => Self::Outage,
+            15 => Self::Absent,
             _ => Self::Rejecting,
         }
     }

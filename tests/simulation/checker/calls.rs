@@ -5,6 +5,7 @@ use std::time::Duration;
 use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
+use super::absence::Absence;
 use super::attempts::{self, Attempt, Cause, NOTICED, Outcome, turn_at_end};
 use super::budget;
 use super::causes::DEMAND;
@@ -13,6 +14,7 @@ use super::limits::Stated;
 use super::moments::{self, Window};
 use super::record::{CallEnd, GRAIN, Loaded, Record};
 use super::reports;
+use super::row::Row;
 use super::walk::Walk;
 use super::{Finding, Rule};
 
@@ -97,7 +99,7 @@ impl Walk<'_> {
             if self.is_look(load) {
                 // It was no attempt, or it was one as well; and what cannot ask begins anew.
                 if self.is_blocked {
-                    (self.rejections[0], self.failing[0]) = (0, 0);
+                    (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
                 }
                 self.window.until = self.window.until.max(next.until);
             } else {
@@ -186,7 +188,7 @@ impl Walk<'_> {
         let (Some(held), Some(last)) = (&self.held, &self.last) else {
             return self.window.until;
         };
-        let is_well = self.failing[1] == 0 && self.rejections[1] == 0 && !self.is_blocked;
+        let is_well = self.failing[1] == 0 && self.rejections[1].is_none() && !self.is_blocked;
         if !is_well || self.reports.is_answered || self.outage.is_some() {
             return self.window.until;
         }
@@ -206,7 +208,7 @@ impl Walk<'_> {
 
     /// When an attempt has to begin at the latest: a back-off starts over when the machine has slept.
     fn due_by_resume(&self) -> BootInstant {
-        if self.failing[0] == 0 || self.rejections[1] > 0 {
+        if self.failing[0] == 0 || !self.rejections[1].is_none() {
             return self.window.until;
         }
         let mut resumes = self.record.long_suspends();
@@ -238,7 +240,7 @@ impl Walk<'_> {
     fn take(&mut self, attempt: &Attempt, causes: &[Cause]) {
         if causes.contains(&Cause::Secret) {
             // Perhaps it was due, or a person asked for it.
-            (self.rejections[0], self.failing[0]) = (0, 0);
+            (self.rejections[0], self.failing[0]) = (Row::NONE, 0);
         }
         self.reports.is_answered |= causes == [Cause::Report];
         let is_for_report = causes == [Cause::Report];
@@ -251,13 +253,14 @@ impl Walk<'_> {
             match call.end {
                 CallEnd::Granted(_) => drop(self.remembered.remove(&call.secret)),
                 CallEnd::Failed(FaultKind::Rejected, _) => {
-                    *self.remembered.entry(call.secret).or_default() += 1;
+                    let row = self.remembered.entry(call.secret).or_default();
+                    *row = row.and_one(call.is_doubtful);
                 }
                 _ => {}
             }
         }
         let outcome = if Held::is_dead(self.held.as_ref(), &attempt.last) {
-            (self.rejections, self.bad) = ([0; 2], None);
+            (self.rejections, self.bad) = ([Row::NONE; 2], None);
             Outcome::Failed(None)
         } else {
             attempt.outcome
@@ -275,7 +278,7 @@ impl Walk<'_> {
                     is_for_report,
                 );
             }
-            (self.rejections, self.is_blocked, self.bad) = ([0; 2], false, None);
+            (self.rejections, self.is_blocked, self.bad) = ([Row::NONE; 2], false, None);
         }
         // A token of no time is held, and counts as a failure beside which nothing is held.
         let of_no_time = |held: &Held| outcome == Outcome::Granted && held.of_no_time;
@@ -286,7 +289,7 @@ impl Walk<'_> {
         match outcome {
             Outcome::Granted => {
                 self.failing = [0; 2];
-                (self.stated, self.outage) = (None, None);
+                (self.stated, self.outage, self.absence) = (None, None, None);
                 if let Some(held) = &self.held {
                     self.window = moments::after_token(until, held, self.life.policy.reissue);
                 }
@@ -295,34 +298,40 @@ impl Walk<'_> {
                 self.is_blocked = false;
                 let secret = attempt.last.secret;
                 if self.bad.is_some_and(|bad| bad != secret) {
-                    (self.rejections, self.bad) = ([0; 2], None);
+                    (self.rejections, self.bad) = ([Row::NONE; 2], None);
                 }
                 if matches!(outcome, Outcome::Rejected(_)) {
                     self.bad = Some(secret);
                 }
                 self.fails(attempt, outcome);
                 let stated = self.stated.map(|stated| stated.until);
-                let rejected = u32::from(matches!(outcome, Outcome::Rejected(_)));
-                self.rejections = self.rejections.map(|rejections| rejections + rejected);
+                if matches!(outcome, Outcome::Rejected(_)) {
+                    let is_doubtful = attempt.last.is_doubtful;
+                    self.rejections = self.rejections.map(|row| row.and_one(is_doubtful));
+                }
                 if let Some(times) = self.remembered.get(&secret) {
                     self.rejections[1] = self.rejections[1].max(*times);
                 }
-                let held = self.held.as_ref();
-                let after = |rejections, at| match outcome {
-                    Outcome::Failed(_) if rejections == 0 => {
-                        moments::after_failure(at, self.failing[1], beside.as_ref(), stated)
+                let held = beside.as_ref();
+                let backed_off = |at| {
+                    let window = moments::after_failure(at, self.failing[1], held, stated);
+                    match self.absence {
+                        Some(absence) => absence.delays(window, at, held),
+                        None => window,
                     }
-                    // The quick retry of a rejected secret, in an outage.
-                    Outcome::Failed(_) if rejections == 1 => {
+                };
+                let after = |rejections: Row, at| match outcome {
+                    Outcome::Failed(_) if rejections.is_none() => backed_off(at),
+                    // A retry of a rejected secret, in an outage.
+                    Outcome::Failed(_) if !rejections.opens() => {
                         let quick = moments::after_rejection(at, rejections, held);
-                        moments::after_failure(at, self.failing[1], held, stated)
-                            .and_not_before(self.not_in_a_wait(quick))
+                        backed_off(at).and_not_before(self.not_in_a_wait(quick))
                     }
                     _ => self.not_in_a_wait(moments::after_rejection(at, rejections, held)),
                 };
                 let [least, most] = self.rejections;
-                let earliest = (least..=most).map(|n| after(n, until).from).min();
-                let latest = (least..=most).map(|n| after(n, known).until).max();
+                let earliest = least.up_to(most).map(|row| after(row, until).from).min();
+                let latest = least.up_to(most).map(|row| after(row, known).until).max();
                 self.window = Window {
                     from: earliest.unwrap_or(until),
                     until: latest.unwrap_or(known),
@@ -366,9 +375,11 @@ impl Walk<'_> {
         // After a sleep the network may be another one.
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
         let since = attempt.begun.run.saturating_sub(idle_since.run) + NOTICED;
-        if self.record.resumed(attempt.begun, since).is_some() {
+        let has_slept = self.record.resumed(attempt.begun, since).is_some();
+        if has_slept {
             self.outage = None;
         }
+        self.absence = Absence::after(self.absence, attempt, has_slept);
         self.outage = self.outage.or(Some(began));
     }
 }

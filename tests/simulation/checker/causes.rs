@@ -5,6 +5,7 @@ use std::time::Duration;
 use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
+use super::absence::Absence;
 use super::attempts::{Attempt, Cause, NOTICED};
 use super::record::{GRAIN, RequestEnd, Requested};
 use super::reports;
@@ -67,10 +68,14 @@ impl Walk<'_> {
         let Some(since) = self.outage else {
             return true;
         };
+        at <= since.after(EARLY + GRAIN) || self.may_have_resumed(at)
+    }
+
+    /// Whether a suspend may have been noticed since the last attempt.
+    fn may_have_resumed(&self, at: BootInstant) -> bool {
         let idle_since = self.last.as_ref().map_or(self.life.from, |last| last.known);
         let mut resumes = self.record.long_suspends();
-        at <= since.after(EARLY + GRAIN)
-            || resumes.any(|resume| resume.run + NOTICED >= idle_since.run && resume.boot <= at)
+        resumes.any(|resume| resume.run + NOTICED >= idle_since.run && resume.boot <= at)
     }
 
     fn is_for_secret(&self, attempt: &Attempt) -> bool {
@@ -109,7 +114,8 @@ impl Walk<'_> {
     /// A suspend is noticed: what runs is made anew at once, and what waits in a back-off goes on soon.
     fn is_for_resume(&self, attempt: &Attempt) -> bool {
         let spaced = self.is_spaced(attempt.begun.boot);
-        let may = self.is_broken_off || (spaced && self.failing[1] > 0 && self.rejections[0] == 0);
+        let may =
+            self.is_broken_off || (spaced && self.failing[1] > 0 && self.rejections[0].is_none());
         let noticed = self.record.resumed(attempt.begun, NOTICED + DEMAND + GRAIN);
         may && (noticed.is_some() || self.rested_since_resume(attempt))
     }
@@ -139,7 +145,7 @@ impl Walk<'_> {
         };
         let backs_off = self.failing[0] > 0 && at < held.surely;
         let mut requests = self.requests.iter();
-        self.rejections[0] == 0
+        self.rejections[0].is_none()
             && !self.is_blocked
             && !backs_off
             && requests.any(|r| {
@@ -164,7 +170,14 @@ impl Walk<'_> {
     /// held does so while all goes well.
     fn is_for_caller(&self, attempt: &Attempt) -> bool {
         let at = attempt.begun.boot;
-        if self.rejections[0] > 0 || self.is_blocked || !self.is_spaced(at) {
+        if !self.rejections[0].is_none() || self.is_blocked || !self.is_spaced(at) {
+            return false;
+        }
+        let is_long = |absence: &Absence| absence.is_long(at);
+        if self.failing[0] > 0
+            && self.absence.as_ref().is_some_and(is_long)
+            && !self.may_have_resumed(at)
+        {
             return false;
         }
         if !self.is_early(at) && !self.is_spaced_by(at, DEMAND_LATER) {

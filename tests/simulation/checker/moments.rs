@@ -7,8 +7,9 @@ use jetond::instant::BootInstant;
 use jetond::schedule::Reissue;
 
 use super::held::Held;
+use super::row::Row;
 
-const FLOOR: Duration = Duration::from_millis(500);
+pub(super) const FLOOR: Duration = Duration::from_millis(500);
 
 /// From when to when the next attempt may begin by itself.
 #[derive(Debug, Clone, Copy)]
@@ -106,37 +107,32 @@ pub(crate) fn last_call(held: &Held) -> (BootInstant, BootInstant) {
     )
 }
 
-/// After the `rejections`-th rejection in a row, 1 for the first: one quick retry, then the breaker's probes, and once
-/// more before the end of what is held.
-pub(crate) fn after_rejection(now: BootInstant, rejections: u32, held: Option<&Held>) -> Window {
-    let seconds = match rejections {
-        0 | 1 => 5,
-        n => (60_u64 << (n - 2).min(10)).min(900),
-    };
-    let at = now.after(Duration::from_secs(seconds));
+/// After rejections in a row: the retries, then the breaker's probes, and once more before the end of what is held.
+pub(crate) fn after_rejection(now: BootInstant, rejections: Row, held: Option<&Held>) -> Window {
+    let [from, until] = rejections.waits().map(|wait| now.after(wait));
     let Some(held) = held else {
-        return Window {
-            from: at,
-            until: at,
-        };
+        return Window { from, until };
     };
     let floor = now.after(FLOOR);
     let (first, last) = last_call(held);
-    let in_time = |call: BootInstant, end: BootInstant| match rejections {
-        0 | 1 => call.max(end.before(Duration::from_secs(2))),
-        _ => call,
+    let in_time = |call: BootInstant, end: BootInstant| {
+        if rejections.opens() {
+            call
+        } else {
+            call.max(end.before(Duration::from_secs(2)))
+        }
     };
     let (first, last) = (in_time(first, held.surely), in_time(last, held.at_most));
     Window {
         from: if now < last {
-            at.min(first.max(floor))
+            from.min(first.max(floor))
         } else {
-            at
+            from
         },
         until: if now < first {
-            at.min(last.max(floor))
+            until.min(last.max(floor))
         } else {
-            at
+            until
         },
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Called {
     pub(crate) from: At,
     pub(crate) until: At,
     pub(crate) end: CallEnd,
+    /// Whether it was rejected without a word about the secret.
+    pub(crate) is_doubtful: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +177,7 @@ impl Record {
                             from: at,
                             until: end,
                             end: CallEnd::Open,
+                            is_doubtful: false,
                         }),
                     );
                     calls.insert(*call, call_at);
@@ -198,7 +201,14 @@ impl Record {
                     call,
                     kind,
                     retry_after,
-                } => record.call_ends(calls.get(call), at, CallEnd::Failed(*kind, *retry_after)),
+                    is_doubtful,
+                } => {
+                    let end = CallEnd::Failed(*kind, *retry_after);
+                    record.call_ends(calls.get(call), at, end);
+                    if let Some(Deed::Call(call)) = record.deed_at(calls.get(call)) {
+                        call.is_doubtful = *is_doubtful;
+                    }
+                }
                 What::Dropped { call } => record.call_ends(calls.get(call), at, CallEnd::Dropped),
                 What::Asked {
                     request,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use jetond::instant::BootInstant;
 
+use super::absence::Absence;
 use super::attempts::Attempt;
 use super::held::Held;
 use super::limits::{Failures, Stated};
 use super::moments::Window;
 use super::record::{Lived, Record, Requested};
 use super::reports::Reports;
+use super::row::Row;
 use crate::history::Ask;
 
 /// What is known of a life at one moment.
@@ -21,7 +23,7 @@ pub(super) struct Walk<'a> {
     pub(super) held: Option<Held>,
     pub(super) last: Option<Attempt>,
     /// How often in a row the credential was rejected: at least, and at most.
-    pub(super) rejections: [u32; 2],
+    pub(super) rejections: [Row; 2],
     /// How many attempts in a row failed: at least, and at most.
     pub(super) failing: [u32; 2],
     pub(super) is_blocked: bool,
@@ -29,7 +31,7 @@ pub(super) struct Walk<'a> {
     /// The secret that was rejected last, while nothing better is known of it.
     pub(super) bad: Option<u32>,
     /// How often in a row each secret was rejected, at most: one that comes back to the store is remembered.
-    pub(super) remembered: BTreeMap<u32, u32>,
+    pub(super) remembered: BTreeMap<u32, Row>,
     pub(super) window: Window,
     /// Whether an attempt was broken off, and another is to take its place.
     pub(super) is_broken_off: bool,
@@ -41,6 +43,8 @@ pub(super) struct Walk<'a> {
     pub(super) failures: Failures,
     /// When the first attempt of this outage began.
     pub(super) outage: Option<BootInstant>,
+    /// Since when the address has had no token endpoint.
+    pub(super) absence: Option<Absence>,
 }
 
 impl<'a> Walk<'a> {
@@ -52,7 +56,7 @@ impl<'a> Walk<'a> {
             requests: requests.filter(|r| r.profile == life.profile).collect(),
             held: None,
             last: None,
-            rejections: [0; 2],
+            rejections: [Row::NONE; 2],
             failing: [0; 2],
             is_blocked: false,
             secret: None,
@@ -68,6 +72,7 @@ impl<'a> Walk<'a> {
             stated: None,
             failures: Failures::new(),
             outage: None,
+            absence: None,
         }
     }
 
