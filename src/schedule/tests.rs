@@ -310,7 +310,7 @@ fn a_bare_401_is_tried_again_at_5_15_30_and_60_s_before_the_breaker_opens() {
     assert_eq!(waits("!???"), closed(&[5, 10, 15, 30]));
     assert_eq!(waits("!????")[4..], [(60, OPEN)]);
     let certain: Vec<_> = (1..9)
-        .map(|n| RejectionCount::certain(n))
+        .map(RejectionCount::certain)
         .map(|count| (count.times(), count.has_opened_breaker()))
         .collect();
     let added: Vec<_> = (1..9)
