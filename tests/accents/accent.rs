@@ -40,10 +40,21 @@ pub(crate) enum Framing {
     Reset,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// A token, as the daemon asks.
+    Token,
+    /// A token as proof, as `jetond add` asks.
+    Proof,
+    /// The endpoint's address.
+    Endpoint,
+}
+
 /// What is asked for, and what must come of it.
 #[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) is_fetch: bool,
+    pub(crate) asks: Asks,
     /// Keys and values.
     pub(crate) wanted: Vec<(String, String)>,
 }
@@ -79,10 +90,9 @@ impl Accent {
         for (title, text) in parts {
             match title.split(' ').next() {
                 Some("answer") => accent.answers.push(Answer::parse(title, text)?),
-                Some("fetch" | "destination") => accent.steps.push(Step {
-                    is_fetch: title == "fetch",
-                    wanted: pairs(text)?,
-                }),
+                Some("fetch") => accent.steps.push(Step::parse(Asks::Token, text)?),
+                Some("proof") => accent.steps.push(Step::parse(Asks::Proof, text)?),
+                Some("destination") => accent.steps.push(Step::parse(Asks::Endpoint, text)?),
                 _ => return Err(format!("unknown part {title}")),
             }
         }
@@ -117,6 +127,13 @@ impl Answer {
             head: head.lines().map(str::to_owned).collect(),
             body: body.to_owned(),
         })
+    }
+}
+
+impl Step {
+    fn parse(asks: Asks, text: &str) -> Result<Self, String> {
+        let wanted = pairs(text)?;
+        Ok(Self { asks, wanted })
     }
 }
 

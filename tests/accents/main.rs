@@ -38,15 +38,19 @@
 //! | `open` | no length is added, and the connection stays open |
 //! | `reset` | no length is added, and the connection is reset behind the body |
 //!
-//! `=== fetch` asks for a token, `=== destination` for the endpoint's address. What must come of it:
+//! `=== fetch` asks for a token as the daemon does, `=== proof` as `jetond add` does, `=== destination` for the endpoint's
+//! address. What must come of it:
 //!
 //! | key | |
 //! |---|---|
 //! | `token: TEXT` | this token |
 //! | `lifetime: N`, `N..M` or `none` | its lifetime in seconds |
+//! | `scope: TEXT` | the scope that was granted, or `as asked` |
+//! | `client-auth: FORM` | the form of the credential that a proof found |
 //! | `endpoint: URL` | this endpoint |
 //! | `fault: KIND` | this fault |
 //! | `says: TEXT`, `hides: TEXT` | what its sentence has, and what it has not |
+//! | `tried: FORM, …` | the forms of the credential that a proof tried |
 //! | `wait: N` | the wait that the issuer asked for, in seconds |
 //! | `asked: METHOD PATH, …` | the requests since the part before, all of them |
 //! | `sends: TEXT`, `withholds: TEXT` | what these requests have, and what none has |
@@ -78,7 +82,7 @@ use tokio::task::JoinSet;
 use accent::Accent;
 
 /// How many there are at least: none goes missing unnoticed.
-const LEAST: usize = 10;
+const LEAST: usize = 120;
 
 /// Every file, by folder and name.
 fn files() -> BTreeMap<String, String> {

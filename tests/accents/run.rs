@@ -6,14 +6,15 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jetond::config::oauth2::ClientAuth;
 use jetond::config::{self, LookupFailed, Names, Profile};
 use jetond::credential::Credential;
 use jetond::fault::Fault;
-use jetond::provider::Provider;
 use jetond::provider::configured::{Files, destination, provider};
+use jetond::provider::{Granted, Provider};
 use tokio::net::TcpListener;
 
-use super::accent::{Accent, Step};
+use super::accent::{Accent, Asks, Step};
 use super::issuer::{Issuer, line};
 use super::text::Values;
 
@@ -40,9 +41,30 @@ struct Running {
 /// What came of a step.
 #[derive(Debug)]
 enum Came {
-    Token(String, Option<u64>),
+    Token {
+        token: String,
+        /// In seconds.
+        lifetime: Option<u64>,
+        /// The scope, where it is another one than was asked for.
+        scope: Option<String>,
+        /// What is to be written into the configuration.
+        client_auth: Option<ClientAuth>,
+    },
     Endpoint(String),
-    Fault(Fault),
+    /// A fault, and what was sent for a proof.
+    Fault(Fault, Vec<ClientAuth>),
+}
+
+impl Came {
+    fn of(granted: Granted, client_auth: Option<ClientAuth>) -> Self {
+        let grant = granted.grant;
+        Self::Token {
+            token: grant.token.expose().to_owned(),
+            lifetime: grant.lifetime.map(|lifetime| lifetime.as_secs()),
+            scope: grant.scope.map(|scope| scope.granted.into()),
+            client_auth,
+        }
+    }
 }
 
 impl Names for NoNames {
@@ -118,40 +140,49 @@ impl Running {
     }
 
     async fn ask(&self, step: &Step, n: usize) -> Came {
-        if !step.is_fetch {
-            return match destination(&self.profile, &self.files).await {
+        let provider = &self.providers[n % self.providers.len()];
+        match step.asks {
+            Asks::Token => match provider.fetch(&self.credential).await {
+                Ok(granted) => Came::of(granted, None),
+                Err(fault) => Came::Fault(fault, vec![]),
+            },
+            Asks::Proof => match provider.prove(&self.credential).await {
+                Ok(proof) => Came::of(proof.granted, proof.client_auth),
+                Err(unproved) => Came::Fault(unproved.fault, unproved.sent),
+            },
+            Asks::Endpoint => match destination(&self.profile, &self.files).await {
                 Ok(found) => Came::Endpoint(found.endpoint.to_string()),
-                Err(fault) => Came::Fault(fault),
-            };
-        }
-        match self.providers[n % self.providers.len()]
-            .fetch(&self.credential)
-            .await
-        {
-            Ok(granted) => {
-                let lifetime = granted.grant.lifetime.map(|lifetime| lifetime.as_secs());
-                Came::Token(granted.grant.token.expose().to_owned(), lifetime)
-            }
-            Err(fault) => Came::Fault(fault),
+                Err(fault) => Came::Fault(fault, vec![]),
+            },
         }
     }
 
     fn judge(&self, step: &Step, came: &Came) -> Result<(), String> {
         let requests = self.issuer.take_requests();
-        if let Came::Fault(fault) = came {
+        if let Came::Fault(fault, _) = came {
             self.tells_nothing(fault)?;
         }
         let mut decided = false;
         for (key, value) in &step.wanted {
             let value = self.values.text(value)?;
             let holds = match (key.as_str(), came) {
-                ("token", Came::Token(token, _)) => *token == value,
+                ("token", Came::Token { token, .. }) => *token == value,
                 ("endpoint", Came::Endpoint(endpoint)) => *endpoint == value,
-                ("fault", Came::Fault(fault)) => fault.kind.as_str() == value,
-                ("lifetime", Came::Token(_, lifetime)) => is_lifetime(*lifetime, &value)?,
-                ("says", Came::Fault(fault)) => fault.detail.contains(&value),
-                ("hides", Came::Fault(fault)) => !format!("{fault:?}").contains(&value),
-                ("wait", Came::Fault(fault)) => {
+                ("fault", Came::Fault(fault, _)) => fault.kind.as_str() == value,
+                ("lifetime", Came::Token { lifetime, .. }) => is_lifetime(*lifetime, &value)?,
+                ("scope", Came::Token { scope, .. }) => {
+                    scope.as_deref().unwrap_or("as asked") == value
+                }
+                ("client-auth", Came::Token { client_auth, .. }) => {
+                    client_auth.map(ClientAuth::as_str) == Some(&value)
+                }
+                ("tried", Came::Fault(_, sent)) => {
+                    let sent: Vec<_> = sent.iter().map(|auth| auth.as_str()).collect();
+                    sent.join(", ") == value
+                }
+                ("says", Came::Fault(fault, _)) => fault.detail.contains(&value),
+                ("hides", Came::Fault(fault, _)) => !format!("{fault:?}").contains(&value),
+                ("wait", Came::Fault(fault, _)) => {
                     let wait = fault.retry_after.map(|wait| wait.as_secs().to_string());
                     wait.unwrap_or("none".to_owned()) == value
                 }
@@ -163,9 +194,8 @@ impl Running {
                 ("withholds", _) => !requests.iter().any(|request| request.contains(&value)),
                 ("basic", _) => requests.iter().any(|it| pair(it).as_ref() == Some(&value)),
                 ("connections", _) => self.issuer.connections().to_string() == value,
-                ("token" | "endpoint" | "fault" | "lifetime" | "says" | "hides" | "wait", _) => {
-                    false
-                }
+                ("token" | "endpoint" | "fault" | "lifetime" | "scope" | "client-auth", _) => false,
+                ("says" | "hides" | "wait" | "tried", _) => false,
                 _ => return Err(format!("unknown key {key}")),
             };
             if !holds {
