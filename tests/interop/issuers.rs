@@ -10,7 +10,7 @@ use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
 use crate::tools::{Missing, Test};
-use served::Served;
+use served::{LIFETIME, Served};
 
 mod served;
 
@@ -21,13 +21,11 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oidc_provider", || round(Served::oidc_provider)),
 ];
 
-/// Of the issuer's tokens: longer than the outage, and short enough to see three refreshes.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
-
+/// Shorter than the lifetime of a token.
 const OUTAGE: Duration = Duration::from_secs(20);
 
 /// A client secret with every sign that a form or a header may encode.
-pub(crate) fn hard_secret() -> String {
+fn hard_secret() -> String {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).unwrap();
     let digits: String = random.iter().map(|b| format!("{b:02x}")).collect();

@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::LIFETIME;
 use crate::support::TestEnv;
 use crate::tools::{self, Missing, program};
 
@@ -24,6 +24,9 @@ pub(super) struct Served {
     /// What a person has to add to the first enrolment, which is refused without saying why.
     pub(super) by_hand: &'static [&'static str],
 }
+
+/// Of the issuers' tokens: longer than the outage, and short enough to see three refreshes.
+pub(super) const LIFETIME: Duration = Duration::from_secs(30);
 
 /// In a configuration.
 const RAW: &str = "client-auth = \"basic-raw\"";
