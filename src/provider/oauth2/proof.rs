@@ -5,6 +5,7 @@ use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::provider::answer::Answer;
 use crate::provider::body::{self, Sent};
+use crate::provider::members::Members;
 
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +38,17 @@ impl From<Fault> for Failed {
 /// Some issuers, such as glewlwyd, refuse a client with an empty 403: it does not say that it speaks of the client.
 pub(super) fn subject(answer: &Answer) -> Subject {
     let members = answer.members();
-    let code = members.as_ref().and_then(|members| members.text("error"));
-    let code = code.as_deref().map(String::as_str);
+    let code = members.as_ref().and_then(code);
     let is_page = members.is_none() && answer.content_type.is_some();
-    judge(answer.status, code, is_page)
+    judge(answer.status, code.as_deref(), is_page)
+}
+
+/// The error code, whichever of these members has it, as the RFC spells it.
+fn code(members: &Members<'_>) -> Option<String> {
+    let names = ["error", "error_code", "errorCode", "ErrorCode", "code"];
+    let code = names.into_iter().find_map(|name| members.text(name))?;
+    let code = code.trim().to_ascii_lowercase();
+    Some(code.replace([' ', '-'], "_"))
 }
 
 fn judge(status: u16, code: Option<&str>, is_page: bool) -> Subject {
@@ -99,6 +107,23 @@ mod tests {
         // A firewall's page says nothing of a client, but with 401.
         assert_eq!(judge(403, None, true), Subject::Other);
         assert_eq!(judge(401, None, true), Subject::Client);
+    }
+
+    #[test]
+    fn a_code_is_read_from_every_member_that_may_have_it() {
+        for body in [
+            r#"{"error":"invalid_client"}"#,
+            r#"{"error":"Invalid-Client"}"#,
+            r#"{"errorCode":"invalid_client","errorSummary":"Invalid value"}"#,
+            r#"{"ErrorCode":"Invalid Client","Error":"ClientId is Invalid"}"#,
+            r#"{"code":"invalid_client","message":"no"}"#,
+            r#"{"error":401,"code":"invalid_client"}"#,
+        ] {
+            let members = Members::parse(body.as_bytes()).unwrap();
+            assert_eq!(code(&members).as_deref(), Some("invalid_client"), "{body}");
+        }
+        let other = Members::parse(br#"{"message":"invalid_client"}"#).unwrap();
+        assert_eq!(code(&other), None);
     }
 
     #[test]
