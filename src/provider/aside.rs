@@ -268,7 +268,7 @@ mod tests {
             (0, 0, 10, 11),
             (3, 1, 10, 14),
             (4, 2, 10, 19),
-            (9, 9, 20, 21),
+            (9, 9, 25, 26),
         ] {
             let (begun, seen) = watch::channel(0);
             let begin = async {

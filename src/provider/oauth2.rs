@@ -22,7 +22,7 @@ mod discovery;
 mod proof;
 mod request;
 
-use discovery::Document;
+use discovery::{Document, LastPlace};
 use proof::{Failed, Subject};
 
 /// An OAuth 2.0 issuer.
@@ -43,6 +43,8 @@ struct Discovered {
     http: Http,
     /// What the discovery document said, once the credential's origin agreed with it.
     remembered: Mutex<Option<Remembered>>,
+    /// Where the document was, for the next time that it is looked for.
+    last: LastPlace,
 }
 
 /// A token endpoint, and the certificates that vouched for the issuer that named it.
@@ -65,6 +67,7 @@ impl Oauth2 {
                 issuer: issuer.clone(),
                 http: Http::new(issuer.origin(), settings.clone()),
                 remembered: Mutex::default(),
+                last: LastPlace::default(),
             })),
         };
         Self {
@@ -179,7 +182,10 @@ impl Oauth2 {
 
     async fn discover(&self, place: &Discovered, ca: Option<&Ca>) -> Result<Document, Fault> {
         let mutual_tls = self.settings.client_certificate.is_some();
-        discovery::discover(&place.issuer, &place.http, mutual_tls, ca).await
+        let Discovered {
+            issuer, http, last, ..
+        } = place;
+        discovery::discover(issuer, http, mutual_tls, ca, last).await
     }
 
     /// Lets the next attempt ask the issuer again where its token endpoint is.

@@ -59,6 +59,17 @@ pub(super) fn repeats(text: &str, credential: &Credential, tokens: &[Zeroizing<S
     *echo::without(text, &hidden) != *text
 }
 
+/// An address that an issuer names, quoted and shortened; `None` if it is not made of the characters of an `http` or `https`
+/// address, among which braces are counted for placeholders. Take the secret out of the whole sentence afterwards
+/// ([`without_secret`]).
+pub(super) fn quote_address(text: &str) -> Option<String> {
+    let is_of_one = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%{}".contains(&b);
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))?;
+    (!rest.is_empty() && text.bytes().all(is_of_one)).then(|| escape(text))
+}
+
 /// What is said about an API's words: quoted, escaped, shortened, and without anything that repeats the token of the call
 /// or one of these texts.
 pub fn quote_of_api(text: &str, token: &AccessToken, secrets: &[Zeroizing<String>]) -> String {

@@ -23,6 +23,10 @@ struct Issuer {
 struct Inner {
     /// The answer to who asks for the metadata of RFC 8414, but for its end: status line, headers, body.
     document: String,
+    /// The same for the metadata of an `OpenID` provider; empty if there is none.
+    openid: String,
+    /// The connections that wait for a document that is [`HANG`].
+    hanging: Vec<TcpStream>,
     /// The client that is rejected.
     rejected: Option<String>,
     /// What was asked: method and path.
@@ -64,6 +68,12 @@ impl Issuer {
         self.says(JSON, GOOD);
     }
 
+    /// Has it answer with the right document where an `OpenID` provider has it.
+    fn is_an_openid_provider(&self) {
+        let text = format!("HTTP/1.1 {JSON}\r\n\r\n{GOOD}").replace("ISSUER", &self.url);
+        self.inner().openid = text;
+    }
+
     /// How many requests with this method there were.
     fn count(&self, method: &str) -> usize {
         let inner = self.inner();
@@ -97,7 +107,13 @@ fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
     inner.asked.push(line.to_owned());
     let answer = if line == "GET /.well-known/oauth-authorization-server" {
         assert!(!head.to_lowercase().contains("authorization:"), "{head}");
+        if inner.document.starts_with(&format!("HTTP/1.1 {HANG}")) {
+            inner.hanging.push(stream);
+            return Ok(());
+        }
         inner.document.clone()
+    } else if line == "GET /.well-known/openid-configuration" && !inner.openid.is_empty() {
+        inner.openid.clone()
     } else if line == "POST /token" {
         let client = body
             .split('&')
@@ -119,6 +135,8 @@ fn answer(mut stream: TcpStream, inner: &Mutex<Inner>) -> io::Result<()> {
     stream.write_all(answer.as_bytes())
 }
 
+/// In the place of a status line: the answer does not come.
+const HANG: &str = "(hangs)";
 const TYPE: &str = "Content-Type: application/json\r\nConnection: close";
 const JSON: &str = "200 OK\r\nContent-Type: application/json\r\nConnection: close";
 const GOOD: &str = r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#;
@@ -126,8 +144,9 @@ const GOOD: &str = r#"{"issuer":"ISSUER","token_endpoint":"ISSUER/token"}"#;
 /// Documents that are not right: the head and the body, the exit code of `jetond add`, the kind, and what is told.
 #[rustfmt::skip]
 const BAD: &[(&str, &str, i32, &str, &str)] = &[
-    (JSON, r#"{"issuer":"https://canary.example","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names another issuer"),
-    (JSON, r#"{"issuer":"ISSUER/","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "differ in the final slash"),
+    (JSON, r#"{"issuer":"https://stranger.example","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names another issuer than the configured one, \"https://stranger.example\""),
+    (JSON, r#"{"issuer":"ISSUER/","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names another issuer, \"ISSUER/\": the two differ in the final slash, so write the issuer as it does, with it"),
+    (JSON, r#"{"issuer":"https://login.example/{tenantid}/v2.0","token_endpoint":"ISSUER/token"}"#, 78, "malformed", "{tenantid} stands for the ID of one of them"),
     (JSON, r#"{"token_endpoint":"ISSUER/token"}"#, 78, "malformed", "names no issuer"),
     (JSON, r#"{"issuer":"ISSUER"}"#, 78, "malformed", "names no token endpoint"),
     (JSON, r#"{"issuer":"ISSUER","token_endpoint":"http://canary.example/token"}"#, 78, "malformed", "no secret may be sent to"),
@@ -192,7 +211,8 @@ fn nothing_is_enrolled_by_a_document_that_is_not_right() {
             "{body}: {added:?}"
         );
         assert!(added.stderr.contains("nothing is written"), "{added:?}");
-        assert!(added.stderr.contains(why), "{body}: {added:?}");
+        let why = why.replace("ISSUER", &issuer.url);
+        assert!(added.stderr.contains(&why), "{body}: {added:?}");
         assert!(!added.stderr.contains("canary"), "{body}: {added:?}");
         assert!(
             !env.config().exists() && !env.record("reports").exists(),
@@ -204,6 +224,34 @@ fn nothing_is_enrolled_by_a_document_that_is_not_right() {
     assert_eq!(issuer.inner().asked.iter().find(|line| strange(line)), None);
     issuer.is_well();
     assert_eq!(add(&env, "reports", &issuer).code, 0);
+    watch(&mut env, &issuer);
+}
+
+#[test]
+fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start();
+    issuer.is_an_openid_provider();
+    let others = [
+        (HANG, ""),
+        // Broken in the middle.
+        (
+            "200 OK\r\nContent-Type: application/json\r\nContent-Length: 99",
+            "{",
+        ),
+    ];
+    let bad = BAD.iter().map(|(head, body, ..)| (*head, *body));
+    for (n, (head, body)) in others.into_iter().chain(bad).enumerate() {
+        issuer.says(head, body);
+        let added = add(&env, &format!("p{n}"), &issuer);
+        assert_eq!(added.code, 0, "{head} {body}: {added:?}");
+    }
+    // One that asks to slow down is not asked elsewhere.
+    issuer.says("429 Too Many Requests\r\nConnection: close", "");
+    let before = issuer.count("GET");
+    let added = add(&env, "later", &issuer);
+    assert_eq!(added.code, 75, "{added:?}");
+    assert_eq!(issuer.count("GET"), before + 1);
     watch(&mut env, &issuer);
 }
 
@@ -228,8 +276,9 @@ fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
         });
         assert_eq!(state["last_fault"]["kind"], *kind, "{body}: {state}");
         let detail = state["last_fault"]["detail"].as_str().unwrap();
+        let why = why.replace("ISSUER", &issuer.url);
         assert!(
-            detail.contains(why) && !detail.contains("canary"),
+            detail.contains(&why) && !detail.contains("canary"),
             "{detail}"
         );
         // The one of its enrolment.

@@ -68,7 +68,8 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(3),
             exchange: Duration::from_secs(10),
-            fetch: Duration::from_secs(20),
+            // Three addresses of a discovery document, 5 s each, and then a whole exchange with the token endpoint.
+            fetch: Duration::from_secs(25),
         }
     }
 }

@@ -3,6 +3,9 @@
 //! Nothing secret is sent for it. What is read of a document is what decides where the secret goes, so it is judged as
 //! strictly as a token answer, and none of its words are passed on.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
 use url::Url;
 
 use crate::config::oauth2::EndpointUrl;
@@ -12,6 +15,14 @@ use crate::provider::answer::Answer;
 use crate::provider::auth_methods::AuthMethods;
 use crate::provider::http::{Http, Request};
 use crate::provider::members::Members;
+use places::documents;
+use unfound::{Telling, Unfound, most_telling};
+
+mod difference;
+mod places;
+mod unfound;
+
+pub(super) use places::LastPlace;
 
 /// What an issuer's document says.
 #[derive(Debug)]
@@ -22,97 +33,98 @@ pub(super) struct Document {
     pub(super) auth_methods: Option<AuthMethods>,
 }
 
-/// What came of looking at one address.
-type Looked = Result<Document, Unfound>;
+/// How long one address may take to give the document. All of them together leave the rest of the attempt to the token
+/// endpoint.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Why an address gave no token endpoint.
-#[derive(Debug)]
-enum Unfound {
-    /// There is no document at this address: there may be one at another.
-    Absent(Fault),
-    /// There is one, and it cannot be used.
-    Bad(Fault),
-}
-
-/// Asks the issuer where its token endpoint is. Only a server that the certificates `ca` vouch for is believed, if a
-/// credential is bound to some.
+/// Asks the issuer where its token endpoint is, at each address where its document may be until one gives it: at any of
+/// them there may be a stranger's document, a page, or nothing. Only a server that the certificates `ca` vouch for is
+/// believed, if a credential is bound to some.
 pub(super) async fn discover(
     issuer: &EndpointUrl,
     http: &Http,
     mutual_tls: bool,
     ca: Option<&Ca>,
+    last: &LastPlace,
 ) -> Result<Document, Fault> {
-    let mut told: Option<Fault> = None;
-    for url in documents(issuer) {
-        let request = Request {
-            url,
-            authorization: None,
-            post: None,
-        };
-        match read(&http.send(request, ca).await?, issuer, mutual_tls) {
-            Ok(document) => return Ok(document),
-            Err(Unfound::Bad(fault)) => return Err(fault),
-            // What failed says more than what is simply not there.
-            Err(Unfound::Absent(fault)) => {
-                told = told
-                    .filter(|told| told.kind != FaultKind::NoEndpoint)
-                    .or(Some(fault));
+    let mut all = vec![];
+    for (place, url) in documents(issuer, last) {
+        match look(&url, issuer, http, mutual_tls, ca).await {
+            Ok(document) => {
+                last.set(place);
+                return Ok(document);
             }
+            Err(unfound) if unfound.telling == Telling::Stop => return Err(unfound.fault),
+            Err(unfound) => all.push((url, unfound)),
         }
     }
-    Err(told.unwrap_or_else(|| Fault::no_endpoint("there is nowhere to look")))
+    Err(most_telling(all))
 }
 
-/// Where the issuer's document may be: RFC 8414 section 3.1 puts its own part before the issuer's path, `OpenID` Connect
-/// Discovery section 4 behind it.
-fn documents(issuer: &EndpointUrl) -> [Url; 2] {
-    let (origin, path) = (issuer.origin(), issuer.path());
-    [
-        origin.join(&format!("/.well-known/oauth-authorization-server{path}")),
-        origin.join(&format!("{path}/.well-known/openid-configuration")),
-    ]
+/// Asks at one address.
+async fn look(
+    url: &Url,
+    issuer: &EndpointUrl,
+    http: &Http,
+    mutual_tls: bool,
+    ca: Option<&Ca>,
+) -> Result<Document, Unfound> {
+    let request = Request {
+        url: url.clone(),
+        authorization: None,
+        post: None,
+    };
+    let answer = timeout(LIMIT, http.send(request, ca)).await;
+    let answer = answer.unwrap_or_else(|_| {
+        let what = format!("no complete answer from {url} within {LIMIT:?}");
+        Err(Fault::new(FaultKind::Timeout, what))
+    });
+    read(
+        &answer.map_err(Unfound::unanswered)?,
+        url,
+        issuer,
+        mutual_tls,
+    )
 }
 
 /// Judges an answer, without I/O.
-fn read(answer: &Answer, issuer: &EndpointUrl, mutual_tls: bool) -> Looked {
-    let at = issuer.origin().to_string();
-    if answer.status != 200 || !answer.is_json() {
-        return Err(absence(answer, &at));
+fn read(
+    answer: &Answer,
+    url: &Url,
+    issuer: &EndpointUrl,
+    mutual_tls: bool,
+) -> Result<Document, Unfound> {
+    if answer.status != 200 || !answer.is_json_like() {
+        return Err(Unfound::answered(answer, url, issuer));
     }
-    let malformed = |what: &str| {
-        let what = format!("the discovery document of {at} {what}");
-        Unfound::Bad(Fault::new(FaultKind::Malformed, what))
-    };
+    let unlike = |what: &str| Unfound::document(Telling::NoDocument, url, what);
+    let unusable = |what: &str| Unfound::document(Telling::Unusable, url, what);
     let Some(members) = answer.members() else {
         let what = match &answer.coding {
             Some(coding) => format!("is in a coding that was not asked for ({coding})"),
             None => "is malformed JSON".to_owned(),
         };
-        return Err(malformed(&what));
+        return Err(unlike(&what));
     };
     let Some(named) = members.text("issuer") else {
-        return Err(malformed("names no issuer"));
+        return Err(unlike("names no issuer"));
     };
     // By its characters (RFC 8414 section 3.3): a document of somebody else must not stand in for this issuer's.
     if *named != issuer.as_str() {
-        let slash = named.trim_end_matches('/') == issuer.as_str().trim_end_matches('/');
-        return Err(malformed(if slash {
-            "names another issuer: the two differ in the final slash, so write the issuer as it does"
-        } else {
-            "names another issuer than the configured one"
-        }));
+        let (telling, what) = difference::explain(&named, issuer);
+        return Err(Unfound::document(telling, url, &what));
     }
     let Some(text) = token_endpoint(&members, mutual_tls) else {
-        return Err(malformed("names no token endpoint"));
+        return Err(unusable("names no token endpoint"));
     };
     let endpoint = EndpointUrl::token(&text).map_err(|invalid| {
-        malformed(&format!(
+        unusable(&format!(
             "names a token endpoint that no secret may be sent to: {}",
             invalid.message
         ))
     })?;
     if !endpoint.origin().is_https() && !issuer.origin().is_loopback() {
-        return Err(malformed(
+        return Err(unusable(
             "names a token endpoint without TLS on this machine, and is not on this machine itself",
         ));
     }
@@ -136,46 +148,6 @@ fn token_endpoint(members: &Members<'_>, mutual_tls: bool) -> Option<zeroize::Ze
         Some(None) => None,
         Some(Some(aliases)) if aliases.raw(NAME).is_some() => aliases.text(NAME),
         _ => members.text(NAME),
-    }
-}
-
-/// What an answer without a document means. The words of a stranger are of no use here.
-fn absence(answer: &Answer, at: &str) -> Unfound {
-    let status = answer.status;
-    let (kind, what) = match status {
-        200 => (
-            FaultKind::Malformed,
-            "answered with something other than JSON, so not with a discovery document; is it the right issuer?".to_owned(),
-        ),
-        300..400 => (
-            FaultKind::Redirect,
-            format!("answered with a redirect ({status}) instead of a discovery document, which is never followed"),
-        ),
-        429 => (
-            FaultKind::RateLimited,
-            format!("asked us to slow down ({status})"),
-        ),
-        408 | 425 | 500.. => (
-            FaultKind::ServerError,
-            format!("failed to give a discovery document ({status})"),
-        ),
-        400..500 => (
-            FaultKind::NoEndpoint,
-            format!("has no discovery document for this issuer ({status}): is the issuer written as it should be? Else set token-url"),
-        ),
-        _ => (
-            FaultKind::Malformed,
-            format!("answered with an unexpected status ({status}) instead of a discovery document"),
-        ),
-    };
-    let what = format!("{at} {what}");
-    let fault = Fault::new(kind, what).with_retry_after(answer.wait());
-    let fault = fault.with_retry_at(answer.wait_until());
-    // The other document would be asked for within the wait.
-    if kind == FaultKind::RateLimited || fault.states_a_wait() {
-        Unfound::Bad(fault)
-    } else {
-        Unfound::Absent(fault)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::oauth2::ClientAuth;
 use crate::provider::fake::{Fake, Play, Sent, answer, json};
+use crate::provider::http::Timeouts;
 
 /// Every character that a form must escape, and the separator of Basic.
 const SECRET: &str = "canary:&=+% \"\\/'~";
@@ -11,6 +12,9 @@ const FORM: &str = "grant_type=client_credentials&client_id=my+id&client_secret=
 /// `my%20id:canary:&=%2B%25%20"\/'~`
 const BASIC: &str = "Basic bXklMjBpZDpjYW5hcnk6Jj0lMkIlMjUlMjAiXC8nfg==";
 const OAUTH: &str = "GET /.well-known/oauth-authorization-server HTTP/1.1";
+const INSERTED: &str = "GET /.well-known/oauth-authorization-server/x HTTP/1.1";
+const APPENDED: &str = "GET /x/.well-known/oauth-authorization-server HTTP/1.1";
+const OPENID_OF_PATH: &str = "GET /x/.well-known/openid-configuration HTTP/1.1";
 const OPENID: &str = "GET /.well-known/openid-configuration HTTP/1.1";
 const TOKEN: &str = "POST /token HTTP/1.1";
 
@@ -323,14 +327,39 @@ async fn a_discovered_endpoint_is_asked_for_once_and_remembered() {
     );
 }
 
-#[tokio::test]
-async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
-    for absent in [
+/// What an address gives that has no document of the issuer: none of it says anything about the other addresses.
+fn no_documents() -> Vec<Play> {
+    vec![
         json(404, "{}"),
+        json(403, "{}"),
         json(500, "{}"),
+        json(503, "{}"),
+        json(200, "{}"),
+        json(200, "["),
+        json(
+            200,
+            r#"{"issuer":"https://stranger.example","token_endpoint":"https://stranger.example/token"}"#,
+        ),
+        json(200, r#"{"issuer":"{issuer}","token_endpoint":null}"#),
+        json(
+            200,
+            r#"{"issuer":"{issuer}","token_endpoint":"http://stranger.example/token"}"#,
+        ),
+        json(200, &" ".repeat(170_000)),
         answer(200, "text/html", "", "<html>"),
         answer(302, "text/html", "Location: /login\r\n", ""),
-    ] {
+        Play::Reset(vec![]),
+        Play::Reset(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+                .to_vec(),
+        ),
+        Play::Answer(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
+    ]
+}
+
+#[tokio::test]
+async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
+    for absent in no_documents() {
         let fake = start(vec![absent, document("{issuer}/token"), token("t")]).await;
         let provider = at_issuer(&fake);
         assert_eq!(
@@ -341,15 +370,109 @@ async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
     }
 }
 
+fn at_issuer_with_path(fake: &Fake) -> Oauth2 {
+    let at = At::Issuer(EndpointUrl::issuer(&format!("{}/x", fake.url())).unwrap());
+    Oauth2::new(plain(at), quick())
+}
+
+/// An answer that does not come is waited for a moment only.
+fn quick() -> Settings {
+    let timeouts = Timeouts {
+        exchange: Duration::from_secs(1),
+        ..Timeouts::default()
+    };
+    Settings {
+        timeouts,
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn each_address_of_a_document_is_asked_although_the_others_fail() {
+    let of_path = |play: &Play| match play {
+        Play::Answer(bytes) => {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            Play::Answer(text.replace("{issuer}", "{issuer}/x").into_bytes())
+        }
+        other => other.clone(),
+    };
+    let good = of_path(&document("{issuer}/token"));
+    let bad: Vec<_> = no_documents().iter().map(of_path).collect();
+    let all = [INSERTED, APPENDED, OPENID_OF_PATH];
+    for good_at in 0..3 {
+        for (at, first) in bad.iter().enumerate() {
+            // Each beside another one.
+            let second = &bad[(at + 1) % bad.len()];
+            let mut plays = [first, second].map(Clone::clone)[..good_at].to_vec();
+            plays.push(good.clone());
+            let fake = start(plays).await;
+            let there = destination(&at_issuer_with_path(&fake)).await;
+            assert!(there.ends_with("/token"), "{there}");
+            assert_eq!(lines(&fake.requests()), all[..=good_at]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_hangs_is_left_and_the_place_of_the_document_is_asked_first_from_then_on() {
+    let good = || {
+        json(
+            200,
+            r#"{"issuer":"{issuer}/x","token_endpoint":"{issuer}/token"}"#,
+        )
+    };
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n";
+    let fake = start(vec![
+        Play::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec()),
+        Play::Drip(head.to_vec()),
+        good(),
+        json(404, "{}"),
+        good(),
+        token("t"),
+        json(404, "{}"),
+        Play::Reset(vec![]),
+        good(),
+        token("t2"),
+    ])
+    .await;
+    let (provider, credential) = (at_issuer_with_path(&fake), enrolled(&fake));
+    // The token endpoint is gone, then it is back.
+    ask(&provider, &credential).await.unwrap_err();
+    assert_eq!(ask(&provider, &credential).await.unwrap(), "t");
+    ask(&provider, &credential).await.unwrap_err();
+    assert_eq!(ask(&provider, &credential).await.unwrap(), "t2");
+    assert_eq!(
+        lines(&fake.requests()),
+        [
+            INSERTED,
+            APPENDED,
+            OPENID_OF_PATH,
+            TOKEN,
+            OPENID_OF_PATH,
+            TOKEN,
+            TOKEN,
+            OPENID_OF_PATH,
+            INSERTED,
+            TOKEN
+        ]
+    );
+}
+
+#[test]
+fn all_addresses_together_leave_a_whole_exchange_to_the_token_endpoint() {
+    let Timeouts {
+        exchange, fetch, ..
+    } = Timeouts::default();
+    assert!(discovery::LIMIT * 3 + exchange <= fetch);
+}
+
 #[tokio::test]
 async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told() {
     let page = || answer(200, "text/html", "", "<html>canary</html>");
     let redirect = || answer(302, "text/html", "Location: /canary\r\n", "");
+    let gone = Fault::no_endpoint("").kind;
     for (plays, kind) in [
-        (
-            vec![json(404, "{}"), json(404, "{}")],
-            FaultKind::NoEndpoint,
-        ),
+        (vec![json(404, "{}"), json(404, "{}")], gone),
         (vec![json(404, "{}"), page()], FaultKind::Malformed),
         (vec![page(), json(404, "{}")], FaultKind::Malformed),
         (vec![redirect(), redirect()], FaultKind::Redirect),
@@ -362,12 +485,23 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
             FaultKind::ServerError,
         ),
         (vec![json(429, "{}")], FaultKind::RateLimited),
-        (vec![Play::Reset(vec![])], FaultKind::Reset),
         (
-            vec![json(200, "{\"issuer\":\"canary\"}")],
+            vec![json(404, "{}"), json(429, "{}")],
+            FaultKind::RateLimited,
+        ),
+        (
+            vec![answer(503, "text/html", "Retry-After: 20\r\n", "")],
+            FaultKind::ServerError,
+        ),
+        (vec![Play::Reset(vec![]), json(404, "{}")], FaultKind::Reset),
+        (
+            vec![json(200, "{\"issuer\":\"canary\"}"), Play::Reset(vec![])],
             FaultKind::Malformed,
         ),
-        (vec![json(200, &" ".repeat(170_000))], FaultKind::TooLarge),
+        (
+            vec![json(200, &" ".repeat(170_000)), json(404, "{}")],
+            FaultKind::TooLarge,
+        ),
     ] {
         let expected = plays.len();
         let fake = start(plays).await;
@@ -378,6 +512,39 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
         assert_eq!(fake.requests().len(), expected, "{fault:?}");
         assert!(!sent_the_secret(&fake));
     }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    drop(listener);
+    let at = At::Issuer(EndpointUrl::issuer(&url).unwrap());
+    let provider = Oauth2::new(plain(at), Settings::default());
+    let fault = provider.destination().await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Connect);
+    assert!(!fault.detail.contains("asked as well"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn the_issuer_that_a_document_names_is_quoted_without_the_secret() {
+    let fake = start(vec![json(
+        200,
+        r#"{"issuer":"{issuer}/","token_endpoint":"{issuer}/token"}"#,
+    )])
+    .await;
+    let fault = ask(&at_issuer(&fake), &enrolled(&fake)).await.unwrap_err();
+    let quoted = format!("names another issuer, \"{}/\": ", fake.url());
+    assert!(fault.detail.contains(&quoted), "{fault:?}");
+    let hex: String = SECRET.bytes().map(|b| format!("{b:02x}")).collect();
+    let body =
+        format!(r#"{{"issuer":"https://{hex}.example","token_endpoint":"{{issuer}}/token"}}"#);
+    let fake = start(vec![json(200, &body)]).await;
+    let fault = ask(&at_issuer(&fake), &enrolled(&fake)).await.unwrap_err();
+    assert!(
+        fault.detail.contains("\"https://[secret].example\""),
+        "{fault:?}"
+    );
 }
 
 #[tokio::test]

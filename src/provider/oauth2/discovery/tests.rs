@@ -3,6 +3,7 @@ use zeroize::Zeroizing;
 use super::*;
 
 const ISSUER: &str = "https://idp.example/x";
+const PLACE: &str = "https://idp.example/x/.well-known/openid-configuration";
 const GOOD: &str =
     r#"{"issuer":"https://idp.example/x","token_endpoint":"https://idp.example/x/token"}"#;
 
@@ -19,20 +20,34 @@ fn answer(status: u16, content_type: &str, body: &str) -> Answer {
     }
 }
 
-fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault> {
+fn judge(answer: &Answer, issuer: &str, mutual_tls: bool) -> Result<Document, Unfound> {
     let issuer = EndpointUrl::issuer(issuer).unwrap();
-    match read(&answer(200, "application/json", body), &issuer, mutual_tls) {
+    read(answer, &Url::parse(PLACE).unwrap(), &issuer, mutual_tls)
+}
+
+fn read_for(issuer: &str, body: &str, mutual_tls: bool) -> Result<String, Fault> {
+    match judge(&answer(200, "application/json", body), issuer, mutual_tls) {
         Ok(document) => Ok(document.endpoint.url().to_string()),
-        Err(Unfound::Bad(fault)) => Err(fault),
-        Err(Unfound::Absent(fault)) => panic!("{body} is there: {fault:?}"),
+        Err(unfound) => {
+            assert_ne!(unfound.telling, Telling::Stop, "{unfound:?}");
+            Err(unfound.fault)
+        }
     }
 }
 
 /// What is wrong with a document, told without its words.
 fn fault(issuer: &str, body: &str) -> String {
+    let detail = fault_quoting(issuer, body);
+    assert!(!detail.contains("canary"), "{detail}");
+    detail
+}
+
+/// The same where the document's issuer is quoted.
+fn fault_quoting(issuer: &str, body: &str) -> String {
     let fault = read_for(issuer, body, false).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Malformed, "{body}");
-    assert!(!fault.detail.contains("canary"), "{fault:?}");
+    let start = format!("the discovery document at {PLACE} ");
+    assert!(fault.detail.starts_with(&start), "{fault:?}");
     fault.detail
 }
 
@@ -55,26 +70,37 @@ fn the_token_endpoint_is_read_and_the_rest_is_ignored() {
 }
 
 #[test]
-fn a_document_of_another_issuer_is_refused() {
+fn a_document_of_another_issuer_is_refused_and_the_issuer_is_quoted() {
     for issuer in [
-        "https://canary.example/x",
+        "https://other.example/x",
         "https://idp.example",
         "https://idp.example/X",
         "https://IDP.example/x",
         "https://idp.example:443/x",
         "https://idp.example/x?",
         "http://idp.example/x",
-        "",
-        " https://idp.example/x",
     ] {
-        let said = fault(
+        let said = fault_quoting(
             ISSUER,
             &GOOD.replace("https://idp.example/x\",", &format!("{issuer}\",")),
         );
         assert!(said.contains("names another issuer"), "{issuer}: {said}");
+        assert!(said.contains(&format!("\"{issuer}\"")), "{said}");
         assert!(!said.contains("final slash"), "{said}");
     }
-    let said = fault(ISSUER, &GOOD.replace("/x\",", "/x/\","));
+    for nothing in [
+        "",
+        " https://idp.example/x",
+        "canary",
+        "https://canary\\u001b[2J",
+    ] {
+        let said = fault(
+            ISSUER,
+            &GOOD.replace("https://idp.example/x\",", &format!("{nothing}\",")),
+        );
+        assert!(said.contains("names another issuer"), "{nothing}: {said}");
+    }
+    let said = fault_quoting(ISSUER, &GOOD.replace("/x\",", "/x/\","));
     assert!(said.contains("differ in the final slash"), "{said}");
     let escaped = GOOD.replace(
         "https://idp.example/x\",",
@@ -184,42 +210,64 @@ fn with_a_client_certificate_the_endpoint_that_asks_for_one_is_used() {
 
 #[test]
 fn what_is_no_document_is_told_apart_and_only_a_plea_to_slow_down_ends_the_search() {
-    let issuer = EndpointUrl::issuer(ISSUER).unwrap();
-    for (status, content_type, kind, absent) in [
-        (200, "text/html", FaultKind::Malformed, true),
-        (200, "text/json", FaultKind::Malformed, true),
-        (204, "application/json", FaultKind::Malformed, true),
-        (301, "application/json", FaultKind::Redirect, true),
-        (307, "text/html", FaultKind::Redirect, true),
-        (401, "application/json", FaultKind::NoEndpoint, true),
-        (403, "application/json", FaultKind::NoEndpoint, true),
-        (404, "application/json", FaultKind::NoEndpoint, true),
-        (429, "application/json", FaultKind::RateLimited, false),
-        (408, "application/json", FaultKind::ServerError, true),
-        (500, "application/json", FaultKind::ServerError, true),
-        (503, "text/html", FaultKind::ServerError, true),
+    for (status, content_type, kind, telling) in [
+        (200, "text/html", FaultKind::Malformed, Telling::NoDocument),
+        (
+            204,
+            "application/json",
+            FaultKind::Malformed,
+            Telling::NoDocument,
+        ),
+        (
+            301,
+            "application/json",
+            FaultKind::Redirect,
+            Telling::NoDocument,
+        ),
+        (307, "text/html", FaultKind::Redirect, Telling::NoDocument),
+        (
+            429,
+            "application/json",
+            FaultKind::RateLimited,
+            Telling::Stop,
+        ),
+        (
+            408,
+            "application/json",
+            FaultKind::ServerError,
+            Telling::Failed,
+        ),
+        (
+            500,
+            "application/json",
+            FaultKind::ServerError,
+            Telling::Failed,
+        ),
+        (503, "text/html", FaultKind::ServerError, Telling::Failed),
     ] {
-        let unfound = read(&answer(status, content_type, GOOD), &issuer, false).unwrap_err();
-        let (fault, told_absent) = match unfound {
-            Unfound::Absent(fault) => (fault, true),
-            Unfound::Bad(fault) => (fault, false),
-        };
+        let unfound = judge(&answer(status, content_type, "<p>canary"), ISSUER, false).unwrap_err();
+        let fault = &unfound.fault;
         assert_eq!(
-            (fault.kind, told_absent),
-            (kind, absent),
+            (fault.kind, unfound.telling),
+            (kind, telling),
             "{status}: {fault:?}"
         );
-        assert!(
-            fault.detail.starts_with("https://idp.example "),
-            "{fault:?}"
-        );
+        assert!(fault.detail.starts_with(&format!("{PLACE} ")), "{fault:?}");
+        assert!(!fault.detail.contains("canary"), "{fault:?}");
+    }
+    for status in [400, 401, 403, 404, 405, 410, 422] {
+        let answer = answer(status, "application/json", r#"{"canary":1}"#);
+        let unfound = judge(&answer, ISSUER, false).unwrap_err();
+        let fault = &unfound.fault;
+        assert_eq!(unfound.telling, Telling::Absent, "{status}");
+        assert_eq!(fault.kind, Fault::no_endpoint("").kind, "{status}");
+        assert!(!fault.is_of_credential(), "{status}");
         assert!(!fault.detail.contains("canary"), "{fault:?}");
     }
 }
 
 #[test]
 fn an_answer_that_states_a_wait_ends_the_search() {
-    let issuer = EndpointUrl::issuer(ISSUER).unwrap();
     for (wait, goes_on) in [
         (None, true),
         (Some("0"), true),
@@ -227,11 +275,11 @@ fn an_answer_that_states_a_wait_ends_the_search() {
         (Some("1, 30"), false),
     ] {
         for status in [200, 302, 403, 404, 500, 503] {
-            let mut answer = answer(status, "text/html", GOOD);
+            let mut answer = answer(status, "text/html", "<p>");
             answer.retry_after = wait.map(str::to_owned);
-            let unfound = read(&answer, &issuer, false).unwrap_err();
+            let unfound = judge(&answer, ISSUER, false).unwrap_err();
             assert_eq!(
-                matches!(unfound, Unfound::Absent(_)),
+                unfound.telling != Telling::Stop,
                 goes_on,
                 "{status} {wait:?}"
             );
@@ -240,32 +288,57 @@ fn an_answer_that_states_a_wait_ends_the_search() {
 }
 
 #[test]
-fn discovery_documents_are_where_the_standards_put_them() {
-    for (issuer, places) in [
+fn the_most_telling_reason_is_told_with_the_others_in_a_list() {
+    let at = |path: &str| Url::parse(&format!("https://idp.example{path}")).unwrap();
+    let judged = |path: &str, status, body: &str| {
+        let issuer = EndpointUrl::issuer(ISSUER).unwrap();
+        let answer = answer(status, "application/json", body);
+        let unfound = read(&answer, &at(path), &issuer, false).unwrap_err();
+        (at(path), unfound)
+    };
+    let unanswered = |path: &str, kind| (at(path), Unfound::unanswered(Fault::new(kind, "broken")));
+    let absent = || judged("/absent", 404, "{}");
+    let ill = || judged("/ill", 503, "{}");
+    let page = || judged("/page", 302, "");
+    let other = || judged("/other", 200, r#"{"issuer":"https://other.example"}"#);
+    let similar = || judged("/similar", 200, r#"{"issuer":"https://idp.example/x/"}"#);
+    let unusable = || judged("/unusable", 200, &naming("7"));
+    for (all, told) in [
         (
-            "https://a.example",
-            [
-                "https://a.example/.well-known/oauth-authorization-server",
-                "https://a.example/.well-known/openid-configuration",
-            ],
+            vec![absent(), ill(), page()],
+            "https://idp.example/ill failed to give a discovery document (503); asked as well: /absent (404), /page (302)",
         ),
         (
-            "https://a.example/",
-            [
-                "https://a.example/.well-known/oauth-authorization-server",
-                "https://a.example/.well-known/openid-configuration",
+            vec![
+                unanswered("/a", FaultKind::Reset),
+                unanswered("/b", FaultKind::Timeout),
             ],
+            "broken; asked as well: /b (no answer in time)",
         ),
         (
-            "https://a.example:8443/realms/x/",
-            [
-                "https://a.example:8443/.well-known/oauth-authorization-server/realms/x",
-                "https://a.example:8443/realms/x/.well-known/openid-configuration",
-            ],
+            vec![page(), absent()],
+            "https://idp.example/page answered with a redirect (302) instead of a discovery document, which is never followed; asked as well: /absent (404)",
+        ),
+        (
+            vec![similar(), other(), ill()],
+            "the discovery document at https://idp.example/similar names another issuer, \"https://idp.example/x/\": the two differ in the final slash, so write the issuer as it does, with it; asked as well: /other (another issuer), /ill (503)",
+        ),
+        (
+            vec![similar(), unusable()],
+            "the discovery document at https://idp.example/unusable names no token endpoint; asked as well: /similar (another issuer)",
         ),
     ] {
-        let parsed = EndpointUrl::issuer(issuer).unwrap();
-        assert_eq!(documents(&parsed).map(String::from), places);
-        assert_eq!(parsed.as_str(), issuer, "as it was written");
+        assert_eq!(most_telling(all).detail, told);
     }
+    let told = most_telling(vec![
+        absent(),
+        other(),
+        unanswered("/b", FaultKind::Timeout),
+    ])
+    .detail;
+    assert!(told.contains("\"https://other.example\""), "{told}");
+    assert_eq!(
+        most_telling(vec![absent(), absent()]).kind,
+        Fault::no_endpoint("").kind
+    );
 }

@@ -1,0 +1,142 @@
+//! Where an issuer's document may be, and which of these addresses is asked first.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use url::Url;
+
+use crate::config::oauth2::EndpointUrl;
+
+/// A rule by which a document's address is made from the issuer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The well-known part before the issuer's path (RFC 8414 section 3.1).
+    Inserted,
+    /// The same part behind it, as Okta and others have it.
+    Appended,
+    /// `OpenID` Connect Discovery section 4: behind it.
+    OpenId,
+}
+
+/// The place of the last document that was taken, which is asked first the next time.
+#[derive(Debug, Default)]
+pub(in crate::provider::oauth2) struct LastPlace(AtomicU8);
+
+impl Place {
+    const ALL: [Self; 3] = [Self::Inserted, Self::Appended, Self::OpenId];
+
+    fn url(self, issuer: &EndpointUrl) -> Url {
+        let (origin, path) = (issuer.origin(), issuer.path());
+        match self {
+            Self::Inserted => {
+                origin.join(&format!("/.well-known/oauth-authorization-server{path}"))
+            }
+            Self::Appended => {
+                origin.join(&format!("{path}/.well-known/oauth-authorization-server"))
+            }
+            Self::OpenId => origin.join(&format!("{path}/.well-known/openid-configuration")),
+        }
+    }
+}
+
+/// The addresses at which the issuer's document may be, each once, in the order in which they are asked.
+pub(super) fn documents(issuer: &EndpointUrl, last: &LastPlace) -> Vec<(Place, Url)> {
+    let mut places = Place::ALL;
+    places.sort_by_key(|place| Some(*place) != last.get());
+    let mut documents: Vec<(Place, Url)> = vec![];
+    for place in places {
+        let url = place.url(issuer);
+        // Without a path the first two are the same.
+        if !documents.iter().any(|(_, known)| *known == url) {
+            documents.push((place, url));
+        }
+    }
+    documents
+}
+
+// === impl LastPlace ===
+
+impl LastPlace {
+    fn get(&self) -> Option<Place> {
+        let number = usize::from(self.0.load(Ordering::Relaxed));
+        number
+            .checked_sub(1)
+            .and_then(|at| Place::ALL.get(at).copied())
+    }
+
+    /// A document was taken from this place.
+    pub(super) fn set(&self, place: Place) {
+        self.0.store(place as u8 + 1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(issuer: &str, last: &LastPlace) -> Vec<String> {
+        let issuer = EndpointUrl::issuer(issuer).unwrap();
+        let documents = documents(&issuer, last).into_iter();
+        documents.map(|(_, url)| url.to_string()).collect()
+    }
+
+    #[test]
+    fn documents_are_where_the_standards_and_okta_put_them() {
+        for (issuer, places) in [
+            (
+                "https://a.example",
+                &[
+                    "https://a.example/.well-known/oauth-authorization-server",
+                    "https://a.example/.well-known/openid-configuration",
+                ][..],
+            ),
+            (
+                "https://a.example/",
+                &[
+                    "https://a.example/.well-known/oauth-authorization-server",
+                    "https://a.example/.well-known/openid-configuration",
+                ],
+            ),
+            (
+                "https://a.example:8443/realms/x/",
+                &[
+                    "https://a.example:8443/.well-known/oauth-authorization-server/realms/x",
+                    "https://a.example:8443/realms/x/.well-known/oauth-authorization-server",
+                    "https://a.example:8443/realms/x/.well-known/openid-configuration",
+                ],
+            ),
+            (
+                "https://acme.okta.com/oauth2/aus1a2b3c",
+                &[
+                    "https://acme.okta.com/.well-known/oauth-authorization-server/oauth2/aus1a2b3c",
+                    "https://acme.okta.com/oauth2/aus1a2b3c/.well-known/oauth-authorization-server",
+                    "https://acme.okta.com/oauth2/aus1a2b3c/.well-known/openid-configuration",
+                ],
+            ),
+        ] {
+            assert_eq!(addresses(issuer, &LastPlace::default()), places);
+            let parsed = EndpointUrl::issuer(issuer).unwrap();
+            assert_eq!(parsed.as_str(), issuer, "as it was written");
+        }
+    }
+
+    #[test]
+    fn the_place_of_the_last_document_is_asked_first_and_the_others_stay() {
+        let issuer = "https://a.example/x";
+        let first = addresses(issuer, &LastPlace::default());
+        for (at, place) in Place::ALL.into_iter().enumerate() {
+            let last = LastPlace::default();
+            last.set(place);
+            let mut asked = addresses(issuer, &last);
+            assert_eq!(asked[0], first[at]);
+            asked.sort();
+            let mut all = first.clone();
+            all.sort();
+            assert_eq!(asked, all);
+        }
+        // Of two places with one address either is right.
+        let last = LastPlace::default();
+        last.set(Place::Appended);
+        let asked = addresses("https://a.example", &last);
+        assert_eq!(asked, addresses("https://a.example", &LastPlace::default()));
+    }
+}
