@@ -13,6 +13,7 @@ use crate::config;
 
 pub mod answer;
 pub mod aside;
+mod asked_at;
 mod attempt;
 mod auth_methods;
 mod body;

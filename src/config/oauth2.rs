@@ -338,8 +338,37 @@ mod tests {
             }
         }
         assert!(EndpointUrl::issuer("https://idp.example?x").is_err());
-        let pasted = "https://idp.example/x/.well-known/openid-configuration";
-        let e = EndpointUrl::issuer(pasted).unwrap_err();
-        assert_eq!(e.suggestion.as_deref(), Some("https://idp.example/x"));
+        for (pasted, meant) in [
+            (
+                "https://idp.example/x/.well-known/openid-configuration",
+                "https://idp.example/x",
+            ),
+            (
+                "https://idp.example/.well-known/oauth-authorization-server",
+                "https://idp.example",
+            ),
+            (
+                "https://idp.example/.well-known/oauth-authorization-server/x/y",
+                "https://idp.example/x/y",
+            ),
+            ("https://idp.example/x?tab=1#top", "https://idp.example/x"),
+            ("https://idp.example/x/#", "https://idp.example/x/"),
+        ] {
+            let e = EndpointUrl::issuer(pasted).unwrap_err();
+            assert_eq!(e.suggestion.as_deref(), Some(meant), "{e}");
+        }
+        let e = EndpointUrl::token("https://idp.example/t?p=b2c#top").unwrap_err();
+        assert_eq!(
+            e.to_string(),
+            "a token endpoint's address has no # part: in https://idp.example/t?p=b2c#top, https://idp.example is taken for the server, /t for the path, ?p=b2c for the query and #top for the fragment (did you mean https://idp.example/t?p=b2c?)"
+        );
+        let entra = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        for parse in [EndpointUrl::issuer, EndpointUrl::token] {
+            let e = parse(entra).unwrap_err();
+            assert_eq!(
+                e.to_string(),
+                "an address has no placeholder, so write your own part in its place: {tenantid} is one"
+            );
+        }
     }
 }

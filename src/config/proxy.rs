@@ -4,7 +4,9 @@ use std::fmt;
 
 use ::url::Url;
 
-use super::url::{InvalidUrl, NO_QUERY, invalid, strict};
+use super::url::{
+    InvalidUrl, Most, NO_QUERY, Origin, demand_no_more, invalid, strict, taken_apart,
+};
 
 /// How to reach an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,11 +64,10 @@ impl ProxyUrl {
         if url.scheme() != "http" {
             return Err(invalid("a proxy is reached by http: http://HOST:PORT"));
         }
-        if url.query().is_some() {
-            return Err(invalid(NO_QUERY));
-        }
+        demand_no_more(&url, Most::Path, NO_QUERY, || Origin::of(&url).to_string())?;
         if !matches!(url.path(), "" | "/") {
-            return Err(invalid("a proxy has no path: http://HOST:PORT"));
+            let why = "a proxy has no path, and is written http://HOST:PORT";
+            return Err(taken_apart(why, &url));
         }
         // The parser drops the default port, and the usual default ports of proxies differ from it.
         let end = text.trim_end_matches('/').rsplit(':').next().unwrap_or("");
@@ -117,7 +118,8 @@ mod tests {
             "socks5://proxy:1",
             "http://u:canary@proxy:1",
             "http://proxy:1/x",
-            "http://proxy:1?x",
+            "http://proxy:1?token=canary",
+            "http://proxy:1#token=canary",
             "http://[::1]",
             "",
         ] {

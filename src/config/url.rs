@@ -4,6 +4,12 @@ use std::fmt;
 
 use url::{Host, Url};
 
+mod invalid;
+mod parts;
+
+pub use invalid::InvalidUrl;
+pub(super) use invalid::{Most, NO_QUERY, demand_no_more, invalid, taken_apart};
+
 /// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a trailing
 /// slash, an API's path, a query, a fragment or a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,17 +18,6 @@ pub struct BaseUrl(Url);
 /// `scheme://host[:port]` of an address to which a secret may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin(Url);
-
-/// Why an address is refused. It never quotes the address, which may contain a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidUrl {
-    /// What is wrong with it.
-    pub message: String,
-    /// A suggestion of what was meant.
-    pub suggestion: Option<String>,
-}
-
-pub(super) const NO_QUERY: &str = "this address must not have a ? or # part";
 
 // === impl BaseUrl ===
 
@@ -33,10 +28,9 @@ impl BaseUrl {
     /// [`InvalidUrl`] if it is not valid.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         let mut url = secure(text)?;
-        if url.query().is_some() {
-            return Err(invalid(NO_QUERY));
-        }
         let path = base_path(url.path());
+        let suggestion = || format!("{}{path}", Origin::of(&url));
+        demand_no_more(&url, Most::Path, NO_QUERY, suggestion)?;
         url.set_path(&path);
         Ok(Self(url))
     }
@@ -64,6 +58,18 @@ impl BaseUrl {
         self.origin().join(self.base_path())
     }
 
+    /// The address of an endpoint in words, with what was taken for what in the configured one.
+    pub fn asked_at(&self, path: &str) -> String {
+        let endpoint = self.endpoint(path);
+        match self.base_path() {
+            "" => endpoint.to_string(),
+            base => format!(
+                "{endpoint}: of the configured address, {} is taken for the server and {base} for the path below which its API is",
+                self.origin()
+            ),
+        }
+    }
+
     fn base_path(&self) -> &str {
         ["/token", "/api"].iter().fold(self.path(), |base, pasted| {
             let less = base.strip_suffix(pasted);
@@ -86,6 +92,7 @@ impl Origin {
         let mut origin = url.clone();
         origin.set_path("");
         origin.set_query(None);
+        origin.set_fragment(None);
         Self(origin)
     }
 
@@ -120,7 +127,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Parses an address to which a secret may be sent: `https`, or `http` to a loopback address. It may have a query.
+/// Parses an address to which a secret may be sent: `https`, or `http` to a loopback address. It may have a query and a
+/// fragment.
 pub(super) fn secure(text: &str) -> Result<Url, InvalidUrl> {
     let url = strict(text, "https")?;
     match url.scheme() {
@@ -137,6 +145,11 @@ pub(super) fn secure(text: &str) -> Result<Url, InvalidUrl> {
         return Err(invalid("the host must not end in a dot"));
     }
     Ok(url)
+}
+
+/// The address with what may be a secret behind its `?` or `#` hidden.
+pub(super) fn shown(url: &Url) -> String {
+    parts::shown(url)
 }
 
 /// The path up to the start of an API's path, without trailing slashes.
@@ -166,18 +179,26 @@ fn insecure(url: &Url) -> InvalidUrl {
         } else {
             "http would send the secret unprotected: https is needed, unless the host is a loopback address such as 127.0.0.1".into()
         },
-        suggestion: changed.then(|| meant.as_str().trim_end_matches('/').to_owned()),
+        pasted: None,
+        suggestion: changed.then(|| shown(&meant).trim_end_matches('/').to_owned()),
     }
 }
 
-/// Parses an address with a host, without the parts that a base address must not have. What the URL standard would
-/// silently repair (a missing slash, spaces, line ends, backslashes) is refused: it must be obvious where a secret is
+/// Parses an address with a host and without a user; a query and a fragment are for the caller to refuse. What the URL
+/// standard would silently repair (a missing slash, spaces, line ends, backslashes) is refused: it must be obvious where a secret is
 /// sent.
 pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
     if !text.contains("://") {
         return Err(InvalidUrl {
             message: format!("this is not an address: it begins with {scheme}://"),
+            pasted: None,
             suggestion: is_host(text).then(|| format!("{scheme}://{text}")),
+        });
+    }
+    if let Some(placeholder) = placeholder(text) {
+        return Err(InvalidUrl {
+            pasted: Some(format!("{placeholder} is one")),
+            ..invalid("an address has no placeholder, so write your own part in its place")
         });
     }
     let violation = std::cell::Cell::new(None);
@@ -195,13 +216,28 @@ pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
             violation.description()
         )));
     }
-    if url.fragment().is_some() {
-        return Err(invalid("this address must not have a # part"));
-    }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         return Err(invalid("this address has no host, or port 0"));
     }
     Ok(url)
+}
+
+/// A part in braces or angle brackets that instructions leave to their reader, such as `{tenantid}` or `<tenant>`; only
+/// where there can be no secret.
+fn placeholder(text: &str) -> Option<&str> {
+    let text = text.split(['?', '#']).next()?;
+    if authority(text).contains('@') {
+        return None;
+    }
+    let is_name = |b: u8| b.is_ascii_alphabetic() || b"-_ ".contains(&b);
+    [('{', '}'), ('<', '>')]
+        .into_iter()
+        .find_map(|(open, close)| {
+            let (_, from) = text.split_at_checked(text.find(open)?)?;
+            let (part, _) = from.split_at_checked(from.find(close)? + 1)?;
+            let name = part.get(1..part.len() - 1)?;
+            ((1..=24).contains(&name.len()) && name.bytes().all(is_name)).then_some(part)
+        })
 }
 
 /// The text between `://` and the path.
@@ -232,27 +268,6 @@ pub(super) fn is_loopback(url: &Url) -> bool {
         _ => false,
     }
 }
-
-pub(super) fn invalid(message: impl Into<String>) -> InvalidUrl {
-    InvalidUrl {
-        message: message.into(),
-        suggestion: None,
-    }
-}
-
-// === impl InvalidUrl ===
-
-impl fmt::Display for InvalidUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.suggestion {
-            Some(suggestion) => write!(f, " (did you mean {suggestion}?)"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for InvalidUrl {}
 
 #[cfg(test)]
 mod tests {
@@ -333,8 +348,16 @@ mod tests {
             ("unix:///canary", "no host"),
             ("https://user:canary@acme.run.ai", "user or password"),
             ("https://@acme.run.ai", "user or password"),
-            ("https://acme.run.ai?canary", "? or #"),
-            ("https://acme.run.ai/#canary", "# part"),
+            ("https://acme.run.ai?token=canary", "? or #"),
+            ("https://acme.run.ai/#token=canary", "# part"),
+            ("http://acme.run.ai/?token=canary", "unprotected"),
+            ("http://localhost/#token=canary", "127.0.0.1"),
+            ("https://{tenantid}.run.ai", "no placeholder"),
+            ("https://acme.run.ai/<your tenant>/x", "no placeholder"),
+            ("https://acme.run.ai/{canary1}", "not an address"),
+            ("https://acme.run.ai/?x={canary}", "not an address"),
+            ("https://me:{canary}@acme.run.ai", "user or password"),
+            ("{canary}", "https://"),
             ("https://acme.run.ai?", "? or #"),
             ("https://", "not an address"),
             ("https:///acme.run.ai", "not an address"),
@@ -352,6 +375,29 @@ mod tests {
             let e = BaseUrl::parse(bad).expect_err(bad);
             assert!(e.message.contains(why), "{bad}: {e}");
             assert!(!e.to_string().contains("canary"), "{e}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_address_is_told_whole_with_what_was_taken_for_what() {
+        let e = BaseUrl::parse("https://acme.run.ai/projects?tab=jobs#top").unwrap_err();
+        assert_eq!(
+            e.to_string(),
+            "this address must not have a ? or # part: in https://acme.run.ai/projects?tab=jobs#top, https://acme.run.ai is taken for the server, /projects for the path, ?tab=jobs for the query and #top for the fragment (did you mean https://acme.run.ai/projects?)"
+        );
+        let e = BaseUrl::parse("https://acme.run.ai/api/v2/token#/x").unwrap_err();
+        assert_eq!(e.suggestion.as_deref(), Some("https://acme.run.ai"));
+        for (url, asked_at) in [
+            ("https://acme.run.ai", "https://acme.run.ai/api/v2/token"),
+            (
+                "https://acme.run.ai/projects",
+                "https://acme.run.ai/projects/api/v2/token: of the configured address, https://acme.run.ai is taken for the server and /projects for the path below which its API is",
+            ),
+        ] {
+            assert_eq!(
+                BaseUrl::parse(url).unwrap().asked_at("/api/v2/token"),
+                asked_at
+            );
         }
     }
 

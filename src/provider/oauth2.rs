@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::timeout;
 
 use super::answer::{Asked, Spelling};
+use super::asked_at::asked_at;
 use super::attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
 use super::http::{Http, Settings};
 use super::quote::without_secret;
@@ -21,9 +22,11 @@ use crate::fault::{Fault, FaultKind};
 mod discovery;
 mod proof;
 mod request;
+mod target;
 
 use discovery::{Document, LastPlace};
 use proof::{Failed, Subject};
+use target::{Target, refusal};
 
 /// An OAuth 2.0 issuer.
 pub struct Oauth2 {
@@ -50,19 +53,15 @@ struct Discovered {
 /// A token endpoint, and the certificates that vouched for the issuer that named it.
 type Remembered = (Arc<Target>, Option<Ca>);
 
-/// A token endpoint and the client for it.
-struct Target {
-    endpoint: EndpointUrl,
-    http: Http,
-}
-
 // === impl Oauth2 ===
 
 impl Oauth2 {
     /// The issuer that the configuration names. Nothing is opened yet.
     pub fn new(configured: config::Oauth2, settings: Settings) -> Self {
         let place = match &configured.at {
-            At::Token(endpoint) => Place::Known(Arc::new(Target::new(endpoint.clone(), &settings))),
+            At::Token(endpoint) => {
+                Place::Known(Arc::new(Target::configured(endpoint.clone(), &settings)))
+            }
             At::Issuer(issuer) => Place::Discovered(Box::new(Discovered {
                 issuer: issuer.clone(),
                 http: Http::new(issuer.origin(), settings.clone()),
@@ -109,7 +108,10 @@ impl Oauth2 {
             has_vendor_errors: false,
         };
         let grant = answer.into_grant(Spelling::Snake, asked);
-        let mut grant = grant.map_err(|fault| Failed { fault, subject })?;
+        let mut grant = grant.map_err(|fault| Failed {
+            fault: asked_at(fault, || target.whole()),
+            subject,
+        })?;
         grant.scope = scope;
         Ok(Granted { grant, server_date })
     }
@@ -168,7 +170,7 @@ impl Oauth2 {
         // An issuer that was sent the secret before can put it into an address.
         let clean = |fault| without_secret(fault, credential);
         let found = self.discover(place, credential.ca()).await.map_err(clean)?;
-        let found = Arc::new(Target::new(found.endpoint, &self.settings));
+        let found = Arc::new(Target::discovered(found.endpoint, &self.settings));
         if !may_have_it(&found) {
             let bound_to = credential.endpoint().unwrap_or(&issuers_own);
             let who = format!("the issuer at {issuers_own}");
@@ -258,44 +260,6 @@ fn unproved(failed: Failed, sent: Vec<ClientAuth>, untried: Option<ClientAuth>) 
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-// === impl Target ===
-
-impl Target {
-    fn new(endpoint: EndpointUrl, settings: &Settings) -> Self {
-        let http = Http::new(endpoint.origin(), settings.clone());
-        Self { endpoint, http }
-    }
-
-    fn origin(&self) -> String {
-        self.endpoint.origin().to_string()
-    }
-
-    /// Refuses another token endpoint than this one.
-    fn demand(&self, endpoint: &str) -> Result<(), Fault> {
-        let named = self.endpoint.url().as_str();
-        if named == endpoint {
-            Ok(())
-        } else {
-            Err(refusal(named, endpoint, "the configuration"))
-        }
-    }
-}
-
-/// `who` names the endpoint `named`, and the credential was enrolled for another one. Neither is said with its query, which
-/// may hold private data.
-fn refusal(named: &str, enrolled: &str, who: &str) -> Fault {
-    let without_query = |text: &str| text.split('?').next().unwrap_or_default().to_owned();
-    let named = without_query(named);
-    let mut enrolled = without_query(enrolled);
-    if named == enrolled {
-        enrolled.push_str(" with another ? part");
-    }
-    let what = format!(
-        "{who} now names the token endpoint {named}, and the credential was enrolled for {enrolled}: nothing is sent; if that is right, run 'jetond add NAME --rebind'"
-    );
-    Fault::new(FaultKind::BindingChanged, what)
 }
 
 #[cfg(test)]

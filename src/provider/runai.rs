@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::answer::Asked;
+use super::asked_at::asked_at;
 use super::attempt::{Fetching, Granted, Provider};
 use super::http::{Http, Request, Settings};
 use super::scope;
@@ -154,7 +155,7 @@ impl Runai {
         let scope = answer
             .members()
             .and_then(|said| scope::granted(&said, &[], credential));
-        match answer.into_grant(
+        let granted = answer.into_grant(
             endpoint.spelling(),
             Asked {
                 at: &at,
@@ -162,7 +163,9 @@ impl Runai {
                 token_type: None,
                 has_vendor_errors: true,
             },
-        ) {
+        );
+        let address = || self.configured.url.asked_at(endpoint.path());
+        match granted.map_err(|fault| asked_at(fault, address)) {
             Ok(mut grant) => {
                 self.known.gave_token(endpoint);
                 grant.scope = scope;

@@ -386,6 +386,13 @@ fn no_option_takes_a_secret_and_one_that_was_given_is_not_repeated() {
         &["--secret", "canary-hunter2"],
         &["canary-hunter2"],
         &["--url", "https://me:canary-hunter2@a.example"],
+        &["--url", "https://a.example/x?password=canary-hunter2"],
+        &["--url", "https://a.example/x?canary-hunter2"],
+        &[
+            "--url",
+            "https://a.example/#access_token=canary-hunter2&x=1",
+        ],
+        &["--url", "http://a.example/?token=canary-hunter2"],
     ] {
         let refused = env.jetond(&[&start, more].concat());
         assert_eq!(refused.code, 64, "{more:?}: {refused:?}");
@@ -401,6 +408,30 @@ fn no_option_takes_a_secret_and_one_that_was_given_is_not_repeated() {
             .stderr
             .contains("there is no terminal to ask on: give --client-id")
     );
+    assert_nothing_written(&env);
+}
+
+#[test]
+fn an_address_of_a_page_is_told_whole_with_what_was_taken_for_what() {
+    let env = TestEnv::with_sandbox(600);
+    let server = env.sandbox().url();
+    let added = env.try_enrol_at("a", &format!("{server}/projects"));
+    assert_eq!(added.code, 78, "{added:?}");
+    let whole = format!(
+        "asked at {server}/projects/api/v1/token: of the configured address, {server} is taken for the server and /projects for the path below which its API is"
+    );
+    assert!(added.stderr.contains(&whole), "{added:?}");
+    let secret = env.secret_file();
+    let endpoint = format!("{server}/projects/token?tenant=a");
+    let mut command = env.jetond_command(&["add", "b", "--provider", "oauth2"]);
+    command
+        .args(["--token-url", &endpoint, "--client-id", "test-client"])
+        .arg("--client-secret-file")
+        .arg(secret);
+    let added = env.finish("jetond", command, b"", false);
+    assert_eq!(added.code, 78, "{added:?}");
+    let whole = format!("asked at {endpoint}, which is the configured token-url");
+    assert!(added.stderr.contains(&whole), "{added:?}");
     assert_nothing_written(&env);
 }
 
@@ -439,6 +470,28 @@ fn what_is_typed_wrongly_is_a_usage_error_that_says_what_was_meant() {
                 "http://localhost:1",
             ],
             "did you mean http://127.0.0.1:1?",
+        ),
+        (
+            &[
+                "add",
+                "a",
+                "--provider",
+                "runai",
+                "--url",
+                "https://acme.run.ai/projects?tab=jobs#top",
+            ],
+            "in https://acme.run.ai/projects?tab=jobs#top, https://acme.run.ai is taken for the server, /projects for the path, ?tab=jobs for the query and #top for the fragment (did you mean https://acme.run.ai/projects?)",
+        ),
+        (
+            &[
+                "add",
+                "a",
+                "--provider",
+                "oauth2",
+                "--issuer",
+                "https://login.microsoftonline.com/{tenantid}/v2.0",
+            ],
+            "write your own part in its place: {tenantid} is one",
         ),
         (
             &["add", "a", "--rebind", "--url", "https://a.example"],

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ::url::Url;
 
-use crate::config::url::{self, InvalidUrl, Origin};
+use crate::config::url::{self, InvalidUrl, Most, Origin};
 
 /// The address of an issuer or of a token endpoint, exactly as written: issuer identifiers are compared character by
 /// character (RFC 8414 section 3.3).
@@ -22,16 +22,27 @@ impl EndpointUrl {
     /// # Errors
     /// [`InvalidUrl`] if it is not valid.
     pub fn issuer(text: &str) -> Result<Self, InvalidUrl> {
-        if let Some((issuer, _)) = text.split_once("/.well-known/") {
+        if let Some((before, document)) = text.split_once("/.well-known/") {
+            // RFC 8414 section 3.1 has the issuer's path behind the document's name.
+            let path = document.split_once('/').map_or("", |(_, path)| path);
+            let issuer = match path {
+                "" => before.to_owned(),
+                path => format!("{before}/{path}"),
+            };
             return Err(InvalidUrl {
                 message: "this is the address of a discovery document; write the issuer's alone, as the document names it".into(),
-                suggestion: url::secure(issuer).is_ok().then(|| issuer.to_owned()),
+                pasted: None,
+                suggestion: Self::issuer(&issuer).is_ok().then_some(issuer),
             });
         }
         let url = url::secure(text)?;
-        if url.query().is_some() {
-            return Err(url::invalid("an issuer's address has no ? part"));
-        }
+        let suggestion = || format!("{}{}", Origin::of(&url), url.path());
+        url::demand_no_more(
+            &url,
+            Most::Path,
+            "an issuer's address has no ? or # part",
+            suggestion,
+        )?;
         Ok(Self::new(text, url))
     }
 
@@ -40,7 +51,19 @@ impl EndpointUrl {
     /// # Errors
     /// [`InvalidUrl`] if it is not valid.
     pub fn token(text: &str) -> Result<Self, InvalidUrl> {
-        url::secure(text).map(|url| Self::new(text, url))
+        let url = url::secure(text)?;
+        let suggestion = || {
+            let mut less = url.clone();
+            less.set_fragment(None);
+            url::shown(&less)
+        };
+        url::demand_no_more(
+            &url,
+            Most::Query,
+            "a token endpoint's address has no # part",
+            suggestion,
+        )?;
+        Ok(Self::new(text, url))
     }
 
     fn new(text: &str, url: Url) -> Self {
@@ -56,6 +79,11 @@ impl EndpointUrl {
     /// The address that requests go to, including its query.
     pub const fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The whole of it, but for what may be a secret in its query.
+    pub fn shown(&self) -> String {
+        url::shown(&self.url)
     }
 
     /// Its path without final slashes.

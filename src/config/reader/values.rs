@@ -61,7 +61,11 @@ impl Reader<'_> {
         match parse(self.text(field)?) {
             Ok(value) => Some(value),
             Err(e) => {
-                self.fault(field, e.message, e.suggestion);
+                let message = match e.pasted {
+                    Some(pasted) => format!("{}: {pasted}", e.message),
+                    None => e.message,
+                };
+                self.fault(field, message, e.suggestion);
                 None
             }
         }

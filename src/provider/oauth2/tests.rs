@@ -264,6 +264,33 @@ async fn a_token_endpoint_that_redirects_is_not_followed() {
 }
 
 #[tokio::test]
+async fn an_answer_of_a_wrong_address_is_told_with_the_whole_address() {
+    for play in [
+        json(404, "{}"),
+        answer(200, "text/html", "", "<html>canary</html>"),
+        answer(302, "text/html", "Location: /login\r\n", ""),
+    ] {
+        let fake = start(vec![play]).await;
+        let configured = at_path(&fake, "/realms/x?p=b2c&key=canary");
+        let provider = Oauth2::new(configured, Settings::default());
+        let fault = ask(&provider, &credential()).await.unwrap_err();
+        let whole = format!(
+            "; asked at {}/realms/x?p=b2c&key=…, which is the configured token-url",
+            fake.url()
+        );
+        assert!(fault.detail.ends_with(&whole), "{fault:?}");
+    }
+    let fake = start(vec![document("{issuer}/x/token"), json(404, "{}")]).await;
+    let bound = credential().bound_to(&format!("{}/x/token", fake.url()));
+    let fault = ask(&at_issuer(&fake), &bound).await.unwrap_err();
+    let whole = format!(
+        "; asked at {}/x/token, which the issuer's document names as its token endpoint",
+        fake.url()
+    );
+    assert!(fault.detail.ends_with(&whole), "{fault:?}");
+}
+
+#[tokio::test]
 async fn a_bad_answer_is_no_token() {
     for play in [
         answer(200, "text/html", "", "<html>canary</html>"),
