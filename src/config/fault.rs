@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A fault. It quotes names of keys but never values, since a value may be a misplaced secret.
+/// A fault. It quotes names of keys but no values, since a value may be a misplaced secret; of an address only the parts
+/// that can hardly be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
     /// The line, from 1.

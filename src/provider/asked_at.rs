@@ -4,9 +4,9 @@ use crate::fault::{Fault, FaultKind};
 
 /// The fault, with the address that was asked if a token endpoint would not answer so.
 pub(super) fn asked_at(mut fault: Fault, address: impl FnOnce() -> String) -> Fault {
-    let may_be_wrong =
-        fault.no_endpoint || matches!(fault.kind, FaultKind::Malformed | FaultKind::Redirect);
-    if may_be_wrong {
+    let is_of_a_right_one = fault.is_of_credential()
+        || matches!(fault.kind, FaultKind::ServerError | FaultKind::RateLimited);
+    if !is_of_a_right_one {
         fault.detail = format!("{}; asked at {}", fault.detail, address());
     }
     fault

@@ -6,7 +6,7 @@
 use ::url::{Url, form_urlencoded};
 
 /// What stands in the place of what may be a secret.
-const HIDDEN: &str = "…";
+const HIDDEN: &str = "[...]";
 
 /// Words in the name of a parameter whose value may be a secret, however it looks.
 const SECRETS: [&str; 15] = [
@@ -26,7 +26,7 @@ pub(super) fn shown(url: &Url) -> String {
     format!("{}{slash}{path}{query}{fragment}", server(url))
 }
 
-/// `in ADDRESS, SERVER is taken for the server, PATH for the path …`.
+/// `in ADDRESS, SERVER is taken for the server, PATH for the path` and so on.
 pub(super) fn apart(url: &Url) -> String {
     let [path, query, fragment] = parts(url);
     let named = [(path, "path"), (query, "query"), (fragment, "fragment")];
@@ -175,37 +175,37 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_not_shown() {
         for (text, expected) in [
-            ("https://a/x?access_token=abc", "https://a/x?access_token=…"),
+            ("https://a/x?access_token=abc", "https://a/x?access_token=[...]"),
             (
                 "https://a/x?Client-Secret=abc&p=1",
-                "https://a/x?Client-Secret=…&p=1",
+                "https://a/x?Client-Secret=[...]&p=1",
             ),
-            ("https://a/x?code=abc&state=x", "https://a/x?code=…&state=…"),
-            ("https://a/x?hunter2", "https://a/x?…"),
-            ("https://a/x?p=hunter2", "https://a/x?p=…"),
-            ("https://a/x?p=dGhpcyBpcyBhIHNlY3JldA", "https://a/x?p=…"),
-            ("https://a/x?p=qWeRtYuIoP", "https://a/x?p=…"),
+            ("https://a/x?code=abc&state=x", "https://a/x?code=[...]&state=[...]"),
+            ("https://a/x?hunter2", "https://a/x?[...]"),
+            ("https://a/x?p=hunter2", "https://a/x?p=[...]"),
+            ("https://a/x?p=dGhpcyBpcyBhIHNlY3JldA", "https://a/x?p=[...]"),
+            ("https://a/x?p=qWeRtYuIoP", "https://a/x?p=[...]"),
             (
                 "https://a/x?p=0123456789abcdef0123456789abcdef",
-                "https://a/x?p=…",
+                "https://a/x?p=[...]",
             ),
-            ("https://a/x?p=%68unter%32", "https://a/x?p=…"),
+            ("https://a/x?p=%68unter%32", "https://a/x?p=[...]"),
             (
                 "https://a/x?eyJhbGciOiJIUzI1NiJ9.e30.c2ln=1",
-                "https://a/x?…",
+                "https://a/x?[...]",
             ),
             (
                 "https://a/#id_token=abc&page=1",
-                "https://a/#id_token=…&page=1",
+                "https://a/#id_token=[...]&page=1",
             ),
-            ("https://a/#eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "https://a/#…"),
+            ("https://a/#eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "https://a/#[...]"),
             (
                 "https://a/#/s/dGhpcyBpcyBhIHNlY3JldA?key=1",
-                "https://a/#/s/…?key=…",
+                "https://a/#/s/[...]?key=[...]",
             ),
             (
                 "https://a/x;jsessionid=1A2B3C4D5E6F/y",
-                "https://a/x;jsessionid=…/y",
+                "https://a/x;jsessionid=[...]/y",
             ),
         ] {
             assert_eq!(shown(&Url::parse(text).unwrap()), expected);
@@ -229,7 +229,7 @@ mod tests {
             ),
             (
                 "https://a.example/#token=abc",
-                "in https://a.example/#token=…, https://a.example is taken for the server and #token=… for the fragment",
+                "in https://a.example/#token=[...], https://a.example is taken for the server and #token=[...] for the fragment",
             ),
         ] {
             assert_eq!(apart(&Url::parse(text).unwrap()), told);

@@ -275,7 +275,7 @@ async fn an_answer_of_a_wrong_address_is_told_with_the_whole_address() {
         let provider = Oauth2::new(configured, Settings::default());
         let fault = ask(&provider, &credential()).await.unwrap_err();
         let whole = format!(
-            "; asked at {}/realms/x?p=b2c&key=…, which is the configured token-url",
+            "; asked at {}/realms/x?p=b2c&key=[...], which is the configured token-url",
             fake.url()
         );
         assert!(fault.detail.ends_with(&whole), "{fault:?}");
