@@ -23,7 +23,7 @@ use std::time::Duration;
 use jetond::fault::{Fault, FaultKind};
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Effect, Event, Lifecycle, Policy};
-use jetond::schedule::{DEMAND_SPACING, FAILURES_HOURLY, Unit};
+use jetond::schedule::{DEMAND_SPACING, FAILURES_HOURLY, RejectionCount, Unit};
 use jetond::token::{AccessToken, Grant};
 use plotters::prelude::*;
 
@@ -210,7 +210,7 @@ impl Run {
             Some((attempt, _, false)) => Event::Failed {
                 attempt,
                 fault: Fault::new(FaultKind::Connect, "refused"),
-                rejections: 0,
+                rejections: RejectionCount::NONE,
             },
         };
         if let Effect::Fetch { attempt } = daemon.lifecycle.step(now, jitter, event) {

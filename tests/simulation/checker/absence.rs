@@ -31,7 +31,7 @@ impl Absence {
             earliest: attempt.from.boot,
             latest: attempt.begun.boot,
         };
-        is_absent.then(|| match before {
+        is_absent.then_some(match before {
             Some(before) if has_slept => Self {
                 latest: new.latest,
                 ..before
