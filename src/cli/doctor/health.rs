@@ -1,12 +1,12 @@
 //! The health of a profile, from a running daemon's own attempts: an origin that answers and a stored credential do not
 //! prove that a token can be fetched.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::finding::{Finding, Verdict};
 use super::judge;
 use super::profiles::DaemonProfiles;
+use crate::config::Profile;
 use crate::dialect::human::duration;
 use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
@@ -20,8 +20,8 @@ pub(super) struct Health<'a> {
     source: Source<'a>,
     /// The wall clock, in Unix seconds.
     now: u64,
-    /// The CA file that the profile names.
-    ca_file: Option<&'a Path>,
+    /// How it is configured.
+    profile: Option<&'a Profile>,
 }
 
 /// What the daemon reports about the profile.
@@ -65,13 +65,13 @@ impl<'a> Health<'a> {
             name,
             source,
             now,
-            ca_file: None,
+            profile: None,
         }
     }
 
-    /// The same health of a profile that trusts the certificates of this file.
-    pub(super) fn trusting(self, ca_file: Option<&'a Path>) -> Self {
-        Self { ca_file, ..self }
+    /// The same health of a profile that is configured like this.
+    pub(super) fn configured(self, profile: Option<&'a Profile>) -> Self {
+        Self { profile, ..self }
     }
 
     /// The finding about the profile's token, from the state that the daemon reports.
@@ -211,7 +211,7 @@ impl<'a> Health<'a> {
                 let rebind = format!("add {} --rebind", self.name);
                 finding.command("if the secret was replaced: ", rebind)
             }
-            Some(fault) => finding.remedy(judge::remedy(fault.kind, self.ca_file)),
+            Some(fault) => finding.remedy(judge::remedy(fault.kind, self.profile)),
             None => finding.remedy("look into the daemon's log".to_owned()),
         }
     }

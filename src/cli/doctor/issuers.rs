@@ -67,9 +67,7 @@ pub(super) async fn examine(
     all.sort_by_key(|(at, ..)| *at);
     let now = SystemClock.now().unix.seconds_down();
     let reviewed = |(_, name, findings): (usize, ProfileName, Vec<Finding>)| {
-        let profile = config.profiles.get(&name);
-        let ca_file = profile.and_then(|profile| profile.ca_file.as_deref());
-        let health = Health::of(&name, profiles, now).trusting(ca_file);
+        let health = Health::of(&name, profiles, now).configured(config.profiles.get(&name));
         let token = health.token().map(|finding| finding.of(&name));
         let findings = findings.into_iter().map(|finding| health.review(finding));
         token.into_iter().chain(findings).collect::<Vec<_>>()

@@ -22,9 +22,8 @@ pub(in crate::cli::doctor) fn issuer(
     let url = profile.url();
     let mut findings = vec![];
     let unreached = facts.reached.is_err();
-    let ca_file = profile.ca_file.as_deref();
     match &facts.reached {
-        Err(fault) => findings.push(unreachable(CHECK, fault, ca_file)),
+        Err(fault) => findings.push(unreachable(CHECK, fault, profile)),
         Ok(reached) if reached.status >= 500 => findings.push(
             Finding::warn(
                 CHECK,
@@ -33,7 +32,7 @@ pub(in crate::cli::doctor) fn issuer(
             .remedy("it is ill: ask who runs it".to_owned()),
         ),
         Ok(_) => match &facts.discovered {
-            Some(Err(fault)) => findings.push(unreachable(CHECK, fault, ca_file)),
+            Some(Err(fault)) => findings.push(unreachable(CHECK, fault, profile)),
             _ => findings.push(Finding::ok(CHECK, format!("{url} answers"))),
         },
     }
@@ -47,16 +46,28 @@ pub(in crate::cli::doctor) fn issuer(
     findings
 }
 
-fn unreachable(check: &'static str, fault: &Fault, ca_file: Option<&Path>) -> Finding {
-    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind, ca_file))
+fn unreachable(check: &'static str, fault: &Fault, profile: &Profile) -> Finding {
+    Finding::fail(check, fault.detail.clone()).remedy(remedy(fault.kind, Some(profile)))
 }
 
-/// What a person can do about a fault of this kind, whose profile trusts the certificates of `ca_file`.
-pub(in crate::cli::doctor) fn remedy(kind: FaultKind, ca_file: Option<&Path>) -> String {
+/// What a person can do about a fault of this kind, of a profile that is configured like this.
+pub(in crate::cli::doctor) fn remedy(kind: FaultKind, profile: Option<&Profile>) -> String {
+    let ca_file = profile.and_then(|profile| profile.ca_file.as_deref());
     match (kind, ca_file.map(Path::display)) {
-        (FaultKind::TlsUntrusted, Some(path)) => format!(
-            "compare what it shows with {path}: openssl s_client -showcerts -connect HOST:PORT"
-        ),
+        (FaultKind::TlsUntrusted, path) => {
+            let shows_one = profile.is_some_and(|profile| profile.client_certificate.is_some());
+            let ours = if shows_one {
+                "if it is about our certificate, put the files of client-certificate right"
+            } else {
+                "if it asks for a certificate of ours, name one: client-certificate"
+            };
+            match path {
+                Some(path) => format!(
+                    "{ours}; else compare what it shows with {path}: openssl s_client -showcerts -connect HOST:PORT"
+                ),
+                None => format!("{}; {ours}", general(kind)),
+            }
+        }
         (FaultKind::NoCa, Some(path)) => {
             format!("put the certificates to trust into {path}, in PEM form")
         }

@@ -357,30 +357,43 @@ fn every_kind_of_fault_has_a_remedy_and_no_two_of_tls_the_same() {
 }
 
 #[test]
-fn a_ca_file_that_is_set_is_not_advised() {
-    for (kind, unset, set) in [
+fn what_is_set_already_is_not_advised() {
+    let ca_file = "ca-file = '/ca.pem'\n";
+    let certificate = "client-certificate = { cert = '/us.pem', key = '/us.key' }\n";
+    let name_ours = "if it asks for a certificate of ours, name one: client-certificate";
+    let mend_ours = "if it is about our certificate, put the files of client-certificate right";
+    let untrusted = FaultKind::TlsUntrusted;
+    for (kind, extra, is, is_not) in [
+        (untrusted, "", "name its file: ca-file", mend_ours),
+        (untrusted, "", name_ours, mend_ours),
+        (untrusted, certificate, "name its file: ca-file", name_ours),
+        (untrusted, certificate, mend_ours, name_ours),
+        (untrusted, ca_file, name_ours, "ca-file"),
         (
-            FaultKind::TlsUntrusted,
-            "name its file: ca-file",
+            untrusted,
+            ca_file,
             "compare what it shows with /ca.pem",
+            mend_ours,
         ),
         (
-            FaultKind::NoCa,
-            "name a file: ca-file",
-            "the certificates to trust into /ca.pem",
+            untrusted,
+            &format!("{ca_file}{certificate}"),
+            "compare what it shows with /ca.pem",
+            "ca-file",
         ),
+        (FaultKind::NoCa, "", "name a file: ca-file", "/ca.pem"),
+        (FaultKind::NoCa, ca_file, "to trust into /ca.pem", "ca-file"),
     ] {
-        let remedy_of = |extra: &str| {
-            let facts = IssuerFacts {
-                reached: Err(Fault::new(kind, "why")),
-                ..reached(200, None)
-            };
-            let mut findings = issuer(&profile(extra), &facts, false);
-            findings.remove(0).remedy.unwrap()
+        let facts = IssuerFacts {
+            reached: Err(Fault::new(kind, "why")),
+            ..reached(200, None)
         };
-        let (without, with) = (remedy_of(""), remedy_of("ca-file = '/ca.pem'"));
-        assert!(without.contains(unset), "{without}");
-        assert!(with.contains(set) && !with.contains("ca-file"), "{with}");
+        let remedy = issuer(&profile(extra), &facts, false).remove(0).remedy;
+        let remedy = remedy.unwrap();
+        assert!(
+            remedy.contains(is) && !remedy.contains(is_not),
+            "{extra}: {remedy} / {is} / {is_not}"
+        );
     }
 }
 
