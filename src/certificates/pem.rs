@@ -62,7 +62,11 @@ fn without_marks(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     // Of the full size from the start: a buffer that grew would leave a key in the one that it outgrew.
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-        text.extend_from_slice(line.strip_prefix(MARK).unwrap_or(line));
+        let mut line = line;
+        while let Some(rest) = line.strip_prefix(MARK) {
+            line = rest;
+        }
+        text.extend_from_slice(line);
     }
     text
 }
@@ -102,6 +106,7 @@ mod tests {
             (BLOCK.replace('\n', "\r").into_bytes(), 1),
             (marked.clone().into_bytes(), 1),
             (format!("\u{feff}{windows}").into_bytes(), 1),
+            (format!("\u{feff}{marked}").into_bytes(), 1),
             (format!("{marked}{marked}\u{feff}{windows}").into_bytes(), 3),
             (format!("# text\r\n{marked}text\n").into_bytes(), 1),
             (BLOCK.trim_end().as_bytes().to_vec(), 1),

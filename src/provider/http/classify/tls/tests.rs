@@ -38,7 +38,7 @@ fn an_end_of_the_handshake_is_about_our_certificate_or_about_the_versions() {
     for (alert, without, with) in [
         (
             Alert::CertificateRequired,
-            "none is configured: client-certificate",
+            "none is configured (client-certificate)",
             "it trusts",
         ),
         (
