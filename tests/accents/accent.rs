@@ -11,6 +11,9 @@ pub(crate) struct Accent {
     pub(crate) secret: String,
     /// The endpoint that the credential was enrolled for.
     pub(crate) bound_to: Option<String>,
+    /// The certificate that the issuer shows, and whom the profile trusts; without it the issuer speaks no TLS.
+    pub(crate) certificate: Option<String>,
+    pub(crate) trusts: String,
     /// How many profiles there are.
     pub(crate) profiles: usize,
     /// Every answer, in the file's order.
@@ -69,6 +72,8 @@ impl Accent {
             id: "an-id".to_owned(),
             secret: "canary-secret".to_owned(),
             bound_to: None,
+            certificate: None,
+            trusts: "root".to_owned(),
             profiles: 1,
             answers: vec![],
             steps: vec![],
@@ -83,6 +88,8 @@ impl Accent {
                 "id" => accent.id = value,
                 "secret" => accent.secret = value,
                 "bound-to" => accent.bound_to = Some(value),
+                "certificate" => accent.certificate = Some(value),
+                "trusts" => accent.trusts = value,
                 "profiles" => accent.profiles = value.parse().map_err(|_| "profiles: no number")?,
                 _ => return Err(format!("unknown key {key}")),
             }

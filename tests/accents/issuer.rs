@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use super::accent::{Answer, Framing};
 use super::text::Values;
@@ -19,9 +20,10 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// Gives these answers at the listener from now on.
+    /// Gives these answers at the listener from now on, by TLS if there is an acceptor.
     pub(crate) fn start(
         listener: TcpListener,
+        acceptor: Option<TlsAcceptor>,
         answers: Vec<Answer>,
         values: &Values,
     ) -> Result<Arc<Self>, String> {
@@ -43,8 +45,18 @@ impl Issuer {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 kept.connections.fetch_add(1, Ordering::SeqCst);
-                let kept = Arc::clone(&kept);
-                tokio::spawn(async move { kept.serve(stream).await });
+                let (kept, acceptor) = (Arc::clone(&kept), acceptor.clone());
+                tokio::spawn(async move {
+                    match acceptor {
+                        None => kept.serve(stream, TcpStream::set_zero_linger).await,
+                        // A client that does not trust the certificate ends the handshake.
+                        Some(acceptor) => {
+                            let stream = acceptor.accept(stream).await.ok()?;
+                            kept.serve(stream, |tls| tls.get_ref().0.set_zero_linger())
+                                .await
+                        }
+                    }
+                });
             }
         });
         Ok(issuer)
@@ -66,7 +78,11 @@ impl Issuer {
         answers.iter().map(|(_, bytes, _)| bytes.clone()).collect()
     }
 
-    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut stream: S,
+        have_reset: impl Fn(&S) -> std::io::Result<()>,
+    ) -> Option<()> {
         loop {
             let request = read(&mut stream).await?;
             let line = line(&request);
@@ -74,10 +90,11 @@ impl Issuer {
             let (framing, bytes) = self.answer(&line);
             // The other side may stop reading when it has seen enough.
             stream.write_all(&bytes).await.ok()?;
+            stream.flush().await.ok()?;
             match framing {
                 Framing::Length | Framing::Chunked | Framing::Open => {}
                 Framing::Close => return stream.shutdown().await.ok(),
-                Framing::Reset => return stream.set_zero_linger().ok(),
+                Framing::Reset => return have_reset(&stream).ok(),
             }
         }
     }
@@ -152,7 +169,7 @@ fn chunked(body: &[u8]) -> Vec<u8> {
     out
 }
 
-async fn read(stream: &mut TcpStream) -> Option<String> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut bytes = vec![];
     let head = loop {
         if let Some(at) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {

@@ -24,6 +24,8 @@
 //! | `profile: KEY = VALUE` | one more line of the profile; without an address in any the token endpoint is `/token` |
 //! | `id: TEXT`, `secret: TEXT` | the credential |
 //! | `bound-to: URL` | the endpoint that it was enrolled for; `/token` for a profile with an issuer |
+//! | `certificate: WORDS` | the issuer speaks TLS with a certificate like that (`certificate.rs`) |
+//! | `trusts: WORDS` | the CA file by which the profile trusts it (`certificate.rs`) |
 //! | `profiles: N` | so many profiles at the issuer: with two or more the client keeps connections |
 //!
 //! `=== answer [METHOD PATH] [OPTION]` is an answer to such a request, or to any. The first that fits and was not given
@@ -69,6 +71,7 @@
 )]
 
 mod accent;
+mod certificate;
 mod issuer;
 mod run;
 mod text;

@@ -12,9 +12,11 @@ use jetond::credential::Credential;
 use jetond::fault::Fault;
 use jetond::provider::configured::{Files, destination, provider};
 use jetond::provider::{Granted, Provider};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::accent::{Accent, Asks, Step};
+use super::certificate::Certificate;
 use super::issuer::{Issuer, line};
 use super::text::Values;
 
@@ -36,6 +38,8 @@ struct Running {
     credential: Credential,
     /// One for each profile.
     providers: Vec<Arc<dyn Provider>>,
+    /// Where the CA file is.
+    _folder: TempDir,
 }
 
 /// What came of a step.
@@ -92,13 +96,18 @@ pub(crate) async fn run(accent: Accent) -> Result<(), String> {
 impl Running {
     async fn start(accent: Accent) -> Result<(Self, Vec<Step>), String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let certificate = accent.certificate.as_ref();
+        let certificate = certificate.map(|shows| Certificate::make(shows, &accent.trusts));
+        let certificate = certificate.transpose()?;
+        let scheme = certificate.as_ref().map_or("http", |_| "https");
         let values = Values {
-            at: format!("http://{}", listener.local_addr().unwrap()),
+            at: format!("{scheme}://{}", listener.local_addr().unwrap()),
             id: accent.id,
             secret: accent.secret,
             now: SystemTime::now(),
         };
-        let issuer = Issuer::start(listener, accent.answers, &values)?;
+        let acceptor = certificate.as_ref().map(|made| made.acceptor.clone());
+        let issuer = Issuer::start(listener, acceptor, accent.answers, &values)?;
         let has = |key| {
             let mut lines = accent.profile.iter();
             lines.any(|line| line.starts_with(key))
@@ -114,6 +123,12 @@ impl Running {
         for line in &accent.profile {
             lines.push(values.text(line)?);
         }
+        let folder = TempDir::new().unwrap();
+        if let Some(made) = &certificate {
+            let path = folder.path().join("ca.pem");
+            std::fs::write(&path, &made.ca_file).unwrap();
+            lines.push(format!("ca-file = \"{}\"", path.display()));
+        }
         let text = format!("[profiles.an-accent]\n{}\n", lines.join("\n"));
         let config = config::parse(&text, &NoNames).map_err(|faults| format!("{faults:?}"))?;
         let profile = config.profiles.into_values().next();
@@ -124,8 +139,7 @@ impl Running {
         if let Some(bound_to) = accent.bound_to.or(discovered) {
             credential = credential.bound_to(&values.text(&bound_to)?);
         }
-        // Nothing of a profile here is a file.
-        let files = Files::of(0);
+        let files = Files::of(rustix::process::geteuid().as_raw());
         let providers = (0..accent.profiles).map(|_| provider(&profile, &files));
         let providers = providers.collect();
         let running = Self {
@@ -135,6 +149,7 @@ impl Running {
             files,
             credential,
             providers,
+            _folder: folder,
         };
         Ok((running, accent.steps))
     }
