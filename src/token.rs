@@ -96,9 +96,14 @@ impl Grant {
         self
     }
 
+    /// Whether the token ends in the very second of the answer, by the issuer's own clock.
+    pub fn is_ending(&self) -> bool {
+        self.shown.is_some_and(|left| left.is_zero())
+    }
+
     /// Whether the issuer states that the token holds for no time. Nothing says then for how long it holds.
     pub fn is_of_no_time(&self) -> bool {
-        self.lifetime.is_some_and(|lifetime| lifetime.is_zero())
+        self.lifetime.is_some_and(|lifetime| lifetime.is_zero()) && self.shown.is_none()
     }
 }
 

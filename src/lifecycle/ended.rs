@@ -11,7 +11,7 @@ use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
 
 /// Detail for a token that expired in transit; storing it would replace a token that is still valid.
 const DEAD_ON_ARRIVAL: &str =
-    "the answer took so long that the token in it had expired when it came";
+    "the token had expired when the answer came: the answer took long, or the token is an old one";
 
 /// Detail for a token whose issuer states a lifetime of zero. It may hold for longer, so it is served for a moment; the
 /// next attempts keep the pace of failures, since the issuer will state the same of the next token.
@@ -32,7 +32,9 @@ impl Lifecycle {
             .held
             .as_ref()
             .is_some_and(|held| held.token == grant.token);
-        if !is_held && !Validity::new(sent, grant.lifetime).holds(now) {
+        // An issuer that gives the same token until it ends gives it in its last second, too.
+        let is_dead = grant.is_ending() || !Validity::new(sent, grant.lifetime).holds(now);
+        if !is_held && is_dead {
             return self.failed(now, jitter, Fault::new(FaultKind::Timeout, DEAD_ON_ARRIVAL));
         }
         self.refreshes += 1;

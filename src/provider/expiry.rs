@@ -26,8 +26,10 @@ const ENDS: [(&str, &str); 3] = [
 pub(super) struct Expiry {
     /// What the answer states; zero where it states nothing else.
     stated: Option<Duration>,
-    /// What the token shows; zero where it has ended by the issuer's own clock.
+    /// What the token shows; zero where it ends in this second of the issuer's own clock.
     pub(super) shown: Option<Duration>,
+    /// Whether the token has ended by that clock.
+    pub(super) is_over: bool,
 }
 
 // === impl Expiry ===
@@ -48,19 +50,16 @@ impl Expiry {
             let mut ends = ENDS.into_iter();
             ends.find_map(|(snake, camel)| end(pick(snake, camel)?, date))
         };
+        let shown = shown(token, date);
         Self {
             // A lifetime of zero states none, and is no reason not to look further.
             stated: lifetime
                 .filter(|lifetime| !lifetime.is_zero())
                 .or_else(end)
                 .or(lifetime),
-            shown: shown(token, date),
+            shown: shown.map(clamp),
+            is_over: shown.is_some_and(|left| left < 0.0),
         }
-    }
-
-    /// Whether the token has ended by the issuer's own clock.
-    pub(super) fn is_over(&self) -> bool {
-        self.shown.is_some_and(|left| left.is_zero())
     }
 
     /// Whether the answer states the lifetime. Zero counts as not stated where the token shows its end.
@@ -220,16 +219,12 @@ mod tests {
 
     #[test]
     fn a_token_that_has_ended_by_the_issuers_clock_is_over_whatever_is_stated() {
-        for (exp, is_over) in [(DATE - 1, true), (DATE, true), (DATE + 1, false)] {
+        for (exp, is_over) in [(DATE - 1, true), (DATE, false), (DATE + 1, false)] {
             let token = jwt(&format!(r#"{{"exp":{exp},"iat":{}}}"#, DATE - 3_600));
             let date = Some(UnixTime::from_epoch(Duration::from_secs(DATE)));
             let stated = |name, _| (name == "expires_in").then_some("3600");
-            assert_eq!(
-                Expiry::read(stated, &token, date).is_over(),
-                is_over,
-                "{exp}"
-            );
-            assert!(!Expiry::read(stated, &token, None).is_over(), "{exp}");
+            assert_eq!(Expiry::read(stated, &token, date).is_over, is_over, "{exp}");
+            assert!(!Expiry::read(stated, &token, None).is_over, "{exp}");
         }
     }
 }

@@ -44,11 +44,11 @@ pub(super) fn plain(raw: &str) -> Option<Cow<'_, str>> {
 
 /// How long a token holds by the end that it shows itself: `exp` of a JWT (RFC 7519 section 4.1.4), less what the
 /// issuer's clock showed when it answered, and never more than the token's whole life, `exp − iat`. Without a date of the
-/// answer it is the whole life, however old the token may be. Within 0 s … 24 h; zero for a token that has ended.
+/// answer it is the whole life, however old the token may be. In seconds; less than none for a token that has ended.
 ///
 /// Nothing is verified, and whatever is odd about the token means that it shows nothing. Only differences of the issuer's
 /// own clock are used, so that it need not agree with ours.
-pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<Duration> {
+pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<f64> {
     let payload = payload(token)?;
     let claims = Members::parse(&payload)?;
     // A moment beyond is odd; to subtract there would be exact no more.
@@ -63,8 +63,7 @@ pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<Duration> {
         return None;
     }
     let left = date.map(|date| exp - seconds(date));
-    let least = whole.into_iter().chain(left).min_by(f64::total_cmp)?;
-    Some(clamp(least))
+    whole.into_iter().chain(left).min_by(f64::total_cmp)
 }
 
 /// A number of Unix time in seconds: one that is above 10^12 counts milliseconds.
@@ -189,7 +188,7 @@ mod tests {
     }
 
     fn hint(token: &str) -> Option<Duration> {
-        shown(token, None)
+        shown(token, None).map(clamp)
     }
 
     #[test]
@@ -227,12 +226,13 @@ mod tests {
             for (age, left) in ages {
                 let date = age.map(|age| UnixTime::from_epoch(Duration::from_secs(FULL + age)));
                 let left = Some(Duration::from_secs(left));
-                assert_eq!(shown(&jwt(payload), date), left, "{payload} {age:?}");
+                let shown = shown(&jwt(payload), date).map(clamp);
+                assert_eq!(shown, left, "{payload} {age:?}");
             }
         }
         let date = Some(UnixTime::from_epoch(Duration::from_secs(FULL)));
         let alone = r#"{"exp":1700003600}"#;
-        assert_eq!(shown(&jwt(alone), date), Some(Duration::from_secs(3_600)));
+        assert_eq!(shown(&jwt(alone), date), Some(3_600.0));
         // Keycloak's tokens without an end say 0.
         assert_eq!(shown(&jwt(r#"{"exp":0}"#), date), None);
     }

@@ -155,7 +155,7 @@ fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifeti
         while l.next_wake().unwrap() < at(2 * end) {
             step(&mut l, |now| {
                 let left = if is_dated {
-                    (end as f64 - second(now)).max(1.0) as u64
+                    (end as f64 - second(now)).max(0.0) as u64
                 } else {
                     end
                 };
@@ -172,13 +172,31 @@ fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifeti
 }
 
 #[test]
+fn a_jwt_in_its_last_second_is_repeated_when_it_is_held_and_else_no_token() {
+    let mut l = machine(Reissue::Normal);
+    step(&mut l, |_| jwt("a", 0, Some(3_600)));
+    let view = l.view();
+    assert!(view.held.is_none() && view.failing == 1, "{view:?}");
+    let now = step(&mut l, |_| jwt("a", 60, Some(3_600)));
+    let end = now.after(Duration::from_secs(60));
+    while l.next_wake().unwrap() < end {
+        step(&mut l, |now| {
+            jwt("a", end.since(now).as_secs(), Some(3_600))
+        });
+        let view = l.view();
+        assert!(view.repeated && view.failing == 0, "{view:?}");
+        assert!(view.held.unwrap().validity.expires <= end);
+    }
+}
+
+#[test]
 fn a_jwt_that_is_stated_to_hold_for_less_is_extended_up_to_its_own_end() {
     let mut l = machine(Reissue::Normal);
     step(&mut l, |_| jwt("a", 3_600, Some(600)));
     for _ in 0..20 {
         let now = step(&mut l, |now| {
             let left = 3_600_u64.saturating_sub(now.since(at(0)).as_secs());
-            jwt("a", left.max(1), Some(600))
+            jwt("a", left, Some(600))
         });
         let expires = l.view().held.unwrap().validity.expires;
         if now <= at(3_000) {

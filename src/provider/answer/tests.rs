@@ -659,7 +659,8 @@ fn a_jwt_that_has_ended_by_the_answers_date_is_no_token() {
     for (date, left) in [
         ("Thu, 01 Jan 1970 00:00:20 GMT", Some(40)),
         ("Thu, 01 Jan 1970 00:00:59 GMT", Some(1)),
-        ("Thu, 01 Jan 1970 00:01:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", Some(0)),
+        ("Thu, 01 Jan 1970 00:01:01 GMT", None),
         ("Mon, 30 Nov 2026 00:00:00 GMT", None),
         ("soon", Some(60)),
     ] {
