@@ -55,7 +55,7 @@ const client = ({ id, secret }, method) => ({
 const makeProvider = () => new Provider(issuer, {
   clients: [client(clients.basic, 'client_secret_basic'), client(clients.post, 'client_secret_post')],
   scopes: ['api.read', 'api.write', 'admin'],
-  ttl: { ClientCredentials: Number(LIFETIME) },
+  ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? Number(LIFETIME) },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
