@@ -135,8 +135,8 @@ impl Oauth2 {
         };
         match asked(other).await {
             Ok(granted) => Ok(proved(granted, other)),
-            // Neither is right: the first is what the person asked for.
-            Err(again) if again.subject == Subject::Client => {
+            // Neither is right, or the other form cannot be read at all: the first says what is wrong.
+            Err(again) if again.subject != Subject::Other => {
                 Err(unproved(refused, vec![first, other], None))
             }
             Err(again) => Err(unproved(again, vec![first, other], None)),
