@@ -237,13 +237,16 @@ fn recovers(record: &Record, findings: &mut Vec<Finding>) {
             .iter()
             .filter(|life| life.profile == request.profile);
         let calls = lives.flat_map(|life| life.calls());
-        let last = calls.filter(|c| c.from.run < request.from.run).last();
-        let is_waiting = last.is_some_and(|call| match call.end {
+        // One that a call before the end of what was held has undercut goes on.
+        let calls = calls.filter(|call| call.from.run < request.from.run);
+        let waits_until = calls.fold(None, |waits, call| match call.end {
+            CallEnd::Granted(_) => None,
             CallEnd::Failed(_, Some(wait)) => {
-                request.from.boot <= call.until.boot.after(wait.min(LONGEST_WAIT))
+                waits.max(Some(call.until.boot.after(wait.min(LONGEST_WAIT))))
             }
-            _ => false,
+            _ => waits,
         });
+        let is_waiting = waits_until.is_some_and(|until| request.from.boot <= until);
         if later && !is_waiting && request.ask.is_for_token() && answer.status != 200 {
             finds(
                 findings,
