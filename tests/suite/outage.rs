@@ -481,13 +481,24 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     assert!((4..30).contains(&between), "{between}");
     assert_eq!(after_two["counts"]["failures"], 2, "{after_two}");
     assert_eq!(env.sandbox().stats().rejected, 2);
-    let next = after_two["next_attempt_at"].as_u64().unwrap();
-    assert!(next - at(&after_two) >= 60, "{after_two}");
+    let of = |status: &Value, field: &str| status[field].as_u64().unwrap();
+    let (next, end) = (
+        of(&after_two, "next_attempt_at"),
+        of(&after_two, "expires_at"),
+    );
+    assert!(
+        next <= end,
+        "once more before the held token ends: {after_two}"
+    );
     let detail = after_two["last_fault"]["detail"].as_str().unwrap();
     assert!(detail.contains("invalid_client"), "{detail}");
-    // A request for a refresh sends the same secret no third time.
+    // A request for a refresh does not send the same secret again.
     assert_eq!(env.jeton(&["refresh", "research"]).code, 1);
     wait_until("the token's end", || status()["expires_in"].is_null());
+    let ended = status();
+    assert_eq!(env.sandbox().stats().rejected, 3, "{ended}");
+    let probe = of(&ended, "next_attempt_at") - at(&ended);
+    assert!(probe >= 60, "{ended}");
     let asked = env.jeton(&["token", "research"]);
     assert_eq!(asked.code, 1, "{asked:?}");
     assert_eq!(asked.stdout, "");
@@ -498,7 +509,7 @@ fn a_rejected_secret_is_tried_twice_told_and_replaced_at_once() {
     );
     let shown = env.jeton(&["status", "research"]);
     assert!(shown.stdout.contains("invalid_client"), "{shown:?}");
-    assert_eq!(env.sandbox().stats().rejected, 2);
+    assert_eq!(env.sandbox().stats().rejected, 3);
 
     // The old secret once more is no new one; the new one is taken up without a restart and without a wait.
     let rebind = |secret: &std::path::Path| {

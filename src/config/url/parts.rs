@@ -175,15 +175,24 @@ mod tests {
     #[test]
     fn what_may_be_a_secret_is_not_shown() {
         for (text, expected) in [
-            ("https://a/x?access_token=abc", "https://a/x?access_token=[...]"),
+            (
+                "https://a/x?access_token=abc",
+                "https://a/x?access_token=[...]",
+            ),
             (
                 "https://a/x?Client-Secret=abc&p=1",
                 "https://a/x?Client-Secret=[...]&p=1",
             ),
-            ("https://a/x?code=abc&state=x", "https://a/x?code=[...]&state=[...]"),
+            (
+                "https://a/x?code=abc&state=x",
+                "https://a/x?code=[...]&state=[...]",
+            ),
             ("https://a/x?hunter2", "https://a/x?[...]"),
             ("https://a/x?p=hunter2", "https://a/x?p=[...]"),
-            ("https://a/x?p=dGhpcyBpcyBhIHNlY3JldA", "https://a/x?p=[...]"),
+            (
+                "https://a/x?p=dGhpcyBpcyBhIHNlY3JldA",
+                "https://a/x?p=[...]",
+            ),
             ("https://a/x?p=qWeRtYuIoP", "https://a/x?p=[...]"),
             (
                 "https://a/x?p=0123456789abcdef0123456789abcdef",
@@ -198,7 +207,10 @@ mod tests {
                 "https://a/#id_token=abc&page=1",
                 "https://a/#id_token=[...]&page=1",
             ),
-            ("https://a/#eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "https://a/#[...]"),
+            (
+                "https://a/#eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+                "https://a/#[...]",
+            ),
             (
                 "https://a/#/s/dGhpcyBpcyBhIHNlY3JldA?key=1",
                 "https://a/#/s/[...]?key=[...]",
