@@ -7,7 +7,6 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response};
-use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -39,6 +38,7 @@ mod gzip;
 mod head;
 mod identity;
 mod kept;
+mod needed;
 mod resolver;
 mod reuse;
 mod roots;
@@ -75,9 +75,6 @@ pub(super) struct Request {
     /// The body with its type, of a request that posts one.
     pub(super) post: Option<(&'static str, SecretBody)>,
 }
-
-/// How long an error's words are waited for. Without them it is the same error.
-const REMARK: Duration = Duration::from_secs(2);
 
 /// How often a request is sent again over another connection when the one that it was sent over, which had been used
 /// before, turns out to be dead. The other idle ones have most likely died with it, and the client has noticed that by then.
@@ -165,19 +162,7 @@ impl Http {
         exchange::begins();
         let response = self.framed(self.first_of(request).await?)?;
         let mut answer = head(&response);
-        if answer.is_granting() {
-            answer.body = match self.read(response, MAX_BODY).await {
-                // A page that is too large says as little as a small one does.
-                Err(fault) if fault.kind == FaultKind::TooLarge && !answer.is_json() => {
-                    Zeroizing::default()
-                }
-                read => read?,
-            };
-        } else if !(300..400).contains(&answer.status) {
-            // The status has decided nearly all; what the issuer says about it is worth having, and no more than that.
-            let body = timeout(REMARK, self.read(response, MAX_BODY)).await;
-            answer.body = body.ok().and_then(Result::ok).unwrap_or_default();
-        }
+        answer.body = needed::body(&answer, self.read(response, MAX_BODY)).await?;
         Ok(answer)
     }
 
