@@ -171,7 +171,7 @@ fn an_issuer_with_a_path_is_found() -> Result<(), Missing> {
     let args = ["--issuer", &slash, "--ca-file", &issuer.ca];
     let added = add(&env, "b", &issuer.basic, &args, &[]);
     assert_eq!(added.code, 78, "{added:?}");
-    let why = "names another issuer: the two differ in the final slash";
+    let why = "the two differ in the final slash, so write the issuer as it does, without it";
     assert!(added.stderr.contains(why), "{added:?}");
     env.stop(&mut daemon);
     Ok(())
