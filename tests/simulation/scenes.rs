@@ -50,6 +50,8 @@ pub(crate) fn draw(
     let (good, rejected, bound) = match subject.mood {
         _ if is_rare && subject.mood != Mood::Well => (38, 8, 4),
         Mood::Well => (100, 0, 0),
+        // Only a caller or the end of a rest makes a resting profile ask.
+        Mood::Healthy if phase == Some(Phase::Resting) => (60, 4, 2),
         Mood::Healthy => (85, 2, 1),
         Mood::Mixed => (40, 12, 5),
         Mood::Outage => (0, 0, 0),
@@ -66,7 +68,7 @@ pub(crate) fn draw(
     } else if percent < good + rejected {
         // Any status may state a wait.
         let wait = (rng.u8(0..3) == 0).then(|| draw_wait(rng));
-        if rng.bool() {
+        if rng.u8(0..4) == 0 {
             (Some(Met::Doubted), soon, Play::Doubt(wait))
         } else {
             let play = Play::Fail(FaultKind::Rejected, wait);

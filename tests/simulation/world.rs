@@ -321,11 +321,11 @@ impl Subject {
 
 impl Mood {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        match rng.u8(0..20) {
+        match rng.u8(0..22) {
             0..6 => Self::Healthy,
             6..12 => Self::Mixed,
-            12..15 => Self::Outage,
-            15 => Self::Absent,
+            12..17 => Self::Outage,
+            17 => Self::Absent,
             _ => Self::Rejecting,
         }
     }
