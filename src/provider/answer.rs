@@ -82,7 +82,12 @@ impl Answer {
 
     /// Whether the body looks like JSON, whatever its type says.
     pub(super) fn is_json_like(&self) -> bool {
-        envelope::is_json_like(&self.body, self.is_json())
+        self.has_json_in(&self.body)
+    }
+
+    /// Whether a body of this answer that begins so looks like JSON.
+    pub(super) fn has_json_in(&self, body: &[u8]) -> bool {
+        envelope::is_json_like(body, self.is_json())
     }
 
     /// Whether there is no token endpoint at the address: 404 or 405, or a 200 that is not JSON, since a single-page

@@ -8,7 +8,6 @@ use hyper::body::Bytes;
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::body::SecretBody;
@@ -187,7 +186,8 @@ impl Http {
         let response = self.framed(response)?;
         let mut answer = head(&response);
         if answer.is_json() {
-            answer.body = self.read(response, max).await?;
+            let read = self.read(response, max).await;
+            answer.body = read.map_err(|(fault, _)| fault)?;
         }
         Ok(answer)
     }
@@ -243,14 +243,17 @@ impl Http {
         Ok(response)
     }
 
-    /// The body, up to the cap.
-    async fn read(&self, response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        read(response, max).await.map_err(|unread| match unread {
-            Unread::Useless(kind, how) => {
+    /// The body, up to the cap; or why it was not read, and how it begins.
+    async fn read(&self, from: Response, max: usize) -> Result<SecretBody, (Fault, SecretBody)> {
+        let mut body = SecretBody::default();
+        let fault = match read(from, max, &mut body).await {
+            Ok(()) => return Ok(body),
+            Err(Unread::Useless(kind, how)) => {
                 Fault::new(kind, format!("{} answered {how}", self.origin))
             }
-            Unread::Broken(error) => self.fault(&error),
-        })
+            Err(Unread::Broken(error)) => self.fault(&error),
+        };
+        Err((fault, body))
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {

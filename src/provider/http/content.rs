@@ -19,47 +19,63 @@ pub(super) enum Unread {
 }
 
 /// Reads the body, up to `max` bytes as it comes and as many once it is decoded. A buffer that becomes too small is wiped,
-/// since it may have a piece of a token.
-pub(super) async fn read(response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
-    let body = as_it_comes(response, max).await?;
-    if !gzip::is_gzip(&body) {
-        return Ok(body);
+/// since it may have a piece of a token. Where the body is too large, its beginning stays in `body`.
+pub(super) async fn read(
+    response: Response,
+    max: usize,
+    body: &mut Zeroizing<Vec<u8>>,
+) -> Result<(), Unread> {
+    let whole = as_it_comes(response, max, body).await;
+    if !gzip::is_gzip(body) {
+        return whole;
     }
-    gzip::decoded(&body, max).map_err(|why| {
-        let how = match why {
-            Undecoded::TooLarge => return too_large(max),
-            Undecoded::Cut => "ends too early",
-            Undecoded::Broken => "is broken",
-            Undecoded::More => "has more than one member",
-        };
-        let how = format!("in gzip, which was not asked for, and which {how}");
-        Unread::Useless(FaultKind::Malformed, how)
-    })
+    let decoded = whole.and_then(|()| gzip::decoded(body, max).map_err(|why| undecoded(why, max)));
+    let (text, read) = match decoded {
+        Ok(text) => (text, Ok(())),
+        // How it begins tells what it is.
+        Err(Unread::Useless(FaultKind::TooLarge, how)) => {
+            let unread = Unread::Useless(FaultKind::TooLarge, how);
+            (gzip::start(body), Err(unread))
+        }
+        Err(unread) => (Zeroizing::default(), Err(unread)),
+    };
+    *body = text;
+    read
+}
+
+fn undecoded(why: Undecoded, max: usize) -> Unread {
+    let how = match why {
+        Undecoded::TooLarge => return too_large(max),
+        Undecoded::Cut => "ends too early",
+        Undecoded::Broken => "is broken",
+        Undecoded::More => "has more than one member",
+    };
+    let how = format!("in gzip, which was not asked for, and which {how}");
+    Unread::Useless(FaultKind::Malformed, how)
 }
 
 fn too_large(max: usize) -> Unread {
     Unread::Useless(FaultKind::TooLarge, format!("with more than {max} bytes"))
 }
 
-async fn as_it_comes(mut response: Response, max: usize) -> Result<Zeroizing<Vec<u8>>, Unread> {
-    if response
-        .content_length()
-        .is_some_and(|len| len > max as u64)
-    {
-        return Err(too_large(max));
-    }
-    let mut body = Zeroizing::new(Vec::with_capacity(USUAL));
+async fn as_it_comes(
+    mut response: Response,
+    max: usize,
+    body: &mut Zeroizing<Vec<u8>>,
+) -> Result<(), Unread> {
+    *body = Zeroizing::new(Vec::with_capacity(USUAL));
     while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
-        if chunk.len() > max - body.len() {
+        let fits = chunk.slice(..chunk.len().min(max - body.len()));
+        let needed = body.len() + fits.len();
+        if needed > body.capacity() {
+            enlarge(body, needed.saturating_mul(8).min(max));
+        }
+        body.extend_from_slice(&fits);
+        if fits.len() < chunk.len() {
             return Err(too_large(max));
         }
-        let needed = body.len() + chunk.len();
-        if needed > body.capacity() {
-            enlarge(&mut body, needed.saturating_mul(8).min(max));
-        }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,6 +153,25 @@ mod tests {
         assert!(large.len() > MAX_BODY);
         for body in [bomb, large] {
             let fault = answered(200, headers, &body).await.map(|_| ()).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::TooLarge, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_over_the_cap_is_judged_by_how_it_begins() {
+        let page = [b"<html>", &vec![b' '; MAX_BODY][..]].concat();
+        let object = [b"{", &vec![b' '; MAX_BODY][..]].concat();
+        let noise = {
+            let mut noise = vec![0; 2 * MAX_BODY];
+            fastrand::Rng::with_seed(1).fill(&mut noise);
+            gzip(&[b"<html>", &noise[..]].concat())
+        };
+        for body in [&page, &gzip(&page), &noise] {
+            let answer = answered(200, "", body).await.unwrap();
+            assert!(answer.is_absent() && answer.body.starts_with(b"<html>"));
+        }
+        for body in [&object, &gzip(&object)] {
+            let fault = answered(200, "", body).await.map(|_| ()).unwrap_err();
             assert_eq!(fault.kind, FaultKind::TooLarge, "{fault:?}");
         }
     }

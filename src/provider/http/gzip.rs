@@ -69,6 +69,14 @@ pub(super) fn decoded(body: &[u8], max: usize) -> Result<Zeroizing<Vec<u8>>, Und
     Ok(out)
 }
 
+/// How a body that was not decoded as a whole begins: enough to tell what it is.
+pub(super) fn start(body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(vec![0; 1_024]);
+    let read = GzDecoder::new(body).read(&mut out).unwrap_or_default();
+    out.truncate(read);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
