@@ -94,7 +94,7 @@ impl Answer {
     /// application answers every unknown path with its start page.
     pub fn is_absent(&self) -> bool {
         match self.status {
-            404 | 405 => self.word(self.status, false) != Word::Credential,
+            404 | 405 => self.word(self.status, false) == Word::Stranger,
             200 | 201 => !self.is_json_like(),
             _ => false,
         }
@@ -141,7 +141,9 @@ impl Answer {
         };
         let text = |raw| serde_json::from_str::<String>(raw).ok().map(Zeroizing::new);
 
-        if envelope::is_refusal(&members) {
+        let is_vendors =
+            asked.has_vendor_errors && word::is_vendor_error_of(&members, &["400", "401", "403"]);
+        if envelope::is_refusal(&members) || is_vendors && !envelope::has_token(&members) {
             return Err(self.refusal(asked));
         }
         let Some(token) = pick("access_token", "accessToken").and_then(text) else {
@@ -238,8 +240,11 @@ impl Answer {
 
     /// Whether it is a 400, or the success that a gateway made of one.
     pub(super) fn is_bad_request(&self) -> bool {
-        let is_refusal = || self.members().is_some_and(|it| envelope::is_refusal(&it));
-        self.status == 400 || self.is_granting() && is_refusal()
+        let is_refusal = |it: Members<'_>| {
+            let is_vendors = word::is_vendor_error_of(&it, &["400"]);
+            envelope::is_refusal(&it) || is_vendors && !envelope::has_token(&it)
+        };
+        self.status == 400 || self.is_granting() && self.members().is_some_and(is_refusal)
     }
 
     /// Whether the status is one that comes with a token.

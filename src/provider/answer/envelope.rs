@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::word;
 use crate::provider::members::Members;
 
 /// What a UTF-8 text may begin with. RFC 8259 section 8.1 lets a reader ignore it.
@@ -58,10 +59,16 @@ pub(super) fn tells_error(members: &Members<'_>) -> bool {
     }
 }
 
-/// Whether an answer tells of an error and has no token: some gateways pass a refusal on as a success.
+/// Whether an answer tells of an error, in whichever member its code is, and has no token: some gateways pass a refusal on
+/// as a success.
 pub(super) fn is_refusal(members: &Members<'_>) -> bool {
+    !has_token(members) && (tells_error(members) || word::said(members).is_some())
+}
+
+/// Whether an answer has a token, in either spelling.
+pub(super) fn has_token(members: &Members<'_>) -> bool {
     let has = |name| members.text(name).is_some_and(|token| !token.is_empty());
-    tells_error(members) && !has("access_token") && !has("accessToken")
+    has("access_token") || has("accessToken")
 }
 
 /// Judges the value of `token_type` as it was written. A bearer token has the type Bearer in any case (RFC 6749 section

@@ -314,7 +314,7 @@ fn a_200_without_a_usable_token_is_malformed() {
         "{\"access_token\":\"canary\",\"access_token\":\"canary\"}",
         "{\"access_token\":\"canary\",\"x\":1,\"x\":2}",
         r#"{"error":"x","access_token":"canary"}"#,
-        r#"{"code":401,"message":"no"}"#,
+        r#"{"code":200,"message":"no"}"#,
         r#"{"access_token":""}"#,
         r#"{"access_token":null}"#,
         r#"{"access_token":5}"#,

@@ -106,7 +106,7 @@ impl Word {
 }
 
 /// What the error codes in a body say. What passes counts before what does not.
-fn said(members: &Members<'_>) -> Option<Word> {
+pub(super) fn said(members: &Members<'_>) -> Option<Word> {
     let wrapped = WRAPPERS.into_iter().filter_map(|name| members.raw(name));
     let wrapped = wrapped.filter_map(|raw| Members::parse(raw.as_bytes()));
     let mut words: Vec<_> = wrapped.flat_map(|inner| codes(&inner)).collect();
@@ -165,6 +165,12 @@ fn is_vendor_error(members: &Members<'_>) -> bool {
     let code = members.raw("code");
     let is_number = code.is_some_and(|raw| raw.bytes().all(|b| b.is_ascii_digit()));
     is_number && members.text("message").is_some()
+}
+
+/// Whether the body is Run:ai's own `Error` of one of these statuses, which its code repeats.
+pub(super) fn is_vendor_error_of(members: &Members<'_>, statuses: &[&str]) -> bool {
+    let code = members.raw("code").unwrap_or_default();
+    statuses.contains(&code) && is_vendor_error(members)
 }
 
 #[cfg(test)]
