@@ -19,6 +19,7 @@ use crate::token::{AccessToken, Grant};
 
 mod envelope;
 mod redirect;
+mod undecodable;
 mod wait;
 mod word;
 
@@ -78,6 +79,12 @@ impl Answer {
             .trim()
             .to_ascii_lowercase();
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+    }
+
+    /// The same with a body that can be read though it has bytes that are not UTF-8. None of them can be in a token.
+    pub(super) fn decodable(mut self) -> Self {
+        undecodable::mark(&mut self.body);
+        self
     }
 
     /// Whether the body looks like JSON, whatever its type says.

@@ -92,6 +92,7 @@ impl Oauth2 {
                 self.forget();
             }
         })?;
+        let answer = answer.decodable();
         if answer.is_absent() || (300..400).contains(&answer.status) {
             self.forget();
         }

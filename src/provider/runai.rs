@@ -146,7 +146,7 @@ impl Runai {
             authorization: None,
             post: Some((endpoint.content_type(), endpoint.body(credential))),
         };
-        let answer = self.http.send(request, credential.ca()).await?;
+        let answer = self.http.send(request, credential.ca()).await?.decodable();
         let absent = answer.is_absent();
         let no_grant = endpoint.has_no_such_grant(&answer);
         let not_understood = endpoint.is_not_understood(&answer);
