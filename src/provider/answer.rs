@@ -245,6 +245,11 @@ impl Answer {
         Members::parse(envelope::text_of(&self.body))
     }
 
+    /// The error codes, whichever members have them, as the RFC spells them.
+    pub(super) fn codes(&self) -> Vec<Zeroizing<String>> {
+        self.members().map_or_else(Vec::new, |it| word::codes(&it))
+    }
+
     /// Whether it is a 400, or the success that a gateway made of one.
     pub(super) fn is_bad_request(&self) -> bool {
         let is_refusal = |it: Members<'_>| {

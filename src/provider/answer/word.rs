@@ -107,22 +107,42 @@ impl Word {
 
 /// What the error codes in a body say. What passes counts before what does not.
 pub(super) fn said(members: &Members<'_>) -> Option<Word> {
-    let wrapped = WRAPPERS.into_iter().filter_map(|name| members.raw(name));
-    let wrapped = wrapped.filter_map(|raw| Members::parse(raw.as_bytes()));
-    let mut words: Vec<_> = wrapped.flat_map(|inner| codes(&inner)).collect();
-    words.extend(codes(members));
+    let codes = codes(members);
+    let words: Vec<_> = codes.iter().filter_map(|code| word_of(code)).collect();
     let first = |wanted| words.iter().find(|word| **word == wanted).copied();
     first(Word::SlowDown)
         .or_else(|| first(Word::Trouble))
         .or_else(|| first(Word::Credential))
 }
 
-fn codes(members: &Members<'_>) -> Vec<Word> {
-    let texts = CODES.into_iter().filter_map(|name| members.text(name));
-    texts.filter_map(|text| word_of(&text)).collect()
+/// The objects within a body that gateways and web frameworks wrap an error in.
+fn wrapped<'a>(members: &Members<'a>) -> Vec<Members<'a>> {
+    let wrapped = WRAPPERS.into_iter().filter_map(|name| members.raw(name));
+    let wrapped = wrapped.filter_map(|raw| Members::parse(raw.as_bytes()));
+    wrapped.collect()
 }
 
-/// What a code means, written with any separator and in any case.
+/// The error codes in a body, as the RFC spells them; of a wrapped error, too.
+pub(super) fn codes(members: &Members<'_>) -> Vec<Zeroizing<String>> {
+    let wrapped = wrapped(members);
+    let all = wrapped.iter().chain([members]);
+    let texts = all.flat_map(|it| CODES.into_iter().filter_map(|name| it.text(name)));
+    texts.filter_map(|text| spelled(&text)).collect()
+}
+
+/// A code that was written with any separator and in any case. `None` for what is too long to be one.
+fn spelled(code: &str) -> Option<Zeroizing<String>> {
+    if code.len() > MAX_CODE {
+        return None;
+    }
+    let mut code = Zeroizing::new(code.trim().to_ascii_lowercase());
+    for separator in [" ", "-"] {
+        code = Zeroizing::new(code.replace(separator, "_"));
+    }
+    Some(code)
+}
+
+/// What a code means.
 fn word_of(code: &str) -> Option<Word> {
     /// Codes that begin so are about the client, its secret, the grant, the scope or the request. The last two are how
     /// Slack and GitHub say `invalid_client`.
@@ -133,14 +153,7 @@ fn word_of(code: &str) -> Option<Word> {
         "bad_client_",
         "incorrect_client_",
     ];
-    if code.len() > MAX_CODE {
-        return None;
-    }
-    let mut code = Zeroizing::new(code.trim().to_ascii_lowercase());
-    for separator in [" ", "-"] {
-        code = Zeroizing::new(code.replace(separator, "_"));
-    }
-    match code.as_str() {
+    match code {
         "server_error"
         | "temporarily_unavailable"
         | "internal_failure"

@@ -5,7 +5,6 @@ use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::provider::answer::Answer;
 use crate::provider::body::{self, Sent};
-use crate::provider::members::Members;
 
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,31 +36,34 @@ impl From<Fault> for Failed {
 /// something else with the codes of what was asked for (RFC 8707 has one, too), and where a page stands in for an answer.
 /// Some issuers, such as glewlwyd, refuse a client with an empty 403: it does not say that it speaks of the client.
 pub(super) fn subject(answer: &Answer) -> Subject {
-    let members = answer.members();
-    let code = members.as_ref().and_then(code);
-    let is_page = members.is_none() && answer.content_type.is_some();
-    judge(answer.status, code.as_deref(), is_page)
+    let codes = answer.codes();
+    let codes: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
+    let has_body = !answer.body.trim_ascii().is_empty();
+    let is_page = has_body && answer.members().is_none() && answer.content_type.is_some();
+    judge(answer.status, &codes, is_page)
 }
 
-/// The error code, whichever of these members has it, as the RFC spells it.
-fn code(members: &Members<'_>) -> Option<String> {
-    let names = ["error", "error_code", "errorCode", "ErrorCode", "code"];
-    let code = names.into_iter().find_map(|name| members.text(name))?;
-    let code = code.trim().to_ascii_lowercase();
-    Some(code.replace([' ', '-'], "_"))
-}
-
-fn judge(status: u16, code: Option<&str>, is_page: bool) -> Subject {
-    match (status, code) {
+fn judge(status: u16, codes: &[&str], is_page: bool) -> Subject {
+    let is_of_client = codes.iter().copied().any(is_invalid_client);
+    match (status, codes.first()) {
         (401, _) => Subject::Client,
         (429, _) => Subject::Other,
-        (200 | 201 | 400..500, Some("invalid_client")) => Subject::Client,
-        (_, Some("invalid_scope" | "invalid_target" | "unsupported_grant_type")) => Subject::Other,
+        (200 | 201 | 400..500, _) if is_of_client => Subject::Client,
+        (_, Some(&("invalid_scope" | "invalid_target" | "unsupported_grant_type"))) => {
+            Subject::Other
+        }
         (200 | 201 | 400..500, Some(_)) => Subject::Unclear,
         (404 | 405, None) => Subject::Other,
         (400..500, None) if !is_page => Subject::Unclear,
         _ => Subject::Other,
     }
+}
+
+/// Whether a code says that the client is not known or its secret is wrong: the RFC's, Zoho's `invalid_client_secret`,
+/// Slack's `bad_client_secret`, GitHub's `incorrect_client_credentials`.
+fn is_invalid_client(code: &str) -> bool {
+    let says = ["invalid_client", "bad_client_", "incorrect_client_"];
+    says.iter().any(|begin| code.starts_with(begin))
 }
 
 /// The other form of the same header; `None` where both are alike, or where there is no header.
@@ -90,6 +92,9 @@ mod tests {
             (200, Some("invalid_client"), Subject::Client),
             (400, Some("invalid_request"), Subject::Unclear),
             (400, Some("unauthorized_client"), Subject::Unclear),
+            (400, Some("invalid_client_secret"), Subject::Client),
+            (200, Some("incorrect_client_credentials"), Subject::Client),
+            (200, Some("bad_client_secret"), Subject::Client),
             (400, None, Subject::Unclear),
             (403, None, Subject::Unclear),
             (404, None, Subject::Other),
@@ -102,15 +107,31 @@ mod tests {
             (302, Some("invalid_client"), Subject::Other),
             (200, None, Subject::Other),
         ] {
-            assert_eq!(judge(status, code, false), expected, "{status} {code:?}");
+            assert_eq!(
+                judge(status, code.as_slice(), false),
+                expected,
+                "{status} {code:?}"
+            );
         }
         // A firewall's page says nothing of a client, but with 401.
-        assert_eq!(judge(403, None, true), Subject::Other);
-        assert_eq!(judge(401, None, true), Subject::Client);
+        assert_eq!(judge(403, &[], true), Subject::Other);
+        assert_eq!(judge(401, &[], true), Subject::Client);
     }
 
     #[test]
-    fn a_code_is_read_from_every_member_that_may_have_it() {
+    fn a_refusal_of_the_client_is_known_wherever_the_code_is() {
+        let of = |body: &str, content_type: Option<&str>| {
+            subject(&Answer {
+                status: 400,
+                content_type: content_type.map(str::to_owned),
+                date: None,
+                retry_after: None,
+                location: None,
+                coding: None,
+                is_challenge: false,
+                body: body.as_bytes().to_vec().into(),
+            })
+        };
         for body in [
             r#"{"error":"invalid_client"}"#,
             r#"{"error":"Invalid-Client"}"#,
@@ -118,12 +139,18 @@ mod tests {
             r#"{"ErrorCode":"Invalid Client","Error":"ClientId is Invalid"}"#,
             r#"{"code":"invalid_client","message":"no"}"#,
             r#"{"error":401,"code":"invalid_client"}"#,
+            r#"{"error":{"code":"invalid_client","message":"no"}}"#,
+            r#"{"detail":{"error":"invalid_client"}}"#,
+            r#"{"fault":{"code":"invalid_client"}}"#,
         ] {
-            let members = Members::parse(body.as_bytes()).unwrap();
-            assert_eq!(code(&members).as_deref(), Some("invalid_client"), "{body}");
+            assert_eq!(of(body, None), Subject::Client, "{body}");
         }
-        let other = Members::parse(br#"{"message":"invalid_client"}"#).unwrap();
-        assert_eq!(code(&other), None);
+        let other = r#"{"message":"invalid_client"}"#;
+        assert_eq!(of(other, None), Subject::Unclear);
+        // A type without a body is no page.
+        let html = Some("text/html");
+        assert_eq!(of("", html), Subject::Unclear);
+        assert_eq!(of("<html>", html), Subject::Other);
     }
 
     #[test]
