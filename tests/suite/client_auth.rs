@@ -9,6 +9,7 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
@@ -417,4 +418,35 @@ fn the_client_id_is_in_the_body_too_where_the_profile_says_so() {
         assert_eq!(pair, Some(format!("my%20app:{secret}")));
         assert_eq!(body, "grant_type=client_credentials&client_id=my+app");
     }
+}
+
+/// The address of the token endpoint is known from the credential then, not from the configuration.
+#[test]
+fn a_profile_by_discovery_is_told_of_a_token_that_its_client_got_past_it() {
+    let secret = "canary-7be0d15c3a";
+    let env = place(secret);
+    let issuer = Issuer::start("app", secret, Reads::Decoded);
+    let args = ["--provider", "oauth2", "--issuer", &issuer.url];
+    let added = add(&env, "app", secret, &args);
+    assert_eq!(added.code, 0, "{added:?}");
+    let mut daemon = env.start();
+    let name = "reports";
+    let told = |origin: &str| {
+        let body = format!(r#"{{"origin":"{origin}","client_id":"app"}}"#);
+        let path = "/v1/token-issued";
+        let answer = env.request(&daemon.admin, "POST", path, &[], body.as_bytes());
+        assert_eq!(answer.status, 200);
+        answer.json()["profiles"].clone()
+    };
+    let token = env.token(&daemon, name);
+    assert_eq!(told("http://127.0.0.1:1"), json!([]));
+    assert_eq!(env.token(&daemon, name), token);
+    assert_eq!(told(&issuer.url), json!([name]));
+    wait_until("the refresh", || env.token(&daemon, name) != token);
+    // The proof of a new secret is one as well.
+    let token = env.token(&daemon, name);
+    let rebound = add(&env, "app", secret, &["--rebind"]);
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    wait_until("the refresh", || env.token(&daemon, name) != token);
+    env.stop(&mut daemon);
 }
