@@ -40,13 +40,17 @@ pub use claims::{Claims, claims};
 pub use quote::{quote_of_api, without_token};
 
 /// The provider that a configuration describes. Opens and sends nothing yet.
-fn speaker(described: &config::Provider, settings: http::Settings) -> Arc<dyn Provider> {
+fn speaker(
+    described: &config::Provider,
+    settings: http::Settings,
+    last: Arc<oauth2::LastPlace>,
+) -> Arc<dyn Provider> {
     match described {
         config::Provider::Runai(control_plane) => {
             Arc::new(runai::Runai::new(control_plane.clone(), settings))
         }
         config::Provider::Oauth2(issuer) => {
-            Arc::new(oauth2::Oauth2::new((**issuer).clone(), settings))
+            Arc::new(oauth2::Oauth2::new((**issuer).clone(), settings, last))
         }
     }
 }

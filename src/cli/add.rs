@@ -226,7 +226,7 @@ fn files(profile: &Profile, target: &Target) -> Result<Files, Exit> {
         let read = target.as_daemon(|| ClientFiles::examine(files, owner));
         read.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     }
-    Ok(Files { owner, ca_file })
+    Ok(Files::with_ca(owner, ca_file))
 }
 
 /// Where the secret will be sent, and how it may be according to the issuer's document. The address is shown where it is

@@ -186,10 +186,7 @@ fn check_profile(
     let differences = record.binding.differences(&now);
     if differences.is_empty() {
         let destination = Destination {
-            files: Files {
-                owner: target.daemon,
-                ca_file: now.ca_file,
-            },
+            files: Files::with_ca(target.daemon, now.ca_file),
             ca: now.binding.ca,
         };
         return Ok((record.key.credential.client_id, destination));

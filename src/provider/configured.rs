@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::attempt::{Located, Provider};
 use super::http::{CaSource, ClientSource, Resolver, Roots, Settings, Timeouts};
 use super::lasting::Lasting;
+use super::oauth2::LastPlace;
 use super::speaker;
 use crate::certificates::CaFile;
 use crate::config::Profile;
@@ -14,26 +15,40 @@ use crate::fault::{Fault, FaultKind};
 
 pub use super::http::{Call, Http, Method, Reached};
 
-/// Who may change the files that a profile names, and what was read of them already.
+/// Who may change the files that a profile names, and what is known of the profile already.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The only user besides root who may change them: the daemon's.
     pub owner: u32,
     /// The CA file, if it was read already; otherwise each client reads it when it is built.
     pub ca_file: Option<Arc<CaFile>>,
+    /// Where the issuer's document was, for the next client that looks for it.
+    pub last_document: Arc<LastPlace>,
 }
 
 impl Files {
     /// The files of this user's daemon, to be read when they are needed.
-    pub const fn of(owner: u32) -> Self {
-        let ca_file = None;
-        Self { owner, ca_file }
+    pub fn of(owner: u32) -> Self {
+        Self::with_ca(owner, None)
+    }
+
+    /// The same, with a CA file that was read already.
+    pub fn with_ca(owner: u32, ca_file: Option<Arc<CaFile>>) -> Self {
+        Self {
+            owner,
+            ca_file,
+            last_document: Arc::default(),
+        }
     }
 }
 
 /// The provider of a profile. Opens and sends nothing yet.
 pub fn provider(profile: &Profile, files: &Files) -> Arc<dyn Provider> {
-    let provider = speaker(&profile.provider, settings(profile, files));
+    let provider = speaker(
+        &profile.provider,
+        settings(profile, files),
+        Arc::clone(&files.last_document),
+    );
     match profile.lifetime {
         Some(lifetime) => Arc::new(Lasting::new(provider, lifetime)),
         None => provider,

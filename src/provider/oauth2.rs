@@ -24,9 +24,11 @@ mod proof;
 mod request;
 mod target;
 
-use discovery::{Document, LastPlace};
+use discovery::Document;
 use proof::{Failed, Subject};
 use target::{Target, refusal};
+
+pub use discovery::LastPlace;
 
 /// An OAuth 2.0 issuer.
 pub struct Oauth2 {
@@ -47,7 +49,7 @@ struct Discovered {
     /// What the discovery document said, once the credential's origin agreed with it.
     remembered: Mutex<Option<Remembered>>,
     /// Where the document was, for the next time that it is looked for.
-    last: LastPlace,
+    last: Arc<LastPlace>,
 }
 
 /// A token endpoint, and the certificates that vouched for the issuer that named it.
@@ -56,8 +58,8 @@ type Remembered = (Arc<Target>, Option<Ca>);
 // === impl Oauth2 ===
 
 impl Oauth2 {
-    /// The issuer that the configuration names. Nothing is opened yet.
-    pub fn new(configured: config::Oauth2, settings: Settings) -> Self {
+    /// The issuer that the configuration names, and where its document was the last time. Nothing is opened yet.
+    pub fn new(configured: config::Oauth2, settings: Settings, last: Arc<LastPlace>) -> Self {
         let place = match &configured.at {
             At::Token(endpoint) => {
                 Place::Known(Arc::new(Target::configured(endpoint.clone(), &settings)))
@@ -66,7 +68,7 @@ impl Oauth2 {
                 issuer: issuer.clone(),
                 http: Http::new(issuer.origin(), settings.clone()),
                 remembered: Mutex::default(),
-                last: LastPlace::default(),
+                last,
             })),
         };
         Self {

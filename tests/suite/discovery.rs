@@ -243,8 +243,11 @@ fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
     let bad = BAD.iter().map(|(head, body, ..)| (*head, *body));
     for (n, (head, body)) in others.into_iter().chain(bad).enumerate() {
         issuer.says(head, body);
+        let before = issuer.count("GET");
         let added = add(&env, &format!("p{n}"), &issuer);
         assert_eq!(added.code, 0, "{head} {body}: {added:?}");
+        // Two to find the document, and one more for the proof: what gave it is asked first.
+        assert_eq!(issuer.count("GET"), before + 3, "{head} {body}");
     }
     // One that asks to slow down is not asked elsewhere.
     issuer.says("429 Too Many Requests\r\nConnection: close", "");

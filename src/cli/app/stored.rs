@@ -36,10 +36,7 @@ pub(super) fn bound(
             rebind()
         )));
     }
-    let files = Files {
-        owner,
-        ca_file: now.ca_file,
-    };
+    let files = Files::with_ca(owner, now.ca_file);
     Ok((files, now.binding))
 }
 

@@ -175,10 +175,7 @@ fn credential(
         Ok(now) => {
             let differences = record.binding.differences(&now);
             let destination = differences.is_empty().then_some(Destination {
-                files: configured::Files {
-                    owner: target.daemon,
-                    ca_file: now.ca_file,
-                },
+                files: configured::Files::with_ca(target.daemon, now.ca_file),
                 ca: now.binding.ca,
             });
             let facts = CredentialFacts::Bound(record.binding.bound, differences);

@@ -22,7 +22,7 @@ mod difference;
 mod places;
 mod unfound;
 
-pub(super) use places::LastPlace;
+pub use places::LastPlace;
 
 /// What an issuer's document says.
 #[derive(Debug)]

@@ -83,12 +83,12 @@ fn at_path(fake: &Fake, path: &str) -> config::Oauth2 {
 }
 
 fn at_token(fake: &Fake) -> Oauth2 {
-    Oauth2::new(at_path(fake, "/token"), Settings::default())
+    Oauth2::new(at_path(fake, "/token"), Settings::default(), Arc::default())
 }
 
 fn at_issuer(fake: &Fake) -> Oauth2 {
     let at = At::Issuer(EndpointUrl::issuer(&fake.url()).unwrap());
-    Oauth2::new(plain(at), Settings::default())
+    Oauth2::new(plain(at), Settings::default(), Arc::default())
 }
 
 /// The token of one attempt, or its fault, which must hold nothing of the secret.
@@ -156,7 +156,7 @@ async fn post_puts_the_secret_into_the_body_alone() {
         client_auth: ClientAuth::Post,
         ..at_path(&fake, "/token")
     };
-    let provider = Oauth2::new(configured, Settings::default());
+    let provider = Oauth2::new(configured, Settings::default(), Arc::default());
     assert_eq!(ask(&provider, &credential()).await.unwrap(), "t");
     let sent = &fake.requests()[0];
     assert_eq!((sent.text(), sent.header("authorization")), (FORM, None));
@@ -187,7 +187,7 @@ async fn a_raw_header_and_an_id_in_the_body_are_sent_where_they_are_configured()
             client_id_in_body,
             ..at_path(&fake, "/token")
         };
-        let provider = Oauth2::new(configured, Settings::default());
+        let provider = Oauth2::new(configured, Settings::default(), Arc::default());
         assert_eq!(ask(&provider, &credential()).await.unwrap(), "t");
         let sent = &fake.requests()[0];
         assert_eq!((sent.header("authorization"), sent.text()), (header, body));
@@ -207,7 +207,7 @@ async fn what_is_asked_for_is_sent_exactly_and_in_order() {
         ]),
         ..at_path(&fake, "/t/oauth?p=b2c_1")
     };
-    let provider = Oauth2::new(configured, Settings::default());
+    let provider = Oauth2::new(configured, Settings::default(), Arc::default());
     ask(&provider, &credential()).await.unwrap();
     let sent = &fake.requests()[0];
     assert_eq!(sent.line(), "POST /t/oauth?p=b2c_1 HTTP/1.1");
@@ -272,7 +272,7 @@ async fn an_answer_of_a_wrong_address_is_told_with_the_whole_address() {
     ] {
         let fake = start(vec![play]).await;
         let configured = at_path(&fake, "/realms/x?p=b2c&key=canary");
-        let provider = Oauth2::new(configured, Settings::default());
+        let provider = Oauth2::new(configured, Settings::default(), Arc::default());
         let fault = ask(&provider, &credential()).await.unwrap_err();
         let whole = format!(
             "; asked at {}/realms/x?p=b2c&key=[...], which is the configured token-url",
@@ -399,7 +399,7 @@ async fn an_openid_provider_is_understood_where_there_is_no_other_document() {
 
 fn at_issuer_with_path(fake: &Fake) -> Oauth2 {
     let at = At::Issuer(EndpointUrl::issuer(&format!("{}/x", fake.url())).unwrap());
-    Oauth2::new(plain(at), quick())
+    Oauth2::new(plain(at), quick(), Arc::default())
 }
 
 /// An answer that does not come is waited for a moment only.
@@ -547,7 +547,7 @@ async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
     let url = format!("http://{}/x", listener.local_addr().unwrap());
     drop(listener);
     let at = At::Issuer(EndpointUrl::issuer(&url).unwrap());
-    let provider = Oauth2::new(plain(at), Settings::default());
+    let provider = Oauth2::new(plain(at), Settings::default(), Arc::default());
     let fault = provider.destination().await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Connect);
     assert!(!fault.detail.contains("asked as well"), "{fault:?}");

@@ -19,7 +19,7 @@ pub(super) enum Place {
 
 /// The place of the last document that was taken, which is asked first the next time.
 #[derive(Debug, Default)]
-pub(in crate::provider::oauth2) struct LastPlace(AtomicU8);
+pub struct LastPlace(AtomicU8);
 
 impl Place {
     const ALL: [Self; 3] = [Self::Inserted, Self::Appended, Self::OpenId];
