@@ -258,6 +258,20 @@ fn an_issuer_is_enrolled_by_the_one_address_that_has_its_document() {
     watch(&mut env, &issuer);
 }
 
+#[test]
+fn doctor_reads_the_document_behind_an_address_that_hangs() {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start();
+    assert_eq!(add(&env, "reports", &issuer).code, 0);
+    issuer.is_an_openid_provider();
+    let other = issuer.inner().openid.replace("/token", "/moved");
+    issuer.inner().openid = other;
+    issuer.says(HANG, "");
+    let doctor = env.jetond(&["doctor"]);
+    assert!(doctor.stdout.contains("/moved"), "{doctor:?}");
+    watch(&mut env, &issuer);
+}
+
 /// What the document said at enrolment does not outlive the process.
 #[test]
 fn a_daemon_that_starts_by_a_wrong_document_sends_nothing_and_recovers() {
