@@ -166,7 +166,7 @@ fn a_self_signed_certificate_is_trusted_where_the_ca_file_is_that_certificate() 
     fs::write(&path, &another).unwrap();
     let refused = add();
     assert_eq!(refused.code, 78, "{refused:?}");
-    let why = "it is the certificate of a CA itself, and not one of those in the CA file";
+    let why = "it is self-signed, and not the one in the CA file";
     assert!(refused.stderr.contains(why), "{refused:?}");
     assert_eq!(env.sandbox().stats().token_requests, 0);
 

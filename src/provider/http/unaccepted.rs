@@ -79,12 +79,25 @@ pub(super) fn explained(
     let of_dates = |above| (!alone().is_some_and(|error| is_of_dates(&error))).then_some(above);
     let reason = match what {
         CertificateError::UnknownIssuer => Unaccepted::of_chain(own, sent),
+        // As `openssl req -x509` makes them.
+        _ if is_ca_as_server(&error) => {
+            let is_self_signed = Facts::read(own).is_some_and(|facts| facts.is_self_issued());
+            is_self_signed.then_some(Unaccepted::SelfSigned)
+        }
         _ if sent.is_empty() => None,
         CertificateError::ExpiredContext { .. } => of_dates(Unaccepted::ExpiredAbove),
         CertificateError::NotValidYetContext { .. } => of_dates(Unaccepted::NotYetValidAbove),
         _ => None,
     };
     reason.map_or(error, Unaccepted::error)
+}
+
+/// Whether the library refuses a server's certificate because it is one of a CA.
+pub(super) fn is_ca_as_server(error: &TlsError) -> bool {
+    let TlsError::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
+        return false;
+    };
+    matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 fn is_of_dates(error: &TlsError) -> bool {

@@ -8,12 +8,11 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
 use sha2::{Digest as _, Sha256};
 
-use super::unaccepted::{Unaccepted, explained};
+use super::unaccepted::{Unaccepted, explained, is_ca_as_server};
 use crate::certificates::Facts;
 
 /// The verifier of one CA file.
@@ -81,13 +80,6 @@ fn as_itself(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<
     }
     let parsed = ParsedCertificate::try_from(certificate)?;
     rustls::client::verify_server_name(&parsed, name)
-}
-
-fn is_ca_as_server(error: &TlsError) -> bool {
-    let TlsError::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
-        return false;
-    };
-    matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 fn sha256(der: &[u8]) -> [u8; 32] {

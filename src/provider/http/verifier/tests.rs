@@ -290,7 +290,8 @@ async fn a_ca_that_is_not_in_the_file_byte_for_byte_is_refused_as_a_server() {
     };
     let why = "it is the certificate of a CA itself, and not one of those in the CA file";
     let kind = FaultKind::TlsUntrusted;
-    refused(&shown, std::slice::from_ref(&trusted), kind, why).await;
+    let self_signed = "it is self-signed, and not the one in the CA file";
+    refused(&shown, std::slice::from_ref(&trusted), kind, self_signed).await;
     assert_ne!(curl_takes(&shown, &pem(&[trusted])), Some(true));
     // Nor is a CA below one that is in the file.
     let root = ca("root");
