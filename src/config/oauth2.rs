@@ -351,11 +351,16 @@ mod tests {
                 "https://idp.example/.well-known/oauth-authorization-server/x/y",
                 "https://idp.example/x/y",
             ),
+            (
+                "https://idp.example/.well-known/oauth-authorization-server/x?v=1#top",
+                "https://idp.example/x",
+            ),
             ("https://idp.example/x?tab=1#top", "https://idp.example/x"),
             ("https://idp.example/x/#", "https://idp.example/x/"),
         ] {
             let e = EndpointUrl::issuer(pasted).unwrap_err();
             assert_eq!(e.suggestion.as_deref(), Some(meant), "{e}");
+            assert!(e.to_string().contains(&format!("in {pasted}, ")), "{e}");
         }
         let e = EndpointUrl::token("https://idp.example/t?p=b2c#top").unwrap_err();
         assert_eq!(

@@ -475,7 +475,7 @@ scope = ["a"]
         "3:1: profiles.a.url: this is a key of provider = \"runai\" (did you mean issuer or token-url?)",
         "4:1: profiles.a.api: this is a key of provider = \"runai\"",
         "5:1: profiles.b: issuer and token-url exclude each other",
-        "11:10: profiles.c.issuer: this is the address of a discovery document; write the issuer's alone, as the document names it (did you mean https://idp.example?)",
+        "11:10: profiles.c.issuer: this is the address of a discovery document; write the issuer's alone, as the document names it: in https://idp.example/.well-known/openid-configuration, https://idp.example is taken for the server and /.well-known/openid-configuration for the path (did you mean https://idp.example?)",
         "12:15: profiles.c.client-auth: it takes \"basic\", \"basic-raw\", \"post\" (did you mean \"post\"?)",
         "13:9: profiles.c.scope: this must be an array of strings",
         "14:12: profiles.c.audience: this must not be empty",

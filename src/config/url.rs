@@ -192,7 +192,7 @@ pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
         return Err(InvalidUrl {
             message: format!("this is not an address: it begins with {scheme}://"),
             pasted: None,
-            suggestion: is_host(text).then(|| format!("{scheme}://{text}")),
+            suggestion: meant(text, scheme),
         });
     }
     if let Some(placeholder) = placeholder(text) {
@@ -244,6 +244,21 @@ fn placeholder(text: &str) -> Option<&str> {
 fn authority(text: &str) -> &str {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#', '\\']).next().unwrap_or("")
+}
+
+/// The address that is meant by a text without a scheme, as a browser shows it; `None` for what may be a secret.
+fn meant(text: &str, scheme: &str) -> Option<String> {
+    let host = text.split(['/', '?', '#']).next()?;
+    if !is_host(host) {
+        return None;
+    }
+    let whole = format!("{scheme}://{text}");
+    if is_host(text) {
+        return Some(whole);
+    }
+    let url = Url::parse(&whole).ok()?;
+    let is_plain = url.path().split('/').all(parts::is_plain);
+    is_plain.then(|| shown(&url))
 }
 
 /// Whether a text looks like a host, with or without a port: with a dot, in lower case, no long part. A misplaced
@@ -411,6 +426,15 @@ mod tests {
             ("user:pw@acme", None),
             ("acme", None),
             ("acme.run.ai:x", None),
+            (
+                "acme.run.ai/projects?tab=jobs&key=canary#top",
+                Some("https://acme.run.ai/projects?tab=jobs&key=[...]#top"),
+            ),
+            (
+                "acme.run.ai:8443/api/v1/",
+                Some("https://acme.run.ai:8443/api/v1/"),
+            ),
+            ("a1b2.c3d4/dGhpcyBpcyBhIHNlY3JldA", None),
             ("eyJhbGciOiJI.eyJleHAiOjYw.c2lnbmF0", None),
             ("0123456789abcdef0123456789abcdef", None),
             ("0123456789abcdef0123456789abcdef.a", None),

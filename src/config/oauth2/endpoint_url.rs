@@ -24,15 +24,18 @@ impl EndpointUrl {
     pub fn issuer(text: &str) -> Result<Self, InvalidUrl> {
         if let Some((before, document)) = text.split_once("/.well-known/") {
             // RFC 8414 section 3.1 has the issuer's path behind the document's name.
+            let document = document.split(['?', '#']).next().unwrap_or_default();
             let path = document.split_once('/').map_or("", |(_, path)| path);
             let issuer = match path {
                 "" => before.to_owned(),
                 path => format!("{before}/{path}"),
             };
+            let why = "this is the address of a discovery document; write the issuer's alone, as the document names it";
+            let suggestion = Self::issuer(&issuer).is_ok().then_some(issuer);
             return Err(InvalidUrl {
-                message: "this is the address of a discovery document; write the issuer's alone, as the document names it".into(),
-                pasted: None,
-                suggestion: Self::issuer(&issuer).is_ok().then_some(issuer),
+                suggestion,
+                ..url::secure(text)
+                    .map_or_else(|_| url::invalid(why), |url| url::taken_apart(why, &url))
             });
         }
         let url = url::secure(text)?;

@@ -116,7 +116,7 @@ fn pair(text: &str) -> String {
 }
 
 /// Whether it is made of words, short numbers and UUIDs, unlike what is random.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     let is_sign = |b: u8| b"-._~/:,+@! ".contains(&b);
     let are_known = text
         .bytes()
