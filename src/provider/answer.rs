@@ -286,13 +286,8 @@ fn said(members: &Members<'_>, asked: Asked<'_>) -> String {
     if parts.is_empty() {
         return String::new();
     }
-    let text = Zeroizing::new(
-        parts
-            .iter()
-            .map(|text| text.as_str())
-            .collect::<Vec<_>>()
-            .join(": "),
-    );
+    let texts: Vec<_> = parts.iter().map(|text| text.as_str()).collect();
+    let text = Zeroizing::new(texts.join(": "));
     let tokens: Vec<_> = TOKEN_MEMBERS
         .into_iter()
         .filter_map(|name| members.text(name))

@@ -23,6 +23,15 @@ service() {
 # What the service manager does when it starts the service.
 first_start() { chown -R 60077:60077 /var/lib/jeton; }
 check() { echo "[$1]"; shift; "$@" 2>&1; echo "[$?]"; }
+# The daemon of another test that listens at /run/jeton in a mount namespace of its own is seen by the name of its socket.
+doctor() {
+  for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    said=$("$JETOND" doctor 2>&1); code=$?
+    case $said in *'a service listens at /run/jeton/'*) sleep 1 ;; *) break ;; esac
+  done
+  echo "$said"
+  return $code
+}
 set +e
 "#;
 
@@ -76,11 +85,11 @@ check before "$JETOND" check
 first_start
 check good "$JETOND" check
 check named "$JETOND" check --config /etc/jeton/config.toml
-check examined "$JETOND" doctor
+check examined doctor
 rm /var/lib/jeton/credentials/research.json
 check lacking "$JETOND" check
 check lacking-named "$JETOND" check --config /etc/jeton/config.toml
-check lacking-examined "$JETOND" doctor
+check lacking-examined doctor
 check followed rebind research --system
 check mended "$JETOND" check
 check named-add enrol second --config /etc/jeton/config.toml
