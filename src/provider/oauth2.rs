@@ -111,10 +111,8 @@ impl Oauth2 {
             has_vendor_errors: false,
         };
         let grant = answer.into_grant(Spelling::Snake, asked);
-        let mut grant = grant.map_err(|fault| Failed {
-            fault: asked_at(fault, || target.whole()),
-            subject,
-        })?;
+        let mut grant =
+            grant.map_err(|fault| Failed::answered(asked_at(fault, || target.whole()), subject))?;
         grant.scope = scope;
         Ok(Granted { grant, server_date })
     }

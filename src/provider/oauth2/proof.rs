@@ -2,7 +2,7 @@
 
 use crate::config::oauth2::ClientAuth;
 use crate::credential::Credential;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::provider::answer::Answer;
 use crate::provider::body::{self, Sent};
 
@@ -22,6 +22,17 @@ pub(super) enum Subject {
 pub(super) struct Failed {
     pub(super) fault: Fault,
     pub(super) subject: Subject,
+}
+
+impl Failed {
+    /// An attempt whose answer has this subject, unless the issuer only tells of its own trouble with it.
+    pub(super) fn answered(fault: Fault, subject: Subject) -> Self {
+        let subject = match fault.kind {
+            FaultKind::Rejected | FaultKind::NoEndpoint => subject,
+            _ => Subject::Other,
+        };
+        Self { fault, subject }
+    }
 }
 
 impl From<Fault> for Failed {
@@ -47,7 +58,8 @@ fn judge(status: u16, codes: &[&str], is_page: bool) -> Subject {
     let is_of_client = codes.iter().copied().any(is_invalid_client);
     match (status, codes.first()) {
         (401, _) => Subject::Client,
-        (429, _) => Subject::Other,
+        // A proxy's word, or the issuer's about itself.
+        (407 | 408 | 425 | 429, _) => Subject::Other,
         (200 | 201 | 400..500, _) if is_of_client => Subject::Client,
         (_, Some(&("invalid_scope" | "invalid_target" | "unsupported_grant_type"))) => {
             Subject::Other
@@ -103,6 +115,8 @@ mod tests {
             (400, Some("invalid_target"), Subject::Other),
             (400, Some("unsupported_grant_type"), Subject::Other),
             (429, Some("invalid_client"), Subject::Other),
+            (407, None, Subject::Other),
+            (408, None, Subject::Other),
             (503, Some("invalid_client"), Subject::Other),
             (302, Some("invalid_client"), Subject::Other),
             (200, None, Subject::Other),
@@ -116,6 +130,20 @@ mod tests {
         // A firewall's page says nothing of a client, but with 401.
         assert_eq!(judge(403, &[], true), Subject::Other);
         assert_eq!(judge(401, &[], true), Subject::Client);
+    }
+
+    #[test]
+    fn an_issuer_that_tells_of_its_own_trouble_says_nothing_of_the_client() {
+        for (kind, expected) in [
+            (FaultKind::Rejected, Subject::Unclear),
+            (FaultKind::NoEndpoint, Subject::Unclear),
+            (FaultKind::ServerError, Subject::Other),
+            (FaultKind::RateLimited, Subject::Other),
+            (FaultKind::Malformed, Subject::Other),
+        ] {
+            let failed = Failed::answered(Fault::new(kind, "x"), Subject::Unclear);
+            assert_eq!(failed.subject, expected, "{kind:?}");
+        }
     }
 
     #[test]
