@@ -58,7 +58,7 @@ pub(super) fn shown(token: &str, date: Option<UnixTime>) -> Option<f64> {
     let whole = moment("iat")
         .or_else(|| moment("nbf"))
         .map(|from| exp - from);
-    // An end before the beginning is none: some servers write 0 for "never".
+    // Some servers write 0 for "never": an end before the beginning says nothing.
     if whole.is_some_and(|whole| whole < 1.0) {
         return None;
     }

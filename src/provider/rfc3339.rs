@@ -1,6 +1,7 @@
 //! Dates in the answers of issuers and of their APIs (RFC 3339), without a clock.
 
-/// The seconds since 1970 that a date such as `2025-01-02T03:04:05.678Z` names, rounded down. A date before 1970 is none.
+/// The seconds since 1970 that a date such as `2025-01-02T03:04:05.678Z` names, rounded down.
+/// `None` for a date before 1970.
 pub fn seconds(text: &str) -> Option<u64> {
     let (date, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;

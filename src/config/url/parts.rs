@@ -45,7 +45,7 @@ fn server(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The path, the query and the fragment, each with its sign and empty if there is none.
+/// The path, the query and the fragment, each with its sign; empty where the address lacks it.
 fn parts(url: &Url) -> [String; 3] {
     let path: Vec<_> = url.path().split('/').map(parameters).collect();
     let path = match &*path.join("/") {

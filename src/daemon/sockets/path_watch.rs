@@ -48,7 +48,7 @@ impl PathWatch {
         Ok(self)
     }
 
-    /// Returns the watch as it is: there is none on this system.
+    /// Returns the watch unchanged: this system cannot watch paths.
     ///
     /// # Errors
     /// None.

@@ -12,7 +12,7 @@ const USUAL: usize = 16 * 1024;
 
 /// Why a body was not read.
 pub(super) enum Unread {
-    /// It is of no use for this reason; with a phrase that follows "answered".
+    /// It cannot be used, for this reason: a phrase that follows "answered".
     Useless(FaultKind, String),
     /// The connection broke.
     Broken(reqwest::Error),

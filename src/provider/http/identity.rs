@@ -25,7 +25,7 @@ pub(super) fn parse(read: &ClientFiles) -> Result<Arc<CertifiedKey>, ClientFileE
 }
 
 /// The fault of files that cannot be used: [`FaultKind::TlsUntrusted`], as when the server refuses the certificate. There
-/// is no handshake to be had, nobody has rejected the credential, and the files may be right at the next attempt.
+/// is no handshake to be had, no issuer has rejected the credential, and the files may be right at the next attempt.
 pub(super) fn fault(error: &ClientFileError) -> Fault {
     Fault::new(FaultKind::TlsUntrusted, error.to_string())
 }

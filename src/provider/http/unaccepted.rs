@@ -9,7 +9,7 @@ use rustls::{CertificateError, Error as TlsError, OtherError};
 
 use crate::certificates::Facts;
 
-/// The reason. It is read from certificates that nobody vouches for, so it holds none of their words.
+/// The reason. It repeats no text of the certificates, since no trusted root signed them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unaccepted {
     /// The certificate is self-signed, and is not one that is trusted.

@@ -18,7 +18,7 @@ use crate::certificates::Facts;
 /// The verifier of one CA file.
 ///
 /// The library trusts no server whose own certificate is a CA's, as most self-signed ones are. Such a certificate is
-/// accepted if it is in the file, byte for byte, as curl does: whoever wrote it there meant this server. The reverse holds
+/// accepted if it is in the file, byte for byte, as curl does: the file names this server. The reverse holds
 /// as well: a certificate of the file that is no CA's vouches for itself alone.
 #[derive(Debug)]
 pub(super) struct FileVerifier {
