@@ -77,7 +77,10 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
         return;
     }
     let env = place(&[ALICE, BOB]);
-    let mut daemon = start(&env, 64);
+    // How many of these are left for connections depends on what the daemon inherits: it closes nothing of that.
+    const DESCRIPTORS: usize = 64;
+    const MADE_ROOM: usize = 30;
+    let mut daemon = start(&env, DESCRIPTORS);
     let wait = |user: User| {
         let mut stream = user.connect(&daemon.socket);
         stream.write_all(WAIT.as_bytes()).unwrap();
@@ -87,9 +90,11 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
         stream
     };
     let mut few = wait(BOB);
-    let mut many: Vec<_> = (0..40).map(|_| wait(ALICE)).collect();
-    // All but the newest ones have made room, each with an answer.
-    for stream in &mut many[..30] {
+    let mut many: Vec<_> = (0..DESCRIPTORS + MADE_ROOM)
+        .map(|_| wait(ALICE))
+        .collect();
+    // The oldest ones have made room, each with an answer.
+    for stream in &mut many[..MADE_ROOM] {
         let answer = http::read_response(stream).unwrap();
         let what = (answer.status, answer.code());
         assert_eq!(what, (503, "unavailable".to_owned()), "{answer:?}");
