@@ -10,8 +10,10 @@ mod failure;
 mod help;
 pub mod http;
 pub(crate) mod human;
+mod row;
 mod token_format;
 mod token_request;
+mod tool;
 mod verb;
 
 pub use self::call::Parsed;

@@ -34,9 +34,9 @@
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | command_line config instant lifecycle problem profile query spelling wire |
-//! | [`query`] | what the daemon can be asked, and what it answers | instant lifecycle profile wire |
+//! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | command_line policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | address command_line policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | command_line instant profile |
@@ -49,9 +49,11 @@
 //! | [`command_line`] | the commands that messages propose, with the options of this process | profile |
 //! | `spelling` | finds the word that was probably meant | |
 //! | `causes` | an error with its causes, in one line | |
+//! | [`address`] | the addresses that tokens are for: parsed once, compared exactly | |
 //! | [`profile`] | a profile's name, which is safe wherever it stands | |
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod applications;
 mod causes;
 pub mod certificates;

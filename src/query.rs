@@ -8,21 +8,30 @@ use std::time::Duration;
 
 use crate::instant::Now;
 use crate::lifecycle::Held;
+use crate::problem::Problem;
 use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, Rejected, VersionReply};
 
+mod address;
 mod identity;
 mod keys;
+mod token;
 
+pub use address::{AddressAnswer, AddressQuery, HostListing};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
+pub use token::{Freshness, TokenAnswer};
 
 /// A question, with the printer of its answer. Without a name, the profile is the only one that the caller may use,
 /// unless the variant says otherwise.
 pub enum Asked {
     /// A token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
+    /// A token to send to an address.
+    Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
+    /// The addresses of all profiles that the caller may use.
+    Hosts(Box<dyn Print<[HostListing]>>),
     /// The state of the named profile.
     Profile(ProfileName, Box<dyn Print<ProfileState>>),
     /// The state of one profile, or of all that the caller may use when none is named.
@@ -47,6 +56,12 @@ pub enum Asked {
 pub trait Print<Answer: ?Sized>: Send {
     /// The bytes and the exit code.
     fn print(&self, answer: &Answer, around: Surroundings<'_>) -> Reply;
+
+    /// What is printed when there is no answer, by a protocol that has a refusal of its own; `None` for the companion's
+    /// line.
+    fn refuse(&self, _problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
+        None
+    }
 }
 
 /// What a printer may need beside the answer.
@@ -107,17 +122,6 @@ pub struct WatchQuery {
     pub since: Option<u64>,
 }
 
-/// A token as a caller receives it.
-#[derive(Debug)]
-pub struct TokenAnswer {
-    /// The profile.
-    pub profile: ProfileName,
-    /// The token.
-    pub held: Arc<Held>,
-    /// Whether it is as good as the caller asked.
-    pub freshness: Freshness,
-}
-
 /// One event of a watch.
 #[derive(Debug)]
 pub enum News {
@@ -127,17 +131,6 @@ pub enum News {
     State(Box<ProfileReply>),
     /// Heartbeat: nothing has happened for a while.
     Quiet,
-}
-
-/// How good a valid token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// As it was asked for.
-    Good,
-    /// It has less validity left than was asked for.
-    Short,
-    /// It was reported as rejected, and no newer one is held yet.
-    Reported,
 }
 
 /// A profile's state, with the data that only a drawing of it needs.
@@ -187,13 +180,4 @@ pub enum SocketTakes {
     Restart,
     /// Another setting of the socket unit: a service manager makes the socket, with another mode.
     UnitSetting,
-}
-
-// === impl Freshness ===
-
-impl Freshness {
-    /// Whether the interface calls the token stale.
-    pub fn is_stale(self) -> bool {
-        self != Self::Good
-    }
 }

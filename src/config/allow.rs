@@ -53,6 +53,12 @@ impl Rule {
         })
     }
 
+    /// Whether these rules allow the same users and groups as those.
+    pub fn allow_alike(rules: &[Self], others: &[Self]) -> bool {
+        let who = |rules: &[Self]| rules.iter().map(Self::who).collect::<Vec<_>>();
+        who(rules) == who(others)
+    }
+
     /// The name of the rule, if it has one.
     pub const fn named(&self) -> Option<&Named> {
         match &self.subject {

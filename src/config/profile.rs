@@ -8,6 +8,7 @@ use ::url::Url;
 
 use super::Provider;
 use super::allow::{Rule, SocketMode};
+use super::hosts::HostEntry;
 use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
@@ -24,6 +25,8 @@ pub struct Config {
     /// Who may use each profile besides our own user and root. Kept apart from the profiles, since a change of these
     /// rules does not require another token.
     pub allow: BTreeMap<ProfileName, Vec<Rule>>,
+    /// The addresses that the tokens of each profile are for. Kept apart from the profiles for the same reason.
+    pub hosts: BTreeMap<ProfileName, Vec<HostEntry>>,
     /// Who can connect to the token socket; private while its group has no number.
     pub socket: SocketMode,
     /// The group of the token socket, if the configuration gives it by name.
@@ -73,6 +76,11 @@ impl Config {
     /// The rules that say who may use a profile.
     pub fn rules(&self, profile: &ProfileName) -> &[Rule] {
         self.allow.get(profile).map_or(&[], Vec::as_slice)
+    }
+
+    /// The addresses that the tokens of a profile are for.
+    pub fn hosts(&self, profile: &ProfileName) -> &[HostEntry] {
+        self.hosts.get(profile).map_or(&[], Vec::as_slice)
     }
 
     /// Its users and groups by name, with their numbers in force.

@@ -10,6 +10,7 @@ use super::named::{Doubtful, Named};
 use crate::spelling;
 
 mod access;
+mod hosts;
 pub(super) mod key;
 mod profile;
 mod source;

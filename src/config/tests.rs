@@ -99,6 +99,10 @@ resource = ["https://one.example", "https://two.example"]
 provider = "runai"
 url = "http://127.0.0.1:8080"
 proxy = "environment"
+[[profiles.research.hosts]]
+url = "https://git.example/team/"
+username = "oauth2"
+auth = "basic"
 "#;
 
 #[test]
@@ -197,9 +201,15 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
     assert_eq!(who, expected);
     assert_eq!(rules[0].to_string(), "user = \"alice\"");
     let allow = BTreeMap::from([(name("research"), rules)]);
+    let hosts = vec![HostEntry {
+        url: crate::address::Address::parse("https://git.example/team").unwrap(),
+        username: Some("oauth2".into()),
+        auth: Some(HostAuth::Basic),
+    }];
     let expected = Config {
         profiles,
         allow,
+        hosts: BTreeMap::from([(name("research"), hosts)]),
         socket,
         socket_group: Some(Named::look_up(Name::Group("team".into()), &FewNames)),
         doubts: vec![],
@@ -222,7 +232,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 4);
+    assert_eq!(reference.len(), 5);
 }
 
 #[test]

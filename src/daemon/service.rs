@@ -21,6 +21,7 @@ use crate::query::{ProfileState, Reloaded};
 use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
+mod addresses;
 mod lists;
 mod look_ups;
 mod runs;

@@ -161,11 +161,19 @@ impl Wiring {
                 }
             };
             let rules = config.rules(name);
-            if before.is_some() && !allow_alike(rules, self.config.rules(name)) {
+            if before.is_some() && !Rule::allow_alike(rules, self.config.rules(name)) {
                 info!(profile = %name, "who may use this profile has changed");
             }
             let rules = rules.into();
-            profiles.insert(name.clone(), Entry { handle, rules });
+            let hosts = config.hosts(name).into();
+            profiles.insert(
+                name.clone(),
+                Entry {
+                    handle,
+                    rules,
+                    hosts,
+                },
+            );
         }
         done.removed = old
             .keys()
@@ -184,16 +192,14 @@ impl Wiring {
         let before = self.config.clone();
         self.config.look_up(answers);
         let is_changed =
-            |name: &&ProfileName| !allow_alike(before.rules(name), self.config.rules(name));
+            |name: &&ProfileName| !Rule::allow_alike(before.rules(name), self.config.rules(name));
         if !self.config.profiles.keys().any(|name| is_changed(&name)) {
             return;
         }
         let entries = self.roster.all();
         let entries = entries.iter().map(|(name, entry)| {
-            let entry = Entry {
-                handle: Arc::clone(&entry.handle),
-                rules: self.config.rules(name).into(),
-            };
+            let mut entry = entry.clone();
+            entry.rules = self.config.rules(name).into();
             (name.clone(), entry)
         });
         self.roster.replace(entries.collect());
@@ -220,12 +226,6 @@ impl Wiring {
         );
         Some(handle.with_api(outside.api))
     }
-}
-
-/// Whether these rules allow the same users and groups as those.
-fn allow_alike(rules: &[Rule], others: &[Rule]) -> bool {
-    let who = |rules: &[Rule]| rules.iter().map(Rule::who).collect::<Vec<_>>();
-    who(rules) == who(others)
 }
 
 /// Whether a profile that starts over asks the same issuer, so that what that asked for and what failed there still

@@ -12,25 +12,14 @@ mod token;
 mod watch;
 mod whoami;
 
-use super::args::{self, Grammar, Usage};
+use super::args::{self, Grammar};
 use super::call::{Call, Parsed};
 use super::failure::refusal;
 use super::help;
+use super::row::{Verb, verb};
+use super::tool;
 use crate::problem::Code;
 use crate::wire::frame::{Answer, Invocation, Reply};
-
-/// A row of the table.
-pub(super) struct Verb {
-    /// The arguments of the verb, and its help.
-    pub(super) grammar: &'static Grammar,
-    /// The name under which another program starts the companion to speak this protocol, as in
-    /// `docker-credential-NAME`; then all arguments are that program's.
-    program: Option<&'static str>,
-    /// Whether it needs the admin socket.
-    is_admin: bool,
-    /// Parses a call.
-    parse: fn(&Call<'_>) -> Result<Parsed, Usage>,
-}
 
 /// The table, in the order of the help.
 pub(super) static TABLE: &[Verb] = &[
@@ -50,15 +39,6 @@ pub(super) static TABLE: &[Verb] = &[
     verb(&exec::GRAMMAR, exec::parse),
 ];
 
-const fn verb(grammar: &'static Grammar, parse: fn(&Call<'_>) -> Result<Parsed, Usage>) -> Verb {
-    Verb {
-        grammar,
-        program: None,
-        is_admin: false,
-        parse,
-    }
-}
-
 /// The row that a run belongs to.
 enum Found<'a> {
     /// By the program's name.
@@ -73,7 +53,7 @@ enum Found<'a> {
 
 /// Whether a run requests a change, which only the admin socket accepts.
 pub fn is_admin(run: &Invocation) -> bool {
-    match find(TABLE, run) {
+    match find(run) {
         Found::Verb(_, words) if asks_for_help(words) => false,
         Found::Program(verb, _) | Found::Verb(verb, _) => verb.is_admin,
         Found::Help(_) | Found::None(_) => false,
@@ -82,7 +62,7 @@ pub fn is_admin(run: &Invocation) -> bool {
 
 /// Parses a run of the companion.
 pub fn parse(run: &Invocation) -> Parsed {
-    let parsed = match find(TABLE, run) {
+    let parsed = match find(run) {
         Found::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
         Found::Verb(verb, words) | Found::Program(verb, words) => {
             (verb.parse)(&Call { run, words })
@@ -93,18 +73,29 @@ pub fn parse(run: &Invocation) -> Parsed {
     parsed.unwrap_or_else(|usage| refuse(Code::BadRequest, &usage.to_string()))
 }
 
-fn find<'a>(table: &'a [Verb], run: &'a Invocation) -> Found<'a> {
+/// Every row: the companion's verbs, and the protocols of other tools.
+fn rows() -> impl Iterator<Item = &'static Verb> {
+    TABLE
+        .iter()
+        .chain(tool::TABLE.iter().map(|tool| &tool.verb))
+}
+
+fn find(run: &Invocation) -> Found<'_> {
+    find_among(&rows().collect::<Vec<_>>(), run)
+}
+
+fn find_among<'a>(table: &[&'a Verb], run: &'a Invocation) -> Found<'a> {
     let Some((program, rest)) = run.args.split_first() else {
         return Found::None(None);
     };
-    let mut rows = table.iter();
+    let mut rows = table.iter().copied();
     if let Some(verb) = rows.find(|verb| verb.program == Some(program)) {
         return Found::Program(verb, rest);
     }
     match rest.split_first() {
         None => Found::None(None),
         Some((word, words)) if word == help::HELP.verb || is_help(word) => Found::Help(words),
-        Some((word, words)) => match table.iter().find(|verb| verb.grammar.verb == word) {
+        Some((word, words)) => match table.iter().copied().find(|verb| verb.grammar.verb == word) {
             Some(verb) => Found::Verb(verb, words),
             None => Found::None(Some(word)),
         },
@@ -124,7 +115,7 @@ fn asks_for_help(words: &[String]) -> bool {
 
 /// The daemon's verbs and the companion's.
 pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
-    let rows = TABLE.iter().map(|verb| verb.grammar);
+    let rows = rows().map(|verb| verb.grammar);
     rows.chain(help::OF_THE_COMPANION)
 }
 

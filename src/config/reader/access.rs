@@ -1,7 +1,5 @@
 //! Reads the access rules: the socket's mode and the `allow` rules, whose names become numbers here.
 
-use toml_edit::TableLike;
-
 use super::super::allow::{Rule, SocketMode, Subject};
 use super::super::named::{Name, Named};
 use super::key::{Key, key, set};
@@ -101,37 +99,10 @@ impl Reader<'_> {
         Some(Group::Name(self.look_up(field, name)))
     }
 
-    /// The rules of an array of tables, in either TOML form.
+    /// The rules of an array of tables.
     pub(in crate::config) fn rules(&mut self, field: &Field<'_>) -> Vec<Rule> {
-        let tables: Option<Vec<(usize, &dyn TableLike)>> = match field.item.as_array_of_tables() {
-            Some(tables) => Some(
-                tables
-                    .iter()
-                    .map(|table| {
-                        let at = table.span().map_or(field.value, |span| span.start);
-                        (at, table as &dyn TableLike)
-                    })
-                    .collect(),
-            ),
-            None => field.item.as_array().and_then(|array| {
-                let table = |value: &'_ toml_edit::Value| value.is_inline_table();
-                array.iter().all(table).then(|| {
-                    array
-                        .iter()
-                        .filter_map(|value| {
-                            let at = value.span().map_or(field.value, |span| span.start);
-                            Some((at, value.as_inline_table()? as &dyn TableLike))
-                        })
-                        .collect()
-                })
-            }),
-        };
-        let Some(tables) = tables else {
-            self.wrong_type(field, &format!("tables, as [[{}]] begins one", field.path));
-            return vec![];
-        };
         let mut rules = vec![];
-        for (at, table) in tables {
+        for (at, table) in self.tables(field) {
             self.keys(&field.path, table, ALLOW, &mut rules);
             let known = |name: &&str| ALLOW.iter().any(|key| key.doc.name == *name);
             if table.iter().map(|(name, _)| name).filter(known).count() != 1 {

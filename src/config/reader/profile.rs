@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::allow::Rule;
+use super::super::hosts::HostEntry;
 use super::super::profile::{ClientCertificate, Profile};
 use super::super::proxy::Proxy;
 use super::super::span;
 use super::super::store::{self, StoreKind};
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
+use super::hosts::HOST;
 use super::key::{Key, KeyDoc, key, set};
 use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
@@ -27,6 +29,7 @@ struct Draft {
     reissue: Reissue,
     lifetime: Option<Duration>,
     allow: Vec<Rule>,
+    hosts: Vec<HostEntry>,
 }
 
 /// A client certificate while it is read.
@@ -69,6 +72,9 @@ const PROFILE: &[Key<Draft>] = &[
     key("allow", "tables with one of user, uid, group, gid", "nobody else", "who may use it beside our own user and root", |r, f, d| {
         d.allow = r.rules(f);
     }),
+    key("hosts", "tables with url, username, auth", "none", "the addresses that its tokens are for", |r, f, d| {
+        d.hosts = r.hosts(f);
+    }),
 ];
 
 #[rustfmt::skip]
@@ -94,6 +100,10 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
             "profiles.NAME.allow",
             ALLOW.iter().map(|key| key.doc).collect(),
         ),
+        (
+            "profiles.NAME.hosts",
+            HOST.iter().map(|key| key.doc).collect(),
+        ),
     ]
 }
 
@@ -109,11 +119,11 @@ fn docs() -> Vec<KeyDoc> {
 }
 
 impl Reader<'_> {
-    /// Reads a profile with its name, and the rules that say who may use it.
+    /// Reads a profile with its name, the rules that say who may use it, and the addresses that it is for.
     pub(in crate::config) fn profile(
         &mut self,
         field: &Field<'_>,
-    ) -> Option<(ProfileName, Profile, Vec<Rule>)> {
+    ) -> Option<(ProfileName, Profile, Vec<Rule>, Vec<HostEntry>)> {
         let name = ProfileName::parse(field.name);
         if let Err(e) = name {
             self.fault_at(field.key, &field.path, e.to_string(), None);
@@ -152,7 +162,7 @@ impl Reader<'_> {
             reissue: draft.reissue,
             lifetime: draft.lifetime,
         };
-        Some((name.ok()?, profile, draft.allow))
+        Some((name.ok()?, profile, draft.allow, draft.hosts))
     }
 
     /// Reports keys that belong to another kind than the chosen one.

@@ -142,6 +142,41 @@ impl Reader<'_> {
         table.map_or_else(Vec::new, |table| fields(&field.path, table))
     }
 
+    /// The tables of an array, in either TOML form, each with its place.
+    pub(in crate::config) fn tables<'f>(
+        &mut self,
+        field: &Field<'f>,
+    ) -> Vec<(usize, &'f dyn TableLike)> {
+        let tables: Option<Vec<(usize, &'f dyn TableLike)>> = match field.item.as_array_of_tables()
+        {
+            Some(tables) => Some(
+                tables
+                    .iter()
+                    .map(|table| {
+                        let at = table.span().map_or(field.value, |span| span.start);
+                        (at, table as &dyn TableLike)
+                    })
+                    .collect(),
+            ),
+            None => field.item.as_array().and_then(|array| {
+                let table = |value: &'_ toml_edit::Value| value.is_inline_table();
+                array.iter().all(table).then(|| {
+                    array
+                        .iter()
+                        .filter_map(|value| {
+                            let at = value.span().map_or(field.value, |span| span.start);
+                            Some((at, value.as_inline_table()? as &dyn TableLike))
+                        })
+                        .collect()
+                })
+            }),
+        };
+        if tables.is_none() {
+            self.wrong_type(field, &format!("tables, as [[{}]] begins one", field.path));
+        }
+        tables.unwrap_or_default()
+    }
+
     pub(in crate::config) fn wrong_type(&mut self, field: &Field<'_>, wanted: &str) {
         let found = field.item.type_name();
         self.fault(

@@ -14,7 +14,7 @@ use super::lookups::Lookups;
 use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
-use crate::instant::Now;
+use crate::instant::{BootInstant, Now};
 use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Held, Pace, Policy, View};
 use crate::profile::ProfileName;
@@ -152,6 +152,11 @@ impl Handle {
     pub async fn jumped(&self, jump: Jump) {
         // A keeper that has ended does not need it.
         let _: Result<(), _> = self.commands.send(Command::Jumped(jump)).await;
+    }
+
+    /// When the next attempt is due, unless one runs or the profile rests.
+    pub fn next_attempt(&self) -> Option<BootInstant> {
+        self.view.borrow().next_attempt
     }
 
     /// The generation of the last token; before the first token, the number from which generations count on.

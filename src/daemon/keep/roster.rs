@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::handle::Handle;
-use crate::config::Rule;
+use crate::config::{HostEntry, Rule};
 use crate::policy::{Caller, Gate, Guests, Named};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -19,6 +19,8 @@ pub struct Entry {
     pub handle: Arc<Handle>,
     /// The rules for users other than our own and root.
     pub rules: Arc<[Rule]>,
+    /// The addresses that its tokens are for.
+    pub hosts: Arc<[HostEntry]>,
 }
 
 /// The profiles by name.
@@ -197,6 +199,16 @@ impl Seen<'_> {
         Ok(entries
             .filter(|entry| self.allows(entry))
             .map(|entry| &entry.handle))
+    }
+
+    /// The addresses of the profiles that the caller may use.
+    ///
+    /// # Errors
+    /// `misconfigured` with the reason.
+    pub fn hosts(&self) -> Result<impl Iterator<Item = (&Arc<Handle>, &HostEntry)>, Problem> {
+        let entries = self.valid()?.values();
+        let entries = entries.filter(|entry| self.allows(entry));
+        Ok(entries.flat_map(|entry| entry.hosts.iter().map(|host| (&entry.handle, host))))
     }
 
     /// The profile of this name.

@@ -1,5 +1,6 @@
 //! Asks the service and prints its answer: for a run of the companion, or for a path of the local interface.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::lists::TURN;
@@ -11,7 +12,7 @@ use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
-use crate::query::{Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
+use crate::query::{AddressAnswer, Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
 use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
@@ -99,6 +100,32 @@ impl Service {
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
+            Asked::Address(query, print) => {
+                let max_wait = Patience::at(seat, query.max_wait);
+                match self.token_at(caller, &query, max_wait).await {
+                    Ok((handle, served, entry)) => {
+                        held = Some(Arc::clone(&served.held));
+                        let answer = AddressAnswer {
+                            next_attempt: handle.next_attempt(),
+                            spread: spread(peer, served.held.generation),
+                            token: answer(&handle, served),
+                            entry,
+                        };
+                        print.print(&answer, self.surroundings())
+                    }
+                    Err(problem) => {
+                        let reply = print.refuse(&problem, self.surroundings());
+                        reply.ok_or(problem)?
+                    }
+                }
+            }
+            Asked::Hosts(print) => match self.hosts(caller) {
+                Ok(hosts) => print.print(&hosts, self.surroundings()),
+                Err(problem) => {
+                    let reply = print.refuse(&problem, self.surroundings());
+                    reply.ok_or(problem)?
+                }
+            },
             Asked::Profile(name, print) => {
                 let seen = self.roster.seen_by(caller);
                 print.print(&seen.get(&name)?.state(), self.surroundings())
@@ -159,6 +186,13 @@ impl Service {
             socket: &self.socket,
         }
     }
+}
+
+/// What spreads the clients of one token: the same for one peer and generation.
+fn spread(peer: &Peer, generation: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (peer.caller.uid, peer.pid, generation).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn answer(handle: &Handle, served: Served) -> TokenAnswer {

@@ -267,7 +267,7 @@ fn a_program_is_found_by_its_name_and_all_arguments_are_its_own() {
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         ..Invocation::default()
     };
-    let found = |args: &[&str]| match find(&table, &run(args)) {
+    let found = |args: &[&str]| match find_among(&table.iter().collect::<Vec<_>>(), &run(args)) {
         Found::Program(verb, words) => format!("program {} {words:?}", verb.grammar.verb),
         Found::Verb(verb, words) => format!("verb {} {words:?}", verb.grammar.verb),
         Found::Help(words) => format!("help {words:?}"),

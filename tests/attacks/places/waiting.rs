@@ -90,9 +90,7 @@ fn a_request_whose_place_is_needed_gets_the_answer_of_its_timeout() {
         stream
     };
     let mut few = wait(BOB);
-    let mut many: Vec<_> = (0..DESCRIPTORS + MADE_ROOM)
-        .map(|_| wait(ALICE))
-        .collect();
+    let mut many: Vec<_> = (0..DESCRIPTORS + MADE_ROOM).map(|_| wait(ALICE)).collect();
     // The oldest ones have made room, each with an answer.
     for stream in &mut many[..MADE_ROOM] {
         let answer = http::read_response(stream).unwrap();

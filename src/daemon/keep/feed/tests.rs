@@ -31,6 +31,7 @@ fn profiles(handle: &Arc<Handle>) -> Profiles {
     let entry = Entry {
         handle: Arc::clone(handle),
         rules: [].into(),
+        hosts: [].into(),
     };
     BTreeMap::from([(research(), entry)])
 }

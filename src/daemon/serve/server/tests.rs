@@ -48,8 +48,13 @@ const fn secs(s: u64) -> Duration {
 /// The only profile.
 fn profiles(handle: Arc<Handle>) -> Profiles {
     let name = handle.name().clone();
-    let rules = [].into();
-    Profiles::from([(name, Entry { handle, rules })])
+    let (rules, hosts) = ([].into(), [].into());
+    let entry = Entry {
+        handle,
+        rules,
+        hosts,
+    };
+    Profiles::from([(name, entry)])
 }
 
 /// A daemon of `own_uid` whose only profile plays this scene, and the sender that tells its watches to stop.

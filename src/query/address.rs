@@ -1,0 +1,49 @@
+//! The question for a token to send to an address, which the protocols of other tools ask.
+
+use std::time::Duration;
+
+use super::token::TokenAnswer;
+use crate::address::Address;
+use crate::config::HostEntry;
+use crate::instant::BootInstant;
+use crate::profile::ProfileName;
+
+/// A request for a token to send to an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressQuery {
+    /// The address that the client named; `None` where its protocol has none, or it named none.
+    pub address: Option<Address>,
+    /// The profile that the arguments name. It is still bound to its addresses.
+    pub profile: Option<ProfileName>,
+    /// The user name that the client named: an entry with another one of its own is not meant.
+    pub username: Option<String>,
+    /// What a client has to do that named no address although its protocol has one: the detail of the refusal of a profile
+    /// that has addresses. `None` where the protocol knows no address at all.
+    pub lacks: Option<&'static str>,
+    /// The validity the token must have left.
+    pub min_valid: Duration,
+    /// How long to wait for it.
+    pub max_wait: Duration,
+}
+
+/// The token for an address.
+#[derive(Debug)]
+pub struct AddressAnswer {
+    /// The token.
+    pub token: TokenAnswer,
+    /// The entry by which the address gets it; `None` where no address was named.
+    pub entry: Option<HostEntry>,
+    /// When the profile's next attempt is due, if it is known.
+    pub next_attempt: Option<BootInstant>,
+    /// What spreads the times at which the clients of one token come back: the same for one peer and generation.
+    pub spread: u64,
+}
+
+/// What an address gets, for `explain` and for lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostListing {
+    /// The profile.
+    pub profile: ProfileName,
+    /// Its entry.
+    pub entry: HostEntry,
+}
