@@ -1,6 +1,7 @@
 //! What the end of an attempt changes: a token that was granted, or a failure.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pace::FailedAttempt;
 use super::{Activity, Effect, GENERATION_END, Held, LastFault, Lifecycle};
@@ -16,6 +17,9 @@ const DEAD_ON_ARRIVAL: &str =
 /// Detail for a token whose issuer states a lifetime of zero. It may hold for longer, so it is served for a moment; the
 /// next attempts keep the pace of failures, since the issuer will state the same of the next token.
 const OF_NO_TIME: &str = "the issuer states that its token holds for 0 s, and the token does not show its end; if you know for how long it holds, set it in the profile, for example: lifetime = \"1h\"";
+
+/// Detail for the held token that is given again when it has ended by what it shows itself.
+const ENDED: &str = "the issuer gave the same token again, which has ended by what the token shows itself; does something in front of the issuer keep old answers?";
 
 impl Lifecycle {
     /// Handles an attempt that brought a token.
@@ -40,10 +44,6 @@ impl Lifecycle {
         self.refreshes += 1;
         self.block = None;
         self.is_of_no_time = grant.is_of_no_time();
-        if !self.is_of_no_time {
-            self.failing = 0;
-            self.pace.succeeded();
-        }
         let same = self.held.take_if(|held| held.token == grant.token);
         let validity = match same {
             Some(held) => self.again(held.validity, sent, &grant),
@@ -64,11 +64,22 @@ impl Lifecycle {
             last_answer: LastAnswer::default(),
         }));
         self.superseded.replaced(now, sent);
+        if self.has_repeated_an_ended_token(now, &validity) {
+            // Unasked it goes on ever more rarely, as before the end.
+            let due = schedule::same_token_due(now, &validity, jitter);
+            let effect = self.failed(now, jitter, Fault::new(FaultKind::Malformed, ENDED));
+            if let Activity::Waiting { due: backed_off } = &mut self.activity {
+                *backed_off = due.max(*backed_off);
+            }
+            return effect;
+        }
         if self.is_of_no_time {
             // There is no last call before its end: that would be as fast a loop as its lifetime is short.
             let fault = Fault::new(FaultKind::Malformed, OF_NO_TIME);
             return self.failed_while(now, None, jitter, fault);
         }
+        self.failing = 0;
+        self.pace.succeeded();
         let due = if self.repeated {
             schedule::same_token_due(now, &validity, jitter)
         } else {
@@ -103,6 +114,16 @@ impl Lifecycle {
         self.assumed &= !grant.stated;
         self.repeated = !extended;
         validity
+    }
+
+    /// Whether the held token, which the issuer gave again, has ended even without our reserve. Until then an issuer that
+    /// gives the same token does what it always does; afterwards callers have none, and may not make it asked at the
+    /// pace of successes.
+    fn has_repeated_an_ended_token(&self, now: BootInstant, validity: &Validity) -> bool {
+        /// Issuers tell their time in whole seconds.
+        const SECOND: Duration = Duration::from_secs(1);
+        let is_over = self.shown_end.is_some_and(|end| end.after(SECOND) <= now);
+        is_over && !validity.holds(now) && self.repeated && !self.is_of_no_time
     }
 
     /// Handles an attempt that failed.

@@ -172,6 +172,45 @@ fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifeti
 }
 
 #[test]
+fn a_jwt_that_is_given_again_after_its_end_counts_as_a_failure_whoever_asks() {
+    let answer = |_| jwt("a", 40, Some(40));
+    let mut l = machine(Reissue::Normal);
+    step(&mut l, answer);
+    let (mut attempts, mut moment) = (0, at(38));
+    while moment < at(3_640) {
+        // Callers ask for a token without end.
+        let wanted = Event::Wanted {
+            min_valid: Duration::ZERO,
+        };
+        let asked = l.step(moment, u(), wanted);
+        let effect = match l.next_wake() {
+            Some(wake) if wake <= moment => l.step(moment, u(), due(moment)),
+            _ => asked,
+        };
+        if matches!(effect, Effect::Fetch { .. }) {
+            attempts += 1;
+            let got = Event::Fetched {
+                attempt: l.attempt,
+                sent: moment,
+                grant: answer(moment),
+                date: None,
+            };
+            assert_eq!(l.step(moment, u(), got), Effect::None);
+        }
+        moment = moment.after(Duration::from_millis(500));
+    }
+    let view = l.view();
+    assert!(attempts <= 250, "{attempts} attempts in an hour");
+    let fault = &view.last_fault.as_ref().unwrap().fault;
+    assert_eq!(fault.kind, FaultKind::Malformed);
+    assert!(fault.detail.contains("the same token again"), "{fault:?}");
+    assert!(view.failing > 0);
+    step(&mut l, |_| jwt("b", 40, Some(40)));
+    let view = l.view();
+    assert_eq!((view.generation, view.failing), (102, 0));
+}
+
+#[test]
 fn a_jwt_in_its_last_second_is_repeated_when_it_is_held_and_else_no_token() {
     let mut l = machine(Reissue::Normal);
     step(&mut l, |_| jwt("a", 0, Some(3_600)));
