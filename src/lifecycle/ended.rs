@@ -8,7 +8,7 @@ use super::{Activity, Effect, GENERATION_END, Held, LastFault, Lifecycle};
 use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
 use crate::schedule::{self, RejectionCount, Unit};
-use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, Validity};
+use crate::token::{DEFAULT_LIFETIME, Grant, LastAnswer, MAX_LIFETIME, Validity};
 
 /// Detail for a token that expired in transit; storing it would replace a token that is still valid.
 const DEAD_ON_ARRIVAL: &str =
@@ -95,8 +95,13 @@ impl Lifecycle {
             Some(lifetime) if grant.stated => Some(lifetime),
             // An assumed lifetime is assumed again when the issuer repeats the token.
             None if self.assumed => Some(DEFAULT_LIFETIME),
-            // The lifetime inside the token counts from its issue, and is known already.
-            _ => None,
+            // What the token shows itself counts from its issue, and is known already; but of a longer one only its first
+            // day was taken up.
+            _ => {
+                let is_cut = held.lifetime == MAX_LIFETIME;
+                let shown_end = self.shown_end.filter(|_| is_cut);
+                shown_end.map(|end| end.since(sent))
+            }
         };
         // What an answer without a date says of the token's end is late by the age of the token.
         let shown_ends = self.shown_end.into_iter();

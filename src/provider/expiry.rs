@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use super::lifetime::{clamp, number, plain, seconds, shown, stated, unix};
+use super::lifetime::{clamp, clamp_shown, number, plain, seconds, shown, stated, unix};
 use super::rfc3339;
 use crate::instant::UnixTime;
 
@@ -57,7 +57,7 @@ impl Expiry {
                 .filter(|lifetime| !lifetime.is_zero())
                 .or_else(end)
                 .or(lifetime),
-            shown: shown.map(clamp),
+            shown: shown.map(clamp_shown),
             is_over: shown.is_some_and(|left| left < 0.0),
         }
     }

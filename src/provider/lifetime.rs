@@ -98,13 +98,24 @@ pub(super) fn number(raw: &str) -> Option<f64> {
     raw.parse().ok()
 }
 
-/// From seconds to 0 s … 24 h, rounded down. In this order, because making a `Duration` of a float panics on what it
-/// cannot hold.
+/// From seconds to 0 s … 24 h, rounded down.
 pub(super) fn clamp(seconds: f64) -> Duration {
-    if seconds >= MAX_LIFETIME.as_secs_f64() {
-        return MAX_LIFETIME;
+    clamp_to(MAX_LIFETIME, seconds)
+}
+
+/// What is left until the end that a token shows itself: 0 s … 100 years, rounded down. An issuer may give the same token
+/// for longer than the day for which one answer is believed.
+pub(super) fn clamp_shown(seconds: f64) -> Duration {
+    const MAX_SHOWN: Duration = Duration::from_secs(100 * 365 * 86_400);
+    clamp_to(MAX_SHOWN, seconds)
+}
+
+/// In this order, because making a `Duration` of a float panics on what it cannot hold.
+fn clamp_to(most: Duration, seconds: f64) -> Duration {
+    if seconds >= most.as_secs_f64() {
+        return most;
     }
-    // A conversion with `as` saturates; between 0 and a day it only drops the fraction.
+    // A conversion with `as` saturates; below the most it only drops the fraction.
     Duration::from_secs(seconds as u64)
 }
 

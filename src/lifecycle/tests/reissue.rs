@@ -172,6 +172,29 @@ fn a_jwt_is_not_served_past_its_own_end_though_each_answer_states_a_whole_lifeti
 }
 
 #[test]
+fn a_jwt_of_more_than_a_day_that_is_given_again_is_served_until_its_own_end() {
+    const END: u64 = 10 * 86_400;
+    for (is_dated, is_stated) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut l = machine(Reissue::Normal);
+        while l.next_wake().unwrap() < at(END - 3_600) {
+            let moment = step(&mut l, |now| {
+                let left = if is_dated {
+                    (END as f64 - second(now)).max(0.0) as u64
+                } else {
+                    END
+                };
+                jwt("a", left, is_stated.then_some(END))
+            });
+            let validity = l.view().held.unwrap().validity;
+            let which = (is_dated, is_stated);
+            assert!(validity.holds(moment), "{which:?}: {validity:?}");
+            assert!(validity.expires <= at(END), "{which:?}: {validity:?}");
+        }
+        assert_eq!((l.view().generation, l.view().failing), (101, 0));
+    }
+}
+
+#[test]
 fn a_jwt_that_is_given_again_after_its_end_counts_as_a_failure_whoever_asks() {
     let answer = |_| jwt("a", 40, Some(40));
     let mut l = machine(Reissue::Normal);
