@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod date;
+
 /// A moment on the boot clock: the time since the machine started, suspend included (`CLOCK_BOOTTIME`).
 ///
 /// Lifetimes are counted on it because the monotonic clock stands still in suspend and the wall clock can be
