@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::instant::Now;
-use crate::lifecycle::Held;
 use crate::problem::Problem;
 use crate::profile::ProfileName;
 use crate::wire::frame::Reply;
 use crate::wire::{ProfileReply, Rejected, VersionReply};
 
 mod address;
+mod expiry;
 mod identity;
 mod keys;
 mod token;
 
 pub use address::{AddressAnswer, AddressQuery, HostListing};
+pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
 pub use token::{Freshness, TokenAnswer};
