@@ -65,7 +65,7 @@ pub fn parse(run: &Invocation) -> Parsed {
     let parsed = match find(run) {
         Found::Verb(verb, words) if asks_for_help(words) => return usage(verb.grammar),
         Found::Verb(verb, words) | Found::Program(verb, words) => {
-            (verb.parse)(&Call { run, words })
+            (verb.parse)(&Call { run, words }).map(|parsed| tool::bound(verb, parsed))
         }
         Found::Help(words) => return help(words),
         Found::None(word) => return unknown(word),

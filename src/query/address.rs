@@ -9,7 +9,7 @@ use crate::instant::BootInstant;
 use crate::profile::ProfileName;
 
 /// A request for a token to send to an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressQuery {
     /// The address that the client named; `None` where its protocol has none, or it named none.
     pub address: Option<Address>,
@@ -24,6 +24,9 @@ pub struct AddressQuery {
     pub min_valid: Duration,
     /// How long to wait for it.
     pub max_wait: Duration,
+    /// How long before the expiry that it is told the client comes back; `None` where its protocol tells none. The row of
+    /// the client sets it.
+    pub window: Option<Duration>,
 }
 
 /// The token for an address.
