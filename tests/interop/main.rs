@@ -17,6 +17,7 @@
 )]
 mod support;
 
+mod clients;
 mod contract;
 mod issuers;
 mod oauth2_clients;
@@ -33,7 +34,8 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 7] = [
+    let topics: [(&str, &[(&str, Test)]); 8] = [
+        ("clients", clients::TESTS),
         ("contract", contract::TESTS),
         ("issuers", issuers::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),

@@ -1,6 +1,7 @@
 //! Where the clients and servers are that the tests run: on the PATH, or where `.ci/tools` puts them.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What this machine does not have, and how to get it.
 #[derive(Debug)]
@@ -9,7 +10,7 @@ pub(crate) struct Missing(pub(crate) String);
 /// A test: done, or left out because of something that this machine does not have.
 pub(crate) type Test = fn() -> Result<(), Missing>;
 
-/// The folder that `.ci/tools` fills.
+/// The folder in which `.ci/tools` links what it has installed.
 fn installed() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
@@ -22,12 +23,54 @@ pub(crate) fn python() -> Result<PathBuf, Missing> {
     )
 }
 
+/// A program that one of the packages of `requirements.txt` brings: `pip`, `uv`, `twine`, `mypy`.
+pub(crate) fn python_program(name: &str) -> Result<PathBuf, Missing> {
+    present(
+        installed().join("python/bin").join(name),
+        "the Python packages of tests/interop are not installed: run .ci/tools",
+    )
+}
+
 /// The folder of one of the packages of `runapy-older.txt`, for `PYTHONPATH`.
 pub(crate) fn older_package(package: &str) -> Result<PathBuf, Missing> {
     present(
-        installed().join(package),
+        installed().join("older").join(package),
         "the older clients of tests/interop are not installed: run .ci/tools",
     )
+}
+
+/// The `kubectl` of one version that `.ci/tools` pins.
+pub(crate) fn kubectl() -> Result<PathBuf, Missing> {
+    present(
+        installed().join("kubectl/kubectl"),
+        "kubectl is not installed: run .ci/tools",
+    )
+}
+
+/// A git that knows no `authtype` in the answer of a credential helper: below 2.46.
+pub(crate) fn git_without_authtype() -> Result<PathBuf, Missing> {
+    git("below 2.46", |minor| minor < 46)
+}
+
+/// A git that can send what a credential helper gives as `authtype`: 2.46 or newer.
+pub(crate) fn git_with_authtype() -> Result<PathBuf, Missing> {
+    git("of at least 2.46", |minor| minor >= 46)
+}
+
+/// A git 2 with such a minor number, on the PATH or from `.ci/tools`.
+fn git(wanted: &str, suits: fn(u32) -> bool) -> Result<PathBuf, Missing> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let minor = |git: &PathBuf| {
+        let output = Command::new(git).arg("--version").output().ok()?;
+        let version = String::from_utf8(output.stdout).ok()?;
+        let minor = version.strip_prefix("git version 2.")?.split('.').next()?;
+        minor.trim().parse().ok()
+    };
+    std::env::split_paths(&path)
+        .chain(["git-2.39", "git-2.47"].map(|name| installed().join(name)))
+        .map(|folder| folder.join("git"))
+        .find(|git| minor(git).is_some_and(suits))
+        .ok_or_else(|| Missing(format!("there is no git {wanted}: run .ci/tools")))
 }
 
 /// The script of the certified issuer, beside the packages that it needs.
@@ -62,9 +105,8 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, Missing> {
 }
 
 fn present(path: PathBuf, otherwise: &str) -> Result<PathBuf, Missing> {
-    // Its stamp is written last: half an installation is none.
-    let whole = path.exists() && installed().join("tools.done").exists();
-    if whole {
+    // It is linked once it is whole.
+    if path.exists() {
         Ok(path)
     } else {
         Err(Missing(otherwise.to_owned()))

@@ -1,0 +1,32 @@
+//! The clients that `docs/tools.md` names are there, and run.
+
+use std::path::PathBuf;
+
+use crate::support::TestEnv;
+use crate::tools::{
+    Missing, Test, git_with_authtype, git_without_authtype, kubectl, program, python_program,
+};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[("each_tells_its_version", each_tells_its_version)];
+
+fn each_tells_its_version() -> Result<(), Missing> {
+    let env = TestEnv::new();
+    let tells = |program: PathBuf, argument: &str| {
+        let mut command = env.command(&program);
+        command.args(argument.split(' '));
+        let output = env.finish("a client", command, b"", false);
+        assert_eq!(output.code, 0, "{}: {output:?}", program.display());
+    };
+    tells(git_without_authtype()?, "--version");
+    tells(git_with_authtype()?, "--version");
+    tells(kubectl()?, "version --client");
+    for name in ["pip", "uv", "twine", "mypy", "mlflow"] {
+        tells(python_program(name)?, "--version");
+    }
+    for name in ["curl", "docker", "node", "podman", "prometheus", "skopeo"] {
+        tells(program(name)?, "--version");
+    }
+    tells(program("docker-registry")?, "--version");
+    tells(program("rclone")?, "version");
+    Ok(())
+}
