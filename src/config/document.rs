@@ -35,19 +35,6 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
             "profiles" => {
                 for field in reader.entries(&field) {
                     if let Some((name, profile, rules, hosts)) = reader.profile(&field) {
-                        for host in &hosts {
-                            let others = config.hosts.iter().chain([(&name, &hosts)]);
-                            let mut alike = others.flat_map(|(_, hosts)| hosts);
-                            if alike
-                                .any(|other| other.url == host.url && !std::ptr::eq(other, host))
-                            {
-                                let message = format!(
-                                    "{} stands in two entries: one address has one entry",
-                                    host.url
-                                );
-                                reader.fault(&field, message, None);
-                            }
-                        }
                         if !hosts.is_empty() {
                             config.hosts.insert(name.clone(), hosts);
                         }
@@ -61,6 +48,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
             _ => reader.unknown(&field, &["profiles", "socket"]),
         }
     }
+    reader.ties();
     config.doubts = reader.take_doubts();
     reader.finish(config)
 }

@@ -1,7 +1,6 @@
 //! The addresses that a profile's tokens are for.
 
 use crate::address::Address;
-use crate::profile::ProfileName;
 
 /// One `hosts` entry of a profile: an address below which its tokens may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +22,17 @@ pub enum HostAuth {
     Basic,
 }
 
-/// The entry for an address, with its profile: of those that cover it, the one with the longest path. Without a path,
-/// only an entry without one covers it.
-pub fn entry_for<'a>(
-    entries: impl Iterator<Item = (&'a ProfileName, &'a HostEntry)>,
+/// The item for an address among those of which each has an entry: of the entries that cover the address, the one with the
+/// longest path. Without a path, only an entry without one covers it. No two entries have the same address, so there is
+/// no tie.
+pub fn entry_for<T>(
+    items: impl Iterator<Item = T>,
+    entry: impl Fn(&T) -> &HostEntry,
     address: &Address,
-) -> Option<(&'a ProfileName, &'a HostEntry)> {
-    entries
-        .filter(|(_, entry)| entry.url.covers(address))
-        .max_by_key(|(_, entry)| entry.url.path().len())
+) -> Option<T> {
+    items
+        .filter(|item| entry(item).url.covers(address))
+        .max_by_key(|item| entry(item).url.path().len())
 }
 
 // === impl HostAuth ===
@@ -48,3 +49,6 @@ impl HostAuth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

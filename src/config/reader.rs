@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike};
 
+use self::hosts::Noted;
 use super::fault::ConfigFault;
 use super::lookup::Names;
 use super::named::{Doubtful, Named};
@@ -41,6 +42,8 @@ pub(super) struct Reader<'a> {
     names: &'a dyn Names,
     faults: Vec<Found>,
     doubts: Vec<Doubtful>,
+    /// The addresses of all profiles.
+    hosts: Vec<Noted>,
 }
 
 /// A fault whose line is not counted yet.
@@ -144,6 +147,7 @@ impl<'a> Reader<'a> {
             names,
             faults: Vec::new(),
             doubts: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use super::Service;
+use crate::address::Address;
 use crate::config::{HostEntry, entry_for};
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::daemon::keep::patience::Patience;
+use crate::daemon::keep::roster::Seen;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
 use crate::query::{AddressQuery, HostListing};
 
 const NO_PROFILE: &str = "no profile is for this address; 'jeton explain ADDRESS' says why";
+
+/// Detail for a client that names neither an address nor a profile.
+const NO_NAME: &str = "this protocol names no address, so its arguments have to name a profile; 'jeton status' lists them";
 
 impl Service {
     /// Returns the token for an address, its profile and the entry that decides.
@@ -38,32 +44,22 @@ impl Service {
     ) -> Result<(Arc<Handle>, Option<HostEntry>), Problem> {
         let seen = self.roster.seen_by(caller);
         let Some(address) = &query.address else {
-            let handle = Arc::clone(seen.pick(query.profile.as_ref())?);
-            let has_hosts = seen
-                .hosts()?
-                .any(|(owner, _)| owner.name() == handle.name());
+            let name = query.profile.as_ref();
+            let name = name.ok_or_else(|| Problem::bad_request(query.lacks.unwrap_or(NO_NAME)))?;
+            let handle = seen.get(name)?;
+            let has_hosts = of_profile(&seen, Some(name))?.next().is_some();
             return match query.lacks {
-                Some(lacks) if has_hosts => Err(Problem::new(Code::BadRequest)
-                    .with_detail(lacks)
-                    .of(handle.name())),
-                _ => Ok((handle, None)),
+                Some(lacks) if has_hosts => Err(Problem::bad_request(lacks).of(name)),
+                _ => Ok((Arc::clone(handle), None)),
             };
         };
-        if let Some(name) = &query.profile {
-            seen.get(name)?;
-        }
-        let named = |handle: &Handle| {
-            let name = query.profile.as_ref();
-            name.is_none_or(|name| name == handle.name())
-        };
-        let hosts: Vec<_> = seen.hosts()?.collect();
-        let entries = hosts.iter().map(|(handle, entry)| (handle.name(), *entry));
-        let found = entry_for(entries, address).and_then(|(name, entry)| {
-            let handle = hosts.iter().find(|(handle, _)| handle.name() == name)?.0;
-            let is_user = |own: &String| query.username.as_ref().is_none_or(|user| user == own);
-            let is_meant = named(handle) && entry.username.as_ref().is_none_or(is_user);
-            is_meant.then(|| (Arc::clone(handle), Some(entry.clone())))
-        });
+        let found = find(
+            &seen,
+            address,
+            query.profile.as_ref(),
+            query.username.as_deref(),
+        )?;
+        let found = found.map(|(handle, entry)| (Arc::clone(handle), Some(entry.clone())));
         found.ok_or_else(|| Problem::new(Code::UnknownProfile).with_detail(NO_PROFILE))
     }
 
@@ -73,10 +69,40 @@ impl Service {
     /// `misconfigured` with the reason.
     pub fn hosts(&self, caller: &Caller) -> Result<Vec<HostListing>, Problem> {
         let seen = self.roster.seen_by(caller);
-        let hosts = seen.hosts()?.map(|(handle, entry)| HostListing {
-            profile: handle.name().clone(),
-            entry: entry.clone(),
-        });
-        Ok(hosts.collect())
+        Ok(seen.hosts()?.map(listing).collect())
+    }
+}
+
+/// The profile and the entry for an address. A named profile has its own entries alone, and a user name that is not the
+/// entry's own gets nothing, not the next entry.
+fn find<'s>(
+    seen: &'s Seen<'_>,
+    address: &Address,
+    profile: Option<&ProfileName>,
+    username: Option<&str>,
+) -> Result<Option<(&'s Arc<Handle>, &'s HostEntry)>, Problem> {
+    if let Some(name) = profile {
+        seen.get(name)?;
+    }
+    let found = entry_for(of_profile(seen, profile)?, |(_, entry)| entry, address);
+    Ok(found.filter(|(_, entry)| {
+        let own = entry.username.as_deref();
+        own.is_none() || username.is_none() || own == username
+    }))
+}
+
+/// The entries of a profile, or of all that the caller may use.
+fn of_profile<'s>(
+    seen: &'s Seen<'_>,
+    profile: Option<&ProfileName>,
+) -> Result<impl Iterator<Item = (&'s Arc<Handle>, &'s HostEntry)>, Problem> {
+    let is_meant = move |handle: &Handle| profile.is_none_or(|name| name == handle.name());
+    Ok(seen.hosts()?.filter(move |(handle, _)| is_meant(handle)))
+}
+
+fn listing((handle, entry): (&Arc<Handle>, &HostEntry)) -> HostListing {
+    HostListing {
+        profile: handle.name().clone(),
+        entry: entry.clone(),
     }
 }
