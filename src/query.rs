@@ -18,7 +18,7 @@ mod identity;
 mod keys;
 mod token;
 
-pub use address::{AddressAnswer, AddressQuery, HostListing};
+pub use address::{AddressAnswer, AddressQuery, ExplainAnswer, ExplainQuery, HostListing};
 pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
@@ -33,6 +33,8 @@ pub enum Asked {
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
     /// The addresses of all profiles that the caller may use.
     Hosts(Box<dyn Print<[HostListing]>>),
+    /// Which profile an address gets, and why.
+    Explain(ExplainQuery, Box<dyn Print<ExplainAnswer>>),
     /// The state of the named profile.
     Profile(ProfileName, Box<dyn Print<ProfileState>>),
     /// The state of one profile, or of all that the caller may use when none is named.

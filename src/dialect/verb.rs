@@ -2,6 +2,7 @@
 
 mod app;
 mod exec;
+mod explain;
 mod header;
 mod ready;
 mod refresh;
@@ -32,6 +33,7 @@ pub(super) static TABLE: &[Verb] = &[
     verb(&watch::GRAMMAR, watch::parse),
     verb(&app::GRAMMAR, app::parse),
     verb(&whoami::GRAMMAR, whoami::parse),
+    verb(&explain::GRAMMAR, explain::parse),
     Verb {
         is_admin: true,
         ..verb(&reload::GRAMMAR, reload::parse)

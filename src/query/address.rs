@@ -42,7 +42,27 @@ pub struct AddressAnswer {
     pub spread: u64,
 }
 
-/// What an address gets, for `explain` and for lists.
+/// A request for what an address gets, without a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainQuery {
+    /// The address.
+    pub address: Address,
+    /// The profile that a client's arguments would name.
+    pub profile: Option<ProfileName>,
+    /// The user name that a client would name.
+    pub username: Option<String>,
+}
+
+/// What an address gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainAnswer {
+    /// The profile and its entry; `None` if it gets no token.
+    pub found: Option<HostListing>,
+    /// All entries of the profiles that the caller may use.
+    pub hosts: Vec<HostListing>,
+}
+
+/// An address that a profile's tokens are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostListing {
     /// The profile.

@@ -11,7 +11,7 @@ use crate::daemon::keep::roster::Seen;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{AddressQuery, HostListing};
+use crate::query::{AddressQuery, ExplainAnswer, ExplainQuery, HostListing};
 
 const NO_PROFILE: &str = "no profile is for this address; 'jeton explain ADDRESS' says why";
 
@@ -70,6 +70,24 @@ impl Service {
     pub fn hosts(&self, caller: &Caller) -> Result<Vec<HostListing>, Problem> {
         let seen = self.roster.seen_by(caller);
         Ok(seen.hosts()?.map(listing).collect())
+    }
+
+    /// Which profile an address gets, by the same rules as [`Service::token_at`], and the entries to say why.
+    ///
+    /// # Errors
+    /// `misconfigured` with the reason; for a named profile as [`Service::token`].
+    pub fn explain(&self, caller: &Caller, query: &ExplainQuery) -> Result<ExplainAnswer, Problem> {
+        let seen = self.roster.seen_by(caller);
+        let found = find(
+            &seen,
+            &query.address,
+            query.profile.as_ref(),
+            query.username.as_deref(),
+        )?;
+        Ok(ExplainAnswer {
+            found: found.map(listing),
+            hosts: seen.hosts()?.map(listing).collect(),
+        })
     }
 }
 

@@ -126,6 +126,9 @@ impl Service {
                     reply.ok_or(problem)?
                 }
             },
+            Asked::Explain(query, print) => {
+                print.print(&self.explain(caller, &query)?, self.surroundings())
+            }
             Asked::Profile(name, print) => {
                 let seen = self.roster.seen_by(caller);
                 print.print(&seen.get(&name)?.state(), self.surroundings())

@@ -1,0 +1,400 @@
+//! `jeton explain`: which profile an address gets, and why it gets none. It shows no token.
+
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::failure::refusal;
+use crate::address::Address;
+use crate::problem::Code;
+use crate::profile::ProfileName;
+use crate::query::{Asked, ExplainAnswer, ExplainQuery, HostListing, Print, Surroundings};
+use crate::wire::frame::Reply;
+
+static USERNAME: Opt = Opt {
+    name: "--username",
+    takes: Takes::Word {
+        name: "NAME",
+        what: "a user name of letters, digits and ._-@+<>",
+    },
+    help: "a client that names this user",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "explain",
+    usage: "ADDRESS [PROFILE] [--username NAME]",
+    does: "say which profile an address gets, or why it gets none",
+    options: &[&USERNAME],
+    profile: Profile::Argument,
+};
+
+/// The most entries that a refusal names.
+const MOST: usize = 3;
+
+/// Why an address gets no token, in the order in which a reason is nearer than the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Near {
+    /// The entry covers it, and is for another user name.
+    User,
+    /// The entry covers it, and is of another profile than the one that was named.
+    Profile,
+    /// The entry has a path and the address has none.
+    NoPath,
+    /// The entry is for another path of the same host.
+    Path,
+    /// The entry is for another port, or for http in place of https.
+    Port,
+    /// The entry is for a name above or below.
+    Name,
+}
+
+struct Explain(ExplainQuery);
+
+/// Parses a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let (operands, args) = GRAMMAR.read_after(call, |_| 1)?;
+    let username = args.parsed(&USERNAME, username)?;
+    let text = operands.first();
+    let text = text.ok_or(GRAMMAR.wrong("an address is missing"))?;
+    let query = ExplainQuery {
+        address: Address::parse(text).map_err(|e| GRAMMAR.wrong(e.0))?,
+        profile: args.profile(),
+        username,
+    };
+    Ok(Parsed::Ask(Asked::Explain(
+        query.clone(),
+        Box::new(Explain(query)),
+    )))
+}
+
+/// A user name as clients have it, and nothing that may be a misplaced secret of another form.
+fn username(text: &str) -> Option<String> {
+    let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b"._-@+<>".contains(&b);
+    let is_name = !text.is_empty() && text.bytes().all(is_of_name);
+    is_name.then(|| text.to_owned())
+}
+
+impl Print<ExplainAnswer> for Explain {
+    fn print(&self, answer: &ExplainAnswer, _around: Surroundings<'_>) -> Reply {
+        let address = &self.0.address;
+        match &answer.found {
+            Some(found) => Reply {
+                stdout: table(address, found, &answer.hosts).into_bytes().into(),
+                ..Reply::default()
+            },
+            None => {
+                let why = self.why_none(&answer.hosts);
+                refusal(
+                    Code::UnknownProfile,
+                    &format!("{address} gets no token: {why}"),
+                )
+            }
+        }
+    }
+}
+
+fn table(address: &Address, found: &HostListing, hosts: &[HostListing]) -> String {
+    let entry = &found.entry;
+    let origin = entry.url.origin();
+    let path = match entry.url.path() {
+        "" => "for every path".to_owned(),
+        path if path == address.path() => format!("the path is {path}"),
+        path => format!("the path is below {path}"),
+    };
+    let others = hosts.iter().filter(|other| other.entry.url.covers(address));
+    let longest = match others.count() {
+        0 | 1 => String::new(),
+        n => format!("; the longest of {n} entries that cover it"),
+    };
+    let username = entry.username.as_deref();
+    let rows = [
+        ("profile", found.profile.to_string()),
+        ("address", address.to_string()),
+        ("entry", entry.url.to_string()),
+        ("matched", format!("{origin} exactly, and {path}{longest}")),
+        (
+            "username",
+            username
+                .unwrap_or("the client's own, else oauth2")
+                .to_owned(),
+        ),
+        (
+            "auth",
+            entry
+                .auth
+                .map_or("what the server offers", |auth| auth.as_str())
+                .to_owned(),
+        ),
+    ];
+    rows.map(|(name, value)| format!("{name:<9} {value}\n"))
+        .concat()
+}
+
+// === impl Explain ===
+
+impl Explain {
+    /// Why no entry gives a token, by the nearest of them.
+    fn why_none(&self, hosts: &[HostListing]) -> String {
+        let near = hosts
+            .iter()
+            .filter_map(|host| Some((self.near(host)?, host)));
+        let mut near: Vec<_> = near.collect();
+        near.sort_by_key(|(near, _)| *near);
+        let Some(nearest) = near.first().map(|(near, _)| *near) else {
+            return self.nothing_near(hosts);
+        };
+        let near = near.iter().filter(|(near, _)| *near == nearest);
+        let near: Vec<_> = near
+            .map(|(_, host)| (&host.profile, host.entry.url.to_string()))
+            .collect();
+        let shown = near
+            .iter()
+            .take(MOST)
+            .map(|(profile, url)| format!("{url} ({profile})"));
+        let mut shown = shown.collect::<Vec<_>>().join(", ");
+        if near.len() > MOST {
+            shown.push_str(&format!(" and {} more", near.len() - MOST));
+        }
+        let says = match nearest {
+            Near::User => "covers it, for another user name than the client's",
+            Near::Profile => "covers it, and not an entry of the profile that is named",
+            Near::NoPath => {
+                "has a path, and an address without one gets nothing by it (git names a path with credential.useHttpPath = true)"
+            }
+            Near::Path => "is for its own path and what is below it",
+            Near::Port => "is for another port or scheme of this host, which is another address",
+            Near::Name => "is for another name, and a name above or below it is another address",
+        };
+        format!("{shown} {says}")
+    }
+
+    /// How near an entry is to the address; `None` if it has another host.
+    fn near(&self, host: &HostListing) -> Option<Near> {
+        let (address, url) = (&self.0.address, &host.entry.url);
+        let is_named = self.is_named(&host.profile);
+        if url.covers(address) {
+            return Some(if is_named { Near::User } else { Near::Profile });
+        }
+        if !is_named {
+            return None;
+        }
+        let [name, other] = [address, url].map(|address| name(address.origin()));
+        let is_below = |name: &str, other: &str| {
+            let above = name.strip_suffix(other);
+            above.is_some_and(|above| above.ends_with('.'))
+        };
+        match () {
+            () if url.origin() == address.origin() && address.path().is_empty() => {
+                Some(Near::NoPath)
+            }
+            () if url.origin() == address.origin() => Some(Near::Path),
+            () if name == other => Some(Near::Port),
+            () if is_below(name, other) || is_below(other, name) => Some(Near::Name),
+            () => None,
+        }
+    }
+
+    fn is_named(&self, profile: &ProfileName) -> bool {
+        self.0.profile.as_ref().is_none_or(|name| name == profile)
+    }
+
+    fn nothing_near(&self, hosts: &[HostListing]) -> String {
+        let origin = self.0.address.origin();
+        let (whose, name) = match &self.0.profile {
+            Some(name) => (format!("no entry of {name}"), name.as_str()),
+            None => ("no entry".to_owned(), "NAME"),
+        };
+        let is_for = match hosts.iter().any(|host| self.is_named(&host.profile)) {
+            true => "is for this host",
+            false => "is there",
+        };
+        format!(
+            "{whose} {is_for}; [[profiles.{name}.hosts]] with url = \"{origin}\" in the configuration, and 'jeton reload', make one"
+        )
+    }
+}
+
+/// The host of an origin, without its port.
+fn name(origin: &str) -> &str {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    match host.rsplit_once(':') {
+        // The colons of an IPv6 address are in brackets.
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{HostAuth, HostEntry};
+    use crate::dialect::parse;
+    use crate::dialect::testing::*;
+    use crate::wire::frame::Answer;
+
+    fn listing(
+        profile: &str,
+        url: &str,
+        username: Option<&str>,
+        auth: Option<HostAuth>,
+    ) -> HostListing {
+        HostListing {
+            profile: ProfileName::parse(profile).unwrap(),
+            entry: HostEntry {
+                url: Address::parse(url).unwrap(),
+                username: username.map(str::to_owned),
+                auth,
+            },
+        }
+    }
+
+    fn hosts() -> Vec<HostListing> {
+        vec![
+            listing(
+                "research",
+                "https://git.example/team",
+                Some("oauth2"),
+                Some(HostAuth::Basic),
+            ),
+            listing("ci", "https://git.example", None, None),
+            listing("ci", "https://reg.example:5000", None, None),
+            listing("lab", "https://lab.example/a", None, None),
+            listing("lab", "https://lab.example/b", None, None),
+        ]
+    }
+
+    fn print(args: &[&str], found: Option<usize>, hosts: Vec<HostListing>) -> Reply {
+        let Asked::Explain(_, print) = asked(&run(args)) else {
+            panic!("{args:?}")
+        };
+        let found = found.map(|at| hosts[at].clone());
+        print.print(&ExplainAnswer { found, hosts }, around())
+    }
+
+    #[test]
+    fn the_answer_names_the_profile_the_entry_and_what_matched() {
+        let address = "https://Git.Example/team/app.git?x";
+        let matched = "https://git.example exactly, and the path is below /team; the longest of 2 entries that cover it";
+        let says = format!(
+            "profile   research\naddress   https://git.example/team/app.git\nentry     https://git.example/team\n\
+             matched   {matched}\nusername  oauth2\nauth      basic\n"
+        );
+        assert_eq!(
+            print(&["explain", address], Some(0), hosts()),
+            reply(&says, "", 0)
+        );
+        let says = "profile   ci\naddress   https://reg.example:5000\nentry     https://reg.example:5000\n\
+                    matched   https://reg.example:5000 exactly, and for every path\n\
+                    username  the client's own, else oauth2\nauth      what the server offers\n";
+        assert_eq!(
+            print(&["explain", "reg.example:5000"], Some(2), hosts()),
+            reply(says, "", 0)
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_in_one_line_what_is_near() {
+        for (args, says) in [
+            (
+                &["lab.example/c"][..],
+                "https://lab.example/c gets no token: https://lab.example/a (lab), https://lab.example/b (lab) is for its own path",
+            ),
+            (
+                &["lab.example/ab"],
+                "is for its own path and what is below it",
+            ),
+            (
+                &["lab.example"],
+                "has a path, and an address without one gets nothing by it",
+            ),
+            (
+                &["git.example:8443"],
+                "https://git.example (ci) is for another port",
+            ),
+            (
+                &["reg.example"],
+                "https://reg.example:5000 (ci) is for another port",
+            ),
+            (
+                &["sub.git.example"],
+                "https://git.example (ci) is for another name",
+            ),
+            (&["example"], "is for another name"),
+            (
+                &["xgit.example"],
+                "no entry is for this host; [[profiles.NAME.hosts]] with url = \"https://xgit.example\"",
+            ),
+            (
+                &["git.example/team", "ci", "--username", "me"],
+                "https://git.example (ci) covers it, for another user name",
+            ),
+            (
+                &["git.example/x", "research"],
+                "https://git.example (ci) covers it, and not an entry of the profile",
+            ),
+            (
+                &["git.example/x", "absent"],
+                "covers it, and not an entry of the profile",
+            ),
+            (
+                &["reg.example", "lab"],
+                "no entry of lab is for this host; [[profiles.lab.hosts]]",
+            ),
+            (
+                &["reg.example", "bare"],
+                "no entry of bare is there; [[profiles.bare.hosts]]",
+            ),
+            (&["http://127.0.0.1:80"], "no entry is for this host"),
+        ] {
+            let reply = print(&[&["explain"], args].concat(), None, hosts());
+            assert_eq!((reply.exit, reply.stdout.len()), (78, 0), "{args:?}");
+            assert!(reply.stderr.contains(says), "{args:?}: {}", reply.stderr);
+            assert_eq!(reply.stderr.lines().count(), 1);
+        }
+        let reply = print(&["explain", "https://git.example"], None, vec![]);
+        assert!(
+            reply.stderr.contains("no entry is there; "),
+            "{}",
+            reply.stderr
+        );
+        let many = (0..5).map(|n| listing("lab", &format!("https://lab.example/{n}"), None, None));
+        let reply = print(&["explain", "https://lab.example/x"], None, many.collect());
+        assert!(
+            reply
+                .stderr
+                .contains("https://lab.example/2 (lab) and 2 more is for"),
+            "{}",
+            reply.stderr
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_refused_is_not_repeated() {
+        for (address, why) in [
+            ("https://git.example\nhost=evil", "shows nothing"),
+            ("https://evil\u{1b}[2J", "shows nothing"),
+            ("https://me:secret@git.example", "names a user"),
+            ("https://git.example/../evil", "more than one way"),
+            ("http://evil.example", "only https is possible"),
+            ("file:///evil", "only https is possible"),
+            ("exec:evil", "the port is no number"),
+        ] {
+            let parsed = parse(&run(&["explain", address]));
+            let Parsed::Answer(Answer::Done(reply)) = parsed else {
+                panic!("{address:?} is refused")
+            };
+            assert_eq!((reply.exit, reply.stdout.len()), (64, 0), "{address:?}");
+            assert!(reply.stderr.contains(why), "{address:?}: {}", reply.stderr);
+            for part in ["evil", "secret", "\u{1b}"] {
+                assert!(!reply.stderr.contains(part), "{}", reply.stderr);
+            }
+            assert_eq!(reply.stderr.lines().count(), 1);
+        }
+        let Parsed::Answer(Answer::Done(reply)) = parse(&run(&["explain"])) else {
+            panic!("it is refused")
+        };
+        assert!(
+            reply
+                .stderr
+                .contains("an address is missing; usage: jeton explain ADDRESS")
+        );
+    }
+}
