@@ -22,6 +22,7 @@ use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
 mod addresses;
+mod expiries;
 mod lists;
 mod look_ups;
 mod runs;

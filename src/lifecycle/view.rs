@@ -148,6 +148,13 @@ impl View {
             && same(self.last_fault.as_ref(), other.last_fault.as_ref())
     }
 
+    /// When a newer token can be expected: at the next attempt, unless it is likely to bring none.
+    pub fn next_refresh(&self) -> Option<BootInstant> {
+        let is_doubtful =
+            self.failing > 0 || self.rejected || self.block.is_some() || self.repeated;
+        self.next_attempt.filter(|_| !is_doubtful)
+    }
+
     /// Whether a caller that asks at `now` may count on a token: a valid one is held, or the profile rests.
     pub fn ready(&self, now: BootInstant) -> bool {
         self.valid(now).is_some() || self.phase(now) == Phase::Resting
@@ -178,5 +185,39 @@ impl View {
             (None, None) if self.failing == 0 => Phase::Starting,
             (None, None) => Phase::Retrying,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lifecycle::{Lifecycle, Policy};
+
+    #[test]
+    fn a_newer_token_is_expected_only_where_the_next_attempt_may_bring_one() {
+        let due = BootInstant::from_boot(Duration::from_secs(1_800));
+        let healthy = View {
+            next_attempt: Some(due),
+            ..Lifecycle::new(due, 0, Policy::default()).view()
+        };
+        assert_eq!(healthy.next_refresh(), Some(due));
+        let but = |change: fn(&mut View)| {
+            let mut view = healthy.clone();
+            change(&mut view);
+            view.next_refresh()
+        };
+        assert_eq!(but(|view| view.next_attempt = None), None, "it rests");
+        assert_eq!(but(|view| view.failing = 1), None, "an outage");
+        assert_eq!(but(|view| view.rejected = true), None);
+        assert_eq!(but(|view| view.repeated = true), None);
+        assert_eq!(
+            but(|view| {
+                let detail = "the record is damaged".to_owned();
+                view.block = Some(Arc::new(Block::Unusable { detail }));
+            }),
+            None
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::token::TokenAnswer;
 use crate::address::Address;
 use crate::config::HostEntry;
-use crate::instant::BootInstant;
+use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 
 /// A request for a token to send to an address.
@@ -36,10 +36,8 @@ pub struct AddressAnswer {
     pub token: TokenAnswer,
     /// The entry by which the address gets it; `None` where no address was named.
     pub entry: Option<HostEntry>,
-    /// When the profile's next attempt is due, if it is known.
-    pub next_attempt: Option<BootInstant>,
-    /// What spreads the times at which the clients of one token come back: the same for one peer and generation.
-    pub spread: u64,
+    /// The expiry that the client is told: not later than the real one. Round it down.
+    pub expires_at: UnixTime,
 }
 
 /// A request for what an address gets, without a token.

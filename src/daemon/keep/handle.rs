@@ -154,9 +154,9 @@ impl Handle {
         let _: Result<(), _> = self.commands.send(Command::Jumped(jump)).await;
     }
 
-    /// When the next attempt is due, unless one runs or the profile rests.
-    pub fn next_attempt(&self) -> Option<BootInstant> {
-        self.view.borrow().next_attempt
+    /// When a newer token can be expected, if that is known.
+    pub fn next_refresh(&self) -> Option<BootInstant> {
+        self.view.borrow().next_refresh()
     }
 
     /// The generation of the last token; before the first token, the number from which generations count on.

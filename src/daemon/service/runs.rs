@@ -1,6 +1,5 @@
 //! Asks the service and prints its answer: for a run of the companion, or for a path of the local interface.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::lists::TURN;
@@ -12,7 +11,7 @@ use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
-use crate::query::{AddressAnswer, Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
+use crate::query::{Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
 use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
@@ -102,15 +101,9 @@ impl Service {
             }
             Asked::Address(query, print) => {
                 let max_wait = Patience::at(seat, query.max_wait);
-                match self.token_at(caller, &query, max_wait).await {
-                    Ok((handle, served, entry)) => {
-                        held = Some(Arc::clone(&served.held));
-                        let answer = AddressAnswer {
-                            next_attempt: handle.next_attempt(),
-                            spread: spread(peer, served.held.generation),
-                            token: answer(&handle, served),
-                            entry,
-                        };
+                match self.answer_at(peer, &query, max_wait).await {
+                    Ok(answer) => {
+                        held = Some(Arc::clone(&answer.token.held));
                         print.print(&answer, self.surroundings())
                     }
                     Err(problem) => {
@@ -191,14 +184,7 @@ impl Service {
     }
 }
 
-/// What spreads the clients of one token: the same for one peer and generation.
-fn spread(peer: &Peer, generation: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (peer.caller.uid, peer.pid, generation).hash(&mut hasher);
-    hasher.finish()
-}
-
-fn answer(handle: &Handle, served: Served) -> TokenAnswer {
+pub(super) fn answer(handle: &Handle, served: Served) -> TokenAnswer {
     TokenAnswer {
         profile: handle.name().clone(),
         held: served.held,
