@@ -18,7 +18,7 @@ mod identity;
 mod keys;
 mod token;
 
-pub use address::{AddressAnswer, AddressQuery, ExplainAnswer, ExplainQuery, HostListing};
+pub use address::{AddressAnswer, AddressQuery, AddressRejectQuery, CountsWith, ExplainAnswer, ExplainQuery, HostListing};
 pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};
@@ -31,6 +31,8 @@ pub enum Asked {
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
     /// A token to send to an address.
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
+    /// A report that the token for an address was rejected. It waits for no newer one.
+    AddressReject(AddressRejectQuery, Box<dyn Print<()>>),
     /// The addresses of all profiles that the caller may use.
     Hosts(Box<dyn Print<[HostListing]>>),
     /// Which profile an address gets, and why.

@@ -7,6 +7,7 @@ use crate::address::Address;
 use crate::config::HostEntry;
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
+use crate::wire::Rejected;
 
 /// A request for a token to send to an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +29,19 @@ pub struct AddressQuery {
     /// the client sets it.
     pub window: Option<Duration>,
 }
+
+/// A report that a server rejected the token for an address.
+pub struct AddressRejectQuery {
+    /// The address, as when the token was asked for.
+    pub at: AddressQuery,
+    /// The token that was rejected.
+    pub which: Rejected,
+    /// Whether the report counts with the entry that decides for the address.
+    pub counts: CountsWith,
+}
+
+/// Whether a report counts with this entry; `None` if no address was named.
+pub type CountsWith = Box<dyn Fn(Option<&HostEntry>) -> bool + Send + Sync>;
 
 /// The token for an address.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Serves the token for an address that a client names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Service;
 use crate::address::Address;
@@ -11,7 +12,7 @@ use crate::daemon::keep::roster::Seen;
 use crate::policy::Caller;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
-use crate::query::{AddressQuery, ExplainAnswer, ExplainQuery, HostListing};
+use crate::query::{AddressQuery, AddressRejectQuery, ExplainAnswer, ExplainQuery, HostListing};
 
 const NO_PROFILE: &str = "no profile is for this address; 'jeton explain ADDRESS' says why";
 
@@ -35,6 +36,28 @@ impl Service {
             .token(caller, Some(name), query.min_valid, max_wait)
             .await?;
         Ok((handle, served, entry))
+    }
+
+    /// Reports that the token for an address was rejected, if the report counts with its entry. A newer token is not
+    /// waited for.
+    ///
+    /// # Errors
+    /// `unknown_profile` for an address that no profile of this caller is for.
+    pub async fn reject_at(
+        &self,
+        caller: &Caller,
+        query: &AddressRejectQuery,
+        max_wait: Patience,
+    ) -> Result<(), Problem> {
+        let (handle, entry) = self.entry_at(caller, &query.at)?;
+        if (query.counts)(entry.as_ref()) {
+            let at_once = max_wait.limited_to(Duration::ZERO);
+            // The keeper has heard of it, whatever comes of it.
+            let _: Result<_, Problem> = self
+                .reject(caller, Some(handle.name()), &query.which, at_once)
+                .await;
+        }
+        Ok(())
     }
 
     fn entry_at(

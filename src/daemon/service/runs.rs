@@ -112,6 +112,16 @@ impl Service {
                     }
                 }
             }
+            Asked::AddressReject(query, print) => {
+                let max_wait = Patience::at(seat, query.at.max_wait);
+                match self.reject_at(caller, &query, max_wait).await {
+                    Ok(()) => print.print(&(), self.surroundings()),
+                    Err(problem) => {
+                        let reply = print.refuse(&problem, self.surroundings());
+                        reply.ok_or(problem)?
+                    }
+                }
+            }
             Asked::Hosts(print) => match self.hosts(caller) {
                 Ok(hosts) => print.print(&hosts, self.surroundings()),
                 Err(problem) => {
