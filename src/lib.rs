@@ -33,7 +33,7 @@
 //!
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
-//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | command_line config instant lifecycle problem profile query spelling wire |
+//! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
 //! | [`config`] | the configuration's text, parsed and edited | address command_line policy profile schedule spelling |

@@ -51,11 +51,16 @@ pub(super) fn patience(call: &Call<'_>) -> Duration {
     })
 }
 
-/// The token between two texts. The buffer has its final size from the start: a growing one leaves copies behind.
+/// The token between two texts.
 pub(super) fn token_between(before: &str, answer: &TokenAnswer, after: &str) -> Zeroizing<Vec<u8>> {
+    token_among(&[before, after], answer)
+}
+
+/// The texts with the token between each two of them, in a buffer that has its final size from the start: a
+/// growing one leaves copies behind.
+pub(super) fn token_among(texts: &[&str], answer: &TokenAnswer) -> Zeroizing<Vec<u8>> {
     let token = answer.held.token.expose();
-    let parts = [before.as_bytes(), token.as_bytes(), after.as_bytes()];
-    parts.concat().into()
+    texts.join(token).into_bytes().into()
 }
 
 /// A note for people if the token does not fully meet the request.

@@ -3,12 +3,14 @@
 //! A tool starts the companion under a name of its own (`docker-credential-jeton`) or with the protocol's verb (`jeton
 //! git get`). A row says how long its client keeps an answer and how long it waits for one.
 
+mod challenges;
 mod client;
+mod git;
 
 pub(super) use self::client::Client;
 
 use super::call::Parsed;
-use super::row::Verb;
+use super::row::{Verb, verb};
 
 /// A row of the table.
 pub(super) struct Tool {
@@ -19,7 +21,13 @@ pub(super) struct Tool {
 }
 
 /// The table, in the order of the help.
-pub(super) static TABLE: &[Tool] = &[];
+pub(super) static TABLE: &[Tool] = &[Tool {
+    verb: Verb {
+        program: Some("git-credential-jeton"),
+        ..verb(&git::GRAMMAR, git::parse)
+    },
+    client: git::CLIENT,
+}];
 
 /// A parsed call of `verb`, bound to what the client of its row needs. For a verb that is no tool's nothing changes.
 pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {

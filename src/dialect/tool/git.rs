@@ -1,0 +1,241 @@
+//! `jeton git`: git's credential helper (git-credential(1), gitcredentials(7)).
+
+mod message;
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::args::{Grammar, Profile, Usage};
+use super::super::call::{Call, Parsed};
+use super::super::failure::refusal;
+use super::super::token_request::{patience, stale_note, token_among};
+use super::Client;
+use super::challenges::offers;
+use crate::config::HostAuth;
+use crate::problem::{Code, Problem};
+use crate::profile::ProfileName;
+use crate::query::{AddressAnswer, AddressQuery, AddressRejectQuery, Asked, Print, Surroundings};
+use crate::wire::Rejected;
+use crate::wire::frame::{Answer, Reply};
+use message::{Message, Refused};
+
+/// How git keeps what it is given.
+pub(super) const CLIENT: Client = Client {
+    // From 2.40 on it is told the expiry; before that it asks once in each of its processes.
+    interval: Duration::ZERO,
+    window: Duration::ZERO,
+    timeout: Some(Duration::MAX),
+    source: "git/git credential.c: it drops what has expired, and waits for its helper without a limit",
+};
+
+pub(super) static GRAMMAR: Grammar = Grammar {
+    verb: "git",
+    usage: "[PROFILE] get|store|erase|capability",
+    does: "git's credential helper; see 'jetond setup git'",
+    options: &[],
+    profile: Profile::None,
+};
+
+/// What git calls its helper for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Get,
+    Store,
+    Erase,
+    Capability,
+    /// One of a later git. A helper ignores what it does not know (gitcredentials(7)).
+    Other,
+}
+
+/// The printer of a token for git.
+struct Credential {
+    /// Whether git can be told the header to send, in place of a user and a password.
+    has_authtype: bool,
+    /// Whether git gives back what it is told to.
+    has_state: bool,
+    /// Whether the server takes the token as Bearer, as far as its challenges say.
+    offers_bearer: bool,
+    /// The user that the address names.
+    username: Option<String>,
+}
+
+/// The printer of nothing: git reads no answer to feedback.
+struct Silence;
+
+/// Parses a call.
+pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+    let (words, _) = GRAMMAR.read_after(call, |_| 2)?;
+    let (operation, profile) = match words.as_slice() {
+        [] => return Err(GRAMMAR.wrong("there is no operation")),
+        [operation] => (Operation::of(operation), None),
+        [first, last] => match Operation::of(last) {
+            // Git puts its operation last; a person may put it first.
+            Operation::Other => (Operation::of(first), Some(*last)),
+            operation => (operation, Some(*first)),
+        },
+        _ => return Err(GRAMMAR.wrong("there are too many arguments")),
+    };
+    if operation == Operation::Other && call.run.terminal.input {
+        return Err(GRAMMAR.wrong("there is no such operation"));
+    }
+    let profile = profile.map(ProfileName::parse).transpose();
+    let profile = profile.map_err(|_| GRAMMAR.wrong("this is no profile's name"))?;
+    let reads = matches!(
+        operation,
+        Operation::Get | Operation::Store | Operation::Erase
+    );
+    let Some(input) = call.run.stdin.as_deref().or((!reads).then_some(&[])) else {
+        return Ok(Parsed::Answer(Answer::SendInput { one_line: false }));
+    };
+    let parsed = match operation {
+        Operation::Get => get(call, profile, input),
+        Operation::Erase => erase(profile, input),
+        Operation::Capability => Ok(done(b"version 0\ncapability authtype\ncapability state\n")),
+        // The token comes from the daemon whenever git asks.
+        Operation::Store | Operation::Other => Ok(done(b"")),
+    };
+    Ok(parsed.unwrap_or_else(|Refused(why)| {
+        let line = format!("git's message is refused: {why}");
+        Parsed::Answer(refusal(Code::BadRequest, &line).into())
+    }))
+}
+
+fn get(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
+    let message = Message::parse(input)?;
+    let username = message.username()?;
+    let print = Credential {
+        has_authtype: message.has_capability(b"authtype"),
+        has_state: message.has_capability(b"state"),
+        offers_bearer: message.challenges.is_empty() || offers(&message.challenges, b"Bearer"),
+        username: username.clone(),
+    };
+    let query = AddressQuery {
+        max_wait: patience(call),
+        ..query(&message, profile, username)?
+    };
+    Ok(Parsed::Ask(Asked::Address(query, Box::new(print))))
+}
+
+/// Git erases what the server answered with a 401. Nothing is deleted: it may be feedback about one of our tokens.
+fn erase(profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
+    let message = Message::parse(input)?;
+    let Some((which, only)) = feedback(&message) else {
+        return Ok(done(b""));
+    };
+    let query = AddressRejectQuery {
+        at: query(&message, profile, message.username()?)?,
+        which,
+        counts: Box::new(move |entry| {
+            let auth = entry.and_then(|entry| entry.auth);
+            only.is_none_or(|only| auth == Some(only))
+        }),
+    };
+    Ok(Parsed::Ask(Asked::AddressReject(query, Box::new(Silence))))
+}
+
+/// The token that was rejected, and where that counts only; `None` if the server did not reject a token of ours.
+fn feedback(message: &Message<'_>) -> Option<(Rejected, Option<HostAuth>)> {
+    // Git sends one form, and erases the token also when the server takes only the other one.
+    let sent = message.authtype.unwrap_or(b"Basic");
+    if !message.challenges.is_empty() && !offers(&message.challenges, sent) {
+        return None;
+    }
+    let mut ours = message.states.iter().filter_map(|state| generation(state));
+    match (ours.next(), ours.next()) {
+        (Some(generation), None) => Some((Rejected::Generation(generation), None)),
+        (Some(_), Some(_)) => None,
+        // Git before 2.46 erases even a token that it could not send, to a server that takes only Bearer.
+        (None, _) if message.capabilities.is_empty() => {
+            let hash = Sha256::digest(message.password?);
+            Some((Rejected::Sha256(hash.into()), Some(HostAuth::Basic)))
+        }
+        (None, _) => None,
+    }
+}
+
+/// The generation in a `state[]` of ours.
+fn generation(state: &[u8]) -> Option<u64> {
+    let number = std::str::from_utf8(state).ok()?.strip_prefix("jeton:")?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse().ok().filter(|_| is_number)
+}
+
+fn query(
+    message: &Message<'_>,
+    profile: Option<ProfileName>,
+    username: Option<String>,
+) -> Result<AddressQuery, Refused> {
+    Ok(AddressQuery {
+        address: Some(message.address()?),
+        profile,
+        username,
+        ..AddressQuery::default()
+    })
+}
+
+fn done(stdout: &[u8]) -> Parsed {
+    Parsed::Answer(Answer::Done(Reply {
+        stdout: stdout.to_vec().into(),
+        ..Reply::default()
+    }))
+}
+
+impl Operation {
+    fn of(word: &str) -> Self {
+        match word {
+            "get" => Self::Get,
+            "store" => Self::Store,
+            "erase" => Self::Erase,
+            "capability" => Self::Capability,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Print<AddressAnswer> for Credential {
+    fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
+        let entry = answer.entry.as_ref();
+        let is_bearer = match entry.and_then(|entry| entry.auth) {
+            Some(auth) => auth == HostAuth::Bearer,
+            None => self.offers_bearer,
+        };
+        let own = entry.and_then(|entry| entry.username.as_deref());
+        let username = own.or(self.username.as_deref()).unwrap_or("oauth2");
+        let held = &answer.token.held;
+        let expiry = around.now.unix_of(held.validity.expires).seconds_down();
+        let mut middle = format!("ephemeral=1\npassword_expiry_utc={expiry}\n");
+        let mut head = String::new();
+        if self.has_state {
+            head.push_str("capability[]=state\n");
+            middle.push_str(&format!("state[]=jeton:{}\n", held.generation));
+        }
+        middle.push_str(&format!("username={username}\npassword="));
+        // From 2.46 on git sends the header that it is told, even to a server that takes only a user and a password.
+        let stdout = if is_bearer && self.has_authtype {
+            head.push_str("capability[]=authtype\nauthtype=Bearer\ncredential=");
+            token_among(&[&head, &format!("\n{middle}"), "\n\n"], &answer.token)
+        } else {
+            token_among(&[&(head + &middle), "\n\n"], &answer.token)
+        };
+        Reply {
+            stdout,
+            stderr: stale_note(&answer.token, around.now.boot),
+            exit: 0,
+        }
+    }
+}
+
+impl Print<()> for Silence {
+    fn print(&self, (): &(), _around: Surroundings<'_>) -> Reply {
+        Reply::default()
+    }
+
+    fn refuse(&self, problem: &Problem, _around: Surroundings<'_>) -> Option<Reply> {
+        // Git tells each of its helpers, also of what none of them gave.
+        (problem.code == Code::UnknownProfile).then(Reply::default)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What git writes to its helper: lines of `KEY=VALUE` up to a blank line or the end (git-credential(1)).
+
+use crate::address::{Address, InvalidAddress};
+
+/// A message of git. What it does not know is left out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Message<'a> {
+    protocol: Option<&'a [u8]>,
+    host: Option<&'a [u8]>,
+    path: Option<&'a [u8]>,
+    username: Option<&'a [u8]>,
+    /// The password that git sent to the server.
+    pub(super) password: Option<&'a [u8]>,
+    /// The scheme by which git sent what is in `credential`.
+    pub(super) authtype: Option<&'a [u8]>,
+    credential: Option<&'a [u8]>,
+    /// What git understands beside the lines of its first version; none before 2.46.
+    pub(super) capabilities: Vec<&'a [u8]>,
+    /// The server's `WWW-Authenticate` fields; none before 2.41.
+    pub(super) challenges: Vec<&'a [u8]>,
+    /// What helpers gave git to be given back.
+    pub(super) states: Vec<&'a [u8]>,
+}
+
+/// Why a message is refused: a fixed sentence, since the message may hold a password or terminal escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused(pub(super) &'static str);
+
+impl<'a> Message<'a> {
+    /// Reads a message. Only a line feed ends a line, as git means it: a helper that ended one at a carriage return sent
+    /// the credential of one host to another (CVE-2024-50338).
+    ///
+    /// # Errors
+    /// [`Refused`] for a control character, a line without `=`, and a second value where one is meant.
+    pub(super) fn parse(input: &'a [u8]) -> Result<Self, Refused> {
+        let mut message = Self::default();
+        let lines = input.split(|byte| *byte == b'\n');
+        for line in lines.take_while(|line| !line.is_empty()) {
+            if line.iter().any(u8::is_ascii_control) {
+                return Err(Refused("it has a control character"));
+            }
+            let equals = line.iter().position(|byte| *byte == b'=');
+            let (key, value) = equals
+                .and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?)))
+                .ok_or(Refused("a line of it has no '='"))?;
+            message.take(key, value)?;
+        }
+        Ok(message)
+    }
+
+    fn take(&mut self, key: &[u8], value: &'a [u8]) -> Result<(), Refused> {
+        let once = match key {
+            b"protocol" => &mut self.protocol,
+            b"host" => &mut self.host,
+            b"path" => &mut self.path,
+            b"username" => &mut self.username,
+            b"password" => &mut self.password,
+            b"authtype" => &mut self.authtype,
+            b"credential" => &mut self.credential,
+            _ => {
+                match key {
+                    b"capability[]" => self.capabilities.push(value),
+                    b"wwwauth[]" => self.challenges.push(value),
+                    b"state[]" => self.states.push(value),
+                    _ => {}
+                }
+                return Ok(());
+            }
+        };
+        match once.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(Refused("a line of it is there twice")),
+        }
+    }
+
+    /// The address for which git wants the credential. Git sends the path without its slash and decoded, and only with
+    /// `credential.useHttpPath`.
+    ///
+    /// # Errors
+    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::parse`] refuses.
+    pub(super) fn address(&self) -> Result<Address, Refused> {
+        let text = |value: Option<&'a [u8]>| {
+            let text = std::str::from_utf8(value.unwrap_or_default());
+            text.map_err(|_| Refused("it is not UTF-8"))
+        };
+        let (protocol, host) = (text(self.protocol)?, text(self.host)?);
+        let is_http = |name: &&str| protocol.eq_ignore_ascii_case(name);
+        let protocol = ["https", "http"].into_iter().find(is_http);
+        let protocol = protocol.ok_or(Refused("its protocol is not https"))?;
+        if host.is_empty() || host.contains(['/', '?', '#']) {
+            return Err(Refused("its host is missing, or is more than a host"));
+        }
+        let path = encoded(text(self.path)?);
+        let address = Address::parse(&format!("{protocol}://{host}/{path}"));
+        address.map_err(|InvalidAddress(why)| Refused(why))
+    }
+
+    /// The user that the address names.
+    ///
+    /// # Errors
+    /// [`Refused`] for one that is not UTF-8 or has a character that ends a line for some programs.
+    pub(super) fn username(&self) -> Result<Option<String>, Refused> {
+        let Some(name) = self.username.filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        match std::str::from_utf8(name) {
+            Ok(name) if !name.contains(ends_line) => Ok(Some(name.to_owned())),
+            _ => Err(Refused("its username is no text of one line")),
+        }
+    }
+
+    /// Whether git can be told something beside the lines of its first version.
+    pub(super) fn has_capability(&self, name: &[u8]) -> bool {
+        self.capabilities.contains(&name)
+    }
+}
+
+/// The path as it stood in the address. One that has a doubtful code even now stays as it is, and is refused as that.
+fn encoded(path: &str) -> String {
+    let lower = path.to_ascii_lowercase();
+    if ["%2e", "%2f", "%5c"]
+        .iter()
+        .any(|code| lower.contains(code))
+    {
+        return path.to_owned();
+    }
+    let mut encoded = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '%' => encoded.push_str("%25"),
+            '?' => encoded.push_str("%3F"),
+            '#' => encoded.push_str("%23"),
+            ' ' => encoded.push_str("%20"),
+            c => encoded.push(c),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_feed_ends_a_line_and_no_control_character_is_in_one() {
+        for bad in [
+            "protocol=https\nhost=good.example\rhost=evil.example\n",
+            "protocol=https\r\nhost=good.example\r\n",
+            "protocol=https\nhost=good.example\r\r\n",
+            "protocol=https\nhost=good.example\0\n",
+            "protocol=https\nhost=good.example\u{1b}[31m\n",
+            "protocol=https\nhost=good.example\u{7f}\n",
+            "protocol=https\nhost=good.example\nwwwauth[]=Basic\trealm\n",
+            "protocol=https\nho\u{8}st=good.example\n",
+            "protocol=https\nhost=good.example\r",
+            "protocol=https\nhost\n",
+            "protocol=https\nhost=good.example\nhost=evil.example\n",
+            "protocol=https\nhost=good.example\nhost=good.example\n",
+            "protocol=https\nprotocol=http\nhost=good.example\n",
+            "protocol=https\nhost=good.example\npath=a\npath=b\n",
+            "protocol=https\nhost=good.example\nusername=a\nusername=b\n",
+        ] {
+            assert!(Message::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+
+    fn address(text: &str) -> Result<String, Refused> {
+        let message = Message::parse(text.as_bytes())?;
+        Ok(message.address()?.to_string())
+    }
+
+    #[test]
+    fn an_address_is_made_of_its_parts() {
+        for (text, want) in [
+            (
+                "protocol=https\nhost=git.example\n\n",
+                "https://git.example",
+            ),
+            ("protocol=https\nhost=git.example", "https://git.example"),
+            (
+                "host=Git.Example:8443\nlater=x\nprotocol=HTTPS\npath=team/x.git\n\nhost=evil\n",
+                "https://git.example:8443/team/x.git",
+            ),
+            (
+                "protocol=https\nhost=git.example:443\npath=\nusername=\n",
+                "https://git.example",
+            ),
+            ("protocol=http\nhost=127.0.0.1:80\n", "http://127.0.0.1"),
+            (
+                "protocol=http\nhost=[::1]:8080\npath=x/\n",
+                "http://[::1]:8080/x",
+            ),
+            (
+                "protocol=https\nhost=git.example\npath=my project/a?b#c/100%\n",
+                "https://git.example/my%20project/a%3Fb%23c/100%25",
+            ),
+        ] {
+            assert_eq!(address(text).as_deref(), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_address_is_refused() {
+        for bad in [
+            "",
+            "\nprotocol=https\nhost=git.example\n",
+            "protocol=https\n",
+            "protocol=https\nhost=\n",
+            "host=git.example\n",
+            "protocol=\nhost=git.example\n",
+            "protocol=http\nhost=git.example\n",
+            "protocol=http\nhost=localhost:8080\n",
+            "protocol=ssh\nhost=git.example\n",
+            "protocol=cert\nhost=\npath=/home/x/key.pem\n",
+            "protocol=https://git.example/x?\nhost=evil.example\n",
+            "protocol=https\nhost=git.example/x\n",
+            "protocol=https\nhost=git.example?x\n",
+            "protocol=https\nhost=git.example#x\n",
+            "protocol=https\nhost=git.example\\x\n",
+            "protocol=https\nhost=user@git.example\n",
+            "protocol=https\nhost=git.example.\n",
+            "protocol=https\nhost=git.example:\n",
+            "protocol=https\nhost=git.example:0443\n",
+            "protocol=https\nhost=git.example:443.evil.example\n",
+            "protocol=https\nhost=xn--a\n",
+            "protocol=https\nhost=a\u{85}b\n",
+            "protocol=https\nhost=a\u{2028}host=evil\n",
+            "protocol=https\nhost=a%0ahost=evil\n",
+            "protocol=https\nhost=a%2fb\n",
+            "protocol=https\nhost=git.example\npath=team/../x\n",
+            "protocol=https\nhost=git.example\npath=team/%2e%2E/x\n",
+            "protocol=https\nhost=git.example\npath=team%2fx\n",
+            "protocol=https\nhost=git.example\npath=/team\n",
+            "protocol=https\nhost=git.example\npath=team//x\n",
+            "protocol=https\nhost=git.example\npath=team;x\n",
+            "protocol=https\nhost=git.example\npath=team\\x\n",
+            "url=https://git.example/\n",
+        ] {
+            assert!(address(bad).is_err(), "{bad:?}: {:?}", address(bad));
+        }
+        for bad in [
+            &b"protocol=https\nhost=\xff\n"[..],
+            b"protocol=https\nhost=a\npath=\xff\n",
+        ] {
+            assert!(Message::parse(bad).unwrap().address().is_err());
+        }
+    }
+
+    #[test]
+    fn a_user_is_a_text_of_one_line() {
+        for (name, want) in [
+            ("oauth2", Ok(Some("oauth2"))),
+            ("a b=c", Ok(Some("a b=c"))),
+            ("", Ok(None)),
+            ("a\u{2028}password=x", Err(())),
+            ("a\u{85}password=x", Err(())),
+        ] {
+            let text = format!("username={name}\n");
+            let got = Message::parse(text.as_bytes()).unwrap().username();
+            assert_eq!(
+                got.map_err(|_| ()),
+                want.map(|name| name.map(str::to_owned))
+            );
+        }
+        assert!(
+            Message::parse(b"username=\xff\n")
+                .unwrap()
+                .username()
+                .is_err()
+        );
+    }
+}

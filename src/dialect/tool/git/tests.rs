@@ -1,0 +1,328 @@
+use super::*;
+use crate::address::Address;
+use crate::config::HostEntry;
+use crate::dialect::parse;
+use crate::dialect::testing::*;
+use crate::query::Freshness;
+use crate::wire::frame::Invocation;
+
+const BEARER: Option<HostAuth> = Some(HostAuth::Bearer);
+const BASIC: Option<HostAuth> = Some(HostAuth::Basic);
+
+const HERE: &str = "protocol=https\nhost=git.example\n";
+
+fn call(args: &[&str], input: &str) -> Invocation {
+    Invocation {
+        stdin: Some(input.as_bytes().to_vec()),
+        ..run(&[&["git"], args].concat())
+    }
+}
+
+fn answered(run: &Invocation) -> Reply {
+    match parse(run) {
+        Parsed::Answer(Answer::Done(reply)) => reply,
+        Parsed::Answer(other) => panic!("{other:?}"),
+        Parsed::Ask(_) => panic!("asks"),
+    }
+}
+
+fn report(input: &str) -> Option<AddressRejectQuery> {
+    match parse(&call(&["erase"], input)) {
+        Parsed::Ask(Asked::AddressReject(query, _)) => Some(query),
+        Parsed::Answer(Answer::Done(silent)) => {
+            assert_eq!(silent, Reply::default());
+            None
+        }
+        _ => panic!("neither a report nor silence"),
+    }
+}
+
+/// The kinds of entries with which a report counts.
+fn counting(query: &AddressRejectQuery) -> Vec<Option<HostAuth>> {
+    let kinds = [None, BEARER, BASIC].into_iter();
+    let counts = |auth: &Option<HostAuth>| (query.counts)(Some(&entry(*auth, None)));
+    kinds.filter(counts).collect()
+}
+
+fn entry(auth: Option<HostAuth>, username: Option<&str>) -> HostEntry {
+    HostEntry {
+        url: Address::parse("git.example").unwrap(),
+        username: username.map(str::to_owned),
+        auth,
+    }
+}
+
+/// What `get` prints with this input, where the entry says this.
+fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> String {
+    let Asked::Address(_, print) = asked(&call(&["get"], input)) else {
+        panic!("asks for the token of an address")
+    };
+    let answer = AddressAnswer {
+        token: token_answer(Freshness::Good),
+        entry: Some(entry(auth, username)),
+        next_attempt: None,
+        spread: 0,
+    };
+    let reply = print.print(&answer, around());
+    assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""));
+    String::from_utf8(reply.stdout.to_vec()).unwrap()
+}
+
+#[test]
+fn the_operation_and_the_profile_come_in_either_order() {
+    let query = |args: &[&str]| match asked(&call(args, HERE)) {
+        Asked::Address(query, _) => query,
+        _ => panic!("asks for the token of an address"),
+    };
+    let here = Address::parse("git.example").unwrap();
+    let bare = query(&["get"]);
+    assert_eq!((bare.address, bare.profile), (Some(here), None));
+    assert_eq!(bare.min_valid, Duration::ZERO);
+    assert_eq!(bare.max_wait, Duration::from_secs(9));
+    for args in [["research", "get"], ["get", "research"]] {
+        assert_eq!(query(&args).profile.unwrap().as_str(), "research");
+    }
+    assert_eq!(query(&["get", "get"]).profile.unwrap().as_str(), "get");
+    let mut by_name = call(&[], HERE);
+    by_name.args = vec!["git-credential-jeton".into(), "get".into()];
+    assert!(matches!(parse(&by_name), Parsed::Ask(Asked::Address(..))));
+    let mut elsewhere = call(&["get"], HERE);
+    elsewhere.env.insert("JETON_PROFILE".into(), "ci".into());
+    let Asked::Address(query, _) = asked(&elsewhere) else {
+        panic!()
+    };
+    assert_eq!(query.profile, None, "the address decides");
+}
+
+#[test]
+fn input_is_drained_by_each_operation_that_has_some() {
+    for operation in ["get", "store", "erase"] {
+        let all = Answer::SendInput { one_line: false };
+        let Parsed::Answer(answer) = parse(&run(&["git", operation])) else {
+            panic!("asks for no input")
+        };
+        assert_eq!(answer, all, "{operation}");
+    }
+}
+
+#[test]
+fn store_and_operations_of_a_later_git_are_ignored() {
+    let stored = format!("{HERE}username=x\npassword=T0KEN\n");
+    for (args, input) in [
+        (&["store"][..], stored.as_str()),
+        (&["store"], "no message\r\n"),
+        (&["research", "store"], ""),
+        (&["later"], ""),
+    ] {
+        assert_eq!(answered(&call(args, input)), Reply::default(), "{args:?}");
+    }
+    assert_eq!(answered(&run(&["git", "later"])), Reply::default());
+    let mut typed = run(&["git", "gte"]);
+    typed.terminal.input = true;
+    let line = answered(&typed);
+    assert_eq!(line.exit, 64);
+    assert!(line.stderr.contains("no such operation"), "{}", line.stderr);
+}
+
+#[test]
+fn capabilities_are_told_without_input() {
+    let told = answered(&run(&["git", "capability"]));
+    assert_eq!(
+        told,
+        reply("version 0\ncapability authtype\ncapability state\n", "", 0)
+    );
+}
+
+#[test]
+fn wrong_arguments_are_wrong_usage() {
+    for args in [&[][..], &["a", "get", "b"], &["Bad Name", "get"], &["--x"]] {
+        let refused = answered(&call(args, HERE));
+        assert_eq!((refused.exit, refused.stdout.len()), (64, 0), "{args:?}");
+    }
+}
+
+#[test]
+fn an_attack_is_refused_in_one_line_that_repeats_nothing_of_it() {
+    for input in [
+        "protocol=https\nhost=git.example\rhost=evil\n",
+        "protocol=https\nhost=git.example%0ahost=evil\n",
+        "protocol=https\nhost=evil\u{1b}]8;;x\n",
+        "protocol=https\nhost=\n",
+        "host=evil\n",
+        "evil",
+        "",
+    ] {
+        for args in [&["get"][..], &["research", "get"]] {
+            let refused = answered(&call(args, input));
+            assert_eq!((refused.exit, refused.stdout.len()), (64, 0), "{input:?}");
+            let line = refused.stderr;
+            assert!(
+                line.starts_with("jeton: git's message is refused: "),
+                "{line}"
+            );
+            assert!(
+                !line.contains("evil") && line.lines().count() == 1,
+                "{line}"
+            );
+            assert!(line.trim_end().chars().all(|c| !c.is_control()), "{line}");
+        }
+    }
+}
+
+const PASSWORD: &str =
+    "ephemeral=1\npassword_expiry_utc=1800003570\nusername=oauth2\npassword=T0KEN\n\n";
+
+#[test]
+fn an_old_git_gets_a_user_and_a_password() {
+    for auth in [None, BEARER, BASIC] {
+        assert_eq!(printed(HERE, auth, None), PASSWORD, "{auth:?}");
+    }
+}
+
+#[test]
+fn both_forms_are_given_only_where_bearer_is_wanted() {
+    let both = "capability[]=state\ncapability[]=authtype\nauthtype=Bearer\ncredential=T0KEN\nephemeral=1\n\
+                password_expiry_utc=1800003570\nstate[]=jeton:7\nusername=oauth2\npassword=T0KEN\n\n";
+    let alone = "capability[]=state\nephemeral=1\npassword_expiry_utc=1800003570\nstate[]=jeton:7\n\
+                 username=oauth2\npassword=T0KEN\n\n";
+    for (offered, auth, want) in [
+        ("", None, both),
+        ("wwwauth[]=Bearer realm=\"x\"\n", None, both),
+        ("wwwauth[]=bearer\n", None, both),
+        (
+            "wwwauth[]=Basic realm=\"x\"\nwwwauth[]=Bearer\n",
+            None,
+            both,
+        ),
+        (
+            "wwwauth[]=Basic realm=\"x\", Bearer realm=\"y\"\n",
+            None,
+            both,
+        ),
+        ("wwwauth[]=Basic realm=\"x\"\n", None, alone),
+        ("wwwauth[]=Basic realm=\"a, Bearer b\"\n", None, alone),
+        ("wwwauth[]=Negotiate\n", None, alone),
+        ("wwwauth[]=\n", None, alone),
+        ("", BEARER, both),
+        ("wwwauth[]=Basic realm=\"x\"\n", BEARER, both),
+        ("", BASIC, alone),
+        ("wwwauth[]=Bearer\n", BASIC, alone),
+    ] {
+        let input = format!("capability[]=authtype\ncapability[]=state\n{HERE}{offered}");
+        assert_eq!(printed(&input, auth, None), want, "{offered} {auth:?}");
+    }
+    let no_state = format!("capability[]=authtype\n{HERE}");
+    let no_state = printed(&no_state, None, None);
+    assert!(!no_state.contains("state") && no_state.contains("authtype=Bearer"));
+}
+
+#[test]
+fn the_user_is_the_entrys_else_that_of_the_address() {
+    let named = format!("{HERE}username=alice\n");
+    for (input, own, want) in [
+        (HERE, None, "oauth2"),
+        (HERE, Some("<token>"), "<token>"),
+        (&named, None, "alice"),
+        (&named, Some("alice"), "alice"),
+    ] {
+        let printed = printed(input, None, own);
+        assert!(
+            printed.contains(&format!("\nusername={want}\n")),
+            "{printed}"
+        );
+    }
+    let Asked::Address(query, _) = asked(&call(&["get"], &named)) else {
+        panic!()
+    };
+    assert_eq!(query.username.as_deref(), Some("alice"));
+}
+
+#[test]
+fn each_byte_of_a_token_is_printed() {
+    for token in hard_tokens() {
+        let input = format!("capability[]=authtype\n{HERE}");
+        let Asked::Address(_, print) = asked(&call(&["get"], &input)) else {
+            panic!()
+        };
+        let answer = AddressAnswer {
+            token: answer_with(&token),
+            entry: None,
+            next_attempt: None,
+            spread: 0,
+        };
+        let printed = print.print(&answer, around()).stdout;
+        let printed = std::str::from_utf8(&printed).unwrap();
+        for line in [format!("credential={token}"), format!("password={token}")] {
+            assert!(printed.lines().any(|printed| printed == line));
+        }
+    }
+}
+
+#[test]
+fn an_erase_is_a_report_only_with_our_state_and_the_form_that_the_server_takes() {
+    let bearer = "authtype=Bearer\ncredential=T0KEN\nephemeral=1\n";
+    let password = "username=oauth2\npassword=T0KEN\n";
+    let ours = "capability[]=authtype\ncapability[]=state\nstate[]=jeton:7\n";
+    let other = "capability[]=authtype\ncapability[]=state\n";
+    for (lines, reported) in [
+        (&[ours, bearer, password, "wwwauth[]=Bearer\n"][..], true),
+        (&[ours, bearer, password], true),
+        (
+            &[
+                ours,
+                bearer,
+                password,
+                "wwwauth[]=Basic\nwwwauth[]=bearer x=y\n",
+            ],
+            true,
+        ),
+        (
+            &[ours, bearer, password, "wwwauth[]=Basic realm=\"x\"\n"],
+            false,
+        ),
+        (&[ours, bearer, password, "wwwauth[]=\n"], false),
+        (&[ours, password, "wwwauth[]=Basic realm=\"x\"\n"], true),
+        (&[ours, password, "wwwauth[]=Bearer\n"], false),
+        (&[ours, password], true),
+        (&[ours, "state[]=other:1\n", password], true),
+        (&[ours, "state[]=jeton:8\n", password], false),
+        (&[other, bearer, password, "wwwauth[]=Bearer\n"], false),
+        (&[other, "state[]=other:7\n", password], false),
+        (&[other, "state[]=jeton:\n", password], false),
+        (&[other, "state[]=jeton:+7\n", password], false),
+        (&[other, "state[]=jeton:7x\n", password], false),
+        (
+            &[other, "state[]=jeton:99999999999999999999\n", password],
+            false,
+        ),
+        (&[other, "state[]=Jeton:7\n", password], false),
+    ] {
+        let got = report(&format!("{HERE}{}", lines.concat()));
+        let got = got.map(|query| (query.which, counting(&query)));
+        let want = reported.then_some((Rejected::Generation(7), vec![None, BEARER, BASIC]));
+        assert_eq!(got, want, "{lines:?}");
+    }
+}
+
+#[test]
+fn an_erase_of_an_old_git_counts_only_for_basic_and_names_the_token_by_its_hash() {
+    let hash = Rejected::Sha256(Sha256::digest(b"T0KEN").into());
+    for (lines, reported) in [
+        ("username=oauth2\npassword=T0KEN\n", true),
+        ("username=oauth2\npassword=T0KEN\nwwwauth[]=Basic\n", true),
+        ("username=oauth2\npassword=T0KEN\nwwwauth[]=Bearer\n", false),
+        ("username=oauth2\n", false),
+        (
+            "capability[]=state\nusername=oauth2\npassword=T0KEN\n",
+            false,
+        ),
+    ] {
+        let got = report(&format!("{HERE}{lines}"));
+        let got = got.map(|query| (query.which, counting(&query)));
+        assert_eq!(got, reported.then_some((hash, vec![BASIC])), "{lines}");
+    }
+    let query = report(&format!("{HERE}path=team\nusername=a\npassword=T0KEN\n")).unwrap();
+    let there = Address::parse("https://git.example/team").unwrap();
+    assert_eq!(query.at.address, Some(there));
+    assert_eq!(query.at.username.as_deref(), Some("a"));
+}
