@@ -63,6 +63,18 @@ pub(super) fn token_among(texts: &[&str], answer: &TokenAnswer) -> Zeroizing<Vec
     texts.join(token).into_bytes().into()
 }
 
+/// As [`token_between`], for a string of JSON: the token as it stands between its quotes. Other formats that quote as C
+/// does take it as well, since no token has more than `"` and `\\` to escape.
+pub(super) fn json_token_between(
+    before: &str,
+    answer: &TokenAnswer,
+    after: &str,
+) -> Zeroizing<Vec<u8>> {
+    let token = answer.held.token.expose_json();
+    let parts = [before.as_bytes(), token.as_bytes(), after.as_bytes()];
+    parts.concat().into()
+}
+
 /// A note for people if the token does not fully meet the request.
 pub(super) fn stale_note(answer: &TokenAnswer, now: BootInstant) -> String {
     let profile = &answer.profile;

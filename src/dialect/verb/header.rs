@@ -1,31 +1,54 @@
-//! `jeton header`: the header that carries the token (RFC 6750 section 2.1), as `curl -H @-` reads it.
+//! `jeton header`: the header that carries the token (RFC 6750 section 2.1), as `curl -H @-` reads it, or as `curl -K -`
+//! does.
 
-use super::super::args::{Grammar, Profile, Usage};
+use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
-use super::super::token_request::{MAX_WAIT, MIN_VALID, stale_note, token_between, token_query};
+use super::super::token_request::{
+    MAX_WAIT, MIN_VALID, json_token_between, stale_note, token_between, token_query,
+};
 use crate::query::{Asked, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
 
+/// Prints it for curl's configuration.
+static CURL_CONFIG: Opt = Opt {
+    name: "--curl-config",
+    takes: Takes::Nothing,
+    help: "print it as a line of curl's configuration, for curl -K -",
+};
+
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "header",
-    usage: "[PROFILE] [--min-valid S] [--max-wait S]",
+    usage: "[PROFILE] [--curl-config] [--min-valid S] [--max-wait S]",
     does: "print the token as an HTTP header",
-    options: &[&MIN_VALID, &MAX_WAIT],
+    options: &[&CURL_CONFIG, &MIN_VALID, &MAX_WAIT],
     profile: Profile::ArgumentOrVariable,
 };
 
-struct Header;
+struct Header {
+    for_curl: bool,
+}
 
 /// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
-    let query = token_query(&GRAMMAR.read(call)?, call)?;
-    Ok(Parsed::Ask(Asked::Token(query, Box::new(Header))))
+    let args = GRAMMAR.read(call)?;
+    let query = token_query(&args, call)?;
+    let for_curl = args.has(&CURL_CONFIG);
+    Ok(Parsed::Ask(Asked::Token(
+        query,
+        Box::new(Header { for_curl }),
+    )))
 }
 
 impl Print<TokenAnswer> for Header {
     fn print(&self, answer: &TokenAnswer, around: Surroundings<'_>) -> Reply {
+        let stdout = if self.for_curl {
+            // Between quotes curl takes `\\` and `\"` as JSON does (its manual, `--config`).
+            json_token_between("header = \"Authorization: Bearer ", answer, "\"\n")
+        } else {
+            token_between("Authorization: Bearer ", answer, "\n")
+        };
         Reply {
-            stdout: token_between("Authorization: Bearer ", answer, "\n"),
+            stdout,
             stderr: stale_note(answer, around.now.boot),
             exit: 0,
         }
@@ -43,5 +66,22 @@ mod tests {
             printed(&run(&["header"]), &token_answer(Freshness::Good)),
             reply("Authorization: Bearer T0KEN\n", "", 0)
         );
+    }
+
+    #[test]
+    fn for_curls_configuration_the_header_is_quoted() {
+        let config = |token: &str| {
+            let reply = printed(
+                &run(&["header", "--curl-config", "research"]),
+                &answer_with(token),
+            );
+            String::from_utf8(reply.stdout.to_vec()).unwrap()
+        };
+        assert_eq!(
+            config("T0KEN"),
+            "header = \"Authorization: Bearer T0KEN\"\n"
+        );
+        let hard = "header = \"Authorization: Bearer a\\\"b\\\\\"\n";
+        assert_eq!(config("a\"b\\"), hard);
     }
 }
