@@ -6,6 +6,7 @@
 mod challenges;
 mod client;
 mod git;
+pub(super) mod plain;
 
 pub(super) use self::client::Client;
 

@@ -51,15 +51,19 @@ fn a_usage_names_every_option_and_what_it_takes() {
     assert_eq!(
         usage,
         "\
-usage: jeton token [PROFILE] [--min-valid S] [--max-wait S] [--json]
+usage: jeton token [PROFILE] [--bearer | --json] [--for CLIENT]
+       [--min-valid S] [--max-wait S]
 
 print the token
 
+  --bearer            print it after the word Bearer, as a header has it
+  --json              print all that is known of it, as JSON
+  --for CLIENT        a token that holds for as long as CLIENT keeps it:
+                      claude-code, codex, dvc or rclone
   --min-valid S       a token that is valid for S seconds more:
                       seconds from 0 to 86400, such as 30 or 0.5
   --max-wait S        wait at most S seconds for it (5):
                       seconds from 0 to 60, such as 30 or 0.5
-  --json              print all that is known of it, as JSON
 
 'jeton help' lists the other verbs, and the options that all of them take
 "

@@ -1,31 +1,88 @@
 //! `jeton token`: prints the token and a newline; with `--json`, the answer of the HTTP interface.
+//!
+//! Many tools take a command that prints a token. One that keeps it for a while says so with `--for`. cargo passes the
+//! address of its registry, so that the token goes only to one that the profile is for.
 
-use super::super::args::{Grammar, Profile, Usage};
+use super::super::args::{Args, Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
-use super::super::token_format::{Format, JSON};
-use super::super::token_request::{MAX_WAIT, MIN_VALID, token_query};
-use crate::query::Asked;
+use super::super::token_format::{BEARER, Format, JSON};
+use super::super::token_request::{MAX_WAIT, MIN_VALID, patience, token_query};
+use super::super::tool::Client;
+use super::super::tool::plain::CLIENTS;
+use crate::address::Address;
+use crate::query::{AddressQuery, Asked};
+
+/// Asks for a token that suits a client which keeps it for a while.
+static FOR: Opt = Opt {
+    name: "--for",
+    takes: Takes::Word {
+        name: "CLIENT",
+        what: "claude-code, codex, dvc or rclone",
+    },
+    help: "a token that holds for as long as CLIENT keeps it",
+};
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "token",
-    usage: "[PROFILE] [--min-valid S] [--max-wait S] [--json]",
+    usage: "[PROFILE] [--bearer | --json] [--for CLIENT] [--min-valid S] [--max-wait S]",
     does: "print the token",
-    options: &[&MIN_VALID, &MAX_WAIT, &JSON],
+    options: &[&BEARER, &JSON, &FOR, &MIN_VALID, &MAX_WAIT],
     profile: Profile::ArgumentOrVariable,
 };
 
 /// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
-    let query = token_query(&args, call)?;
-    let format = Format::of(&args);
-    Ok(Parsed::Ask(Asked::Token(query, Box::new(format))))
+    if args.has(&BEARER) && args.has(&JSON) {
+        return Err(GRAMMAR.wrong("--bearer and --json exclude each other"));
+    }
+    let mut query = token_query(&args, call)?;
+    if let Some(client) = client(&args)? {
+        query.min_valid = query.min_valid.max(client.min_valid());
+        if !args.has(&MAX_WAIT) {
+            query.max_wait = client.deadline().min(patience(call));
+        }
+    }
+    let format = Box::new(Format::of(&args));
+    let Some(address) = registry(call)? else {
+        return Ok(Parsed::Ask(Asked::Token(query, format)));
+    };
+    let query = AddressQuery {
+        address: Some(address),
+        profile: query.profile,
+        min_valid: query.min_valid,
+        max_wait: query.max_wait,
+        ..AddressQuery::default()
+    };
+    Ok(Parsed::Ask(Asked::Address(query, format)))
+}
+
+/// The client that keeps the token.
+fn client(args: &Args<'_>) -> Result<Option<&'static Client>, Usage> {
+    args.parsed(&FOR, |word| {
+        let mut clients = CLIENTS.iter();
+        let found = clients.find(|(name, _)| *name == word);
+        found.map(|(_, client)| client)
+    })
+}
+
+/// The registry's index, which cargo passes to a credential provider (`cargo:token-from-stdout`).
+fn registry(call: &Call<'_>) -> Result<Option<Address>, Usage> {
+    let url = call.run.env.get("CARGO_REGISTRY_INDEX_URL");
+    let url = url.filter(|url| !url.is_empty());
+    let address = url.map(|url| Address::parse(url)).transpose();
+    address.map_err(|error| GRAMMAR.wrong(error.0))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dialect::parse;
     use crate::dialect::testing::*;
     use crate::query::Freshness;
+    use crate::wire::frame::{Answer, Invocation};
 
     #[test]
     fn a_token_is_printed_bare_or_as_json() {
@@ -55,5 +112,83 @@ mod tests {
                 0
             )
         );
+    }
+
+    #[test]
+    fn with_bearer_the_line_is_the_whole_value_of_the_header() {
+        let bearer = run(&["token", "research", "--bearer"]);
+        let says = reply("Bearer T0KEN\n", "", 0);
+        assert_eq!(printed(&bearer, &token_answer(Freshness::Good)), says);
+        assert_eq!(refused(&run(&["token", "--bearer", "--json"])).0, 64);
+    }
+
+    #[test]
+    fn a_client_that_keeps_a_token_gets_one_that_outlives_that() {
+        let seconds = Duration::from_secs;
+        let times = |args: &[&str]| match asked(&run(&[&["token"], args].concat())) {
+            Asked::Token(query, _) => (query.min_valid, query.max_wait),
+            _ => panic!("asks for no token"),
+        };
+        for (args, min_valid, max_wait) in [
+            (&[][..], 0, 5),
+            (&["--for", "claude-code"], 360, 9),
+            (&["--for=codex"], 360, 4),
+            (&["--for=rclone"], 360, 4),
+            (&["--for=dvc"], 360, 4),
+            (&["--for=codex", "--min-valid=900"], 900, 4),
+            (&["--for=codex", "--min-valid=10", "--max-wait=2"], 360, 2),
+        ] {
+            assert_eq!(
+                times(args),
+                (seconds(min_valid), seconds(max_wait)),
+                "{args:?}"
+            );
+        }
+        let mut short = run(&["token", "--for=codex"]);
+        short.deadline = Some(seconds(2));
+        assert!(matches!(asked(&short), Asked::Token(query, _) if query.max_wait < seconds(2)));
+    }
+
+    #[test]
+    fn the_clients_are_those_that_the_help_names() {
+        let Takes::Word { what, .. } = FOR.takes else {
+            panic!()
+        };
+        for (name, client) in &CLIENTS {
+            assert!(what.contains(name), "{name}");
+            assert!(
+                !client.interval.is_zero() && !client.source.is_empty(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn for_cargo_the_token_is_bound_to_the_address_of_the_registry() {
+        let mut cargo = run(&["token", "--bearer", "research"]);
+        let name = "CARGO_REGISTRY_INDEX_URL".to_owned();
+        let index = "sparse+https://crates.example/index/".to_owned();
+        cargo.env.insert(name.clone(), index);
+        let Asked::Address(query, _) = asked(&cargo) else {
+            panic!("asks for no address")
+        };
+        let address = query.address.map(|it| it.to_string());
+        assert_eq!(address.as_deref(), Some("https://crates.example/index"));
+        assert_eq!(query.profile.unwrap().as_str(), "research");
+        cargo
+            .env
+            .insert(name.clone(), "https://crates.example\nevil".into());
+        let (exit, line) = refused(&cargo);
+        assert!(exit == 64 && !line.contains("evil"), "{line}");
+        cargo.env.insert(name, String::new());
+        assert!(matches!(asked(&cargo), Asked::Token(..)));
+    }
+
+    /// The exit code and the line of a refused run.
+    fn refused(run: &Invocation) -> (u8, String) {
+        match parse(run) {
+            Parsed::Answer(Answer::Done(reply)) => (reply.exit, reply.stderr),
+            _ => panic!("{run:?} is refused"),
+        }
     }
 }

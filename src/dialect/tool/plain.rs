@@ -1,0 +1,48 @@
+//! The clients of `jeton token`, which take a bare token, are told no expiry, and name no address.
+
+use std::time::Duration;
+
+use super::Client;
+
+/// How long the agents keep a token: they ask again after 5 minutes, or after a 401.
+const OF_AN_AGENT: Duration = Duration::from_secs(300);
+
+/// The clients, by the word after `--for`.
+pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
+    (
+        "claude-code",
+        Client {
+            interval: OF_AN_AGENT,
+            window: Duration::ZERO,
+            timeout: Some(Duration::from_secs(10)),
+            source: "code.claude.com/docs/en/authentication: apiKeyHelper, 5 minutes; warns above 10 s",
+        },
+    ),
+    (
+        "codex",
+        Client {
+            interval: OF_AN_AGENT,
+            window: Duration::ZERO,
+            timeout: Some(Duration::from_secs(5)),
+            source: "openai/codex model_providers.NAME.auth: refresh_interval_ms 300000, timeout_ms 5000",
+        },
+    ),
+    (
+        "dvc",
+        Client {
+            interval: OF_AN_AGENT,
+            window: Duration::ZERO,
+            timeout: None,
+            source: "iterative/dvc-webdav: bearer_token_command, kept until a 401; taken as 5 minutes",
+        },
+    ),
+    (
+        "rclone",
+        Client {
+            interval: OF_AN_AGENT,
+            window: Duration::ZERO,
+            timeout: None,
+            source: "rclone backend/webdav: bearer_token_command, kept until a 401; taken as 5 minutes",
+        },
+    ),
+];
