@@ -18,7 +18,10 @@ mod identity;
 mod keys;
 mod token;
 
-pub use address::{AddressAnswer, AddressQuery, AddressRejectQuery, CountsWith, ExplainAnswer, ExplainQuery, HostListing};
+pub use address::{
+    AddressAnswer, AddressQuery, AddressRejectQuery, CountsWith, ExplainAnswer, ExplainQuery,
+    HostListing,
+};
 pub use expiry::{ReportedExpiry, reported_expiry};
 pub use identity::{Identity, WhoamiAnswer, WhoamiForm, WhoamiQuery};
 pub use keys::{KeyForm, KeyKind, KeyList, KeyListing, KeyShown, KeyUser, KeysAnswer, KeysQuery};

@@ -5,13 +5,17 @@
 
 mod challenges;
 mod client;
+mod docker;
 mod git;
 pub(super) mod plain;
+mod request;
+#[cfg(test)]
+mod testing;
 
 pub(super) use self::client::Client;
 
 use super::call::Parsed;
-use super::row::{Verb, verb};
+use super::row::Verb;
 
 /// A row of the table.
 pub(super) struct Tool {
@@ -22,13 +26,7 @@ pub(super) struct Tool {
 }
 
 /// The table, in the order of the help.
-pub(super) static TABLE: &[Tool] = &[Tool {
-    verb: Verb {
-        program: Some("git-credential-jeton"),
-        ..verb(&git::GRAMMAR, git::parse)
-    },
-    client: git::CLIENT,
-}];
+pub(super) static TABLE: &[Tool] = &[git::TOOL, docker::TOOL];
 
 /// A parsed call of `verb`, bound to what the client of its row needs. For a verb that is no tool's nothing changes.
 pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {

@@ -9,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 use super::super::args::{Grammar, Profile, Usage};
 use super::super::call::{Call, Parsed};
 use super::super::failure::refusal;
+use super::super::row::{Verb, verb};
 use super::super::token_request::{patience, stale_note, token_among};
-use super::Client;
 use super::challenges::offers;
+use super::{Client, Tool};
 use crate::config::HostAuth;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -20,8 +21,17 @@ use crate::wire::Rejected;
 use crate::wire::frame::{Answer, Reply};
 use message::{Message, Refused};
 
+/// The row of the table.
+pub(super) const TOOL: Tool = Tool {
+    verb: Verb {
+        program: Some("git-credential-jeton"),
+        ..verb(&GRAMMAR, parse)
+    },
+    client: CLIENT,
+};
+
 /// How git keeps what it is given.
-pub(super) const CLIENT: Client = Client {
+const CLIENT: Client = Client {
     // From 2.40 on it is told the expiry; before that it asks once in each of its processes.
     interval: Duration::ZERO,
     window: Duration::ZERO,
@@ -29,7 +39,7 @@ pub(super) const CLIENT: Client = Client {
     source: "git/git credential.c: it drops what has expired, and waits for its helper without a limit",
 };
 
-pub(super) static GRAMMAR: Grammar = Grammar {
+static GRAMMAR: Grammar = Grammar {
     verb: "git",
     usage: "[PROFILE] get|store|erase|capability",
     does: "git's credential helper; see 'jetond setup git'",
@@ -64,7 +74,7 @@ struct Credential {
 struct Silence;
 
 /// Parses a call.
-pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
+fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let (words, _) = GRAMMAR.read_after(call, |_| 2)?;
     let (operation, profile) = match words.as_slice() {
         [] => return Err(GRAMMAR.wrong("there is no operation")),
