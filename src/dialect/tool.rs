@@ -7,6 +7,7 @@ mod challenges;
 mod client;
 mod docker;
 mod git;
+mod keyring;
 mod kube;
 pub(super) mod plain;
 mod request;
@@ -27,7 +28,7 @@ pub(super) struct Tool {
 }
 
 /// The table, in the order of the help.
-pub(super) static TABLE: &[Tool] = &[git::TOOL, docker::TOOL, kube::TOOL];
+pub(super) static TABLE: &[Tool] = &[git::TOOL, docker::TOOL, kube::TOOL, keyring::TOOL];
 
 /// A parsed call of `verb`, bound to what the client of its row needs. For a verb that is no tool's nothing changes.
 pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {
