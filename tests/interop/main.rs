@@ -17,13 +17,17 @@
 )]
 mod support;
 
+mod bound;
 mod clients;
 mod contract;
+mod http_clients;
 mod issuers;
+mod models;
 mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
 mod runapy_keys;
+mod servers;
 mod tools;
 mod watchers;
 
@@ -34,10 +38,12 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 8] = [
+    let topics: [(&str, &[(&str, Test)]); 10] = [
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
+        ("http_clients", http_clients::TESTS),
         ("issuers", issuers::TESTS),
+        ("models", models::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),

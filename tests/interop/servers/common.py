@@ -1,0 +1,155 @@
+"""What the servers share: TLS, a gate that knows which tokens are good, a record of what came, and commands.
+
+A server prints its port as a line of JSON. Then each line on its standard input is a command, and is answered by a line:
+`good TOKEN` and `bad TOKEN` say what it takes, `any` that it takes every token but the bad ones, and `seen` prints the
+requests since the last `seen`. A request is recorded as `METHOD PATH CREDENTIAL STATUS`; in the credential, a number
+stands for the token, in the order in which the gate came to know them: no token is ever written down.
+"""
+import base64
+import json
+import os
+import ssl
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Gate:
+    """Which tokens are good."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.known, self.bad, self.any, self.seen = [], set(), False, []
+
+    def command(self, line):
+        word, _, token = line.partition(" ")
+        with self.lock:
+            if word == "seen":
+                seen, self.seen = self.seen, []
+                return seen
+            if word == "any":
+                self.any = True
+                return "ok"
+            number = self._number(token)
+            self.bad.discard(token)
+            if word == "bad":
+                self.bad.add(token)
+            return number
+
+    def _number(self, token):
+        if token not in self.known:
+            self.known.append(token)
+        return self.known.index(token) + 1
+
+    def judge(self, token):
+        """Its number, 0 for one that is not known; and whether it is good."""
+        with self.lock:
+            if self.any or token in self.known:
+                return self._number(token), token not in self.bad
+            return 0, False
+
+    def record(self, text):
+        with self.lock:
+            self.seen.append(text)
+
+
+GATE = Gate()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A request; `do` says what comes back for one with a good credential."""
+
+    protocol_version = "HTTP/1.1"
+    # What it takes in Authorization, and which challenges it sends.
+    schemes = ("Bearer",)
+    # Further headers that may have the bare token.
+    headers_with_token = ()
+    # What needs no credential.
+    open_paths = ()
+
+    def challenges(self):
+        return [f'{scheme} realm="interop"' for scheme in self.schemes]
+
+    def credential(self):
+        """How it is recorded, and whether all of it is good."""
+        found = []
+        for name in self.headers_with_token:
+            if name in self.headers:
+                number, good = GATE.judge(self.headers[name])
+                found.append((f"{name} {number}", good))
+        scheme, _, value = self.headers.get("Authorization", "").partition(" ")
+        if scheme:
+            user = ""
+            if scheme == "Basic":
+                user, _, value = base64.b64decode(value).decode().partition(":")
+                user += " "
+            number, good = GATE.judge(value)
+            found.append((f"{scheme} {user}{number}", good and scheme in self.schemes))
+        return " and ".join(text for text, _ in found) or "-", bool(found) and all(good for _, good in found)
+
+    def handle_one(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            self.body = b""
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                self.body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            self.body = self.rfile.read(length)
+        credential, good = self.credential()
+        path = self.path.partition("?")[0]
+        if good or path in self.open_paths:
+            status, headers, body = self.do(path)
+        else:
+            status, headers, body = self.refusal()
+        GATE.record(f"{self.command} {path} {credential} {status}")
+        self.answer(status, headers, body)
+
+    def refusal(self):
+        return 401, [("WWW-Authenticate", challenge) for challenge in self.challenges()], b"no\n"
+
+    def answer(self, status, headers, body):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_PROPFIND = do_OPTIONS = handle_one
+
+    def log_message(self, *_):
+        pass
+
+
+def as_json(value, status=200):
+    return status, [("Content-Type", "application/json")], json.dumps(value).encode()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
+
+    def get_request(self):
+        stream, peer = super().get_request()
+        # The handshake is made by the thread of the connection, at its first read.
+        return self.context.wrap_socket(stream, server_side=True, do_handshake_on_connect=False), peer
+
+    def handle_error(self, *_):
+        # A client that trusts another CA, or has gone.
+        pass
+
+
+def serve(handler):
+    """Serves until its standard input ends."""
+    server = Server(handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(json.dumps({"port": server.server_port}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(GATE.command(line.rstrip("\n"))), flush=True)
