@@ -17,6 +17,7 @@
 )]
 mod support;
 
+mod agents;
 mod bound;
 mod clients;
 mod contract;
@@ -38,7 +39,8 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 10] = [
+    let topics: [(&str, &[(&str, Test)]); 11] = [
+        ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
         ("http_clients", http_clients::TESTS),

@@ -47,6 +47,14 @@ pub(crate) fn kubectl() -> Result<PathBuf, Missing> {
     )
 }
 
+/// A coding agent, which only `.ci/tools agents` installs.
+pub(crate) fn agent(name: &str) -> Result<PathBuf, Missing> {
+    present(
+        installed().join("agents/node_modules/.bin").join(name),
+        "the coding agents are not installed: run .ci/tools agents",
+    )
+}
+
 /// A git that knows no `authtype` in the answer of a credential helper: below 2.46.
 pub(crate) fn git_without_authtype() -> Result<PathBuf, Missing> {
     git("below 2.46", |minor| minor < 46)
