@@ -1,4 +1,5 @@
-/* The companion's measure: what it does for `token`, written in C against musl, static. benches/companion.rs runs both. */
+/* The companion's measure: what it does for `token` and `git`, written in C against musl, static. benches/companion.rs runs
+ * both. */
 #define _GNU_SOURCE /* memmem */
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +32,8 @@ static void field(unsigned char tag, const void *payload, uint32_t n) {
 
 static int is_sent(const char *variable) {
     static const char *const names[] = {"JETON_PROFILE=", "NO_COLOR=", "TERM=", "COLUMNS=", "KUBERNETES_EXEC_INFO=",
-                                        "CARGO_REGISTRY_INDEX_URL=", "GOOGLE_EXTERNAL_ACCOUNT_"};
+                                        "CARGO_REGISTRY_INDEX_URL=", "CARGO_REGISTRY_NAME_OPT=", "CLAUDE_CODE_MCP_SERVER_NAME=",
+                                        "CLAUDE_CODE_MCP_SERVER_URL=", "GOOGLE_EXTERNAL_ACCOUNT_"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(variable, names[i], strlen(names[i])) == 0) return 1;
     return 0;
@@ -84,8 +86,8 @@ static void wait_for(int fd, short events, long end) {
     if (left <= 0 || poll(&ready, 1, (int)left) == 0) _exit(75);
 }
 
-int main(int argc, char **argv) {
-    long end = now_ms() + 30000;
+/* What the program was called with, without the last fields, which change from one request to the next. */
+static void begin(int argc, char **argv) {
     const char *name = strrchr(argv[0], '/');
     name = name ? name + 1 : argv[0];
     put("\1", 1);
@@ -106,13 +108,10 @@ int main(int argc, char **argv) {
     }
     memcpy(terminal + 1, &columns, 2);
     field(3, terminal, 3);
+}
 
-    int fd = reach_any();
-    if (fd < 0) _exit(69);
-    uint32_t left = (uint32_t)(end - now_ms());
-    field(5, &left, 4);
-
-    char request[8192];
+static void send_frame(int fd, long end) {
+    char request[sizeof frame + 4096];
     int n = snprintf(request, sizeof request,
                      "POST /v1/helper HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", used);
     memcpy(request + n, frame, used);
@@ -123,8 +122,10 @@ int main(int argc, char **argv) {
         else if (errno == EAGAIN) wait_for(fd, POLLOUT, end);
         else if (errno != EINTR) break;
     }
+}
 
-    /* The answer: its head, then fields; the last one is the exit code. */
+/* The answer: its head, then fields; the last one is the exit code, or asks for standard input: then it returns. */
+static void receive(int fd, long end) {
     static unsigned char answer[262144];
     size_t got = 0, at = 0;
     int in_body = 0;
@@ -151,7 +152,41 @@ int main(int argc, char **argv) {
             if (tag == 1) write_all(1, payload, size);
             if (tag == 2) write_all(2, payload, size);
             if (tag == 3) { close(fd); _exit(size ? payload[0] : 75); }
+            if (tag == 4) { close(fd); return; }
             at += 5 + size;
         }
     }
+}
+
+static size_t read_input(unsigned char *input, size_t room, long end) {
+    size_t length = 0;
+    for (;;) {
+        wait_for(0, POLLIN, end);
+        ssize_t more = read(0, input + length, room - length);
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0) _exit(1);
+        if (more == 0) return length;
+        length += (size_t)more;
+        if (length == room) _exit(64);
+    }
+}
+
+int main(int argc, char **argv) {
+    long end = now_ms() + 30000;
+    begin(argc, argv);
+    size_t begun = used;
+    unsigned char input[2048];
+    size_t length = 0;
+    for (int asked = 0; asked < 2; asked++) {
+        int fd = reach_any();
+        if (fd < 0) _exit(69);
+        uint32_t left = (uint32_t)(end - now_ms());
+        used = begun;
+        field(5, &left, 4);
+        if (asked) field(4, input, (uint32_t)length);
+        send_frame(fd, end);
+        receive(fd, end);
+        if (!asked) length = read_input(input, sizeof input, end);
+    }
+    _exit(75);
 }
