@@ -24,6 +24,7 @@ mod contract;
 mod http_clients;
 mod issuers;
 mod models;
+mod jeton_client;
 mod oauth2_clients;
 mod oidc_provider;
 mod runapy;
@@ -39,13 +40,14 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 11] = [
+    let topics: [(&str, &[(&str, Test)]); 12] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
         ("http_clients", http_clients::TESTS),
         ("issuers", issuers::TESTS),
         ("models", models::TESTS),
+        ("jeton_client", jeton_client::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
         ("runapy", runapy::TESTS),

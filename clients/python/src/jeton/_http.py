@@ -1,0 +1,154 @@
+"""One request on a connection of its own: HTTP/1.0, the answer to the end of the stream."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
+
+from ._deadline import Deadline
+from ._errors import JetonError, RefusedError, UnreachableError
+from ._places import Path, connect
+
+# The longest answer that is taken, in bytes: a token has up to 64 KiB, which JSON may double.
+_CAP = 512 * 1024
+_HEAD_CAP = 16 * 1024
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: Tuple[Tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        lines = [f"{self.method} {self.path} HTTP/1.0", "Host: localhost", f"Content-Length: {len(self.body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + self.body
+
+
+class Head(NamedTuple):
+    status: int
+    headers: Dict[str, str]
+
+
+class Broken(UnreachableError):
+    """The connection ended before the first byte of the answer."""
+
+    def __init__(self) -> None:
+        super().__init__("broken", "the connection broke before the answer; try again")
+
+
+def exchange(socket_path: Optional[Path], request: Request, deadline: Deadline) -> Tuple[Head, bytes]:
+    """Sends a request and reads the whole answer.
+
+    A connection that breaks before the first byte of the answer is one to a daemon that is being restarted, so the request
+    is sent once more.
+    """
+    try:
+        return _once(socket_path, request, deadline)
+    except Broken:
+        return _once(socket_path, request, deadline)
+
+
+def _once(socket_path: Optional[Path], request: Request, deadline: Deadline) -> Tuple[Head, bytes]:
+    sock = connect(socket_path, deadline)
+    try:
+        head, rest = begin(sock, request, deadline)
+        return head, to_the_end(sock, head, rest, deadline)
+    finally:
+        sock.close()
+
+
+def begin(sock: socket.socket, request: Request, deadline: Deadline) -> Tuple[Head, bytes]:
+    """Sends a request and reads the head of its answer; gives back what came after the head too."""
+    try:
+        sock.settimeout(deadline.left())
+        sock.sendall(request.to_bytes())
+    except (BrokenPipeError, ConnectionResetError):
+        # A caller that may not ask is answered before it has sent anything.
+        pass
+    except (TimeoutError, socket.timeout):
+        raise deadline.missed() from None
+    held = b""
+    while b"\r\n\r\n" not in held:
+        piece = _piece(sock, deadline)
+        if not piece:
+            if held:
+                raise _broke_off()
+            raise Broken()
+        held += piece
+        if len(held) > _HEAD_CAP and b"\r\n\r\n" not in held[:_HEAD_CAP]:
+            raise _not_http()
+    head, _, rest = held.partition(b"\r\n\r\n")
+    return _parse(head), rest
+
+
+def to_the_end(sock: socket.socket, head: Head, body: bytes, deadline: Deadline) -> bytes:
+    """The whole body, of which this is the beginning."""
+    announced = head.headers.get("content-length", "")
+    pieces: List[bytes] = [body]
+    length = len(body)
+    while True:
+        piece = _piece(sock, deadline)
+        if not piece:
+            if announced.isdigit() and length != int(announced):
+                raise _broke_off()
+            return b"".join(pieces)
+        pieces.append(piece)
+        length += len(piece)
+        if length > _CAP:
+            raise JetonError("malformed", "the answer is longer than 512 KiB")
+
+
+def _piece(sock: socket.socket, deadline: Deadline) -> bytes:
+    try:
+        sock.settimeout(deadline.left())
+        return sock.recv(64 * 1024)
+    except ConnectionResetError:
+        return b""
+    except (TimeoutError, socket.timeout):
+        raise deadline.missed() from None
+
+
+def _parse(head: bytes) -> Head:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+        raise _not_http()
+    pairs = (line.partition(":") for line in lines)
+    return Head(int(words[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
+
+
+def members(head: Head, body: bytes) -> Dict[str, Any]:
+    """The members of an answer. Raises what it says if it is a refusal."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if head.status != 200:
+        _refuse(head, answer if isinstance(answer, dict) else {})
+    if not isinstance(answer, dict):
+        # Without the cause: it may quote a token.
+        raise _not_http() from None
+    return answer
+
+
+def _refuse(head: Head, problem: Dict[str, Any]) -> NoReturn:
+    """Raises what a problem of RFC 9457 says."""
+    code, profile, retry_at = (problem.get(name) for name in ("code", "profile", "retry_at"))
+    raise RefusedError(
+        code if isinstance(code, str) else "malformed",
+        str(problem.get("detail") or f"the daemon answered with HTTP status {head.status}"),
+        profile=profile if isinstance(profile, str) else None,
+        retry_at=retry_at if isinstance(retry_at, int) else None,
+        status=head.status,
+    )
+
+
+def _broke_off() -> UnreachableError:
+    return UnreachableError("broken", "the answer broke off; try again")
+
+
+def _not_http() -> JetonError:
+    return JetonError("malformed", "what listens there is not jetond: it does not answer as jetond does")

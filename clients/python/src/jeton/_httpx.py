@@ -1,0 +1,50 @@
+"""What httpx and httpx2 share: they are two packages with the same interface, and a class of the one is none of the other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, AsyncGenerator, Generator
+
+from ._auth import Source
+from ._token import Token
+
+
+class Flow(Source):
+    """The flow of a request and its answer."""
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        token = self.token()
+        request.headers["Authorization"] = token.header
+        response = yield request
+        if _is_rejection(response, token):
+            newer = self.after(token)
+            if newer is not None and _can_be_sent_again(request):
+                request.headers["Authorization"] = newer.header
+                yield request
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        # httpx runs under asyncio and trio; it has anyio for both.
+        from anyio.to_thread import run_sync
+
+        token = await run_sync(self.token)
+        request.headers["Authorization"] = token.header
+        response = yield request
+        if _is_rejection(response, token):
+            newer = await run_sync(partial(self.after, token))
+            if newer is not None and _can_be_sent_again(request):
+                request.headers["Authorization"] = newer.header
+                yield request
+
+
+def _is_rejection(response: Any, token: Token) -> bool:
+    # What a redirect led to may not have got the token, and may be somebody else's.
+    return bool(response.status_code == 401 and response.request.headers.get("Authorization") == token.header)
+
+
+def _can_be_sent_again(request: Any) -> bool:
+    """Whether the body is at hand: what was streamed is gone."""
+    try:
+        request.content
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""A token, and the state of a profile."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional
+
+from ._errors import JetonError
+
+
+def _clock() -> float:
+    """Seconds on a clock that nobody sets, and that counts through suspend where the system has such a clock."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+@dataclass(frozen=True, repr=False)
+class Token:
+    """A bearer token. Its `repr` and `str` do not show it: `access_token` and `header` do."""
+
+    access_token: str
+    profile: str
+    #: Unix seconds.
+    expires_at: float
+    #: A number that grows with each new token of a profile.
+    generation: int
+    #: Whether it is less than was asked for: shorter than `min_valid`, or reported as rejected.
+    stale: bool
+    _ends: float = field(compare=False)
+
+    @property
+    def expires_in(self) -> float:
+        """The seconds that are left from now on, at least 0."""
+        return max(0.0, self._ends - _clock())
+
+    @property
+    def header(self) -> str:
+        """The value of an `Authorization` header."""
+        return f"Bearer {self.access_token}"
+
+    def __repr__(self) -> str:
+        return f"<Token of {self.profile}, generation {self.generation}, for {self.expires_in:.0f} s>"
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any]) -> Token:
+        try:
+            token = answer["access_token"]
+            if not isinstance(token, str) or not token or not all("!" <= char <= "~" for char in token):
+                raise ValueError
+            return cls(
+                access_token=token,
+                profile=str(answer["profile"]),
+                expires_at=float(answer["expires_at"]),
+                generation=int(answer["generation"]),
+                stale=bool(answer["stale"]),
+                _ends=_clock() + float(answer["expires_in"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            # The cause may quote the answer, and so the token.
+            raise JetonError("malformed", "what listens there is not jetond: its answer holds no token") from None
+
+
+@dataclass(frozen=True)
+class State:
+    """How a profile does. `raw` has all that the daemon tells of it."""
+
+    profile: str
+    #: `starting`, `fresh`, `retrying`, `rejected`, `expired`, `resting`, `locked` or `misconfigured`.
+    phase: str
+    #: When the daemon asks the issuer next, in Unix seconds.
+    next_attempt_at: Optional[float]
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any]) -> State:
+        return cls(
+            profile=str(answer.get("profile", "")),
+            phase=str(answer.get("phase", "")),
+            next_attempt_at=answer.get("next_attempt_at"),
+            raw=answer,
+        )

@@ -1,0 +1,139 @@
+"""Whether a daemon is believed at a place that the user did not name.
+
+Another user may have made the folder or left the variable, and what listens there would give tokens of its own choice. So
+the kernel's word about the peer decides: the user of the process that called `listen`. The rules are those of `jeton`, the
+companion.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+import sys
+from contextlib import contextmanager
+from typing import Callable, Iterator, Optional
+
+# The number of every user of another namespace that ours does not map. It may be a user of ours too.
+_UNMAPPED = 65534
+
+# The folder of a daemon that serves the machine. Only root can make it.
+_SYSTEM = "/run/jeton"
+
+# A volume that the containers of a pod share: as Kubernetes makes an `emptyDir`, without and with an `fsGroup`. A folder
+# with the sticky bit is one for many users, such as /tmp.
+_VOLUME_MODES = (0o777, 0o2777)
+
+
+def user_of(sock: socket.socket) -> int:
+    """The user at the other end; -1, which no user has, if the kernel does not tell."""
+    try:
+        if sys.platform == "linux":
+            length = struct.calcsize("iII")
+            _, uid, _ = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, length))
+            return int(uid) if uid != 0xFFFFFFFF else -1
+        # struct xucred of macOS and the BSDs: cr_version, cr_uid, ... (level 0, LOCAL_PEERCRED)
+        _, uid = struct.unpack_from("iI", sock.getsockopt(0, 1, 76))
+        return int(uid)
+    except (OSError, struct.error):
+        return -1
+
+
+def is_ours(uid: int) -> bool:
+    """Whether it is root, or the user of this process."""
+    return uid == 0 or (uid == os.geteuid() and not _is_unmapped(uid))
+
+
+def believed_again(path: str, dial: Callable[[str], socket.socket]) -> Optional[socket.socket]:
+    """Connects again, where the socket's folder makes another user's daemon believed.
+
+    It goes through the descriptor of that folder, since the path may lead to another one by now.
+    """
+    if sys.platform != "linux":
+        return None
+    folder, name = os.path.split(path)
+    try:
+        with _pinned(folder or ".") as pin:
+            owner = _lent_by(pin)
+            if owner is None:
+                return None
+            sock = dial(f"/proc/self/fd/{pin}/{name}")
+            peer = user_of(sock)
+            if owner == _ANY or peer == owner or is_ours(peer):
+                return sock
+            sock.close()
+    except OSError:
+        pass
+    return None
+
+
+_ANY = -2
+
+
+@contextmanager
+def _pinned(folder: str, above: Optional[int] = None) -> Iterator[int]:
+    flags = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_CLOEXEC
+    pin = os.open(folder, flags, dir_fd=above)
+    try:
+        yield pin
+    finally:
+        os.close(pin)
+
+
+def _lent_by(folder: int) -> Optional[int]:
+    """Whose daemons this folder makes believed, beside our own and root's: a user, or any."""
+    if _is_volume(folder):
+        return _ANY
+    with _pinned("..", folder) as above:
+        if _is_volume(above):
+            return _ANY
+    here, system = os.fstat(folder), _look_at(_SYSTEM)
+    same = system is not None and stat.S_ISDIR(system.st_mode) and os.path.samestat(system, here)
+    return here.st_uid if same and _only_root_makes_it() else None
+
+
+def _is_volume(folder: int) -> bool:
+    """Whether it is a mount point of root's to which everybody can write. The root folder is none, whatever its mode."""
+    here, root = os.fstat(folder), _look_at("/")
+    if stat.S_IMODE(here.st_mode) not in _VOLUME_MODES or not _is_roots(here):
+        return False
+    if root is None or os.path.samestat(root, here):
+        return False
+    with _pinned("..", folder) as above:
+        return _mount_of(folder) != _mount_of(above)
+
+
+def _mount_of(folder: int) -> str:
+    with open(f"/proc/self/fdinfo/{folder}", encoding="ascii") as lines:
+        return next(line for line in lines if line.startswith("mnt_id:"))
+
+
+def _only_root_makes_it() -> bool:
+    """Whether the folder above `_SYSTEM` is root's alone to write. In a container it may be open to every user."""
+    run = _look_at("/run")
+    return run is not None and stat.S_ISDIR(run.st_mode) and not run.st_mode & 0o022 and _is_roots(run)
+
+
+def _is_roots(folder: os.stat_result) -> bool:
+    """In another user namespace the machine's root is one of the users without a number."""
+    return folder.st_uid == 0 or _is_unmapped(folder.st_uid)
+
+
+def _is_unmapped(uid: int) -> bool:
+    """Whether this number may stand for any user of another namespace."""
+    if uid != _UNMAPPED or sys.platform != "linux":
+        return False
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as lines:
+            return lines.read().split() != ["0", "0", "4294967295"]
+    except OSError:
+        return False
+
+
+def _look_at(path: str) -> Optional[os.stat_result]:
+    """What is at a path itself, be it a link."""
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None

@@ -1,0 +1,60 @@
+"""For keyring, and so for twine and for pip's `--keyring-provider import`: a backend that answers for the addresses of
+`[[profiles.NAME.hosts]]` and stores nothing. Where several backends work, keyring asks them in turn."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from keyring.backend import KeyringBackend
+from keyring.credentials import Credential, SimpleCredential
+from keyring.errors import PasswordDeleteError, PasswordSetError
+
+from . import _helper
+from ._errors import JetonError
+
+__all__ = ["Backend"]
+
+# How long a look-up may take, in seconds. A program that looks up a password may show no sign of life meanwhile.
+_TIMEOUT = 9.0
+
+
+# Whatever asks several backends in turn takes NotImplementedError for "ask the next one".
+class _CannotSet(PasswordSetError, NotImplementedError):
+    pass
+
+
+class _CannotDelete(PasswordDeleteError, NotImplementedError):
+    pass
+
+
+class Backend(KeyringBackend):
+    """The passwords for the addresses that a profile names: its tokens."""
+
+    # Above the backends that store passwords, so that an old one which was typed in once does not hide the token.
+    priority = 9
+
+    def get_password(self, service: str, username: str) -> Optional[str]:
+        lines = _ask(["get", service, username])
+        return lines[0] if len(lines) == 1 else None
+
+    def get_credential(self, service: str, username: Optional[str]) -> Optional[Credential]:
+        if username is not None:
+            password = self.get_password(service, username)
+            return None if password is None else SimpleCredential(username, password)
+        lines = _ask(["get", service, "--mode", "creds"])
+        return SimpleCredential(*lines) if len(lines) == 2 else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise _CannotSet("jeton stores no passwords: 'jetond add' enrols a credential")
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise _CannotDelete("jeton stores no passwords: 'jetond remove' forgets a credential")
+
+
+def _ask(words: List[str]) -> List[str]:
+    """The lines of the answer; none if there is no password, whatever the reason: the next backend may have one."""
+    try:
+        code, stdout = _helper.run(["keyring", *words], timeout=_TIMEOUT)
+    except JetonError:
+        return []
+    return stdout.decode("ascii", "replace").splitlines() if code == 0 else []

@@ -1,0 +1,249 @@
+//! The Python package `jeton-client`: built, installed from its wheel beside the libraries that it serves, and typed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::{env, fs};
+
+use serde_json::{Value, json};
+
+use crate::support::TestEnv;
+use crate::tools::{Missing, Test, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("the_wheel_is_typed", the_wheel_is_typed),
+    (
+        "every_python_gets_tokens_without_a_package",
+        every_python_gets_tokens_without_a_package,
+    ),
+    ("requests_sends_tokens", requests_sends_tokens),
+    ("httpx_sends_tokens", httpx_sends_tokens),
+    ("httpx2_sends_tokens", httpx2_sends_tokens),
+    ("aiohttp_sends_tokens", aiohttp_sends_tokens),
+];
+
+/// A Python into which the wheel was installed, and the folder of its packages.
+struct Installed {
+    python: PathBuf,
+    packages: PathBuf,
+}
+
+/// Builds the wheel and installs it, once in a run of these tests.
+fn installed() -> Result<&'static Installed, Missing> {
+    static INSTALLED: OnceLock<Installed> = OnceLock::new();
+    let tools = python()?;
+    Ok(INSTALLED.get_or_init(|| install(&tools)))
+}
+
+fn install(tools: &Path) -> Installed {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("jeton-client");
+    let _ = fs::remove_dir_all(&folder);
+    let run = |arguments: &[&str]| -> String {
+        let output = Command::new(tools)
+            .args(arguments)
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+            .env("PIP_NO_INDEX", "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let wheels = folder.join("wheels");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python");
+    // The backend that builds it is among the tools.
+    run(&[
+        "-m",
+        "pip",
+        "wheel",
+        "--no-build-isolation",
+        "--no-deps",
+        "--wheel-dir",
+        wheels.to_str().unwrap(),
+        source,
+    ]);
+    let built: Vec<_> = fs::read_dir(&wheels)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    let [wheel] = &built[..] else {
+        panic!("{built:?}");
+    };
+    let place = folder.join("python");
+    run(&["-m", "venv", "--without-pip", place.to_str().unwrap()]);
+    let python = place.join("bin/python");
+    run(&[
+        "-m",
+        "pip",
+        "--python",
+        python.to_str().unwrap(),
+        "install",
+        "--no-deps",
+        wheel.to_str().unwrap(),
+    ]);
+    let print = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let libraries = run(&["-c", print]);
+    let output = Command::new(&python).args(["-c", print]).output().unwrap();
+    let packages = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    fs::write(packages.join("libraries.pth"), libraries).unwrap();
+    Installed { python, packages }
+}
+
+/// Runs one of the scripts of `jeton_client` beside a daemon with these profiles, and gives what it saw.
+fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) -> Value {
+    let env = TestEnv::with_sandbox(600);
+    for profile in profiles {
+        env.enrol(profile);
+    }
+    let mut daemon = env.start();
+    for profile in profiles {
+        env.token(&daemon, profile);
+    }
+    let mut command = command(&env);
+    command
+        .env("JETON_SOCKET", &daemon.socket)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // What is not closed is said on standard error; so is a fork beside threads, which is what is tried.
+        .env(
+            "PYTHONWARNINGS",
+            "error::ResourceWarning,ignore::DeprecationWarning",
+        );
+    let output = env.finish("python", command, b"", false);
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    assert_eq!(output.stderr, "");
+    env.stop(&mut daemon);
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
+fn script(name: &str) -> String {
+    format!(
+        "{}/tests/interop/jeton_client/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+fn the_wheel_is_typed() -> Result<(), Missing> {
+    let (tools, installed) = (python()?, installed()?);
+    let env = TestEnv::new();
+    // Its user's code too: without the wheel's py.typed, its types would be unknown there.
+    for what in [&["--package", "jeton"], &["--", &script("typed.py")[..]]] {
+        let mut command = env.command(&tools);
+        command
+            .args([
+                "-m",
+                "mypy",
+                "--strict",
+                "--cache-dir=/dev/null",
+                "--python-executable",
+            ])
+            .arg(&installed.python)
+            .args(what);
+        let output = env.finish("mypy", command, b"", false);
+        assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    }
+    Ok(())
+}
+
+/// Each Python on the PATH from 3.9 on, without the folders of any other package.
+fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
+    let installed = installed()?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let named = (9..40).map(|minor| format!("python3.{minor}"));
+    let on_path = named.filter_map(|name| {
+        env::split_paths(&path)
+            .map(|f| f.join(&name))
+            .find(|p| p.is_file())
+    });
+    let runs = |python: &PathBuf| {
+        // A shim of a version that is not chosen is there and runs nothing.
+        let output = Command::new(python).args(["-c", ""]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let pythons: Vec<_> = on_path
+        .filter(runs)
+        .chain([installed.python.clone()])
+        .collect();
+    for python in pythons {
+        let saw = saw(&["research"], |env| {
+            let mut command = env.command(&python);
+            command
+                .args(["-S", &script("plain.py")])
+                .env("PYTHONPATH", &installed.packages);
+            command
+        });
+        let wanted = json!({
+            "expiry": [true, true, false],
+            "shown": false,
+            "header": true,
+            "the only one": true,
+            "by variable": ["RefusedError", "unknown_profile", false, false],
+            "odd name": ["RefusedError", "unknown_profile", false, false],
+            "nothing there": ["UnreachableError", "unreachable", false, true],
+            "too long": ["UnreachableError", "bad_request", false, false],
+            "told": [true, "State", "fresh"],
+            "newer": true,
+            "late": true,
+            "tells on": true,
+            "across a fork": [1, 0],
+            "child watches": ["State"],
+            "parent watches": true,
+            "since": "State",
+            "workers": true,
+        });
+        assert_eq!(saw, wanted, "{}", python.display());
+    }
+    Ok(())
+}
+
+fn requests_sends_tokens() -> Result<(), Missing> {
+    let mut saw = authenticates("requests")?;
+    // What was read of a file is read again, from where it stood.
+    assert_eq!(saw["file"].take(), json!([200, [401, 200], 1, "sent"]));
+    Ok(())
+}
+
+fn httpx_sends_tokens() -> Result<(), Missing> {
+    authenticates("httpx")?;
+    authenticates("httpx-async")?;
+    Ok(())
+}
+
+fn httpx2_sends_tokens() -> Result<(), Missing> {
+    authenticates("httpx2")?;
+    authenticates("httpx2-async")?;
+    Ok(())
+}
+
+fn aiohttp_sends_tokens() -> Result<(), Missing> {
+    authenticates("aiohttp")?;
+    Ok(())
+}
+
+/// One for each case in which a token is rejected: reports of one profile in a row make it cool down.
+const PROFILES: &[&str] = &["research", "second", "third", "fourth", "fifth"];
+
+/// What the caller got, what the service answered, and how many reports that made.
+fn authenticates(library: &str) -> Result<Value, Missing> {
+    let installed = installed()?;
+    let saw = saw(PROFILES, |env| {
+        let mut command = env.command(&installed.python);
+        command.args([&script("auth.py"), library]);
+        command
+    });
+    for (case, wanted) in [
+        ("first", json!([200, [200], 0])),
+        ("again", json!([200, [200], 0])),
+        ("revoked", json!([200, [401, 200], 1])),
+        ("after it", json!([200, [200], 0])),
+        ("around", json!([200, [200], 0])),
+        ("body", json!([200, [401, 200], 1])),
+        // Another origin's 401 is no word on the token, which it never saw.
+        ("away", json!([401, [], 0])),
+        ("elsewhere", json!([null])),
+        // Its body is gone, so the 401 is the caller's; the report is made all the same.
+        ("stream", json!([401, [401], 1, "one two three"])),
+        ("refuses all", json!([401, [401, 401], 1])),
+    ] {
+        assert_eq!(saw[case], wanted, "{library}: {case}: {saw}");
+    }
+    Ok(saw)
+}

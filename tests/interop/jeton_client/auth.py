@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The auth classes in their libraries, unmodified: `requests`, `httpx`, `httpx2` (each with `-async` too) and `aiohttp`, the first
+argument.
+
+Takes JETON_SOCKET from the environment. Prints one line of JSON: for each case the statuses, and how many reports there
+were.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+import tempfile
+from functools import partial
+
+from service import service
+
+import jeton
+
+PIECES = [b"one ", b"two ", b"three"]
+
+
+class Requests:
+    def __init__(self, profile):
+        import requests
+
+        import jeton.requests
+
+        self.session = requests.Session()
+        self.session.auth = jeton.requests.Auth(profile)
+
+    def get(self, url):
+        answer = self.session.get(url)
+        return answer.status_code
+
+    def post(self, url, body):
+        # It takes a list for a form's fields, and an iterator for a stream.
+        answer = self.session.post(url, data=iter(body) if isinstance(body, list) else body)
+        return answer.status_code
+
+    def close(self):
+        self.session.close()
+
+
+class Httpx:
+    def __init__(self, library, profile):
+        module = importlib.import_module(library)
+        auth = importlib.import_module(f"jeton.{library}").Auth(profile)
+        self.client = module.Client(auth=auth, follow_redirects=True)
+
+    def get(self, url):
+        return self.client.get(url).status_code
+
+    def post(self, url, body):
+        return self.client.post(url, content=iter(body) if isinstance(body, list) else body).status_code
+
+    def close(self):
+        self.client.close()
+
+
+class AsyncHttpx:
+    def __init__(self, library, profile):
+        self.library = library
+        self.profile = profile
+
+    def run(self, ask):
+        module = importlib.import_module(self.library)
+        auth = importlib.import_module(f"jeton.{self.library}").Auth(self.profile)
+
+        async def call():
+            async with module.AsyncClient(auth=auth, follow_redirects=True) as client:
+                return (await ask(client)).status_code
+
+        return asyncio.run(call())
+
+    def get(self, url):
+        return self.run(lambda client: client.get(url))
+
+    def post(self, url, body):
+        async def pieces():
+            for piece in body:
+                yield piece
+
+        content = pieces() if isinstance(body, list) else body
+        return self.run(lambda client: client.post(url, content=content))
+
+    def close(self):
+        pass
+
+
+class Aiohttp:
+    def __init__(self, profile):
+        self.profile = profile
+
+    def run(self, ask):
+        import aiohttp
+
+        import jeton.aiohttp
+
+        async def call():
+            async with aiohttp.ClientSession(middlewares=[jeton.aiohttp.Auth(self.profile)]) as session:
+                async with ask(session) as answer:
+                    await answer.read()
+                    return answer.status
+
+        return asyncio.run(call())
+
+    def get(self, url):
+        return self.run(lambda session: session.get(url))
+
+    def post(self, url, body):
+        async def pieces():
+            for piece in body:
+                yield piece
+
+        return self.run(lambda session: session.post(url, data=pieces() if isinstance(body, list) else body))
+
+    def close(self):
+        pass
+
+
+def reports(profile):
+    with jeton.watch(profile) as events:
+        return next(event for event in events if isinstance(event, jeton.State)).raw["counts"]["reports"]
+
+
+def main() -> int:
+    library = sys.argv[1]
+    clients = {
+        "requests": Requests,
+        "aiohttp": Aiohttp,
+        "httpx": partial(Httpx, "httpx"),
+        "httpx2": partial(Httpx, "httpx2"),
+        "httpx-async": partial(AsyncHttpx, "httpx"),
+        "httpx2-async": partial(AsyncHttpx, "httpx2"),
+    }
+    saw = {}
+    with service() as shop:
+
+        def case(name, profile, call):
+            client = clients[library](profile)
+            before, answered = reports(profile), len(shop.answered)
+            status = call(client)
+            client.close()
+            statuses = [status for _, status, _ in shop.answered[answered:]]
+            saw[name] = [status, statuses, reports(profile) - before]
+
+        def here(client):
+            return client.get(f"{shop.url}/here")
+
+        case("first", "research", here)
+        case("again", "research", here)
+        case("around", "research", lambda client: client.get(f"{shop.url}/around"))
+        case("away", "research", lambda client: client.get(f"{shop.url}/away"))
+        saw["elsewhere"] = shop.seen_elsewhere
+        # A profile for each, since one whose tokens are reported again and again cools down.
+        shop.revoke(jeton.token("research"))
+        case("revoked", "research", here)
+        case("after it", "research", here)
+        shop.revoke(jeton.token("second"))
+        case("body", "second", lambda client: client.post(f"{shop.url}/here", b"bytes"))
+        shop.revoke(jeton.token("third"))
+        case("stream", "third", lambda client: client.post(f"{shop.url}/here", list(PIECES)))
+        saw["stream"].append(shop.answered[-1][2].decode())
+        if library == "requests":
+            shop.revoke(jeton.token("fourth"))
+            with tempfile.TemporaryFile() as file:
+                file.write(b"skipped, sent")
+                file.seek(9)
+                case("file", "fourth", lambda client: client.post(f"{shop.url}/here", file))
+            saw["file"].append(shop.answered[-1][2].decode())
+        shop.refuses_all = True
+        case("refuses all", "fifth", here)
+    print(json.dumps(saw))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
