@@ -76,7 +76,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
     Doctor(doctor::DoctorArgs),
-    /// Print what has to be set up beside the configuration
+    /// Print the lines by which git, docker, kubectl, pip and others take their tokens from here, or do it
     Setup(setup::SetupArgs),
     /// Show in half a minute what this is for: no account needed
     Demo(demo::DemoArgs),
@@ -189,10 +189,7 @@ impl CommandLine {
                 before.target(&mut args.target)?;
                 before.socket(&mut args.socket).map(|()| "doctor")?
             }
-            Command::Setup(args) => {
-                let setup::Setup::Socket(args) = &mut args.what;
-                before.target(&mut args.target).map(|()| "setup")?
-            }
+            Command::Setup(args) => before.target(&mut args.target).map(|()| "setup")?,
             Command::Demo(_) => "demo",
             Command::Sandbox(_) => "sandbox",
             Command::KeyringCall(_) => "keyring-call",

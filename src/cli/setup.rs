@@ -1,71 +1,169 @@
-//! `jetond setup`: prints what an administrator has to set up beside the configuration.
+//! `jetond setup`: prints what has to be set up beside the configuration, at tools and at the service manager, or does it
+//! by the tools' own commands, and takes that back.
 
-use super::output::{Exit, fail, print};
-use super::socket_unit;
-use super::target::{Target, TargetArgs};
-use crate::config::SocketMode;
-use crate::daemon::sockets::drop_in::DropIn;
-use crate::daemon::sockets::unit::Unfit;
+mod changes;
+mod curl;
+mod docker;
+mod git;
+mod kept;
+mod kubectl;
+mod pip;
+mod program;
+mod recipe;
+mod records;
+mod socket;
+mod subject;
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
+use self::recipe::{Format, Lines, Recipe, Refusal};
+use self::subject::Typed;
+use super::output::{Exit, print, say, tell};
+use super::target::TargetArgs;
 use crate::paths::Env;
 use crate::process::logging;
-use crate::process::manager::Manager;
+
+/// The tools, in the order in which they are listed.
+static RECIPES: [&Recipe; 5] = [
+    &git::RECIPE,
+    &docker::RECIPE,
+    &kubectl::RECIPE,
+    &pip::RECIPE,
+    &curl::RECIPE,
+];
+
+/// What is no tool.
+const SOCKET: &str = "socket";
 
 /// The arguments of `jetond setup`.
 #[derive(Debug, clap::Args)]
 pub(super) struct SetupArgs {
-    #[command(subcommand)]
-    pub(super) what: Setup,
-}
-
-/// What is set up.
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Setup {
-    /// Print the drop-in by which systemd makes the token socket as [socket] mode says, and the commands that put it in
-    /// force, as lines of a shell
-    Socket(SocketArgs),
-}
-
-/// The arguments of `jetond setup socket`.
-#[derive(Debug, clap::Args)]
-pub(super) struct SocketArgs {
+    /// What to set up; without a name, all are listed
+    #[arg(value_name = "NAME", value_parser = names())]
+    name: Option<String>,
+    /// The address of the server that the tool sends tokens to, as https://git.example/team
+    #[arg(value_name = "ADDRESS")]
+    address: Option<String>,
+    /// The profile, where the configuration has none for the address
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The companion that the tool is to start, instead of the one beside this program
+    #[arg(long, value_name = "PATH")]
+    jeton: Option<PathBuf>,
+    /// Make the change by the tool's own commands (git, kubectl, pip)
+    #[arg(long, conflicts_with = "undo")]
+    apply: bool,
+    /// Restore what stood there before --apply
+    #[arg(long)]
+    undo: bool,
     #[command(flatten)]
     pub(super) target: TargetArgs,
 }
 
-pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
-    match &args.what {
-        Setup::Socket(args) => socket(args, env).err().unwrap_or(Exit::Done),
-    }
+fn names() -> PossibleValuesParser {
+    let tools = RECIPES
+        .iter()
+        .map(|recipe| PossibleValue::new(recipe.name).help(recipe.wants));
+    let socket =
+        PossibleValue::new(SOCKET).help("have systemd make the token socket as [socket] mode says");
+    PossibleValuesParser::new(tools.chain([socket]).collect::<Vec<_>>())
 }
 
-fn socket(args: &SocketArgs, env: &Env) -> Result<(), Exit> {
+pub(super) fn setup(args: &SetupArgs, env: &Env) -> Exit {
+    let Some(name) = &args.name else {
+        return list(args);
+    };
+    let Some(recipe) = RECIPES.iter().find(|recipe| recipe.name == name) else {
+        if args.names_a_tools_options() {
+            return Refusal::usage("setup socket takes --config, --state and --system alone")
+                .tell();
+        }
+        return socket::socket(&args.target, env)
+            .err()
+            .unwrap_or(Exit::Done);
+    };
+    let done = match (&recipe.change, args.apply, args.undo) {
+        (None, true, _) | (None, _, true) => Err(Refusal::usage(&format!(
+            "{name} has no command for its configuration: paste the lines that 'jetond setup {name}' prints"
+        ))
+        .tell()),
+        (Some(change), true, _) => changes::apply(recipe, change, &args.target, &args.typed(), env),
+        (Some(change), _, true) => changes::undo(recipe, change, &args.target, &args.typed(), env),
+        (_, false, false) => print_lines(recipe, args, env),
+    };
+    done.err().unwrap_or(Exit::Done)
+}
+
+/// Lists what there is by what a person wants to do.
+fn list(args: &SetupArgs) -> Exit {
+    if args.names_a_tools_options() {
+        return Refusal::usage(
+            "say what to set up: jetond setup NAME; without options it lists the names",
+        )
+        .tell();
+    }
+    say("Which of these do you want? Each prints the lines to paste: jetond setup NAME [ADDRESS]");
+    say("");
+    for recipe in RECIPES {
+        let by_itself = match recipe.change {
+            Some(_) => " (or --apply, --undo)",
+            None => "",
+        };
+        say(format!("  {:<14}{}{by_itself}", recipe.name, recipe.wants));
+    }
+    say(format!(
+        "  {SOCKET:<14}have systemd make the token socket as [socket] mode says"
+    ));
+    Exit::Done
+}
+
+fn print_lines(recipe: &Recipe, args: &SetupArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     let config = target.read_config()?;
-    if let Some(doubtful) = config.group_in_doubt().filter(|_| config.waits_for_group()) {
-        let (path, remedy) = (target.config.display(), doubtful.remedy());
-        let why = format!("{path}:{doubtful}, so it has no number for systemd; {remedy}");
-        return Err(fail(Exit::Config, why));
+    let found = subject::find(recipe, &args.typed(), &config, env).map_err(|why| why.tell())?;
+    let lines = (recipe.lines)(&found.subject).map_err(|why| why.tell())?;
+    let mut notes = vec![];
+    if let Some(lacks) = &found.lacks {
+        notes.push(subject::sentence_of_lack(&target));
+        notes.extend(lacks.lines().map(str::to_owned));
     }
-    let mode = config.socket;
-    let manager = socket_unit::manager(&target);
-    if let Some(why) = kept_out(manager, env, mode) {
-        return Err(fail(Exit::Config, why));
-    }
-    let note = note(&target, mode);
-    print(&format!("{note}{}", DropIn::new(mode, manager).script()));
+    notes.extend(lines.notes.iter().cloned());
+    print_with(&lines, &notes);
     Ok(())
 }
 
-/// Why no drop-in lets others in: the runtime folder of a user keeps them out.
-fn kept_out(manager: Manager, env: &Env, mode: SocketMode) -> Option<String> {
-    let places = socket_unit::places(manager, env).ok()?;
-    let unfit = Unfit::of_folders(&places.token, mode).filter(Unfit::is_above)?;
-    Some(format!("{}: {}", unfit.found(), unfit.remedy(manager)))
+/// Prints the lines, with the notes above them where the format has comments.
+fn print_with(lines: &Lines, notes: &[String]) {
+    let mut text = String::new();
+    for note in notes {
+        match lines.format {
+            // A line end would end the comment.
+            Format::Hash => text.push_str(&format!("# {}\n", logging::printable(note))),
+            Format::Json => tell(note),
+        }
+    }
+    text.push_str(&lines.text);
+    print(&text);
 }
 
-fn note(target: &Target, mode: SocketMode) -> String {
-    let (mode, config) = (mode.as_str(), target.config.display().to_string());
-    // It is read by a shell, of which a line end would end the comment.
-    let config = logging::printable(&config);
-    format!("# The socket that systemd makes, for [socket] mode = \"{mode}\" in {config}:\n")
+// === impl SetupArgs ===
+
+impl SetupArgs {
+    fn typed(&self) -> Typed<'_> {
+        Typed {
+            address: self.address.as_deref(),
+            profile: self.profile.as_deref(),
+            jeton: self.jeton.as_deref(),
+        }
+    }
+
+    const fn names_a_tools_options(&self) -> bool {
+        self.address.is_some()
+            || self.profile.is_some()
+            || self.jeton.is_some()
+            || self.apply
+            || self.undo
+    }
 }

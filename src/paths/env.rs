@@ -66,6 +66,12 @@ pub struct Env {
     pub term: Option<String>,
     /// `USER`, else `LOGNAME`: what the user is called.
     pub user: Option<String>,
+    /// `PATH`: the folders in which a shell looks for programs.
+    pub path: Option<OsString>,
+    /// `KUBECONFIG`: the files of kubectl, with colons between them.
+    pub kubeconfig: Option<OsString>,
+    /// `GIT_CONFIG_GLOBAL`: the user's configuration of git.
+    pub git_config_global: Option<PathBuf>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
     /// The variables of [`CA_VARIABLES`] that are set, in that order. They are for messages alone.
@@ -150,6 +156,9 @@ impl Env {
             listen_names: None,
             term: None,
             user: None,
+            path: None,
+            kubeconfig: None,
+            git_config_global: None,
             https_proxy: None,
             ca_variables: vec![],
             uid,
@@ -179,6 +188,9 @@ impl Env {
                 b"LISTEN_FDNAMES" => env.listen_names = value.into_string().ok(),
                 b"TERM" => env.term = value.into_string().ok(),
                 b"USER" => env.user = value.into_string().ok(),
+                b"PATH" => env.path = Some(value),
+                b"KUBECONFIG" => env.kubeconfig = Some(value),
+                b"GIT_CONFIG_GLOBAL" => env.git_config_global = Some(value.into()),
                 b"LOGNAME" => logname = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),

@@ -53,6 +53,7 @@ mod resting;
 mod sandbox_cli;
 mod serve;
 mod service;
+mod setup;
 mod sharing;
 mod stop;
 mod stores;

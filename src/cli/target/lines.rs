@@ -99,6 +99,11 @@ pub(in super::super) fn option(name: &str, path: &Path) -> String {
     format!(" {name} {}", quoted(path))
 }
 
+/// A text as one word of a shell.
+pub(in super::super) fn word(text: &str) -> String {
+    quoted(Path::new(text))
+}
+
 /// A path as one word of a shell. What no terminal shows is written with escapes, which bash, zsh and POSIX.1-2024 know.
 pub(in super::super) fn quoted(path: &Path) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);

@@ -1,0 +1,121 @@
+//! The tools' own programs: found as a shell finds them, started by their absolute path, never by a shell.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::recipe::Refusal;
+use crate::paths::Env;
+use crate::process::program::SERVICE_VARIABLES;
+use crate::trust;
+
+/// A program that may be started.
+#[derive(Debug)]
+pub(super) struct Program {
+    name: &'static str,
+    path: PathBuf,
+}
+
+/// What a program printed, and whether it succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Printed {
+    /// The exit code; 128 and the number of the signal that ended it.
+    pub(super) code: i32,
+    /// Standard output.
+    pub(super) stdout: String,
+    /// The first line of standard error, for a message.
+    pub(super) first_error: String,
+}
+
+/// The program of this name that the user's shell would start.
+///
+/// # Errors
+/// A [`Refusal`] if there is none, or if other users than root and this one could change it or a folder above it: this
+/// process would run what they wrote.
+pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
+    let Some(path) = first_in(name, env.path.as_deref()) else {
+        return Err(Refusal::config(&format!(
+            "there is no {name} on PATH; without --apply or --undo the lines are printed for you to run"
+        )));
+    };
+    match trust::resolve(&path, env.uid) {
+        // It is started by the name that was found: a program may look at its name, as pyenv's does.
+        Ok(_) => Ok(Program { name, path }),
+        Err(untrusted) => Err(Refusal::config(&format!(
+            "{name} is not started, since others could change it: {untrusted}; without --apply or --undo the lines are printed for you to run"
+        ))),
+    }
+}
+
+/// The first executable file of this name in the absolute folders of `PATH`. A relative one would be another folder for
+/// each working directory.
+pub(super) fn first_in(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
+    let folders = path?.as_bytes().split(|byte| *byte == b':');
+    let folders = folders.map(|folder| Path::new(OsStr::from_bytes(folder)));
+    let mut files = folders
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name));
+    files.find(|file| file.is_file() && is_executable(file))
+}
+
+/// Whether this user may execute the file.
+pub(super) fn is_executable(file: &Path) -> bool {
+    accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+// === impl Program ===
+
+impl Program {
+    /// Runs it with these arguments, without standard input, and returns what it printed.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if it cannot be started.
+    pub(super) fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Printed, Refusal> {
+        let mut command = Command::new(&self.path);
+        command.args(args).stdin(Stdio::null());
+        for name in SERVICE_VARIABLES {
+            command.env_remove(name);
+        }
+        let output = command.output().map_err(|error| {
+            let path = self.path.display();
+            Refusal::config(&format!("{path} cannot be started: {error}"))
+        })?;
+        let code = output.status.code();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Ok(Printed {
+            code: code.unwrap_or_else(|| {
+                use std::os::unix::process::ExitStatusExt as _;
+                128 + output.status.signal().unwrap_or(0)
+            }),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            first_error: stderr.lines().next().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Runs it, and takes any other exit code than 0 for a failure.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the first line of its standard error.
+    pub(super) fn must<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String, Refusal> {
+        let printed = self.run(args)?;
+        if printed.code == 0 {
+            return Ok(printed.stdout);
+        }
+        let (name, code) = (self.name, printed.code);
+        let words: Vec<_> = args
+            .iter()
+            .map(|arg| arg.as_ref().to_string_lossy())
+            .collect();
+        let words = words.join(" ");
+        let why = match printed.first_error.as_str() {
+            "" => String::new(),
+            line => format!(": {line}"),
+        };
+        Err(Refusal::config(&format!(
+            "'{name} {words}' failed with exit code {code}{why}"
+        )))
+    }
+}

@@ -1,0 +1,195 @@
+//! What a tool's file of `jetond setup` gives to the command: the lines for a person, and where the tool has a command of
+//! its own for its configuration, the change itself.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::output::{Exit, fail};
+use super::super::target::lines::quoted;
+use crate::address::Address;
+use crate::config::HostEntry;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::trust::is_full;
+
+/// A tool that can be set up. Each has a file of its own and a row in the table of `setup.rs`.
+pub(super) struct Recipe {
+    /// The word of the command line.
+    pub(super) name: &'static str,
+    /// What a person wants to do with it, as a phrase that begins with a verb.
+    pub(super) wants: &'static str,
+    /// What the lines cannot be written without.
+    pub(super) needs: Needs,
+    /// The lines to paste.
+    pub(super) lines: fn(&Subject<'_>) -> Result<Lines, Refusal>,
+    /// The same by the tool's own commands, and back.
+    pub(super) change: Option<Change>,
+}
+
+/// What the lines of a tool cannot be written without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// An address: the tool sends it to its helper, which finds the profile by it.
+    Address,
+    /// A profile, which the lines name. An address makes them complete.
+    Profile,
+    /// Both.
+    Both,
+}
+
+/// What is set up.
+pub(super) struct Subject<'a> {
+    /// The address of the server; there is one where the tool needs one.
+    pub(super) address: Option<Address>,
+    /// What the configuration says of that address.
+    pub(super) entry: Option<HostEntry>,
+    /// The profile of that entry, or the one that was named; there is one where the tool needs one.
+    pub(super) profile: Option<ProfileName>,
+    /// The absolute path of the companion.
+    pub(super) jeton: PathBuf,
+    /// The environment, for where tools have their files.
+    pub(super) env: &'a Env,
+}
+
+/// Lines to paste.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lines {
+    /// What reads them.
+    pub(super) format: Format,
+    /// What a person has to know or do first: each is one sentence without a line end. They are comments above the lines
+    /// where the format has comments, and otherwise on standard error.
+    pub(super) notes: Vec<String>,
+    /// The lines themselves, each with its line end.
+    pub(super) text: String,
+}
+
+/// What reads the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A shell, or a file whose comments begin with `#` (TOML, YAML, INI, Python).
+    Hash,
+    /// JSON, which has no comments.
+    Json,
+}
+
+/// A change that the tool's own commands make and take back.
+pub(super) struct Change {
+    /// What stands there now: called once, before the first change, and kept until that is undone.
+    pub(super) look: fn(&Subject<'_>) -> Result<Before, Refusal>,
+    /// Makes the change; it may have been made already. Returns what was done, a sentence each.
+    pub(super) apply: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
+    /// Restores what [`Before::more`] holds, by the tool's own commands. Called only where the files are no longer as
+    /// `apply` left them: otherwise the files themselves are put back, byte by byte. Returns what was done.
+    pub(super) undo: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
+}
+
+/// What stood there before a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Before {
+    /// The files that the change may write to, whether they are there or not.
+    pub(super) files: Vec<PathBuf>,
+    /// What the tool's file keeps for `undo`, in its own form.
+    pub(super) more: serde_json::Value,
+}
+
+/// Why something cannot be set up, with what to do: one line for people.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// How the command ends.
+    pub(super) exit: Exit,
+    /// The line.
+    pub(super) why: String,
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// The address in the one form that is compared.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where there is none; there is one for a tool that needs one.
+    pub(super) fn address(&self) -> Result<&Address, Refusal> {
+        let none = || Refusal::usage("say for which address: jetond setup NAME ADDRESS");
+        self.address.as_ref().ok_or_else(none)
+    }
+
+    /// The profile.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where there is none; there is one for a tool that needs one.
+    pub(super) fn profile(&self) -> Result<&ProfileName, Refusal> {
+        let none = || Refusal::usage("say for which profile: --profile NAME");
+        self.profile.as_ref().ok_or_else(none)
+    }
+
+    /// The path of the companion as one word of a shell.
+    pub(super) fn jeton_quoted(&self) -> String {
+        quoted(&self.jeton)
+    }
+
+    /// The path of the companion as text, for files that hold text alone.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the path is no UTF-8.
+    pub(super) fn jeton_text(&self) -> Result<&str, Refusal> {
+        text_of(&self.jeton)
+    }
+
+    /// A path in the user's home.
+    ///
+    /// # Errors
+    /// A [`Refusal`] without a home.
+    pub(super) fn in_home(&self, path: &str) -> Result<PathBuf, Refusal> {
+        let none = || Refusal::config("HOME is not set, so there is no place for the file");
+        let home = self.env.home.as_ref().ok_or_else(none)?;
+        Ok(home.join(path))
+    }
+}
+
+/// A path as text.
+///
+/// # Errors
+/// A [`Refusal`] if it is no UTF-8.
+pub(super) fn text_of(path: &Path) -> Result<&str, Refusal> {
+    path.to_str().ok_or_else(|| {
+        let path = quoted(path);
+        Refusal::config(&format!("{path} is not UTF-8, and the tool's file is text"))
+    })
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// The arguments make no sense.
+    pub(super) fn usage(why: &str) -> Self {
+        Self {
+            exit: Exit::Usage,
+            why: why.to_owned(),
+        }
+    }
+
+    /// Something on this machine has to be put right.
+    pub(super) fn config(why: &str) -> Self {
+        Self {
+            exit: Exit::Config,
+            why: why.to_owned(),
+        }
+    }
+
+    /// The system refuses what we tried to do with a file.
+    pub(super) fn io(path: &Path, action: &str, error: &io::Error) -> Self {
+        let why = format!("{}: cannot {action}: {error}", path.display());
+        let exit = match is_full(error) {
+            true => Exit::Later,
+            false => Exit::Config,
+        };
+        Self { exit, why }
+    }
+
+    /// Tells it.
+    pub(super) fn tell(&self) -> Exit {
+        fail(self.exit, &self.why)
+    }
+}

@@ -1,0 +1,196 @@
+//! What is set up: the address, the profile that the configuration gives it, and the companion.
+
+use std::path::{Path, PathBuf};
+
+use super::super::target::Target;
+use super::super::target::lines::quoted;
+use super::program::is_executable;
+use super::recipe::{Needs, Recipe, Refusal, Subject};
+use crate::address::Address;
+use crate::config::{Config, HostEntry, entry_for};
+use crate::paths::Env;
+use crate::process::program;
+use crate::profile::ProfileName;
+
+/// What was typed.
+pub(super) struct Typed<'a> {
+    pub(super) address: Option<&'a str>,
+    pub(super) profile: Option<&'a str>,
+    pub(super) jeton: Option<&'a Path>,
+}
+
+/// What is set up, with what the configuration still lacks for it: lines of TOML.
+pub(super) struct Found<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) lacks: Option<String>,
+}
+
+/// Finds what is set up.
+///
+/// # Errors
+/// A [`Refusal`] if what the tool needs is missing or makes no sense.
+pub(super) fn find<'a>(
+    recipe: &Recipe,
+    typed: &Typed<'_>,
+    config: &Config,
+    env: &'a Env,
+) -> Result<Found<'a>, Refusal> {
+    let jeton = companion(typed.jeton)?;
+    let named = typed.profile.map(profile_named).transpose()?;
+    let address = typed.address.map(parse).transpose()?;
+    let address = match address {
+        None if recipe.needs != Needs::Profile => Some(only_address(recipe, config)?),
+        address => address,
+    };
+    let entries = || {
+        let entries = config.hosts.iter();
+        entries.flat_map(|(name, entries)| entries.iter().map(move |entry| (name, entry)))
+    };
+    let entry = address
+        .as_ref()
+        .and_then(|address| entry_for(entries(), address));
+    let entry = entry.map(|(name, entry)| (name.clone(), entry.clone()));
+    if let (Some((given, _)), Some(named)) = (&entry, &named)
+        && given != named
+    {
+        return Err(Refusal::usage(&format!(
+            "the configuration has this address for the profile {given}, not for {named}: leave out --profile"
+        )));
+    }
+    let profile = entry.as_ref().map(|(name, _)| name.clone()).or(named);
+    let profile = profile.or_else(|| only_profile(config));
+    if profile.is_none() && recipe.needs != Needs::Address {
+        return Err(Refusal::usage(&format!(
+            "say for which profile: jetond setup {} … --profile NAME{}",
+            recipe.name,
+            known_profiles(config)
+        )));
+    }
+    let lacks = match (&address, &entry) {
+        (Some(address), None) => Some(host_lines(address, profile.as_ref())),
+        _ => None,
+    };
+    let entry = entry.map(|(_, entry): (_, HostEntry)| entry);
+    let subject = Subject {
+        address,
+        entry,
+        profile,
+        jeton,
+        env,
+    };
+    Ok(Found { subject, lacks })
+}
+
+/// What was set up, for undoing it: the configuration may have changed since, so it is not asked.
+///
+/// # Errors
+/// A [`Refusal`] if the address or the companion makes no sense.
+pub(super) fn to_undo<'a>(
+    address: &str,
+    jeton: Option<&Path>,
+    env: &'a Env,
+) -> Result<Subject<'a>, Refusal> {
+    let address = Some(address).filter(|address| !address.is_empty());
+    Ok(Subject {
+        address: address.map(parse).transpose()?,
+        entry: None,
+        profile: None,
+        jeton: companion(jeton)?,
+        env,
+    })
+}
+
+/// Parses an address that was typed. It is not quoted, since it may hold a password.
+///
+/// # Errors
+/// A [`Refusal`] with what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<Address, Refusal> {
+    Address::parse(text).map_err(|error| {
+        Refusal::usage(&format!(
+            "this ADDRESS cannot be used: {error}; it is as https://git.example/team"
+        ))
+    })
+}
+
+fn profile_named(text: &str) -> Result<ProfileName, Refusal> {
+    ProfileName::parse(text).map_err(|error| Refusal::usage(&format!("--profile: {error}")))
+}
+
+/// The one address that the configuration has.
+fn only_address(recipe: &Recipe, config: &Config) -> Result<Address, Refusal> {
+    let known: Vec<_> = config.hosts.values().flatten().collect();
+    match known.as_slice() {
+        [one] => Ok(one.url.clone()),
+        _ => {
+            let known: Vec<_> = known.iter().map(|entry| entry.url.to_string()).collect();
+            let known = match known.as_slice() {
+                [] => String::new(),
+                known => format!("; the configuration has {}", known.join(", ")),
+            };
+            Err(Refusal::usage(&format!(
+                "say for which address: jetond setup {} ADDRESS{known}",
+                recipe.name
+            )))
+        }
+    }
+}
+
+fn only_profile(config: &Config) -> Option<ProfileName> {
+    let mut names = config.profiles.keys();
+    match (names.next(), names.next()) {
+        (Some(name), None) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn known_profiles(config: &Config) -> String {
+    let names: Vec<_> = config.profiles.keys().map(ProfileName::as_str).collect();
+    match names.as_slice() {
+        [] => "; the configuration has none yet, and 'jetond add' makes one".to_owned(),
+        names => format!("; the configuration has {}", names.join(", ")),
+    }
+}
+
+/// The lines of the configuration by which this address gets tokens of this profile.
+fn host_lines(address: &Address, profile: Option<&ProfileName>) -> String {
+    let name = profile.map_or("NAME", ProfileName::as_str);
+    // A name with a dot is two keys without quotes.
+    let key = match name.contains('.') {
+        true => format!("\"{name}\""),
+        false => name.to_owned(),
+    };
+    format!("[[profiles.{key}.hosts]]\nurl = \"{address}\"\n")
+}
+
+/// The companion that the lines name: the one that was named, else the one beside this program.
+pub(in super::super) fn companion(named: Option<&Path>) -> Result<PathBuf, Refusal> {
+    let path = match named {
+        Some(path) if path.is_absolute() => path.to_owned(),
+        Some(_) => return Err(Refusal::usage("--jeton takes an absolute path")),
+        None => {
+            let unknown = |error| {
+                Refusal::config(&format!(
+                    "this program's own path is not known ({error}): name the companion with --jeton PATH"
+                ))
+            };
+            let program = program::this_program().map_err(unknown)?;
+            program.with_file_name("jeton")
+        }
+    };
+    if path.is_file() && is_executable(&path) {
+        return Ok(path);
+    }
+    Err(Refusal::config(&format!(
+        "there is no companion at {}: name it with --jeton PATH",
+        quoted(&path)
+    )))
+}
+
+/// That the configuration lacks an address, as a sentence.
+pub(super) fn sentence_of_lack(target: &Target) -> String {
+    format!(
+        "no profile has this address yet: add the next lines to {}, then run: {}",
+        quoted(&target.config),
+        target.line_of_reload()
+    )
+}

@@ -1,0 +1,411 @@
+//! `jetond setup`: the lines that people paste, and the changes that it makes and takes back by the tools' own commands.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+/// Two profiles: `research` has a host of each kind, `plain` has none.
+fn place() -> TestEnv {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    env.enrol("plain");
+    let text = fs::read_to_string(env.config()).unwrap();
+    let hosts = ["git.example", "reg.example:5000", "k8s.example:6443"];
+    let hosts =
+        hosts.map(|host| format!("[[profiles.research.hosts]]\nurl = \"https://{host}\"\n"));
+    let index =
+        "[[profiles.research.hosts]]\nurl = \"https://pypi.example/simple\"\nusername = \"me\"\n";
+    write_config(&env, &format!("{text}{}{index}", hosts.concat()));
+    env
+}
+
+/// The companion beside `jetond`.
+const JETON: &str = env!("CARGO_BIN_EXE_jeton");
+
+/// `jetond setup` with these arguments.
+fn setup(env: &TestEnv, args: &[&str]) -> Output {
+    env.jetond(&[&["setup"], args].concat())
+}
+
+/// The folder of this machine's pip; says so if there is none.
+fn folder_of_pip() -> Option<PathBuf> {
+    let script = "import sys, os; print(os.path.dirname(os.path.realpath(sys.executable)))";
+    let printed = std::process::Command::new("python3")
+        .args(["-c", script])
+        .output();
+    let printed = printed
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let folder = printed.map(|text| PathBuf::from(text.trim()));
+    let folder = folder.filter(|folder| folder.join("pip").exists());
+    if folder.is_none() {
+        println!("IGNORED: there is no pip beside python3");
+    }
+    folder
+}
+
+/// The program of this name on the `PATH` of a place, if this machine has it there; says so if not.
+fn has(env: &TestEnv, program: &str) -> bool {
+    let shown = env
+        .command("sh")
+        .args(["-c", "command -v \"$0\"", program])
+        .output();
+    let found = shown.unwrap().status.success();
+    if !found {
+        println!("IGNORED: there is no {program} in /usr/local/bin, /usr/bin or /bin");
+    }
+    found
+}
+
+fn lines_of(output: &Output) -> Vec<&str> {
+    assert_eq!(output.code, 0, "{output:?}");
+    output.stdout.lines().collect()
+}
+
+#[test]
+fn setup_without_a_name_lists_what_a_person_may_want() {
+    let env = TestEnv::new();
+    let listed = setup(&env, &[]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    for name in ["git", "docker", "kubectl", "pip", "curl", "socket"] {
+        let mut lines = listed.stdout.lines();
+        assert!(
+            lines.any(|line| line.trim_start().starts_with(&format!("{name} "))),
+            "{name}: {listed:?}"
+        );
+    }
+    for args in [&["--apply"][..], &["--profile", "a"]] {
+        assert_eq!(setup(&env, args).code, 64);
+    }
+    let unknown = setup(&env, &["gti"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (64, ""));
+}
+
+#[test]
+fn the_lines_are_of_the_profile_that_the_address_gets() {
+    let env = place();
+    let curl = setup(&env, &["curl", "https://git.example/api"]);
+    assert_eq!(
+        lines_of(&curl),
+        [format!(
+            "{JETON} header research | curl --fail-with-body -H @- https://git.example/api"
+        )]
+    );
+    // Without an entry for the address, the lines to add come first, as comments.
+    let other = setup(
+        &env,
+        &["curl", "https://other.example", "--profile", "plain"],
+    );
+    let lines = lines_of(&other);
+    assert!(
+        lines[0].starts_with("# no profile has this address yet: add the next lines to "),
+        "{other:?}"
+    );
+    assert!(lines[0].ends_with("then run: jeton reload"), "{other:?}");
+    assert_eq!(
+        lines[1..3],
+        [
+            "# [[profiles.plain.hosts]]",
+            "# url = \"https://other.example\""
+        ]
+    );
+    for (args, part) in [
+        // Two profiles, and none for this address.
+        (
+            &["curl", "https://other.example"][..],
+            "say for which profile",
+        ),
+        (
+            &["curl", "https://git.example", "--profile", "plain"],
+            "research, not for plain",
+        ),
+        (&["git"], "say for which address"),
+        (&["git", "https://user:hunter2@git.example"], "names a user"),
+        (&["git", "http://git.example"], "only https"),
+        (&["git", "https://git.example/../x"], "more than one way"),
+        (&["docker", "reg.example/team"], "leave out the path"),
+        (&["curl", "git.example", "--jeton", "jeton"], "absolute"),
+        (&["curl", "git.example", "--apply"], "has no command"),
+        (&["socket", "git.example"], "alone"),
+    ] {
+        let refused = setup(&env, args);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (64, ""),
+            "{args:?}: {refused:?}"
+        );
+        assert!(refused.stderr.contains(part), "{args:?}: {refused:?}");
+        assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
+    }
+    let gone = setup(&env, &["curl", "git.example", "--jeton", "/nowhere/jeton"]);
+    assert_eq!(gone.code, 78, "{gone:?}");
+}
+
+#[test]
+fn json_stays_json_and_what_to_know_is_on_standard_error() {
+    let env = place();
+    let docker = setup(&env, &["docker", "reg.example:5000"]);
+    assert_eq!(docker.code, 0, "{docker:?}");
+    let json: serde_json::Value = serde_json::from_str(&docker.stdout).unwrap();
+    assert_eq!(json["credHelpers"]["reg.example:5000"], "jeton");
+    assert!(docker.stderr.contains("install-helpers"), "{docker:?}");
+    let other = setup(&env, &["docker", "other.example"]);
+    let _: serde_json::Value = serde_json::from_str(&other.stdout).unwrap();
+    assert!(
+        other.stderr.contains("[[profiles.NAME.hosts]]"),
+        "{other:?}"
+    );
+}
+
+// === What is applied and undone ===
+
+/// The bytes of a file, if there is one.
+fn bytes(path: &Path) -> Option<Vec<u8>> {
+    fs::read(path).ok()
+}
+
+/// The records that are kept of changes.
+fn records(env: &TestEnv) -> usize {
+    let entries = fs::read_dir(env.path("state/jeton/setup"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().extension().is_some_and(|end| end == "json"))
+        .count()
+}
+
+/// A kubeconfig with a comment, which kubectl's own commands lose.
+const KUBECONFIG: &str = "\
+# mine
+apiVersion: v1
+kind: Config
+clusters:
+- name: c
+  cluster: {server: 'https://K8S.example:6443/'}
+- name: other
+  cluster: {server: 'https://other.example'}
+contexts:
+- name: -work.it
+  context: {cluster: c, user: old}
+- name: none
+  context: {cluster: c}
+- name: away
+  context: {cluster: other, user: old}
+current-context: -work.it
+users:
+- name: old
+  user: {token: hunter2}
+";
+
+fn kubeconfig(env: &TestEnv) -> PathBuf {
+    let path = env.path("home/.kube/config");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, KUBECONFIG).unwrap();
+    path
+}
+
+#[test]
+fn kubectl_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
+    let env = place();
+    if !has(&env, "kubectl") {
+        return;
+    }
+    let path = kubeconfig(&env);
+    let address = "https://k8s.example:6443";
+    let printed = setup(&env, &["kubectl", address]);
+    assert!(
+        printed.stdout.contains("--user=jeton -- -work.it\n")
+            && printed.stdout.contains("-- none\n"),
+        "{printed:?}"
+    );
+    assert!(!printed.stdout.contains("away"), "{printed:?}");
+    let absent = setup(
+        &env,
+        &[
+            "kubectl",
+            "https://absent.example",
+            "--profile",
+            "plain",
+            "--apply",
+        ],
+    );
+    assert_eq!(absent.code, 78, "{absent:?}");
+    assert!(
+        absent
+            .stderr
+            .contains("nothing is changed: no profile has this address yet"),
+        "{absent:?}"
+    );
+    let view = |what: &str| {
+        let mut kubectl = env.command("kubectl");
+        kubectl.args(["config", "view", "--raw", "-o", &format!("jsonpath={what}")]);
+        String::from_utf8(kubectl.output().unwrap().stdout).unwrap()
+    };
+    for _ in 0..2 {
+        let applied = setup(&env, &["kubectl", address, "--apply"]);
+        assert_eq!(applied.code, 0, "{applied:?}");
+        assert!(applied.stdout.contains("--undo"), "{applied:?}");
+        let exec = view("{.users[?(@.name=='jeton')].user.exec}");
+        let exec: serde_json::Value = serde_json::from_str(&exec).unwrap();
+        assert_eq!(exec["command"], JETON);
+        assert_eq!(exec["args"], serde_json::json!(["kube"]));
+        assert_eq!(exec["provideClusterInfo"], true);
+        assert_eq!(exec["interactiveMode"], "Never");
+        let users = view("{.contexts[*].context.user}");
+        assert_eq!(
+            users.split(' ').filter(|user| *user == "jeton").count(),
+            2,
+            "{users}"
+        );
+        assert_eq!(records(&env), 1);
+    }
+    let undone = setup(&env, &["kubectl", "--undo"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), KUBECONFIG);
+    assert_eq!(records(&env), 0);
+    let again = setup(&env, &["kubectl", "--undo"]);
+    assert_eq!(again.code, 78, "{again:?}");
+    assert!(again.stderr.contains("nothing to undo"), "{again:?}");
+}
+
+#[test]
+fn what_others_changed_in_kubeconfig_meanwhile_stays() {
+    let env = place();
+    if !has(&env, "kubectl") {
+        return;
+    }
+    kubeconfig(&env);
+    let address = "https://k8s.example:6443";
+    let run = |args: &[&str]| {
+        let mut kubectl = env.command("kubectl");
+        assert!(kubectl.args(args).output().unwrap().status.success());
+    };
+    let applied = setup(&env, &["kubectl", address, "--apply"]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    run(&[
+        "config",
+        "set-cluster",
+        "late",
+        "--server=https://late.example",
+    ]);
+    run(&["config", "set-context", "none", "--user=old"]);
+    let undone = setup(&env, &["kubectl", address, "--undo"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    let mut kubectl = env.command("kubectl");
+    let view = kubectl
+        .args(["config", "view", "-o", "json"])
+        .output()
+        .unwrap();
+    let view: serde_json::Value = serde_json::from_slice(&view.stdout).unwrap();
+    let text = view.to_string();
+    assert!(
+        text.contains("late.example") && !text.contains("jeton"),
+        "{text}"
+    );
+    for context in view["contexts"].as_array().unwrap() {
+        assert_eq!(context["context"]["user"], "old", "{text}");
+    }
+}
+
+#[test]
+fn a_user_of_kubeconfig_that_has_our_name_is_not_taken_over() {
+    let env = place();
+    if !has(&env, "kubectl") {
+        return;
+    }
+    let path = kubeconfig(&env);
+    let text = format!("{KUBECONFIG}- name: jeton\n  user: {{username: a, password: b}}\n");
+    fs::write(&path, &text).unwrap();
+    let refused = setup(&env, &["kubectl", "https://k8s.example:6443", "--apply"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("rename it first"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(records(&env), 0);
+}
+
+#[test]
+fn pip_is_set_up_by_its_own_command_and_restored_byte_by_byte() {
+    let env = place();
+    let Some(folder) = folder_of_pip() else {
+        return;
+    };
+    let setup = |args: &[&str]| {
+        let mut command = env.jetond_command(&[&["setup"], args].concat());
+        command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        env.finish("jetond setup pip", command, b"", false)
+    };
+    let path = env.path("config/pip/pip.conf");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for before in [
+        None,
+        Some("# mine\n[global]\nindex-url = https://old.example/simple\ntimeout=60\n"),
+    ] {
+        if let Some(text) = before {
+            fs::write(&path, text).unwrap();
+        }
+        let args = ["pip", "https://pypi.example/simple"];
+        let applied = setup(&[&args[..], &["--apply"]].concat());
+        assert_eq!(applied.code, 0, "{applied:?}");
+        assert!(applied.stdout.contains("install-helpers"), "{applied:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("index-url = https://me@pypi.example/simple/\n"),
+            "{text}"
+        );
+        assert!(text.contains("keyring-provider = subprocess\n"), "{text}");
+        let undone = setup(&[&args[..], &["--undo"]].concat());
+        assert_eq!(undone.code, 0, "{undone:?}");
+        assert_eq!(bytes(&path).as_deref(), before.map(str::as_bytes));
+        // Where the file was changed meanwhile, what is ours goes and the rest stays.
+        assert_eq!(setup(&[&args[..], &["--apply"]].concat()).code, 0);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("[global]\n", "[global]\nretries = 7\n")).unwrap();
+        let undone = setup(&[&args[..], &["--undo"]].concat());
+        assert_eq!(undone.code, 0, "{undone:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("retries = 7") && !text.contains("pypi.example"),
+            "{text}"
+        );
+        assert_eq!(text.contains("old.example"), before.is_some(), "{text}");
+        let _ = fs::remove_file(&path);
+    }
+}
+
+#[test]
+fn a_tool_that_others_could_change_is_not_started() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let env = place();
+    let folder = env.path("home/bin");
+    fs::create_dir(&folder).unwrap();
+    let (tool, mark) = (folder.join("kubectl"), env.path("home/ran"));
+    fs::write(&tool, format!("#!/bin/sh\ntouch {}\n", mark.display())).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let run = |path: String| {
+        let mut command =
+            env.jetond_command(&["setup", "kubectl", "https://k8s.example:6443", "--apply"]);
+        command.env("PATH", path);
+        env.finish("jetond setup kubectl", command, b"", false)
+    };
+    let refused = run(format!("{}:/usr/bin:/bin", folder.display()));
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused.stderr.contains("others could change it"),
+        "{refused:?}"
+    );
+    // A relative folder of PATH is passed over.
+    let refused = run("bin:.:".to_owned());
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused.stderr.contains("there is no kubectl on PATH"),
+        "{refused:?}"
+    );
+    assert!(!mark.exists());
+}
