@@ -48,7 +48,7 @@ pub(super) fn find<'a>(
     };
     let entry = address
         .as_ref()
-        .and_then(|address| entry_for(entries(), address));
+        .and_then(|address| entry_for(entries(), |(_, entry)| entry, address));
     let entry = entry.map(|(name, entry)| (name.clone(), entry.clone()));
     if let (Some((given, _)), Some(named)) = (&entry, &named)
         && given != named
