@@ -213,7 +213,7 @@ impl Print<AddressAnswer> for Credential {
         let own = entry.and_then(|entry| entry.username.as_deref());
         let username = own.or(self.username.as_deref()).unwrap_or("oauth2");
         let held = &answer.token.held;
-        let expiry = around.now.unix_of(held.validity.expires).seconds_down();
+        let expiry = answer.expires_at.seconds_down();
         let mut middle = format!("ephemeral=1\npassword_expiry_utc={expiry}\n");
         let mut head = String::new();
         if self.has_state {

@@ -125,11 +125,10 @@ fn info(call: &Call<'_>) -> Result<ExecInfo, Usage> {
 
 impl Print<AddressAnswer> for Kube {
     fn print(&self, answer: &AddressAnswer, around: Surroundings<'_>) -> Reply {
-        let expires = answer.token.held.validity.expires;
         let before = format!(
             r#"{{"apiVersion":"{}","kind":"ExecCredential","status":{{"expirationTimestamp":"{}","token":""#,
             self.version,
-            around.now.unix_of(expires).rfc3339(),
+            answer.expires_at.rfc3339(),
         );
         Reply {
             stdout: json_token_between(&before, &answer.token, "\"}}\n"),
@@ -165,7 +164,7 @@ mod tests {
                 prints(&kube(&["ci"], version, CLUSTER), "T0KEN", None),
                 format!(
                     "{{\"apiVersion\":\"{version}\",\"kind\":\"ExecCredential\",\"status\":\
-                     {{\"expirationTimestamp\":\"2027-01-15T08:59:30Z\",\"token\":\"T0KEN\"}}}}\n"
+                     {{\"expirationTimestamp\":\"2027-01-15T08:33:20Z\",\"token\":\"T0KEN\"}}}}\n"
                 )
             );
         }

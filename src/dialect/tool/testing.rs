@@ -7,6 +7,7 @@ use crate::config::{HostAuth, HostEntry};
 use crate::dialect::parse;
 use crate::dialect::testing::{answer_with, around, run};
 use crate::dialect::{Parsed, testing};
+use crate::instant::UnixTime;
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
 use crate::query::{AddressAnswer, AddressQuery, Asked, Freshness, HostListing, Print};
@@ -83,13 +84,15 @@ pub(super) fn listed(profile: &str, entry: HostEntry) -> HostListing {
     }
 }
 
+/// The expiry that clients are told: earlier than the real one.
+pub(super) const TOLD: UnixTime = UnixTime::from_epoch(Duration::from_secs(1_800_002_000));
+
 /// This token for an address with this entry.
 pub(super) fn answer_for(token: &str, entry: Option<HostEntry>) -> AddressAnswer {
     AddressAnswer {
         token: answer_with(token),
         entry,
-        next_attempt: None,
-        spread: 0,
+        expires_at: TOLD,
     }
 }
 

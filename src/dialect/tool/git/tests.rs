@@ -1,3 +1,4 @@
+use super::super::testing::TOLD;
 use super::*;
 use crate::address::Address;
 use crate::config::HostEntry;
@@ -60,8 +61,7 @@ fn printed(input: &str, auth: Option<HostAuth>, username: Option<&str>) -> Strin
     let answer = AddressAnswer {
         token: token_answer(Freshness::Good),
         entry: Some(entry(auth, username)),
-        next_attempt: None,
-        spread: 0,
+        expires_at: TOLD,
     };
     let reply = print.print(&answer, around());
     assert_eq!((reply.exit, reply.stderr.as_str()), (0, ""));
@@ -170,7 +170,7 @@ fn an_attack_is_refused_in_one_line_that_repeats_nothing_of_it() {
 }
 
 const PASSWORD: &str =
-    "ephemeral=1\npassword_expiry_utc=1800003570\nusername=oauth2\npassword=T0KEN\n\n";
+    "ephemeral=1\npassword_expiry_utc=1800002000\nusername=oauth2\npassword=T0KEN\n\n";
 
 #[test]
 fn an_old_git_gets_a_user_and_a_password() {
@@ -182,8 +182,8 @@ fn an_old_git_gets_a_user_and_a_password() {
 #[test]
 fn both_forms_are_given_only_where_bearer_is_wanted() {
     let both = "capability[]=state\ncapability[]=authtype\nauthtype=Bearer\ncredential=T0KEN\nephemeral=1\n\
-                password_expiry_utc=1800003570\nstate[]=jeton:7\nusername=oauth2\npassword=T0KEN\n\n";
-    let alone = "capability[]=state\nephemeral=1\npassword_expiry_utc=1800003570\nstate[]=jeton:7\n\
+                password_expiry_utc=1800002000\nstate[]=jeton:7\nusername=oauth2\npassword=T0KEN\n\n";
+    let alone = "capability[]=state\nephemeral=1\npassword_expiry_utc=1800002000\nstate[]=jeton:7\n\
                  username=oauth2\npassword=T0KEN\n\n";
     for (offered, auth, want) in [
         ("", None, both),
@@ -247,8 +247,7 @@ fn each_byte_of_a_token_is_printed() {
         let answer = AddressAnswer {
             token: answer_with(&token),
             entry: None,
-            next_attempt: None,
-            spread: 0,
+            expires_at: TOLD,
         };
         let printed = print.print(&answer, around()).stdout;
         let printed = std::str::from_utf8(&printed).unwrap();
