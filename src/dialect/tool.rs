@@ -11,21 +11,15 @@ mod keyring;
 mod kube;
 pub(super) mod plain;
 mod request;
+mod row;
 #[cfg(test)]
 mod testing;
 
 pub(super) use self::client::Client;
+pub(super) use self::row::Tool;
 
 use super::call::Parsed;
 use super::row::Verb;
-
-/// A row of the table.
-pub(super) struct Tool {
-    /// The verb, and the name under which the tool starts the companion.
-    pub(super) verb: Verb,
-    /// How its client keeps what it is given.
-    pub(super) client: Client,
-}
 
 /// The table, in the order of the help.
 pub(super) static TABLE: &[Tool] = &[git::TOOL, docker::TOOL, kube::TOOL, keyring::TOOL];
