@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::args::{Args, Opt, Takes, Usage};
@@ -72,6 +74,20 @@ pub(super) fn json_token_between(
 ) -> Zeroizing<Vec<u8>> {
     let token = answer.held.token.expose_json();
     let parts = [before.as_bytes(), token.as_bytes(), after.as_bytes()];
+    parts.concat().into()
+}
+
+/// The credentials of Basic authentication with the token as the password (RFC 7617 section 2), between two texts.
+pub(super) fn basic_between(
+    before: &str,
+    username: &str,
+    answer: &TokenAnswer,
+    after: &str,
+) -> Zeroizing<Vec<u8>> {
+    let pair = [username, ":", answer.held.token.expose()].concat();
+    let pair = Zeroizing::new(pair.into_bytes());
+    let pair = Zeroizing::new(STANDARD.encode(&*pair));
+    let parts = [before.as_bytes(), pair.as_bytes(), after.as_bytes()];
     parts.concat().into()
 }
 

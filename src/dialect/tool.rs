@@ -9,6 +9,7 @@ mod docker;
 mod git;
 mod keyring;
 mod kube;
+mod mcp_headers;
 pub(super) mod plain;
 mod request;
 mod row;
@@ -22,7 +23,13 @@ use super::call::Parsed;
 use super::row::Verb;
 
 /// The table, in the order of the help.
-pub(super) static TABLE: &[Tool] = &[git::TOOL, docker::TOOL, kube::TOOL, keyring::TOOL];
+pub(super) static TABLE: &[Tool] = &[
+    git::TOOL,
+    docker::TOOL,
+    kube::TOOL,
+    keyring::TOOL,
+    mcp_headers::TOOL,
+];
 
 /// A parsed call of `verb`, bound to what the client of its row needs. For a verb that is no tool's nothing changes.
 pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {

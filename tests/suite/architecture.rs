@@ -56,7 +56,7 @@ const DOORS: [(&str, usize); 14] = [
     // what was asked for
     ("src/daemon/serve/reply.rs", 1),
     ("src/wire.rs", 2),
-    ("src/dialect/token_request.rs", 2),
+    ("src/dialect/token_request.rs", 3),
     ("src/dialect/http/oauth2.rs", 2),
 ];
 
