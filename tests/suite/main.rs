@@ -62,6 +62,7 @@ mod systems;
 mod terminal;
 mod time_namespace;
 mod tls;
+mod tools;
 mod traps;
 mod versions;
 mod watching;

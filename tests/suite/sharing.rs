@@ -13,6 +13,7 @@ mod places;
 mod remedies;
 mod rules;
 mod system_folder;
+mod tools;
 mod volumes;
 
 use std::fs;
