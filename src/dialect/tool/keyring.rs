@@ -10,7 +10,7 @@ use super::super::row::{Verb, verb};
 use super::super::token_request::{json_token_between, stale_note, token_between};
 use super::request::{OF_A_COMMAND, address_query, none, none_for, quoted, username};
 use super::{Client, Tool};
-use crate::address::Address;
+use crate::address::{Address, is_invisible};
 use crate::problem::Problem;
 use crate::query::{AddressAnswer, Asked, Print, Surroundings};
 use crate::wire::frame::{Answer, Reply};
@@ -98,8 +98,9 @@ fn get(
     if username.is_none() && !creds {
         return Err(GRAMMAR.wrong("a user name is missing, or '--mode creds'"));
     }
-    if username.is_some_and(|name| name.chars().any(char::is_control)) {
-        return Err(GRAMMAR.wrong("the user name has a control character"));
+    let is_hidden = |c: char| c.is_control() || is_invisible(c);
+    if username.is_some_and(|name| name.chars().any(is_hidden)) {
+        return Err(GRAMMAR.wrong("the user name has a character that cannot be seen"));
     }
     let address = match Address::parse(service) {
         Ok(address) => address,
@@ -266,6 +267,7 @@ mod tests {
             &["get", URL],
             &["get", URL, "me", "more"],
             &["get", URL, "me\nevil"],
+            &["get", URL, "me\u{202e}evil"],
             &["diagnose"],
             &["--list-backends"],
             &["--mode", "evil", "get", URL],
