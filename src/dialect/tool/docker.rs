@@ -145,6 +145,10 @@ fn with_input(
     if server.is_empty() {
         return done(none(NO_ADDRESS, "standard input names no registry"));
     }
+    // `docker logout` erases a registry under each address that it may ever have had, `http` included.
+    if action == Action::Erase && !server.contains(char::is_control) {
+        return done(Reply::default());
+    }
     let address = match Address::parse(&server) {
         Ok(address) => address,
         Err(error) => {
@@ -158,6 +162,7 @@ fn with_input(
             Parsed::Ask(Asked::Address(query, Box::new(Get { server })))
         }
         Action::Store => Parsed::Ask(Asked::Hosts(Box::new(Store { address, profile }))),
+        // They need no address.
         Action::List | Action::Erase | Action::Version => done(Reply::default()),
     }
 }
@@ -369,10 +374,9 @@ mod tests {
                 login.to_string().as_bytes(),
             ));
             assert_eq!((got.stdout.len(), got.exit), (0, 1), "{text:?}");
-            assert_eq!(
-                at_once(&run_with(&["docker", "erase"], text.as_bytes())).exit,
-                1
-            );
+            let erased = at_once(&run_with(&["docker", "erase"], text.as_bytes()));
+            let is_refused = text.contains(char::is_control);
+            assert_eq!(erased.exit, u8::from(is_refused), "{text:?}");
         }
         for input in [&b"\xff"[..], b"{\"ServerURL\":"] {
             assert_eq!(at_once(&run_with(&["docker", "get"], input)).exit, 1);
@@ -439,8 +443,14 @@ mod tests {
             assert_eq!(err, format!("jeton: {out}"));
             assert!(out.starts_with("Jeton keeps no passwords") && out.lines().count() == 1);
         }
-        let erased = at_once(&run_with(&["docker", "erase"], b"reg.example:5000"));
-        assert_eq!(erased, reply("", "", 0));
+        for server in [
+            "reg.example:5000",
+            "http://reg.example:5000",
+            "other.example",
+        ] {
+            let erased = at_once(&run_with(&["docker", "erase"], server.as_bytes()));
+            assert_eq!(erased, reply("", "", 0), "{server}");
+        }
     }
 
     #[test]
