@@ -83,26 +83,6 @@ impl Address {
         })
     }
 
-    /// Parses the parts of an address as a protocol states them that has decoded the path, as git's does. A host may have a
-    /// port.
-    ///
-    /// # Errors
-    /// As [`Address::parse`]; a decoded path with a percent sign is one that programs decode once or twice.
-    pub fn of_parts(scheme: &str, host: &str, path: &str) -> Result<Self, InvalidAddress> {
-        if host.contains(['/', '?', '#']) || !scheme.bytes().all(|b| b.is_ascii_alphabetic()) {
-            return Err(HOST);
-        }
-        if path.contains('%') {
-            return Err(PATH);
-        }
-        let encoded = [(" ", "%20"), ("?", "%3F"), ("#", "%23")];
-        let path = encoded
-            .into_iter()
-            .fold(path.to_owned(), |path, (from, to)| path.replace(from, to));
-        let slash = if path.is_empty() { "" } else { "/" };
-        Self::parse(&format!("{scheme}://{host}{slash}{path}"))
-    }
-
     /// The path without a slash at its end; empty if there is none.
     pub fn path(&self) -> &str {
         &self.path
@@ -212,9 +192,18 @@ fn demand_path(path: &str) -> Result<(), InvalidAddress> {
         });
     }
     match str::from_utf8(&decoded) {
-        Ok(text) if !text.chars().any(char::is_control) => Ok(()),
+        Ok(text) if !text.chars().any(char::is_control) && !has_code(text) => Ok(()),
         _ => Err(PATH),
     }
+}
+
+/// Whether a decoded path has a code that a program which decodes twice would decode.
+fn has_code(decoded: &str) -> bool {
+    let is_hex = |b: &u8| b.is_ascii_hexdigit();
+    let three = decoded.as_bytes().windows(3);
+    three
+        .into_iter()
+        .any(|three| matches!(three, [b'%', high, low] if is_hex(high) && is_hex(low)))
 }
 
 /// The byte of two hexadecimal digits; `None` if they are no such, and for a byte that some programs decode before they
@@ -222,7 +211,7 @@ fn demand_path(path: &str) -> Result<(), InvalidAddress> {
 fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
     let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
-    let is_doubtful = byte.is_ascii_alphanumeric() || b"-._~/\\;%".contains(&byte);
+    let is_doubtful = byte.is_ascii_alphanumeric() || b"-._~/\\;".contains(&byte);
     (!is_doubtful).then_some(byte)
 }
 
