@@ -54,4 +54,14 @@ mod tests {
             assert!(client.is_sound(), "{name}");
         }
     }
+
+    #[test]
+    fn every_row_has_requests_for_the_tests_of_all_protocols() {
+        for Tool { verb, .. } in TABLE {
+            let name = verb.grammar.verb;
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let folder = root.join("tests/tools").join(name);
+            assert!(folder.is_dir(), "{name}: see tests/tools/README.md");
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod companion;
 mod control_characters;
 mod demo;
 mod descriptors;
+mod dialects;
 mod discovery;
 mod doctor;
 mod enrol;

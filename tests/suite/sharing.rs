@@ -30,7 +30,7 @@ use crate::support::users::User;
 const TEAM: u32 = 60_050;
 
 /// Users of the machine. All but Mallory are in the team.
-const ALICE: User = User {
+pub(crate) const ALICE: User = User {
     uid: 60_001,
     gid: 60_001,
     groups: &[TEAM],
@@ -62,7 +62,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 /// The place with profiles `research` and `ci`, and others let through to its folders.
-fn shared_place() -> TestEnv {
+pub(crate) fn shared_place() -> TestEnv {
     let env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
     env.enrol("ci");
@@ -101,7 +101,7 @@ fn start_at(env: &TestEnv, command: Command, socket: &Path) -> Daemon {
 }
 
 /// Starts the shared daemon.
-fn start_shared(env: &TestEnv) -> Daemon {
+pub(crate) fn start_shared(env: &TestEnv) -> Daemon {
     let socket = shared_socket(env);
     let command = env.jetond_command(&["run", "--socket", socket.to_str().unwrap()]);
     start_at(env, command, &socket)

@@ -18,6 +18,7 @@ pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod pty;
 mod signals;
+pub(crate) mod tools;
 pub(crate) mod users;
 pub(crate) mod wire;
 
