@@ -17,6 +17,7 @@
 )]
 mod support;
 
+mod addresses;
 mod ca_file;
 mod demand;
 mod echo;

@@ -1,0 +1,355 @@
+//! Addresses, user names and profiles that a repository, a registry or a page chooses for a client of Jeton: no token goes
+//! to another address than an entry's, and nothing of what is refused comes out.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use jetond::address::Address;
+
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+use crate::support::env::Output;
+use crate::support::tools::{self, Filled, Request};
+
+/// The address of the profile `research`.
+const OURS: &str = "https://git.example:8443";
+
+/// Addresses that look like it, or that programs read in two ways. Each that is no other address has `evil` in it, which must
+/// not come out.
+const ATTACKS: &[&str] = &[
+    // A line of a protocol inside of a value (CVE-2020-5260, CVE-2024-52006).
+    "https://git.example:8443\nhost=evil.example",
+    "https://git.example:8443/\nhost=evil.example",
+    "https://evil.example\nhost=git.example:8443",
+    "https://git.example:8443\rhost=evil.example",
+    "https://git.example:8443\r\nhost=evil.example\r\n",
+    "https://evil.example\rhost=git.example:8443\r",
+    "https://git.example:8443%0ahost=evil.example",
+    "https://git.example%0ahost=evil.example:8443",
+    "https://git.example:8443/%0ahost=evil.example",
+    "https://git.example:8443/%0D%0Ahost=evil",
+    "https://git.example:8443/%00evil",
+    "https://git.example:8443\u{2028}host=evil.example",
+    "https://git.example:8443\u{85}host=evil.example",
+    "https://git.example:8443\0.evil.example",
+    "https://git.example:8443\0",
+    // What acts on a terminal (CVE-2024-50349).
+    "https://git.example:8443/\x1b]52;c;ZXZpbA==\x07evil",
+    "https://git.example:8443/\x1b]8;;https://evil.example\x1b\\",
+    "https://\x1b[2Jevil.example",
+    "https://\u{202e}elpmaxe.tig.evil:8443",
+    "https://git.example:8443/\u{9b}2Jevil",
+    // No host, or no scheme (CVE-2020-11008).
+    "",
+    "https://",
+    "https:///git.example:8443",
+    "//git.example:8443",
+    ":8443",
+    "https://:8443",
+    "https://?git.example:8443",
+    // Other origins than the entry's (GO-2024-3296, GO-2025-3390, GO-2026-5271).
+    "http://git.example:8443",
+    "https://git.example",
+    "https://git.example:443",
+    "https://git.example:84430",
+    "https://git.example:08443",
+    "https://git.example:8443.evil.example",
+    "https://git.example:8443:443",
+    "https://git.example:+8443",
+    "https://git.example:\u{ff18}443",
+    "https://git.example.:8443",
+    "https://git.example..:8443",
+    "https://.git.example:8443",
+    "https://git.example.evil.example:8443",
+    "https://evil.git.example:8443",
+    "https://xgit.example:8443",
+    "https://user@git.example:8443",
+    "https://evil:evil@git.example:8443",
+    "https://git.example:8443@evil.example",
+    "https://git.example%40evil.example:8443",
+    "https://git%2eexample:8443",
+    "https://git.example%2f.evil.example:8443",
+    "https://g\u{131}t.example:8443",
+    "https://g\u{456}t.example:8443",
+    "https://git\u{200b}.example:8443",
+    "https://git\u{ad}.example:8443",
+    "https://git.example\u{ff0f}.evil.example:8443",
+    "https://git.example\\.evil.example:8443",
+    "https://git.example:8443\\@evil.example",
+    "https:\\\\git.example:8443",
+    "https://git.example;evil.example:8443",
+    "https://git.example,evil.example:8443",
+    "https://xn--git-.example:8443",
+    "https://xn--evil-.example:8443",
+    "https://xn--example-.org",
+    "https://xn--a",
+    "https://*.example:8443",
+    "https://*:8443",
+    "https://[git.example]:8443",
+    "https://2130706433:8443",
+    "https://0x7f.1:8443",
+    "http://127.1:8443",
+    "http://0177.0.0.1:8443",
+    "http://localhost:8443",
+    "http://127.0.0.1.evil.example:8443",
+    // Paths that leave the entry's, or are read in two ways.
+    "https://git.example:8443/team/../evil",
+    "https://git.example:8443/team/%2e%2e/evil",
+    "https://git.example:8443/team/.%2E/evil",
+    "https://git.example:8443/team%2fevil",
+    "https://git.example:8443/team%5cevil",
+    "https://git.example:8443/team\\evil",
+    "https://git.example:8443//evil",
+    "https://git.example:8443/team;evil",
+    "https://git.example:8443/team%3bevil",
+    "https://git.example:8443/%252e%252e/evil",
+    "https://git.example:8443/%c0%ae%c0%ae/evil",
+    "https://git.example:8443#@evil.example",
+    // What names a file or a command in place of an address (CVE-2023-38408).
+    "file:///etc/passwd",
+    "file://git.example:8443/etc/evil",
+    "exec:id",
+    "ext::sh -c evil",
+    "/etc/passwd",
+    "../../evil",
+    "-oProxyCommand=evil",
+    "--help",
+    "$(touch evil)",
+    "`touch evil`",
+    "|evil",
+    "javascript:evil",
+    "ssh://git@git.example:8443",
+    "git@git.example:8443",
+];
+
+/// Standard input of git and docker that is not what they write.
+const INPUTS: &[(&str, &str)] = &[
+    ("git", ""),
+    ("git", "\n"),
+    ("git", "host=git.example:8443\n\n"),
+    ("git", "protocol=https\n\n"),
+    ("git", "protocol=https\nhost=\n\n"),
+    ("git", "protocol=\nhost=git.example:8443\n\n"),
+    ("git", "protocol=https\r\nhost=git.example:8443\r\n\r\n"),
+    ("git", "protocol=https\nhost=git.example:8443\r\n\n"),
+    ("git", "protocol=https\nhost=git.example:8443\r\r\n\n"),
+    (
+        "git",
+        "protocol=https\nhost=git.example:8443\rhost=evil.example\n\n",
+    ),
+    ("git", "protocol=https\nhost=git.example:8443\0\n\n"),
+    ("git", "protocol=https\nhost=git.example:8443\x7f\n\n"),
+    (
+        "git",
+        "protocol=https\nhost=git.example:8443\x1b[31mevil\n\n",
+    ),
+    (
+        "git",
+        "protocol=https\nhost=evil.example\nhost=git.example:8443\n\n",
+    ),
+    (
+        "git",
+        "protocol=https\nhost=git.example:8443\nhost=evil.example\n\n",
+    ),
+    ("git", "protocol=https\nhost=git.example:8443/x\n\n"),
+    (
+        "git",
+        "protocol=https\nhost=git.example:8443\npath=../evil\n\n",
+    ),
+    (
+        "git",
+        "protocol=https\nhost=git.example:8443\npath=a\rb\n\n",
+    ),
+    (
+        "git",
+        "protocol=https://evil.example/\nhost=git.example:8443\n\n",
+    ),
+    ("git", "protocol=ssh\nhost=git.example:8443\n\n"),
+    ("git", "protocol=https\n host=git.example:8443\n\n"),
+    ("git", "protocol=https\nevil\nhost=git.example:8443\n\n"),
+    ("git", "\nprotocol=https\nhost=git.example:8443\n\n"),
+    ("git", "url=https://git.example:8443\n\n"),
+    ("docker", ""),
+    ("docker", "\n"),
+    ("docker", "git.example:8443\n\n"),
+    ("docker", "git.example:8443\r\n"),
+    ("docker", "git.example:8443\0"),
+    ("docker", " git.example:8443"),
+    ("docker", "git.example:8443\nevil.example"),
+    ("docker", "evil.example\ngit.example:8443"),
+];
+
+/// Names of profiles that are none, of the kinds that act on a terminal, a path or a line.
+const NAMES: &[&str] = &[
+    "evil\x1b[2J",
+    "\x1b]8;;https://evil.example\x07x",
+    "\x1b]52;c;ZXZpbA==\x07evil",
+    "\u{202e}evil",
+    "a\nhost=evil",
+    "a%0ahost=evil",
+    "a\rhost=evil",
+    "a\u{2028}evil",
+    "a\u{85}evil",
+    "../evil",
+    "/etc/evil",
+    "Evil",
+    "research evil",
+];
+
+/// A place whose profile is for [`OURS`].
+fn place() -> TestEnv {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut config = fs::read_to_string(env.config()).unwrap();
+    config.push_str(&format!("[[profiles.research.hosts]]\nurl = \"{OURS}\"\n"));
+    fs::write(env.config(), config).unwrap();
+    env
+}
+
+/// A daemon with a token for [`OURS`].
+fn serving() -> (TestEnv, Daemon) {
+    let env = place();
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    (env, daemon)
+}
+
+/// What is wrong with what came of an attack: a control character, the attacker's bytes, or success.
+fn fault(request: &Request, output: &Output, is_malformed: bool) -> Option<String> {
+    let acts = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+    let streams = [&output.stdout, &output.stderr];
+    let why = if streams.iter().any(|text| text.contains(acts)) {
+        "prints what acts on a terminal"
+    } else if is_malformed && streams.iter().any(|text| text.contains("evil")) {
+        "repeats what it refuses"
+    } else if output.stderr.lines().count() > 1 {
+        "prints more than a line"
+    } else if request.gets_a_token() && output.code == 0 {
+        "succeeds"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "{} {} {why}: {output:?}",
+        request.tool, request.name
+    ))
+}
+
+/// Whether a program can be given it.
+fn can_be_run(filled: &Filled) -> bool {
+    let values = filled.env.iter().map(|(_, value)| value);
+    !filled
+        .argv
+        .iter()
+        .chain(values)
+        .any(|text| text.contains('\0'))
+}
+
+#[test]
+fn no_address_but_an_entrys_own_gets_a_token_in_any_protocol() {
+    let (env, mut daemon) = serving();
+    let mut faults = vec![];
+    let mut tried = 0;
+    for request in tools::all().iter().filter(|request| request.has_address()) {
+        let ours = request.filled(OURS, "research");
+        for attack in ATTACKS {
+            let filled = request.filled(attack, "research");
+            // A protocol without a path is not reached by one.
+            if filled == ours || !can_be_run(&filled) {
+                continue;
+            }
+            tried += 1;
+            // Where a token came out, the place finds it when it ends.
+            let output = filled.run(&env, false);
+            faults.extend(fault(request, &output, Address::parse(attack).is_err()));
+        }
+    }
+    assert!(tried > 1_000, "{tried}");
+    assert!(faults.is_empty(), "{} faults: {faults:#?}", faults.len());
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn only_a_line_feed_ends_a_line_and_what_is_not_all_there_gets_nothing() {
+    let (env, mut daemon) = serving();
+    let mut faults = vec![];
+    for request in tools::all().iter().filter(|request| request.name == "get") {
+        for (_, input) in INPUTS.iter().filter(|(tool, _)| *tool == request.tool) {
+            let mut filled = request.filled(OURS, "research");
+            filled.stdin = (*input).to_owned();
+            let output = filled.run(&env, false);
+            let found = fault(request, &output, true);
+            faults.extend(found.map(|found| format!("{input:?}: {found}")));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn the_name_of_a_profile_never_comes_out_as_it_was_given() {
+    let (env, mut daemon) = serving();
+    let mut faults = vec![];
+    for request in tools::all().iter().filter(|request| request.has_profile()) {
+        for name in NAMES {
+            let output = request.filled(OURS, name).run(&env, false);
+            faults.extend(fault(request, &output, true));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn no_program_of_the_path_or_the_folder_is_run() {
+    let env = place();
+    let planted = env.path("tmp/planted");
+    fs::create_dir(&planted).unwrap();
+    let mark = env.path("tmp/was-run");
+    for name in [
+        "jeton",
+        "jetond",
+        "git",
+        "git-credential-jeton",
+        "docker",
+        "docker-credential-jeton",
+        "docker-credential-pass",
+        "kubectl",
+        "keyring",
+        "pip",
+        "uv",
+        "sh",
+        "bash",
+        "env",
+        "cat",
+        "id",
+        "getent",
+        "gpg",
+        "pass",
+        "op",
+        "security",
+        "secret-tool",
+        "systemctl",
+        "systemd-creds",
+        "xdg-open",
+    ] {
+        let path = planted.join(name);
+        let script = format!("#!/bin/sh\necho {name} >> '{}'\n", mark.display());
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let path = format!(".:{}", planted.display());
+    let mut command = env.jetond_command(&["run"]);
+    command.env("PATH", &path).current_dir(&planted);
+    let mut daemon = env.start_command(command);
+    for request in tools::all() {
+        let filled = request.filled(OURS, "research");
+        let mut command = filled.command(&env);
+        command.env("PATH", &path).current_dir(&planted);
+        let stdin = filled.stdin.as_bytes();
+        let _ = env.finish("a tool's request", command, stdin, true);
+    }
+    env.stop(&mut daemon);
+    let run = fs::read_to_string(&mark).unwrap_or_default();
+    assert_eq!(run, "");
+}
