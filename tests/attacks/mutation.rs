@@ -9,6 +9,7 @@ mod canary;
 mod delivery;
 mod dice;
 mod frames;
+mod parsers;
 mod requests;
 mod wait;
 
@@ -39,6 +40,10 @@ const REPEATED: usize = 5;
 
 /// How much a daemon's own memory may grow after the first mutants, in KiB.
 const GROWTH: u64 = 4 * 1024;
+
+/// An address of the profile that has a token, and one of the profile that has none.
+const RESEARCH: &str = "https://git.example:8443";
+const EMPTY: &str = "https://empty.example";
 
 /// What is mutated.
 enum Kind {
@@ -83,15 +88,33 @@ fn mutated_frames_neither_end_nor_delay_nor_grow_the_daemon() {
 }
 
 #[test]
+fn mutated_frames_of_tools_neither_end_nor_delay_nor_grow_the_daemon() {
+    mutate("frames of tools", || {
+        Kind::Frames(frames::Frames::of_tools(|_| true))
+    });
+}
+
+#[test]
 fn mutated_requests_neither_end_nor_delay_nor_grow_the_daemon() {
     mutate("requests", || Kind::Requests);
 }
 
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// How many mutants there are.
+fn count() -> u64 {
+    number("JETON_MUTATIONS").unwrap_or(4_000)
+}
+
+fn seed() -> u64 {
+    number("JETON_MUTATION_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32))
+}
+
 fn mutate(what: &str, kind: impl Fn() -> Kind) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-    let all: u64 = number("JETON_MUTATIONS").unwrap_or(4_000);
-    let only: Option<u64> = number("JETON_MUTATION_ONLY");
-    let seed = number("JETON_MUTATION_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let (all, seed) = (count(), seed());
+    let only = number("JETON_MUTATION_ONLY");
     let mut next = 0;
     while next < all {
         let numbers = match only {
@@ -165,6 +188,11 @@ fn start(kind: &Arc<Kind>, seed: u64) -> (TestEnv, Run) {
     let hangs = env.add_sandbox(jetond::sandbox::Line::V2_24, 3_600);
     env.enrol("research");
     env.enrol_at("empty", &env.sandboxes()[hangs].url());
+    let mut config = std::fs::read_to_string(env.config()).unwrap();
+    for (profile, url) in [("research", RESEARCH), ("empty", EMPTY)] {
+        config.push_str(&format!("[[profiles.{profile}.hosts]]\nurl = \"{url}\"\n"));
+    }
+    std::fs::write(env.config(), config).unwrap();
     env.fault_at(hangs, "hang");
     let daemon = env.start();
     env.token(&daemon, "research");

@@ -10,6 +10,8 @@ use jetond::wire::frame::Invocation;
 use super::canary::CALLERS_SECRET;
 use super::dice::Dice;
 use super::wait;
+use super::{EMPTY, RESEARCH};
+use crate::support::tools::{self, Request};
 
 /// A frame's first byte, and its fields with the lengths that they claim.
 #[derive(Clone)]
@@ -133,6 +135,19 @@ impl Frames {
         Self(frames.into_iter().map(|(_, frame)| frame).collect())
     }
 
+    /// The requests of other tools: of all, or of one, for an address with a token and for one without.
+    pub(super) fn of_tools(is_meant: impl Fn(&Request) -> bool) -> Self {
+        let requests = tools::all().into_iter().filter(|request| is_meant(request));
+        let frames = requests.flat_map(|request| {
+            [(RESEARCH, "research"), (EMPTY, "empty")].map(|(url, profile)| {
+                let mut filled = request.filled(url, profile);
+                filled.stdin = filled.stdin.replace("CANARY", CALLERS_SECRET);
+                Frame::parse(&filled.frame())
+            })
+        });
+        Self(frames.collect())
+    }
+
     /// A mutated frame, how long the daemon may wait before it answers, and whether the frame states a terminal.
     pub(super) fn mutant(&self, dice: &mut Dice) -> (Vec<u8>, Duration, bool) {
         let mut frame = dice.one(&self.0).clone();
@@ -168,7 +183,7 @@ fn own_wait(bytes: &[u8]) -> Duration {
         return Duration::ZERO;
     };
     let said = run.args.iter().any(|arg| arg.contains("wait"));
-    let most = if said { wait::MOST } else { wait::UNSAID };
+    let most = if said { wait::MOST } else { wait::OF_A_TOOL };
     run.deadline.unwrap_or(most).min(most)
 }
 
@@ -203,7 +218,7 @@ impl Frame {
 
     fn mutate(&mut self, dice: &mut Dice) {
         let at = dice.below(self.fields.len() + 1);
-        match dice.below(16) {
+        match dice.below(20) {
             0 => self.version = u8::try_from(dice.below(256)).unwrap(),
             1 if at < self.fields.len() => {
                 let right = self.fields[at].claims;
@@ -262,6 +277,7 @@ impl Frame {
                 .insert(at, Field::new(2, dice.one(&VARIABLES).as_bytes())),
             12 => self.set(4, &inputs(dice)),
             13 => self.fields.insert(at, Field::new(1, &dice.nasty(80))),
+            14..18 if at < self.fields.len() => self.fields[at].edit(dice),
             _ => self
                 .fields
                 .insert(at, Field::new(1, dice.one(&WORDS).as_bytes())),
@@ -272,7 +288,63 @@ impl Frame {
     }
 }
 
+/// Pieces that make another address, another line or another value of a text, or seem to.
+const PIECES: [&str; 32] = [
+    "\r",
+    "\r\n",
+    "\n\n",
+    "\0",
+    "\x1b[2J",
+    "\u{85}",
+    "\u{2028}",
+    "\u{200b}",
+    "\u{ff0e}",
+    "host=evil.example\n",
+    "protocol=http\n",
+    "state[]=jeton:1\n",
+    "wwwauth[]=Basic\n",
+    "path=../x\n",
+    "%0a",
+    "%2e",
+    "%2f",
+    "..",
+    "/../",
+    "//",
+    ";",
+    "\\",
+    "@",
+    "@evil.example",
+    ":",
+    ":0443",
+    ".",
+    "#",
+    "?",
+    "https://",
+    "\"",
+    "\":{}",
+];
+
 impl Field {
+    /// Changes a text by its lines, or puts a piece into it.
+    fn edit(&mut self, dice: &mut Dice) {
+        let lines = self.bytes.split_inclusive(|byte| *byte == b'\n');
+        let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+        let (one, other) = (dice.below(lines.len()), dice.below(lines.len()));
+        match dice.below(8) {
+            0 if !lines.is_empty() => drop(lines.remove(one)),
+            1 if !lines.is_empty() => lines.insert(other, lines[one].clone()),
+            2 if !lines.is_empty() => lines.swap(one, other),
+            _ => {
+                let mut bytes = lines.concat();
+                let at = dice.below(bytes.len() + 1);
+                let piece = dice.one(&PIECES).as_bytes();
+                bytes.splice(at..at, piece.iter().copied());
+                lines = vec![bytes];
+            }
+        }
+        *self = Self::new(self.tag, &lines.concat());
+    }
+
     fn new(tag: u8, bytes: &[u8]) -> Self {
         Self {
             tag,

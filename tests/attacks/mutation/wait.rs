@@ -5,6 +5,9 @@ use std::time::Duration;
 /// For a token, when the caller does not say.
 pub(super) const UNSAID: Duration = jetond::wire::DEFAULT_MAX_WAIT;
 
+/// The same for the client of a tool, which waits longer for its helper.
+pub(super) const OF_A_TOOL: Duration = Duration::from_secs(9);
+
 /// For a token at most.
 pub(super) const MOST: Duration = jetond::wire::MAX_MAX_WAIT;
 
