@@ -34,7 +34,7 @@ pub enum Asked {
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
     /// A token to send to an address.
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
-    /// A report that the token for an address was rejected. It waits for no newer one.
+    /// A report that the token for an address was rejected.
     AddressReject(AddressRejectQuery, Box<dyn Print<()>>),
     /// The addresses of all profiles that the caller may use.
     Hosts(Box<dyn Print<[HostListing]>>),

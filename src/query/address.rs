@@ -32,7 +32,7 @@ pub struct AddressQuery {
 
 /// A report that a server rejected the token for an address.
 pub struct AddressRejectQuery {
-    /// The address, as when the token was asked for.
+    /// The address, as when the token was asked for, and how long to wait for a newer token.
     pub at: AddressQuery,
     /// The token that was rejected.
     pub which: Rejected,

@@ -28,6 +28,7 @@ mod enrol;
 mod first_light;
 mod footprint;
 mod full_disk;
+mod git;
 mod gone;
 mod hard_tokens;
 mod hygiene;

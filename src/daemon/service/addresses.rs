@@ -1,7 +1,6 @@
 //! Serves the token for an address that a client names.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Service;
 use crate::address::Address;
@@ -38,8 +37,8 @@ impl Service {
         Ok((handle, served, entry))
     }
 
-    /// Reports that the token for an address was rejected, if the report counts with its entry. A newer token is not
-    /// waited for.
+    /// Reports that the token for an address was rejected, if the report counts with its entry. Returns when there is a
+    /// newer token, or after `max_wait`.
     ///
     /// # Errors
     /// `unknown_profile` for an address that no profile of this caller is for.
@@ -51,10 +50,9 @@ impl Service {
     ) -> Result<(), Problem> {
         let (handle, entry) = self.entry_at(caller, &query.at)?;
         if (query.counts)(entry.as_ref()) {
-            let at_once = max_wait.limited_to(Duration::ZERO);
             // The keeper has heard of it, whatever comes of it.
             let _: Result<_, Problem> = self
-                .reject(caller, Some(handle.name()), &query.which, at_once)
+                .reject(caller, Some(handle.name()), &query.which, max_wait)
                 .await;
         }
         Ok(())

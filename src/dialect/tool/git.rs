@@ -39,6 +39,9 @@ const CLIENT: Client = Client {
     source: "git/git credential.c: it drops what has expired, and waits for its helper without a limit",
 };
 
+/// How long an erase takes at most, so that the next git gets a newer token.
+const NEWER_TOKEN: Duration = Duration::from_secs(3);
+
 static GRAMMAR: Grammar = Grammar {
     verb: "git",
     usage: "[PROFILE] get|store|erase|capability",
@@ -100,7 +103,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     };
     let parsed = match operation {
         Operation::Get => get(call, profile, input),
-        Operation::Erase => erase(profile, input),
+        Operation::Erase => erase(call, profile, input),
         Operation::Capability => Ok(done(b"version 0\ncapability authtype\ncapability state\n")),
         // The token comes from the daemon whenever git asks.
         Operation::Store | Operation::Other => Ok(done(b"")),
@@ -128,13 +131,16 @@ fn get(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Pa
 }
 
 /// Git erases what the server answered with a 401. Nothing is deleted: it may be feedback about one of our tokens.
-fn erase(profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
+fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<Parsed, Refused> {
     let message = Message::parse(input)?;
     let Some((which, only)) = feedback(&message) else {
         return Ok(done(b""));
     };
     let query = AddressRejectQuery {
-        at: query(&message, profile, message.username()?)?,
+        at: AddressQuery {
+            max_wait: NEWER_TOKEN.min(patience(call)),
+            ..query(&message, profile, message.username()?)?
+        },
         which,
         counts: Box::new(move |entry| {
             let auth = entry.and_then(|entry| entry.auth);

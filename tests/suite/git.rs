@@ -1,0 +1,323 @@
+//! git's credential helper: as a conversation by pipes, and with the gits of this machine.
+
+mod server;
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use serde_json::Value;
+use server::{Scheme, Server};
+
+use crate::support::daemon::Daemon;
+use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
+
+const JETON: &str = env!("CARGO_BIN_EXE_jeton");
+
+/// What git from 2.46 on begins its messages with.
+const MODERN: &str = "capability[]=authtype\ncapability[]=state\n";
+
+/// A place whose profile `research` has these lines in its entry of `hosts`.
+fn place(entry: &str) -> TestEnv {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    bind(&env, "research", entry);
+    env
+}
+
+fn bind(env: &TestEnv, profile: &str, entry: &str) {
+    let mut config = OpenOptions::new().append(true).open(env.config()).unwrap();
+    writeln!(config, "\n[[profiles.{profile}.hosts]]\n{entry}").unwrap();
+}
+
+/// Runs the helper as git does.
+fn helper(env: &TestEnv, operation: &str, message: &str) -> Output {
+    let mut command = env.command(JETON);
+    command.args(["git", operation]);
+    env.finish("jeton git", command, message.as_bytes(), operation == "get")
+}
+
+/// What the helper answers, by key.
+fn answer(output: &Output) -> Vec<(&str, &str)> {
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let lines = output.stdout.lines().take_while(|line| !line.is_empty());
+    lines.map(|line| line.split_once('=').unwrap()).collect()
+}
+
+fn value<'a>(answer: &[(&'a str, &'a str)], key: &str) -> Option<&'a str> {
+    let mut found = answer.iter().filter(|(name, _)| *name == key);
+    found.next().map(|(_, value)| *value)
+}
+
+fn profile(env: &TestEnv, daemon: &Daemon) -> Value {
+    env.get(daemon, "/v1/profiles/research").json()
+}
+
+fn reports(env: &TestEnv, daemon: &Daemon) -> u64 {
+    profile(env, daemon)["counts"]["reports"].as_u64().unwrap()
+}
+
+#[test]
+fn git_gets_a_token_and_reports_it_by_the_state_that_it_gives_back() {
+    let env = place("url = \"https://git.example/team\"");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let here = "protocol=https\nhost=git.example\npath=team/x.git\n";
+    let got = helper(&env, "get", &format!("{MODERN}{here}"));
+    let got = answer(&got);
+    assert_eq!(value(&got, "authtype"), Some("Bearer"));
+    assert_eq!(value(&got, "credential"), Some(held.as_str()));
+    assert_eq!(value(&got, "password"), Some(held.as_str()));
+    assert_eq!(value(&got, "username"), Some("oauth2"));
+    assert_eq!(value(&got, "ephemeral"), Some("1"));
+    let state = value(&got, "state[]").unwrap();
+    let json = profile(&env, &daemon);
+    assert_eq!(state, format!("jeton:{}", json["generation"]));
+    let expiry: u64 = value(&got, "password_expiry_utc").unwrap().parse().unwrap();
+    assert!(expiry <= json["expires_at"].as_u64().unwrap(), "{expiry}");
+    assert!(expiry > crate::support::unix_now(), "{expiry}");
+
+    let stored = format!("{here}username=oauth2\npassword={held}\n");
+    let silent = helper(&env, "store", &stored);
+    assert_eq!(
+        (silent.code, silent.stdout, silent.stderr),
+        (0, String::new(), String::new())
+    );
+    let sent =
+        format!("authtype=Bearer\ncredential={held}\n{here}username=oauth2\npassword={held}\n");
+    let erase = |lines: &str| {
+        let silent = helper(&env, "erase", &format!("{MODERN}{sent}{lines}"));
+        assert_eq!(
+            (silent.code, silent.stdout, silent.stderr),
+            (0, String::new(), String::new())
+        );
+    };
+    erase("");
+    erase("wwwauth[]=Bearer realm=\"x\"\n");
+    erase(&format!("wwwauth[]=Basic realm=\"x\"\nstate[]={state}\n"));
+    assert_eq!(reports(&env, &daemon), 0);
+    assert_eq!(env.token(&daemon, "research"), held, "nothing is deleted");
+    erase(&format!("wwwauth[]=Bearer realm=\"x\"\nstate[]={state}\n"));
+    assert_eq!(reports(&env, &daemon), 1);
+    let next = helper(&env, "get", here);
+    let next = answer(&next);
+    assert_ne!(value(&next, "password"), Some(held.as_str()));
+    assert_eq!(value(&next, "state[]"), None, "it was not offered");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_old_gits_erase_counts_for_basic_alone_and_by_the_token() {
+    let env = place("url = \"https://basic.example\"\nauth = \"basic\"");
+    bind(&env, "research", "url = \"https://plain.example\"");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let erase = |host: &str, password: &str| {
+        let message =
+            format!("protocol=https\nhost={host}\nusername=oauth2\npassword={password}\n");
+        let silent = helper(&env, "erase", &message);
+        assert_eq!(
+            (silent.code, silent.stdout, silent.stderr),
+            (0, String::new(), String::new())
+        );
+        reports(&env, &daemon)
+    };
+    assert_eq!(erase("plain.example", &held), 0);
+    assert_eq!(erase("other.example", &held), 0);
+    assert_eq!(erase("basic.example", "typed by a person"), 0);
+    assert_eq!(erase("basic.example", &held), 1);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_is_not_ours_gets_no_token_and_one_line() {
+    let env = place("url = \"https://git.example/team\"");
+    let mut daemon = env.start();
+    for (message, exit) in [
+        // Without credential.useHttpPath git names no path.
+        ("protocol=https\nhost=git.example\n", 78),
+        ("protocol=https\nhost=git.example\npath=teams/x.git\n", 78),
+        (
+            "protocol=https\nhost=git.example:8443\npath=team/x.git\n",
+            78,
+        ),
+        ("protocol=https\nhost=other.example\npath=team/x.git\n", 78),
+        ("protocol=http\nhost=git.example\npath=team/x.git\n", 64),
+        ("protocol=https\nhost=git.example.\npath=team/x.git\n", 64),
+        ("protocol=https\nhost=git.example\rhost=evil.example\n", 64),
+        ("protocol=https\nhost=git.example\npath=team/%2e%2e/x\n", 64),
+        ("", 64),
+    ] {
+        let refused = helper(&env, "get", message);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (exit, ""),
+            "{message:?}"
+        );
+        let line = refused.stderr.trim_end();
+        assert!(
+            line.starts_with("jeton: ") && !line.contains("evil"),
+            "{line}"
+        );
+        assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn eight_processes_at_once_get_the_right_token_each_time() {
+    gets(2_000);
+}
+
+#[test]
+#[ignore = "the whole run, which takes a minute: cargo test --test suite git:: -- --ignored"]
+fn eight_processes_get_the_right_token_ten_thousand_times() {
+    gets(10_000);
+}
+
+/// Runs the helper this many times, from eight threads at once.
+fn gets(total: usize) {
+    let env = place("url = \"https://git.example\"");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let message = format!("{MODERN}protocol=https\nhost=git.example\n");
+    let run = || {
+        let mut command = env.command(JETON);
+        command.args(["git", "get"]);
+        (command, message.clone(), format!("\npassword={held}\n"))
+    };
+    let runners = (0..8).map(|_| {
+        let mut commands: Vec<_> = (0..total / 8).map(|_| run()).collect();
+        thread::spawn(move || {
+            for (command, message, want) in &mut commands {
+                let output = piped(command, message.as_bytes());
+                let printed = String::from_utf8(output.stdout).unwrap();
+                assert!(output.status.success() && output.stderr.is_empty());
+                assert!(printed.contains(want.as_str()), "another token");
+            }
+        })
+    });
+    for runner in runners.collect::<Vec<_>>() {
+        runner.join().unwrap();
+    }
+    env.stop(&mut daemon);
+}
+
+fn piped(command: &mut Command, input: &[u8]) -> std::process::Output {
+    use std::process::Stdio;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+// === With the gits of this machine ===
+
+/// The gits of this machine, one of each kind: before 2.46, which knows a user and a password alone, and since.
+pub(crate) fn gits() -> Vec<(PathBuf, bool)> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folders = std::env::split_paths(&path)
+        .chain(["/usr/bin", "/usr/local/bin"].map(PathBuf::from))
+        .chain(["git-2.39", "git-2.47"].map(|name| installed.join(name)));
+    let found: Vec<_> = folders
+        .map(|folder| folder.join("git"))
+        .filter_map(|git| Some((minor(&git)? >= 46, git)))
+        .collect();
+    let mut gits = vec![];
+    for (is_modern, version) in [(false, "below 2.46"), (true, "of at least 2.46")] {
+        match found.iter().find(|(modern, _)| *modern == is_modern) {
+            Some((_, git)) => gits.push((git.clone(), is_modern)),
+            None => ignored(&format!("there is no git {version}: run .ci/tools")),
+        }
+    }
+    gits
+}
+
+/// The minor number of a git 2.
+fn minor(git: &Path) -> Option<u32> {
+    let output = Command::new(git).arg("--version").output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    let version = version.trim_end().strip_prefix("git version 2.")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// git in the place, which asks no person and reads no file of the machine's.
+fn git(env: &TestEnv, program: &Path, args: &[&str]) -> Output {
+    let mut command = env.command(program);
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .args(args);
+    env.finish("git", command, b"", false)
+}
+
+/// A place with a server that takes the token, and the lines of its entry beside the address.
+fn serving(scheme: Scheme, entry: &str) -> (TestEnv, Server, Daemon) {
+    let server = Server::start(scheme);
+    let env = place(&format!("url = \"{}\"\n{entry}", server.url));
+    let daemon = env.start();
+    server.take(&env.token(&daemon, "research"));
+    (env, server, daemon)
+}
+
+fn ls_remote(env: &TestEnv, program: &Path, server: &Server) -> Output {
+    let helper = format!("credential.helper={JETON} git");
+    let address = format!("{}/team/x.git", server.url);
+    git(env, program, &["-c", &helper, "ls-remote", &address])
+}
+
+#[test]
+fn each_git_gets_in_by_the_form_that_it_and_the_server_know() {
+    for (program, is_modern) in gits() {
+        for (scheme, entry, sent) in [
+            (Scheme::Basic, "", Some("Basic oauth2")),
+            (Scheme::Basic, "auth = \"basic\"", Some("Basic oauth2")),
+            (Scheme::Bearer, "", Some("Bearer").filter(|_| is_modern)),
+            (
+                Scheme::Bearer,
+                "auth = \"bearer\"",
+                Some("Bearer").filter(|_| is_modern),
+            ),
+        ] {
+            let (env, server, mut daemon) = serving(scheme, entry);
+            let output = ls_remote(&env, &program, &server);
+            let what = format!("{} {scheme:?} {entry}", program.display());
+            assert_eq!(output.code == 0, sent.is_some(), "{what}: {output:?}");
+            assert_eq!(server.sent(), ["", sent.unwrap_or_default()], "{what}");
+            assert_eq!(reports(&env, &daemon), 0, "{what}");
+            env.stop(&mut daemon);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_the_server_rejects_is_replaced_where_git_says_so() {
+    for (program, is_modern) in gits() {
+        for (scheme, entry, is_reported) in [
+            (Scheme::Basic, "", is_modern),
+            (Scheme::Basic, "auth = \"basic\"", true),
+            (Scheme::Bearer, "", is_modern),
+            // It sends what the server does not take, and says so by the server's challenge.
+            (Scheme::Basic, "auth = \"bearer\"", false),
+            // A git that sends no challenges is believed where the entry says so.
+            (Scheme::Bearer, "auth = \"basic\"", !is_modern),
+        ] {
+            let (env, server, mut daemon) = serving(scheme, entry);
+            server.take("another one");
+            let what = format!("{} {scheme:?} {entry}", program.display());
+            assert_ne!(ls_remote(&env, &program, &server).code, 0, "{what}");
+            // It erases a token only once per process.
+            assert_eq!(
+                reports(&env, &daemon),
+                u64::from(is_reported),
+                "{what}: {:?}",
+                server.sent()
+            );
+            env.stop(&mut daemon);
+        }
+    }
+}
