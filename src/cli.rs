@@ -7,9 +7,11 @@ mod before;
 mod ca_variables;
 mod check;
 mod clusters;
+mod companion;
 mod demo;
 mod doctor;
 mod held_token;
+mod helpers;
 mod keyring_call;
 mod leftover;
 mod output;
@@ -20,6 +22,7 @@ mod remove;
 mod run;
 mod same_client;
 mod sandbox;
+mod search;
 mod setup;
 mod socket_unit;
 mod sockets;
@@ -78,6 +81,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Print the lines by which git, docker, kubectl, pip and others take their tokens from here, or do it
     Setup(setup::SetupArgs),
+    /// Make links to the companion under the names by which docker, git and others start their helpers
+    InstallHelpers(helpers::HelpersArgs),
+    /// Remove the links that install-helpers has made
+    UninstallHelpers(helpers::HelpersArgs),
     /// Show in half a minute what this is for: no account needed
     Demo(demo::DemoArgs),
     /// Run a control plane like Run:ai's on this machine, for tests and for trying
@@ -190,6 +197,8 @@ impl CommandLine {
                 before.socket(&mut args.socket).map(|()| "doctor")?
             }
             Command::Setup(args) => before.target(&mut args.target).map(|()| "setup")?,
+            Command::InstallHelpers(_) => "install-helpers",
+            Command::UninstallHelpers(_) => "uninstall-helpers",
             Command::Demo(_) => "demo",
             Command::Sandbox(_) => "sandbox",
             Command::KeyringCall(_) => "keyring-call",
@@ -227,6 +236,8 @@ impl CommandLine {
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),
             Some(Command::Setup(args)) => setup::setup(args, env),
+            Some(Command::InstallHelpers(args)) => helpers::install(args, env),
+            Some(Command::UninstallHelpers(args)) => helpers::uninstall(args, env),
             Some(Command::Sandbox(args)) => sandbox::sandbox(args),
             Some(Command::KeyringCall(args)) => keyring_call::keyring_call(args),
         }

@@ -18,7 +18,7 @@ mod verb;
 
 pub use self::call::Parsed;
 pub use self::failure::{failure, to_admin};
-pub use self::verb::{is_admin, parse};
+pub use self::verb::{is_admin, parse, programs};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -75,6 +75,11 @@ pub fn parse(run: &Invocation) -> Parsed {
     parsed.unwrap_or_else(|usage| refuse(Code::BadRequest, &usage.to_string()))
 }
 
+/// The names under which other programs start the companion, each with the verb that it stands for.
+pub fn programs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows().filter_map(|row| Some((row.program?, row.grammar.verb)))
+}
+
 /// Every row: the companion's verbs, and the protocols of other tools.
 fn rows() -> impl Iterator<Item = &'static Verb> {
     TABLE

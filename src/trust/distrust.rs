@@ -26,6 +26,8 @@ pub enum Purpose {
     ClientKey,
     /// The lock of a socket or of a store, which has no content.
     Lock,
+    /// The folder of links that other programs start.
+    Links,
     /// A socket.
     Socket {
         /// Whether the user named its place.

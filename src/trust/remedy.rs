@@ -57,7 +57,7 @@ fn remedy_in(
             | Purpose::ClientCertificate
             | Purpose::ClientKey => "put the file itself there".into(),
             Purpose::Lock => "remove it".into(),
-            Purpose::State | Purpose::Socket { .. } => {
+            Purpose::State | Purpose::Links | Purpose::Socket { .. } => {
                 format!("put the folder itself there, or {elsewhere}")
             }
         },
@@ -162,6 +162,7 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
         Purpose::ClientCertificate | Purpose::ClientKey => {
             "name it with client-certificate (add: --client-certificate, --client-key)"
         }
+        Purpose::Links => "name another folder",
         Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",
         Purpose::Socket { named: false } => {
             "set XDG_RUNTIME_DIR to a folder of yours, name a socket with --socket, or serve one command: jetond run -- CMD"

@@ -31,6 +31,7 @@ mod full_disk;
 mod git;
 mod gone;
 mod hard_tokens;
+mod helpers;
 mod hygiene;
 mod issuer_answers;
 mod keyring;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::search::all_in;
 use super::super::target::lines::{quoted, word};
-use super::program::{self, Program, first_in};
+use super::program::{self, Program};
 use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
 
 /// pip, by its keyring provider `subprocess` (from pip 23.1 on; earlier ones find `keyring` without a setting).
@@ -95,7 +96,7 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
         pip.must(&["config", "--user", "set", key, &value])?;
         done.push(format!("pip has {key} = {value}"));
     }
-    let first = first_in("keyring", subject.env.path.as_deref());
+    let first = all_in("keyring", subject.env.path.as_deref()).next();
     let is_ours = |path: &Path| fs::read_link(path).is_ok_and(|to| to == subject.jeton);
     match first {
         Some(path) if is_ours(&path) => {}
@@ -139,7 +140,7 @@ fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> 
 }
 
 fn find(subject: &Subject<'_>) -> Result<Program, Refusal> {
-    let name = match first_in("pip", subject.env.path.as_deref()) {
+    let name = match all_in("pip", subject.env.path.as_deref()).next() {
         Some(_) => "pip",
         None => "pip3",
     };

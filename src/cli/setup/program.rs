@@ -1,12 +1,10 @@
 //! The tools' own programs: found as a shell finds them, started by their absolute path, never by a shell.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
-
+use super::super::search::all_in;
 use super::recipe::Refusal;
 use crate::paths::Env;
 use crate::process::program::SERVICE_VARIABLES;
@@ -36,7 +34,7 @@ pub(super) struct Printed {
 /// A [`Refusal`] if there is none, or if other users than root and this one could change it or a folder above it: this
 /// process would run what they wrote.
 pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
-    let Some(path) = first_in(name, env.path.as_deref()) else {
+    let Some(path) = all_in(name, env.path.as_deref()).next() else {
         return Err(Refusal::config(&format!(
             "there is no {name} on PATH; without --apply or --undo the lines are printed for you to run"
         )));
@@ -48,22 +46,6 @@ pub(super) fn find(name: &'static str, env: &Env) -> Result<Program, Refusal> {
             "{name} is not started, since others could change it: {untrusted}; without --apply or --undo the lines are printed for you to run"
         ))),
     }
-}
-
-/// The first executable file of this name in the absolute folders of `PATH`. A relative one would be another folder for
-/// each working directory.
-pub(super) fn first_in(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
-    let folders = path?.as_bytes().split(|byte| *byte == b':');
-    let folders = folders.map(|folder| Path::new(OsStr::from_bytes(folder)));
-    let mut files = folders
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name));
-    files.find(|file| file.is_file() && is_executable(file))
-}
-
-/// Whether this user may execute the file.
-pub(super) fn is_executable(file: &Path) -> bool {
-    accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 // === impl Program ===

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::companion::{self, NoCompanion};
 use super::super::target::Target;
 use super::super::target::lines::quoted;
-use super::program::is_executable;
 use super::recipe::{Needs, Recipe, Refusal, Subject};
 use crate::address::Address;
 use crate::config::{Config, HostEntry, entry_for};
 use crate::paths::Env;
-use crate::process::program;
 use crate::profile::ProfileName;
 
 /// What was typed.
@@ -162,28 +161,11 @@ fn host_lines(address: &Address, profile: Option<&ProfileName>) -> String {
     format!("[[profiles.{key}.hosts]]\nurl = \"{address}\"\n")
 }
 
-/// The companion that the lines name: the one that was named, else the one beside this program.
-pub(in super::super) fn companion(named: Option<&Path>) -> Result<PathBuf, Refusal> {
-    let path = match named {
-        Some(path) if path.is_absolute() => path.to_owned(),
-        Some(_) => return Err(Refusal::usage("--jeton takes an absolute path")),
-        None => {
-            let unknown = |error| {
-                Refusal::config(&format!(
-                    "this program's own path is not known ({error}): name the companion with --jeton PATH"
-                ))
-            };
-            let program = program::this_program().map_err(unknown)?;
-            program.with_file_name("jeton")
-        }
-    };
-    if path.is_file() && is_executable(&path) {
-        return Ok(path);
-    }
-    Err(Refusal::config(&format!(
-        "there is no companion at {}: name it with --jeton PATH",
-        quoted(&path)
-    )))
+fn companion(named: Option<&Path>) -> Result<PathBuf, Refusal> {
+    companion::find(named).map_err(|error| match error {
+        NoCompanion::Usage(why) => Refusal::usage(why),
+        NoCompanion::Missing(why) => Refusal::config(&why),
+    })
 }
 
 /// That the configuration lacks an address, as a sentence.

@@ -1,0 +1,276 @@
+//! Links to the companion in one folder, by the folder's descriptor: what was judged is what is changed.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::super::target::lines::quoted;
+use crate::trust::{Untrusted, open_links_folder};
+
+/// The beginning of the name that a link has while it is removed.
+const REMOVED: &str = ".jeton-removed-";
+
+/// A folder of links, judged and open.
+#[derive(Debug)]
+pub(super) struct Links {
+    folder: File,
+    path: PathBuf,
+    /// Where ours lead to.
+    jeton: PathBuf,
+}
+
+/// What is at a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum There {
+    /// Nothing.
+    Nothing,
+    /// A link to our companion.
+    Ours,
+    /// A link to something else.
+    Link(PathBuf),
+    /// No link.
+    Other,
+}
+
+// === impl Links ===
+
+impl Links {
+    /// Opens the folder, whose links lead to this companion.
+    ///
+    /// # Errors
+    /// [`Untrusted`] if others than root and `uid` could change it or a folder above it.
+    pub(super) fn open(path: &Path, uid: u32, jeton: PathBuf) -> Result<Self, Untrusted> {
+        let (folder, path) = open_links_folder(path, uid)?;
+        Ok(Self {
+            folder,
+            path,
+            jeton,
+        })
+    }
+
+    /// The folder's path without links.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a name.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where ours lead to.
+    pub(super) fn jeton(&self) -> &Path {
+        &self.jeton
+    }
+
+    /// What is at this name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn at(&self, name: &str) -> io::Result<There> {
+        match rustix::fs::readlinkat(&self.folder, name, vec![]) {
+            Ok(to) => {
+                let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
+                Ok(match to == self.jeton {
+                    // By their bytes: `/a/./b` is not what we have written.
+                    true if to.as_os_str() == self.jeton.as_os_str() => There::Ours,
+                    _ => There::Link(to),
+                })
+            }
+            Err(Errno::NOENT) => Ok(There::Nothing),
+            Err(Errno::INVAL) => Ok(There::Other),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the link, unless something is there: one system call, which replaces nothing. Returns what was there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn make(&self, name: &str) -> io::Result<There> {
+        match rustix::fs::symlinkat(&self.jeton, &self.folder, name) {
+            Ok(()) => Ok(There::Nothing),
+            Err(Errno::EXIST) => self.at(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the link if it is ours. Returns what was there.
+    ///
+    /// The link is looked at once more under a name that no other program knows: in between, another program may have put
+    /// something else in its place.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn remove(&self, name: &str) -> io::Result<There> {
+        let there = self.at(name)?;
+        if there != There::Ours {
+            return Ok(there);
+        }
+        let aside = format!("{REMOVED}{}", std::process::id());
+        match self.rename(name, &aside) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(There::Nothing),
+            // A file system that cannot rename without replacing.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                self.unlink(name)?;
+                return Ok(There::Ours);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let there = self.at(&aside)?;
+        if there == There::Ours {
+            self.unlink(&aside)?;
+        } else if let Err(error) = self.rename(&aside, name) {
+            let aside = quoted(&self.path_of(&aside));
+            return Err(io::Error::other(format!(
+                "what took its place meanwhile is now at {aside} ({error})"
+            )));
+        }
+        Ok(there)
+    }
+
+    /// Removes links of ours that a killed command has left in the middle of [`Self::remove`].
+    pub(super) fn sweep(&self) {
+        for name in self.names().unwrap_or_default() {
+            let is_ours = |name: &str| self.at(name).is_ok_and(|there| there == There::Ours);
+            if let Some(name) = name.to_str().filter(|name| name.starts_with(REMOVED))
+                && is_ours(name)
+            {
+                let _: io::Result<()> = self.unlink(name);
+            }
+        }
+    }
+
+    /// The names of what is in the folder.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = vec![];
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            let name = entry?.file_name().to_bytes().to_owned();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
+        let flags = RenameFlags::NOREPLACE;
+        rustix::fs::renameat_with(&self.folder, from, &self.folder, to, flags)
+    }
+
+    fn unlink(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn links(path: &Path) -> Links {
+        let uid = rustix::process::geteuid().as_raw();
+        Links::open(path, uid, "/opt/jeton".into()).unwrap()
+    }
+
+    #[test]
+    fn a_link_is_made_over_nothing_and_removed_only_if_it_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let links = links(dir.path());
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("file"), "mine").unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        for (name, to) in [
+            ("other", "/usr/bin/jeton"),
+            ("dots", "/opt/./jeton"),
+            ("slash", "/opt/jeton/"),
+            ("slashes", "//opt/jeton"),
+            ("relative", "opt/jeton"),
+            ("dangling", "/nowhere"),
+        ] {
+            symlink(to, at(name)).unwrap();
+            let there = There::Link(to.into());
+            assert_eq!(links.make(name).unwrap(), there, "{name}");
+            assert_eq!(links.remove(name).unwrap(), there, "{name}");
+            assert_eq!(fs::read_link(at(name)).unwrap().to_str(), Some(to));
+        }
+        for name in ["file", "folder"] {
+            assert_eq!(links.make(name).unwrap(), There::Other, "{name}");
+            assert_eq!(links.remove(name).unwrap(), There::Other, "{name}");
+        }
+        assert_eq!(fs::read(at("file")).unwrap(), b"mine");
+        assert_eq!(links.make("new").unwrap(), There::Nothing);
+        assert_eq!(links.make("new").unwrap(), There::Ours);
+        assert_eq!(links.remove("new").unwrap(), There::Ours);
+        assert_eq!(links.remove("new").unwrap(), There::Nothing);
+        assert!(at("new").symlink_metadata().is_err());
+        assert_eq!(links.names().unwrap().len(), 8);
+    }
+
+    #[test]
+    fn a_folder_that_is_exchanged_after_it_was_judged_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, evil) = (dir.path().join("good"), dir.path().join("evil"));
+        fs::create_dir(&good).unwrap();
+        fs::create_dir(&evil).unwrap();
+        let links = links(&good);
+        fs::rename(&good, dir.path().join("moved")).unwrap();
+        symlink(&evil, &good).unwrap();
+        assert_eq!(links.make("new").unwrap(), There::Nothing);
+        assert!(dir.path().join("moved/new").symlink_metadata().is_ok());
+        assert_eq!(fs::read_dir(&evil).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_takes_the_links_place_while_it_is_removed_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let links = links(dir.path());
+        let name = dir.path().join("helper");
+        let done = &std::sync::atomic::AtomicBool::new(false);
+        let name = &name;
+        std::thread::scope(|scope| {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a test that gets no thread fails, and may"
+            )]
+            let packager = scope.spawn(move || {
+                let [new, taken] = ["new", "taken"].map(|other| name.with_file_name(other));
+                for _ in 0..2_000 {
+                    // A program that a package manager puts in the place of whatever is there, and takes away again.
+                    fs::write(&new, "program").unwrap();
+                    fs::rename(&new, name).unwrap();
+                    while fs::rename(name, &taken).is_err() {
+                        std::thread::yield_now();
+                    }
+                    let bytes = fs::read(&taken).unwrap_or_default();
+                    assert_eq!(bytes, b"program", "the program was removed");
+                }
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                links.make("helper").unwrap();
+                links.remove("helper").unwrap();
+            }
+            packager.join().unwrap();
+        });
+        let names = links.names().unwrap();
+        assert!(
+            !names
+                .iter()
+                .any(|name| name.to_string_lossy().starts_with(REMOVED)),
+            "{names:?}"
+        );
+    }
+}
