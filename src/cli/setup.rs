@@ -2,17 +2,25 @@
 //! by the tools' own commands, and takes that back.
 
 mod changes;
+mod claude_code;
+mod codex;
 mod curl;
 mod docker;
 mod git;
+mod huggingface;
 mod kept;
 mod kubectl;
+mod mlflow;
+mod openai;
 mod pip;
 mod program;
+mod prometheus;
+mod rclone;
 mod recipe;
 mod records;
 mod socket;
 mod subject;
+mod uv;
 
 use std::path::PathBuf;
 
@@ -26,12 +34,20 @@ use crate::paths::Env;
 use crate::process::logging;
 
 /// The tools, in the order in which they are listed.
-static RECIPES: [&Recipe; 5] = [
+static RECIPES: [&Recipe; 13] = [
     &git::RECIPE,
     &docker::RECIPE,
     &kubectl::RECIPE,
     &pip::RECIPE,
+    &uv::RECIPE,
+    &claude_code::RECIPE,
+    &codex::RECIPE,
+    &openai::RECIPE,
+    &mlflow::RECIPE,
+    &huggingface::RECIPE,
     &curl::RECIPE,
+    &rclone::RECIPE,
+    &prometheus::RECIPE,
 ];
 
 /// What is no tool.
@@ -122,7 +138,8 @@ fn list(args: &SetupArgs) -> Exit {
 fn print_lines(recipe: &Recipe, args: &SetupArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     let config = target.read_config()?;
-    let found = subject::find(recipe, &args.typed(), &config, env).map_err(|why| why.tell())?;
+    let found =
+        subject::find(recipe, &args.typed(), &config, &target, env).map_err(|why| why.tell())?;
     let lines = (recipe.lines)(&found.subject).map_err(|why| why.tell())?;
     let mut notes = vec![];
     if let Some(lacks) = &found.lacks {

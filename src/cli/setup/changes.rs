@@ -16,7 +16,7 @@ pub(super) fn apply(
 ) -> Result<(), Exit> {
     let target = target.find(env)?;
     let config = target.read_config()?;
-    let found = subject::find(recipe, typed, &config, env).map_err(|why| why.tell())?;
+    let found = subject::find(recipe, typed, &config, &target, env).map_err(|why| why.tell())?;
     if let Some(lacks) = found.lacks {
         let sentence = subject::sentence_of_lack(&target);
         let lines: Vec<_> = lacks.lines().map(|line| format!("\n  {line}")).collect();

@@ -49,8 +49,18 @@ pub(super) struct Subject<'a> {
     pub(super) profile: Option<ProfileName>,
     /// The absolute path of the companion.
     pub(super) jeton: PathBuf,
+    /// The folder of the token socket, below which a sink with a relative path is.
+    pub(super) runtime: Option<PathBuf>,
     /// The environment, for where tools have their files.
     pub(super) env: &'a Env,
+}
+
+/// A file into which the daemon writes the token.
+pub(super) struct Sink {
+    /// The file, for the tool.
+    pub(super) file: PathBuf,
+    /// The lines of the configuration that make it.
+    pub(super) notes: Vec<String>,
 }
 
 /// Lines to paste.
@@ -137,6 +147,28 @@ impl Subject<'_> {
         text_of(&self.jeton)
     }
 
+    /// A file with the profile's token at this path below the folder of the token socket.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if there is no profile, or no such folder.
+    pub(super) fn sink(&self, path: &str, format: &str) -> Result<Sink, Refusal> {
+        let profile = self.profile()?;
+        let none =
+            || Refusal::config("XDG_RUNTIME_DIR is not set, so there is no place for the file");
+        let folder = self.runtime.as_ref().ok_or_else(none)?;
+        let path = format!("{profile}-{path}");
+        Ok(Sink {
+            file: folder.join(&path),
+            notes: vec![
+                "the daemon writes the token into the file with these lines of its configuration:"
+                    .to_owned(),
+                format!("[[profiles.{}.sinks]]", key_of(profile)),
+                format!("path = \"{path}\""),
+                format!("format = \"{format}\""),
+            ],
+        })
+    }
+
     /// A path in the user's home.
     ///
     /// # Errors
@@ -145,6 +177,14 @@ impl Subject<'_> {
         let none = || Refusal::config("HOME is not set, so there is no place for the file");
         let home = self.env.home.as_ref().ok_or_else(none)?;
         Ok(home.join(path))
+    }
+}
+
+/// The name of a profile as a key of TOML: one with a dot is two keys without quotes.
+pub(super) fn key_of(profile: &ProfileName) -> String {
+    match profile.as_str().contains('.') {
+        true => format!("\"{profile}\""),
+        false => profile.to_string(),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::super::companion::{self, NoCompanion};
+use super::super::socket_unit;
 use super::super::target::Target;
 use super::super::target::lines::quoted;
-use super::recipe::{Needs, Recipe, Refusal, Subject};
+use super::recipe::{Needs, Recipe, Refusal, Subject, key_of};
 use crate::address::Address;
 use crate::config::{Config, HostEntry, entry_for};
 use crate::paths::Env;
@@ -32,6 +33,7 @@ pub(super) fn find<'a>(
     recipe: &Recipe,
     typed: &Typed<'_>,
     config: &Config,
+    target: &Target,
     env: &'a Env,
 ) -> Result<Found<'a>, Refusal> {
     let jeton = companion(typed.jeton)?;
@@ -75,6 +77,7 @@ pub(super) fn find<'a>(
         entry,
         profile,
         jeton,
+        runtime: runtime(target, env),
         env,
     };
     Ok(Found { subject, lacks })
@@ -95,8 +98,15 @@ pub(super) fn to_undo<'a>(
         entry: None,
         profile: None,
         jeton: companion(jeton)?,
+        runtime: None,
         env,
     })
+}
+
+/// The folder of the token socket of this target's daemon.
+fn runtime(target: &Target, env: &Env) -> Option<PathBuf> {
+    let places = socket_unit::places(socket_unit::manager(target), env).ok()?;
+    places.token.parent().map(Path::to_owned)
 }
 
 /// Parses an address that was typed. It is not quoted, since it may hold a password.
@@ -152,12 +162,7 @@ fn known_profiles(config: &Config) -> String {
 
 /// The lines of the configuration by which this address gets tokens of this profile.
 fn host_lines(address: &Address, profile: Option<&ProfileName>) -> String {
-    let name = profile.map_or("NAME", ProfileName::as_str);
-    // A name with a dot is two keys without quotes.
-    let key = match name.contains('.') {
-        true => format!("\"{name}\""),
-        false => name.to_owned(),
-    };
+    let key = profile.map_or("NAME".to_owned(), key_of);
     format!("[[profiles.{key}.hosts]]\nurl = \"{address}\"\n")
 }
 
