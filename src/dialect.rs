@@ -11,6 +11,7 @@ mod help;
 pub mod http;
 pub(crate) mod human;
 mod row;
+mod setups;
 mod token_format;
 mod token_request;
 mod tool;
@@ -18,6 +19,7 @@ mod verb;
 
 pub use self::call::Parsed;
 pub use self::failure::{failure, to_admin};
+pub use self::setups::SETUPS;
 pub use self::verb::{is_admin, parse, programs};
 
 #[cfg(test)]

@@ -184,3 +184,18 @@ impl SetupArgs {
             || self.undo
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::SETUPS;
+
+    #[test]
+    fn the_companions_help_lists_the_same_tools() {
+        let listed: Vec<_> = RECIPES
+            .iter()
+            .map(|recipe| (recipe.name, recipe.wants))
+            .collect();
+        assert_eq!(listed, SETUPS);
+    }
+}

@@ -1,8 +1,9 @@
-//! `jeton help`, and the usage of one verb. The companion includes the same text for when no daemon runs: a test below
-//! writes it there and checks that both are equal.
+//! `jeton help`, and the usage of one verb. For when no daemon runs the companion includes a short text, without what the
+//! tools start and how they are set up: a test below writes it there and checks that it is the one.
 
 use super::args::{Grammar, Profile, Takes};
 use super::human;
+use super::setups::SETUPS;
 
 /// The verbs that the companion runs without a daemon.
 pub(super) static OF_THE_COMPANION: [&Grammar; 2] = [&VERSION, &HELP];
@@ -28,6 +29,24 @@ jeton - asks jetond for a token
 
 usage: jeton VERB [PROFILE] [OPTION]...
 
+";
+
+/// What stands in the short text for all that only the daemon tells.
+#[cfg(test)]
+const OF_THE_DAEMON: &str = "
+While jetond runs, this also lists what git, docker and others start; to set
+them up: jetond setup
+";
+
+/// Before the verbs that the tools start.
+const OF_TOOLS: &str = "
+what git, docker and others start, once they are set up:
+";
+
+/// Before what `jetond setup` knows.
+const SETUP: &str = "
+to let a tool take its tokens from here, 'jetond setup NAME ADDRESS' prints the
+lines for it. NAME is one of these, by what you want to do:
 ";
 
 const TAIL: &str = "
@@ -60,14 +79,35 @@ exit codes:
 exec ends as COMMAND does, or with 126 (cannot be run) or 127 (not found).
 ";
 
-/// The complete help text.
-pub(super) fn whole<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
+/// The complete help text, with the verbs that the tools start.
+pub(super) fn whole<'a>(
+    verbs: impl Iterator<Item = &'a Grammar>,
+    tools: impl Iterator<Item = &'a Grammar>,
+) -> String {
     let mut text = HEAD.to_owned();
-    for verb in verbs {
-        let head = format!("{} {}", verb.verb, operands(verb.usage));
-        push_entry(&mut text, head.trim_end(), verb.does, 20);
+    push_verbs(&mut text, verbs);
+    text.push_str(OF_TOOLS);
+    push_verbs(&mut text, tools);
+    text.push_str(SETUP);
+    for (name, wants) in SETUPS {
+        push_entry(&mut text, name, wants, 20);
     }
     text + TAIL
+}
+
+/// The help text for when no daemon runs. It is a part of the companion, whose size counts.
+#[cfg(test)]
+fn short<'a>(verbs: impl Iterator<Item = &'a Grammar>) -> String {
+    let mut text = HEAD.to_owned();
+    push_verbs(&mut text, verbs);
+    text + OF_THE_DAEMON + TAIL
+}
+
+fn push_verbs<'a>(text: &mut String, verbs: impl Iterator<Item = &'a Grammar>) {
+    for verb in verbs {
+        let head = format!("{} {}", verb.verb, operands(verb.usage));
+        push_entry(text, head.trim_end(), verb.does, 20);
+    }
 }
 
 /// The usage of one verb.

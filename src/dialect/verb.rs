@@ -120,15 +120,25 @@ fn asks_for_help(words: &[String]) -> bool {
     options.any(|word| is_help(word))
 }
 
-/// The daemon's verbs and the companion's.
-pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
-    let rows = rows().map(|verb| verb.grammar);
+/// The verbs of Jeton's own, the daemon's and the companion's.
+pub(super) fn own() -> impl Iterator<Item = &'static Grammar> {
+    let rows = TABLE.iter().map(|verb| verb.grammar);
     rows.chain(help::OF_THE_COMPANION)
+}
+
+/// The verbs of other tools' protocols.
+fn of_tools() -> impl Iterator<Item = &'static Grammar> {
+    tool::TABLE.iter().map(|tool| tool.verb.grammar)
+}
+
+/// Every verb.
+pub(super) fn all() -> impl Iterator<Item = &'static Grammar> {
+    own().chain(of_tools())
 }
 
 fn help(words: &[String]) -> Parsed {
     match words {
-        [] => print(help::whole(all())),
+        [] => print(help::whole(own(), of_tools())),
         [word] if is_help(word) => usage(&help::HELP),
         [word] => match all().find(|grammar| grammar.verb == word) {
             Some(grammar) => usage(grammar),

@@ -5,7 +5,7 @@ use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 /// docker, and what else reads its configuration: buildah, podman, skopeo, crane, helm, ORAS.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "docker",
-    wants: "pull and push images with docker, podman, skopeo or buildah",
+    wants: "pull and push images with docker, podman or skopeo",
     needs: Needs::Address,
     lines,
     change: None,

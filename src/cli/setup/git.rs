@@ -5,7 +5,7 @@ use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 /// git, by a credential helper for one address.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "git",
-    wants: "clone, fetch and push by git",
+    wants: "clone, fetch and push with git",
     needs: Needs::Address,
     lines,
     change: None,

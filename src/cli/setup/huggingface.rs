@@ -6,7 +6,7 @@ use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 /// huggingface_hub, transformers, datasets and vLLM, by `HF_TOKEN_PATH`.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "huggingface",
-    wants: "get models and data sets from a hub like Hugging Face's",
+    wants: "get models and data sets from a hub",
     needs: Needs::Both,
     lines,
     change: None,

@@ -12,7 +12,7 @@ use crate::address::Address;
 /// kubectl, and what else reads kubeconfig: helm, k9s, the clients for Go, Python and Java.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "kubectl",
-    wants: "reach a Kubernetes cluster with kubectl, helm or a client library",
+    wants: "reach a cluster with kubectl, helm or a client library",
     needs: Needs::Address,
     lines,
     change: Some(Change { look, apply, undo }),

@@ -13,7 +13,7 @@ use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subje
 /// pip, by its keyring provider `subprocess` (from pip 23.1 on; earlier ones find `keyring` without a setting).
 pub(super) static RECIPE: Recipe = Recipe {
     name: "pip",
-    wants: "install Python packages with pip from a private index",
+    wants: "install packages with pip from a private index",
     needs: Needs::Address,
     lines,
     change: Some(Change { look, apply, undo }),

@@ -7,7 +7,7 @@ use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
 /// uv, by its keyring provider `subprocess`.
 pub(super) static RECIPE: Recipe = Recipe {
     name: "uv",
-    wants: "install Python packages with uv from a private index",
+    wants: "install packages with uv from a private index",
     needs: Needs::Address,
     lines,
     change: None,

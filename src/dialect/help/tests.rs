@@ -1,5 +1,7 @@
+use super::short;
 use crate::dialect::call::Parsed;
 use crate::dialect::parse;
+use crate::dialect::setups::SETUPS;
 use crate::dialect::testing::run;
 use crate::dialect::verb;
 use crate::wire::frame::Answer;
@@ -11,11 +13,11 @@ fn text(args: &[&str]) -> String {
     }
 }
 
-/// A later companion may find no daemon, and must then print the same text. `JETON_RECORD=1` writes the file.
+/// A companion that finds no daemon prints the short text. `JETON_RECORD=1` writes the file.
 #[test]
 fn the_companion_has_the_same_text() {
     const FILE: &str = "src/bin/jeton/help.txt";
-    let (folder, text) = (env!("CARGO_MANIFEST_DIR"), text(&["help"]));
+    let (folder, text) = (env!("CARGO_MANIFEST_DIR"), short(verb::own()));
     let path = std::path::Path::new(folder).join(FILE);
     #[expect(
         clippy::disallowed_methods,
@@ -43,6 +45,15 @@ fn help_names_every_verb_and_fits_80_columns() {
             assert!(line.chars().count() <= 80, "{verb}: {line}");
         }
     }
+}
+
+#[test]
+fn help_says_what_can_be_set_up_by_what_a_person_wants() {
+    let all = text(&["help"]);
+    for (name, wants) in SETUPS {
+        assert!(all.contains(&format!("\n  {name:<20}{wants}\n")), "{name}");
+    }
+    assert!(short(verb::own()).contains("jetond setup"));
 }
 
 #[test]

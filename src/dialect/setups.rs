@@ -1,0 +1,27 @@
+//! What `jetond setup` knows, by what a person wants to do. The help of the companion lists it too.
+
+/// The names that `jetond setup` takes, each with what a person wants to do, in the order in which they are listed.
+pub static SETUPS: [(&str, &str); 13] = [
+    ("git", "clone, fetch and push with git"),
+    (
+        "docker",
+        "pull and push images with docker, podman or skopeo",
+    ),
+    (
+        "kubectl",
+        "reach a cluster with kubectl, helm or a client library",
+    ),
+    ("pip", "install packages with pip from a private index"),
+    ("uv", "install packages with uv from a private index"),
+    (
+        "claude-code",
+        "let Claude Code reach an LLM gateway or an MCP server",
+    ),
+    ("codex", "let Codex reach an LLM gateway"),
+    ("openai", "call a model from Python with the OpenAI SDK"),
+    ("mlflow", "log a training run to an MLflow server"),
+    ("huggingface", "get models and data sets from a hub"),
+    ("curl", "call an API with curl, in a shell or a script"),
+    ("rclone", "copy data with rclone from or to a WebDAV server"),
+    ("prometheus", "let Prometheus scrape what asks for a token"),
+];
