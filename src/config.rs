@@ -25,6 +25,7 @@ mod proxy;
 mod reader;
 pub mod runai;
 mod set;
+mod sinks;
 mod span;
 mod store;
 mod url;
@@ -44,6 +45,7 @@ pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
 pub use set::set_client_auth;
+pub use sinks::{Account, Sink, Sinks};
 pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 

@@ -36,8 +36,9 @@
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | address command_line policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | address command_line file_format policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
+//! | [`file_format`] | the content of a file that holds a token | profile token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | command_line instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
@@ -65,6 +66,7 @@ pub mod credential;
 pub mod daemon;
 pub mod dialect;
 pub mod fault;
+pub mod file_format;
 mod file_lock;
 mod folder;
 pub mod instant;

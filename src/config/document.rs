@@ -5,7 +5,7 @@ use toml_edit::Document;
 use super::fault::ConfigFault;
 use super::lookup::Names;
 use super::profile::Config;
-use super::reader::{Reader, fields};
+use super::reader::{ReadProfile, Reader, fields};
 
 /// Reads a configuration; `names` resolves its users and groups. A name without a number is no fault: see
 /// [`Config::doubts`].
@@ -34,7 +34,18 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
             }
             "profiles" => {
                 for field in reader.entries(&field) {
-                    if let Some((name, profile, rules, hosts)) = reader.profile(&field) {
+                    if let Some(ReadProfile {
+                        name,
+                        profile,
+                        rules,
+                        hosts,
+                        sinks,
+                    }) = reader.profile(&field)
+                    {
+                        let sinks = reader.distinct_sinks(&field, sinks, &config.sinks);
+                        if !sinks.is_empty() {
+                            config.sinks.insert(name.clone(), sinks);
+                        }
                         if !hosts.is_empty() {
                             config.hosts.insert(name.clone(), hosts);
                         }

@@ -138,6 +138,12 @@ impl Doubtful {
         self.key == SOCKET_GROUP
     }
 
+    /// Whether it is the owner or the group of a sink's file.
+    fn is_of_sink(&self) -> bool {
+        let table = self.key.rsplit_once('.').map(|(table, _)| table);
+        table.is_some_and(|table| table.ends_with(".sinks"))
+    }
+
     /// What follows while the number is in doubt.
     pub fn consequence(&self) -> &'static str {
         match self.named.id {
@@ -145,6 +151,7 @@ impl Doubtful {
             None if self.is_of_socket() => {
                 "the socket is private until the group has a number (one of a socket unit is as that unit makes it)"
             }
+            None if self.is_of_sink() => "the file is not written until the name has a number",
             None => "the rule is off until the name has a number",
         }
     }
@@ -153,7 +160,8 @@ impl Doubtful {
     pub fn remedy(&self) -> String {
         let kind = self.named.name.kind();
         let key = match &self.named.name {
-            _ if self.is_of_socket() => "group",
+            Name::Group(_) if self.is_of_socket() || self.is_of_sink() => "group",
+            Name::User(_) if self.is_of_sink() => "owner",
             Name::User(_) => "uid",
             Name::Group(_) => "gid",
         };

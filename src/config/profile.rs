@@ -12,6 +12,7 @@ use super::hosts::HostEntry;
 use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
+use super::sinks::{Sink, Sinks};
 use super::store::StoreKind;
 use super::url::Origin;
 use crate::profile::ProfileName;
@@ -27,6 +28,8 @@ pub struct Config {
     pub allow: BTreeMap<ProfileName, Vec<Rule>>,
     /// The addresses that the tokens of each profile are for. Kept apart from the profiles for the same reason.
     pub hosts: BTreeMap<ProfileName, Vec<HostEntry>>,
+    /// The files that the token of each profile is written to. Kept apart from the profiles for the same reason.
+    pub sinks: Sinks,
     /// Who can connect to the token socket; private while its group has no number.
     pub socket: SocketMode,
     /// The group of the token socket, if the configuration gives it by name.
@@ -83,10 +86,16 @@ impl Config {
         self.hosts.get(profile).map_or(&[], Vec::as_slice)
     }
 
+    /// The files that the token of a profile is written to.
+    pub fn sinks(&self, profile: &ProfileName) -> &[Sink] {
+        self.sinks.get(profile).map_or(&[], Vec::as_slice)
+    }
+
     /// Its users and groups by name, with their numbers in force.
     pub fn named(&self) -> impl Iterator<Item = &Named> {
         let rules = self.allow.values().flatten().filter_map(Rule::named);
-        rules.chain(&self.socket_group)
+        let sinks = self.sinks.values().flatten().flat_map(Sink::named);
+        rules.chain(sinks).chain(&self.socket_group)
     }
 
     /// The names to look up, each once.
@@ -130,6 +139,8 @@ impl Config {
     fn renumber(&mut self, mut change: impl FnMut(&mut Named)) {
         let rules = self.allow.values_mut().flatten();
         rules.filter_map(Rule::named_mut).for_each(&mut change);
+        let sinks = self.sinks.values_mut().flatten();
+        sinks.flat_map(Sink::named_mut).for_each(&mut change);
         self.doubts
             .iter_mut()
             .for_each(|doubtful| change(&mut doubtful.named));

@@ -14,9 +14,11 @@ mod access;
 mod hosts;
 pub(super) mod key;
 mod profile;
+mod sinks;
 mod source;
 mod values;
 
+pub(super) use profile::ReadProfile;
 pub use profile::reference;
 
 /// Common names for a secret: no key of such a name may be in this file.

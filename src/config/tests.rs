@@ -8,6 +8,7 @@ use super::allow::Subject;
 use super::oauth2::{At, ClientAuth, EndpointUrl};
 use super::runai::Api;
 use super::*;
+use crate::file_format::{Format, Template};
 use crate::policy::{IdRange, Who};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
@@ -103,6 +104,23 @@ proxy = "environment"
 url = "https://git.example/team/"
 username = "oauth2"
 auth = "basic"
+[[profiles.research.sinks]]
+path = "runai-cli/authentication.json"
+format = "runai-cli"
+cluster = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
+[[profiles.research.sinks]]
+path = "/run/jeton/x.env"
+format = "dotenv"
+variable = "TOKEN"
+mode = "0640"
+owner = "alice"
+group = "team"
+replace = true
+on-expiry = "keep"
+[[profiles.research.sinks]]
+path = "/run/jeton/x.conf"
+format = "template"
+template = "token = {{token}}"
 "#;
 
 #[test]
@@ -206,9 +224,46 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         username: Some("oauth2".into()),
         auth: Some(HostAuth::Basic),
     }];
+    let sink = |path: &str, format| Sink {
+        path: path.into(),
+        format,
+        mode: 0o600,
+        owner: None,
+        group: None,
+        replace: false,
+        keep_expired: false,
+    };
+    let named = |name| Some(Account::Name(Named::look_up(name, &FewNames)));
+    let sinks = vec![
+        sink(
+            "runai-cli/authentication.json",
+            Format::RunaiCli {
+                url: "https://acme.run.ai".into(),
+                cluster: "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f".into(),
+            },
+        ),
+        Sink {
+            mode: 0o640,
+            owner: named(Name::User("alice".into())),
+            group: named(Name::Group("team".into())),
+            replace: true,
+            keep_expired: true,
+            ..sink(
+                "/run/jeton/x.env",
+                Format::Dotenv {
+                    variable: "TOKEN".into(),
+                },
+            )
+        },
+        sink(
+            "/run/jeton/x.conf",
+            Format::Template(Template::parse("token = {{token}}").unwrap()),
+        ),
+    ];
     let expected = Config {
         profiles,
         allow,
+        sinks: BTreeMap::from([(name("research"), sinks)]),
         hosts: BTreeMap::from([(name("research"), hosts)]),
         socket,
         socket_group: Some(Named::look_up(Name::Group("team".into()), &FewNames)),
@@ -232,7 +287,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 5);
+    assert_eq!(reference.len(), 6);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) struct SocketDraft {
 }
 
 /// A group while it is read.
-enum Group {
+pub(super) enum Group {
     Number(u32),
     Name(Named),
 }
@@ -90,7 +90,7 @@ impl Reader<'_> {
     }
 
     /// A group by its name or number.
-    fn group(&mut self, field: &Field<'_>) -> Option<Group> {
+    pub(super) fn group(&mut self, field: &Field<'_>) -> Option<Group> {
         if field.item.is_integer() {
             let number = self.ids(field).and_then(IdRange::only);
             return number.map(Group::Number);
@@ -146,7 +146,7 @@ impl Reader<'_> {
     }
 
     /// A number, or a range of them in a string.
-    fn ids(&mut self, field: &Field<'_>) -> Option<IdRange> {
+    pub(super) fn ids(&mut self, field: &Field<'_>) -> Option<IdRange> {
         let text = match field.item.as_integer() {
             Some(number) => number.to_string(),
             None => match field.item.as_str() {
@@ -167,7 +167,7 @@ impl Reader<'_> {
     }
 
     /// The name of a user or a group. An empty one is a fault of the text, whatever the machine knows.
-    fn account(&mut self, field: &Field<'_>) -> Option<String> {
+    pub(super) fn account(&mut self, field: &Field<'_>) -> Option<String> {
         let name = self.text(field)?;
         if name.is_empty() {
             self.fault(field, "this must not be empty", None);
@@ -177,7 +177,7 @@ impl Reader<'_> {
     }
 
     /// Looks a name up, and notes its place if its number is in doubt.
-    fn look_up(&mut self, field: &Field<'_>, name: Name) -> Named {
+    pub(super) fn look_up(&mut self, field: &Field<'_>, name: Name) -> Named {
         let named = Named::look_up(name, self.names);
         if named.doubt().is_some() {
             self.doubt(field, named.clone());

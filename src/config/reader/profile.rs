@@ -7,12 +7,14 @@ use super::super::allow::Rule;
 use super::super::hosts::HostEntry;
 use super::super::profile::{ClientCertificate, Profile};
 use super::super::proxy::Proxy;
+use super::super::sinks::Sink;
 use super::super::span;
 use super::super::store::{self, StoreKind};
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
 use super::hosts::HOST;
 use super::key::{Key, KeyDoc, key, set};
+use super::sinks::{Drafted, SINK};
 use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
@@ -30,6 +32,19 @@ struct Draft {
     lifetime: Option<Duration>,
     allow: Vec<Rule>,
     hosts: Vec<HostEntry>,
+    sinks: Vec<Drafted>,
+}
+
+/// A profile that is read, with what is kept apart from it.
+pub(in crate::config) struct ReadProfile {
+    pub(in crate::config) name: ProfileName,
+    pub(in crate::config) profile: Profile,
+    /// The rules that say who may use it.
+    pub(in crate::config) rules: Vec<Rule>,
+    /// The addresses that it is for.
+    pub(in crate::config) hosts: Vec<HostEntry>,
+    /// The files that its token is written to, each with its place.
+    pub(in crate::config) sinks: Vec<(usize, Sink)>,
 }
 
 /// A client certificate while it is read.
@@ -75,6 +90,9 @@ const PROFILE: &[Key<Draft>] = &[
     key("hosts", "tables with url, username, auth", "none", "the addresses that its tokens are for", |r, f, d| {
         d.hosts = r.hosts(f);
     }),
+    key("sinks", "tables with path, format and more", "none", "the files that its token is written to", |r, f, d| {
+        d.sinks = r.sinks(f);
+    }),
 ];
 
 #[rustfmt::skip]
@@ -104,6 +122,10 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
             "profiles.NAME.hosts",
             HOST.iter().map(|key| key.doc).collect(),
         ),
+        (
+            "profiles.NAME.sinks",
+            SINK.iter().map(|key| key.doc).collect(),
+        ),
     ]
 }
 
@@ -119,11 +141,8 @@ fn docs() -> Vec<KeyDoc> {
 }
 
 impl Reader<'_> {
-    /// Reads a profile with its name, the rules that say who may use it, and the addresses that it is for.
-    pub(in crate::config) fn profile(
-        &mut self,
-        field: &Field<'_>,
-    ) -> Option<(ProfileName, Profile, Vec<Rule>, Vec<HostEntry>)> {
+    /// Reads a profile.
+    pub(in crate::config) fn profile(&mut self, field: &Field<'_>) -> Option<ReadProfile> {
         let name = ProfileName::parse(field.name);
         if let Err(e) = name {
             self.fault_at(field.key, &field.path, e.to_string(), None);
@@ -152,8 +171,10 @@ impl Reader<'_> {
                 None => kind.check(self, &section),
             }
         }
+        let provider = provider?;
+        let sinks = self.finish_sinks(draft.sinks, &provider, &draft.hosts);
         let profile = Profile {
-            provider: provider?,
+            provider,
             store: draft.store,
             ca_file: draft.ca_file,
             proxy: draft.proxy,
@@ -162,7 +183,13 @@ impl Reader<'_> {
             reissue: draft.reissue,
             lifetime: draft.lifetime,
         };
-        Some((name.ok()?, profile, draft.allow, draft.hosts))
+        Some(ReadProfile {
+            name: name.ok()?,
+            profile,
+            rules: draft.allow,
+            hosts: draft.hosts,
+            sinks,
+        })
     }
 
     /// Reports keys that belong to another kind than the chosen one.

@@ -1,0 +1,64 @@
+//! The formats of lines that other programs define: `.env`, netrc(5), and the files of Run:ai's command line.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::unwritable::Unwritable;
+
+/// A machine in netrc(5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// The host.
+    pub host: String,
+    /// The user name beside the token.
+    pub login: String,
+}
+
+/// Characters that a shell, systemd, Docker and every `.env` reader take as they are.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=:@%,".contains(&byte)
+}
+
+/// `NAME=TOKEN`. A token with other characters stands between single quotes, which Docker's `--env-file` would keep; one
+/// with a quote, a backslash or a dollar sign is read in different ways.
+pub(super) fn dotenv(variable: &str, token: &str) -> Result<String, Unwritable> {
+    if token.bytes().all(is_plain) {
+        return Ok(format!("{variable}={token}\n"));
+    }
+    if token.contains(['\'', '\\', '$']) {
+        return Err(Unwritable::Ambiguous("dotenv"));
+    }
+    Ok(format!("{variable}='{token}'\n"))
+}
+
+/// A line for each machine. curl, Python and git disagree about quotes, backslashes and `#`.
+pub(super) fn netrc(machines: &[Machine], token: &str) -> Result<String, Unwritable> {
+    if token.contains(['"', '\'', '\\', '#']) {
+        return Err(Unwritable::Ambiguous("netrc"));
+    }
+    // Of its final size from the start: a buffer that grows leaves copies of the token behind.
+    let size: usize = machines
+        .iter()
+        .map(|machine| machine.host.len() + machine.login.len() + token.len() + 32)
+        .sum();
+    let mut text = String::with_capacity(size);
+    for Machine { host, login } in machines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "machine {host} login {login} password {token}");
+    }
+    Ok(text)
+}
+
+/// The file `authentication.json`.
+pub(super) fn runai_token(token: &str) -> String {
+    format!("{{\"accessToken\":\"{}\"}}\n", STANDARD.encode(token))
+}
+
+/// The file `config.json`.
+pub(super) fn runai_config(url: &str, cluster: &str) -> Vec<u8> {
+    let config =
+        serde_json::json!({ "control_plane": { "url": url }, "cluster": { "uuid": cluster } });
+    format!("{config}\n").into_bytes()
+}

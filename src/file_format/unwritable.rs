@@ -1,0 +1,30 @@
+//! Why a token is not written in a format.
+
+use std::fmt;
+
+/// Why a token cannot be written in a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// The token is not a JWT.
+    NotAJwt,
+    /// Programs would read the token from this format in different ways.
+    Ambiguous(&'static str),
+}
+
+// === impl Unwritable ===
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAJwt => f.write_str(
+                "the token is no JWT, so it is not written; if its reader takes any token, use format = \"raw\"",
+            ),
+            Self::Ambiguous(format) => write!(
+                f,
+                "the token has a character that programs read from a {format} file in different ways, so it is not written; use format = \"raw\" or \"json\""
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unwritable {}
