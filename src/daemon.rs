@@ -14,6 +14,7 @@
 //! | [`reloading`] | puts configurations in force, one at a time | condition keep options sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
+//! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
@@ -33,6 +34,7 @@ pub mod reloading;
 pub mod serve;
 pub mod service;
 pub mod shutdown;
+pub mod sinks;
 pub mod sockets;
 #[cfg(test)]
 mod testing;
@@ -204,9 +206,10 @@ async fn serve(
         Arc::clone(&roster),
     )
     .with_attempts(caps.attempts);
-    let mut reloading =
-        Reloading::new(options, served, wiring, Arc::clone(&roster), notify.clone());
+    let told = notify.clone();
+    let mut reloading = Reloading::new(options, served, wiring, Arc::clone(&roster), told);
     reloading.start(config).await;
+    sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         tokio::spawn(watchdog::keep(
             deadline,

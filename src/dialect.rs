@@ -105,6 +105,7 @@ pub(crate) mod testing {
             clock_skew: None,
             granted_scope: None,
             missing_scope: None,
+            sinks: vec![],
             counts: Counts {
                 requests: 3,
                 refreshes: 2,

@@ -5,13 +5,22 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+
+mod attributes;
+mod error;
+mod identity;
+mod new_file;
+
+pub(crate) use attributes::Attributes;
+pub(crate) use error::ReplaceError;
+pub(crate) use identity::Identity;
+pub(crate) use new_file::NewFile;
 
 /// The beginning of a temporary file's name: no profile's name begins with a dot.
 const TEMPORARY: &str = ".jeton-new-";
@@ -34,25 +43,6 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
-/// Whose a new file is, and its mode.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Attributes {
-    pub(crate) owner: u32,
-    /// `None` leaves the group that the system gives.
-    pub(crate) group: Option<u32>,
-    pub(crate) mode: u16,
-}
-
-/// Why a file was not replaced, or not surely.
-#[derive(Debug)]
-pub(crate) struct ReplaceError {
-    /// What we tried to do, as a verb with its object.
-    pub(crate) action: &'static str,
-    pub(crate) source: io::Error,
-    /// Whether the new file is in place all the same: it then might not outlive a power failure.
-    pub(crate) replaced: bool,
-}
-
 impl Folder {
     /// `file` is the folder at `path`, opened and judged; the path is only for cleaning up and for messages.
     pub(crate) fn new(file: File, path: &Path) -> Self {
@@ -71,9 +61,7 @@ impl Folder {
 
     /// Opens the file `name`, which must not be a link, with further flags.
     pub(crate) fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let fd = rustix::fs::openat(&self.file, name, flags, Mode::from_raw_mode(0o600))?;
-        Ok(File::from(fd))
+        new_file::open_in(&self.file, name, flags)
     }
 
     /// Puts a file with these bytes in the place of `name`: readers see the old one or the new one, never a part,
@@ -109,30 +97,29 @@ impl Folder {
         bytes: &[u8],
         attributes: Attributes,
     ) -> Result<(), ReplaceError> {
-        let step = |action| move |source| ReplaceError::before(action, source);
-        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let temporary = tempfile::Builder::new()
-            .prefix(prefix)
-            .make_in(&self.path, |path| {
-                let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-                self.open_file(name, new)
-            })
-            .map_err(step("make a file beside it"))?;
-        let (mut file, mut path) = temporary.into_parts();
-        attributes
-            .apply(&file)
-            .map_err(step("keep its owner and mode"))?;
-        file.write_all(bytes).map_err(step("write it"))?;
-        file.sync_all().map_err(step("sync it"))?;
-        let from = path.file_name().unwrap_or_default();
-        rustix::fs::renameat(&self.file, from, &self.file, name)
-            .map_err(|e| ReplaceError::before("rename it into place", e.into()))?;
-        path.disable_cleanup(true);
-        self.sync().map_err(|source| ReplaceError {
-            action: "sync its folder",
-            source,
-            replaced: true,
-        })
+        let mut new = NewFile::make(&self.file, &self.path, prefix, attributes)?;
+        new.fill(bytes)?;
+        new.put(name)
+    }
+
+    /// Makes an empty file with these attributes, to be filled and put in place in further steps. The name of the
+    /// temporary file says whose it is.
+    pub(crate) fn begin_as(
+        &self,
+        writer: &str,
+        attributes: Attributes,
+    ) -> Result<NewFile<'_>, ReplaceError> {
+        NewFile::make(
+            &self.file,
+            &self.path,
+            &format!("{TEMPORARY}{writer}-"),
+            attributes,
+        )
+    }
+
+    /// What has this name; `None` if nothing has.
+    pub(crate) fn identity(&self, name: &OsStr) -> io::Result<Option<Identity>> {
+        Identity::at(&self.file, name)
     }
 
     /// Removes the file `name`; whether there was one.
@@ -142,7 +129,7 @@ impl Folder {
             Err(Errno::NOENT) => return Ok(false),
             Err(e) => return Err(ReplaceError::before("remove it", e.into())),
         }
-        self.sync().map_err(|source| ReplaceError {
+        new_file::sync(&self.file).map_err(|source| ReplaceError {
             action: "sync its folder",
             source,
             replaced: true,
@@ -197,45 +184,6 @@ impl Folder {
         }
         names.sort();
         Ok(names)
-    }
-
-    /// Makes the renames in this folder last. Some network file systems cannot, and say so: there they last as they do.
-    fn sync(&self) -> io::Result<()> {
-        match rustix::fs::fsync(&self.file) {
-            Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
-            result => Ok(result?),
-        }
-    }
-}
-
-impl Attributes {
-    /// Gives a file that was just made to its owner.
-    pub(crate) fn apply(self, file: &File) -> io::Result<()> {
-        let stat = rustix::fs::fstat(file)?;
-        let owner = Some(self.owner).filter(|&owner| owner != stat.st_uid);
-        let group = self.group.filter(|&group| group != stat.st_gid);
-        if owner.is_some() || group.is_some() {
-            rustix::fs::fchown(
-                file.as_fd(),
-                owner.map(Uid::from_raw),
-                group.map(Gid::from_raw),
-            )?;
-        }
-        // After the owner, whose change takes some bits away.
-        Ok(rustix::fs::fchmod(
-            file,
-            Mode::from_raw_mode(self.mode.into()),
-        )?)
-    }
-}
-
-impl ReplaceError {
-    const fn before(action: &'static str, source: io::Error) -> Self {
-        Self {
-            action,
-            source,
-            replaced: false,
-        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod events;
 pub mod frame;
 mod reject;
 pub mod reload;
+mod sink;
 pub mod token_issued;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::profile::ProfileName;
 use crate::token::{self, Pieces};
 
 pub use reject::Rejected;
+pub use sink::{SinkReply, SinkState};
 
 /// The largest body of a request to `/v1/helper`, in bytes, and of its answer.
 pub const MAX_FRAME: usize = 256 * 1024;
@@ -109,6 +111,9 @@ pub struct ProfileReply {
     /// What it did not grant of that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_scope: Option<String>,
+    /// The files that its token is written to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkReply>,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -252,6 +257,7 @@ impl ProfileReply {
             clock_skew: clock_skew(view, now),
             granted_scope: narrower.map(|scope| scope.granted.to_string()),
             missing_scope: narrower.map(|scope| scope.missing.to_string()),
+            sinks: vec![],
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,

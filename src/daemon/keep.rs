@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience waiters | clock |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience sink_board waiters | clock |
 //! | [`lookups`] | calls of an issuer's API beside the attempts, one at a time | | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
@@ -14,6 +14,7 @@
 //! | `crowds` | the issuers at which attempts wait, as the log says | | process |
 //! | `queue` | decides which attempt calls its issuer next, and how many may at once | | |
 //! | [`patience`] | how long a caller may wait, and what ends its wait early | | |
+//! | [`sink_board`] | what the files of a profile hold | | |
 //! | `waiters` | the callers that wait for a profile's token, and its attempt's wait | | |
 //! | [`jumps`] | notices that the machine was suspended or its wall clock set | | clock |
 
@@ -28,4 +29,5 @@ pub mod lookups;
 pub mod patience;
 mod queue;
 pub mod roster;
+pub mod sink_board;
 mod waiters;

@@ -14,8 +14,7 @@ use super::keep::lookups::Api;
 use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Names, Profile, Rule};
-use crate::lifecycle::credentials::Credentials;
-use crate::lifecycle::{Pace, Policy};
+use crate::lifecycle::Policy;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::{Provider, configured, http};
@@ -24,22 +23,17 @@ use crate::schedule::Unit;
 use crate::store::Stores;
 use crate::store::source::{CredentialSource, StoreSource};
 
+mod carried;
 mod control_plane;
 mod looks;
 
+use carried::{Carried, carried_over};
 use control_plane::ControlPlanes;
 use looks::Looks;
 
 /// How many profiles are compared or started before requests get their turn: all of this runs on the thread that serves
 /// them.
 const AT_A_STRETCH: usize = 16;
-
-/// What a profile that starts over begins with.
-#[derive(Default)]
-struct Carried {
-    credentials: Credentials,
-    pace: Pace,
-}
 
 /// The outside parts of a profile: the source of its credential, its issuer, and its random numbers.
 pub struct Outside {
@@ -139,7 +133,10 @@ impl Wiring {
                         done.kept += 1;
                     } else {
                         done.changed += 1;
-                        handle.set_policy(policy(profile)).await;
+                    }
+                    let policy = policy(&config, name, profile);
+                    if policy != self::policy(&self.config, name, before) {
+                        handle.set_policy(policy).await;
                     }
                     kept.push(Arc::clone(handle));
                     Arc::clone(handle)
@@ -149,7 +146,8 @@ impl Wiring {
                         Some((handle, before)) => carried_over(handle, before, profile).await,
                         None => Carried::default(),
                     };
-                    let Some(handle) = self.keep(name, profile, from) else {
+                    let policy = policy(&config, name, profile);
+                    let Some(handle) = self.keep(name, profile, policy, from) else {
                         continue;
                     };
                     if before.is_some() {
@@ -166,12 +164,14 @@ impl Wiring {
             }
             let rules = rules.into();
             let hosts = config.hosts(name).into();
+            let sinks = config.sinks(name).into();
             profiles.insert(
                 name.clone(),
                 Entry {
                     handle,
                     rules,
                     hosts,
+                    sinks,
                 },
             );
         }
@@ -193,19 +193,27 @@ impl Wiring {
         self.config.look_up(answers);
         let is_changed =
             |name: &&ProfileName| !Rule::allow_alike(before.rules(name), self.config.rules(name));
-        if !self.config.profiles.keys().any(|name| is_changed(&name)) {
+        let any_rules = self.config.profiles.keys().any(|name| is_changed(&name));
+        if !any_rules && before.sinks == self.config.sinks {
             return;
         }
         let entries = self.roster.all();
         let entries = entries.iter().map(|(name, entry)| {
             let mut entry = entry.clone();
             entry.rules = self.config.rules(name).into();
+            entry.sinks = self.config.sinks(name).into();
             (name.clone(), entry)
         });
         self.roster.replace(entries.collect());
     }
 
-    fn keep(&self, name: &ProfileName, profile: &Profile, from: Carried) -> Option<Handle> {
+    fn keep(
+        &self,
+        name: &ProfileName,
+        profile: &Profile,
+        policy: Policy,
+        from: Carried,
+    ) -> Option<Handle> {
         let outside = (self.find)(name, profile)?;
         let parts = Parts {
             name: name.clone(),
@@ -213,7 +221,7 @@ impl Wiring {
             provider: outside.provider,
             clock: Arc::clone(&self.clock),
             jitter: outside.jitter,
-            policy: policy(profile),
+            policy,
             compartment: self.bulkhead.compartment(&profile.site()),
             generation: self.generation,
             pace: from.pace,
@@ -228,13 +236,6 @@ impl Wiring {
     }
 }
 
-/// Whether a profile that starts over asks the same issuer, so that what that asked for and what failed there still
-/// counts.
-fn is_same_issuer(before: &Profile, now: &Profile) -> bool {
-    let of = |profile: &Profile| (profile.provider.as_str(), profile.site(), profile.url());
-    of(before) == of(now)
-}
-
 /// Ends the keepers of the profiles that were there before, but for these.
 fn retire(old: &Profiles, kept: &[Arc<Handle>]) {
     let kept: HashSet<_> = kept.iter().map(Arc::as_ptr).collect();
@@ -244,29 +245,11 @@ fn retire(old: &Profiles, kept: &[Arc<Handle>]) {
     gone.for_each(|entry| entry.handle.retire());
 }
 
-fn policy(profile: &Profile) -> Policy {
+/// A profile whose token is written to a file never rests: who reads the file asks for nothing.
+fn policy(config: &Config, name: &ProfileName, profile: &Profile) -> Policy {
     Policy {
-        keep_warm: profile.keep_warm,
+        keep_warm: profile.keep_warm || !config.sinks(name).is_empty(),
         reissue: profile.reissue,
-    }
-}
-
-/// What the changed profile begins with. An issuer elsewhere knows nothing of the calls so far. One that is asked in
-/// another way may accept the credential, since that may be what was mended.
-async fn carried_over(handle: &Handle, before: &Profile, profile: &Profile) -> Carried {
-    let is_asked_alike = before.provider == profile.provider
-        && before.client_certificate == profile.client_certificate;
-    Carried {
-        credentials: if before.site() == profile.site() {
-            handle.hand_over(is_asked_alike).await
-        } else {
-            Credentials::default()
-        },
-        pace: if is_same_issuer(before, profile) {
-            handle.pace()
-        } else {
-            Pace::default()
-        },
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Purpose {
     Lock,
     /// The folder of links that other programs start.
     Links,
+    /// The folder of a file that a token is written to.
+    Sink,
     /// A socket.
     Socket {
         /// Whether the user named its place.

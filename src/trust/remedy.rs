@@ -57,7 +57,7 @@ fn remedy_in(
             | Purpose::ClientCertificate
             | Purpose::ClientKey => "put the file itself there".into(),
             Purpose::Lock => "remove it".into(),
-            Purpose::State | Purpose::Links | Purpose::Socket { .. } => {
+            Purpose::State | Purpose::Links | Purpose::Sink | Purpose::Socket { .. } => {
                 format!("put the folder itself there, or {elsewhere}")
             }
         },
@@ -138,6 +138,9 @@ fn remedy_in(
                 _ => return None,
             }
         }
+        Distrust::Missing if purpose == Purpose::Sink => {
+            format!("make the folder, so that those who read the file get through it: mkdir {shown}; or {elsewhere}")
+        }
         Distrust::Missing
         | Distrust::NotAFolder
         | Distrust::TooManyLinks
@@ -163,6 +166,7 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
             "name it with client-certificate (add: --client-certificate, --client-key)"
         }
         Purpose::Links => "name another folder",
+        Purpose::Sink => "name another path for the sink",
         Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",
         Purpose::Socket { named: false } => {
             "set XDG_RUNTIME_DIR to a folder of yours, name a socket with --socket, or serve one command: jetond run -- CMD"

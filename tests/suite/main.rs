@@ -58,6 +58,7 @@ mod serve;
 mod service;
 mod setup;
 mod sharing;
+mod sinks;
 mod stop;
 mod stores;
 mod surroundings;

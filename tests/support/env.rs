@@ -39,6 +39,8 @@ pub(crate) struct TestEnv {
     extra: Vec<(Kind, Canary)>,
     /// Whether a log may lack lines.
     gaps_expected: Cell<bool>,
+    /// The files that a token is written to.
+    sinks: RefCell<Vec<PathBuf>>,
 }
 
 impl TestEnv {
@@ -65,6 +67,7 @@ impl TestEnv {
             out: RefCell::default(),
             extra: vec![],
             gaps_expected: Cell::new(false),
+            sinks: RefCell::default(),
         }
     }
 
@@ -410,6 +413,11 @@ impl TestEnv {
         response.text().trim_end().to_owned()
     }
 
+    /// The configuration has a sink with this path: that file may hold tokens, and no other.
+    pub(crate) fn is_sink(&self, path: impl Into<PathBuf>) {
+        self.sinks.borrow_mut().push(path.into());
+    }
+
     /// This test makes logs that lack lines. Without it they fail the test.
     pub(crate) fn expect_dropped_lines(&self) {
         self.gaps_expected.set(true);
@@ -459,7 +467,9 @@ impl TestEnv {
         for path in files_below(self.root.path()) {
             let secret_allowed = path.starts_with(&store) || path == self.path("secret");
             if let Ok(bytes) = fs::read(&path) {
+                let token_allowed = self.sinks.borrow().contains(&path);
                 let allowed = secret_allowed.then_some(Kind::Secret);
+                let allowed = allowed.or_else(|| token_allowed.then_some(Kind::Token));
                 search(&path.display().to_string(), &bytes, allowed);
             }
         }

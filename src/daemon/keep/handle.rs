@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::jumps::Jump;
 use super::keeper::{Asked, Command, Done, Enrolled, Keeper, Parts};
 use super::lookups::Lookups;
+use super::sink_board::SinkBoard;
 use super::waiters::Waiters;
 use crate::clock::Clock;
 use crate::config::Purpose;
@@ -45,6 +46,7 @@ pub struct Handle {
     waiters: Arc<Waiters>,
     enrolled: Enrolled,
     lookups: Option<Arc<Lookups>>,
+    sinks: SinkBoard,
     task: tokio::task::AbortHandle,
 }
 
@@ -81,6 +83,7 @@ impl Handle {
             waiters,
             enrolled,
             lookups: None,
+            sinks: SinkBoard::default(),
             task,
         }
     }
@@ -93,6 +96,11 @@ impl Handle {
     /// What the profile's tokens are for.
     pub const fn purpose(&self) -> &Purpose {
         &self.purpose
+    }
+
+    /// What the files hold that its token is written to.
+    pub const fn sinks(&self) -> &SinkBoard {
+        &self.sinks
     }
 
     /// The last token, which may have expired.
@@ -206,6 +214,7 @@ impl Handle {
         ProfileState {
             reply: ProfileReply {
                 queued_for: queued_since.map(|since| now.boot.since(since).as_secs()),
+                sinks: self.sinks.all(),
                 ..ProfileReply::new(&self.name, self.provider, view, requests, now)
             },
             lifetime: view.held.as_ref().map(|held| held.validity.lifetime),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::handle::Handle;
-use crate::config::{HostEntry, Rule};
+use crate::config::{HostEntry, Rule, Sink};
 use crate::policy::{Caller, Gate, Guests, Named};
 use crate::problem::{Code, Problem};
 use crate::profile::ProfileName;
@@ -21,13 +21,15 @@ pub struct Entry {
     pub rules: Arc<[Rule]>,
     /// The addresses that its tokens are for.
     pub hosts: Arc<[HostEntry]>,
+    /// The files that its token is written to.
+    pub sinks: Arc<[Sink]>,
 }
 
 /// The profiles by name.
 pub type Profiles = BTreeMap<ProfileName, Entry>;
 
 /// A snapshot of the profiles, or the reason why the configuration is invalid.
-pub(super) type Kept = Result<Arc<Profiles>, Arc<str>>;
+pub type Kept = Result<Arc<Profiles>, Arc<str>>;
 
 /// The profiles that are being kept, and what decides which caller may use them.
 pub struct Roster {
@@ -124,7 +126,7 @@ impl Roster {
     }
 
     /// A receiver that changes whenever a configuration is put in force.
-    pub(super) fn follow(&self) -> watch::Receiver<Kept> {
+    pub fn follow(&self) -> watch::Receiver<Kept> {
         self.kept.subscribe()
     }
 

@@ -29,6 +29,7 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         clock_skew: None,
         granted_scope: None,
         missing_scope: None,
+        sinks: vec![],
         counts: Counts {
             requests: 0,
             refreshes: 0,

@@ -32,6 +32,7 @@ fn profiles(handle: &Arc<Handle>) -> Profiles {
         handle: Arc::clone(handle),
         rules: [].into(),
         hosts: [].into(),
+        sinks: [].into(),
     };
     BTreeMap::from([(research(), entry)])
 }

@@ -15,7 +15,7 @@ use crate::fault::FaultKind;
 use crate::lifecycle::Phase;
 use crate::problem::{Problem, Row, TABLE};
 use crate::profile::ProfileName;
-use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_VALID};
+use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, MAX_MAX_WAIT, MAX_MIN_VALID, SinkState};
 
 /// What a row is called in an answer, and the status of that answer.
 type Named = fn(&Row) -> (&'static str, u16);
@@ -225,6 +225,8 @@ fn providers_phases_and_kinds_of_faults_are_those_of_the_code() {
     assert_eq!(providers, kinds.collect::<Vec<_>>());
     let phases = &schemas["Profile"]["properties"]["phase"]["enum"];
     assert_eq!(texts(phases), names_of::<Phase>());
+    let states = &schemas["Sink"]["properties"]["state"]["enum"];
+    assert_eq!(texts(states), names_of::<SinkState>());
     let kinds = &schemas["Fault"]["properties"]["kind"]["enum"];
     assert_eq!(texts(kinds), names_of::<FaultKind>());
 }

@@ -53,6 +53,7 @@ fn profiles(handle: Arc<Handle>) -> Profiles {
         handle,
         rules,
         hosts,
+        sinks: [].into(),
     };
     Profiles::from([(name, entry)])
 }

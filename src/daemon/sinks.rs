@@ -1,0 +1,181 @@
+//! Keeps the files of the sinks fresh: one task for each, which follows its profile's token.
+//!
+//! # Map
+//! | File | What it does | Names | Edges |
+//! |---|---|---|---|
+//! | `task` | keeps one file fresh | calls target | clock |
+//! | `target` | the files of a sink, as they are to be | | sink |
+//! | `calls` | the blocking calls, which may hang on a disk | | offload sink |
+
+mod calls;
+mod target;
+mod task;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+use self::calls::Calls;
+use self::task::Task;
+use super::keep::handle::Handle;
+use super::keep::roster::{Profiles, Roster};
+use super::options::Options;
+use crate::clock::Clock;
+use crate::config::Sink;
+use crate::sink::Sinks;
+
+/// The keeper of all files.
+struct Keeping {
+    roster: Arc<Roster>,
+    clock: Arc<dyn Clock>,
+    calls: Calls,
+    /// The daemon's token socket, beside which relative paths are.
+    socket: PathBuf,
+    running: BTreeMap<PathBuf, Running>,
+    /// Whether the files of earlier daemons were looked at.
+    is_swept: bool,
+}
+
+/// A file that is kept.
+struct Running {
+    sink: Sink,
+    handle: Arc<Handle>,
+    task: AbortHandle,
+}
+
+/// Keeps the files of each configuration that is put in force, for good. `passed` is the token socket of a service
+/// manager, if it has passed one.
+pub fn keep(
+    options: &Options,
+    passed: Option<PathBuf>,
+    clock: &Arc<dyn Clock>,
+    roster: &Arc<Roster>,
+) {
+    let socket = passed.unwrap_or_else(|| options.places.token.clone());
+    let keeping = Keeping::new(options, &socket, Arc::clone(clock), Arc::clone(roster));
+    tokio::spawn(keeping.run());
+}
+
+// === impl Keeping ===
+
+impl Keeping {
+    fn new(options: &Options, socket: &Path, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
+        let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
+        Self {
+            roster,
+            clock,
+            calls: Calls::new(Sinks::new(&options.state, &socket, options.uid)),
+            socket,
+            running: BTreeMap::new(),
+            is_swept: false,
+        }
+    }
+
+    /// Keeps the files of each configuration that is put in force, for good.
+    async fn run(mut self) {
+        let mut kept = self.roster.follow();
+        loop {
+            let profiles = kept.borrow_and_update().clone();
+            // An invalid configuration at the start says nothing of files.
+            if let Ok(profiles) = profiles {
+                self.put_in_force(&profiles);
+            }
+            if kept.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, profiles: &Profiles) {
+        let runtime = self.socket.parent().unwrap_or(Path::new("/")).to_owned();
+        let mut before = std::mem::take(&mut self.running);
+        for entry in profiles.values() {
+            for sink in entry.sinks.iter() {
+                let files = sink.files(&runtime);
+                let Some(path) = files.first().cloned() else {
+                    continue;
+                };
+                let running = before.remove(&path);
+                let is_same =
+                    |old: &Running| old.sink == *sink && Arc::ptr_eq(&old.handle, &entry.handle);
+                let running = match running {
+                    Some(old) if is_same(&old) => old,
+                    old => {
+                        if let Some(old) = old {
+                            old.task.abort();
+                            self.remove_others(&old, &files, &runtime);
+                        }
+                        self.start(sink, &entry.handle, files)
+                    }
+                };
+                self.running.insert(path, running);
+            }
+        }
+        for old in before.into_values() {
+            old.task.abort();
+            self.remove_others(&old, &[], &runtime);
+        }
+        if !self.is_swept {
+            self.is_swept = true;
+            self.sweep(&runtime);
+        }
+    }
+
+    fn start(&self, sink: &Sink, handle: &Arc<Handle>, files: Vec<PathBuf>) -> Running {
+        let mut task = Task::new(
+            sink.clone(),
+            files,
+            Arc::clone(handle),
+            Arc::clone(&self.clock),
+            self.calls.clone(),
+        );
+        task.spare(&[&self.socket, &lock_of(&self.socket)]);
+        Running {
+            sink: sink.clone(),
+            handle: Arc::clone(handle),
+            task: tokio::spawn(task.run()).abort_handle(),
+        }
+    }
+
+    /// Removes the files of a sink that is no longer kept, but for these.
+    fn remove_others(&self, old: &Running, kept: &[PathBuf], runtime: &Path) {
+        let files = old.sink.files(runtime);
+        if let Some(path) = files.first().filter(|path| !kept.contains(path)) {
+            old.handle.sinks().forget(path);
+        }
+        for path in files.into_iter().filter(|path| !kept.contains(path)) {
+            let (calls, profile) = (self.calls.clone(), old.handle.name().clone());
+            tokio::spawn(async move {
+                if let Err(why) = calls.remove(&path).await {
+                    let path = path.display();
+                    warn!(%profile, %path, "a file with a token is no longer kept, and was not removed: {why}");
+                }
+            });
+        }
+    }
+
+    /// Removes what earlier daemons left.
+    fn sweep(&self, runtime: &Path) {
+        let kept = self.running.values();
+        let kept: Vec<_> = kept
+            .flat_map(|running| running.sink.files(runtime))
+            .collect();
+        let (calls, now) = (self.calls.clone(), self.clock.now().unix.seconds_down());
+        tokio::spawn(async move {
+            for (path, why) in calls.sweep(kept, now).await {
+                let path = path.display();
+                warn!(%path, "a file with a token of an earlier daemon was not removed: {why}");
+            }
+        });
+    }
+}
+
+/// The lock of a socket, as [`crate::paths`] names it.
+fn lock_of(socket: &Path) -> PathBuf {
+    let mut lock = socket.to_owned().into_os_string();
+    lock.push(".lock");
+    lock.into()
+}

@@ -1,0 +1,134 @@
+//! The blocking calls: one at a time in a folder, which may be on a disk that hangs, and not too many in all.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+use crate::offload;
+use crate::sink::{InPlace, SinkFile, Sinks};
+
+/// How many calls run or hang at once: less than the threads of the daemon, which reads credentials with them, too.
+const AT_ONCE: usize = 64;
+
+/// Makes the calls. Clones share the limits.
+#[derive(Clone)]
+pub(super) struct Calls {
+    sinks: Arc<Sinks>,
+    all: Arc<Semaphore>,
+    folders: Arc<Mutex<HashMap<PathBuf, Arc<Semaphore>>>>,
+}
+
+/// A file to write, and what to write there.
+pub(super) struct Write {
+    pub(super) file: SinkFile,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// When its token expires, in Unix seconds; `None` if it stays.
+    pub(super) until: Option<u64>,
+}
+
+/// The places that a call holds until it returns, also when its caller no longer waits for it.
+struct Places {
+    _folder: Option<OwnedSemaphorePermit>,
+    _all: Option<OwnedSemaphorePermit>,
+}
+
+// === impl Calls ===
+
+impl Calls {
+    pub(super) fn new(sinks: Sinks) -> Self {
+        Self {
+            sinks: Arc::new(sinks),
+            all: Arc::new(Semaphore::new(AT_ONCE)),
+            folders: Arc::default(),
+        }
+    }
+
+    /// Writes these files, in this order. Returns whether all are kept in memory alone.
+    ///
+    /// # Errors
+    /// What happened and what to do.
+    pub(super) async fn write(&self, writes: Vec<Write>) -> Result<bool, String> {
+        let Some(first) = writes.first() else {
+            return Ok(true);
+        };
+        let path = first.file.path.clone();
+        self.call(&path, move |sinks| {
+            let mut is_in_memory = true;
+            for Write { file, bytes, until } in writes {
+                is_in_memory &= sinks
+                    .write(&file, &bytes, until)
+                    .map_err(|e| e.to_string())?;
+            }
+            Ok(is_in_memory)
+        })
+        .await
+    }
+
+    /// Removes a file, if it is ours.
+    ///
+    /// # Errors
+    /// What happened and what to do.
+    pub(super) async fn remove(&self, path: &Path) -> Result<bool, String> {
+        let file = path.to_owned();
+        self.call(path, move |sinks| {
+            sinks.remove(&file).map_err(|e| e.to_string())
+        })
+        .await
+    }
+
+    /// What an earlier daemon left at this path.
+    pub(super) async fn in_place(&self, path: &Path) -> Option<InPlace> {
+        let file = path.to_owned();
+        let found = self.call(path, move |sinks| {
+            sinks.take_up(&file).map_err(|e| e.to_string())
+        });
+        // Where it cannot be looked at, it cannot be written either, and that is told.
+        found.await.ok().flatten()
+    }
+
+    /// Removes what earlier daemons left, but for these files; the files that stayed, and why.
+    pub(super) async fn sweep(&self, kept: Vec<PathBuf>, now: u64) -> Vec<(PathBuf, String)> {
+        let sinks = Arc::clone(&self.sinks);
+        let failed = offload::run(move || sinks.sweep(&kept, now)).await;
+        let failed = failed.unwrap_or_default().into_iter();
+        failed.map(|e| (e.path.clone(), e.to_string())).collect()
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        path: &Path,
+        call: impl FnOnce(&Sinks) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let places = self.places(path).await;
+        let sinks = Arc::clone(&self.sinks);
+        let called = offload::run_in_turn(move || {
+            let result = call(&sinks);
+            drop(places);
+            result
+        });
+        called
+            .await
+            .unwrap_or_else(|refused| Err(refused.to_string()))
+    }
+
+    /// The folder's place comes first: those that wait for a folder that hangs take nothing from others.
+    async fn places(&self, path: &Path) -> Places {
+        let folder = path.parent().unwrap_or(path).to_owned();
+        let folder = {
+            let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+            // Folders of sinks that are gone.
+            folders
+                .retain(|_, place| Arc::strong_count(place) > 1 || place.available_permits() == 0);
+            let new = || Arc::new(Semaphore::new(1));
+            Arc::clone(folders.entry(folder).or_insert_with(new))
+        };
+        // They are never closed.
+        Places {
+            _folder: folder.acquire_owned().await.ok(),
+            _all: Arc::clone(&self.all).acquire_owned().await.ok(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Writes files that hold tokens, and knows its own again.
+//!
+//! The folder of a file is opened and judged, and all else is done relative to its descriptor. A new content gets a
+//! temporary name there, its owner and mode, and a record that is synced; then it is filled, synced and renamed, so that a
+//! reader sees the old file or the new one, never a part. The record in the state folder has the inode of the temporary
+//! file, which the rename keeps. So a file is known as ours wherever the writer was killed, and a file of another program
+//! is never overwritten unasked.
+//!
+//! Every call blocks: it is for a thread of its own.
+
+mod error;
+mod record;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::file_lock::{FileLock, NotLocked};
+use crate::folder::{Attributes, Folder, Identity};
+use crate::profile::ProfileName;
+use crate::trust::{self, Untrusted, open_file_folder};
+
+pub(crate) use error::{SinkError, SinkErrorKind};
+use record::{Record, Records};
+
+/// The name of the folder of the records, in the state folder.
+const FOLDER: &str = "sinks";
+
+/// The files that one daemon writes.
+#[derive(Debug)]
+pub(crate) struct Sinks {
+    records: Records,
+    /// The daemon: the path of its token socket.
+    daemon: String,
+    uid: u32,
+}
+
+/// A file to write.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkFile {
+    /// Its absolute path.
+    pub(crate) path: PathBuf,
+    /// The profile whose token it holds.
+    pub(crate) profile: ProfileName,
+    /// Whose it is; `None` means our own user.
+    pub(crate) owner: Option<u32>,
+    /// Its group; `None` leaves the one that the system gives.
+    pub(crate) group: Option<u32>,
+    /// Its mode.
+    pub(crate) mode: u16,
+    /// Whether a file that is not ours may be replaced, where no other user can have put it.
+    pub(crate) replace: bool,
+    /// Whether missing folders above it are made, private to our user.
+    pub(crate) make_folders: bool,
+}
+
+/// What is known of a file that is in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InPlace {
+    /// When its token expires, in Unix seconds; `None` if it stays.
+    pub(crate) until: Option<u64>,
+}
+
+// === impl Sinks ===
+
+impl Sinks {
+    /// The files of the daemon with this token socket, which runs as `uid`; their records are below this state folder.
+    /// Touches nothing before the first call.
+    pub(crate) fn new(state: &Path, socket: &Path, uid: u32) -> Self {
+        Self {
+            records: Records::new(state.join(FOLDER), uid),
+            daemon: socket.to_string_lossy().into_owned(),
+            uid,
+        }
+    }
+
+    /// Puts a file with these bytes in place, to stay until this Unix time. Returns whether it is kept in memory alone,
+    /// and not on a disk.
+    ///
+    /// # Errors
+    /// [`SinkError`]; the file that was there stays.
+    pub(crate) fn write(
+        &self,
+        file: &SinkFile,
+        bytes: &[u8],
+        until: Option<u64>,
+    ) -> Result<bool, SinkError> {
+        let path = &file.path;
+        let owner = file.owner.unwrap_or(self.uid);
+        if owner != self.uid && !rustix::process::geteuid().is_root() {
+            return Err(SinkError::new(path, SinkErrorKind::OwnerNeedsRoot(owner)));
+        }
+        let (parent, name) = parts(path);
+        if file.make_folders {
+            trust::make_folders(parent, self.uid, 0o700).map_err(|e| untrusted(path, e))?;
+        }
+        let opened = open_file_folder(parent, self.uid).map_err(|e| untrusted(path, e))?;
+        let folder = Folder::new(opened.file, &opened.path);
+        let _lock = self.lock(path)?;
+        let before = self.records.read(path)?;
+        let there = folder
+            .identity(name)
+            .map_err(|e| SinkError::io(path, "look at it", e))?;
+        let ours = there.filter(|there| before.as_ref().is_some_and(|record| record.owns(there)));
+        sweep(&folder, name, before.as_ref());
+        if there.is_some() && ours.is_none() {
+            match (file.replace, opened.is_sticky) {
+                (false, _) => return Err(SinkError::new(path, SinkErrorKind::NotOurs)),
+                (true, true) => return Err(SinkError::new(path, SinkErrorKind::NotOursForAll)),
+                (true, false) => {}
+            }
+        }
+        let attributes = Attributes {
+            owner,
+            group: file.group,
+            mode: file.mode,
+        };
+        let failed = |e| SinkError::replace(path, file.group, e);
+        let writer = self.records.key(path);
+        let mut new = folder.begin_as(&writer, attributes).map_err(failed)?;
+        let identity = new
+            .identity()
+            .map_err(|e| SinkError::io(path, "look at the new one", e))?;
+        self.records.write(&Record {
+            path: path.to_string_lossy().into_owned(),
+            profile: file.profile.as_str().to_owned(),
+            daemon: self.daemon.clone(),
+            temporary: new.name().to_string_lossy().into_owned(),
+            current: identity,
+            former: ours,
+            until,
+        })?;
+        new.fill(bytes).map_err(failed)?;
+        let put = match there {
+            Some(_) => new.put(name),
+            None => new.put_new(name),
+        };
+        match put {
+            Ok(()) => Ok(opened.is_in_memory),
+            Err(e) if e.source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(SinkError::new(path, SinkErrorKind::NotOurs))
+            }
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    /// Removes a file if it is ours, with what a killed writer left beside it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`SinkError`]; then it may still be there.
+    pub(crate) fn remove(&self, path: &Path) -> Result<bool, SinkError> {
+        if self.records.read(path)?.is_none() {
+            return Ok(false);
+        }
+        let _lock = self.lock(path)?;
+        let Some(record) = self.records.read(path)? else {
+            return Ok(false);
+        };
+        let (parent, name) = parts(path);
+        let removed = match open_file_folder(parent, self.uid) {
+            Ok(opened) => {
+                let folder = Folder::new(opened.file, &opened.path);
+                sweep(&folder, name, Some(&record));
+                match folder.identity(name) {
+                    Ok(Some(there)) if record.owns(&there) => folder
+                        .remove(name)
+                        .map_err(|e| SinkError::replace(path, None, e))?,
+                    Ok(_) => false,
+                    Err(e) => return Err(SinkError::io(path, "look at it", e)),
+                }
+            }
+            Err(e) if e.is_missing() => false,
+            Err(e) => return Err(untrusted(path, e)),
+        };
+        self.records.forget(path)?;
+        Ok(removed)
+    }
+
+    /// What is known of a file that is in place and ours, as an earlier daemon left it. Removes what a killed writer left
+    /// beside it.
+    ///
+    /// # Errors
+    /// [`SinkError`]
+    pub(crate) fn take_up(&self, path: &Path) -> Result<Option<InPlace>, SinkError> {
+        if self.records.read(path)?.is_none() {
+            return Ok(None);
+        }
+        let _lock = self.lock(path)?;
+        let Some(record) = self.records.read(path)? else {
+            return Ok(None);
+        };
+        let (parent, name) = parts(path);
+        let opened = match open_file_folder(parent, self.uid) {
+            Ok(opened) => opened,
+            Err(e) if e.is_missing() => return Ok(None),
+            Err(e) => return Err(untrusted(path, e)),
+        };
+        let folder = Folder::new(opened.file, &opened.path);
+        sweep(&folder, name, Some(&record));
+        let there = folder
+            .identity(name)
+            .map_err(|e| SinkError::io(path, "look at it", e))?;
+        let ours = there.filter(|there| record.owns(there));
+        Ok(ours.map(|_| InPlace {
+            until: record.until,
+        }))
+    }
+
+    /// Removes what earlier daemons left: of this one's the files that are not among `kept`, and of those at other sockets
+    /// the files whose token has expired by `now`, in Unix seconds. What cannot be removed stays for the next start.
+    pub(crate) fn sweep(&self, kept: &[PathBuf], now: u64) -> Vec<SinkError> {
+        let records = match self.records.all() {
+            Ok(records) => records,
+            Err(error) => return vec![error],
+        };
+        let mut failed = vec![];
+        for record in records {
+            let path = PathBuf::from(&record.path);
+            let has_expired = record.until.is_some_and(|until| until <= now);
+            let is_over = match record.daemon == self.daemon {
+                true => !kept.contains(&path),
+                false => has_expired || path.symlink_metadata().is_err(),
+            };
+            if is_over && let Err(error) = self.remove(&path) {
+                failed.push(error);
+            }
+        }
+        failed
+    }
+
+    /// The lock of all who write this file: daemons of one state.
+    fn lock(&self, path: &Path) -> Result<Option<FileLock>, SinkError> {
+        match self.records.lock(path)? {
+            Ok(lock) => Ok(Some(lock)),
+            Err(NotLocked::Held) => Err(SinkError::new(path, SinkErrorKind::Busy)),
+            Err(NotLocked::Unsupported(_)) => Ok(None),
+            Err(NotLocked::Io(e)) => Err(SinkError::io(path, "lock its record", e)),
+        }
+    }
+}
+
+/// Removes the temporary file of a writer that was killed.
+fn sweep(folder: &Folder, name: &OsStr, record: Option<&Record>) {
+    let Some(record) = record else {
+        return;
+    };
+    let temporary = OsStr::new(&record.temporary);
+    let is_it = |there: &Identity| *there == record.current && temporary != name;
+    let there = folder.identity(temporary).ok().flatten();
+    if there.as_ref().is_some_and(is_it) {
+        // One that cannot be removed is tried again at the next write.
+        let _ = folder.unlink(temporary);
+    }
+}
+
+/// The folder of a file and its name in it.
+fn parts(path: &Path) -> (&Path, &OsStr) {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    (parent, path.file_name().unwrap_or_default())
+}
+
+fn untrusted(path: &Path, why: Untrusted) -> SinkError {
+    SinkError::new(path, SinkErrorKind::Untrusted(why))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder for files, the state, and a daemon.
+struct Place {
+    dir: TempDir,
+    sinks: Sinks,
+}
+
+fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let sinks = Self::sinks_of(&dir, "/run/a/jeton.sock");
+        std::fs::create_dir(dir.path().join("f")).unwrap();
+        Self { dir, sinks }
+    }
+
+    fn sinks_of(dir: &TempDir, socket: &str) -> Sinks {
+        Sinks::new(&dir.path().join("state"), Path::new(socket), uid())
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join("f").join(name)
+    }
+
+    fn file(&self, name: &str) -> SinkFile {
+        SinkFile {
+            path: self.at(name),
+            profile: ProfileName::parse("research").unwrap(),
+            owner: None,
+            group: None,
+            mode: 0o600,
+            replace: false,
+            make_folders: false,
+        }
+    }
+
+    fn write(&self, file: &SinkFile, text: &str) -> Result<bool, SinkError> {
+        self.sinks.write(file, text.as_bytes(), Some(100))
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(&self.dir.path().join("f"))
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_file_is_written_with_its_mode_and_written_again_and_removed() {
+    let place = Place::new();
+    for (mode, content) in [(0o600, "one"), (0o640, "two"), (0o600, "three")] {
+        let file = SinkFile {
+            mode,
+            ..place.file("t")
+        };
+        place.write(&file, content).unwrap();
+        assert_eq!(text(&file.path), content);
+        let meta = file.path.metadata().unwrap();
+        assert_eq!(meta.mode() & 0o7777, u32::from(mode));
+        assert_eq!(place.names(), ["t"]);
+    }
+    let path = place.at("t");
+    let there = place.sinks.take_up(&path).unwrap().unwrap();
+    assert_eq!(there.until, Some(100));
+    assert!(place.sinks.remove(&path).unwrap());
+    assert!(!place.sinks.remove(&path).unwrap());
+    assert!(place.names().is_empty());
+    assert_eq!(place.sinks.take_up(&path).unwrap(), None);
+    let records = names(&place.dir.path().join("state/sinks"));
+    assert!(records.iter().all(|name| name.ends_with(".lock")));
+}
+
+#[test]
+fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() {
+    let place = Place::new();
+    let file = place.file("t");
+    std::fs::write(&file.path, "another's").unwrap();
+    let refused = place.write(&file, "T").unwrap_err();
+    assert!(matches!(refused.kind, SinkErrorKind::NotOurs), "{refused}");
+    assert_eq!(text(&file.path), "another's");
+    assert!(!place.sinks.remove(&file.path).unwrap());
+    let replacing = SinkFile {
+        replace: true,
+        ..file.clone()
+    };
+    place.write(&replacing, "T").unwrap();
+    assert_eq!(text(&file.path), "T");
+    // From now on it is ours, until another program puts one there.
+    place.write(&file, "U").unwrap();
+    std::fs::remove_file(&file.path).unwrap();
+    std::fs::write(&file.path, "another's").unwrap();
+    let refused = place.write(&file, "T").unwrap_err();
+    assert!(matches!(refused.kind, SinkErrorKind::NotOurs), "{refused}");
+    assert!(!place.sinks.remove(&file.path).unwrap());
+    assert_eq!(text(&file.path), "another's");
+    assert_eq!(place.names(), ["t"]);
+}
+
+#[test]
+fn a_link_is_not_followed_and_counts_as_another_programs() {
+    let place = Place::new();
+    let (file, target) = (place.file("t"), place.at("target"));
+    std::fs::write(&target, "precious").unwrap();
+    symlink(&target, &file.path).unwrap();
+    assert!(place.write(&file, "T").is_err());
+    let replacing = SinkFile {
+        replace: true,
+        ..file
+    };
+    place.write(&replacing, "T").unwrap();
+    assert_eq!(text(&target), "precious");
+    assert!(replacing.path.symlink_metadata().unwrap().is_file());
+}
+
+#[test]
+fn in_a_sticky_folder_a_file_of_another_program_is_never_replaced() {
+    let place = Place::new();
+    let folder = place.dir.path().join("f");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let file = SinkFile {
+        replace: true,
+        ..place.file("t")
+    };
+    std::fs::write(&file.path, "another's").unwrap();
+    let refused = place.write(&file, "T").unwrap_err();
+    assert!(
+        matches!(refused.kind, SinkErrorKind::NotOursForAll),
+        "{refused}"
+    );
+    std::fs::remove_file(&file.path).unwrap();
+    place.write(&file, "T").unwrap();
+    place.write(&file, "U").unwrap();
+    assert_eq!(text(&file.path), "U");
+}
+
+#[test]
+fn a_folder_that_others_can_change_or_that_is_missing_gets_no_token() {
+    let place = Place::new();
+    let folder = place.dir.path().join("f");
+    let file = place.file("t");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = place.write(&file, "T").unwrap_err();
+    assert!(
+        matches!(refused.kind, SinkErrorKind::Untrusted(_)),
+        "{refused}"
+    );
+    assert!(place.names().is_empty());
+    std::fs::remove_dir(&folder).unwrap();
+    let missing = place.write(&file, "T").unwrap_err().to_string();
+    assert!(missing.contains("mkdir"), "{missing}");
+    assert!(!folder.exists());
+    let making = SinkFile {
+        make_folders: true,
+        path: place.at("a/b/t"),
+        ..file
+    };
+    place.write(&making, "T").unwrap();
+    let made = folder.join("a/b").metadata().unwrap();
+    assert_eq!(made.mode() & 0o7777, 0o700);
+}
+
+#[test]
+fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
+    let place = Place::new();
+    let file = place.file("t");
+    place.write(&file, "one").unwrap();
+    let records = &place.sinks.records;
+    let before = records.read(&file.path).unwrap().unwrap();
+    let parent = place.dir.path().join("f");
+    let open = || Folder::open(&parent).unwrap();
+    let attributes = Attributes {
+        owner: uid(),
+        group: None,
+        mode: 0o600,
+    };
+    // Before the rename: the old file is there, and a temporary one.
+    let folder = open();
+    let new = folder
+        .begin_as(&records.key(&file.path), attributes)
+        .unwrap();
+    let left = Record {
+        current: new.identity().unwrap(),
+        former: Some(before.current),
+        temporary: new.name().to_str().unwrap().to_owned(),
+        ..before
+    };
+    records.write(&left).unwrap();
+    std::mem::forget(new);
+    assert_eq!(place.names().len(), 2);
+    assert!(place.sinks.take_up(&file.path).unwrap().is_some());
+    assert_eq!(place.names(), ["t"]);
+    place.write(&file, "two").unwrap();
+    // After the rename, and with a temporary file of a later writer.
+    let left = records.read(&file.path).unwrap().unwrap();
+    let new = folder
+        .begin_as(&records.key(&file.path), attributes)
+        .unwrap();
+    let left = Record {
+        current: new.identity().unwrap(),
+        former: Some(left.current),
+        temporary: new.name().to_str().unwrap().to_owned(),
+        ..left
+    };
+    records.write(&left).unwrap();
+    new.put(OsStr::new("t")).unwrap();
+    place.write(&file, "three").unwrap();
+    assert_eq!(text(&file.path), "three");
+    assert!(place.sinks.remove(&file.path).unwrap());
+    assert!(place.names().is_empty());
+}
+
+#[test]
+fn a_start_removes_what_is_no_longer_kept_and_what_has_expired() {
+    let place = Place::new();
+    for name in ["kept", "gone"] {
+        place.write(&place.file(name), "T").unwrap();
+    }
+    let other = Place::sinks_of(&place.dir, "/run/b/jeton.sock");
+    for (name, until) in [("expired", Some(99)), ("valid", Some(101)), ("stays", None)] {
+        other.write(&place.file(name), b"T", until).unwrap();
+    }
+    let failed = place.sinks.sweep(&[place.at("kept")], 100);
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(place.names(), ["kept", "stays", "valid"]);
+}
+
+#[test]
+fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
+    let place = Place::new();
+    let given = SinkFile {
+        owner: Some(4_711),
+        group: Some(4_712),
+        mode: 0o640,
+        ..place.file("t")
+    };
+    let written = place.write(&given, "T");
+    if uid() != 0 {
+        let refused = written.unwrap_err();
+        assert!(matches!(refused.kind, SinkErrorKind::OwnerNeedsRoot(4_711)));
+        let grouped = SinkFile {
+            owner: None,
+            ..given
+        };
+        let refused = place.write(&grouped, "T").unwrap_err();
+        assert!(matches!(refused.kind, SinkErrorKind::NotOurGroup(4_712)));
+        assert!(place.names().is_empty());
+        return;
+    }
+    written.unwrap();
+    let meta = given.path.metadata().unwrap();
+    assert_eq!((meta.uid(), meta.gid()), (4_711, 4_712));
+    assert_eq!(meta.mode() & 0o7777, 0o640);
+    place.write(&given, "U").unwrap();
+    assert!(place.sinks.remove(&given.path).unwrap());
+}
+
+#[test]
+fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let place = Place::new();
+    let file = place.file("t");
+    let whole = |n: usize| format!("{n:04}").repeat(2_000);
+    place.write(&file, &whole(0)).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    let seen = text(&file.path);
+                    let number = seen[..4].parse().unwrap();
+                    assert_eq!(seen, whole(number));
+                }
+            });
+        }
+        for number in 1..50 {
+            place.write(&file, &whole(number)).unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+}

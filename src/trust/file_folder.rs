@@ -1,0 +1,66 @@
+//! The folder of a file that is written for other programs: judged before a token gets there, and kept open.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::private::open_folder;
+use super::{Distrust, Facts, Purpose, Untrusted, acl, explained, group, resolve_in_volume};
+
+/// How deep a folder may be in a volume that several containers share, for their files to be written there.
+const DEPTH: usize = 2;
+
+/// A folder that is open, and judged.
+#[derive(Debug)]
+pub struct FileFolder {
+    /// The folder.
+    pub file: File,
+    /// Its path without links.
+    pub path: PathBuf,
+    /// Whether every user can make files in it, as in `/tmp`.
+    pub is_sticky: bool,
+    /// Whether what is in it is kept in memory alone, and never on a disk.
+    pub is_in_memory: bool,
+}
+
+/// Opens the folder `path` for files of `uid` that other programs read. Links on the way are followed; no other user can
+/// change the way, nor replace what we put there, except the containers of a pod that share a volume.
+///
+/// # Errors
+/// [`Untrusted`] names the folder or link that others could change.
+pub fn open_file_folder(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
+    open(path, uid).map_err(|untrusted| explained(untrusted.meant_for(Purpose::Sink), uid))
+}
+
+fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
+    let way = resolve_in_volume(path, uid, Some(DEPTH))?;
+    let path = way.real;
+    let untrusted = |why| Untrusted::new(&path, why);
+    let file = open_folder(&path).map_err(untrusted)?;
+    let facts = Facts::of(&file).map_err(|e| untrusted(Distrust::io("read the state of", e)))?;
+    // What was judged by its path has to be what was opened.
+    if way.volume.as_deref() != Some(&path) {
+        facts
+            .judge_folder(uid)
+            .or_else(|why| group::accept_private(why, uid, || acl::of_file(&file)))
+            .map_err(untrusted)?;
+    }
+    Ok(FileFolder {
+        is_sticky: facts.mode & 0o1000 != 0,
+        is_in_memory: is_in_memory(&file),
+        file,
+        path,
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    let kind = rustix::fs::fstatfs(file).map(|system| i64::from(system.f_type));
+    kind.is_ok_and(|kind| [TMPFS, RAMFS].contains(&kind))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_: &File) -> bool {
+    false
+}
