@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use crate::support::TestEnv;
@@ -35,6 +36,17 @@ pub(crate) fn daemon(env: &TestEnv) -> (Daemon, String) {
     let daemon = env.start();
     let token = env.token(&daemon, PROFILE);
     (daemon, token)
+}
+
+/// A folder, first on the PATH that comes back with it, in which the companion has this name.
+pub(crate) fn named(env: &TestEnv, name: &str) -> String {
+    let folder = env.path("bin");
+    fs::create_dir_all(&folder).unwrap();
+    symlink(JETON, folder.join(name)).unwrap();
+    format!(
+        "{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        folder.display()
+    )
 }
 
 /// A file in the home of the place, with the folders above it.

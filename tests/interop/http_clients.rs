@@ -15,6 +15,9 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_reads_the_header_by_a_descriptor", || {
         curl("curl -H @<($JETON header research)")
     }),
+    ("curl_reads_a_config_from_a_pipe", || {
+        curl("$JETON header --curl-config research | curl --config -")
+    }),
     ("node_fetch_sends_each_token", node_fetch_sends_each_token),
     ("rclone_runs_the_companion", rclone_runs_the_companion),
 ];

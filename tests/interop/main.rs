@@ -21,12 +21,16 @@ mod agents;
 mod bound;
 mod clients;
 mod contract;
+mod git_clients;
 mod http_clients;
+mod indexes;
 mod issuers;
 mod jeton_client;
+mod kubernetes;
 mod models;
 mod oauth2_clients;
 mod oidc_provider;
+mod registries;
 mod runapy;
 mod runapy_keys;
 mod servers;
@@ -40,22 +44,26 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 12] = [
+    let topics: &[(&str, &[(&str, Test)])] = &[
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
+        ("git_clients", git_clients::TESTS),
         ("http_clients", http_clients::TESTS),
+        ("indexes", indexes::TESTS),
         ("issuers", issuers::TESTS),
-        ("models", models::TESTS),
         ("jeton_client", jeton_client::TESTS),
+        ("kubernetes", kubernetes::TESTS),
+        ("models", models::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
+        ("registries", registries::TESTS),
         ("runapy", runapy::TESTS),
         ("runapy_keys", runapy_keys::TESTS),
         ("watchers", watchers::TESTS),
     ];
     let trials = topics
-        .into_iter()
+        .iter()
         .flat_map(|(topic, tests)| tests.iter().map(move |test| (topic, *test)))
         .map(|(topic, (name, test))| {
             Trial::ignorable_test(format!("{topic}::{name}"), move || run(test))

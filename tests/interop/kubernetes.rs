@@ -1,0 +1,147 @@
+//! Clients of Kubernetes at an API server that takes tokens of ours, over TLS: kubectl never runs its helper without it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::bound::{JETON, PROFILE, bind, daemon, home_file, place};
+use crate::servers::{Server, ca};
+use crate::support::TestEnv;
+use crate::tools::{Missing, Test, kubectl, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    (
+        "kubectl_runs_the_companion_once",
+        kubectl_runs_the_companion_once,
+    ),
+    (
+        "python_keeps_its_token_after_a_401",
+        python_keeps_its_token_after_a_401,
+    ),
+    (
+        "python_asks_again_near_the_expiry",
+        python_asks_again_near_the_expiry,
+    ),
+];
+
+/// Writes a kubeconfig whose helper is a script that notes each of its runs and becomes the companion.
+fn kubeconfig(env: &TestEnv, server: &Server) {
+    let runs = env.path("out/runs");
+    let helper = home_file(
+        env,
+        "helper",
+        &format!(
+            "#!/bin/sh\necho run >>'{}'\nexec '{JETON}' \"$@\"\n",
+            runs.display()
+        ),
+    );
+    fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "stub", "user": "us"}}],
+        "clusters": [{"name": "stub", "cluster": {
+            "server": server.url(""),
+            "certificate-authority": ca(env),
+        }}],
+        "users": [{"name": "us", "user": {"exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": helper,
+            "args": ["kube", PROFILE],
+            "interactiveMode": "Never",
+            "provideClusterInfo": true,
+        }}}],
+    });
+    home_file(env, ".kube/config", &config.to_string());
+}
+
+/// How often the client ran its helper.
+fn runs(env: &TestEnv) -> usize {
+    fs::read_to_string(env.path("out/runs"))
+        .unwrap_or_default()
+        .lines()
+        .count()
+}
+
+fn get_namespaces(env: &TestEnv, kubectl: &Path) -> Command {
+    let mut command = env.command(kubectl);
+    command.args(["get", "namespaces", "-o", "name"]);
+    command
+}
+
+fn kubectl_runs_the_companion_once() -> Result<(), Missing> {
+    let kubectl = kubectl()?;
+    let env = place(3600);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    kubeconfig(&env, &server);
+    let output = env.finish("kubectl", get_namespaces(&env, &kubectl), b"", false);
+    assert_eq!(
+        (output.code, &*output.stdout),
+        (0, "namespace/made-here\n"),
+        "{output:?}"
+    );
+    let seen = server.seen();
+    assert!(
+        seen.len() > 1
+            && seen
+                .iter()
+                .all(|request| request.ends_with(" Bearer 1 200")),
+        "{seen:?}"
+    );
+    assert_eq!(runs(&env), 1, "{seen:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Two requests of one process of Python's client: the status of each, and how often it ran its helper.
+fn python_saw(env: &TestEnv) -> Result<(Value, usize), Missing> {
+    let mut command = env.command(python()?);
+    command.args([
+        "-B",
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/kubernetes_client.py"
+        ),
+    ]);
+    let output = env.finish("kubernetes", command, b"", false);
+    assert_eq!(output.code, 0, "{output:?}");
+    Ok((serde_json::from_str(&output.stdout).unwrap(), runs(env)))
+}
+
+fn python_keeps_its_token_after_a_401() -> Result<(), Missing> {
+    let env = place(3600);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take_any();
+    server.refuse(&token);
+    kubeconfig(&env, &server);
+    let issued = env.sandbox().issued().len();
+    assert_eq!(python_saw(&env)?, (json!([401, 401]), 1));
+    assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 401"; 2]);
+    // It never said that it was refused.
+    assert_eq!(env.sandbox().issued().len(), issued);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Its tokens hold less than the 5 minutes before the expiry at which it asks again: so it does before each request.
+fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
+    let env = place(240);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    kubeconfig(&env, &server);
+    // Once when it reads its configuration, and once for each request.
+    assert_eq!(python_saw(&env)?, (json!([200, 200]), 3));
+    assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 200"; 2]);
+    env.stop(&mut daemon);
+    Ok(())
+}
