@@ -65,12 +65,20 @@ fn is_apart() -> bool {
     names.map(|(name, _)| name.trim()).eq(["lo"])
 }
 
-/// Its `apiKeyHelper`.
+/// Its `apiKeyHelper`, and a `headersHelper` for a server of MCP.
 fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
     let settings = json!({"apiKeyHelper": format!("{helper} token {PROFILE}")});
     home_file(env, ".claude/settings.json", &settings.to_string());
+    let mcp = json!({"mcpServers": {"here": {
+        "type": "http",
+        "url": server.url("/mcp"),
+        "headersHelper": format!("{helper} mcp-headers {PROFILE}"),
+    }}});
+    let mcp = home_file(env, "mcp.json", &mcp.to_string());
     let mut command = env.command(agent("claude")?);
     command
+        .args(["--strict-mcp-config", "--mcp-config"])
+        .arg(mcp)
         .args(["-p", "say a word"])
         .env("ANTHROPIC_BASE_URL", server.url(""))
         .env("NODE_EXTRA_CA_CERTS", ca(env))
