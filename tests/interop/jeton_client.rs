@@ -23,13 +23,13 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 ];
 
 /// A Python into which the wheel was installed, and the folder of its packages.
-struct Installed {
-    python: PathBuf,
+pub(crate) struct Installed {
+    pub(crate) python: PathBuf,
     packages: PathBuf,
 }
 
 /// Builds the wheel and installs it, once in a run of these tests.
-fn installed() -> Result<&'static Installed, Missing> {
+pub(crate) fn installed() -> Result<&'static Installed, Missing> {
     static INSTALLED: OnceLock<Installed> = OnceLock::new();
     let tools = python()?;
     Ok(INSTALLED.get_or_init(|| install(&tools)))
@@ -89,7 +89,7 @@ fn install(tools: &Path) -> Installed {
 }
 
 /// Runs one of the scripts of `jeton_client` beside a daemon with these profiles, and gives what it saw.
-fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) -> Value {
+pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) -> Value {
     let env = TestEnv::with_sandbox(600);
     for profile in profiles {
         env.enrol(profile);

@@ -21,6 +21,7 @@ mod agents;
 mod bound;
 mod clients;
 mod contract;
+mod examples;
 mod git_clients;
 mod http_clients;
 mod indexes;
@@ -44,11 +45,12 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: &[(&str, &[(&str, Test)])] = &[
+    let topics: [(&str, &[(&str, Test)]); 17] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
         ("git_clients", git_clients::TESTS),
+        ("examples", examples::TESTS),
         ("http_clients", http_clients::TESTS),
         ("indexes", indexes::TESTS),
         ("issuers", issuers::TESTS),

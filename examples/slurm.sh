@@ -1,0 +1,14 @@
+#!/bin/bash
+# A Slurm job whose tasks get tokens for as long as it runs: sbatch slurm.sh
+#
+# Not yet run under Slurm: the tests run it with a stand-in for srun.
+#SBATCH --job-name=train
+#SBATCH --ntasks=2
+#SBATCH --time=3-00:00:00
+set -euo pipefail
+: "${API:?the address that the tasks fetch from}"
+export JETON_PROFILE=${JETON_PROFILE:-research}
+
+# `jetond run -- CMD` is a daemon for the life of a command, as `ssh-agent CMD` is. Each task has its own, since they may
+# run on several nodes. The credential is read from the state folder of the user, which the nodes share.
+srun --kill-on-bad-exit jetond run -- python train.py "$API"
