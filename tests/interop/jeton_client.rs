@@ -1,5 +1,7 @@
 //! The Python package `jeton-client`: built, installed from its wheel beside the libraries that it serves, and typed.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -20,6 +22,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("httpx_sends_tokens", httpx_sends_tokens),
     ("httpx2_sends_tokens", httpx2_sends_tokens),
     ("aiohttp_sends_tokens", aiohttp_sends_tokens),
+    (
+        "mlflow_and_keyring_find_the_package",
+        mlflow_and_keyring_find_the_package,
+    ),
 ];
 
 /// A Python into which the wheel was installed, and the folder of its packages.
@@ -101,12 +107,14 @@ pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) 
     let mut command = command(&env);
     command
         .env("JETON_SOCKET", &daemon.socket)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    if command.get_envs().all(|(name, _)| name != "PYTHONWARNINGS") {
         // What is not closed is said on standard error; so is a fork beside threads, which is what is tried.
-        .env(
+        command.env(
             "PYTHONWARNINGS",
             "error::ResourceWarning,ignore::DeprecationWarning",
         );
+    }
     let output = env.finish("python", command, b"", false);
     assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
     assert_eq!(output.stderr, "");
@@ -246,4 +254,38 @@ fn authenticates(library: &str) -> Result<Value, Missing> {
         assert_eq!(saw[case], wanted, "{library}: {case}: {saw}");
     }
     Ok(saw)
+}
+
+/// By its entry points. Nothing names the package but MLflow's own variable.
+fn mlflow_and_keyring_find_the_package() -> Result<(), Missing> {
+    const INDEX: &str = "https://index.example/legacy/";
+    let installed = installed()?;
+    let saw = saw(&["research"], |env| {
+        let mut config = OpenOptions::new().append(true).open(env.config()).unwrap();
+        let entry =
+            format!("\n[[profiles.research.hosts]]\nurl = \"{INDEX}\"\nusername = \"ci\"\n");
+        config.write_all(entry.as_bytes()).unwrap();
+        assert_eq!(env.jeton(&["reload"]).code, 0);
+        let mut command = env.command(&installed.python);
+        command
+            .args([&script("plugins.py"), INDEX])
+            .env("JETON_PROFILE", "research")
+            // What the libraries warn of is theirs.
+            .env("PYTHONWARNINGS", "ignore");
+        command
+    });
+    let wanted = json!({
+        "mlflow": [200, 401, 200],
+        "keyring": {
+            "password": true,
+            "user name": "ci",
+            "credential": true,
+            "elsewhere": [null, null, null, null],
+            "twine": ["ci", true],
+            "set": "jeton stores no passwords: 'jetond add' enrols a credential",
+            "no daemon": null,
+        },
+    });
+    assert_eq!(saw, wanted);
+    Ok(())
 }
