@@ -56,7 +56,7 @@ use tracing::{debug, info, warn};
 use self::descriptors::Budget;
 use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
-use self::service::{Lists, ReloadRequest, Service};
+use self::service::{Lists, ReloadRequest, SecondCalls, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
@@ -162,6 +162,7 @@ async fn serve(
         reloads,
         closing: shutdown.flag(),
         lists: Lists::default(),
+        second_calls: SecondCalls::default(),
     });
     let notify = Manager::new(options.notify.as_deref());
     // They have descriptors of their own, so they are made before those are counted.

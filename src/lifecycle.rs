@@ -14,6 +14,7 @@ use crate::token::{DEFAULT_LIFETIME, Validity};
 mod begin;
 pub mod credentials;
 mod demand;
+mod doubt;
 mod ended;
 mod event;
 mod outage;

@@ -8,6 +8,7 @@ pub mod hardening;
 pub mod logging;
 pub mod manager;
 pub mod notify;
+pub mod parent;
 pub mod program;
 pub mod signals;
 pub mod user;

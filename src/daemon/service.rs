@@ -26,10 +26,12 @@ mod expiries;
 mod lists;
 mod look_ups;
 mod runs;
+mod second_calls;
 mod token_issued;
 
 pub use self::lists::Lists;
 pub(super) use self::runs::{Printed, RunAnswer};
+pub use self::second_calls::SecondCalls;
 
 /// The socket through which a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct Service {
     pub closing: watch::Receiver<bool>,
     /// The long lists that are being made.
     pub lists: Lists,
+    /// The tokens that clients keep until they are rejected.
+    pub second_calls: SecondCalls,
 }
 
 /// A pending request to a profile. It is boxed, since most requests are answered without a wait.

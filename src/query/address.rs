@@ -28,6 +28,9 @@ pub struct AddressQuery {
     /// How long before the expiry that it is told the client comes back; `None` where its protocol tells none. The row of
     /// the client sets it.
     pub window: Option<Duration>,
+    /// Whether the client keeps the token until its expiry or a 401, and a process asks no second time before. An early
+    /// second call then leads to one refresh; it rejects nothing.
+    pub keeps_until_401: bool,
 }
 
 /// A report that a server rejected the token for an address.

@@ -10,7 +10,7 @@ use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::refusal_log::RefusalLog;
 use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
-use jetond::daemon::service::{Door, Lists, ReloadRequest, Service};
+use jetond::daemon::service::{Door, Lists, ReloadRequest, SecondCalls, Service};
 use jetond::daemon::tell_of_jumps;
 use jetond::daemon::wiring::{Outside, Wiring};
 use jetond::policy::{Caller, Peer};
@@ -51,6 +51,7 @@ impl Daemon {
                 reloads,
                 closing: close.subscribe(),
                 lists: Lists::default(),
+                second_calls: SecondCalls::default(),
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),

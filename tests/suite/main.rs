@@ -54,6 +54,7 @@ mod remedies;
 mod repeated_faults;
 mod resting;
 mod sandbox_cli;
+mod second_calls;
 mod serve;
 mod service;
 mod setup;

@@ -22,6 +22,7 @@ use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
 
+mod doubted;
 mod look_up;
 mod refresh;
 mod reject;

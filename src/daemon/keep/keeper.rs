@@ -22,6 +22,7 @@ use crate::store::source::{CredentialSource, Loaded, LoadedCredential};
 mod asked;
 mod changes;
 mod command;
+mod doubted;
 mod execute;
 mod found;
 mod log;
@@ -74,6 +75,8 @@ pub(super) struct Keeper {
     /// Callers that asked while it ran: it may have read the store before the change that they mean.
     waiting_for_next: Vec<oneshot::Sender<()>>,
     refreshes: Vec<BootInstant>,
+    /// The last generation that was refreshed because a client seemed to doubt it.
+    doubted: Option<u64>,
     logged: Logged,
     asked: Arc<Asked>,
     waiters: Arc<Waiters>,
@@ -117,6 +120,7 @@ impl Keeper {
             waiting: vec![],
             waiting_for_next: vec![],
             refreshes: vec![],
+            doubted: None,
             logged: Logged::default(),
             asked: Arc::clone(&asked),
             waiters,
@@ -207,6 +211,11 @@ impl Keeper {
                 Some((done, Heard { cooling_until }))
             }
             Command::Superseded { at, done } => Some((done, self.superseded(at))),
+            Command::Doubted { generation, done } => {
+                self.doubted(generation);
+                let cooling_until = None;
+                Some((done, Heard { cooling_until }))
+            }
             Command::Refresh { reply } => {
                 // The caller may have gone away; that cancels nothing.
                 let _: Result<(), _> = reply.send(self.refresh());

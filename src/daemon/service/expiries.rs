@@ -1,16 +1,20 @@
 //! Answers a tool's client: with a token, and the expiry that the client is told.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Service;
 use super::runs::answer;
+use super::second_calls::Client;
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::daemon::keep::patience::Patience;
 use crate::policy::Peer;
 use crate::problem::Problem;
+use crate::process::parent::parent_of;
 use crate::query::{AddressAnswer, AddressQuery, ReportedExpiry, reported_expiry};
+
+/// How long a client waits whose second call leads to a refresh.
+const SECOND_CALL: Duration = Duration::from_secs(3);
 
 impl Service {
     /// Returns the token for an address, with the expiry that the client is told.
@@ -23,8 +27,27 @@ impl Service {
         query: &AddressQuery,
         max_wait: Patience,
     ) -> Result<AddressAnswer, Problem> {
-        let (handle, served, entry) = self.token_at(&peer.caller, query, max_wait).await?;
+        let caller = &peer.caller;
+        let left = self.countdown(max_wait);
+        let (mut handle, mut served, entry) = self.token_at(caller, query, left()).await?;
+        let client = Some(peer).filter(|_| query.keeps_until_401);
+        let client = client.and_then(|peer| client_of(peer, &handle));
+        if let Some(client) = &client {
+            let (now, generation) = (served.at.boot, served.held.generation);
+            if self.second_calls.is_second(now, client, generation) {
+                let left = left();
+                let left = left.limited_to(left.limit().min(SECOND_CALL));
+                let newer = self.of_now(caller, handle, |handle| {
+                    Box::pin(handle.instead_of(generation, left.clone()))
+                });
+                (handle, served) = newer.await?;
+            }
+        }
         let reported = reported(&handle, &served, query.window, peer);
+        if let Some(client) = client {
+            let (now, generation) = (served.at.boot, served.held.generation);
+            self.second_calls.note(now, client, generation, reported.at);
+        }
         Ok(AddressAnswer {
             expires_at: served.at.unix_of(reported.at),
             token: answer(&handle, served),
@@ -33,21 +56,30 @@ impl Service {
     }
 }
 
+/// The program that started the companion, if the kernel shows it.
+fn client_of(peer: &Peer, handle: &Handle) -> Option<Client> {
+    Some(Client {
+        uid: peer.caller.uid,
+        parent: parent_of(peer.pid?)?,
+        profile: handle.name().clone(),
+    })
+}
+
 /// The expiry that this peer is told.
 fn reported(
-    handle: &Arc<Handle>,
+    handle: &Handle,
     served: &Served,
     window: Option<Duration>,
     peer: &Peer,
 ) -> ReportedExpiry {
     let (held, now) = (&served.held, served.at.boot);
+    let (expires, next_refresh) = (held.validity.expires, handle.next_refresh());
     let spread = spread(peer, held.generation);
-    let window = window.unwrap_or_default();
     reported_expiry(
         now,
-        held.validity.expires,
-        handle.next_refresh(),
-        window,
+        expires,
+        next_refresh,
+        window.unwrap_or_default(),
         spread,
     )
 }

@@ -107,6 +107,7 @@ fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     }
     let mut query = address_query(call, address, profile);
     query.lacks = Some(LACKS);
+    query.keeps_until_401 = true;
     Ok(Parsed::Ask(Asked::Address(
         query,
         Box::new(Kube { version }),

@@ -8,6 +8,7 @@ use crate::problem::{Code, Problem};
 mod bad_input;
 mod changes;
 mod crowd;
+mod doubted;
 mod jumps;
 mod last_try;
 mod reissue;

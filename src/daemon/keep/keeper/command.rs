@@ -32,6 +32,8 @@ pub(in super::super) enum Command {
     },
     /// The issuer gave the client another token at this moment, past the daemon.
     Superseded { at: BootInstant, done: Done },
+    /// A client seems to doubt the token of this generation, and says nothing of it.
+    Doubted { generation: u64, done: Done },
     /// A person wants a new token. Answered with the count of refreshes before it, or why not and until when.
     Refresh {
         reply: oneshot::Sender<Result<u64, RefreshRefused>>,

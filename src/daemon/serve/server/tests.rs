@@ -12,7 +12,7 @@ use super::super::connections::{Connections, FIRST_REQUEST, Limits};
 use super::*;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
-use crate::daemon::service::Lists;
+use crate::daemon::service::{Lists, SecondCalls};
 use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 use crate::fault::FaultKind;
 use crate::policy::{Caller, Gate, Peer, UserNamespace};
@@ -76,6 +76,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             reloads: mpsc::channel(1).0,
             closing,
             lists: Lists::default(),
+            second_calls: SecondCalls::default(),
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),

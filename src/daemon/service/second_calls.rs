@@ -1,0 +1,170 @@
+//! The calls of clients that keep a token until its expiry or a 401.
+//!
+//! Such a client that asks again long before the expiry had a 401, most likely. That is no report, since the call names no
+//! token: nothing is rejected, and at most one refresh follows for a token.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::instant::BootInstant;
+use crate::process::parent::Process;
+use crate::profile::ProfileName;
+
+/// A client that asks again this long before the expiry that it was told, or later, comes as a matter of course: Python's
+/// kubernetes does so 5 min before.
+const AS_USUAL: Duration = Duration::from_secs(360);
+
+/// How many calls of one user are remembered. When there are more, the oldest is forgotten.
+const CALLS: usize = 1_024;
+
+/// For how many users.
+const USERS: usize = 32;
+
+/// The calls whose second one would mean something.
+#[derive(Debug, Default)]
+pub struct SecondCalls(Mutex<HashMap<u32, VecDeque<Kept>>>);
+
+/// A client and what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Client {
+    /// Its user.
+    pub(super) uid: u32,
+    /// The process that started the companion.
+    pub(super) parent: Process,
+    /// The profile.
+    pub(super) profile: ProfileName,
+}
+
+/// A token that a client keeps.
+#[derive(Debug)]
+struct Kept {
+    client: Client,
+    generation: u64,
+    /// Before this moment it has no reason to ask for the same token again.
+    until: BootInstant,
+}
+
+// === impl SecondCalls ===
+
+impl SecondCalls {
+    /// Whether this client has this token already, and comes back too early for its expiry to be the reason.
+    pub(super) fn is_second(&self, now: BootInstant, client: &Client, generation: u64) -> bool {
+        // It is never left half changed: no code that can panic runs under the lock.
+        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = users.get(&client.uid);
+        calls.is_some_and(|calls| {
+            calls.iter().any(|kept| {
+                kept.client == *client && kept.generation == generation && now < kept.until
+            })
+        })
+    }
+
+    /// Remembers that this client was given this token, and told that it ends at `told`.
+    pub(super) fn note(
+        &self,
+        now: BootInstant,
+        client: Client,
+        generation: u64,
+        told: BootInstant,
+    ) {
+        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !users.contains_key(&client.uid) && users.len() >= USERS {
+            for calls in users.values_mut() {
+                calls.retain(|kept| now < kept.until);
+            }
+            users.retain(|_, calls| !calls.is_empty());
+            if users.len() >= USERS {
+                return;
+            }
+        }
+        let calls = users.entry(client.uid).or_default();
+        calls.retain(|kept| now < kept.until && kept.client != client);
+        if calls.len() >= CALLS {
+            calls.pop_front();
+        }
+        calls.push_back(Kept {
+            client,
+            generation,
+            until: told.before(AS_USUAL),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(secs: u64) -> BootInstant {
+        BootInstant::from_boot(Duration::from_secs(secs))
+    }
+
+    fn client(uid: u32, pid: i32, started: u64, profile: &str) -> Client {
+        Client {
+            uid,
+            parent: Process { pid, started },
+            profile: ProfileName::parse(profile).unwrap(),
+        }
+    }
+
+    #[test]
+    fn only_an_early_call_of_the_same_process_for_the_same_token_is_a_second_one() {
+        let calls = SecondCalls::default();
+        let kubectl = || client(1_000, 812, 50, "research");
+        assert!(!calls.is_second(at(0), &kubectl(), 7), "the first one");
+        calls.note(at(0), kubectl(), 7, at(3_600));
+        for (now, who, generation, is_second) in [
+            (0, kubectl(), 7, true),
+            (3_239, kubectl(), 7, true),
+            // It comes back as usual.
+            (3_240, kubectl(), 7, false),
+            (3_600, kubectl(), 7, false),
+            // A newer token.
+            (100, kubectl(), 8, false),
+            // Another process, though with the same ID; another user, another profile.
+            (100, client(1_000, 812, 51, "research"), 7, false),
+            (100, client(1_000, 813, 50, "research"), 7, false),
+            (100, client(1_001, 812, 50, "research"), 7, false),
+            (100, client(1_000, 812, 50, "ci"), 7, false),
+        ] {
+            assert_eq!(
+                calls.is_second(at(now), &who, generation),
+                is_second,
+                "{now} {who:?} {generation}"
+            );
+        }
+        // What it was told last counts.
+        calls.note(at(100), kubectl(), 8, at(400));
+        assert!(!calls.is_second(at(100), &kubectl(), 7));
+        assert!(!calls.is_second(at(100), &kubectl(), 8), "a short token");
+    }
+
+    #[test]
+    fn the_calls_of_many_processes_and_users_take_little_memory() {
+        let calls = SecondCalls::default();
+        let remembered = || {
+            calls
+                .0
+                .lock()
+                .unwrap()
+                .values()
+                .map(VecDeque::len)
+                .sum::<usize>()
+        };
+        for pid in 1..=2_000 {
+            let one = client(1_000, pid, 50, "research");
+            assert!(!calls.is_second(at(0), &one, 7));
+            calls.note(at(0), one, 7, at(3_600));
+        }
+        assert_eq!(remembered(), CALLS);
+        let newest = client(1_000, 2_000, 50, "research");
+        assert!(calls.is_second(at(0), &newest, 7));
+        for uid in 2_000..3_000 {
+            calls.note(at(0), client(uid, 1, 50, "research"), 7, at(3_600));
+        }
+        assert_eq!(remembered(), CALLS + USERS - 1);
+        // Those that mean nothing any more make room.
+        calls.note(at(3_240), client(5_000, 1, 50, "research"), 8, at(7_200));
+        assert_eq!(remembered(), 1);
+    }
+}

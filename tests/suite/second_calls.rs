@@ -1,0 +1,187 @@
+//! Clients that ask for a token again. That alone rejects nothing. Of Kubernetes clients alone, which keep the token until
+//! its expiry or a 401, an early second call of one process leads to one refresh.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+
+use jetond::sandbox::Setting;
+use serde_json::Value;
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+use crate::support::daemon::Daemon;
+
+/// A place with a profile `research` that has addresses, and a running daemon that holds its token.
+fn place() -> (TestEnv, Daemon) {
+    place_with("")
+}
+
+/// The same with these lines in the profile.
+fn place_with(lines: &str) -> (TestEnv, Daemon) {
+    const HOSTS: &str = "
+[[profiles.research.hosts]]
+url = \"https://git.example\"
+[[profiles.research.hosts]]
+url = \"https://reg.example:5000\"
+";
+    let env = TestEnv::with_sandbox(3_600);
+    if lines.contains("kills-old") {
+        env.sandbox()
+            .set(Setting::parse("reissue:kills-old").unwrap());
+    }
+    env.enrol("research");
+    let text = fs::read_to_string(env.config()).unwrap();
+    let text = text.replacen("provider = ", &format!("{lines}provider = "), 1);
+    write_config(&env, format!("{text}{HOSTS}"));
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    (env, daemon)
+}
+
+/// Runs a script of the shell, where `$jeton` is the companion.
+fn script(env: &TestEnv, script: &str) -> String {
+    let mut command = env.command("sh");
+    command
+        .args(["-c", script])
+        .env("jeton", env!("CARGO_BIN_EXE_jeton"))
+        .env(
+            "KUBERNETES_EXEC_INFO",
+            r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"cluster":{"server":"https://git.example"}}}"#,
+        );
+    let output = env.finish("a script", command, b"", true);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{script}");
+    output.stdout
+}
+
+/// The tokens of the credentials that were printed, one a line.
+fn tokens(printed: &str) -> Vec<String> {
+    let token = |line: &str| {
+        let credential: Value = serde_json::from_str(line).unwrap();
+        credential["status"]["token"].as_str().unwrap().to_owned()
+    };
+    printed.lines().map(token).collect()
+}
+
+fn requests(env: &TestEnv) -> u64 {
+    env.sandbox().stats().token_requests
+}
+
+/// Nothing was rejected, and nothing refreshed since `before`.
+fn nothing_followed(env: &TestEnv, daemon: &Daemon, before: u64) {
+    let state = env.get(daemon, "/v1/profiles/research").json();
+    assert_eq!(state["counts"]["reports"], 0, "{state}");
+    assert_eq!(state["reported"], false, "{state}");
+    assert_eq!(state["cooling_down_until"], Value::Null, "{state}");
+    assert_eq!(requests(env), before, "{state}");
+}
+
+#[test]
+fn a_thousand_kubernetes_clients_cause_nothing() {
+    let (env, mut daemon) = place();
+    let before = requests(&env);
+    // The companion's parent is a shell of its own: one that has more to do starts a process for it.
+    let printed = script(
+        &env,
+        "i=0; while [ $i -lt 1000 ]; do (\"$jeton\" kube research; :) || exit; i=$((i+1)); done",
+    );
+    let mut tokens = tokens(&printed);
+    assert_eq!(tokens.len(), 1_000);
+    tokens.dedup();
+    assert_eq!(tokens, [env.token(&daemon, "research")]);
+    nothing_followed(&env, &daemon, before);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_second_call_of_one_kubernetes_client_brings_one_newer_token() {
+    let (env, mut daemon) = place();
+    let before = requests(&env);
+    let given = tokens(&script(
+        &env,
+        "\"$jeton\" kube research && \"$jeton\" kube research && :",
+    ));
+    let [first, second] = &given[..] else {
+        panic!("{} tokens", given.len())
+    };
+    assert_ne!(first, second);
+    nothing_followed(&env, &daemon, before + 1);
+    let log = daemon.log_up_to_now();
+    let line = "a client that keeps its token asked for it a second time";
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+    // Another one begins with its own first call.
+    let given = tokens(&script(&env, "\"$jeton\" kube research && :"));
+    assert_eq!(given, [second.clone()]);
+    nothing_followed(&env, &daemon, before + 1);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_second_call_leads_to_nothing_where_a_new_token_is_no_help() {
+    for lines in [
+        "reissue = \"kills-old\"\n",
+        "reissue = \"same-until-expiry\"\n",
+    ] {
+        let (env, mut daemon) = place_with(lines);
+        let before = requests(&env);
+        let given = tokens(&script(
+            &env,
+            "\"$jeton\" kube research && \"$jeton\" kube research && :",
+        ));
+        assert_eq!(given[0], given[1], "{lines}");
+        nothing_followed(&env, &daemon, before);
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn a_thousand_calls_of_each_other_client_cause_nothing() {
+    let (env, mut daemon) = place();
+    let before = requests(&env);
+    let token = env.token(&daemon, "research");
+    for call in [
+        "\"$jeton\" token --for claude-code research",
+        "\"$jeton\" token --for codex research",
+        "printf 'protocol=https\\nhost=git.example\\n\\n' | \"$jeton\" git get",
+        "printf reg.example:5000 | \"$jeton\" docker get",
+        "\"$jeton\" keyring get https://git.example oauth2",
+    ] {
+        // All of one parent.
+        let printed = script(
+            &env,
+            &format!("i=0; while [ $i -lt 1000 ]; do {call} || exit; i=$((i+1)); done"),
+        );
+        assert!(printed.matches(&token).count() >= 1_000, "{call}");
+        nothing_followed(&env, &daemon, before);
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_a_client_erases_or_stores_is_deleted_nowhere() {
+    let (env, mut daemon) = place();
+    let before = requests(&env);
+    let token = env.token(&daemon, "research");
+    let config = fs::read(env.config()).unwrap();
+    let record = fs::read(env.record("research")).unwrap();
+    for call in [
+        "printf 'protocol=https\\nhost=git.example\\nusername=oauth2\\npassword=x\\n\\n' | \"$jeton\" git store",
+        "printf 'protocol=https\\nhost=git.example\\nusername=oauth2\\npassword=x\\n\\n' | \"$jeton\" git erase",
+        "printf 'protocol=https\\nhost=git.example\\n\\n' | \"$jeton\" git erase",
+        "printf '{\"ServerURL\":\"reg.example:5000\",\"Username\":\"x\",\"Secret\":\"y\"}' | \"$jeton\" docker store",
+        "printf reg.example:5000 | \"$jeton\" docker erase",
+    ] {
+        let printed = script(
+            &env,
+            &format!("i=0; while [ $i -lt 20 ]; do {call} || exit; i=$((i+1)); done"),
+        );
+        assert_eq!(printed, "", "{call}");
+    }
+    assert_eq!(env.token(&daemon, "research"), token);
+    nothing_followed(&env, &daemon, before);
+    assert_eq!(fs::read(env.config()).unwrap(), config);
+    assert_eq!(fs::read(env.record("research")).unwrap(), record);
+    env.stop(&mut daemon);
+}
