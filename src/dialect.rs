@@ -106,6 +106,7 @@ pub(crate) mod testing {
             granted_scope: None,
             missing_scope: None,
             sinks: vec![],
+            real_expiry_told: false,
             counts: Counts {
                 requests: 3,
                 refreshes: 2,

@@ -114,6 +114,9 @@ pub struct ProfileReply {
     /// The files that its token is written to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkReply>,
+    /// Whether the client of a tool was told the real expiry of its token, since no refresh is sure to come in time for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub real_expiry_told: bool,
     /// What has been counted since the daemon knows the profile.
     pub counts: Counts,
 }
@@ -258,6 +261,7 @@ impl ProfileReply {
             granted_scope: narrower.map(|scope| scope.granted.to_string()),
             missing_scope: narrower.map(|scope| scope.missing.to_string()),
             sinks: vec![],
+            real_expiry_told: false,
             counts: Counts {
                 requests,
                 refreshes: view.refreshes,

@@ -67,6 +67,7 @@ mod systems;
 mod terminal;
 mod time_namespace;
 mod tls;
+mod told_expiry;
 mod tools;
 mod traps;
 mod versions;

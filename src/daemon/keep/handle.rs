@@ -21,6 +21,7 @@ use crate::lifecycle::{Held, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
 use crate::wire::ProfileReply;
+use told::Told;
 
 mod doubted;
 mod look_up;
@@ -28,6 +29,7 @@ mod refresh;
 mod reject;
 mod superseded;
 mod token;
+mod told;
 
 pub use token::Served;
 
@@ -48,6 +50,7 @@ pub struct Handle {
     enrolled: Enrolled,
     lookups: Option<Arc<Lookups>>,
     sinks: SinkBoard,
+    told: Told,
     task: tokio::task::AbortHandle,
 }
 
@@ -85,6 +88,7 @@ impl Handle {
             enrolled,
             lookups: None,
             sinks: SinkBoard::default(),
+            told: Told::default(),
             task,
         }
     }
@@ -214,6 +218,7 @@ impl Handle {
         let queued_since = self.waiters.queued_since();
         ProfileState {
             reply: ProfileReply {
+                real_expiry_told: self.told.is_real(view),
                 queued_for: queued_since.map(|since| now.boot.since(since).as_secs()),
                 sinks: self.sinks.all(),
                 ..ProfileReply::new(&self.name, self.provider, view, requests, now)

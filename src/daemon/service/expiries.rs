@@ -44,6 +44,9 @@ impl Service {
             }
         }
         let reported = reported(&handle, &served, query.window, peer);
+        if query.window.is_some() && !reported.is_planned {
+            handle.told_real_expiry(served.held.generation);
+        }
         if let Some(client) = client {
             let (now, generation) = (served.at.boot, served.held.generation);
             self.second_calls.note(now, client, generation, reported.at);

@@ -239,6 +239,25 @@ mod tests {
     }
 
     #[test]
+    fn a_token_whose_real_end_a_tool_was_told_has_one_note() {
+        for told in [false, true] {
+            let mut states = states();
+            states.truncate(1);
+            states[0].reply.real_expiry_told = told;
+            let shown = |args: &[&str]| {
+                let stdout = show_states(&run(args), &states).stdout;
+                String::from_utf8(stdout.to_vec()).unwrap()
+            };
+            let table = shown(&["status"]);
+            let notes = table.matches("told this token's real end").count();
+            assert_eq!(notes, usize::from(told), "{table}");
+            let json = shown(&["status", "--json"]);
+            assert_eq!(json.contains("\"real_expiry_told\": true"), told, "{json}");
+            assert_eq!(json.contains("real_expiry_told"), told, "{json}");
+        }
+    }
+
+    #[test]
     fn without_profiles_it_says_how_to_make_one() {
         let reply = show_states(&run(&["status"]), &[]);
         let text = String::from_utf8(reply.stdout.to_vec()).unwrap();

@@ -30,6 +30,7 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         granted_scope: None,
         missing_scope: None,
         sinks: vec![],
+        real_expiry_told: false,
         counts: Counts {
             requests: 0,
             refreshes: 0,

@@ -74,6 +74,11 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
             "the issuer granted a narrower scope than the configuration asks for: {granted}, without {missing}"
         )));
     }
+    if reply.real_expiry_told {
+        notes.push(Cow::Borrowed(
+            "tools were told this token's real end, since no newer one is sure to come in time for them: they may ask each time",
+        ));
+    }
     if let Some(secs) = reply.queued_for.filter(|secs| *secs > 0) {
         notes.push(Cow::Owned(format!(
             "its refresh has waited for {} for its turn at the issuer, which other profiles use too",
