@@ -113,7 +113,7 @@ fn a_second_call_of_one_kubernetes_client_brings_one_newer_token() {
     assert_eq!(log.matches(line).count(), 1, "{log}");
     // Another one begins with its own first call.
     let given = tokens(&script(&env, "\"$jeton\" kube research && :"));
-    assert_eq!(given, [second.clone()]);
+    assert_eq!(given, std::slice::from_ref(second));
     nothing_followed(&env, &daemon, before + 1);
     env.stop(&mut daemon);
 }
