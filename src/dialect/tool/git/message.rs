@@ -1,6 +1,6 @@
 //! What git writes to its helper: lines of `KEY=VALUE` up to a blank line or the end (git-credential(1)).
 
-use crate::address::{Address, InvalidAddress};
+use crate::address::{Address, InvalidAddress, is_invisible};
 
 /// A message of git. What it does not know is left out.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,36 +77,33 @@ impl<'a> Message<'a> {
     /// `credential.useHttpPath`.
     ///
     /// # Errors
-    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::parse`] refuses.
+    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::of_parts`] refuses.
     pub(super) fn address(&self) -> Result<Address, Refused> {
         let text = |value: Option<&'a [u8]>| {
             let text = std::str::from_utf8(value.unwrap_or_default());
             text.map_err(|_| Refused("it is not UTF-8"))
         };
         let (protocol, host) = (text(self.protocol)?, text(self.host)?);
-        let is_http = |name: &&str| protocol.eq_ignore_ascii_case(name);
-        let protocol = ["https", "http"].into_iter().find(is_http);
-        let protocol = protocol.ok_or(Refused("its protocol is not https"))?;
-        if host.is_empty() || host.contains(['/', '?', '#']) {
-            return Err(Refused("its host is missing, or is more than a host"));
+        if protocol.is_empty() || host.is_empty() {
+            return Err(Refused("its protocol or its host is missing"));
         }
-        let path = encoded(text(self.path)?);
-        let address = Address::parse(&format!("{protocol}://{host}/{path}"));
+        let address = Address::of_parts(protocol, host, text(self.path)?);
         address.map_err(|InvalidAddress(why)| Refused(why))
     }
 
     /// The user that the address names.
     ///
     /// # Errors
-    /// [`Refused`] for one that is not UTF-8 or has a character that ends a line for some programs.
+    /// [`Refused`] for one that is not UTF-8 or has a character that cannot be seen: some of them end a line for some
+    /// programs.
     pub(super) fn username(&self) -> Result<Option<String>, Refused> {
         let Some(name) = self.username.filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        let is_hidden = |c: char| c.is_control() || is_invisible(c);
         match std::str::from_utf8(name) {
-            Ok(name) if !name.contains(ends_line) => Ok(Some(name.to_owned())),
-            _ => Err(Refused("its username is no text of one line")),
+            Ok(name) if !name.contains(is_hidden) => Ok(Some(name.to_owned())),
+            _ => Err(Refused("its username has a character that cannot be seen")),
         }
     }
 
@@ -116,30 +113,10 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The path as it stood in the address. One that has a doubtful code even now stays as it is, and is refused as that.
-fn encoded(path: &str) -> String {
-    let lower = path.to_ascii_lowercase();
-    if ["%2e", "%2f", "%5c"]
-        .iter()
-        .any(|code| lower.contains(code))
-    {
-        return path.to_owned();
-    }
-    let mut encoded = String::with_capacity(path.len());
-    for c in path.chars() {
-        match c {
-            '%' => encoded.push_str("%25"),
-            '?' => encoded.push_str("%3F"),
-            '#' => encoded.push_str("%23"),
-            ' ' => encoded.push_str("%20"),
-            c => encoded.push(c),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -192,8 +169,8 @@ mod tests {
                 "http://[::1]:8080/x",
             ),
             (
-                "protocol=https\nhost=git.example\npath=my project/a?b#c/100%\n",
-                "https://git.example/my%20project/a%3Fb%23c/100%25",
+                "protocol=https\nhost=git.example\npath=my project/a?b#c\n",
+                "https://git.example/my%20project/a%3Fb%23c",
             ),
         ] {
             assert_eq!(address(text).as_deref(), Ok(want), "{text}");
@@ -231,6 +208,7 @@ mod tests {
             "protocol=https\nhost=git.example\npath=team/../x\n",
             "protocol=https\nhost=git.example\npath=team/%2e%2E/x\n",
             "protocol=https\nhost=git.example\npath=team%2fx\n",
+            "protocol=https\nhost=git.example\npath=team/100%\n",
             "protocol=https\nhost=git.example\npath=/team\n",
             "protocol=https\nhost=git.example\npath=team//x\n",
             "protocol=https\nhost=git.example\npath=team;x\n",
@@ -255,6 +233,7 @@ mod tests {
             ("", Ok(None)),
             ("a\u{2028}password=x", Err(())),
             ("a\u{85}password=x", Err(())),
+            ("a\u{202e}b", Err(())),
         ] {
             let text = format!("username={name}\n");
             let got = Message::parse(text.as_bytes()).unwrap().username();
@@ -269,5 +248,50 @@ mod tests {
                 .username()
                 .is_err()
         );
+    }
+
+    /// Messages of git, as it writes them.
+    const FIXTURES: [&str; 3] = [
+        "protocol=https\nhost=git.example\n",
+        "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example:8443\npath=team/x.git\n\
+         wwwauth[]=Bearer realm=\"x\"\nwwwauth[]=Basic realm=\"x\", charset=\"UTF-8\"\n\n",
+        "capability[]=authtype\ncapability[]=state\nauthtype=Bearer\ncredential=x\nephemeral=1\n\
+         protocol=http\nhost=[::1]:80\nusername=oauth2\npassword=x\npassword_expiry_utc=1\nstate[]=jeton:7\n",
+    ];
+
+    proptest! {
+        #![proptest_config(crate::testing::many_cases())]
+
+        #[test]
+        fn a_mutated_message_names_the_host_of_its_one_line_or_none(
+            fixture in 0..FIXTURES.len(),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..4_u8, any::<u8>()), 1..6),
+        ) {
+            let mut bytes = FIXTURES[fixture].as_bytes().to_vec();
+            for (at, kind, byte) in changes {
+                let at = at.index(bytes.len().max(1));
+                let special = b"\n\r\0=/@:.%#?;\\ \x1b"[usize::from(byte) % 15];
+                match kind {
+                    0 if at < bytes.len() => bytes[at] = byte,
+                    1 if at < bytes.len() => drop(bytes.remove(at)),
+                    2 => bytes.insert(at.min(bytes.len()), special),
+                    _ => bytes.extend_from_slice(&bytes.clone()[at.min(bytes.len())..]),
+                }
+            }
+            let Ok(message) = Message::parse(&bytes) else {
+                return Ok(());
+            };
+            let _ = message.username();
+            if let Ok(address) = message.address() {
+                let read: Vec<_> = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()).collect();
+                let hosts: Vec<_> = read.iter().filter_map(|line| line.strip_prefix(b"host=")).collect();
+                prop_assert_eq!(hosts.len(), 1);
+                let host = std::str::from_utf8(hosts[0]).unwrap();
+                let scheme = address.to_string().split("://").next().unwrap().to_owned();
+                let alone = Address::parse(&format!("{scheme}://{host}")).unwrap();
+                prop_assert_eq!(address.host(), alone.host());
+                prop_assert!(read.iter().all(|line| !line.iter().any(u8::is_ascii_control)));
+            }
+        }
     }
 }
