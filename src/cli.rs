@@ -10,6 +10,7 @@ mod clusters;
 mod companion;
 mod demo;
 mod doctor;
+mod git_config;
 mod held_token;
 mod helpers;
 mod keyring_call;

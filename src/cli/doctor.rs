@@ -8,6 +8,7 @@
 mod facts;
 mod files;
 mod finding;
+mod git;
 mod health;
 mod issuers;
 mod judge;
@@ -110,6 +111,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
             findings.extend(unit::finding(target, env, config.socket).await);
         }
         findings.extend(leftovers(target, config, env).await);
+        findings.extend(git::examine(config, env).await);
         let places = usual_place(args, target, env).ok();
         findings.extend(issuers::examine(target, config, env, &profiles, places.as_ref()).await);
     }

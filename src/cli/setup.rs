@@ -22,6 +22,8 @@ mod socket;
 mod subject;
 mod uv;
 
+pub(super) use self::git::later_helpers;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};

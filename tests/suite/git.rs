@@ -1,6 +1,7 @@
 //! git's credential helper: as a conversation by pipes, and with the gits of this machine.
 
 mod server;
+mod setup;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -1,6 +1,19 @@
-//! `jetond setup git`.
+//! `jetond setup git`: a credential helper for one address, last in the user's file.
+//!
+//! git asks its helpers in the order of its files, and an empty one shuts out all before it. So the token reaches no
+//! helper before ours. One behind ours gets it from git: each of those is named.
 
-use super::recipe::{Format, Lines, Needs, Recipe, Refusal, Subject};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::git_config::{self, Helper, Listing, REMEDY, behind_ours, behind_the_users_file};
+use super::super::target::lines::word;
+use super::program::{self, Program};
+use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
+use crate::address::Address;
+use crate::config::HostAuth;
+use crate::paths::Env;
 
 /// git, by a credential helper for one address.
 pub(super) static RECIPE: Recipe = Recipe {
@@ -8,16 +21,261 @@ pub(super) static RECIPE: Recipe = Recipe {
     wants: "clone, fetch and push with git",
     needs: Needs::Address,
     lines,
-    change: None,
+    change: Some(Change { look, apply, undo }),
 };
 
+/// From which minor number on git 2 can send a Bearer token.
+const BEARER_SINCE: u32 = 46;
+
+/// A key of git's configuration and its value.
+type Setting = (String, String);
+
+/// What stood there before.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Section {
+    /// The settings of the address's own section in the user's file.
+    before: Vec<Setting>,
+    /// What was added to them.
+    added: Vec<Setting>,
+}
+
 fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
-    let (address, jeton) = (subject.address()?, subject.jeton_quoted());
+    let add = |(key, value): &Setting| {
+        format!("git config --global --add {} {}\n", word(key), word(value))
+    };
+    let ours = ours(subject)?;
+    let mut notes: Vec<_> = bearer_note(subject, None).into_iter().collect();
+    if let Ok(git) = program::find("git", subject.env) {
+        if !section(&git, subject)?.is_empty() {
+            notes.push(format!(
+                "your file has a section for this address already, and git adds to that one wherever it stands: 'jetond setup git {} --apply' moves it to the end",
+                subject.address()?
+            ));
+        }
+        let helpers = helpers(&git, subject.address()?).unwrap_or_default();
+        notes.extend(behind_the_users_file(&helpers).iter().map(told));
+    }
     Ok(Lines {
         format: Format::Hash,
-        notes: vec![],
-        text: format!(
-            "git config --global --add credential.{address}.helper ''\ngit config --global --add credential.{address}.helper '{jeton} git'\n"
-        ),
+        notes,
+        text: ours.iter().map(add).collect(),
     })
+}
+
+fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
+    let git = program::find("git", subject.env)?;
+    let section = Section {
+        before: section(&git, subject)?,
+        added: ours(subject)?,
+    };
+    Ok(Before {
+        files: files(&git, subject)?,
+        more: serde_json::to_value(section).unwrap_or_default(),
+    })
+}
+
+fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
+    let git = program::find("git", subject.env)?;
+    let ours = ours(subject)?;
+    let now = section(&git, subject)?;
+    let mut wanted = without(&now, &ours);
+    wanted.extend(ours);
+    // A section stands where it was first written, with other helpers behind it.
+    replace(&git, subject, &now, &wanted)?;
+    let address = subject.address()?;
+    let mut done = vec![format!(
+        "git asks {} for {address}, and no helper before it",
+        subject.jeton_quoted()
+    )];
+    done.extend(bearer_note(subject, version(&git)));
+    // Ours is in the file by now: what is told beside that fails nothing.
+    let helpers = match helpers(&git, subject.address()?) {
+        Ok(helpers) => helpers,
+        Err(why) => {
+            done.push(format!(
+                "whether other helpers stand behind it is not known: {}",
+                why.why
+            ));
+            return Ok(done);
+        }
+    };
+    match behind_ours(&helpers) {
+        Some(later) => done.extend(later.iter().map(told)),
+        None => done.push(
+            "git does not list the companion: it reads another file than 'git config --global' writes".to_owned(),
+        ),
+    }
+    Ok(done)
+}
+
+fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
+    let git = program::find("git", subject.env)?;
+    let kept: Section = serde_json::from_value(before.more.clone())
+        .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))?;
+    let now = section(&git, subject)?;
+    let mut wanted = kept.before.clone();
+    // What was added since then is not ours.
+    let others = without(&now, &kept.added).into_iter();
+    wanted.extend(others.filter(|setting| !kept.before.contains(setting)));
+    if now == wanted {
+        return Ok(vec![]);
+    }
+    replace(&git, subject, &now, &wanted)?;
+    Ok(vec![format!(
+        "git asks for {} what it asked before",
+        subject.address()?
+    )])
+}
+
+/// Our settings: an empty helper shuts out all before it.
+fn ours(subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal> {
+    let key = |name: &str| Ok(format!("{}.{name}", section_name(subject)?));
+    // Only a command that begins with a slash or with `!` is started as it is.
+    let jeton = subject.jeton_text()?;
+    let command = match subject.jeton_quoted() {
+        plain if plain == jeton => format!("{plain} git"),
+        quoted => format!("!{quoted} git"),
+    };
+    let mut ours = vec![(key("helper")?, String::new()), (key("helper")?, command)];
+    let entry = subject.entry.as_ref();
+    if entry.is_some_and(|entry| !entry.url.path().is_empty()) {
+        ours.push((key("useHttpPath")?, "true".to_owned()));
+    }
+    Ok(ours)
+}
+
+/// The settings without ours, and without an earlier value of what ours sets.
+fn without(settings: &[Setting], ours: &[Setting]) -> Vec<Setting> {
+    let is_path = |(key, _): &Setting| key.to_ascii_lowercase().ends_with(".usehttppath");
+    let sets_path = ours.iter().any(is_path);
+    let mut rest: Vec<Setting> = vec![];
+    for setting in settings {
+        if sets_path && is_path(setting) {
+            continue;
+        }
+        if setting.1.is_empty() || !ours.contains(setting) {
+            rest.push(setting.clone());
+        } else if rest.last().is_some_and(|(_, value)| value.is_empty()) {
+            // The empty helper before our command is ours, too.
+            rest.pop();
+        }
+    }
+    rest
+}
+
+fn replace(
+    git: &Program,
+    subject: &Subject<'_>,
+    now: &[Setting],
+    wanted: &[Setting],
+) -> Result<(), Refusal> {
+    let name = section_name(subject)?;
+    let removed = git.run(&["config", "--global", "--remove-section", &name])?;
+    // One without a setting is there or not.
+    if removed.code != 0 && !now.is_empty() {
+        return Err(Refusal::config(&format!(
+            "git does not remove the section of this address: {}",
+            removed.first_error
+        )));
+    }
+    for (key, value) in wanted {
+        git.must(&["config", "--global", "--add", "--", key, value])?;
+    }
+    Ok(())
+}
+
+fn section_name(subject: &Subject<'_>) -> Result<String, Refusal> {
+    Ok(format!("credential.{}", subject.address()?))
+}
+
+/// The settings of the address's own section in the user's file.
+fn section(git: &Program, subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal> {
+    let begin = format!("{}.", section_name(subject)?);
+    let listed = git.run(&["config", "--global", "--list", "-z"])?;
+    // Without a file there is nothing to list.
+    let settings = listed.stdout.split('\0').filter_map(|entry| {
+        // A key without a value is true.
+        let (key, value) = entry.split_once('\n').unwrap_or((entry, "true"));
+        let name = key.strip_prefix(&begin)?;
+        // Another dot belongs to a longer address.
+        (!name.contains('.')).then(|| (key.to_owned(), value.to_owned()))
+    });
+    Ok(settings.collect())
+}
+
+fn helpers(git: &Program, address: &Address) -> Result<Vec<Helper>, Refusal> {
+    Ok(listing(git)?.helpers(address))
+}
+
+fn listing(git: &Program) -> Result<Listing, Refusal> {
+    let top = git.run(&git_config::TOP)?.stdout;
+    Ok(Listing {
+        text: git.must(&git_config::LISTING)?,
+        top: top.trim_end_matches('\n').into(),
+    })
+}
+
+/// A helper behind ours, for people.
+fn told(helper: &Helper) -> String {
+    format!("{}: {REMEDY}", helper.found())
+}
+
+/// The helpers behind the companion for each of these addresses for which git asks it in this folder. Without a git that can
+/// be started there are none.
+pub(in crate::cli) fn later_helpers<'a>(
+    addresses: impl Iterator<Item = &'a Address>,
+    env: &Env,
+) -> Vec<(&'a Address, Helper)> {
+    let listing = program::find("git", env).and_then(|git| listing(&git));
+    let Ok(listing) = listing else {
+        return vec![];
+    };
+    let later = addresses.flat_map(|address| {
+        let helpers = listing.helpers(address);
+        let later = behind_ours(&helpers).unwrap_or_default().to_vec();
+        later.into_iter().map(move |helper| (address, helper))
+    });
+    later.collect()
+}
+
+/// The files to which `git config --global` may write.
+fn files(git: &Program, subject: &Subject<'_>) -> Result<Vec<PathBuf>, Refusal> {
+    if let Some(file) = &subject.env.git_config_global {
+        return Ok(vec![file.clone()]);
+    }
+    let listed = git.run(&["config", "--global", "--list", "--show-origin", "-z"])?;
+    let origin = listed.stdout.split('\0').next();
+    let origin = origin.and_then(|origin| origin.strip_prefix("file:"));
+    if let Some(file) = origin {
+        return Ok(vec![file.into()]);
+    }
+    let other = match &subject.env.xdg_config_home {
+        Some(config) => config.join("git/config"),
+        None => subject.in_home(".config/git/config")?,
+    };
+    Ok(vec![subject.in_home(".gitconfig")?, other])
+}
+
+/// What git of this version, or a git that is not known, does at a server that takes Bearer alone.
+fn bearer_note(subject: &Subject<'_>, minor: Option<u32>) -> Option<String> {
+    let entry = subject.entry.as_ref();
+    if entry.is_some_and(|entry| entry.auth == Some(HostAuth::Basic)) {
+        return None;
+    }
+    match minor {
+        Some(minor) if minor >= BEARER_SINCE => None,
+        Some(minor) => Some(format!(
+            "this is git 2.{minor}: git below 2.{BEARER_SINCE} sends nothing to a server that takes Bearer alone"
+        )),
+        None => Some(format!(
+            "git below 2.{BEARER_SINCE} sends nothing to a server that takes Bearer alone"
+        )),
+    }
+}
+
+/// The minor number of a git 2.
+fn version(git: &Program) -> Option<u32> {
+    let printed = git.must(&["version"]).ok()?;
+    let version = printed.strip_prefix("git version 2.")?;
+    version.split('.').next()?.trim().parse().ok()
 }

@@ -1,0 +1,307 @@
+//! The credential helpers that git would ask for an address, in git's order, with their places.
+//!
+//! git tells each helper of the credential that one of them gave it. A helper that stands before an empty `helper` is shut
+//! out by it; one that stands behind ours is not, and may keep the token in a file.
+
+mod context;
+mod lines;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use self::lines::KeyLine;
+use crate::address::Address;
+
+/// The arguments that make git list its configuration in its order, with the file of each value.
+pub(super) const LISTING: [&str; 5] = ["config", "--list", "--show-scope", "--show-origin", "-z"];
+
+/// The arguments that make git name the folder to which it counts the paths of a repository's files.
+pub(super) const TOP: [&str; 2] = ["rev-parse", "--show-toplevel"];
+
+/// A credential helper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Helper {
+    /// Where it stands.
+    pub(super) place: Place,
+    /// Whether it is of a repository or of one call, behind the files of the system and of the user.
+    is_behind_users: bool,
+    /// What it is.
+    pub(super) kind: Kind,
+}
+
+/// What a `helper` of git's configuration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An empty one, which shuts out all before it.
+    Barrier,
+    /// The companion.
+    Ours,
+    /// Another one. It is not shown: a command of a shell may hold a password.
+    Other,
+}
+
+/// What to do about a helper behind ours.
+pub(super) const REMEDY: &str = "remove that line";
+
+/// Where a helper stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a file, at this line; without a line if the file has changed meanwhile.
+    File(PathBuf, Option<usize>),
+    /// In git's arguments or its environment.
+    CommandLine,
+}
+
+/// What git lists.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// What it prints for [`LISTING`].
+    pub(super) text: String,
+    /// The folder to which the paths of a repository's files count: what it prints for [`TOP`].
+    pub(super) top: PathBuf,
+}
+
+/// The helpers that git tells of the token, and those that shut ours out: all behind ours. `None` if ours is not there.
+pub(super) fn behind_ours(helpers: &[Helper]) -> Option<&[Helper]> {
+    let at = helpers
+        .iter()
+        .rposition(|helper| helper.kind == Kind::Ours)?;
+    helpers.get(at + 1..)
+}
+
+/// The helpers that stay behind what is added at the end of the user's file.
+pub(super) fn behind_the_users_file(helpers: &[Helper]) -> &[Helper] {
+    let at = helpers.iter().position(|helper| helper.is_behind_users);
+    at.and_then(|at| helpers.get(at..)).unwrap_or_default()
+}
+
+fn is_helper_for(key: &str, address: &Address) -> bool {
+    let Some(rest) = key.strip_prefix("credential.") else {
+        return false;
+    };
+    match rest.strip_suffix("helper") {
+        Some("") => true,
+        Some(context) => context
+            .strip_suffix('.')
+            .is_some_and(|context| context::is_for(context, address)),
+        None => false,
+    }
+}
+
+// === impl Listing ===
+
+impl Listing {
+    /// The helpers of an address.
+    pub(super) fn helpers(&self, address: &Address) -> Vec<Helper> {
+        self.helpers_in(address, |path| {
+            let bytes = fs::read(path).ok()?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        })
+    }
+
+    /// The same, with the files that `read` reads.
+    fn helpers_in(&self, address: &Address, read: impl Fn(&Path) -> Option<String>) -> Vec<Helper> {
+        let mut files: BTreeMap<&str, Vec<KeyLine>> = BTreeMap::new();
+        let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut helpers = vec![];
+        let mut fields = self.text.split('\0');
+        while let (Some(scope), Some(origin), Some(entry)) =
+            (fields.next(), fields.next(), fields.next())
+        {
+            // A key without a value has no line end behind it.
+            let Some((key, value)) = entry.split_once('\n') else {
+                continue;
+            };
+            let file = origin.strip_prefix("file:");
+            let nth = seen.entry((origin, key)).or_default();
+            let at = *nth;
+            *nth += 1;
+            if !is_helper_for(key, address) {
+                continue;
+            }
+            let place = match file {
+                None => Place::CommandLine,
+                Some(file) => {
+                    let path = self.top.join(file);
+                    let keys = files.entry(origin);
+                    let keys = keys.or_insert_with(|| {
+                        let text = read(&path).unwrap_or_default();
+                        lines::keys(&text)
+                    });
+                    let of_key: Vec<_> = keys.iter().filter(|at| at.key == key).collect();
+                    // A file that is included twice is listed twice.
+                    let line = of_key.get(at % of_key.len().max(1)).map(|at| at.line);
+                    Place::File(path, line)
+                }
+            };
+            helpers.push(Helper {
+                place,
+                is_behind_users: !matches!(scope, "system" | "global"),
+                kind: Kind::of(value),
+            });
+        }
+        helpers
+    }
+}
+
+// === impl Helper ===
+
+impl Helper {
+    /// What this helper behind ours does: one sentence.
+    pub(super) fn found(&self) -> String {
+        let what = match self.kind {
+            Kind::Barrier => "this empty helper stands behind the companion and shuts it out",
+            Kind::Ours => "the companion stands here a second time",
+            Kind::Other => {
+                "git gives the token to this helper, too, since it stands behind the companion"
+            }
+        };
+        format!("{}: {what}", self.place)
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// What this value is. It is a command line of a shell, or the end of a program's name.
+    fn of(value: &str) -> Self {
+        if value.is_empty() {
+            return Self::Barrier;
+        }
+        let command = value.strip_prefix('!').unwrap_or(value);
+        let plain: String = command.chars().filter(|c| !"'\"\\".contains(*c)).collect();
+        let is_own_name = plain == "jeton" || plain.starts_with("jeton ");
+        let is_started = ["jeton git", "git-credential-jeton"].iter().any(|name| {
+            plain.match_indices(name).any(|(at, _)| {
+                let (before, rest) = plain.split_at(at);
+                let after = rest.get(name.len()..).unwrap_or_default();
+                (before.is_empty() || before.ends_with('/'))
+                    && (after.is_empty() || after.starts_with(' '))
+            })
+        });
+        if is_own_name || is_started {
+            Self::Ours
+        } else {
+            Self::Other
+        }
+    }
+}
+
+// === impl Place ===
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, Some(line)) => write!(f, "{}:{line}", path.display()),
+            Self::File(path, None) => write!(f, "{}", path.display()),
+            Self::CommandLine => f.write_str("git's arguments or environment"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_is_ours_by_each_way_of_starting_the_companion() {
+        for (value, kind) in [
+            ("", Kind::Barrier),
+            ("jeton", Kind::Ours),
+            ("jeton --x", Kind::Ours),
+            ("/usr/bin/jeton git", Kind::Ours),
+            ("/usr/bin/jeton git research", Kind::Ours),
+            ("!'/opt/my tools/jeton' git", Kind::Ours),
+            ("/opt/my\\ tools/jeton git", Kind::Ours),
+            ("!jeton git", Kind::Ours),
+            ("/usr/lib/git-credential-jeton", Kind::Ours),
+            ("store", Kind::Other),
+            ("/usr/bin/notjeton git", Kind::Other),
+            ("/usr/bin/jeton gitx", Kind::Other),
+            ("jetonx", Kind::Other),
+            ("!f() { echo password=x; }; f", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(value), kind, "{value}");
+        }
+    }
+
+    const SYSTEM: (&str, &str) = ("system", "file:/etc/gitconfig");
+    const USER: (&str, &str) = ("global", "file:/home/x/.gitconfig");
+    const INCLUDED: (&str, &str) = ("global", "file:/home/x/more");
+    const LOCAL: (&str, &str) = ("local", "file:.git/config");
+    const CALL: (&str, &str) = ("command", "command line:");
+
+    fn listed(entries: &[((&str, &str), &str)]) -> Vec<Helper> {
+        let listing: Vec<_> = entries
+            .iter()
+            .map(|((scope, origin), entry)| format!("{scope}\0{origin}\0{entry}\0"))
+            .collect();
+        let address = Address::parse("https://git.example/team").unwrap();
+        let read = |path: &Path| {
+            let text = match path.to_str().unwrap() {
+                "/home/x/.gitconfig" => {
+                    "[credential]\n\thelper = store\n[include]\n\tpath = more\n[credential \"https://git.example/team\"]\n\thelper =\n\thelper = /usr/bin/jeton git\n[credential]\n helper = cache\n"
+                }
+                "/home/x/more" => "[credential]\nhelper = x\n",
+                "/work/r/.git/config" => "[credential]helper=store\n",
+                _ => return None,
+            };
+            Some(text.to_owned())
+        };
+        let listing = Listing {
+            text: listing.concat(),
+            top: "/work/r".into(),
+        };
+        listing.helpers_in(&address, read)
+    }
+
+    #[test]
+    fn helpers_come_in_gits_order_with_file_and_line() {
+        let ours = "credential.https://git.example/team.helper\n/usr/bin/jeton git";
+        let found = listed(&[
+            (SYSTEM, "credential.helper\nsystem"),
+            (USER, "credential.helper\nstore"),
+            (USER, "include.path\nmore"),
+            (INCLUDED, "credential.helper\nx"),
+            (USER, "credential.https://git.example/team.helper\n"),
+            (USER, ours),
+            (USER, "credential.helper\ncache"),
+            (USER, "credential.https://other.example.helper\nx"),
+            (USER, "credential.usehttppath\ntrue"),
+            (LOCAL, "core.bare"),
+            (LOCAL, "credential.helper\nstore"),
+            (CALL, "credential.helper\nx"),
+        ]);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|helper| format!("{} {:?}", helper.place, helper.kind))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/etc/gitconfig Other",
+                "/home/x/.gitconfig:2 Other",
+                "/home/x/more:2 Other",
+                "/home/x/.gitconfig:6 Barrier",
+                "/home/x/.gitconfig:7 Ours",
+                "/home/x/.gitconfig:9 Other",
+                "/work/r/.git/config:1 Other",
+                "git's arguments or environment Other",
+            ]
+        );
+        assert_eq!(behind_ours(&found), found.get(5..));
+        assert_eq!(behind_the_users_file(&found), &found[6..]);
+        assert_eq!(behind_ours(&found[..4]), None);
+        assert_eq!(behind_the_users_file(&found[..4]), []);
+    }
+
+    #[test]
+    fn a_file_that_is_included_twice_has_the_same_lines_twice() {
+        let twice = [(INCLUDED, "credential.helper\nx"); 2];
+        let places = listed(&twice).into_iter().map(|helper| helper.place);
+        let line = Place::File("/home/x/more".into(), Some(2));
+        assert_eq!(places.collect::<Vec<_>>(), [line.clone(), line]);
+    }
+}

@@ -1,0 +1,192 @@
+//! `jetond setup git`, and what doctor says of the helpers that git asks beside the companion.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::server::Scheme;
+use super::{gits, place, serving};
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+/// This git first on the PATH.
+fn with_git(mut command: Command, program: &Path, folder: &Path) -> Command {
+    let path = program.parent().unwrap().display();
+    command
+        .env("PATH", format!("{path}:/usr/bin:/bin"))
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .current_dir(folder);
+    command
+}
+
+/// `jetond` with these arguments, in this folder.
+fn jetond(env: &TestEnv, program: &Path, folder: &Path, args: &[&str]) -> Output {
+    let command = with_git(env.jetond_command(args), program, folder);
+    env.finish("jetond", command, b"", false)
+}
+
+fn shell(env: &TestEnv, program: &Path, folder: &Path, script: &str) -> Output {
+    let mut command = with_git(env.command("/bin/sh"), program, folder);
+    command.args(["-ec", script]);
+    env.finish("a shell", command, b"", false)
+}
+
+fn done(output: &Output) -> &str {
+    assert_eq!(output.code, 0, "{output:?}");
+    &output.stdout
+}
+
+#[test]
+fn no_helper_before_ours_gets_the_token() {
+    for (program, _) in gits() {
+        let (env, server, mut daemon) = serving(Scheme::Basic, "");
+        let home = env.path("home");
+        let file = home.join(".gitconfig");
+        let url = &server.url;
+        let before = format!(
+            "# mine\n[credential]\n\thelper = store\n\thelper = cache\n[credential \"{url}\"]\n\tusername = oauth2\n\thelper = store\n[core]\n\tpager = cat\n[credential]\n\thelper = store\n"
+        );
+        fs::write(&file, &before).unwrap();
+        let setup = |args: &[&str]| {
+            let args = [&["setup", "git", url], args].concat();
+            jetond(&env, &program, &home, &args)
+        };
+        let fetch = format!("git ls-remote {url}/x.git");
+        for _ in 0..2 {
+            let applied = setup(&["--apply"]);
+            let said = done(&applied);
+            assert!(!said.contains(".gitconfig:"), "{said}");
+            done(&shell(&env, &program, &home, &fetch));
+            assert_eq!(server.sent(), ["", "Basic oauth2"]);
+            assert!(!home.join(".git-credentials").exists());
+            assert!(!home.join(".cache/git/credential").exists());
+        }
+        done(&setup(&["--undo"]));
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+        // It is nothing but the helpers: without ours the file's own are asked.
+        assert_ne!(shell(&env, &program, &home, &fetch).code, 0);
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn the_printed_lines_do_the_same() {
+    for (program, _) in gits() {
+        let (env, server, mut daemon) = serving(Scheme::Basic, "");
+        let home = env.path("home");
+        fs::write(home.join(".gitconfig"), "[credential]\n\thelper = store\n").unwrap();
+        let printed = jetond(&env, &program, &home, &["setup", "git", &server.url]);
+        let lines = done(&printed);
+        assert!(lines.contains("git below 2.46 sends nothing to a server that takes Bearer alone"));
+        done(&shell(&env, &program, &home, lines));
+        done(&shell(
+            &env,
+            &program,
+            &home,
+            &format!("git ls-remote {}/x.git", server.url),
+        ));
+        assert_eq!(server.sent(), ["", "Basic oauth2"]);
+        assert!(!home.join(".git-credentials").exists());
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn each_later_helper_is_named_with_its_file_and_line() {
+    for (program, _) in gits() {
+        let env = place("url = \"https://git.example\"");
+        let home = env.path("home");
+        let file = home.join(".gitconfig");
+        let repository = home.join("r");
+        done(&shell(
+            &env,
+            &program,
+            &home,
+            "git init -q r; mkdir r/below",
+        ));
+        fs::write(
+            repository.join(".git/config"),
+            "[core]\n\tbare = false\n[credential]\n\thelper = store\n",
+        )
+        .unwrap();
+        let below = repository.join("below");
+        let setup = |args: &[&str]| {
+            let args = [&["setup", "git", "https://git.example"], args].concat();
+            jetond(&env, &program, &below, &args)
+        };
+        let of_repository = format!("{}:4: ", repository.join(".git/config").display());
+        let printed = setup(&[]);
+        assert!(done(&printed).contains(&of_repository), "{printed:?}");
+        let applied = setup(&["--apply"]);
+        let said = done(&applied);
+        assert!(said.contains(&of_repository), "{said}");
+        let old = said.contains("this is git 2.");
+        assert_eq!(
+            old,
+            program.ends_with("git") && super::minor(&program).unwrap() < 46,
+            "{said}"
+        );
+
+        // What others add behind ours.
+        let mut text = fs::read_to_string(&file).unwrap();
+        let lines = text.lines().count();
+        text.push_str(
+            "[include]\n\tpath = more\n[credential \"https://other.example\"]\n\thelper = x\n",
+        );
+        fs::write(&file, &text).unwrap();
+        fs::write(
+            home.join("more"),
+            "[credential \"https://*.example\"]\n\tusername = x\n\thelper = cache\n",
+        )
+        .unwrap();
+        let of_include = format!("{}:3: ", home.join("more").display());
+        let doctor = |folder: &Path| {
+            let found = jetond(&env, &program, folder, &["doctor"]);
+            found
+                .stdout
+                .lines()
+                .filter(|line| line.contains("behind the companion"))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let [include, local] = &doctor(&below)[..] else {
+            panic!("{:?}", doctor(&below))
+        };
+        assert!(
+            include.contains(&of_include) && local.contains(&of_repository),
+            "{include} {local}"
+        );
+        let [include] = &doctor(&home)[..] else {
+            panic!("{:?}", doctor(&home))
+        };
+        assert!(include.contains(&of_include), "{include}");
+
+        // Applied once more, ours is last again.
+        let applied = setup(&["--apply"]);
+        assert!(!done(&applied).contains(&of_include), "{applied:?}");
+        assert!(doctor(&home).is_empty());
+        let undone = setup(&["--undo"]);
+        let left = fs::read_to_string(&file).unwrap();
+        assert!(
+            !left.contains("jeton") && left.contains("path = more"),
+            "{undone:?} {left} {lines}"
+        );
+        assert!(doctor(&home).is_empty());
+    }
+}
+
+#[test]
+fn an_entry_with_a_path_has_git_name_the_path() {
+    for (program, _) in gits() {
+        let (env, server, mut daemon) = serving(Scheme::Basic, "");
+        let url = format!("{}/team", server.url);
+        super::bind(&env, "research", &format!("url = \"{url}\""));
+        let home = env.path("home");
+        let applied = jetond(&env, &program, &home, &["setup", "git", &url, "--apply"]);
+        done(&applied);
+        let set = format!("git config --get-urlmatch credential.useHttpPath {url}/x.git");
+        assert_eq!(done(&shell(&env, &program, &home, &set)), "true\n");
+        env.stop(&mut daemon);
+    }
+}
