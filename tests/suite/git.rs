@@ -322,3 +322,39 @@ fn a_token_that_the_server_rejects_is_replaced_where_git_says_so() {
         }
     }
 }
+
+#[test]
+fn an_old_git_rejects_no_token_that_it_cannot_send() {
+    fetches(20);
+}
+
+#[test]
+#[ignore = "the whole run, which takes minutes: cargo test --test suite git:: -- --ignored"]
+fn an_old_git_rejects_no_token_in_a_thousand_fetches() {
+    fetches(1_000);
+}
+
+/// Fetches this many times with a git below 2.46 from a server that takes Bearer alone. That git erases each token.
+fn fetches(times: usize) {
+    let Some((program, _)) = gits().into_iter().find(|(_, is_modern)| !is_modern) else {
+        return;
+    };
+    for entry in ["", "auth = \"bearer\""] {
+        let (env, server, mut daemon) = serving(Scheme::Bearer, entry);
+        let before = profile(&env, &daemon);
+        let home = env.path("home");
+        let init = git(&env, &program, &["init", "-q", "."]);
+        assert_eq!(init.code, 0, "{init:?} {}", home.display());
+        let helper = format!("credential.helper={JETON} git");
+        let address = format!("{}/team/x.git", server.url);
+        for _ in 0..times / 2 {
+            let fetched = git(&env, &program, &["-c", &helper, "fetch", "-q", &address]);
+            assert_ne!(fetched.code, 0, "{fetched:?}");
+        }
+        let after = profile(&env, &daemon);
+        assert_eq!(server.sent().len(), times / 2 * 2, "each asks once more");
+        assert_eq!(after["counts"]["reports"], 0);
+        assert_eq!(after["generation"], before["generation"]);
+        env.stop(&mut daemon);
+    }
+}
