@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike};
 
-use self::hosts::Noted;
 use super::fault::ConfigFault;
 use super::lookup::Names;
 use super::named::{Doubtful, Named};
+use crate::address::Address;
 use crate::spelling;
 
 mod access;
@@ -54,6 +54,13 @@ struct Found {
     key: String,
     message: String,
     suggestion: Option<String>,
+}
+
+/// The address of an entry, and its place.
+struct Noted {
+    at: usize,
+    key: String,
+    url: Address,
 }
 
 /// A key with its value.

@@ -22,6 +22,7 @@ use std::time::Duration;
 use canary::CALLERS_SECRET;
 use delivery::{Delivery, Received};
 use dice::Dice;
+use frames::{EMPTY, RESEARCH};
 
 use crate::support::TestEnv;
 use crate::support::daemon::Daemon;
@@ -40,10 +41,6 @@ const REPEATED: usize = 5;
 
 /// How much a daemon's own memory may grow after the first mutants, in KiB.
 const GROWTH: u64 = 4 * 1024;
-
-/// An address of the profile that has a token, and one of the profile that has none.
-const RESEARCH: &str = "https://git.example:8443";
-const EMPTY: &str = "https://empty.example";
 
 /// What is mutated.
 enum Kind {

@@ -3,7 +3,7 @@
 use super::super::fault::ConfigFault;
 use super::super::hosts::{HostAuth, HostEntry};
 use super::key::{Key, key};
-use super::{Field, Reader};
+use super::{Field, Noted, Reader};
 use crate::address::{Address, is_invisible};
 
 /// An entry while it is read.
@@ -12,13 +12,6 @@ pub(super) struct Draft {
     url: Option<Address>,
     username: Option<String>,
     auth: Option<HostAuth>,
-}
-
-/// The address of an entry, and its place.
-pub(super) struct Noted {
-    at: usize,
-    key: String,
-    url: Address,
 }
 
 /// The longest user name, in bytes: what is longer is a misplaced token.

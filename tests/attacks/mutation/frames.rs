@@ -10,8 +10,11 @@ use jetond::wire::frame::Invocation;
 use super::canary::CALLERS_SECRET;
 use super::dice::Dice;
 use super::wait;
-use super::{EMPTY, RESEARCH};
 use crate::support::tools::{self, Request};
+
+/// An address of the profile that has a token, and one of the profile that has none.
+pub(super) const RESEARCH: &str = "https://git.example:8443";
+pub(super) const EMPTY: &str = "https://empty.example";
 
 /// A frame's first byte, and its fields with the lengths that they claim.
 #[derive(Clone)]
