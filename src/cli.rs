@@ -13,6 +13,7 @@ mod doctor;
 mod git_config;
 mod held_token;
 mod helpers;
+mod hosts;
 mod keyring_call;
 mod leftover;
 mod output;

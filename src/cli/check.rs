@@ -10,6 +10,7 @@ use super::admin;
 use super::app;
 use super::ca_variables;
 use super::clusters::{self, DaemonAt, Destination, Outlook};
+use super::hosts;
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::same_client;
@@ -65,6 +66,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     }
     let (mut faults, bound) = faults(&target, &config);
     same_client::warn(&target.stores(), &config);
+    say_hosts(&config);
     say_clusters(&target, &config, env, bound);
     faults.extend(reach::unreachable(&config, target.daemon));
     ca_variables::note_issuers(&config, target.daemon, env);
@@ -75,6 +77,20 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
         Ok(())
     } else {
         Err(Exit::Config)
+    }
+}
+
+/// Says what each profile's tokens are for. What keeps some clients from them is no fault.
+fn say_hosts(config: &Config) {
+    for told in hosts::tell_of(config) {
+        let profile = told.profile;
+        say(format!("{profile}: {}", told.addresses));
+        for note in told.notes {
+            say(format!("{profile}: {note}"));
+        }
+        for (found, remedy) in told.doubts {
+            tell(format!("warning: {profile}: {found}; {remedy}"));
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use super::leftover::{self, Leftover};
 use super::output::{Exit, fail};
 use super::target::lines::option;
 use super::target::{Target, TargetArgs};
-use super::{admin, sockets};
+use super::{admin, hosts, sockets};
 use crate::config::{Config, SocketMode};
 use crate::offload;
 use crate::paths::{Env, PathError, SocketPlaces};
@@ -112,6 +112,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         }
         findings.extend(leftovers(target, config, env).await);
         findings.extend(git::examine(config, env).await);
+        findings.extend(hosts::tell_of(config).into_iter().map(judge::hosts));
         let places = usual_place(args, target, env).ok();
         findings.extend(issuers::examine(target, config, env, &profiles, places.as_ref()).await);
     }

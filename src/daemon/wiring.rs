@@ -162,18 +162,16 @@ impl Wiring {
             if before.is_some() && !Rule::allow_alike(rules, self.config.rules(name)) {
                 info!(profile = %name, "who may use this profile has changed");
             }
-            let rules = rules.into();
-            let hosts = config.hosts(name).into();
-            let sinks = config.sinks(name).into();
-            profiles.insert(
-                name.clone(),
-                Entry {
-                    handle,
-                    rules,
-                    hosts,
-                    sinks,
-                },
-            );
+            if before.is_some() && config.hosts(name) != self.config.hosts(name) {
+                info!(profile = %name, "the addresses that this profile's tokens are for have changed");
+            }
+            let entry = Entry {
+                handle,
+                rules: rules.into(),
+                hosts: config.hosts(name).into(),
+                sinks: config.sinks(name).into(),
+            };
+            profiles.insert(name.clone(), entry);
         }
         done.removed = old
             .keys()

@@ -32,6 +32,7 @@ mod git;
 mod gone;
 mod hard_tokens;
 mod helpers;
+mod hosts;
 mod hygiene;
 mod issuer_answers;
 mod keyring;

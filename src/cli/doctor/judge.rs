@@ -14,6 +14,7 @@ use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};
 use super::finding::{Finding, Verdict};
 use super::limit::{LIMIT, Missed};
 use crate::causes::Causes;
+use crate::cli::hosts::Told;
 use crate::command_line;
 use crate::config::Config;
 use crate::profile::ProfileName;
@@ -230,6 +231,19 @@ pub(super) fn moved(name: &ProfileName, bound: &Bound, discovered: &Bound) -> Op
         let rebind = format!("add {name} --rebind");
         Finding::fail("credential", found).command("if that is right: ", rebind)
     })
+}
+
+/// The finding about the addresses that a profile's tokens are for.
+pub(super) fn hosts(told: Told) -> Finding {
+    const CHECK: &str = "hosts";
+    let finding = match told.doubts.into_iter().next() {
+        Some((found, remedy)) => Finding::warn(CHECK, found).remedy(remedy.to_owned()),
+        None => Finding::ok(
+            CHECK,
+            [vec![told.addresses], told.notes].concat().join("; "),
+        ),
+    };
+    finding.of(&told.profile)
 }
 
 /// The finding about whether the user's daemon outlives the user's last session.

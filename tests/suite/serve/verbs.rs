@@ -74,7 +74,7 @@ fn every_verb_prints_what_it_promises() {
     );
     for verb in [
         "token", "header", "status", "ready", "refresh", "reject", "watch", "app", "whoami",
-        "reload", "exec",
+        "explain", "reload", "exec",
     ] {
         let usage = done(&[verb, "--help"]);
         assert!(

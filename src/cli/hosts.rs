@@ -1,0 +1,143 @@
+//! What `jetond check` and `jetond doctor` say of the addresses that profiles are for.
+
+use crate::config::{Config, HostAuth, HostEntry};
+use crate::profile::ProfileName;
+
+/// The most addresses that a line names.
+const MOST: usize = 5;
+
+/// The user name by which docker's clients send a token as an identity token, in place of a user and a password.
+const IDENTITY: &str = "<token>";
+
+/// What is to be said of one profile's addresses.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The profile.
+    pub(super) profile: ProfileName,
+    /// Its addresses, in a line.
+    pub(super) addresses: String,
+    /// Which clients get nothing by them, as may be meant.
+    pub(super) notes: Vec<String>,
+    /// What does not fit together, with what to do. It is no fault of the configuration.
+    pub(super) doubts: Vec<(String, &'static str)>,
+}
+
+/// What is to be said of the profiles that have addresses.
+pub(super) fn tell_of(config: &Config) -> Vec<Told> {
+    let told = config.hosts.iter().map(|(profile, entries)| Told {
+        profile: profile.clone(),
+        addresses: listed(entries),
+        notes: notes(config, entries),
+        doubts: entries.iter().filter_map(doubt).collect(),
+    });
+    told.collect()
+}
+
+fn listed(entries: &[HostEntry]) -> String {
+    let shown = entries.iter().take(MOST).map(|entry| entry.url.to_string());
+    let mut line = format!(
+        "its tokens are for {}",
+        shown.collect::<Vec<_>>().join(", ")
+    );
+    if entries.len() > MOST {
+        line.push_str(&format!(" and {} more", entries.len() - MOST));
+    }
+    line
+}
+
+/// The hosts of which no entry is without a path.
+fn notes(config: &Config, entries: &[HostEntry]) -> Vec<String> {
+    let mut origins: Vec<_> = entries.iter().map(|entry| entry.url.origin()).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    let is_whole = |entry: &HostEntry, origin: &str| {
+        entry.url.path().is_empty() && entry.url.origin() == origin
+    };
+    origins.retain(|origin| {
+        let mut all = config.hosts.values().flatten();
+        !all.any(|entry| is_whole(entry, origin))
+    });
+    let note = |origin: &str| {
+        format!(
+            "no entry is for {origin} without a path, so a client that names no path gets nothing there: docker, or git \
+             without credential.useHttpPath"
+        )
+    };
+    origins.into_iter().map(note).collect()
+}
+
+fn doubt(entry: &HostEntry) -> Option<(String, &'static str)> {
+    let is_identity = entry.username.as_deref() == Some(IDENTITY);
+    let found = format!(
+        "the entry for {} has username \"{IDENTITY}\", by which docker sends the token as an identity token, and auth \"basic\", \
+         which wants a user and a password",
+        entry.url
+    );
+    let is_doubtful = is_identity && entry.auth == Some(HostAuth::Basic);
+    is_doubtful.then_some((found, "name another user, or leave out auth"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use crate::testing::FewNames;
+
+    /// What is told of two profiles with these entries.
+    fn told(a: &str, b: &str) -> Vec<Told> {
+        let profile = |name: &str, hosts: &str| {
+            format!("[profiles.{name}]\nprovider='runai'\nurl='https://x'\nhosts = [{hosts}]\n")
+        };
+        tell_of(
+            &parse(
+                &format!("{}{}", profile("a", a), profile("b", b)),
+                &FewNames,
+            )
+            .unwrap(),
+        )
+    }
+
+    #[test]
+    fn addresses_are_listed_and_a_profile_without_any_is_left_out() {
+        let all = told(
+            "{ url = 'https://Git.Example/' }, { url = 'reg.example:5000' }",
+            "",
+        );
+        let [one] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert_eq!(one.profile.as_str(), "a");
+        assert_eq!(
+            one.addresses,
+            "its tokens are for https://git.example, https://reg.example:5000"
+        );
+        assert!(one.notes.is_empty() && one.doubts.is_empty(), "{one:?}");
+        let many = (0..7).map(|n| format!("{{ url = 'h{n}.example' }}"));
+        let all = told(&many.collect::<Vec<_>>().join(", "), "");
+        assert!(
+            all[0].addresses.ends_with("https://h4.example and 2 more"),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn an_address_that_some_clients_cannot_name_is_told_once() {
+        let paths = "{ url = 'https://git.example/a' }, { url = 'https://git.example/b' }";
+        let all = told(paths, "");
+        assert_eq!(all[0].notes.len(), 1, "{all:?}");
+        assert!(all[0].notes[0].starts_with("no entry is for https://git.example without a path"));
+        // An entry of another profile is for them.
+        let all = told(paths, "{ url = 'https://git.example' }");
+        assert!(all.iter().all(|told| told.notes.is_empty()), "{all:?}");
+        let all = told(paths, "{ url = 'https://git.example:8443' }");
+        assert_eq!(all[0].notes.len(), 1, "{all:?}");
+    }
+
+    #[test]
+    fn an_identity_token_for_a_server_that_wants_a_password_is_told() {
+        let entry = |auth: &str| format!("{{ url = 'reg.example', username = '<token>'{auth} }}");
+        for (auth, count) in [("", 0), (", auth = 'bearer'", 0), (", auth = 'basic'", 1)] {
+            assert_eq!(told(&entry(auth), "")[0].doubts.len(), count, "{auth}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The addresses that profiles are for: what the commands say of them, and what a reload does with them.
+
+use std::fs;
+
+use crate::enrol::write_config;
+use crate::support::TestEnv;
+
+/// A place with two profiles, and these lines behind them in the configuration.
+fn place(lines: &str) -> (TestEnv, String) {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    env.enrol("ci");
+    let profiles = fs::read_to_string(env.config()).unwrap();
+    write_config(&env, format!("{profiles}{lines}"));
+    (env, profiles)
+}
+
+fn entry(profile: &str, url: &str) -> String {
+    format!("[[profiles.{profile}.hosts]]\nurl = \"{url}\"\n")
+}
+
+#[test]
+fn check_and_doctor_list_the_addresses_and_say_which_clients_cannot_name_them() {
+    let (env, _) = place(
+        &[
+            entry("research", "HTTPS://Git.Example/team/"),
+            entry("ci", "reg.example:5000"),
+        ]
+        .concat(),
+    );
+    let mut daemon = env.start();
+    let check = env.jetond(&["check"]);
+    assert_eq!(check.code, 0, "{check:?}");
+    for line in [
+        "research: its tokens are for https://git.example/team\n",
+        "ci: its tokens are for https://reg.example:5000\n",
+        "research: no entry is for https://git.example without a path",
+    ] {
+        assert!(check.stdout.contains(line), "{line}: {check:?}");
+    }
+    let doctor = env.jetond(&["doctor", "--json"]);
+    let findings: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap();
+    let of_hosts: Vec<_> = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["check"] == "hosts")
+        .map(|finding| (&finding["profile"], &finding["verdict"]))
+        .collect();
+    let [ci, research] = ["ci", "research"].map(serde_json::Value::from);
+    let ok = serde_json::Value::from("ok");
+    assert_eq!(of_hosts, [(&ci, &ok), (&research, &ok)], "{findings:#}");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn an_identity_token_for_a_server_of_passwords_is_warned_of() {
+    let lines = [
+        entry("ci", "reg.example"),
+        "username = \"<token>\"\nauth = \"basic\"\n".to_owned(),
+    ]
+    .concat();
+    let (env, _) = place(&lines);
+    let check = env.jetond(&["check"]);
+    assert_eq!(check.code, 0, "{check:?}");
+    assert!(
+        check
+            .stderr
+            .contains("warning: ci: the entry for https://reg.example has username"),
+        "{check:?}"
+    );
+    let doctor = env.jetond(&["doctor"]);
+    assert!(doctor.stdout.contains("warn  ci: hosts"), "{doctor:?}");
+}
+
+#[test]
+fn two_entries_for_one_address_are_a_fault_with_both_places() {
+    let (env, profiles) = place(
+        &[
+            entry("research", "https://git.example/team"),
+            entry("ci", "GIT.example:443/team/"),
+        ]
+        .concat(),
+    );
+    let first = profiles.lines().count() + 2;
+    let says = format!(
+        "{}:{}:7: profiles.ci.hosts.url: line {first} has an entry for this address already (profiles.research.hosts.url)",
+        env.config().display(),
+        first + 2
+    );
+    for command in [&["check"][..], &["run"]] {
+        let refused = env.jetond(command);
+        assert_eq!(refused.code, 78, "{refused:?}");
+        assert!(refused.stderr.contains(&says), "{says}\n{refused:?}");
+    }
+}
+
+#[test]
+fn a_reload_puts_addresses_in_force_and_touches_no_token() {
+    let (env, profiles) = place("");
+    let mut daemon = env.start();
+    let before = env.token(&daemon, "research");
+    let explain = |address: &str| env.jeton(&["explain", address]);
+    let refused = explain("git.example/team/app");
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (78, ""),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("no entry is there"), "{refused:?}");
+
+    write_config(
+        &env,
+        format!(
+            "{profiles}{}",
+            entry("research", "https://git.example/team")
+        ),
+    );
+    let reloaded = env.jeton(&["reload"]);
+    assert_eq!(
+        reloaded.stdout,
+        "reloaded: 0 added, 0 removed, 0 changed, 2 unchanged\n"
+    );
+    daemon.wait_for_log("the addresses that this profile's tokens are for have changed");
+    let found = explain("https://GIT.example/team/app");
+    assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{found:?}");
+    for row in [
+        "profile   research\n",
+        "address   https://git.example/team/app\n",
+        "entry     https://git.example/team\n",
+        "matched   https://git.example exactly, and the path is below /team\n",
+    ] {
+        assert!(found.stdout.contains(row), "{found:?}");
+    }
+    let refused = explain("https://git.example");
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (78, ""),
+        "{refused:?}"
+    );
+    assert!(
+        refused
+            .stderr
+            .contains("https://git.example/team (research) has a path"),
+        "{refused:?}"
+    );
+    let refused = env.jeton(&["explain", "https://git.example/team", "ci"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("not an entry of the profile that is named"),
+        "{refused:?}"
+    );
+    let refused = env.jeton(&["explain", "https://git.example/team", "absent"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused.stderr.contains("absent: there is no such profile"),
+        "{refused:?}"
+    );
+    assert_eq!(explain("https://me@git.example/team").code, 64);
+    assert_eq!(env.token(&daemon, "research"), before);
+    env.stop(&mut daemon);
+}
