@@ -22,6 +22,7 @@ mod ca_file;
 mod demand;
 mod echo;
 mod endpoint;
+mod imports;
 mod impostor;
 mod issuers;
 mod memory;

@@ -217,6 +217,30 @@ fn a_configured_proxy_is_asked_for_a_tunnel_and_told_nothing_else() {
     env.stop(&mut daemon);
 }
 
+/// An issuer's challenge names a realm, which some clients ask with the credential (CVE-2020-15157).
+#[test]
+fn the_realm_of_a_challenge_is_never_asked() {
+    let env = TestEnv::with_sandbox(600);
+    let (issuer, stranger) = (Stranger::new(), Stranger::new());
+    let url = format!("http://{}", issuer.address());
+    enrol_elsewhere(&env, "far", &url, None);
+    let mut daemon = env.start();
+    let to = stranger.address();
+    let body = "{\"error\":\"invalid_client\"}";
+    let answer = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"http://{to}/token\",service=\"far\"\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = answer_one(&issuer, &answer);
+    let fault = wait_for_fault(&env, &daemon, "far");
+    assert_eq!(fault["kind"], "rejected", "{fault}");
+    assert!(!fault.to_string().contains(&to), "{fault}");
+    assert!(stranger.accept().is_none(), "the realm was asked");
+    env.stop(&mut daemon);
+    assert!(stranger.accept().is_none(), "the realm was asked");
+}
+
 /// The other way round: a proxy that is configured for a loopback address is not used for it.
 #[test]
 fn a_loopback_address_is_reached_without_any_proxy() {
