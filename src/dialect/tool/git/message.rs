@@ -77,7 +77,7 @@ impl<'a> Message<'a> {
     /// `credential.useHttpPath`.
     ///
     /// # Errors
-    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::of_parts`] refuses.
+    /// [`Refused`] for a message without a protocol or a host, and for what [`Address::parse`] refuses.
     pub(super) fn address(&self) -> Result<Address, Refused> {
         let text = |value: Option<&'a [u8]>| {
             let text = std::str::from_utf8(value.unwrap_or_default());
@@ -87,7 +87,14 @@ impl<'a> Message<'a> {
         if protocol.is_empty() || host.is_empty() {
             return Err(Refused("its protocol or its host is missing"));
         }
-        let address = Address::of_parts(protocol, host, text(self.path)?);
+        let is_http = |name: &&str| protocol.eq_ignore_ascii_case(name);
+        let protocol = ["https", "http"].into_iter().find(is_http);
+        let protocol = protocol.ok_or(Refused("its protocol is not https"))?;
+        if host.contains(['/', '?', '#']) {
+            return Err(Refused("its host is more than a host"));
+        }
+        let path = encoded(text(self.path)?);
+        let address = Address::parse(&format!("{protocol}://{host}/{path}"));
         address.map_err(|InvalidAddress(why)| Refused(why))
     }
 
@@ -100,7 +107,8 @@ impl<'a> Message<'a> {
         let Some(name) = self.username.filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
-        let is_hidden = |c: char| c.is_control() || is_invisible(c);
+        let is_hidden =
+            |c: char| c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}');
         match std::str::from_utf8(name) {
             Ok(name) if !name.contains(is_hidden) => Ok(Some(name.to_owned())),
             _ => Err(Refused("its username has a character that cannot be seen")),
@@ -111,6 +119,28 @@ impl<'a> Message<'a> {
     pub(super) fn has_capability(&self, name: &[u8]) -> bool {
         self.capabilities.contains(&name)
     }
+}
+
+/// The path as it stood in the address. One that has a doubtful code even now stays as it is, and is refused as that.
+fn encoded(path: &str) -> String {
+    let lower = path.to_ascii_lowercase();
+    if ["%2e", "%2f", "%5c"]
+        .iter()
+        .any(|code| lower.contains(code))
+    {
+        return path.to_owned();
+    }
+    let mut encoded = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '%' => encoded.push_str("%25"),
+            '?' => encoded.push_str("%3F"),
+            '#' => encoded.push_str("%23"),
+            ' ' => encoded.push_str("%20"),
+            c => encoded.push(c),
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]
@@ -169,8 +199,8 @@ mod tests {
                 "http://[::1]:8080/x",
             ),
             (
-                "protocol=https\nhost=git.example\npath=my project/a?b#c\n",
-                "https://git.example/my%20project/a%3Fb%23c",
+                "protocol=https\nhost=git.example\npath=my project/a?b#c/100%\n",
+                "https://git.example/my%20project/a%3Fb%23c/100%25",
             ),
         ] {
             assert_eq!(address(text).as_deref(), Ok(want), "{text}");
@@ -208,7 +238,7 @@ mod tests {
             "protocol=https\nhost=git.example\npath=team/../x\n",
             "protocol=https\nhost=git.example\npath=team/%2e%2E/x\n",
             "protocol=https\nhost=git.example\npath=team%2fx\n",
-            "protocol=https\nhost=git.example\npath=team/100%\n",
+            "protocol=https\nhost=git.example\npath=team/%41\n",
             "protocol=https\nhost=git.example\npath=/team\n",
             "protocol=https\nhost=git.example\npath=team//x\n",
             "protocol=https\nhost=git.example\npath=team;x\n",
