@@ -71,10 +71,10 @@ pub(super) fn behind_ours(helpers: &[Helper]) -> Option<&[Helper]> {
     helpers.get(at + 1..)
 }
 
-/// The helpers that stay behind what is added at the end of the user's file.
-pub(super) fn behind_the_users_file(helpers: &[Helper]) -> &[Helper] {
-    let at = helpers.iter().position(|helper| helper.is_behind_users);
-    at.and_then(|at| helpers.get(at..)).unwrap_or_default()
+/// The helpers that stay behind what is added at the end of the user's file, without ours.
+pub(super) fn behind_the_users_file(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
+    let behind = |helper: &&Helper| helper.is_behind_users && helper.kind != Kind::Ours;
+    helpers.iter().filter(behind)
 }
 
 fn is_helper_for(key: &str, address: &Address) -> bool {
@@ -153,8 +153,7 @@ impl Helper {
     pub(super) fn found(&self) -> String {
         let what = match self.kind {
             Kind::Barrier => "this empty helper stands behind the companion and shuts it out",
-            Kind::Ours => "the companion stands here a second time",
-            Kind::Other => {
+            Kind::Ours | Kind::Other => {
                 "git gives the token to this helper, too, since it stands behind the companion"
             }
         };
@@ -292,9 +291,10 @@ mod tests {
             ]
         );
         assert_eq!(behind_ours(&found), found.get(5..));
-        assert_eq!(behind_the_users_file(&found), &found[6..]);
+        let behind: Vec<_> = behind_the_users_file(&found).collect();
+        assert_eq!(behind, [&found[6], &found[7]]);
         assert_eq!(behind_ours(&found[..4]), None);
-        assert_eq!(behind_the_users_file(&found[..4]), []);
+        assert_eq!(behind_the_users_file(&found[..4]).count(), 0);
     }
 
     #[test]

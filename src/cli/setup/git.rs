@@ -53,7 +53,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
             ));
         }
         let helpers = helpers(&git, subject.address()?).unwrap_or_default();
-        notes.extend(behind_the_users_file(&helpers).iter().map(told));
+        notes.extend(behind_the_users_file(&helpers).map(told));
     }
     Ok(Lines {
         format: Format::Hash,
