@@ -54,6 +54,11 @@ impl Sink {
         self.path.is_relative()
     }
 
+    /// Whether the file holds the token and nothing else.
+    pub const fn is_bare(&self) -> bool {
+        matches!(self.format, Format::Raw | Format::Jwt)
+    }
+
     /// The users and groups that it gives by name.
     pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
         [&self.owner, &self.group]

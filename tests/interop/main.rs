@@ -35,6 +35,7 @@ mod registries;
 mod runapy;
 mod runapy_keys;
 mod servers;
+mod setup;
 mod tools;
 mod watchers;
 
@@ -45,7 +46,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 17] = [
+    let topics: [(&str, &[(&str, Test)]); 18] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         ("registries", registries::TESTS),
         ("runapy", runapy::TESTS),
         ("runapy_keys", runapy_keys::TESTS),
+        ("setup", setup::TESTS),
         ("watchers", watchers::TESTS),
     ];
     let trials = topics

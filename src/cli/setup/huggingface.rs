@@ -14,7 +14,7 @@ pub(super) static RECIPE: Recipe = Recipe {
 
 fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     let address = word(&subject.address()?.to_string());
-    let sink = subject.sink("huggingface/token", "raw")?;
+    let sink = subject.sink("huggingface/token")?;
     let file = quoted(&sink.file);
     Ok(Lines {
         format: Format::Hash,

@@ -13,7 +13,7 @@ pub(super) static RECIPE: Recipe = Recipe {
 
 fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     let address = subject.address()?;
-    let sink = subject.sink("prometheus/token", "raw")?;
+    let sink = subject.sink("prometheus/token")?;
     let file = yaml(super::recipe::text_of(&sink.file)?);
     let text = address.to_string();
     let scheme = text.split(':').next().unwrap_or("https");

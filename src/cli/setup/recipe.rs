@@ -49,6 +49,8 @@ pub(super) struct Subject<'a> {
     pub(super) profile: Option<ProfileName>,
     /// The absolute path of the companion.
     pub(super) jeton: PathBuf,
+    /// A file that has the profile's token alone, if the configuration has one.
+    pub(super) bare_file: Option<PathBuf>,
     /// The folder of the token socket, below which a sink with a relative path is.
     pub(super) runtime: Option<PathBuf>,
     /// The environment, for where tools have their files.
@@ -59,7 +61,7 @@ pub(super) struct Subject<'a> {
 pub(super) struct Sink {
     /// The file, for the tool.
     pub(super) file: PathBuf,
-    /// The lines of the configuration that make it.
+    /// The lines of the configuration that make it, where it does not have them.
     pub(super) notes: Vec<String>,
 }
 
@@ -147,12 +149,19 @@ impl Subject<'_> {
         text_of(&self.jeton)
     }
 
-    /// A file with the profile's token at this path below the folder of the token socket.
+    /// A file with the profile's token: the one that the configuration has already, else one at this path below the folder
+    /// of the token socket.
     ///
     /// # Errors
     /// A [`Refusal`] if there is no profile, or no such folder.
-    pub(super) fn sink(&self, path: &str, format: &str) -> Result<Sink, Refusal> {
+    pub(super) fn sink(&self, path: &str) -> Result<Sink, Refusal> {
         let profile = self.profile()?;
+        if let Some(file) = &self.bare_file {
+            return Ok(Sink {
+                file: file.clone(),
+                notes: vec![],
+            });
+        }
         let none =
             || Refusal::config("XDG_RUNTIME_DIR is not set, so there is no place for the file");
         let folder = self.runtime.as_ref().ok_or_else(none)?;
@@ -164,7 +173,7 @@ impl Subject<'_> {
                     .to_owned(),
                 format!("[[profiles.{}.sinks]]", key_of(profile)),
                 format!("path = \"{path}\""),
-                format!("format = \"{format}\""),
+                "format = \"raw\"".to_owned(),
             ],
         })
     }

@@ -72,12 +72,22 @@ pub(super) fn find<'a>(
         _ => None,
     };
     let entry = entry.map(|(_, entry): (_, HostEntry)| entry);
+    let runtime = runtime(target, env);
+    let bare_file = profile.as_ref().and_then(|profile| {
+        let mut sinks = config.sinks(profile).iter();
+        let bare = sinks.find(|sink| sink.is_bare())?;
+        match &runtime {
+            Some(runtime) => Some(runtime.join(&bare.path)),
+            None => Some(bare.path.clone()).filter(|path| path.is_absolute()),
+        }
+    });
     let subject = Subject {
         address,
         entry,
         profile,
         jeton,
-        runtime: runtime(target, env),
+        bare_file,
+        runtime,
         env,
     };
     Ok(Found { subject, lacks })
@@ -98,6 +108,7 @@ pub(super) fn to_undo<'a>(
         entry: None,
         profile: None,
         jeton: companion(jeton)?,
+        bare_file: None,
         runtime: None,
         env,
     })

@@ -1,0 +1,180 @@
+//! The lines that `jetond setup` prints, pasted as they are: each tool takes its token by them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::bound::{PROFILE, bind, daemon, home_file, place};
+use crate::servers::{Server, ca};
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+use crate::support::env::Output;
+use crate::tools::{Missing, Test, program, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("curl_runs_the_line_of_setup", curl),
+    ("rclone_has_the_remote_of_setup", rclone),
+    ("openai_runs_the_lines_of_setup", openai),
+    ("the_hub_reads_the_file_of_setup", huggingface),
+    ("prometheus_accepts_the_lines_of_setup", prometheus),
+];
+
+/// What `jetond setup` prints for a tool and an address that the profile is for.
+fn lines(env: &TestEnv, tool: &str, address: &str) -> String {
+    let printed = env.jetond(&["setup", tool, address]);
+    assert_eq!(
+        (printed.code, printed.stderr.as_str()),
+        (0, ""),
+        "{printed:?}"
+    );
+    printed.stdout
+}
+
+/// Runs lines of a shell, with the CA of the servers for the tools that take it from a variable.
+fn shell(env: &TestEnv, script: &str) -> Output {
+    let mut command = env.command("bash");
+    command.args(["-ec", script]);
+    for variable in ["CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
+        command.env(variable, ca(env));
+    }
+    env.finish("bash", command, b"", true)
+}
+
+fn curl() -> Result<(), Missing> {
+    program("curl")?;
+    let env = place(600);
+    let mut server = Server::start(&env, "api.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let output = shell(&env, &lines(&env, "curl", &server.url("/api/v1")));
+    assert_eq!(
+        (output.code, &*output.stdout),
+        (0, "{\"path\": \"/api/v1\"}"),
+        "{output:?}"
+    );
+    assert_eq!(server.seen(), ["GET /api/v1 Bearer 1 200"]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn rclone() -> Result<(), Missing> {
+    let rclone = program("rclone")?;
+    let env = place(600);
+    let mut server = Server::start(&env, "webdav.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let config = home_file(&env, "rclone.conf", &lines(&env, "rclone", &server.url("")));
+    let mut command = env.command(rclone);
+    command
+        .args(["lsf", "jeton:", "--retries", "1", "--config"])
+        .arg(config);
+    command.arg("--ca-cert").arg(ca(&env));
+    let output = env.finish("rclone", command, b"", false);
+    assert_eq!(
+        (output.code, &*output.stdout),
+        (0, "made-here\n"),
+        "{output:?}"
+    );
+    assert_eq!(server.seen(), ["PROPFIND / Bearer 1 207"]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn openai() -> Result<(), Missing> {
+    let python = python()?;
+    let env = place(600);
+    let mut server = Server::start(&env, "gateway.py", &[])?;
+    bind(&env, &server.url("/v1"), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let asks = "question = [{\"role\": \"user\", \"content\": \"say a word\"}]\n\
+        answer = client.chat.completions.create(model=\"stub\", messages=question)\n\
+        print(answer.choices[0].message.content)\n";
+    let script = format!("{}{asks}", lines(&env, "openai", &server.url("/v1")));
+    let mut command = env.command(python);
+    command
+        .args(["-B", "-c", &script])
+        .env("SSL_CERT_FILE", ca(&env));
+    let output = env.finish("python", command, b"", false);
+    assert_eq!((output.code, &*output.stdout), (0, "jeton\n"), "{output:?}");
+    assert_eq!(server.seen(), ["POST /v1/chat/completions Bearer 1 200"]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Adds the lines of the configuration that are comments above the lines of a tool, and returns the tool's lines without
+/// them.
+fn configure(env: &TestEnv, tool: &str, address: &str) -> String {
+    let text = lines(env, tool, address);
+    let comments = text.lines().filter_map(|line| line.strip_prefix("# "));
+    let sink: Vec<_> = comments
+        .skip_while(|line| !line.starts_with("[["))
+        .take_while(|line| line.starts_with("[[") || line.contains(" = "))
+        .collect();
+    assert_eq!(sink.len(), 3, "{text}");
+    let config = fs::read_to_string(env.config()).unwrap();
+    fs::write(env.config(), format!("{config}\n{}\n", sink.join("\n"))).unwrap();
+    env.is_sink(file_of(env, tool));
+    // Now the configuration has the file.
+    let text = lines(env, tool, address);
+    assert!(!text.contains("sinks"), "{text}");
+    text
+}
+
+/// The file that lines of setup name for a token, below the folder of the socket.
+fn file_of(env: &TestEnv, tool: &str) -> PathBuf {
+    env.path("run/jeton")
+        .join(format!("{PROFILE}-{tool}/token"))
+}
+
+fn huggingface() -> Result<(), Missing> {
+    let python = python()?;
+    let env = place(600);
+    let mut server = Server::start(&env, "api.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let lines = configure(&env, "huggingface", &server.url(""));
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let file = file_of(&env, "huggingface");
+    wait_until("the file with the token", || file.exists());
+    let asks = "from huggingface_hub import HfApi; print(HfApi().whoami()[\"path\"])";
+    let script = format!(
+        "export HF_TOKEN=old\n{lines}{} -B -c '{asks}'\n",
+        python.display()
+    );
+    let output = shell(&env, &script);
+    assert_eq!(
+        (output.code, &*output.stdout),
+        (0, "/api/whoami-v2\n"),
+        "{output:?}"
+    );
+    // It asks for other things too, without a token.
+    let seen = server.seen();
+    let with_token: Vec<_> = seen.iter().filter(|line| !line.contains(" - ")).collect();
+    assert_eq!(with_token, ["GET /api/whoami-v2 Bearer 1 200"], "{seen:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn prometheus() -> Result<(), Missing> {
+    let promtool = program("promtool")?;
+    let env = place(600);
+    bind(&env, "https://metrics.example:9100/federate", "");
+    let text = configure(&env, "prometheus", "https://metrics.example:9100/federate");
+    let config = home_file(&env, "prometheus.yml", &text);
+    let (mut daemon, _) = daemon(&env);
+    // promtool looks whether the file with the token is there.
+    let file = file_of(&env, "prometheus");
+    wait_until("the file with the token", || file.exists());
+    let mut command = env.command(promtool);
+    command.args(["check", "config"]).arg(config);
+    let output = env.finish("promtool", command, b"", false);
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        text.contains("\"metrics.example:9100\"") && text.contains("\"/federate\""),
+        "{text}"
+    );
+    env.stop(&mut daemon);
+    Ok(())
+}
