@@ -1,14 +1,14 @@
 //! The lines that `jetond setup` prints, pasted as they are: each tool takes its token by them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::bound::{PROFILE, bind, daemon, home_file, place};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
 use crate::support::env::Output;
-use crate::tools::{Missing, Test, program, python};
+use crate::tools::{Missing, Test, kubectl, program, python, python_program};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("curl_runs_the_line_of_setup", curl),
@@ -16,6 +16,12 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("openai_runs_the_lines_of_setup", openai),
     ("the_hub_reads_the_file_of_setup", huggingface),
     ("prometheus_accepts_the_lines_of_setup", prometheus),
+    ("pip_installs_by_the_lines_of_setup", pip),
+    ("uv_installs_by_the_lines_of_setup", uv),
+    (
+        "kubectl_reaches_a_cluster_that_setup_applies",
+        kubectl_applied,
+    ),
 ];
 
 /// What `jetond setup` prints for a tool and an address that the profile is for.
@@ -99,6 +105,93 @@ fn openai() -> Result<(), Missing> {
     let output = env.finish("python", command, b"", false);
     assert_eq!((output.code, &*output.stdout), (0, "jeton\n"), "{output:?}");
     assert_eq!(server.seen(), ["POST /v1/chat/completions Bearer 1 200"]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Runs lines of a shell with these folders first on `PATH`, and the one of `jetond`.
+fn shell_with(env: &TestEnv, folders: &[&Path], script: &str) -> Output {
+    let jetond = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
+    let folders = folders.iter().chain([&jetond]);
+    let mut path: Vec<_> = folders.map(|folder| folder.display().to_string()).collect();
+    path.push("/usr/bin:/bin".to_owned());
+    let mut command = env.command("bash");
+    command.args(["-ec", script]).env("PATH", path.join(":"));
+    for variable in ["SSL_CERT_FILE", "PIP_CERT"] {
+        command.env(variable, ca(env));
+    }
+    env.finish("bash", command, b"", false)
+}
+
+fn pip() -> Result<(), Missing> {
+    installs("pip", |lines, _| {
+        format!(
+            "{lines}pip install --no-deps --target installed --disable-pip-version-check --no-cache-dir demo-of-jeton\n"
+        )
+    })
+}
+
+fn uv() -> Result<(), Missing> {
+    installs("uv", |lines, env| {
+        // The note says what makes the link; the lines are for the file.
+        let link = lines.split_once(": ").unwrap().1;
+        let link = link.split_once("; then").unwrap().0;
+        home_file(env, "../config/uv/uv.toml", lines);
+        format!(
+            "{link}\nexport PATH=~/.local/lib/jeton/keyring:$PATH\nuv pip install --no-deps --target installed --no-cache --no-progress --python \"$(command -v python)\" demo-of-jeton\n"
+        )
+    })
+}
+
+/// Runs an installer by the lines for it, at an index that takes a token as the password.
+fn installs(tool: &str, script: fn(&str, &TestEnv) -> String) -> Result<(), Missing> {
+    let program = python_program(tool)?;
+    let env = place(600);
+    let mut server = Server::start(&env, "index.py", &[])?;
+    bind(&env, &server.url("/"), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let script = script(&lines(&env, tool, &server.url("/simple")), &env);
+    let output = shell_with(&env, &[program.parent().unwrap()], &script);
+    let seen = server.seen();
+    assert_eq!(output.code, 0, "{seen:?}: {output:?}");
+    let installed = env.path("home/installed/demo_of_jeton.py");
+    assert!(installed.is_file(), "{output:?}");
+    let asked = "GET /simple/demo-of-jeton/ Basic oauth2 1 200";
+    assert!(seen.iter().any(|request| request == asked), "{seen:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn kubectl_applied() -> Result<(), Missing> {
+    let kubectl = kubectl()?;
+    let env = place(3_600);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let before = format!(
+        "# mine\napiVersion: v1\nkind: Config\ncurrent-context: here\ncontexts:\n- name: here\n  context: {{cluster: stub, user: old}}\nclusters:\n- name: stub\n  cluster: {{server: '{}', certificate-authority: {}}}\nusers:\n- name: old\n  user: {{token: old}}\n",
+        server.url(""),
+        ca(&env).display()
+    );
+    let config = home_file(&env, ".kube/config", &before);
+    let run = |script: &str| shell_with(&env, &[kubectl.parent().unwrap()], script);
+    let output = run(&format!(
+        "jetond setup kubectl {} --apply && kubectl get namespaces -o name",
+        server.url("")
+    ));
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        output.stdout.ends_with("namespace/made-here\n"),
+        "{output:?}"
+    );
+    let seen = server.seen();
+    let is_ours = |request: &String| request.ends_with(" Bearer 1 200");
+    assert!(!seen.is_empty() && seen.iter().all(is_ours), "{seen:?}");
+    let output = run("jetond setup kubectl --undo");
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(fs::read_to_string(config).unwrap(), before);
     env.stop(&mut daemon);
     Ok(())
 }
