@@ -176,13 +176,13 @@ mod tests {
     fn every_form_of_pip_and_uv_is_answered_in_its_own() {
         let of_entry = |name| Some(entry("https://pypi.example/simple", name, None));
         for (args, username, says) in [
-            // uv, and pip up to 25.
+            // uv, and pip before 26.2.
             (&["get", URL, "me"][..], None, "T0KEN\n"),
             (&["get", URL, "me"], Some("me"), "T0KEN\n"),
             // uv without a user name.
             (&["get", URL, "--mode", "creds"], None, "oauth2\nT0KEN\n"),
             (&["get", URL, "--mode", "creds"], Some("ci"), "ci\nT0KEN\n"),
-            // pip from 26 on, without and with a user name.
+            // pip from 26.2 on, without and with a user name.
             (
                 &["--mode=creds", "--output=json", "get", URL],
                 None,

@@ -32,8 +32,8 @@ pub(in super::super) static CLIENTS: [(&str, Client); 4] = [
         Client {
             interval: OF_AN_AGENT,
             window: Duration::ZERO,
-            timeout: None,
-            source: "iterative/dvc-webdav: bearer_token_command, kept until a 401; taken as 5 minutes",
+            timeout: Some(Duration::from_secs(30)),
+            source: "dvc-webdav bearer_auth.py: bearer_token_command, kept until a 401; taken as 5 minutes",
         },
     ),
     (

@@ -134,7 +134,7 @@ mod tests {
             (&["--for", "claude-code"], 360, 9),
             (&["--for=codex"], 360, 4),
             (&["--for=rclone"], 360, 4),
-            (&["--for=dvc"], 360, 4),
+            (&["--for=dvc"], 360, 9),
             (&["--for=codex", "--min-valid=900"], 900, 4),
             (&["--for=codex", "--min-valid=10", "--max-wait=2"], 360, 2),
         ] {
