@@ -28,6 +28,7 @@ mod indexes;
 mod issuers;
 mod jeton_client;
 mod kubernetes;
+mod logins;
 mod models;
 mod oauth2_clients;
 mod oidc_provider;
@@ -46,7 +47,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 18] = [
+    let topics: [(&str, &[(&str, Test)]); 19] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ("issuers", issuers::TESTS),
         ("jeton_client", jeton_client::TESTS),
         ("kubernetes", kubernetes::TESTS),
+        ("logins", logins::TESTS),
         ("models", models::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
