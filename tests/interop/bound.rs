@@ -23,12 +23,16 @@ pub(crate) fn place(token_life: u64) -> TestEnv {
 
 /// Binds the profile to an address, with more lines for its entry.
 pub(crate) fn bind(env: &TestEnv, url: &str, more: &str) {
+    append(
+        env,
+        &format!("[[profiles.{PROFILE}.hosts]]\nurl = \"{url}\"\n{more}"),
+    );
+}
+
+/// Adds a table to the configuration.
+pub(crate) fn append(env: &TestEnv, table: &str) {
     let mut config = OpenOptions::new().append(true).open(env.config()).unwrap();
-    writeln!(
-        config,
-        "\n[[profiles.{PROFILE}.hosts]]\nurl = \"{url}\"\n{more}"
-    )
-    .unwrap();
+    writeln!(config, "\n{table}").unwrap();
 }
 
 /// A daemon, and the token that it holds.

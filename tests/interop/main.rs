@@ -22,6 +22,7 @@ mod bound;
 mod clients;
 mod contract;
 mod examples;
+mod files;
 mod git_clients;
 mod http_clients;
 mod indexes;
@@ -47,12 +48,13 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 19] = [
+    let topics: [(&str, &[(&str, Test)]); 20] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
-        ("git_clients", git_clients::TESTS),
         ("examples", examples::TESTS),
+        ("files", files::TESTS),
+        ("git_clients", git_clients::TESTS),
         ("http_clients", http_clients::TESTS),
         ("indexes", indexes::TESTS),
         ("issuers", issuers::TESTS),

@@ -11,7 +11,7 @@ pub(crate) const TESTS: &[(&str, Test)] = &[(
 )];
 
 /// Two requests of one of the SDKs, each answered with the gateway's word.
-fn asks_twice(
+pub(crate) fn asks_twice(
     env: &TestEnv,
     sdk: &str,
     server: &Server,
