@@ -17,6 +17,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         kubectl_runs_the_companion_once,
     ),
     (
+        "kubectl_sends_the_next_token_after_a_401",
+        kubectl_sends_the_next_token_after_a_401,
+    ),
+    (
         "python_keeps_its_token_after_a_401",
         python_keeps_its_token_after_a_401,
     ),
@@ -95,6 +99,41 @@ fn kubectl_runs_the_companion_once() -> Result<(), Missing> {
         "{seen:?}"
     );
     assert_eq!(runs(&env), 1, "{seen:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// The request that was answered 401 fails. The helper's second run starts one refresh, and the same kubectl goes on with
+/// the token that this brought.
+fn kubectl_sends_the_next_token_after_a_401() -> Result<(), Missing> {
+    let kubectl = kubectl()?;
+    let env = place(3600);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take_any();
+    server.refuse(&token);
+    kubeconfig(&env, &server);
+    let issued = env.sandbox().issued().len();
+    let output = env.finish("kubectl", get_namespaces(&env, &kubectl), b"", false);
+    let seen = server.seen();
+    assert_eq!(
+        (output.code, &*output.stdout),
+        (0, "namespace/made-here\n"),
+        "{seen:?}: {output:?}"
+    );
+    assert!(seen[0].ends_with(" Bearer 1 401"), "{seen:?}");
+    let rest = seen
+        .iter()
+        .skip_while(|request| request.ends_with(" Bearer 1 401"));
+    assert!(
+        rest.clone().count() > 0
+            && rest
+                .clone()
+                .all(|request| request.ends_with(" Bearer 2 200")),
+        "{seen:?}"
+    );
+    assert_eq!(env.sandbox().issued().len(), issued + 1);
     env.stop(&mut daemon);
     Ok(())
 }
