@@ -1,4 +1,4 @@
-"""Any API: whoever has a good Bearer token gets a line of JSON from every path."""
+"""Any API: a request with a good Bearer token gets a line of JSON from every path."""
 import common
 
 
