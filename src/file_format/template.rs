@@ -79,11 +79,7 @@ impl Template {
     /// The text for a token.
     pub(super) fn fill(&self, issued: &Issued<'_>) -> String {
         let expires_at = issued.expires_at.to_string();
-        let shell = self
-            .pieces
-            .contains(&Piece::TokenInShell)
-            .then(|| quoted(issued.token.expose()))
-            .unwrap_or_default();
+        let shell = quoted(issued.token.expose());
         let parts: Vec<&str> = self
             .pieces
             .iter()

@@ -8,7 +8,7 @@ pub enum Asked {
     /// For the names of the configuration in force.
     Names(Answers),
     /// For the configuration.
-    Config(Result<Found, Unusable>),
+    Config(Box<Result<Found, Unusable>>),
     /// Nothing: the system refuses a thread, or a disk hangs.
     Nothing,
 }

@@ -50,7 +50,7 @@ impl Reloading {
             };
             return Box::pin(async move {
                 match tokio::time::timeout(READING, lane.run(read)).await {
-                    Ok(Ok(read)) => Asked::Config(read),
+                    Ok(Ok(read)) => Asked::Config(Box::new(read)),
                     Ok(Err(_)) | Err(_) => Asked::Nothing,
                 }
             });
@@ -70,21 +70,23 @@ impl Reloading {
                 self.take_names(&answers).await;
                 false
             }
-            Asked::Config(Ok(found)) => {
-                self.put_in_force(found).await;
-                info!("the configuration can be read now, and is in force");
-                self.told = self.condition.line();
-                self.notify.status(&self.told).await;
-                true
-            }
-            Asked::Config(Err(unusable)) => {
-                self.is_machines_fault = unusable.is_of_the_machine();
-                if unusable.lines() != self.logged {
-                    let reason = self.tell(&unusable, NOTHING_SERVED);
-                    self.roster.refuse(Arc::clone(&reason));
+            Asked::Config(read) => match *read {
+                Ok(found) => {
+                    self.put_in_force(found).await;
+                    info!("the configuration can be read now, and is in force");
+                    self.told = self.condition.line();
+                    self.notify.status(&self.told).await;
+                    true
                 }
-                false
-            }
+                Err(unusable) => {
+                    self.is_machines_fault = unusable.is_of_the_machine();
+                    if unusable.lines() != self.logged {
+                        let reason = self.tell(&unusable, NOTHING_SERVED);
+                        self.roster.refuse(Arc::clone(&reason));
+                    }
+                    false
+                }
+            },
             Asked::Nothing => false,
         };
         let is_anything_unknown = self.is_anything_unknown();
