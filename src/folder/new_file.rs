@@ -67,14 +67,14 @@ impl<'a> NewFile<'a> {
     pub(crate) fn put(self, name: &OsStr) -> Result<(), ReplaceError> {
         rustix::fs::renameat(self.folder, self.name(), self.folder, name)
             .map_err(|e| ReplaceError::before("rename it into place", e.into()))?;
-        self.is_put()
+        self.finish()
     }
 
     /// Gives it its name, if nothing has that name; the error of a name that is taken is [`io::ErrorKind::AlreadyExists`].
     pub(crate) fn put_new(self, name: &OsStr) -> Result<(), ReplaceError> {
         self.take_name(name)
             .map_err(|source| ReplaceError::before("rename it into place", source))?;
-        self.is_put()
+        self.finish()
     }
 
     fn take_name(&self, name: &OsStr) -> io::Result<()> {
@@ -99,7 +99,7 @@ impl<'a> NewFile<'a> {
         }
     }
 
-    fn is_put(self) -> Result<(), ReplaceError> {
+    fn finish(self) -> Result<(), ReplaceError> {
         let (folder, mut path): (&File, TempPath) = (self.folder, self.path);
         path.disable_cleanup(true);
         sync(folder).map_err(|source| ReplaceError {

@@ -53,6 +53,10 @@ fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the field's width differs between processors"
+)]
 fn is_in_memory(file: &File) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;

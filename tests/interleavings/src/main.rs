@@ -35,6 +35,7 @@ mod keep {
     pub mod patience;
     mod queue;
     pub mod roster;
+    pub mod sink_board;
     mod waiters;
 
     pub mod jumps {

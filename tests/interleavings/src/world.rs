@@ -119,6 +119,8 @@ impl World {
         let entry = Entry {
             handle: Arc::clone(&handle),
             rules: [].into(),
+            hosts: [].into(),
+            sinks: [].into(),
         };
         roster.replace(BTreeMap::from([(name(), entry)]));
         Self {
