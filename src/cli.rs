@@ -26,6 +26,7 @@ mod same_client;
 mod sandbox;
 mod search;
 mod setup;
+mod sink_folders;
 mod socket_unit;
 mod sockets;
 mod target;

@@ -14,6 +14,7 @@ use super::hosts;
 use super::leftover;
 use super::output::{Exit, fail, say, tell};
 use super::same_client;
+use super::sink_folders::{self, MOUNT, SinkFolder};
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
@@ -67,6 +68,7 @@ fn try_check(args: &CheckArgs, env: &Env) -> Result<(), Exit> {
     let (mut faults, bound) = faults(&target, &config);
     same_client::warn(&target.stores(), &config);
     say_hosts(&config);
+    faults.extend(sinks(&target, &config, env));
     say_clusters(&target, &config, env, bound);
     faults.extend(reach::unreachable(&config, target.daemon));
     ca_variables::note_issuers(&config, target.daemon, env);
@@ -116,6 +118,32 @@ fn faults(target: &Target, config: &Config) -> (Vec<String>, Vec<Bound>) {
         }
     }
     (faults, bound)
+}
+
+/// Says of each file that a token is written to whether it can be; the faults of those that cannot.
+fn sinks(target: &Target, config: &Config, env: &Env) -> Vec<String> {
+    let folders = sink_folders::look(target, config, env);
+    let mut faults = vec![];
+    for folder in &folders {
+        let (name, path) = (&folder.profile, folder.path.display());
+        match &folder.fault {
+            Some((found, remedy)) => {
+                faults.push(format!("{name}: {path} is not written: {found}; {remedy}"));
+            }
+            None => say(format!(
+                "{name}: writes its token to {path} ({})",
+                folder.format
+            )),
+        }
+        if folder.is_on_disk {
+            let remedy = SinkFolder::DISK_REMEDY;
+            tell(format!("warning: {name}: {}; {remedy}", folder.disk()));
+        }
+    }
+    if !folders.is_empty() {
+        say(format!("files: {MOUNT}"));
+    }
+    faults
 }
 
 /// Says which clusters are too old for keys of users. That keeps no token from being served, so it is no fault.

@@ -16,6 +16,7 @@ mod limit;
 mod mounts;
 mod profiles;
 mod report;
+mod sinks;
 mod socket;
 mod unit;
 mod units;
@@ -114,6 +115,7 @@ async fn examine(args: &DoctorArgs, target: &Target, env: &Env) -> (Vec<Finding>
         findings.extend(git::examine(config, env).await);
         findings.extend(hosts::tell_of(config).into_iter().map(judge::hosts));
         let places = usual_place(args, target, env).ok();
+        findings.extend(sinks::findings(target, config, env, &profiles).await);
         findings.extend(issuers::examine(target, config, env, &profiles, places.as_ref()).await);
     }
     let host = Host::read(target, env);

@@ -1,5 +1,6 @@
 //! `jeton status`: a table that fits the terminal, or JSON for a program.
 
+mod sinks;
 mod style;
 mod table;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::sinks;
 use super::style::{BAR, Style};
 use crate::command_line;
 use crate::dialect::human;
@@ -58,7 +59,7 @@ pub(super) fn table(state: &DaemonState, around: Surroundings<'_>, style: Style)
     out
 }
 
-/// The notes below the row of a profile that is not healthy.
+/// The notes below the row of a profile: what is not healthy, and the files that its token is written to.
 fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a, str>> {
     let reply = &profile.reply;
     let mut notes = vec![];
@@ -102,6 +103,9 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
             "this machine's clock is {by} {side} the issuer's; set it by NTP"
         )));
     }
+    let now = around.now.unix.seconds_down();
+    let files = reply.sinks.iter().map(|sink| sinks::line(sink, now));
+    notes.extend(files.map(Cow::Owned));
     notes
 }
 

@@ -1,0 +1,94 @@
+//! The folders of the files that tokens are written to, judged as the daemon judges them.
+
+use std::path::{Path, PathBuf};
+
+use super::admin;
+use super::target::Target;
+use crate::config::{Config, Sink};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::trust::{Untrusted, open_file_folder};
+
+/// What those who mount a file into a container have to know: a mount holds the file that was there, not the next one.
+pub(super) const MOUNT: &str =
+    "for a container, mount the folder, never the single file: a mounted file stays the old one";
+
+/// A file that a token is written to, and its folder.
+#[derive(Debug)]
+pub(super) struct SinkFolder {
+    pub(super) profile: ProfileName,
+    /// The format, as the configuration names it.
+    pub(super) format: &'static str,
+    /// The file.
+    pub(super) path: PathBuf,
+    /// What is wrong with it, and what to do.
+    pub(super) fault: Option<(String, String)>,
+    /// Whether the folder is on a disk.
+    pub(super) is_on_disk: bool,
+}
+
+/// Looks at the folders of all sinks, as the user that the daemon runs as.
+pub(super) fn look(target: &Target, config: &Config, env: &Env) -> Vec<SinkFolder> {
+    let Ok(places) = admin::places(target, env) else {
+        // That has a message of its own.
+        return vec![];
+    };
+    let runtime = places.token.parent().unwrap_or(Path::new("/")).to_owned();
+    let all = config.sinks.iter();
+    let all = all.flat_map(|(profile, sinks)| sinks.iter().map(move |sink| (profile, sink)));
+    all.map(|(profile, sink)| one(target, profile, sink, &runtime))
+        .collect()
+}
+
+fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> SinkFolder {
+    let path = runtime.join(&sink.path);
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let opened = target.as_daemon(|| open_file_folder(parent, target.daemon));
+    let is_on_disk = opened.as_ref().is_ok_and(|folder| !folder.is_in_memory);
+    let fault = match opened {
+        // The daemon makes it.
+        Err(untrusted) if untrusted.is_missing() && sink.is_relative() => None,
+        Err(untrusted) => Some(folder_fault(&untrusted)),
+        Ok(_) => owner_fault(target, sink),
+    };
+    SinkFolder {
+        profile: profile.clone(),
+        format: sink.format.as_str(),
+        path,
+        fault,
+        is_on_disk,
+    }
+}
+
+fn folder_fault(untrusted: &Untrusted) -> (String, String) {
+    let found = format!("{}: {}", untrusted.path.display(), untrusted.what());
+    let remedy = untrusted.remedy();
+    (
+        found,
+        remedy.unwrap_or_else(|| "name another path for the sink".to_owned()),
+    )
+}
+
+fn owner_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
+    let owner = sink.owner.as_ref()?.id()?;
+    (target.daemon != 0 && owner != target.daemon).then(|| {
+        (
+            format!("only a daemon that runs as root can give a file to uid {owner}"),
+            "remove owner, or use group".to_owned(),
+        )
+    })
+}
+
+impl SinkFolder {
+    /// What to do about a folder on a disk.
+    pub(super) const DISK_REMEDY: &'static str =
+        "use a folder on a tmpfs: a relative path is below that of the socket";
+
+    /// That the folder is on a disk, for a person.
+    pub(super) fn disk(&self) -> String {
+        format!(
+            "{} is on a disk, where a token that was deleted may be read again",
+            self.path.display()
+        )
+    }
+}

@@ -1,0 +1,84 @@
+//! The files that a token is written to, a line for each below the profile's row.
+
+use std::time::Duration;
+
+use crate::dialect::human;
+use crate::wire::{SinkReply, SinkState};
+
+/// What a person reads of a file, at this moment in Unix seconds.
+pub(super) fn line(sink: &SinkReply, now: u64) -> String {
+    let SinkReply { path, format, .. } = sink;
+    let age = sink.written_at.map(|at| {
+        let age = Duration::from_secs(now.saturating_sub(at));
+        format!("written {} ago", human::duration(age))
+    });
+    let why = sink.detail.as_deref().unwrap_or("for an unknown reason");
+    let state = match (sink.state, age) {
+        (SinkState::Fresh, age) => age.unwrap_or_else(|| "written".to_owned()),
+        (SinkState::Waiting, _) => "waiting for a token".to_owned(),
+        (SinkState::Failed, Some(age)) => format!("not fresh, {age}: {why}"),
+        (SinkState::Failed, None) => format!("not written: {why}"),
+        (SinkState::Removed, _) => "removed, since its token has expired".to_owned(),
+        (SinkState::Expired, age) => {
+            let age = age.map_or_else(String::new, |age| format!("; {age}"));
+            format!("its token has expired{age}")
+        }
+    };
+    let disk = if sink.on_disk { " on a disk" } else { "" };
+    format!("{format} file{disk} {path}: {state}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_a_line_with_the_age_of_the_file() {
+        let sink = |state, written_at, detail: Option<&str>| SinkReply {
+            path: "/run/jeton/t".to_owned(),
+            format: "raw".to_owned(),
+            state,
+            written_at,
+            generation: None,
+            expires_at: None,
+            on_disk: false,
+            detail: detail.map(str::to_owned),
+        };
+        for (state, written_at, detail, shown) in [
+            (SinkState::Fresh, Some(820), None, "written 3 min ago"),
+            (SinkState::Waiting, None, None, "waiting for a token"),
+            (
+                SinkState::Failed,
+                Some(820),
+                Some("the disk is full"),
+                "not fresh, written 3 min ago: the disk is full",
+            ),
+            (
+                SinkState::Failed,
+                None,
+                Some("the disk is full"),
+                "not written: the disk is full",
+            ),
+            (
+                SinkState::Removed,
+                Some(820),
+                None,
+                "removed, since its token has expired",
+            ),
+            (
+                SinkState::Expired,
+                Some(820),
+                None,
+                "its token has expired; written 3 min ago",
+            ),
+        ] {
+            let line = line(&sink(state, written_at, detail), 1_000);
+            assert_eq!(line, format!("raw file /run/jeton/t: {shown}"));
+        }
+        let on_disk = SinkReply {
+            on_disk: true,
+            ..sink(SinkState::Waiting, None, None)
+        };
+        assert!(line(&on_disk, 0).starts_with("raw file on a disk /run"));
+    }
+}
