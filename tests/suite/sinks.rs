@@ -1,15 +1,17 @@
 //! Files that a profile's token is written to, as programs read them.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
+
+mod many;
 
 /// Appends a sink of the profile to the configuration. Returns its file.
 fn add_sink(env: &TestEnv, path: &str, keys: &str) -> PathBuf {
@@ -55,6 +57,13 @@ fn names(folder: &Path) -> Vec<String> {
 fn reload(env: &TestEnv) {
     let done: Output = env.jeton(&["reload"]);
     assert_eq!(done.code, 0, "{done:?}");
+}
+
+/// Whether a folder is on a tmpfs, as stat(1) says.
+fn is_in_memory(folder: &Path) -> bool {
+    let mut stat = std::process::Command::new("stat");
+    let out = stat.args(["-f", "-c", "%T"]).arg(folder).output().unwrap();
+    out.stdout.starts_with(b"tmpfs")
 }
 
 /// Stops a daemon hard.
@@ -170,8 +179,8 @@ fn another_programs_file_stays_and_status_says_so() {
     let file = add_sink(&env, "token", "format = \"raw\"");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "another's").unwrap();
-    let mode = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    fs::set_permissions(file.parent().unwrap(), mode).unwrap();
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(file.parent().unwrap(), private).unwrap();
     let mut daemon = env.start();
     wait_until("the failure", || sink(&env)["state"] == "failed");
     let detail = sink(&env)["detail"].as_str().unwrap().to_owned();
@@ -207,5 +216,144 @@ fn a_stop_keeps_a_valid_token_and_the_next_start_removes_an_expired_one() {
     fs::write(env.config(), bare).unwrap();
     let mut daemon = env.start();
     wait_until("the file to be removed", || !file.exists());
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn what_is_no_jwt_is_not_written_and_status_and_doctor_say_so() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let file = add_sink(&env, "token", "format = \"jwt\"");
+    env.fault(r#"raw:{"access_token":"an-opaque.token","expires_in":600}"#);
+    let mut daemon = env.start();
+    wait_until("the failure", || sink(&env)["state"] == "failed");
+    assert!(!file.exists());
+    let shown = env.jeton(&["status"]).stdout;
+    assert!(shown.contains("no JWT"), "{shown}");
+    let found = env.jetond(&["doctor", "--json"]).stdout;
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let mut files = found.as_array().unwrap().iter();
+    let finding = files.find(|finding| finding["check"] == "file").unwrap();
+    assert_eq!(finding["verdict"], "fail", "{finding}");
+    assert!(finding["found"].as_str().unwrap().contains("no JWT"));
+    assert!(finding["remedy"].as_str().unwrap().contains("raw"));
+    // The next token is one.
+    env.fault("none");
+    let generation = status(&env)["generation"].to_string();
+    let reported = env.jeton(&["reject", "research", "--generation", &generation]);
+    assert_eq!(reported.code, 0, "{reported:?}");
+    wait_for_newest(&env, &file);
+    let found = env.jetond(&["doctor"]).stdout;
+    assert!(
+        found.contains("mount the folder, never the single file"),
+        "{found}"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn check_judges_the_folders_of_files_and_warns_of_a_disk() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let open = env.path("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let disk = env.path("state");
+    let good = fs::read_to_string(env.config()).unwrap();
+    let sink = |folder: &Path| {
+        format!(
+            "{good}\n[[profiles.research.sinks]]\npath = \"{}/t\"\nformat = \"raw\"\n",
+            folder.display()
+        )
+    };
+    fs::write(env.config(), sink(&disk)).unwrap();
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(
+        checked
+            .stdout
+            .contains("mount the folder, never the single file"),
+        "{checked:?}"
+    );
+    let in_memory = is_in_memory(&disk);
+    assert_eq!(
+        checked.stderr.contains("is on a disk"),
+        !in_memory,
+        "{checked:?}"
+    );
+    for (folder, why) in [(open, "chmod go-w"), (env.path("nowhere"), "mkdir")] {
+        fs::write(env.config(), sink(&folder)).unwrap();
+        let checked = env.jetond(&["check"]);
+        assert_eq!(checked.code, 78, "{checked:?}");
+        assert!(checked.stderr.contains(why), "{checked:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file_and_status_says_so() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let folder = env.path("full");
+    fs::create_dir(&folder).unwrap();
+    add_sink(&env, folder.join("t").to_str().unwrap(), "format = \"raw\"");
+    let mut command = env.command("unshare");
+    let script = r#"mount -t tmpfs -o size=16k,mode=0700 tmpfs "$1" && exec "$2" run"#;
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command.arg(&folder).arg(env!("CARGO_BIN_EXE_jetond"));
+    let mut probe = env.command("unshare");
+    probe.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    if env.finish("a mount", probe, b"", false).code != 0 {
+        ignored("nothing can be mounted here");
+        return;
+    }
+    let mut daemon = env.start_command(command);
+    let inside = PathBuf::from(format!(
+        "/proc/{}/root{}",
+        daemon.child.id(),
+        folder.display()
+    ));
+    let file = inside.join("t");
+    let old = wait_for_newest(&env, &file);
+    assert_eq!(sink(&env)["on_disk"], false);
+    let mut fill = fs::File::create(inside.join("fill")).unwrap();
+    while std::io::Write::write_all(&mut fill, &[0; 1024]).is_ok() {}
+    // An open file would keep its room.
+    drop(fill);
+    let generation = status(&env)["generation"].to_string();
+    let reported = env.jeton(&["reject", "research", "--generation", &generation]);
+    assert_eq!(reported.code, 0, "{reported:?}");
+    wait_until("the failure", || sink(&env)["state"] == "failed");
+    assert!(
+        sink(&env)["detail"]
+            .as_str()
+            .unwrap()
+            .contains("the disk is full")
+    );
+    assert_eq!(text(&file), old);
+    assert_eq!(names(&inside), ["fill", "t"]);
+    fs::remove_file(inside.join("fill")).unwrap();
+    assert_ne!(wait_for_newest(&env, &file), old);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_daemon_of_one_command_takes_its_files_with_it() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let other = add_sink(&env, "token", "format = \"raw\"");
+    let script = r#"d=${JETON_SOCKET%/*}; until test -s "$d/token"; do sleep 0.1; done; echo "$d""#;
+    let ran = env.jetond(&["run", "--", "sh", "-c", script]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let folder = Path::new(ran.stdout.trim());
+    assert!(folder.is_absolute() && !folder.exists(), "{ran:?}");
+    assert!(!other.exists(), "that is the place of another daemon");
+    // The record goes with the next daemon's start.
+    let mut daemon = env.start();
+    wait_for_newest(&env, &other);
+    let records = || {
+        let names = names(&env.path("state/jeton/sinks"));
+        names.iter().filter(|name| name.ends_with(".json")).count()
+    };
+    wait_until("the record to go", || records() == 1);
     env.stop(&mut daemon);
 }
