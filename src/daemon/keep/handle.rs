@@ -172,6 +172,12 @@ impl Handle {
         self.view.borrow().next_refresh()
     }
 
+    /// Records that a client was told the real expiry of the token of this generation, since no refresh is sure to come in
+    /// time for it. The log says so once, and the state for as long as the token is held.
+    pub fn told_real_expiry(&self, generation: u64) {
+        self.told.note(&self.name, generation);
+    }
+
     /// The generation of the last token; before the first token, the number from which generations count on.
     pub fn generation(&self) -> u64 {
         self.view.borrow().generation

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tracing::info;
 
-use super::Handle;
 use crate::lifecycle::View;
+use crate::profile::ProfileName;
 
 /// Whether clients were told a real expiry.
 #[derive(Debug, Default)]
@@ -16,26 +16,21 @@ pub(super) struct Told {
     is_logged: AtomicBool,
 }
 
-// === impl Handle ===
+// === impl Told ===
 
-impl Handle {
-    /// Records that a client was told the real expiry of the token of this generation, since no refresh is sure to come in
-    /// time for it. The log says so once, and the state for as long as the token is held.
-    pub fn told_real_expiry(&self, generation: u64) {
-        self.told.generation.store(generation, Ordering::Relaxed);
-        if !self.told.is_logged.swap(true, Ordering::Relaxed) {
+impl Told {
+    /// Records that a client was told the real expiry of the token of this generation. The log says so once.
+    pub(super) fn note(&self, profile: &ProfileName, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+        if !self.is_logged.swap(true, Ordering::Relaxed) {
             info!(
-                profile = %self.name,
+                %profile,
                 generation,
                 "a tool was told the real expiry of the token, since no refresh is sure to come in time for it: it may ask each time"
             );
         }
     }
-}
 
-// === impl Told ===
-
-impl Told {
     /// Whether a client was told the real expiry of the token that this view shows.
     pub(super) fn is_real(&self, view: &View) -> bool {
         let told = self.generation.load(Ordering::Relaxed);
