@@ -22,6 +22,7 @@ mod bound;
 mod clients;
 mod contract;
 mod examples;
+mod file_readers;
 mod files;
 mod git_clients;
 mod http_clients;
@@ -48,11 +49,12 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 20] = [
+    let topics: [(&str, &[(&str, Test)]); 21] = [
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),
         ("examples", examples::TESTS),
+        ("file_readers", file_readers::TESTS),
         ("files", files::TESTS),
         ("git_clients", git_clients::TESTS),
         ("http_clients", http_clients::TESTS),

@@ -39,6 +39,14 @@ pub(crate) fn older_package(package: &str) -> Result<PathBuf, Missing> {
     )
 }
 
+/// The folder of the packages of `file-readers.txt`, for `PYTHONPATH`.
+pub(crate) fn file_readers() -> Result<PathBuf, Missing> {
+    present(
+        installed().join("file-readers"),
+        "the readers of token files are not installed: run .ci/tools",
+    )
+}
+
 /// The `kubectl` of one version that `.ci/tools` pins.
 pub(crate) fn kubectl() -> Result<PathBuf, Missing> {
     present(

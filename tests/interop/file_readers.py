@@ -1,0 +1,87 @@
+"""Programs that read their token from a file, unmodified. Each reads it, reports that token as rejected, and reads it again
+in the same process once the file has the next one. Prints one line of JSON: both tokens.
+
+    file_readers.py PROGRAM FILE
+
+`JETON` is the companion."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+PROGRAM, FILE = sys.argv[1:3]
+
+
+def content():
+    with open(FILE, encoding="ascii") as file:
+        return file.read()
+
+
+def reject(token):
+    """The next token is in the file when this returns."""
+    before = content()
+    line = [os.environ["JETON"], "reject", "research"]
+    subprocess.run(line, input=token, text=True, check=True, stdout=subprocess.DEVNULL)
+    while content() == before:
+        time.sleep(0.01)
+
+
+def aws():
+    """botocore asks a token service of ours, which keeps what it was sent."""
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from urllib.parse import parse_qs
+
+    import botocore.session
+
+    sent = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            sent.append(parse_qs(body, strict_parsing=True)["WebIdentityToken"][0])
+            answer = (
+                "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
+                "<AccessKeyId>A</AccessKeyId><SecretAccessKey>B</SecretAccessKey><SessionToken>C</SessionToken>"
+                "<Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>"
+                "</AssumeRoleWithWebIdentityResponse>"
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{server.server_port}"
+
+    def read():
+        credentials = botocore.session.get_session().get_credentials().get_frozen_credentials()
+        assert credentials.access_key == "A", credentials
+        return sent[-1]
+
+    return read
+
+
+def wlcg():
+    """scitokens discovers a token as WLCG says, and would verify it then: a token of the sandbox has no issuer to ask."""
+    from scitokens import SciToken
+
+    found = []
+    SciToken.deserialize = staticmethod(lambda token, *_: found.append(token))
+
+    def read():
+        SciToken.discover()
+        return found[-1]
+
+    return read
+
+
+read = globals()[PROGRAM]()
+first = read()
+reject(first)
+print(json.dumps([first, read()]))

@@ -1,0 +1,124 @@
+//! Further programs that read their token from a file: botocore, scitokens and curl.
+
+use std::path::{Path, PathBuf};
+
+use crate::bound::{JETON, PROFILE, append, bind, daemon, place};
+use crate::servers::{Server, ca};
+use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
+use crate::tools::{Missing, Test, file_readers, program, python};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("botocore_exchanges_a_web_identity_token_file", aws),
+    ("scitokens_discovers_the_bt_u_file", wlcg),
+    ("curl_reads_a_header_and_a_netrc_file", curl),
+];
+
+/// A sink at this path, or below the folder of the socket. Returns its file.
+fn sink(env: &TestEnv, path: &Path, keys: &str) -> PathBuf {
+    let table = format!(
+        "[[profiles.{PROFILE}.sinks]]\npath = \"{}\"\n{keys}",
+        path.display()
+    );
+    append(env, &table);
+    // The folder of a relative path is made, and that of an absolute one has to be there.
+    let file = env.path("run/jeton").join(path);
+    env.is_sink(&file);
+    file
+}
+
+/// A program of `file_readers.py` that gives the token itself: the first, and after its rejection the next.
+fn gives_each_token(
+    of: &str,
+    path: &Path,
+    keys: &str,
+    more: &[(&str, &str)],
+) -> Result<(), Missing> {
+    let (python, packages) = (python()?, file_readers()?);
+    let env = place(600);
+    // An absolute path where the reader looks for it itself.
+    let path = match path.strip_prefix("RUN") {
+        Ok(name) => env.path("run").join(name),
+        Err(_) => path.to_owned(),
+    };
+    let file = sink(&env, &path, keys);
+    let (mut daemon, token) = daemon(&env);
+    wait_until("the file", || file.exists());
+    let mut command = env.command(python);
+    command
+        .arg("-B")
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/file_readers.py"
+        ))
+        .arg(of)
+        .arg(&file)
+        .env("JETON", JETON)
+        .env("PYTHONPATH", packages)
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", &file)
+        .envs(more.iter().copied());
+    let output = env.finish(of, command, b"", true);
+    assert_eq!(output.code, 0, "{output:?}");
+    let read: [String; 2] = serde_json::from_str(&output.stdout).unwrap();
+    let issued = env.sandbox().issued();
+    assert_eq!(read, [token, issued.last().unwrap().clone()]);
+    assert_ne!(read[0], read[1]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn aws() -> Result<(), Missing> {
+    let more = [
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/research"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    gives_each_token(
+        "aws",
+        Path::new("identity/token"),
+        "format = \"jwt\"",
+        &more,
+    )
+}
+
+/// `$XDG_RUNTIME_DIR/bt_uUID`.
+fn wlcg() -> Result<(), Missing> {
+    let name = format!("bt_u{}", rustix::process::geteuid().as_raw());
+    gives_each_token(
+        "wlcg",
+        &Path::new("RUN").join(name),
+        "format = \"raw\"",
+        &[],
+    )
+}
+
+fn curl() -> Result<(), Missing> {
+    let curl = program("curl")?;
+    let env = place(600);
+    bind(&env, "https://localhost", "username = \"research\"");
+    let header = sink(&env, Path::new("header"), "format = \"header\"");
+    let netrc = sink(&env, Path::new("netrc"), "format = \"netrc\"");
+    let mut server = Server::start(&env, "gateway.py", &[])?;
+    let (mut daemon, token) = daemon(&env);
+    wait_until("the header", || header.exists());
+    wait_until("the netrc file", || netrc.exists());
+    server.take(&token);
+    let by_header = ["-H".to_owned(), format!("@{}", header.display())];
+    let by_netrc = ["--netrc-file".to_owned(), netrc.display().to_string()];
+    for arguments in [by_header, by_netrc] {
+        let mut command = env.command(&curl);
+        command
+            .args(["-sS", "--cacert"])
+            .arg(ca(&env))
+            .args(arguments)
+            .arg(server.url("/v1/models"));
+        let output = env.finish("curl", command, b"", false);
+        assert_eq!(output.code, 0, "{output:?}");
+    }
+    let seen = server.seen();
+    assert_eq!(seen[0], "GET /v1/models Bearer 1 200", "{seen:?}");
+    // This server takes Bearer alone, and curl makes Basic of a netrc file.
+    assert_eq!(seen[1], "GET /v1/models Basic research 1 401", "{seen:?}");
+    env.stop(&mut daemon);
+    Ok(())
+}
