@@ -62,7 +62,8 @@ fn finding(folder: &SinkFolder, said: Option<&SinkReply>) -> Finding {
             Finding::warn(CHECK, found)
         }
         _ if folder.is_on_disk => {
-            Finding::warn(CHECK, folder.disk()).remedy(SinkFolder::DISK_REMEDY.to_owned())
+            let found = format!("{}; {MOUNT}", folder.disk());
+            Finding::warn(CHECK, found).remedy(SinkFolder::DISK_REMEDY.to_owned())
         }
         Some(said) if said.state == SinkState::Fresh => {
             Finding::ok(CHECK, format!("{path} ({format}) is fresh; {MOUNT}"))
