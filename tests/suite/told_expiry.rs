@@ -29,7 +29,10 @@ url = \"https://git.example\"
 
 /// What a tool prints for this input.
 fn prints(env: &TestEnv, args: &[&str], stdin: &[u8]) -> String {
-    let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
+    // Each call has a parent of its own, since a second one of the same client would lead to a refresh.
+    let mut command = env.command("sh");
+    let jeton = env!("CARGO_BIN_EXE_jeton");
+    command.args(["-c", "\"$@\"; exit $?", "sh", jeton]);
     command.args(args).env(
         "KUBERNETES_EXEC_INFO",
         r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","spec":{"cluster":{"server":"https://git.example"}}}"#,
