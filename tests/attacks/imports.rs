@@ -96,7 +96,7 @@ fn import(env: &TestEnv, file: &std::path::Path, url: &str, bytes: &[u8], number
         assert!(has(&record, line), "{bytes:?}: another secret was kept");
         return true;
     }
-    assert_eq!(add.code, 78, "{bytes:?}: {add:?}");
+    assert!([64, 78].contains(&add.code), "{bytes:?}: {add:?}");
     assert!(!env.record(&profile).exists(), "{bytes:?}");
     assert!(add.stderr.contains("secret"), "{bytes:?}: {add:?}");
     let acts = |c: char| c.is_control() && c != '\n';
