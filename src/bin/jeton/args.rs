@@ -84,12 +84,14 @@ impl Call {
     }
 
     /// Whether the usage of the verb is asked for. What stands after `--` is not the verb's own.
+    #[inline(never)]
     pub(crate) fn asks_for_help(&self) -> bool {
         let mut own = self.words().take_while(|word| *word != b"--");
         own.any(|word| matches!(word, b"--help" | b"-h"))
     }
 
     /// The first word; `None` under another name, where there are no verbs.
+    #[inline(never)]
     pub(crate) fn verb(&self) -> Option<&'static [u8]> {
         self.words().next().filter(|_| self.is_jeton)
     }
@@ -102,6 +104,7 @@ impl Call {
     }
 
     /// The daemon handles `--wait S`, so it is sent; while no daemon runs, the companion waits instead.
+    #[inline(never)]
     fn ready_wait(&self) -> Result<Option<u32>, Exit> {
         let mut words = self.words().take_while(|&word| word != b"--");
         let mut wait = None;
@@ -130,6 +133,7 @@ struct Pieces {
 }
 
 impl Pieces {
+    #[inline(never)]
     fn take(&mut self) -> Option<&'static [u8]> {
         let (first, rest) = self.rest.split_first()?;
         let word = (*first)?.bytes();

@@ -57,6 +57,7 @@ impl Deadline {
     }
 
     /// The timeout for `poll`; -1 means no timeout.
+    #[inline(never)]
     fn poll_ms(&self) -> Result<i32, Exit> {
         let Some(at) = self.ours else { return Ok(-1) };
         match at.saturating_sub(sys::now_ms()) {

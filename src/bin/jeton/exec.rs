@@ -181,6 +181,7 @@ fn start(
     Err(become_command(plan.command, env, list))
 }
 
+#[inline(never)]
 fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     one.split(|&byte| byte == b'=').next() == other.split(|&byte| byte == b'=').next()
 }
@@ -216,6 +217,7 @@ fn too_long() -> Exit {
 }
 
 /// Joins the parts into a C string: the last one ends with the only zero byte.
+#[inline(never)]
 fn c_string<'a>(room: &'a mut [u8], parts: &[&[u8]]) -> Option<Arg<'a>> {
     CStr::from_bytes_with_nul(join(room, parts)?)
         .ok()

@@ -102,6 +102,7 @@ struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
+    #[inline(never)]
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), Unsent> {
         while !bytes.is_empty() {
             let copied = copy(self.held.get_mut(self.used..).unwrap_or_default(), bytes);

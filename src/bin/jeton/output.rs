@@ -68,6 +68,7 @@ pub(crate) fn set_mute(mute: bool) {
 }
 
 /// Writes to standard error. A failure is ignored, since there is no other place to report it.
+#[inline(never)]
 pub(crate) fn stderr(bytes: &[u8]) {
     if !MUTE.load(Ordering::Relaxed) {
         let _ = write_all(2, bytes);
@@ -169,6 +170,7 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
+    #[inline(never)]
     pub(crate) fn new(mut number: u32) -> Self {
         let mut decimal = Self {
             held: [b'0'; 10],
