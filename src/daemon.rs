@@ -18,7 +18,8 @@
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
-//! | [`service`] | the requests that the daemon answers, from a path or a verb | keep | clock offload process |
+//! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep | clock offload process |
+//! | [`command_files`] | a file with a token for the life of a command | keep | clock folder offload process |
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
@@ -26,6 +27,7 @@
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock process provider store |
 
 mod clock_changes;
+pub mod command_files;
 pub mod condition;
 pub mod descriptors;
 pub mod keep;
@@ -53,13 +55,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
-use self::descriptors::Budget;
 use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
 use self::service::{Lists, ReloadRequest, SecondCalls, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
+use self::{command_files::CommandFiles, descriptors::Budget};
 use crate::clock::{AlarmClock, Clock};
 use crate::offload;
 use crate::process;
@@ -68,13 +70,11 @@ use crate::process::notify::Notify as Manager;
 use crate::process::program::ProgramFile;
 use crate::process::signals::{SignalRequest, Signals};
 use crate::settings::{self, Found, Unusable};
-use keep::jumps::Jumps;
-use keep::roster::Roster;
+use keep::{jumps::Jumps, roster::Roster};
 use serve::connections::Connections;
 use serve::memory::Memory;
-use serve::refusal_log::RefusalLog;
-use serve::refusals::Refusals;
 use serve::server::Server;
+use serve::{refusal_log::RefusalLog, refusals::Refusals};
 use sockets::activation::{ActivationError, Passed};
 use sockets::listen_error::ListenError;
 use sockets::mode::{mode_setter, warn_of_barrier};
@@ -163,6 +163,7 @@ async fn serve(
         closing: shutdown.flag(),
         lists: Lists::default(),
         second_calls: SecondCalls::default(),
+        files: CommandFiles::beside(sockets.passed_tokens(), &options.places.token),
     });
     let notify = Manager::new(options.notify.as_deref());
     // They have descriptors of their own, so they are made before those are counted.
@@ -211,6 +212,7 @@ async fn serve(
     let mut reloading = Reloading::new(options, served, wiring, Arc::clone(&roster), told);
     reloading.start(config).await;
     sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
+    tokio::spawn(Arc::clone(&service).take_up_files());
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         tokio::spawn(watchdog::keep(
             deadline,

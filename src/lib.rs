@@ -14,7 +14,7 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | address applications causes certificates clock command_line config credential daemon dialect fault file_lock folder instant lifecycle offload paths policy process profile provider sandbox settings store token trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | address applications causes clock command_line config credential dialect fault file_format file_lock instant lifecycle offload paths policy problem process profile provider query schedule settings sink store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | address applications causes clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload paths policy problem process profile provider query schedule settings sink store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|

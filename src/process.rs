@@ -12,3 +12,4 @@ pub mod parent;
 pub mod program;
 pub mod signals;
 pub mod user;
+pub mod watched;

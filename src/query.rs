@@ -32,6 +32,8 @@ pub use token::{Freshness, TokenAnswer};
 pub enum Asked {
     /// A token.
     Token(TokenQuery, Box<dyn Print<TokenAnswer>>),
+    /// A file with a token, which is kept fresh until the caller's process has ended.
+    File(TokenQuery, Box<dyn Print<FileAnswer>>),
     /// A token to send to an address.
     Address(AddressQuery, Box<dyn Print<AddressAnswer>>),
     /// A report that the token for an address was rejected.
@@ -90,6 +92,13 @@ pub struct TokenQuery {
     pub min_valid: Duration,
     /// How long to wait for it.
     pub max_wait: Duration,
+}
+
+/// A file with a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileAnswer {
+    /// Its path below the folder of the daemon's token socket, which has another path in a container.
+    pub path: String,
 }
 
 /// A readiness probe.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::command_files::CommandFiles;
 use super::keep::feed::Feed;
 use super::keep::handle::{Handle, Served};
 use super::keep::patience::Patience;
@@ -70,6 +71,8 @@ pub struct Service {
     pub lists: Lists,
     /// The tokens that clients keep until they are rejected.
     pub second_calls: SecondCalls,
+    /// The files of commands.
+    pub files: CommandFiles,
 }
 
 /// A pending request to a profile. It is boxed, since most requests are answered without a wait.

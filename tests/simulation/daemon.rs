@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jetond::clock::Clock;
+use jetond::daemon::command_files::CommandFiles;
 use jetond::daemon::keep::jumps::Jumps;
 use jetond::daemon::serve::connections::Connections;
 use jetond::daemon::serve::memory::Memory;
@@ -52,6 +53,7 @@ impl Daemon {
                 closing: close.subscribe(),
                 lists: Lists::default(),
                 second_calls: SecondCalls::default(),
+                files: CommandFiles::default(),
             }),
             connections: Connections::new(4_096, 3_072),
             memory: Memory::new(world.roster.gate().own_uid),

@@ -38,7 +38,7 @@ const OUTSIDE: [&str; 14] = [
 ];
 
 /// Where a secret or a token leaves its type, and how often.
-const DOORS: [(&str, usize); 16] = [
+const DOORS: [(&str, usize); 17] = [
     // the types themselves, comparing two secrets or two tokens, and hashing one
     ("src/credential.rs", 4),
     ("src/token.rs", 5),
@@ -59,6 +59,7 @@ const DOORS: [(&str, usize); 16] = [
     ("src/dialect/token_request.rs", 3),
     ("src/dialect/http/oauth2.rs", 2),
     // what a file is to hold
+    ("src/daemon/command_files/task.rs", 1),
     ("src/file_format.rs", 3),
     ("src/file_format/template.rs", 3),
 ];

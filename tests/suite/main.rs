@@ -25,6 +25,7 @@ mod dialects;
 mod discovery;
 mod doctor;
 mod enrol;
+mod exec_files;
 mod first_light;
 mod footprint;
 mod full_disk;

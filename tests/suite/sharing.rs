@@ -4,6 +4,7 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod files;
 mod groups;
 mod guests;
 mod keys;

@@ -40,12 +40,26 @@ fn is_reload(call: &Call) -> bool {
 }
 
 /// Asks the daemon. Returns the exit code that the daemon chose, or the one for its problem.
+#[inline(never)]
 pub(crate) fn ask(
     call: &Call,
     words: Words<'_>,
     env: Env<'static>,
     sink: Sink<'_>,
 ) -> Result<u8, Exit> {
+    let mut room = Room::new();
+    ask_somewhere(call, words, env, sink, &mut room).map(|(code, _)| code)
+}
+
+/// Asks the daemon. Returns also the place of the socket that it was asked at.
+#[inline(never)]
+pub(crate) fn ask_somewhere<'a>(
+    call: &Call,
+    words: Words<'_>,
+    env: Env<'static>,
+    sink: Sink<'_>,
+    room: &'a mut Room,
+) -> Result<(u8, Place<'a>), Exit> {
     let mut deadline = deadline_of(call);
     // systemd names the daemon's process to what it runs as `ExecReload=`.
     if is_reload(call)
@@ -54,8 +68,7 @@ pub(crate) fn ask(
         // Of the highest number that a process can have, 2^22, the thousandfold is a u32.
         deadline.end_with(pid / 1000)?;
     }
-    let mut room = Room::new();
-    let places = Places::of(call, env, &mut room)?;
+    let places = Places::of(call, env, room)?;
     let request = Request {
         name: call.name,
         words,
@@ -69,21 +82,21 @@ pub(crate) fn ask(
 }
 
 /// Sends one request and does what its answer asks for: standard input and the admin socket, at most once each.
-fn turn(
-    places: &Places<'_>,
+fn turn<'a>(
+    places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
     mut answer: Answer<'_>,
-) -> Result<u8, Exit> {
+) -> Result<(u8, Place<'a>), Exit> {
     let (next, taken) = converse(places, request, call, &mut answer)?;
     match next {
-        Next::Exit(code) => Ok(code),
+        Next::Exit(code) => Ok((code, taken)),
         Next::SendInput(_) if request.input.is_some() => Err(complain(
             TRY_AGAIN,
             &[b"the daemon asks for standard input again"],
         )),
         Next::SendInput(extent) => with_input(places, request, call, extent, answer),
-        Next::SendToAdmin => at_admin(taken, request, call, answer),
+        Next::SendToAdmin => at_admin(taken, request, call, answer).map(|code| (code, taken)),
     }
 }
 
@@ -91,13 +104,13 @@ fn turn(
 static INPUT: Large<[u8; CAP]> = Large::new([0; CAP]);
 
 /// Sends the request with standard input.
-fn with_input(
-    places: &Places<'_>,
+fn with_input<'a>(
+    places: &Places<'a>,
     request: &Request<'_>,
     call: &Call,
     extent: Extent,
     answer: Answer<'_>,
-) -> Result<u8, Exit> {
+) -> Result<(u8, Place<'a>), Exit> {
     let input = input::read(extent, INPUT.take()?, request.deadline)?;
     let request = Request {
         input: Some(input),
@@ -117,7 +130,7 @@ fn at_admin(
 ) -> Result<u8, Exit> {
     let mut room = Room::new();
     let places = Places::admin_of(taken, request.env, &mut room)?;
-    turn(&places, request, call, answer.again(true))
+    turn(&places, request, call, answer.again(true)).map(|(code, _)| code)
 }
 
 /// Sends one request, and once more if the connection broke before the first byte of the answer: a restart of the

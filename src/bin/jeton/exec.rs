@@ -1,11 +1,11 @@
-//! `exec [--env NAME] [PROFILE] -- COMMAND…`: replaces the companion by the command, which finds the daemon through its
-//! environment.
+//! `exec [--env NAME] [--file NAME] [PROFILE] -- COMMAND…`: replaces the companion by the command, which finds the daemon
+//! through its environment.
 
 use core::ffi::CStr;
 
 use crate::answer::Sink;
 use crate::args::Call;
-use crate::ask::{ask, deadline_of};
+use crate::ask::{ask_somewhere, deadline_of};
 use crate::bytes::join;
 use crate::help;
 use crate::output::{Exit, FAILED, USAGE, complain};
@@ -18,6 +18,14 @@ use command::{List, POINTERS, become_command, fill};
 
 mod command;
 
+const SOCKET_NAME: &[u8] = b"JETON_SOCKET=";
+const ENV_OPTION: &[u8] = b"--env";
+const FILE_OPTION: &[u8] = b"--file";
+const OPTIONS: [&[u8]; 2] = [ENV_OPTION, FILE_OPTION];
+
+/// The longest path below the socket's folder that is accepted from the daemon.
+const LONGEST_NAME: usize = 512;
+
 /// The longest environment string that Linux accepts (MAX_ARG_STRLEN).
 const LONGEST_VARIABLE: usize = 128 * 1024;
 
@@ -25,6 +33,8 @@ const LONGEST_VARIABLE: usize = 128 * 1024;
 static VARIABLE: Large<[u8; LONGEST_VARIABLE]> = Large::new([0; LONGEST_VARIABLE]);
 /// `JETON_SOCKET=PATH`: the current folder, then the path as named.
 static SOCKET: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
+/// `NAME=PATH`, of the file with the token.
+static FILE: Large<[u8; 2 * PATH_MAX]> = Large::new([0; 2 * PATH_MAX]);
 /// `JETON_PROFILE=NAME`.
 static PROFILE: Large<[u8; PATH_MAX]> = Large::new([0; PATH_MAX]);
 /// The command's environment.
@@ -32,7 +42,10 @@ static VARIABLES: Large<List> = Large::new([None; POINTERS]);
 
 /// The arguments between `exec` and the command.
 struct Plan {
+    /// The variable for the token.
     variable: Option<&'static [u8]>,
+    /// The variable for the path of a file with the token.
+    file: Option<&'static [u8]>,
     profile: Option<&'static [u8]>,
     /// The command and its arguments, with the closing null pointer.
     command: &'static [Option<Arg<'static>>],
@@ -59,34 +72,49 @@ impl Plan {
         let command = at
             .and_then(|at| call.rest.get(at + 1..))
             .unwrap_or_default();
-        let mut plan = Self {
-            variable: None,
-            profile: None,
-            command,
-        };
-        let mut words = call.words().skip(1).take_while(|&word| word != b"--");
-        while let Some(word) = words.next() {
-            match word {
-                b"--env" if plan.variable.is_none() => {
-                    plan.variable = Some(words.next().ok_or_else(usage)?);
-                }
-                b"--help" | b"-h" => return Ok(None),
-                _ => match word.strip_prefix(b"--env=") {
-                    Some(name) if plan.variable.is_none() => plan.variable = Some(name),
-                    None if plan.profile.is_none() && !word.starts_with(b"-") => {
-                        plan.profile = Some(word);
+        let mut slots = [None; 3];
+        let mut open = None;
+        // One call of the iterator: each copy of it is hundreds of bytes.
+        for word in call.words().skip(1).take_while(|&word| word != b"--") {
+            let option = OPTIONS.iter().position(|&name| word.starts_with(name));
+            let (at, value) = match (open.take(), option) {
+                (Some(at), _) => (at, word),
+                (None, _) if matches!(word, b"--help" | b"-h") => return Ok(None),
+                (None, Some(at)) => match word.get(OPTIONS[at].len()..) {
+                    Some([b'=', value @ ..]) => (at, value),
+                    Some([]) => {
+                        open = Some(at);
+                        continue;
                     }
                     _ => return Err(usage()),
                 },
+                (None, None) if word.starts_with(b"-") => return Err(usage()),
+                (None, None) => (OPTIONS.len(), word),
+            };
+            match slots.get_mut(at) {
+                Some(slot @ None) => *slot = Some(value),
+                _ => return Err(usage()),
             }
         }
-        // The message does not repeat the word: it may be a secret that was pasted into the wrong place.
-        if !plan.variable.is_none_or(is_variable_name) {
-            return Err(complain(
-                USAGE,
-                &[b"--env wants the name of a variable of your own: letters, digits and _, no digit first, not JETON_SOCKET or JETON_PROFILE"],
-            ));
+        let [variable, file, profile] = slots;
+        if open.is_some() || variable.is_some() && variable == file {
+            return Err(usage());
         }
+        for (option, name) in OPTIONS.iter().zip([variable, file]) {
+            // The message does not repeat the word: it may be a secret that was pasted into the wrong place.
+            if !name.is_none_or(is_variable_name) {
+                return Err(complain(
+                    USAGE,
+                    &[option, b" wants the name of a variable of your own: letters, digits and _, no digit first, not JETON_SOCKET or JETON_PROFILE"],
+                ));
+            }
+        }
+        let plan = Self {
+            variable,
+            file,
+            profile,
+            command,
+        };
         // There must be a command before the null pointer.
         if matches!(plan.command, [] | [None]) {
             Err(usage())
@@ -111,33 +139,37 @@ fn is_variable_name(name: &[u8]) -> bool {
 /// Asks for the token and puts it into the command's environment: never on standard output, never in an argument.
 #[inline(never)]
 fn with_token(call: &Call, env: Env<'static>, plan: &Plan, name: &[u8]) -> Result<u8, Exit> {
-    let words: [&[u8]; 4] = [b"exec", b"--env", name, plan.profile.unwrap_or_default()];
-    let words = words
-        .get(..if plan.profile.is_some() { 4 } else { 3 })
-        .unwrap_or_default();
-    let room = VARIABLE.take()?;
-    let begin = join(room, &[name, b"="]).map_or(0, <[u8]>::len);
+    let kept = VARIABLE.take()?;
+    let begin = join(kept, &[name, b"="]).map_or(0, <[u8]>::len);
     let mut used = begin;
-    let code = ask(
-        call,
-        Words::Fixed(words),
-        env,
-        Sink::Kept {
-            room,
-            used: &mut used,
-        },
-    )?;
+    let option = [ENV_OPTION, name];
+    let mut room = Room::new();
+    let (code, _) = request(call, env, plan, option, kept, &mut used, &mut room)?;
     if code != 0 {
         return Ok(code);
     }
-    let variable = finish(room, begin, used);
-    let variable = variable.ok_or_else(|| {
-        complain(
-            FAILED,
-            &[b"the daemon's answer holds no token that fits an environment variable"],
-        )
-    })?;
+    let variable = finish(kept, begin, used);
+    let variable = variable.ok_or_else(unfit)?;
     start(call, env, plan, Some(Arg::new(variable)))
+}
+
+/// Asks for what an option is for, and keeps the answer.
+#[inline(never)]
+fn request<'a>(
+    call: &Call,
+    env: Env<'static>,
+    plan: &Plan,
+    [option, name]: [&[u8]; 2],
+    kept: &mut [u8],
+    used: &mut usize,
+    room: &'a mut Room,
+) -> Result<(u8, Place<'a>), Exit> {
+    let words: [&[u8]; 4] = [b"exec", option, name, plan.profile.unwrap_or_default()];
+    let words = words
+        .get(..if plan.profile.is_some() { 4 } else { 3 })
+        .unwrap_or_default();
+    let sink = Sink::Kept { room: kept, used };
+    ask_somewhere(call, Words::Fixed(words), env, sink, room)
 }
 
 /// Makes `NAME=token` a C string: drops one final newline; the rest must be printable and non-empty.
@@ -160,9 +192,33 @@ fn start(
     token: Option<Arg<'static>>,
 ) -> Result<u8, Exit> {
     let mut room = Room::new();
-    let places = Places::tokens(call, env, &mut room);
-    let (_, place) = places.connect(&deadline_of(call), false)?;
+    let mut answer = [0; LONGEST_NAME];
+    let mut used = 0;
+    let place = match plan.file {
+        None => {
+            let places = Places::tokens(call, env, &mut room);
+            places.connect(&deadline_of(call), false)?.1
+        }
+        Some(name) => {
+            let option = [FILE_OPTION, name];
+            let (code, place) =
+                request(call, env, plan, option, &mut answer, &mut used, &mut room)?;
+            if code != 0 {
+                return Ok(code);
+            }
+            place
+        }
+    };
     let socket = socket_variable(SOCKET.take()?, place)?;
+    let file = match plan.file {
+        None => None,
+        Some(name) => Some(file_variable(
+            FILE.take()?,
+            name,
+            socket,
+            answer.get(..used),
+        )?),
+    };
     let profile = match plan.profile {
         None => None,
         Some(name) => Some(
@@ -170,7 +226,7 @@ fn start(
         ),
     };
     let list = VARIABLES.take()?;
-    let ours = [Some(socket), profile, token];
+    let ours = [Some(socket), profile, token, file];
     let kept = env.args().filter(|old| {
         !ours
             .iter()
@@ -200,16 +256,35 @@ fn socket_variable<'a>(room: &'a mut [u8], place: Place<'_>) -> Result<Arg<'a>, 
     };
     c_string(
         room,
-        &[
-            b"JETON_SOCKET=",
-            folder,
-            slash,
-            place.base,
-            place.tail,
-            b"\0",
-        ],
+        &[SOCKET_NAME, folder, slash, place.base, place.tail, b"\0"],
     )
     .ok_or_else(too_long)
+}
+
+/// `NAME=PATH`. The answer is relative to the folder of the socket, which may have another path in a container.
+fn file_variable<'a>(
+    room: &'a mut [u8],
+    name: &[u8],
+    socket: Arg<'_>,
+    answer: Option<&[u8]>,
+) -> Result<Arg<'a>, Exit> {
+    let last = socket.bytes().iter().rposition(|&byte| byte == b'/');
+    let folder = last.and_then(|last| socket.bytes().get(SOCKET_NAME.len()..=last));
+    match (folder, answer.and_then(one_line)) {
+        (Some(folder), Some(path @ [first, ..])) if *first != b'/' => {
+            c_string(room, &[name, b"=", folder, path, b"\0"]).ok_or_else(too_long)
+        }
+        _ => Err(unfit()),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unfit() -> Exit {
+    complain(
+        FAILED,
+        &[b"the daemon's answer holds no token and no path that fits an environment variable"],
+    )
 }
 
 fn too_long() -> Exit {

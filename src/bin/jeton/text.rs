@@ -5,7 +5,7 @@ pub(crate) const VERSION: &str = concat!("jeton ", env!("CARGO_PKG_VERSION"), "\
 
 /// Usage line of `exec`.
 pub(crate) const EXEC_USAGE: &str =
-    "usage: jeton exec [--env NAME] [PROFILE] -- COMMAND [ARGUMENT]...";
+    "usage: jeton exec [--env NAME] [--file NAME] [PROFILE] -- COMMAND [ARGUMENT]...";
 
 /// Help without a daemon, also printed on standard error when no verb was given. It is the daemon's text: a test of the
 /// daemon writes the file.

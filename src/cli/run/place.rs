@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use tempfile::TempDir;
 
+use crate::daemon::command_files;
 use crate::paths::{Env, Platform, SocketPlaces};
 use crate::policy::Guests;
 use crate::trust::{self, Purpose, Sharing, Untrusted};
@@ -157,6 +158,7 @@ pub(super) fn clear(places: &SocketPlaces) {
     let folders = [places.token.parent(), places.admin.parent()];
     let both = folders.map(|folder| folder.and_then(Path::parent));
     // What cannot be removed stays.
+    command_files::remove_all(&places.token);
     for lock in [&places.lock, Path::new(&admin_lock)] {
         let _: io::Result<()> = std::fs::remove_file(lock);
     }

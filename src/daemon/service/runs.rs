@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::lists::TURN;
 use super::{ADMIN_ONLY, Door, Service};
+use crate::daemon::command_files::Feeds;
 use crate::daemon::keep::feed::Feed;
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::daemon::keep::patience::{Patience, Seat};
@@ -11,7 +12,7 @@ use crate::dialect::{self, Parsed};
 use crate::lifecycle::Held;
 use crate::policy::Peer;
 use crate::problem::{Code, Problem};
-use crate::query::{Asked, DaemonState, News, Print, Surroundings, TokenAnswer};
+use crate::query::{Asked, DaemonState, FileAnswer, News, Print, Surroundings, TokenAnswer};
 use crate::wire::MAX_FRAME;
 use crate::wire::frame::{Answer, Invocation, Reply};
 use crate::wire::reload::ReloadQuery;
@@ -99,6 +100,17 @@ impl Service {
                 held = Some(Arc::clone(&served.held));
                 print.print(&answer(&handle, served), self.surroundings())
             }
+            Asked::File(query, print) => {
+                let process = self.files.process_of(peer, self.roster.gate().own_uid)?;
+                let name = query.profile.as_ref();
+                let max_wait = Patience::at(seat, query.max_wait);
+                let (handle, served) = self.token(caller, name, query.min_valid, max_wait).await?;
+                let (name, feeds) = (handle.name(), self.feeds());
+                let made = self.files.open(feeds, process, caller, name, &served.held);
+                let path = made.await?;
+                held = Some(served.held);
+                print.print(&FileAnswer { path }, self.surroundings())
+            }
             Asked::Address(query, print) => {
                 let max_wait = Patience::at(seat, query.max_wait);
                 match self.answer_at(peer, &query, max_wait).await {
@@ -184,6 +196,20 @@ impl Service {
             }
         };
         Ok(Printed::Whole(reply, held))
+    }
+
+    /// Goes on with the files of commands that an earlier daemon has made.
+    pub(in crate::daemon) async fn take_up_files(self: Arc<Self>) {
+        self.files.take_up(self.feeds()).await;
+    }
+
+    /// What a watch needs that outlives its request.
+    pub(in crate::daemon) fn feeds(&self) -> Feeds {
+        Feeds {
+            roster: Arc::clone(&self.roster),
+            clock: Arc::clone(&self.clock),
+            closing: self.closing.clone(),
+        }
     }
 
     fn surroundings(&self) -> Surroundings<'_> {

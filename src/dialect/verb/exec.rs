@@ -1,29 +1,38 @@
-//! `jeton exec --env NAME`: the token for the variable, and one line with its expiry.
+//! `jeton exec --env NAME`: the token for the variable, and one line with its expiry. `jeton exec --file NAME`: the path of
+//! a file with the token, below the folder of the socket.
 //!
-//! The companion does not print this output; without `--env` it does not ask for a token at all.
+//! The companion does not print this output; it asks for each of the two alone, and without them for nothing at all.
 
 use super::super::args::{Grammar, Opt, Profile, Takes, Usage};
 use super::super::call::{Call, Parsed};
 use super::super::human;
 use super::super::token_request::{token_between, token_query};
-use crate::query::{Asked, Print, Surroundings, TokenAnswer};
+use crate::query::{Asked, FileAnswer, Print, Surroundings, TokenAnswer};
 use crate::wire::frame::Reply;
+
+const NAME: Takes = Takes::Word {
+    name: "NAME",
+    what: "a name of letters, digits and _; no digit comes first",
+};
 
 static ENV: Opt = Opt {
     name: "--env",
-    takes: Takes::Word {
-        name: "NAME",
-        what: "a name of letters, digits and _; no digit comes first",
-    },
+    takes: NAME,
     help: "the variable that gets the token",
+};
+
+static FILE: Opt = Opt {
+    name: "--file",
+    takes: NAME,
+    help: "the variable that gets the path of a file with it",
 };
 
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "exec",
-    usage: "[--env NAME] [PROFILE] -- COMMAND...",
+    usage: "[--env NAME] [--file NAME] [PROFILE] -- COMMAND...",
     does: "run COMMAND with JETON_SOCKET and JETON_PROFILE set, and
-with the token in the variable NAME if --env is given",
-    options: &[&ENV],
+with the token, or the path of a file kept fresh, in NAME",
+    options: &[&ENV, &FILE],
     profile: Profile::ArgumentOrVariable,
 };
 
@@ -35,10 +44,14 @@ struct Exec {
 /// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
     let args = GRAMMAR.read(call)?;
-    let name = args.parsed(&ENV, |name| is_name(name).then(|| name.to_owned()))?;
-    let name = name.ok_or(GRAMMAR.wrong("the name of the variable is missing"))?;
+    let name_of = |option| args.parsed(option, |name| is_name(name).then(|| name.to_owned()));
     let query = token_query(&args, call)?;
-    Ok(Parsed::Ask(Asked::Token(query, Box::new(Exec { name }))))
+    match (name_of(&ENV)?, name_of(&FILE)?) {
+        (Some(name), None) => Ok(Parsed::Ask(Asked::Token(query, Box::new(Exec { name })))),
+        (None, Some(_)) => Ok(Parsed::Ask(Asked::File(query, Box::new(FilePath)))),
+        (None, None) => Err(GRAMMAR.wrong("the name of the variable is missing")),
+        (Some(_), Some(_)) => Err(GRAMMAR.wrong("one of --env and --file is asked for at a time")),
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -62,10 +75,45 @@ impl Print<TokenAnswer> for Exec {
     }
 }
 
+/// Prints the path of the file.
+struct FilePath;
+
+impl Print<FileAnswer> for FilePath {
+    fn print(&self, answer: &FileAnswer, _: Surroundings<'_>) -> Reply {
+        Reply {
+            stdout: format!("{}\n", answer.path).into_bytes().into(),
+            ..Reply::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::dialect::testing::*;
     use crate::query::Freshness;
+
+    #[test]
+    fn a_file_is_asked_for_alone() {
+        let exec = run(&["exec", "--file", "TOKEN_FILE", "research"]);
+        let Parsed::Ask(Asked::File(query, print)) = crate::dialect::parse(&exec) else {
+            panic!("no file is asked for");
+        };
+        assert_eq!(query.profile.unwrap().as_str(), "research");
+        let path = "jeton.sock.exec-abc/token".to_owned();
+        let printed = print.print(&FileAnswer { path }, around());
+        assert_eq!(printed, reply("jeton.sock.exec-abc/token\n", "", 0));
+        for args in [
+            &["exec", "research"][..],
+            &["exec", "--file", "2", "research"],
+            &["exec", "--file", "A", "--env", "B", "research"],
+        ] {
+            assert!(matches!(
+                crate::dialect::parse(&run(args)),
+                Parsed::Answer(_)
+            ));
+        }
+    }
 
     #[test]
     fn the_variable_gets_the_bare_token_and_the_user_a_warning() {

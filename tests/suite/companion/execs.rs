@@ -409,3 +409,54 @@ fn a_large_environment_is_passed_on() {
     let (code, stdout, _) = outcome(&command.output().unwrap());
     assert_eq!((code, stdout.lines().count()), (0, 20_002));
 }
+
+/// A daemon that answers `exec --file` with this.
+fn file(answer: &[u8]) -> Daemon {
+    Daemon::new(vec![Step::Answer(ok(&[(1, answer), (3, &[0])]))])
+}
+
+#[test]
+fn the_path_of_the_file_is_below_the_folder_of_the_socket_that_answered() {
+    for args in [
+        &["exec", "--file", "F", "p", "--"][..],
+        &["exec", "p", "--file=F", "--"],
+    ] {
+        let daemon = file(b"jeton.sock.exec-x/token\n");
+        let output = jeton_at(&daemon.socket, args).arg("/usr/bin/env").output();
+        let (code, stdout, stderr) = outcome(&output.unwrap());
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        let folder = daemon.socket.parent().unwrap().display().to_string();
+        assert_eq!(
+            variables(&stdout),
+            [
+                &format!("F={folder}/jeton.sock.exec-x/token"),
+                "JETON_PROFILE=p",
+                &format!("JETON_SOCKET={}", daemon.socket.display())
+            ]
+        );
+        assert_eq!(
+            daemon.asked_once().words(),
+            ["jeton", "exec", "--file", "F", "p"]
+        );
+    }
+}
+
+#[test]
+fn what_is_no_path_below_that_folder_is_not_passed_on() {
+    for answer in [
+        &b""[..],
+        b"\n",
+        b"/etc/passwd\n",
+        b"a\nb",
+        b"a\0b",
+        b"\x1b[2Jtoken",
+        &[b'x'; 600],
+    ] {
+        let daemon = file(answer);
+        let args = ["exec", "--file", "F", "--", "/bin/echo", "run"];
+        let output = jeton_at(&daemon.socket, &args).output().unwrap();
+        let (code, stdout, stderr) = outcome(&output);
+        assert_eq!((code, stdout.as_str()), (1, ""), "{answer:?}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}

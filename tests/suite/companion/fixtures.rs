@@ -120,6 +120,7 @@ fn every_recorded_exchange_is_reproduced() {
         "admin-refused",
         "admin-stdin",
         "environment",
+        "exec-file",
         "stdin-admin",
     ];
     for (release, expected) in [("0.1.0", &released[..]), ("next", &next)] {

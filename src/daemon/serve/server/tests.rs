@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::connections::{Connections, FIRST_REQUEST, Limits};
 use super::*;
+use crate::daemon::command_files::CommandFiles;
 use crate::daemon::keep::handle::Handle;
 use crate::daemon::keep::roster::{Entry, Profiles, Roster};
 use crate::daemon::service::{Lists, SecondCalls};
@@ -77,6 +78,7 @@ fn daemon(own_uid: u32, scene: Play) -> (Arc<Server>, watch::Sender<bool>) {
             closing,
             lists: Lists::default(),
             second_calls: SecondCalls::default(),
+            files: CommandFiles::default(),
         }),
         connections: Connections::new(8, 8),
         memory: Memory::new(own_uid),

@@ -1,0 +1,277 @@
+//! A file with a token for the life of a command (`jeton exec --file`): in a folder of its own beside the token socket,
+//! which only the command's user can enter.
+//!
+//! The companion executes the command in its own place, so the command is the process that has asked. It is watched by a
+//! descriptor of the process. A daemon that stops leaves the files to the next one, which goes on with those whose command
+//! still runs, and removes the others.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::lifecycle::Held;
+use crate::policy::{Caller, Peer};
+use crate::problem::{Code, Problem};
+use crate::process::watched::Watched;
+use crate::profile::ProfileName;
+use place::Place;
+use task::{Task, blocking};
+
+mod feeds;
+mod place;
+mod task;
+
+pub use feeds::Feeds;
+
+/// How many commands may have a file at once. Each takes a descriptor.
+const MOST: usize = 256;
+
+/// What follows the socket's name in the name of a folder.
+const SUFFIX: &str = ".exec-";
+
+const NOT_YOURS: &str = "this daemon is neither root's nor this user's, so it cannot give the user a file; use 'jeton exec' without --file, and 'jeton token'";
+const NOT_SEEN: &str = "the daemon cannot see this process, so it cannot tell when the command ends: it runs outside of the daemon's PID namespace; use 'jeton exec' without --file, and 'jeton token'";
+const NOT_WATCHED: &str = "this system does not tell the daemon when a command ends; use 'jeton exec' without --file, and 'jeton token'";
+const NO_FOLDER: &str = "the daemon cannot make a folder beside its socket; its log says why";
+const TOO_MANY: &str = "too many commands have a file; wait until one of them has ended";
+
+/// The files of the commands.
+#[derive(Debug, Default)]
+pub struct CommandFiles {
+    /// `None` makes no files.
+    beside: Option<Beside>,
+    open: Arc<AtomicUsize>,
+}
+
+/// Where the folders are.
+#[derive(Debug)]
+struct Beside {
+    folder: PathBuf,
+    prefix: String,
+}
+
+/// One of the places that [`MOST`] counts.
+struct Counted(Arc<AtomicUsize>);
+
+// === impl CommandFiles ===
+
+impl CommandFiles {
+    /// Files in folders beside the token socket: the one that a service manager has passed, else this one.
+    pub fn beside(passed: Option<PathBuf>, socket: &Path) -> Self {
+        Self {
+            beside: Beside::of(passed.as_deref().unwrap_or(socket)),
+            open: Arc::default(),
+        }
+    }
+
+    /// The process of a peer that can have a file.
+    ///
+    /// # Errors
+    /// `not_supported` with the reason.
+    pub fn process_of(&self, peer: &Peer, own_uid: u32) -> Result<Watched, Problem> {
+        let refuse = |detail| Err(Problem::new(Code::NotSupported).with_detail(detail));
+        // Only root can give a file to another user.
+        if own_uid != peer.caller.uid && own_uid != 0 {
+            return refuse(NOT_YOURS);
+        }
+        let Some(pid) = peer.pid else {
+            return refuse(NOT_SEEN);
+        };
+        Watched::open(pid).or_else(|error| {
+            debug!(pid, %error, "a process cannot be watched");
+            match error.kind() {
+                io::ErrorKind::NotFound => refuse(NOT_SEEN),
+                _ => refuse(NOT_WATCHED),
+            }
+        })
+    }
+
+    /// Makes a file with this token, and keeps it fresh until the process has ended. Returns its path below the folder of
+    /// the socket.
+    ///
+    /// # Errors
+    /// The [`Problem`] says why there is no file.
+    pub async fn open(
+        &self,
+        feeds: Feeds,
+        process: Watched,
+        caller: &Caller,
+        profile: &ProfileName,
+        held: &Arc<Held>,
+    ) -> Result<String, Problem> {
+        let no_folder = || Problem::new(Code::NotSupported).with_detail(NO_FOLDER);
+        let Some(Beside { folder, prefix }) = &self.beside else {
+            return Err(no_folder());
+        };
+        let Some(counted) = Counted::new(&self.open) else {
+            return Err(Problem::new(Code::Unavailable).with_detail(TOO_MANY));
+        };
+        let (owner, uid) = ((caller.uid, caller.gid), feeds.roster.gate().own_uid);
+        let (parent, prefix) = (folder.clone(), prefix.clone());
+        let made = blocking(move || Place::make(&parent, &prefix, owner, uid)).await;
+        let place = made.map_err(|error| {
+            warn!(folder = %folder.display(), %error, "no folder for the file of a command");
+            no_folder()
+        })?;
+        let path = place.relative().to_string_lossy().into_owned();
+        let mut task = Task {
+            feeds,
+            process,
+            caller: caller.clone(),
+            profile: profile.clone(),
+            place,
+            generation: Some(held.generation),
+            expires: None,
+        };
+        if let Err(error) = task.write(held).await {
+            warn!(folder = %folder.display(), %error, "no file for a command");
+            let place = task.place;
+            // What cannot be removed is removed by the next daemon.
+            let _: io::Result<()> = blocking(move || place.remove()).await;
+            return Err(no_folder());
+        }
+        tokio::spawn(async move {
+            task.run().await;
+            drop(counted);
+        });
+        Ok(path)
+    }
+
+    /// Goes on with the files of an earlier daemon whose commands still run, and removes the others.
+    pub async fn take_up(&self, feeds: Feeds) {
+        let Some(Beside { folder, prefix }) = &self.beside else {
+            return;
+        };
+        let uid = feeds.roster.gate().own_uid;
+        let (folder, prefix) = (folder.clone(), prefix.clone());
+        let found = blocking(move || {
+            let places = Place::all(&folder, &prefix, uid)?.into_iter();
+            Ok(places
+                .map(|place| (place.record(), place))
+                .collect::<Vec<_>>())
+        });
+        let found = found.await.unwrap_or_else(|error| {
+            debug!(%error, "the files of an earlier daemon were not looked for");
+            vec![]
+        });
+        for (record, place) in found {
+            let process = record.as_ref().and_then(|record| {
+                let process = Watched::open(record.process.0).ok()?;
+                (process.identity() == record.process).then_some(process)
+            });
+            let (Some(record), Some(process), Some(counted)) =
+                (record, process, Counted::new(&self.open))
+            else {
+                let path = place.path.clone();
+                if let Err(error) = blocking(move || place.remove()).await {
+                    warn!(path = %path.display(), %error, "the file of a command that has ended was not removed");
+                }
+                continue;
+            };
+            let groups = process.groups().unwrap_or_default();
+            let now = feeds.clock.now();
+            let expires = Duration::from_secs(record.expires_at);
+            let left = expires.saturating_sub(now.unix.since_epoch());
+            let task = Task {
+                feeds: feeds.clone(),
+                caller: Caller {
+                    uid: place.owner.0,
+                    gid: groups.gid,
+                    groups: groups.groups.into(),
+                },
+                process,
+                profile: record.profile,
+                place,
+                generation: None,
+                expires: Some(now.boot.after(left)),
+            };
+            tokio::spawn(async move {
+                task.run().await;
+                drop(counted);
+            });
+        }
+    }
+}
+
+// === impl Beside ===
+
+impl Beside {
+    fn of(socket: &Path) -> Option<Self> {
+        let socket = std::path::absolute(socket).ok()?;
+        Some(Self {
+            folder: socket.parent()?.to_owned(),
+            prefix: format!("{}{SUFFIX}", socket.file_name()?.to_str()?),
+        })
+    }
+}
+
+/// Removes the files of all commands, as far as that can be done: of a daemon that has ended, and that no other follows.
+pub fn remove_all(socket: &Path) {
+    let uid = rustix::process::geteuid().as_raw();
+    let places = Beside::of(socket).map(|at| Place::all(&at.folder, &at.prefix, uid));
+    for place in places.and_then(Result::ok).unwrap_or_default() {
+        let _: io::Result<()> = place.remove();
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Option<Self> {
+        let counted = Self(Arc::clone(open));
+        (open.fetch_add(1, Ordering::Relaxed) < MOST).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(uid: u32, pid: Option<i32>) -> Peer {
+        let caller = Caller {
+            uid,
+            gid: uid,
+            groups: Box::default(),
+        };
+        Peer { caller, pid }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_for_our_own_user_or_of_root_and_for_a_process_that_we_see() {
+        let files = CommandFiles::default();
+        let us = i32::try_from(std::process::id()).ok();
+        for (own, caller, pid, detail) in [
+            (1_000, 1_000, us, None),
+            (0, 0, us, None),
+            (0, 1_000, us, None),
+            (1_000, 0, us, Some(NOT_YOURS)),
+            (1_000, 1_001, us, Some(NOT_YOURS)),
+            (1_000, 1_000, None, Some(NOT_SEEN)),
+            (0, 1_000, None, Some(NOT_SEEN)),
+        ] {
+            let found = files.process_of(&peer(caller, pid), own);
+            let refused = found.err().map(|problem| (problem.code, problem.detail));
+            let wanted = detail.map(|detail| (Code::NotSupported, Some(detail)));
+            assert_eq!(refused, wanted, "{own} {caller} {pid:?}");
+        }
+    }
+
+    #[test]
+    fn so_many_commands_have_a_file_at_once() {
+        let open = Arc::default();
+        let mut all: Vec<_> = (0..MOST).map(|_| Counted::new(&open).unwrap()).collect();
+        assert!(Counted::new(&open).is_none());
+        all.pop();
+        assert!(Counted::new(&open).is_some());
+    }
+}

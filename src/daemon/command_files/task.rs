@@ -1,0 +1,159 @@
+//! Keeps the file of one command fresh until the command has ended.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::feeds::Feeds;
+use super::place::{Place, Record};
+use crate::daemon::keep::feed::{Feed, Told};
+use crate::instant::BootInstant;
+use crate::lifecycle::Held;
+use crate::offload;
+use crate::policy::Caller;
+use crate::problem::Code;
+use crate::process::watched::Watched;
+use crate::profile::ProfileName;
+use crate::query::News;
+
+/// How long to wait before a file that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The file of one command.
+pub(super) struct Task {
+    pub(super) feeds: Feeds,
+    pub(super) process: Watched,
+    pub(super) caller: Caller,
+    pub(super) profile: ProfileName,
+    pub(super) place: Place,
+    /// The generation of the token in the file, if that is known.
+    pub(super) generation: Option<u64>,
+    /// When the token in the file expires; `None` without a file.
+    pub(super) expires: Option<BootInstant>,
+}
+
+/// What ended a watch of the profile.
+enum End {
+    /// The command has ended.
+    Command,
+    /// The daemon stops. The next one goes on with the file.
+    Daemon,
+    /// The caller may no longer use the profile.
+    Refused,
+}
+
+// === impl Task ===
+
+impl Task {
+    /// Keeps the file until the command has ended, and then removes it.
+    pub(super) async fn run(mut self) {
+        let mut kept = self.feeds.roster.follow();
+        loop {
+            // What changes from here on is seen below.
+            drop(kept.borrow_and_update());
+            let end = match self
+                .feeds
+                .open(&self.caller, &self.profile, self.generation)
+            {
+                Ok(feed) => self.follow(feed).await,
+                Err(_) => End::Refused,
+            };
+            match end {
+                End::Command => break,
+                End::Daemon => return,
+                End::Refused => {}
+            }
+            debug!(profile = %self.profile, uid = self.caller.uid, "a command may no longer have its file");
+            self.empty().await;
+            self.generation = None;
+            tokio::select! { biased;
+                () = self.process.ended() => break,
+                changed = kept.changed() => if changed.is_err() { return },
+            }
+        }
+        let place = self.place.clone();
+        self.report(blocking(move || place.remove()).await, "removed");
+    }
+
+    /// Writes each new token, and removes one that has expired.
+    async fn follow(&mut self, mut feed: Feed) -> End {
+        let mut failed: Option<Arc<Held>> = None;
+        loop {
+            let clock = Arc::clone(&self.feeds.clock);
+            let expires = self.expires;
+            let expiry = async {
+                match expires {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let held = tokio::select! { biased;
+                () = self.process.ended() => return End::Command,
+                told = feed.next() => match told {
+                    Told::News(News::Token(answer)) => answer.held,
+                    Told::News(_) => continue,
+                    Told::End(problem) if problem.code == Code::Unavailable => return End::Daemon,
+                    Told::End(_) => return End::Refused,
+                },
+                () = expiry => {
+                    self.empty().await;
+                    continue;
+                }
+                () = tokio::time::sleep(RETRY), if failed.is_some() => match failed.take() {
+                    Some(held) => held,
+                    None => continue,
+                },
+            };
+            let is_new = self.generation != Some(held.generation);
+            self.generation = Some(held.generation);
+            match self.write(&held).await {
+                Ok(()) => failed = None,
+                Err(error) => {
+                    if is_new {
+                        self.report(Err(error), "written");
+                    }
+                    failed = Some(held);
+                }
+            }
+        }
+    }
+
+    /// Puts a token into the file.
+    pub(super) async fn write(&mut self, held: &Arc<Held>) -> io::Result<()> {
+        let (place, expires) = (self.place.clone(), held.validity.expires);
+        let record = Record {
+            process: self.process.identity(),
+            expires_at: self.feeds.clock.now().unix_of(expires).seconds_down(),
+            profile: self.profile.clone(),
+        };
+        let held = Arc::clone(held);
+        blocking(move || place.write(held.token.expose(), &record)).await?;
+        self.expires = Some(expires);
+        Ok(())
+    }
+
+    /// Removes the file.
+    async fn empty(&mut self) {
+        if self.expires.take().is_some() {
+            let place = self.place.clone();
+            self.report(blocking(move || place.empty()).await, "emptied");
+        }
+    }
+
+    fn report(&self, result: io::Result<()>, what: &str) {
+        if let Err(error) = result {
+            let path = self.place.path.display();
+            warn!(profile = %self.profile, %path, %error, "the file of a command was not {what}");
+        }
+    }
+}
+
+/// Makes a call that may hang on a disk.
+pub(super) async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let called = offload::run_in_turn(call).await;
+    called.unwrap_or_else(|refused| Err(io::Error::other(refused.to_string())))
+}
