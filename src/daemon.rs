@@ -163,7 +163,7 @@ async fn serve(
         closing: shutdown.flag(),
         lists: Lists::default(),
         second_calls: SecondCalls::default(),
-        files: CommandFiles::beside(sockets.passed_tokens(), &options.places.token),
+        files: CommandFiles::beside(sockets.passed_tokens().as_deref(), &options.places.token),
     });
     let notify = Manager::new(options.notify.as_deref());
     // They have descriptors of their own, so they are made before those are counted.

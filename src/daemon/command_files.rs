@@ -61,9 +61,9 @@ struct Counted(Arc<AtomicUsize>);
 
 impl CommandFiles {
     /// Files in folders beside the token socket: the one that a service manager has passed, else this one.
-    pub fn beside(passed: Option<PathBuf>, socket: &Path) -> Self {
+    pub fn beside(passed: Option<&Path>, socket: &Path) -> Self {
         Self {
-            beside: Beside::of(passed.as_deref().unwrap_or(socket)),
+            beside: Beside::of(passed.unwrap_or(socket)),
             open: Arc::default(),
         }
     }

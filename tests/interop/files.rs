@@ -1,7 +1,7 @@
 //! Programs that read their token from a file, which the daemon keeps fresh as a sink.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn sink(env: &TestEnv, path: &str, more: &str) -> PathBuf {
 }
 
 /// A daemon that has written the file, and its token.
-fn daemon_with(env: &TestEnv, file: &PathBuf) -> (Daemon, String) {
+fn daemon_with(env: &TestEnv, file: &Path) -> (Daemon, String) {
     let (daemon, token) = daemon(env);
     wait_until("the file to be written", || file.exists());
     (daemon, token)
@@ -178,7 +178,7 @@ fn anthropic_reads_a_credentials_file() -> Result<(), Missing> {
 }
 
 /// What a script of Python says of a file; its token is told by its digest alone.
-fn python_reads(env: &TestEnv, case: &str, file: &PathBuf) -> Result<Value, Missing> {
+fn python_reads(env: &TestEnv, case: &str, file: &Path) -> Result<Value, Missing> {
     let mut command = env.command(python()?);
     command
         .args([

@@ -49,7 +49,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use tools::{Missing, Test};
 
 fn main() -> ExitCode {
-    let topics: [(&str, &[(&str, Test)]); 21] = [
+    let topics: &[(&str, &[(&str, Test)])] = &[
         ("agents", agents::TESTS),
         ("clients", clients::TESTS),
         ("contract", contract::TESTS),

@@ -57,7 +57,7 @@ fn fault(request: &Request, code: Code, exit: i32, stdout: &str, stderr: &str) -
     (!is_right).then(|| format!("{what:?} ended with {exit}: {stdout:?} {stderr:?}"))
 }
 
-fn demand(faults: Vec<String>) {
+fn demand(faults: &[String]) {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
@@ -106,7 +106,7 @@ fn every_code_of_the_problem_table_is_refused_in_the_form_of_the_protocol() {
             ));
         }
     }
-    demand(faults);
+    demand(&faults);
 }
 
 /// What a request prints for this problem.
@@ -165,7 +165,7 @@ fn every_protocol_gets_a_token_and_refuses_what_it_has_none_for() {
     }
     faults.extend(without_a_token(&env, &requests));
     env.stop(&mut daemon);
-    demand(faults);
+    demand(&faults);
 }
 
 /// What is wrong with the ends of requests for a profile without a token. All are made at once, since each waits for its
@@ -209,7 +209,7 @@ fn without_a_daemon_every_protocol_prints_nothing_and_one_line_that_says_so() {
             faults.push(format!("{} {}: {output:?}", request.tool, request.name));
         }
     }
-    demand(faults);
+    demand(&faults);
 }
 
 #[test]
@@ -312,6 +312,6 @@ fn a_forbidden_profile_looks_like_none_in_every_protocol() {
             );
         }
     }
-    demand(faults);
+    demand(&faults);
     env.stop(&mut daemon);
 }

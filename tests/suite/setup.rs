@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::enrol::write_config;
-use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
 
 /// Two profiles: `research` has a host of each kind, `plain` has none.
 fn place() -> TestEnv {
@@ -22,7 +22,7 @@ fn place() -> TestEnv {
         hosts.map(|host| format!("[[profiles.research.hosts]]\nurl = \"https://{host}\"\n"));
     let index =
         "[[profiles.research.hosts]]\nurl = \"https://pypi.example/simple\"\nusername = \"me\"\n";
-    write_config(&env, &format!("{text}{}{index}", hosts.concat()));
+    write_config(&env, format!("{text}{}{index}", hosts.concat()));
     env
 }
 
@@ -46,7 +46,7 @@ fn folder_of_pip() -> Option<PathBuf> {
     let folder = printed.map(|text| PathBuf::from(text.trim()));
     let folder = folder.filter(|folder| folder.join("pip").exists());
     if folder.is_none() {
-        println!("IGNORED: there is no pip beside python3");
+        ignored("there is no pip beside python3");
     }
     folder
 }
@@ -59,7 +59,9 @@ fn has(env: &TestEnv, program: &str) -> bool {
         .output();
     let found = shown.unwrap().status.success();
     if !found {
-        println!("IGNORED: there is no {program} in /usr/local/bin, /usr/bin or /bin");
+        ignored(&format!(
+            "there is no {program} in /usr/local/bin, /usr/bin or /bin"
+        ));
     }
     found
 }

@@ -176,7 +176,7 @@ impl Request {
         let (program, args) = filled.argv.split_first().unwrap();
         match program.as_str() {
             "jeton" => args.to_vec(),
-            _ => [&[self.tool.clone()], args].concat(),
+            _ => [std::slice::from_ref(&self.tool), args].concat(),
         }
     }
 }

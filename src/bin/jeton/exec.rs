@@ -76,18 +76,18 @@ impl Plan {
         let mut open = None;
         // One call of the iterator: each copy of it is hundreds of bytes.
         for word in call.words().skip(1).take_while(|&word| word != b"--") {
-            let option = OPTIONS.iter().position(|&name| word.starts_with(name));
+            let mut options = OPTIONS.iter().enumerate();
+            let option =
+                options.find_map(|(at, &name)| word.strip_prefix(name).map(|rest| (at, rest)));
             let (at, value) = match (open.take(), option) {
                 (Some(at), _) => (at, word),
                 (None, _) if matches!(word, b"--help" | b"-h") => return Ok(None),
-                (None, Some(at)) => match word.get(OPTIONS[at].len()..) {
-                    Some([b'=', value @ ..]) => (at, value),
-                    Some([]) => {
-                        open = Some(at);
-                        continue;
-                    }
-                    _ => return Err(usage()),
-                },
+                (None, Some((at, [b'=', value @ ..]))) => (at, value),
+                (None, Some((at, []))) => {
+                    open = Some(at);
+                    continue;
+                }
+                (None, Some(_)) => return Err(usage()),
                 (None, None) if word.starts_with(b"-") => return Err(usage()),
                 (None, None) => (OPTIONS.len(), word),
             };

@@ -103,7 +103,8 @@ impl Reader<'_> {
                 '"' => is_quoted = !is_quoted,
                 '#' | ';' if !is_quoted => return self.pass_line(),
                 '\\' => {
-                    if self.next() == Some('\r') && self.rest.peek() == Some(&'\n') {
+                    let escaped = self.next();
+                    if escaped == Some('\r') && self.rest.peek() == Some(&'\n') {
                         self.next();
                     }
                 }
