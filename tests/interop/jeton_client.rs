@@ -278,6 +278,7 @@ fn mlflow_and_keyring_find_the_package() -> Result<(), Missing> {
         "mlflow": [200, 401, 200],
         "keyring": {
             "password": true,
+            "another user": null,
             "user name": "ci",
             "credential": true,
             "elsewhere": [null, null, null, null],

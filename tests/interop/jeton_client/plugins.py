@@ -37,7 +37,8 @@ def passwords(index):
 
     token = jeton.token().access_token
     saw = {
-        "password": keyring.get_password(index, "build") == token,
+        "password": keyring.get_password(index, "ci") == token,
+        "another user": keyring.get_password(index, "build"),
         "user name": keyring.get_credential(index, None).username,
         "credential": keyring.get_credential(index, None).password == token,
         "elsewhere": [
