@@ -244,14 +244,14 @@ mod tests {
                     "[credential]\n\thelper = store\n[include]\n\tpath = more\n[credential \"https://git.example/team\"]\n\thelper =\n\thelper = /usr/bin/jeton git\n[credential]\n helper = cache\n"
                 }
                 "/home/x/more" => "[credential]\nhelper = x\n",
-                "/work/r/.git/config" => "[credential]helper=store\n",
+                "/home/user/r/.git/config" => "[credential]helper=store\n",
                 _ => return None,
             };
             Some(text.to_owned())
         };
         let listing = Listing {
             text: listing.concat(),
-            top: "/work/r".into(),
+            top: "/home/user/r".into(),
         };
         listing.helpers_in(&address, read)
     }
@@ -286,7 +286,7 @@ mod tests {
                 "/home/x/.gitconfig:6 Barrier",
                 "/home/x/.gitconfig:7 Ours",
                 "/home/x/.gitconfig:9 Other",
-                "/work/r/.git/config:1 Other",
+                "/home/user/r/.git/config:1 Other",
                 "git's arguments or environment Other",
             ]
         );
