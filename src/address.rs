@@ -14,7 +14,7 @@ use url::{Host, Url};
 pub struct Address {
     /// `scheme://host[:port]` in lower case and punycode, the port only where it is not the scheme's own.
     origin: String,
-    /// The path without a slash at its end; empty if there is none.
+    /// The path without a slash at its end; empty for an address without a path.
     path: String,
 }
 
@@ -83,27 +83,7 @@ impl Address {
         })
     }
 
-    /// Parses the parts of an address as a protocol states them that has decoded the path, as git's does. A host may have a
-    /// port.
-    ///
-    /// # Errors
-    /// As [`Address::parse`]; a decoded path with a percent sign is one that programs decode once or twice.
-    pub fn of_parts(scheme: &str, host: &str, path: &str) -> Result<Self, InvalidAddress> {
-        if host.contains(['/', '?', '#']) || !scheme.bytes().all(|b| b.is_ascii_alphabetic()) {
-            return Err(HOST);
-        }
-        if path.contains('%') {
-            return Err(PATH);
-        }
-        let encoded = [(" ", "%20"), ("?", "%3F"), ("#", "%23")];
-        let path = encoded
-            .into_iter()
-            .fold(path.to_owned(), |path, (from, to)| path.replace(from, to));
-        let slash = if path.is_empty() { "" } else { "/" };
-        Self::parse(&format!("{scheme}://{host}{slash}{path}"))
-    }
-
-    /// The path without a slash at its end; empty if there is none.
+    /// The path without a slash at its end; empty for an address without a path.
     pub fn path(&self) -> &str {
         &self.path
     }

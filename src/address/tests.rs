@@ -235,59 +235,6 @@ fn an_entry_covers_its_origin_and_whole_segments() {
     }
 }
 
-#[test]
-fn parts_with_a_decoded_path_are_the_address_that_has_it_encoded() {
-    for (scheme, host, path, whole) in [
-        ("https", "git.example", "", "https://git.example"),
-        (
-            "https",
-            "Git.Example:8443",
-            "team/app.git",
-            "https://git.example:8443/team/app.git",
-        ),
-        (
-            "https",
-            "git.example",
-            "My Team/x",
-            "https://git.example/My%20Team/x",
-        ),
-        (
-            "https",
-            "git.example",
-            "a?b#c",
-            "https://git.example/a%3Fb%23c",
-        ),
-        ("http", "127.0.0.1:80", "x", "http://127.0.0.1/x"),
-    ] {
-        let parts = Address::of_parts(scheme, host, path).unwrap();
-        assert_eq!(parts, address(whole));
-    }
-    for (scheme, host, path) in [
-        ("", "git.example", ""),
-        ("sparse+https", "git.example", ""),
-        ("https://git.example/", "evil.example", ""),
-        ("http", "git.example", ""),
-        ("https", "", "x"),
-        ("https", "git.example/x", ""),
-        ("https", "git.example?x", ""),
-        ("https", "git.example#x", ""),
-        ("https", "me@git.example", ""),
-        ("https", "git.example\\x", ""),
-        ("https", "git.example\r", ""),
-        ("https", "git.example", "/x"),
-        ("https", "git.example", "a%2e"),
-        ("https", "git.example", "100%"),
-        ("https", "git.example", "a/../b"),
-        ("https", "git.example", "a\nb"),
-        ("https", "git.example", "a\tb"),
-        ("https", "git.example", "a\u{2028}b"),
-        ("https", "git.example", "a;b"),
-    ] {
-        let parts = Address::of_parts(scheme, host, path);
-        assert!(parts.is_err(), "{scheme} {host} {path:?}: {parts:?}");
-    }
-}
-
 proptest! {
     #![proptest_config(many_cases())]
 

@@ -11,7 +11,7 @@ use crate::process::program::this_program;
 pub(super) enum NoCompanion {
     /// What was named makes no sense.
     Usage(&'static str),
-    /// There is none.
+    /// No companion was found; the text says where it was looked for.
     Missing(String),
 }
 

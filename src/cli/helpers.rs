@@ -93,7 +93,7 @@ pub(super) fn uninstall(args: &HelpersArgs, env: &Env) -> Exit {
                 There::Ours => report(format!("{} is removed", quoted(&path))),
                 There::Nothing if is_named => report(format!("{} is not there", quoted(&path))),
                 There::Nothing => {}
-                // All of ours are meant: what is not ours is none of them.
+                // Without names only our own links are meant.
                 There::Link(_) | There::Other if !is_named => {}
                 other => {
                     tell_other(&links, name, &other, "it stays as it is");
