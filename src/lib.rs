@@ -18,7 +18,7 @@
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
-//! | [`sandbox`] | a control plane of our own, which fails on demand | credential |
+//! | [`sandbox`] | a control plane of our own, which fails on demand | credential instant |
 //! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates clock config credential fault instant offload token |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |

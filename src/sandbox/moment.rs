@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use crate::instant::UnixTime;
+
 /// The farthest a clock can be set off, in seconds: a hundred years. An HTTP date ends with the year 9999, and
 /// formatting a later one would panic.
 pub(super) const MAX_SKEW: i64 = 3_153_600_000;
@@ -64,26 +66,9 @@ impl Moment {
 
 /// A time since 1970 as in the control plane's answers: `2025-01-02T03:04:05.678Z` (RFC 3339).
 pub(super) fn rfc3339(unix: Duration) -> String {
-    let (days, second) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
-    // days from 0000-03-01 on, so that a leap day ends its year; then eras of 400 years, which are all alike
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
-        second % 60,
-        unix.subsec_millis()
-    )
+    let seconds = UnixTime::from_epoch(unix).rfc3339();
+    let seconds = seconds.trim_end_matches('Z');
+    format!("{seconds}.{:03}Z", unix.subsec_millis())
 }
 
 #[cfg(test)]
