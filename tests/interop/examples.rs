@@ -1,6 +1,5 @@
 //! Each of the programs of `examples/` does what it says.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::{env, fs};
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::jeton_client::{installed, saw};
 use crate::support::TestEnv;
+use crate::support::scripts::write_script;
 use crate::tools::{Missing, Test, kubectl, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
@@ -113,12 +113,10 @@ fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
     let programs = env.path("home/bin");
     fs::create_dir(&programs).unwrap();
     let srun = programs.join("srun");
-    fs::write(
+    write_script(
         &srun,
         "#!/bin/sh\n[ \"$1\" = --kill-on-bad-exit ] || exit 2\nshift\n\"$@\" & \"$@\" && wait $!\n",
-    )
-    .unwrap();
-    fs::set_permissions(&srun, PermissionsExt::from_mode(0o755)).unwrap();
+    );
     let folder = |program: &Path| program.parent().unwrap().to_owned();
     let path = [
         programs,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::bound::{JETON, PROFILE, bind, daemon, home_file, place};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
+use crate::support::scripts::write_script;
 use crate::tools::{Missing, Test, kubectl, python};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
@@ -33,15 +34,14 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
 /// Writes a kubeconfig whose helper is a script that notes each of its runs and becomes the companion.
 fn kubeconfig(env: &TestEnv, server: &Server) {
     let runs = env.path("out/runs");
-    let helper = home_file(
-        env,
-        "helper",
+    let helper = env.path("home/helper");
+    write_script(
+        &helper,
         &format!(
             "#!/bin/sh\necho run >>'{}'\nexec '{JETON}' \"$@\"\n",
             runs.display()
         ),
     );
-    fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",

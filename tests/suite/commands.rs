@@ -381,7 +381,7 @@ fn a_lock_that_is_held_is_waited_for_and_then_told() {
     }
     assert!(!env.record("a").exists());
     assert_eq!(fs::read_to_string(env.config()).unwrap(), "# mine\n");
-    drop(held);
+    held.unlock().unwrap();
     assert_eq!(add(&env, "a", &[]).code, 0);
     assert!(!lock.exists());
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::enrol::write_config;
 use crate::support::TestEnv;
+use crate::support::ends::unread_pipe;
 
 /// What stands for a standard output that takes nothing, and what the system says of it.
 fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
@@ -20,9 +21,7 @@ fn broken(env: &TestEnv, args: &[&str], how: &str) -> (Command, &'static str) {
             (command, "No space left on device")
         }
         "unread" => {
-            let (reader, writer) = std::io::pipe().unwrap();
-            drop(reader);
-            command.stdout(writer);
+            command.stdout(unread_pipe());
             (command, "Broken pipe")
         }
         _ => {

@@ -140,7 +140,7 @@ fn a_profile_that_another_program_changes_is_waited_for_and_others_are_not() {
         (0, ""),
         "{checked:?}"
     );
-    drop(held);
+    held.unlock().unwrap();
     assert_eq!(add(&env, "a", &[]).code, 0);
     assert!(!path.exists());
     let removed = env.jetond(&["remove", "a", "--yes"]);

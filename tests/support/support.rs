@@ -9,6 +9,7 @@
 
 pub(crate) mod daemon;
 mod document;
+pub(crate) mod ends;
 pub(crate) mod env;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
@@ -17,6 +18,7 @@ pub(crate) mod leaks;
 pub(crate) mod manager;
 pub(crate) mod mounts;
 pub(crate) mod pty;
+pub(crate) mod scripts;
 mod signals;
 pub(crate) mod tools;
 pub(crate) mod users;

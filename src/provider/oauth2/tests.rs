@@ -545,7 +545,8 @@ async fn without_a_document_nothing_is_sent_and_the_more_telling_reason_is_told(
 async fn a_server_that_cannot_be_connected_to_is_not_asked_at_each_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/x", listener.local_addr().unwrap());
-    drop(listener);
+    // For its copies too: a child of another test has one between its fork and its exec.
+    rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
     let at = At::Issuer(EndpointUrl::issuer(&url).unwrap());
     let provider = Oauth2::new(plain(at), Settings::default(), Arc::default());
     let fault = provider.destination().await.unwrap_err();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::bound::{JETON, home_file};
+use crate::bound::JETON;
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
+use crate::support::scripts::write_script;
 
 /// What an agent did.
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
@@ -38,12 +38,11 @@ pub(super) fn helper(env: &TestEnv) -> String {
         "{{ printf '%s\\0' '{RUN}' \"$@\"; env -0; }} >>'{}'",
         notes.display()
     );
-    let helper = home_file(
-        env,
-        "helper",
+    let helper = env.path("home/helper");
+    write_script(
+        &helper,
         &format!("#!/bin/sh\n{note}\nexec '{JETON}' \"$@\"\n"),
     );
-    fs::set_permissions(&helper, PermissionsExt::from_mode(0o700)).unwrap();
     helper.to_str().unwrap().to_owned()
 }
 

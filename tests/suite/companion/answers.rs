@@ -8,6 +8,7 @@ use std::sync::mpsc::channel;
 
 use super::daemon::{Daemon, Step, frame, http, ok};
 use super::run::{assert_line, assert_refusal, jeton_at, outcome, program};
+use crate::support::ends::unread_pipe;
 
 fn answered(step: Step) -> (i32, String, String) {
     let daemon = Daemon::new(vec![step]);
@@ -448,13 +449,11 @@ fn a_pipe_without_a_reader_is_told() {
     // Whether the signal is inherited as it is by default or ignored. The reader is gone from the start.
     for script in ["exec \"$0\" token", "trap '' PIPE; exec \"$0\" token"] {
         let daemon = Daemon::answering(&[(1, b"tok\n"), (3, &[0])]);
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
         let mut command = program("/bin/sh");
         command
             .env("JETON_SOCKET", &daemon.socket)
             .args(["-c", script, env!("CARGO_BIN_EXE_jeton")])
-            .stdout(writer);
+            .stdout(unread_pipe());
         assert_refusal(
             &command.output().unwrap(),
             141,

@@ -1,13 +1,12 @@
 //! A stack of 64 KiB, as services and containers set it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::daemon::{Daemon, Step, ok};
 use super::run::{feed, outcome, program};
+use crate::support::scripts::write_script;
 
 /// The companion with a stack of 64 KiB.
 fn jeton(daemon: &Daemon, args: &[&str]) -> Command {
@@ -25,8 +24,7 @@ fn exec_needs_no_large_stack() {
     let folder = TempDir::new().unwrap();
     let script = folder.path().join("script");
     // Without a first line that names a shell, which takes a second list of arguments.
-    fs::write(&script, "echo \"$T\"").unwrap();
-    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    write_script(&script, "echo \"$T\"");
     for token in [b"tok\n".as_slice(), &[b'x'; 16_000]] {
         for args in [
             &["/bin/sh", "-c", "echo \"$T\""][..],

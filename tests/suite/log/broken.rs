@@ -12,6 +12,7 @@ use super::{
 };
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
+use crate::support::ends::wait_until_unread;
 use crate::support::pty::pty;
 
 /// A pipe, whose ends no other program inherits.
@@ -90,8 +91,10 @@ fn a_log_in_a_fifo_goes_on_with_the_next_reader_and_says_what_is_missing() {
     };
     let first = open();
     let writer = File::options().write(true).open(&path).unwrap();
-    let mut daemon = start(&env, &["--log-format", "json"], writer);
+    let theirs = writer.try_clone().unwrap();
+    let mut daemon = start(&env, &["--log-format", "json"], theirs);
     drop(first);
+    wait_until_unread(&writer.into());
     assert_serves(&env, &mut daemon);
     let next = open();
     fcntl_setfl(&next, OFlags::empty()).unwrap();

@@ -9,6 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::TestEnv;
 use crate::support::daemon::{PATIENCE, accepts};
+use crate::support::ends::end;
 use crate::support::manager::{self, Manager};
 
 /// The clock that systemd compares a reload with, in microseconds.
@@ -244,7 +245,7 @@ fn a_manager_that_is_deaf_or_gone_costs_nobody_a_token() {
     command.env("NOTIFY_SOCKET", env.path("notify"));
     let mut daemon = env.start_command(command);
     assert_eq!(manager::next(&heard).0[0], "READY=1");
-    drop(heard);
+    end(heard);
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("the service manager could not be told");
     assert!(accepts(&daemon.socket));
