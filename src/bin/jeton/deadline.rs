@@ -1,15 +1,20 @@
 //! The deadline of a call, and waiting until then.
 
+use core::cell::Cell;
+
 use crate::output::{self, Exit, TRY_AGAIN, complain, complain_of};
 use crate::sys::{self, PollFd, errno};
 
-/// In milliseconds of the monotonic clock; `None` means no deadline (`watch`).
+/// A call's limits in milliseconds; `None` means no deadline (`watch`). They count from the first time that the companion
+/// waits: most calls never do, and need not read the clock, which is a system call here.
 pub(crate) struct Deadline {
-    /// The deadline that the daemon gets.
-    told: Option<u64>,
-    /// When the companion gives up. Later than `told` where the caller chose how long the daemon waits
-    /// (`ready --wait`), so that the answer still arrives.
-    ours: Option<u64>,
+    /// How long the daemon may take.
+    told: Option<u32>,
+    /// How much longer the companion waits, where the caller chose how long the daemon waits (`ready --wait`), so that
+    /// the answer still arrives.
+    grace: u32,
+    /// When the limits began to count, in milliseconds of the monotonic clock; `None` before the first wait.
+    began: Cell<Option<u64>>,
     /// The process whose end is the end of the call too, as a descriptor; negative for none.
     process: i32,
 }
@@ -18,17 +23,17 @@ impl Deadline {
     pub(crate) fn never() -> Self {
         Self {
             told: None,
-            ours: None,
+            grace: 0,
+            began: Cell::new(None),
             process: -1,
         }
     }
 
     pub(crate) fn after(ms: u32, grace_ms: u32) -> Self {
-        let told = sys::now_ms().saturating_add(u64::from(ms));
         Self {
-            told: Some(told),
-            ours: Some(told.saturating_add(u64::from(grace_ms))),
-            process: -1,
+            told: Some(ms),
+            grace: grace_ms,
+            ..Self::never()
         }
     }
 
@@ -47,20 +52,34 @@ impl Deadline {
 
     /// The milliseconds until the daemon's deadline.
     pub(crate) fn left_ms(&self) -> Option<u32> {
-        self.told
-            .map(|at| u32::try_from(at.saturating_sub(sys::now_ms())).unwrap_or(u32::MAX))
+        self.told.map(|told| match self.began.get() {
+            Some(_) => self.left(told),
+            None => told,
+        })
     }
 
     /// Whether the daemon's deadline has passed.
     pub(crate) fn told_is_over(&self) -> bool {
-        self.left_ms() == Some(0)
+        self.told.is_some_and(|told| self.left(told) == 0)
+    }
+
+    /// What is left of `ms`, which begin to count now if they did not before.
+    #[inline(never)]
+    fn left(&self, ms: u32) -> u32 {
+        let now = sys::now_ms();
+        let began = self.began.get().unwrap_or(now);
+        self.began.set(Some(began));
+        let passed = now.saturating_sub(began);
+        ms.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
     /// The timeout for `poll`; -1 means no timeout.
     #[inline(never)]
     fn poll_ms(&self) -> Result<i32, Exit> {
-        let Some(at) = self.ours else { return Ok(-1) };
-        match at.saturating_sub(sys::now_ms()) {
+        let Some(told) = self.told else {
+            return Ok(-1);
+        };
+        match self.left(told.saturating_add(self.grace)) {
             0 => Err(late()),
             left => Ok(i32::try_from(left).unwrap_or(i32::MAX)),
         }

@@ -42,6 +42,8 @@ pub(crate) fn exchange(
     send(stream, request, length)?;
     let mut chunk = CHUNK.lend()?;
     let mut answered = false;
+    // The daemon has to be woken first: a read before that would find nothing.
+    request.deadline.wait(stream.fd(), sys::POLLIN, endless)?;
     loop {
         let got = match stream.receive(&mut *chunk) {
             Ok(got) => got,
