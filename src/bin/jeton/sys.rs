@@ -1,6 +1,7 @@
 //! The companion's interface to the operating system: small and safe, over raw system calls or over libc.
 
 use core::ffi::CStr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 mod abi;
 pub(crate) mod errno;
@@ -36,7 +37,7 @@ pub(crate) use errno::Errno;
 pub(crate) use large::{Large, Lent};
 #[cfg(target_os = "linux")]
 pub(crate) use os::statx;
-pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, process, read, uid, write};
+pub(crate) use os::{exit, ignore_broken_pipes, now_ms, poll, process, read, write};
 
 use abi::{AF_UNIX, SOCK_STREAM};
 
@@ -69,6 +70,22 @@ impl<'a> Env<'a> {
 
     pub(crate) fn args(self) -> impl Iterator<Item = Arg<'a>> {
         self.0.iter().copied().flatten()
+    }
+}
+
+/// The effective user, which the system is asked for once.
+#[inline(never)]
+pub(crate) fn uid() -> u32 {
+    // No user has this number.
+    const UNKNOWN: u32 = u32::MAX;
+    static UID: AtomicU32 = AtomicU32::new(UNKNOWN);
+    match UID.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let uid = os::uid();
+            UID.store(uid, Ordering::Relaxed);
+            uid
+        }
+        uid => uid,
     }
 }
 

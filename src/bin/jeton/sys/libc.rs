@@ -111,7 +111,7 @@ pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
     checked(unsafe { ioctl(fd, TIOCGWINSZ, size.as_mut_ptr()) } as isize).map(drop)
 }
 
-pub(crate) fn uid() -> u32 {
+pub(super) fn uid() -> u32 {
     geteuid()
 }
 

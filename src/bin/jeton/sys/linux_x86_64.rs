@@ -174,7 +174,7 @@ pub(super) fn window_size(fd: i32, size: &mut [u16; 4]) -> Result<(), Errno> {
     unsafe { call(IOCTL, [arg(fd), TIOCGWINSZ, size.as_mut_ptr() as usize, 0]) }.map(drop)
 }
 
-pub(crate) fn uid() -> u32 {
+pub(super) fn uid() -> u32 {
     // SAFETY: no pointers. It cannot fail.
     unsafe { call(GETEUID, [0; 4]) }.map_or(u32::MAX, |uid| uid as u32)
 }
