@@ -34,6 +34,12 @@ fn is_watch(call: &Call) -> bool {
     call.verb() == Some(b"watch")
 }
 
+/// Whether the answer looks the same on a terminal.
+#[inline(never)]
+fn prints_a_token(call: &Call) -> bool {
+    matches!(call.verb(), Some(b"token" | b"header"))
+}
+
 #[inline(never)]
 fn is_reload(call: &Call) -> bool {
     call.verb() == Some(b"reload")
@@ -73,7 +79,10 @@ pub(crate) fn ask_somewhere<'a>(
         name: call.name,
         words,
         env,
-        terminal: Terminal::look(),
+        terminal: match prints_a_token(call) {
+            true => Terminal::NONE,
+            false => Terminal::look(),
+        },
         deadline: &deadline,
         input: None,
     };
@@ -146,7 +155,13 @@ fn converse<'a>(
     for _ in 0..attempts {
         let (stream, taken) = places.connect(request.deadline, call.wait.is_some())?;
         match exchange(&stream, request, is_watch(call), answer) {
-            Ok(next) => return Ok((next, taken)),
+            Ok(next) => {
+                if matches!(next, Next::Exit(_)) {
+                    // The end of the process closes it, or the command that replaces it.
+                    core::mem::forget(stream);
+                }
+                return Ok((next, taken));
+            }
             Err(Failure::Broken) => {}
             Err(Failure::Exit(exit)) => return Err(exit),
         }

@@ -138,6 +138,12 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
+    /// Not looked at.
+    pub(crate) const NONE: Self = Self {
+        bits: 0,
+        columns: 0,
+    };
+
     /// Asks the kernel: the call for a terminal's width fails on everything else.
     pub(crate) fn look() -> Self {
         let [input, output, errors] = [0, 1, 2].map(sys::columns);

@@ -249,7 +249,7 @@ fn terminals_and_columns_are_told() {
         (0, [0, 0, 0]),
     ] {
         let daemon = Daemon::answering(DONE);
-        let mut command = jeton_at(&daemon.socket, &["token"]);
+        let mut command = jeton_at(&daemon.socket, &["status"]);
         if bits & 1 != 0 {
             command.stdin(terminal());
         }
@@ -266,6 +266,12 @@ fn terminals_and_columns_are_told() {
             "{bits:03b}"
         );
     }
+    // A token looks the same everywhere, so that no terminal is asked for.
+    let daemon = Daemon::answering(DONE);
+    let mut command = jeton_at(&daemon.socket, &["token"]);
+    command.stdin(terminal()).stdout(terminal());
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert_eq!(daemon.asked_once().all(3), [[0, 0, 0]]);
 }
 
 #[test]
