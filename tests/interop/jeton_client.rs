@@ -151,23 +151,32 @@ fn the_wheel_is_typed() -> Result<(), Missing> {
     Ok(())
 }
 
-/// Each Python on the PATH from 3.9 on, without the folders of any other package.
+/// The folders in which a Python may be: those of the PATH, and of the versions that pyenv keeps.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv"));
+    let pyenv = env::var_os("PYENV_ROOT").map(PathBuf::from).or(home);
+    let versions = pyenv.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let versions = versions.into_iter().flatten().flatten();
+    let on_path: Vec<_> = env::split_paths(&path).collect();
+    on_path
+        .into_iter()
+        .chain(versions.map(|version| version.path().join("bin")))
+}
+
+/// Each Python from 3.9 on, one of each version, without the folders of any other package.
 fn every_python_gets_tokens_without_a_package() -> Result<(), Missing> {
     let installed = installed()?;
-    let path = env::var_os("PATH").unwrap_or_default();
-    let named = (9..40).map(|minor| format!("python3.{minor}"));
-    let on_path = named.filter_map(|name| {
-        env::split_paths(&path)
-            .map(|f| f.join(&name))
-            .find(|p| p.is_file())
-    });
     let runs = |python: &PathBuf| {
         // A shim of a version that is not chosen is there and runs nothing.
         let output = Command::new(python).args(["-c", ""]).output();
         output.is_ok_and(|output| output.status.success())
     };
-    let pythons: Vec<_> = on_path
-        .filter(runs)
+    let pythons: Vec<_> = (9..40)
+        .filter_map(|minor| {
+            let name = format!("python3.{minor}");
+            folders().map(|folder| folder.join(&name)).find(runs)
+        })
         .chain([installed.python.clone()])
         .collect();
     for python in pythons {
