@@ -9,6 +9,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
+use crate::servers::{ca, certificates};
 use crate::support::TestEnv;
 use crate::tools::{Missing, Test, python};
 
@@ -105,7 +106,12 @@ pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) 
         env.token(&daemon, profile);
     }
     let mut command = command(&env);
+    certificates(&env).unwrap();
     command
+        .env("CERT", env.path("tls/server.pem"))
+        .env("KEY", env.path("tls/server.key"))
+        .env("SSL_CERT_FILE", ca(&env))
+        .env("REQUESTS_CA_BUNDLE", ca(&env))
         .env("JETON_SOCKET", &daemon.socket)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if command.get_envs().all(|(name, _)| name != "PYTHONWARNINGS") {
@@ -122,7 +128,8 @@ pub(crate) fn saw(profiles: &[&str], command: impl FnOnce(&TestEnv) -> Command) 
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-fn script(name: &str) -> String {
+/// One of the scripts of `jeton_client`.
+pub(crate) fn script(name: &str) -> String {
     format!(
         "{}/tests/interop/jeton_client/{name}",
         env!("CARGO_MANIFEST_DIR")
@@ -236,7 +243,9 @@ fn aiohttp_sends_tokens() -> Result<(), Missing> {
 }
 
 /// One for each case in which a token is rejected: reports of one profile in a row make it cool down.
-const PROFILES: &[&str] = &["research", "second", "third", "fourth", "fifth"];
+const PROFILES: &[&str] = &[
+    "research", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
+];
 
 /// What the caller got, what the service answered, and how many reports that made.
 fn authenticates(library: &str) -> Result<Value, Missing> {
@@ -255,9 +264,16 @@ fn authenticates(library: &str) -> Result<Value, Missing> {
         ("body", json!([200, [401, 200], 1])),
         // Another origin's 401 is no word on the token, which it never saw.
         ("away", json!([401, [], 0])),
-        ("elsewhere", json!([null])),
+        ("beside", json!([401, [], 0])),
+        ("elsewhere", json!([null, null])),
         // Its body is gone, so the 401 is the caller's; the report is made all the same.
         ("stream", json!([401, [401], 1, "one two three"])),
+        // What leads on after the second attempt has the newer token.
+        ("gate", json!([200, [401, 303, 200], 1])),
+        // It is the last hop alone that is asked again.
+        ("make", json!([200, [303, 401, 200], 1, 1])),
+        // Each of the 401s is reported, once; what is not refused is served.
+        ("storm", json!([[200], true])),
         ("refuses all", json!([401, [401, 401], 1])),
     ] {
         assert_eq!(saw[case], wanted, "{library}: {case}: {saw}");

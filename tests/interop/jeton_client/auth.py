@@ -11,11 +11,14 @@ import importlib
 import json
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from service import service
 
 import jeton
+import jeton._client as client_module
 
 PIECES = [b"one ", b"two ", b"three"]
 
@@ -124,6 +127,35 @@ def reports(profile):
         return next(event for event in events if isinstance(event, jeton.State)).raw["counts"]["reports"]
 
 
+def storm(new_client, shop):
+    """Requests at once, all with a token that was revoked: what each got, and whether each 401 was reported once."""
+    sent, lock = [0], threading.Lock()
+    exchange = client_module.exchange
+
+    def counted(socket, request, deadline):
+        if request.path.partition("?")[0].endswith("/reject"):
+            with lock:
+                sent[0] += 1
+        return exchange(socket, request, deadline)
+
+    client_module.exchange = counted
+    answered = len(shop.answered)
+    start = threading.Barrier(16)
+
+    def ask(_):
+        client = new_client()
+        start.wait()
+        status = client.get(f"{shop.url}/here")
+        client.close()
+        return status
+
+    with ThreadPoolExecutor(16) as pool:
+        got = set(pool.map(ask, range(16)))
+    client_module.exchange = exchange
+    refused = sum(status == 401 for _, status, _ in shop.answered[answered:])
+    return [sorted(got), 0 < refused == sent[0]]
+
+
 def main() -> int:
     library = sys.argv[1]
     clients = {
@@ -152,6 +184,7 @@ def main() -> int:
         case("again", "research", here)
         case("around", "research", lambda client: client.get(f"{shop.url}/around"))
         case("away", "research", lambda client: client.get(f"{shop.url}/away"))
+        case("beside", "research", lambda client: client.get(f"{shop.url}/beside"))
         saw["elsewhere"] = shop.seen_elsewhere
         # A profile for each, since one whose tokens are reported again and again cools down.
         shop.revoke(jeton.token("research"))
@@ -169,6 +202,14 @@ def main() -> int:
                 file.seek(9)
                 case("file", "fourth", lambda client: client.post(f"{shop.url}/here", file))
             saw["file"].append(shop.answered[-1][2].decode())
+        # The answer to the second attempt leads on: there with the newer token.
+        shop.revoke(jeton.token("sixth"))
+        case("gate", "sixth", lambda client: client.get(f"{shop.url}/gate"))
+        # What was redirected is not done again, when it is the last hop that gets the 401.
+        case("make", "seventh", lambda client: client.post(f"{shop.url}/make", b"bytes"))
+        saw["make"].append(shop.made)
+        shop.revoke(jeton.token("eighth"))
+        saw["storm"] = storm(lambda: clients[library]("eighth"), shop)
         shop.refuses_all = True
         case("refuses all", "fifth", here)
     print(json.dumps(saw))

@@ -1,19 +1,25 @@
 """A service that wants bearer tokens, and another one that must never see one."""
 
 import json
+import os
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Service:
-    """Serves at `url`; takes every token that was not revoked. `elsewhere` is another origin, where redirects lead."""
+    """Serves at `url`, over TLS; takes every token that was not revoked. Redirects lead to `elsewhere`, which differs from it
+    by scheme and port, and to `beside`, which differs by the host alone."""
 
-    def __init__(self, url, elsewhere):
+    def __init__(self, url, elsewhere, beside):
         self.url = url
         self.elsewhere = elsewhere
+        self.beside = beside
         self.revoked = set()
         self.refuses_all = False
+        # How often the path that makes something was asked for.
+        self.made = 0
         # Token, status and body of each request; and the headers that the other origin saw.
         self.answered = []
         self.seen_elsewhere = []
@@ -50,16 +56,26 @@ def service():
 
         def do_GET(self):
             body = self.body()
-            if self.server is other:
+            if self.server is other or self.headers["Host"] in shop.beside:
                 shop.seen_elsewhere.append(self.headers.get("Authorization"))
                 return self.answer(401)
             if self.path.startswith("/away"):
                 return self.answer(307, Location=f"{shop.elsewhere}/")
+            if self.path.startswith("/beside"):
+                return self.answer(307, Location=f"{shop.beside}/here")
             if self.path.startswith("/around"):
                 return self.answer(307, Location="/here")
             scheme, _, token = self.headers.get("Authorization", "").partition(" ")
             good = scheme == "Bearer" and token and token not in shop.revoked and not shop.refuses_all
-            shop.answered.append((token, 200 if good else 401, body))
+            location = {"/gate": "/here", "/make": "/here"}.get(self.path) if good else None
+            status = (303 if location else 200) if good else 401
+            shop.answered.append((token, status, body))
+            if location:
+                if self.path == "/make":
+                    # What is made cannot be looked at with the token that made it.
+                    shop.made += 1
+                    shop.revoked.add(token)
+                return self.answer(status, Location=location)
             self.answer(200, json.dumps({"length": len(body)}).encode()) if good else self.answer(401)
 
         do_POST = do_PUT = do_GET
@@ -72,7 +88,12 @@ def service():
 
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     main, other = servers
-    shop = Service(*(f"http://127.0.0.1:{server.server_port}" for server in servers))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
+    # The handshake is made by the thread of the connection, at its first read.
+    main.socket = context.wrap_socket(main.socket, server_side=True, do_handshake_on_connect=False)
+    port = main.server_port
+    shop = Service(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{other.server_port}", f"https://localhost:{port}")
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

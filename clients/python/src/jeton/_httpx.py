@@ -19,8 +19,7 @@ class Flow(Source):
         if _is_rejection(response, token):
             newer = self.after(token)
             if newer is not None and _can_be_sent_again(request):
-                request.headers["Authorization"] = newer.header
-                yield request
+                yield _last_hop(response, newer)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         # httpx runs under asyncio and trio; it has anyio for both.
@@ -32,13 +31,19 @@ class Flow(Source):
         if _is_rejection(response, token):
             newer = await run_sync(partial(self.after, token))
             if newer is not None and _can_be_sent_again(request):
-                request.headers["Authorization"] = newer.header
-                yield request
+                yield _last_hop(response, newer)
 
 
 def _is_rejection(response: Any, token: Token) -> bool:
     # What a redirect led to may not have got the token, and may be somebody else's.
     return bool(response.status_code == 401 and response.request.headers.get("Authorization") == token.header)
+
+
+def _last_hop(response: Any, token: Token) -> Any:
+    """The request that got this answer, with another token: after a redirect, what led there is not done again."""
+    request = response.request
+    request.headers["Authorization"] = token.header
+    return request
 
 
 def _can_be_sent_again(request: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from requests import PreparedRequest, Response
@@ -26,30 +25,39 @@ class Auth(Source, AuthBase):
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         token = self.token()
         r.headers["Authorization"] = token.header
-        r.register_hook("response", partial(self._answered, token))  # type: ignore[no-untyped-call]
+        r.register_hook("response", _Hook(self, token))  # type: ignore[no-untyped-call]
         return r
 
-    def _answered(self, token: Token, response: Response, **settings: Any) -> Response:
+
+class _Hook:
+    """Looks at each answer that a request leads to: its own, and those of the redirects, which have its hooks."""
+
+    def __init__(self, source: Source, token: Token) -> None:
+        self._source = source
+        self._token = token
+
+    def __call__(self, response: Response, **settings: Any) -> Response:
         sent = response.request
         # What a redirect led to may not have got the token, and may be somebody else's.
-        if response.status_code != 401 or sent.headers.get("Authorization") != token.header:
+        if response.status_code != 401 or sent.headers.get("Authorization") != self._token.header:
             return response
-        newer = self.after(token)
+        newer = self._source.after(self._token)
         if newer is None:
             return response
-        again = sent.copy()
-        if not (again.body is None or isinstance(again.body, (bytes, str))):
+        if not (sent.body is None or isinstance(sent.body, (bytes, str))):
             try:
-                rewind_body(again)
+                rewind_body(sent)
             except UnrewindableBodyError:
                 return response
         # The connection is free for the next request only when the answer is read.
         response.content  # noqa: B018
         response.close()
-        extract_cookies_to_jar(again._cookies, sent, response.raw)  # type: ignore[attr-defined, no-untyped-call]
-        again.prepare_cookies(again._cookies)  # type: ignore[attr-defined]
-        again.headers["Authorization"] = newer.header
-        answer: Response = response.connection.send(again, **settings)
+        response.request = sent.copy()
+        # The request itself is changed, since redirects are made of it: they would have the old token else.
+        self._token = newer
+        extract_cookies_to_jar(sent._cookies, sent, response.raw)  # type: ignore[attr-defined, no-untyped-call]
+        sent.prepare_cookies(sent._cookies)  # type: ignore[attr-defined]
+        sent.headers["Authorization"] = newer.header
+        answer: Response = response.connection.send(sent, **settings)
         answer.history.append(response)
-        answer.request = again
         return answer
