@@ -34,6 +34,7 @@ mod logins;
 mod models;
 mod oauth2_clients;
 mod oidc_provider;
+mod package_attacks;
 mod registries;
 mod runapy;
 mod runapy_keys;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         ("models", models::TESTS),
         ("oauth2_clients", oauth2_clients::TESTS),
         ("oidc_provider", oidc_provider::TESTS),
+        ("package_attacks", package_attacks::TESTS),
         ("registries", registries::TESTS),
         ("runapy", runapy::TESTS),
         ("runapy_keys", runapy_keys::TESTS),

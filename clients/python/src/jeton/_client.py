@@ -95,8 +95,10 @@ class Client:
     def _only(self, deadline: Deadline) -> str:
         """The only profile that this user may use."""
         answer = members(*exchange(self._socket, Request("GET", "/v1/profiles"), deadline))
-        profiles: List[Any] = answer.get("profiles") or []
-        names = [str(profile.get("profile")) for profile in profiles if isinstance(profile, dict)]
+        profiles = answer.get("profiles")
+        if not isinstance(profiles, list):
+            raise JetonError("malformed", "what listens there is not jetond: its answer holds no profiles")
+        names: List[str] = [str(profile.get("profile")) for profile in profiles if isinstance(profile, dict)]
         if len(names) == 1:
             return names[0]
         if not names:
@@ -107,4 +109,4 @@ class Client:
 
 
 def _path_of(profile: str) -> str:
-    return f"/v1/profiles/{quote(profile, safe='')}"
+    return f"/v1/profiles/{quote(profile, safe='', errors='surrogatepass')}"

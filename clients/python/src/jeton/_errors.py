@@ -19,6 +19,11 @@ _TEMPORARY = frozenset(
 )
 
 
+def _printable(text: str) -> str:
+    """The text with escapes for what would steer the terminal that a traceback is printed to."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 class JetonError(Exception):
     """There is no token, and this says why.
 
@@ -36,10 +41,11 @@ class JetonError(Exception):
         retry_at: Optional[int] = None,
         status: Optional[int] = None,
     ) -> None:
+        detail = _printable(detail)
         super().__init__(detail)
-        self.code = code
+        self.code = _printable(code)
         self.detail = detail
-        self.profile = profile
+        self.profile = None if profile is None else _printable(profile)
         self.retry_at = retry_at
         self.status = status
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple, Union
 
 from ._deadline import Deadline
 from ._errors import JetonError, RefusedError, UnreachableError
@@ -92,7 +92,7 @@ def to_the_end(sock: socket.socket, head: Head, body: bytes, deadline: Deadline)
     while True:
         piece = _piece(sock, deadline)
         if not piece:
-            if announced.isdigit() and length != int(announced):
+            if announced.isdecimal() and announced != str(length):
                 raise _broke_off()
             return b"".join(pieces)
         pieces.append(piece)
@@ -114,7 +114,8 @@ def _piece(sock: socket.socket, deadline: Deadline) -> bytes:
 def _parse(head: bytes) -> Head:
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
-    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+    # Not isdigit(), which takes a superscript for a digit.
+    if len(words) < 2 or not words[0].startswith("HTTP/1.") or len(words[1]) != 3 or not words[1].isdecimal():
         raise _not_http()
     pairs = (line.partition(":") for line in lines)
     return Head(int(words[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
@@ -122,16 +123,21 @@ def _parse(head: bytes) -> Head:
 
 def members(head: Head, body: bytes) -> Dict[str, Any]:
     """The members of an answer. Raises what it says if it is a refusal."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
+    answer = parsed(body)
     if head.status != 200:
         _refuse(head, answer if isinstance(answer, dict) else {})
     if not isinstance(answer, dict):
         # Without the cause: it may quote a token.
         raise _not_http() from None
     return answer
+
+
+def parsed(text: Union[bytes, str]) -> Any:
+    """The value of a text of JSON; None if it is no JSON, or so deeply nested that Python cannot read it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _refuse(head: Head, problem: Dict[str, Any]) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket as sockets
 import time
@@ -11,7 +10,7 @@ from typing import Dict, Iterator, List, Optional, Type, Union
 
 from ._deadline import Deadline
 from ._errors import JetonError
-from ._http import Broken, Request, begin, members, to_the_end
+from ._http import Broken, Request, begin, members, parsed, to_the_end
 from ._places import Path, connect
 from ._token import State, Token
 
@@ -63,13 +62,15 @@ class Watch(Iterator[Event]):
     def close(self) -> None:
         """Ends it; a thread that waits for the next event is woken."""
         self._closed = True
-        if self._sock is not None:
+        # The thread that waits may drop it meanwhile.
+        sock = self._sock
+        if sock is not None:
             try:
                 if self._process == os.getpid():
-                    self._sock.shutdown(sockets.SHUT_RDWR)
+                    sock.shutdown(sockets.SHUT_RDWR)
             except OSError:
                 pass
-            self._sock.close()
+            sock.close()
 
     def __next__(self) -> Event:
         pause = _PAUSE[0]
@@ -79,6 +80,9 @@ class Watch(Iterator[Event]):
             try:
                 if self._sock is None or self._process != os.getpid():
                     self._open()
+                # Closed while it connected, when there was no connection to shut down yet.
+                if self._closed:
+                    break
                 self._read()
                 pause = _PAUSE[0]
             except (JetonError, OSError) as error:
@@ -89,6 +93,7 @@ class Watch(Iterator[Event]):
                 if not self._closed:
                     time.sleep(pause)
                     pause = min(_PAUSE[1], pause * 2)
+        self._drop()
         raise StopIteration
 
     def _drop(self) -> None:
@@ -114,8 +119,9 @@ class Watch(Iterator[Event]):
         self._take(rest)
 
     def _read(self) -> None:
-        assert self._sock is not None
-        piece = self._sock.recv(64 * 1024)
+        sock = self._sock
+        assert sock is not None
+        piece = sock.recv(64 * 1024)
         if not piece:
             raise Broken()
         self._take(piece)
@@ -136,9 +142,9 @@ class Watch(Iterator[Event]):
         kind, data = fields.get("event"), fields.get("data")
         if data is None:
             return
-        try:
-            told = json.loads(data)
-        except ValueError:
+        told = parsed(data)
+        if not isinstance(told, dict):
+            # Without the cause: it may quote a token.
             raise JetonError("malformed", "an event is not JSON") from None
         if kind == "token":
             token = Token.parse(told)

@@ -35,7 +35,7 @@ class Backend(KeyringBackend):
 
     def get_password(self, service: str, username: str) -> Optional[str]:
         lines = _ask(["get", service, username])
-        return lines[0] if len(lines) == 1 else None
+        return lines[0] if len(lines) == 1 and lines[0] else None
 
     def get_credential(self, service: str, username: Optional[str]) -> Optional[Credential]:
         if username is not None:
@@ -57,4 +57,5 @@ def _ask(words: List[str]) -> List[str]:
         code, stdout = _helper.run(["keyring", *words], timeout=_TIMEOUT)
     except JetonError:
         return []
-    return stdout.decode("ascii", "replace").splitlines() if code == 0 else []
+    lines = stdout.decode("ascii", "replace").rstrip("\n").split("\n")
+    return lines if code == 0 and all(line.isprintable() for line in lines) else []

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""A program that runs on while the daemon ends and comes again.
+
+Takes JETON_SOCKET from the environment. Prints a line of JSON at each step, and goes on at each line of its input.
+"""
+
+import json
+import queue
+import sys
+import threading
+
+from plain import failed, in_child
+
+import jeton
+
+
+def tell(value):
+    print(json.dumps(value), flush=True)
+    sys.stdin.readline()
+
+
+def main() -> int:
+    told = queue.Queue()
+    events = jeton.watch("research")
+    first = next(event for event in events if isinstance(event, jeton.Token))
+
+    def watch():
+        for event in events:
+            told.put(event)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    tell({"held": first == jeton.token("research")})
+    # Here nothing listens.
+    tell({"away": failed(lambda: jeton.token("research"))})
+    # Here another daemon does.
+    token = jeton.token("research")
+    while True:
+        event = told.get(timeout=60)
+        if isinstance(event, jeton.Token) and event == token:
+            break
+    # A child that watches on where its parent's thread has the connection.
+    child = in_child(lambda: next(event for event in events if isinstance(event, jeton.State)).phase)
+    newer = jeton.reject(token)
+    seen = []
+    while newer not in seen:
+        seen.append(told.get(timeout=60))
+    events.close()
+    watcher.join(timeout=60)
+    tell({"another": token != first, "child": child, "ended": not watcher.is_alive()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

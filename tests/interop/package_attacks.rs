@@ -1,0 +1,70 @@
+//! The Python package where things go wrong: forks, daemons that end, listeners that are none.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::jeton_client::{installed, script};
+use crate::support::TestEnv;
+use crate::tools::{Missing, Test};
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("a_watch_outlives_the_daemon", a_watch_outlives_the_daemon),
+    (
+        "whatever_a_listener_answers_is_an_error_of_the_package",
+        whatever_a_listener_answers_is_an_error_of_the_package,
+    ),
+];
+
+/// The daemon ends, another one comes, and one process has a watch open all the time.
+fn a_watch_outlives_the_daemon() -> Result<(), Missing> {
+    let installed = installed()?;
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let mut child = env
+        .command(&installed.python)
+        .arg(script("restarts.py"))
+        .env("JETON_SOCKET", &daemon.socket)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut goes_on = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut says = || serde_json::from_str::<Value>(&said.next().unwrap().unwrap()).unwrap();
+    assert_eq!(says(), json!({"held": true}));
+    env.stop(&mut daemon);
+    writeln!(goes_on).unwrap();
+    let away = json!(["UnreachableError", "unreachable", false, true]);
+    assert_eq!(says(), json!({ "away": away }));
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    writeln!(goes_on).unwrap();
+    assert_eq!(
+        says(),
+        json!({"another": true, "child": "fresh", "ended": true})
+    );
+    writeln!(goes_on).unwrap();
+    assert!(child.wait().unwrap().success());
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+fn whatever_a_listener_answers_is_an_error_of_the_package() -> Result<(), Missing> {
+    let installed = installed()?;
+    let env = TestEnv::new();
+    let mut command = env.command(&installed.python);
+    command
+        .args([&script("hostile.py"), "3000"])
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = env.finish("python", command, b"", false);
+    assert_eq!(output.code, 0, "{output:?}");
+    let saw: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(saw["wrong"], json!([]));
+    assert!(saw["answers"].as_u64().unwrap() > 3_000, "{saw}");
+    Ok(())
+}
