@@ -5,17 +5,33 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::jeton_client::{installed, script};
+use crate::jeton_client::{installed, saw, script};
 use crate::support::TestEnv;
 use crate::tools::{Missing, Test};
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
+    (
+        "no_child_has_a_copy_of_a_connection",
+        no_child_has_a_copy_of_a_connection,
+    ),
     ("a_watch_outlives_the_daemon", a_watch_outlives_the_daemon),
     (
         "whatever_a_listener_answers_is_an_error_of_the_package",
         whatever_a_listener_answers_is_an_error_of_the_package,
     ),
 ];
+
+/// Children that are forked while other threads connect.
+fn no_child_has_a_copy_of_a_connection() -> Result<(), Missing> {
+    let installed = installed()?;
+    let saw = saw(&["research"], |env| {
+        let mut command = env.command(&installed.python);
+        command.args([&script("forks.py"), "400"]);
+        command
+    });
+    assert_eq!(saw, json!({"copies": 0}));
+    Ok(())
+}
 
 /// The daemon ends, another one comes, and one process has a watch open all the time.
 fn a_watch_outlives_the_daemon() -> Result<(), Missing> {

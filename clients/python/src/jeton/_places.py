@@ -95,7 +95,7 @@ def _connect_to(place: Place, deadline: Deadline) -> socket.socket:
 
 def _dial(path: str, deadline: Deadline) -> socket.socket:
     while True:
-        sock = _fork.opened(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        sock = _fork.Connection()
         try:
             sock.settimeout(deadline.left())
             sock.connect(path)
