@@ -1,5 +1,5 @@
-//! The companion against a listener of another user: it asks no daemon but the caller's own, root's, or one that the
-//! caller named, and prints no control sequence of any.
+//! The companion and the Python package against a listener of another user: they ask no daemon but the caller's own,
+//! root's, or one that the caller named, and print no control sequence of any.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -15,6 +15,7 @@ use std::{fs, thread};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::Uid;
 use rustix::thread::set_thread_res_uid;
+use serde_json::json;
 
 use crate::support::env::Output;
 use crate::support::mounts::{can_mount, in_mounts};
@@ -117,7 +118,19 @@ fn serve(mut stream: UnixStream, stdout: &[u8], received: &Mutex<Vec<u8>>) {
         }
     }
     received.lock().unwrap().extend(&request);
-    if !request.is_empty() {
+    if request.starts_with(b"GET ") || request.starts_with(b"POST /v1/profiles/") {
+        let token = String::from_utf8_lossy(stdout);
+        let body = json!({
+            "profiles": [{"profile": "p"}],
+            "profile": "p",
+            "access_token": token.strip_suffix('\n').unwrap_or(&token),
+            "expires_in": 9,
+            "expires_at": 9,
+            "generation": 1,
+            "stale": false,
+        });
+        let _ = write!(stream, "HTTP/1.0 200 OK\r\n\r\n{body}");
+    } else if !request.is_empty() {
         let mut answer = b"HTTP/1.1 200 OK\r\n\r\n\x01".to_vec();
         for (tag, payload) in [(2_u8, HOSTILE), (1, stdout), (3, b"\0")] {
             answer.push(tag);
@@ -149,13 +162,60 @@ fn folder(env: &TestEnv, relative: &str, mode: u32, owner: u32) -> PathBuf {
 /// The companion as `user`, with these variables and in these mounts.
 struct Companion {
     program: Installed,
+    /// Whether it is a script around the Python package, which knows fewer verbs.
+    is_package: bool,
+}
+
+/// The companion, and where there is a Python for every user, the package in its place.
+fn companions() -> Vec<Companion> {
+    let companion = Companion {
+        program: install(env!("CARGO_BIN_EXE_jeton")),
+        is_package: false,
+    };
+    if !Path::new("/usr/bin/python3").exists() {
+        ignored("impostor: there is no /usr/bin/python3 for the Python package");
+        return vec![companion];
+    }
+    let program = install(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/attacks/package.py"
+    ));
+    let package = program.program.with_file_name("jeton");
+    fs::create_dir(&package).unwrap();
+    set_mode(&package, 0o755);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python/src/jeton");
+    for file in fs::read_dir(source).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            let copy = package.join(file.file_name());
+            fs::copy(file.path(), &copy).unwrap();
+            set_mode(&copy, 0o644);
+        }
+    }
+    vec![
+        companion,
+        Companion {
+            program,
+            is_package: true,
+        },
+    ]
 }
 
 impl Companion {
-    fn new() -> Self {
-        Self {
-            program: install(env!("CARGO_BIN_EXE_jeton")),
+    fn knows(&self, args: &[&str]) -> bool {
+        let is_of_package = |arg| ["token", "reject"].contains(arg);
+        !self.is_package || args.iter().any(is_of_package) && !args.contains(&"exec")
+    }
+
+    /// A line of a shell that asks for tokens so many times, and prints those that it gets.
+    fn looks(&self, times: usize) -> String {
+        let program = self.program.program.display();
+        if self.is_package {
+            return format!("{program} looks {times}");
         }
+        format!(
+            "i=0; while [ $i -lt {times} ]; do {program} token 2>/dev/null; i=$((i+1)); done; true"
+        )
     }
 
     fn command(
@@ -220,47 +280,54 @@ fn roots_companion_asks_no_listener_that_a_users_variable_leads_to() {
     if !are_root("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let runtime = folder(&env, "home/mallory", 0o755, MALLORY);
-    let tokens = folder(&env, "home/mallory/jeton", 0o755, MALLORY).join("jeton.sock");
-    let admin = folder(&env, "home/mallory/jeton-admin", 0o755, MALLORY).join("admin.sock");
-    let (token_listener, admin_listener) = (
-        Listener::new(MALLORY, &tokens),
-        Listener::new(MALLORY, &admin),
-    );
-    for (variable, value, args, asked) in [
-        ("XDG_RUNTIME_DIR", &runtime, &["token"][..], &token_listener),
-        ("XDG_RUNTIME_DIR", &runtime, &["header"], &token_listener),
-        ("XDG_RUNTIME_DIR", &runtime, &["reject"], &token_listener),
-        ("XDG_RUNTIME_DIR", &runtime, &["status"], &token_listener),
-        (
-            "XDG_RUNTIME_DIR",
-            &runtime,
-            &["exec", "--env", "T", "--", "/bin/echo", "ran"],
-            &token_listener,
-        ),
-        (
-            "XDG_RUNTIME_DIR",
-            &runtime,
-            &["exec", "--", "/bin/echo", "ran"],
-            &token_listener,
-        ),
-        ("XDG_RUNTIME_DIR", &runtime, &["reload"], &admin_listener),
-        ("JETON_SOCKET", &tokens, &["token"], &token_listener),
-        ("JETON_SOCKET", &tokens, &["reject"], &token_listener),
-        ("JETON_SOCKET", &tokens, &["reload"], &admin_listener),
-        ("JETON_ADMIN_SOCKET", &admin, &["reload"], &admin_listener),
-    ] {
-        let output = companion.run(&env, ROOT, "", &[(variable, value)], args);
-        assert_not_asked(&output, asked, &asked.socket);
+    for companion in companions() {
+        let env = TestEnv::new();
+        let runtime = folder(&env, "home/mallory", 0o755, MALLORY);
+        let tokens = folder(&env, "home/mallory/jeton", 0o755, MALLORY).join("jeton.sock");
+        let admin = folder(&env, "home/mallory/jeton-admin", 0o755, MALLORY).join("admin.sock");
+        let (token_listener, admin_listener) = (
+            Listener::new(MALLORY, &tokens),
+            Listener::new(MALLORY, &admin),
+        );
+        for (variable, value, args, asked) in [
+            ("XDG_RUNTIME_DIR", &runtime, &["token"][..], &token_listener),
+            ("XDG_RUNTIME_DIR", &runtime, &["header"], &token_listener),
+            ("XDG_RUNTIME_DIR", &runtime, &["reject"], &token_listener),
+            ("XDG_RUNTIME_DIR", &runtime, &["status"], &token_listener),
+            (
+                "XDG_RUNTIME_DIR",
+                &runtime,
+                &["exec", "--env", "T", "--", "/bin/echo", "ran"],
+                &token_listener,
+            ),
+            (
+                "XDG_RUNTIME_DIR",
+                &runtime,
+                &["exec", "--", "/bin/echo", "ran"],
+                &token_listener,
+            ),
+            ("XDG_RUNTIME_DIR", &runtime, &["reload"], &admin_listener),
+            ("JETON_SOCKET", &tokens, &["token"], &token_listener),
+            ("JETON_SOCKET", &tokens, &["reject"], &token_listener),
+            ("JETON_SOCKET", &tokens, &["reload"], &admin_listener),
+            ("JETON_ADMIN_SOCKET", &admin, &["reload"], &admin_listener),
+        ] {
+            if !companion.knows(args) {
+                continue;
+            }
+            let output = companion.run(&env, ROOT, "", &[(variable, value)], args);
+            assert_not_asked(&output, asked, &asked.socket);
+        }
+        // Help is the companion's own text then.
+        if companion.knows(&["help"]) {
+            let output = companion.run(&env, ROOT, "", &[("JETON_SOCKET", &tokens)], &["help"]);
+            assert!(
+                output.code == 0 && output.stdout.contains("usage"),
+                "{output:?}"
+            );
+        }
+        assert_eq!(token_listener.received(), b"");
     }
-    // Help is the companion's own text then.
-    let output = companion.run(&env, ROOT, "", &[("JETON_SOCKET", &tokens)], &["help"]);
-    assert!(
-        output.code == 0 && output.stdout.contains("usage"),
-        "{output:?}"
-    );
-    assert_eq!(token_listener.received(), b"");
 }
 
 #[test]
@@ -268,24 +335,29 @@ fn a_listener_that_is_named_is_asked() {
     if !are_root("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let tokens = folder(&env, "home/mallory/jeton", 0o755, MALLORY).join("jeton.sock");
-    let admin = folder(&env, "home/mallory/jeton-admin", 0o755, MALLORY).join("admin.sock");
-    let _listeners = [
-        Listener::new(MALLORY, &tokens),
-        Listener::new(MALLORY, &admin),
-    ];
-    let (socket, door) = (tokens.to_str().unwrap(), admin.to_str().unwrap());
-    for (user, variables, args) in [
-        (ROOT, &[][..], &["token", "--socket", socket][..]),
-        (OWN, &[], &["token", "--socket", socket]),
-        (OWN, &[("JETON_SOCKET", tokens.as_path())], &["token"]),
-        (ROOT, &[], &["reload", "--admin-socket", door]),
-        (ROOT, &[], &["reload", "--socket", socket]),
-        (OWN, &[("JETON_ADMIN_SOCKET", &admin)], &["reload"]),
-    ] {
-        let output = companion.run(&env, user, "", variables, args);
-        assert_token_of(&output, MALLORY);
+    for companion in companions() {
+        let env = TestEnv::new();
+        let tokens = folder(&env, "home/mallory/jeton", 0o755, MALLORY).join("jeton.sock");
+        let admin = folder(&env, "home/mallory/jeton-admin", 0o755, MALLORY).join("admin.sock");
+        let _listeners = [
+            Listener::new(MALLORY, &tokens),
+            Listener::new(MALLORY, &admin),
+        ];
+        let (socket, door) = (tokens.to_str().unwrap(), admin.to_str().unwrap());
+        for (user, variables, args) in [
+            (ROOT, &[][..], &["token", "--socket", socket][..]),
+            (OWN, &[], &["token", "--socket", socket]),
+            (OWN, &[("JETON_SOCKET", tokens.as_path())], &["token"]),
+            (ROOT, &[], &["reload", "--admin-socket", door]),
+            (ROOT, &[], &["reload", "--socket", socket]),
+            (OWN, &[("JETON_ADMIN_SOCKET", &admin)], &["reload"]),
+        ] {
+            if !companion.knows(args) {
+                continue;
+            }
+            let output = companion.run(&env, user, "", variables, args);
+            assert_token_of(&output, MALLORY);
+        }
     }
 }
 
@@ -294,21 +366,26 @@ fn a_listener_that_is_named_smuggles_nothing_into_a_token() {
     if !are_root("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let folder = folder(&env, "home/mallory/jeton", 0o755, MALLORY);
-    let socket = folder.join("jeton.sock");
-    for stdout in [&b"TOKEN\r\nX-Injected: 1\n"[..], HOSTILE] {
-        let _listener = Listener::answering(MALLORY, &socket, stdout.to_vec());
-        for args in [
-            &["token"][..],
-            &["header"],
-            &["reject"],
-            &["exec", "--env", "T", "--", "/bin/sh", "-c", "echo \"$T\""],
-        ] {
-            let args = [&["--socket", socket.to_str().unwrap()], args].concat();
-            let output = companion.run(&env, ROOT, "", &[], &args);
-            assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
-            assert!(!output.stderr.contains('\x1b'), "{output:?}");
+    for companion in companions() {
+        let env = TestEnv::new();
+        let folder = folder(&env, "home/mallory/jeton", 0o755, MALLORY);
+        let socket = folder.join("jeton.sock");
+        for stdout in [&b"TOKEN\r\nX-Injected: 1\n"[..], HOSTILE] {
+            let _listener = Listener::answering(MALLORY, &socket, stdout.to_vec());
+            for args in [
+                &["token"][..],
+                &["header"],
+                &["reject"],
+                &["exec", "--env", "T", "--", "/bin/sh", "-c", "echo \"$T\""],
+            ] {
+                if !companion.knows(args) {
+                    continue;
+                }
+                let args = [&["--socket", socket.to_str().unwrap()], args].concat();
+                let output = companion.run(&env, ROOT, "", &[], &args);
+                assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
+                assert!(!output.stderr.contains('\x1b'), "{output:?}");
+            }
         }
     }
 }
@@ -318,101 +395,108 @@ fn a_folder_that_root_made_lends_its_owners_trust_only_at_the_systems_place() {
     if !can_mount("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let run = folder(&env, "system", 0o755, 0);
-    let mounts = format!("mount --bind '{}' /run", run.display());
-    let jeton = folder(&env, "system/jeton", 0o755, DAEMON);
-    let admin = folder(&env, "system/jeton-admin", 0o755, DAEMON);
-    let user = folder(&env, "system/user/60020", 0o755, MALLORY);
-    let users = folder(&env, "system/user/60020/jeton", 0o755, MALLORY);
-    folder(&env, "system/user/0/jeton", 0o755, MALLORY);
-    let link = env.path("system/link");
-    symlink("/run/jeton", &link).unwrap();
+    for companion in companions() {
+        let env = TestEnv::new();
+        let run = folder(&env, "system", 0o755, 0);
+        let mounts = format!("mount --bind '{}' /run", run.display());
+        let jeton = folder(&env, "system/jeton", 0o755, DAEMON);
+        let admin = folder(&env, "system/jeton-admin", 0o755, DAEMON);
+        let user = folder(&env, "system/user/60020", 0o755, MALLORY);
+        let users = folder(&env, "system/user/60020/jeton", 0o755, MALLORY);
+        folder(&env, "system/user/0/jeton", 0o755, MALLORY);
+        let link = env.path("system/link");
+        symlink("/run/jeton", &link).unwrap();
 
-    // The system's own daemon is one of its folder's owner.
-    let listener = Listener::new(DAEMON, &jeton.join("jeton.sock"));
-    let reloads = Listener::new(DAEMON, &admin.join("admin.sock"));
-    for (caller, variables, args) in [
-        (ROOT, &[][..], &["token"][..]),
-        (OWN, &[], &["token"]),
-        (ROOT, &[], &["reload"]),
-        (
-            ROOT,
-            &[("JETON_SOCKET", Path::new("/run/jeton/jeton.sock"))],
-            &["token"],
-        ),
-        (
-            ROOT,
-            &[("JETON_SOCKET", Path::new("/run//jeton/../jeton/jeton.sock"))],
-            &["token"],
-        ),
-        (
-            ROOT,
-            &[("JETON_SOCKET", Path::new("/run/link/jeton.sock"))],
-            &["token"],
-        ),
-        (
-            ROOT,
-            &[("JETON_SOCKET", Path::new("/run/jeton/jeton.sock"))],
-            &["reload"],
-        ),
-        (ROOT, &[("XDG_RUNTIME_DIR", Path::new("/run"))], &["token"]),
-    ] {
-        let output = companion.run(&env, caller, &mounts, variables, args);
-        assert_token_of(&output, DAEMON);
-    }
-    // The companion that the system's daemon started finds it again.
-    let again = [
-        "exec",
-        "--",
-        companion.program.program.to_str().unwrap(),
-        "token",
-    ];
-    assert_token_of(&companion.run(&env, ROOT, &mounts, &[], &again), DAEMON);
-
-    // A place that fails is passed over.
-    let impostor = Listener::new(MALLORY, &users.join("jeton.sock"));
-    for variables in [
-        &[][..],
-        &[("XDG_RUNTIME_DIR", Path::new("/run/user/60020"))],
-    ] {
-        for caller in [ROOT, OWN] {
-            let output = companion.run(&env, caller, &mounts, variables, &["token"]);
+        // The system's own daemon is one of its folder's owner.
+        let listener = Listener::new(DAEMON, &jeton.join("jeton.sock"));
+        let reloads = Listener::new(DAEMON, &admin.join("admin.sock"));
+        for (caller, variables, args) in [
+            (ROOT, &[][..], &["token"][..]),
+            (OWN, &[], &["token"]),
+            (ROOT, &[], &["reload"]),
+            (
+                ROOT,
+                &[("JETON_SOCKET", Path::new("/run/jeton/jeton.sock"))],
+                &["token"],
+            ),
+            (
+                ROOT,
+                &[("JETON_SOCKET", Path::new("/run//jeton/../jeton/jeton.sock"))],
+                &["token"],
+            ),
+            (
+                ROOT,
+                &[("JETON_SOCKET", Path::new("/run/link/jeton.sock"))],
+                &["token"],
+            ),
+            (
+                ROOT,
+                &[("JETON_SOCKET", Path::new("/run/jeton/jeton.sock"))],
+                &["reload"],
+            ),
+            (ROOT, &[("XDG_RUNTIME_DIR", Path::new("/run"))], &["token"]),
+        ] {
+            if !companion.knows(args) {
+                continue;
+            }
+            let output = companion.run(&env, caller, &mounts, variables, args);
             assert_token_of(&output, DAEMON);
         }
-    }
-    assert_eq!(impostor.received(), b"");
+        // The companion that the system's daemon started finds it again.
+        let again = [
+            "exec",
+            "--",
+            companion.program.program.to_str().unwrap(),
+            "token",
+        ];
+        if companion.knows(&again) {
+            assert_token_of(&companion.run(&env, ROOT, &mounts, &[], &again), DAEMON);
+        }
 
-    // When none is left, it is named: the folder of /run/user is made by root too.
-    drop(listener);
-    let named = Path::new("/run/user/60020/jeton/jeton.sock");
-    let output = companion.run(&env, OWN, &mounts, &[], &["token"]);
-    assert_not_asked(&output, &impostor, named);
-    let variables = [("XDG_RUNTIME_DIR", Path::new("/run/user/60020"))];
-    let output = companion.run(&env, ROOT, &mounts, &variables, &["token"]);
-    assert_not_asked(&output, &impostor, named);
-    drop((impostor, reloads));
-    drop(user);
+        // A place that fails is passed over.
+        let impostor = Listener::new(MALLORY, &users.join("jeton.sock"));
+        for variables in [
+            &[][..],
+            &[("XDG_RUNTIME_DIR", Path::new("/run/user/60020"))],
+        ] {
+            for caller in [ROOT, OWN] {
+                let output = companion.run(&env, caller, &mounts, variables, &["token"]);
+                assert_token_of(&output, DAEMON);
+            }
+        }
+        assert_eq!(impostor.received(), b"");
 
-    // At the system's place, a listener of a third user is none.
-    let impostor = Listener::new(MALLORY, &jeton.join("jeton.sock"));
-    let named = Path::new("/run/jeton/jeton.sock");
-    for caller in [ROOT, OWN] {
-        let output = companion.run(&env, caller, &mounts, &[], &["token"]);
-        assert_not_asked(&output, &impostor, named);
-    }
-    drop(impostor);
-
-    // Where every user can make the folder, as in containers with a /run of their own, its owner counts for nothing.
-    for mode in [0o1777, 0o777, 0o775] {
-        set_mode(&run, mode);
-        let impostor = Listener::new(DAEMON, &jeton.join("jeton.sock"));
+        // When none is left, it is named: the folder of /run/user is made by root too.
+        drop(listener);
+        let named = Path::new("/run/user/60020/jeton/jeton.sock");
         let output = companion.run(&env, OWN, &mounts, &[], &["token"]);
-        if mode == 0o777 {
-            // That is a volume, mounted at /run.
-            assert_token_of(&output, DAEMON);
-        } else {
+        assert_not_asked(&output, &impostor, named);
+        let variables = [("XDG_RUNTIME_DIR", Path::new("/run/user/60020"))];
+        let output = companion.run(&env, ROOT, &mounts, &variables, &["token"]);
+        assert_not_asked(&output, &impostor, named);
+        drop((impostor, reloads));
+        drop(user);
+
+        // At the system's place, a listener of a third user is none.
+        let impostor = Listener::new(MALLORY, &jeton.join("jeton.sock"));
+        let named = Path::new("/run/jeton/jeton.sock");
+        for caller in [ROOT, OWN] {
+            let output = companion.run(&env, caller, &mounts, &[], &["token"]);
             assert_not_asked(&output, &impostor, named);
+        }
+        drop(impostor);
+
+        // Where every user can make the folder, as in containers with a /run of their own, its owner counts for nothing.
+        for mode in [0o1777, 0o777, 0o775] {
+            set_mode(&run, mode);
+            let impostor = Listener::new(DAEMON, &jeton.join("jeton.sock"));
+            let output = companion.run(&env, OWN, &mounts, &[], &["token"]);
+            if mode == 0o777 {
+                // That is a volume, mounted at /run.
+                assert_token_of(&output, DAEMON);
+            } else {
+                assert_not_asked(&output, &impostor, named);
+            }
         }
     }
 }
@@ -422,51 +506,53 @@ fn in_a_volume_of_a_pod_any_listener_is_asked() {
     if !can_mount("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let at = folder(&env, "volume", 0o755, 0);
-    for (mode, owner, mounted, depth, asked) in [
-        (0o777, 0, true, "", true),
-        (0o2777, 0, true, "", true),
-        (0o777, 0, true, "below/", true),
-        (0o2777, 0, true, "below/", true),
-        (0o777, 0, true, "two/below/", false),
-        (0o1777, 0, true, "", false),
-        (0o1777, 0, true, "below/", false),
-        (0o3777, 0, true, "", false),
-        (0o775, 0, true, "", false),
-        (0o755, 0, true, "below/", false),
-        (0o777, MALLORY, true, "", false),
-        (0o777, MALLORY, true, "below/", false),
-        (0o777, 0, false, "", false),
-        (0o777, 0, false, "below/", false),
-    ] {
-        let source = folder(&env, "source", mode, owner);
-        let inside = format!("source/{depth}");
-        let bound = folder(
-            &env,
-            &inside,
-            if depth.is_empty() { mode } else { 0o755 },
-            owner,
-        );
-        set_mode(&source, mode);
-        let listener = Listener::new(DAEMON, &bound.join("jeton.sock"));
-        let (mounts, seen) = if mounted {
-            let mounts = format!("mount --bind '{}' '{}'", source.display(), at.display());
-            (mounts, at.join(depth).join("jeton.sock"))
-        } else {
-            (String::new(), bound.join("jeton.sock"))
-        };
-        let variables = [("JETON_SOCKET", seen.as_path())];
-        let output = companion.run(&env, ROOT, &mounts, &variables, &["token"]);
-        let case = format!("{mode:o} of {owner}, mounted: {mounted}, {depth:?}: {output:?}");
-        assert_eq!(output.code == 0, asked, "{case}");
-        if asked {
-            assert_token_of(&output, DAEMON);
-        } else {
-            assert_not_asked(&output, &listener, &seen);
+    for companion in companions() {
+        let env = TestEnv::new();
+        let at = folder(&env, "volume", 0o755, 0);
+        for (mode, owner, mounted, depth, asked) in [
+            (0o777, 0, true, "", true),
+            (0o2777, 0, true, "", true),
+            (0o777, 0, true, "below/", true),
+            (0o2777, 0, true, "below/", true),
+            (0o777, 0, true, "two/below/", false),
+            (0o1777, 0, true, "", false),
+            (0o1777, 0, true, "below/", false),
+            (0o3777, 0, true, "", false),
+            (0o775, 0, true, "", false),
+            (0o755, 0, true, "below/", false),
+            (0o777, MALLORY, true, "", false),
+            (0o777, MALLORY, true, "below/", false),
+            (0o777, 0, false, "", false),
+            (0o777, 0, false, "below/", false),
+        ] {
+            let source = folder(&env, "source", mode, owner);
+            let inside = format!("source/{depth}");
+            let bound = folder(
+                &env,
+                &inside,
+                if depth.is_empty() { mode } else { 0o755 },
+                owner,
+            );
+            set_mode(&source, mode);
+            let listener = Listener::new(DAEMON, &bound.join("jeton.sock"));
+            let (mounts, seen) = if mounted {
+                let mounts = format!("mount --bind '{}' '{}'", source.display(), at.display());
+                (mounts, at.join(depth).join("jeton.sock"))
+            } else {
+                (String::new(), bound.join("jeton.sock"))
+            };
+            let variables = [("JETON_SOCKET", seen.as_path())];
+            let output = companion.run(&env, ROOT, &mounts, &variables, &["token"]);
+            let case = format!("{mode:o} of {owner}, mounted: {mounted}, {depth:?}: {output:?}");
+            assert_eq!(output.code == 0, asked, "{case}");
+            if asked {
+                assert_token_of(&output, DAEMON);
+            } else {
+                assert_not_asked(&output, &listener, &seen);
+            }
+            drop(listener);
+            fs::remove_dir_all(&source).unwrap();
         }
-        drop(listener);
-        fs::remove_dir_all(&source).unwrap();
     }
 }
 
@@ -475,26 +561,31 @@ fn roots_variables_count_in_a_volume_for_both_sockets() {
     if !can_mount("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let volume = folder(&env, "volume", 0o777, 0);
-    let tokens = folder(&env, "volume/jeton", 0o755, DAEMON).join("jeton.sock");
-    let admin = folder(&env, "volume/jeton-admin", 0o755, DAEMON).join("admin.sock");
-    set_mode(&volume, 0o777);
-    let direct = volume.join("jeton.sock");
-    let _listeners = [&tokens, &admin, &direct].map(|socket| Listener::new(DAEMON, socket));
-    // Over itself, so that the mounts show the same listeners.
-    let mounts = format!("mount --bind '{0}' '{0}'", volume.display());
-    for (variable, value, verb) in [
-        ("XDG_RUNTIME_DIR", &volume, "token"),
-        ("XDG_RUNTIME_DIR", &volume, "reload"),
-        ("JETON_SOCKET", &tokens, "token"),
-        ("JETON_SOCKET", &tokens, "reload"),
-        ("JETON_SOCKET", &direct, "token"),
-        ("JETON_SOCKET", &direct, "reload"),
-        ("JETON_ADMIN_SOCKET", &admin, "reload"),
-    ] {
-        let output = companion.run(&env, ROOT, &mounts, &[(variable, value)], &[verb]);
-        assert_token_of(&output, DAEMON);
+    for companion in companions() {
+        let env = TestEnv::new();
+        let volume = folder(&env, "volume", 0o777, 0);
+        let tokens = folder(&env, "volume/jeton", 0o755, DAEMON).join("jeton.sock");
+        let admin = folder(&env, "volume/jeton-admin", 0o755, DAEMON).join("admin.sock");
+        set_mode(&volume, 0o777);
+        let direct = volume.join("jeton.sock");
+        let _listeners = [&tokens, &admin, &direct].map(|socket| Listener::new(DAEMON, socket));
+        // Over itself, so that the mounts show the same listeners.
+        let mounts = format!("mount --bind '{0}' '{0}'", volume.display());
+        for (variable, value, verb) in [
+            ("XDG_RUNTIME_DIR", &volume, "token"),
+            ("XDG_RUNTIME_DIR", &volume, "reload"),
+            ("JETON_SOCKET", &tokens, "token"),
+            ("JETON_SOCKET", &tokens, "reload"),
+            ("JETON_SOCKET", &direct, "token"),
+            ("JETON_SOCKET", &direct, "reload"),
+            ("JETON_ADMIN_SOCKET", &admin, "reload"),
+        ] {
+            if !companion.knows(&[verb]) {
+                continue;
+            }
+            let output = companion.run(&env, ROOT, &mounts, &[(variable, value)], &[verb]);
+            assert_token_of(&output, DAEMON);
+        }
     }
 }
 
@@ -503,42 +594,41 @@ fn a_link_that_changes_between_two_looks_leads_to_no_impostor() {
     if !can_mount("impostor") {
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let volume = folder(&env, "volume", 0o777, 0);
-    let theirs = folder(&env, "home/mallory", 0o755, MALLORY);
-    let _honest = Listener::new(DAEMON, &volume.join("jeton.sock"));
-    let impostor = Listener::new(MALLORY, &theirs.join("jeton.sock"));
-    let mounts = format!("mount --bind '{0}' '{0}'", volume.display());
-    let links = folder(&env, "links", 0o755, MALLORY);
-    let link = links.join("link");
-    symlink(&volume, &link).unwrap();
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let next = links.join("next");
-            let mut targets = [&theirs, &volume].into_iter().cycle();
-            while !over.load(Ordering::SeqCst) {
-                symlink(targets.next().unwrap(), &next).unwrap();
-                fs::rename(&next, &link).unwrap();
-            }
+    for companion in companions() {
+        let env = TestEnv::new();
+        let volume = folder(&env, "volume", 0o777, 0);
+        let theirs = folder(&env, "home/mallory", 0o755, MALLORY);
+        let _honest = Listener::new(DAEMON, &volume.join("jeton.sock"));
+        let impostor = Listener::new(MALLORY, &theirs.join("jeton.sock"));
+        let mounts = format!("mount --bind '{0}' '{0}'", volume.display());
+        let links = folder(&env, "links", 0o755, MALLORY);
+        let link = links.join("link");
+        symlink(&volume, &link).unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let next = links.join("next");
+                let mut targets = [&theirs, &volume].into_iter().cycle();
+                while !over.load(Ordering::SeqCst) {
+                    symlink(targets.next().unwrap(), &next).unwrap();
+                    fs::rename(&next, &link).unwrap();
+                }
+            });
+            let socket = link.join("jeton.sock");
+            // Many looks in one mount namespace.
+            let script = companion.looks(300);
+            let mut command = in_mounts(&env, &mounts, ROOT, "/bin/sh", &["-c", &script]);
+            command.current_dir("/").env("JETON_SOCKET", &socket);
+            let output = env.finish("jeton", command, b"", true);
+            over.store(true, Ordering::SeqCst);
+            let honest = format!("token-of-{DAEMON}");
+            assert!(
+                output.stdout.lines().all(|line| line == honest),
+                "{output:?}"
+            );
         });
-        let socket = link.join("jeton.sock");
-        // Many looks in one mount namespace.
-        let program = companion.program.program.display();
-        let script = format!(
-            "i=0; while [ $i -lt 300 ]; do {program} token 2>/dev/null; i=$((i+1)); done; true"
-        );
-        let mut command = in_mounts(&env, &mounts, ROOT, "/bin/sh", &["-c", &script]);
-        command.current_dir("/").env("JETON_SOCKET", &socket);
-        let output = env.finish("jeton", command, b"", true);
-        over.store(true, Ordering::SeqCst);
-        let honest = format!("token-of-{DAEMON}");
-        assert!(
-            output.stdout.lines().all(|line| line == honest),
-            "{output:?}"
-        );
-    });
-    assert_eq!(impostor.received(), b"");
+        assert_eq!(impostor.received(), b"");
+    }
 }
 
 #[test]
@@ -551,43 +641,45 @@ fn in_another_user_namespace_users_without_a_number_count_at_these_places_alone(
         ignored("impostor: no user namespaces here");
         return;
     }
-    let (env, companion) = (TestEnv::new(), Companion::new());
-    let run = folder(&env, "system", 0o755, 0);
-    let jeton = folder(&env, "system/jeton", 0o755, DAEMON);
-    let volume = folder(&env, "volume", 0o777, 0);
-    let other = folder(&env, "home/mallory/jeton", 0o755, MALLORY);
-    let mounts = format!(
-        "mount --bind '{}' /run; mount --bind '{1}' '{1}'",
-        run.display(),
-        volume.display()
-    );
-    let program = companion.program.program.to_str().unwrap();
-    let ask = |flags: &[&str], variables: &[(&str, &Path)], args: &[&str]| {
-        let words = [flags, &[program], args].concat();
-        let mut command = in_mounts(&env, &mounts, OWN, "/usr/bin/unshare", &words);
-        command
-            .current_dir("/")
-            .env_remove("XDG_RUNTIME_DIR")
-            .envs(variables.iter().copied());
-        env.finish("jeton", command, b"", true)
-    };
-    let theirs = Listener::new(MALLORY, &other.join("jeton.sock"));
-    let shared = Listener::new(DAEMON, &volume.join("jeton.sock"));
-    let runtime = other.parent().unwrap();
-    // As its root, and as a user without a number.
-    for flags in [&["-U", "-r"][..], &["-U"]] {
-        let system = Listener::new(DAEMON, &jeton.join("jeton.sock"));
-        assert_token_of(&ask(flags, &[], &["token"]), DAEMON);
-        let in_volume = [("JETON_SOCKET", shared.socket.as_path())];
-        assert_token_of(&ask(flags, &in_volume, &["token"]), DAEMON);
-        drop(system);
-        let elsewhere = [("XDG_RUNTIME_DIR", runtime)];
-        let output = ask(flags, &elsewhere, &["token"]);
-        assert_not_asked(&output, &theirs, &theirs.socket);
+    for companion in companions() {
+        let env = TestEnv::new();
+        let run = folder(&env, "system", 0o755, 0);
+        let jeton = folder(&env, "system/jeton", 0o755, DAEMON);
+        let volume = folder(&env, "volume", 0o777, 0);
+        let other = folder(&env, "home/mallory/jeton", 0o755, MALLORY);
+        let mounts = format!(
+            "mount --bind '{}' /run; mount --bind '{1}' '{1}'",
+            run.display(),
+            volume.display()
+        );
+        let program = companion.program.program.to_str().unwrap();
+        let ask = |flags: &[&str], variables: &[(&str, &Path)], args: &[&str]| {
+            let words = [flags, &[program], args].concat();
+            let mut command = in_mounts(&env, &mounts, OWN, "/usr/bin/unshare", &words);
+            command
+                .current_dir("/")
+                .env_remove("XDG_RUNTIME_DIR")
+                .envs(variables.iter().copied());
+            env.finish("jeton", command, b"", true)
+        };
+        let theirs = Listener::new(MALLORY, &other.join("jeton.sock"));
+        let shared = Listener::new(DAEMON, &volume.join("jeton.sock"));
+        let runtime = other.parent().unwrap();
+        // As its root, and as a user without a number.
+        for flags in [&["-U", "-r"][..], &["-U"]] {
+            let system = Listener::new(DAEMON, &jeton.join("jeton.sock"));
+            assert_token_of(&ask(flags, &[], &["token"]), DAEMON);
+            let in_volume = [("JETON_SOCKET", shared.socket.as_path())];
+            assert_token_of(&ask(flags, &in_volume, &["token"]), DAEMON);
+            drop(system);
+            let elsewhere = [("XDG_RUNTIME_DIR", runtime)];
+            let output = ask(flags, &elsewhere, &["token"]);
+            assert_not_asked(&output, &theirs, &theirs.socket);
+        }
+        // The user's own daemon has the user's number there.
+        let own = folder(&env, "home/own/jeton", 0o755, OWN.uid);
+        let _own = Listener::new(OWN.uid, &own.join("jeton.sock"));
+        let own = [("XDG_RUNTIME_DIR", own.parent().unwrap())];
+        assert_token_of(&ask(&["-U", "-r"], &own, &["token"]), OWN.uid);
     }
-    // The user's own daemon has the user's number there.
-    let own = folder(&env, "home/own/jeton", 0o755, OWN.uid);
-    let _own = Listener::new(OWN.uid, &own.join("jeton.sock"));
-    let own = [("XDG_RUNTIME_DIR", own.parent().unwrap())];
-    assert_token_of(&ask(&["-U", "-r"], &own, &["token"]), OWN.uid);
 }
