@@ -69,6 +69,7 @@ mod systems;
 mod terminal;
 mod time_namespace;
 mod tls;
+mod token_for;
 mod told_expiry;
 mod tools;
 mod traps;

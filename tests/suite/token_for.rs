@@ -1,0 +1,91 @@
+//! `jeton token --for CLIENT`: a token that holds for as long as the client keeps it, as programs ask for it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// How long the tokens hold, in seconds. A client that keeps one for minutes gets one that has half of this left.
+const LIFE: u64 = 24;
+
+/// What `jeton token` prints with these arguments.
+fn printed(env: &TestEnv, args: &[&str]) -> String {
+    let output = env.jeton(&[&["token", "research"], args].concat());
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{args:?}");
+    output.stdout.trim_end().to_owned()
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// When the held token expires, and when the daemon replaces it if nobody asks for a longer one: in Unix seconds.
+fn times(env: &TestEnv, daemon: &Daemon) -> (u64, u64) {
+    let state = env.get(daemon, "/v1/profiles/research").json();
+    let of = |name: &str| state[name].as_u64().unwrap();
+    (of("expires_at"), of("next_attempt_at"))
+}
+
+#[test]
+fn a_client_that_keeps_its_token_has_it_replaced_before_the_daemon_would() {
+    for client in ["codex", "claude-code"] {
+        replaces(client);
+    }
+}
+
+fn replaces(client: &str) {
+    let env = TestEnv::with_sandbox(LIFE);
+    env.enrol("research");
+    loop {
+        // Each start draws another moment for the refresh, between 40 and 60 % of the lifetime: one that is late.
+        let mut daemon = env.start();
+        let first = env.token(&daemon, "research");
+        let (expires, due) = times(&env, &daemon);
+        let half = expires - LIFE / 2;
+        if due < half + 2 {
+            env.stop(&mut daemon);
+            continue;
+        }
+        let asked = env.sandbox().stats().token_requests;
+        wait_until("half of the lifetime to be over", || now() > half);
+        let bare = printed(&env, &[]);
+        let kept = printed(&env, &["--for", client]);
+        if now() >= due {
+            // This machine was too busy to ask in time.
+            env.stop(&mut daemon);
+            continue;
+        }
+        assert_eq!(bare, first);
+        assert_ne!(kept, first, "--for {client}");
+        assert_eq!(env.sandbox().stats().token_requests, asked + 1);
+        // Asked for again, it is long enough.
+        assert_eq!(printed(&env, &["--for", client]), kept);
+        assert_eq!(env.sandbox().stats().token_requests, asked + 1);
+        env.stop(&mut daemon);
+        return;
+    }
+}
+
+#[test]
+fn a_client_without_a_longer_token_gets_the_held_one_before_it_stops_waiting() {
+    let env = TestEnv::with_sandbox(LIFE);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let first = env.token(&daemon, "research");
+    env.fault("hang");
+    let (expires, _) = times(&env, &daemon);
+    wait_until("half of the lifetime to be over", || {
+        now() > expires - LIFE / 2
+    });
+    let started = std::time::Instant::now();
+    let output = env.jeton(&["token", "research", "--for", "codex"]);
+    // Codex ends its command after 5 s.
+    assert!(started.elapsed().as_millis() < 5_000);
+    assert_eq!((output.code, output.stdout.trim_end()), (0, &first[..]));
+    assert!(output.stderr.contains("no newer one"), "{output:?}");
+    env.fault("none");
+    env.stop(&mut daemon);
+}
