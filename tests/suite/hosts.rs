@@ -1,9 +1,11 @@
 //! The addresses that profiles are for: what the commands say of them, and what a reload does with them.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::enrol::write_config;
 use crate::support::TestEnv;
+use crate::support::daemon::wait_until;
 
 /// A place with two profiles, and these lines behind them in the configuration.
 fn place(lines: &str) -> (TestEnv, String) {
@@ -161,4 +163,53 @@ fn a_reload_puts_addresses_in_force_and_touches_no_token() {
     assert_eq!(explain("https://me@git.example/team").code, 64);
     assert_eq!(env.token(&daemon, "research"), before);
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_reload_takes_an_address_also_from_a_tool_that_waits_for_the_token() {
+    let (env, profiles) = place("");
+    let with = |lines: &str| write_config(&env, format!("{profiles}{lines}"));
+    let address = "https://git.example";
+    for (after, gets_a_token) in [
+        (entry("research", "https://git.example/team"), false),
+        (entry("ci", "https://other.example"), false),
+        (entry("ci", address), true),
+        (
+            format!("{}auth = 'basic'\n", entry("research", address)),
+            true,
+        ),
+    ] {
+        with(&entry("research", address));
+        env.fault("slow:3");
+        let mut daemon = env.start();
+        let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
+        command.args(["keyring", "get", address, "me"]);
+        let waits = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                child.spawn().unwrap().wait_with_output().unwrap()
+            });
+            wait_until("the tool to wait", || {
+                let state = env.get(&daemon, "/v1/profiles/research").json();
+                state["counts"]["requests"] == 1
+            });
+            with(&after);
+            assert_eq!(env.jeton(&["reload"]).code, 0);
+            waits.join().unwrap()
+        });
+        env.fault("none");
+        let given = String::from_utf8(waits.stdout).unwrap();
+        env.came_out("jeton keyring", given.as_bytes(), gets_a_token);
+        let now = match after.contains("ci") {
+            true => env.token(&daemon, "ci"),
+            false => env.token(&daemon, "research"),
+        };
+        let want = if gets_a_token {
+            format!("{now}\n")
+        } else {
+            String::new()
+        };
+        assert_eq!(given, want, "{after} {:?}", String::from_utf8(waits.stderr));
+        env.stop(&mut daemon);
+    }
 }

@@ -58,6 +58,18 @@ impl Service {
         Ok(())
     }
 
+    /// Whether an address still gets this profile, by the same entry.
+    pub(super) fn is_still(
+        &self,
+        caller: &Caller,
+        query: &AddressQuery,
+        handle: &Handle,
+        entry: &Option<HostEntry>,
+    ) -> bool {
+        let now = self.entry_at(caller, query);
+        now.is_ok_and(|(now, by)| now.name() == handle.name() && by == *entry)
+    }
+
     fn entry_at(
         &self,
         caller: &Caller,

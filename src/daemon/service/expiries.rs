@@ -1,11 +1,13 @@
 //! Answers a tool's client: with a token, and the expiry that the client is told.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Service;
 use super::runs::answer;
 use super::second_calls::Client;
+use crate::config::HostEntry;
 use crate::daemon::keep::handle::{Handle, Served};
 use crate::daemon::keep::patience::Patience;
 use crate::policy::Peer;
@@ -15,6 +17,16 @@ use crate::query::{AddressAnswer, AddressQuery, ReportedExpiry, reported_expiry}
 
 /// How long a client waits whose second call leads to a refresh.
 const SECOND_CALL: Duration = Duration::from_secs(3);
+
+/// The token for an address.
+struct Found {
+    handle: Arc<Handle>,
+    served: Served,
+    /// The entry that decided.
+    entry: Option<HostEntry>,
+    /// The client whose second call would mean something.
+    client: Option<Client>,
+}
 
 impl Service {
     /// Returns the token for an address, with the expiry that the client is told.
@@ -27,8 +39,44 @@ impl Service {
         query: &AddressQuery,
         max_wait: Patience,
     ) -> Result<AddressAnswer, Problem> {
-        let caller = &peer.caller;
         let left = self.countdown(max_wait);
+        let Found {
+            handle,
+            served,
+            entry,
+            client,
+        } = loop {
+            let before = self.roster.all();
+            let found = self.newest_at(peer, query, &left).await?;
+            // A reload during the wait may have given the address to another profile, or to none.
+            let is_same = Arc::ptr_eq(&before, &self.roster.all());
+            if is_same || self.is_still(&peer.caller, query, &found.handle, &found.entry) {
+                break found;
+            }
+        };
+        let reported = reported(&handle, &served, query.window, peer);
+        if query.window.is_some() && !reported.is_planned {
+            handle.told_real_expiry(served.held.generation);
+        }
+        if let Some(client) = client {
+            let (now, generation) = (served.at.boot, served.held.generation);
+            self.second_calls.note(now, client, generation, reported.at);
+        }
+        Ok(AddressAnswer {
+            expires_at: served.at.unix_of(reported.at),
+            token: answer(&handle, served),
+            entry,
+        })
+    }
+
+    /// Returns the token for an address; a newer one to a client that comes back for the one that it has.
+    async fn newest_at(
+        &self,
+        peer: &Peer,
+        query: &AddressQuery,
+        left: &(impl Fn() -> Patience + Sync),
+    ) -> Result<Found, Problem> {
+        let caller = &peer.caller;
         let (mut handle, mut served, entry) = self.token_at(caller, query, left()).await?;
         let client = Some(peer).filter(|_| query.keeps_until_401);
         let client = client.and_then(|peer| client_of(peer, &handle));
@@ -43,18 +91,11 @@ impl Service {
                 (handle, served) = newer.await?;
             }
         }
-        let reported = reported(&handle, &served, query.window, peer);
-        if query.window.is_some() && !reported.is_planned {
-            handle.told_real_expiry(served.held.generation);
-        }
-        if let Some(client) = client {
-            let (now, generation) = (served.at.boot, served.held.generation);
-            self.second_calls.note(now, client, generation, reported.at);
-        }
-        Ok(AddressAnswer {
-            expires_at: served.at.unix_of(reported.at),
-            token: answer(&handle, served),
+        Ok(Found {
+            handle,
+            served,
             entry,
+            client,
         })
     }
 }
