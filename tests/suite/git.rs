@@ -134,6 +134,42 @@ fn an_old_gits_erase_counts_for_basic_alone_and_by_the_token() {
 }
 
 #[test]
+fn a_report_reaches_no_token_of_another_profile() {
+    let env = place("url = \"https://git.example/team\"");
+    env.enrol("ci");
+    bind(&env, "ci", "url = \"https://git.example\"");
+    let mut daemon = env.start();
+    let here = "protocol=https\nhost=git.example\npath=team/x.git\n";
+    let tell = |profile: &str, operation: &str, message: &str| {
+        let mut command = env.command(JETON);
+        command.args(["git", profile, operation]);
+        env.finish("jeton git", command, message.as_bytes(), operation == "get")
+    };
+    let generation = |profile: &str| {
+        env.token(&daemon, profile);
+        let state = env.get(&daemon, &format!("/v1/profiles/{profile}")).json();
+        state["generation"].clone()
+    };
+    let got = tell("ci", "get", &format!("{MODERN}{here}"));
+    let sent: String = answer(&got)
+        .iter()
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect();
+    // Git tells all of its helpers. The tokens of two profiles may have one number.
+    let (ci, research) = (generation("ci"), generation("research"));
+    let same = sent.replace(&format!("jeton:{ci}\n"), &format!("jeton:{research}\n"));
+    for (profile, sent) in [("ci", &sent), ("research", &same)] {
+        let told = format!("{MODERN}{here}{sent}wwwauth[]=Bearer\n");
+        let silent = tell(profile, "erase", &told);
+        assert_eq!((silent.code, silent.stdout.as_str()), (0, ""), "{silent:?}");
+    }
+    assert_eq!(reports(&env, &daemon), 0, "of another profile's token");
+    let of_ci = env.get(&daemon, "/v1/profiles/ci").json();
+    assert_eq!(of_ci["counts"]["reports"], 1);
+    env.stop(&mut daemon);
+}
+
+#[test]
 fn what_is_not_ours_gets_no_token_and_one_line() {
     let env = place("url = \"https://git.example/team\"");
     let mut daemon = env.start();

@@ -153,18 +153,27 @@ fn erase(call: &Call<'_>, profile: Option<ProfileName>, input: &[u8]) -> Result<
 /// The token that was rejected, and where that counts only; `None` if the server did not reject a token of ours.
 fn feedback(message: &Message<'_>) -> Option<(Rejected, Option<HostAuth>)> {
     // Git sends one form, and erases the token also when the server takes only the other one.
-    let sent = message.authtype.unwrap_or(b"Basic");
-    if !message.challenges.is_empty() && !offers(&message.challenges, sent) {
+    let scheme = message.authtype.unwrap_or(b"Basic");
+    if !message.challenges.is_empty() && !offers(&message.challenges, scheme) {
         return None;
     }
+    let sent = match message.authtype {
+        Some(_) => message.credential,
+        None => message.password,
+    };
+    let hash = |sent: &[u8]| Rejected::Sha256(Sha256::digest(sent).into());
     let mut ours = message.states.iter().filter_map(|state| generation(state));
     match (ours.next(), ours.next()) {
-        (Some(generation), None) => Some((Rejected::Generation(generation), None)),
+        // Git tells each of its helpers, also one for another profile, whose generations have the same numbers. The value
+        // that it sent belongs to one token alone.
+        (Some(generation), None) => {
+            let which = sent.map_or(Rejected::Generation(generation), hash);
+            Some((which, None))
+        }
         (Some(_), Some(_)) => None,
         // Git before 2.46 erases even a token that it could not send, to a server that takes only Bearer.
         (None, _) if message.capabilities.is_empty() => {
-            let hash = Sha256::digest(message.password?);
-            Some((Rejected::Sha256(hash.into()), Some(HostAuth::Basic)))
+            Some((hash(message.password?), Some(HostAuth::Basic)))
         }
         (None, _) => None,
     }

@@ -13,7 +13,8 @@ pub(super) struct Message<'a> {
     pub(super) password: Option<&'a [u8]>,
     /// The scheme by which git sent what is in `credential`.
     pub(super) authtype: Option<&'a [u8]>,
-    credential: Option<&'a [u8]>,
+    /// What git sent by that scheme.
+    pub(super) credential: Option<&'a [u8]>,
     /// What git understands beside the lines of its first version; none before 2.46.
     pub(super) capabilities: Vec<&'a [u8]>,
     /// The server's `WWW-Authenticate` fields; none before 2.41.

@@ -298,14 +298,38 @@ fn an_erase_is_a_report_only_with_our_state_and_the_form_that_the_server_takes()
     ] {
         let got = report(&format!("{HERE}{}", lines.concat()));
         let got = got.map(|query| (query.which, counting(&query)));
-        let want = reported.then_some((Rejected::Generation(7), vec![None, BEARER, BASIC]));
+        let want = reported.then_some((hash(b"T0KEN"), vec![None, BEARER, BASIC]));
         assert_eq!(got, want, "{lines:?}");
+    }
+}
+
+fn hash(token: &[u8]) -> Rejected {
+    Rejected::Sha256(Sha256::digest(token).into())
+}
+
+#[test]
+fn a_report_names_the_token_by_the_value_that_git_sent() {
+    let state = "capability[]=state\nstate[]=jeton:7\n";
+    for (lines, which) in [
+        ("username=a\npassword=P\n", hash(b"P")),
+        (
+            "authtype=Bearer\ncredential=C\nusername=a\npassword=P\n",
+            hash(b"C"),
+        ),
+        // Without the value the generation is all that there is.
+        ("username=a\n", Rejected::Generation(7)),
+        (
+            "authtype=Bearer\nusername=a\npassword=P\n",
+            Rejected::Generation(7),
+        ),
+    ] {
+        let query = report(&format!("{HERE}{state}{lines}")).unwrap();
+        assert_eq!(query.which, which, "{lines}");
     }
 }
 
 #[test]
 fn an_erase_of_an_old_git_counts_only_for_basic_and_names_the_token_by_its_hash() {
-    let hash = Rejected::Sha256(Sha256::digest(b"T0KEN").into());
     for (lines, reported) in [
         ("username=oauth2\npassword=T0KEN\n", true),
         ("username=oauth2\npassword=T0KEN\nwwwauth[]=Basic\n", true),
@@ -318,7 +342,11 @@ fn an_erase_of_an_old_git_counts_only_for_basic_and_names_the_token_by_its_hash(
     ] {
         let got = report(&format!("{HERE}{lines}"));
         let got = got.map(|query| (query.which, counting(&query)));
-        assert_eq!(got, reported.then_some((hash, vec![BASIC])), "{lines}");
+        assert_eq!(
+            got,
+            reported.then_some((hash(b"T0KEN"), vec![BASIC])),
+            "{lines}"
+        );
     }
     let query = report(&format!("{HERE}path=team\nusername=a\npassword=T0KEN\n")).unwrap();
     let there = Address::parse("https://git.example/team").unwrap();
