@@ -18,11 +18,17 @@ static USERNAME: Opt = Opt {
     help: "a client that names this user",
 };
 
+static JSON: Opt = Opt {
+    name: "--json",
+    takes: Takes::Nothing,
+    help: "print it for a program, as JSON",
+};
+
 pub(super) static GRAMMAR: Grammar = Grammar {
     verb: "explain",
-    usage: "ADDRESS [PROFILE] [--username NAME]",
+    usage: "ADDRESS [PROFILE] [--username NAME] [--json]",
     does: "say which profile an address gets, or why it gets none",
-    options: &[&USERNAME],
+    options: &[&USERNAME, &JSON],
     profile: Profile::Argument,
 };
 
@@ -46,7 +52,23 @@ enum Near {
     Name,
 }
 
-struct Explain(ExplainQuery);
+/// What an address gets, for a program.
+#[derive(serde::Serialize)]
+struct Body<'a> {
+    address: String,
+    /// The profile, its entry and the rest; all are null if the address gets none.
+    profile: Option<&'a str>,
+    entry: Option<String>,
+    username: Option<&'a str>,
+    auth: Option<&'static str>,
+    /// Why it gets none; null if it gets one.
+    reason: Option<String>,
+}
+
+struct Explain {
+    query: ExplainQuery,
+    json: bool,
+}
 
 /// Parses a call.
 pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
@@ -59,9 +81,10 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         profile: args.profile(),
         username,
     };
+    let json = args.has(&JSON);
     Ok(Parsed::Ask(Asked::Explain(
         query.clone(),
-        Box::new(Explain(query)),
+        Box::new(Explain { query, json }),
     )))
 }
 
@@ -74,21 +97,41 @@ fn username(text: &str) -> Option<String> {
 
 impl Print<ExplainAnswer> for Explain {
     fn print(&self, answer: &ExplainAnswer, _around: Surroundings<'_>) -> Reply {
-        let address = &self.0.address;
-        match &answer.found {
-            Some(found) => Reply {
-                stdout: table(address, found, &answer.hosts).into_bytes().into(),
-                ..Reply::default()
-            },
-            None => {
-                let why = self.why_none(&answer.hosts);
-                refusal(
-                    Code::UnknownProfile,
-                    &format!("{address} gets no token: {why}"),
-                )
-            }
-        }
+        let address = &self.query.address;
+        let why = match &answer.found {
+            Some(_) => None,
+            None => Some(self.why_none(&answer.hosts)),
+        };
+        let mut reply = match &why {
+            None => Reply::default(),
+            Some(why) => refusal(
+                Code::UnknownProfile,
+                &format!("{address} gets no token: {why}"),
+            ),
+        };
+        let stdout = match &answer.found {
+            found if self.json => json(address, found.as_ref(), why),
+            Some(found) => table(address, found, &answer.hosts),
+            None => String::new(),
+        };
+        reply.stdout = stdout.into_bytes().into();
+        reply
     }
+}
+
+fn json(address: &Address, found: Option<&HostListing>, reason: Option<String>) -> String {
+    let entry = found.map(|found| &found.entry);
+    let auth = entry.and_then(|entry| entry.auth);
+    let body = Body {
+        address: address.to_string(),
+        profile: found.map(|found| found.profile.as_str()),
+        entry: entry.map(|entry| entry.url.to_string()),
+        username: entry.and_then(|entry| entry.username.as_deref()),
+        auth: auth.map(|auth| auth.as_str()),
+        reason,
+    };
+    // A struct of strings always serialises.
+    serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
 }
 
 fn table(address: &Address, found: &HostListing, hosts: &[HostListing]) -> String {
@@ -168,7 +211,7 @@ impl Explain {
 
     /// How near an entry is to the address; `None` if it has another host.
     fn near(&self, host: &HostListing) -> Option<Near> {
-        let (address, url) = (&self.0.address, &host.entry.url);
+        let (address, url) = (&self.query.address, &host.entry.url);
         let is_named = self.is_named(&host.profile);
         if url.covers(address) {
             return Some(if is_named { Near::User } else { Near::Profile });
@@ -193,12 +236,15 @@ impl Explain {
     }
 
     fn is_named(&self, profile: &ProfileName) -> bool {
-        self.0.profile.as_ref().is_none_or(|name| name == profile)
+        self.query
+            .profile
+            .as_ref()
+            .is_none_or(|name| name == profile)
     }
 
     fn nothing_near(&self, hosts: &[HostListing]) -> String {
-        let origin = self.0.address.origin();
-        let (whose, name) = match &self.0.profile {
+        let origin = self.query.address.origin();
+        let (whose, name) = match &self.query.profile {
             Some(name) => (format!("no entry of {name}"), name.as_str()),
             None => ("no entry".to_owned(), "NAME"),
         };
@@ -287,6 +333,40 @@ mod tests {
         assert_eq!(
             print(&["explain", "reg.example:5000"], Some(2), hosts()),
             reply(says, "", 0)
+        );
+    }
+
+    #[test]
+    fn programs_get_json_with_the_profile_or_the_reason() {
+        let json = |args: &[&str], found: Option<usize>| {
+            let reply = print(&[&["explain", "--json"], args].concat(), found, hosts());
+            let json: serde_json::Value = serde_json::from_slice(&reply.stdout).unwrap();
+            (json, reply.stderr, reply.exit)
+        };
+        assert_eq!(
+            json(&["git.example/team/app"], Some(0)),
+            (
+                serde_json::json!({
+                    "address": "https://git.example/team/app", "profile": "research",
+                    "entry": "https://git.example/team", "username": "oauth2", "auth": "basic", "reason": null
+                }),
+                String::new(),
+                0
+            )
+        );
+        let (none, line, exit) = json(&["reg.example"], None);
+        assert_eq!(
+            (&none["profile"], &none["entry"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        let reason = none["reason"].as_str().unwrap();
+        assert!(reason.contains("is for another port"), "{reason}");
+        assert_eq!(
+            (line, exit),
+            (
+                format!("jeton: https://reg.example gets no token: {reason}\n"),
+                78
+            )
         );
     }
 
