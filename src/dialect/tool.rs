@@ -44,6 +44,8 @@ pub(super) fn bound(verb: &Verb, parsed: Parsed) -> Parsed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -53,6 +55,59 @@ mod tests {
             assert!(client.source.len() > 10, "{name}");
             assert!(client.is_sound(), "{name}");
         }
+    }
+
+    /// A row of the table in `docs/tools.md`.
+    fn documented(asked_by: &str, client: &Client) -> String {
+        let time = |time: Duration| match time.as_secs() {
+            secs if secs.is_multiple_of(60) => format!("{} min", secs / 60),
+            secs => format!("{secs} s"),
+        };
+        let (keeps, comes_back) = match (client.interval, client.window) {
+            (Duration::ZERO, Duration::ZERO) => {
+                ("until the expiry".to_owned(), "at the expiry".to_owned())
+            }
+            (Duration::ZERO, window) => (
+                "until the expiry".to_owned(),
+                format!("up to {} before the expiry", time(window)),
+            ),
+            (interval, _) => (time(interval), String::new()),
+        };
+        let waits = match client.timeout {
+            None => "not known".to_owned(),
+            Some(Duration::MAX) => "without a limit".to_owned(),
+            Some(timeout) => time(timeout),
+        };
+        let columns = [
+            format!("`jeton {asked_by}`"),
+            keeps,
+            comes_back,
+            waits,
+            time(client.deadline()),
+            client.source.to_owned(),
+        ];
+        let line = columns.map(|text| format!("| {text} ")).concat() + "|";
+        line.replace("|  |", "| |")
+    }
+
+    #[test]
+    fn the_docs_have_the_numbers_of_every_row() {
+        let tools = TABLE
+            .iter()
+            .map(|tool| (tool.verb.grammar.verb.to_owned(), &tool.client));
+        let plain = plain::CLIENTS.iter();
+        let plain = plain.map(|(name, client)| (format!("token --for {name}"), client));
+        let want: Vec<_> = tools
+            .chain(plain)
+            .map(|(name, client)| documented(&name, client))
+            .collect();
+        let docs = include_str!("../../docs/tools.md");
+        let (_, table) = docs.split_once("| asked by |").unwrap();
+        let rows = table
+            .lines()
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        assert_eq!(rows.collect::<Vec<_>>(), want);
     }
 
     #[test]
