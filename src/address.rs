@@ -79,7 +79,7 @@ impl Address {
         }
         Ok(Self {
             origin: url.origin().ascii_serialization(),
-            path: url.path().trim_end_matches('/').to_owned(),
+            path: in_one_case(url.path().trim_end_matches('/')),
         })
     }
 
@@ -213,6 +213,18 @@ fn encoded(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let byte = u8::try_from(digit(high)? * 16 + digit(low)?).ok()?;
     let is_doubtful = byte.is_ascii_alphanumeric() || b"-._~/\\;".contains(&byte);
     (!is_doubtful).then_some(byte)
+}
+
+/// A path with the digits of its codes in upper case, as most programs write them: `%c3` and `%C3` are one byte.
+fn in_one_case(path: &str) -> String {
+    let mut digits = 0;
+    path.chars()
+        .map(|c| {
+            let is_digit = digits > 0;
+            digits = if c == '%' { 2 } else { digits.max(1) - 1 };
+            if is_digit { c.to_ascii_uppercase() } else { c }
+        })
+        .collect()
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -26,6 +26,10 @@ fn an_address_is_compared_in_one_form() {
         ),
         ("https://git.example/\u{fc}", "https://git.example/%C3%BC"),
         (
+            "https://git.example/a%c3%bcf/%e2%82%aca",
+            "https://git.example/a%C3%BCf/%E2%82%ACa",
+        ),
+        (
             "https://git.example/a%3Fb%23c/100%25",
             "https://git.example/a%3Fb%23c/100%25",
         ),
