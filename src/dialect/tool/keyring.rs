@@ -102,6 +102,8 @@ fn get(
     if username.is_some_and(|name| name.chars().any(is_hidden)) {
         return Err(GRAMMAR.wrong("the user name has a character that cannot be seen"));
     }
+    // An empty one is that of an address as https://:@pypi.example.
+    let username = username.filter(|name| !name.is_empty());
     let address = match Address::parse(service) {
         Ok(address) => address,
         Err(error) => return Ok(Parsed::Answer(none("", &error.to_string()).into())),
@@ -197,6 +199,12 @@ mod tests {
                 &["--output", "json", "get", URL, "me"],
                 None,
                 "{\"password\": \"T0KEN\"}\n",
+            ),
+            (&["get", URL, ""], Some("ci"), "T0KEN\n"),
+            (
+                &["get", URL, "", "--mode", "creds"],
+                None,
+                "oauth2\nT0KEN\n",
             ),
             (
                 &["--mode=password", "--output=plain", "get", URL, "me"],
