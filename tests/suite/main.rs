@@ -19,6 +19,7 @@ mod clusters;
 mod commands;
 mod companion;
 mod control_characters;
+mod deadlines;
 mod demo;
 mod descriptors;
 mod dialects;
