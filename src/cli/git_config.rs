@@ -6,7 +6,7 @@
 mod context;
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub(super) const TOP: [&str; 2] = ["rev-parse", "--show-toplevel"];
 /// A credential helper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Helper {
+    /// Its number among all that git lists.
+    nth: usize,
     /// Where it stands.
     pub(super) place: Place,
     /// Whether it is of a repository or of one call, behind the files of the system and of the user.
@@ -64,37 +66,70 @@ pub(super) struct Listing {
 }
 
 /// The helpers that git tells of the token, and those that shut ours out: all behind ours. `None` if ours is not there.
-pub(super) fn behind_ours(helpers: &[Helper]) -> Option<&[Helper]> {
+fn behind_ours(helpers: &[Helper]) -> Option<&[Helper]> {
     let at = helpers
         .iter()
         .rposition(|helper| helper.kind == Kind::Ours)?;
     helpers.get(at + 1..)
 }
 
-/// The helpers that stay behind what is added at the end of the user's file, without ours.
-pub(super) fn behind_the_users_file(helpers: &[Helper]) -> impl Iterator<Item = &Helper> {
-    let behind = |helper: &&Helper| helper.is_behind_users && helper.kind != Kind::Ours;
-    helpers.iter().filter(behind)
+/// The context of a section of credentials (gitcredentials(7)) that sets a helper; empty for all addresses.
+fn context_of(key: &str) -> Option<&str> {
+    let rest = key.strip_prefix("credential.")?;
+    match rest.strip_suffix("helper")? {
+        "" => Some(""),
+        context => context.strip_suffix('.'),
+    }
 }
 
 fn is_helper_for(key: &str, address: &Address) -> bool {
-    let Some(rest) = key.strip_prefix("credential.") else {
-        return false;
-    };
-    match rest.strip_suffix("helper") {
-        Some("") => true,
-        Some(context) => context
-            .strip_suffix('.')
-            .is_some_and(|context| context::is_for(context, address)),
-        None => false,
-    }
+    context_of(key).is_some_and(|context| context.is_empty() || context::is_for(context, address))
 }
 
 // === impl Listing ===
 
 impl Listing {
+    /// The helpers behind ours for an address and for those below it that have sections of their own: git tells them of the
+    /// token. `None` if git does not ask ours for the address.
+    pub(super) fn behind_ours(&self, address: &Address) -> Option<Vec<Helper>> {
+        let mut found = behind_ours(&self.helpers(address))?.to_vec();
+        for address in self.below(address) {
+            let helpers = self.helpers(&address);
+            let behind = behind_ours(&helpers).unwrap_or_default();
+            // An empty one says that another helper is meant there, which git then asks alone.
+            if behind.iter().all(|helper| helper.kind != Kind::Barrier) {
+                found.extend(behind.iter().cloned());
+            }
+        }
+        found.sort_by_key(|helper| helper.nth);
+        found.dedup_by_key(|helper| helper.nth);
+        Some(found)
+    }
+
+    /// The helpers that stay behind what is added at the end of the user's file for an address, without ours.
+    pub(super) fn behind_the_users_file(&self, address: &Address) -> Vec<Helper> {
+        let addresses = std::iter::once(address.clone()).chain(self.below(address));
+        let mut found: Vec<_> = addresses
+            .flat_map(|address| self.helpers(&address))
+            .filter(|helper| helper.is_behind_users && helper.kind != Kind::Ours)
+            .collect();
+        found.sort_by_key(|helper| helper.nth);
+        found.dedup_by_key(|helper| helper.nth);
+        found
+    }
+
+    /// The addresses below this one that have sections of their own.
+    fn below(&self, address: &Address) -> BTreeSet<Address> {
+        let entries = self.text.split('\0').skip(2).step_by(3);
+        let keys = entries.map(|entry| entry.split_once('\n').map_or(entry, |(key, _)| key));
+        let contexts = keys.filter_map(context_of);
+        contexts
+            .filter_map(|context| context::below(context, address))
+            .collect()
+    }
+
     /// The helpers of an address.
-    pub(super) fn helpers(&self, address: &Address) -> Vec<Helper> {
+    fn helpers(&self, address: &Address) -> Vec<Helper> {
         self.helpers_in(address, |path| {
             let bytes = fs::read(path).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -107,9 +142,11 @@ impl Listing {
         let mut seen: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut helpers = vec![];
         let mut fields = self.text.split('\0');
+        let mut listed = 0;
         while let (Some(scope), Some(origin), Some(entry)) =
             (fields.next(), fields.next(), fields.next())
         {
+            listed += 1;
             // A key without a value has no line end behind it.
             let Some((key, value)) = entry.split_once('\n') else {
                 continue;
@@ -137,6 +174,7 @@ impl Listing {
                 }
             };
             helpers.push(Helper {
+                nth: listed,
                 place,
                 is_behind_users: !matches!(scope, "system" | "global"),
                 kind: Kind::of(value),
@@ -291,10 +329,51 @@ mod tests {
             ]
         );
         assert_eq!(behind_ours(&found), found.get(5..));
-        let behind: Vec<_> = behind_the_users_file(&found).collect();
-        assert_eq!(behind, [&found[6], &found[7]]);
         assert_eq!(behind_ours(&found[..4]), None);
-        assert_eq!(behind_the_users_file(&found[..4]).count(), 0);
+    }
+
+    #[test]
+    fn helpers_of_addresses_below_are_behind_ours_too() {
+        let section = |context: &str, value: &str| format!("credential.{context}.helper\n{value}");
+        let entries = [
+            (USER, section("https://git.example/team", "early")),
+            (USER, section("https://git.example", "")),
+            (USER, section("https://git.example", "/usr/bin/jeton git")),
+            (USER, section("https://git.example/team/x", "late")),
+            (USER, section("https://git.example/team", "store")),
+            (USER, section("https://other.example/team", "store")),
+            // Another helper is meant there, and asked alone.
+            (USER, section("https://git.example/own", "")),
+            (USER, section("https://git.example/own", "store")),
+            // Ours is asked there again, behind the one for all.
+            (USER, "credential.helper\ncache".to_owned()),
+            (USER, section("https://git.example/more", "")),
+            (
+                USER,
+                section("https://git.example/more", "/usr/bin/jeton git"),
+            ),
+            (LOCAL, section("https://git.example/team/x", "store")),
+        ];
+        let text = entries
+            .iter()
+            .map(|((scope, origin), entry)| format!("{scope}\0{origin}\0{entry}\0"));
+        let listing = Listing {
+            text: text.collect(),
+            top: "/home/user/r".into(),
+        };
+        let numbers = |helpers: Vec<Helper>| helpers.iter().map(|it| it.nth).collect::<Vec<_>>();
+        let address = |text: &str| Address::parse(text).unwrap();
+        let behind = |text: &str| listing.behind_ours(&address(text)).map(numbers);
+        assert_eq!(behind("https://git.example"), Some(vec![4, 5, 9, 12]));
+        assert_eq!(
+            behind("https://git.example/team/x"),
+            Some(vec![4, 5, 9, 12])
+        );
+        assert_eq!(behind("https://git.example/more"), Some(vec![]));
+        assert_eq!(behind("https://other.example"), None);
+        let users = |text: &str| numbers(listing.behind_the_users_file(&address(text)));
+        assert_eq!(users("https://git.example"), [12]);
+        assert!(users("https://git.example/own").is_empty());
     }
 
     #[test]

@@ -22,6 +22,15 @@ pub(super) fn is_for(context: &str, address: &Address) -> bool {
     is_host(host, &address.host(), scheme) && is_above(path, address.path())
 }
 
+/// The address below this one for which git takes the settings of `[credential "CONTEXT"]`, and not for this one.
+pub(super) fn below(context: &str, address: &Address) -> Option<Address> {
+    let (_, rest) = context.split_once("://").unwrap_or(("", context));
+    let (_, path) = rest.split_at(rest.find('/')?);
+    let below = Address::parse(&format!("{}{path}", address.origin())).ok()?;
+    let is_below = address.covers(&below) && *address != below;
+    (is_below && is_for(context, &below)).then_some(below)
+}
+
 /// A `*` stands for one part of the name.
 fn is_host(pattern: &str, host: &str, scheme: &str) -> bool {
     let default = match scheme {
@@ -72,6 +81,24 @@ mod tests {
             ("other.example", false),
         ] {
             assert_eq!(is_for(context, &address), want, "{context}");
+        }
+        for (context, want) in [
+            (
+                "https://git.example/team/x",
+                Some("https://git.example/team/x"),
+            ),
+            (
+                "https://me@*.example/team/x/",
+                Some("https://git.example/team/x"),
+            ),
+            ("https://git.example/team", None),
+            ("https://git.example/teams", None),
+            ("https://git.example", None),
+            ("https://other.example/team/x", None),
+            ("http://git.example/team/x", None),
+        ] {
+            let below = below(context, &address).map(|below| below.to_string());
+            assert_eq!(below.as_deref(), want, "{context}");
         }
         let local = Address::parse("http://127.0.0.1:8080").unwrap();
         assert!(is_for("http://127.0.0.1:8080", &local));

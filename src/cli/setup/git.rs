@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::git_config::{self, Helper, Listing, REMEDY, behind_ours, behind_the_users_file};
+use super::super::git_config::{self, Helper, Listing, REMEDY};
 use super::super::target::lines::word;
 use super::program::{self, Program};
 use super::recipe::{Before, Change, Format, Lines, Needs, Recipe, Refusal, Subject};
@@ -52,8 +52,10 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
                 subject.address()?
             ));
         }
-        let helpers = helpers(&git, subject.address()?).unwrap_or_default();
-        notes.extend(behind_the_users_file(&helpers).map(told));
+        if let Ok(listing) = listing(&git) {
+            let later = listing.behind_the_users_file(subject.address()?);
+            notes.extend(later.iter().map(told));
+        }
     }
     Ok(Lines {
         format: Format::Hash,
@@ -89,8 +91,8 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
     )];
     done.extend(bearer_note(subject, version(&git)));
     // Ours is in the file by now: what is told beside that fails nothing.
-    let helpers = match helpers(&git, subject.address()?) {
-        Ok(helpers) => helpers,
+    let listing = match listing(&git) {
+        Ok(listing) => listing,
         Err(why) => {
             done.push(format!(
                 "whether other helpers stand behind it is not known: {}",
@@ -99,7 +101,7 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
             return Ok(done);
         }
     };
-    match behind_ours(&helpers) {
+    match listing.behind_ours(subject.address()?) {
         Some(later) => done.extend(later.iter().map(told)),
         None => done.push(
             "git does not list the companion: it reads another file than 'git config --global' writes".to_owned(),
@@ -203,10 +205,6 @@ fn section(git: &Program, subject: &Subject<'_>) -> Result<Vec<Setting>, Refusal
     Ok(settings.collect())
 }
 
-fn helpers(git: &Program, address: &Address) -> Result<Vec<Helper>, Refusal> {
-    Ok(listing(git)?.helpers(address))
-}
-
 fn listing(git: &Program) -> Result<Listing, Refusal> {
     let top = git.run(&git_config::TOP)?.stdout;
     Ok(Listing {
@@ -231,8 +229,7 @@ pub(in crate::cli) fn later_helpers<'a>(
         return vec![];
     };
     let later = addresses.flat_map(|address| {
-        let helpers = listing.helpers(address);
-        let later = behind_ours(&helpers).unwrap_or_default().to_vec();
+        let later = listing.behind_ours(address).unwrap_or_default();
         later.into_iter().map(move |helper| (address, helper))
     });
     later.collect()

@@ -190,3 +190,39 @@ fn an_entry_with_a_path_has_git_name_the_path() {
         env.stop(&mut daemon);
     }
 }
+
+#[test]
+fn a_later_helper_of_an_address_below_is_named_too() {
+    for (program, _) in gits() {
+        let (env, server, mut daemon) = serving(Scheme::Basic, "");
+        let home = env.path("home");
+        let url = &server.url;
+        let setup = || jetond(&env, &program, &home, &["setup", "git", url, "--apply"]);
+        done(&setup());
+        let file = home.join(".gitconfig");
+        let mut text = fs::read_to_string(&file).unwrap();
+        let line = text.lines().count() + 2;
+        text.push_str(&format!(
+            "[credential \"{url}/team\"]\n\thelper = \"!f() {{ cat >>given; }}; f\"\n"
+        ));
+        fs::write(&file, text).unwrap();
+        let fetch = format!("git ls-remote {url}/team/x.git");
+        done(&shell(&env, &program, &home, &fetch));
+        // Git tells it of the token.
+        let given = home.join("given");
+        let told = fs::read_to_string(&given).unwrap();
+        assert!(told.contains(&env.token(&daemon, "research")));
+        let found = format!(
+            "{}:{line}: git gives the token to this helper, too",
+            file.display()
+        );
+        let doctor = jetond(&env, &program, &home, &["doctor"]);
+        assert!(doctor.stdout.contains(&found), "{found} {doctor:?}");
+        // Ours is last again.
+        done(&setup());
+        fs::remove_file(&given).unwrap();
+        done(&shell(&env, &program, &home, &fetch));
+        assert!(!given.exists());
+        env.stop(&mut daemon);
+    }
+}
