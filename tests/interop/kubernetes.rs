@@ -29,6 +29,10 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
         "python_asks_again_near_the_expiry",
         python_asks_again_near_the_expiry,
     ),
+    (
+        "a_thousand_runs_cause_nothing",
+        a_thousand_runs_cause_nothing,
+    ),
 ];
 
 /// Writes a kubeconfig whose helper is a script that notes each of its runs and becomes the companion.
@@ -181,6 +185,48 @@ fn python_asks_again_near_the_expiry() -> Result<(), Missing> {
     // Once when it reads its configuration, and once for each request.
     assert_eq!(python_saw(&env)?, (json!([200, 200]), 3));
     assert_eq!(server.seen(), ["GET /api/v1/namespaces Bearer 1 200"; 2]);
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// Each run is of a parent of its own, and every fiftieth of Python's client. None of them says that a token was rejected, so
+/// nothing follows.
+fn a_thousand_runs_cause_nothing() -> Result<(), Missing> {
+    python()?;
+    let env = place(3600);
+    let mut server = Server::start(&env, "kube.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    kubeconfig(&env, &server);
+    let issued = env.sandbox().issued().len();
+    let info = json!({
+        "kind": "ExecCredential",
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "spec": {"cluster": {"server": server.url("")}, "interactive": false},
+    });
+    for done in 1..=20 {
+        let mut shell = env.command("sh");
+        // A shell that has more to do starts a process for the companion.
+        let each = format!("('{JETON}' kube {PROFILE} >/dev/null; exit $?) || exit");
+        shell.args([
+            "-c",
+            &format!("i=0; while [ $i -lt 49 ]; do {each}; i=$((i+1)); done"),
+        ]);
+        shell.env("KUBERNETES_EXEC_INFO", info.to_string());
+        let output = env.finish("49 runs", shell, b"", false);
+        assert_eq!((output.code, &*output.stderr), (0, ""), "{output:?}");
+        assert_eq!(python_saw(&env)?, (json!([200, 200]), done));
+    }
+    let state = env.get(&daemon, &format!("/v1/profiles/{PROFILE}")).json();
+    assert_eq!(
+        state["counts"]["requests"].as_u64().map(|it| it >= 1_000),
+        Some(true),
+        "{state}"
+    );
+    assert_eq!(state["counts"]["reports"], 0, "{state}");
+    assert_eq!(state["reported"], false, "{state}");
+    assert_eq!(env.sandbox().issued().len(), issued);
     env.stop(&mut daemon);
     Ok(())
 }
