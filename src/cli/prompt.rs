@@ -1,5 +1,11 @@
-//! Asks a person: a line with echo, a secret without.
+//! Asks a person: a line with echo, a secret without, a client ID and its secret in one go.
 
+mod around;
+mod client;
+mod conversation;
+mod editor;
+mod pasted;
+mod question;
 mod signals;
 mod terminal;
 
@@ -10,53 +16,27 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use self::terminal::{Echo, MAX_SECRET};
+pub(super) use self::around::Around;
+pub(super) use self::client::{client, client_id, client_secret};
+pub(super) use self::question::confirmed;
+#[allow(
+    unused_imports,
+    reason = "what encrypts and decrypts asks for its passphrase"
+)]
+pub(super) use self::question::secret;
+use self::question::text;
+use self::terminal::MAX_SECRET;
 use super::output::{Exit, fail, tell};
-use crate::process::logging;
 
 /// Whether there is a person to ask.
 pub(super) fn possible() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Asks for a line; the answer is trimmed.
-pub(super) fn line(question: &str) -> Result<String, Exit> {
-    let answer = typed(question, Echo::Shown)?;
-    Ok(text(&answer, "what was typed")?.trim().to_owned())
-}
-
-/// Asks whether something is to be done; whatever is not a yes is a no.
-pub(super) fn confirmed(question: &str) -> Result<bool, Exit> {
-    let answer = line(&format!("{question} [y/N]"))?;
-    Ok(["y", "yes"].contains(&answer.to_ascii_lowercase().as_str()))
-}
-
-/// Asks for a secret, without echo.
-pub(super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
-    let answer = typed(question, Echo::Hidden)?;
-    Ok(Zeroizing::new(text(&answer, "what was typed")?.to_owned()))
-}
-
-fn typed(question: &str, echo: Echo) -> Result<Zeroizing<Vec<u8>>, Exit> {
-    match terminal::ask(&logging::printable(question), echo) {
-        Ok(Some(line)) => Ok(line),
-        Ok(None) => Err(fail(Exit::Usage, "nothing was typed, so nothing is done")),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(fail(Exit::Usage, error)),
-        Err(error) => Err(fail(
-            Exit::Failed,
-            format!("the terminal cannot be read: {error}"),
-        )),
-    }
-}
-
-fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Exit> {
-    std::str::from_utf8(bytes).map_err(|_| fail(Exit::Usage, format!("{what} is not text")))
-}
-
-/// Reads a secret from standard input; a terminal does not show it.
-pub(super) fn secret_from_stdin() -> Result<Zeroizing<String>, Exit> {
+/// Reads the secret of this client from standard input; a terminal does not show it.
+pub(super) fn secret_from_stdin(client_id: &str) -> Result<Zeroizing<String>, Exit> {
     if possible() {
-        return secret("Client secret (not shown)");
+        return client_secret("Client secret (not shown)", client_id);
     }
     read(io::stdin().lock(), "standard input")
 }

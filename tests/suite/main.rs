@@ -44,6 +44,7 @@ mod log;
 mod long_lists;
 mod missing_socket;
 mod outage;
+mod pasting;
 mod peers;
 mod printing;
 mod process_limit;

@@ -1,9 +1,11 @@
 //! The credential that `jetond add` enrols: as given, asked for, or the stored one.
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::super::output::{Exit, fail, fail_with};
-use super::super::prompt;
+use super::super::prompt::{self, Around};
 use super::AddArgs;
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::store::{Bound, Look};
@@ -42,39 +44,118 @@ impl AddArgs {
                 "there is no terminal to ask on: give --client-id ID with --client-secret-file PATH or --client-secret-stdin",
             ));
         }
-        let id = match (&self.client_id, &stored) {
-            (Some(id), _) => id.clone(),
-            (None, Some(stored)) if secret_given => stored.client_id.clone(),
-            (None, Some(stored)) => {
-                let typed = prompt::line(&format!("Client ID (Enter keeps {})", stored.client_id))?;
-                if typed.is_empty() {
-                    stored.client_id.clone()
-                } else {
-                    typed
-                }
+        let (id, secret) = match (&self.client_id, stored) {
+            (Some(id), _) => {
+                demand_nothing_around("the client ID", id)?;
+                (
+                    Zeroizing::new(id.clone()),
+                    self.secret_of(id, stored, bound)?,
+                )
             }
-            (None, None) => prompt::line("Client ID")?,
+            (None, Some(stored)) if secret_given => {
+                let id = &stored.client_id;
+                (
+                    Zeroizing::new(id.clone()),
+                    self.secret_of(id, Some(stored), bound)?,
+                )
+            }
+            (None, _) => match &self.client_secret_file {
+                Some(path) => (prompt::client_id(ID)?, from_file(path)?),
+                None => ask_for_both(stored, bound)?,
+            },
         };
         check("the client ID", &id)?;
-        let secret = if self.client_secret_stdin {
-            prompt::secret_from_stdin()?
-        } else if let Some(path) = &self.client_secret_file {
-            prompt::secret_from_file(path)?
-        } else if let Some(stored) = stored.filter(|stored| stored.client_id == id) {
-            let typed = prompt::secret(&format!(
-                "Client secret for {bound} (not shown; Enter keeps the stored one)"
-            ))?;
-            if typed.is_empty() {
-                Zeroizing::new(stored.client_secret.expose().to_owned())
-            } else {
-                typed
-            }
-        } else {
-            prompt::secret(&format!("Client secret for {bound} (not shown)"))?
-        };
         check("the client secret", &secret)?;
         Credential::parse(&id, &secret).map_err(|why| refuse("the credential", why))
     }
+
+    /// The secret of this client: as given, or asked for.
+    fn secret_of(
+        &self,
+        id: &str,
+        stored: Option<&Credential>,
+        bound: &Bound,
+    ) -> Result<Zeroizing<String>, Exit> {
+        check("the client ID", id)?;
+        if let Some(path) = &self.client_secret_file {
+            return from_file(path);
+        }
+        if self.client_secret_stdin {
+            let secret = prompt::secret_from_stdin(id)?;
+            if !prompt::possible() {
+                demand_a_secret_alone(&secret)?;
+            }
+            return Ok(secret);
+        }
+        let stored = stored.filter(|stored| stored.client_id == id);
+        let typed = prompt::client_secret(&secret_question(bound, stored.is_some()), id)?;
+        Ok(typed_or_stored(typed, stored))
+    }
+}
+
+const ID: &str = "Client ID";
+
+/// Asks for the client ID and the secret. Enter keeps the stored ones.
+fn ask_for_both(
+    stored: Option<&Credential>,
+    bound: &Bound,
+) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
+    let stored_id = stored.map(|stored| stored.client_id.as_str());
+    let question = match stored_id {
+        Some(id) => format!("{ID} (Enter keeps {id})"),
+        None => ID.to_owned(),
+    };
+    let is_kept = |id: &str| stored_id.is_some_and(|stored| id.is_empty() || id == stored);
+    let asked = |id: &str| secret_question(bound, is_kept(id));
+    let (id, secret) = prompt::client(&question, stored_id, &asked)?;
+    let stored = stored.filter(|_| is_kept(&id));
+    let id = match stored {
+        Some(stored) => Zeroizing::new(stored.client_id.clone()),
+        None => id,
+    };
+    Ok((id, typed_or_stored(secret, stored)))
+}
+
+fn secret_question(bound: &Bound, is_kept: bool) -> String {
+    match is_kept {
+        true => {
+            format!("Client secret for {bound} (not shown; Enter keeps the stored one)")
+        }
+        false => format!("Client secret for {bound} (not shown)"),
+    }
+}
+
+fn typed_or_stored(typed: Zeroizing<String>, stored: Option<&Credential>) -> Zeroizing<String> {
+    match stored {
+        Some(stored) if typed.is_empty() => {
+            Zeroizing::new(stored.client_secret.expose().to_owned())
+        }
+        _ => typed,
+    }
+}
+
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
+    let secret = prompt::secret_from_file(path)?;
+    demand_a_secret_alone(&secret)?;
+    Ok(secret)
+}
+
+/// Refuses a secret, read where nobody can be asked, that cannot be one or that was copied with what stands around it.
+fn demand_a_secret_alone(secret: &str) -> Result<(), Exit> {
+    check("the client secret", secret)?;
+    demand_nothing_around("the client secret", secret)
+}
+
+fn demand_nothing_around(what: &str, text: &str) -> Result<(), Exit> {
+    let Some(around) = Around::of(text).said() else {
+        return Ok(());
+    };
+    Err(fail(
+        Exit::Usage,
+        format!(
+            "{what} cannot be used: it has {around}, as if copied with it; remove that, and try again"
+        ),
+    ))
 }
 
 fn stored(seen: &Look) -> Result<Option<&Credential>, Exit> {

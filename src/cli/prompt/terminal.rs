@@ -1,7 +1,7 @@
-//! A question on the terminal, which is as it was afterwards, however that ends.
+//! The terminal of a question, which is as it was afterwards, however that ends.
 //!
-//! Lines are edited by the terminal itself (canonical mode). What is typed or pasted beyond the line is thrown away: a
-//! shell must not run it, and the next question must not take it for its answer.
+//! What is typed or pasted beyond the answer is thrown away: a shell must not run it, and the next question must not take
+//! it for its answer.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -12,12 +12,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::stdio::stdin;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp,
-    tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush,
+    tcgetattr, tcgetpgrp, tcsetattr,
 };
-use signal_hook::consts::SIGTSTP;
 use zeroize::Zeroizing;
 
+use super::editor::{Editor, Fed, Keys, Line};
 use super::signals::{Asked, Signals};
 
 /// The largest secret that is read, in bytes: more than any credential that is taken.
@@ -25,70 +25,49 @@ pub(super) const MAX_SECRET: u64 = 4_096;
 
 /// What is pasted arrives in pieces: this long after the last one it is over, and this often we wait at most.
 const PASTE: Duration = Duration::from_millis(30);
-const PIECES: usize = 30;
+const PIECES: usize = 300;
 
-/// Whether what is typed is shown.
+/// As much is read at once, in bytes.
+const PIECE: usize = 4_096;
+
+/// The most lines of an answer, and the most bytes behind it that are looked at: more than a client ID and its secret have
+/// in any form.
+const MAX_LINES: usize = 64;
+const MAX_MORE: usize = 64 * 1024;
+
+/// How a line is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Echo {
+pub(super) enum Typing {
+    /// Shown, and edited by the terminal itself (canonical mode).
     Shown,
+    /// Not shown, and edited by us, so that all of what is pasted can be read.
     Hidden,
 }
 
-/// Asks, and gives the line without its end; `None` at the end of input, when nothing was given.
-pub(super) fn ask(question: &str, echo: Echo) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut signals = Signals::catch()?;
-    let mut terminal = Terminal::open(echo)?;
-    let line = loop {
-        terminal.begin(question, &signals)?;
-        match terminal.line(&mut signals)? {
-            Input::Line(line) => {
-                terminal.settle();
-                break Some(line);
-            }
-            Input::End => {
-                if echo == Echo::Shown {
-                    // What is told next has a line of its own.
-                    let _: io::Result<()> = terminal.end_line();
-                }
-                break None;
-            }
-            Input::Signal(Asked::End(signal)) => {
-                terminal.restore();
-                signals.obey(signal);
-            }
-            Input::Signal(Asked::Stop) => {
-                terminal.restore();
-                signals.obey(SIGTSTP);
-            }
-            Input::Signal(Asked::GoOn) => {}
-        }
-    };
-    terminal.restore();
-    signals.release();
-    Ok(line)
-}
-
-/// What ended a wait for a line.
-enum Input {
-    Line(Zeroizing<Vec<u8>>),
+/// What ended a wait for an answer.
+pub(super) enum Input {
+    /// Lines, without their ends.
+    Lines(Vec<Line>),
     End,
     Signal(Asked),
 }
 
 /// The terminal of standard input. Questions are shown on standard error, or on the controlling terminal where standard
 /// error is not a terminal.
-struct Terminal {
+pub(super) struct Terminal {
     output: File,
-    echo: Echo,
+    typing: Typing,
     usual: Termios,
     /// Whether its modes are ours.
     changed: bool,
+    /// The line that is typed byte by byte.
+    editor: Editor,
 }
 
 // === impl Terminal ===
 
 impl Terminal {
-    fn open(echo: Echo) -> io::Result<Self> {
+    pub(super) fn open(typing: Typing) -> io::Result<Self> {
         let terminal = || File::options().write(true).open("/dev/tty");
         let output = match io::stderr().is_terminal() {
             true => None,
@@ -99,16 +78,28 @@ impl Terminal {
             Some(output) => output,
             None => File::from(io::stderr().as_fd().try_clone_to_owned()?),
         };
+        let usual = tcgetattr(stdin())?;
+        let keys = match typing {
+            Typing::Hidden => Keys::of(&usual),
+            Typing::Shown => Keys::NONE,
+        };
         Ok(Self {
             output,
-            echo,
-            usual: tcgetattr(stdin())?,
+            typing,
+            usual,
             changed: false,
+            editor: Editor::new(keys, MAX_SECRET as usize),
         })
     }
 
-    /// Prepares the terminal, and shows the question; in this order, so that nothing typed after it is lost or shown.
-    fn begin(&mut self, question: &str, signals: &Signals) -> io::Result<()> {
+    /// Prepares the terminal, and shows the question; in this order, so that nothing typed after it is lost or shown. What
+    /// was typed before is thrown away, unless the question `goes_on` with an answer that has begun.
+    pub(super) fn begin(
+        &mut self,
+        question: &str,
+        goes_on: bool,
+        signals: &Signals,
+    ) -> io::Result<()> {
         if !is_ours() {
             // In the background this stops us until we are in the foreground, and a signal may end us meanwhile. Before
             // that its modes are those of the shell's own line.
@@ -118,16 +109,11 @@ impl Terminal {
             // After a stop, the shell may have changed them.
             self.usual = tcgetattr(stdin())?;
         }
-        let mut modes = self.usual.clone();
-        // However another program has left it.
-        modes.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
-        modes.input_modes |= InputModes::ICRNL;
-        if self.echo == Echo::Hidden {
-            modes.local_modes -= LocalModes::ECHO | LocalModes::ECHONL;
+        self.set_modes(self.typing)?;
+        if !goes_on {
+            self.editor.clear();
+            flush();
         }
-        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
-        self.changed = true;
-        flush();
         // One that was halted by Ctrl-S does not take it, and must not keep us from ending.
         let arrive_at = signals.arrive_at();
         let output = self.output.as_fd();
@@ -137,77 +123,131 @@ impl Terminal {
         ];
         wait(&mut ready, None)?;
         if !ready.iter().any(|fd| fd.revents().contains(PollFlags::IN)) {
-            write!(self.output, "{question}: ")?;
+            let begun = match self.editor.has_begun() {
+                true => "(the line that was pasted is here; Enter takes it) ",
+                false => "",
+            };
+            write!(self.output, "{question}: {begun}")?;
         }
         Ok(())
     }
 
-    fn line(&self, signals: &mut Signals) -> io::Result<Input> {
+    fn set_modes(&mut self, typing: Typing) -> io::Result<()> {
+        let mut modes = self.usual.clone();
+        // However another program has left it.
+        modes.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
+        modes.input_modes |= InputModes::ICRNL;
+        modes.input_modes -= InputModes::INLCR | InputModes::IGNCR;
+        if typing == Typing::Hidden {
+            modes.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON;
+            modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+            modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        }
+        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Waits for an answer: a line, and of what is pasted every line.
+    pub(super) fn answer(&mut self, signals: &mut Signals) -> io::Result<Input> {
         // As large as it can get, so that no growth leaves a copy behind.
-        let most = MAX_SECRET as usize;
-        let mut line = Zeroizing::new(Vec::with_capacity(most + 1));
-        let mut room = Zeroizing::new(vec![0; most + 1]);
+        let mut room = Zeroizing::new(vec![0; PIECE]);
+        let mut lines = vec![];
         loop {
+            let pause = Timespec::try_from(PASTE).ok();
+            let is_pasted = self.typing == Typing::Hidden;
+            let limit = match lines.is_empty() {
+                true => None,
+                false if is_pasted && lines.len() < MAX_LINES => pause,
+                false => return Ok(Input::Lines(lines)),
+            };
             let input = stdin();
             let arrive_at = signals.arrive_at();
             let mut ready = [
                 PollFd::new(&arrive_at, PollFlags::IN),
                 PollFd::new(&input, PollFlags::IN),
             ];
-            wait(&mut ready, None)?;
-            if !ready.iter().any(|fd| !fd.revents().is_empty()) {
-                continue;
-            }
+            wait(&mut ready, limit.as_ref())?;
+            let is_ready = ready.iter().any(|fd| !fd.revents().is_empty());
             if let Some(asked) = signals.arrived() {
                 return Ok(Input::Signal(asked));
             }
-            let free = room.get_mut(..=most - line.len()).unwrap_or_default();
-            let n = match rustix::io::read(input, &mut *free) {
-                Ok(0) => return Ok(Input::End),
+            if !is_ready {
+                if limit.is_some() {
+                    return Ok(Input::Lines(lines));
+                }
+                continue;
+            }
+            let n = match rustix::io::read(input, room.as_mut_slice()) {
+                // Where the terminal edits the line, the end of input is not a byte.
+                Ok(0) if lines.is_empty() => return Ok(Input::End),
+                Ok(0) => return Ok(Input::Lines(lines)),
                 Ok(n) => n,
                 Err(Errno::INTR | Errno::AGAIN) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let read = free.get(..n).unwrap_or_default();
-            if let Some(end) = read.iter().position(|&byte| byte == b'\n') {
-                line.extend_from_slice(read.get(..end).unwrap_or_default());
-                return Ok(Input::Line(line));
-            }
-            line.extend_from_slice(read);
-            if line.len() > most {
-                let why = format!("the line is longer than {most} bytes");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            for byte in room.get(..n).unwrap_or_default() {
+                match self.editor.feed(*byte) {
+                    Fed::Nothing => {}
+                    Fed::Line(line) => lines.push(line),
+                    Fed::End if lines.is_empty() => return Ok(Input::End),
+                    Fed::End => {}
+                    Fed::TooLong => {
+                        let why = format!("the line is longer than {MAX_SECRET} bytes");
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                    }
+                }
             }
         }
     }
 
-    /// Waits until nothing more of what was pasted arrives, and throws it away.
-    fn settle(&self) {
+    /// Shows a text.
+    pub(super) fn show(&mut self, text: &str) -> io::Result<()> {
+        self.output.write_all(text.as_bytes())
+    }
+
+    /// Waits until nothing more of what was pasted arrives, and takes it away. Returns what it was, as far as it is looked
+    /// at.
+    pub(super) fn take_rest(&mut self) -> Zeroizing<Vec<u8>> {
+        let mut rest = Zeroizing::new(Vec::with_capacity(MAX_MORE + 1));
+        rest.extend_from_slice(&self.editor.take());
+        if self.set_modes(Typing::Hidden).is_err() {
+            return rest;
+        }
+        let mut room = Zeroizing::new(vec![0; PIECE]);
         let pause = Timespec::try_from(PASTE).ok();
         for _ in 0..PIECES {
-            flush();
             let input = stdin();
             let mut more = [PollFd::new(&input, PollFlags::IN)];
             if !matches!(poll(&mut more, pause.as_ref()), Ok(1)) {
-                return;
+                break;
             }
+            let n = match rustix::io::read(input, room.as_mut_slice()) {
+                Ok(0) => break,
+                Ok(n) => n.min(MAX_MORE.saturating_sub(rest.len())),
+                Err(Errno::INTR | Errno::AGAIN) => 0,
+                Err(_) => break,
+            };
+            rest.extend_from_slice(room.get(..n).unwrap_or_default());
         }
+        rest
     }
 
     /// Gives the terminal back. It may be gone, or another program's by now: then there is nothing to give back.
-    fn restore(&mut self) {
+    pub(super) fn restore(&mut self) {
         if !std::mem::take(&mut self.changed) || !is_ours() {
             return;
         }
         flush();
         let _: rustix::io::Result<()> = tcsetattr(stdin(), OptionalActions::Now, &self.usual);
-        if self.echo == Echo::Hidden {
+        if self.typing != Typing::Shown {
             // That of the line was not shown.
             let _: io::Result<()> = self.end_line();
         }
     }
 
-    fn end_line(&mut self) -> io::Result<()> {
+    /// Ends the line that the question stands in.
+    pub(super) fn end_line(&mut self) -> io::Result<()> {
         let output = self.output.as_fd();
         let mut ready = [PollFd::new(&output, PollFlags::OUT)];
         // One that was halted by Ctrl-S does without.

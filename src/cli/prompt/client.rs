@@ -1,0 +1,309 @@
+//! A client ID and its secret, typed one after the other or pasted in one go.
+//!
+//! The ID is read without echo: what is pasted may hold the secret too. It is shown once it is told from the secret.
+
+use zeroize::Zeroizing;
+
+use super::super::output::{Exit, fail};
+use super::conversation::{Answers, Next};
+use super::editor::Line;
+use super::pasted::{self, Pasted, Value, is_blank};
+use super::question::{agreed, ask, confirmed, lines_of, tell_of};
+use super::terminal::Typing;
+use crate::process::logging::printable;
+
+/// What is still to be asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Lack {
+    Id,
+    Secret,
+    Nothing,
+}
+
+/// The answers so far, read together.
+struct Read {
+    pasted: Pasted,
+    lack: Lack,
+}
+
+/// Asks for the client ID and the secret, without echo. Where an ID is `stored`, Enter stands for it, and the ID that is
+/// returned is empty. `secret_question` is given the ID.
+pub(in super::super) fn client(
+    id_question: &str,
+    stored: Option<&str>,
+    secret_question: &dyn Fn(&str) -> String,
+) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
+    let next = |answers: &[Vec<Line>]| follows(answers, stored, id_question, secret_question);
+    let Answers { lines, rest } = ask(id_question, Typing::Hidden, &next)?;
+    demand_text(&lines)?;
+    let Read { pasted, .. } = Read::of(&texts(&lines), stored);
+    tell_of(pasted.more + lines_of(&rest));
+    let (id, secret) = match pasted.halves {
+        None => (pasted.id, pasted.secret),
+        Some((id, secret)) if confirmed(GAP)? => (Some(id), Some(secret)),
+        Some(_) => {
+            let id = bare("client ID", pasted.id)?;
+            let secret = client_secret(&secret_question(&id), &id)?;
+            return Ok((id, secret));
+        }
+    };
+    let id = bare("client ID", id)?;
+    Ok((id, bare("client secret", secret)?))
+}
+
+/// The question about a line that is not shown.
+const GAP: &str = "The line has a gap: is it the client ID and, behind the gap, the secret?";
+
+/// Asks for the client ID alone. A secret that is pasted with it is thrown away.
+pub(in super::super) fn client_id(question: &str) -> Result<Zeroizing<String>, Exit> {
+    let next = |answers: &[Vec<Line>]| {
+        let Read { pasted, lack } = Read::of(&texts(answers), None);
+        match (lack, &pasted.id) {
+            (Lack::Id, _) => Next::Ask {
+                shown: "\n".to_owned(),
+                question: printable(question).into_owned(),
+            },
+            // In a line with a gap, a part may be the secret.
+            (_, Some(id)) if pasted.halves.is_none() => Next::Enough {
+                shown: printable(&id.inner).into_owned(),
+            },
+            _ => Next::Enough {
+                shown: String::new(),
+            },
+        }
+    };
+    let Answers { lines, rest } = ask(question, Typing::Hidden, &next)?;
+    demand_text(&lines)?;
+    let Read { pasted, .. } = Read::of(&texts(&lines), None);
+    tell_of(pasted.more + usize::from(pasted.secret.is_some()) + lines_of(&rest));
+    bare("client ID", pasted.id)
+}
+
+/// Asks for the secret of this client, without echo.
+pub(in super::super) fn client_secret(
+    question: &str,
+    client_id: &str,
+) -> Result<Zeroizing<String>, Exit> {
+    let next = |_: &[Vec<Line>]| Next::Enough {
+        shown: String::new(),
+    };
+    let Answers { lines, rest } = ask(question, Typing::Hidden, &next)?;
+    demand_text(&lines)?;
+    let pasted = pasted::secret(&texts(&lines).concat(), client_id);
+    tell_of(pasted.more + lines_of(&rest));
+    bare("client secret", pasted.secret)
+}
+
+/// What follows after these answers.
+fn follows(
+    answers: &[Vec<Line>],
+    stored: Option<&str>,
+    id_question: &str,
+    secret_question: &dyn Fn(&str) -> String,
+) -> Next {
+    let answers = texts(answers);
+    let before = answers.len().saturating_sub(1);
+    let had_id = Read::of(answers.get(..before).unwrap_or_default(), stored).has_id();
+    let Read { pasted, lack } = Read::of(&answers, stored);
+    let id = pasted.id.as_ref().map_or("", |id| id.inner.as_str());
+    let shown = match (had_id, pasted.halves.is_some()) {
+        (false, false) => format!("{}\n", printable(id)),
+        // In a line with a gap, a part may be the secret.
+        _ => String::new(),
+    };
+    let asked = || printable(&secret_question(id)).into_owned();
+    match lack {
+        Lack::Id => Next::Ask {
+            shown,
+            question: printable(id_question).into_owned(),
+        },
+        Lack::Secret => Next::Ask {
+            shown,
+            question: asked(),
+        },
+        // What would have been asked is shown, since it says where the secret goes.
+        Lack::Nothing if answers.len() == 1 && pasted.secret.is_some() => Next::Enough {
+            shown: format!("{shown}{}: it was pasted with the ID", asked()),
+        },
+        Lack::Nothing => {
+            let shown = shown.trim_end().to_owned();
+            Next::Enough { shown }
+        }
+    }
+}
+
+// === impl Read ===
+
+impl Read {
+    /// Reads the lines of each answer.
+    fn of(answers: &[Vec<&str>], stored: Option<&str>) -> Self {
+        let is_blank = |lines: &Vec<&str>| lines.iter().all(|line| is_blank(line));
+        let (Some(first), Some(last)) = (answers.first(), answers.last()) else {
+            return Self {
+                pasted: Pasted::default(),
+                lack: Lack::Id,
+            };
+        };
+        if let (Some(stored), true) = (stored, is_blank(first)) {
+            // Enter stands for the stored ID, so what follows is the secret.
+            let behind = answers.get(1..).unwrap_or_default();
+            let pasted = Pasted {
+                id: Some(Value::default()),
+                ..pasted::secret(&behind.concat(), stored)
+            };
+            let lack = match behind.is_empty() {
+                true => Lack::Secret,
+                false => Lack::Nothing,
+            };
+            return Self { pasted, lack };
+        }
+        let pasted = pasted::pair(&answers.concat());
+        let lack = match (&pasted.id, &pasted.secret) {
+            // The person has nothing to say.
+            _ if is_blank(last) => Lack::Nothing,
+            (Some(_), Some(_)) => Lack::Nothing,
+            (Some(_), None) if pasted.halves.is_some() => Lack::Nothing,
+            (Some(_), None) => Lack::Secret,
+            (None, _) => Lack::Id,
+        };
+        Self { pasted, lack }
+    }
+
+    const fn has_id(&self) -> bool {
+        self.pasted.id.is_some()
+    }
+}
+
+/// The lines of each answer as text. One that is not text is empty here, and refused when all is read.
+fn texts(answers: &[Vec<Line>]) -> Vec<Vec<&str>> {
+    let answers = answers.iter();
+    answers
+        .map(|lines| {
+            let lines = lines.iter();
+            lines
+                .map(|line| std::str::from_utf8(line).unwrap_or_default())
+                .collect()
+        })
+        .collect()
+}
+
+fn demand_text(answers: &[Vec<Line>]) -> Result<(), Exit> {
+    let mut lines = answers.iter().flatten();
+    match lines.all(|line| std::str::from_utf8(line).is_ok()) {
+        true => Ok(()),
+        false => Err(fail(Exit::Usage, "what was typed is not text")),
+    }
+}
+
+/// The value without what stands around it, if the person agrees.
+fn bare(what: &str, value: Option<Value>) -> Result<Zeroizing<String>, Exit> {
+    let value = value.unwrap_or_default();
+    let Some(around) = value.around else {
+        return Ok(value.whole);
+    };
+    let question = format!("The {what} was typed with {around}: remove that?");
+    Ok(match agreed(&question)? {
+        true => value.inner,
+        false => value.whole,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked after the answers, and what was found.
+    fn read(answers: &[&[&str]], stored: Option<&str>) -> (Lack, String, String) {
+        let answers: Vec<_> = answers.iter().map(|lines| lines.to_vec()).collect();
+        let Read { pasted, lack } = Read::of(&answers, stored);
+        let shown =
+            |value: Option<Value>| value.map_or("-".to_owned(), |value| value.inner.to_string());
+        (lack, shown(pasted.id), shown(pasted.secret))
+    }
+
+    #[test]
+    fn what_is_lacking_is_asked_for_and_enter_is_an_answer() {
+        let found = |lack, id: &str, secret: &str| (lack, id.to_owned(), secret.to_owned());
+        for (answers, stored, expected) in [
+            (&[&["abc"][..]][..], None, found(Lack::Secret, "abc", "-")),
+            (
+                &[&["abc"], &["xyz"]],
+                None,
+                found(Lack::Nothing, "abc", "xyz"),
+            ),
+            (&[&["abc", "xyz"]], None, found(Lack::Nothing, "abc", "xyz")),
+            (
+                &[&["abc", "", "xyz"]],
+                None,
+                found(Lack::Nothing, "abc", "xyz"),
+            ),
+            (&[&["abc"], &[""]], None, found(Lack::Nothing, "abc", "-")),
+            (&[&[""]], None, found(Lack::Nothing, "-", "-")),
+            (&[&["SECRET=xyz"]], None, found(Lack::Id, "-", "xyz")),
+            (
+                &[&["SECRET=xyz"], &["abc"]],
+                None,
+                found(Lack::Nothing, "abc", "xyz"),
+            ),
+            (&[&["Client ID"]], None, found(Lack::Id, "-", "-")),
+            (
+                &[&["Client ID"], &["abc"]],
+                None,
+                found(Lack::Secret, "abc", "-"),
+            ),
+            (&[&[""]], Some("old"), found(Lack::Secret, "", "-")),
+            (&[&[""], &[""]], Some("old"), found(Lack::Nothing, "", "-")),
+            (
+                &[&[""], &["xyz"]],
+                Some("old"),
+                found(Lack::Nothing, "", "xyz"),
+            ),
+            (
+                &[&[""], &["old", "xyz"]],
+                Some("old"),
+                found(Lack::Nothing, "", "xyz"),
+            ),
+            (
+                &[&["abc"], &[""]],
+                Some("old"),
+                found(Lack::Nothing, "abc", "-"),
+            ),
+        ] {
+            assert_eq!(read(answers, stored), expected, "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn the_id_is_shown_and_the_secret_never() {
+        let line = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        let shown = |answers: &[&[&str]]| {
+            let answers: Vec<Vec<Line>> = answers
+                .iter()
+                .map(|lines| lines.iter().map(|text| line(text)).collect())
+                .collect();
+            match follows(&answers, None, "ID", &|id| format!("secret of {id}")) {
+                Next::Ask { shown, question } => format!("{shown}|{question}"),
+                Next::Enough { shown } => shown,
+            }
+        };
+        for (answers, expected) in [
+            (&[&["abc"][..]][..], "abc\n|secret of abc"),
+            (&[&["abc"], &["xyz"]], ""),
+            (
+                &[&["abc", "xyz"]],
+                "abc\nsecret of abc: it was pasted with the ID",
+            ),
+            (
+                &[&["CLIENT_SECRET=xyz", "CLIENT_ID=abc"]],
+                "abc\nsecret of abc: it was pasted with the ID",
+            ),
+            (&[&["CLIENT_SECRET=xyz"]], "\n|ID"),
+            (&[&["CLIENT_SECRET=xyz"], &["abc"]], "abc"),
+            (&[&["abc xyz"]], ""),
+            (&[&["\u{1b}[2Jabc"]], "\\x1b[2Jabc\n|secret of \\x1b[2Jabc"),
+            (&[&[""]], ""),
+        ] {
+            assert_eq!(shown(answers), expected, "{answers:?}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Questions on the terminal, each of which follows from the answers before it. A person who stops and continues us is asked
+//! the last one again.
+
+use std::io;
+
+use signal_hook::consts::SIGTSTP;
+use zeroize::Zeroizing;
+
+use super::editor::Line;
+use super::signals::{Asked, Signals};
+use super::terminal::{Input, Terminal, Typing};
+
+/// What follows after an answer.
+pub(super) enum Next {
+    /// Another question, behind this text.
+    Ask { shown: String, question: String },
+    /// Nothing more, behind this text.
+    Enough { shown: String },
+}
+
+/// The lines of every answer.
+pub(super) struct Answers {
+    pub(super) lines: Vec<Vec<Line>>,
+    /// What was typed or pasted behind them.
+    pub(super) rest: Zeroizing<Vec<u8>>,
+}
+
+/// Asks this question, and what `next` says after each answer; `None` at the end of input, when nothing was given.
+///
+/// # Errors
+/// The system's. [`io::ErrorKind::InvalidData`] for a line that is too long.
+pub(super) fn ask(
+    first: &str,
+    typing: Typing,
+    next: &dyn Fn(&[Vec<Line>]) -> Next,
+) -> io::Result<Option<Answers>> {
+    let mut signals = Signals::catch()?;
+    let mut terminal = Terminal::open(typing)?;
+    let mut question = first.to_owned();
+    let mut lines = vec![];
+    // What was typed before a stop is not an answer.
+    let mut goes_on = false;
+    let answers = loop {
+        terminal.begin(&question, goes_on, &signals)?;
+        goes_on = false;
+        match terminal.answer(&mut signals)? {
+            Input::Lines(answer) => {
+                lines.push(answer);
+                match next(&lines) {
+                    Next::Ask { shown, question: q } => {
+                        terminal.show(&shown)?;
+                        question = q;
+                        goes_on = true;
+                    }
+                    Next::Enough { shown } => {
+                        terminal.show(&shown)?;
+                        let rest = terminal.take_rest();
+                        break Some(Answers { lines, rest });
+                    }
+                }
+            }
+            Input::End => {
+                if typing == Typing::Shown {
+                    // What is told next has a line of its own.
+                    let _: io::Result<()> = terminal.end_line();
+                }
+                break None;
+            }
+            Input::Signal(Asked::End(signal)) => {
+                terminal.restore();
+                signals.obey(signal);
+            }
+            Input::Signal(Asked::Stop) => {
+                terminal.restore();
+                signals.obey(SIGTSTP);
+            }
+            Input::Signal(Asked::GoOn) => {}
+        }
+    };
+    terminal.restore();
+    signals.release();
+    Ok(answers)
+}

@@ -1,0 +1,165 @@
+//! Lines that are typed on a terminal without echo, edited here: so what is pasted can be read to its end, with or without a
+//! last line end.
+
+use rustix::termios::{SpecialCodeIndex, Termios};
+use zeroize::Zeroizing;
+
+/// A line without its end.
+pub(super) type Line = Zeroizing<Vec<u8>>;
+
+/// The keys that edit a line; 0 for one that there is not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    erase: [u8; 3],
+    word_erase: u8,
+    kill: u8,
+    end: u8,
+}
+
+/// What came of a byte.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fed {
+    /// Nothing yet.
+    Nothing,
+    /// A line has ended.
+    Line(Line),
+    /// The end of input.
+    End,
+    /// The line is longer than it may be.
+    TooLong,
+}
+
+/// The line that is being typed.
+pub(super) struct Editor {
+    keys: Keys,
+    most: usize,
+    line: Line,
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// None, for lines that the terminal edits.
+    pub(super) const NONE: Self = Self {
+        erase: [0; 3],
+        word_erase: 0,
+        kill: 0,
+        end: 0,
+    };
+
+    /// The keys of a terminal.
+    pub(super) fn of(modes: &Termios) -> Self {
+        let code = |index| modes.special_codes[index];
+        Self {
+            // Terminals do not agree on what their key for it sends.
+            erase: [code(SpecialCodeIndex::VERASE), 0x08, 0x7f],
+            word_erase: code(SpecialCodeIndex::VWERASE),
+            kill: code(SpecialCodeIndex::VKILL),
+            end: code(SpecialCodeIndex::VEOF),
+        }
+    }
+}
+
+// === impl Editor ===
+
+impl Editor {
+    /// An empty line of at most this many bytes.
+    pub(super) fn new(keys: Keys, most: usize) -> Self {
+        // As large as it can get, so that no growth leaves a copy behind.
+        let line = Zeroizing::new(Vec::with_capacity(most + 1));
+        Self { keys, most, line }
+    }
+
+    /// Takes a byte.
+    pub(super) fn feed(&mut self, byte: u8) -> Fed {
+        let keys = self.keys;
+        let is = |key: u8| key != 0 && byte == key;
+        if byte == b'\n' {
+            return Fed::Line(self.take());
+        }
+        if is(keys.end) {
+            // In the middle of a line it has no meaning here.
+            return match self.line.is_empty() {
+                true => Fed::End,
+                false => Fed::Nothing,
+            };
+        }
+        if is(keys.kill) {
+            self.clear();
+        } else if is(keys.word_erase) {
+            self.erase_while(|byte| byte == b' ');
+            self.erase_while(|byte| byte != b' ');
+        } else if keys.erase.into_iter().any(is) {
+            // A character of UTF-8 goes as a whole.
+            self.erase_while(|byte| byte & 0xc0 == 0x80);
+            self.line.pop();
+        } else if self.line.len() == self.most {
+            return Fed::TooLong;
+        } else {
+            self.line.push(byte);
+        }
+        Fed::Nothing
+    }
+
+    /// The line as far as it is typed; the next one is empty.
+    pub(super) fn take(&mut self) -> Line {
+        let line = Zeroizing::new(Vec::with_capacity(self.most + 1));
+        std::mem::replace(&mut self.line, line)
+    }
+
+    /// Whether a line has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.line.is_empty()
+    }
+
+    /// Forgets the line.
+    pub(super) fn clear(&mut self) {
+        self.line.clear();
+    }
+
+    fn erase_while(&mut self, is_erased: impl Fn(u8) -> bool) {
+        while self.line.last().is_some_and(|byte| is_erased(*byte)) {
+            self.line.pop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: Keys = Keys {
+        erase: [0x7f, 0x08, 0],
+        word_erase: 0x17,
+        kill: 0x15,
+        end: 0x04,
+    };
+
+    fn typed(text: &[u8]) -> Vec<Fed> {
+        let mut editor = Editor::new(KEYS, 8);
+        let fed = text.iter().map(|byte| editor.feed(*byte));
+        fed.filter(|fed| *fed != Fed::Nothing).collect()
+    }
+
+    #[test]
+    fn the_keys_that_edit_a_line_do_so() {
+        let line = |text: &str| Fed::Line(Zeroizing::new(text.as_bytes().to_vec()));
+        for (text, lines) in [
+            (&b"abc\n"[..], vec![line("abc")]),
+            (b"abc\nxyz\n", vec![line("abc"), line("xyz")]),
+            (b"abd\x7fc\n", vec![line("abc")]),
+            (b"abd\x08c\n", vec![line("abc")]),
+            ("ab\u{e9}\x7fc\n".as_bytes(), vec![line("abc")]),
+            (b"\x7f\x7fa\n", vec![line("a")]),
+            (b"wrong\x15abc\n", vec![line("abc")]),
+            (b"a wro \x17b\n", vec![line("a b")]),
+            (b"abc\x04\n", vec![line("abc")]),
+            (b"\x04", vec![Fed::End]),
+            (b"abc\n\x04", vec![line("abc"), Fed::End]),
+            (b"12345678\n", vec![line("12345678")]),
+            (b"123456789", vec![Fed::TooLong]),
+        ] {
+            assert_eq!(typed(text), lines, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Single questions, and what is said of what was typed beyond the answer.
+
+use std::io;
+
+use zeroize::Zeroizing;
+
+use super::super::output::{Exit, fail, tell};
+use super::conversation::{self, Answers, Next};
+use super::editor::Line;
+use super::pasted;
+use super::terminal::Typing;
+use crate::process::logging;
+
+/// Asks for a line; the answer is trimmed.
+pub(in super::super) fn line(question: &str) -> Result<String, Exit> {
+    let answer = typed(question, Typing::Shown)?;
+    Ok(pasted::unmarked(&answer).trim().to_owned())
+}
+
+/// Asks whether something is to be done; whatever is not a yes is a no.
+pub(in super::super) fn confirmed(question: &str) -> Result<bool, Exit> {
+    let answer = line(&format!("{question} [y/N]"))?;
+    Ok(["y", "yes"].contains(&answer.to_ascii_lowercase().as_str()))
+}
+
+/// Asks whether what nearly everybody wants is to be done; whatever is not a no is a yes.
+pub(in super::super) fn agreed(question: &str) -> Result<bool, Exit> {
+    let answer = line(&format!("{question} [Y/n]"))?;
+    Ok(!["n", "no"].contains(&answer.to_ascii_lowercase().as_str()))
+}
+
+/// Asks for a secret, without echo, and takes it as it is typed.
+#[allow(
+    dead_code,
+    reason = "what encrypts and decrypts asks for its passphrase"
+)]
+pub(in super::super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
+    typed(question, Typing::Hidden)
+}
+
+/// Asks for a line, and says what was thrown away behind it.
+fn typed(question: &str, typing: Typing) -> Result<Zeroizing<String>, Exit> {
+    let next = |_: &[Vec<Line>]| Next::Enough {
+        shown: String::new(),
+    };
+    let Answers { lines, rest } = ask(question, typing, &next)?;
+    let mut lines = lines.iter().flatten();
+    let answer = lines.next().map_or(&b""[..], |line| line.as_slice());
+    let more: usize = lines.map(|line| lines_of(line)).sum();
+    tell_of(more + lines_of(&rest));
+    Ok(Zeroizing::new(text(answer, "what was typed")?.to_owned()))
+}
+
+/// Asks, and asks on as `next` says.
+pub(super) fn ask(
+    question: &str,
+    typing: Typing,
+    next: &dyn Fn(&[Vec<Line>]) -> Next,
+) -> Result<Answers, Exit> {
+    match conversation::ask(&logging::printable(question), typing, next) {
+        Ok(Some(answers)) => Ok(answers),
+        Ok(None) => Err(fail(Exit::Usage, "nothing was typed, so nothing is done")),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(fail(Exit::Usage, error)),
+        Err(error) => Err(fail(
+            Exit::Failed,
+            format!("the terminal cannot be read: {error}"),
+        )),
+    }
+}
+
+/// How many lines these are, without those that are blank.
+pub(super) fn lines_of(bytes: &[u8]) -> usize {
+    let text = Zeroizing::new(String::from_utf8_lossy(bytes).into_owned());
+    text.lines().filter(|line| !pasted::is_blank(line)).count()
+}
+
+/// Says how many lines were thrown away.
+pub(super) fn tell_of(more: usize) {
+    match more {
+        0 => {}
+        1 => tell("one more line was typed or pasted: it is thrown away"),
+        more => tell(format!(
+            "{more} more lines were typed or pasted: they are thrown away"
+        )),
+    }
+}
+
+/// The bytes as text.
+pub(super) fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Exit> {
+    std::str::from_utf8(bytes).map_err(|_| fail(Exit::Usage, format!("{what} is not text")))
+}
