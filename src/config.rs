@@ -26,6 +26,7 @@ mod reader;
 pub mod runai;
 mod set;
 mod sinks;
+mod source;
 mod span;
 mod store;
 mod url;
@@ -46,6 +47,7 @@ pub use reader::reference;
 pub use runai::Runai;
 pub use set::set_client_auth;
 pub use sinks::{Account, Sink, Sinks};
+pub use source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
 pub use store::StoreKind;
 pub use url::{BaseUrl, InvalidUrl, Origin};
 

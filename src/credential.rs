@@ -172,6 +172,14 @@ impl fmt::Debug for CredentialId {
     }
 }
 
+/// Takes a client ID of visible ASCII and spaces (RFC 6749 appendix A.1).
+///
+/// # Errors
+/// [`InvalidCredential`] tells what is wrong, without the text.
+pub fn client_id(text: &str) -> Result<String, InvalidCredential> {
+    check(text).map(|()| text.to_owned())
+}
+
 /// RFC 6749 appendix A.1 and A.2: `*VSCHAR`, that is 0x20 to 0x7e.
 fn check(text: &str) -> Result<(), InvalidCredential> {
     if text.is_empty() {

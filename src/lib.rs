@@ -37,7 +37,7 @@
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | address command_line file_format policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | address command_line credential file_format policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`file_format`] | the content of a file that holds a token | profile token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |

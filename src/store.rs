@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::lock::Locks;
-use crate::config::StoreKind;
+use crate::config::{CredentialPlace, Profile, StoreKind};
 use crate::profile::ProfileName;
 
 mod access;
@@ -19,6 +19,7 @@ mod files;
 mod intents;
 pub mod keyring;
 mod lock;
+mod read_only;
 mod record;
 mod removal;
 pub mod source;
@@ -31,6 +32,7 @@ pub use file::FileStore;
 pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
 pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
+pub use read_only::{SourceError, SourceReader};
 pub use record::{Key, Record};
 pub use removal::{Removal, Removals};
 
@@ -42,6 +44,8 @@ pub struct Stores {
     /// Shared by all profiles, since its limit is too.
     keyring: Arc<KeyringStore>,
     locks: Locks,
+    /// The user that the daemon runs as, or ours: only this user and root may write what a source is read from.
+    owner: u32,
 }
 
 impl Stores {
@@ -51,6 +55,7 @@ impl Stores {
             file: Arc::new(FileStore::new(state, owner)),
             keyring: Arc::new(KeyringStore::new()),
             locks: Locks::new(state, owner),
+            owner,
         }
     }
 
@@ -59,6 +64,22 @@ impl Stores {
         match kind {
             StoreKind::File => Arc::<FileStore>::clone(&self.file),
             StoreKind::Keyring => Arc::<KeyringStore>::clone(&self.keyring),
+        }
+    }
+
+    /// The reader of what this profile's credential comes from: its store, or its source.
+    pub fn reader_of(&self, profile: &Profile) -> Arc<dyn StoreReader> {
+        match SourceReader::of(profile, self.owner) {
+            Some(source) => Arc::new(source),
+            None => self.reader(profile.store().unwrap_or(&StoreKind::File)),
+        }
+    }
+
+    /// Where this profile's credential is, in words that follow "the credential".
+    pub fn whereabouts(&self, profile: &Profile) -> String {
+        match &profile.credential {
+            CredentialPlace::Store(store) => format!("in {}", self.store(store).about().title()),
+            CredentialPlace::Source(source) => format!("from {}", source.client_secret),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::causes::Causes;
 use crate::certificates::ClientFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
-use crate::config::{self, Profile, Proxy, StoreKind};
+use crate::config::{self, CredentialPlace, Profile, Proxy, StoreKind};
 use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
@@ -88,7 +88,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let (bound, listed) = destination(&plan.profile, &files, env)?;
     args.take_listed(&mut plan, listed.as_ref());
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
-    let seen = stores.reader(&plan.profile.store).look(&args.name);
+    let seen = stores.reader(plan.place.kind()).look(&args.name);
     let credential = args
         .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
@@ -151,7 +151,7 @@ impl Plan {
         match (found.config.profiles.get(name), args.profile(env)?) {
             (Some(profile), None) => Ok(Self {
                 profile: profile.clone(),
-                place: Place::of(profile.store.clone()),
+                place: Place::of(Self::store_of(profile, name, target)?),
                 is_new: false,
                 client_auth: None,
                 before,
@@ -178,6 +178,17 @@ impl Plan {
         }
     }
 
+    /// The store that takes the credential of a profile that is there.
+    fn store_of(profile: &Profile, name: &ProfileName, target: &Target) -> Result<StoreKind, Exit> {
+        profile.store().cloned().ok_or_else(|| {
+            let what = format!(
+                "nothing is changed: the configuration names where the credential of {name} comes from, so there is nothing to store; see what is read there with: {}",
+                target.line("check")
+            );
+            fail(Exit::Config, what)
+        })
+    }
+
     /// A new profile, whose name the configuration as it is now does not have.
     pub(super) fn of_new(
         mut profile: Profile,
@@ -190,15 +201,15 @@ impl Plan {
         let found = target.read_to_change()?;
         let place = Place::choose(asked, target.system, stores, name)
             .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
-        profile.store = place.kind().clone();
-        if let Some(other) = target.shares_credential(env, name, &profile.store) {
+        profile.credential = CredentialPlace::Store(place.kind().clone());
+        if let Some(other) = target.shares_credential(env, name, place.kind()) {
             let other = other.display();
             let what = format!(
                 "{other} has a profile {name}, whose credential this would replace: choose another name, or another state with --state PATH"
             );
             return Err(fail(Exit::Config, what));
         }
-        target.refuse_to_forget(name, &profile.store)?;
+        target.refuse_to_forget(name, place.kind())?;
         // A form that cannot be added to is told before anybody is asked for anything.
         config::add_profile(&found.text, name, &profile).map_err(|error| {
             let shown = target.config.display();

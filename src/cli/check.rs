@@ -107,10 +107,10 @@ fn faults(target: &Target, config: &Config) -> (Vec<String>, Vec<Bound>) {
         match check_profile(target, &stores, name, profile) {
             Ok((client_id, destination)) => {
                 say(format!(
-                    "{name}: ok, {} at {}, client {client_id}, credential in {}",
+                    "{name}: ok, {} at {}, client {client_id}, credential {}",
                     profile.provider.as_str(),
                     profile.url(),
-                    stores.store(&profile.store).about().title()
+                    stores.whereabouts(profile)
                 ));
                 bound.push((name.clone(), destination));
             }
@@ -211,7 +211,7 @@ fn check_profile(
     profile: &Profile,
 ) -> Result<(String, Destination), String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
-    let store = stores.reader(&profile.store);
+    let store = stores.reader_of(profile);
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
     let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
     let Some(record) = record else {

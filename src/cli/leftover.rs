@@ -30,7 +30,7 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
     let stores = target.stores();
     let is_named = |config: &Config, name: &ProfileName, kind: &StoreKind| {
         let profile = config.profiles.get(name);
-        profile.is_some_and(|profile| profile.store == *kind)
+        profile.is_some_and(|profile| profile.store() == Some(kind))
     };
     let mut found: Vec<_> = begun
         .iter()

@@ -9,12 +9,13 @@ use super::output::{Exit, fail, report, tell};
 use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
-use crate::config::{self, StoreKind};
+use crate::config::{self, Profile, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, Content};
 use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
+mod source;
 mod words;
 
 const NOTHING: &str = "nothing is removed";
@@ -44,6 +45,9 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
         stores: target.stores(),
         target: &target,
     };
+    if let Some(source) = work.source()? {
+        return work.remove_with_source(&source, args.yes, env);
+    }
     let left = work.left()?;
     if !args.yes {
         confirm(&work.sentence(&left))?;
@@ -139,10 +143,11 @@ impl Work<'_> {
             profile,
             former,
         };
-        if let Some(profile) = found.config.profiles.get(self.name) {
-            let former = self.former(&profile.store)?;
+        let profile = found.config.profiles.get(self.name);
+        if let Some(store) = profile.and_then(Profile::store) {
+            let former = self.former(store)?;
             let former = former.map(|store| (store.clone(), look(&store)));
-            return Ok(of(profile.store.clone(), true, former));
+            return Ok(of(store.clone(), true, former));
         }
         let (name, shown) = (self.name, self.target.config.display());
         let unknown = match found.content {

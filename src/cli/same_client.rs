@@ -87,7 +87,7 @@ fn others(
 
 /// The origin and the client ID of a profile's stored credential, if it can be read.
 fn client(stores: &Stores, name: &ProfileName, profile: &Profile) -> Option<(String, String)> {
-    let record = stores.reader(&profile.store).load(name).ok()??;
+    let record = stores.reader_of(profile).load(name).ok()??;
     Some((record.binding.origin(), record.key.credential.client_id))
 }
 

@@ -135,7 +135,9 @@ fn lines_of(name: &ProfileName, profile: &Profile) -> Option<Vec<String>> {
             .map(|(key, value)| format!("{key} = {value}")),
     );
     // After the address.
-    lines.insert(3.min(lines.len()), line("store", profile.store.as_str()));
+    let at = 3.min(lines.len());
+    let place = profile.credential.entries()?.into_iter();
+    lines.splice(at..at, place.map(|(key, value)| format!("{key} = {value}")));
     if let Some(path) = &profile.ca_file {
         lines.push(line("ca-file", path.to_str()?));
     }

@@ -13,6 +13,7 @@ use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
 use super::sinks::{Sink, Sinks};
+use super::source::CredentialPlace;
 use super::store::StoreKind;
 use super::url::Origin;
 use crate::profile::ProfileName;
@@ -43,8 +44,8 @@ pub struct Config {
 pub struct Profile {
     /// The issuer of its tokens.
     pub provider: Provider,
-    /// Where its credential is.
-    pub store: StoreKind,
+    /// Where its credential comes from.
+    pub credential: CredentialPlace,
     /// The only certificates to trust; `None` means the system's.
     pub ca_file: Option<PathBuf>,
     /// How to reach the issuer. A loopback address is always reached directly; see [`Profile::proxy_in_use`].
@@ -171,6 +172,11 @@ impl Profile {
     /// Whether its issuer ends a client's old token at each new one, so that a client can have one daemon alone.
     pub fn kills_old(&self) -> bool {
         self.reissue == Reissue::KillsOld
+    }
+
+    /// The store of its credential; `None` if Jeton only reads it from a source.
+    pub const fn store(&self) -> Option<&StoreKind> {
+        self.credential.store()
     }
 
     /// The configured address, for messages.

@@ -13,6 +13,7 @@ use crate::spelling;
 mod access;
 mod hosts;
 pub(super) mod key;
+mod misplaced;
 mod profile;
 mod sinks;
 mod source;
@@ -20,20 +21,6 @@ mod values;
 
 pub(super) use profile::ReadProfile;
 pub use profile::reference;
-
-/// Common names for a secret: no key of such a name may be in this file.
-const SECRETS: &[&str] = &[
-    "access-key",
-    "access-token",
-    "api-key",
-    "app-id",
-    "app-secret",
-    "client-id",
-    "client-secret",
-    "password",
-    "secret",
-    "token",
-];
 
 /// The most faults to report at once, and the most names in doubt; fixing these comes first.
 const MAX_FAULTS: usize = 50;
@@ -207,14 +194,15 @@ impl<'a> Reader<'a> {
     /// Reports a key that is not in `known`.
     pub(super) fn unknown(&mut self, field: &Field<'_>, known: &[&str]) {
         let name = field.name.to_lowercase().replace('_', "-");
-        if source::is_one(&name, field.item) {
-            let message = source::message(&name, &field.path, field.item);
-            self.fault_at(field.key, &field.path, message, None);
+        let is_misspelt =
+            known.contains(&name.as_str()) && !misplaced::may_be_secret(&name, field.item);
+        if misplaced::SECRETS.contains(&name.as_str()) && !is_misspelt {
+            self.fault_at(field.key, &field.path, misplaced::SECRET_IN_FILE, None);
             return;
         }
-        if SECRETS.contains(&name.as_str()) {
-            let message = "this file never holds a credential: remove it, and let `jetond add` ask for it and store it";
-            self.fault_at(field.key, &field.path, message, None);
+        if let Some(advice) = misplaced::advice(&name).filter(|_| known.contains(&"client-secret"))
+        {
+            self.fault_at(field.key, &field.path, advice, None);
             return;
         }
         let suggestion = spelling::nearest(&name, known.iter().copied()).map(str::to_owned);

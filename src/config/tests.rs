@@ -33,7 +33,7 @@ fn profile(url: &str) -> Profile {
             url: BaseUrl::parse(url).unwrap(),
             api: Api::Auto,
         }),
-        store: StoreKind::File,
+        credential: CredentialPlace::default(),
         ca_file: None,
         proxy: Proxy::Direct,
         client_certificate: None,
@@ -85,6 +85,8 @@ audience = "https://api.example"
 resource = "urn:example:api"
 extra = { organization = "acme" }
 token-type = "JWT"
+client-id = "other"
+client-secret = { file = "/etc/jeton/other.secret" }
 [profiles.other.client-certificate]
 cert = "/etc/jeton/client.pem"
 key = "/etc/jeton/client.key"
@@ -94,12 +96,19 @@ provider = "oauth2"
 token-url = "https://idp.example/token?p=1"
 client-auth = "basic-raw"
 client-id-in-body = true
+client-id = "ci-bot"
 resource = ["https://one.example", "https://two.example"]
+[profiles.plain.client-secret]
+systemd-credential = "ci.secret"
 
 [profiles."ci.prod"]
 provider = "runai"
 url = "http://127.0.0.1:8080"
 proxy = "environment"
+[profiles."ci.prod".client-id]
+file = "/etc/jeton/ci.id"
+[profiles."ci.prod".client-secret]
+command = ["/usr/bin/op", "read", ""]
 [[profiles.research.hosts]]
 url = "https://git.example/team/"
 username = "oauth2"
@@ -139,7 +148,17 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         lifetime: Some(Duration::from_secs(5_400)),
         ..profile("https://acme.run.ai")
     };
+    let source = |client_id, client_secret| {
+        CredentialPlace::Source(Box::new(ReadOnlySource {
+            client_id,
+            client_secret,
+        }))
+    };
     let ci = Profile {
+        credential: source(
+            ClientIdSource::File("/etc/jeton/ci.id".into()),
+            SecretSource::Command(["/usr/bin/op", "read", ""].map(str::to_owned).into()),
+        ),
         proxy: Proxy::Environment,
         ..profile("http://127.0.0.1:8080")
     };
@@ -156,6 +175,10 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
             extra: BTreeMap::from([("organization".into(), "acme".into())]),
             token_type: Some("JWT".into()),
         })),
+        credential: source(
+            ClientIdSource::Text("other".into()),
+            SecretSource::File("/etc/jeton/other.secret".into()),
+        ),
         client_certificate: Some(certificate()),
         ..profile("https://acme.run.ai")
     };
@@ -175,6 +198,10 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
             extra: BTreeMap::new(),
             token_type: None,
         })),
+        credential: source(
+            ClientIdSource::Text("ci-bot".into()),
+            SecretSource::SystemdCredential("ci.secret".into()),
+        ),
         ..profile("https://acme.run.ai")
     };
     assert_eq!(
@@ -287,7 +314,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 6);
+    assert_eq!(reference.len(), 8);
 }
 
 #[test]
@@ -527,6 +554,7 @@ scope = [
 ]
 extra = [1]
 client-auth = "mtls"
+client-id = "canary"
 client-secret = { file = "/etc/canary" }
 client-certificate = "/canary.pem"
 [profiles.e]
@@ -556,10 +584,9 @@ scope = ["a"]
         "26:3: profiles.d.scope: a scope has no spaces",
         "28:9: profiles.d.extra: this must be a table",
         "29:15: profiles.d.client-auth: \"mtls\" is not supported in this version; it takes \"basic\", \"basic-raw\", \"post\"",
-        "30:1: profiles.d.client-secret: a source of the credential is not supported in this version",
-        "31:22: profiles.d.client-certificate: this must be a table",
-        "35:1: profiles.e.issuer: this is a key of provider = \"oauth2\"",
-        "36:1: profiles.e.scope: this is a key of provider = \"oauth2\"",
+        "32:22: profiles.d.client-certificate: this must be a table",
+        "36:1: profiles.e.issuer: this is a key of provider = \"oauth2\"",
+        "37:1: profiles.e.scope: this is a key of provider = \"oauth2\"",
     ];
     let found = faults(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -622,7 +649,7 @@ fn a_secret_in_the_file_is_told_from_a_typing_error_and_never_quoted() {
         "client_secret",
         "Password",
         "token",
-        "client-id",
+        "secret",
     ] {
         let text =
             format!("[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\n{key} = 'canary'\n");
@@ -774,6 +801,31 @@ fn any_oauth2() -> impl Strategy<Value = Provider> {
     )
 }
 
+fn any_place() -> impl Strategy<Value = CredentialPlace> {
+    let id = prop_oneof![
+        "[ -~]{1,9}".prop_map(ClientIdSource::Text),
+        "/[^\0]{0,9}".prop_map(|path| ClientIdSource::File(path.into())),
+    ];
+    let secret = prop_oneof![
+        "/[^\0]{0,9}".prop_map(|path| SecretSource::File(path.into())),
+        "[a-z0-9][ -.;-~]{0,9}".prop_map(SecretSource::SystemdCredential),
+        ("/[^\0]{0,9}", proptest::collection::vec("[^\0]{0,9}", 0..3)).prop_map(
+            |(program, arguments)| { SecretSource::Command([vec![program], arguments].concat()) }
+        ),
+    ];
+    let source = (id, secret).prop_map(|(client_id, client_secret)| {
+        CredentialPlace::Source(Box::new(ReadOnlySource {
+            client_id,
+            client_secret,
+        }))
+    });
+    prop_oneof![
+        Just(CredentialPlace::Store(StoreKind::File)),
+        Just(CredentialPlace::Store(StoreKind::Keyring)),
+        source,
+    ]
+}
+
 fn any_profile() -> impl Strategy<Value = Profile> {
     let api = prop_oneof![Just(Api::Auto), Just(Api::V1), Just(Api::V2)];
     let proxy = prop_oneof![
@@ -801,20 +853,23 @@ fn any_profile() -> impl Strategy<Value = Profile> {
         any::<bool>(),
         reissue,
         proptest::option::of(1_u64..1_000_000),
+        any_place(),
     )
         .prop_map(
-            |(provider, ca_file, proxy, certificate, keep_warm, reissue, lifetime)| Profile {
-                provider,
-                store: StoreKind::File,
-                ca_file: ca_file.map(PathBuf::from),
-                proxy,
-                client_certificate: certificate.map(|(cert, key)| ClientCertificate {
-                    cert: cert.into(),
-                    key: key.into(),
-                }),
-                keep_warm,
-                reissue,
-                lifetime: lifetime.map(Duration::from_secs),
+            |(provider, ca_file, proxy, certificate, keep_warm, reissue, lifetime, credential)| {
+                Profile {
+                    provider,
+                    credential,
+                    ca_file: ca_file.map(PathBuf::from),
+                    proxy,
+                    client_certificate: certificate.map(|(cert, key)| ClientCertificate {
+                        cert: cert.into(),
+                        key: key.into(),
+                    }),
+                    keep_warm,
+                    reissue,
+                    lifetime: lifetime.map(Duration::from_secs),
+                }
             },
         )
 }
@@ -854,46 +909,5 @@ proptest! {
             prop_assert_eq!(BaseUrl::parse(&url.to_string()).unwrap(), url);
         }
         let _ = ProxyUrl::parse(&text);
-    }
-}
-
-#[test]
-fn a_source_of_the_credential_says_what_to_do_today() {
-    let profile = "[profiles.ci]\nprovider = \"oauth2\"\nissuer = \"https://a.b\"\n";
-    let add = "jetond add ci --rebind";
-    for (key, says) in [
-        (
-            "client-secret = { systemd-credential = 'canary' }",
-            format!("from the file that it names: {add} --client-secret-file FILE"),
-        ),
-        (
-            "systemd-credential = 'canary'",
-            format!(
-                "LoadCredential= passes is not read yet, so take it once from the file that it names: {add} --client-secret-file FILE"
-            ),
-        ),
-        (
-            "client-secret = { file = '/canary' }",
-            format!("to take it from the file once: {add} --client-secret-file FILE"),
-        ),
-        (
-            "client-secret = { command = ['/canary'] }",
-            format!("to take it from the command once: COMMAND | {add} --client-secret-stdin"),
-        ),
-        (
-            "client-id = { file = '/canary' }",
-            "let `jetond add` ask for the credential and store it".to_owned(),
-        ),
-    ] {
-        let found = faults(&format!("{profile}{key}\n"));
-        let [fault] = &found[..] else {
-            panic!("{key}: {found:?}")
-        };
-        let begin = "a source of the credential is not supported in this version: remove it";
-        assert!(
-            fault.contains(begin) && fault.ends_with(&says),
-            "{key}: {fault}"
-        );
-        assert!(!fault.contains("canary"), "{fault}");
     }
 }

@@ -266,7 +266,7 @@ fn on_this_machine(
         name: name.clone(),
         profile: profile.clone(),
         owner: uid,
-        store: stores.reader(&profile.store),
+        store: stores.reader_of(profile),
         lane: Lane::default(),
     };
     Outside {

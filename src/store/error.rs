@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use super::read_only::SourceError;
 use super::record::VERSION;
 use crate::command_line;
 use crate::folder::ReplaceError;
@@ -68,6 +69,8 @@ pub enum StoreErrorKind {
     Full,
     /// The file system is mounted read-only.
     ReadOnly,
+    /// The credential's source, which Jeton only reads, gives none.
+    Source(Box<SourceError>),
     /// The store cannot be used.
     Unavailable(Box<dyn Unavailable>),
     /// The system reported another error.
@@ -153,6 +156,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::ReadOnly => {
                 write!(f, "its file system is mounted read-only: {}", elsewhere())?;
             }
+            StoreErrorKind::Source(why) => why.fmt(f)?,
             StoreErrorKind::Unavailable(why) => write!(
                 f,
                 "{} cannot be used: {} ({})",
@@ -168,6 +172,7 @@ impl fmt::Display for StoreError {
                 | StoreErrorKind::Version(_)
                 | StoreErrorKind::Conflict
                 | StoreErrorKind::Untrusted(_)
+                | StoreErrorKind::Source(_)
                 | StoreErrorKind::Unavailable(_)
         );
         if self.changed || reading {
@@ -191,6 +196,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             StoreErrorKind::Untrusted(untrusted) => std::error::Error::source(untrusted),
+            StoreErrorKind::Source(why) => std::error::Error::source(&**why),
             StoreErrorKind::Io { source, .. } => Some(source),
             _ => None,
         }
@@ -204,6 +210,7 @@ impl StoreErrorKind {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unavailable(why) => why.is_passing(),
+            Self::Source(why) => why.is_passing(),
             Self::Io { source, .. } => is_passing(source),
             Self::Untrusted(untrusted) => untrusted.is_passing(),
             _ => false,

@@ -18,6 +18,8 @@ pub enum Purpose {
     State,
     /// A credential's record.
     Secret,
+    /// A file with a client ID or a client secret, which other programs write.
+    SecretFile,
     /// The certificates to trust.
     CaFile,
     /// The certificate to show to an issuer.

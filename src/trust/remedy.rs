@@ -55,7 +55,8 @@ fn remedy_in(
             | Purpose::Config
             | Purpose::CaFile
             | Purpose::ClientCertificate
-            | Purpose::ClientKey => "put the file itself there".into(),
+            | Purpose::ClientKey
+            | Purpose::SecretFile => "put the file itself there".into(),
             Purpose::Lock => "remove it".into(),
             Purpose::State | Purpose::Links | Purpose::Sink | Purpose::Socket { .. } => {
                 format!("put the folder itself there, or {elsewhere}")
@@ -69,7 +70,7 @@ fn remedy_in(
             Purpose::Socket { .. } => elsewhere.into(),
             // The daemon must not be able to change where its secret is sent; a key it must be able to read.
             _ if *is_file && reader == 0 && *owner != OVERFLOW_UID => match purpose {
-                Purpose::ClientKey => format!("chown {uid} {shown}"),
+                Purpose::ClientKey | Purpose::SecretFile => format!("chown {uid} {shown}"),
                 _ => format!("chown 0 {shown}"),
             },
             _ if is_system && path.starts_with(OF_THE_SYSTEMS_CONFIGURATION) => match reader {
@@ -79,7 +80,12 @@ fn remedy_in(
             Purpose::Config if *is_file => {
                 "make a copy of your own, and name it with --config or JETON_CONFIG".into()
             }
-            Purpose::CaFile | Purpose::ClientCertificate | Purpose::ClientKey if *is_file => {
+            Purpose::CaFile
+            | Purpose::ClientCertificate
+            | Purpose::ClientKey
+            | Purpose::SecretFile
+                if *is_file =>
+            {
                 format!("make a copy of your own, and {elsewhere}")
             }
             _ => as_owner(*owner, elsewhere),
@@ -165,6 +171,7 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
         Purpose::ClientCertificate | Purpose::ClientKey => {
             "name it with client-certificate (add: --client-certificate, --client-key)"
         }
+        Purpose::SecretFile => "name it with client-id or client-secret",
         Purpose::Links => "name another folder",
         Purpose::Sink => "name another path for the sink",
         Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",

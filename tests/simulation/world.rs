@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jetond::config::runai::Api;
-use jetond::config::{BaseUrl, Config, Profile, Provider, Proxy, Runai, StoreKind};
+use jetond::config::{BaseUrl, Config, CredentialPlace, Profile, Provider, Proxy, Runai};
 use jetond::daemon::keep::roster::Roster;
 use jetond::instant::BootInstant;
 use jetond::lifecycle::{Phase, Policy};
@@ -253,7 +253,7 @@ impl Subject {
         };
         let wanted = Profile {
             provider: provider(0),
-            store: StoreKind::File,
+            credential: CredentialPlace::default(),
             ca_file: None,
             proxy: Proxy::Direct,
             client_certificate: None,

@@ -64,6 +64,7 @@ mod service;
 mod setup;
 mod sharing;
 mod sinks;
+mod sources;
 mod stop;
 mod stores;
 mod surroundings;

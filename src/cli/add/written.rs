@@ -34,10 +34,10 @@ impl Plan {
         })?;
         self.still_holds(&now.config, target, name)?;
         let lock = stores.lock(name).map_err(|error| not_saved(&error))?;
-        let store = stores.store(&self.profile.store);
+        let store = stores.store(self.place.kind());
         let removals = Removals::new(&target.state, target.owner);
         let begun = removals.begun(name).map_err(|error| not_saved(&error))?;
-        let is_of_another = begun.is_some_and(|removal| removal.store != self.profile.store);
+        let is_of_another = begun.is_some_and(|removal| removal.store != *self.place.kind());
         let written = if is_of_another {
             // It has still to remove what is in another store.
             let written = store.replace(&lock, &seen.revision, record);

@@ -7,7 +7,7 @@ use super::journal::Journal;
 use super::session::Session;
 use crate::applications::Application;
 use crate::causes::Causes;
-use crate::config::Profile;
+use crate::config::{Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 use crate::store::{Binding, ProfileLock, Record, Revision, StoreError};
@@ -16,6 +16,8 @@ use crate::store::{Binding, ProfileLock, Record, Revision, StoreError};
 pub(super) struct Held {
     pub(super) name: ProfileName,
     pub(super) profile: Profile,
+    /// The store that takes the new secret.
+    pub(super) store: StoreKind,
     pub(super) files: Files,
     lock: Arc<ProfileLock>,
     seen: Revision,
@@ -34,13 +36,20 @@ impl Held {
         nothing: &str,
     ) -> Result<Self, Exit> {
         let (profile, files) = session.route_of(name)?;
+        let Some(store) = profile.store().cloned() else {
+            let what = format!(
+                "{nothing}: {name} has the key, and its secret comes {}, which is only read: another program has to write the new secret there; give {name} a store first, or use the console",
+                session.stores.whereabouts(&profile)
+            );
+            return Err(fail(Exit::Config, what));
+        };
         let lock = if *name == session.name {
             Arc::clone(journal.lock())
         } else {
             let lock = session.stores.lock(name);
             Arc::new(lock.map_err(|error| refused(&error, nothing))?)
         };
-        let kept = session.stores.store(&profile.store);
+        let kept = session.stores.store(&store);
         let look = kept.look(name);
         let record = look.record.map_err(|error| refused(&error, nothing))?;
         let is_of_key = |record: &Record| {
@@ -55,6 +64,7 @@ impl Held {
         Ok(Self {
             name: name.clone(),
             profile,
+            store,
             files,
             lock,
             seen,
@@ -64,7 +74,7 @@ impl Held {
 
     /// Puts the record in place of the former one; a write that fails is repeated once.
     pub(super) fn keep(&self, session: &Session, record: &Record) -> Result<(), Exit> {
-        let store = session.stores.store(&self.profile.store);
+        let store = session.stores.store(&self.store);
         let Err(first) = store.replace(&self.lock, &self.seen, record) else {
             return Ok(());
         };

@@ -153,7 +153,7 @@ impl Keep {
                 Keeper::Profile(name.clone(), plan.place.kind().clone())
             }
             Self::File(file) => Keeper::File(file.path.clone()),
-            Self::Held(held) => Keeper::Profile(held.name.clone(), held.profile.store.clone()),
+            Self::Held(held) => Keeper::Profile(held.name.clone(), held.store.clone()),
         }
     }
 
@@ -161,7 +161,7 @@ impl Keep {
     pub(super) fn is_without(&self, session: &Session, key_id: &str) -> bool {
         let (name, store) = match self {
             Self::Profile { plan, name, .. } => (name, plan.place.kind()),
-            Self::Held(held) => (&held.name, &held.profile.store),
+            Self::Held(held) => (&held.name, &held.store),
             Self::File(_) => return true,
         };
         match session.stores.reader(store).load(name) {

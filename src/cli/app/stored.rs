@@ -18,7 +18,7 @@ pub(super) fn bound(
     profile: &Profile,
 ) -> Result<(Files, Binding), Exit> {
     let refuse = |why: String| fail(Exit::Config, format!("nothing is sent: {why}"));
-    let record = stores.reader(&profile.store).load(name);
+    let record = stores.reader_of(profile).load(name);
     let record = record.map_err(|error| refuse(Causes(&error).to_string()))?;
     let rebind = || target.line(&format!("add {name} --rebind"));
     let Some(record) = record else {
@@ -51,7 +51,7 @@ pub(super) fn holders(
         if profile.provider.origin() != at.provider.origin() {
             continue;
         }
-        match stores.reader(&profile.store).load(name) {
+        match stores.reader_of(profile).load(name) {
             Ok(Some(record)) => holders.push((record.key.credential.client_id, name.clone())),
             Ok(None) => {}
             Err(error) => {

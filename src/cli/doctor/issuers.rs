@@ -84,7 +84,10 @@ async fn one(
     daemon_at: Option<&DaemonAt>,
 ) -> Vec<Finding> {
     let (stored, copy) = (name.clone(), profile.clone());
-    let place = stores.store(&profile.store).about().name;
+    let place = match profile.store() {
+        Some(store) => format!("is in {}", stores.store(store).about().name),
+        None => format!("comes {}", stores.whereabouts(&profile)),
+    };
     let (daemon, systems) = (target.daemon, target.note_of_the_systems("doctor"));
     let examined = Arc::clone(&target);
     let credential = async {
@@ -98,7 +101,7 @@ async fn one(
         }
     };
     let ((credential, clusters), issuer) = tokio::join!(credential, issuer(&profile, daemon));
-    let mut findings = judge::credential(place, name, credential.as_ref());
+    let mut findings = judge::credential(&place, name, credential.as_ref());
     if let (Ok(CredentialFacts::Absent), [finding]) = (&credential, &mut findings[..]) {
         finding.found.push_str(&systems);
     }
@@ -157,7 +160,7 @@ fn credential(
     profile: &Profile,
     target: &Target,
 ) -> (CredentialFacts, Option<Destination>) {
-    let record = match stores.reader(&profile.store).load(name) {
+    let record = match stores.reader_of(profile).load(name) {
         Ok(Some(record)) => record,
         Ok(None) => return (CredentialFacts::Absent, None),
         Err(error) => return (CredentialFacts::Unreadable(error), None),

@@ -174,7 +174,7 @@ fn distrust(check: &'static str, untrusted: &Untrusted) -> Finding {
     }
 }
 
-/// Judges a profile's credential, which is stored at `place`.
+/// Judges a profile's credential; `place` says where it is, in words that follow "one for ADDRESS".
 pub(super) fn credential(
     place: &str,
     name: &ProfileName,
@@ -194,7 +194,7 @@ pub(super) fn credential(
         Ok(CredentialFacts::Uncompared(why)) => Finding::fail(CHECK, why.clone())
             .remedy("mend its entry in the configuration, or the file".to_owned()),
         Ok(CredentialFacts::Bound(bound, differences)) if differences.is_empty() => {
-            Finding::ok(CHECK, format!("one for {bound} is in {place}"))
+            Finding::ok(CHECK, format!("one for {bound} {place}"))
         }
         Ok(CredentialFacts::Bound(_, differences)) => {
             let found = format!("nothing is sent with it: {}", Differences(differences));

@@ -56,7 +56,7 @@ impl Target {
             return None;
         }
         let theirs = settings::read(&usual, self.uid).ok()?.config;
-        let is_theirs = theirs.profiles.get(name)?.store == *store;
+        let is_theirs = theirs.profiles.get(name)?.store() == Some(store);
         let has_one = || !matches!(stores.reader(store).load(name), Ok(None));
         (is_theirs && has_one()).then_some(usual)
     }

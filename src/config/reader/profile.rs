@@ -1,6 +1,6 @@
 //! Reads a profile: its provider decides which keys it needs and which it may have.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::allow::Rule;
@@ -15,6 +15,7 @@ use super::access::{ALLOW, SOCKET};
 use super::hosts::HOST;
 use super::key::{Key, KeyDoc, key, set};
 use super::sinks::{Drafted, SINK};
+use super::source::{ID, ID_TAKES, PlaceDraft, SECRET, SECRET_TAKES};
 use super::{Field, Reader, Section};
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
@@ -23,7 +24,7 @@ use crate::schedule::Reissue;
 #[derive(Default)]
 struct Draft {
     provider: Option<&'static ProviderKind>,
-    store: StoreKind,
+    place: PlaceDraft,
     ca_file: Option<PathBuf>,
     proxy: Proxy,
     client_certificate: Option<ClientCertificate>,
@@ -62,10 +63,16 @@ const PROFILE: &[Key<Draft>] = &[
         d.provider = r.one_of(f, &kinds, &[]);
     }),
     key("store", store::TAKES, "\"file\"", store::ABOUT, |r, f, d| {
-        set(&mut d.store, r.one_of(f, &StoreKind::WORDS.map(|kind| (kind.as_str(), kind)), &[]));
+        set(&mut d.place.store, r.one_of(f, &StoreKind::WORDS.map(|kind| (kind.as_str(), kind)), &[]));
+    }),
+    key("client-id", ID_TAKES, "what is stored", "the client ID, for a client-secret that comes from a source", |r, f, d| {
+        d.place.client_id = r.client_id(f);
+    }),
+    key("client-secret", SECRET_TAKES, "what is stored", "where the client secret comes from, in place of a store: Jeton only reads it there", |r, f, d| {
+        d.place.client_secret = r.client_secret(f);
     }),
     key("ca-file", "an absolute path", "the system's certificates", "the certificates (PEM) to trust instead of the system's", |r, f, d| {
-        d.ca_file = r.text(f).and_then(|text| absolute(r, f, text));
+        d.ca_file = r.absolute(f);
     }),
     key("proxy", "\"http://HOST:PORT\" or \"environment\"", "no proxy", "the proxy to the issuer; \"environment\" takes HTTPS_PROXY", |r, f, d| {
         set(&mut d.proxy, r.parsed(f, Proxy::parse));
@@ -98,10 +105,10 @@ const PROFILE: &[Key<Draft>] = &[
 #[rustfmt::skip]
 const CERTIFICATE: &[Key<Pair>] = &[
     key("cert", "an absolute path", "", "the certificate and those between it and its root", |r, f, d| {
-        d.cert = r.text(f).and_then(|text| absolute(r, f, text));
+        d.cert = r.absolute(f);
     }),
     key("key", "an absolute path", "", "the certificate's key, not encrypted", |r, f, d| {
-        d.key = r.text(f).and_then(|text| absolute(r, f, text));
+        d.key = r.absolute(f);
     }),
 ];
 
@@ -110,6 +117,14 @@ pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
     vec![
         ("socket", SOCKET.iter().map(|key| key.doc).collect()),
         ("profiles.NAME", docs()),
+        (
+            "profiles.NAME.client-id",
+            ID.iter().map(|key| key.doc).collect(),
+        ),
+        (
+            "profiles.NAME.client-secret",
+            SECRET.iter().map(|key| key.doc).collect(),
+        ),
         (
             "profiles.NAME.client-certificate",
             CERTIFICATE.iter().map(|key| key.doc).collect(),
@@ -171,11 +186,12 @@ impl Reader<'_> {
                 None => kind.check(self, &section),
             }
         }
+        let credential = self.finish_place(&section, draft.place);
         let provider = provider?;
         let sinks = self.finish_sinks(draft.sinks, &provider, &draft.hosts);
         let profile = Profile {
             provider,
-            store: draft.store,
+            credential,
             ca_file: draft.ca_file,
             proxy: draft.proxy,
             client_certificate: draft.client_certificate,
@@ -205,17 +221,4 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-fn absolute(reader: &mut Reader<'_>, field: &Field<'_>, text: &str) -> Option<PathBuf> {
-    let path = Path::new(text);
-    if path.is_absolute() && !text.contains('\0') {
-        return Some(path.to_owned());
-    }
-    reader.fault(
-        field,
-        "this must be an absolute path, from / on; ~ and variables are not expanded",
-        None,
-    );
-    None
 }

@@ -1,40 +1,171 @@
-//! What to do today about a source of the credential, which this version does not read.
+//! Reads where a credential comes from: a store, or a source that Jeton only reads.
 
-use toml_edit::Item;
+use std::path::PathBuf;
 
-use crate::command_line;
-use crate::profile::ProfileName;
+use super::super::source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
+use super::super::store::StoreKind;
+use super::key::{Key, key};
+use super::misplaced::{SECRET_IN_FILE, may_be_secret};
+use super::{Field, Reader, Section};
+use crate::credential::client_id;
 
-/// The fault of every source.
-const FAULT: &str = "a source of the credential is not supported in this version: remove it, and let `jetond add` ask for the credential and store it";
+/// The longest name of a systemd credential, in bytes: that of a file name.
+const MAX_NAME: usize = 255;
 
-/// Keys by which a profile may name a systemd credential itself.
-const OF_SYSTEMD: [&str; 3] = ["systemd-credential", "load-credential", "loadcredential"];
+/// The default of each key of which exactly one is there.
+const ANOTHER: &str = "another key is there";
 
-/// Whether a key of this name, in lower case and with hyphens, names a source of the credential.
-pub(super) fn is_one(name: &str, value: &Item) -> bool {
-    let is_credential = ["client-id", "client-secret"].contains(&name);
-    OF_SYSTEMD.contains(&name) || is_credential && !value.is_str()
+/// What `client-id` takes.
+pub(super) const ID_TAKES: &str = "a string, or { file = \"PATH\" }";
+
+/// What `client-secret` takes.
+pub(super) const SECRET_TAKES: &str = "{ file = \"PATH\" }, { systemd-credential = \"NAME\" } or { command = [\"/PATH\", \"ARGUMENT\", …] }";
+
+/// A place of a credential while its keys are read.
+#[derive(Default)]
+pub(super) struct PlaceDraft {
+    pub(super) store: StoreKind,
+    pub(super) client_id: Option<ClientIdSource>,
+    pub(super) client_secret: Option<SecretSource>,
 }
 
-/// The fault of a key at this path, with the command that takes the credential from this source once. No value is quoted.
-pub(super) fn message(name: &str, path: &str, value: &Item) -> String {
-    let has = |key| {
-        let table = value.as_table_like();
-        table.is_some_and(|table| table.contains_key(key))
-    };
-    let profile = path.strip_prefix("profiles.");
-    let profile = profile.and_then(|path| ProfileName::parse(path.rsplit_once('.')?.0).ok());
-    let add = command_line::proposed("jetond add NAME --rebind", profile.as_ref());
-    if OF_SYSTEMD.iter().any(|key| *key == name || has(key)) {
-        format!(
-            "{FAULT}; what LoadCredential= passes is not read yet, so take it once from the file that it names: {add} --client-secret-file FILE"
-        )
-    } else if name == "client-secret" && has("file") {
-        format!("{FAULT}; to take it from the file once: {add} --client-secret-file FILE")
-    } else if name == "client-secret" && has("command") {
-        format!("{FAULT}; to take it from the command once: COMMAND | {add} --client-secret-stdin")
+#[rustfmt::skip]
+pub(super) const ID: &[Key<Option<PathBuf>>] = &[
+    key("file", "an absolute path", "", "the file with the client ID", |r, f, d| {
+        *d = r.absolute(f);
+    }),
+];
+
+#[rustfmt::skip]
+pub(super) const SECRET: &[Key<Option<SecretSource>>] = &[
+    key("file", "an absolute path", ANOTHER, "the file with the client secret; links are followed", |r, f, d| {
+        *d = r.absolute(f).map(SecretSource::File);
+    }),
+    key("systemd-credential", "a name", ANOTHER, "the credential that systemd passes to the service under this name (LoadCredential=)", |r, f, d| {
+        *d = r.checked(f, credential_name).map(SecretSource::SystemdCredential);
+    }),
+    key("command", "an array of strings, the first an absolute path", ANOTHER, "the command that prints the client secret: without a shell, and by a user's daemon alone", |r, f, d| {
+        *d = r.command(f).map(SecretSource::Command);
+    }),
+];
+
+/// A name that systemd takes for a credential: it is the name of a file, and of a descriptor.
+fn credential_name(name: &str) -> Result<String, &'static str> {
+    let fits = !name.is_empty() && name.len() <= MAX_NAME;
+    let is_of_file = !name.contains('/') && ![".", ".."].contains(&name);
+    let is_of_descriptor = name
+        .bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte) && byte != b':');
+    if fits && is_of_file && is_of_descriptor {
+        Ok(name.to_owned())
     } else {
-        FAULT.to_owned()
+        Err(
+            "this is not the name of a systemd credential: it has 1 to 255 ASCII characters without / and :, and is not . or ..",
+        )
+    }
+}
+
+impl Reader<'_> {
+    /// A client ID, or the file that holds it.
+    pub(super) fn client_id(&mut self, field: &Field<'_>) -> Option<ClientIdSource> {
+        if field.item.is_str() {
+            return self.checked(field, client_id).map(ClientIdSource::Text);
+        }
+        if field.item.as_table_like().is_none() {
+            self.wrong_type(field, ID_TAKES);
+            return None;
+        }
+        let mut file = None;
+        self.table_of(field, ID, &mut file);
+        file.map(ClientIdSource::File)
+    }
+
+    /// The source of a client secret. The secret itself is never in this file.
+    pub(super) fn client_secret(&mut self, field: &Field<'_>) -> Option<SecretSource> {
+        if may_be_secret(field.name, field.item) {
+            self.fault_at(field.key, &field.path, SECRET_IN_FILE, None);
+            return None;
+        }
+        let Some(table) = field.item.as_table_like() else {
+            self.wrong_type(field, SECRET_TAKES);
+            return None;
+        };
+        let mut source = None;
+        self.keys(&field.path, table, SECRET, &mut source);
+        let known = |name: &&str| SECRET.iter().any(|key| key.doc.name == *name);
+        if table.iter().map(|(name, _)| name).filter(known).count() == 1 {
+            return source;
+        }
+        let message =
+            "exactly one of file, systemd-credential, command says where the secret comes from";
+        self.fault(field, message, None);
+        None
+    }
+
+    /// The words of a command. The first one is the path of its program, since no shell looks for it.
+    fn command(&mut self, field: &Field<'_>) -> Option<Vec<String>> {
+        if field.item.is_str() {
+            let wanted = "an array of strings, as [\"/usr/bin/op\", \"read\", \"…\"], since no shell takes a line apart";
+            self.wrong_type(field, wanted);
+            return None;
+        }
+        let without_nul = |word: &str| match word.contains('\0') {
+            true => Err("a word of a command cannot hold a NUL character"),
+            false => Ok(word.to_owned()),
+        };
+        let words = self.list(field, without_nul);
+        match words.first() {
+            Some(program) if program.starts_with('/') => Some(words),
+            // A word that was refused is missing here, and told already.
+            _ if field
+                .item
+                .as_array()
+                .is_none_or(|all| all.len() != words.len()) =>
+            {
+                None
+            }
+            _ => {
+                let message = "the first word must be the absolute path of the program, from / on: no shell looks for it, and ~ and variables are not expanded";
+                self.fault(field, message, None);
+                None
+            }
+        }
+    }
+
+    /// Decides where the credential comes from.
+    pub(super) fn finish_place(
+        &mut self,
+        section: &Section<'_>,
+        draft: PlaceDraft,
+    ) -> CredentialPlace {
+        let at = |name: &str| {
+            let mut fields = section.fields().into_iter();
+            fields.find(|field| field.name == name)
+        };
+        let (id, secret) = (at("client-id"), at("client-secret"));
+        match (&id, &secret) {
+            (Some(id), None) => {
+                let message = "client-secret is missing, which says where the secret of this client ID comes from: add it, or remove the client ID and let `jetond add` ask for both and store them";
+                self.fault_at(id.key, &id.path, message, None);
+            }
+            (None, Some(secret)) if !may_be_secret(secret.name, secret.item) => {
+                let message = "client-id is missing: the client ID that the secret of client-secret belongs to";
+                self.fault(section.field, message, None);
+            }
+            _ => {}
+        }
+        if let (Some(store), Some(_)) = (at("store"), &secret) {
+            let message = "store and client-secret exclude each other: what comes from a source is not stored; remove one of them";
+            self.fault_at(store.key, &store.path, message, None);
+        }
+        match (draft.client_id, draft.client_secret) {
+            (Some(client_id), Some(client_secret)) => {
+                CredentialPlace::Source(Box::new(ReadOnlySource {
+                    client_id,
+                    client_secret,
+                }))
+            }
+            _ => CredentialPlace::Store(draft.store),
+        }
     }
 }

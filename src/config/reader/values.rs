@@ -1,6 +1,7 @@
 //! Reads one value: checks its type and its form, and reports a fault at its place.
 
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 use toml_edit::TableLike;
 
@@ -16,6 +17,21 @@ impl Reader<'_> {
             self.wrong_type(field, "a string");
         }
         text
+    }
+
+    /// An absolute path.
+    pub(in crate::config) fn absolute(&mut self, field: &Field<'_>) -> Option<PathBuf> {
+        let text = self.text(field)?;
+        let path = Path::new(text);
+        if path.is_absolute() && !text.contains('\0') {
+            return Some(path.to_owned());
+        }
+        self.fault(
+            field,
+            "this must be an absolute path, from / on; ~ and variables are not expanded",
+            None,
+        );
+        None
     }
 
     /// The boolean of a value.

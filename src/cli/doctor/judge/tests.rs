@@ -243,7 +243,7 @@ fn a_missing_socket_of_a_service_is_made_again_by_its_unit() {
 #[test]
 fn a_credential_is_there_and_bound_to_what_is_configured() {
     let of = |facts: Result<&CredentialFacts, &Missed>| {
-        let findings = credential("a file", &name(), facts);
+        let findings = credential("is in a file", &name(), facts);
         findings.into_iter().next().unwrap()
     };
     let at = |url: &str| Bound::Endpoint {
@@ -289,7 +289,7 @@ fn what_no_thread_could_look_at_is_told_with_the_reason() {
     let refused = Missed::Refused(Refused::NoThread(ErrorKind::WouldBlock.into()));
     let findings = [
         missed("state", Path::new("/s"), &refused),
-        credential("a file", &name(), Err(&refused)).remove(0),
+        credential("is in a file", &name(), Err(&refused)).remove(0),
     ];
     for finding in findings {
         assert_eq!(finding.verdict, Fail, "{finding:?}");

@@ -1,0 +1,54 @@
+//! The removal of a profile whose credential comes from a source. Other programs write it, so it stays as it is.
+
+use super::super::admin;
+use super::super::output::{Exit, fail, report};
+use super::{NOTHING, Work, confirm};
+use crate::config::{self, ReadOnlySource};
+use crate::paths::Env;
+use crate::settings::Content;
+
+impl Work<'_> {
+    /// The source of the profile's credential; `None` for a profile with a store, and for one that is not in the
+    /// configuration.
+    pub(super) fn source(&self) -> Result<Option<ReadOnlySource>, Exit> {
+        let found = self.target.read_to_change()?;
+        let profile = found.config.profiles.get(self.name);
+        Ok(profile.and_then(|profile| profile.credential.source().cloned()))
+    }
+
+    /// Removes the profile.
+    pub(super) fn remove_with_source(
+        &self,
+        source: &ReadOnlySource,
+        is_sure: bool,
+        env: &Env,
+    ) -> Result<(), Exit> {
+        let (name, target) = (self.name, self.target);
+        let (config, secret) = (target.config.display(), &source.client_secret);
+        if !is_sure {
+            confirm(&format!(
+                "this removes the profile {name} from {config}; its credential stays where it comes from: {secret}"
+            ))?;
+        }
+        {
+            let _lock = target.lock(NOTHING)?;
+            // A person may have thought about it for a while.
+            if self.source()?.as_ref() != Some(source) {
+                let what =
+                    format!("{NOTHING}: the profile {name} was changed meanwhile; try again");
+                return Err(fail(Exit::Later, what));
+            }
+            let without = |text: &str| config::remove_profile(text, name);
+            let changed = target.change(&Content::Text, without);
+            changed.map_err(|error| match error.is_changed() {
+                true => error.tell("the profile is removed, but perhaps not for long"),
+                false => error.tell(NOTHING),
+            })?;
+        }
+        report(format!(
+            "{name} is removed from {config}; its credential stays where it comes from: {secret}"
+        ));
+        admin::reload(target, env);
+        Ok(())
+    }
+}

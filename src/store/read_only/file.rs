@@ -1,0 +1,56 @@
+//! A file that holds a client ID or a client secret, and nothing else.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::credential::InvalidCredential;
+use crate::trust::{Purpose, Untrusted, read_named};
+
+/// The largest file that is read, in bytes: far more than a credential has, and little enough to be read at once.
+const MAX_LEN: u64 = 64 * 1024;
+
+/// Reads a file that only root and `owner` can have written, through any links. Blocks.
+///
+/// # Errors
+/// [`Untrusted`] names the file, or the folder or link on the way to it, and the remedy.
+pub(super) fn read(path: &Path, owner: u32) -> Result<Zeroizing<Vec<u8>>, Untrusted> {
+    read_named(path, owner, Purpose::SecretFile, MAX_LEN).map(|file| file.bytes)
+}
+
+/// The text of a source without the line end that editors and `echo` put at its end: one, of Unix or of Windows. No
+/// client ID or secret has any.
+///
+/// # Errors
+/// [`InvalidCredential::Characters`] for bytes that are no text.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, InvalidCredential> {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = match line.len() < bytes.len() {
+        true => line.strip_suffix(b"\r").unwrap_or(line),
+        false => line,
+    };
+    std::str::from_utf8(line).map_err(|_| InvalidCredential::Characters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_end_is_dropped_and_nothing_else() {
+        for (bytes, expected) in [
+            (&b"secret"[..], Some("secret")),
+            (b"secret\n", Some("secret")),
+            (b"secret\r\n", Some("secret")),
+            (b"secret\n\n", Some("secret\n")),
+            (b"secret\r", Some("secret\r")),
+            (b"secret\r\r\n", Some("secret\r")),
+            (b" secret ", Some(" secret ")),
+            (b"\n", Some("")),
+            (b"", Some("")),
+            (b"\xff\n", None),
+        ] {
+            assert_eq!(text(bytes).ok(), expected, "{bytes:?}");
+        }
+    }
+}
