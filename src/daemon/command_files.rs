@@ -30,6 +30,9 @@ pub use feeds::Feeds;
 /// How many commands may have a file at once. Each takes a descriptor.
 const MOST: usize = 256;
 
+/// The daemon's own folder in that of the socket where the latter is root's, as under the system's unit.
+const FILES: &str = "files";
+
 /// What follows the socket's name in the name of a folder.
 const SUFFIX: &str = ".exec-";
 
@@ -48,8 +51,9 @@ pub struct CommandFiles {
 }
 
 /// Where the folders are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Beside {
+    /// That of the token socket.
     folder: PathBuf,
     prefix: String,
 }
@@ -104,20 +108,20 @@ impl CommandFiles {
         held: &Arc<Held>,
     ) -> Result<String, Problem> {
         let no_folder = || Problem::new(Code::NotSupported).with_detail(NO_FOLDER);
-        let Some(Beside { folder, prefix }) = &self.beside else {
+        let Some(beside) = self.beside.clone() else {
             return Err(no_folder());
         };
+        let folder = beside.folder.clone();
         let Some(counted) = Counted::new(&self.open) else {
             return Err(Problem::new(Code::Unavailable).with_detail(TOO_MANY));
         };
         let (owner, uid) = ((caller.uid, caller.gid), feeds.roster.gate().own_uid);
-        let (parent, prefix) = (folder.clone(), prefix.clone());
-        let made = blocking(move || Place::make(&parent, &prefix, owner, uid)).await;
+        let made = blocking(move || beside.make(owner, uid)).await;
         let place = made.map_err(|error| {
             warn!(folder = %folder.display(), %error, "no folder for the file of a command");
             no_folder()
         })?;
-        let path = place.relative().to_string_lossy().into_owned();
+        let path = place.below(&folder).to_string_lossy().into_owned();
         let mut task = Task {
             feeds,
             process,
@@ -143,13 +147,12 @@ impl CommandFiles {
 
     /// Goes on with the files of an earlier daemon whose commands still run, and removes the others.
     pub async fn take_up(&self, feeds: Feeds) {
-        let Some(Beside { folder, prefix }) = &self.beside else {
+        let Some(beside) = self.beside.clone() else {
             return;
         };
         let uid = feeds.roster.gate().own_uid;
-        let (folder, prefix) = (folder.clone(), prefix.clone());
         let found = blocking(move || {
-            let places = Place::all(&folder, &prefix, uid)?.into_iter();
+            let places = beside.all(uid)?.into_iter();
             Ok(places
                 .map(|place| (place.record(), place))
                 .collect::<Vec<_>>())
@@ -207,12 +210,40 @@ impl Beside {
             prefix: format!("{}{SUFFIX}", socket.file_name()?.to_str()?),
         })
     }
+
+    /// Makes a folder for a command of this user.
+    fn make(&self, owner: (u32, u32), uid: u32) -> io::Result<Place> {
+        let made = Place::make(&self.folder, &self.prefix, owner, uid);
+        let files = self.folder.join(FILES);
+        match made {
+            Err(error) if is_refused(&error) && place::is_own_folder(&files, uid) => {
+                Place::make(&files, &self.prefix, owner, uid)
+            }
+            made => made,
+        }
+    }
+
+    /// The folders that an earlier daemon of this user has made.
+    fn all(&self, uid: u32) -> io::Result<Vec<Place>> {
+        let mut all = Place::all(&self.folder, &self.prefix, uid)?;
+        let files = self.folder.join(FILES);
+        if place::is_own_folder(&files, uid) {
+            all.extend(Place::all(&files, &self.prefix, uid)?);
+        }
+        Ok(all)
+    }
+}
+
+/// Whether we may make nothing in a folder.
+fn is_refused(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// Removes the files of all commands, as far as that can be done: of a daemon that has ended, and that no other follows.
 pub fn remove_all(socket: &Path) {
     let uid = rustix::process::geteuid().as_raw();
-    let places = Beside::of(socket).map(|at| Place::all(&at.folder, &at.prefix, uid));
+    let places = Beside::of(socket).map(|beside| beside.all(uid));
     for place in places.and_then(Result::ok).unwrap_or_default() {
         let _: io::Result<()> = place.remove();
     }

@@ -1,7 +1,7 @@
 //! The folder of one command, with the file and the record of what it is for. Every call blocks.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -43,6 +43,13 @@ pub(super) struct Record {
     /// When the token in the file expires, in Unix seconds.
     pub(super) expires_at: u64,
     pub(super) profile: ProfileName,
+}
+
+/// Whether this is a folder of `uid` that no other user can write to.
+pub(super) fn is_own_folder(path: &Path, uid: u32) -> bool {
+    let is_own =
+        |facts: Metadata| facts.is_dir() && facts.uid() == uid && facts.mode() & 0o022 == 0;
+    path.symlink_metadata().is_ok_and(is_own)
 }
 
 // === impl Record ===
@@ -160,10 +167,10 @@ impl Place {
         }
     }
 
-    /// The path of the file below the folder above.
-    pub(super) fn relative(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default();
-        Path::new(name).join(TOKEN)
+    /// The path of the file below a folder that this one is in.
+    pub(super) fn below(&self, folder: &Path) -> PathBuf {
+        let path = self.path.strip_prefix(folder).unwrap_or(&self.path);
+        path.join(TOKEN)
     }
 
     /// What an earlier daemon has recorded of it; `None` if there is no such record.
@@ -246,7 +253,7 @@ mod tests {
         let place = Place::make(parent.path(), "jeton.sock.exec-", us(), uid).unwrap();
         let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
         assert_eq!(mode(&place.path), 0o700);
-        let file = parent.path().join(place.relative());
+        let file = parent.path().join(place.below(parent.path()));
         for token in ["one", "another"] {
             place.write(token, &record()).unwrap();
             assert_eq!(std::fs::read_to_string(&file).unwrap(), token);
