@@ -34,6 +34,7 @@ pub use denied::Denied;
 pub use distrust::{Distrust, GroupDoubt, Purpose};
 pub use error::{Untrusted, is_passing};
 pub(crate) use facts::Facts;
+pub(crate) use file_folder::is_in_memory;
 pub use file_folder::{FileFolder, open_file_folder};
 pub use full::is_full;
 pub use links_folder::open_links_folder;

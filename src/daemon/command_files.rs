@@ -18,11 +18,14 @@ use crate::policy::{Caller, Peer};
 use crate::problem::{Code, Problem};
 use crate::process::watched::Watched;
 use crate::profile::ProfileName;
+use crate::trust::is_full;
 use place::Place;
+use shown::Shown;
 use task::{Task, blocking};
 
 mod feeds;
 mod place;
+mod shown;
 mod task;
 
 pub use feeds::Feeds;
@@ -39,7 +42,9 @@ const SUFFIX: &str = ".exec-";
 const NOT_YOURS: &str = "this daemon is neither root's nor this user's, so it cannot give the user a file; use 'jeton exec' without --file, and 'jeton token'";
 const NOT_SEEN: &str = "the daemon cannot see this process, so it cannot tell when the command ends: it runs outside of the daemon's PID namespace; use 'jeton exec' without --file, and 'jeton token'";
 const NOT_WATCHED: &str = "this system does not tell the daemon when a command ends; use 'jeton exec' without --file, and 'jeton token'";
-const NO_FOLDER: &str = "the daemon cannot make a folder beside its socket; its log says why";
+const NO_FOLDER: &str = "the daemon cannot make a folder beside its socket, and its log says why; use 'jeton exec' without --file, and 'jeton token'";
+const FULL: &str =
+    "the disk with the folder of the socket is full, so there is no room for the file; make room";
 const TOO_MANY: &str = "too many commands have a file; wait until one of them has ended";
 
 /// The files of the commands.
@@ -107,9 +112,12 @@ impl CommandFiles {
         profile: &ProfileName,
         held: &Arc<Held>,
     ) -> Result<String, Problem> {
-        let no_folder = || Problem::new(Code::NotSupported).with_detail(NO_FOLDER);
+        let no_folder = |error: Option<&io::Error>| match error.is_some_and(is_full) {
+            true => Problem::new(Code::Unavailable).with_detail(FULL),
+            false => Problem::new(Code::NotSupported).with_detail(NO_FOLDER),
+        };
         let Some(beside) = self.beside.clone() else {
-            return Err(no_folder());
+            return Err(no_folder(None));
         };
         let folder = beside.folder.clone();
         let Some(counted) = Counted::new(&self.open) else {
@@ -119,11 +127,12 @@ impl CommandFiles {
         let made = blocking(move || beside.make(owner, uid)).await;
         let place = made.map_err(|error| {
             warn!(folder = %folder.display(), %error, "no folder for the file of a command");
-            no_folder()
+            no_folder(Some(&error))
         })?;
         let path = place.below(&folder).to_string_lossy().into_owned();
         let mut task = Task {
             feeds,
+            shown: Shown::new(&place, profile, process.identity().0, None),
             process,
             caller: caller.clone(),
             profile: profile.clone(),
@@ -136,7 +145,7 @@ impl CommandFiles {
             let place = task.place;
             // What cannot be removed is removed by the next daemon.
             let _: io::Result<()> = blocking(move || place.remove()).await;
-            return Err(no_folder());
+            return Err(no_folder(Some(&error)));
         }
         tokio::spawn(async move {
             task.run().await;
@@ -186,6 +195,12 @@ impl CommandFiles {
                     gid: groups.gid,
                     groups: groups.groups.into(),
                 },
+                shown: Shown::new(
+                    &place,
+                    &record.profile,
+                    record.process.0,
+                    Some(record.expires_at),
+                ),
                 process,
                 profile: record.profile,
                 place,

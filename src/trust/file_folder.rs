@@ -57,7 +57,8 @@ fn open(path: &Path, uid: u32) -> Result<FileFolder, Untrusted> {
     clippy::useless_conversion,
     reason = "the field's width differs between processors"
 )]
-fn is_in_memory(file: &File) -> bool {
+/// Whether what is in an open folder is kept in memory alone, and never on a disk.
+pub(crate) fn is_in_memory(file: &File) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
     let kind = rustix::fs::fstatfs(file).map(|system| i64::from(system.f_type));
@@ -65,6 +66,7 @@ fn is_in_memory(file: &File) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_in_memory(_: &File) -> bool {
+/// Whether what is in an open folder is kept in memory alone, which is not known here.
+pub(crate) fn is_in_memory(_: &File) -> bool {
     false
 }

@@ -1,5 +1,7 @@
 //! The state of a file that a token is written to.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// A file that a profile's token is written to, without the token.
@@ -20,6 +22,9 @@ pub struct SinkReply {
     /// Whether it is on a disk, where what was deleted can be read again, and not in memory alone.
     #[serde(default)]
     pub on_disk: bool,
+    /// The process that it is for, with `jeton exec --file`; absent for a file that the configuration names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<i32>,
     /// Why it is not fresh, in a sentence for people.
     pub detail: Option<String>,
 }
@@ -39,6 +44,25 @@ pub enum SinkState {
     Removed,
     /// Its token has expired, and it stays as the configuration says.
     Expired,
+}
+
+// === impl SinkReply ===
+
+impl SinkReply {
+    /// A file that nothing was written to yet.
+    pub fn waiting(path: &Path, format: &str) -> Self {
+        Self {
+            path: path.display().to_string(),
+            format: format.to_owned(),
+            state: SinkState::Waiting,
+            written_at: None,
+            generation: None,
+            expires_at: None,
+            on_disk: false,
+            process: None,
+            detail: None,
+        }
+    }
 }
 
 // === impl SinkState ===

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
+use crate::sinks::is_in_memory;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::{TestEnv, ignored};
 
@@ -104,6 +105,21 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
         assert_eq!(running.folder().parent(), daemon.socket.parent());
     }
     assert_ne!(one.folder(), other.folder());
+    let shown = env.jeton(&["status", "--json"]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let sinks = shown["profiles"][0]["sinks"].as_array().unwrap();
+    assert_eq!(sinks.len(), 2, "{shown}");
+    for running in [&one, &other] {
+        let path = running.file.to_str().unwrap();
+        let sink = sinks.iter().find(|sink| sink["path"] == path).unwrap();
+        assert_eq!(sink["process"], running.child.id(), "{sink}");
+        assert_eq!(
+            (&sink["state"], &sink["format"]),
+            (&"fresh".into(), &"raw".into())
+        );
+        assert!(sink["written_at"].is_u64(), "{sink}");
+        assert_eq!(sink["on_disk"], !is_in_memory(running.folder()));
+    }
 
     let inode = one.file.metadata().unwrap().ino();
     let newer = reject(&env, &daemon, &token);
@@ -113,7 +129,11 @@ fn the_file_is_fresh_as_long_as_the_command_lives() {
     let replaced = one.file.metadata().unwrap().ino();
     assert_ne!(inode, replaced, "another file, not other bytes in this one");
 
+    let gone = one.file.display().to_string();
     one.end();
+    wait_until("status to forget it", || {
+        !env.jeton(&["status"]).stdout.contains(&gone)
+    });
     assert!(holds(&other, &newer));
     // However it ends.
     let mut other = other;

@@ -60,7 +60,7 @@ fn reload(env: &TestEnv) {
 }
 
 /// Whether a folder is on a tmpfs, as stat(1) says.
-fn is_in_memory(folder: &Path) -> bool {
+pub(crate) fn is_in_memory(folder: &Path) -> bool {
     let mut stat = std::process::Command::new("stat");
     let out = stat.args(["-f", "-c", "%T"]).arg(folder).output().unwrap();
     out.stdout.starts_with(b"tmpfs")

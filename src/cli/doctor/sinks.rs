@@ -94,6 +94,7 @@ mod tests {
             generation: None,
             expires_at: None,
             on_disk: false,
+            process: None,
             detail: detail.map(str::to_owned),
         };
         let failed = said(

@@ -1,7 +1,7 @@
 //! The folder of one command, with the file and the record of what it is for. Every call blocks.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, Metadata, Permissions};
+use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -11,6 +11,7 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use crate::folder::{Attributes, Folder};
 use crate::profile::ProfileName;
+use crate::trust::is_in_memory;
 
 /// The name of the file with the token.
 const TOKEN: &str = "token";
@@ -115,25 +116,31 @@ impl Place {
 
     /// What is at its path, which nobody but the owner of the folder above can have exchanged.
     fn open(&self) -> io::Result<Folder> {
+        Ok(Folder::new(self.open_file()?, &self.path))
+    }
+
+    fn open_file(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = std::fs::File::from(rustix::fs::open(&self.path, flags, Mode::empty())?);
+        let folder = File::from(rustix::fs::open(&self.path, flags, Mode::empty())?);
         if folder.metadata()?.uid() != self.owner.0 {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Folder::new(folder, &self.path))
+        Ok(folder)
     }
 
     /// Puts the token into the file, in one step. A folder that was removed with the one above is made again: the command
-    /// knows the file by its path.
-    pub(super) fn write(&self, token: &str, record: &Record) -> io::Result<()> {
-        let folder = match self.open() {
+    /// knows the file by its path. Returns whether it is kept in memory alone, and not on a disk.
+    pub(super) fn write(&self, token: &str, record: &Record) -> io::Result<bool> {
+        let file = match self.open_file() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().mode(PRIVATE.into()).create(&self.path)?;
                 self.give()?;
-                self.open()?
+                self.open_file()?
             }
             opened => opened?,
         };
+        let is_in_memory = is_in_memory(&file);
+        let folder = Folder::new(file, &self.path);
         let (user, group) = self.owner;
         // The record stays the daemon's, so that the command cannot say what it is for.
         for (name, text, owner) in [
@@ -149,7 +156,7 @@ impl Place {
                 .replace(OsStr::new(name), text.as_bytes(), attributes)
                 .map_err(|e| e.source)?;
         }
-        Ok(())
+        Ok(is_in_memory)
     }
 
     /// Removes the file, and leaves the folder.
@@ -167,10 +174,17 @@ impl Place {
         }
     }
 
+    /// The path of the file.
+    pub(super) fn file(&self) -> PathBuf {
+        self.path.join(TOKEN)
+    }
+
     /// The path of the file below a folder that this one is in.
     pub(super) fn below(&self, folder: &Path) -> PathBuf {
-        let path = self.path.strip_prefix(folder).unwrap_or(&self.path);
-        path.join(TOKEN)
+        let file = self.file();
+        file.strip_prefix(folder)
+            .map(Path::to_owned)
+            .unwrap_or(file)
     }
 
     /// What an earlier daemon has recorded of it; `None` if there is no such record.

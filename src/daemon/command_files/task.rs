@@ -4,11 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::feeds::Feeds;
 use super::place::{Place, Record};
+use super::shown::{Shown, Written};
 use crate::daemon::keep::feed::{Feed, Told};
+use crate::daemon::keep::roster::Kept;
 use crate::instant::BootInstant;
 use crate::lifecycle::Held;
 use crate::offload;
@@ -32,6 +35,7 @@ pub(super) struct Task {
     pub(super) generation: Option<u64>,
     /// When the token in the file expires; `None` without a file.
     pub(super) expires: Option<BootInstant>,
+    pub(super) shown: Shown,
 }
 
 /// What ended a watch of the profile.
@@ -53,11 +57,12 @@ impl Task {
         loop {
             // What changes from here on is seen below.
             drop(kept.borrow_and_update());
+            self.shown.show(&self.feeds.roster);
             let end = match self
                 .feeds
                 .open(&self.caller, &self.profile, self.generation)
             {
-                Ok(feed) => self.follow(feed).await,
+                Ok(feed) => self.follow(feed, &mut kept).await,
                 Err(_) => End::Refused,
             };
             match end {
@@ -68,6 +73,8 @@ impl Task {
             debug!(profile = %self.profile, uid = self.caller.uid, "a command may no longer have its file");
             self.empty().await;
             self.generation = None;
+            self.shown.refused();
+            self.shown.show(&self.feeds.roster);
             tokio::select! { biased;
                 () = self.process.ended() => break,
                 changed = kept.changed() => if changed.is_err() { return },
@@ -75,12 +82,14 @@ impl Task {
         }
         let place = self.place.clone();
         self.report(blocking(move || place.remove()).await, "removed");
+        self.shown.forget(&self.feeds.roster);
     }
 
     /// Writes each new token, and removes one that has expired.
-    async fn follow(&mut self, mut feed: Feed) -> End {
+    async fn follow(&mut self, mut feed: Feed, kept: &mut watch::Receiver<Kept>) -> End {
         let mut failed: Option<Arc<Held>> = None;
         loop {
+            self.shown.show(&self.feeds.roster);
             let clock = Arc::clone(&self.feeds.clock);
             let expires = self.expires;
             let expiry = async {
@@ -99,6 +108,12 @@ impl Task {
                 },
                 () = expiry => {
                     self.empty().await;
+                    self.shown.expired();
+                    continue;
+                }
+                // What took the profile's place shows the file as well.
+                changed = kept.changed(), if kept.has_changed().is_ok() => {
+                    let _: Result<(), _> = changed;
                     continue;
                 }
                 () = tokio::time::sleep(RETRY), if failed.is_some() => match failed.take() {
@@ -128,10 +143,25 @@ impl Task {
             expires_at: self.feeds.clock.now().unix_of(expires).seconds_down(),
             profile: self.profile.clone(),
         };
+        let mut written = Written {
+            generation: held.generation,
+            expires_at: record.expires_at,
+            at: self.feeds.clock.now().unix.seconds_down(),
+            on_disk: false,
+        };
         let held = Arc::clone(held);
-        blocking(move || place.write(held.token.expose(), &record)).await?;
-        self.expires = Some(expires);
-        Ok(())
+        let put = blocking(move || place.write(held.token.expose(), &record)).await;
+        match &put {
+            Ok(is_in_memory) => {
+                written.on_disk = !is_in_memory;
+                self.shown.written(&written);
+                self.expires = Some(expires);
+            }
+            Err(error) => self
+                .shown
+                .failed(format!("the daemon could not write it: {error}")),
+        }
+        put.map(drop)
     }
 
     /// Removes the file.

@@ -63,17 +63,8 @@ impl Task {
         clock: Arc<dyn Clock>,
         calls: Calls,
     ) -> Self {
-        let path = files.first().map(|path| path.display().to_string());
-        let shown = SinkReply {
-            path: path.unwrap_or_default(),
-            format: sink.format.as_str().to_owned(),
-            state: SinkState::Waiting,
-            written_at: None,
-            generation: None,
-            expires_at: None,
-            on_disk: false,
-            detail: None,
-        };
+        let path = files.first().map_or(Path::new(""), PathBuf::as_path);
+        let shown = SinkReply::waiting(path, sink.format.as_str());
         Self {
             sink,
             files,

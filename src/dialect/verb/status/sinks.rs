@@ -25,7 +25,10 @@ pub(super) fn line(sink: &SinkReply, now: u64) -> String {
         }
     };
     let disk = if sink.on_disk { " on a disk" } else { "" };
-    format!("{format} file{disk} {path}: {state}")
+    let of = sink
+        .process
+        .map_or_else(String::new, |pid| format!(" of process {pid}"));
+    format!("{format} file{of}{disk} {path}: {state}")
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
             generation: None,
             expires_at: None,
             on_disk: false,
+            process: None,
             detail: detail.map(str::to_owned),
         };
         for (state, written_at, detail, shown) in [
@@ -80,5 +84,13 @@ mod tests {
             ..sink(SinkState::Waiting, None, None)
         };
         assert!(line(&on_disk, 0).starts_with("raw file on a disk /run"));
+        let of_a_command = SinkReply {
+            process: Some(4_711),
+            ..sink(SinkState::Fresh, Some(820), None)
+        };
+        assert_eq!(
+            line(&of_a_command, 1_000),
+            "raw file of process 4711 /run/jeton/t: written 3 min ago"
+        );
     }
 }
