@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 mod attributes;
@@ -154,6 +154,28 @@ impl Folder {
             let name = entry.file_name().to_bytes();
             if name.starts_with(TEMPORARY.as_bytes()) && has_ended(writer_of(name)) {
                 let _ = rustix::fs::unlinkat(&self.file, entry.file_name(), AtFlags::empty());
+            }
+        }
+    }
+
+    /// Removes the empty temporary files of a writer that was killed before it wrote anything, as far as `is_ours` says of
+    /// their owners.
+    pub(crate) fn sweep_empty_of(&self, writer: &str, is_ours: impl Fn(u32) -> bool) {
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.file) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if writer_of(name.to_bytes()) != Some(writer) {
+                continue;
+            }
+            let found = rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW);
+            let is_it = found.is_ok_and(|stat| {
+                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+                is_file && stat.st_size == 0 && is_ours(stat.st_uid)
+            });
+            if is_it {
+                let _ = rustix::fs::unlinkat(&self.file, name, AtFlags::empty());
             }
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct SinkFile {
 pub(crate) struct InPlace {
     /// When its token expires, in Unix seconds; `None` if it stays.
     pub(crate) until: Option<u64>,
+    /// Whether its token is another profile's.
+    pub(crate) is_anothers: bool,
 }
 
 // === impl Sinks ===
@@ -103,6 +105,9 @@ impl Sinks {
         let ours = there.filter(|there| before.as_ref().is_some_and(|record| record.owns(there)));
         sweep(&folder, name, before.as_ref());
         if there.is_some() && ours.is_none() {
+            if let Some(other) = there.and_then(|there| self.other_sink(path, there)) {
+                return Err(SinkError::new(path, SinkErrorKind::OfAnotherSink(other)));
+            }
             match (file.replace, opened.is_sticky) {
                 (false, _) => return Err(SinkError::new(path, SinkErrorKind::NotOurs)),
                 (true, true) => return Err(SinkError::new(path, SinkErrorKind::NotOursForAll)),
@@ -143,23 +148,40 @@ impl Sinks {
         }
     }
 
-    /// Removes a file if it is ours, with what a killed writer left beside it. Returns whether there was one.
+    /// The path of another file that we have written, if it leads to this one.
+    fn other_sink(&self, path: &Path, there: Identity) -> Option<String> {
+        let mut records = self.records.all().unwrap_or_default().into_iter();
+        let other = records.find(|record| Path::new(&record.path) != path && record.owns(&there));
+        other.map(|record| record.path)
+    }
+
+    /// Removes a file if this daemon has written it last, or if its token has expired by `now`, in Unix seconds, with what a
+    /// killed writer left beside it. Returns whether there was one.
     ///
     /// # Errors
     /// [`SinkError`]; then it may still be there.
-    pub(crate) fn remove(&self, path: &Path) -> Result<bool, SinkError> {
+    pub(crate) fn remove(&self, path: &Path, now: u64) -> Result<bool, SinkError> {
+        let has_expired = |record: &Record| record.until.is_some_and(|until| until <= now);
+        self.remove_if(path, |record| {
+            record.daemon == self.daemon || has_expired(record)
+        })
+    }
+
+    fn remove_if(&self, path: &Path, may: impl Fn(&Record) -> bool) -> Result<bool, SinkError> {
         if self.records.read(path)?.is_none() {
             return Ok(false);
         }
         let _lock = self.lock(path)?;
-        let Some(record) = self.records.read(path)? else {
+        let Some(record) = self.records.read(path)?.filter(may) else {
             return Ok(false);
         };
         let (parent, name) = parts(path);
         let removed = match open_file_folder(parent, self.uid) {
             Ok(opened) => {
+                let is_sticky = opened.is_sticky;
                 let folder = Folder::new(opened.file, &opened.path);
                 sweep(&folder, name, Some(&record));
+                self.sweep_empty(&folder, path, is_sticky);
                 match folder.identity(name) {
                     Ok(Some(there)) if record.owns(&there) => folder
                         .remove(name)
@@ -175,26 +197,29 @@ impl Sinks {
         Ok(removed)
     }
 
-    /// What is known of a file that is in place and ours, as an earlier daemon left it. Removes what a killed writer left
-    /// beside it.
+    /// What is known of a file that is in place and ours, as an earlier daemon left it, and that is to hold this profile's
+    /// token from now on. Removes what a killed writer left beside it.
     ///
     /// # Errors
     /// [`SinkError`]
-    pub(crate) fn take_up(&self, path: &Path) -> Result<Option<InPlace>, SinkError> {
-        if self.records.read(path)?.is_none() {
-            return Ok(None);
-        }
-        let _lock = self.lock(path)?;
-        let Some(record) = self.records.read(path)? else {
-            return Ok(None);
-        };
+    pub(crate) fn take_up(
+        &self,
+        path: &Path,
+        profile: &ProfileName,
+    ) -> Result<Option<InPlace>, SinkError> {
         let (parent, name) = parts(path);
         let opened = match open_file_folder(parent, self.uid) {
             Ok(opened) => opened,
             Err(e) if e.is_missing() => return Ok(None),
             Err(e) => return Err(untrusted(path, e)),
         };
+        let _lock = self.lock(path)?;
+        let is_sticky = opened.is_sticky;
         let folder = Folder::new(opened.file, &opened.path);
+        self.sweep_empty(&folder, path, is_sticky);
+        let Some(record) = self.records.read(path)? else {
+            return Ok(None);
+        };
         sweep(&folder, name, Some(&record));
         let there = folder
             .identity(name)
@@ -202,12 +227,21 @@ impl Sinks {
         let ours = there.filter(|there| record.owns(there));
         Ok(ours.map(|_| InPlace {
             until: record.until,
+            is_anothers: record.profile != profile.as_str(),
         }))
+    }
+
+    /// Removes what a writer of this file left that was killed before it had a record. Where every user can put something,
+    /// only what is ours.
+    fn sweep_empty(&self, folder: &Folder, path: &Path, is_sticky: bool) {
+        let is_ours = |owner| owner == self.uid || !is_sticky;
+        folder.sweep_empty_of(&self.records.key(path), is_ours);
     }
 
     /// Removes what earlier daemons left: of this one's the files that are not among `kept`, and of those at other sockets
     /// the files whose token has expired by `now`, in Unix seconds. What cannot be removed stays for the next start.
     pub(crate) fn sweep(&self, kept: &[PathBuf], now: u64) -> Vec<SinkError> {
+        self.records.sweep();
         let records = match self.records.all() {
             Ok(records) => records,
             Err(error) => return vec![error],
@@ -220,7 +254,7 @@ impl Sinks {
                 true => !kept.contains(&path),
                 false => has_expired || path.symlink_metadata().is_err(),
             };
-            if is_over && let Err(error) = self.remove(&path) {
+            if is_over && let Err(error) = self.remove_if(&path, |_| true) {
                 failed.push(error);
             }
         }

@@ -1,5 +1,6 @@
 //! The folders of the files that tokens are written to, judged as the daemon judges them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::admin;
@@ -34,10 +35,30 @@ pub(super) fn look(target: &Target, config: &Config, env: &Env) -> Vec<SinkFolde
         return vec![];
     };
     let runtime = places.token.parent().unwrap_or(Path::new("/")).to_owned();
+    // The daemon's own, which no sink replaces.
+    let mut taken: BTreeMap<PathBuf, Option<&ProfileName>> = BTreeMap::new();
+    taken.extend([places.token, places.lock].map(|own| (own, None)));
     let all = config.sinks.iter();
     let all = all.flat_map(|(profile, sinks)| sinks.iter().map(move |sink| (profile, sink)));
-    all.map(|(profile, sink)| one(target, profile, sink, &runtime))
-        .collect()
+    let look = |(profile, sink): (_, &Sink)| {
+        let files = sink.files(&runtime);
+        let twice = files.iter().find_map(|file| taken.get(file)).copied();
+        taken.extend(files.into_iter().map(|file| (file, Some(profile))));
+        let mut found = one(target, profile, sink, &runtime);
+        if let Some(other) = twice {
+            found.fault = Some(taken_fault(other));
+        }
+        found
+    };
+    all.map(look).collect()
+}
+
+fn taken_fault(by: Option<&ProfileName>) -> (String, String) {
+    let found = match by {
+        Some(profile) => format!("another sink, of the profile {profile}, writes this file"),
+        None => "it is the daemon's own file".to_owned(),
+    };
+    (found, "give each sink a file of its own".to_owned())
 }
 
 fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> SinkFolder {
@@ -47,7 +68,7 @@ fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> S
     let is_on_disk = opened.as_ref().is_ok_and(|folder| !folder.is_in_memory);
     let fault = match opened {
         // The daemon makes it.
-        Err(untrusted) if untrusted.is_missing() && sink.is_relative() => None,
+        Err(untrusted) if untrusted.is_missing() && sink.is_relative() => owner_fault(target, sink),
         Err(untrusted) => Some(folder_fault(&untrusted)),
         Ok(_) => owner_fault(target, sink),
     };

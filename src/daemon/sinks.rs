@@ -5,13 +5,15 @@
 //! |---|---|---|---|
 //! | `task` | keeps one file fresh | calls target | clock |
 //! | `target` | the files of a sink, as they are to be | | sink |
+//! | `plan` | which sinks are kept | | |
 //! | `calls` | the blocking calls, which may hang on a disk | | offload sink |
 
 mod calls;
+mod plan;
 mod target;
 mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use self::calls::Calls;
+use self::plan::Wanted;
 use self::task::Task;
 use super::keep::handle::Handle;
 use super::keep::roster::{Profiles, Roster};
@@ -91,32 +94,38 @@ impl Keeping {
 
     fn put_in_force(&mut self, profiles: &Profiles) {
         let runtime = self.socket.parent().unwrap_or(Path::new("/")).to_owned();
+        let wanted = plan::distinct(profiles, &runtime);
+        let kept: BTreeSet<_> = wanted.iter().flat_map(|wanted| &wanted.files).collect();
         let mut before = std::mem::take(&mut self.running);
-        for entry in profiles.values() {
-            for sink in entry.sinks.iter() {
-                let files = sink.files(&runtime);
-                let Some(path) = files.first().cloned() else {
-                    continue;
-                };
-                let running = before.remove(&path);
-                let is_same =
-                    |old: &Running| old.sink == *sink && Arc::ptr_eq(&old.handle, &entry.handle);
-                let running = match running {
-                    Some(old) if is_same(&old) => old,
-                    old => {
-                        if let Some(old) = old {
-                            old.task.abort();
-                            self.remove_others(&old, &files, &runtime);
-                        }
-                        self.start(sink, &entry.handle, files)
-                    }
-                };
-                self.running.insert(path, running);
+        let mut new = vec![];
+        for wanted in &wanted {
+            let path = wanted.path();
+            let is_same =
+                |old: &Running| old.sink == *wanted.sink && Arc::ptr_eq(&old.handle, wanted.handle);
+            match before.remove_entry(path) {
+                Some((path, old)) if is_same(&old) => {
+                    self.running.insert(path, old);
+                }
+                old => {
+                    before.extend(old);
+                    new.push(wanted);
+                }
             }
         }
+        // All that ends does so before anything starts: a file may change hands.
         for old in before.into_values() {
             old.task.abort();
-            self.remove_others(&old, &[], &runtime);
+            self.remove_others(&old, &kept, &runtime);
+        }
+        for Wanted {
+            sink,
+            handle,
+            files,
+        } in new
+        {
+            let running = self.start(sink, handle, files.clone());
+            self.running
+                .extend(files.first().map(|path| (path.clone(), running)));
         }
         if !self.is_swept {
             self.is_swept = true;
@@ -140,16 +149,17 @@ impl Keeping {
         }
     }
 
-    /// Removes the files of a sink that is no longer kept, but for these.
-    fn remove_others(&self, old: &Running, kept: &[PathBuf], runtime: &Path) {
+    /// Removes the files of a sink that is no longer kept, but for those that another sink writes now.
+    fn remove_others(&self, old: &Running, kept: &BTreeSet<&PathBuf>, runtime: &Path) {
         let files = old.sink.files(runtime);
-        if let Some(path) = files.first().filter(|path| !kept.contains(path)) {
+        if let Some(path) = files.first() {
             old.handle.sinks().forget(path);
         }
+        let now = self.clock.now().unix.seconds_down();
         for path in files.into_iter().filter(|path| !kept.contains(path)) {
             let (calls, profile) = (self.calls.clone(), old.handle.name().clone());
             tokio::spawn(async move {
-                if let Err(why) = calls.remove(&path).await {
+                if let Err(why) = calls.remove(&path, now).await {
                     let path = path.display();
                     warn!(%profile, %path, "a file with a token is no longer kept, and was not removed: {why}");
                 }

@@ -27,6 +27,12 @@ pub(crate) enum SinkErrorKind {
     NotOurs,
     /// The same, in a folder where every user can put something.
     NotOursForAll,
+    /// What is there is the file of another sink, which leads to it by this path.
+    OfAnotherSink(String),
+    /// A folder is there.
+    AFolder,
+    /// A file is mounted there.
+    Mounted,
     /// Only root can give a file to this user.
     OwnerNeedsRoot(u32),
     /// The daemon is not in this group.
@@ -68,11 +74,12 @@ impl SinkError {
 
     /// A replacement that failed, of a file that was to get this group.
     pub(super) fn replace(path: &Path, group: Option<u32>, error: ReplaceError) -> Self {
-        let is_denied = Errno::from_io_error(&error.source) == Some(Errno::PERM);
-        match group {
-            Some(group) if is_denied && error.action == "keep its owner and mode" => {
+        match (Errno::from_io_error(&error.source), group) {
+            (Some(Errno::PERM), Some(group)) if error.action == "keep its owner and mode" => {
                 Self::new(path, SinkErrorKind::NotOurGroup(group))
             }
+            (Some(Errno::ISDIR), _) => Self::new(path, SinkErrorKind::AFolder),
+            (Some(Errno::BUSY), _) => Self::new(path, SinkErrorKind::Mounted),
             _ => Self::io(path, error.action, error.source),
         }
     }
@@ -88,6 +95,16 @@ impl fmt::Display for SinkError {
             ),
             SinkErrorKind::NotOursForAll => f.write_str(
                 "a file that Jeton has not written is there, in a folder where every user can put one, so it stays whatever replace says; move it away, or choose another path",
+            ),
+            SinkErrorKind::OfAnotherSink(path) => write!(
+                f,
+                "it is the file of another sink, {path}; give each sink a file of its own"
+            ),
+            SinkErrorKind::AFolder => f.write_str(
+                "a folder is there, and stays; move it away, or choose another path",
+            ),
+            SinkErrorKind::Mounted => f.write_str(
+                "what is there is mounted from elsewhere, so it cannot be replaced; mount the folder, never the single file",
             ),
             SinkErrorKind::OwnerNeedsRoot(uid) => write!(
                 f,

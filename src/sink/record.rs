@@ -108,8 +108,16 @@ impl Records {
             group: None,
             mode: 0o600,
         };
-        let replaced = folder.replace(&self.file(path), &json, attributes);
+        let replaced = folder.replace_as(&self.key(path), &self.file(path), &json, attributes);
         replaced.map_err(|e| failed(e.source))
+    }
+
+    /// Removes what writers that were killed have left beside the records: those whose lock no other one holds.
+    pub(super) fn sweep(&self) {
+        if let Ok(Some(folder)) = self.existing(&self.folder) {
+            let is_free = |key: &str| lock_in(&folder, key).is_ok_and(|lock| lock.is_ok());
+            folder.sweep_of(|writer| writer.is_some_and(is_free));
+        }
     }
 
     /// Removes the record of this path.
@@ -122,11 +130,8 @@ impl Records {
     /// Locks the record of this path.
     pub(super) fn lock(&self, path: &Path) -> Result<Result<FileLock, NotLocked>, SinkError> {
         let folder = self.made(path)?;
-        let name: OsString = format!("{}.lock", self.key(path)).into();
-        let file = folder
-            .open_file(&name, OFlags::RDWR | OFlags::CREATE)
-            .map_err(|e| SinkError::io(path, "open the lock of its record", e))?;
-        Ok(FileLock::try_exclusive(file))
+        lock_in(&folder, &self.key(path))
+            .map_err(|e| SinkError::io(path, "open the lock of its record", e))
     }
 
     fn existing(&self, path: &Path) -> Result<Option<Folder>, SinkError> {
@@ -142,6 +147,13 @@ impl Records {
             .map_err(|e| SinkError::new(path, SinkErrorKind::Untrusted(e)))?;
         Ok(Folder::new(file, &self.folder))
     }
+}
+
+/// Locks the record of this name.
+fn lock_in(folder: &Folder, key: &str) -> io::Result<Result<FileLock, NotLocked>> {
+    let name: OsString = format!("{key}.lock").into();
+    let file = folder.open_file(&name, OFlags::RDWR | OFlags::CREATE)?;
+    Ok(FileLock::try_exclusive(file))
 }
 
 fn read(folder: &Folder, name: &OsStr) -> io::Result<Option<Record>> {

@@ -14,6 +14,10 @@ fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+fn research() -> ProfileName {
+    ProfileName::parse("research").unwrap()
+}
+
 impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -33,7 +37,7 @@ impl Place {
     fn file(&self, name: &str) -> SinkFile {
         SinkFile {
             path: self.at(name),
-            profile: ProfileName::parse("research").unwrap(),
+            profile: research(),
             owner: None,
             group: None,
             mode: 0o600,
@@ -79,12 +83,12 @@ fn a_file_is_written_with_its_mode_and_written_again_and_removed() {
         assert_eq!(place.names(), ["t"]);
     }
     let path = place.at("t");
-    let there = place.sinks.take_up(&path).unwrap().unwrap();
+    let there = place.sinks.take_up(&path, &research()).unwrap().unwrap();
     assert_eq!(there.until, Some(100));
-    assert!(place.sinks.remove(&path).unwrap());
-    assert!(!place.sinks.remove(&path).unwrap());
+    assert!(place.sinks.remove(&path, 0).unwrap());
+    assert!(!place.sinks.remove(&path, 0).unwrap());
     assert!(place.names().is_empty());
-    assert_eq!(place.sinks.take_up(&path).unwrap(), None);
+    assert_eq!(place.sinks.take_up(&path, &research()).unwrap(), None);
     let records = names(&place.dir.path().join("state/sinks"));
     assert!(records.iter().all(|name| name.ends_with(".lock")));
 }
@@ -97,7 +101,7 @@ fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() 
     let refused = place.write(&file, "T").unwrap_err();
     assert!(matches!(refused.kind, SinkErrorKind::NotOurs), "{refused}");
     assert_eq!(text(&file.path), "another's");
-    assert!(!place.sinks.remove(&file.path).unwrap());
+    assert!(!place.sinks.remove(&file.path, 0).unwrap());
     let replacing = SinkFile {
         replace: true,
         ..file.clone()
@@ -110,7 +114,7 @@ fn a_file_of_another_program_is_replaced_only_where_the_configuration_says_so() 
     std::fs::write(&file.path, "another's").unwrap();
     let refused = place.write(&file, "T").unwrap_err();
     assert!(matches!(refused.kind, SinkErrorKind::NotOurs), "{refused}");
-    assert!(!place.sinks.remove(&file.path).unwrap());
+    assert!(!place.sinks.remove(&file.path, 0).unwrap());
     assert_eq!(text(&file.path), "another's");
     assert_eq!(place.names(), ["t"]);
 }
@@ -206,7 +210,13 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
     records.write(&left).unwrap();
     std::mem::forget(new);
     assert_eq!(place.names().len(), 2);
-    assert!(place.sinks.take_up(&file.path).unwrap().is_some());
+    assert!(
+        place
+            .sinks
+            .take_up(&file.path, &research())
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(place.names(), ["t"]);
     place.write(&file, "two").unwrap();
     // After the rename, and with a temporary file of a later writer.
@@ -224,7 +234,7 @@ fn a_writer_that_was_killed_at_any_point_leaves_a_file_that_is_known() {
     new.put(OsStr::new("t")).unwrap();
     place.write(&file, "three").unwrap();
     assert_eq!(text(&file.path), "three");
-    assert!(place.sinks.remove(&file.path).unwrap());
+    assert!(place.sinks.remove(&file.path, 0).unwrap());
     assert!(place.names().is_empty());
 }
 
@@ -270,7 +280,7 @@ fn only_root_gives_a_file_away_and_only_to_a_group_of_ours() {
     assert_eq!((meta.uid(), meta.gid()), (4_711, 4_712));
     assert_eq!(meta.mode() & 0o7777, 0o640);
     place.write(&given, "U").unwrap();
-    assert!(place.sinks.remove(&given.path).unwrap());
+    assert!(place.sinks.remove(&given.path, 0).unwrap());
 }
 
 #[test]
@@ -300,4 +310,113 @@ fn readers_never_see_a_part_while_a_file_is_written_again_and_again() {
         }
         is_over.store(true, Ordering::SeqCst);
     });
+}
+
+#[test]
+fn a_writer_that_was_killed_before_its_record_leaves_nothing_for_good() {
+    let place = Place::new();
+    let file = place.file("t");
+    let records = &place.sinks.records;
+    let folder = Folder::open(&place.dir.path().join("f")).unwrap();
+    let attributes = Attributes {
+        owner: uid(),
+        group: None,
+        mode: 0o600,
+    };
+    // Before the first record, and beside one.
+    for _ in 0..2 {
+        for key in [records.key(&file.path), records.key(&place.at("other"))] {
+            std::mem::forget(folder.begin_as(&key, attributes).unwrap());
+        }
+        // What has content is not such a left-over.
+        let name = format!(".jeton-new-{}-abc", records.key(&file.path));
+        std::fs::write(place.at(&name), "x").unwrap();
+        place.sinks.take_up(&file.path, &research()).unwrap();
+        let left = place.names();
+        assert!(left.contains(&name), "{left:?}");
+        let own = left
+            .iter()
+            .filter(|name| name.contains(&records.key(&file.path)));
+        assert_eq!(own.count(), 1, "{left:?}");
+        let other = records.key(&place.at("other"));
+        assert!(left.iter().any(|name| name.contains(&other)), "{left:?}");
+        std::fs::remove_file(place.at(&name)).unwrap();
+        place.write(&file, "T").unwrap();
+    }
+    // So it is beside the records, where nobody holds the lock of the writer.
+    let state = place.dir.path().join("state/sinks");
+    let [free, held] = ["t", "u"].map(|name| records.key(&place.at(name)));
+    for key in [&free, &held] {
+        std::fs::write(state.join(format!(".jeton-new-{key}-abc")), "x").unwrap();
+    }
+    let lock = records.lock(&place.at("u")).unwrap().unwrap();
+    place.sinks.sweep(std::slice::from_ref(&file.path), 0);
+    let temporary = |names: Vec<String>| -> Vec<String> {
+        names
+            .into_iter()
+            .filter(|name| name.starts_with(".jeton"))
+            .collect()
+    };
+    assert_eq!(temporary(names(&state)), [format!(".jeton-new-{held}-abc")]);
+    drop(lock);
+    place.sinks.sweep(std::slice::from_ref(&file.path), 0);
+    assert!(temporary(names(&state)).is_empty());
+}
+
+#[test]
+fn one_file_by_two_paths_is_the_first_ones_whatever_replace_says() {
+    let place = Place::new();
+    symlink(place.at(""), place.dir.path().join("link")).unwrap();
+    let file = place.file("t");
+    place.write(&file, "one").unwrap();
+    let by_the_link = SinkFile {
+        path: place.dir.path().join("link/t"),
+        replace: true,
+        ..file.clone()
+    };
+    let refused = place.write(&by_the_link, "two").unwrap_err();
+    assert!(
+        matches!(refused.kind, SinkErrorKind::OfAnotherSink(_)),
+        "{refused}"
+    );
+    assert!(
+        refused.to_string().contains(file.path.to_str().unwrap()),
+        "{refused}"
+    );
+    assert_eq!(text(&file.path), "one");
+    place.sinks.remove(&file.path, 0).unwrap();
+    place.write(&by_the_link, "two").unwrap();
+    assert_eq!(text(&file.path), "two");
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_file_is_named_with_what_to_do() {
+    let place = Place::new();
+    let file = SinkFile {
+        replace: true,
+        ..place.file("t")
+    };
+    std::fs::create_dir(&file.path).unwrap();
+    let refused = place.write(&file, "T").unwrap_err();
+    assert!(matches!(refused.kind, SinkErrorKind::AFolder), "{refused}");
+    assert_eq!(place.names(), ["t"]);
+}
+
+#[test]
+fn a_file_of_another_profile_or_of_a_daemon_that_runs_is_known_as_such() {
+    let place = Place::new();
+    let file = place.file("t");
+    let other = Place::sinks_of(&place.dir, "/run/b/jeton.sock");
+    other.write(&file, b"T", Some(100)).unwrap();
+    let is_anothers = |name: &str| {
+        let profile = ProfileName::parse(name).unwrap();
+        let found = place.sinks.take_up(&file.path, &profile).unwrap();
+        found.unwrap().is_anothers
+    };
+    assert!(!is_anothers("research") && is_anothers("ci"));
+    // It is the other daemon's until its token has expired.
+    assert!(!place.sinks.remove(&file.path, 99).unwrap());
+    assert_eq!(text(&file.path), "T");
+    assert!(place.sinks.remove(&file.path, 100).unwrap());
+    assert!(place.names().is_empty());
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jetond::sandbox::Line;
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, wait_until};
@@ -356,4 +358,139 @@ fn a_daemon_of_one_command_takes_its_files_with_it() {
     };
     wait_until("the record to go", || records() == 1);
     env.stop(&mut daemon);
+}
+
+/// The configuration with this sink of a profile.
+fn with_sink(bare: &str, profile: &str, path: &str) -> String {
+    format!("{bare}\n[[profiles.{profile}.sinks]]\npath = \"{path}\"\nformat = \"raw\"\n")
+}
+
+/// The sinks of a profile, as its state shows them.
+fn sinks_of(env: &TestEnv, profile: &str) -> Value {
+    let shown = env.jeton(&["status", profile, "--json"]);
+    let all: Value = serde_json::from_str(&shown.stdout).unwrap();
+    all["profiles"][0]["sinks"].clone()
+}
+
+#[test]
+fn a_file_that_changes_hands_does_not_keep_the_other_profiles_token() {
+    let mut env = TestEnv::with_sandbox(600);
+    let second = env.add_sandbox(Line::V2_24, 600);
+    env.enrol("research");
+    env.enrol_at("other", &env.sandboxes()[second].url());
+    let bare = fs::read_to_string(env.config()).unwrap();
+    let put = |text: String| fs::write(env.config(), text).unwrap();
+    let file = env.path("run/jeton/token");
+    env.is_sink(&file);
+    let newest = |sandbox: usize| env.sandboxes()[sandbox].issued().last().cloned();
+
+    put(with_sink(&bare, "research", "token"));
+    env.fault_at(second, "refuse");
+    let mut daemon = env.start();
+    wait_until("the first profile's token", || {
+        Some(text(&file)) == newest(0)
+    });
+    put(with_sink(&bare, "other", "token"));
+    reload(&env);
+    wait_until("the token of the other profile to go", || !file.exists());
+    assert_eq!(sinks_of(&env, "research"), Value::Null);
+    assert_eq!(sinks_of(&env, "other")[0]["state"], "waiting");
+    env.fault_at(second, "none");
+    let refreshed = env.jeton(&["refresh", "other"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    wait_until("the second profile's token", || {
+        Some(text(&file)) == newest(second)
+    });
+
+    // So it is where the file changes hands while no daemon runs.
+    env.stop(&mut daemon);
+    put(with_sink(&bare, "research", "token\"\non-expiry = \"keep"));
+    env.fault("refuse");
+    let mut daemon = env.start();
+    wait_until("the token of the other profile to go", || !file.exists());
+    // With a token at hand there is no moment without a file.
+    env.fault("none");
+    let refreshed = env.jeton(&["refresh", "research"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    wait_until("the first profile's token", || {
+        Some(text(&file)) == newest(0)
+    });
+    env.token(&daemon, "other");
+    put(with_sink(&bare, "other", "token"));
+    let (is_over, gaps) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                gaps.fetch_add(usize::from(!file.exists()), Ordering::SeqCst);
+            }
+        });
+        reload(&env);
+        wait_until("the second profile's token", || {
+            Some(text(&file)) == newest(second)
+        });
+        is_over.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(gaps.into_inner(), 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    env.enrol("other");
+    let bare = fs::read_to_string(env.config()).unwrap();
+    let file = env.path("run/jeton/token");
+    env.is_sink(&file);
+    let absolute = file.to_str().unwrap();
+    let both = with_sink(&with_sink(&bare, "research", absolute), "other", "token");
+    fs::write(env.config(), both.clone() + "replace = true\n").unwrap();
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "other");
+    wait_until("the first one's token", || text(&file) == token);
+    wait_until("the fault", || {
+        sinks_of(&env, "research")[0]["state"] == "failed"
+    });
+    let detail = sinks_of(&env, "research")[0]["detail"].to_string();
+    assert!(detail.contains("of the profile other"), "{detail}");
+    assert_eq!(sinks_of(&env, "other")[0]["state"], "fresh");
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 78, "{checked:?}");
+    assert!(
+        checked
+            .stderr
+            .contains("another sink, of the profile other"),
+        "{checked:?}"
+    );
+    // The daemon's own socket is nobody's, either.
+    fs::write(env.config(), with_sink(&bare, "other", "jeton.sock")).unwrap();
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 78, "{checked:?}");
+    // Without the first one the second writes it, and nothing of the first one is left to do so.
+    fs::write(env.config(), with_sink(&bare, "research", "token")).unwrap();
+    reload(&env);
+    let token = env.token(&daemon, "research");
+    wait_until("the second one's token", || text(&file) == token);
+    let refreshed = env.jeton(&["refresh", "other"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    assert_eq!(sinks_of(&env, "other"), Value::Null);
+    assert_eq!(text(&file), token);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_file_whose_path_is_written_in_another_way_is_known_again() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let bare = fs::read_to_string(env.config()).unwrap();
+    let file = env.path("run/jeton/a/token");
+    env.is_sink(&file);
+    for path in ["a//token", "a/token"] {
+        fs::write(env.config(), with_sink(&bare, "research", path)).unwrap();
+        let mut daemon = env.start();
+        wait_for_newest(&env, &file);
+        wait_until("the state to say so", || sink(&env)["state"] == "fresh");
+        assert_eq!(sink(&env)["path"], file.to_str().unwrap());
+        env.stop(&mut daemon);
+    }
 }

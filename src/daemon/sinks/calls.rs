@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::offload;
+use crate::profile::ProfileName;
 use crate::sink::{InPlace, SinkFile, Sinks};
 
 /// How many calls run or hang at once: less than the threads of the daemon, which reads credentials with them, too.
@@ -67,23 +68,23 @@ impl Calls {
         .await
     }
 
-    /// Removes a file, if it is ours.
+    /// Removes a file, if it is ours or its token has expired by `now`, in Unix seconds.
     ///
     /// # Errors
     /// What happened and what to do.
-    pub(super) async fn remove(&self, path: &Path) -> Result<bool, String> {
+    pub(super) async fn remove(&self, path: &Path, now: u64) -> Result<bool, String> {
         let file = path.to_owned();
         self.call(path, move |sinks| {
-            sinks.remove(&file).map_err(|e| e.to_string())
+            sinks.remove(&file, now).map_err(|e| e.to_string())
         })
         .await
     }
 
-    /// What an earlier daemon left at this path.
-    pub(super) async fn in_place(&self, path: &Path) -> Option<InPlace> {
-        let file = path.to_owned();
+    /// What an earlier daemon, or an earlier sink, left at this path, which is this profile's now.
+    pub(super) async fn in_place(&self, path: &Path, profile: &ProfileName) -> Option<InPlace> {
+        let (file, profile) = (path.to_owned(), profile.clone());
         let found = self.call(path, move |sinks| {
-            sinks.take_up(&file).map_err(|e| e.to_string())
+            sinks.take_up(&file, &profile).map_err(|e| e.to_string())
         });
         // Where it cannot be looked at, it cannot be written either, and that is told.
         found.await.ok().flatten()

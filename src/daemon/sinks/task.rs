@@ -33,6 +33,8 @@ pub(super) struct Task {
     calls: Calls,
     /// What is in place, as far as this task knows.
     content: Option<Content>,
+    /// Whether what is in place is the token of another profile, whose file this was.
+    is_anothers: bool,
     /// The token that the last attempt was for.
     tried: Option<(u64, BootInstant)>,
     /// When a failed writing is tried again.
@@ -72,6 +74,7 @@ impl Task {
             clock,
             calls,
             content: None,
+            is_anothers: false,
             tried: None,
             rewrite: None,
             reremove: None,
@@ -112,15 +115,24 @@ impl Task {
         }
     }
 
-    /// Goes on with the file that an earlier daemon left: its token may still be valid, and expires.
+    /// Goes on with the file that an earlier daemon left: its token may still be valid, and expires. That of another profile
+    /// is over at once: it is replaced, or else removed.
     async fn take_up(&mut self) {
         let mut there = None;
         for path in &self.files {
-            let found = self.calls.in_place(path).await;
+            let found = self.calls.in_place(path, self.handle.name()).await;
             there = there.or(found);
         }
-        let until = there.and_then(|there| there.until);
         let now = self.clock.now();
+        self.is_anothers = there.is_some_and(|there| there.is_anothers);
+        if self.is_anothers {
+            self.content = Some(Content {
+                expires: now.boot,
+                is_over: false,
+            });
+            return;
+        }
+        let until = there.and_then(|there| there.until);
         self.content = until.map(|until| Content {
             expires: now
                 .boot
@@ -199,6 +211,7 @@ impl Task {
             warn!(%profile, %path, "the file with the token is on a disk, where what was deleted may be read again; a folder on a tmpfs, such as the one of the socket, is better");
         }
         (self.rewrite, self.reremove) = (None, None);
+        self.is_anothers = false;
         self.waited = Duration::ZERO;
         self.content = Some(Content {
             expires: held.validity.expires,
@@ -230,8 +243,9 @@ impl Task {
     /// Removes the file, or says that it stays with a token that has expired.
     async fn expire(&mut self) {
         let path = self.files.first().cloned().unwrap_or_default();
-        if !self.sink.keep_expired
-            && let Err(why) = self.calls.remove(&path).await
+        let now = self.clock.now().unix.seconds_down();
+        if (!self.sink.keep_expired || self.is_anothers)
+            && let Err(why) = self.calls.remove(&path, now).await
         {
             self.reremove = Some(self.later());
             return self.fail(why);
@@ -242,6 +256,10 @@ impl Task {
             ..content
         });
         let (path, profile) = (&self.shown.path, self.handle.name());
+        if std::mem::take(&mut self.is_anothers) {
+            info!(%profile, %path, "the file held the token of another profile: it is removed until there is one of this profile");
+            return;
+        }
         let state = match self.sink.keep_expired {
             true => {
                 warn!(%profile, %path, "the token has expired before there was another: the file stays, as on-expiry says");
