@@ -68,9 +68,11 @@ fn one(target: &Target, profile: &ProfileName, sink: &Sink, runtime: &Path) -> S
     let is_on_disk = opened.as_ref().is_ok_and(|folder| !folder.is_in_memory);
     let fault = match opened {
         // The daemon makes it.
-        Err(untrusted) if untrusted.is_missing() && sink.is_relative() => owner_fault(target, sink),
+        Err(untrusted) if untrusted.is_missing() && sink.is_relative() => {
+            owner_fault(target, sink).or_else(|| group_fault(target, sink))
+        }
         Err(untrusted) => Some(folder_fault(&untrusted)),
-        Ok(_) => owner_fault(target, sink),
+        Ok(_) => owner_fault(target, sink).or_else(|| group_fault(target, sink)),
     };
     SinkFolder {
         profile: profile.clone(),
@@ -98,6 +100,27 @@ fn owner_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
             "remove owner, or use group".to_owned(),
         )
     })
+}
+
+/// A daemon that is not root gives a file to a group of its own alone.
+fn group_fault(target: &Target, sink: &Sink) -> Option<(String, String)> {
+    let group = sink.group.as_ref()?.id()?;
+    let is_known = target.daemon == target.uid || rustix::process::geteuid().is_root();
+    if target.daemon == 0 || !is_known || target.as_daemon(|| is_in(group)) {
+        return None;
+    }
+    Some((
+        format!("the daemon's user is not in group {group}"),
+        "have root put it there and restart the daemon, or name another group".to_owned(),
+    ))
+}
+
+/// Whether this thread is in a group. It is not, if the system does not say.
+fn is_in(group: u32) -> bool {
+    let groups = rustix::process::getgroups().unwrap_or_default();
+    let all = groups.into_iter().chain([rustix::process::getegid()]);
+    all.map(rustix::process::Gid::as_raw)
+        .any(|gid| gid == group)
 }
 
 impl SinkFolder {

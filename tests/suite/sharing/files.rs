@@ -1,4 +1,4 @@
-//! The files of `jeton exec --file` for commands of other users.
+//! The files of `jeton exec --file` for commands of other users, and sinks that are given to other users and groups.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -172,4 +172,135 @@ fn a_daemon_in_roots_folder_makes_the_file_in_the_folder_that_is_its_own() {
     running.end();
     daemon.signal(rustix::process::Signal::TERM);
     daemon.wait();
+}
+
+/// The state of the only sink, by the daemon at this socket.
+fn sink_at(env: &TestEnv, socket: &str) -> serde_json::Value {
+    let shown = env.jeton(&["--socket", socket, "status", "research", "--json"]);
+    let all: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    all["profiles"][0]["sinks"][0].clone()
+}
+
+#[test]
+fn a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone() {
+    if !are_root("a_daemon_that_is_not_root_gives_a_sink_to_a_group_of_its_own_alone") {
+        return;
+    }
+    let env = shared_place();
+    let bare = fs::read_to_string(env.config()).unwrap();
+    give_to_alice(&env, &["home", "run", "state", "config", "tmp"]);
+    fs::create_dir(env.path("alice")).unwrap();
+    chown(env.path("alice"), Some(ALICE.uid), None).unwrap();
+    let jetond = install(env!("CARGO_BIN_EXE_jetond"));
+    let socket = env.path("alice/run/jeton.sock");
+    let file = env.path("alice/run/t");
+    env.is_sink(&file);
+    let socket = socket.to_str().unwrap();
+    let put = |keys: &str| {
+        let sink = format!(
+            "[[profiles.research.sinks]]\npath = \"{}\"\nformat = \"raw\"\n",
+            file.display()
+        );
+        fs::write(env.config(), format!("{bare}{sink}{keys}\n")).unwrap();
+    };
+    let reload = || {
+        let admin = env.path("alice/run-admin/admin.sock");
+        let done = env.jeton(&["reload", "--admin-socket", admin.to_str().unwrap()]);
+        assert_eq!(done.code, 0, "{done:?}");
+    };
+    put("mode = \"0640\"\ngroup = 60060");
+    let command = ALICE.command(&env, &jetond.program, &["run", "--socket", socket]);
+    let mut daemon = start_at(&env, command, socket.as_ref());
+    let token = env.token(&daemon, "research");
+    for (keys, why) in [
+        ("mode = \"0640\"\ngroup = 60060", "is not in group 60060"),
+        ("owner = 60002", "only a daemon that runs as root"),
+    ] {
+        put(keys);
+        reload();
+        wait_until("the refusal", || {
+            sink_at(&env, socket)["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains(why))
+        });
+        assert!(!file.exists() && sink_at(&env, socket)["state"] == "failed");
+        let left = fs::read_dir(file.parent().unwrap()).unwrap().flatten();
+        let left = left.filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".jeton-new")
+        });
+        assert_eq!(left.count(), 0);
+        let check = ALICE.command(&env, &jetond.program, &["check"]);
+        let checked = env.finish("jetond check", check, b"", false);
+        // The sockets of this daemon are elsewhere, and the sink's path is not.
+        assert_eq!(checked.code, 78, "{checked:?}");
+        assert!(checked.stderr.contains(why), "{why}: {checked:?}");
+    }
+    let facts = || {
+        let meta = file.symlink_metadata().unwrap();
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777)
+    };
+    for group in [super::TEAM, ALICE.gid] {
+        put(&format!("mode = \"0640\"\ngroup = {group}\nowner = 60001"));
+        reload();
+        wait_until("the file", || {
+            fs::read_to_string(&file).is_ok_and(|text| text == token) && facts().1 == group
+        });
+        assert_eq!(facts(), (ALICE.uid, group, 0o640));
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_daemon_of_root_gives_a_sink_to_a_user_and_a_group() {
+    if !are_root("a_daemon_of_root_gives_a_sink_to_a_user_and_a_group") {
+        return;
+    }
+    let env = shared_place();
+    let bare = fs::read_to_string(env.config()).unwrap();
+    // Alice's own folder is not one for root's daemon, and one that everybody can write to is.
+    let (alices, public) = (env.path("alices"), env.path("public"));
+    for folder in [&alices, &public] {
+        fs::create_dir(folder).unwrap();
+    }
+    chown(&alices, Some(ALICE.uid), None).unwrap();
+    chmod(&public, 0o1777);
+    let put = |folder: &std::path::Path| {
+        let sink = format!(
+            "[[profiles.research.sinks]]\npath = \"{}/t\"\nformat = \"raw\"\nowner = 60001\ngroup = {}\nmode = \"0440\"\n",
+            folder.display(),
+            super::TEAM
+        );
+        fs::write(env.config(), format!("{bare}{sink}")).unwrap();
+        env.is_sink(folder.join("t"));
+    };
+    put(&alices);
+    let mut daemon = env.start();
+    let socket = daemon.socket.to_str().unwrap();
+    wait_until("the refusal", || sink_at(&env, socket)["state"] == "failed");
+    let detail = sink_at(&env, socket)["detail"].to_string();
+    assert!(detail.contains("it belongs to uid 60001"), "{detail}");
+    assert_eq!(fs::read_dir(&alices).unwrap().count(), 0);
+    put(&public);
+    assert_eq!(env.jeton(&["reload"]).code, 0);
+    let file = public.join("t");
+    for is_last in [false, true] {
+        let token = env.token(&daemon, "research");
+        wait_until("the token", || {
+            fs::read_to_string(&file).is_ok_and(|text| text == token)
+        });
+        let meta = file.symlink_metadata().unwrap();
+        let facts = (meta.uid(), meta.gid(), meta.mode() & 0o7777);
+        assert_eq!(facts, (ALICE.uid, super::TEAM, 0o440));
+        if !is_last {
+            assert_eq!(env.jeton(&["refresh", "research"]).code, 0);
+        }
+    }
+    fs::write(env.config(), &bare).unwrap();
+    assert_eq!(env.jeton(&["reload"]).code, 0);
+    wait_until("the file to go", || !file.exists());
+    assert_eq!(fs::read_dir(&public).unwrap().count(), 0);
+    env.stop(&mut daemon);
 }
