@@ -166,6 +166,44 @@ fn json_stays_json_and_what_to_know_is_on_standard_error() {
     );
 }
 
+#[test]
+fn a_file_of_the_systems_daemon_is_where_that_can_write() {
+    let env = place();
+    let address = "https://metrics.example";
+    for (args, wanted) in [
+        (
+            &[][..],
+            &[
+                "path = \"plain-prometheus/token\"",
+                "then run: jeton reload",
+            ][..],
+        ),
+        (
+            &["--config", "/etc/jeton/config.toml"],
+            &[
+                "path = \"files/plain-prometheus-token\"",
+                "/run/jeton/files/plain-prometheus-token",
+                "SupplementaryGroups=GROUP",
+            ],
+        ),
+    ] {
+        let mut command = env.command("unshare");
+        let script = "mkdir -p /etc/jeton; mount --bind \"$1\" /etc/jeton; shift; exec \"$@\"";
+        command.args(["--mount", "sh", "-ec", script, "sh"]);
+        command.arg(env.config().parent().unwrap());
+        command.args([env!("CARGO_BIN_EXE_jetond"), "setup", "prometheus", address]);
+        command.args(["--profile", "plain"]).args(args);
+        let printed = env.finish("jetond setup", command, b"", false);
+        if printed.stderr.contains("unshare") || printed.stderr.contains("mount") {
+            ignored("nothing can be mounted here");
+            return;
+        }
+        for part in wanted {
+            assert!(printed.stdout.contains(part), "{part}: {printed:?}");
+        }
+    }
+}
+
 // === What is applied and undone ===
 
 /// The bytes of a file, if there is one.

@@ -22,7 +22,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
         path => path,
     };
     let mut notes = sink.notes;
-    notes.push("Prometheus has to be able to read the file: it runs as the daemon's user, or the sink has its group".to_owned());
+    notes.push("Prometheus has to be able to read the file: it runs as the daemon's user, or its group is that of the file".to_owned());
     notes.push("below scrape_configs in prometheus.yml:".to_owned());
     Ok(Lines {
         format: Format::Hash,

@@ -53,6 +53,10 @@ pub(super) struct Subject<'a> {
     pub(super) bare_file: Option<PathBuf>,
     /// The folder of the token socket, below which a sink with a relative path is.
     pub(super) runtime: Option<PathBuf>,
+    /// Whether that is the folder of the system's daemon, which is root's: the daemon can write in one folder of it alone.
+    pub(super) is_of_system: bool,
+    /// The command line that has the daemon read its configuration again.
+    pub(super) reload: &'static str,
     /// The environment, for where tools have their files.
     pub(super) env: &'a Env,
 }
@@ -165,16 +169,26 @@ impl Subject<'_> {
         let none =
             || Refusal::config("XDG_RUNTIME_DIR is not set, so there is no place for the file");
         let folder = self.runtime.as_ref().ok_or_else(none)?;
-        let path = format!("{profile}-{path}");
+        let path = match self.is_of_system {
+            // Others get through `files`, and through no folder that the daemon makes in it.
+            true => format!("files/{profile}-{}", path.replace('/', "-")),
+            false => format!("{profile}-{path}"),
+        };
+        let mut notes = vec![
+            "the daemon writes the token into the file with these lines of its configuration:"
+                .to_owned(),
+            format!("[[profiles.{}.sinks]]", key_of(profile)),
+            format!("path = \"{path}\""),
+            "format = \"raw\"".to_owned(),
+        ];
+        notes.push(match self.is_of_system {
+            true => "the file is the user jeton's alone; its group reads it too with mode = \"0640\" and group = \"GROUP\" there, and SupplementaryGroups=GROUP in jetond.service".to_owned(),
+            false => "only the user of the daemon gets through the folder of its socket to the file".to_owned(),
+        });
+        notes.push(format!("then run: {}", self.reload));
         Ok(Sink {
             file: folder.join(&path),
-            notes: vec![
-                "the daemon writes the token into the file with these lines of its configuration:"
-                    .to_owned(),
-                format!("[[profiles.{}.sinks]]", key_of(profile)),
-                format!("path = \"{path}\""),
-                "format = \"raw\"".to_owned(),
-            ],
+            notes,
         })
     }
 

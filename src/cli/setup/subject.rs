@@ -10,6 +10,7 @@ use super::recipe::{Needs, Recipe, Refusal, Subject, key_of};
 use crate::address::Address;
 use crate::config::{Config, HostEntry, entry_for};
 use crate::paths::Env;
+use crate::process::manager::Manager;
 use crate::profile::ProfileName;
 
 /// What was typed.
@@ -88,6 +89,8 @@ pub(super) fn find<'a>(
         jeton,
         bare_file,
         runtime,
+        is_of_system: socket_unit::manager(target) == Manager::System,
+        reload: target.line_of_reload(),
         env,
     };
     Ok(Found { subject, lacks })
@@ -110,6 +113,8 @@ pub(super) fn to_undo<'a>(
         jeton: companion(jeton)?,
         bare_file: None,
         runtime: None,
+        is_of_system: false,
+        reload: "jeton reload",
         env,
     })
 }
