@@ -56,7 +56,7 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
 }
 
 /// Whether this process has no network but the loopback.
-fn is_apart() -> bool {
+pub(crate) fn is_apart() -> bool {
     let devices = fs::read_to_string("/proc/self/net/dev").unwrap();
     let names = devices
         .lines()

@@ -81,6 +81,36 @@ def wlcg():
     return read
 
 
+def wandb():
+    """W&B's library asks the server of WANDB_BASE_URL who it is, by a token that it gets for that of the file."""
+    import wandb
+
+    def read():
+        assert wandb.Api().viewer.username == "jeton"
+        return content()
+
+    assert wandb.login(verify=True)
+    return read
+
+
+def openai():
+    """OpenAI's library has no variable for the file: an application gives it a function that reads it."""
+    from openai import OpenAI
+    from openai.auth import k8s_service_account_token_provider
+
+    question = [{"role": "user", "content": "say a word"}]
+
+    def read():
+        provider = k8s_service_account_token_provider(os.environ["OPENAI_IDENTITY_TOKEN_FILE"])
+        identity = {"identity_provider_id": "idp_1", "service_account_id": "sa_1", "provider": provider}
+        with OpenAI(workload_identity=identity, max_retries=0) as client:
+            answer = client.chat.completions.create(model="stub", messages=question)
+        assert answer.choices[0].message.content == "jeton"
+        return content()
+
+    return read
+
+
 read = globals()[PROGRAM]()
 first = read()
 reject(first)

@@ -26,6 +26,7 @@ mod file_readers;
 mod files;
 mod git_clients;
 mod http_clients;
+mod identity_files;
 mod indexes;
 mod issuers;
 mod jeton_client;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ("files", files::TESTS),
         ("git_clients", git_clients::TESTS),
         ("http_clients", http_clients::TESTS),
+        ("identity_files", identity_files::TESTS),
         ("indexes", indexes::TESTS),
         ("issuers", issuers::TESTS),
         ("jeton_client", jeton_client::TESTS),

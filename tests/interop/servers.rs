@@ -104,7 +104,8 @@ pub(crate) fn ca(env: &TestEnv) -> PathBuf {
     env.path("tls/ca.pem")
 }
 
-/// Makes a CA and a certificate for this machine's own name, once in a place.
+/// Makes a CA and a certificate for this machine's own name and for those that `servers/openai.py` stands in for, once in
+/// a place.
 pub(crate) fn certificates(env: &TestEnv) -> Result<(), Missing> {
     let openssl = program("openssl")?;
     let folder = env.path("tls");
@@ -116,7 +117,7 @@ pub(crate) fn certificates(env: &TestEnv) -> Result<(), Missing> {
     let config = "[req]\ndistinguished_name = name\n[name]\n\
         [ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nsubjectKeyIdentifier = hash\n\
         [server]\nbasicConstraints = critical, CA:FALSE\nextendedKeyUsage = serverAuth\n\
-        subjectAltName = DNS:localhost, IP:127.0.0.1\nauthorityKeyIdentifier = keyid\n";
+        subjectAltName = DNS:localhost, DNS:api.openai.com, DNS:auth.openai.com, IP:127.0.0.1\nauthorityKeyIdentifier = keyid\n";
     fs::write(folder.join("openssl.cnf"), config).unwrap();
     let make = |name: &str, more: &[&str]| {
         let mut command = env.command(&openssl);

@@ -146,9 +146,9 @@ class Server(ThreadingHTTPServer):
         pass
 
 
-def serve(handler):
+def serve(handler, kind=Server):
     """Serves until its standard input ends."""
-    server = Server(handler)
+    server = kind(handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(json.dumps({"port": server.server_port}), flush=True)
     for line in sys.stdin:
