@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::bound::{PROFILE, bind, daemon, home_file, named, place};
+use crate::bound::{PROFILE, bind, daemon, home_file, place};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
@@ -80,13 +80,24 @@ impl Registry {
         Ok(started)
     }
 
-    /// `docker-credential-jeton` is the helper for it, in the configuration that this kind of client reads.
-    fn helped(&self, env: &TestEnv, file: &str) {
-        home_file(
-            env,
-            file,
-            &json!({"credHelpers": {&self.host: "jeton"}}).to_string(),
-        );
+    /// What `jetond setup docker` prints is in the configuration that this kind of client reads, and the helper is made by
+    /// the command that it names. Returns the PATH that the helper is first on.
+    fn helped(&self, env: &TestEnv, file: &str) -> String {
+        let printed = env.jetond(&["setup", "docker", &format!("https://{}", self.host)]);
+        assert_eq!(printed.code, 0, "{printed:?}");
+        home_file(env, file, &printed.stdout);
+        let folder = env.path("bin");
+        fs::create_dir_all(&folder).unwrap();
+        let note = "jetond install-helpers DIR docker-credential-jeton";
+        assert!(printed.stderr.contains(note), "{printed:?}");
+        let words: Vec<_> = note.split(' ').skip(1).collect();
+        let folder = folder.to_str().unwrap();
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| if *word == "DIR" { folder } else { word })
+            .collect();
+        assert_eq!(env.jetond(&words).code, 0);
+        format!("{folder}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
     }
 
     /// The address of the image that the tests push, for skopeo and podman.
@@ -146,8 +157,7 @@ fn with_image(
     bind(&env, &format!("https://{}", registry.host), entry);
     let (mut daemon, token) = daemon(&env);
     registry.realm.take(&token);
-    let path = named(&env, "docker-credential-jeton");
-    registry.helped(&env, "auth.json");
+    let path = registry.helped(&env, "auth.json");
     let mut command = client(&env, &skopeo, &path);
     command
         .args([

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::bound::{PROFILE, bind, daemon, home_file, place};
+use crate::jeton_client::installed;
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
 use crate::support::daemon::wait_until;
@@ -15,7 +17,8 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("rclone_has_the_remote_of_setup", rclone),
     ("openai_runs_the_lines_of_setup", openai),
     ("the_hub_reads_the_file_of_setup", huggingface),
-    ("prometheus_accepts_the_lines_of_setup", prometheus),
+    ("prometheus_scrapes_by_the_lines_of_setup", prometheus),
+    ("mlflow_runs_the_lines_of_setup", mlflow),
     ("pip_installs_by_the_lines_of_setup", pip),
     ("uv_installs_by_the_lines_of_setup", uv),
     (
@@ -250,24 +253,71 @@ fn huggingface() -> Result<(), Missing> {
     Ok(())
 }
 
+/// promtool accepts the lines, and Prometheus scrapes by them. Before them is what makes the first scrape come soon.
 fn prometheus() -> Result<(), Missing> {
-    let promtool = program("promtool")?;
+    let (promtool, prometheus) = (program("promtool")?, program("prometheus")?);
     let env = place(600);
-    bind(&env, "https://metrics.example:9100/federate", "");
-    let text = configure(&env, "prometheus", "https://metrics.example:9100/federate");
-    let config = home_file(&env, "prometheus.yml", &text);
-    let (mut daemon, _) = daemon(&env);
+    let mut server = Server::start(&env, "api.py", &[])?;
+    bind(&env, &server.url("/federate"), "");
+    let text = configure(&env, "prometheus", &server.url("/federate"));
+    let often = "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n";
+    let config = home_file(&env, "prometheus.yml", &format!("{often}{text}"));
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
     // promtool looks whether the file with the token is there.
     let file = file_of(&env, "prometheus");
     wait_until("the file with the token", || file.exists());
     let mut command = env.command(promtool);
-    command.args(["check", "config"]).arg(config);
+    command.args(["check", "config"]).arg(&config);
     let output = env.finish("promtool", command, b"", false);
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(
-        text.contains("\"metrics.example:9100\"") && text.contains("\"/federate\""),
-        "{text}"
+    let mut scraper = env
+        .command(prometheus)
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            env.path("prometheus").display()
+        ))
+        .arg("--web.listen-address=127.0.0.1:0")
+        .env("SSL_CERT_FILE", ca(&env))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(env.path("out/prometheus")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut seen = vec![];
+    wait_until("Prometheus to send the token", || {
+        assert!(scraper.try_wait().unwrap().is_none(), "{seen:?}");
+        seen.extend(server.seen());
+        seen.iter()
+            .any(|request| request == "GET /federate Bearer 1 200")
+    });
+    scraper.kill().unwrap();
+    scraper.wait().unwrap();
+    env.stop(&mut daemon);
+    Ok(())
+}
+
+/// With the Python package where MLflow is, as the lines say.
+fn mlflow() -> Result<(), Missing> {
+    let installed = installed()?;
+    let env = place(600);
+    let mut server = Server::start(&env, "api.py", &[])?;
+    bind(&env, &server.url(""), "");
+    let (mut daemon, token) = daemon(&env);
+    server.take(&token);
+    let asks =
+        "from mlflow.tracking import MlflowClient; print(len(MlflowClient().search_experiments()))";
+    let script = format!(
+        "export MLFLOW_TRACKING_TOKEN=old REQUESTS_CA_BUNDLE=$SSL_CERT_FILE\n{}{} -B -W ignore -c '{asks}'\n",
+        lines(&env, "mlflow", &server.url("")),
+        installed.python.display()
     );
+    let output = shell(&env, &script);
+    assert_eq!((output.code, &*output.stdout), (0, "0\n"), "{output:?}");
+    let seen = server.seen();
+    let is_ours = |request: &String| request.ends_with(" Bearer 1 200");
+    assert!(!seen.is_empty() && seen.iter().all(is_ours), "{seen:?}");
     env.stop(&mut daemon);
     Ok(())
 }
