@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::admin;
-use super::ca_variables;
-use super::output::{Exit, fail, report, say, tell};
+use super::issuer;
+use super::output::{Exit, fail, report, say};
 use super::place::{self, Place};
 use super::proof::Proof;
 use super::same_client;
@@ -14,8 +14,7 @@ use crate::certificates::ClientFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
 use crate::config::{self, CredentialPlace, Profile, Proxy, StoreKind};
-use crate::fault::{Fault, FaultKind};
-use crate::offload;
+use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::AuthMethods;
@@ -263,38 +262,7 @@ fn ask<T>(
     env: &Env,
     question: impl Future<Output = Result<T, Fault>>,
 ) -> Result<T, Exit> {
-    let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
-    runtime.block_on(question).map_err(|fault| {
-        let what = format!("no token, so nothing is written: {}", fault.detail);
-        let exit = fail(exit_of(&fault), what);
-        if let Some(note) = ca_variables::note(profile, &fault, env) {
-            tell(note);
-        }
-        exit
-    })
-}
-
-/// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
-fn exit_of(fault: &Fault) -> Exit {
-    match fault.kind {
-        FaultKind::Rejected => Exit::Failed,
-        // The address, the configuration, a certificate or a clock has to be put right first.
-        FaultKind::NoEndpoint
-        | FaultKind::BindingChanged
-        | FaultKind::TlsName
-        | FaultKind::TlsExpired
-        | FaultKind::TlsUntrusted
-        | FaultKind::NoCa
-        | FaultKind::Redirect
-        | FaultKind::Malformed
-        | FaultKind::TooLarge => Exit::Config,
-        FaultKind::Dns
-        | FaultKind::Connect
-        | FaultKind::Timeout
-        | FaultKind::Reset
-        | FaultKind::RateLimited
-        | FaultKind::ServerError => Exit::Later,
-    }
+    issuer::ask(profile, env, "no token, so nothing is written", question)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use tokio::runtime::Runtime;
 
 use super::super::admin;
+use super::super::bound::bound;
 use super::super::output::{Exit, fail};
 use super::super::proof::Proof;
 use super::super::target::Target;
-use super::stored::{bound, holders};
+use super::stored::holders;
 use super::token::{self, Held};
 use super::whose::{Common, Whose};
 use crate::applications::{

@@ -1,0 +1,48 @@
+//! Waits for an issuer on behalf of a command, and tells what it refused.
+
+use super::ca_variables;
+use super::output::{Exit, fail, tell};
+use crate::config::Profile;
+use crate::fault::{Fault, FaultKind};
+use crate::offload;
+use crate::paths::Env;
+
+/// Waits for the issuer's answer. `so` says what follows where there is none.
+pub(super) fn ask<T>(
+    profile: &Profile,
+    env: &Env,
+    so: &str,
+    question: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Exit> {
+    let runtime = offload::event_loop().map_err(|error| fail(Exit::Failed, error))?;
+    runtime.block_on(question).map_err(|fault| {
+        let exit = fail(exit_of(&fault), format!("{so}: {}", fault.detail));
+        if let Some(note) = ca_variables::note(profile, &fault, env) {
+            tell(note);
+        }
+        exit
+    })
+}
+
+/// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
+fn exit_of(fault: &Fault) -> Exit {
+    match fault.kind {
+        FaultKind::Rejected => Exit::Failed,
+        // The address, the configuration, a certificate or a clock has to be put right first.
+        FaultKind::NoEndpoint
+        | FaultKind::BindingChanged
+        | FaultKind::TlsName
+        | FaultKind::TlsExpired
+        | FaultKind::TlsUntrusted
+        | FaultKind::NoCa
+        | FaultKind::Redirect
+        | FaultKind::Malformed
+        | FaultKind::TooLarge => Exit::Config,
+        FaultKind::Dns
+        | FaultKind::Connect
+        | FaultKind::Timeout
+        | FaultKind::Reset
+        | FaultKind::RateLimited
+        | FaultKind::ServerError => Exit::Later,
+    }
+}
