@@ -18,6 +18,8 @@ mod hosts;
 mod issuer;
 mod keyring_call;
 mod leftover;
+mod migrate;
+mod moves;
 mod output;
 mod place;
 mod prompt;
@@ -80,6 +82,8 @@ enum Command {
     App(Box<app::AppArgs>),
     /// Forget a profile and its credential
     Remove(remove::RemoveArgs),
+    /// Move a profile's credential into another store: copy, read back, prove with a token, switch, remove
+    Migrate(migrate::MigrateArgs),
     /// Say every fault of the configuration and the store
     Check(check::CheckArgs),
     /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
@@ -196,6 +200,7 @@ impl CommandLine {
             Command::Add(args) => before.target(&mut args.target).map(|()| "add")?,
             Command::App(args) => before.target(args.target_mut()).map(|()| "app")?,
             Command::Remove(args) => before.target(&mut args.target).map(|()| "remove")?,
+            Command::Migrate(args) => before.target(&mut args.target).map(|()| "migrate")?,
             Command::Check(args) => before.target(&mut args.target).map(|()| "check")?,
             Command::Doctor(args) => {
                 before.target(&mut args.target)?;
@@ -237,6 +242,7 @@ impl CommandLine {
             Some(Command::Add(args)) => add::add(args, env),
             Some(Command::App(args)) => app::app(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
+            Some(Command::Migrate(args)) => migrate::migrate(args, env),
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),

@@ -45,7 +45,7 @@ pub use proxy::{Proxy, ProxyUrl};
 pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
-pub use set::set_client_auth;
+pub use set::{set_client_auth, set_store};
 pub use sinks::{Account, Sink, Sinks};
 pub use source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
 pub use store::StoreKind;

@@ -20,6 +20,7 @@ mod intents;
 pub mod keyring;
 mod lock;
 mod read_only;
+mod moves;
 mod record;
 mod removal;
 pub mod source;
@@ -33,6 +34,7 @@ pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
 pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
 pub use read_only::{SourceError, SourceReader};
+pub use moves::{Move, MoveKind, Moved, Moves};
 pub use record::{Key, Record};
 pub use removal::{Removal, Removals};
 

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use tracing::warn;
+
+use super::moves;
 use super::target::Target;
 use super::target::lines::quoted;
 use crate::causes::Causes;
 use crate::config::{Config, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::Removals;
+use crate::settings::Content;
+use crate::store::{Moves, Removals, Stores};
 
 /// Something that was left.
 #[derive(Debug)]
@@ -21,11 +25,13 @@ pub(super) struct Leftover {
     pub(super) remedy: String,
 }
 
-/// Finds the credential files that no profile of this configuration names, and the removals that have not ended. What
-/// cannot be read is not listed: the state folder has findings of its own.
+/// Finds the credential files that no profile of this configuration names, and the removals and moves that have not ended.
+/// What cannot be read is not listed: the state folder has findings of its own.
 pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover> {
     let removals = Removals::new(&target.state, target.owner);
     let begun = removals.names().unwrap_or_default();
+    let moves = Moves::new(&target.state, target.owner);
+    let moving = moves.names().unwrap_or_default();
     let usual = target.usual_config_of_state(env);
     let stores = target.stores();
     let is_named = |config: &Config, name: &ProfileName, kind: &StoreKind| {
@@ -36,6 +42,8 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
         .iter()
         .filter_map(|name| of_removal(target, &removals, name))
         .collect();
+    let of_moves = moving.iter();
+    found.extend(of_moves.filter_map(|name| of_move(target, &stores, &moves, config, name)));
     let files = StoreKind::WORDS.into_iter().flat_map(|kind| {
         let files = stores.store(&kind).files().unwrap_or_default();
         files
@@ -45,7 +53,9 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
     for (kind, path, name) in files {
         let is_needed = |name: &ProfileName| {
             let mut configs = usual.iter().chain([config]);
-            configs.any(|config| is_named(config, name, &kind)) || begun.contains(name)
+            configs.any(|config| is_named(config, name, &kind))
+                || begun.contains(name)
+                || moving.contains(name)
         };
         if !name.as_ref().is_some_and(is_needed) {
             found.push(of_credential(target, config, path, name));
@@ -98,6 +108,57 @@ fn of_removal(target: &Target, removals: &Removals, name: &ProfileName) -> Optio
             let remedy = format!("remove the file {}", quoted(&removals.path(name)));
             leftover(what, remedy)
         }
+    }
+}
+
+fn of_move(
+    target: &Target,
+    stores: &Stores,
+    moves: &Moves,
+    config: &Config,
+    name: &ProfileName,
+) -> Option<Leftover> {
+    let path = moves.path(name);
+    let (what, remedy) = match moves.begun(name) {
+        Ok(None) => return None,
+        Ok(Some(begun)) => moves::told(target, stores, config, name, &begun)?,
+        Err(error) => (
+            format!(
+                "a move of the credential of {name} was begun, and what it has still to do cannot be read: {}",
+                Causes(&error)
+            ),
+            format!("remove the file {}", quoted(&path)),
+        ),
+    };
+    Some(Leftover { path, what, remedy })
+}
+
+/// Says at the start of a daemon what interrupted commands have left.
+pub(super) fn note_at_start(target: &Target) {
+    let removals = Removals::new(&target.state, target.owner);
+    let moves = Moves::new(&target.state, target.owner);
+    let (begun, moving) = (
+        removals.names().unwrap_or_default(),
+        moves.names().unwrap_or_default(),
+    );
+    if begun.is_empty() && moving.is_empty() {
+        return;
+    }
+    let config = target.read_after(&Content::Missing { link: None });
+    let config = config.map(|found| found.config).unwrap_or_default();
+    let stores = target.stores();
+    let removals = begun
+        .iter()
+        .filter_map(|name| of_removal(target, &removals, name));
+    let moves = moving
+        .iter()
+        .filter_map(|name| of_move(target, &stores, &moves, &config, name));
+    for leftover in removals.chain(moves) {
+        warn!(
+            file = %leftover.path.display(),
+            "an interrupted command has left something: {}; {}",
+            leftover.what, leftover.remedy
+        );
     }
 }
 

@@ -5,6 +5,7 @@
 //! the configuration nor written down for it, nothing is touched.
 
 use super::admin;
+use super::moves::ProfileMoves;
 use super::output::{Exit, fail, report, tell};
 use super::prompt;
 use super::target::{Target, TargetArgs};
@@ -219,6 +220,7 @@ impl Work<'_> {
             // What killed writers have left may hold the secret that is to go.
             self.stores.sweep(lock);
             self.end_former(left, lock)?;
+            self.forget_moves(left, lock)?;
         }
         if left.profile {
             self.remove_profile(left, lock)?;
@@ -254,6 +256,22 @@ impl Work<'_> {
         })
     }
 
+    fn moves(&self) -> ProfileMoves<'_> {
+        ProfileMoves::new(self.target, &self.stores, self.name, NOTHING)
+    }
+
+    /// Removes the copies that an interrupted move has left in other stores.
+    fn forget_moves(&self, left: &Left, lock: &ProfileLock) -> Result<(), NotRemoved> {
+        let forgotten = self.moves().remove_copies(lock, &left.store);
+        forgotten.map_err(|error| {
+            let what = format!(
+                "{NOTHING}: a copy of the credential that an interrupted move has left is perhaps still there: {}",
+                Causes(&error)
+            );
+            NotRemoved::Nothing(fail(exit_of(&error), what))
+        })
+    }
+
     /// Writes down what is meant, and takes the profile out of the configuration.
     fn remove_profile(&self, left: &Left, lock: Option<&ProfileLock>) -> Result<(), NotRemoved> {
         let refused = |error: &StoreError| {
@@ -272,6 +290,10 @@ impl Work<'_> {
             self.removals
                 .begin(lock, &removal)
                 .map_err(|error| refused(&error))?;
+        }
+        if let Some(lock) = lock {
+            // From here on the removal says what is left.
+            self.moves().end(lock).map_err(|error| refused(&error))?;
         }
         let without = |text: &str| config::remove_profile(text, self.name);
         match self.target.change(&Content::Text, without) {

@@ -9,10 +9,12 @@ mod wrap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::leftover;
 use super::output::{Exit, fail, fail_with};
 use super::sockets;
-use super::target::TargetArgs;
+use super::target::{Target, TargetArgs};
 use crate::daemon::{self, Options, StartError, watchdog};
+use crate::offload;
 use crate::paths::Env;
 use crate::policy::Guests;
 use crate::process::crash_loop::Life;
@@ -103,6 +105,14 @@ fn run_for(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exi
     serve(args, guests, env, life)
 }
 
+/// Says in the log what interrupted commands have left. On a thread of its own: the disk of the state may hang.
+fn note_leftovers(target: &Target) {
+    let target = target.clone();
+    // Where the system refuses a thread, `jetond check` says it.
+    let _: std::io::Result<()> =
+        offload::thread("leftovers", move || leftover::note_at_start(&target));
+}
+
 fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit {
     let format = args.log_format.unwrap_or_default();
     // To the end of this function, so that what is told on every way out of it is written.
@@ -122,6 +132,7 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit 
     if args.stop_at_eof {
         places.volume_depth = place::VOLUME_DEPTH;
     }
+    note_leftovers(&target);
     let options = Options {
         config: target.config,
         config_named: target.config_named,

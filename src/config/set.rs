@@ -7,9 +7,8 @@ use super::document::parse;
 use super::edit::{EditError, checked, line_end};
 use super::lookup::NotLookedUp;
 use super::oauth2::ClientAuth;
+use super::store::StoreKind;
 use crate::profile::ProfileName;
-
-const KEY: &str = "client-auth";
 
 /// Sets how an OAuth 2.0 profile authenticates: in the place of the value that is there, or else right behind the provider,
 /// in the form in which that is written.
@@ -29,31 +28,51 @@ pub fn set_client_auth(
         return Err(form());
     };
     issuer.client_auth = client_auth;
-    let document = Document::parse(text).map_err(|_| form())?;
-    let profiles = document.get("profiles").and_then(Item::as_table_like);
-    let item = profiles.and_then(|profiles| profiles.get(name.as_str()));
-    let new = item.and_then(|item| changed(text, item, client_auth));
+    let new = changed(text, name, "client-auth", client_auth.as_str());
     checked(new.ok_or_else(form)?, &config, name)
 }
 
-/// The text with the key set in this profile.
-fn changed(text: &str, item: &Item, client_auth: ClientAuth) -> Option<String> {
+/// Sets where a profile's credential is: in the place of the value that is there, or else right behind the provider, in the
+/// form in which that is written.
+///
+/// # Errors
+/// [`EditError`]; [`EditError::Unknown`] if no profile of this name exists.
+pub fn set_store(text: &str, name: &ProfileName, store: &StoreKind) -> Result<String, EditError> {
+    let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
+    let profile = config.profiles.get_mut(name);
+    let profile = profile.ok_or_else(|| EditError::Unknown(name.clone()))?;
+    profile.store = store.clone();
+    let new = changed(text, name, "store", store.as_str());
+    checked(
+        new.ok_or_else(|| EditError::Form(name.clone()))?,
+        &config,
+        name,
+    )
+}
+
+/// The text with the key of this profile set to a word.
+fn changed(text: &str, name: &ProfileName, key: &str, word: &str) -> Option<String> {
+    let document = Document::parse(text).ok()?;
+    let profiles = document.get("profiles").and_then(Item::as_table_like);
+    let item = profiles.and_then(|profiles| profiles.get(name.as_str()))?;
     let profile: &dyn TableLike = item.as_table_like()?;
-    let value = Value::from(client_auth.as_str()).to_string();
-    if let Some(there) = profile.get(KEY) {
+    let value = Value::from(word).to_string();
+    if let Some(there) = profile.get(key) {
         let span = there.span()?;
         let (before, after) = (text.get(..span.start)?, text.get(span.end..)?);
         return Some(format!("{before}{value}{after}"));
     }
-    let (key, provider) = profile.get_key_value("provider")?;
-    let (key, end) = (key.span()?, provider.span()?.end);
+    let (beside, provider) = profile.get_key_value("provider")?;
+    let (beside, end) = (beside.span()?, provider.span()?.end);
     if item.is_inline_table() {
         let (before, after) = text.split_at_checked(end)?;
-        return Some(format!("{before}, {KEY} = {value}{after}"));
+        return Some(format!("{before}, {key} = {value}{after}"));
     }
     // The line begins as the other does: with its indentation, and with the names before a dotted key.
-    let start = text.get(..key.start)?.rfind('\n').map_or(0, |at| at + 1);
-    let begin = text.get(start..key.start)?.trim_start_matches('\u{feff}');
+    let start = text.get(..beside.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let begin = text
+        .get(start..beside.start)?
+        .trim_start_matches('\u{feff}');
     let (before, after) = match text.get(end..)?.find('\n') {
         Some(at) => text.split_at_checked(end + at + 1)?,
         None => (text, ""),
@@ -66,7 +85,7 @@ fn changed(text: &str, item: &Item, client_auth: ClientAuth) -> Option<String> {
         new_line
     };
     Some(format!(
-        "{before}{break_before}{begin}{KEY} = {value}{break_after}{after}"
+        "{before}{break_before}{begin}{key} = {value}{break_after}{after}"
     ))
 }
 
@@ -110,6 +129,38 @@ mod tests {
             let basic = raw.replace("basic-raw", "basic");
             assert_eq!(set(raw, ClientAuth::Basic).unwrap(), basic);
         }
+    }
+
+    #[test]
+    fn the_store_is_set_in_whatever_form_a_profile_is_written() {
+        let name = ProfileName::parse("a").unwrap();
+        for (text, says) in [
+            (
+                "# mine\n[profiles.a]\nprovider = \"runai\"  # ours\nurl = \"https://a\"\nstore = 'file'   # why\n\n[profiles.b]\nprovider = \"runai\"\nurl = \"https://b\"\nstore = \"file\"\n",
+                "# mine\n[profiles.a]\nprovider = \"runai\"  # ours\nurl = \"https://a\"\nstore = \"keyring\"   # why\n\n[profiles.b]\nprovider = \"runai\"\nurl = \"https://b\"\nstore = \"file\"\n",
+            ),
+            (
+                "[profiles]\r\n  a.url = 'https://a'\r\n  a.provider = 'runai'\r\n",
+                "[profiles]\r\n  a.url = 'https://a'\r\n  a.provider = 'runai'\r\n  a.store = \"keyring\"\r\n",
+            ),
+            (
+                "profiles = { a = { provider = 'runai', url = 'https://a' } }",
+                "profiles = { a = { provider = 'runai', store = \"keyring\", url = 'https://a' } }",
+            ),
+            (
+                "[profiles.a]\nprovider = 'runai'\nurl = 'https://a'\n[[profiles.a.allow]]\nuid = 7\n",
+                "[profiles.a]\nprovider = 'runai'\nstore = \"keyring\"\nurl = 'https://a'\n[[profiles.a.allow]]\nuid = 7\n",
+            ),
+        ] {
+            let set = set_store(text, &name, &StoreKind::Keyring).unwrap();
+            assert_eq!(set, says);
+            let back = set_store(&set, &name, &StoreKind::File).unwrap();
+            assert_eq!(back, says.replacen("keyring", "file", 1));
+        }
+        let other = ProfileName::parse("c").unwrap();
+        let text = "[profiles.a]\nprovider = 'runai'\nurl = 'https://a'\n";
+        let unknown = set_store(text, &other, &StoreKind::File).unwrap_err();
+        assert_eq!(unknown, EditError::Unknown(other));
     }
 
     #[test]

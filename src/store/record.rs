@@ -47,6 +47,13 @@ pub struct Key {
     pub created_at: UnixTime,
 }
 
+impl Record {
+    /// Whether both would be stored as the same bytes.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        to_json(self) == to_json(other)
+    }
+}
+
 /// The record's JSON; `None` if it would be larger than [`MAX_LEN`].
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     // Allocated at the largest size, so that no growth leaves a copy behind.

@@ -43,6 +43,7 @@ mod limits;
 mod log;
 mod long_lists;
 mod missing_socket;
+mod moves;
 mod outage;
 mod pasting;
 mod peers;

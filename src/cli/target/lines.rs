@@ -66,9 +66,13 @@ impl Target {
 
     /// The command line that ends a removal of the profile that was begun for this configuration, in this target's state.
     pub(in super::super) fn line_of_removal(&self, name: &ProfileName, config: &Path) -> String {
-        let command = format!("remove {name} --yes");
+        self.line_for(&format!("remove {name} --yes"), config)
+    }
+
+    /// The command line of `jetond` that runs this command on this configuration and on this target's state.
+    pub(in super::super) fn line_for(&self, command: &str, config: &Path) -> String {
         if config == settings::real_path(&self.config) {
-            return self.line(&command);
+            return self.line(command);
         }
         let state = match self.state_named {
             true => option("--state", &self.state),

@@ -1,0 +1,334 @@
+//! `jetond migrate`: moves a profile's credential into another store, and can be interrupted anywhere.
+//!
+//! What is meant is written down first. Then the record is copied, read back, and proved with a token; the configuration
+//! names the other store; and last the former copy is removed. At every point one of the two places is whole and in force,
+//! and the next `migrate` of that name ends what was interrupted.
+
+use std::sync::Arc;
+
+use super::admin;
+use super::bound::bound_as;
+use super::issuer;
+use super::moves::{ProfileMoves, refused};
+use super::output::{Exit, fail, report, tell};
+use super::place::{self, Place};
+use super::proof::Proof;
+use super::target::{Target, TargetArgs};
+use crate::causes::Causes;
+use crate::config::{self, Profile, StoreKind};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::provider::configured;
+use crate::settings::Content;
+use crate::store::{
+    self, Look, MoveKind, ProfileLock, Record, Removals, Revision, Store, StoreError, Stores,
+};
+
+const NOTHING: &str = "nothing is moved";
+
+/// The arguments of `jetond migrate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct MigrateArgs {
+    /// The profile
+    #[arg(value_parser = ProfileName::parse)]
+    name: ProfileName,
+    /// Where to keep its credential from now on
+    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    to: StoreKind,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+pub(super) fn migrate(args: &MigrateArgs, env: &Env) -> Exit {
+    try_migrate(args, env).err().unwrap_or(Exit::Done)
+}
+
+fn try_migrate(args: &MigrateArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find_own(env)?;
+    let stores = target.stores();
+    let migration = Migration {
+        moves: ProfileMoves::new(&target, &stores, &args.name, NOTHING),
+        name: &args.name,
+        to: &args.to,
+        target: &target,
+        stores: &stores,
+        env,
+    };
+    // Before anything is made for the lock.
+    migration.profile()?;
+    let (done, proof) = {
+        let _lock = target.lock(NOTHING)?;
+        let mut proof = None;
+        (migration.carry_out(&mut proof), proof)
+    };
+    if !matches!(done, Err(NotMoved::Nothing(_)) | Ok(Moved::NotAtAll)) {
+        admin::reload(&target, env);
+    }
+    // After the reload, as at an enrolment, and whatever came of the migration: the token was given.
+    if let (Some(proof), Ok(places)) = (&proof, admin::places(&target, env)) {
+        proof.tell(&places.admin);
+    }
+    match done {
+        Ok(_) => Ok(()),
+        Err(NotMoved::Nothing(exit) | NotMoved::Partly(exit)) => Err(exit),
+    }
+}
+
+/// What was done.
+enum Moved {
+    /// Nothing: the credential was there already.
+    NotAtAll,
+    /// It was moved.
+    There,
+}
+
+/// Why it was not moved, or not as a whole; it has been told.
+enum NotMoved {
+    /// What is in force is as it was.
+    Nothing(Exit),
+    /// The configuration names the new store, perhaps not for long, and the former copy may still be there.
+    Partly(Exit),
+}
+
+/// A migration.
+struct Migration<'a> {
+    name: &'a ProfileName,
+    to: &'a StoreKind,
+    target: &'a Target,
+    stores: &'a Stores,
+    moves: ProfileMoves<'a>,
+    env: &'a Env,
+}
+
+impl Migration<'_> {
+    /// The profile as the configuration has it now.
+    fn profile(&self) -> Result<Profile, Exit> {
+        let found = self.target.read_to_change()?;
+        let profile = found.config.profiles.get(self.name);
+        profile.cloned().ok_or_else(|| {
+            let (name, to) = (self.name, self.to.as_str());
+            let shown = self.target.config.display();
+            let command = format!("migrate {name} --to {to}");
+            let system = self.target.hint_of_system(name, &command);
+            let what = format!("{NOTHING}: there is no profile {name} in {shown}{system}");
+            fail(Exit::Config, what)
+        })
+    }
+
+    fn carry_out(&self, proof: &mut Option<Proof>) -> Result<Moved, NotMoved> {
+        let profile = self.profile().map_err(NotMoved::Nothing)?;
+        let (name, from) = (self.name, &profile.store);
+        let lock = self.stores.lock(name);
+        let lock = lock.map_err(|error| NotMoved::Nothing(self.moves.refused(&error)))?;
+        let settled = self.moves.settle(&lock, from).map_err(NotMoved::Nothing)?;
+        for store in settled {
+            report(format!(
+                "an interrupted move is ended: its copy is removed from {}",
+                self.place(&store)
+            ));
+        }
+        if from == self.to {
+            report(format!(
+                "the credential of {name} is in {} already",
+                self.place(from)
+            ));
+            return Ok(Moved::NotAtAll);
+        }
+        self.demand_place(from).map_err(NotMoved::Nothing)?;
+        let former = self.stores.store(from).look(name);
+        let record = self.record(from, &former).map_err(NotMoved::Nothing)?;
+        let route = bound_as(self.target, name, &profile, &record.binding);
+        let (files, binding) = route.map_err(NotMoved::Nothing)?;
+        let (copied, back) = self.copy(&lock, from, record).map_err(NotMoved::Nothing)?;
+        let credential = back.key.credential.trusting(binding.ca);
+        let provider = configured::provider(&profile, &files);
+        let token = provider.fetch(&credential);
+        if let Err(exit) = issuer::ask(&profile, self.env, "no token, so nothing is moved", token) {
+            self.undo(&lock, &copied);
+            return Err(NotMoved::Nothing(exit));
+        }
+        *proof = Proof::of(&credential);
+        self.switch(&lock, &copied)?;
+        self.remove_former(&lock, from, &former.revision)?;
+        report(format!(
+            "{name} is moved: its credential is in {}, and removed from {}",
+            self.place(self.to),
+            self.place(from)
+        ));
+        Ok(Moved::There)
+    }
+
+    fn place(&self, store: &StoreKind) -> String {
+        self.stores.store(store).place_of(self.name)
+    }
+
+    /// Checks that the new store can be used, and that no other command and no other configuration counts on what is there.
+    fn demand_place(&self, from: &StoreKind) -> Result<(), Exit> {
+        let (name, target) = (self.name, self.target);
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
+        Place::choose(Some(self.to.clone()), target.system, self.stores, name).map_err(refuse)?;
+        let removals = Removals::new(&target.state, target.owner);
+        match removals.begun(name) {
+            Ok(None) => {}
+            Ok(Some(removal)) => {
+                let line = target.line_of_removal(name, &removal.config);
+                let what = format!("a removal of {name} has not ended; to end it, run: {line}");
+                return Err(refuse(what));
+            }
+            Err(error) => return Err(refused(&error, NOTHING)),
+        }
+        for store in [from, self.to] {
+            if let Some(other) = target.shares_credential(self.env, name, store) {
+                let what = format!(
+                    "{} has a profile {name} as well, whose credential is in {}: give one of them another name",
+                    other.display(),
+                    self.place(store)
+                );
+                return Err(refuse(what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The record that is to be moved.
+    fn record<'r>(&self, from: &StoreKind, former: &'r Look) -> Result<&'r Record, Exit> {
+        let record = former.record.as_ref();
+        let record = record.map_err(|error| refused(error, NOTHING))?;
+        record.as_ref().ok_or_else(|| {
+            let rebind = self.target.line(&format!("add {} --rebind", self.name));
+            let what = format!(
+                "{NOTHING}: no credential of {} is stored in {}; run: {rebind}",
+                self.name,
+                self.place(from)
+            );
+            fail(Exit::Config, what)
+        })
+    }
+
+    /// Writes down what is meant, copies the record into the new store, and reads it back.
+    fn copy(
+        &self,
+        lock: &ProfileLock,
+        from: &StoreKind,
+        record: &Record,
+    ) -> Result<(Copied, Record), Exit> {
+        let name = self.name;
+        let store = self.stores.store(self.to);
+        let seen = store.look(name);
+        let was_there = match &seen.record {
+            Ok(None) => false,
+            Ok(Some(there)) if there.is_same_as(record) => true,
+            Ok(Some(_)) => {
+                let what = format!(
+                    "{NOTHING}: conflict: {} has another credential for {name}, which this would replace; if nothing uses it, remove it there and run this again",
+                    store.place_of(name)
+                );
+                return Err(fail(Exit::Config, what));
+            }
+            Err(error) => return Err(refused(error, NOTHING)),
+        };
+        let kind = MoveKind::Migration {
+            from: from.clone(),
+            to: self.to.clone(),
+            moved: store::Moved::of(record),
+        };
+        self.moves.begin(lock, kind)?;
+        let revision = match store.replace(lock, &seen.revision, record) {
+            Ok(revision) => revision,
+            Err(error) => {
+                // A copy that may be there is left to the next command, which finds what is written down.
+                if !error.changed {
+                    self.end(lock);
+                }
+                return Err(refused(&error, NOTHING));
+            }
+        };
+        let copied = Copied {
+            store,
+            revision,
+            was_there,
+        };
+        let why = match copied.store.load(name) {
+            Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, back)),
+            Ok(_) => "it is not what was written".to_owned(),
+            Err(error) => Causes(&error).to_string(),
+        };
+        self.undo(lock, &copied);
+        let place = copied.store.place_of(name);
+        let what = format!("{NOTHING}: the copy in {place} cannot be read back: {why}");
+        Err(fail(Exit::Config, what))
+    }
+
+    /// Has the configuration name the new store.
+    fn switch(&self, lock: &ProfileLock, copied: &Copied) -> Result<(), NotMoved> {
+        let set = |text: &str| config::set_store(text, self.name, self.to);
+        match self.target.change(&Content::Text, set) {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_changed() => {
+                let what = format!(
+                    "{} is moved, but perhaps not for long, so the former copy stays; run this again",
+                    self.name
+                );
+                Err(NotMoved::Partly(error.tell(&what)))
+            }
+            Err(error) => {
+                let exit = error.tell(NOTHING);
+                self.undo(lock, copied);
+                Err(NotMoved::Nothing(exit))
+            }
+        }
+    }
+
+    /// Removes the former copy, and ends the migration.
+    fn remove_former(
+        &self,
+        lock: &ProfileLock,
+        from: &StoreKind,
+        former: &Revision,
+    ) -> Result<(), NotMoved> {
+        // What killed writers have left holds the secret as well.
+        self.stores.sweep(lock);
+        let removed = self.stores.store(from).remove(lock, former);
+        removed.and_then(|_| self.moves.end(lock)).map_err(|error| {
+            let what = format!(
+                "{} is moved, but its former copy is perhaps still in {}; run this again",
+                self.name,
+                self.place(from)
+            );
+            NotMoved::Partly(refused(&error, &what))
+        })
+    }
+
+    /// Takes the copy out again. Where that fails, what is written down stays, and the next command finds it.
+    fn undo(&self, lock: &ProfileLock, copied: &Copied) {
+        let removed = match copied.was_there {
+            true => Ok(false),
+            false => copied.store.remove(lock, &copied.revision),
+        };
+        match removed {
+            Ok(_) => self.end(lock),
+            Err(error) => {
+                let place = copied.store.place_of(self.name);
+                tell(format!(
+                    "the copy in {place} perhaps stays: {}; to end this, run: {}",
+                    Causes(&error),
+                    self.target
+                        .line(&format!("migrate {} --to {}", self.name, self.to.as_str()))
+                ));
+            }
+        }
+    }
+
+    /// Writes down that the migration has ended. Where that fails, the next command looks and finds nothing.
+    fn end(&self, lock: &ProfileLock) {
+        let _: Result<(), StoreError> = self.moves.end(lock);
+    }
+}
+
+/// A copy in the new store.
+struct Copied {
+    store: Arc<dyn Store>,
+    revision: Revision,
+    /// Whether the same record was there before.
+    was_there: bool,
+}

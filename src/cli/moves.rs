@@ -1,0 +1,272 @@
+//! What an interrupted move of a credential has left, and how the next command ends it.
+
+use std::path::{Path, PathBuf};
+
+use super::output::{Exit, fail, tell};
+use super::target::Target;
+use super::target::lines::{option, quoted};
+use crate::causes::Causes;
+use crate::config::{Config, StoreKind};
+use crate::profile::ProfileName;
+use crate::settings;
+use crate::store::{Move, MoveKind, Moved, Moves, ProfileLock, StoreError, Stores};
+
+/// The moves of one profile's credential.
+pub(super) struct ProfileMoves<'a> {
+    pub(super) target: &'a Target,
+    pub(super) stores: &'a Stores,
+    pub(super) name: &'a ProfileName,
+    moves: Moves,
+    /// What follows where nothing is done.
+    nothing: &'static str,
+}
+
+// === impl ProfileMoves ===
+
+impl<'a> ProfileMoves<'a> {
+    /// The moves of this profile's credential. `nothing` says what follows where they cannot be ended.
+    pub(super) fn new(
+        target: &'a Target,
+        stores: &'a Stores,
+        name: &'a ProfileName,
+        nothing: &'static str,
+    ) -> Self {
+        Self {
+            target,
+            stores,
+            name,
+            moves: Moves::new(&target.state, target.owner),
+            nothing,
+        }
+    }
+
+    /// Writes down that a move begins.
+    pub(super) fn begin(&self, lock: &ProfileLock, kind: MoveKind) -> Result<(), Exit> {
+        let begun = Move {
+            config: self.config(),
+            kind,
+        };
+        let written = self.moves.begin(lock, &begun);
+        written.map_err(|error| self.refused(&error))
+    }
+
+    /// Writes down that the move has ended.
+    pub(super) fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
+        self.moves.end(lock)
+    }
+
+    /// The move that has begun and not ended. One of another configuration has to end first.
+    pub(super) fn begun(&self) -> Result<Option<Move>, Exit> {
+        let begun = self.moves.begun(self.name);
+        let begun = begun.map_err(|error| self.refused(&error))?;
+        if let Some(other) = begun.as_ref().filter(|begun| begun.config != self.config()) {
+            let what = format!(
+                "{}: a move of the credential of {} has not ended, which was begun for {}; first run there: {}",
+                self.nothing,
+                self.name,
+                other.config.display(),
+                line(self.target, self.name, other)
+            );
+            return Err(fail(Exit::Config, what));
+        }
+        Ok(begun)
+    }
+
+    /// Ends a move that was interrupted: removes the copy that is not `in_force`. Gives back the stores that it was in.
+    ///
+    /// No copy is removed while the store in force has no credential that can be read: it may be the only one.
+    pub(super) fn settle(
+        &self,
+        lock: &ProfileLock,
+        in_force: &StoreKind,
+    ) -> Result<Vec<StoreKind>, Exit> {
+        let Some(begun) = self.begun()? else {
+            return Ok(vec![]);
+        };
+        let (moved, places) = match &begun.kind {
+            MoveKind::Migration { from, to, moved } => (moved, vec![from, to]),
+            MoveKind::Import { store, moved, .. } => (moved, vec![store]),
+            MoveKind::Export { file } => {
+                self.refuse_while_exported(&begun, file)?;
+                (&NOTHING_MOVED, vec![])
+            }
+        };
+        let left: Vec<_> = places.into_iter().filter(|at| *at != in_force).collect();
+        if !left.is_empty() {
+            self.demand_readable(in_force)?;
+        }
+        let mut removed = vec![];
+        for store in left {
+            let is_removed = self.remove_copy(lock, store, moved);
+            if is_removed.map_err(|error| self.refused(&error))? {
+                removed.push(store.clone());
+            }
+        }
+        self.end(lock).map_err(|error| self.refused(&error))?;
+        Ok(removed)
+    }
+
+    /// Removes every copy that an interrupted move has left beside the one in `in_force`, which is about to be removed, too.
+    pub(super) fn remove_copies(
+        &self,
+        lock: &ProfileLock,
+        in_force: &StoreKind,
+    ) -> Result<(), StoreError> {
+        let Some(begun) = self.moves.begun(self.name)? else {
+            return Ok(());
+        };
+        let (moved, places) = match &begun.kind {
+            MoveKind::Migration { from, to, moved } => (moved, vec![from, to]),
+            MoveKind::Import { store, moved, .. } => (moved, vec![store]),
+            MoveKind::Export { .. } => (&NOTHING_MOVED, vec![]),
+        };
+        for store in places.into_iter().filter(|at| *at != in_force) {
+            self.remove_copy(lock, store, moved)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the copy of what was moved; whether there was one. Another credential stays.
+    fn remove_copy(
+        &self,
+        lock: &ProfileLock,
+        store: &StoreKind,
+        moved: &Moved,
+    ) -> Result<bool, StoreError> {
+        let kept = self.stores.store(store);
+        let look = kept.look(self.name);
+        match look.record? {
+            None => Ok(false),
+            Some(record) if Moved::of(&record) == *moved => kept.remove(lock, &look.revision),
+            Some(_) => {
+                tell(format!(
+                    "{} has another credential than the one that was moved: it stays",
+                    kept.place_of(self.name)
+                ));
+                Ok(false)
+            }
+        }
+    }
+
+    fn demand_readable(&self, in_force: &StoreKind) -> Result<(), Exit> {
+        let kept = self.stores.store(in_force);
+        let why = match kept.load(self.name) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => format!(
+                "{} has no credential of {}",
+                kept.place_of(self.name),
+                self.name
+            ),
+            Err(error) => Causes(&error).to_string(),
+        };
+        let what = format!(
+            "{}: an interrupted move has left another copy of the credential, which stays as long as the one in force cannot be read: {why}",
+            self.nothing
+        );
+        Err(fail(Exit::Config, what))
+    }
+
+    /// Refuses while a file may be in use elsewhere that this profile was to be moved into.
+    fn refuse_while_exported(&self, begun: &Move, file: &Path) -> Result<(), Exit> {
+        if file.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let what = format!(
+            "{}: a move of {} into {} has not ended; to end it, run: {}; to keep the profile here instead, remove the file {}",
+            self.nothing,
+            self.name,
+            file.display(),
+            line(self.target, self.name, begun),
+            quoted(file)
+        );
+        Err(fail(Exit::Config, what))
+    }
+
+    /// The configuration as it is written down.
+    fn config(&self) -> PathBuf {
+        settings::real_path(&self.target.config)
+    }
+
+    /// Tells why nothing is done.
+    pub(super) fn refused(&self, error: &StoreError) -> Exit {
+        refused(error, self.nothing)
+    }
+}
+
+/// What an export has moved from one store to another.
+const NOTHING_MOVED: Moved = Moved {
+    client_id: String::new(),
+    created_at: 0,
+};
+
+/// Tells that a store could not be read or changed, and what follows.
+pub(super) fn refused(error: &StoreError, so: &str) -> Exit {
+    let exit = match error.kind.is_for_later() {
+        true => Exit::Later,
+        false => Exit::Config,
+    };
+    fail(exit, format!("{so}: {}", Causes(error)))
+}
+
+/// What a move was to do that has not ended, and what a person does about it; `None` if nothing is left of it.
+pub(super) fn told(
+    target: &Target,
+    stores: &Stores,
+    config: &Config,
+    name: &ProfileName,
+    begun: &Move,
+) -> Option<(String, String)> {
+    let place = |store: &StoreKind| stores.store(store).place_of(name);
+    let is_ours = begun.config == settings::real_path(&target.config);
+    let profile = config.profiles.get(name).filter(|_| is_ours);
+    let what = match &begun.kind {
+        MoveKind::Migration { from, to, .. } => {
+            format!(
+                "a migration of {name} from {} to {}",
+                place(from),
+                place(to)
+            )
+        }
+        MoveKind::Export { file } => {
+            // The person has decided to keep the profile here.
+            file.symlink_metadata().ok()?;
+            format!("a move of {name} into the file {}", file.display())
+        }
+        MoveKind::Import { store, .. } => {
+            // The last step was made, and only what is written down is left.
+            if profile.is_some_and(|profile| profile.store == *store) {
+                return None;
+            }
+            format!("an import of {name} into {}", place(store))
+        }
+    };
+    let what = format!("{what} was begun and has not ended");
+    let line = line(target, name, begun);
+    let remedy = match &begun.kind {
+        MoveKind::Migration { from, to, .. } if is_ours && profile.is_none() => format!(
+            "{} has no profile {name} any more: put it back and run: {line}; or remove the credential from {} and {}, and this file",
+            target.config.display(),
+            place(from),
+            place(to)
+        ),
+        MoveKind::Migration { .. } => format!("to end it, run: {line}"),
+        MoveKind::Export { file } => format!(
+            "to end it, run: {line}; to keep the profile here instead, remove the file {}",
+            quoted(file)
+        ),
+        MoveKind::Import { .. } => {
+            format!("to end it, run the import again, with the same file: {line}")
+        }
+    };
+    Some((what, remedy))
+}
+
+/// The command line that ends a move.
+fn line(target: &Target, name: &ProfileName, begun: &Move) -> String {
+    let command = match &begun.kind {
+        MoveKind::Migration { to, .. } => format!("migrate {name} --to {}", to.as_str()),
+        MoveKind::Export { file } => format!("export {name}{} --move", option("--to", file)),
+        MoveKind::Import { .. } => "import FILE".to_owned(),
+    };
+    target.line_for(&command, &begun.config)
+}

@@ -1,0 +1,3 @@
+//! A credential moves from one place to another, and is in force in one of them at every moment.
+
+mod migrate;
