@@ -155,7 +155,8 @@ impl Config {
 // === impl Profile ===
 
 impl Profile {
-    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for.
+    /// Whether both get their tokens in the same way, and differ at most in when a token is asked for, and in where the
+    /// credential is kept.
     pub fn has_the_source_of(&self, other: &Self) -> bool {
         let alike = |other: &Self| {
             let (keep_warm, reissue) = (self.keep_warm, self.reissue);
@@ -163,6 +164,7 @@ impl Profile {
                 == Self {
                     keep_warm,
                     reissue,
+                    store: self.store.clone(),
                     ..other.clone()
                 }
         };

@@ -111,7 +111,7 @@ impl Wiring {
     }
 
     /// Puts a configuration in force. A profile whose token comes from where it came from keeps it: it takes up another
-    /// policy, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
+    /// policy or store, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
     /// the limits on its attempts if its issuer is the same.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
         let old = self.roster.all();
@@ -137,6 +137,11 @@ impl Wiring {
                     let policy = policy(&config, name, profile);
                     if policy != self::policy(&self.config, name, before) {
                         handle.set_policy(policy).await;
+                    }
+                    if before.store != profile.store
+                        && let Some(outside) = (self.find)(name, profile)
+                    {
+                        handle.set_source(outside.source).await;
                     }
                     kept.push(Arc::clone(handle));
                     Arc::clone(handle)

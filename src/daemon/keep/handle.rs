@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::jumps::Jump;
-use super::keeper::{Asked, Command, Done, Enrolled, Keeper, Parts};
+use super::keeper::{Asked, Command, Done, Enrolled, Keeper, NewSource, Parts};
 use super::lookups::Lookups;
 use super::sink_board::SinkBoard;
 use super::waiters::Waiters;
@@ -20,6 +20,7 @@ use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Held, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
+use crate::store::source::CredentialSource;
 use crate::wire::ProfileReply;
 use told::Told;
 
@@ -138,6 +139,13 @@ impl Handle {
     pub async fn set_policy(&self, policy: Policy) {
         // A keeper that has ended needs none.
         let _: Result<(), _> = self.commands.send(Command::Policy(policy)).await;
+    }
+
+    /// Has the credential read from elsewhere. Its token stays; [`Handle::recheck`] tells whether the credential is another
+    /// one there.
+    pub async fn set_source(&self, source: Arc<dyn CredentialSource>) {
+        // A keeper that has ended needs none.
+        let _: Result<(), _> = self.commands.send(Command::Source(NewSource(source))).await;
     }
 
     /// What a keeper that takes the place of this one begins with: the limit of its calls, and with `rejections` the

@@ -32,7 +32,7 @@ mod superseded;
 mod waits;
 
 pub(super) use asked::Asked;
-pub(super) use command::{Command, Done, Heard, RefreshRefused};
+pub(super) use command::{Command, Done, Heard, NewSource, RefreshRefused};
 pub(super) use found::Enrolled;
 use logged::Logged;
 use waits::{Ended, Running, Work, alarm, ended, rechecked};
@@ -232,6 +232,10 @@ impl Keeper {
             }
             Command::Policy(policy) => {
                 self.take_up(policy);
+                None
+            }
+            Command::Source(NewSource(source)) => {
+                self.parts.source = source;
                 None
             }
             Command::HandOver { rejections, reply } => {

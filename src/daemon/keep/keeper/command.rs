@@ -1,5 +1,7 @@
 //! The commands to a keeper.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -8,6 +10,7 @@ use super::super::jumps::Jump;
 use crate::instant::BootInstant;
 use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Policy, Reporter};
+use crate::store::source::CredentialSource;
 
 /// Where a caller is answered once the lifecycle has processed its command and the view shows the result.
 pub(in super::super) type Done = oneshot::Sender<Heard>;
@@ -42,6 +45,8 @@ pub(in super::super) enum Command {
     Jumped(Jump),
     /// The configuration has another policy for the profile.
     Policy(Policy),
+    /// The credential is kept elsewhere from now on.
+    Source(NewSource),
     /// Another keeper takes this one's place. Answered with what it begins with.
     HandOver {
         /// Whether the credentials that were rejected here may be rejected there.
@@ -50,6 +55,15 @@ pub(in super::super) enum Command {
     },
     /// The credential may have been replaced. Answered once the store has been read.
     Recheck { done: oneshot::Sender<()> },
+}
+
+/// Where the credential is kept from now on.
+pub(in super::super) struct NewSource(pub Arc<dyn CredentialSource>);
+
+impl fmt::Debug for NewSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewSource(…)")
+    }
 }
 
 /// Why a refresh on request is refused.
