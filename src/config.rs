@@ -25,6 +25,7 @@ mod proxy;
 mod reader;
 pub mod runai;
 mod set;
+mod setting;
 mod sinks;
 mod source;
 mod span;
@@ -46,6 +47,7 @@ pub use reader::key::{KeyDoc, KeyOption, OptionForm};
 pub use reader::reference;
 pub use runai::Runai;
 pub use set::{set_client_auth, set_store};
+pub use setting::Setting;
 pub use sinks::{Account, Sink, Sinks};
 pub use source::{ClientIdSource, CredentialPlace, ReadOnlySource, SecretSource};
 pub use store::StoreKind;
@@ -169,6 +171,23 @@ impl ProviderKind {
             .map_err(InvalidOption::Refused)
     }
 
+    /// The provider that these settings describe; `None` if one of them is no key of this kind.
+    ///
+    /// # Errors
+    /// What is wrong or missing.
+    pub fn of_settings(
+        &self,
+        settings: &[(String, Setting)],
+    ) -> Option<Result<Option<Provider>, Vec<ConfigFault>>> {
+        let docs = self.docs();
+        let known = settings.iter().map(|(name, setting)| {
+            let doc = docs.iter().find(|doc| doc.name == name)?;
+            Some((doc.name, setting.clone()))
+        });
+        let known: Vec<_> = known.collect::<Option<_>>()?;
+        Some(kind::take_settings(&known, self.read))
+    }
+
     /// The provider that the options describe.
     ///
     /// # Errors
@@ -219,6 +238,14 @@ impl Provider {
     /// The URL to request when only checking whether the address can be reached.
     pub fn reached_at(&self) -> Url {
         self.described().1.reached_at()
+    }
+
+    /// Its keys with their values. Defaults are left out.
+    pub fn settings(&self) -> Vec<(&'static str, Setting)> {
+        let entries = self.entries().into_iter();
+        // No key of a provider has a value of another type.
+        let settings = entries.filter_map(|(name, value)| Some((name, Setting::of(&value)?)));
+        settings.collect()
     }
 
     fn entries(&self) -> Vec<(&'static str, Value)> {

@@ -33,6 +33,8 @@ pub struct Credential {
     /// When it was enrolled. The same secret enrolled again is another credential: the issuer has just accepted it, so it
     /// does not inherit an earlier rejection.
     enrolled_at: Option<UnixTime>,
+    /// Whether another machine has it as well.
+    shared: bool,
 }
 
 /// Tells one credential from another without holding it: a hash under a key that is random for each process.
@@ -101,6 +103,7 @@ impl Credential {
             endpoint: None,
             ca: None,
             enrolled_at: None,
+            shared: false,
         })
     }
 
@@ -116,6 +119,7 @@ impl Credential {
             endpoint: None,
             ca: None,
             enrolled_at: None,
+            shared: false,
         })
     }
 
@@ -139,6 +143,19 @@ impl Credential {
     pub const fn enrolled_at(mut self, at: UnixTime) -> Self {
         self.enrolled_at = Some(at);
         self
+    }
+
+    /// The same credential, marked as one that another machine has as well, or as one that none has: a rotation must not
+    /// revoke what is still in use elsewhere.
+    #[must_use]
+    pub const fn shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// Whether another machine has it as well.
+    pub const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Its id under the key of this process. Credentials that are equal have the same id.

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::SectionKind;
 use sha2::{Digest as _, Sha256};
 
 use super::openssl;
-use super::pem::Pem;
+use super::pem::{self, Pem};
 use super::untrusted::words;
 use crate::credential::CaContent;
 use crate::trust::{Purpose, Untrusted, read_named};
@@ -69,7 +69,23 @@ impl CaFile {
         };
         let file = read_named(path, uid, Purpose::CaFile, MAX_LEN)
             .map_err(|why| failed(CaFileErrorKind::Untrusted(why)))?;
-        let certificates = parse(&file.bytes, path).map_err(failed)?;
+        Self::of_bytes(path, &file.bytes, file.only_root)
+    }
+
+    /// A CA file at this path that is to hold this text, with nothing read or written.
+    ///
+    /// # Errors
+    /// [`CaFileError`] names the path, the reason and the remedy.
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, CaFileError> {
+        Self::of_bytes(path, text.as_bytes(), false)
+    }
+
+    fn of_bytes(path: &Path, bytes: &[u8], only_root: bool) -> Result<Self, CaFileError> {
+        let failed = |kind| CaFileError {
+            path: path.to_owned(),
+            kind,
+        };
+        let certificates = parse(bytes, path).map_err(failed)?;
         let mut set: Vec<_> = certificates.iter().map(|der| sha256(der)).collect();
         set.sort_unstable();
         set.dedup();
@@ -79,12 +95,18 @@ impl CaFile {
         Ok(Self {
             path: path.to_owned(),
             content: CaContent {
-                bytes: sha256(&file.bytes),
+                bytes: sha256(bytes),
                 set,
-                only_root: file.only_root,
+                only_root,
             },
             certificates,
         })
+    }
+
+    /// Its certificates alone, in PEM form, without what stands between them.
+    pub fn to_pem(&self) -> String {
+        let certificates = self.certificates.iter();
+        certificates.map(|der| pem::certificate(der)).collect()
     }
 }
 

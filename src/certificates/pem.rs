@@ -1,6 +1,8 @@
 //! PEM files as people have them: with a byte order mark, in UTF-16, with line ends of Windows, with blocks of other
 //! kinds (RFC 7468).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use zeroize::Zeroizing;
 
@@ -57,6 +59,24 @@ impl Pem {
     }
 }
 
+/// A certificate as a block, with lines of 64 characters (RFC 7468 section 2).
+pub(super) fn certificate(der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let mut block = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut rest = base64.as_str();
+    while let Some((line, after)) = rest.split_at_checked(64) {
+        block.push_str(line);
+        block.push('\n');
+        rest = after;
+    }
+    if !rest.is_empty() {
+        block.push_str(rest);
+        block.push('\n');
+    }
+    block.push_str("-----END CERTIFICATE-----\n");
+    block
+}
+
 /// The text without the marks at the starts of its lines.
 fn without_marks(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     // Of the full size from the start: a buffer that grew would leave a key in the one that it outgrew.
@@ -94,6 +114,17 @@ mod tests {
             .encode_utf16()
             .flat_map(bytes)
             .collect()
+    }
+
+    #[test]
+    fn a_certificate_is_written_as_it_is_read() {
+        for len in [1_u8, 47, 48, 49, 255] {
+            let der: Vec<u8> = (0..len).collect();
+            let text = certificate(&der);
+            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            let blocks = Pem::new(text.as_bytes()).blocks().unwrap();
+            assert_eq!(blocks, [(SectionKind::Certificate, der)]);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::certificates::ClientFiles;
 use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
 use crate::config::{self, CredentialPlace, Profile, Proxy, StoreKind};
+use crate::credential::Credential;
 use crate::fault::Fault;
 use crate::paths::Env;
 use crate::profile::ProfileName;
@@ -21,7 +22,7 @@ use crate::provider::AuthMethods;
 use crate::provider::configured::{self, Files};
 use crate::settings::Content;
 use crate::store::source::ca_file;
-use crate::store::{Bound, Key, Record, Required, Stores};
+use crate::store::{Bound, Key, Look, Record, Required, Stores};
 use provider::ProviderArgs;
 
 mod authentication;
@@ -92,6 +93,7 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
+    let credential = shared_as_before(credential, &seen);
     let (validity, taken) = args.prove(&plan, &files, &credential, listed.as_ref(), env)?;
     let proof = Proof::of(&credential);
     plan.keep(taken);
@@ -125,6 +127,19 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
         same_client::note(&target, &stores, name, proof);
     }
     written
+}
+
+/// The credential, marked as one that another machine has as well if the stored one is, and is the same.
+fn shared_as_before(credential: Credential, seen: &Look) -> Credential {
+    let stored = seen.record.as_ref().ok().and_then(Option::as_ref);
+    let is_shared = stored
+        .map(|record| &record.key.credential)
+        .is_some_and(|stored| {
+            stored.is_shared()
+                && stored.client_id == credential.client_id
+                && stored.client_secret == credential.client_secret
+        });
+    credential.shared(is_shared)
 }
 
 /// What is to be enrolled, and where.

@@ -117,7 +117,13 @@ impl Migration<'_> {
 
     fn carry_out(&self, proof: &mut Option<Proof>) -> Result<Moved, NotMoved> {
         let profile = self.profile().map_err(NotMoved::Nothing)?;
-        let (name, from) = (self.name, &profile.store);
+        let name = self.name;
+        let from = profile.store().ok_or_else(|| {
+            let what = format!(
+                "{NOTHING}: the credential of {name} comes from a source that other programs write, and jetond only reads it"
+            );
+            NotMoved::Nothing(fail(Exit::Config, what))
+        })?;
         let lock = self.stores.lock(name);
         let lock = lock.map_err(|error| NotMoved::Nothing(self.moves.refused(&error)))?;
         let settled = self.moves.settle(&lock, from).map_err(NotMoved::Nothing)?;

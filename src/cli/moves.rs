@@ -234,7 +234,7 @@ pub(super) fn told(
         }
         MoveKind::Import { store, .. } => {
             // The last step was made, and only what is written down is left.
-            if profile.is_some_and(|profile| profile.store == *store) {
+            if profile.is_some_and(|profile| profile.store() == Some(store)) {
                 return None;
             }
             format!("an import of {name} into {}", place(store))

@@ -9,6 +9,7 @@ use super::fault::ConfigFault;
 use super::lookup::NotLookedUp;
 use super::reader::key::{Key, KeyDoc, KeyOption, OptionForm};
 use super::reader::{Field, Reader, Section};
+use super::setting::Setting;
 use super::url::Origin;
 
 /// A provider as a profile's configuration describes it.
@@ -131,6 +132,13 @@ pub(super) fn take<T>(
             table.insert(name, Item::Value(value));
         }
     }
+    take_table(&table, read)
+}
+
+fn take_table<T>(
+    table: &Table,
+    read: impl FnOnce(&mut Reader<'_>, &Section<'_>) -> T,
+) -> Result<T, Vec<ConfigFault>> {
     let item = Item::Table(table.clone());
     let field = Field::whole(&item);
     let mut reader = Reader::new("", &NotLookedUp);
@@ -138,10 +146,23 @@ pub(super) fn take<T>(
         &mut reader,
         &Section {
             field: &field,
-            table: &table,
+            table,
         },
     );
     reader.finish(taken)
+}
+
+/// Reads the values of keys as if they were written in the configuration.
+///
+/// # Errors
+/// Every fault in them.
+pub(super) fn take_settings<T>(
+    given: &[(&'static str, Setting)],
+    read: impl FnOnce(&mut Reader<'_>, &Section<'_>) -> T,
+) -> Result<T, Vec<ConfigFault>> {
+    let entries = given.iter();
+    let entries = entries.map(|(name, setting)| (*name, Item::Value(setting.to_value())));
+    take_table(&entries.collect(), read)
 }
 
 /// Converts option values to the configuration's value; `None` without a value.

@@ -164,7 +164,10 @@ impl Profile {
                 == Self {
                     keep_warm,
                     reissue,
-                    store: self.store.clone(),
+                    credential: match (self.store(), other.store()) {
+                        (Some(_), Some(_)) => self.credential.clone(),
+                        _ => other.credential.clone(),
+                    },
                     ..other.clone()
                 }
         };

@@ -7,6 +7,7 @@ use super::document::parse;
 use super::edit::{EditError, checked, line_end};
 use super::lookup::NotLookedUp;
 use super::oauth2::ClientAuth;
+use super::source::CredentialPlace;
 use super::store::StoreKind;
 use crate::profile::ProfileName;
 
@@ -41,7 +42,7 @@ pub fn set_store(text: &str, name: &ProfileName, store: &StoreKind) -> Result<St
     let mut config = parse(text, &NotLookedUp).map_err(EditError::Invalid)?;
     let profile = config.profiles.get_mut(name);
     let profile = profile.ok_or_else(|| EditError::Unknown(name.clone()))?;
-    profile.store = store.clone();
+    profile.credential = CredentialPlace::Store(store.clone());
     let new = changed(text, name, "store", store.as_str());
     checked(
         new.ok_or_else(|| EditError::Form(name.clone()))?,

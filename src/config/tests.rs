@@ -911,3 +911,43 @@ proptest! {
         let _ = ProxyUrl::parse(&text);
     }
 }
+
+#[test]
+fn the_settings_of_a_provider_make_the_same_provider_again() {
+    for text in [
+        "provider='runai'\nurl='https://a.b/api/v1'",
+        "provider='runai'\nurl='https://a.b'\napi='v2'",
+        "provider='oauth2'\nissuer='https://a.b/x/'",
+        "provider='oauth2'\ntoken-url='https://a.b/t?x=1'\nclient-auth='basic-raw'\nclient-id-in-body=true\nscope=['a','b']\naudience='c'\nresource=['urn:d','urn:e']\nextra={hint='x',tenant='acme=1'}\ntoken-type='access_token'",
+    ] {
+        let config = parse(&format!("[profiles.a]\n{text}")).unwrap();
+        let profile = config.profiles.into_values().next().unwrap();
+        let provider = profile.provider;
+        let kind = ProviderKind::named(provider.as_str()).unwrap();
+        let owned = |(name, setting): (&str, Setting)| (name.to_owned(), setting);
+        let settings: Vec<_> = provider.settings().into_iter().map(owned).collect();
+        let again = kind.of_settings(&settings).unwrap().unwrap().unwrap();
+        assert_eq!(again, provider, "{text}");
+        assert_eq!(
+            settings.len(),
+            text.lines().count() - 1,
+            "each is there: {text}"
+        );
+    }
+    let runai = ProviderKind::named("runai").unwrap();
+    let url = || ("url".to_owned(), Setting::Text("https://a.b".into()));
+    for more in [
+        "store",
+        "allow",
+        "ca-file",
+        "keep-warm",
+        "nonsense",
+        "issuer",
+    ] {
+        let more = (more.to_owned(), Setting::Text("x".into()));
+        assert!(runai.of_settings(&[url(), more]).is_none());
+    }
+    assert!(runai.of_settings(&[]).unwrap().is_err());
+    let wrong = ("url".to_owned(), Setting::Flag(true));
+    assert!(runai.of_settings(&[wrong]).unwrap().is_err());
+}

@@ -138,7 +138,7 @@ impl Wiring {
                     if policy != self::policy(&self.config, name, before) {
                         handle.set_policy(policy).await;
                     }
-                    if before.store != profile.store
+                    if before.credential != profile.credential
                         && let Some(outside) = (self.find)(name, profile)
                     {
                         handle.set_source(outside.source).await;

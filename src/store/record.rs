@@ -79,6 +79,7 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
             Ca::Set(hashes) => Some(WrittenCa::Set(hashes)),
         },
         proxy: record.binding.proxy.as_deref(),
+        shared: record.key.credential.is_shared(),
         previous: record.previous.as_ref().map(WrittenKey::of),
     };
     let room = Room(&mut json);
@@ -100,8 +101,19 @@ struct Written<'a> {
     issuer: Option<&'a str>,
     ca: Option<WrittenCa<'a>>,
     proxy: Option<&'a str>,
+    /// Only where it is so: an earlier program ignores it.
+    #[serde(skip_serializing_if = "is_false")]
+    shared: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<WrittenKey<'a>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the field by reference"
+)]
+const fn is_false(shared: &bool) -> bool {
+    !*shared
 }
 
 #[derive(Serialize)]
@@ -264,6 +276,20 @@ mod tests {
         former.as_object_mut().unwrap().remove("previous");
         former["key_name"] = serde_json::Value::Null;
         assert_eq!(value(&to_json(&read).unwrap()), former);
+    }
+
+    #[test]
+    fn a_credential_that_another_machine_has_as_well_is_marked() {
+        let mut marked = record("x", None);
+        marked.key.credential = marked.key.credential.shared(true);
+        let json = to_json(&marked).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value["shared"], serde_json::json!(true));
+        assert!(from_json(&json).unwrap().key.credential.is_shared());
+        let plain = to_json(&record("x", None)).unwrap();
+        assert!(!from_json(&plain).unwrap().key.credential.is_shared());
+        assert!(!marked.is_same_as(&record("x", None)));
+        assert!(record("x", None).is_same_as(&record("x", None)));
     }
 
     #[test]

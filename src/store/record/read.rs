@@ -57,8 +57,10 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
         created_at: common.created_at,
     };
     let previous = common.previous.map(|key| key.parse(&binding)).transpose()?;
+    let mut key = key.parse(&binding)?;
+    key.credential = key.credential.shared(common.shared);
     Ok(Record {
-        key: key.parse(&binding)?,
+        key,
         binding,
         previous,
     })
@@ -110,6 +112,8 @@ struct Common {
     created_at: u64,
     issuer: Option<String>,
     proxy: Option<String>,
+    #[serde(default)]
+    shared: bool,
     previous: Option<ReadKey>,
 }
 

@@ -1,0 +1,291 @@
+//! The content's JSON. The secrets in it are read into and written from memory that is wiped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{Exported, ExportedProfile, InvalidContent, MAX_LEN};
+use crate::certificates::CaFile;
+use crate::config::{ConfigFault, ProviderKind, Proxy, Setting};
+use crate::credential::Credential;
+use crate::instant::UnixTime;
+use crate::profile::ProfileName;
+use crate::store::Key;
+
+/// What says that it is ours.
+const FORMAT: &str = "jeton-export";
+
+/// The version that this program writes and reads.
+pub(super) const VERSION: u64 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: &'a str,
+    version: u64,
+    profiles: Vec<WrittenProfile<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenProfile<'a> {
+    name: &'a str,
+    provider: &'a str,
+    settings: BTreeMap<&'a str, Value>,
+    endpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<&'a str>,
+    client_id: &'a str,
+    client_secret: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_name: Option<&'a str>,
+    created_at: u64,
+    shared: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    #[serde(rename = "format")]
+    _format: String,
+    #[serde(rename = "version")]
+    _version: u64,
+    profiles: Vec<ReadProfile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadProfile {
+    name: String,
+    provider: String,
+    settings: BTreeMap<String, Value>,
+    endpoint: String,
+    ca: Option<String>,
+    proxy: Option<String>,
+    client_id: String,
+    client_secret: Wiped,
+    key_id: Option<String>,
+    key_name: Option<String>,
+    created_at: u64,
+    shared: bool,
+}
+
+/// What is read first: a later version may have any other form.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Flag(bool),
+    List(Vec<String>),
+    Pairs(BTreeMap<String, String>),
+}
+
+/// The content with these profiles; `None` if it would be larger than [`MAX_LEN`].
+pub fn to_json(profiles: &Exported) -> Option<Zeroizing<Vec<u8>>> {
+    let written = Written {
+        format: FORMAT,
+        version: VERSION,
+        profiles: profiles
+            .iter()
+            .map(|(name, profile)| written(name, profile))
+            .collect(),
+    };
+    // Measured first, so that no growth leaves a copy behind.
+    let mut length = Length(0);
+    serde_json::to_writer_pretty(&mut length, &written).ok()?;
+    if length.0 > MAX_LEN {
+        return None;
+    }
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer_pretty(&mut *json, &written).ok()?;
+    Some(json)
+}
+
+fn written<'a>(name: &'a ProfileName, profile: &'a ExportedProfile) -> WrittenProfile<'a> {
+    let settings = profile.provider.settings().into_iter();
+    let credential = &profile.key.credential;
+    WrittenProfile {
+        name: name.as_str(),
+        provider: profile.provider.as_str(),
+        settings: settings
+            .map(|(key, setting)| (key, setting.into()))
+            .collect(),
+        endpoint: profile.endpoint.as_str(),
+        ca: profile.ca.as_deref(),
+        proxy: profile.proxy.as_str(),
+        client_id: &credential.client_id,
+        client_secret: credential.client_secret.expose(),
+        key_id: profile.key.key_id.as_deref(),
+        key_name: profile.key.key_name.as_deref(),
+        created_at: profile.key.created_at.seconds_down(),
+        shared: credential.is_shared(),
+    }
+}
+
+/// Parses a content.
+///
+/// # Errors
+/// [`InvalidContent`] says what is wrong, and of which profile.
+pub fn parse(json: &[u8]) -> Result<Exported, InvalidContent> {
+    let Head { format, version } =
+        serde_json::from_slice(json).map_err(|_| InvalidContent::NotOurs)?;
+    if format != FORMAT {
+        return Err(InvalidContent::NotOurs);
+    }
+    if version != VERSION {
+        return Err(InvalidContent::Version(version));
+    }
+    let read: Read = serde_json::from_slice(json).map_err(|error| unread(&error))?;
+    let mut profiles = Exported::new();
+    for read in read.profiles {
+        let name = ProfileName::parse(&read.name).map_err(|_| InvalidContent::Name)?;
+        let profile = read.parse(&name)?;
+        if profiles.insert(name, profile).is_some() {
+            return Err(InvalidContent::Name);
+        }
+    }
+    if profiles.is_empty() {
+        return Err(InvalidContent::NotOurs);
+    }
+    Ok(profiles)
+}
+
+/// Converts an error of serde. Its message may quote a value, but for one of a field that is not known.
+fn unread(error: &serde_json::Error) -> InvalidContent {
+    let message = error.to_string();
+    let field = message.strip_prefix("unknown field `");
+    match field.and_then(|rest| rest.split('`').next()) {
+        Some(field) => InvalidContent::More(field.to_owned()),
+        None => InvalidContent::NotOurs,
+    }
+}
+
+impl ReadProfile {
+    fn parse(self, name: &ProfileName) -> Result<ExportedProfile, InvalidContent> {
+        let wrong = |what: String| InvalidContent::Profile {
+            name: name.clone(),
+            what,
+        };
+        let kind = ProviderKind::named(&self.provider)
+            .ok_or_else(|| wrong("this program does not know its provider".to_owned()))?;
+        let settings: Vec<_> = self
+            .settings
+            .into_iter()
+            .map(|(key, value)| (key, Setting::from(value)))
+            .collect();
+        let provider = kind.of_settings(&settings).ok_or_else(|| {
+            let keys: Vec<_> = settings.iter().map(|(key, _)| key.as_str()).collect();
+            InvalidContent::More(format!("a setting among {}", keys.join(", ")))
+        })?;
+        let provider = provider.map_err(|faults| wrong(first(&faults)))?;
+        let provider =
+            provider.ok_or_else(|| wrong("it does not say who issues its tokens".to_owned()))?;
+        let endpoint = Url::parse(&self.endpoint)
+            .map_err(|_| wrong("its endpoint is no address".to_owned()))?;
+        // What a person is shown and what is asked must be the same.
+        if provider.endpoint().is_some_and(|own| own != endpoint) {
+            return Err(wrong(
+                "its endpoint is another one than its settings say".to_owned(),
+            ));
+        }
+        if let Some(text) = &self.ca {
+            CaFile::of_text(Path::new("ca"), text)
+                .map_err(|error| wrong(format!("its CA certificates cannot be used: {error}")))?;
+        }
+        let proxy = self.proxy.as_deref().map(Proxy::parse).transpose();
+        let proxy = proxy.map_err(|_| wrong("its proxy is no address of one".to_owned()))?;
+        let credential = Credential::parse(&self.client_id, &self.client_secret.0);
+        let credential =
+            credential.map_err(|why| wrong(format!("its credential cannot be used: {why}")))?;
+        Ok(ExportedProfile {
+            provider,
+            endpoint,
+            ca: self.ca,
+            proxy: proxy.unwrap_or_default(),
+            key: Key {
+                credential: credential.shared(self.shared),
+                key_id: self.key_id,
+                key_name: self.key_name,
+                created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
+            },
+        })
+    }
+}
+
+/// The first of the faults of a provider's settings, without a value.
+fn first(faults: &[ConfigFault]) -> String {
+    let message = faults.first().map(|fault| fault.message.clone());
+    message.unwrap_or_else(|| "its settings cannot be used".to_owned())
+}
+
+impl From<Setting> for Value {
+    fn from(setting: Setting) -> Self {
+        match setting {
+            Setting::Text(text) => Self::Text(text),
+            Setting::Flag(flag) => Self::Flag(flag),
+            Setting::List(list) => Self::List(list),
+            Setting::Pairs(pairs) => Self::Pairs(pairs),
+        }
+    }
+}
+
+impl From<Value> for Setting {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Text(text) => Self::Text(text),
+            Value::Flag(flag) => Self::Flag(flag),
+            Value::List(list) => Self::List(list),
+            Value::Pairs(pairs) => Self::Pairs(pairs),
+        }
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A text that is wiped on drop.
+struct Wiped(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Wiped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Wiped;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
+                Ok(Wiped(Zeroizing::new(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
