@@ -79,7 +79,8 @@ mod tests {
             Some(timeout) => time(timeout),
         };
         let columns = [
-            format!("`jeton {asked_by}`"),
+            // What is behind the command stands outside of its quotes.
+            format!("`jeton {asked_by}`").replace("` of cargo`", "` of cargo"),
             keeps,
             comes_back,
             waits,
@@ -97,8 +98,10 @@ mod tests {
             .map(|tool| (tool.verb.grammar.verb.to_owned(), &tool.client));
         let plain = plain::CLIENTS.iter();
         let plain = plain.map(|(name, client)| (format!("token --for {name}"), client));
+        let cargo = ("token --bearer` of cargo".to_owned(), &plain::CARGO);
         let want: Vec<_> = tools
             .chain(plain)
+            .chain([cargo])
             .map(|(name, client)| documented(&name, client))
             .collect();
         let docs = include_str!("../../docs/tools.md");

@@ -1,8 +1,17 @@
-//! The clients of `jeton token`, which take a bare token, are told no expiry, and name no address.
+//! The clients of `jeton token`, which take a bare token and are told no expiry. Only cargo names an address.
 
 use std::time::Duration;
 
 use super::Client;
+use super::request::OF_A_COMMAND;
+
+/// cargo, which says by a variable that it asks (`cargo:token-from-stdout`).
+pub(in super::super) static CARGO: Client = Client {
+    interval: OF_A_COMMAND,
+    window: Duration::ZERO,
+    timeout: None,
+    source: "rust-lang/cargo src/cargo/util/credential/adaptor.rs: kept for the command; no timeout",
+};
 
 /// How long the agents keep a token: they ask again after 5 minutes, or after a 401.
 const OF_AN_AGENT: Duration = Duration::from_secs(300);

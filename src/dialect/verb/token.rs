@@ -8,7 +8,7 @@ use super::super::call::{Call, Parsed};
 use super::super::token_format::{BEARER, Format, JSON};
 use super::super::token_request::{MAX_WAIT, MIN_VALID, patience, token_query};
 use super::super::tool::Client;
-use super::super::tool::plain::CLIENTS;
+use super::super::tool::plain::{CARGO, CLIENTS};
 use crate::address::Address;
 use crate::query::{AddressQuery, Asked};
 
@@ -37,18 +37,20 @@ pub(super) fn parse(call: &Call<'_>) -> Result<Parsed, Usage> {
         return Err(GRAMMAR.wrong("--bearer and --json exclude each other"));
     }
     let mut query = token_query(&args, call)?;
-    if let Some(client) = client(&args)? {
+    let address = registry(call)?;
+    let of_cargo = address.as_ref().map(|_| &CARGO);
+    if let Some(client) = client(&args)?.or(of_cargo) {
         query.min_valid = query.min_valid.max(client.min_valid());
         if !args.has(&MAX_WAIT) {
             query.max_wait = client.deadline().min(patience(call));
         }
     }
     let format = Box::new(Format::of(&args));
-    let Some(address) = registry(call)? else {
+    if address.is_none() {
         return Ok(Parsed::Ask(Asked::Token(query, format)));
-    };
+    }
     let query = AddressQuery {
-        address: Some(address),
+        address,
         profile: query.profile,
         min_valid: query.min_valid,
         max_wait: query.max_wait,
@@ -175,6 +177,9 @@ mod tests {
         let address = query.address.map(|it| it.to_string());
         assert_eq!(address.as_deref(), Some("https://crates.example/index"));
         assert_eq!(query.profile.unwrap().as_str(), "research");
+        // It keeps the token for a command.
+        let times = [query.min_valid, query.max_wait].map(|it| it.as_secs());
+        assert_eq!(times, [360, 4]);
         cargo
             .env
             .insert(name.clone(), "https://crates.example\nevil".into());
