@@ -394,3 +394,20 @@ fn fetches(times: usize) {
         env.stop(&mut daemon);
     }
 }
+
+#[test]
+fn an_entry_that_wrongly_says_basic_costs_few_refreshes() {
+    for (program, is_modern) in gits() {
+        let (env, server, mut daemon) = serving(Scheme::Bearer, "auth = \"basic\"");
+        let before = env.sandbox().stats().token_requests;
+        for _ in 0..30 {
+            assert_ne!(ls_remote(&env, &program, &server).code, 0);
+        }
+        // It says nothing that tells it from a server which rejects the token.
+        let refreshes = env.sandbox().stats().token_requests - before;
+        let most = if is_modern { 0 } else { 3 };
+        assert!(refreshes <= most, "{refreshes}");
+        assert!(server.sent().iter().all(String::is_empty));
+        env.stop(&mut daemon);
+    }
+}
