@@ -73,6 +73,8 @@ pub fn remove_profile(text: &str, name: &ProfileName) -> Result<String, EditErro
         return Err(EditError::Unknown(name.clone()));
     }
     config.allow.remove(name);
+    config.hosts.remove(name);
+    config.sinks.remove(name);
     let form = || EditError::Form(name.clone());
     let document = Document::parse(text).map_err(|_| form())?;
     let profiles = document.get("profiles").and_then(Item::as_table_like);

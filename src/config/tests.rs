@@ -524,6 +524,27 @@ fn a_rule_changes_no_profile_and_goes_with_its_own() {
 }
 
 #[test]
+fn the_addresses_and_the_files_of_a_profile_go_with_it() {
+    let profile = |name: &str| {
+        format!("[profiles.{name}]\nprovider = \"runai\"\nurl = \"https://{name}.example\"\n")
+    };
+    let more = |name: &str| {
+        format!(
+            "[[profiles.{name}.hosts]]\nurl = \"https://git.{name}.example\"\n\n[[profiles.{name}.sinks]]\npath = \"{name}\"\nformat = \"raw\"\n"
+        )
+    };
+    let rest = format!("{}\n{}", profile("b"), more("b"));
+    // Its tables stand together, or apart.
+    for text in [
+        format!("{}\n{}\n{rest}", profile("a"), more("a")),
+        format!("{}\n{rest}\n{}", profile("a"), more("a")),
+    ] {
+        let removed = remove_profile(&text, &name("a")).unwrap();
+        assert_eq!(removed.trim(), rest.trim(), "{text}");
+    }
+}
+
+#[test]
 fn all_faults_of_an_oauth2_profile_are_told_each_at_its_place() {
     let text = r#"[profiles.a]
 provider = "oauth2"
