@@ -211,7 +211,7 @@ async fn serve(
     let told = notify.clone();
     let mut reloading = Reloading::new(options, served, wiring, Arc::clone(&roster), told);
     reloading.start(config).await;
-    sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
+    let files = sinks::keep(options, sockets.passed_tokens(), &clock, &roster);
     tokio::spawn(Arc::clone(&service).take_up_files());
     if let Some(deadline) = options.watchdog.filter(|_| notify.listens()) {
         tokio::spawn(watchdog::keep(
@@ -275,6 +275,10 @@ async fn serve(
             0 => debug!("all connections have ended"),
             _ => warn!(connections = closed, "some connections did not end in time"),
         },
+    }
+    tokio::select! { biased;
+        () = signals.stop() => {}
+        () = files.settle() => {}
     }
     lost.map_or(Ok(()), |lost| Err(StartError::Lost(lost)))
 }

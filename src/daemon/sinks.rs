@@ -16,6 +16,7 @@ mod task;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tracing::warn;
@@ -29,6 +30,9 @@ use super::options::Options;
 use crate::clock::Clock;
 use crate::config::Sink;
 use crate::sink::Sinks;
+
+/// How long the daemon's end waits for the files that are being written.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// The keeper of all files.
 struct Keeping {
@@ -49,6 +53,9 @@ struct Running {
     task: AbortHandle,
 }
 
+/// The files while the daemon runs.
+pub struct Kept(Calls);
+
 /// Keeps the files of each configuration that is put in force, for good. `passed` is the token socket of a service
 /// manager, if it has passed one.
 pub fn keep(
@@ -56,10 +63,23 @@ pub fn keep(
     passed: Option<PathBuf>,
     clock: &Arc<dyn Clock>,
     roster: &Arc<Roster>,
-) {
+) -> Kept {
     let socket = passed.unwrap_or_else(|| options.places.token.clone());
     let keeping = Keeping::new(options, &socket, Arc::clone(clock), Arc::clone(roster));
+    let kept = Kept(keeping.calls.clone());
     tokio::spawn(keeping.run());
+    kept
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// Ends the writing of files before the daemon ends, so that none is left half written with its temporary name. Waits
+    /// no longer than that for a disk that hangs.
+    pub async fn settle(self) {
+        // What is left all the same is removed by the next daemon.
+        let _: Result<(), _> = tokio::time::timeout(SETTLING, self.0.settle()).await;
+    }
 }
 
 // === impl Keeping ===

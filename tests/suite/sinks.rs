@@ -222,6 +222,29 @@ fn a_stop_keeps_a_valid_token_and_the_next_start_removes_an_expired_one() {
 }
 
 #[test]
+fn a_stop_leaves_no_file_half_written() {
+    let env = TestEnv::with_sandbox(600);
+    env.enrol("research");
+    let folder = env.path("run/jeton/d");
+    for file in 0..40 {
+        add_sink(&env, &format!("d/{file}"), "format = \"raw\"");
+    }
+    for wait in [0, 50, 100, 150, 200, 250] {
+        let mut daemon = env.start();
+        // At another moment of the writing each time.
+        std::thread::sleep(Duration::from_millis(wait));
+        env.stop(&mut daemon);
+        let left = if folder.exists() {
+            names(&folder)
+        } else {
+            vec![]
+        };
+        let hidden: Vec<_> = left.iter().filter(|name| name.starts_with('.')).collect();
+        assert!(hidden.is_empty(), "{hidden:?}");
+    }
+}
+
+#[test]
 fn what_is_no_jwt_is_not_written_and_status_and_doctor_say_so() {
     let env = TestEnv::with_sandbox(600);
     env.enrol("research");

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,6 +21,7 @@ pub(super) struct Calls {
     sinks: Arc<Sinks>,
     all: Arc<Semaphore>,
     folders: Arc<Mutex<HashMap<PathBuf, Arc<Semaphore>>>>,
+    is_closed: Arc<AtomicBool>,
 }
 
 /// A file to write, and what to write there.
@@ -44,6 +46,7 @@ impl Calls {
             sinks: Arc::new(sinks),
             all: Arc::new(Semaphore::new(AT_ONCE)),
             folders: Arc::default(),
+            is_closed: Arc::default(),
         }
     }
 
@@ -98,12 +101,26 @@ impl Calls {
         failed.map(|e| (e.path.clone(), e.to_string())).collect()
     }
 
+    /// Waits until no call is being made, and lets no further one begin.
+    pub(super) async fn settle(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        let most = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        if let Ok(all) = self.all.acquire_many(most).await {
+            all.forget();
+        }
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         path: &Path,
         call: impl FnOnce(&Sinks) -> Result<T, String> + Send + 'static,
     ) -> Result<T, String> {
         let places = self.places(path).await;
+        if self.is_closed.load(Ordering::Relaxed) {
+            drop(places);
+            // The daemon ends, and so does who waits here.
+            return std::future::pending().await;
+        }
         let sinks = Arc::clone(&self.sinks);
         let called = offload::run_in_turn(move || {
             let result = call(&sinks);
