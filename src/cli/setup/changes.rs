@@ -35,6 +35,9 @@ pub(super) fn apply(
             if !record.is_as_left()? {
                 record.forget_left();
             }
+            if let Some(amend) = change.amend {
+                amend(&subject, &mut record.before)?;
+            }
             records.write(&record)?;
             Ok((record, false))
         }

@@ -21,7 +21,12 @@ pub(super) static RECIPE: Recipe = Recipe {
     wants: "clone, fetch and push with git",
     needs: Needs::Address,
     lines,
-    change: Some(Change { look, apply, undo }),
+    change: Some(Change {
+        look,
+        amend: Some(amend),
+        apply,
+        undo,
+    }),
 };
 
 /// From which minor number on git 2 can send a Bearer token.
@@ -35,7 +40,7 @@ type Setting = (String, String);
 struct Section {
     /// The settings of the address's own section in the user's file.
     before: Vec<Setting>,
-    /// What was added to them.
+    /// What was added to them, by each change.
     added: Vec<Setting>,
 }
 
@@ -76,11 +81,27 @@ fn look(subject: &Subject<'_>) -> Result<Before, Refusal> {
     })
 }
 
-fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
+fn amend(subject: &Subject<'_>, before: &mut Before) -> Result<(), Refusal> {
+    let mut kept = kept(before)?;
+    let new = ours(subject)?.into_iter();
+    let new: Vec<_> = new.filter(|ours| !kept.added.contains(ours)).collect();
+    kept.added.extend(new);
+    before.more = serde_json::to_value(kept).unwrap_or_default();
+    Ok(())
+}
+
+/// What was kept of git's configuration.
+fn kept(before: &Before) -> Result<Section, Refusal> {
+    serde_json::from_value(before.more.clone())
+        .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))
+}
+
+fn apply(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
     let git = program::find("git", subject.env)?;
     let ours = ours(subject)?;
     let now = section(&git, subject)?;
-    let mut wanted = without(&now, &ours);
+    // Also that of a companion that was at another path.
+    let mut wanted = without(&now, &kept(before)?.added);
     wanted.extend(ours);
     // A section stands where it was first written, with other helpers behind it.
     replace(&git, subject, &now, &wanted)?;
@@ -112,8 +133,7 @@ fn apply(subject: &Subject<'_>, _: &Before) -> Result<Vec<String>, Refusal> {
 
 fn undo(subject: &Subject<'_>, before: &Before) -> Result<Vec<String>, Refusal> {
     let git = program::find("git", subject.env)?;
-    let kept: Section = serde_json::from_value(before.more.clone())
-        .map_err(|_| Refusal::config("what was kept of git's configuration cannot be read"))?;
+    let kept = kept(before)?;
     let now = section(&git, subject)?;
     let mut wanted = kept.before.clone();
     // What was added since then is not ours.

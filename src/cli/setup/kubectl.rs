@@ -15,7 +15,12 @@ pub(super) static RECIPE: Recipe = Recipe {
     wants: "reach a cluster with kubectl, helm or a client library",
     needs: Needs::Address,
     lines,
-    change: Some(Change { look, apply, undo }),
+    change: Some(Change {
+        look,
+        amend: None,
+        apply,
+        undo,
+    }),
 };
 
 /// The name of our user in kubeconfig. One is enough for all clusters: the helper is told the cluster.

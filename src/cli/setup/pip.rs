@@ -16,7 +16,12 @@ pub(super) static RECIPE: Recipe = Recipe {
     wants: "install packages with pip from a private index",
     needs: Needs::Address,
     lines,
-    change: Some(Change { look, apply, undo }),
+    change: Some(Change {
+        look,
+        amend: None,
+        apply,
+        undo,
+    }),
 };
 
 /// The user name in the index's address. pip asks nothing of a keyring without one.

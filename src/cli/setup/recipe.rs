@@ -94,6 +94,9 @@ pub(super) enum Format {
 pub(super) struct Change {
     /// What stands there now: called once, before the first change, and kept until that is undone.
     pub(super) look: fn(&Subject<'_>) -> Result<Before, Refusal>,
+    /// Adds what this change is going to set to what `undo` takes back: an earlier one may have set something else, as for
+    /// a companion at another path. `None` where `undo` knows it without that.
+    pub(super) amend: Option<fn(&Subject<'_>, &mut Before) -> Result<(), Refusal>>,
     /// Makes the change; it may have been made already. Returns what was done, a sentence each.
     pub(super) apply: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
     /// Restores what [`Before::more`] holds, by the tool's own commands. Called only where the files are no longer as

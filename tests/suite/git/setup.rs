@@ -226,3 +226,40 @@ fn a_later_helper_of_an_address_below_is_named_too() {
         env.stop(&mut daemon);
     }
 }
+
+#[test]
+fn a_companion_at_another_path_takes_the_place_of_the_first_one() {
+    for (program, _) in gits() {
+        let url = "https://git.example";
+        let env = place(&format!("url = \"{url}\""));
+        let home = env.path("home");
+        let file = home.join(".gitconfig");
+        let other = env.path("home/jeton");
+        fs::copy(env!("CARGO_BIN_EXE_jeton"), &other).unwrap();
+        let other = other.to_str().unwrap();
+        let setup = |args: &[&str]| {
+            let args = [&["setup", "git"], args].concat();
+            jetond(&env, &program, &home, &args)
+        };
+        let before = format!("[credential \"{url}\"]\n\thelper = store\n");
+        for edited in [false, true] {
+            fs::write(&file, &before).unwrap();
+            done(&setup(&[url, "--apply"]));
+            let applied = setup(&[url, "--apply", "--jeton", other]);
+            assert!(!done(&applied).contains("remove that line"), "{applied:?}");
+            let text = fs::read_to_string(&file).unwrap();
+            let helpers = text.lines().filter(|line| line.contains("helper"));
+            let helpers: Vec<_> = helpers.map(str::trim).collect();
+            let ours = format!("helper = {other} git");
+            assert_eq!(helpers, ["helper = store", "helper =", &ours], "{text}");
+            if edited {
+                fs::write(&file, format!("{text}[core]\n\tpager = cat\n")).unwrap();
+            }
+            done(&setup(&["--undo"]));
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("jeton"), "{text}");
+            assert_eq!(text.contains("pager"), edited, "{text}");
+            assert!(text.contains("helper = store"), "{text}");
+        }
+    }
+}
