@@ -23,7 +23,7 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
     };
     let mut notes = sink.notes;
     notes.push("Prometheus has to be able to read the file: it runs as the daemon's user, or its group is that of the file".to_owned());
-    notes.push("below scrape_configs in prometheus.yml:".to_owned());
+    notes.push("these lines are for prometheus.yml; where that has scrape_configs already, its entry goes below those, without the first line".to_owned());
     Ok(Lines {
         format: Format::Hash,
         notes,
