@@ -77,6 +77,8 @@ pub enum Block {
         /// One sentence for people: what changed, and what to do.
         detail: String,
     },
+    /// The credential is encrypted, and the store is locked.
+    Locked,
     /// The credential or the configuration cannot be used.
     Unusable {
         /// One sentence for people: what cannot be used, and why.
@@ -182,6 +184,13 @@ impl fmt::Display for Block {
                 let run = command_line::proposed("run 'jetond add NAME --rebind'", Some(profile));
                 write!(f, "no credential is stored for {profile}; {run}")
             }
+            Self::Locked => {
+                let run = command_line::proposed("run 'jetond unlock'", None);
+                write!(
+                    f,
+                    "the credential is encrypted and the store is locked; {run}"
+                )
+            }
             Self::BindingChanged { detail } | Self::Unusable { detail } => f.write_str(detail),
         }
     }
@@ -197,6 +206,10 @@ mod tests {
         assert_eq!(
             Block::NotEnrolled(name).to_string(),
             "no credential is stored for ci.prod; run 'jetond add ci.prod --rebind'"
+        );
+        assert_eq!(
+            Block::Locked.to_string(),
+            "the credential is encrypted and the store is locked; run 'jetond unlock'"
         );
         let detail = "the record is damaged".to_owned();
         assert_eq!(

@@ -21,7 +21,7 @@
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential instant |
 //! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates clock config credential fault instant offload token |
-//! | [`store`] | keeps credentials, each bound to where it may be sent | causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
+//! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
 //! | [`transfer`] | the content of a file in which credentials go to another machine | certificates config credential instant profile store |
 //! | `sink` | writes the files that hold tokens, and knows its own again | file_lock folder profile trust |
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |
@@ -38,13 +38,14 @@
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
-//! | [`config`] | the configuration's text, parsed and edited | address command_line credential file_format policy profile schedule spelling |
+//! | [`config`] | the configuration's text, parsed and edited | address age_file command_line credential file_format policy profile schedule spelling |
 //! | [`lifecycle`] | one profile's state machines: events in, a view and a wake-up time out; what was read and answered in, a decision out | credential fault instant schedule token |
 //! | [`file_format`] | the content of a file that holds a token | profile token |
 //! | [`schedule`] | when to refresh, and when to try again | instant token |
 //! | [`problem`] | everything a caller can be told that went wrong | command_line instant profile |
 //! | [`token`] | a bearer token and how long it holds | instant |
 //! | [`credential`] | a client ID and its secret | instant |
+//! | [`age_file`] | what is encrypted to a recipient or by a passphrase, and opened again | |
 //! | [`fault`] | why an attempt brought no token, and why none is made | command_line profile |
 //! | [`instant`] | moments of the two clocks | |
 //! | [`paths`] | where everything is, as a function of the environment | |
@@ -57,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod age_file;
 pub mod applications;
 mod causes;
 pub mod certificates;

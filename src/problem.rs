@@ -170,7 +170,7 @@ mod tests {
              forbidden 403/77, unknown_profile 404/78, not_enrolled 409/78, misconfigured 503/78, \
              binding_changed 409/78, rejected_by_provider 502/1, unavailable 503/75, deadline 504/75, \
              too_many_requests 429/75, cooling_down 503/75, conflict 409/75, needs_human 409/1, \
-             not_supported 501/64, internal 500/1"
+             locked 503/75, not_supported 501/64, internal 500/1"
         );
         for row in TABLE {
             assert_eq!(row.code.row().name, row.name);

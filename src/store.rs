@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::lock::Locks;
-use crate::config::{CredentialPlace, Profile, StoreKind};
+use crate::config::{Config, CredentialPlace, Profile, StoreKind};
 use crate::profile::ProfileName;
 
 mod access;
 mod binding;
 mod difference;
+mod encrypted;
 mod error;
 mod file;
 mod files;
@@ -28,6 +29,7 @@ pub mod source;
 pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
 pub use binding::{Binding, Bound, Required};
 pub use difference::{BindingPart, Difference, Differences};
+pub use encrypted::{EncryptedStore, Mismatch, StoreKeys};
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
@@ -45,6 +47,7 @@ pub struct Stores {
     file: Arc<FileStore>,
     /// Shared by all profiles, since its limit is too.
     keyring: Arc<KeyringStore>,
+    encrypted: Arc<EncryptedStore>,
     locks: Locks,
     /// The user that the daemon runs as, or ours: only this user and root may write what a source is read from.
     owner: u32,
@@ -56,6 +59,7 @@ impl Stores {
         Self {
             file: Arc::new(FileStore::new(state, owner)),
             keyring: Arc::new(KeyringStore::new()),
+            encrypted: Arc::new(EncryptedStore::new(state, owner, Arc::default())),
             locks: Locks::new(state, owner),
             owner,
         }
@@ -66,6 +70,7 @@ impl Stores {
         match kind {
             StoreKind::File => Arc::<FileStore>::clone(&self.file),
             StoreKind::Keyring => Arc::<KeyringStore>::clone(&self.keyring),
+            StoreKind::EncryptedFile => Arc::<EncryptedStore>::clone(&self.encrypted),
         }
     }
 
@@ -83,6 +88,18 @@ impl Stores {
             CredentialPlace::Store(store) => format!("in {}", self.store(store).about().title()),
             CredentialPlace::Source(source) => format!("from {}", source.client_secret),
         }
+    }
+
+    /// The keys of the store of encrypted files, which is locked at first and knows nobody to encrypt to.
+    pub fn keys(&self) -> &Arc<StoreKeys> {
+        self.encrypted.keys()
+    }
+
+    /// The same stores, which encrypt to the configuration's recipient.
+    #[must_use]
+    pub fn encrypting_for(self, config: &Config) -> Self {
+        self.keys().encrypt_to(config.recipient.clone());
+        self
     }
 
     /// The store of this kind, for a program that only reads.

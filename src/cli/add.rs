@@ -161,6 +161,7 @@ impl Plan {
         if found.content != Content::Text {
             admin::refuse_if_gone(target, env)?;
         }
+        stores.keys().encrypt_to(found.config.recipient.clone());
         let before = found.content.clone();
         match (found.config.profiles.get(name), args.profile(env)?) {
             (Some(profile), None) => Ok(Self {
@@ -213,6 +214,7 @@ impl Plan {
         name: &ProfileName,
     ) -> Result<Self, Exit> {
         let found = target.read_to_change()?;
+        stores.keys().encrypt_to(found.config.recipient.clone());
         let place = Place::choose(asked, target.system, stores, name)
             .map_err(|why| fail(Exit::Config, format!("nothing is changed: {why}")))?;
         profile.credential = CredentialPlace::Store(place.kind().clone());

@@ -53,7 +53,7 @@ impl Place {
         profile: &ProfileName,
     ) -> Result<Self, String> {
         decide(asked, |kind| {
-            usable(stores.store(kind).as_ref(), system, profile)
+            usable(kind, stores.store(kind).as_ref(), system, profile)
         })
     }
 
@@ -94,6 +94,8 @@ fn decide(
     for kind in StoreKind::WORDS.into_iter().rev() {
         match usable(&kind) {
             Ok(()) => return Ok(Place { kind, instead_of }),
+            // A person makes it first, and whoever has not is not told of it each time.
+            Err(_) if kind == StoreKind::EncryptedFile => {}
             Err(Unusable { noun, reason, .. }) => {
                 instead_of.get_or_insert((noun, reason));
             }
@@ -105,24 +107,33 @@ fn decide(
     })
 }
 
-/// Whether the store can be used here. What is in the state folder can be; whether it can be written shows later.
-fn usable(store: &dyn Store, system: bool, profile: &ProfileName) -> Result<(), Unusable> {
+/// Whether the store can be used here. What is in the state folder can be, once there is somebody to encrypt to where it is
+/// encrypted; whether it can be written shows later.
+fn usable(
+    kind: &StoreKind,
+    store: &dyn Store,
+    system: bool,
+    profile: &ProfileName,
+) -> Result<(), Unusable> {
     let about = store.about();
     let unusable = |reason: String, advised| Unusable {
         noun: about.noun,
         reason,
         advised,
     };
-    if about.in_state {
+    if about.in_state && *kind != StoreKind::EncryptedFile {
         return Ok(());
     }
-    if system {
+    if system && !about.in_state {
         return Err(unusable(OUTSIDE.to_owned(), format!("{OUTSIDE};")));
     }
     store.probe(profile).map_err(|error| {
         let reason = reason(&error);
         let advised = match &error.kind {
             StoreErrorKind::Unavailable(why) => format!("{reason} ({}); or", why.advice()),
+            StoreErrorKind::NoRecipient => {
+                format!("{reason} (run 'jetond encrypt-store', which makes it); or")
+            }
             _ => format!("{reason}; or"),
         };
         unusable(reason, advised)
@@ -132,6 +143,9 @@ fn usable(store: &dyn Store, system: bool, profile: &ProfileName) -> Result<(), 
 fn reason(error: &StoreError) -> String {
     match &error.kind {
         StoreErrorKind::Unavailable(why) => why.reason(),
+        StoreErrorKind::NoRecipient => {
+            "the configuration does not say to whom its records are encrypted".to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -146,6 +160,11 @@ mod tests {
                 noun: "OS keyring",
                 reason: why.to_owned(),
                 advised: format!("{why} (unlock it); or"),
+            }),
+            (StoreKind::EncryptedFile, _) => Err(Unusable {
+                noun: "store of encrypted files",
+                reason: "there is none".to_owned(),
+                advised: "there is none (make it); or".to_owned(),
             }),
             _ => Ok(()),
         })
@@ -176,6 +195,26 @@ mod tests {
             choose(keyring, locked).unwrap_err(),
             "the OS keyring cannot be used: it is locked (unlock it); or use --store file"
         );
+        assert_eq!(
+            choose(Some(StoreKind::EncryptedFile), Ok(())).unwrap_err(),
+            "the store of encrypted files cannot be used: there is none (make it); or use --store file"
+        );
+    }
+
+    #[test]
+    fn a_store_of_encrypted_files_is_taken_once_it_is_made() {
+        let state = tempfile::tempdir().unwrap();
+        let stores = Stores::new(state.path(), rustix::process::geteuid().as_raw());
+        let name = ProfileName::parse("a").unwrap();
+        let asked = || Some(StoreKind::EncryptedFile);
+        let refused = Place::choose(asked(), true, &stores, &name).unwrap_err();
+        assert!(refused.contains("jetond encrypt-store"), "{refused}");
+        let recipient = crate::age_file::Identity::generate().recipient();
+        stores.keys().encrypt_to(Some(recipient));
+        for asked in [None, asked()] {
+            let place = Place::choose(asked, true, &stores, &name).unwrap();
+            assert_eq!(place, Place::of(StoreKind::EncryptedFile));
+        }
     }
 
     #[test]

@@ -137,6 +137,8 @@ impl Work<'_> {
     /// Finds out what there is to remove.
     fn left(&self) -> Result<Left, Exit> {
         let found = self.target.read_to_change()?;
+        let recipient = found.config.recipient.clone();
+        self.stores.keys().encrypt_to(recipient);
         let look = |store: &StoreKind| self.stores.reader(store).look(self.name).revision;
         let of = |store: StoreKind, profile, former| Left {
             credential: look(&store),

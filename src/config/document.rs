@@ -5,7 +5,7 @@ use toml_edit::Document;
 use super::fault::ConfigFault;
 use super::lookup::Names;
 use super::profile::Config;
-use super::reader::{ReadProfile, Reader, fields};
+use super::reader::{ReadProfile, Reader, encrypted, fields};
 
 /// Reads a configuration; `names` resolves its users and groups. A name without a number is no fault: see
 /// [`Config::doubts`].
@@ -32,6 +32,7 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
                     (config.socket, config.socket_group) = (mode, group);
                 }
             }
+            encrypted::TABLE => config.recipient = reader.encrypted_file(&field),
             "profiles" => {
                 for field in reader.entries(&field) {
                     if let Some(ReadProfile {
@@ -56,9 +57,10 @@ pub fn parse(text: &str, names: &dyn Names) -> Result<Config, Vec<ConfigFault>> 
                     }
                 }
             }
-            _ => reader.unknown(&field, &["profiles", "socket"]),
+            _ => reader.unknown(&field, &["profiles", "socket", encrypted::TABLE]),
         }
     }
+    reader.without_recipient();
     reader.ties();
     config.doubts = reader.take_doubts();
     reader.finish(config)

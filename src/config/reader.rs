@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::spelling;
 
 mod access;
+pub(super) mod encrypted;
 mod hosts;
 pub(super) mod key;
 mod misplaced;
@@ -33,6 +34,10 @@ pub(super) struct Reader<'a> {
     doubts: Vec<Doubtful>,
     /// The addresses of all profiles.
     hosts: Vec<Noted>,
+    /// The places of the profiles whose records are encrypted, each with its key.
+    encrypted: Vec<(usize, String)>,
+    /// Whether the text says to whom records are encrypted.
+    has_recipient: bool,
 }
 
 /// A fault whose line is not counted yet.
@@ -144,6 +149,8 @@ impl<'a> Reader<'a> {
             faults: Vec::new(),
             doubts: Vec::new(),
             hosts: Vec::new(),
+            encrypted: Vec::new(),
+            has_recipient: false,
         }
     }
 

@@ -10,24 +10,27 @@ pub enum StoreKind {
     File,
     /// An entry of the OS keyring.
     Keyring,
+    /// An age file in the state folder, encrypted to the recipient in the configuration.
+    EncryptedFile,
 }
 
 /// The values of the key `store`.
-pub(super) const TAKES: &str = "\"file\" or \"keyring\"";
+pub(super) const TAKES: &str = "\"file\", \"keyring\" or \"encrypted-file\"";
 
 /// The reference's text for the key `store`.
-pub(super) const ABOUT: &str =
-    "where the credential is kept: a file in the state folder, or the OS keyring";
+pub(super) const ABOUT: &str = "where the credential is kept: a file in the state folder, the OS keyring, or an encrypted file";
 
 impl StoreKind {
-    /// The kinds with a name, from the simplest to the one that `jetond add` prefers.
-    pub const WORDS: [Self; 2] = [Self::File, Self::Keyring];
+    /// The kinds with a name, from the simplest to the one that `jetond add` prefers. The last one is there only once a
+    /// person has made it, and then is what that person wants.
+    pub const WORDS: [Self; 3] = [Self::File, Self::Keyring, Self::EncryptedFile];
 
     /// The store as the configuration spells it.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::File => "file",
             Self::Keyring => "keyring",
+            Self::EncryptedFile => "encrypted-file",
         }
     }
 
@@ -36,6 +39,9 @@ impl StoreKind {
         match self {
             Self::File => "A file of mode 0600 in the state folder",
             Self::Keyring => "The OS keyring",
+            Self::EncryptedFile => {
+                "An encrypted file (age) in the state folder, for homes on network file systems and in backups; made by `jetond encrypt-store`, opened by `jetond unlock`"
+            }
         }
     }
 

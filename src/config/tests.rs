@@ -8,6 +8,7 @@ use super::allow::Subject;
 use super::oauth2::{At, ClientAuth, EndpointUrl};
 use super::runai::Api;
 use super::*;
+use crate::age_file::Recipient;
 use crate::file_format::{Format, Template};
 use crate::policy::{IdRange, Who};
 use crate::profile::ProfileName;
@@ -50,10 +51,15 @@ fn certificate() -> ClientCertificate {
     }
 }
 
+const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
 const FULL: &str = r#"
 [socket]
 mode = "group"
 group = "team"
+
+[encrypted-file]
+recipient = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
 
 [profiles.research]
 provider  = "runai"
@@ -294,6 +300,7 @@ fn every_key_is_read_and_the_others_have_their_defaults() {
         hosts: BTreeMap::from([(name("research"), hosts)]),
         socket,
         socket_group: Some(Named::look_up(Name::Group("team".into()), &FewNames)),
+        recipient: Some(Recipient::parse(RECIPIENT).unwrap()),
         doubts: vec![],
     };
     assert_eq!(config, expected);
@@ -314,7 +321,7 @@ fn the_reference_tells_of_every_key_that_is_read() {
             assert!(!key.about.is_empty() && !key.takes.is_empty());
         }
     }
-    assert_eq!(reference.len(), 8);
+    assert_eq!(reference.len(), 9);
 }
 
 #[test]
@@ -381,7 +388,7 @@ url = "http://localhost:1"
         "5:11: profiles.Bad: a profile's name has",
         &oauth,
         "10:3: profiles.a.urls: unknown key (did you mean url?)",
-        "11:11: profiles.a.store: it takes \"file\", \"keyring\"",
+        "11:11: profiles.a.store: it takes \"file\", \"keyring\", \"encrypted-file\"",
         "12:3: profiles.a.keep_warm: unknown key (did you mean keep-warm?)",
         "13:9: profiles.a.api: it takes \"auto\", \"v2\", \"v1\" (did you mean \"v2\"?)",
         "14:13: profiles.a.ca-file: this must be an absolute path",
@@ -971,4 +978,46 @@ fn the_settings_of_a_provider_make_the_same_provider_again() {
     assert!(runai.of_settings(&[]).unwrap().is_err());
     let wrong = ("url".to_owned(), Setting::Flag(true));
     assert!(runai.of_settings(&[wrong]).unwrap().is_err());
+}
+
+#[test]
+fn a_profile_whose_records_are_encrypted_needs_somebody_to_encrypt_them_to() {
+    let profile = "[profiles.a]\nprovider = 'runai'\nurl = 'https://x'\nstore = 'encrypted-file'\n";
+    let table = format!("[encrypted-file]\nrecipient = '{RECIPIENT}'\n");
+    for text in [format!("{table}{profile}"), format!("{profile}{table}")] {
+        let config = parse(&text).unwrap();
+        assert_eq!(config.recipient.unwrap().as_str(), RECIPIENT);
+        assert_eq!(config.profiles[&name("a")].store(), Some(&StoreKind::EncryptedFile));
+    }
+    for (text, fault) in [
+        (
+            profile.to_owned(),
+            "4:9: profiles.a.store: [encrypted-file] has no recipient, to whom the records are encrypted: run `jetond encrypt-store`",
+        ),
+        (
+            format!("{profile}[encrypted-file]\n"),
+            "4:9: profiles.a.store: [encrypted-file] has no recipient",
+        ),
+        (
+            format!("{profile}[encrypted-file]\nrecipient = 'age1yubikey1q2w7u3vpya839jxxuq8'"),
+            "6:13: encrypted-file.recipient: this is the recipient of an age plug-in",
+        ),
+        (
+            "[encrypted-file]\nrecipient = 'AGE-SECRET-KEY-1CANARY'".to_owned(),
+            "2:13: encrypted-file.recipient: this is a secret identity, which opens every record: remove it",
+        ),
+        (
+            "[encrypted-file]\nrecipient = 1".to_owned(),
+            "2:13: encrypted-file.recipient: this must be a string",
+        ),
+        (
+            "[encrypted-file]\nrecipients = []".to_owned(),
+            "2:1: encrypted-file.recipients: unknown key (did you mean recipient?)",
+        ),
+    ] {
+        let found = faults(&text);
+        assert!(found[0].starts_with(fault), "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(!found[0].contains("CANARY"), "{found:?}");
+    }
 }

@@ -20,8 +20,8 @@ use crate::profile::ProfileName;
 use crate::provider::{Provider, configured, http};
 use crate::query::Reloaded;
 use crate::schedule::Unit;
-use crate::store::Stores;
 use crate::store::source::{CredentialSource, StoreSource};
+use crate::store::{StoreKeys, Stores};
 
 mod carried;
 mod control_plane;
@@ -63,6 +63,8 @@ pub struct Wiring {
     config: Config,
     /// The looks into the stores after the last reload.
     looks: Looks,
+    /// The keys of the store of encrypted files.
+    keys: Arc<StoreKeys>,
 }
 
 impl Wiring {
@@ -73,9 +75,11 @@ impl Wiring {
         }
         let stores = Stores::new(state, uid);
         let planes = ControlPlanes::new(uid);
-        Self::around(clock, roster, move |name, profile| {
+        let keys = Arc::clone(stores.keys());
+        let wiring = Self::around(clock, roster, move |name, profile| {
             Some(on_this_machine(&stores, &planes, uid, name, profile))
-        })
+        });
+        Self { keys, ..wiring }
     }
 
     /// Creates a builder that uses what `find` finds, which need not be of this machine.
@@ -92,6 +96,7 @@ impl Wiring {
             generation: 0,
             config: Config::default(),
             looks: Looks::default(),
+            keys: Arc::default(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Wiring {
     /// policy or store, and only checks whether its credential was replaced. Another profile that changed starts over, and keeps
     /// the limits on its attempts if its issuer is the same.
     pub async fn apply(&mut self, config: Config) -> Reloaded {
+        self.keys.encrypt_to(config.recipient.clone());
         let old = self.roster.all();
         let generations = old.values().map(|entry| entry.handle.generation());
         self.generation = generations.chain([self.generation]).max().unwrap_or(0);

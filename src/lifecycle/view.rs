@@ -43,6 +43,8 @@ pub enum Phase {
     Resting,
     /// Something on this machine has to be put right first.
     Misconfigured,
+    /// The credential is encrypted, and the store is locked.
+    Locked,
 }
 
 /// The last fault of a profile.
@@ -176,6 +178,7 @@ impl View {
     /// The state shown to people at `now`. A problem that a person has to fix is shown even while the profile rests.
     pub fn phase(&self, now: BootInstant) -> Phase {
         match (&self.held, self.valid(now)) {
+            _ if self.block.as_deref() == Some(&Block::Locked) => Phase::Locked,
             _ if self.block.is_some() => Phase::Misconfigured,
             _ if self.rejected => Phase::Rejected,
             _ if self.resting => Phase::Resting,

@@ -36,6 +36,8 @@ pub enum Code {
     Conflict,
     /// A person has to do something.
     NeedsHuman,
+    /// The credential is encrypted, and the store is locked.
+    Locked,
     /// This daemon cannot do that.
     NotSupported,
     /// A fault of ours.
@@ -188,6 +190,14 @@ pub const TABLE: &[Row] = &[
         1,
         "A person is needed",
         "this cannot be put right without a person; 'jeton status' says what to do",
+    ),
+    row(
+        Code::Locked,
+        "locked",
+        503,
+        75,
+        "Locked",
+        "the credential is encrypted and the store is locked; run 'jetond unlock'",
     ),
     row(
         Code::NotSupported,

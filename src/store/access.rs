@@ -126,6 +126,24 @@ pub(super) trait Backend: Send + Sync {
     /// Deletes the stored bytes; returns whether there were any.
     fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError>;
 
+    /// The bytes to store for a record's JSON.
+    fn seal(
+        &self,
+        _: &ProfileName,
+        json: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
+        Ok(json)
+    }
+
+    /// The JSON in what is stored for the profile.
+    fn open(
+        &self,
+        _: &ProfileName,
+        stored: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
+        Ok(stored)
+    }
+
     /// An error about what is stored for the profile.
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError;
 }
@@ -135,7 +153,9 @@ impl<B: Backend> StoreReader for B {
         let read = self.read(profile);
         let revision = Revision::of(&read);
         let record = read.and_then(|bytes| match bytes {
-            Some(bytes) => record::from_json(&bytes)
+            Some(bytes) => self
+                .open(profile, bytes)
+                .and_then(|json| record::from_json(&json))
                 .map(Some)
                 .map_err(|kind| self.error(profile, kind)),
             None => Ok(None),
@@ -158,9 +178,11 @@ impl<B: Backend> StoreWriter for B {
             };
             self.error(lock.profile(), kind)
         })?;
+        let sealed = self.seal(lock.profile(), json);
+        let sealed = sealed.map_err(|kind| self.error(lock.profile(), kind))?;
         compare(self, lock.profile(), expected)?;
-        self.write(lock, &json)?;
-        Ok(Revision::of(&Ok(Some(json))))
+        self.write(lock, &sealed)?;
+        Ok(Revision::of(&Ok(Some(sealed))))
     }
 
     fn remove(&self, lock: &ProfileLock, expected: &Revision) -> Result<bool, StoreError> {

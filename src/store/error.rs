@@ -8,8 +8,10 @@ use rustix::io::Errno;
 
 use super::read_only::SourceError;
 use super::record::VERSION;
+use crate::age_file::Unopened;
 use crate::command_line;
 use crate::folder::ReplaceError;
+use crate::profile::ProfileName;
 use crate::trust::{Distrust, Untrusted, is_passing};
 
 /// An error of a store.
@@ -71,6 +73,14 @@ pub enum StoreErrorKind {
     ReadOnly,
     /// The credential's source, which Jeton only reads, gives none.
     Source(Box<SourceError>),
+    /// The record is encrypted, and the store is locked.
+    Locked,
+    /// The record would be encrypted, and the configuration does not say to whom.
+    NoRecipient,
+    /// The record is encrypted, and cannot be opened.
+    Unopened(Unopened),
+    /// The record says inside that it is this profile's: the files were swapped.
+    OfAnotherProfile(ProfileName),
     /// The store cannot be used.
     Unavailable(Box<dyn Unavailable>),
     /// The system reported another error.
@@ -157,6 +167,21 @@ impl fmt::Display for StoreError {
                 write!(f, "its file system is mounted read-only: {}", elsewhere())?;
             }
             StoreErrorKind::Source(why) => why.fmt(f)?,
+            StoreErrorKind::Locked => f.write_str(&command_line::proposed(
+                "it is encrypted and the store is locked; run 'jetond unlock'",
+                None,
+            ))?,
+            StoreErrorKind::NoRecipient => f.write_str(&command_line::proposed(
+                "the configuration does not say to whom it is encrypted ([encrypted-file] recipient); run 'jetond encrypt-store'",
+                None,
+            ))?,
+            StoreErrorKind::Unopened(why) => {
+                write!(f, "{why}; restore it, or enrol the profile again")?;
+            }
+            StoreErrorKind::OfAnotherProfile(other) => write!(
+                f,
+                "this is the record of the profile {other}, under the name of another: put the files back as they were, or enrol the profile again"
+            )?,
             StoreErrorKind::Unavailable(why) => write!(
                 f,
                 "{} cannot be used: {} ({})",
@@ -173,6 +198,9 @@ impl fmt::Display for StoreError {
                 | StoreErrorKind::Conflict
                 | StoreErrorKind::Untrusted(_)
                 | StoreErrorKind::Source(_)
+                | StoreErrorKind::Locked
+                | StoreErrorKind::Unopened(_)
+                | StoreErrorKind::OfAnotherProfile(_)
                 | StoreErrorKind::Unavailable(_)
         );
         if self.changed || reading {

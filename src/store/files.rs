@@ -1,4 +1,4 @@
-//! A folder of private files, one per profile: `FOLDER/PROFILE.json`, accessible only to the owner.
+//! A folder of private files, one per profile: `FOLDER/PROFILE.json` or with another ending, accessible only to the owner.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -29,6 +29,8 @@ pub(super) struct PrivateFiles {
     owner: u32,
     /// The largest file that is read, in bytes.
     limit: usize,
+    /// What follows the profile in a file's name.
+    extension: &'static str,
 }
 
 impl PrivateFiles {
@@ -39,7 +41,13 @@ impl PrivateFiles {
             folder,
             owner,
             limit: record::MAX_LEN,
+            extension: ".json",
         }
+    }
+
+    /// The same with another end of the files' names.
+    pub(super) fn with_extension(self, extension: &'static str) -> Self {
+        Self { extension, ..self }
     }
 
     /// The same with another largest file that is read, in bytes.
@@ -49,7 +57,12 @@ impl PrivateFiles {
 
     /// The path of a profile's file.
     pub(super) fn path(&self, profile: &ProfileName) -> PathBuf {
-        self.folder.join(file_name(profile))
+        self.folder.join(self.file_name(profile))
+    }
+
+    /// The name of a profile's file. Profile names are safe in it: they have no separator and no leading dot.
+    fn file_name(&self, profile: &ProfileName) -> String {
+        format!("{profile}{}", self.extension)
     }
 
     /// Opens the folder, if it exists.
@@ -99,7 +112,8 @@ impl PrivateFiles {
             .names()
             .map_err(|e| StoreError::io(&self.folder, "list it", e))?;
         let file = |name: OsString| {
-            let profile = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let profile = name.to_str();
+            let profile = profile.and_then(|name| name.strip_suffix(self.extension));
             let profile = profile.and_then(|name| ProfileName::parse(name).ok());
             let is_ours = profile.is_some() || is_temporary(&name);
             is_ours.then(|| (self.folder.join(&name), profile))
@@ -118,7 +132,8 @@ impl PrivateFiles {
         let path = self.path(profile);
         let mut again = TRIES;
         let (file, facts) = loop {
-            let file = match folder.open_file(OsStr::new(&file_name(profile)), OFlags::RDONLY) {
+            let file = match folder.open_file(OsStr::new(&self.file_name(profile)), OFlags::RDONLY)
+            {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(unopened(&path, self.owner, e)),
@@ -164,7 +179,7 @@ impl PrivateFiles {
         let file = private_dir(&self.folder, self.owner).map_err(StoreError::untrusted)?;
         let folder = Folder::new(file, &self.folder);
         sweep(&folder, lock);
-        let name = file_name(profile);
+        let name = self.file_name(profile);
         folder
             .replace_as(
                 profile.as_str(),
@@ -191,7 +206,7 @@ impl PrivateFiles {
         }
         sweep(&folder, lock);
         folder
-            .remove(OsStr::new(&file_name(profile)))
+            .remove(OsStr::new(&self.file_name(profile)))
             .map_err(|e| StoreError::replace(&self.path(profile), e))
     }
 }
@@ -215,11 +230,6 @@ fn no_earlier_version_writes(folder: &Folder) -> bool {
 /// Whether the opened file has been unlinked.
 const fn has_no_name(error: &StoreError) -> bool {
     matches!(&error.kind, StoreErrorKind::Untrusted(untrusted) if matches!(untrusted.why, Distrust::HardLinks(0)))
-}
-
-/// The name of a profile's file. Profile names are safe in it: they have no separator and no leading dot.
-fn file_name(profile: &ProfileName) -> String {
-    format!("{profile}.json")
 }
 
 /// The error for a file that cannot be opened: a link or a socket is not trusted, anything else is a system error.

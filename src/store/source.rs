@@ -17,7 +17,7 @@ use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::store::{Bound, Differences, Key, Required, StoreReader};
+use crate::store::{Bound, Differences, Key, Required, StoreErrorKind, StoreReader};
 
 /// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
@@ -94,7 +94,9 @@ impl StoreSource {
             NotLoaded::Blocked(Block::Unusable { detail })
         };
         let record = self.store.load(&self.name).map_err(|error| {
-            if error.kind.is_passing() {
+            if matches!(error.kind, StoreErrorKind::Locked) {
+                NotLoaded::Blocked(Block::Locked)
+            } else if error.kind.is_passing() {
                 let what = Causes(&error).to_string();
                 NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
             } else {

@@ -8,7 +8,7 @@ use crate::sys::{Large, Lent};
 const KEPT: usize = 4096;
 
 /// The daemon's problem codes and their exit codes.
-const CODES: [(&[u8], u8); 18] = [
+const CODES: [(&[u8], u8); 19] = [
     (b"bad_request", USAGE),
     (b"payload_too_large", USAGE),
     (b"method_not_allowed", USAGE),
@@ -25,6 +25,7 @@ const CODES: [(&[u8], u8); 18] = [
     (b"cooling_down", TRY_AGAIN),
     (b"conflict", TRY_AGAIN),
     (b"needs_human", FAILED),
+    (b"locked", TRY_AGAIN),
     (b"not_supported", USAGE),
     (b"internal", FAILED),
 ];

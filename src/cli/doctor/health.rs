@@ -114,6 +114,8 @@ impl<'a> Health<'a> {
             (Phase::Retrying, None) => remedy(Finding::fail(CHECK, found("retrying"))),
             (Phase::Rejected, _) => remedy(Finding::fail(CHECK, found("rejected"))),
             (Phase::Expired, _) => remedy(Finding::fail(CHECK, found("expired"))),
+            (Phase::Locked, _) => Finding::warn(CHECK, found("locked, so nothing is sent"))
+                .command("to open the encrypted store: ", "unlock"),
             (Phase::Misconfigured, _) => {
                 Finding::fail(CHECK, found("misconfigured, so nothing is sent")).command(
                     "put right what is wrong, then jeton reload; to see it: ",
@@ -199,6 +201,7 @@ impl<'a> Health<'a> {
             (Phase::Resting, _) => Outcome::NotTried("nobody asks for a token, so it rests"),
             (Phase::Misconfigured, _) => Outcome::NotTried("nothing is sent as it is configured"),
             (Phase::Starting, _) => Outcome::NotTried("the first attempt is running"),
+            (Phase::Locked, _) => Outcome::NotTried("the store is locked"),
             (_, Some(fault)) => Outcome::Failed(fault),
             (_, None) => Outcome::NotTried("the daemon does not say what came of it"),
         }

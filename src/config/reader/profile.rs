@@ -12,6 +12,7 @@ use super::super::span;
 use super::super::store::{self, StoreKind};
 use super::super::{PROVIDER, ProviderKind};
 use super::access::{ALLOW, SOCKET};
+use super::encrypted::{self, ENCRYPTED_FILE};
 use super::hosts::HOST;
 use super::key::{Key, KeyDoc, key, set};
 use super::sinks::{Drafted, SINK};
@@ -64,6 +65,9 @@ const PROFILE: &[Key<Draft>] = &[
     }),
     key("store", store::TAKES, "\"file\"", store::ABOUT, |r, f, d| {
         set(&mut d.place.store, r.one_of(f, &StoreKind::WORDS.map(|kind| (kind.as_str(), kind)), &[]));
+        if d.place.store == StoreKind::EncryptedFile {
+            r.needs_recipient(f);
+        }
     }),
     key("client-id", ID_TAKES, "what is stored", "the client ID, for a client-secret that comes from a source", |r, f, d| {
         d.place.client_id = r.client_id(f);
@@ -116,6 +120,10 @@ const CERTIFICATE: &[Key<Pair>] = &[
 pub fn reference() -> Vec<(&'static str, Vec<KeyDoc>)> {
     vec![
         ("socket", SOCKET.iter().map(|key| key.doc).collect()),
+        (
+            encrypted::TABLE,
+            ENCRYPTED_FILE.iter().map(|key| key.doc).collect(),
+        ),
         ("profiles.NAME", docs()),
         (
             "profiles.NAME.client-id",

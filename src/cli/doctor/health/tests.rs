@@ -140,6 +140,7 @@ fn what_a_daemon_has_tried_is_told_as_it_came_out() {
         (Phase::Resting, Some(90), None, (Good, [Good, Good])),
         (Phase::Resting, None, None, (Skip, [Skip, Skip])),
         (Phase::Misconfigured, None, None, (Fail, [Skip, Skip])),
+        (Phase::Locked, None, None, (Warn, [Skip, Skip])),
     ] {
         let (token, rest, said) = verdicts(&kept(reply(phase, left, kind.map(fault))));
         assert_eq!(

@@ -255,6 +255,7 @@ pub(super) const fn code_of(block: &Block) -> Code {
     match block {
         Block::NotEnrolled(_) => Code::NotEnrolled,
         Block::BindingChanged { .. } => Code::BindingChanged,
+        Block::Locked => Code::Locked,
         Block::Unusable { .. } => Code::Misconfigured,
     }
 }

@@ -4,6 +4,7 @@ use tracing::{debug, info, warn};
 
 use super::Keeper;
 use super::Loaded;
+use crate::fault::Block;
 use crate::lifecycle::{OutageReport, Reporter, View};
 use crate::schedule::Reissue;
 use crate::wire;
@@ -149,6 +150,7 @@ impl Keeper {
             return;
         };
         let (kind, detail) = match (&view.block, &view.last_fault) {
+            (Some(block), _) if **block == Block::Locked => ("locked", block.to_string()),
             (Some(block), _) => ("misconfigured", block.to_string()),
             (None, Some(last)) => (last.fault.kind.as_str(), last.fault.detail.clone()),
             (None, None) => ("rejected", String::new()),

@@ -61,9 +61,11 @@ const fn error_of(code: Code) -> Error {
         | Code::NeedsHuman
         | Code::NotSupported
         | Code::Internal => Error::ServerError,
-        Code::Unavailable | Code::Deadline | Code::TooManyRequests | Code::CoolingDown => {
-            Error::TemporarilyUnavailable
-        }
+        Code::Unavailable
+        | Code::Deadline
+        | Code::TooManyRequests
+        | Code::CoolingDown
+        | Code::Locked => Error::TemporarilyUnavailable,
     }
 }
 
@@ -186,6 +188,7 @@ mod tests {
                 "cooling_down temporarily_unavailable/503",
                 "conflict server_error/409",
                 "needs_human server_error/409",
+                "locked temporarily_unavailable/503",
                 "not_supported server_error/501",
                 "internal server_error/500",
             ]

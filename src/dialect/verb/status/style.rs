@@ -47,7 +47,7 @@ impl Style {
     pub(super) fn paint(self, text: &str, phase: Phase) -> String {
         let colour = match phase {
             Phase::Fresh | Phase::Resting => 32,
-            Phase::Starting | Phase::Retrying => 33,
+            Phase::Starting | Phase::Retrying | Phase::Locked => 33,
             Phase::Rejected | Phase::Expired | Phase::Misconfigured => 31,
         };
         if self.colour {

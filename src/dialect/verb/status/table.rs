@@ -232,5 +232,6 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Expired => "expired",
         Phase::Resting => "resting",
         Phase::Misconfigured => "misconfigured",
+        Phase::Locked => "locked",
     }
 }

@@ -1,0 +1,16 @@
+//! age files (age-encryption.org/v1): what is encrypted to a recipient or by a passphrase, and what opens it.
+//!
+//! Of age's kinds two are used: X25519 keys, and a passphrase (scrypt). Plug-ins and SSH keys are not: a daemon could open
+//! nothing with them unless a person or a device is there.
+
+mod identity;
+mod opening;
+mod passphrase;
+mod recipient;
+
+pub use identity::{Identity, InvalidIdentity};
+pub use opening::Unopened;
+pub use passphrase::{
+    InvalidPassphrase, InvalidWorkFactor, MAX_PASSPHRASE_LEN, Passphrase, WorkFactor,
+};
+pub use recipient::{InvalidRecipient, Recipient};

@@ -1,0 +1,111 @@
+//! Opens an age file, into memory that is wiped.
+
+use std::fmt;
+use std::io::Read;
+use std::iter;
+
+use age::DecryptError;
+use age::armor::ArmoredReader;
+use zeroize::Zeroizing;
+
+/// Why an age file was not opened. It never quotes the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unopened {
+    /// It is no age file.
+    NotAge,
+    /// It is of a later version of the format.
+    LaterVersion,
+    /// It is encrypted to somebody else, such as a plug-in's recipient, or by a passphrase.
+    NotForThisIdentity,
+    /// It is not encrypted by a passphrase.
+    NotByPassphrase,
+    /// The passphrase is another one.
+    WrongPassphrase,
+    /// It takes more work to open than is allowed: its work factor, as a power of two.
+    WorkFactor(u8),
+    /// It is cut off or was changed.
+    Damaged,
+    /// Its content is larger than is taken, in bytes.
+    TooLarge(usize),
+}
+
+/// How an age file begins, of any version, and an armored one.
+const BEGINNINGS: [&[u8]; 2] = [
+    b"age-encryption.org/",
+    b"-----BEGIN AGE ENCRYPTED FILE-----",
+];
+
+/// Opens a file of at most `limit` bytes of content. An armored one (PEM) is taken too.
+pub(super) fn open(
+    file: &[u8],
+    identity: &dyn age::Identity,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    let decryptor = decryptor(file)?;
+    let content = decryptor.decrypt(iter::once(identity))?;
+    // One byte more than the limit, so that reading never makes the buffer grow and leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
+    let read = content.take(limit as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|_| Unopened::Damaged)?;
+    if bytes.len() > limit {
+        return Err(Unopened::TooLarge(limit));
+    }
+    Ok(bytes)
+}
+
+/// Whether a file is encrypted by a passphrase.
+pub(super) fn is_by_passphrase(file: &[u8]) -> Result<bool, Unopened> {
+    Ok(decryptor(file)?.is_scrypt())
+}
+
+fn decryptor(file: &[u8]) -> Result<age::Decryptor<impl Read>, Unopened> {
+    if !BEGINNINGS.iter().any(|begin| file.starts_with(begin)) {
+        return Err(Unopened::NotAge);
+    }
+    Ok(age::Decryptor::new_buffered(ArmoredReader::new(file))?)
+}
+
+// === impl Unopened ===
+
+impl From<DecryptError> for Unopened {
+    fn from(error: DecryptError) -> Self {
+        match error {
+            DecryptError::UnknownFormat => Self::LaterVersion,
+            DecryptError::NoMatchingKeys => Self::NotForThisIdentity,
+            // An identity that does not fit is told as no matching key.
+            DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed => {
+                Self::WrongPassphrase
+            }
+            DecryptError::ExcessiveWork { required, .. } => Self::WorkFactor(required),
+            // A file whose beginning is age's. Those of plug-ins, which are not built in, are further ones.
+            _ => Self::Damaged,
+        }
+    }
+}
+
+impl fmt::Display for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAge => f.write_str("it is not an age file"),
+            Self::LaterVersion => {
+                f.write_str("it is an age file of a later version of the format than this program knows")
+            }
+            Self::NotForThisIdentity => {
+                f.write_str("it is an age file that the store's identity does not open: it is encrypted to another recipient")
+            }
+            Self::NotByPassphrase => {
+                f.write_str("it is an age file that is not encrypted by a passphrase")
+            }
+            Self::WrongPassphrase => f.write_str("the passphrase is not the right one"),
+            Self::WorkFactor(factor) => write!(
+                f,
+                "it has a work factor of {factor}, and at most {} is taken: opening it would take 2^{factor} KiB of memory",
+                super::WorkFactor::MOST
+            ),
+            Self::Damaged => f.write_str("it is cut off, or was changed"),
+            Self::TooLarge(limit) => write!(f, "it has more than {limit} bytes of content"),
+        }
+    }
+}
+
+impl std::error::Error for Unopened {}

@@ -1,0 +1,236 @@
+//! Passphrases, and the work that guessing one takes (scrypt, RFC 7914).
+
+use std::fmt;
+
+use age::scrypt;
+use age::secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::opening::{self, Unopened};
+use super::recipient::sealed_to;
+
+/// The longest passphrase that is taken, in bytes: more than a person types, and less than a terminal's line takes.
+pub const MAX_PASSPHRASE_LEN: usize = 1_024;
+
+/// A passphrase. It cannot be printed, cloned or serialised.
+pub struct Passphrase(SecretString);
+
+/// Why a text is not a passphrase. It never quotes the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidPassphrase {
+    /// No characters at all.
+    Empty,
+    /// More than [`MAX_PASSPHRASE_LEN`] bytes.
+    TooLong,
+    /// It has a control character, such as a line end within, which cannot be typed.
+    Control,
+}
+
+/// How much work it takes to try one passphrase: 2 to the power of this, times 1 KiB of memory. 18 takes about a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkFactor(u8);
+
+/// Why a number is not a work factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidWorkFactor;
+
+// === impl Passphrase ===
+
+impl Passphrase {
+    /// Takes a passphrase as it was typed.
+    ///
+    /// # Errors
+    /// [`InvalidPassphrase`] tells what is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, InvalidPassphrase> {
+        if text.is_empty() {
+            return Err(InvalidPassphrase::Empty);
+        }
+        if text.len() > MAX_PASSPHRASE_LEN {
+            return Err(InvalidPassphrase::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidPassphrase::Control);
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// Whether both are the same, as for one that was typed twice.
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+
+    /// An age file with these bytes, which only the passphrase opens; `None` if the system gives no random numbers. It
+    /// takes as long as the work factor says.
+    pub fn seal(&self, bytes: &[u8], work: WorkFactor) -> Option<Zeroizing<Vec<u8>>> {
+        let mut recipient = scrypt::Recipient::new(self.copied());
+        recipient.set_work_factor(work.0);
+        sealed_to(&recipient, bytes)
+    }
+
+    /// Opens an age file of at most `limit` bytes of content. It takes as long as the file's work factor says, which has a
+    /// limit.
+    ///
+    /// # Errors
+    /// [`Unopened`] tells why not.
+    pub fn open(&self, file: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+        if !opening::is_by_passphrase(file)? {
+            return Err(Unopened::NotByPassphrase);
+        }
+        let mut identity = scrypt::Identity::new(self.copied());
+        identity.set_max_work_factor(WorkFactor::MOST.0);
+        opening::open(file, &identity, limit)
+    }
+
+    /// The age crate wants one of its own; it wipes it too.
+    fn copied(&self) -> SecretString {
+        SecretString::from(self.0.expose_secret())
+    }
+}
+
+// === impl InvalidPassphrase ===
+
+impl fmt::Display for InvalidPassphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::TooLong => write!(f, "it has more than {MAX_PASSPHRASE_LEN} bytes"),
+            Self::Control => f.write_str(
+                "it has a control character, such as a second line: a passphrase is one line",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InvalidPassphrase {}
+
+// === impl WorkFactor ===
+
+impl WorkFactor {
+    /// The least that is taken for a new file: a hundredth of a second.
+    pub const LEAST: Self = Self(12);
+
+    /// As age's own tools choose it: about a second and 256 MiB.
+    pub const USUAL: Self = Self(18);
+
+    /// The most that is taken, of any file: about four seconds and 1 GiB. What is beyond would fill the machine's memory.
+    pub const MOST: Self = Self(20);
+
+    /// Takes a number from [`Self::LEAST`] to [`Self::MOST`].
+    ///
+    /// # Errors
+    /// [`InvalidWorkFactor`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, InvalidWorkFactor> {
+        let number = text.parse().map_err(|_| InvalidWorkFactor)?;
+        if (Self::LEAST.0..=Self::MOST.0).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(InvalidWorkFactor)
+        }
+    }
+}
+
+impl fmt::Display for WorkFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for InvalidWorkFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = (WorkFactor::LEAST, WorkFactor::MOST);
+        write!(f, "it takes a number from {least} to {most}")
+    }
+}
+
+impl std::error::Error for InvalidWorkFactor {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_is_one_line_that_a_person_can_type() {
+        for good in ["x", " two words ", "päss wörd", &"x".repeat(1_024)] {
+            assert!(Passphrase::parse(good).is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("", InvalidPassphrase::Empty),
+            (&"x".repeat(10 * 1_024), InvalidPassphrase::TooLong),
+            ("two\nlines", InvalidPassphrase::Control),
+            ("nul\0", InvalidPassphrase::Control),
+        ] {
+            assert_eq!(Passphrase::parse(bad).err(), Some(why));
+        }
+    }
+
+    #[test]
+    fn what_a_passphrase_seals_it_opens_and_no_other_does() {
+        let right = Passphrase::parse("correct horse").unwrap();
+        let wrong = Passphrase::parse("correct horst").unwrap();
+        let sealed = right.seal(b"content", WorkFactor::LEAST).unwrap();
+        assert_eq!(*right.open(&sealed, 7).unwrap(), b"content");
+        assert_eq!(
+            wrong.open(&sealed, 7).unwrap_err(),
+            Unopened::WrongPassphrase
+        );
+        assert_eq!(right.open(&sealed, 6).unwrap_err(), Unopened::TooLarge(6));
+        for cut in [0, 20, sealed.len() / 2, sealed.len() - 1] {
+            let why = right.open(&sealed[..cut], 7).unwrap_err();
+            let expected = if cut == 0 {
+                Unopened::NotAge
+            } else {
+                Unopened::Damaged
+            };
+            assert_eq!(why, expected, "{cut}");
+        }
+        let mut changed = sealed.to_vec();
+        *changed.last_mut().unwrap() ^= 1;
+        assert_eq!(right.open(&changed, 7).unwrap_err(), Unopened::Damaged);
+    }
+
+    #[test]
+    fn a_file_that_would_take_a_terabyte_to_open_is_refused_before_it_is_tried() {
+        let passphrase = Passphrase::parse("x").unwrap();
+        let file = "age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\n\
+                    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+                    --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
+        let why = passphrase.open(file.as_bytes(), 99).unwrap_err();
+        assert_eq!(why, Unopened::WorkFactor(30));
+        assert!(why.to_string().contains("a work factor of 30"), "{why}");
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_told_apart() {
+        let passphrase = Passphrase::parse("x").unwrap();
+        let identity = crate::age_file::Identity::generate();
+        let to_it = identity.recipient().seal(b"x").unwrap();
+        for (file, why) in [
+            (&to_it[..], Unopened::NotByPassphrase),
+            (
+                b"age-encryption.org/v2\n-> x\n\n--- y\n",
+                Unopened::LaterVersion,
+            ),
+            (b"{\"version\":2}", Unopened::NotAge),
+            (b"", Unopened::NotAge),
+        ] {
+            let found = passphrase.open(file, 99).unwrap_err();
+            assert_eq!(found, why);
+        }
+    }
+
+    #[test]
+    fn a_work_factor_has_limits_on_both_sides() {
+        for (text, good) in [
+            ("18", true),
+            ("12", true),
+            ("20", true),
+            ("11", false),
+            ("21", false),
+            ("-1", false),
+            ("x", false),
+            ("300", false),
+        ] {
+            assert_eq!(WorkFactor::parse(text).is_ok(), good, "{text}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The store of encrypted files: `STATE/credentials/PROFILE.age`, each an age file for the recipient in the configuration.
+//!
+//! Writing takes the recipient alone, which is no secret. Reading takes its identity, which `jetond unlock` brings. The
+//! record says inside whose it is: the file's name is not encrypted, so whoever can rename files could give one profile the
+//! credential of another.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::access::Backend;
+use super::files::PrivateFiles;
+use super::record::MAX_LEN;
+use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
+use crate::profile::ProfileName;
+
+mod keys;
+
+pub use keys::{Mismatch, StoreKeys};
+
+/// The largest file, in bytes: a record, and what age and the profile's name add to it.
+const MAX_FILE: usize = MAX_LEN + 4 * 1_024;
+
+/// A store of age files of mode 0600, in a folder of mode 0700.
+#[derive(Debug)]
+pub struct EncryptedStore {
+    files: PrivateFiles,
+    keys: Arc<StoreKeys>,
+}
+
+/// What of a record says whose it is.
+#[derive(Deserialize)]
+struct Owner {
+    profile: String,
+}
+
+// === impl EncryptedStore ===
+
+impl EncryptedStore {
+    /// The store below this state folder, with files that belong to `owner`, for the holder of these keys; see
+    /// [`super::FileStore::new`].
+    pub fn new(state: &Path, owner: u32, keys: Arc<StoreKeys>) -> Self {
+        let files = PrivateFiles::new(state.join("credentials"), owner);
+        Self {
+            files: files.with_limit(MAX_FILE).with_extension(".age"),
+            keys,
+        }
+    }
+
+    /// What it is opened with.
+    pub const fn keys(&self) -> &Arc<StoreKeys> {
+        &self.keys
+    }
+}
+
+impl Store for EncryptedStore {
+    fn about(&self) -> About {
+        About {
+            noun: "store of encrypted files",
+            name: "an encrypted file",
+            in_state: true,
+        }
+    }
+
+    fn place_of(&self, profile: &ProfileName) -> String {
+        let path = self.files.path(profile);
+        format!("{}, encrypted", path.display())
+    }
+
+    /// Checks the folder, which may be missing, and that there is somebody to encrypt to.
+    fn probe(&self, profile: &ProfileName) -> Result<(), StoreError> {
+        if self.keys.recipient().is_none() {
+            return Err(self.error(profile, StoreErrorKind::NoRecipient));
+        }
+        self.files.probe()
+    }
+
+    /// The records alone: the temporary files in the folder are the file store's to list.
+    fn files(&self) -> Result<Vec<(PathBuf, Option<ProfileName>)>, StoreError> {
+        let mut files = self.files.names()?;
+        files.retain(|(_, profile)| profile.is_some());
+        Ok(files)
+    }
+}
+
+impl Backend for EncryptedStore {
+    fn read(&self, profile: &ProfileName) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.files.read(profile)
+    }
+
+    fn write(&self, lock: &ProfileLock, bytes: &[u8]) -> Result<(), StoreError> {
+        self.files.write(lock, bytes)
+    }
+
+    fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
+        self.files.remove(lock)
+    }
+
+    fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {
+        StoreError::new(&self.files.path(profile), kind)
+    }
+
+    fn seal(
+        &self,
+        profile: &ProfileName,
+        json: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
+        self.keys.seal(&with_owner(profile, &json))
+    }
+
+    fn open(
+        &self,
+        profile: &ProfileName,
+        file: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreErrorKind> {
+        let json = self.keys.open(&file, MAX_FILE)?;
+        check_owner(profile, &json)?;
+        Ok(json)
+    }
+}
+
+/// The record's JSON with its profile as the first member. A name has no character that JSON escapes.
+fn with_owner(profile: &ProfileName, json: &[u8]) -> Zeroizing<Vec<u8>> {
+    let begin = format!("{{\n  \"profile\": \"{profile}\",");
+    let members = json.strip_prefix(b"{").unwrap_or(json);
+    // Of its final size, so that no growth leaves a copy behind.
+    let mut owned = Zeroizing::new(Vec::with_capacity(begin.len() + members.len()));
+    owned.extend_from_slice(begin.as_bytes());
+    owned.extend_from_slice(members);
+    owned
+}
+
+/// Refuses a record that is another profile's, or says nothing of whose it is.
+fn check_owner(profile: &ProfileName, json: &[u8]) -> Result<(), StoreErrorKind> {
+    let owner: Owner = serde_json::from_slice(json).map_err(|error| StoreErrorKind::Malformed {
+        line: error.line(),
+        column: error.column(),
+        what: "it does not say whose record it is",
+    })?;
+    if owner.profile == profile.as_str() {
+        return Ok(());
+    }
+    Err(match ProfileName::parse(&owner.profile) {
+        Ok(other) => StoreErrorKind::OfAnotherProfile(other),
+        Err(_) => StoreErrorKind::Malformed {
+            line: 0,
+            column: 0,
+            what: "it is the record of something that is no profile",
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;
