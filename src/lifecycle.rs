@@ -17,6 +17,7 @@ mod demand;
 mod doubt;
 mod ended;
 mod event;
+mod locked;
 mod outage;
 mod pace;
 mod policy;
@@ -67,6 +68,7 @@ pub struct Lifecycle {
     reports: Reports,
     superseded: Superseded,
     clock_steps: u64,
+    locks: u64,
     issuer_clock: Option<RemoteClock>,
     refreshes: u64,
     failures: u64,
@@ -106,6 +108,7 @@ impl Lifecycle {
             reports: Reports::default(),
             superseded: Superseded::default(),
             clock_steps: 0,
+            locks: 0,
             issuer_clock: None,
             refreshes: 0,
             failures: 0,
@@ -153,6 +156,7 @@ impl Lifecycle {
                 self.clock_steps += 1;
                 Effect::None
             }
+            Event::Locked => self.locked(now),
             Event::PolicyChanged { policy } => self.policy_changed(now, jitter, policy),
             Event::CredentialChanged => {
                 self.failing = 0;
@@ -204,6 +208,7 @@ impl Lifecycle {
             pace: self.pace,
             reports: self.reports.count(),
             clock_steps: self.clock_steps,
+            locks: self.locks,
             issuer_clock: self.issuer_clock,
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),

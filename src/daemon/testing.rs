@@ -1,7 +1,7 @@
 //! Test doubles on a paused clock: an issuer that plays a script, and a store in memory.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -113,6 +113,7 @@ pub(crate) struct MemoryStore {
     refusals: AtomicUsize,
     /// How long a read takes.
     delay: Mutex<Duration>,
+    is_locked: AtomicBool,
 }
 
 impl MemoryStore {
@@ -121,6 +122,7 @@ impl MemoryStore {
             secret: Mutex::new(secret),
             refusals: AtomicUsize::new(0),
             delay: Mutex::default(),
+            is_locked: AtomicBool::new(false),
         })
     }
 
@@ -134,6 +136,10 @@ impl MemoryStore {
 
     pub(crate) fn slow(&self, delay: Duration) {
         *self.delay.lock().unwrap() = delay;
+    }
+
+    pub(crate) fn lock(&self, is_locked: bool) {
+        self.is_locked.store(is_locked, Ordering::SeqCst);
     }
 
     pub(crate) fn set(&self, secret: &'static str) {
@@ -151,6 +157,9 @@ impl CredentialSource for MemoryStore {
             _ if refused.is_ok() => {
                 let fault = Fault::new(FaultKind::Connect, "no thread");
                 Err(NotLoaded::Failed(fault))
+            }
+            Some(_) if self.is_locked.load(Ordering::SeqCst) => {
+                Err(NotLoaded::Blocked(Block::Locked))
             }
             Some(secret) => Ok(LoadedCredential::new(
                 Credential::parse("id", secret).unwrap(),

@@ -27,6 +27,7 @@ use crate::token::Validity;
 
 mod carried;
 mod decision;
+mod lock;
 mod recheck;
 mod rejections;
 

@@ -48,6 +48,8 @@ pub enum Event {
         /// The new one.
         policy: Policy,
     },
+    /// The store was locked: the credential and the token are forgotten.
+    Locked,
     /// The credential was replaced: an attempt with the old one no longer counts.
     CredentialChanged,
     /// The reason that blocks the profile may be another one now; the next attempt shows which. Does not reset the
@@ -109,6 +111,7 @@ impl Event {
             | Self::Resumed { .. }
             | Self::ClockSet
             | Self::PolicyChanged { .. }
+            | Self::Locked
             | Self::CredentialChanged
             | Self::LookAgain => None,
         }

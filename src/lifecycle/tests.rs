@@ -4,6 +4,7 @@ use crate::profile::ProfileName;
 use crate::token::{AccessToken, Grant};
 
 mod absence;
+mod locked;
 mod pace;
 mod reissue;
 mod report;

@@ -87,6 +87,8 @@ pub struct View {
     pub reports: u64,
     /// How often the wall clock was set. Each time, the times that were shown before become wrong.
     pub clock_steps: u64,
+    /// How often the store was locked while the profile lived. Each time, the files with its token go as well.
+    pub locks: u64,
     /// The issuer's clock, as its last answer showed it. No decision depends on it.
     pub issuer_clock: Option<RemoteClock>,
     /// Why no call can be made, if so.
@@ -141,7 +143,7 @@ impl View {
                 ),
                 (view.next_attempt, view.rejected, view.failing),
                 (view.reported, view.cooling_until, view.reports, view.pace),
-                (view.refreshes, view.failures),
+                (view.refreshes, view.failures, view.locks),
             )
         };
         plain(self) == plain(other)

@@ -25,6 +25,7 @@ use crate::wire::ProfileReply;
 use told::Told;
 
 mod doubted;
+mod locked;
 mod look_up;
 mod refresh;
 mod reject;

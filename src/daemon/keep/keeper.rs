@@ -25,6 +25,7 @@ mod command;
 mod doubted;
 mod execute;
 mod found;
+mod locked;
 mod log;
 mod logged;
 mod refresh;
@@ -238,6 +239,7 @@ impl Keeper {
                 self.parts.source = source;
                 None
             }
+            Command::Lock { done } => Some((done, self.lock())),
             Command::HandOver { rejections, reply } => {
                 self.hand_over(rejections, reply);
                 None

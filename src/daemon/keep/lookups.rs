@@ -222,6 +222,15 @@ impl Lookups {
         }
     }
 
+    /// Abandons the look-up that runs, which carries a token that is to be forgotten.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.answers.clear();
+        if let Some(running) = state.running.take() {
+            running.task.abort();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -11,6 +11,7 @@ mod crowd;
 mod doubted;
 mod jumps;
 mod last_try;
+mod locked;
 mod reissue;
 mod reject;
 mod resting;

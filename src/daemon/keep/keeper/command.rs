@@ -43,6 +43,8 @@ pub(in super::super) enum Command {
     },
     /// The clocks have jumped.
     Jumped(Jump),
+    /// The store was locked.
+    Lock { done: Done },
     /// The configuration has another policy for the profile.
     Policy(Policy),
     /// The credential is kept elsewhere from now on.

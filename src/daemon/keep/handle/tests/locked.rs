@@ -1,0 +1,82 @@
+//! A store that is locked while a profile lives from it, and unlocked again.
+
+use super::*;
+
+/// Locks the store and then the profile, as the daemon does.
+async fn lock(store: &MemoryStore, handle: &Handle) {
+    store.lock(true);
+    handle.lock().await;
+}
+
+async fn unlock(store: &MemoryStore, handle: &Handle) {
+    store.lock(false);
+    handle.recheck().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_takes_the_token_from_all_and_an_unlock_brings_another() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600), grant(3_600)]);
+    let store = MemoryStore::new(Some("s"));
+    let (handle, _) = keep(&issuer, &store);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-1");
+    lock(&store, &handle).await;
+    assert_eq!(handle.state().reply.phase, Phase::Locked);
+    assert!(handle.held().is_none() && handle.enrolment().is_none());
+    for _ in 0..3 {
+        // At once, whatever the caller would wait.
+        assert_eq!(text(&handle, NOW, secs(5)).await, "locked");
+    }
+    tokio::time::sleep(secs(600)).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "locked");
+    assert_eq!(issuer.seen().len(), 1, "nothing is sent meanwhile");
+    unlock(&store, &handle).await;
+    assert_eq!(text(&handle, NOW, secs(5)).await, "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_that_begins_locked_says_so_and_begins_when_it_is_unlocked() {
+    let issuer = ScriptedIssuer::new(&[grant(3_600)]);
+    let store = MemoryStore::new(Some("s"));
+    store.lock(true);
+    let (handle, _) = keep(&issuer, &store);
+    assert_eq!(text(&handle, NOW, secs(5)).await, "locked");
+    let problem = handle.token(NOW, secs(5)).await.unwrap_err();
+    assert!(problem.detail().contains("jetond unlock"), "{problem:?}");
+    unlock(&store, &handle).await;
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(handle.state().reply.phase, Phase::Fresh);
+    assert_eq!(issuer.seen(), ["s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_breaks_off_the_call_and_the_read_that_run() {
+    let after = secs(5);
+    let slow = Play::Grant { secs: 3_600, after };
+    let issuer = ScriptedIssuer::new(&[slow, grant(3_600)]);
+    let store = MemoryStore::new(Some("s"));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(issuer.seen().len(), 1);
+    let waiting = {
+        let handle = Arc::clone(&handle);
+        tokio::spawn(async move { text(&handle, NOW, secs(30)).await })
+    };
+    tokio::time::sleep(secs(1)).await;
+    lock(&store, &handle).await;
+    assert_eq!(waiting.await.unwrap(), "locked", "and it waits no longer");
+    tokio::time::sleep(secs(30)).await;
+    assert!(handle.held().is_none());
+    // A read that began before the lock brings nothing after it.
+    store.lock(false);
+    store.slow(secs(2));
+    let looking = {
+        let handle = Arc::clone(&handle);
+        tokio::spawn(async move { handle.recheck().await })
+    };
+    tokio::time::sleep(secs(1)).await;
+    lock(&store, &handle).await;
+    looking.await.unwrap();
+    tokio::time::sleep(secs(30)).await;
+    assert_eq!(handle.state().reply.phase, Phase::Locked);
+    assert_eq!(issuer.seen().len(), 1);
+}

@@ -1,0 +1,26 @@
+//! A store that is locked while the profile lives: its token is forgotten with its credential.
+
+use std::sync::Arc;
+
+use super::{Activity, BLOCKED_RETRY, Effect, Lifecycle};
+use crate::fault::Block;
+use crate::instant::BootInstant;
+
+impl Lifecycle {
+    /// Forgets the token, and waits until the store is unlocked. Generations count on, and so do the limits on attempts.
+    pub(super) fn locked(&mut self, now: BootInstant) -> Effect {
+        if self.activity == Activity::Attempting {
+            self.pace.broken_off(now);
+        }
+        if self.held.take().is_some() {
+            self.reports.replaced();
+        }
+        (self.assumed, self.shown_end) = (false, None);
+        (self.is_of_no_time, self.repeated) = (false, false);
+        self.locks += 1;
+        self.block = Some(Arc::new(Block::Locked));
+        let due = now.after(BLOCKED_RETRY).max(self.allowed(now));
+        self.activity = Activity::Waiting { due };
+        Effect::Stop
+    }
+}
