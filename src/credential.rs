@@ -43,7 +43,11 @@ pub struct Credential {
 /// library's SipHash, a keyed pseudo-random function: without the key, an id does not help to guess a secret. A process
 /// knows a handful of credentials, for which 64 bits are ample.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CredentialId(u64);
+pub struct CredentialId {
+    whole: u64,
+    client_id: u64,
+    client_secret: u64,
+}
 
 /// Why a text is not a client ID or a client secret. It never quotes the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,13 +165,17 @@ impl Credential {
     /// Its id under the key of this process. Credentials that are equal have the same id.
     pub fn id(&self, key: &RandomState) -> CredentialId {
         let secret = self.client_secret.expose();
-        CredentialId(key.hash_one((
-            &self.client_id,
-            secret,
-            &self.endpoint,
-            &self.ca,
-            self.enrolled_at,
-        )))
+        CredentialId {
+            whole: key.hash_one((
+                &self.client_id,
+                secret,
+                &self.endpoint,
+                &self.ca,
+                self.enrolled_at,
+            )),
+            client_id: key.hash_one(&self.client_id),
+            client_secret: key.hash_one(secret),
+        }
     }
 
     /// The address that it was enrolled for; `None` before it is enrolled.
@@ -182,6 +190,18 @@ impl Credential {
 }
 
 // === impl CredentialId ===
+
+impl CredentialId {
+    /// Whether an issuer sees the same client ID and secret of both, whatever else makes them differ.
+    pub const fn sends_the_same_as(self, other: Self) -> bool {
+        self.client_id == other.client_id && self.client_secret == other.client_secret
+    }
+
+    /// Whether this may be half of a change: the client ID is another one, and the secret is still that of `before`.
+    pub const fn may_be_half_a_change_of(self, before: Self) -> bool {
+        self.client_id != before.client_id && self.client_secret == before.client_secret
+    }
+}
 
 impl fmt::Debug for CredentialId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -275,6 +295,25 @@ mod tests {
         assert!(id == parse("id", "secret").id(&key));
         assert!(id != parse("id", "secret").id(&RandomState::new()));
         assert_eq!(format!("{id:?} {id:#?}"), "CredentialId(…) CredentialId(…)");
+    }
+
+    #[test]
+    fn an_id_tells_which_half_of_a_credential_is_another_one() {
+        let key = RandomState::new();
+        let of = |id, secret| Credential::parse(id, secret).unwrap().id(&key);
+        let before = of("id", "secret");
+        for (now, sends_the_same, may_be_half) in [
+            (of("id", "secret"), true, false),
+            (of("new", "secret"), false, true),
+            (of("id", "new"), false, false),
+            (of("new", "new"), false, false),
+        ] {
+            assert_eq!(now.sends_the_same_as(before), sends_the_same);
+            assert_eq!(now.may_be_half_a_change_of(before), may_be_half);
+        }
+        let credential = Credential::parse("id", "secret").unwrap();
+        let enrolled = credential.bound_to("https://a").id(&key);
+        assert!(enrolled != before && enrolled.sends_the_same_as(before));
     }
 
     #[test]

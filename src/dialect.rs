@@ -100,6 +100,7 @@ pub(crate) mod testing {
             next_attempt_at: Some(now + 700),
             queued_for: None,
             last_fault: None,
+            stored_credential_rejected: None,
             reported: false,
             cooling_down_until: None,
             clock_skew: None,

@@ -158,12 +158,7 @@ impl Lifecycle {
             }
             Event::Locked => self.locked(now),
             Event::PolicyChanged { policy } => self.policy_changed(now, jitter, policy),
-            Event::CredentialChanged => {
-                self.failing = 0;
-                self.rejections = RejectionCount::NONE;
-                self.block = None;
-                self.credential_changed(now)
-            }
+            Event::CredentialChanged => self.credential_changed(now),
             Event::Fetched {
                 sent, grant, date, ..
             } => {
@@ -212,6 +207,7 @@ impl Lifecycle {
             issuer_clock: self.issuer_clock,
             block: self.block.clone(),
             last_fault: self.last_fault.clone(),
+            rejected_successor: None,
             refreshes: self.refreshes,
             failures: self.failures,
             failing: self.failing,

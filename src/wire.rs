@@ -7,13 +7,14 @@ pub mod reload;
 mod sink;
 pub mod token_issued;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultKind;
 use crate::instant::Now;
-use crate::lifecycle::{Held, Phase, View};
+use crate::lifecycle::{Held, LastFault, Phase, View};
 use crate::profile::ProfileName;
 use crate::token::{self, Pieces};
 
@@ -95,6 +96,9 @@ pub struct ProfileReply {
     pub queued_for: Option<u64>,
     /// The last fault, kept after a success.
     pub last_fault: Option<FaultReply>,
+    /// Why the issuer rejects the credential that is stored now, while the former one stays in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_credential_rejected: Option<FaultReply>,
     /// Whether its token was reported as rejected, and no newer one is held yet.
     #[serde(default)]
     pub reported: bool,
@@ -238,11 +242,11 @@ impl ProfileReply {
         let valid = view.valid(now.boot);
         let scope = view.held.as_ref().and_then(|held| held.scope.as_ref());
         let narrower = scope.filter(|scope| scope.is_narrower());
-        let last_fault = view.last_fault.as_ref().map(|last| FaultReply {
+        let fault = |last: &Arc<LastFault>| FaultReply {
             kind: last.fault.kind,
             at: now.unix_of(last.at).seconds_down(),
             detail: last.fault.detail.clone(),
-        });
+        };
         Self {
             profile: profile.as_str().to_owned(),
             provider: provider.to_owned(),
@@ -252,7 +256,8 @@ impl ProfileReply {
             expires_at: valid.map(|held| now.unix_of(held.validity.expires).seconds_down()),
             next_attempt_at: view.next_attempt.map(|at| now.unix_of(at).seconds_up()),
             queued_for: None,
-            last_fault,
+            last_fault: view.last_fault.as_ref().map(fault),
+            stored_credential_rejected: view.rejected_successor.as_ref().map(fault),
             reported: view.reported,
             cooling_down_until: view
                 .cooling(now.boot)

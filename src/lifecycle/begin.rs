@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Activity, Effect, Lifecycle};
 use crate::instant::BootInstant;
+use crate::schedule::RejectionCount;
 
 impl Lifecycle {
     /// The earliest moment at which an attempt may begin, whatever asks for it.
@@ -28,9 +29,17 @@ impl Lifecycle {
     }
 
     /// Begins an attempt with the new credential in place of any that runs. The issuer's word about when to ask again
-    /// holds for every credential.
+    /// holds for every credential. While a valid token is held and all is well, the next attempt takes the credential up
+    /// when it is due: the token stays as good as it was.
     pub(super) fn credential_changed(&mut self, now: BootInstant) -> Effect {
         let was_attempting = self.activity == Activity::Attempting;
+        let is_well = self.failing == 0 && self.rejections.is_none() && self.block.is_none();
+        if is_well && !was_attempting && self.valid(now).is_some() {
+            return Effect::None;
+        }
+        self.failing = 0;
+        self.rejections = RejectionCount::NONE;
+        self.block = None;
         if was_attempting {
             self.pace.broken_off(now);
         }

@@ -12,9 +12,14 @@
 //! These invariants hold, each a property test:
 //! (a) a rejected credential is not sent again before its probe is due, whatever asks for an attempt; a probe that would come
 //! after the end of the held token is due before it;
-//! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need;
+//! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need, but
+//! for (e);
 //! (c) a read of the store never breaks off an attempt that carries the credential which was found;
-//! (d) no three calls begin within one second: the third is put off, and not dropped.
+//! (d) no three calls begin within one second: the third is put off, and not dropped;
+//! (e) while the issuer rejects the stored credential, calls carry the former one, which it accepted last and has not
+//! rejected since; the stored one is tried again when its probe is due, and the state says that it is rejected;
+//! (f) a client ID that changed without its secret, where the two are kept in two places, is used no earlier than after
+//! 5 s, in which the secret may change, too.
 
 use std::time::Duration;
 
@@ -28,10 +33,14 @@ use crate::token::Validity;
 mod carried;
 mod decision;
 mod lock;
+mod former;
+mod half;
 mod recheck;
 mod rejections;
 
 pub use decision::{CallEnd, Decision, NotLoaded, Read};
+use former::Former;
+use half::Half;
 use rejections::Rejections;
 
 /// No three calls begin within this time: every reason for a call has a limit of its own, and this one bounds their
@@ -47,6 +56,10 @@ pub struct Credentials {
     obstacle: Option<Obstacle>,
     step: Step,
     rejections: Rejections,
+    /// What the issuer accepted last.
+    former: Former,
+    /// What may be half a change of the stored credential.
+    half: Half,
     /// The validity of the token that is held while the attempt runs.
     held: Option<Validity>,
     /// When the last two calls began, the older one first.
@@ -88,6 +101,11 @@ enum Step {
 // === impl Credentials ===
 
 impl Credentials {
+    /// What the store held when it was last read with success.
+    pub const fn stored(&self) -> Option<CredentialId> {
+        self.stored
+    }
+
     /// Whether the profile waits for something on this machine to be put right, and no call runs.
     pub fn is_blocked(&self) -> bool {
         self.obstacle == Some(Obstacle::Blocked) && self.carried().is_none()
@@ -129,23 +147,30 @@ impl Credentials {
         match std::mem::take(&mut self.step) {
             Step::Loading { attempt: running } if running == attempt => match read {
                 Ok(credential) => self.found(now, attempt, credential),
-                Err(NotLoaded::Blocked(block)) => self.blocked(attempt, block),
-                Err(NotLoaded::Failed(fault)) => {
-                    self.obstacle = Some(Obstacle::Passing);
-                    self.failed(now, attempt, self.stored, fault)
-                }
+                Err(why) => match (self.former(), why) {
+                    (Some(former), _) => self.call(now, attempt, former, false),
+                    (None, NotLoaded::Blocked(block)) => self.blocked(attempt, block),
+                    (None, NotLoaded::Failed(fault)) => {
+                        self.obstacle = Some(Obstacle::Passing);
+                        self.failed(now, attempt, self.stored, fault)
+                    }
+                },
             },
             Step::Reloading {
                 attempt: running,
                 credential,
                 fault,
             } if running == attempt => {
-                // A failed read does not change which credential the store held last.
-                self.stored = read.ok().or(self.stored);
+                // A failed read does not change which credential the store held last, nor does half a change.
+                let read = read
+                    .ok()
+                    .filter(|found| self.waits_for_rest(now, *found).is_none());
+                self.stored = read.or(self.stored);
                 let other = self.stored.filter(|stored| {
                     *stored != credential && self.rejections.probe(now, *stored).is_none()
                 });
-                match other {
+                let former = || self.former().filter(|former| *former != credential);
+                match other.or_else(former) {
                     Some(other) => self.call(now, attempt, other, true),
                     None => self.failed(now, attempt, Some(credential), fault),
                 }
@@ -176,6 +201,7 @@ impl Credentials {
             CallEnd::Granted { sent, grant, date } => {
                 self.called(sent);
                 self.rejections.remove(credential);
+                self.former.accept(credential);
                 Decision::Tell(Event::Fetched {
                     attempt,
                     sent,
@@ -189,9 +215,9 @@ impl Credentials {
                 }
                 if fault.kind == FaultKind::Rejected {
                     let held = self.held.as_ref();
-                    let is_doubtful = fault.is_doubtful;
                     self.rejections
-                        .add(now, credential, self.stored, is_doubtful, held);
+                        .add(now, credential, self.stored, &fault, held);
+                    self.former.reject(credential);
                 }
                 if fault.kind.is_permanent() && !is_second && !fault.states_a_wait() {
                     self.step = Step::Reloading {
@@ -217,16 +243,28 @@ impl Credentials {
     }
 
     fn found(&mut self, now: BootInstant, attempt: u64, credential: CredentialId) -> Decision {
+        if let (Some(until), Some(stored)) = (self.waits_for_rest(now, credential), self.stored) {
+            return self.withheld(attempt, stored, until);
+        }
         self.stored = Some(credential);
         self.obstacle = None;
-        match self.rejections.probe(now, credential) {
-            Some(until) => Decision::Tell(Event::Withheld {
-                attempt,
-                rejections: self.rejections.times(credential),
-                until,
-            }),
-            None => self.call(now, attempt, credential, false),
+        let probe = self.rejections.probe(now, credential);
+        let is_its_turn = probe.is_some() || self.former.is_next();
+        match (self.former().filter(|_| is_its_turn), probe) {
+            (Some(former), _) => self.call(now, attempt, former, false),
+            (None, Some(until)) => self.withheld(attempt, credential, until),
+            (None, None) => self.call(now, attempt, credential, false),
         }
+    }
+
+    /// Ends the attempt without a call: this credential may not be sent before `until`.
+    fn withheld(&self, attempt: u64, credential: CredentialId, until: BootInstant) -> Decision {
+        let rejections = self.rejections.times(credential);
+        Decision::Tell(Event::Withheld {
+            attempt,
+            rejections,
+            until,
+        })
     }
 
     fn call(
@@ -268,7 +306,12 @@ impl Credentials {
             return self.blocked(attempt, Block::BindingChanged { detail });
         }
         let held = self.held.as_ref();
-        let rejections = credential.map_or(RejectionCount::NONE, |it| {
+        // Once the former credential is rejected, too, the next call waits for the probe of the stored one.
+        let is_rejected = fault.kind == FaultKind::Rejected;
+        let stored = self
+            .stored
+            .filter(|it| is_rejected && !self.rejections.times(*it).is_none());
+        let rejections = stored.or(credential).map_or(RejectionCount::NONE, |it| {
             self.rejections.postpone(now, it, held)
         });
         Decision::Tell(Event::Failed {

@@ -50,7 +50,8 @@ pub enum Event {
     },
     /// The store was locked: the credential and the token are forgotten.
     Locked,
-    /// The credential was replaced: an attempt with the old one no longer counts.
+    /// The credential was replaced: an attempt with the old one no longer counts. It leads to an attempt at once, unless a
+    /// valid token is held and all is well.
     CredentialChanged,
     /// The reason that blocks the profile may be another one now; the next attempt shows which. Does not reset the
     /// rejection count.

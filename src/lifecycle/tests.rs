@@ -182,6 +182,29 @@ fn the_result_of_an_attempt_with_a_replaced_credential_is_dropped() {
 }
 
 #[test]
+fn a_new_credential_leads_to_an_attempt_at_once_only_where_no_valid_token_is_held() {
+    let mut l = holding("a", 100);
+    let wake = l.next_wake();
+    assert_eq!(l.step(at(10), u(), Event::CredentialChanged), Effect::None);
+    assert_eq!(l.next_wake(), wake, "the next attempt stays as it was");
+    // In trouble a new credential may be what helps.
+    assert!(matches!(
+        l.step(at(50), u(), due(at(50))),
+        Effect::Fetch { .. }
+    ));
+    fail(&mut l, at(50), FaultKind::Connect);
+    assert!(matches!(
+        l.step(at(60), u(), Event::CredentialChanged),
+        Effect::Fetch { .. }
+    ));
+    let mut l = holding("a", 100);
+    assert!(matches!(
+        l.step(at(2_000), u(), Event::CredentialChanged),
+        Effect::Fetch { .. }
+    ));
+}
+
+#[test]
 fn a_rejected_credential_opens_the_breaker_and_the_valid_token_is_still_held() {
     let mut l = holding("a", 3_600);
     assert!(matches!(

@@ -95,6 +95,8 @@ pub struct View {
     pub block: Option<Arc<Block>>,
     /// The last fault; it stays after a success, as history.
     pub last_fault: Option<Arc<LastFault>>,
+    /// Why the issuer rejects the stored credential, while the former one stays in use.
+    pub rejected_successor: Option<Arc<LastFault>>,
     /// How many attempts brought a token.
     pub refreshes: u64,
     /// How many attempts failed.
@@ -150,6 +152,10 @@ impl View {
             && same(self.held.as_ref(), other.held.as_ref())
             && same(self.block.as_ref(), other.block.as_ref())
             && same(self.last_fault.as_ref(), other.last_fault.as_ref())
+            && same(
+                self.rejected_successor.as_ref(),
+                other.rejected_successor.as_ref(),
+            )
     }
 
     /// When a newer token can be expected: at the next attempt, unless it is likely to bring none.

@@ -41,6 +41,11 @@ pub trait CredentialSource: Send + Sync {
     /// # Errors
     /// Why no credential can be used, for the program and for people.
     fn load(&self) -> Loading<'_>;
+
+    /// Whether the client ID and the secret are kept in two places, so that one may change before the other.
+    fn is_in_two_places(&self) -> bool {
+        false
+    }
 }
 
 // === impl LoadedCredential ===

@@ -31,6 +31,8 @@ pub(crate) enum Bug {
     StutteringDoor,
     /// A daemon that takes all users for one.
     OneUser,
+    /// A provider that calls a rejection an outage.
+    PoliteProvider,
     /// A provider that goes on failing when its issuer works.
     DeafProvider,
 }

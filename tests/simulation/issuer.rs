@@ -155,7 +155,11 @@ impl Call<'_> {
         let told = fault
             .retry_after
             .filter(|_| self.world.bug != Some(Bug::HastyProvider));
-        Err(fault.clone().with_retry_after(told))
+        let mut fault = fault.clone();
+        if self.world.bug == Some(Bug::PoliteProvider) && fault.kind == FaultKind::Rejected {
+            fault.kind = FaultKind::ServerError;
+        }
+        Err(fault.with_retry_after(told))
     }
 }
 

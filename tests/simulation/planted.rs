@@ -7,7 +7,7 @@ use crate::checker::{self, Rule};
 use crate::run;
 
 /// Which rule finds which bug.
-pub(crate) const PLANTED: [(Bug, Rule); 17] = [
+pub(crate) const PLANTED: [(Bug, Rule); 18] = [
     (Bug::MonotonicClock, Rule::Expired),
     (Bug::WallClock, Rule::Expired),
     (Bug::WallClock, Rule::Served),
@@ -24,6 +24,7 @@ pub(crate) const PLANTED: [(Bug, Rule); 17] = [
     (Bug::FlatteringDoor, Rule::Reports),
     (Bug::StutteringDoor, Rule::Watches),
     (Bug::DeafProvider, Rule::Recovers),
+    (Bug::PoliteProvider, Rule::Former),
     (Bug::MonotonicClock, Rule::Punctual),
 ];
 

@@ -104,6 +104,14 @@ impl<'a> Health<'a> {
                 Finding::warn(CHECK, found(what))
                     .remedy("the resource rejects them: ask who runs it".to_owned())
             }
+            (Phase::Fresh, _) if reply.stored_credential_rejected.is_some() => {
+                let why = reply.stored_credential_rejected.as_ref();
+                let what = "fresh with the former credential, since the stored one was rejected";
+                let found = why.map_or_else(String::new, |why| {
+                    format!("{what}: {held}; the issuer says: {}", why.detail)
+                });
+                self.remedy(Finding::warn(CHECK, found), why)
+            }
             (Phase::Fresh, _) => Finding::ok(CHECK, found("fresh")),
             (Phase::Resting, Some(_)) => Finding::ok(CHECK, found("resting")),
             (Phase::Resting, None) => Finding::skip(CHECK, found("resting, so not tried"))
@@ -195,6 +203,9 @@ impl<'a> Health<'a> {
             }
             Source::Kept(reply) => reply,
         };
+        if let Some(fault) = &reply.stored_credential_rejected {
+            return Outcome::Failed(fault);
+        }
         match (reply.phase, &reply.last_fault) {
             (Phase::Fresh, _) => Outcome::Accepted,
             (Phase::Resting, _) if self.holds_a_token() => Outcome::Accepted,

@@ -55,6 +55,7 @@ struct Shown {
     clock_steps: u64,
     blocked: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
+    rejected_successor: Option<Arc<LastFault>>,
 }
 
 /// What ended a wait.
@@ -197,6 +198,7 @@ impl Shown {
             clock_steps: view.clock_steps,
             blocked: view.block.clone(),
             last_fault: view.last_fault.clone(),
+            rejected_successor: view.rejected_successor.clone(),
         }
     }
 
@@ -211,12 +213,15 @@ impl Shown {
                 s.clock_steps,
             )
         };
-        let same_fault = match (&self.last_fault, &other.last_fault) {
+        let same = |a: &Option<Arc<_>>, b: &Option<Arc<_>>| match (a, b) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (None, None) => true,
             _ => false,
         };
-        plain(self) == plain(other) && self.blocked == other.blocked && same_fault
+        plain(self) == plain(other)
+            && self.blocked == other.blocked
+            && same(&self.last_fault, &other.last_fault)
+            && same(&self.rejected_successor, &other.rejected_successor)
     }
 }
 

@@ -29,6 +29,7 @@ mod locked;
 mod log;
 mod logged;
 mod refresh;
+mod shown;
 mod superseded;
 mod waits;
 
@@ -64,8 +65,9 @@ pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
     credentials: Credentials,
-    /// The credential that was loaded last.
-    found: Option<LoadedCredential>,
+    /// The credentials that were loaded and may still be sent: the stored one, and the former one while it may have to
+    /// stay in use.
+    loaded: Vec<LoadedCredential>,
     /// The same without its secret, for the rest of the daemon.
     enrolled: watch::Sender<Option<Arc<Enrolment>>>,
     /// The running step of the attempt.
@@ -110,11 +112,15 @@ impl Keeper {
         let (view, seen) = watch::channel(lifecycle.view());
         let asked = Arc::new(Asked::never());
         asked.at(now.boot);
+        let credentials = match parts.source.is_in_two_places() {
+            true => credentials.in_two_places(),
+            false => credentials,
+        };
         let keeper = Self {
             parts,
             lifecycle,
             credentials,
-            found: None,
+            loaded: vec![],
             enrolled: watch::channel(None).0,
             work: None,
             recheck: None,
@@ -162,12 +168,20 @@ impl Keeper {
                         self.execute(Decision::Recheck);
                     }
                 }
-                Woken::Alarm => self.tell(Event::Due {
-                    asked: self.asked.last(),
-                }),
+                Woken::Alarm => {
+                    self.tell(Event::Due {
+                        asked: self.asked.last(),
+                    });
+                    let now = self.now();
+                    if self.credentials.next_look().is_some_and(|at| at <= now) {
+                        self.execute(Decision::Recheck);
+                    }
+                }
             }
+            self.forget_unneeded();
             self.log_rest();
             self.log_outage();
+            self.log_former();
             self.publish();
             // The caller may have gone away; that cancels nothing.
             if let Some((done, heard)) = heard {
@@ -177,16 +191,6 @@ impl Keeper {
                 let _: Result<(), ()> = done.send(());
             }
         }
-    }
-
-    /// The next moment to act: an attempt is due, the held token expires, or the log has to say that there is none.
-    fn wake(&self) -> Option<BootInstant> {
-        let shown = self.view.borrow();
-        let lapse = shown.held.as_ref().filter(|_| !shown.lapsed);
-        let lapse = lapse.map(|held| held.validity.expires);
-        let report = self.logged.outage.next();
-        let due = self.lifecycle.next_wake();
-        due.into_iter().chain(lapse).chain(report).min()
     }
 
     /// Handles a command. The returned caller is answered once the view shows the result.
@@ -282,20 +286,5 @@ impl Keeper {
 
     fn tell(&mut self, event: Event) {
         self.execute(Decision::Tell(event));
-    }
-
-    /// Publishes the view if it has changed, and only then: callers that wait ask again when woken, so that two of them
-    /// would wake each other forever.
-    fn publish(&self) {
-        let now = self.now();
-        self.view.send_if_modified(|shown| {
-            let mut view = self.lifecycle.view();
-            view.lapsed = view.held.is_some() && view.valid(now).is_none();
-            let news = !view.is(shown);
-            if news {
-                *shown = view;
-            }
-            news
-        });
     }
 }

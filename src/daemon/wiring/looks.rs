@@ -91,6 +91,9 @@ mod tests {
         let store = MemoryStore::new(Some("old"));
         let handles = handles(&store, 3 * AT_A_TIME).await;
         let last = Arc::clone(handles.last().unwrap());
+        // Where no valid token is held, a new credential is taken up at once.
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert!(!last.is_ready());
         store.slow(Duration::from_secs(2));
         let (start, mut looks) = (crate::clock::from_now(Duration::ZERO), Looks::default());
         looks.renew(handles).await;

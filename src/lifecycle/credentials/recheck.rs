@@ -9,6 +9,7 @@ impl Credentials {
     /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
     pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
         let Some(credential) = read else {
+            self.forget_overdue_half(now);
             // A blocked profile shows the current reason, not that of its last attempt.
             return if self.is_blocked() {
                 Decision::Tell(Event::LookAgain)
@@ -16,6 +17,9 @@ impl Credentials {
                 Decision::Wait
             };
         };
+        if self.waits_for_rest(now, credential).is_some() {
+            return Decision::Wait;
+        }
         let before = self.stored.replace(credential);
         if self.carried() == Some(credential) {
             return Decision::Wait;
@@ -39,7 +43,9 @@ impl Credentials {
     pub fn refresh_requested(&self) -> Decision {
         let stored = self.stored.map(|stored| self.rejections.times(stored));
         match stored {
-            Some(rejections) if !rejections.is_none() => Decision::Recheck,
+            Some(rejections) if !rejections.is_none() && self.former().is_none() => {
+                Decision::Recheck
+            }
             _ => Decision::Tell(Event::RefreshRequested),
         }
     }

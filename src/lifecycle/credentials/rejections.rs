@@ -1,7 +1,11 @@
 //! The credentials that an issuer rejected, and when each may be sent again.
 
+use std::sync::Arc;
+
 use crate::credential::CredentialId;
+use crate::fault::Fault;
 use crate::instant::BootInstant;
+use crate::lifecycle::LastFault;
 use crate::schedule::{self, RejectionCount};
 use crate::token::Validity;
 
@@ -16,19 +20,21 @@ struct Rejection {
     times: RejectionCount,
     /// When it may be sent again.
     probe: BootInstant,
+    /// The last rejection.
+    last: Arc<LastFault>,
 }
 
 // === impl Rejections ===
 
 impl Rejections {
-    /// Records that the issuer rejected this credential. `stored` is the one that the store holds, and `held` the validity
-    /// of the held token. A doubtful rejection does not say that the credential is why.
+    /// Records that the issuer rejected this credential with this fault. `stored` is the one that the store holds, and
+    /// `held` the validity of the held token. A doubtful rejection does not say that the credential is why.
     pub(super) fn add(
         &mut self,
         now: BootInstant,
         credential: CredentialId,
         stored: Option<CredentialId>,
-        is_doubtful: bool,
+        fault: &Fault,
         held: Option<&Validity>,
     ) {
         // A credential that left the store long ago is forgotten, so that the list stays short.
@@ -36,12 +42,16 @@ impl Rejections {
             let is_in_use = it.credential == credential || Some(it.credential) == stored;
             is_in_use || now < it.probe.after(schedule::PROBE_CAP)
         });
-        let times = self.times(credential).and_one(is_doubtful);
+        let times = self.times(credential).and_one(fault.is_doubtful);
         self.remove(credential);
         self.0.push(Rejection {
             credential,
             times,
             probe: schedule::probe_due_holding(now, times, held),
+            last: Arc::new(LastFault {
+                fault: fault.clone(),
+                at: now,
+            }),
         });
     }
 
@@ -70,6 +80,11 @@ impl Rejections {
     pub(super) fn times(&self, credential: CredentialId) -> RejectionCount {
         self.of(credential)
             .map_or(RejectionCount::NONE, |it| it.times)
+    }
+
+    /// The last rejection of this credential.
+    pub(super) fn last(&self, credential: CredentialId) -> Option<&Arc<LastFault>> {
+        self.of(credential).map(|it| &it.last)
     }
 
     /// When the probe of this credential is due, if it is due later than `now`.

@@ -6,6 +6,8 @@ use crate::credential::Credential;
 use crate::profile::ProfileName;
 use crate::token::{AccessToken, Grant};
 
+mod former;
+mod half;
 mod invariants;
 
 fn at(seconds: u64) -> BootInstant {

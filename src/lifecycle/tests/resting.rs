@@ -54,13 +54,26 @@ fn after_two_lifetimes_without_a_request_nothing_is_due_any_more() {
 #[test]
 fn whoever_asks_wakes_it_with_one_attempt() {
     for s in [2_001, 2_440, 90_000] {
-        for event in [wanted(), Event::RefreshRequested, Event::CredentialChanged] {
+        for event in [wanted(), Event::RefreshRequested] {
             let mut l = resting();
             assert_eq!(l.step(at(s), u(), due(at(0))), Effect::None);
             assert_eq!(l.step(at(s), u(), event), Effect::Fetch { attempt: 5 });
             assert_eq!(l.step(at(s), u(), wanted()), Effect::None);
             assert!(!l.view().resting);
         }
+    }
+}
+
+#[test]
+fn a_new_credential_wakes_it_once_its_token_has_ended() {
+    for (s, effect) in [
+        (2_001, Effect::None),
+        (2_440, Effect::None),
+        (90_000, Effect::Fetch { attempt: 5 }),
+    ] {
+        let mut l = resting();
+        assert_eq!(l.step(at(s), u(), due(at(0))), Effect::None);
+        assert_eq!(l.step(at(s), u(), Event::CredentialChanged), effect, "{s}");
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) enum Cause {
 pub(crate) const NOTICED: Duration = Duration::from_secs(32);
 
 /// No three calls of a profile begin within this time.
-const TURN: Duration = Duration::from_secs(1);
+pub(super) const TURN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
@@ -72,13 +72,16 @@ impl Attempt {
                 .checked_sub(1)
                 .map_or(life.from, |last| calls[last].until);
             let is_put_off = is_put_off(record, &[&former, &calls[..=index]].concat());
+            // The former secret is sent in place of the one that was found, if that one was rejected.
+            let is_former = former_secret(&calls[..index]) == Some(call.secret);
             let found = || {
                 life.loads().filter(|load| {
                     let is_last = load.until.run == call.from.run
                         || (is_put_off
                             && since.run <= load.until.run
                             && load.until.run < call.from.run);
-                    load.found == Some(Ok(call.secret)) && is_last
+                    let leads_to_it = load.found == Some(Ok(call.secret));
+                    (leads_to_it || is_former && load.found.is_some()) && is_last
                 })
             };
             let before = attempts.last_mut();
@@ -120,9 +123,18 @@ impl Attempt {
         std::iter::once(&self.first).chain(second)
     }
 
-    fn is_one_call(&self) -> bool {
+    pub(super) fn is_one_call(&self) -> bool {
         self.first.number == self.last.number
     }
+}
+
+/// The secret that the issuer accepted last, unless it has rejected it since.
+pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
+    calls.iter().fold(None, |former, call| match call.end {
+        CallEnd::Granted(_) => Some(call.secret),
+        CallEnd::Failed(FaultKind::Rejected, _) => former.filter(|former| *former != call.secret),
+        _ => former,
+    })
 }
 
 /// The last calls of the profile's former lives: a life that follows them at the same issuer keeps to their limit.
@@ -215,7 +227,7 @@ pub(crate) fn is_permanent(call: &Called) -> bool {
 }
 
 /// The wait holds for every secret, so that no second call follows at once.
-fn states_a_wait(call: &Called) -> bool {
+pub(super) fn states_a_wait(call: &Called) -> bool {
     matches!(call.end, CallEnd::Failed(_, Some(wait)) if !wait.is_zero())
 }
 

@@ -6,7 +6,8 @@ use jetond::fault::FaultKind;
 use jetond::instant::BootInstant;
 
 use super::absence::Absence;
-use super::attempts::{self, Attempt, Cause, NOTICED, Outcome, turn_at_end};
+use super::attempts::{self, Attempt, Cause, NOTICED, Outcome};
+use super::attempts::{TURN, former_secret, states_a_wait, turn_at_end};
 use super::budget;
 use super::causes::DEMAND;
 use super::held::Held;
@@ -45,6 +46,7 @@ impl Walk<'_> {
             }
             self.late(attempt.from.boot, findings);
             self.undercuts(attempt, findings);
+            self.gives_up(attempt, findings);
             self.reports.count(
                 attempt,
                 &causes,
@@ -82,6 +84,24 @@ impl Walk<'_> {
         }
     }
 
+    /// An attempt whose secret was rejected ends only when the former secret has been sent, too.
+    fn gives_up(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
+        let calls: Vec<_> = self.life.calls().copied().collect();
+        let before = calls
+            .iter()
+            .position(|call| call.number == attempt.first.number);
+        let former = former_secret(&calls[..before.unwrap_or(0)]);
+        let is_other = former.is_some_and(|former| former != attempt.first.secret);
+        let is_rejected = matches!(attempt.outcome, Outcome::Rejected(_));
+        if is_other && is_rejected && attempt.is_one_call() && !states_a_wait(&attempt.first) {
+            let text = format!(
+                "call {} of life {} was rejected, and the former secret was not sent",
+                attempt.first.number, self.life.number
+            );
+            findings.push(Finding::new(Rule::Former, attempt.known, text));
+        }
+    }
+
     /// An attempt that found nothing in the store is none that the issuer sees.
     fn blocks_before(&mut self, at: BootInstant) {
         let (after, rejected) = self.last.as_ref().map_or((self.life.from, false), |last| {
@@ -91,7 +111,7 @@ impl Walk<'_> {
             let is_error = matches!(load.found, Some(Err(_)));
             // After a rejection the attempt itself looks for another secret.
             let is_after = load.from.run > after.run || (!rejected && load.from.run == after.run);
-            if !is_error || !is_after || load.until.boot > at {
+            if !is_error || !is_after || load.until.boot > at || self.leads_to_former(load) {
                 continue;
             }
             let next = self.not_in_a_wait(moments::after_block(load.until.boot));
@@ -108,6 +128,20 @@ impl Walk<'_> {
                 self.is_broken_off = false;
             }
         }
+    }
+
+    /// Whether the former secret was sent after a look in vain, at once or when its turn came.
+    fn leads_to_former(&self, load: &Loaded) -> bool {
+        let calls: Vec<_> = self.life.calls().copied().collect();
+        let Some(next) = calls
+            .iter()
+            .position(|call| call.from.run >= load.until.run)
+        else {
+            return false;
+        };
+        let (before, call) = (&calls[..next], &calls[next]);
+        former_secret(before) == Some(call.secret)
+            && call.from.boot <= load.until.boot.after(TURN + GRAIN)
     }
 
     /// Whether a look into the store may be one that a reload or a person caused.
@@ -309,8 +343,15 @@ impl Walk<'_> {
                     let is_doubtful = attempt.last.is_doubtful;
                     self.rejections = self.rejections.map(|row| row.and_one(is_doubtful));
                 }
-                if let Some(times) = self.remembered.get(&secret) {
-                    self.rejections[1] = self.rejections[1].max(*times);
+                // Where the former secret was rejected, too, the stored one decides.
+                let is_after = |load: &&Loaded| load.from.run == attempt.last.until.run;
+                let stored = self.life.loads().find(is_after).and_then(|load| load.found);
+                let secrets = [Some(secret), stored.and_then(Result::ok)];
+                let first = attempt.first.secret;
+                for secret in secrets.into_iter().flatten().chain([first]) {
+                    if let Some(times) = self.remembered.get(&secret) {
+                        self.rejections[1] = self.rejections[1].max(*times);
+                    }
                 }
                 let held = beside.as_ref();
                 let backed_off = |at| {

@@ -80,6 +80,18 @@ impl Walk<'_> {
 
     fn is_for_secret(&self, attempt: &Attempt) -> bool {
         let call = &attempt.first;
+        // While a valid token is held and all is well, another secret waits for the next attempt.
+        let is_well = self.failing[1] == 0
+            && self.rejections[1].is_none()
+            && !self.is_blocked
+            && !self.is_broken_off;
+        if is_well
+            && self
+                .held
+                .is_some_and(|held| attempt.begun.boot < held.surely)
+        {
+            return false;
+        }
         // That of an attempt which was broken off counts as well.
         let last = self.last.as_ref().map(|last| last.last.secret);
         let mut before = self.secret.into_iter().chain(last);

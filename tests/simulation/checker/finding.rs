@@ -37,6 +37,8 @@ pub(crate) enum Rule {
     Watches,
     /// When everything works, everybody is served.
     Recovers,
+    /// The secret that the issuer accepted last is sent when the one that took its place is rejected.
+    Former,
 }
 
 /// A broken promise.

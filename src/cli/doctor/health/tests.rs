@@ -24,6 +24,7 @@ fn reply(phase: Phase, left: Option<u64>, fault: Option<FaultReply>) -> ProfileR
         next_attempt_at: None,
         queued_for: None,
         last_fault: fault,
+        stored_credential_rejected: None,
         reported: false,
         cooling_down_until: None,
         clock_skew: None,

@@ -35,10 +35,9 @@ impl Keeper {
                     credential,
                     not_before,
                 } => {
-                    let found = self.found.as_ref();
-                    let Some(found) = found.filter(|found| found.id == credential) else {
-                        // The machine asks only for the credential that was loaded last. The attempt must end in any
-                        // case.
+                    let mut loaded = self.loaded.iter();
+                    let Some(found) = loaded.find(|loaded| loaded.id == credential) else {
+                        // The machine asks only for credentials that it still needs. The attempt must end in any case.
                         let fault = Fault::new(FaultKind::Connect, "the credential was lost");
                         let end = CallEnd::Failed { sent: None, fault };
                         decision = self.credentials.answered(self.now(), attempt, end);

@@ -7,8 +7,7 @@ use tracing::info;
 
 use super::Keeper;
 use crate::credential::Enrolment;
-use crate::lifecycle::Event;
-use crate::lifecycle::credentials::{Decision, Read};
+use crate::lifecycle::credentials::Read;
 use crate::store::source::Loaded;
 
 /// The credential that was read last, without its secret, for the rest of the daemon.
@@ -23,11 +22,10 @@ impl Keeper {
     pub(super) fn rechecked(&mut self, loaded: Loaded) {
         self.recheck = None;
         self.log_unreadable(&loaded, self.credentials.is_blocked());
-        let before = self.found.as_ref().map(|found| found.id);
+        let before = self.credentials.stored();
         let read = self.read(loaded).ok();
         let decision = self.credentials.rechecked(self.now(), read);
-        let is_change = matches!(decision, Decision::Tell(Event::CredentialChanged));
-        if is_change && before.is_some() && before != read {
+        if before.is_some() && before != self.credentials.stored() {
             info!("the credential was replaced");
         }
         self.execute(decision);
@@ -38,7 +36,15 @@ impl Keeper {
         let id = found.id;
         let enrolment = Arc::new(found.credential.enrolment());
         self.enrolled.send_replace(Some(enrolment));
-        self.found = Some(found);
+        match self.loaded.iter_mut().find(|loaded| loaded.id == id) {
+            Some(loaded) => *loaded = found,
+            None => self.loaded.push(found),
+        }
         Ok(id)
+    }
+
+    /// Forgets the secrets that no call will carry.
+    pub(super) fn forget_unneeded(&mut self) {
+        self.loaded.retain(|it| self.credentials.needs(it.id));
     }
 }

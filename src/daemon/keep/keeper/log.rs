@@ -120,6 +120,18 @@ impl Keeper {
         self.logged.skew = far;
     }
 
+    /// Logs one line when the issuer rejects the stored credential and the former one stays in use.
+    pub(super) fn log_former(&mut self) {
+        let rejected = self.credentials.rejected_successor();
+        if let (Some(last), false) = (rejected, self.logged.former) {
+            warn!(
+                detail = last.fault.detail,
+                "the issuer rejects the stored credential; the former one stays in use"
+            );
+        }
+        self.logged.former = rejected.is_some();
+    }
+
     /// Logs one line when the credential cannot be read or the reason changes, and one when it can be read again. A
     /// profile that is stuck without a credential is logged elsewhere.
     pub(super) fn log_unreadable(&mut self, loaded: &Loaded, is_stuck: bool) {

@@ -11,6 +11,8 @@ pub(super) struct Logged {
     pub(super) skew: bool,
     /// Why the credential could not be read, as logged last.
     pub(super) unreadable: Option<String>,
+    /// Whether it says that the former credential stays in use.
+    pub(super) former: bool,
     /// What the issuer did not grant of the scope, as logged last.
     pub(super) missing_scope: Option<Box<str>>,
     /// What it says of the time without a valid token.

@@ -70,6 +70,12 @@ fn notes<'a>(profile: &'a ProfileState, around: Surroundings<'_>) -> Vec<Cow<'a,
         }
         _ => {}
     }
+    if let Some(fault) = &reply.stored_credential_rejected {
+        notes.push(Cow::Owned(format!(
+            "the stored credential was rejected, so the former one stays in use: {}",
+            fault.detail
+        )));
+    }
     if let (Some(granted), Some(missing)) = (&reply.granted_scope, &reply.missing_scope) {
         notes.push(Cow::Owned(format!(
             "the issuer granted a narrower scope than the configuration asks for: {granted}, without {missing}"

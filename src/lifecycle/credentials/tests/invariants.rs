@@ -57,6 +57,12 @@ enum Entry {
     Failed(u8, BootInstant, FaultKind),
     /// A call with this credential was rejected, and it is not certain that the credential is why.
     Doubted(u8, BootInstant),
+    /// An attempt ended without a call, since the stored credential was rejected.
+    Withheld,
+    /// An attempt ended after this number of calls, of which the last was rejected.
+    Rejected(u32),
+    /// Whether the state says that the former credential stays in use.
+    Says(bool),
     /// A recheck found a credential while the attempt carried this one.
     Recheck {
         found: u8,
@@ -85,6 +91,8 @@ struct World {
     pending: Option<Pending>,
     /// The credential that the attempt carries.
     carried: Option<u8>,
+    /// How many calls the attempt has decided on.
+    calls: u32,
     stored: Result<u8, ()>,
     record: Vec<Entry>,
 }
@@ -98,6 +106,7 @@ impl World {
             attempt: 0,
             pending: None,
             carried: None,
+            calls: 0,
             stored: Ok(1),
             record: vec![],
         };
@@ -114,6 +123,12 @@ impl World {
     }
 
     fn take(&mut self, happens: &Happens) {
+        self.act(happens);
+        let says = self.machine.rejected_successor().is_some();
+        self.record.push(Entry::Says(says));
+    }
+
+    fn act(&mut self, happens: &Happens) {
         match happens {
             Happens::Pass(millis) => self.now = self.now.after(Duration::from_millis(*millis)),
             Happens::Store(number) => self.stored = Ok(*number),
@@ -174,7 +189,7 @@ impl World {
             self.record.push(Entry::Cancelled);
         }
         self.attempt += 1;
-        self.carried = None;
+        (self.carried, self.calls) = (None, 0);
         let decision = self.machine.begin(self.now, self.attempt);
         self.follow(&decision);
     }
@@ -238,6 +253,7 @@ impl World {
             } => {
                 let credential = (1..=3).find(|n| id(*n) == *credential).unwrap();
                 self.carried = Some(credential);
+                self.calls += 1;
                 self.record.push(Entry::Decided {
                     credential,
                     at: self.now,
@@ -256,7 +272,16 @@ impl World {
                     self.begin();
                 }
             }
-            Decision::Tell(_) => (self.pending, self.carried) = (None, None),
+            Decision::Tell(event) => {
+                match event {
+                    Event::Withheld { .. } => self.record.push(Entry::Withheld),
+                    Event::Failed { fault, .. } if fault.kind == FaultKind::Rejected => {
+                        self.record.push(Entry::Rejected(self.calls));
+                    }
+                    _ => {}
+                }
+                (self.pending, self.carried) = (None, None);
+            }
         }
     }
 }
@@ -317,6 +342,49 @@ fn last_read(record: &[Entry]) -> Option<u8> {
     })
 }
 
+/// The credential that the issuer accepted last, unless it has rejected it since.
+fn accepted(record: &[Entry]) -> Option<u8> {
+    record.iter().fold(None, |accepted, entry| match entry {
+        Entry::Granted(number) => Some(*number),
+        Entry::Failed(number, _, FaultKind::Rejected) | Entry::Doubted(number, _) => {
+            accepted.filter(|accepted| accepted != number)
+        }
+        _ => accepted,
+    })
+}
+
+/// When this credential was rejected last, unless the issuer has accepted it since.
+fn rejected(record: &[Entry], credential: u8) -> Option<BootInstant> {
+    record.iter().fold(None, |rejected, entry| match entry {
+        Entry::Granted(number) if *number == credential => None,
+        Entry::Failed(number, at, FaultKind::Rejected) | Entry::Doubted(number, at)
+            if *number == credential =>
+        {
+            Some(*at)
+        }
+        _ => rejected,
+    })
+}
+
+/// The former credential, if the stored one was rejected and the former one was not.
+fn former(record: &[Entry]) -> Option<u8> {
+    let stored = last_read(record)?;
+    let former = accepted(record).filter(|former| *former != stored)?;
+    rejected(record, stored).map(|_| former)
+}
+
+/// The last moment of this record that is known.
+fn last_moment(record: &[Entry]) -> BootInstant {
+    let moments = record.iter().filter_map(|entry| match entry {
+        Entry::Decided { at, .. }
+        | Entry::Sent(_, at)
+        | Entry::Failed(_, at, _)
+        | Entry::Doubted(_, at) => Some(*at),
+        _ => None,
+    });
+    moments.max().unwrap_or(at(0))
+}
+
 proptest! {
     #![proptest_config(crate::testing::many_cases())]
 
@@ -332,13 +400,14 @@ proptest! {
     }
 
     #[test]
-    fn b_a_call_carries_what_was_read_last_and_a_new_credential_is_used_at_once(story in story()) {
+    fn b_a_call_carries_what_was_read_last_or_the_former_and_a_new_one_is_used_at_once(story in story()) {
         let record = World::record(&story);
         for (index, entry) in record.iter().enumerate() {
             let before = &record[..index];
             match entry {
                 Entry::Decided { credential, .. } => {
-                    prop_assert_eq!(last_read(before), Some(*credential), "{:#?}", record);
+                    let is_either = [last_read(before), former(before)].contains(&Some(*credential));
+                    prop_assert!(is_either, "{record:#?}");
                 }
                 Entry::Recheck { found, has_begun, .. } => {
                     let is_found = |entry: &&Entry| matches!(entry, Entry::Read(number) if number == found);
@@ -380,5 +449,30 @@ proptest! {
         let decided = count(|entry| matches!(entry, Entry::Decided { .. }));
         let cancelled = count(|entry| matches!(entry, Entry::Cancelled));
         prop_assert_eq!(decided, sent.len() + cancelled, "each decision is executed");
+    }
+
+    #[test]
+    fn e_the_former_credential_stays_in_use_while_the_stored_one_is_rejected(story in story()) {
+        let record = World::record(&story);
+        for (index, entry) in record.iter().enumerate() {
+            let before = &record[..index];
+            let is_known = |stored| {
+                let at = rejected(before, stored);
+                // A rejection is remembered for as long as its credential is stored, else for this time at least.
+                at.is_some_and(|at| last_moment(before).since(at) < schedule::PROBE_CAP)
+            };
+            let has_former = former(before).is_some() && last_read(before).is_some_and(is_known);
+            match entry {
+                // What is withheld keeps no caller from a token that the former credential brings.
+                Entry::Withheld => prop_assert!(!has_former, "{record:#?}"),
+                // The stored one is never the only one that an attempt sends.
+                Entry::Rejected(calls) => prop_assert!(!has_former || *calls > 1, "{record:#?}"),
+                Entry::Says(says) => {
+                    prop_assert!(!says || former(before).is_some(), "{record:#?}");
+                    prop_assert!(*says || !has_former, "{record:#?}");
+                }
+                _ => {}
+            }
+        }
     }
 }
