@@ -15,7 +15,7 @@
 //! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
-//! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock process trust |
+//! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock path_events process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
 //! | [`service`] | the requests that the daemon answers, from a path or a verb | command_files keep | clock offload process |

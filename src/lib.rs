@@ -14,7 +14,7 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | address applications causes certificates clock command_line config credential daemon dialect fault file_lock folder instant lifecycle offload paths policy process profile provider sandbox settings store token transfer trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | address applications causes clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload paths policy problem process profile provider query schedule settings sink store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | address applications causes clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload path_events paths policy problem process profile provider query schedule settings sink store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
@@ -27,6 +27,7 @@
 //! | [`settings`] | the configuration as a file | causes clock config file_lock folder offload trust |
 //! | [`certificates`] | the certificates and keys that a configuration names, each read once | config credential trust |
 //! | [`process`] | what this process gives up, its log, its signals, its children, its service manager | clock instant |
+//! | `path_events` | notices where paths lead to other files, and where files are changed | trust |
 //! | [`trust`] | which files and folders may be believed, and making those that may | command_line |
 //! | [`offload`] | blocking calls on threads that the system may refuse, and the event loop | |
 //! | [`clock`] | reads the machine's clocks and waits for them | instant |
@@ -76,6 +77,7 @@ mod folder;
 pub mod instant;
 pub mod lifecycle;
 pub mod offload;
+mod path_events;
 pub mod paths;
 pub mod policy;
 pub mod problem;

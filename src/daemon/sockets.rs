@@ -30,7 +30,6 @@ mod keep;
 pub mod listen_error;
 pub mod listener;
 pub(in crate::daemon) mod mode;
-mod path_watch;
 pub mod place;
 mod seen;
 pub mod unit;

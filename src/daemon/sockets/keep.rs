@@ -16,10 +16,10 @@ use super::super::service::Door;
 use super::super::shutdown::Shutdown;
 use super::listen_error::ListenError;
 use super::mode::ModeChange;
-use super::path_watch::PathWatch;
 use super::place::inode;
 use super::{Origin, Servers, Sockets};
 use crate::clock::Clock;
+use crate::path_events::path_watch::PathWatch;
 use crate::process::episode::Episode;
 
 /// Pause between an event and the look at the paths: `rm -r` removes a folder after the socket in it.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// A watch on paths.
 #[derive(Debug)]
-pub(super) struct PathWatch {
+pub(crate) struct PathWatch {
     #[cfg(target_os = "linux")]
     linux: linux::Watch,
 }
@@ -24,7 +24,7 @@ impl PathWatch {
     /// Fails when a part of the paths cannot be watched: the user's limit of watches is reached, a folder is not
     /// readable, a file system is shared with other hosts, or the system has no inotify. The caller then has to poll.
     #[cfg(target_os = "linux")]
-    pub(super) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+    pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         linux::Watch::new(paths).map(|linux| Self { linux })
     }
 
@@ -33,7 +33,7 @@ impl PathWatch {
     /// # Errors
     /// Always.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn new<'a>(_: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+    pub(crate) fn new<'a>(_: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -43,7 +43,7 @@ impl PathWatch {
     /// # Errors
     /// As for [`new`](Self::new).
     #[cfg(target_os = "linux")]
-    pub(super) fn renewed<'a>(mut self, paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+    pub(crate) fn renewed<'a>(mut self, paths: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         self.linux.renew(paths)?;
         Ok(self)
     }
@@ -53,12 +53,12 @@ impl PathWatch {
     /// # Errors
     /// None.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn renewed<'a>(self, _: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
+    pub(crate) fn renewed<'a>(self, _: impl Iterator<Item = &'a Path>) -> io::Result<Self> {
         Ok(self)
     }
 
     /// Waits until one of the paths may have changed.
-    pub(super) async fn stirred(&self) {
+    pub(crate) async fn stirred(&self) {
         #[cfg(target_os = "linux")]
         self.linux.stirred().await;
         #[cfg(not(target_os = "linux"))]
@@ -68,8 +68,7 @@ impl PathWatch {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::{BTreeMap, VecDeque};
-    use std::ffi::OsString;
+    use std::collections::BTreeMap;
     use std::fs::File;
     use std::io;
     use std::os::fd::OwnedFd;
@@ -80,23 +79,8 @@ mod linux {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    use crate::trust::names;
-
-    /// The most links that Linux follows on one path.
-    const MAX_LINKS: usize = 40;
-
-    /// Magic numbers (`statfs(2)`) of file systems that no other host changes: tmpfs, ramfs, ext4, xfs, btrfs,
-    /// overlayfs, f2fs, zfs.
-    const LOCAL: [u32; 8] = [
-        0x0102_1994,
-        0x8584_58f6,
-        0x0000_ef53,
-        0x5846_5342,
-        0x9123_683e,
-        0x794c_7630,
-        0xf2f5_2010,
-        0x2fc1_2fc1,
-    ];
+    use crate::path_events::local::is_local;
+    use crate::path_events::walk::{Last, PartKind, walk};
 
     #[derive(Debug)]
     pub(super) struct Watch {
@@ -133,7 +117,10 @@ mod linux {
             let events = self.events.get_ref();
             let mut watched: BTreeMap<i32, WatchFlags> = BTreeMap::new();
             for path in paths {
-                if !is_local(path)? {
+                // The folder of the file, or the nearest one above that exists.
+                let mut folders = path.ancestors().skip(1);
+                let there = folders.find(|folder| folder.is_dir());
+                if !is_local(there.unwrap_or(Path::new("/")))? {
                     return Err(io::ErrorKind::Unsupported.into());
                 }
                 for (at, step) in steps(path)? {
@@ -192,54 +179,18 @@ mod linux {
         }
     }
 
-    fn is_local(path: &Path) -> io::Result<bool> {
-        // The folder of the file, or the nearest one above that exists.
-        let mut folders = path.ancestors().skip(1);
-        let there = folders.find(|folder| folder.is_dir());
-        let kind = rustix::fs::statfs(there.unwrap_or(Path::new("/")))?.f_type;
-        // The field has another type on each system; the numbers have 32 bits.
-        let kind = i128::from(kind) & i128::from(u32::MAX);
-        Ok(LOCAL.iter().any(|local| i128::from(*local) == kind))
-    }
-
     /// Returns every part of `path` in the order in which the kernel resolves it, including the targets of symbolic
-    /// links, up to the first missing name. The root folder is left out: it can be neither moved nor removed.
+    /// links on the way, up to the first missing name.
     fn steps(path: &Path) -> io::Result<Vec<(PathBuf, Step)>> {
-        let mut todo: VecDeque<OsString> = names(path);
-        let (mut at, mut steps, mut links) = (PathBuf::from("/"), vec![], 0);
-        while let Some(name) = todo.pop_front() {
-            if name == ".." {
-                at.pop();
-                continue;
-            }
-            at.push(name);
-            let meta = match at.symlink_metadata() {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    at.pop();
-                    steps.retain(|(step, _)| *step != at);
-                    steps.push((at, Step::LastFolder));
-                    break;
-                }
-                meta => meta?,
-            };
-            let step = if meta.is_dir() {
-                Step::Folder
-            } else {
-                Step::Other
-            };
-            steps.push((at.clone(), step));
-            if meta.is_symlink() && !todo.is_empty() {
-                links += 1;
-                if links > MAX_LINKS {
-                    return Err(Errno::LOOP.into());
-                }
-                let target = at.read_link()?;
-                at.pop();
-                if target.is_absolute() {
-                    at = PathBuf::from("/");
-                }
-                for name in names(&target).into_iter().rev() {
-                    todo.push_front(name);
+        let mut steps = vec![];
+        for part in walk(path, Last::Itself)? {
+            match part.kind {
+                PartKind::Folder => steps.push((part.path, Step::Folder)),
+                PartKind::Link | PartKind::File => steps.push((part.path, Step::Other)),
+                PartKind::Missing => {
+                    let folder = part.path.parent().unwrap_or(Path::new("/")).to_owned();
+                    steps.retain(|(step, _)| *step != folder);
+                    steps.push((folder, Step::LastFolder));
                 }
             }
         }

@@ -1,0 +1,14 @@
+//! Notices where paths lead to other files, by inotify(7).
+//!
+//! # Map
+//! | File | What it does | Names |
+//! |---|---|---|
+//! | [`path_watch`] | wakes its caller when one of a few paths may lead to another file | |
+//! | `walk` | the parts of a path, as the kernel resolves it | |
+//! | `local` | whether the kernel learns of every change in a folder | |
+
+#[cfg(target_os = "linux")]
+mod local;
+pub(crate) mod path_watch;
+#[cfg(target_os = "linux")]
+mod walk;

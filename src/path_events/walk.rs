@@ -1,0 +1,99 @@
+//! The parts of a path, as the kernel resolves it.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::trust::names;
+
+/// The most links that Linux follows on one path.
+const MAX_LINKS: usize = 40;
+
+/// A part of a path.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Where it is. There is no link among the folders above it.
+    pub(super) path: PathBuf,
+    pub(super) kind: PartKind,
+    /// `None` if it is missing.
+    pub(super) meta: Option<Metadata>,
+}
+
+/// What a part of a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartKind {
+    Folder,
+    /// A symbolic link. What it leads to follows.
+    Link,
+    /// Anything else; it is the last part.
+    File,
+    /// There is nothing of this name, and the way ends here.
+    Missing,
+}
+
+/// Whether a link in the last place of a path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// The link itself is meant.
+    Itself,
+    /// What it leads to is meant.
+    Followed,
+}
+
+/// Returns every part of this absolute path in the order in which the kernel resolves it, including the targets of
+/// symbolic links, up to the first missing name. The root folder is left out: it can be neither moved nor removed.
+///
+/// # Errors
+/// The system's, when a part cannot be looked at, or there are too many links.
+pub(super) fn walk(path: &Path, last: Last) -> io::Result<Vec<Part>> {
+    let mut todo: VecDeque<OsString> = names(path);
+    let (mut at, mut parts, mut links) = (PathBuf::from("/"), vec![], 0);
+    while let Some(name) = todo.pop_front() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(name);
+        let meta = match at.symlink_metadata() {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                parts.push(Part {
+                    path: at,
+                    kind: PartKind::Missing,
+                    meta: None,
+                });
+                return Ok(parts);
+            }
+            Err(e) => return Err(e),
+        };
+        let kind = match () {
+            () if meta.is_dir() => PartKind::Folder,
+            () if meta.is_symlink() => PartKind::Link,
+            () => PartKind::File,
+        };
+        parts.push(Part {
+            path: at.clone(),
+            kind,
+            meta: Some(meta),
+        });
+        if kind == PartKind::Link && (last == Last::Followed || !todo.is_empty()) {
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(Errno::LOOP.into());
+            }
+            let target = at.read_link()?;
+            at.pop();
+            if target.is_absolute() {
+                at = PathBuf::from("/");
+            }
+            for name in names(&target).into_iter().rev() {
+                todo.push_front(name);
+            }
+        }
+    }
+    Ok(parts)
+}
