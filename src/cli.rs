@@ -101,6 +101,9 @@ enum Command {
     /// Make one call of the OS keyring for the jetond that has started this process
     #[command(name = crate::store::keyring::COMMAND, hide = true)]
     KeyringCall(keyring_call::KeyringCallArgs),
+    /// Tell the jetond that has started this process of changes in the OS keyring
+    #[command(name = crate::store::keyring::WATCH_COMMAND, hide = true)]
+    KeyringWatch,
 }
 
 /// Runs `jetond` with this process's arguments and environment.
@@ -212,6 +215,7 @@ impl CommandLine {
             Command::Demo(_) => "demo",
             Command::Sandbox(_) => "sandbox",
             Command::KeyringCall(_) => "keyring-call",
+            Command::KeyringWatch => "keyring-watch",
         };
         before.end(name)
     }
@@ -251,6 +255,7 @@ impl CommandLine {
             Some(Command::UninstallHelpers(args)) => helpers::uninstall(args, env),
             Some(Command::Sandbox(args)) => sandbox::sandbox(args),
             Some(Command::KeyringCall(args)) => keyring_call::keyring_call(args),
+            Some(Command::KeyringWatch) => keyring_call::keyring_watch(),
         }
     }
 }

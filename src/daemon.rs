@@ -14,7 +14,9 @@
 //! | [`reloading`] | puts configurations in force, one at a time | condition keep options sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
+//! | `credential_watch` | notices that a credential was replaced | keep | clock offload path_events store |
 //! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
+//! | `start_error` | why a daemon did not start, or had to end | sockets | process settings |
 //! | [`sockets`] | opens the sockets and keeps them in place | serve service shutdown | clock file_lock path_events process trust |
 //! | [`descriptors`] | divides the available descriptors | keep serve | |
 //! | [`serve`] | serves a connection from accept to the last byte | keep service shutdown | clock process |
@@ -29,6 +31,7 @@
 mod clock_changes;
 pub mod command_files;
 pub mod condition;
+mod credential_watch;
 pub mod descriptors;
 pub mod keep;
 mod options;
@@ -38,6 +41,7 @@ pub mod service;
 pub mod shutdown;
 pub mod sinks;
 pub mod sockets;
+mod start_error;
 #[cfg(test)]
 mod testing;
 pub mod watchdog;
@@ -45,8 +49,8 @@ pub mod wiring;
 
 pub use self::clock_changes::tell_of_jumps;
 pub use self::options::Options;
+pub use self::start_error::StartError;
 
-use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -55,6 +59,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
+use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
 use self::service::{Lists, ReloadRequest, SecondCalls, Service};
@@ -75,27 +80,11 @@ use serve::connections::Connections;
 use serve::memory::Memory;
 use serve::server::Server;
 use serve::{refusal_log::RefusalLog, refusals::Refusals};
-use sockets::activation::{ActivationError, Passed};
-use sockets::listen_error::ListenError;
+use sockets::activation::Passed;
 use sockets::mode::{mode_setter, warn_of_barrier};
 
 /// How long requests in progress may take once the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Why a daemon did not start, or had to end.
-#[derive(Debug)]
-pub enum StartError {
-    /// The configuration cannot be used.
-    Config(Unusable),
-    /// A socket cannot be served.
-    Listen(ListenError),
-    /// A socket that was passed cannot be served.
-    Passed(ActivationError),
-    /// A socket is missing and cannot be created again.
-    Lost(Lost),
-    /// A system call failed.
-    Io(io::Error),
-}
 
 /// Runs a daemon until it is stopped.
 ///
@@ -165,6 +154,7 @@ async fn serve(
         second_calls: SecondCalls::default(),
         files: CommandFiles::beside(sockets.passed_tokens().as_deref(), &options.places.token),
     });
+    let credentials = CredentialWatch::open();
     let notify = Manager::new(options.notify.as_deref());
     // They have descriptors of their own, so they are made before those are counted.
     let [connections, admin] = [(); 2].map(|()| Connections::shared(gate));
@@ -198,8 +188,9 @@ async fn serve(
     let (setter, mode_changes) = mode_setter();
     let setter = Some(setter).filter(|_| is_ours && options.guests.is_empty());
     let served = ServedMode::new(valid, setter).of_unit(sockets.passed_tokens());
-    let jumps = Jumps::new(Arc::clone(&clock));
+    let mut jumps = Jumps::new(Arc::clone(&clock));
     let looks = jumps.looks();
+    credentials.keep(&roster, &clock, jumps.looks());
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
     let wiring = Wiring::new(
         &options.state,
@@ -282,23 +273,3 @@ async fn serve(
     }
     lost.map_or(Ok(()), |lost| Err(StartError::Lost(lost)))
 }
-
-// === impl StartError ===
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(unusable) => unusable.fmt(f),
-            Self::Listen(error) => error.fmt(f),
-            Self::Passed(error) => error.fmt(f),
-            Self::Lost(lost) => lost.fmt(f),
-            Self::Io(error) => write!(
-                f,
-                "the system refused to start it: {error}{}",
-                hardening::remedy(error)
-            ),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}

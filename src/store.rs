@@ -12,6 +12,7 @@ use crate::profile::ProfileName;
 
 mod access;
 mod binding;
+mod changes;
 mod difference;
 mod encrypted;
 mod error;
@@ -28,6 +29,7 @@ pub mod source;
 
 pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
 pub use binding::{Binding, Bound, Required};
+pub use changes::ChangeSource;
 pub use difference::{BindingPart, Difference, Differences};
 pub use encrypted::{EncryptedStore, Mismatch, StoreKeys};
 pub use error::{StoreError, StoreErrorKind, Unavailable};

@@ -1,4 +1,5 @@
-//! `jetond keyring-call`: makes one call of the OS keyring for the `jetond` that has started this process.
+//! `jetond keyring-call` and `jetond keyring-watch`: make one call of the OS keyring, and watch it, for the `jetond` that
+//! has started this process.
 
 use std::io::{stdin, stdout};
 use std::os::fd::AsFd;
@@ -8,6 +9,8 @@ use rustix::fs::{FileType, fstat};
 use super::output::{Exit, fail};
 use crate::profile::ProfileName;
 use crate::store::keyring::{self, Operation};
+
+const FOR_ITSELF: &str = "only jetond itself runs this command";
 
 /// The arguments of `jetond keyring-call`.
 #[derive(Debug, clap::Args)]
@@ -22,9 +25,19 @@ pub(super) struct KeyringCallArgs {
 pub(super) fn keyring_call(args: &KeyringCallArgs) -> Exit {
     // What goes through them is secret, so they are not a terminal or a file.
     if !is_pipe(stdin()) || !is_pipe(stdout()) {
-        return fail(Exit::Usage, "only jetond itself runs this command");
+        return fail(Exit::Usage, FOR_ITSELF);
     }
     match keyring::serve_call(args.operation, &args.profile) {
+        Ok(()) => Exit::Done,
+        Err(_) => Exit::Failed,
+    }
+}
+
+pub(super) fn keyring_watch() -> Exit {
+    if !is_pipe(stdout()) {
+        return fail(Exit::Usage, FOR_ITSELF);
+    }
+    match keyring::serve_watch() {
         Ok(()) => Exit::Done,
         Err(_) => Exit::Failed,
     }

@@ -6,7 +6,8 @@
 //! |---|---|---|---|
 //! | [`feed`] | the events of a profile, for one watcher | handle roster | clock |
 //! | [`roster`] | the profiles by name, and which caller may use which | handle | |
-//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience sink_board waiters | clock |
+//! | [`looks`] | looks into the stores of many profiles | handle | |
+//! | [`handle`] | a profile as the rest of the daemon uses it | jumps keeper lookups patience sink_board waiters | clock store |
 //! | [`lookups`] | calls of an issuer's API beside the attempts, one at a time | | clock |
 //! | [`keeper`] | one task per profile, which alone owns its state | attempt bulkhead jumps waiters | clock provider store |
 //! | [`attempt`] | one call of an attempt to get a token | bulkhead waiters | clock provider |
@@ -25,6 +26,7 @@ pub mod feed;
 pub mod handle;
 pub mod jumps;
 pub mod keeper;
+pub mod looks;
 pub mod lookups;
 pub mod patience;
 mod queue;

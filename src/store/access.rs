@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::record::{self, Record};
-use super::{ProfileLock, StoreError, StoreErrorKind};
+use super::{ChangeSource, ProfileLock, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 /// Reads records from a store. Its calls block: keep them off the event loop.
@@ -23,6 +23,11 @@ pub trait StoreReader: Send + Sync {
     /// [`StoreError`] if the store or the record cannot be read or trusted.
     fn load(&self, profile: &ProfileName) -> Result<Option<Record>, StoreError> {
         self.look(profile).record
+    }
+
+    /// Where a change of the record shows; empty where nothing shows it. Never blocks.
+    fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
+        vec![]
     }
 }
 
@@ -144,6 +149,11 @@ pub(super) trait Backend: Send + Sync {
         Ok(stored)
     }
 
+    /// Where a change of the stored bytes shows; empty where nothing shows it.
+    fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
+        vec![]
+    }
+
     /// An error about what is stored for the profile.
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError;
 }
@@ -161,6 +171,10 @@ impl<B: Backend> StoreReader for B {
             None => Ok(None),
         });
         Look { record, revision }
+    }
+
+    fn change_sources(&self, profile: &ProfileName) -> Vec<ChangeSource> {
+        Backend::change_sources(self, profile)
     }
 }
 

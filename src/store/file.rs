@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::access::Backend;
 use super::files::PrivateFiles;
-use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
+use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 /// A store of files of mode 0600, in a folder of mode 0700.
@@ -67,6 +67,10 @@ impl Backend for FileStore {
 
     fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
         self.0.remove(lock)
+    }
+
+    fn change_sources(&self, profile: &ProfileName) -> Vec<ChangeSource> {
+        vec![ChangeSource::File(self.path(profile))]
     }
 
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {

@@ -14,7 +14,7 @@ use self::call::{Answer, Call, MakeCall, Outcome};
 use self::process::Process;
 use self::turn::Turn;
 use super::access::Backend;
-use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
+use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 mod call;
@@ -26,6 +26,7 @@ mod process;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
 mod turn;
+mod watch;
 
 #[cfg(target_os = "macos")]
 use self::keychain as system;
@@ -35,6 +36,7 @@ use self::secret_service as system;
 pub use self::call::Operation;
 pub use self::fault::KeyringFault;
 pub use self::process::COMMAND;
+pub use self::watch::{KeyringWatch, Signal, WATCH_COMMAND, serve_watch};
 
 /// The service name of every entry; its user name is the profile.
 const SERVICE: &str = "jeton";
@@ -147,6 +149,10 @@ impl Backend for KeyringStore {
     fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
         let answer = self.change(Operation::Remove, lock.profile(), &[])?;
         Ok(answer == Answer::Done)
+    }
+
+    fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
+        vec![ChangeSource::Keyring]
     }
 
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {

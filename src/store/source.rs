@@ -17,7 +17,7 @@ use crate::fault::{Block, Fault, FaultKind};
 use crate::lifecycle::credentials::NotLoaded;
 use crate::offload::Lane;
 use crate::profile::ProfileName;
-use crate::store::{Bound, Differences, Key, Required, StoreErrorKind, StoreReader};
+use crate::store::{Bound, ChangeSource, Differences, Key, Required, StoreErrorKind, StoreReader};
 
 /// A credential, or why it was not loaded.
 pub type Loaded = Result<LoadedCredential, NotLoaded>;
@@ -41,6 +41,11 @@ pub trait CredentialSource: Send + Sync {
     /// # Errors
     /// Why no credential can be used, for the program and for people.
     fn load(&self) -> Loading<'_>;
+
+    /// Where a change of the credential shows; empty where nothing shows it. Never blocks.
+    fn change_sources(&self) -> Vec<ChangeSource> {
+        vec![]
+    }
 
     /// Whether the client ID and the secret are kept in two places, so that one may change before the other.
     fn is_in_two_places(&self) -> bool {
@@ -89,6 +94,10 @@ impl CredentialSource for StoreSource {
                 Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)))
             })
         })
+    }
+
+    fn change_sources(&self) -> Vec<ChangeSource> {
+        self.store.change_sources(&self.name)
     }
 }
 

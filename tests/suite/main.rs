@@ -19,6 +19,7 @@ mod clusters;
 mod commands;
 mod companion;
 mod control_characters;
+mod credential_changes;
 mod deadlines;
 mod demo;
 mod descriptors;

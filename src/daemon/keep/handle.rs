@@ -2,8 +2,8 @@
 //!
 //! A held token is served from the view alone, without a message to the keeper.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,6 +20,7 @@ use crate::lifecycle::credentials::Credentials;
 use crate::lifecycle::{Held, Pace, Policy, View};
 use crate::profile::ProfileName;
 use crate::query::ProfileState;
+use crate::store::ChangeSource;
 use crate::store::source::CredentialSource;
 use crate::wire::ProfileReply;
 use told::Told;
@@ -53,6 +54,8 @@ pub struct Handle {
     lookups: Option<Arc<Lookups>>,
     sinks: SinkBoard,
     told: Told,
+    /// Where a change of its credential shows.
+    change_sources: Mutex<Vec<ChangeSource>>,
     task: tokio::task::AbortHandle,
 }
 
@@ -74,6 +77,7 @@ impl Handle {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (name, clock) = (parts.name.clone(), Arc::clone(&parts.clock));
         let waiters = Arc::<Waiters>::default();
+        let change_sources = parts.source.change_sources();
         let (keeper, view, asked) = Keeper::new(parts, credentials, inbox, Arc::clone(&waiters));
         let enrolled = keeper.enrolled();
         let task = tokio::spawn(keeper.run()).abort_handle();
@@ -91,6 +95,7 @@ impl Handle {
             lookups: None,
             sinks: SinkBoard::default(),
             told: Told::default(),
+            change_sources: Mutex::new(change_sources),
             task,
         }
     }
@@ -103,6 +108,13 @@ impl Handle {
     /// What the profile's tokens are for.
     pub const fn purpose(&self) -> &Purpose {
         &self.purpose
+    }
+
+    /// Where a change of its credential shows.
+    pub fn change_sources(&self) -> Vec<ChangeSource> {
+        // Nothing panics while it is locked.
+        let sources = self.change_sources.lock();
+        sources.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the files hold that its token is written to.
@@ -145,6 +157,9 @@ impl Handle {
     /// Has the credential read from elsewhere. Its token stays; [`Handle::recheck`] tells whether the credential is another
     /// one there.
     pub async fn set_source(&self, source: Arc<dyn CredentialSource>) {
+        let change_sources = source.change_sources();
+        let sources = self.change_sources.lock();
+        *sources.unwrap_or_else(PoisonError::into_inner) = change_sources;
         // A keeper that has ended needs none.
         let _: Result<(), _> = self.commands.send(Command::Source(NewSource(source))).await;
     }

@@ -33,14 +33,14 @@ pub struct Jump {
 pub struct Jumps {
     clock: Arc<dyn Clock>,
     before: Reading,
-    looks: Arc<Notify>,
+    looks: Vec<Arc<Notify>>,
 }
 
 impl Jumps {
     /// Starts with the readings of this moment.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let before = clock.read();
-        let looks = Arc::default();
+        let looks = vec![];
         Self {
             clock,
             before,
@@ -48,16 +48,18 @@ impl Jumps {
         }
     }
 
-    /// Notified at each look, so that other periodic checks need no timer of their own.
-    pub fn looks(&self) -> Arc<Notify> {
-        Arc::clone(&self.looks)
+    /// Notified at each look, so that another periodic check needs no timer of its own. Each call is for one check.
+    pub fn looks(&mut self) -> Arc<Notify> {
+        let looks = Arc::<Notify>::default();
+        self.looks.push(Arc::clone(&looks));
+        looks
     }
 
     /// Waits until the clocks may have jumped, for 30 s at most, and returns the jump if there was one.
     pub async fn look(&mut self) -> Option<Jump> {
         // The clocks show what happened, whether the wait ended or timed out.
         let _: Result<(), _> = tokio::time::timeout(TICK, self.clock.disturbed()).await;
-        self.looks.notify_one();
+        self.looks.iter().for_each(|looks| looks.notify_one());
         let now = self.clock.read();
         let before = std::mem::replace(&mut self.before, now);
         jump(&before, &now)

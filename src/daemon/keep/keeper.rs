@@ -112,10 +112,7 @@ impl Keeper {
         let (view, seen) = watch::channel(lifecycle.view());
         let asked = Arc::new(Asked::never());
         asked.at(now.boot);
-        let credentials = match parts.source.is_in_two_places() {
-            true => credentials.in_two_places(),
-            false => credentials,
-        };
+        let credentials = credentials.in_two_places(parts.source.is_in_two_places());
         let keeper = Self {
             parts,
             lifecycle,
@@ -240,6 +237,8 @@ impl Keeper {
                 None
             }
             Command::Source(NewSource(source)) => {
+                let is_in_two = source.is_in_two_places();
+                self.credentials = std::mem::take(&mut self.credentials).in_two_places(is_in_two);
                 self.parts.source = source;
                 None
             }

@@ -7,17 +7,11 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use super::super::keep::handle::Handle;
-
-/// How many stores are looked into at a time: a daemon with a thousand profiles needs no more threads for it than one
-/// with ten.
-const AT_A_TIME: usize = 8;
+use super::super::keep::looks::look;
 
 /// How long a reload waits for the looks: stores that answer at once have a new secret in use when it ends. It waits for no
 /// store that does not, since the configuration is in force already; those looks go on after it.
 const PATIENCE: Duration = Duration::from_millis(250);
-
-/// How long to wait between two looks, once there are many: each takes a moment of the thread that serves requests.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// The looks of the last reload.
 #[derive(Default)]
@@ -40,24 +34,9 @@ impl Looks {
     }
 }
 
-async fn look(profiles: Vec<Arc<Handle>>) {
-    let mut looking = JoinSet::new();
-    for (number, profile) in profiles.into_iter().enumerate() {
-        if number >= AT_A_TIME {
-            tokio::time::sleep(PAUSE).await;
-        }
-        // A task that is lost has changed nothing: the next reload, or a rejection, has the store read again.
-        while looking.try_join_next().is_some() {}
-        if looking.len() == AT_A_TIME {
-            let _ = looking.join_next().await;
-        }
-        looking.spawn(async move { profile.recheck().await });
-    }
-    while looking.join_next().await.is_some() {}
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::keep::looks::AT_A_TIME;
     use super::*;
     use crate::daemon::testing::{MemoryStore, Play, ScriptedIssuer, keep};
 

@@ -19,10 +19,10 @@ pub(super) struct Half {
 }
 
 impl Credentials {
-    /// The client ID and the secret are kept in two places, so that one may change before the other.
+    /// Whether the client ID and the secret are kept in two places, so that one may change before the other.
     #[must_use]
-    pub const fn in_two_places(mut self) -> Self {
-        self.half.is_in_two_places = true;
+    pub const fn in_two_places(mut self, are: bool) -> Self {
+        self.half.is_in_two_places = are;
         self
     }
 

@@ -1,5 +1,6 @@
 //! macOS: the user's login keychain. Not yet tested.
 
+use std::io;
 use std::time::Duration;
 
 use apple_native_keyring_store::keychain::Store;
@@ -7,6 +8,7 @@ use keyring::Entry;
 use keyring_core::api::CredentialStoreApi as _;
 
 use super::KeyringFault;
+use super::watch::Signal;
 
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Keychain";
@@ -18,4 +20,10 @@ pub(super) fn open(service: &str, profile: &str, _limit: Duration) -> Result<Ent
         .build(service, profile, None)
         .map_err(|error| KeyringFault::of(&error))?;
     Ok(Entry { inner })
+}
+
+/// The keychain tells nothing of its changes.
+pub(super) fn watch(_: impl FnMut(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
+    let what = "it tells nothing of its changes";
+    Err(KeyringFault::Failed(what.into()))
 }

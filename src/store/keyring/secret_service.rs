@@ -5,26 +5,80 @@
 //! persistent.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Duration;
 
 use keyring::Entry;
 use keyring_core::api::CredentialStoreApi as _;
-use zbus::blocking::Connection;
+use zbus::Message;
 use zbus::blocking::connection::Builder;
+use zbus::blocking::{Connection, MessageIterator};
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 use zbus_secret_service_keyring_store::Store;
 
 use super::KeyringFault;
+use super::watch::Signal;
 
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Secret Service";
 
 /// The message bus itself.
 const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
 
 /// The bus name of the Secret Service, and its object path.
 const SECRETS: &str = "org.freedesktop.secrets";
 const SECRETS_PATH: &str = "/org/freedesktop/secrets";
+
+/// What the bus is to pass on: every signal of the service, and whether another program takes its place.
+const RULES: [&str; 2] = [
+    "type='signal',sender='org.freedesktop.secrets',path_namespace='/org/freedesktop/secrets'",
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.secrets'",
+];
+
+/// The signals after which an entry may have another secret, or may be readable. An entry that was removed has none.
+const CHANGES: [(&str, &str); 6] = [
+    ("org.freedesktop.Secret.Collection", "ItemCreated"),
+    ("org.freedesktop.Secret.Collection", "ItemChanged"),
+    ("org.freedesktop.Secret.Service", "CollectionCreated"),
+    ("org.freedesktop.Secret.Service", "CollectionChanged"),
+    ("org.freedesktop.DBus.Properties", "PropertiesChanged"),
+    (BUS, "NameOwnerChanged"),
+];
+
+/// Tells of every change of the keyring, for as long as there is a bus and `tell` succeeds. The service need not run yet.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the process of the watch, whose end by a panic is a fault"
+)]
+pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<(), KeyringFault> {
+    let fault = |error: io::Error| KeyringFault::Failed(format!("its parent: {}", error.kind()));
+    let bus = Builder::session()
+        .and_then(Builder::build)
+        .map_err(|error| KeyringFault::from(&error))?;
+    // From here on no signal is missed.
+    let messages = MessageIterator::from(&bus);
+    for rule in RULES {
+        bus.call_method(Some(BUS), BUS_PATH, Some(BUS), "AddMatch", &rule)
+            .map_err(|error| KeyringFault::from(&error))?;
+    }
+    tell(Signal::Ready).map_err(fault)?;
+    for message in messages {
+        let message = message.map_err(|error| KeyringFault::from(&error))?;
+        if is_change(&message) {
+            tell(Signal::Changed).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_change(message: &Message) -> bool {
+    let header = message.header();
+    let (Some(interface), Some(member)) = (header.interface(), header.member()) else {
+        return false;
+    };
+    CHANGES.contains(&(interface.as_str(), member.as_str()))
+}
 
 /// Opens the entry of a profile; a new entry goes into the default collection.
 #[expect(
@@ -72,7 +126,7 @@ struct Peer<'a> {
 impl Peer<'_> {
     /// The user that runs the service; starts the service if possible.
     fn owner(&self) -> zbus::Result<u32> {
-        let path = "/org/freedesktop/DBus";
+        let path = BUS_PATH;
         // The bus refuses to start a service that it cannot activate, even if the service runs.
         let start = (SECRETS, 0_u32);
         let started =

@@ -23,7 +23,7 @@ fn in_use(machine: Credentials, before: CredentialId) -> Credentials {
 #[test]
 fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
     let [before, half, whole, _] = ids();
-    let mut machine = in_use(Credentials::default().in_two_places(), before);
+    let mut machine = in_use(Credentials::default().in_two_places(true), before);
     assert!(machine.next_look().is_none());
     let wait = machine.rechecked(at(10), Some(half));
     assert!(matches!(wait, Decision::Wait));
@@ -42,7 +42,7 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
 #[test]
 fn after_five_seconds_half_a_change_counts_as_whole() {
     let [before, half, whole, _] = ids();
-    let mut machine = in_use(Credentials::default().in_two_places(), before);
+    let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let wait = machine.rechecked(at(10), Some(half));
     assert!(matches!(wait, Decision::Wait));
     let changed = machine.rechecked(at(15), Some(half));
@@ -56,11 +56,7 @@ fn after_five_seconds_half_a_change_counts_as_whole() {
 fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() {
     let [before, half, whole, secret] = ids();
     for (is_in_two_places, found) in [(false, half), (true, whole), (true, secret)] {
-        let machine = Credentials::default();
-        let machine = match is_in_two_places {
-            true => machine.in_two_places(),
-            false => machine,
-        };
+        let machine = Credentials::default().in_two_places(is_in_two_places);
         let mut machine = in_use(machine, before);
         let changed = machine.rechecked(at(10), Some(found));
         assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
@@ -70,7 +66,7 @@ fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() 
 #[test]
 fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
     let [before, half, ..] = ids();
-    let mut machine = in_use(Credentials::default().in_two_places(), before);
+    let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let wait = machine.rechecked(at(10), Some(half));
     assert!(matches!(wait, Decision::Wait));
     let wait = machine.rechecked(at(12), None);
@@ -85,7 +81,7 @@ fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
 fn an_attempt_sends_no_half_of_a_change() {
     let [before, half, whole, _] = ids();
     // The issuer knows the former secret no longer when its place is read.
-    let mut machine = in_use(Credentials::default().in_two_places(), before);
+    let mut machine = in_use(Credentials::default().in_two_places(true), before);
     let call = machine.begin(at(10), 2);
     assert!(matches!(call, Decision::Call { .. }));
     let next = machine.answered(at(10), 2, failed(at(10), FaultKind::Rejected));

@@ -1,0 +1,126 @@
+//! Notices that a credential was replaced, whoever did it, and has its profile read it.
+//!
+//! Files are watched by their folders, and the keyring by its signals. What cannot be watched is looked at every 30 s. A
+//! profile that reads a new credential uses it in its next attempt, which it makes at once where it holds no valid token.
+//!
+//! # Map
+//! | File | What it does | Names | Edges |
+//! |---|---|---|---|
+//! | `files` | the files that credentials are in, and what is watched for each | polls uses | clock offload path_events |
+//! | `uses` | which watched folders serve a path | | path_events |
+//! | `polls` | looks at files that cannot be watched | | offload |
+//! | `keyring` | the signals of the keyring | | clock offload store |
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use self::files::Files;
+use self::keyring::Keyring;
+use super::keep::handle::Handle;
+use super::keep::looks::look;
+use super::keep::roster::{Profiles, Roster};
+use crate::clock::Clock;
+use crate::path_events::folder_watch::FolderWatch;
+use crate::store::ChangeSource;
+
+mod files;
+mod keyring;
+mod polls;
+mod uses;
+
+/// The watch on all credentials. Its descriptors are open from the beginning, so that they can be counted.
+pub(super) struct CredentialWatch(Option<FolderWatch>);
+
+/// The task.
+struct Watching {
+    clock: Arc<dyn Clock>,
+    files: Files,
+    keyring: Keyring,
+    rechecks: JoinSet<()>,
+}
+
+// === impl CredentialWatch ===
+
+impl CredentialWatch {
+    /// Opens the descriptors. Where the system refuses them, every file is looked at every 30 s. It must be called on the
+    /// event loop.
+    pub(super) fn open() -> Self {
+        let watch = FolderWatch::new();
+        if let Err(error) = &watch {
+            debug!(%error, "no file can be watched; looking at those with credentials every 30 s");
+        }
+        Self(watch.ok())
+    }
+
+    /// Watches the credentials of each configuration that is put in force, for good. `looks` is notified every 30 s.
+    pub(super) fn keep(self, roster: &Arc<Roster>, clock: &Arc<dyn Clock>, looks: Arc<Notify>) {
+        let watching = Watching {
+            clock: Arc::clone(clock),
+            files: Files::new(self.0),
+            keyring: Keyring::default(),
+            rechecks: JoinSet::new(),
+        };
+        tokio::spawn(watching.run(Arc::clone(roster), looks));
+    }
+}
+
+// === impl Watching ===
+
+impl Watching {
+    async fn run(mut self, roster: Arc<Roster>, looks: Arc<Notify>) {
+        let mut kept = roster.follow();
+        loop {
+            // An invalid configuration at the start has no profiles.
+            let profiles = kept.borrow_and_update().clone();
+            self.put_in_force(&profiles.unwrap_or_default());
+            loop {
+                tokio::select! { biased;
+                    changed = kept.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
+                    () = self.step(&looks) => {}
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing that happens, and acts on it. Nothing is lost when the wait is dropped.
+    async fn step(&mut self, looks: &Notify) {
+        let replaced = tokio::select! { biased;
+            replaced = self.files.next() => replaced,
+            replaced = self.keyring.next() => replaced,
+            () = looks.notified() => {
+                self.files.look();
+                self.keyring.look()
+            }
+            Some(_) = self.rechecks.join_next(), if !self.rechecks.is_empty() => return,
+        };
+        if !replaced.is_empty() {
+            self.rechecks.spawn(look(replaced));
+        }
+    }
+
+    fn put_in_force(&mut self, profiles: &Profiles) {
+        let mut files: BTreeMap<PathBuf, Vec<Arc<Handle>>> = BTreeMap::new();
+        let mut in_keyring = vec![];
+        for entry in profiles.values() {
+            for source in entry.handle.change_sources() {
+                match source {
+                    ChangeSource::File(path) => {
+                        let users = files.entry(path).or_default();
+                        users.push(Arc::clone(&entry.handle));
+                    }
+                    ChangeSource::Keyring => in_keyring.push(Arc::clone(&entry.handle)),
+                }
+            }
+        }
+        self.files.keep(files, self.clock.now().unix);
+        self.keyring.keep(in_keyring);
+    }
+}

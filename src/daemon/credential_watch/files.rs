@@ -1,0 +1,316 @@
+//! The files that credentials are in, and what is watched for each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::polls::Polls;
+use super::uses::Uses;
+use crate::clock::from_now;
+use crate::daemon::keep::handle::Handle;
+use crate::instant::UnixTime;
+use crate::offload;
+use crate::path_events::folder_watch::{Adder, FolderWatch, NotWatched, Watched};
+
+/// Pause between a first event and the look: programs write and rename in several steps.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// The same after events that concerned no credential: a busy folder wakes the daemon once a second at most.
+const SETTLE_BUSY: Duration = Duration::from_secs(1);
+
+/// A file that was changed so shortly before its watch began may have been read before that: time enough for a store
+/// that is slow, and for clocks that are read one after the other.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// After how many looks a file that could not be watched is tried again: the limit of watches may have room.
+const LOOKS: u32 = 20;
+
+/// The files of the configuration in force.
+pub(super) struct Files {
+    watch: Option<FolderWatch>,
+    files: BTreeMap<PathBuf, Kept>,
+    /// Paths that are being added to the watch, each with those in the same folder.
+    adding: JoinSet<Vec<Added>>,
+    uses: Uses,
+    polls: Polls,
+    looks: u32,
+    /// When the events that have come are taken.
+    settles: Option<Instant>,
+    /// Whether the last events concerned no credential.
+    is_busy: bool,
+}
+
+type Added = (PathBuf, Result<Watched, NotWatched>);
+
+/// A file.
+struct Kept {
+    /// The profiles whose credential is in it.
+    handles: Vec<Arc<Handle>>,
+    since: UnixTime,
+    state: State,
+    /// Whether it is being added to the watch, and again after that.
+    is_adding: bool,
+    is_again: bool,
+    /// Whether it may have changed since its profiles read it.
+    is_news: bool,
+}
+
+enum State {
+    /// It was not added yet.
+    New,
+    Watched(Watched),
+    /// It is looked at; whether it may be possible to watch it later.
+    Polled {
+        may_pass: bool,
+    },
+}
+
+// === impl State ===
+
+impl State {
+    fn release(self, uses: &mut Uses) {
+        if let Self::Watched(watched) = self {
+            uses.release(&watched);
+        }
+    }
+}
+
+// === impl Files ===
+
+impl Files {
+    pub(super) fn new(watch: Option<FolderWatch>) -> Self {
+        Self {
+            watch,
+            files: BTreeMap::new(),
+            adding: JoinSet::new(),
+            uses: Uses::default(),
+            polls: Polls::new(),
+            looks: 0,
+            settles: None,
+            is_busy: false,
+        }
+    }
+
+    /// Watches these files from now on, and no others.
+    pub(super) fn keep(&mut self, files: BTreeMap<PathBuf, Vec<Arc<Handle>>>, now: UnixTime) {
+        let mut before = std::mem::take(&mut self.files);
+        let mut new = vec![];
+        for (path, handles) in files {
+            let kept = match before.remove(&path) {
+                Some(kept) => Kept { handles, ..kept },
+                None => {
+                    new.push(path.clone());
+                    Kept {
+                        handles,
+                        since: now,
+                        state: State::New,
+                        is_adding: false,
+                        is_again: false,
+                        is_news: false,
+                    }
+                }
+            };
+            self.files.insert(path, kept);
+        }
+        for (path, kept) in before {
+            self.polls.remove(&path);
+            kept.state.release(&mut self.uses);
+        }
+        self.add(new);
+    }
+
+    /// Waits until something happens, and returns the profiles whose credential may have been replaced, if any. Nothing is
+    /// lost when the wait is dropped.
+    pub(super) async fn next(&mut self) -> Vec<Arc<Handle>> {
+        tokio::select! { biased;
+            Some(added) = self.adding.join_next(), if !self.adding.is_empty() => {
+                // A task is neither aborted nor does it panic.
+                self.added(added.unwrap_or_default())
+            }
+            path = self.polls.changed() => self.handles_of(&path),
+            () = until(self.settles) => {
+                self.settles = None;
+                self.take_events();
+                vec![]
+            }
+            () = stirred(self.watch.as_ref()), if self.settles.is_none() => {
+                let pause = if self.is_busy { SETTLE_BUSY } else { SETTLE };
+                self.settles = Some(from_now(pause));
+                vec![]
+            }
+        }
+    }
+
+    /// Looks at the files that cannot be watched.
+    pub(super) fn look(&mut self) {
+        self.polls.look();
+        self.looks += 1;
+        if self.watch.is_none() || self.looks < LOOKS {
+            return;
+        }
+        self.looks = 0;
+        let files = self.files.iter();
+        let again =
+            files.filter(|(_, kept)| matches!(kept.state, State::Polled { may_pass: true }));
+        self.add(again.map(|(path, _)| path.clone()).collect());
+    }
+
+    fn handles_of(&self, path: &Path) -> Vec<Arc<Handle>> {
+        let kept = self.files.get(path);
+        kept.map(|kept| kept.handles.clone()).unwrap_or_default()
+    }
+
+    /// Adds these paths to the watch, or finds them again after a part of them was changed.
+    fn add(&mut self, paths: Vec<PathBuf>) {
+        let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        for path in paths {
+            let Some(kept) = self.files.get_mut(&path) else {
+                continue;
+            };
+            if self.watch.is_none() {
+                kept.state = State::Polled { may_pass: false };
+                self.polls.add(&path);
+            } else if kept.is_adding {
+                kept.is_again = true;
+            } else {
+                kept.is_adding = true;
+                let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+                folders.entry(folder).or_default().push(path);
+            }
+        }
+        let Some(watch) = &self.watch else { return };
+        for paths in folders.into_values() {
+            self.adding.spawn(added(watch.adder(), paths));
+        }
+    }
+
+    /// Takes up what came of it. Returns the profiles whose credential may have been replaced.
+    fn added(&mut self, added: Vec<Added>) -> Vec<Arc<Handle>> {
+        let (mut replaced, mut again, mut failed) = (vec![], vec![], None);
+        for (path, result) in added {
+            if let Ok(watched) = &result {
+                self.uses.acquire(watched);
+            }
+            let Some(kept) = self.files.get_mut(&path) else {
+                // It was removed from the configuration meanwhile.
+                result
+                    .map_or(State::New, State::Watched)
+                    .release(&mut self.uses);
+                continue;
+            };
+            kept.is_adding = false;
+            let mut is_news = std::mem::take(&mut kept.is_news);
+            if std::mem::take(&mut kept.is_again) {
+                kept.is_news = true;
+                again.push(path.clone());
+            }
+            let state = match result {
+                Ok(watched) => {
+                    let since = kept.since.since_epoch().saturating_sub(RECENT);
+                    is_news |= match &kept.state {
+                        State::New => watched.changed_at >= since,
+                        State::Watched(before) => !before.leads_as(&watched),
+                        State::Polled { .. } => true,
+                    };
+                    is_news &= watched.is_there;
+                    self.polls.remove(&path);
+                    State::Watched(watched)
+                }
+                Err(why) => {
+                    let may_pass = why.may_pass();
+                    if !matches!(kept.state, State::Polled { .. }) {
+                        failed = failed.or_else(|| Some((path.clone(), why)));
+                    }
+                    self.polls.add(&path);
+                    State::Polled { may_pass }
+                }
+            };
+            if is_news {
+                replaced.extend(kept.handles.iter().cloned());
+            }
+            let before = std::mem::replace(&mut kept.state, state);
+            before.release(&mut self.uses);
+        }
+        if let Some((path, why)) = failed {
+            info!(
+                path = %path.display(),
+                why = why.reason(),
+                "the file of a credential cannot be watched; looking at it every 30 s"
+            );
+        }
+        self.add(again);
+        // A path that is being added may have found its folder watched already.
+        if let (true, Some(watch)) = (self.adding.is_empty(), &self.watch) {
+            self.uses.sweep(watch);
+        }
+        replaced
+    }
+
+    /// Takes the events that have come, and has the paths found again that they concern.
+    fn take_events(&mut self) {
+        let Some(watch) = &self.watch else { return };
+        let events = watch.take();
+        let names: BTreeSet<_> = events.names.iter().collect();
+        let mut stirred = vec![];
+        for (path, kept) in &mut self.files {
+            let is_stirred = match &kept.state {
+                State::Watched(watched) => {
+                    events.is_incomplete || watched.names.iter().any(|name| names.contains(name))
+                }
+                State::New | State::Polled { .. } => false,
+            };
+            let may_lead_elsewhere = match &kept.state {
+                State::Watched(watched) => watched.ids().any(|id| events.folders.contains(&id)),
+                State::New | State::Polled { .. } => false,
+            };
+            // What its events are will be known when it is added.
+            if is_stirred || may_lead_elsewhere || events.is_mounted || kept.is_adding {
+                kept.is_news |= is_stirred || may_lead_elsewhere;
+                stirred.push(path.clone());
+            }
+        }
+        self.is_busy = stirred.is_empty();
+        debug!(files = stirred.len(), "files with credentials were changed");
+        self.add(stirred);
+    }
+}
+
+/// Adds paths to the watch on a thread of its own: their file system may hang.
+async fn added(adder: Adder, paths: Vec<PathBuf>) -> Vec<Added> {
+    let names = paths.clone();
+    let add = move || {
+        let added = names.into_iter().map(|path| {
+            let watched = adder.add(&path);
+            (path, watched)
+        });
+        added.collect()
+    };
+    offload::run_in_turn(add).await.unwrap_or_else(|refused| {
+        let why = refused.to_string();
+        let refuse = |path| {
+            let error = io::Error::other(why.clone());
+            (path, Err(NotWatched::Refused(error)))
+        };
+        paths.into_iter().map(refuse).collect()
+    })
+}
+
+async fn stirred(watch: Option<&FolderWatch>) {
+    match watch {
+        Some(watch) => watch.stirred().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

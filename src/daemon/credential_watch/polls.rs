@@ -1,0 +1,201 @@
+//! Looks at files that cannot be watched: on a file system that other hosts change, bound into a container one by one, or
+//! beyond the system's limit of watches.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::offload;
+
+/// How many threads look at once: a file system that hangs holds one of them, and the files beside it.
+const AT_ONCE: usize = 8;
+
+/// The most of a file that is compared, in bytes: more than any credential takes.
+const MOST: u64 = 64 * 1_024;
+
+/// The looks at files.
+pub(super) struct Polls {
+    /// What was seen of each file. A file of which nothing was seen yet counts as changed.
+    prints: BTreeMap<PathBuf, Option<Print>>,
+    /// Whether each thread's look goes on.
+    busy: [Arc<AtomicBool>; AT_ONCE],
+    key: Arc<RandomState>,
+    sender: mpsc::UnboundedSender<(PathBuf, Print)>,
+    seen: mpsc::UnboundedReceiver<(PathBuf, Print)>,
+}
+
+/// What a look at a file saw. Two are equal if nothing has changed in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Print {
+    /// A hash of its content and its metadata, under a key of this process.
+    hash: u64,
+    is_there: bool,
+}
+
+// === impl Polls ===
+
+impl Polls {
+    pub(super) fn new() -> Self {
+        let (sender, seen) = mpsc::unbounded_channel();
+        Self {
+            prints: BTreeMap::new(),
+            busy: std::array::from_fn(|_| Arc::default()),
+            key: Arc::default(),
+            sender,
+            seen,
+        }
+    }
+
+    /// Looks at this file from now on.
+    pub(super) fn add(&mut self, path: &Path) {
+        self.prints.entry(path.to_owned()).or_default();
+    }
+
+    /// Looks at this file no longer.
+    pub(super) fn remove(&mut self, path: &Path) {
+        self.prints.remove(path);
+    }
+
+    /// Begins a look at every file. It wakes the event loop only if one has changed.
+    pub(super) fn look(&self) {
+        let mut shares: [Vec<_>; AT_ONCE] = std::array::from_fn(|_| vec![]);
+        let slots = (0..AT_ONCE).cycle();
+        for ((path, print), slot) in self.prints.iter().zip(slots) {
+            if let Some(share) = shares.get_mut(slot) {
+                share.push((path.clone(), *print));
+            }
+        }
+        for (share, busy) in shares.into_iter().zip(&self.busy) {
+            if share.is_empty() || busy.swap(true, Ordering::SeqCst) {
+                continue;
+            }
+            let (ended, key, sender) =
+                (Arc::clone(busy), Arc::clone(&self.key), self.sender.clone());
+            let look = move || {
+                for (path, before) in share {
+                    let print = Print::of(&path, &key);
+                    if before != Some(print) {
+                        // The daemon may be stopping.
+                        let _: Result<(), _> = sender.send((path, print));
+                    }
+                }
+                ended.store(false, Ordering::SeqCst);
+            };
+            if offload::thread("looks", look).is_err() {
+                // The next look may get one.
+                busy.store(false, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Waits for a file that has changed and is there.
+    pub(super) async fn changed(&mut self) -> PathBuf {
+        loop {
+            // The sender stays open.
+            let Some((path, print)) = self.seen.recv().await else {
+                return std::future::pending().await;
+            };
+            let Some(before) = self.prints.get_mut(&path) else {
+                continue;
+            };
+            if before.replace(print) != Some(print) && print.is_there {
+                return path;
+            }
+        }
+    }
+}
+
+// === impl Print ===
+
+impl Print {
+    /// Looks at a file. Blocks.
+    fn of(path: &Path, key: &RandomState) -> Self {
+        let mut hasher = key.build_hasher();
+        let looked = look(path);
+        let is_there = looked.is_ok();
+        match looked {
+            Ok((meta, content)) => {
+                (meta.dev(), meta.ino(), meta.mode(), meta.uid()).hash(&mut hasher);
+                (meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);
+                content.hash(&mut hasher);
+            }
+            Err(error) => error.raw_os_error().hash(&mut hasher),
+        }
+        Self {
+            hash: hasher.finish(),
+            is_there,
+        }
+    }
+}
+
+/// The state and the content of a file. On a network file system an open asks the server for both.
+fn look(path: &Path) -> io::Result<(Metadata, Zeroizing<Vec<u8>>)> {
+    let meta = path.metadata()?;
+    if !meta.is_file() {
+        return Ok((meta, Zeroizing::default()));
+    }
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    if meta.len() > MOST {
+        return Ok((meta, Zeroizing::default()));
+    }
+    // One byte more than can come, so that reading never makes the buffer grow and leave a copy behind.
+    let room = usize::try_from(MOST).unwrap_or(0) + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(room));
+    file.take(MOST).read_to_end(&mut content)?;
+    Ok((meta, content))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Whether a look sees that something has changed.
+    async fn changes(polls: &mut Polls) -> bool {
+        polls.look();
+        while polls.busy.iter().any(|busy| busy.load(Ordering::SeqCst)) {
+            tokio::task::yield_now().await;
+        }
+        let limit = Duration::from_millis(1);
+        tokio::time::timeout(limit, polls.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_or_replaced_is_seen_once_and_one_that_is_gone_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("s"), dir.path().join("t"));
+        let mut polls = Polls::new();
+        polls.add(&path);
+        assert!(!changes(&mut polls).await, "there is none yet");
+        std::fs::write(&path, "one").unwrap();
+        assert!(changes(&mut polls).await);
+        assert!(!changes(&mut polls).await);
+        // The same length, within the grain of the file system's time.
+        std::fs::write(&path, "two").unwrap();
+        assert!(changes(&mut polls).await);
+        std::fs::write(&other, "two").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert!(changes(&mut polls).await);
+        std::fs::remove_file(&path).unwrap();
+        assert!(!changes(&mut polls).await);
+        std::os::unix::fs::symlink("u", &path).unwrap();
+        assert!(!changes(&mut polls).await);
+        std::fs::write(dir.path().join("u"), "three").unwrap();
+        assert!(changes(&mut polls).await);
+        polls.remove(&path);
+        std::fs::write(dir.path().join("u"), "four").unwrap();
+        assert!(!changes(&mut polls).await);
+    }
+}

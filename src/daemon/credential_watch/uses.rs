@@ -1,0 +1,43 @@
+//! Which watched folders serve a path.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::path_events::folder_watch::{FolderWatch, WatchId, Watched};
+
+/// The watched folders.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    /// How many names and folders of paths each of them serves.
+    uses: BTreeMap<WatchId, usize>,
+    /// Those that serve none.
+    unused: BTreeSet<WatchId>,
+}
+
+// === impl Uses ===
+
+impl Uses {
+    pub(super) fn acquire(&mut self, watched: &Watched) {
+        for id in watched.ids() {
+            *self.uses.entry(id).or_default() += 1;
+            self.unused.remove(&id);
+        }
+    }
+
+    pub(super) fn release(&mut self, watched: &Watched) {
+        for id in watched.ids() {
+            let uses = self.uses.entry(id).or_default();
+            *uses = uses.saturating_sub(1);
+            if *uses == 0 {
+                self.uses.remove(&id);
+                self.unused.insert(id);
+            }
+        }
+    }
+
+    /// Watches folders no longer that serve no path.
+    pub(super) fn sweep(&mut self, watch: &FolderWatch) {
+        for id in std::mem::take(&mut self.unused) {
+            watch.remove(id);
+        }
+    }
+}

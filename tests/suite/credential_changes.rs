@@ -1,0 +1,303 @@
+//! A credential that is replaced in its store, by whatever program, is in use without a restart and without a reload.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::daemon::{Daemon, wait_until};
+use crate::support::keyring::Bus;
+use crate::support::{TestEnv, ignored};
+
+/// How soon a replaced credential is loaded.
+const SOON: Duration = Duration::from_secs(2);
+
+/// What the log says once.
+const REPLACED: &str = "the credential was replaced";
+
+/// A record whose secret is another one, as the store would keep it.
+fn record_with(env: &TestEnv, before: &str, after: &str) -> String {
+    let record = fs::read_to_string(env.record("research")).unwrap();
+    assert_eq!(record.matches(before).count(), 1);
+    record.replace(before, after)
+}
+
+/// Puts this record in the place of the one of the store, as its writers do.
+fn put(env: &TestEnv, record: &str) {
+    let path = env.record("research");
+    let new = path.with_file_name(".new");
+    fs::write(&new, record).unwrap();
+    fs::set_permissions(&new, PermissionsExt::from_mode(0o600)).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+fn status(env: &TestEnv, daemon: &Daemon) -> serde_json::Value {
+    env.get(daemon, "/v1/profiles/research").json()
+}
+
+fn is_rejected(env: &TestEnv, daemon: &Daemon) -> bool {
+    status(env, daemon)["phase"] == "rejected"
+}
+
+/// Whether a token is served.
+fn is_served(env: &TestEnv, daemon: &Daemon) -> bool {
+    let ready = env.get(daemon, "/v1/profiles/research");
+    ready.json()["expires_in"].is_u64()
+}
+
+/// A daemon with a token, whose application gets a new secret that nobody has told it of. Returns the record with it.
+fn start(env: &mut TestEnv) -> (Daemon, String) {
+    env.enrol("research");
+    let daemon = env.start();
+    env.token(&daemon, "research");
+    let before = env.secret().to_owned();
+    env.replace_secret();
+    let record = record_with(env, &before, env.secret());
+    (daemon, record)
+}
+
+#[test]
+fn a_replaced_record_is_loaded_within_two_seconds_and_carried_by_the_next_attempt() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, record) = start(&mut env);
+    let held = env.token(&daemon, "research");
+    let asked = env.sandbox().stats().token_requests;
+    let since = Instant::now();
+    put(&env, &record);
+    daemon.wait_for_log(REPLACED);
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    // The token that is held is as good as it was.
+    assert_eq!(env.token(&daemon, "research"), held);
+    assert_eq!(env.sandbox().stats().token_requests, asked);
+    let refreshed = env.jeton(&["refresh", "research"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    assert_ne!(env.token(&daemon, "research"), held);
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let before = env.secret().to_owned();
+    env.replace_secret();
+    let good = record_with(&env, &before, env.secret());
+    let mut daemon = env.start();
+    wait_until("the breaker to open", || is_rejected(&env, &daemon));
+    // In place, as an editor may write it.
+    fs::write(env.record("research"), &good).unwrap();
+    wait_until("a token", || is_served(&env, &daemon));
+    assert_eq!(env.sandbox().stats().rejected, 2);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_program_that_cannot_tell_the_daemon_rebinds_all_the_same() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, _) = start(&mut env);
+    let secret = env.secret_file();
+    let secret = secret.to_str().unwrap();
+    let args = [
+        "add",
+        "research",
+        "--rebind",
+        "--client-secret-file",
+        secret,
+    ];
+    let mut command = env.jetond_command(&args);
+    command.env("JETON_ADMIN_SOCKET", env.path("run/nowhere"));
+    let rebound = env.finish("jetond add", command, b"", false);
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    daemon.wait_for_log(REPLACED);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says_so() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    let good = fs::read_to_string(env.record("research")).unwrap();
+    let wrong = format!("wrong-{}", env.secret());
+    env.watch_for_secret("a wrong secret", &wrong);
+    put(&env, &record_with(&env, env.secret(), &wrong));
+    daemon.wait_for_log(REPLACED);
+    let refreshed = env.jeton(&["refresh", "research"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    assert_ne!(env.token(&daemon, "research"), held);
+    assert_eq!(env.sandbox().stats().rejected, 1);
+    let state = status(&env, &daemon);
+    assert_eq!(state["phase"], "fresh", "{state}");
+    assert_eq!(state["stored_credential_rejected"]["kind"], "rejected");
+    let shown = env.jeton(&["status", "research"]);
+    assert!(
+        shown.stdout.contains("the former one stays in use"),
+        "{shown:?}"
+    );
+    daemon.wait_for_log("the former one stays in use");
+    let found = env.jetond(&["doctor"]);
+    assert!(found.stdout.contains("the former credential"), "{found:?}");
+
+    // A second mistake is as harmless, and the good one puts everything right.
+    put(&env, &good);
+    wait_until("the state to say so", || {
+        status(&env, &daemon)["stored_credential_rejected"].is_null()
+    });
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let (mut daemon, record) = start(&mut env);
+    let folder = env.record("research").parent().unwrap().to_owned();
+    let away = folder.with_file_name("away");
+    fs::rename(&folder, &away).unwrap();
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).unwrap();
+    put(&env, &record);
+    daemon.wait_for_log(REPLACED);
+    let good = fs::read_to_string(away.join("research.json")).unwrap();
+    put(&env, &good);
+    wait_until("it to be replaced again", || {
+        daemon.log().matches(REPLACED).count() == 2
+    });
+    env.stop(&mut daemon);
+}
+
+// === Systems where nothing can be watched ===
+
+/// Starts a daemon in a user namespace with this limit of inotify set to zero; `None` where there are none.
+fn start_without(env: &TestEnv, limit: &str, test: &str) -> Option<Daemon> {
+    let unshare = ["--user", "--map-root-user", "/bin/sh", "-c"];
+    let none_left = format!("echo 0 >/proc/sys/user/{limit}");
+    let possible = std::process::Command::new("unshare")
+        .args(unshare)
+        .arg(&none_left)
+        .stderr(Stdio::null())
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        ignored(&format!("{test}: no user namespaces here"));
+        return None;
+    }
+    let mut command = env.command("unshare");
+    command
+        .args(unshare)
+        .arg(format!("{none_left}; exec \"$0\" run"))
+        .arg(env!("CARGO_BIN_EXE_jetond"));
+    Some(env.start_command(command))
+}
+
+#[test]
+fn where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_record() {
+    let test = "where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_record";
+    for (limit, says) in [
+        ("max_inotify_watches", "limit of watches is used up"),
+        ("max_inotify_instances", "no file can be watched"),
+    ] {
+        let mut env = TestEnv::with_sandbox(3_600);
+        env.enrol("research");
+        let Some(mut daemon) = start_without(&env, limit, test) else {
+            return;
+        };
+        daemon.wait_for_log(says);
+        env.token(&daemon, "research");
+        let before = env.secret().to_owned();
+        env.replace_secret();
+        put(&env, &record_with(&env, &before, env.secret()));
+        daemon.wait_for_log(REPLACED);
+        env.stop(&mut daemon);
+    }
+}
+
+// === The OS keyring ===
+
+/// Stores this record in the keyring as a program that is not ours does.
+fn store(env: &TestEnv, record: &str) {
+    let mut command = env.command("secret-tool");
+    command.args(["store", "--label", "Jeton: research"]);
+    command.args(["service", "jeton", "username", "research"]);
+    let stored = env.finish("secret-tool", command, record.as_bytes(), false);
+    assert_eq!(stored.code, 0, "{stored:?}");
+}
+
+#[test]
+fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let before = env.secret().to_owned();
+    {
+        let Some(mut bus) = Bus::start(&env) else {
+            return;
+        };
+        bus.keyring(Some("a password of the keyring"));
+        let url = env.sandbox().url();
+        let added = env.try_enrol_with("research", &url, &["--store", "keyring"]);
+        assert_eq!(added.code, 0, "{added:?}");
+        let mut daemon = env.start();
+        let held = env.token(&daemon, "research");
+        daemon.wait_for_log("the keyring is watched");
+        let after = format!("new-{before}");
+        let secret = jetond::credential::ClientSecret::parse(&after).unwrap();
+        env.sandbox().set_secret(secret);
+        let record = bus.lookup("research").replace(&before, &after);
+        let since = Instant::now();
+        store(&env, record.trim());
+        daemon.wait_for_log(REPLACED);
+        assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+        let refreshed = env.jeton(&["refresh", "research"]);
+        assert_eq!(refreshed.code, 0, "{refreshed:?}");
+        assert_ne!(env.token(&daemon, "research"), held);
+        assert_eq!(env.sandbox().stats().rejected, 0);
+
+        // The bus goes away and comes back, with another keyring; that holds up nothing.
+        drop(bus);
+        daemon.wait_for_log("the keyring is not watched");
+        env.token(&daemon, "research");
+        env.stop(&mut daemon);
+    }
+    env.watch_for_secret("the new secret", &format!("new-{before}"));
+}
+
+/// The processes of this daemon that watch a keyring.
+fn watchers(daemon: &Daemon) -> usize {
+    let parent = format!("\nPPid:\t{}\n", daemon.child.id());
+    let is_watcher = |proc: &Path| {
+        let status = fs::read_to_string(proc.join("status"));
+        let cmdline = fs::read_to_string(proc.join("cmdline"));
+        status.is_ok_and(|status| status.contains(&parent))
+            && cmdline.is_ok_and(|cmdline| cmdline.contains("keyring-watch"))
+    };
+    let processes = fs::read_dir("/proc").unwrap();
+    let processes = processes.filter_map(Result::ok).map(|entry| entry.path());
+    processes.filter(|proc| is_watcher(proc)).count()
+}
+
+#[test]
+fn a_keyring_is_watched_only_for_profiles_that_are_in_it_and_no_longer_than_the_daemon_runs() {
+    let env = TestEnv::with_sandbox(3_600);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(Some("a password of the keyring"));
+    let url = env.sandbox().url();
+    let added = env.try_enrol_with("filed", &url, &["--store", "file"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let mut daemon = env.start();
+    env.token(&daemon, "filed");
+    assert_eq!(watchers(&daemon), 0);
+    let added = env.try_enrol_with("research", &url, &["--store", "keyring"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    wait_until("the keyring to be watched", || watchers(&daemon) == 1);
+    let removed = env.jetond(&["remove", "research", "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    wait_until("the watch to end", || watchers(&daemon) == 0);
+    env.stop(&mut daemon);
+}
