@@ -1,84 +1,13 @@
 //! The content of a file in which credentials go to another machine: each with what it was enrolled for, and nothing else.
 //!
 //! What a machine does with its tokens stays there: rules, hosts, files, commands and paths. So a file with more is refused,
-//! and whoever makes one can have nothing done but ask an issuer for a token.
+//! and its author can have nothing done but ask an issuer for a token.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use url::Url;
-
-use crate::config::{Provider, Proxy};
-use crate::profile::ProfileName;
-use crate::store::Key;
-
+mod content;
 mod form;
 
+pub use content::{Exported, ExportedProfile, InvalidContent, MAX_LEN};
 pub use form::{parse, to_json};
-
-/// The largest content, in bytes: a thousand profiles, or forty with the largest CA files.
-pub const MAX_LEN: usize = 16 * 1024 * 1024;
-
-/// The profiles in a file.
-pub type Exported = BTreeMap<ProfileName, ExportedProfile>;
-
-/// A profile in a file: its credential, and what that was enrolled for.
-#[derive(Debug)]
-pub struct ExportedProfile {
-    /// Who issues its tokens, where, and what is asked for.
-    pub provider: Provider,
-    /// The whole address that its secret may be sent to.
-    pub endpoint: Url,
-    /// The only certificates to trust, in PEM form; `None` means the system's.
-    pub ca: Option<String>,
-    /// How to reach the issuer.
-    pub proxy: Proxy,
-    /// The credential. It is marked as shared unless it was removed from where it comes from.
-    pub key: Key,
-}
-
-/// Why a content cannot be taken. It never quotes a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InvalidContent {
-    /// It is something else.
-    NotOurs,
-    /// A later program has made it.
-    Version(u64),
-    /// It has this field, which does not belong there.
-    More(String),
-    /// A name of a profile is not valid, or there twice.
-    Name,
-    /// Something is wrong with this profile.
-    Profile {
-        /// The profile.
-        name: ProfileName,
-        /// What is wrong.
-        what: String,
-    },
-}
-
-// === impl InvalidContent ===
-
-impl fmt::Display for InvalidContent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotOurs => f.write_str("it holds no profiles that 'jetond export' has written"),
-            Self::Version(version) => write!(
-                f,
-                "it is of version {version}, and this program knows version {}: use the program that wrote it, or a later one",
-                form::VERSION
-            ),
-            Self::More(field) => write!(
-                f,
-                "it has more than a credential and what that was enrolled for ({field}): 'jetond export' writes no such file"
-            ),
-            Self::Name => f.write_str("the name of a profile in it is not valid, or there twice"),
-            Self::Profile { name, what } => write!(f, "{name}: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidContent {}
 
 #[cfg(test)]
 mod tests;

@@ -4,25 +4,21 @@
 //! names the other store; and last the former copy is removed. At every point one of the two places is whole and in force,
 //! and the next `migrate` of that name ends what was interrupted.
 
-use std::sync::Arc;
+mod steps;
 
 use super::admin;
 use super::bound::bound_as;
 use super::issuer;
 use super::moves::{ProfileMoves, refused};
-use super::output::{Exit, fail, report, tell};
+use super::output::{Exit, fail, report};
 use super::place::{self, Place};
 use super::proof::Proof;
 use super::target::{Target, TargetArgs};
-use crate::causes::Causes;
-use crate::config::{self, Profile, StoreKind};
+use crate::config::{Profile, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured;
-use crate::settings::Content;
-use crate::store::{
-    self, Look, MoveKind, ProfileLock, Record, Removals, Revision, Store, StoreError, Stores,
-};
+use crate::store::{Look, Record, Removals, Stores};
 
 const NOTHING: &str = "nothing is moved";
 
@@ -115,15 +111,21 @@ impl Migration<'_> {
         })
     }
 
-    fn carry_out(&self, proof: &mut Option<Proof>) -> Result<Moved, NotMoved> {
-        let profile = self.profile().map_err(NotMoved::Nothing)?;
-        let name = self.name;
-        let from = profile.store().ok_or_else(|| {
+    /// The store that the credential is in now.
+    fn store_of<'p>(&self, profile: &'p Profile) -> Result<&'p StoreKind, NotMoved> {
+        profile.store().ok_or_else(|| {
             let what = format!(
-                "{NOTHING}: the credential of {name} comes from a source that other programs write, and jetond only reads it"
+                "{NOTHING}: the credential of {} comes {}, which Jeton only reads",
+                self.name,
+                self.stores.whereabouts(profile)
             );
             NotMoved::Nothing(fail(Exit::Config, what))
-        })?;
+        })
+    }
+
+    fn carry_out(&self, proof: &mut Option<Proof>) -> Result<Moved, NotMoved> {
+        let profile = self.profile().map_err(NotMoved::Nothing)?;
+        let (name, from) = (self.name, self.store_of(&profile)?);
         let lock = self.stores.lock(name);
         let lock = lock.map_err(|error| NotMoved::Nothing(self.moves.refused(&error)))?;
         let settled = self.moves.settle(&lock, from).map_err(NotMoved::Nothing)?;
@@ -210,131 +212,4 @@ impl Migration<'_> {
             fail(Exit::Config, what)
         })
     }
-
-    /// Writes down what is meant, copies the record into the new store, and reads it back.
-    fn copy(
-        &self,
-        lock: &ProfileLock,
-        from: &StoreKind,
-        record: &Record,
-    ) -> Result<(Copied, Record), Exit> {
-        let name = self.name;
-        let store = self.stores.store(self.to);
-        let seen = store.look(name);
-        let was_there = match &seen.record {
-            Ok(None) => false,
-            Ok(Some(there)) if there.is_same_as(record) => true,
-            Ok(Some(_)) => {
-                let what = format!(
-                    "{NOTHING}: conflict: {} has another credential for {name}, which this would replace; if nothing uses it, remove it there and run this again",
-                    store.place_of(name)
-                );
-                return Err(fail(Exit::Config, what));
-            }
-            Err(error) => return Err(refused(error, NOTHING)),
-        };
-        let kind = MoveKind::Migration {
-            from: from.clone(),
-            to: self.to.clone(),
-            moved: store::Moved::of(record),
-        };
-        self.moves.begin(lock, kind)?;
-        let revision = match store.replace(lock, &seen.revision, record) {
-            Ok(revision) => revision,
-            Err(error) => {
-                // A copy that may be there is left to the next command, which finds what is written down.
-                if !error.changed {
-                    self.end(lock);
-                }
-                return Err(refused(&error, NOTHING));
-            }
-        };
-        let copied = Copied {
-            store,
-            revision,
-            was_there,
-        };
-        let why = match copied.store.load(name) {
-            Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, back)),
-            Ok(_) => "it is not what was written".to_owned(),
-            Err(error) => Causes(&error).to_string(),
-        };
-        self.undo(lock, &copied);
-        let place = copied.store.place_of(name);
-        let what = format!("{NOTHING}: the copy in {place} cannot be read back: {why}");
-        Err(fail(Exit::Config, what))
-    }
-
-    /// Has the configuration name the new store.
-    fn switch(&self, lock: &ProfileLock, copied: &Copied) -> Result<(), NotMoved> {
-        let set = |text: &str| config::set_store(text, self.name, self.to);
-        match self.target.change(&Content::Text, set) {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_changed() => {
-                let what = format!(
-                    "{} is moved, but perhaps not for long, so the former copy stays; run this again",
-                    self.name
-                );
-                Err(NotMoved::Partly(error.tell(&what)))
-            }
-            Err(error) => {
-                let exit = error.tell(NOTHING);
-                self.undo(lock, copied);
-                Err(NotMoved::Nothing(exit))
-            }
-        }
-    }
-
-    /// Removes the former copy, and ends the migration.
-    fn remove_former(
-        &self,
-        lock: &ProfileLock,
-        from: &StoreKind,
-        former: &Revision,
-    ) -> Result<(), NotMoved> {
-        // What killed writers have left holds the secret as well.
-        self.stores.sweep(lock);
-        let removed = self.stores.store(from).remove(lock, former);
-        removed.and_then(|_| self.moves.end(lock)).map_err(|error| {
-            let what = format!(
-                "{} is moved, but its former copy is perhaps still in {}; run this again",
-                self.name,
-                self.place(from)
-            );
-            NotMoved::Partly(refused(&error, &what))
-        })
-    }
-
-    /// Takes the copy out again. Where that fails, what is written down stays, and the next command finds it.
-    fn undo(&self, lock: &ProfileLock, copied: &Copied) {
-        let removed = match copied.was_there {
-            true => Ok(false),
-            false => copied.store.remove(lock, &copied.revision),
-        };
-        match removed {
-            Ok(_) => self.end(lock),
-            Err(error) => {
-                let place = copied.store.place_of(self.name);
-                tell(format!(
-                    "the copy in {place} perhaps stays: {}; to end this, run: {}",
-                    Causes(&error),
-                    self.target
-                        .line(&format!("migrate {} --to {}", self.name, self.to.as_str()))
-                ));
-            }
-        }
-    }
-
-    /// Writes down that the migration has ended. Where that fails, the next command looks and finds nothing.
-    fn end(&self, lock: &ProfileLock) {
-        let _: Result<(), StoreError> = self.moves.end(lock);
-    }
-}
-
-/// A copy in the new store.
-struct Copied {
-    store: Arc<dyn Store>,
-    revision: Revision,
-    /// Whether the same record was there before.
-    was_there: bool,
 }

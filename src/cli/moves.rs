@@ -6,7 +6,7 @@ use super::output::{Exit, fail, tell};
 use super::target::Target;
 use super::target::lines::{option, quoted};
 use crate::causes::Causes;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::settings;
 use crate::store::{Move, MoveKind, Moved, Moves, ProfileLock, StoreError, Stores};
@@ -234,7 +234,7 @@ pub(super) fn told(
         }
         MoveKind::Import { store, .. } => {
             // The last step was made, and only what is written down is left.
-            if profile.is_some_and(|profile| profile.store() == Some(store)) {
+            if profile.and_then(Profile::store) == Some(store) {
                 return None;
             }
             format!("an import of {name} into {}", place(store))

@@ -10,12 +10,13 @@ use super::output::{Exit, fail, report, tell};
 use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
-use crate::config::{self, Profile, StoreKind};
+use crate::config::{self, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::{self, Content};
 use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
+mod left;
 mod source;
 mod words;
 
@@ -134,70 +135,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Finds out what there is to remove.
-    fn left(&self) -> Result<Left, Exit> {
-        let found = self.target.read_to_change()?;
-        let recipient = found.config.recipient.clone();
-        self.stores.keys().encrypt_to(recipient);
-        let look = |store: &StoreKind| self.stores.reader(store).look(self.name).revision;
-        let of = |store: StoreKind, profile, former| Left {
-            credential: look(&store),
-            store,
-            profile,
-            former,
-        };
-        let profile = found.config.profiles.get(self.name);
-        if let Some(store) = profile.and_then(Profile::store) {
-            let former = self.former(store)?;
-            let former = former.map(|store| (store.clone(), look(&store)));
-            return Ok(of(store.clone(), true, former));
-        }
-        let (name, shown) = (self.name, self.target.config.display());
-        let unknown = match found.content {
-            Content::Missing { .. } => format!("{shown}: there is no such file"),
-            Content::Empty | Content::Text => format!("there is no profile {name} in {shown}"),
-        };
-        match self.removals.begun(name) {
-            Ok(Some(removal)) if removal.config == self.config() => {
-                Ok(of(removal.store, false, None))
-            }
-            Ok(Some(removal)) => {
-                let line = self.target.line_of_removal(name, &removal.config);
-                let what = format!(
-                    "{NOTHING}: {unknown}; a removal from another configuration has not ended; to end it, run: {line}"
-                );
-                Err(fail(Exit::Config, what))
-            }
-            Ok(None) => {
-                let system = self.target.hint_of_system(name, &format!("remove {name}"));
-                let what = format!("{NOTHING}: {unknown}{system}");
-                Err(fail(Exit::Config, what))
-            }
-            Err(error) => {
-                let why = Causes(&error);
-                Err(fail(Exit::Config, format!("{NOTHING}: {unknown}; {why}")))
-            }
-        }
-    }
-
-    /// The store of an interrupted removal that this one would make forgotten: another one than the profile's. One of
-    /// another configuration has to end first.
-    fn former(&self, store: &StoreKind) -> Result<Option<StoreKind>, Exit> {
-        let refuse = |why: String| Err(fail(Exit::Config, format!("{NOTHING}: {why}")));
-        match self.removals.begun(self.name) {
-            Ok(Some(removal)) if removal.store == *store => Ok(None),
-            Ok(Some(removal)) if removal.config == self.config() => Ok(Some(removal.store)),
-            Ok(Some(removal)) => refuse(format!(
-                "a removal of {} from another configuration has not ended; first run: {}",
-                self.name,
-                self.target.line_of_removal(self.name, &removal.config)
-            )),
-            Ok(None) => Ok(None),
-            // It may name a credential, which would be forgotten.
-            Err(error) => refuse(Causes(&error).to_string()),
-        }
-    }
-
     /// Keeps other programs from changing what is kept of the profile. Where there is no state, nothing of it is kept, and
     /// none is made for the lock.
     fn lock(&self, left: &Left) -> Result<Option<ProfileLock>, Exit> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Exported, ExportedProfile, InvalidContent, MAX_LEN};
+use super::content::{Exported, ExportedProfile, InvalidContent, MAX_LEN, VERSION};
 use crate::certificates::CaFile;
 use crate::config::{ConfigFault, ProviderKind, Proxy, Setting};
 use crate::credential::Credential;
@@ -21,9 +21,6 @@ use crate::store::Key;
 
 /// What says that it is ours.
 const FORMAT: &str = "jeton-export";
-
-/// The version that this program writes and reads.
-pub(super) const VERSION: u64 = 1;
 
 #[derive(Serialize)]
 struct Written<'a> {

@@ -1,10 +1,13 @@
-use super::*;
-
 use std::time::Duration;
 
+use url::Url;
+
+use super::*;
 use crate::config;
 use crate::credential::Credential;
 use crate::instant::UnixTime;
+use crate::profile::ProfileName;
+use crate::store::Key;
 use crate::testing::FewNames;
 
 fn exported(text: &str, ca: Option<String>, endpoint: &str) -> ExportedProfile {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreErrorKind;
-use super::{Move, MoveKind, Moved};
+use super::begun::{Move, MoveKind, Moved};
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
 

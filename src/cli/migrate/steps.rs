@@ -1,0 +1,140 @@
+//! The steps of a migration, each of which can be the last one.
+
+use std::sync::Arc;
+
+use super::super::moves::refused;
+use super::super::output::{Exit, fail, tell};
+use super::{Migration, NOTHING, NotMoved};
+use crate::causes::Causes;
+use crate::config::{self, StoreKind};
+use crate::settings::Content;
+use crate::store::{MoveKind, Moved, ProfileLock, Record, Revision, Store, StoreError};
+
+/// A copy in the new store.
+pub(super) struct Copied {
+    store: Arc<dyn Store>,
+    revision: Revision,
+    /// Whether the same record was there before.
+    was_there: bool,
+}
+
+impl Migration<'_> {
+    /// Writes down what is meant, copies the record into the new store, and reads it back.
+    pub(super) fn copy(
+        &self,
+        lock: &ProfileLock,
+        from: &StoreKind,
+        record: &Record,
+    ) -> Result<(Copied, Record), Exit> {
+        let name = self.name;
+        let store = self.stores.store(self.to);
+        let seen = store.look(name);
+        let was_there = match &seen.record {
+            Ok(None) => false,
+            Ok(Some(there)) if there.is_same_as(record) => true,
+            Ok(Some(_)) => {
+                let what = format!(
+                    "{NOTHING}: conflict: {} has another credential for {name}, which this would replace; if nothing uses it, remove it there and run this again",
+                    store.place_of(name)
+                );
+                return Err(fail(Exit::Config, what));
+            }
+            Err(error) => return Err(refused(error, NOTHING)),
+        };
+        let kind = MoveKind::Migration {
+            from: from.clone(),
+            to: self.to.clone(),
+            moved: Moved::of(record),
+        };
+        self.moves.begin(lock, kind)?;
+        let revision = match store.replace(lock, &seen.revision, record) {
+            Ok(revision) => revision,
+            Err(error) => {
+                // A copy that may be there is left to the next command, which finds what is written down.
+                if !error.changed {
+                    self.end(lock);
+                }
+                return Err(refused(&error, NOTHING));
+            }
+        };
+        let copied = Copied {
+            store,
+            revision,
+            was_there,
+        };
+        let why = match copied.store.load(name) {
+            Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, back)),
+            Ok(_) => "it is not what was written".to_owned(),
+            Err(error) => Causes(&error).to_string(),
+        };
+        self.undo(lock, &copied);
+        let place = copied.store.place_of(name);
+        let what = format!("{NOTHING}: the copy in {place} cannot be read back: {why}");
+        Err(fail(Exit::Config, what))
+    }
+
+    /// Has the configuration name the new store.
+    pub(super) fn switch(&self, lock: &ProfileLock, copied: &Copied) -> Result<(), NotMoved> {
+        let set = |text: &str| config::set_store(text, self.name, self.to);
+        match self.target.change(&Content::Text, set) {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_changed() => {
+                let what = format!(
+                    "{} is moved, but perhaps not for long, so the former copy stays; run this again",
+                    self.name
+                );
+                Err(NotMoved::Partly(error.tell(&what)))
+            }
+            Err(error) => {
+                let exit = error.tell(NOTHING);
+                self.undo(lock, copied);
+                Err(NotMoved::Nothing(exit))
+            }
+        }
+    }
+
+    /// Removes the former copy, and ends the migration.
+    pub(super) fn remove_former(
+        &self,
+        lock: &ProfileLock,
+        from: &StoreKind,
+        former: &Revision,
+    ) -> Result<(), NotMoved> {
+        // What killed writers have left holds the secret as well.
+        self.stores.sweep(lock);
+        let removed = self.stores.store(from).remove(lock, former);
+        removed.and_then(|_| self.moves.end(lock)).map_err(|error| {
+            let what = format!(
+                "{} is moved, but its former copy is perhaps still in {}; run this again",
+                self.name,
+                self.place(from)
+            );
+            NotMoved::Partly(refused(&error, &what))
+        })
+    }
+
+    /// Takes the copy out again. Where that fails, what is written down stays, and the next command finds it.
+    pub(super) fn undo(&self, lock: &ProfileLock, copied: &Copied) {
+        let removed = match copied.was_there {
+            true => Ok(false),
+            false => copied.store.remove(lock, &copied.revision),
+        };
+        match removed {
+            Ok(_) => self.end(lock),
+            Err(error) => {
+                let place = copied.store.place_of(self.name);
+                tell(format!(
+                    "the copy in {place} perhaps stays: {}; to end this, run: {}",
+                    Causes(&error),
+                    self.target
+                        .line(&format!("migrate {} --to {}", self.name, self.to.as_str()))
+                ));
+            }
+        }
+    }
+
+    /// Writes down that the migration has ended. Where that fails, the next command looks and finds nothing.
+    fn end(&self, lock: &ProfileLock) {
+        let _: Result<(), StoreError> = self.moves.end(lock);
+    }
+}

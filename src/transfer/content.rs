@@ -1,0 +1,77 @@
+//! The profiles in a file, and why a content cannot be taken.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use url::Url;
+
+use crate::config::{Provider, Proxy};
+use crate::profile::ProfileName;
+use crate::store::Key;
+
+/// The version of the form that this program writes and reads.
+pub(super) const VERSION: u64 = 1;
+
+/// The largest content, in bytes: a thousand profiles, or forty with the largest CA files.
+pub const MAX_LEN: usize = 16 * 1024 * 1024;
+
+/// The profiles in a file.
+pub type Exported = BTreeMap<ProfileName, ExportedProfile>;
+
+/// A profile in a file: its credential, and what that was enrolled for.
+#[derive(Debug)]
+pub struct ExportedProfile {
+    /// Who issues its tokens, where, and what is asked for.
+    pub provider: Provider,
+    /// The whole address that its secret may be sent to.
+    pub endpoint: Url,
+    /// The only certificates to trust, in PEM form; `None` means the system's.
+    pub ca: Option<String>,
+    /// How to reach the issuer.
+    pub proxy: Proxy,
+    /// The credential. It is marked as shared unless it was removed from where it comes from.
+    pub key: Key,
+}
+
+/// Why a content cannot be taken. It never quotes a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidContent {
+    /// It is something else.
+    NotOurs,
+    /// A later program has made it.
+    Version(u64),
+    /// It has this field, which does not belong there.
+    More(String),
+    /// A name of a profile is not valid, or there twice.
+    Name,
+    /// Something is wrong with this profile.
+    Profile {
+        /// The profile.
+        name: ProfileName,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+// === impl InvalidContent ===
+
+impl fmt::Display for InvalidContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => f.write_str("it holds no profiles that 'jetond export' has written"),
+            Self::Version(version) => write!(
+                f,
+                "it is of version {version}, and this program knows version {}: use the program that wrote it, or a later one",
+                VERSION
+            ),
+            Self::More(field) => write!(
+                f,
+                "it has more than a credential and what that was enrolled for ({field}): 'jetond export' writes no such file"
+            ),
+            Self::Name => f.write_str("the name of a profile in it is not valid, or there twice"),
+            Self::Profile { name, what } => write!(f, "{name}: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidContent {}
