@@ -16,6 +16,7 @@ use super::sinks::{Sink, Sinks};
 use super::source::CredentialPlace;
 use super::store::StoreKind;
 use super::url::Origin;
+use crate::age_file::Recipient;
 use crate::profile::ProfileName;
 use crate::schedule::Reissue;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub socket: SocketMode,
     /// The group of the token socket, if the configuration gives it by name.
     pub socket_group: Option<Named>,
+    /// To whom the records of the store of encrypted files are encrypted.
+    pub recipient: Option<Recipient>,
     /// The first names whose numbers were in doubt when the configuration was read, in the order of the text.
     pub doubts: Vec<Doubtful>,
 }

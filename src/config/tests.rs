@@ -987,7 +987,10 @@ fn a_profile_whose_records_are_encrypted_needs_somebody_to_encrypt_them_to() {
     for text in [format!("{table}{profile}"), format!("{profile}{table}")] {
         let config = parse(&text).unwrap();
         assert_eq!(config.recipient.unwrap().as_str(), RECIPIENT);
-        assert_eq!(config.profiles[&name("a")].store(), Some(&StoreKind::EncryptedFile));
+        assert_eq!(
+            config.profiles[&name("a")].store(),
+            Some(&StoreKind::EncryptedFile)
+        );
     }
     for (text, fault) in [
         (

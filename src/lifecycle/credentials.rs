@@ -32,9 +32,9 @@ use crate::token::Validity;
 
 mod carried;
 mod decision;
-mod lock;
 mod former;
 mod half;
+mod lock;
 mod recheck;
 mod rejections;
 

@@ -1,5 +1,7 @@
 //! A store that is locked.
 
+use super::former::Former;
+use super::half::Half;
 use super::{Credentials, Obstacle};
 use crate::instant::BootInstant;
 
@@ -9,6 +11,8 @@ impl Credentials {
     pub fn lock(&mut self, now: BootInstant) {
         self.stop(now);
         self.stored = None;
+        self.former = Former::default();
+        self.half = Half::default();
         self.obstacle = Some(Obstacle::Blocked);
     }
 }

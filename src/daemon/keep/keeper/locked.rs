@@ -10,7 +10,7 @@ impl Keeper {
         // What it reads was opened before.
         self.recheck = None;
         self.credentials.lock(self.now());
-        self.found = None;
+        self.loaded.clear();
         self.enrolled.send_replace(None);
         self.tell(Event::Locked);
         for looked in self
