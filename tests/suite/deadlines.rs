@@ -1,8 +1,4 @@
 //! Clients stop waiting for their helpers. However an issuer hangs, each helper ends before that.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which stop at the first surprise as tests do"
-)]
 
 use std::fs;
 use std::io::Write as _;
