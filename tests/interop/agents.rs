@@ -9,11 +9,10 @@ mod exchange;
 use std::fs;
 use std::process::Command;
 
-use serde_json::json;
-
-use crate::bound::{PROFILE, bind, daemon, home_file, place};
+use crate::bound::{JETON, bind, daemon, home_file, place};
 use crate::servers::{Server, ca};
 use crate::support::TestEnv;
+use crate::support::env::Output;
 use crate::tools::{Missing, Test, agent, program};
 use exchange::Exchange;
 
@@ -33,7 +32,18 @@ fn held(name: &str, command: Agent) -> Result<(), Missing> {
     let (mut daemon, token) = daemon(&env);
     server.take(&token);
     match std::env::var("JETON_AGENTS") {
-        Err(_) => Exchange::recorded(name).replay(&env, &mut server),
+        Err(_) => {
+            let recorded = Exchange::recorded(name);
+            // It was recorded of the lines that are printed now.
+            let printed = setup(&env, name, &server.url("/mcp"), JETON);
+            for words in recorded.arguments() {
+                let forms = [" ", "\", \""].map(|between| words.join(between));
+                let is_in =
+                    |form: &String| printed.stdout.contains(form) || printed.stderr.contains(form);
+                assert!(forms.iter().any(is_in), "{words:?}: {printed:?}");
+            }
+            recorded.replay(&env, &mut server);
+        }
         Ok(how) => {
             assert!(
                 is_apart(),
@@ -65,39 +75,49 @@ pub(crate) fn is_apart() -> bool {
     names.map(|(name, _)| name.trim()).eq(["lo"])
 }
 
-/// Its `apiKeyHelper`, and a `headersHelper` for a server of MCP.
+/// What `jetond setup` prints for an agent with this helper: the lines, and the notes on them.
+fn setup(env: &TestEnv, name: &str, address: &str, helper: &str) -> Output {
+    let printed = env.jetond(&["setup", name, address, "--jeton", helper]);
+    assert_eq!(printed.code, 0, "{printed:?}");
+    printed
+}
+
+/// The settings that `jetond setup` prints for a gateway, and the command that it prints for a server of MCP.
 fn claude_code(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
-    let settings = json!({"apiKeyHelper": format!("{helper} token {PROFILE}")});
-    home_file(env, ".claude/settings.json", &settings.to_string());
-    let mcp = json!({"mcpServers": {"here": {
-        "type": "http",
-        "url": server.url("/mcp"),
-        "headersHelper": format!("{helper} mcp-headers {PROFILE}"),
-    }}});
-    let mcp = home_file(env, "mcp.json", &mcp.to_string());
-    let mut command = env.command(agent("claude")?);
+    let claude = agent("claude")?;
+    let settings = setup(env, "claude-code", &server.url(""), helper).stdout;
+    home_file(env, ".claude/settings.json", &settings);
+    let notes = setup(env, "claude-code", &server.url("/mcp"), helper).stderr;
+    let (_, add) = notes.split_once("run this instead: ").unwrap();
+    let mut command = env.command("bash");
+    let folder = claude.parent().unwrap().display();
+    command.args(["-ec", &format!("PATH={folder}:$PATH\n{add}")]);
+    let added = env.finish("claude mcp", alone(command), b"", false);
+    assert_eq!(added.code, 0, "{added:?}");
+    let mut command = env.command(claude);
     command
-        .args(["--strict-mcp-config", "--mcp-config"])
-        .arg(mcp)
         .args(["-p", "say a word"])
-        .env("ANTHROPIC_BASE_URL", server.url(""))
-        .env("NODE_EXTRA_CA_CERTS", ca(env))
+        .env("NODE_EXTRA_CA_CERTS", ca(env));
+    Ok(alone(command))
+}
+
+/// Claude Code that asks for nothing but what it was told to.
+fn alone(mut command: Command) -> Command {
+    command
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_AUTOUPDATER", "1")
         .env("DISABLE_ERROR_REPORTING", "1")
         .env("DISABLE_TELEMETRY", "1");
-    Ok(command)
+    command
 }
 
-/// The `auth.command` of a provider.
+/// The provider that `jetond setup` prints, below what makes Codex use it.
 fn codex(env: &TestEnv, server: &Server, helper: &str) -> Result<Command, Missing> {
     program("node")?;
+    let lines = setup(env, "codex", &server.url("/v1"), helper).stdout;
     let config = format!(
-        "model = \"stub\"\nmodel_provider = \"here\"\ncheck_for_update_on_startup = false\n\
-         [analytics]\nenabled = false\n\
-         [model_providers.here]\nname = \"here\"\nwire_api = \"responses\"\nbase_url = \"{}\"\n\
-         [model_providers.here.auth]\ncommand = \"{helper}\"\nargs = [\"token\", \"{PROFILE}\"]\n",
-        server.url("/v1")
+        "model = \"stub\"\nmodel_provider = \"jeton\"\ncheck_for_update_on_startup = false\n\
+         [analytics]\nenabled = false\n{lines}"
     );
     home_file(env, ".codex/config.toml", &config);
     let mut command = env.command(agent("codex")?);

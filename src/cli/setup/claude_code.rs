@@ -32,8 +32,9 @@ fn lines(subject: &Subject<'_>) -> Result<Lines, Refusal> {
         notes: vec![
             "merge this into ~/.claude/settings.json, if the address is that of an LLM gateway"
                 .to_owned(),
+            // Of a server for one project, Claude Code runs the helper only where that folder is trusted.
             format!(
-                "if it is that of an MCP server, run this instead: claude mcp add-json jeton {}",
+                "if it is that of an MCP server, run this instead: claude mcp add-json --scope user jeton {}",
                 word(&server.to_string())
             ),
         ],

@@ -82,6 +82,11 @@ impl Exchange {
         serde_json::from_str(&fs::read_to_string(file(agent)).unwrap()).unwrap()
     }
 
+    /// The arguments of each run of the helper.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &[String]> {
+        self.helper.iter().map(|run| &*run.arguments)
+    }
+
     /// Records it.
     pub(super) fn record(&self, agent: &str) {
         fs::write(
