@@ -10,7 +10,7 @@ use super::lookup::NotLookedUp;
 use super::reader::key::{Key, KeyDoc, KeyOption, OptionForm};
 use super::reader::{Field, Reader, Section};
 use super::setting::Setting;
-use super::url::Origin;
+use super::url::{InvalidUrl, Origin};
 
 /// A provider as a profile's configuration describes it.
 pub(super) trait Described {
@@ -53,13 +53,32 @@ pub(super) trait Kind: Described + Sized {
     const NEEDS: &'static str;
     /// The arguments of `jetond add` in an example.
     const EXAMPLE: &'static str;
+    /// What it is, for a person who has to choose.
+    const TITLE: &'static str;
+    /// What its address looks like, in a question.
+    const ADDRESS: &'static str;
     /// Its keys.
     const KEYS: &'static [Key<Self::Draft>];
     /// The values of its keys while they are read.
     type Draft: Default + 'static;
 
+    /// The addresses that a pasted one may stand for, the likeliest first.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it is none.
+    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl>;
+
     /// Makes a provider from the values of its keys, or reports faults.
     fn finish(draft: Self::Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self>;
+}
+
+/// An address that a pasted one may stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pasted {
+    /// The option of `jetond add` that takes it.
+    pub option: &'static str,
+    /// The address.
+    pub value: String,
 }
 
 /// The values given for the options of a provider, by option name.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use ::url::Url;
 use toml_edit::{Array, InlineTable, Value};
 
-use super::kind::{Described, Kind};
+use super::kind::{Described, Kind, Pasted};
 use super::reader::key::{Key, OptionForm, key, set};
 use super::reader::{Reader, Section};
-use super::url::Origin;
+use super::url::{InvalidUrl, Origin};
 
 mod endpoint_url;
 mod parameters;
+mod pasted;
 
 pub use endpoint_url::EndpointUrl;
 
@@ -141,6 +142,8 @@ impl Kind for Oauth2 {
     const NEEDS: &'static str = "--issuer URL or --token-url URL";
     const EXAMPLE: &'static str =
         "reports --provider oauth2 --issuer https://login.acme.com --scope read";
+    const TITLE: &'static str = "another OAuth 2.0 issuer";
+    const ADDRESS: &'static str = "the issuer's, such as https://login.acme.com, its discovery document's, or the token endpoint's";
 
     #[rustfmt::skip]
     const KEYS: &'static [Key<Draft>] = &[
@@ -179,6 +182,10 @@ impl Kind for Oauth2 {
         }).option(OptionForm::Once, "TYPE", "The issuer's word for the type of its bearer tokens, where it is not Bearer"),
     ];
     type Draft = Draft;
+
+    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+        pasted::addresses(text)
+    }
 
     fn finish(draft: Draft, reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Self> {
         // Exactly one key determines the token endpoint.

@@ -3,10 +3,10 @@
 use ::url::Url;
 use toml_edit::Value;
 
-use super::kind::{Described, Kind};
+use super::kind::{Described, Kind, Pasted};
 use super::reader::key::{Key, OptionForm, key, set};
 use super::reader::{Reader, Section};
-use super::url::{BaseUrl, Origin};
+use super::url::{self, BaseUrl, InvalidUrl, Origin};
 
 /// A Run:ai control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub enum Api {
     /// `/api/v1/token`.
     V1,
 }
+
+/// How many paths a pasted address is looked for at.
+const MAX_PATHS: usize = 4;
 
 /// A control plane while its keys are read.
 #[derive(Default)]
@@ -58,6 +61,8 @@ impl Kind for Runai {
     const USAGE: &'static str = "--url <URL>";
     const NEEDS: &'static str = "--url URL";
     const EXAMPLE: &'static str = "research --provider runai --url https://acme.run.ai";
+    const TITLE: &'static str = "NVIDIA Run:ai";
+    const ADDRESS: &'static str = "such as https://acme.run.ai, or any page of it";
 
     #[rustfmt::skip]
     const KEYS: &'static [Key<Draft>] = &[
@@ -69,6 +74,25 @@ impl Kind for Runai {
         }).option(OptionForm::Words(&["auto", "v2", "v1"]), "API", "Which of Run:ai's APIs to use"),
     ];
     type Draft = Draft;
+
+    /// The server first: most have their API at its root. A page of the console may be below any of the others.
+    fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+        let meant = url::meant(text)?;
+        let origin = Origin::of(&meant);
+        let whole = BaseUrl::parse(origin.join(meant.path()).as_str())?;
+        let pasted = |value: String| Pasted {
+            option: "url",
+            value,
+        };
+        if whole.path() != meant.path().trim_end_matches('/') {
+            // It has the path of the API in it, and so the one before that.
+            return Ok(vec![pasted(whole.to_string())]);
+        }
+        let paths = url::paths(&meant).into_iter().take(MAX_PATHS);
+        Ok(paths
+            .map(|path| pasted(format!("{origin}{path}")))
+            .collect())
+    }
 
     fn finish(draft: Draft, _: &mut Reader<'_>, _: &Section<'_>) -> Option<Self> {
         Some(Self {
@@ -97,5 +121,42 @@ impl Described for Runai {
             entries.push(("api", self.api.as_str().into()));
         }
         entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_the_console_stands_for_the_server_and_the_api_for_what_is_before_it() {
+        for (pasted, urls) in [
+            ("https://acme.run.ai", &["https://acme.run.ai"][..]),
+            ("acme.run.ai/", &["https://acme.run.ai"]),
+            ("https://acme.run.ai/api/v1", &["https://acme.run.ai"]),
+            ("https://acme.run.ai/api/v2/token", &["https://acme.run.ai"]),
+            ("https://x.org/runai/api/v1/", &["https://x.org/runai"]),
+            (
+                "https://acme.run.ai/projects?tab=jobs#top",
+                &["https://acme.run.ai", "https://acme.run.ai/projects"],
+            ),
+            ("https://acme.run.ai/#/jobs", &["https://acme.run.ai"]),
+            (
+                "https://x.org/a/b/c/d/e",
+                &[
+                    "https://x.org",
+                    "https://x.org/a",
+                    "https://x.org/a/b",
+                    "https://x.org/a/b/c",
+                ],
+            ),
+        ] {
+            let all = Runai::pasted(pasted).unwrap();
+            let all: Vec<_> = all.iter().map(|one| one.value.as_str()).collect();
+            assert_eq!(all, urls, "{pasted}");
+            for url in urls {
+                assert_eq!(BaseUrl::parse(url).unwrap().to_string(), *url);
+            }
+        }
     }
 }

@@ -6,9 +6,11 @@ use url::{Host, Url};
 
 mod invalid;
 mod parts;
+mod pasted;
 
 pub use invalid::InvalidUrl;
 pub(super) use invalid::{Most, NO_QUERY, demand_no_more, invalid, taken_apart};
+pub(super) use pasted::{meant, paths};
 
 /// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a trailing
 /// slash, an API's path, a query, a fragment or a user.
@@ -192,7 +194,7 @@ pub(super) fn strict(text: &str, scheme: &str) -> Result<Url, InvalidUrl> {
         return Err(InvalidUrl {
             message: format!("this is not an address: it begins with {scheme}://"),
             pasted: None,
-            suggestion: meant(text, scheme),
+            suggestion: with_scheme(text, scheme),
         });
     }
     if let Some(placeholder) = placeholder(text) {
@@ -247,7 +249,7 @@ fn authority(text: &str) -> &str {
 }
 
 /// The address that is meant by a text without a scheme, as a browser shows it; `None` for what may be a secret.
-fn meant(text: &str, scheme: &str) -> Option<String> {
+fn with_scheme(text: &str, scheme: &str) -> Option<String> {
     let host = text.split(['/', '?', '#']).next()?;
     if !is_host(host) {
         return None;

@@ -18,6 +18,9 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Granted, Fault>> + Se
 /// A token endpoint that is being looked for.
 pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Located, Fault>> + Send + 'a>>;
 
+/// A look at an address that is under way.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
 /// A proof at enrolment that is under way.
 pub type Proving<'a> = Pin<Box<dyn Future<Output = Result<Proof, Unproved>> + Send + 'a>>;
 
@@ -51,12 +54,27 @@ pub trait Provider: Send + Sync {
                 sent: vec![],
                 untried: None,
             })?;
-            let client_auth = None;
             Ok(Proof {
                 granted,
-                client_auth,
+                client_auth: None,
+                server: self.server(),
             })
         })
+    }
+
+    /// What the server is, by the endpoint that gave the last token; `None` if that says nothing.
+    fn server(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Looks whether a server of this kind answers at the configured address. Nothing secret is sent.
+    ///
+    /// # Errors
+    /// A [`Fault`] that says why not; [`FaultKind::NoEndpoint`] where something else answers.
+    ///
+    /// [`FaultKind::NoEndpoint`]: crate::fault::FaultKind::NoEndpoint
+    fn look(&self) -> Looking<'_> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Asks the issuer where its token endpoint is, to which a credential is bound. Nothing secret is sent, and nothing is
@@ -87,6 +105,8 @@ pub struct Proof {
     pub granted: Granted,
     /// The client authentication that the issuer took, for a provider that has several.
     pub client_auth: Option<ClientAuth>,
+    /// What the server is, by the endpoint that gave the token.
+    pub server: Option<&'static str>,
 }
 
 /// A proof that failed.

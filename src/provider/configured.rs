@@ -84,6 +84,15 @@ pub async fn destination(profile: &Profile, files: &Files) -> Result<Located, Fa
     }
 }
 
+/// Looks whether a server of the profile's kind answers at its address, over the same route as token requests. Sends no
+/// secret.
+///
+/// # Errors
+/// A [`Fault`] that says why not.
+pub async fn look(profile: &Profile, files: &Files) -> Result<(), Fault> {
+    provider(profile, files).look().await
+}
+
 /// Checks whether the profile's address can be reached, over the same route as token requests, within `limit`. Sends no
 /// credential.
 ///

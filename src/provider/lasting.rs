@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{Fetching, Locating, Provider};
+use super::attempt::{Fetching, Locating, Looking, Provider};
 use crate::credential::Credential;
 
 /// A provider, and the lifetime of its tokens.
@@ -26,6 +26,14 @@ impl Provider for Lasting {
             granted.grant = granted.grant.with_lifetime(self.lifetime);
             Ok(granted)
         })
+    }
+
+    fn server(&self) -> Option<&'static str> {
+        self.provider.server()
+    }
+
+    fn look(&self) -> Looking<'_> {
+        self.provider.look()
     }
 
     fn destination(&self) -> Locating<'_> {

@@ -10,7 +10,9 @@ use tokio::time::timeout;
 
 use super::answer::{Asked, Spelling};
 use super::asked_at::asked_at;
-use super::attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
+use super::attempt::{
+    Fetching, Granted, Located, Locating, Looking, Proof, Provider, Proving, Unproved,
+};
 use super::http::{Http, Settings};
 use super::quote::without_secret;
 use super::scope;
@@ -124,6 +126,7 @@ impl Oauth2 {
         let proved = |granted, client_auth| Proof {
             granted,
             client_auth: Some(client_auth),
+            server: None,
         };
         let refused = match asked(first).await {
             Ok(granted) => return Ok(proved(granted, first)),
@@ -225,6 +228,16 @@ impl Provider for Oauth2 {
 
     fn prove<'a>(&'a self, credential: &'a Credential) -> Proving<'a> {
         Box::pin(self.ask_twice(credential))
+    }
+
+    fn look(&self) -> Looking<'_> {
+        Box::pin(async {
+            match &self.place {
+                // What it answers without a credential says nothing.
+                Place::Known(_) => Ok(()),
+                Place::Discovered(_) => self.destination().await.map(drop),
+            }
+        })
     }
 
     fn destination(&self) -> Locating<'_> {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::answer::Asked;
 use super::asked_at::asked_at;
-use super::attempt::{Fetching, Granted, Provider};
+use super::attempt::{Fetching, Granted, Looking, Provider};
 use super::http::{Http, Request, Settings};
 use super::scope;
 use crate::clock::{Clock, SystemClock};
@@ -199,6 +199,27 @@ impl Provider for Runai {
                     let what = format!("no token from {at} within {limit:?}");
                     Err(Fault::new(FaultKind::Timeout, what))
                 })
+        })
+    }
+
+    fn server(&self) -> Option<&'static str> {
+        self.known.endpoint().map(Endpoint::server)
+    }
+
+    fn look(&self) -> Looking<'_> {
+        Box::pin(async {
+            // Every line has it, for a token alone.
+            let url = self.configured.url.endpoint("/api/v1/clusters");
+            match self.http.reach(url).await?.status {
+                401 | 403 => Ok(()),
+                status => {
+                    let what = format!(
+                        "Run:ai does not answer at {}: a request without a token is answered {status} there",
+                        self.configured.url
+                    );
+                    Err(Fault::no_endpoint(what))
+                }
+            }
         })
     }
 }

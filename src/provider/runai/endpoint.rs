@@ -29,6 +29,17 @@ impl Endpoint {
         }
     }
 
+    /// The lines of the control plane that give a token here, when it is asked for at the newest endpoint first.
+    pub(super) const fn server(self) -> &'static str {
+        match self {
+            Self::V2 => "Run:ai 2.24 or later: it gives tokens at /api/v2/token",
+            Self::V1 | Self::V1ClientId => "Run:ai 2.20 to 2.23: it gives tokens at /api/v1/token",
+            Self::V1AppToken => {
+                "Run:ai 2.18 or 2.19: it gives tokens at /api/v1/token, by app_token"
+            }
+        }
+    }
+
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::V2 => "application/x-www-form-urlencoded",

@@ -1,0 +1,123 @@
+//! What a pasted address may be: a discovery document's, a token endpoint's, an issuer's, or a page of its console.
+
+use super::EndpointUrl;
+use crate::config::kind::Pasted;
+use crate::config::url::{self, InvalidUrl, Origin};
+
+/// How many issuers a pasted address is looked for as.
+const MAX_ISSUERS: usize = 8;
+
+/// The addresses that it may stand for.
+///
+/// # Errors
+/// [`InvalidUrl`] if it is none.
+pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+    let mut meant = url::meant(text)?;
+    if is_token_endpoint(meant.path()) {
+        meant.set_fragment(None);
+        let endpoint = EndpointUrl::token(meant.as_str())?;
+        return Ok(vec![Pasted {
+            option: "token-url",
+            value: endpoint.as_str().to_owned(),
+        }]);
+    }
+    if meant.path().contains("/.well-known/")
+        && let Err(document) = EndpointUrl::issuer(meant.as_str())
+        && let Some(issuer) = &document.suggestion
+    {
+        meant = url::meant(issuer)?;
+    }
+    let origin = Origin::of(&meant);
+    let has_slash = meant.path().ends_with('/') && meant.path() != "/";
+    let issuer = |path: &str, slash: bool| Pasted {
+        option: "issuer",
+        value: format!("{origin}{path}{}", if slash { "/" } else { "" }),
+    };
+    // An issuer is its address to the final slash, which people leave out and pages add.
+    let both = |path: String| [has_slash, !has_slash].map(|slash| issuer(&path, slash));
+    let paths = url::paths(&meant).into_iter().rev();
+    Ok(paths.flat_map(both).take(MAX_ISSUERS).collect())
+}
+
+/// Whether the path ends as those of token endpoints do: `/token`, `/oauth/token`, `/as/token.oauth2`.
+fn is_token_endpoint(path: &str) -> bool {
+    let last = path.trim_end_matches('/').rsplit('/').next();
+    let last = last.unwrap_or_default().to_ascii_lowercase();
+    let stem = last.split('.').next().unwrap_or_default();
+    ["token", "tokens"].contains(&stem) || stem.ends_with("_token") || stem.ends_with("-token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_of_an_address_is_taken_for_what_it_is() {
+        for (pasted, option, values) in [
+            (
+                "login.acme.com",
+                "issuer",
+                &["https://login.acme.com", "https://login.acme.com/"][..],
+            ),
+            (
+                "https://login.acme.com/",
+                "issuer",
+                &["https://login.acme.com", "https://login.acme.com/"],
+            ),
+            (
+                "https://a.example/realms/x/.well-known/openid-configuration",
+                "issuer",
+                &[
+                    "https://a.example/realms/x",
+                    "https://a.example/realms/x/",
+                    "https://a.example/realms",
+                    "https://a.example/realms/",
+                    "https://a.example",
+                    "https://a.example/",
+                ],
+            ),
+            (
+                "https://a.example/.well-known/oauth-authorization-server/x",
+                "issuer",
+                &[
+                    "https://a.example/x",
+                    "https://a.example/x/",
+                    "https://a.example",
+                    "https://a.example/",
+                ],
+            ),
+            (
+                "https://a.example/x/?tab=1#top",
+                "issuer",
+                &[
+                    "https://a.example/x/",
+                    "https://a.example/x",
+                    "https://a.example/",
+                    "https://a.example",
+                ],
+            ),
+            (
+                "https://a.example/oauth2/v2.0/token",
+                "token-url",
+                &["https://a.example/oauth2/v2.0/token"],
+            ),
+            (
+                "a.example/as/token.oauth2?p=b2c#x",
+                "token-url",
+                &["https://a.example/as/token.oauth2?p=b2c"],
+            ),
+            (
+                "https://a.example/oauth/access_token/",
+                "token-url",
+                &["https://a.example/oauth/access_token/"],
+            ),
+        ] {
+            let all = addresses(pasted).unwrap();
+            assert!(all.iter().all(|one| one.option == option), "{pasted}");
+            let all: Vec<_> = all.iter().map(|one| one.value.as_str()).collect();
+            assert_eq!(all, values, "{pasted}");
+        }
+        let deep = addresses("https://a.example/a/b/c/d/e/f/g").unwrap();
+        assert_eq!(deep.len(), MAX_ISSUERS);
+    }
+}
