@@ -42,7 +42,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing::Level;
 
 use self::before::Before;
@@ -165,12 +165,24 @@ fn show(text: &clap::Error) {
 impl CommandLine {
     /// Parses the arguments; what is wrong with them is told without their values.
     fn parse(args: &[OsString]) -> Result<Self, clap::Error> {
-        let parsed = Self::try_parse_from(args).and_then(|mut line| {
+        let parsed = Self::try_parse_from(args).or_else(|error| Self::asking(args, error));
+        let parsed = parsed.and_then(|mut line| {
             let joined = line.join_options();
             let wrong = |what| Self::command().error(ErrorKind::ArgumentConflict, what);
             joined.map_err(wrong).map(|()| line)
         });
         parsed.map_err(usage::without_values)
+    }
+
+    /// The arguments of `jetond add` where what is missing is asked for on a terminal.
+    fn asking(args: &[OsString], error: clap::Error) -> Result<Self, clap::Error> {
+        if error.kind() != ErrorKind::MissingRequiredArgument || !prompt::possible() {
+            return Err(error);
+        }
+        let command = Self::command().mut_subcommand("add", add::without_demands);
+        let line = command.try_get_matches_from(args);
+        let line = line.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
+        line.map_err(|_| error)
     }
 
     /// Prints what is wrong with the arguments, or what they ask for.

@@ -37,7 +37,7 @@ pub use document::{parse, parse_bytes};
 pub use edit::{EditError, add_profile, remove_profile};
 pub use fault::ConfigFault;
 pub use hosts::{HostAuth, HostEntry, entry_for};
-pub use kind::{Given, InvalidOption};
+pub use kind::{Given, InvalidOption, Pasted};
 pub use lookup::{LookupFailed, Names};
 pub use named::{Doubt, Doubtful, Name, Named};
 pub use oauth2::{Oauth2, Purpose};
@@ -104,9 +104,14 @@ pub struct ProviderKind {
     pub needs: &'static str,
     /// The arguments of `jetond add` in an example.
     pub example: &'static str,
+    /// What it is, for a person who has to choose.
+    pub title: &'static str,
+    /// What its address looks like, in a question.
+    pub address: &'static str,
     instead_of_url: &'static str,
     docs: fn() -> Vec<KeyDoc>,
     options: fn() -> Vec<(KeyDoc, KeyOption)>,
+    pasted: fn(&str) -> Result<Vec<Pasted>, InvalidUrl>,
     check: fn(&mut Reader<'_>, &Section<'_>),
     read: fn(&mut Reader<'_>, &Section<'_>) -> Option<Provider>,
 }
@@ -121,9 +126,12 @@ impl ProviderKind {
             usage: K::USAGE,
             needs: K::NEEDS,
             example: K::EXAMPLE,
+            title: K::TITLE,
+            address: K::ADDRESS,
             instead_of_url: K::INSTEAD_OF_URL,
             docs: kind::docs::<K>,
             options: kind::options::<K>,
+            pasted: K::pasted,
             check: kind::check::<K>,
             read,
         }
@@ -142,6 +150,14 @@ impl ProviderKind {
     /// The options of `jetond add` that set its keys.
     pub fn options(&self) -> Vec<(KeyDoc, KeyOption)> {
         (self.options)()
+    }
+
+    /// The addresses that a pasted one may stand for, the likeliest first.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it is none.
+    pub fn pasted(&self, text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
+        (self.pasted)(text)
     }
 
     /// Reports faults in the values of its keys, in a profile of another kind.

@@ -34,7 +34,9 @@ mod scope;
 #[cfg(test)]
 mod fake;
 
-pub use attempt::{Fetching, Granted, Located, Locating, Proof, Provider, Proving, Unproved};
+pub use attempt::{
+    Fetching, Granted, Located, Locating, Looking, Proof, Provider, Proving, Unproved,
+};
 pub use auth_methods::AuthMethods;
 pub use claims::{Claims, claims};
 pub use quote::{quote_of_api, without_token};

@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use super::admin;
 use super::issuer;
-use super::output::{Exit, fail, report, say};
+use super::output::{Exit, fail, say};
 use super::place::{self, Place};
-use super::proof::Proof;
-use super::same_client;
+use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::causes::Causes;
 use crate::certificates::ClientFiles;
-use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
 use crate::config::{self, CredentialPlace, Profile, Proxy, StoreKind};
 use crate::credential::Credential;
@@ -22,26 +20,31 @@ use crate::provider::AuthMethods;
 use crate::provider::configured::{self, Files};
 use crate::settings::Content;
 use crate::store::source::ca_file;
-use crate::store::{Bound, Key, Look, Record, Required, Stores};
+use crate::store::{Bound, Look, Required, Stores};
+use finished::Enrolment;
 use provider::ProviderArgs;
 
 mod authentication;
 mod credential;
+mod dialogue;
+mod finished;
 mod granted;
 mod profile;
+mod proposal;
 mod provider;
 mod steps;
+mod ways;
 mod written;
 
 pub(super) use steps::Steps;
 
 /// The arguments of `jetond add`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(override_usage = provider::usage(), after_help = provider::examples())]
 pub(super) struct AddArgs {
     /// The profile's name
-    #[arg(value_parser = ProfileName::parse)]
-    name: ProfileName,
+    #[arg(value_parser = ProfileName::parse, required = true)]
+    name: Option<ProfileName>,
     #[command(flatten)]
     provider: ProviderArgs,
     /// The certificates to trust, and no others
@@ -79,54 +82,37 @@ pub(super) fn add(args: &AddArgs, env: &Env) -> Exit {
     try_add(args, env).err().unwrap_or(Exit::Done)
 }
 
+/// The command, where what is required and missing is asked for.
+pub(super) fn without_demands(command: clap::Command) -> clap::Command {
+    let command = command.mut_arg("name", |name| {
+        name.required(false).required_if_eq("rebind", "true")
+    });
+    provider::without_demands(command)
+}
+
 fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
+    let is_whole = args.rebind || args.provider.is_whole() || !prompt::possible();
+    let Some(name) = args.name.as_ref().filter(|_| is_whole) else {
+        return args.converse(env);
+    };
     let target = args.target.find_own(env)?;
     target.note_beside_the_systems();
     let stores = target.stores();
-    let mut plan = Plan::make(args, env, &target, &stores)?;
+    let mut plan = Plan::make(args, name, env, &target, &stores)?;
     let files = files(&plan.profile, &target)?;
     let (bound, listed) = destination(&plan.profile, &files, env)?;
-    args.take_listed(&mut plan, listed.as_ref());
+    args.take_listed(&mut plan.profile, listed.as_ref());
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
-    let seen = stores.reader(plan.place.kind()).look(&args.name);
+    let seen = stores.reader(plan.place.kind()).look(name);
     let credential = args
-        .credential(&seen, &binding.bound, plan.profile.origin().is_none())?
+        .credential(Some(&seen), &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())
         .trusting(binding.ca.clone());
     let credential = shared_as_before(credential, &seen);
-    let (validity, taken) = args.prove(&plan, &files, &credential, listed.as_ref(), env)?;
-    let proof = Proof::of(&credential);
-    plan.keep(taken);
-    let key = Key {
-        credential,
-        key_id: None,
-        key_name: None,
-        created_at: SystemClock.now().unix,
-    };
-    let record = Record {
-        key,
-        binding,
-        previous: None,
-    };
-    let name = &args.name;
-    let written = plan.write(&target, &stores, name, &seen, &record, &Steps::NONE);
-    if written.is_ok() {
-        report(format!(
-            "{name} is enrolled: {} gave a token that holds for {} s; {}",
-            record.binding.bound,
-            validity.lifetime.as_secs(),
-            plan.place.sentence(&stores, name)
-        ));
-        admin::reload(&target, env);
-    }
-    // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.
-    if let (Some(proof), Ok(places)) = (&proof, admin::places(&target, env)) {
-        proof.tell(&places.admin);
-    }
-    if let (Some(proof), Ok(())) = (&proof, &written) {
-        same_client::note(&target, &stores, name, proof);
-    }
-    written
+    let proved = args.prove(&plan.profile, &files, &credential, listed.as_ref(), env)?;
+    let enrolment = Enrolment::new(credential, binding, &proved);
+    plan.keep(proved.client_auth);
+    plan.finish(&enrolment, name, &seen, &target, &stores, env)
 }
 
 /// The credential, marked as one that another machine has as well if the stored one is, and is the same.
@@ -155,8 +141,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn make(args: &AddArgs, env: &Env, target: &Target, stores: &Stores) -> Result<Self, Exit> {
-        let (name, shown) = (&args.name, target.config.display());
+    fn make(
+        args: &AddArgs,
+        name: &ProfileName,
+        env: &Env,
+        target: &Target,
+        stores: &Stores,
+    ) -> Result<Self, Exit> {
+        let shown = target.config.display();
         let found = target.read_to_change()?;
         if found.content != Content::Text {
             admin::refuse_if_gone(target, env)?;
@@ -179,14 +171,7 @@ impl Plan {
                 );
                 Err(fail(Exit::Config, what))
             }
-            (Some(_), Some(_)) => {
-                let rebind = target.line(&format!("add {name} --rebind"));
-                let remove = target.line(&format!("remove {name}"));
-                let what = format!(
-                    "there is a profile {name} already; for a new credential run: {rebind}; for another issuer run first: {remove}"
-                );
-                Err(fail(Exit::Config, what))
-            }
+            (Some(_), Some(_)) => Err(fail(Exit::Config, Self::is_there(target, name))),
             (None, Some(profile)) => {
                 Self::of_new(profile, args.store.clone(), env, target, stores, name)
             }
@@ -202,6 +187,15 @@ impl Plan {
             );
             fail(Exit::Config, what)
         })
+    }
+
+    /// That there is a profile of this name, and what to do.
+    fn is_there(target: &Target, name: &ProfileName) -> String {
+        let rebind = target.line(&format!("add {name} --rebind"));
+        let remove = target.line(&format!("remove {name}"));
+        format!(
+            "there is a profile {name} already; for a new credential run: {rebind}; for another issuer run first: {remove}"
+        )
     }
 
     /// A new profile, whose name the configuration as it is now does not have.

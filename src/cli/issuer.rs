@@ -25,7 +25,7 @@ pub(super) fn ask<T>(
 }
 
 /// How a command ends to which an issuer gave nothing: "try again later" only where that can help.
-fn exit_of(fault: &Fault) -> Exit {
+pub(super) fn exit_of(fault: &Fault) -> Exit {
     match fault.kind {
         FaultKind::Rejected => Exit::Failed,
         // The address, the configuration, a certificate or a clock has to be put right first.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
+use crate::terminal::Terminal;
 
 /// An issuer whose every word a test decides.
 struct Issuer {
@@ -189,6 +190,44 @@ fn refresh(env: &TestEnv, daemon: &Daemon, profile: &str) -> u16 {
     let target = format!("/v1/profiles/{profile}/refresh");
     env.request(&daemon.socket, "POST", &target, &[], b"")
         .status
+}
+
+#[test]
+fn a_pasted_address_leads_to_the_issuer_that_the_document_names() {
+    let mut env = TestEnv::new();
+    let issuer = Issuer::start();
+    let with_slash = GOOD.replace("ISSUER\",", "ISSUER/\",");
+    for (n, (document, pasted)) in [
+        (GOOD, "/.well-known/oauth-authorization-server"),
+        (GOOD, "/.well-known/openid-configuration"),
+        (GOOD, "/"),
+        (GOOD, "/login?next=1#top"),
+        (&with_slash, ""),
+        (&with_slash, "/.well-known/oauth-authorization-server"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        issuer.says(JSON, document);
+        let mut terminal = Terminal::start(&env, &["add"], &[]);
+        terminal.wait_for("[runai]: ");
+        terminal.type_in("2\n");
+        terminal.wait_for("the token endpoint's): ");
+        terminal.type_in(&format!("{}{pasted}\n", issuer.url));
+        terminal.wait_for("Client ID: ");
+        terminal.type_in(&format!("one\n{}\n", env.secret()));
+        terminal.wait_for("Name of the profile");
+        terminal.type_in(&format!("p{n}\n"));
+        let (status, shown) = terminal.end(&env);
+        assert_eq!(status.code(), Some(0), "{pasted}: {shown}");
+        let says = format!("the issuer's token endpoint is {}/token: ", issuer.url);
+        assert!(shown.contains(&says), "{pasted}: {shown}");
+        let config = std::fs::read_to_string(env.config()).unwrap();
+        let slash = if document == GOOD { "" } else { "/" };
+        let line = format!("issuer = \"{}{slash}\"", issuer.url);
+        assert_eq!(config.matches(&line).count(), 1 + n % 4, "{config}");
+    }
+    watch(&mut env, &issuer);
 }
 
 /// What the issuer gave must be nowhere but where it was asked for.

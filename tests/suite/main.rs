@@ -24,6 +24,7 @@ mod deadlines;
 mod demo;
 mod descriptors;
 mod dialects;
+mod dialogue;
 mod discovery;
 mod doctor;
 mod enrol;

@@ -3,21 +3,30 @@
 use super::super::output::{Exit, say, tell};
 use super::{AddArgs, Plan, ask, granted};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Provider;
 use crate::config::oauth2::ClientAuth;
+use crate::config::{Profile, Provider};
 use crate::credential::Credential;
 use crate::paths::Env;
 use crate::provider::configured::{self, Files};
 use crate::provider::{AuthMethods, Proof};
 use crate::token::Validity;
 
+/// What a token has proved.
+pub(super) struct Proved {
+    /// How long the token holds.
+    pub(super) validity: Validity,
+    /// The client authentication that the issuer took.
+    pub(super) client_auth: Option<ClientAuth>,
+    /// What the server is, if the endpoint that gave the token says so.
+    pub(super) server: Option<&'static str>,
+}
+
 impl AddArgs {
     /// Takes the only form of a new profile that the issuer's document lists, unless the person chose one.
-    pub(super) fn take_listed(&self, plan: &mut Plan, listed: Option<&AuthMethods>) {
+    pub(super) fn take_listed(&self, profile: &mut Profile, listed: Option<&AuthMethods>) {
         let only = listed.and_then(AuthMethods::only);
         let chosen = self.rebind || self.provider.has("client-auth");
-        if let (Some(only), Provider::Oauth2(issuer), false) =
-            (only, &mut plan.profile.provider, chosen)
+        if let (Some(only), Provider::Oauth2(issuer), false) = (only, &mut profile.provider, chosen)
             && issuer.client_auth != only
         {
             issuer.client_auth = only;
@@ -28,19 +37,18 @@ impl AddArgs {
         }
     }
 
-    /// Gets one token as proof, and throws it away. Returns the client authentication that the issuer took; after a refusal
-    /// says how the client authenticated, and what the issuer's document lists.
+    /// Gets one token as proof, and throws it away. After a refusal it says how the client authenticated, and what the issuer's document lists.
     pub(super) fn prove(
         &self,
-        plan: &Plan,
+        profile: &Profile,
         files: &Files,
         credential: &Credential,
         listed: Option<&AuthMethods>,
         env: &Env,
-    ) -> Result<(Validity, Option<ClientAuth>), Exit> {
-        let provider = configured::provider(&plan.profile, files);
+    ) -> Result<Proved, Exit> {
+        let provider = configured::provider(profile, files);
         let (mut sent, mut untried) = (vec![], None);
-        let proved = ask(&plan.profile, env, async {
+        let proved = ask(profile, env, async {
             let proved = provider.prove(credential).await;
             proved.map_err(|unproved| {
                 (sent, untried) = (unproved.sent, unproved.untried);
@@ -50,6 +58,7 @@ impl AddArgs {
         let Proof {
             granted,
             client_auth,
+            server,
         } = proved.inspect_err(|_| {
             if let Some(note) = note(&sent, untried, listed, self.rebind) {
                 tell(note);
@@ -57,7 +66,11 @@ impl AddArgs {
         })?;
         granted::warn(&granted.grant);
         let validity = Validity::new(SystemClock.now().boot, granted.grant.lifetime);
-        Ok((validity, client_auth))
+        Ok(Proved {
+            validity,
+            client_auth,
+            server,
+        })
     }
 }
 

@@ -15,21 +15,21 @@ impl AddArgs {
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     pub(super) fn credential(
         &self,
-        seen: &Look,
+        seen: Option<&Look>,
         bound: &Bound,
         discovered: bool,
     ) -> Result<Credential, Exit> {
         let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
         // What is replaced as a whole need not be readable.
         let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
-            stored(seen)?
+            seen.map(stored).transpose()?.flatten()
         } else {
             None
         };
         if let (Some(stored), None, false, false) =
             (stored, &self.client_id, secret_given, prompt::possible())
         {
-            let enrolled = seen.record.as_ref().ok().and_then(Option::as_ref);
+            let enrolled = seen.and_then(|seen| seen.record.as_ref().ok()?.as_ref());
             if discovered && !enrolled.is_some_and(|record| record.binding.bound.covers(bound)) {
                 return Err(fail(
                     Exit::Usage,

@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 use super::super::output::{Exit, fail};
 use super::super::prompt;
 use super::AddArgs;
-use crate::config::{ClientCertificate, CredentialPlace, Profile, Proxy};
+use crate::config::{ClientCertificate, CredentialPlace, Profile, Provider, Proxy};
 use crate::paths::Env;
 
 impl AddArgs {
     /// The profile that the arguments describe; none with `--rebind`.
     pub(super) fn profile(&self, env: &Env) -> Result<Option<Profile>, Exit> {
-        let Some(provider) = self.provider.provider()? else {
-            return Ok(None);
-        };
+        let provider = self.provider.provider()?;
+        provider
+            .map(|provider| self.profile_at(provider, env))
+            .transpose()
+    }
+
+    /// The profile of this provider.
+    pub(super) fn profile_at(&self, provider: Provider, env: &Env) -> Result<Profile, Exit> {
         let is_loopback = provider.origin().is_loopback();
         let profile = Profile {
             provider,
@@ -28,7 +33,7 @@ impl AddArgs {
             reissue: Default::default(),
             lifetime: None,
         };
-        Ok(Some(profile))
+        Ok(profile)
     }
 
     fn client_certificate(&self) -> Result<Option<ClientCertificate>, Exit> {

@@ -6,10 +6,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::super::output::{Exit, fail};
-use crate::config::{KeyDoc, KeyOption, OptionForm, Provider, ProviderKind};
+use crate::config::{KeyDoc, KeyOption, OptionForm, Pasted, Provider, ProviderKind};
 
 /// What is given for the provider.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ProviderArgs {
     /// Its kind; `None` with `--rebind`.
     kind: Option<&'static ProviderKind>,
@@ -17,7 +17,7 @@ pub(super) struct ProviderArgs {
 }
 
 /// What is given for one option.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Given {
     /// The kind whose option it is.
     kind: &'static ProviderKind,
@@ -33,7 +33,9 @@ pub(super) fn usage() -> String {
         format!("jetond add <NAME> --provider {name} {usage} [OPTIONS]\n       ")
     };
     let lines: String = ProviderKind::ALL.iter().map(of_kind).collect();
-    format!("{lines}jetond add <NAME> --rebind [OPTIONS]")
+    format!(
+        "{lines}jetond add <NAME> --rebind [OPTIONS]\n       jetond add [OPTIONS]  (asks for the rest on a terminal)"
+    )
 }
 
 /// What stands below the help of `jetond add`.
@@ -54,6 +56,34 @@ impl ProviderArgs {
     /// Whether this option is given.
     pub(super) fn has(&self, name: &str) -> bool {
         self.given.iter().any(|given| given.name == name)
+    }
+
+    /// Its kind; `None` if it is not given.
+    pub(super) const fn kind(&self) -> Option<&'static ProviderKind> {
+        self.kind
+    }
+
+    /// Whether they describe a provider, or what they lack cannot be asked for.
+    pub(super) fn is_whole(&self) -> bool {
+        let given = |kind: &ProviderKind| {
+            let own = self.given.iter().filter(|it| it.kind.name == kind.name);
+            let texts: Vec<_> = own.map(Given::texts).collect();
+            !matches!(kind.provider(&texts), Ok(None) | Err(_))
+        };
+        self.kind.is_some_and(given)
+    }
+
+    /// The same with this kind and address.
+    pub(super) fn with(&self, kind: &'static ProviderKind, address: &Pasted) -> Self {
+        let mut given = self.given.clone();
+        given.push(Given {
+            kind,
+            name: address.option,
+            form: OptionForm::Once,
+            texts: vec![address.value.clone()],
+        });
+        let kind = Some(kind);
+        Self { kind, given }
     }
 
     /// The provider that the options describe; `None` with `--rebind`.
@@ -103,22 +133,43 @@ fn names(kind: &ProviderKind) -> String {
     }
 }
 
+/// The options, where what is required and missing is asked for.
+pub(super) fn without_demands(command: Command) -> Command {
+    let replaced = |command: Command, arg: Arg| {
+        let id = arg.get_id().to_string();
+        command.mut_arg(id, |_| arg)
+    };
+    let options = options().map(|(kind, (key, option))| arg(kind, key, option));
+    options.fold(replaced(command, provider()), replaced)
+}
+
+fn provider() -> Arg {
+    let kinds = ProviderKind::ALL.iter().map(|kind| kind.name);
+    Arg::new("provider")
+        .long("provider")
+        .value_name("PROVIDER")
+        .help("The kind of issuer")
+        .value_parser(PossibleValuesParser::new(kinds))
+        .conflicts_with("rebind")
+}
+
+fn options() -> impl Iterator<Item = (&'static ProviderKind, (KeyDoc, KeyOption))> {
+    let kinds = ProviderKind::ALL.iter();
+    kinds.flat_map(|kind| kind.options().into_iter().map(move |it| (kind, it)))
+}
+
 impl clap::Args for ProviderArgs {
     fn augment_args(command: Command) -> Command {
-        let kinds = ProviderKind::ALL.iter().map(|kind| kind.name);
-        let provider = Arg::new("provider")
-            .long("provider")
-            .value_name("PROVIDER")
-            .help("The kind of issuer")
-            .value_parser(PossibleValuesParser::new(kinds))
-            .required_unless_present("rebind")
-            .conflicts_with("rebind");
-        let options = ProviderKind::ALL
-            .iter()
-            .flat_map(|kind| kind.options().into_iter().map(move |it| (kind, it)));
+        let demanded = |(kind, (key, option)): (&'static ProviderKind, (KeyDoc, _))| {
+            let arg = arg(kind, key, option);
+            match key.default.is_empty() {
+                true => arg.required_if_eq("provider", kind.name),
+                false => arg,
+            }
+        };
         command
-            .arg(provider)
-            .args(options.map(|(kind, (key, option))| arg(kind, key, option)))
+            .arg(provider().required_unless_present("rebind"))
+            .args(options().map(demanded))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -153,15 +204,10 @@ fn arg(kind: &'static ProviderKind, key: KeyDoc, option: KeyOption) -> Arg {
     } else {
         arg.help_heading(kind.heading)
     };
-    let arg = if option.excludes.is_empty() {
+    if option.excludes.is_empty() {
         arg
     } else {
         arg.conflicts_with(option.excludes)
-    };
-    if key.default.is_empty() {
-        arg.required_if_eq("provider", kind.name)
-    } else {
-        arg
     }
 }
 

@@ -1,0 +1,81 @@
+//! The end of an enrolment: the proved credential is written, and the running daemon told.
+
+use super::super::admin;
+use super::super::output::{Exit, report};
+use super::super::proof::Proof;
+use super::super::same_client;
+use super::super::target::Target;
+use super::authentication::Proved;
+use super::{Plan, Steps};
+use crate::clock::{Clock as _, SystemClock};
+use crate::credential::Credential;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::store::{Binding, Key, Look, Record, Stores};
+use crate::token::Validity;
+
+/// A credential that has been given a token.
+pub(super) struct Enrolment {
+    record: Record,
+    validity: Validity,
+    proof: Option<Proof>,
+}
+
+impl Enrolment {
+    pub(super) fn new(credential: Credential, binding: Binding, proved: &Proved) -> Self {
+        let proof = Proof::of(&credential);
+        let key = Key {
+            credential,
+            key_id: None,
+            key_name: None,
+            created_at: SystemClock.now().unix,
+        };
+        let record = Record {
+            key,
+            binding,
+            previous: None,
+        };
+        Self {
+            record,
+            validity: proved.validity,
+            proof,
+        }
+    }
+}
+
+impl Plan {
+    /// Writes the enrolment, says so, and has the running daemon read it.
+    pub(super) fn finish(
+        &self,
+        enrolment: &Enrolment,
+        name: &ProfileName,
+        seen: &Look,
+        target: &Target,
+        stores: &Stores,
+        env: &Env,
+    ) -> Result<(), Exit> {
+        let Enrolment {
+            record,
+            validity,
+            proof,
+        } = enrolment;
+        let written = self.write(target, stores, name, seen, record, &Steps::NONE);
+        if written.is_ok() {
+            report(format!(
+                "{name} is enrolled: {} gave a token that holds for {} s; {}",
+                record.binding.bound,
+                validity.lifetime.as_secs(),
+                self.place.sentence(stores, name)
+            ));
+            admin::reload(target, env);
+        }
+        // After the reload, so that a new secret is in use by then; and whatever was written, since the token was given.
+        if let (Some(proof), Ok(places)) = (proof, admin::places(target, env)) {
+            proof.tell(&places.admin);
+        }
+        if let (Some(proof), Ok(())) = (proof, &written) {
+            same_client::note(target, stores, name, proof);
+        }
+        written
+    }
+}

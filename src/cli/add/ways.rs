@@ -1,0 +1,24 @@
+//! How a new profile is used, for who has just added it.
+
+use super::super::output::say;
+use super::super::target::Target;
+use crate::profile::ProfileName;
+
+/// Says the three ways to use a profile.
+pub(super) fn say_them(name: &ProfileName, target: &Target) {
+    let lines = [
+        format!("jeton token {name}"),
+        format!("jeton exec --env TOKEN {name} -- COMMAND"),
+        target.line("setup"),
+    ];
+    let what = [
+        "prints a token",
+        "starts a command with a token in the variable TOKEN",
+        "lists what takes its tokens from here by itself: git, docker, kubectl, pip and others",
+    ];
+    let width = lines.iter().map(String::len).max().unwrap_or_default();
+    say("three ways to use it:");
+    for (line, what) in lines.iter().zip(what) {
+        say(format!("  {line:width$}   {what}"));
+    }
+}
