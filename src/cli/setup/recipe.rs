@@ -96,13 +96,16 @@ pub(super) struct Change {
     pub(super) look: fn(&Subject<'_>) -> Result<Before, Refusal>,
     /// Adds what this change is going to set to what `undo` takes back: an earlier one may have set something else, as for
     /// a companion at another path. `None` where `undo` knows it without that.
-    pub(super) amend: Option<fn(&Subject<'_>, &mut Before) -> Result<(), Refusal>>,
+    pub(super) amend: Option<Amend>,
     /// Makes the change; it may have been made already. Returns what was done, a sentence each.
     pub(super) apply: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
     /// Restores what [`Before::more`] holds, by the tool's own commands. Called only where the files are no longer as
     /// `apply` left them: otherwise the files themselves are put back, byte by byte. Returns what was done.
     pub(super) undo: fn(&Subject<'_>, &Before) -> Result<Vec<String>, Refusal>,
 }
+
+/// Changes what is kept of a change.
+pub(super) type Amend = fn(&Subject<'_>, &mut Before) -> Result<(), Refusal>;
 
 /// What stood there before a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
