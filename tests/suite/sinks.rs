@@ -467,7 +467,7 @@ fn of_two_sinks_that_write_one_file_the_second_is_a_fault() {
     env.is_sink(&file);
     let absolute = file.to_str().unwrap();
     let both = with_sink(&with_sink(&bare, "research", absolute), "other", "token");
-    fs::write(env.config(), both.clone() + "replace = true\n").unwrap();
+    fs::write(env.config(), both + "replace = true\n").unwrap();
     let mut daemon = env.start();
     let token = env.token(&daemon, "other");
     wait_until("the first one's token", || text(&file) == token);

@@ -33,7 +33,7 @@ impl Plan {
             fail(Exit::Config, what)
         })?;
         self.still_holds(&now.config, target, name)?;
-        stores.keys().encrypt_to(now.config.recipient.clone());
+        stores.keys().encrypt_to(now.config.recipient);
         let lock = stores.lock(name).map_err(|error| not_saved(&error))?;
         let store = stores.store(self.place.kind());
         let removals = Removals::new(&target.state, target.owner);
