@@ -3,8 +3,8 @@
 //! # Map
 //! | File | What it does | Names |
 //! |---|---|---|
-//! | [`path_watch`] | wakes its caller when one of a few paths may lead to another file | |
-//! | [`folder_watch`] | tells which of many files may have another content, whoever writes or replaces them | |
+//! | [`path_watch`] | wakes its caller when one of a few paths may lead to another file | local walk |
+//! | [`folder_watch`] | tells which of many files may have another content, whoever writes or replaces them | local walk |
 //! | `walk` | the parts of a path, as the kernel resolves it | |
 //! | `local` | whether the kernel learns of every change in a folder | |
 

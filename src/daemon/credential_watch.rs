@@ -6,7 +6,8 @@
 //! # Map
 //! | File | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | `files` | the files that credentials are in, and what is watched for each | polls uses | clock offload path_events |
+//! | `files` | the files that credentials are in, and what is watched for each | adding polls uses | clock path_events |
+//! | `adding` | adds files to the watch | | offload path_events |
 //! | `uses` | which watched folders serve a path | | path_events |
 //! | `polls` | looks at files that cannot be watched | | offload |
 //! | `keyring` | the signals of the keyring | | clock offload store |
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::path_events::folder_watch::FolderWatch;
 use crate::store::ChangeSource;
 
+mod adding;
 mod files;
 mod keyring;
 mod polls;
@@ -113,6 +115,8 @@ impl Watching {
             for source in entry.handle.change_sources() {
                 match source {
                     ChangeSource::File(path) => {
+                        // A relative path starts at the working directory, which does not change.
+                        let path = std::path::absolute(&path).unwrap_or(path);
                         let users = files.entry(path).or_default();
                         users.push(Arc::clone(&entry.handle));
                     }

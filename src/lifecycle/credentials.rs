@@ -30,6 +30,7 @@ use crate::instant::BootInstant;
 use crate::schedule::RejectionCount;
 use crate::token::Validity;
 
+mod call;
 mod carried;
 mod decision;
 mod former;
@@ -132,16 +133,6 @@ impl Credentials {
         }
     }
 
-    /// Drops the attempt that runs.
-    pub fn stop(&mut self, now: BootInstant) {
-        if let Step::Calling { not_before, .. } = std::mem::take(&mut self.step)
-            && not_before <= now
-        {
-            // The call that is broken off may have been sent, so it counts.
-            self.called(now);
-        }
-    }
-
     /// Takes the result of a read of the store for this attempt.
     pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
         match std::mem::take(&mut self.step) {
@@ -232,16 +223,6 @@ impl Credentials {
         }
     }
 
-    /// The credential that the attempt carries, once it has one.
-    const fn carried(&self) -> Option<CredentialId> {
-        match self.step {
-            Step::Idle | Step::Loading { .. } => None,
-            Step::Calling { credential, .. } | Step::Reloading { credential, .. } => {
-                Some(credential)
-            }
-        }
-    }
-
     fn found(&mut self, now: BootInstant, attempt: u64, credential: CredentialId) -> Decision {
         if let (Some(until), Some(stored)) = (self.waits_for_rest(now, credential), self.stored) {
             return self.withheld(attempt, stored, until);
@@ -265,33 +246,6 @@ impl Credentials {
             rejections,
             until,
         })
-    }
-
-    fn call(
-        &mut self,
-        now: BootInstant,
-        attempt: u64,
-        credential: CredentialId,
-        is_second: bool,
-    ) -> Decision {
-        let [older, _] = self.calls;
-        let not_before = older.map_or(now, |older| older.after(WINDOW).max(now));
-        self.step = Step::Calling {
-            attempt,
-            credential,
-            not_before,
-            is_second,
-        };
-        Decision::Call {
-            attempt,
-            credential,
-            not_before,
-        }
-    }
-
-    fn called(&mut self, at: BootInstant) {
-        let [_, newer] = self.calls;
-        self.calls = [newer, Some(at)];
     }
 
     fn failed(

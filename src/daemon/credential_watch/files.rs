@@ -1,7 +1,6 @@
 //! The files that credentials are in, and what is watched for each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::adding::{Added, add};
 use super::polls::Polls;
 use super::uses::Uses;
 use crate::clock::from_now;
 use crate::daemon::keep::handle::Handle;
 use crate::instant::UnixTime;
-use crate::offload;
-use crate::path_events::folder_watch::{Adder, FolderWatch, NotWatched, Watched};
+use crate::path_events::folder_watch::{FolderWatch, Watched};
 
 /// Pause between a first event and the look: programs write and rename in several steps.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -45,8 +44,6 @@ pub(super) struct Files {
     /// Whether the last events concerned no credential.
     is_busy: bool,
 }
-
-type Added = (PathBuf, Result<Watched, NotWatched>);
 
 /// A file.
 struct Kept {
@@ -186,7 +183,7 @@ impl Files {
         }
         let Some(watch) = &self.watch else { return };
         for paths in folders.into_values() {
-            self.adding.spawn(added(watch.adder(), paths));
+            self.adding.spawn(add(watch.adder(), paths));
         }
     }
 
@@ -258,6 +255,7 @@ impl Files {
         let events = watch.take();
         let names: BTreeSet<_> = events.names.iter().collect();
         let mut stirred = vec![];
+        self.is_busy = true;
         for (path, kept) in &mut self.files {
             let is_stirred = match &kept.state {
                 State::Watched(watched) => {
@@ -269,36 +267,18 @@ impl Files {
                 State::Watched(watched) => watched.ids().any(|id| events.folders.contains(&id)),
                 State::New | State::Polled { .. } => false,
             };
+            self.is_busy &= !is_stirred && !may_lead_elsewhere;
             // What its events are will be known when it is added.
             if is_stirred || may_lead_elsewhere || events.is_mounted || kept.is_adding {
                 kept.is_news |= is_stirred || may_lead_elsewhere;
                 stirred.push(path.clone());
             }
         }
-        self.is_busy = stirred.is_empty();
-        debug!(files = stirred.len(), "files with credentials were changed");
+        if !self.is_busy {
+            debug!("files with credentials were changed");
+        }
         self.add(stirred);
     }
-}
-
-/// Adds paths to the watch on a thread of its own: their file system may hang.
-async fn added(adder: Adder, paths: Vec<PathBuf>) -> Vec<Added> {
-    let names = paths.clone();
-    let add = move || {
-        let added = names.into_iter().map(|path| {
-            let watched = adder.add(&path);
-            (path, watched)
-        });
-        added.collect()
-    };
-    offload::run_in_turn(add).await.unwrap_or_else(|refused| {
-        let why = refused.to_string();
-        let refuse = |path| {
-            let error = io::Error::other(why.clone());
-            (path, Err(NotWatched::Refused(error)))
-        };
-        paths.into_iter().map(refuse).collect()
-    })
 }
 
 async fn stirred(watch: Option<&FolderWatch>) {

@@ -1,0 +1,298 @@
+//! The watch by inotify(7).
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::super::local::{is_local, is_mounted_by_itself};
+use super::super::walk::{Last, PartKind, walk};
+use super::{Duration, Events, NotWatched, Path, WatchId, Watched, io};
+
+/// What happens to a folder itself.
+const ITSELF: WatchFlags = WatchFlags::ONLYDIR
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+
+/// What gives a name another content. That a name is gone gives it none; a mode that changes may make it readable.
+const NAMES: WatchFlags = ITSELF
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB);
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    events: AsyncFd<Arc<OwnedFd>>,
+    /// `/proc/self/mountinfo`, which has priority data after each mount and unmount (proc(5)).
+    mounts: AsyncFd<File>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Adder(Arc<OwnedFd>);
+
+impl Watch {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types whose descriptor may change under it; these keep their own"
+    )]
+    pub(super) fn new() -> io::Result<Self> {
+        let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        let mounts = File::open("/proc/self/mountinfo")?;
+        Ok(Self {
+            events: AsyncFd::with_interest(Arc::new(events), Interest::READABLE)?,
+            mounts: AsyncFd::with_interest(mounts, Interest::PRIORITY)?,
+        })
+    }
+
+    pub(super) fn adder(&self) -> Adder {
+        Adder(Arc::clone(self.events.get_ref()))
+    }
+
+    pub(super) fn remove(&self, folder: WatchId) {
+        // The kernel has removed the watch of a folder that no longer exists.
+        let _: Result<(), rustix::io::Errno> = inotify::remove_watch(self.events.get_ref(), folder);
+    }
+
+    pub(super) async fn stirred(&self) {
+        // An error is no event. The readiness stays until the events are taken.
+        let _: io::Result<()> = tokio::select! { biased;
+            ready = self.events.ready(Interest::READABLE) => ready.map(drop),
+            ready = self.mounts.ready(Interest::PRIORITY) => ready.map(drop),
+        };
+    }
+
+    pub(super) fn take(&self) -> Events {
+        let mut found = Events::default();
+        let events = now(self.events.ready(Interest::READABLE));
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 4_096];
+        let mut reader = Reader::new(self.events.get_ref(), &mut buffer);
+        while let Ok(event) = reader.next() {
+            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                found.is_incomplete = true;
+            } else if let Some(name) = event.file_name() {
+                let name = OsStr::from_bytes(name.to_bytes()).to_owned();
+                found.names.push((event.wd(), name));
+            } else {
+                found.folders.push(event.wd());
+            }
+        }
+        found.names.dedup();
+        if let Some(Ok(mut ready)) = events {
+            ready.clear_ready();
+        }
+        if let Some(Ok(mut ready)) = now(self.mounts.ready(Interest::PRIORITY)) {
+            ready.clear_ready();
+            found.is_mounted = true;
+        }
+        found
+    }
+}
+
+/// The output of a future that has one already.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+impl Adder {
+    pub(super) fn add(&self, path: &Path) -> Result<Watched, NotWatched> {
+        let refused = NotWatched::Refused;
+        let mut watched = Watched::default();
+        for part in walk(path, Last::Followed).map_err(refused)? {
+            watched.is_there = part.kind != PartKind::Missing;
+            if part.kind == PartKind::Folder {
+                let folder = self.watch(&part.path, ITSELF).map_err(refused)?;
+                watched.folders.push(folder);
+                continue;
+            }
+            let folder = part.path.parent().unwrap_or(Path::new("/"));
+            if !is_local(folder).map_err(refused)? {
+                return Err(NotWatched::NotLocal);
+            }
+            if part.kind == PartKind::File && is_mounted_by_itself(&part.path).map_err(refused)? {
+                return Err(NotWatched::MountedByItself);
+            }
+            let folder = self.watch(folder, NAMES).map_err(refused)?;
+            let name = part.path.file_name().unwrap_or_default();
+            watched.names.push((folder, name.to_owned()));
+            let changed_at = part.meta.as_ref().map_or(Duration::ZERO, changed_at);
+            watched.changed_at = watched.changed_at.max(changed_at);
+        }
+        Ok(watched)
+    }
+
+    /// Adds these events to those for which the folder is watched.
+    fn watch(&self, folder: &Path, events: WatchFlags) -> io::Result<WatchId> {
+        Ok(inotify::add_watch(
+            &self.0,
+            folder,
+            events | WatchFlags::MASK_ADD,
+        )?)
+    }
+}
+
+fn changed_at(meta: &Metadata) -> Duration {
+    let nanos = u32::try_from(meta.ctime_nsec()).unwrap_or(0);
+    Duration::new(u64::try_from(meta.ctime()).unwrap_or(0), nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// Whether what `act` does to a folder changes the file `s` in its subfolder `d`, as far as the watch knows.
+    async fn changes(prepare: impl Fn(&Path), act: impl Fn(&Path)) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("d/s");
+        fs::create_dir(dir.path().join("d")).unwrap();
+        prepare(dir.path());
+        let watch = Watch::new().unwrap();
+        let watched = watch.adder().add(&path).unwrap();
+        act(dir.path());
+        let limit = Duration::from_millis(300);
+        if tokio::time::timeout(limit, watch.stirred()).await.is_err() {
+            return false;
+        }
+        let events = watch.take();
+        let after = watch.adder().add(&path).unwrap();
+        let is_named = events.names.iter().any(|name| watched.names.contains(name));
+        is_named || !watched.leads_as(&after)
+    }
+
+    fn write(path: PathBuf) {
+        fs::write(path, "secret").unwrap();
+    }
+
+    fn rename(from: PathBuf, to: PathBuf) {
+        fs::rename(from, to).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_or_replaced_is_changed() {
+        let there = |d: &Path| write(d.join("d/s"));
+        assert!(changes(there, |d| write(d.join("d/s"))).await, "in place");
+        let replace = |d: &Path| {
+            write(d.join("d/.new"));
+            rename(d.join("d/.new"), d.join("d/s"));
+        };
+        assert!(changes(there, replace).await, "by a rename");
+        let back_up = |d: &Path| {
+            rename(d.join("d/s"), d.join("d/s~"));
+            write(d.join("d/s"));
+        };
+        assert!(changes(there, back_up).await, "as editors do");
+        let mode = |d: &Path| {
+            let mode = fs::Permissions::from_mode(0o400);
+            fs::set_permissions(d.join("d/s"), mode).unwrap();
+        };
+        assert!(changes(there, mode).await, "its mode");
+        assert!(changes(|_| {}, there).await, "it appears");
+        let elsewhere = |d: &Path| write(d.join("other"));
+        assert!(!changes(there, elsewhere).await);
+        let gone = |d: &Path| fs::remove_file(d.join("d/s")).unwrap();
+        assert!(!changes(there, gone).await, "it has no new content");
+    }
+
+    #[tokio::test]
+    async fn a_volume_of_kubernetes_changes_by_its_link() {
+        let volume = |d: &Path| {
+            fs::create_dir(d.join("d/..1")).unwrap();
+            write(d.join("d/..1/s"));
+            symlink("..1", d.join("d/..data")).unwrap();
+            symlink("..data/s", d.join("d/s")).unwrap();
+        };
+        let swap = |d: &Path| {
+            fs::create_dir(d.join("d/..2")).unwrap();
+            write(d.join("d/..2/s"));
+            symlink("..2", d.join("d/..data_tmp")).unwrap();
+            rename(d.join("d/..data_tmp"), d.join("d/..data"));
+            fs::remove_dir_all(d.join("d/..1")).unwrap();
+        };
+        assert!(changes(volume, swap).await);
+        // The file behind the links is written in place.
+        assert!(changes(volume, |d| write(d.join("d/..1/s"))).await);
+        let beside = |d: &Path| write(d.join("d/..1/t"));
+        assert!(!changes(volume, beside).await);
+    }
+
+    #[tokio::test]
+    async fn a_folder_or_a_link_above_the_file_changes_it() {
+        let there = |d: &Path| write(d.join("d/s"));
+        let exchange = |d: &Path| {
+            fs::create_dir(d.join("e")).unwrap();
+            write(d.join("e/s"));
+            rename(d.join("d"), d.join("f"));
+            rename(d.join("e"), d.join("d"));
+        };
+        assert!(changes(there, exchange).await);
+        let linked = |d: &Path| {
+            fs::remove_dir(d.join("d")).unwrap();
+            for folder in ["1", "2"] {
+                fs::create_dir(d.join(folder)).unwrap();
+                write(d.join(folder).join("s"));
+            }
+            symlink("1", d.join("d")).unwrap();
+        };
+        let relink = |d: &Path| {
+            symlink("2", d.join("new")).unwrap();
+            rename(d.join("new"), d.join("d"));
+        };
+        assert!(changes(linked, relink).await);
+        let missing = |d: &Path| fs::remove_dir(d.join("d")).unwrap();
+        let made = |d: &Path| {
+            fs::create_dir(d.join("d")).unwrap();
+            write(d.join("d/s"));
+        };
+        assert!(changes(missing, made).await);
+    }
+
+    #[tokio::test]
+    async fn many_paths_share_one_descriptor_and_the_watch_of_their_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let watch = Watch::new().unwrap();
+        let descriptor = watch.events.get_ref().as_raw_fd();
+        let add = |name: &str| watch.adder().add(&dir.path().join(name)).unwrap();
+        let (one, two) = (add("one"), add("two"));
+        assert_eq!(one.names[0].0, two.names[0].0);
+        assert!(!one.is_there);
+        write(dir.path().join("one"));
+        watch.stirred().await;
+        let names = watch.take().names;
+        assert!(names.contains(&one.names[0]) && !names.contains(&two.names[0]));
+        assert!(add("one").is_there);
+        assert_eq!(watch.events.get_ref().as_raw_fd(), descriptor);
+        // What was taken does not stir again.
+        let limit = Duration::from_millis(50);
+        assert!(tokio::time::timeout(limit, watch.stirred()).await.is_err());
+        watch.remove(one.names[0].0);
+        watch.stirred().await;
+        assert_eq!(watch.take().folders, [one.names[0].0]);
+    }
+
+    #[tokio::test]
+    async fn what_other_hosts_may_change_is_not_watched() {
+        let watch = Watch::new().unwrap();
+        let refused = watch.adder().add(Path::new("/proc/self/status"));
+        assert!(matches!(refused, Err(NotWatched::NotLocal)), "{refused:?}");
+        let refused = watch.adder().add(Path::new("/proc/version/none"));
+        assert!(refused.is_err(), "{refused:?}");
+    }
+}
