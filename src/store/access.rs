@@ -29,6 +29,11 @@ pub trait StoreReader: Send + Sync {
     fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
         vec![]
     }
+
+    /// Whether the client ID and the secret are kept in two places, so that one may change before the other.
+    fn is_in_two_places(&self) -> bool {
+        false
+    }
 }
 
 /// Changes records in a store, on behalf of the holder of the profile's lock.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::access::Backend;
 use super::files::PrivateFiles;
 use super::record::MAX_LEN;
-use super::{About, ProfileLock, Store, StoreError, StoreErrorKind};
+use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
 mod keys;
@@ -96,6 +96,10 @@ impl Backend for EncryptedStore {
 
     fn delete(&self, lock: &ProfileLock) -> Result<bool, StoreError> {
         self.files.remove(lock)
+    }
+
+    fn change_sources(&self, profile: &ProfileName) -> Vec<ChangeSource> {
+        vec![ChangeSource::File(self.files.path(profile))]
     }
 
     fn error(&self, profile: &ProfileName, kind: StoreErrorKind) -> StoreError {

@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::access::{Look, Revision};
-use super::{Bound, Key, Record, Required, StoreError, StoreErrorKind, StoreReader};
+use super::{Bound, ChangeSource, Key, Record, Required, StoreError, StoreErrorKind, StoreReader};
 use crate::config::{ClientIdSource, Profile, ReadOnlySource, SecretSource};
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::instant::UnixTime;
@@ -117,5 +117,14 @@ impl StoreReader for SourceReader {
             record: self.record().map(Some),
             revision: Revision::UNREADABLE,
         }
+    }
+
+    fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
+        let files = self.source.files().map(Path::to_owned);
+        files.map(ChangeSource::File).collect()
+    }
+
+    fn is_in_two_places(&self) -> bool {
+        !matches!(self.source.client_id, ClientIdSource::Text(_))
     }
 }

@@ -99,6 +99,10 @@ impl CredentialSource for StoreSource {
     fn change_sources(&self) -> Vec<ChangeSource> {
         self.store.change_sources(&self.name)
     }
+
+    fn is_in_two_places(&self) -> bool {
+        self.store.is_in_two_places()
+    }
 }
 
 impl StoreSource {

@@ -6,13 +6,16 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::enrol::write_config;
+use crate::sources::profile;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::keyring::Bus;
+use crate::support::mounts::can_mount;
 use crate::support::{TestEnv, ignored};
 
 /// How soon a replaced credential is loaded.
@@ -173,6 +176,78 @@ fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
     env.stop(&mut daemon);
 }
 
+// === Sources that other programs write ===
+
+fn file(path: &Path) -> String {
+    format!("{{ file = \"{}\" }}", path.display())
+}
+
+/// Makes the next content of a volume as the kubelet does: the link `..data` is exchanged by one rename.
+fn swap(volume: &Path, number: u32, files: &[(&str, &str)]) {
+    let folder = format!("..{number}");
+    fs::create_dir(volume.join(&folder)).unwrap();
+    for (name, content) in files {
+        fs::write(volume.join(&folder).join(name), content).unwrap();
+        let link = volume.join(name);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(name), link).unwrap();
+        }
+    }
+    symlink(&folder, volume.join("..data_tmp")).unwrap();
+    fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+    let before = number.checked_sub(1).map(|number| format!("..{number}"));
+    if let Some(before) = before.map(|before| volume.join(before)) {
+        let _ = fs::remove_dir_all(before);
+    }
+}
+
+#[test]
+fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let volume = env.path("volume");
+    fs::create_dir(&volume).unwrap();
+    swap(&volume, 1, &[("secret", env.secret())]);
+    let (id, secret) = ("\"test-client\"", file(&volume.join("secret")));
+    write_config(&env, profile(&env, id, &secret));
+    let mut daemon = env.start();
+    let held = env.token(&daemon, "research");
+    for number in 2..4 {
+        env.replace_secret();
+        let since = Instant::now();
+        swap(&volume, number, &[("secret", env.secret())]);
+        let times = usize::try_from(number).unwrap() - 1;
+        wait_until("the swapped secret", || {
+            daemon.log().matches(REPLACED).count() == times
+        });
+        assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    }
+    let refreshed = env.jeton(&["refresh", "research"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    assert_ne!(env.token(&daemon, "research"), held);
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_client_id_that_changes_before_its_secret_is_never_sent_with_the_old_one() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    let (id, secret) = (env.path("id"), env.secret_file());
+    fs::write(&id, "other-client").unwrap();
+    write_config(&env, profile(&env, &file(&id), &file(&secret)));
+    // The sandbox knows no other client, so no token is held, and each change leads to an attempt at once.
+    let mut daemon = env.start();
+    wait_until("the breaker to open", || is_rejected(&env, &daemon));
+    assert_eq!(env.sandbox().stats().rejected, 2);
+    env.replace_secret();
+    fs::write(&id, "test-client").unwrap();
+    daemon.wait_for_log("its secret has not; waiting for the rest");
+    let new = env.secret_file();
+    assert_eq!(new, secret);
+    wait_until("a token", || is_served(&env, &daemon));
+    assert_eq!(env.sandbox().stats().rejected, 2);
+    env.stop(&mut daemon);
+}
+
 // === Systems where nothing can be watched ===
 
 /// Starts a daemon in a user namespace with this limit of inotify set to zero; `None` where there are none.
@@ -216,6 +291,57 @@ fn where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_reco
         daemon.wait_for_log(REPLACED);
         env.stop(&mut daemon);
     }
+}
+
+// === Mounts of a container ===
+
+/// Starts a daemon in mounts of its own, which these lines make.
+fn start_in_mounts(env: &TestEnv, mounts: &str) -> Daemon {
+    let mut command = env.command("unshare");
+    let script = format!("set -e; {mounts}; exec \"$0\" run");
+    command.args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_jetond")]);
+    env.start_command(command)
+}
+
+#[test]
+fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
+    if !can_mount("a_store_that_is_mounted_read_only_is_watched_all_the_same") {
+        return;
+    }
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let state = env.path("state").display().to_string();
+    let mounts = format!("mount --bind {state} {state}; mount -o remount,ro,bind {state}");
+    let mut daemon = start_in_mounts(&env, &mounts);
+    env.token(&daemon, "research");
+    let before = env.secret().to_owned();
+    env.replace_secret();
+    put(&env, &record_with(&env, &before, env.secret()));
+    daemon.wait_for_log(REPLACED);
+    let refreshed = env.jeton(&["refresh", "research"]);
+    assert_eq!(refreshed.code, 0, "{refreshed:?}");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s() {
+    if !can_mount("a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s") {
+        return;
+    }
+    let mut env = TestEnv::with_sandbox(3_600);
+    let (real, bound) = (env.secret_file(), env.path("bound"));
+    fs::write(&bound, "").unwrap();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&bound)));
+    let mounts = format!("mount --bind {} {}", real.display(), bound.display());
+    let mut daemon = start_in_mounts(&env, &mounts);
+    env.token(&daemon, "research");
+    daemon.wait_for_log("it is mounted by itself");
+    env.replace_secret();
+    // In place: the mount goes on to show the same file.
+    assert_eq!(env.secret_file(), real);
+    daemon.wait_for_log(REPLACED);
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    env.stop(&mut daemon);
 }
 
 // === The OS keyring ===

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::Keeper;
 use crate::credential::Enrolment;
@@ -23,10 +23,14 @@ impl Keeper {
         self.recheck = None;
         self.log_unreadable(&loaded, self.credentials.is_blocked());
         let before = self.credentials.stored();
+        let waited = self.credentials.next_look().is_some();
         let read = self.read(loaded).ok();
         let decision = self.credentials.rechecked(self.now(), read);
         if before.is_some() && before != self.credentials.stored() {
             info!("the credential was replaced");
+        }
+        if !waited && self.credentials.next_look().is_some() {
+            debug!("the client ID has changed and its secret has not; waiting for the rest");
         }
         self.execute(decision);
     }
