@@ -11,7 +11,7 @@
 //!
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
-//! | [`reloading`] | puts configurations in force, one at a time | condition keep options sockets wiring | clock offload process settings |
+//! | [`reloading`] | puts configurations in force, one at a time | condition keep options service sockets wiring | clock offload process settings |
 //! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | `credential_watch` | notices that a credential was replaced | keep | clock offload path_events store |
@@ -62,7 +62,7 @@ use tracing::{debug, info, warn};
 use self::credential_watch::CredentialWatch;
 use self::reloading::{Reloading, ServedMode};
 use self::serve::peers;
-use self::service::{Lists, ReloadRequest, SecondCalls, Service};
+use self::service::{Change, Lists, SecondCalls, Service};
 use self::shutdown::shutdown;
 use self::sockets::{Lost, Places, Servers, Sockets};
 use self::wiring::Wiring;
@@ -141,7 +141,7 @@ async fn serve(
     let roster = Arc::new(Roster::new(gate).with_guests(options.guests.clone()));
     // It has a descriptor of its own, so it is made before those are counted.
     let clock: Arc<dyn Clock> = Arc::new(AlarmClock::start());
-    let (reloads, mut reload_requests) = mpsc::channel::<ReloadRequest>(16);
+    let (reloads, mut changes) = mpsc::channel::<Change>(16);
     let (stop, shutdown) = shutdown(GRACE);
     let service = Arc::new(Service {
         roster: Arc::clone(&roster),
@@ -236,12 +236,9 @@ async fn serve(
                     reloaded();
                 }
             },
-            Some(ReloadRequest { query, asked, done }) = reload_requests.recv() => {
-                let result = reloading.reload(&query, asked).await;
+            Some(change) = changes.recv() => if reloading.carry_out(change).await {
                 reloaded();
-                // The caller may have gone away; the reload has happened all the same.
-                let _: Result<(), _> = done.send(result);
-            }
+            },
             asked = reloading.report() => if reloading.take(asked).await {
                 reloaded();
             },
@@ -255,8 +252,8 @@ async fn serve(
         keeping.abort();
         let _: Result<Lost, _> = keeping.await;
     }
-    // A caller that waits for a reload, or asks for one now, learns that the daemon is stopping.
-    drop(reload_requests);
+    // A caller that waits for a change, or asks for one now, learns that the daemon is stopping.
+    drop(changes);
     // First of all no connection is accepted any more: it may take a second to notify the manager.
     stop.order();
     notify.stopping().await;

@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod frame;
+pub mod locking;
 mod reject;
 pub mod reload;
 mod sink;

@@ -139,6 +139,7 @@ impl CommandFiles {
             place,
             generation: Some(held.generation),
             expires: None,
+            locks: 0,
         };
         if let Err(error) = task.write(held).await {
             warn!(folder = %folder.display(), %error, "no file for a command");
@@ -206,6 +207,7 @@ impl CommandFiles {
                 place,
                 generation: None,
                 expires: Some(now.boot.after(left)),
+                locks: 0,
             };
             tokio::spawn(async move {
                 task.run().await;

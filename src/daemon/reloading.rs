@@ -22,6 +22,7 @@ use crate::wire::reload::{ReloadQuery, Source};
 
 mod again;
 mod asked;
+mod changes;
 mod identity;
 mod in_force;
 mod names;

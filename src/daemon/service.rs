@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
 use super::command_files::CommandFiles;
 use super::keep::feed::Feed;
@@ -15,7 +14,7 @@ use super::keep::roster::Roster;
 use crate::clock::{Clock, from_now};
 use crate::lifecycle::Reporter;
 use crate::policy::Caller;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::process::program::{self, ProgramFile};
 use crate::profile::ProfileName;
 use crate::query::{ProfileState, Reloaded};
@@ -23,13 +22,17 @@ use crate::wire::reload::{ReloadQuery, Source};
 use crate::wire::{Rejected, VersionReply};
 
 mod addresses;
+mod changes;
 mod expiries;
 mod lists;
+mod locking;
 mod look_ups;
 mod runs;
 mod second_calls;
 mod token_issued;
 
+use self::changes::stopping;
+pub use self::changes::{Change, LockRequest, ReloadRequest};
 pub use self::lists::Lists;
 pub(super) use self::runs::{Printed, RunAnswer};
 pub use self::second_calls::SecondCalls;
@@ -43,16 +46,6 @@ pub enum Door {
     Admin,
 }
 
-/// A request to read the configuration again.
-pub struct ReloadRequest {
-    /// The daemon that it is meant for.
-    pub query: ReloadQuery,
-    /// When it came.
-    pub asked: Instant,
-    /// Answered with what changed, and the source of the configuration.
-    pub done: oneshot::Sender<Result<(Reloaded, Source), Problem>>,
-}
-
 /// The service behind both sockets.
 pub struct Service {
     /// The profiles.
@@ -63,8 +56,8 @@ pub struct Service {
     pub socket: String,
     /// The file of this program.
     pub program: ProgramFile,
-    /// The channel to the task that reloads.
-    pub reloads: mpsc::Sender<ReloadRequest>,
+    /// The channel to the task that changes the daemon.
+    pub reloads: mpsc::Sender<Change>,
     /// Whether the daemon is stopping.
     pub closing: watch::Receiver<bool>,
     /// The long lists that are being made.
@@ -275,9 +268,8 @@ impl Service {
     /// changed.
     pub async fn reload(&self, query: ReloadQuery) -> Result<(Reloaded, Source), Problem> {
         let (done, changed) = oneshot::channel();
-        let stopping = || Problem::new(Code::Unavailable).with_detail("the daemon is stopping");
         let asked = from_now(Duration::ZERO);
-        let request = ReloadRequest { query, asked, done };
+        let request = Change::Reload(ReloadRequest { query, asked, done });
         self.reloads.send(request).await.map_err(|_| stopping())?;
         changed.await.map_err(|_| stopping())?
     }

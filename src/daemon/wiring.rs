@@ -25,6 +25,7 @@ use crate::store::{StoreKeys, Stores};
 
 mod carried;
 mod control_plane;
+mod locking;
 mod looks;
 
 use carried::{Carried, carried_over};

@@ -11,7 +11,7 @@ use jetond::daemon::serve::memory::Memory;
 use jetond::daemon::serve::refusal_log::RefusalLog;
 use jetond::daemon::serve::refusals::Refusals;
 use jetond::daemon::serve::server::Server;
-use jetond::daemon::service::{Door, Lists, ReloadRequest, SecondCalls, Service};
+use jetond::daemon::service::{Change, Door, Lists, SecondCalls, Service};
 use jetond::daemon::tell_of_jumps;
 use jetond::daemon::wiring::{Outside, Wiring};
 use jetond::policy::{Caller, Peer};
@@ -42,7 +42,7 @@ impl Daemon {
     /// Starts a daemon with the world's configuration.
     pub(crate) async fn start(world: &Arc<World>) -> Self {
         let close = watch::channel(false).0;
-        let (reloads, mut requests) = mpsc::channel::<ReloadRequest>(16);
+        let (reloads, mut requests) = mpsc::channel::<Change>(16);
         let server = Arc::new(Server {
             service: Arc::new(Service {
                 roster: Arc::clone(&world.roster),
@@ -72,7 +72,7 @@ impl Daemon {
         wiring.apply(config.clone()).await;
         let around = Arc::clone(world);
         tokio::spawn(async move {
-            while let Some(request) = requests.recv().await {
+            while let Some(Change::Reload(request)) = requests.recv().await {
                 let next = around.config();
                 for (name, before) in config.profiles {
                     around.record(What::Reload {

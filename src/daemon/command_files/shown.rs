@@ -92,6 +92,13 @@ impl Shown {
         }
     }
 
+    /// Says that a lock of the store was acted on.
+    pub(super) fn heed(&self, roster: &Roster, locks: u64) {
+        if let Some(entry) = roster.all().get(&self.profile) {
+            entry.handle.sinks().heed(&self.place.file(), locks);
+        }
+    }
+
     /// Shows it no longer.
     pub(super) fn forget(&self, roster: &Roster) {
         if let Some(entry) = roster.all().get(&self.profile) {

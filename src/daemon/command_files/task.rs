@@ -35,6 +35,8 @@ pub(super) struct Task {
     pub(super) generation: Option<u64>,
     /// When the token in the file expires; `None` without a file.
     pub(super) expires: Option<BootInstant>,
+    /// The last lock of the store that was acted on.
+    pub(super) locks: u64,
     pub(super) shown: Shown,
 }
 
@@ -88,6 +90,13 @@ impl Task {
     /// Writes each new token, and removes one that has expired.
     async fn follow(&mut self, mut feed: Feed, kept: &mut watch::Receiver<Kept>) -> End {
         let mut failed: Option<Arc<Held>> = None;
+        self.locks = feed.locks();
+        if self.locks > 0 && self.generation.is_some() && !feed.holds_a_token() {
+            // The store was locked after the token was given and before this began to watch.
+            self.empty().await;
+            self.shown.expired();
+        }
+        self.shown.heed(&self.feeds.roster, self.locks);
         loop {
             self.shown.show(&self.feeds.roster);
             let clock = Arc::clone(&self.feeds.clock);
@@ -102,7 +111,10 @@ impl Task {
                 () = self.process.ended() => return End::Command,
                 told = feed.next() => match told {
                     Told::News(News::Token(answer)) => answer.held,
-                    Told::News(_) => continue,
+                    Told::News(_) => {
+                        self.heed_locks(&feed).await;
+                        continue;
+                    }
                     Told::End(problem) if problem.code == Code::Unavailable => return End::Daemon,
                     Told::End(_) => return End::Refused,
                 },
@@ -162,6 +174,18 @@ impl Task {
                 .failed(format!("the daemon could not write it: {error}")),
         }
         put.map(drop)
+    }
+
+    /// Removes the file if the store was locked since the last look.
+    async fn heed_locks(&mut self, feed: &Feed) {
+        let locks = feed.locks();
+        if locks > self.locks {
+            self.empty().await;
+            self.shown.expired();
+            self.shown.show(&self.feeds.roster);
+        }
+        self.locks = locks;
+        self.shown.heed(&self.feeds.roster, locks);
     }
 
     /// Removes the file.

@@ -53,6 +53,7 @@ struct Shown {
     reported: bool,
     cooling_until: Option<BootInstant>,
     clock_steps: u64,
+    locks: u64,
     blocked: Option<Arc<Block>>,
     last_fault: Option<Arc<LastFault>>,
     rejected_successor: Option<Arc<LastFault>>,
@@ -139,6 +140,16 @@ impl Feed {
         }
     }
 
+    /// How often the store was locked while the profile lived.
+    pub fn locks(&self) -> u64 {
+        self.view.borrow().locks
+    }
+
+    /// Whether the profile holds a token, be it valid or not.
+    pub fn holds_a_token(&self) -> bool {
+        self.view.borrow().held.is_some()
+    }
+
     /// Returns the current time by this watch's clock.
     pub fn now(&self) -> Now {
         self.clock.now()
@@ -196,6 +207,7 @@ impl Shown {
             reported: view.reported,
             cooling_until: view.cooling_until,
             clock_steps: view.clock_steps,
+            locks: view.locks,
             blocked: view.block.clone(),
             last_fault: view.last_fault.clone(),
             rejected_successor: view.rejected_successor.clone(),
@@ -210,7 +222,7 @@ impl Shown {
                 s.expires,
                 s.reported,
                 s.cooling_until,
-                s.clock_steps,
+                (s.clock_steps, s.locks),
             )
         };
         let same = |a: &Option<Arc<_>>, b: &Option<Arc<_>>| match (a, b) {

@@ -195,8 +195,7 @@ impl Keeper {
         match command {
             Command::Wanted { min_valid, done } => {
                 self.tell(Event::Wanted { min_valid });
-                let cooling_until = None;
-                Some((done, Heard { cooling_until }))
+                Some((done, Heard::default()))
             }
             Command::Reported {
                 generation,
@@ -215,8 +214,7 @@ impl Keeper {
             Command::Superseded { at, done } => Some((done, self.superseded(at))),
             Command::Doubted { generation, done } => {
                 self.doubted(generation);
-                let cooling_until = None;
-                Some((done, Heard { cooling_until }))
+                Some((done, Heard::default()))
             }
             Command::Refresh { reply } => {
                 // The caller may have gone away; that cancels nothing.

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::wire::SinkReply;
 
 /// The states of a profile's files.
 #[derive(Debug, Default)]
-pub struct SinkBoard(Mutex<Board>);
+pub struct SinkBoard {
+    board: Mutex<Board>,
+    /// Wakes those who wait until a lock of the store is heeded.
+    heeds: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Board {
@@ -16,6 +22,8 @@ struct Board {
     files: BTreeMap<PathBuf, SinkReply>,
     /// The sinks that are not kept, since another one writes the same file.
     refused: Vec<SinkReply>,
+    /// Which lock of the store the task of each file has acted on last.
+    heeded: BTreeMap<PathBuf, u64>,
 }
 
 // === impl SinkBoard ===
@@ -28,7 +36,47 @@ impl SinkBoard {
 
     /// Shows a file no longer.
     pub fn forget(&self, path: &Path) {
-        self.lock().files.remove(path);
+        let mut board = self.lock();
+        board.files.remove(path);
+        board.heeded.remove(path);
+        drop(board);
+        self.heeds.notify_waiters();
+    }
+
+    /// Notes that the task of a file has acted on this lock of the store, and on those before it.
+    pub fn heed(&self, path: &Path, locks: u64) {
+        let before = self.lock().heeded.insert(path.to_owned(), locks);
+        if before != Some(locks) {
+            self.heeds.notify_waiters();
+        }
+    }
+
+    /// Waits until the tasks of all files that are shown have acted on this lock of the store.
+    pub async fn heeded(&self, locks: u64) {
+        loop {
+            let mut changed = std::pin::pin!(self.heeds.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let is_heeded = {
+                let board = self.lock();
+                let heeds = |path| board.heeded.get(path).is_some_and(|it| *it >= locks);
+                board.files.keys().all(heeds)
+            };
+            if is_heeded {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The files that hold a token.
+    pub fn with_token(&self) -> Vec<String> {
+        let board = self.lock();
+        let held = board
+            .files
+            .values()
+            .filter(|file| file.expires_at.is_some());
+        held.map(|file| file.path.clone()).collect()
     }
 
     /// Shows these sinks that are not kept, and no others.
@@ -44,6 +92,6 @@ impl SinkBoard {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Board> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

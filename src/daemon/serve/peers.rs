@@ -34,7 +34,7 @@ pub(super) fn of(
 
 /// The user, the group and the process of the peer.
 #[cfg(target_os = "linux")]
-pub(in crate::daemon) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
+pub(crate) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
     use std::os::fd::AsRawFd as _;
 
     use uapi::c::{SO_PEERCRED, SOL_SOCKET};
@@ -55,7 +55,7 @@ pub(in crate::daemon) fn credentials(stream: &UnixStream) -> io::Result<(u32, u3
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(in crate::daemon) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
+pub(crate) fn credentials(stream: &UnixStream) -> io::Result<(u32, u32, Option<i32>)> {
     // Only tokio's type tells, and it takes the socket for its own.
     let peer = tokio::net::UnixStream::from_std(stream.try_clone()?)?.peer_cred()?;
     Ok((peer.uid(), peer.gid(), shown(peer.pid())))

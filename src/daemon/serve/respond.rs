@@ -22,6 +22,7 @@ use crate::policy::{Caller, Peer};
 use crate::problem::Problem;
 use crate::query::{Asked, WatchQuery};
 use crate::wire::frame::{Invocation, MalformedFrame};
+use crate::wire::locking::UnlockQuery;
 use crate::wire::reload::ReloadQuery;
 use crate::wire::token_issued::TokenIssued;
 use crate::wire::{DEFAULT_MAX_WAIT, MAX_BODY, MAX_FRAME, Rejected};
@@ -197,6 +198,11 @@ async fn answer(
             let source = Some(source).filter(|_| is_asked);
             Ok(Reply::json(&ReloadReply::new(done, source)))
         }
+        Route::Lock => Ok(Reply::json(&service.lock().await?)),
+        Route::Unlock => {
+            let query = UnlockQuery::from_json(&body).map_err(Problem::bad_request)?;
+            Ok(Reply::json(&service.unlock(query.identity).await?))
+        }
         Route::TokenIssued => {
             let issued = TokenIssued::from_json(&body).map_err(Problem::bad_request)?;
             drop(body);
@@ -230,11 +236,14 @@ async fn printed(
 const fn cap_of_body(route: &Route) -> Option<usize> {
     match route {
         Route::Helper => Some(MAX_FRAME),
-        Route::Oauth2Token | Route::Reject { .. } | Route::Reload | Route::TokenIssued => {
-            Some(MAX_BODY)
-        }
+        Route::Oauth2Token
+        | Route::Reject { .. }
+        | Route::Reload
+        | Route::TokenIssued
+        | Route::Unlock => Some(MAX_BODY),
         Route::Ask(..)
         | Route::Healthz
+        | Route::Lock
         | Route::Openapi
         | Route::Version
         | Route::Token { .. }

@@ -21,6 +21,7 @@ pub(super) enum Route {
     Ask(&'static str, Box<Asked>),
     Healthz,
     Helper,
+    Lock,
     Oauth2Token,
     Openapi,
     Reject {
@@ -29,6 +30,7 @@ pub(super) enum Route {
     },
     Reload,
     TokenIssued,
+    Unlock,
     Version,
     Token {
         profile: ProfileName,
@@ -94,10 +96,12 @@ pub(super) const TABLE: &[Row] = &[
     row("GET", "/v1/profiles/{profile}/watch", TOKENS, |p, _| {
         Ok(Route::Watch(name(p)?))
     }),
+    row("POST", "/v1/lock", ADMIN, |_, _| Ok(Route::Lock)),
     row("POST", "/v1/reload", ADMIN, |_, _| Ok(Route::Reload)),
     row("POST", "/v1/token-issued", ADMIN, |_, _| {
         Ok(Route::TokenIssued)
     }),
+    row("POST", "/v1/unlock", ADMIN, |_, _| Ok(Route::Unlock)),
     row("GET", "/v1/version", BOTH, |_, _| Ok(Route::Version)),
 ];
 

@@ -1,5 +1,7 @@
 //! Keeps one file fresh.
 
+mod locked;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub(super) struct Task {
     reremove: Option<BootInstant>,
     /// The wait after the last failure; zero after a success.
     waited: Duration,
+    /// The last lock of the store that was acted on.
+    locks: u64,
     shown: SinkReply,
 }
 
@@ -70,6 +74,7 @@ impl Task {
         Self {
             sink,
             files,
+            locks: handle.locks(),
             handle,
             clock,
             calls,
@@ -96,7 +101,7 @@ impl Task {
         let mut has_ended = false;
         loop {
             let now = self.clock.now();
-            let held = view.borrow_and_update().valid(now.boot).cloned();
+            let held = self.heed_locks(&mut view, now).await;
             let is_again = self.rewrite.is_some_and(|at| at <= now.boot);
             if is_again {
                 self.rewrite = None;

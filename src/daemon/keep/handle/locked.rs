@@ -6,6 +6,11 @@ use super::super::keeper::Command;
 use super::Handle;
 
 impl Handle {
+    /// How often the store was locked while the profile lived.
+    pub fn locks(&self) -> u64 {
+        self.view.borrow().locks
+    }
+
     /// Has the keeper forget the credential and the token, and waits for it: no caller gets the token when this returns.
     pub async fn lock(&self) {
         if let Some(lookups) = &self.lookups {

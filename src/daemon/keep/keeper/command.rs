@@ -16,7 +16,7 @@ use crate::store::source::CredentialSource;
 pub(in super::super) type Done = oneshot::Sender<Heard>;
 
 /// What a command of a caller came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in super::super) struct Heard {
     /// Until when reports of the held token by this caller lead to no refresh. The moment may have passed.
     pub cooling_until: Option<BootInstant>,

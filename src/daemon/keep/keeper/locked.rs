@@ -21,7 +21,6 @@ impl Keeper {
             // The caller may have gone away.
             let _: Result<(), ()> = looked.send(());
         }
-        let cooling_until = None;
-        Heard { cooling_until }
+        Heard::default()
     }
 }

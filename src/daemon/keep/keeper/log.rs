@@ -54,7 +54,9 @@ impl Keeper {
                     "refresh failed again"
                 );
             }
-        } else if let (None, Some(block)) = (&before.block, &after.block) {
+        } else if let Some(block) = &after.block
+            && before.block != after.block
+        {
             warn!(detail = %block, held_for, "nothing can be asked");
         }
     }

@@ -28,6 +28,8 @@ fn words(route: &Route) -> String {
         },
         Route::Healthz => named("healthz", None),
         Route::Helper => named("helper", None),
+        Route::Lock => named("lock", None),
+        Route::Unlock => named("unlock", None),
         Route::Oauth2Token => named("oauth2 token", None),
         Route::Openapi => named("openapi", None),
         Route::Reject { profile, max_wait } => {
@@ -76,7 +78,9 @@ fn every_path_is_found_at_its_door() {
         assert_eq!(route(line, Door::Tokens).as_deref(), Ok(want), "{line}");
     }
     for (line, want) in [
+        ("POST /v1/lock", "lock"),
         ("POST /v1/reload", "reload"),
+        ("POST /v1/unlock", "unlock"),
         ("POST /v1/token-issued", "token issued"),
         ("POST /v1/helper", "helper"),
     ] {
@@ -120,6 +124,8 @@ fn what_is_not_there_not_allowed_or_absurd_is_refused_with_its_code() {
         ("HEAD /healthz", Door::Tokens, "method_not_allowed"),
         ("GET /v1/helper", Door::Tokens, "method_not_allowed"),
         ("POST /v1/reload", Door::Tokens, "forbidden"),
+        ("POST /v1/lock", Door::Tokens, "forbidden"),
+        ("POST /v1/unlock", Door::Tokens, "forbidden"),
         ("GET /v1/reload", Door::Tokens, "forbidden"),
         ("POST /v1/token-issued", Door::Tokens, "forbidden"),
         ("GET /v1/reload", Door::Admin, "method_not_allowed"),

@@ -1,0 +1,50 @@
+//! Locks and unlocks the store of encrypted files, for all profiles that live from it.
+
+use std::sync::Arc;
+
+use super::super::keep::handle::Handle;
+use super::Wiring;
+use crate::age_file::Identity;
+use crate::config::StoreKind;
+use crate::problem::{Code, Problem};
+use crate::store::Mismatch;
+
+const NO_RECIPIENT: &str = "the daemon's configuration has no [encrypted-file] recipient, so there is nothing to unlock; 'jetond encrypt-store' makes one, and 'jeton reload' has it read";
+const ANOTHER_RECIPIENT: &str = "the identity is not that of the [encrypted-file] recipient in the daemon's configuration, so it opens no record; if the configuration is newer than the daemon, run 'jeton reload' first";
+
+impl Wiring {
+    /// Opens records with this identity from now on. Returns the profiles that may be read now.
+    ///
+    /// # Errors
+    /// `conflict` if it is not the identity of the configuration in force.
+    pub fn unlock(&self, identity: Identity) -> Result<Vec<Arc<Handle>>, Problem> {
+        let unlocked = self.keys.unlock(identity);
+        unlocked.map_err(|mismatch| {
+            Problem::new(Code::Conflict).with_detail(match mismatch {
+                Mismatch::NoRecipient => NO_RECIPIENT,
+                Mismatch::AnotherRecipient => ANOTHER_RECIPIENT,
+            })
+        })?;
+        Ok(self.encrypted())
+    }
+
+    /// Forgets the identity, and all that it has opened. Returns the profiles that are locked.
+    pub async fn lock(&self) -> Vec<Arc<Handle>> {
+        self.keys.lock();
+        let locked = self.encrypted();
+        for handle in &locked {
+            handle.lock().await;
+        }
+        locked
+    }
+
+    /// The profiles in force whose records are encrypted.
+    fn encrypted(&self) -> Vec<Arc<Handle>> {
+        let kept = self.roster.all();
+        let all = self.config.profiles.iter();
+        let encrypted =
+            all.filter(|(_, profile)| profile.store() == Some(&StoreKind::EncryptedFile));
+        let handles = encrypted.filter_map(|(name, _)| kept.get(name));
+        handles.map(|entry| Arc::clone(&entry.handle)).collect()
+    }
+}

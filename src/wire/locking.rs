@@ -1,0 +1,77 @@
+//! `POST /v1/unlock` and `POST /v1/lock`, at the admin socket.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// The body of an unlock: the secret identity that opens the store's records. It borrows from memory that is wiped.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnlockQuery<'a> {
+    /// The identity as age spells it, which takes no escapes in JSON.
+    #[serde(borrow)]
+    pub identity: &'a str,
+}
+
+/// The profiles that were locked or unlocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockReply {
+    /// The profiles whose records are encrypted.
+    pub profiles: Vec<String>,
+    /// The files that still hold a token, since they could not be removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+}
+
+// === impl UnlockQuery ===
+
+impl<'a> UnlockQuery<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// What is wrong with it, without the text.
+    pub fn from_json(body: &'a [u8]) -> Result<Self, &'static str> {
+        serde_json::from_slice(body)
+            .map_err(|_| "the body is not {\"identity\": \"AGE-SECRET-KEY-1…\"}")
+    }
+
+    /// The body, in memory that is wiped. An identity has no character that JSON escapes.
+    pub fn to_json(&self) -> Zeroizing<String> {
+        let parts = ["{\"identity\":\"", self.identity, "\"}"];
+        Zeroizing::new(parts.concat())
+    }
+}
+
+// === impl LockReply ===
+
+impl LockReply {
+    /// These profiles, and the files that are left.
+    pub const fn of(profiles: Vec<String>, left: Vec<String>) -> Self {
+        Self { profiles, left }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unlock_has_an_identity_and_nothing_else() {
+        let identity = "AGE-SECRET-KEY-1CANARY";
+        let json = UnlockQuery { identity }.to_json();
+        assert_eq!(
+            UnlockQuery::from_json(json.as_bytes()).unwrap().identity,
+            identity
+        );
+        for bad in [
+            "",
+            "{}",
+            "AGE-SECRET-KEY-1CANARY",
+            r#"{"identity":"AGE-SECRET-KEY-1CANARY","more":1}"#,
+            r#"{"identity":["AGE-SECRET-KEY-1CANARY"]}"#,
+            r#"{"identity":"\u0041GE-SECRET-KEY-1CANARY"}"#,
+        ] {
+            let why = UnlockQuery::from_json(bad.as_bytes()).err().unwrap();
+            assert!(!why.contains("CANARY"), "{bad}");
+        }
+    }
+}
