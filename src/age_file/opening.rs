@@ -8,6 +8,8 @@ use age::DecryptError;
 use age::armor::ArmoredReader;
 use zeroize::Zeroizing;
 
+use super::work_factor::WorkFactor;
+
 /// Why an age file was not opened. It never quotes the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unopened {
@@ -28,6 +30,9 @@ pub enum Unopened {
     /// Its content is larger than is taken, in bytes.
     TooLarge(usize),
 }
+
+/// How a file of the version begins that is known.
+const FIRST_LINE: &[u8] = b"age-encryption.org/v1\n";
 
 /// How an age file begins, of any version, and an armored one.
 const BEGINNINGS: [&[u8]; 2] = [
@@ -61,6 +66,10 @@ pub(super) fn is_by_passphrase(file: &[u8]) -> Result<bool, Unopened> {
 fn decryptor(file: &[u8]) -> Result<age::Decryptor<impl Read>, Unopened> {
     if !BEGINNINGS.iter().any(|begin| file.starts_with(begin)) {
         return Err(Unopened::NotAge);
+    }
+    let [of_any_version, _] = BEGINNINGS;
+    if file.starts_with(of_any_version) && !file.starts_with(FIRST_LINE) && file.contains(&b'\n') {
+        return Err(Unopened::LaterVersion);
     }
     Ok(age::Decryptor::new_buffered(ArmoredReader::new(file))?)
 }
@@ -100,7 +109,7 @@ impl fmt::Display for Unopened {
             Self::WorkFactor(factor) => write!(
                 f,
                 "it has a work factor of {factor}, and at most {} is taken: opening it would take 2^{factor} KiB of memory",
-                super::WorkFactor::MOST
+                WorkFactor::MOST
             ),
             Self::Damaged => f.write_str("it is cut off, or was changed"),
             Self::TooLarge(limit) => write!(f, "it has more than {limit} bytes of content"),

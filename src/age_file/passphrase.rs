@@ -1,4 +1,4 @@
-//! Passphrases, and the work that guessing one takes (scrypt, RFC 7914).
+//! Passphrases.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::opening::{self, Unopened};
 use super::recipient::sealed_to;
+use super::work_factor::WorkFactor;
 
 /// The longest passphrase that is taken, in bytes: more than a person types, and less than a terminal's line takes.
 pub const MAX_PASSPHRASE_LEN: usize = 1_024;
@@ -25,14 +26,6 @@ pub enum InvalidPassphrase {
     /// It has a control character, such as a line end within, which cannot be typed.
     Control,
 }
-
-/// How much work it takes to try one passphrase: 2 to the power of this, times 1 KiB of memory. 18 takes about a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WorkFactor(u8);
-
-/// Why a number is not a work factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidWorkFactor;
 
 // === impl Passphrase ===
 
@@ -63,7 +56,7 @@ impl Passphrase {
     /// takes as long as the work factor says.
     pub fn seal(&self, bytes: &[u8], work: WorkFactor) -> Option<Zeroizing<Vec<u8>>> {
         let mut recipient = scrypt::Recipient::new(self.copied());
-        recipient.set_work_factor(work.0);
+        recipient.set_work_factor(work.number());
         sealed_to(&recipient, bytes)
     }
 
@@ -77,7 +70,7 @@ impl Passphrase {
             return Err(Unopened::NotByPassphrase);
         }
         let mut identity = scrypt::Identity::new(self.copied());
-        identity.set_max_work_factor(WorkFactor::MOST.0);
+        identity.set_max_work_factor(WorkFactor::MOST.number());
         opening::open(file, &identity, limit)
     }
 
@@ -102,47 +95,6 @@ impl fmt::Display for InvalidPassphrase {
 }
 
 impl std::error::Error for InvalidPassphrase {}
-
-// === impl WorkFactor ===
-
-impl WorkFactor {
-    /// The least that is taken for a new file: a hundredth of a second.
-    pub const LEAST: Self = Self(12);
-
-    /// As age's own tools choose it: about a second and 256 MiB.
-    pub const USUAL: Self = Self(18);
-
-    /// The most that is taken, of any file: about four seconds and 1 GiB. What is beyond would fill the machine's memory.
-    pub const MOST: Self = Self(20);
-
-    /// Takes a number from [`Self::LEAST`] to [`Self::MOST`].
-    ///
-    /// # Errors
-    /// [`InvalidWorkFactor`] for any other text.
-    pub fn parse(text: &str) -> Result<Self, InvalidWorkFactor> {
-        let number = text.parse().map_err(|_| InvalidWorkFactor)?;
-        if (Self::LEAST.0..=Self::MOST.0).contains(&number) {
-            Ok(Self(number))
-        } else {
-            Err(InvalidWorkFactor)
-        }
-    }
-}
-
-impl fmt::Display for WorkFactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for InvalidWorkFactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (least, most) = (WorkFactor::LEAST, WorkFactor::MOST);
-        write!(f, "it takes a number from {least} to {most}")
-    }
-}
-
-impl std::error::Error for InvalidWorkFactor {}
 
 #[cfg(test)]
 mod tests {
@@ -215,22 +167,6 @@ mod tests {
         ] {
             let found = passphrase.open(file, 99).unwrap_err();
             assert_eq!(found, why);
-        }
-    }
-
-    #[test]
-    fn a_work_factor_has_limits_on_both_sides() {
-        for (text, good) in [
-            ("18", true),
-            ("12", true),
-            ("20", true),
-            ("11", false),
-            ("21", false),
-            ("-1", false),
-            ("x", false),
-            ("300", false),
-        ] {
-            assert_eq!(WorkFactor::parse(text).is_ok(), good, "{text}");
         }
     }
 }
