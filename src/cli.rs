@@ -11,6 +11,7 @@ mod clusters;
 mod companion;
 mod demo;
 mod doctor;
+mod encrypt_store;
 mod git_config;
 mod held_token;
 mod helpers;
@@ -21,6 +22,7 @@ mod leftover;
 mod migrate;
 mod moves;
 mod output;
+mod passphrase;
 mod place;
 mod prompt;
 mod proof;
@@ -35,6 +37,7 @@ mod socket_unit;
 mod sockets;
 mod target;
 mod unit_files;
+mod unlock;
 mod usage;
 
 use std::ffi::OsString;
@@ -84,6 +87,12 @@ enum Command {
     Remove(remove::RemoveArgs),
     /// Move a profile's credential into another store: copy, read back, prove with a token, switch, remove
     Migrate(migrate::MigrateArgs),
+    /// Make a store in which credentials are encrypted (age), with a passphrase; it moves no profile
+    EncryptStore(encrypt_store::EncryptStoreArgs),
+    /// Let the running daemon open the store of encrypted credentials, until it is locked or the daemon ends
+    Unlock(unlock::UnlockArgs),
+    /// Have the running daemon forget what opens that store, and every credential and token that came of it
+    Lock(unlock::LockArgs),
     /// Say every fault of the configuration and the store
     Check(check::CheckArgs),
     /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
@@ -216,6 +225,11 @@ impl CommandLine {
             Command::App(args) => before.target(args.target_mut()).map(|()| "app")?,
             Command::Remove(args) => before.target(&mut args.target).map(|()| "remove")?,
             Command::Migrate(args) => before.target(&mut args.target).map(|()| "migrate")?,
+            Command::EncryptStore(args) => {
+                before.target(&mut args.target).map(|()| "encrypt-store")?
+            }
+            Command::Unlock(args) => before.target(&mut args.target).map(|()| "unlock")?,
+            Command::Lock(args) => before.target(&mut args.target).map(|()| "lock")?,
             Command::Check(args) => before.target(&mut args.target).map(|()| "check")?,
             Command::Doctor(args) => {
                 before.target(&mut args.target)?;
@@ -259,6 +273,9 @@ impl CommandLine {
             Some(Command::App(args)) => app::app(args, env),
             Some(Command::Remove(args)) => remove::remove(args, env),
             Some(Command::Migrate(args)) => migrate::migrate(args, env),
+            Some(Command::EncryptStore(args)) => encrypt_store::encrypt_store(args, env),
+            Some(Command::Unlock(args)) => unlock::unlock(args, env),
+            Some(Command::Lock(args)) => unlock::lock(args, env),
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),

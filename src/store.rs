@@ -31,7 +31,7 @@ pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
 pub use binding::{Binding, Bound, Required};
 pub use changes::ChangeSource;
 pub use difference::{BindingPart, Difference, Differences};
-pub use encrypted::{EncryptedStore, Mismatch, StoreKeys};
+pub use encrypted::{EncryptedStore, IdentityFile, Mismatch, StoreKeys, Wrapped};
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::output::{Exit, fail, report, tell};
 use super::socket_unit;
@@ -25,9 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_ANSWER: u64 = 1 << 20;
 
 /// What a daemon answered: the status, and the body.
-struct Answer {
-    status: u16,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
 }
 
 /// What of a reload's answer counts.
@@ -147,6 +148,12 @@ pub(super) fn refuse_another_daemon(target: &Target, places: &SocketPlaces) -> R
     }
 }
 
+/// Whether the daemon at this admin socket surely has another configuration or state than this target.
+pub(super) fn is_another_daemon(target: &Target, admin: &Path) -> bool {
+    let source = settings::source_id(&target.config, &target.state);
+    matches!(identify(admin, source), Ok(Answer { status: 409, .. }))
+}
+
 /// Whether the daemon at this admin socket surely has the configuration and the state of this target.
 pub(super) fn is_daemon_of(target: &Target, admin: &Path) -> bool {
     let Some(source) = settings::source_id(&target.config, &target.state) else {
@@ -160,7 +167,7 @@ pub(super) fn is_daemon_of(target: &Target, admin: &Path) -> bool {
 }
 
 /// Whether nothing listens.
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused
@@ -239,16 +246,31 @@ pub(super) fn post(socket: &Path, path: &str, body: &str) -> io::Result<()> {
     exchange(socket, "POST", path, body).map(drop)
 }
 
-/// Sends a request, and reads the answer to its end.
-fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(socket)?;
+/// Connects to a socket; no call on it takes long.
+pub(super) fn connect(socket: &Path) -> io::Result<UnixStream> {
+    let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    // In one piece: a daemon that answers early must not break the second.
-    let request = format!(
+    Ok(stream)
+}
+
+/// Sends a request, and reads the answer to its end.
+fn exchange(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+    exchange_on(connect(socket)?, method, path, body)
+}
+
+/// The same on a connection that was made already.
+pub(super) fn exchange_on(
+    mut stream: UnixStream,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> io::Result<Answer> {
+    // In one piece: a daemon that answers early must not break the second. It may hold a secret.
+    let request = Zeroizing::new(format!(
         "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    );
+    ));
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER).read_to_string(&mut answer)?;

@@ -24,7 +24,7 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 use crate::store::source::binding_of;
-use crate::store::{Differences, Stores};
+use crate::store::{Differences, StoreErrorKind, Stores};
 
 /// The arguments of `jetond check`.
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,13 @@ fn faults(target: &Target, config: &Config) -> (Vec<String>, Vec<Bound>) {
     let (mut faults, mut bound) = (vec![], vec![]);
     for (name, profile) in &config.profiles {
         match check_profile(target, &stores, name, profile) {
-            Ok((client_id, destination)) => {
+            Ok(None) => say(format!(
+                "{name}: {} at {}, credential {}: it is not opened here, so whether it is for what the configuration says is not checked; 'jeton status' shows what the daemon finds",
+                profile.provider.as_str(),
+                profile.url(),
+                stores.whereabouts(profile)
+            )),
+            Ok(Some((client_id, destination))) => {
                 say(format!(
                     "{name}: ok, {} at {}, client {client_id}, credential {}",
                     profile.provider.as_str(),
@@ -204,16 +210,20 @@ async fn ask_for_clusters(
     all
 }
 
+/// The client ID, and where the profile's token may be sent; `None` for a record that only the daemon can open.
 fn check_profile(
     target: &Target,
     stores: &Stores,
     name: &ProfileName,
     profile: &Profile,
-) -> Result<(String, Destination), String> {
+) -> Result<Option<(String, Destination)>, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
     let store = stores.reader_of(profile);
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
-    let record = store.load(name).map_err(|e| Causes(&e).to_string())?;
+    let record = match store.load(name) {
+        Err(error) if matches!(error.kind, StoreErrorKind::Locked) => return Ok(None),
+        record => record.map_err(|e| Causes(&e).to_string())?,
+    };
     let Some(record) = record else {
         let system = target.note_of_the_systems("check");
         return Err(format!(
@@ -233,7 +243,7 @@ fn check_profile(
             files: Files::with_ca(target.daemon, now.ca_file),
             ca: now.binding.ca,
         };
-        return Ok((record.key.credential.client_id, destination));
+        return Ok(Some((record.key.credential.client_id, destination)));
     }
     Err(format!(
         "nothing is sent with the stored credential: {}; if that is right, run: {}",

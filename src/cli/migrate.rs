@@ -100,6 +100,8 @@ impl Migration<'_> {
     /// The profile as the configuration has it now.
     fn profile(&self) -> Result<Profile, Exit> {
         let found = self.target.read_to_change()?;
+        let recipient = found.config.recipient.clone();
+        self.stores.keys().encrypt_to(recipient);
         let profile = found.config.profiles.get(self.name);
         profile.cloned().ok_or_else(|| {
             let (name, to) = (self.name, self.to.as_str());

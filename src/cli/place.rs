@@ -4,10 +4,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::StoreKind;
 use crate::profile::ProfileName;
-use crate::store::{Store, StoreError, StoreErrorKind, Stores};
+use crate::store::{StoreError, StoreErrorKind, Stores};
 
 /// A system's daemon runs outside of every session, and before anybody has unlocked a keyring.
 const OUTSIDE: &str = "a system's daemon is outside of every session";
+
+/// A store of encrypted files that nobody has made.
+const NO_RECIPIENT: &str = "the configuration does not say to whom its records are encrypted";
 
 /// Reads a store that the command line asks for.
 pub(super) fn asked() -> impl TypedValueParser<Value = StoreKind> {
@@ -52,9 +55,7 @@ impl Place {
         stores: &Stores,
         profile: &ProfileName,
     ) -> Result<Self, String> {
-        decide(asked, |kind| {
-            usable(kind, stores.store(kind).as_ref(), system, profile)
-        })
+        decide(asked, |kind| usable(kind, stores, system, profile))
     }
 
     /// The place as the configuration has it.
@@ -111,29 +112,31 @@ fn decide(
 /// encrypted; whether it can be written shows later.
 fn usable(
     kind: &StoreKind,
-    store: &dyn Store,
+    stores: &Stores,
     system: bool,
     profile: &ProfileName,
 ) -> Result<(), Unusable> {
+    let store = stores.store(kind);
     let about = store.about();
     let unusable = |reason: String, advised| Unusable {
         noun: about.noun,
         reason,
         advised,
     };
-    if about.in_state && *kind != StoreKind::EncryptedFile {
+    if *kind == StoreKind::EncryptedFile && stores.keys().recipient().is_none() {
+        let advised = format!("{NO_RECIPIENT} (run 'jetond encrypt-store', which makes it); or");
+        return Err(unusable(NO_RECIPIENT.to_owned(), advised));
+    }
+    if about.in_state {
         return Ok(());
     }
-    if system && !about.in_state {
+    if system {
         return Err(unusable(OUTSIDE.to_owned(), format!("{OUTSIDE};")));
     }
     store.probe(profile).map_err(|error| {
         let reason = reason(&error);
         let advised = match &error.kind {
             StoreErrorKind::Unavailable(why) => format!("{reason} ({}); or", why.advice()),
-            StoreErrorKind::NoRecipient => {
-                format!("{reason} (run 'jetond encrypt-store', which makes it); or")
-            }
             _ => format!("{reason}; or"),
         };
         unusable(reason, advised)
@@ -143,9 +146,6 @@ fn usable(
 fn reason(error: &StoreError) -> String {
     match &error.kind {
         StoreErrorKind::Unavailable(why) => why.reason(),
-        StoreErrorKind::NoRecipient => {
-            "the configuration does not say to whom its records are encrypted".to_owned()
-        }
         _ => error.to_string(),
     }
 }

@@ -18,10 +18,6 @@ use zeroize::Zeroizing;
 
 pub(super) use self::around::Around;
 pub(super) use self::client::{client, client_id, client_secret};
-#[allow(
-    unused_imports,
-    reason = "what encrypts and decrypts asks for its passphrase"
-)]
 pub(super) use self::question::secret;
 use self::question::text;
 pub(super) use self::question::{confirmed, line};

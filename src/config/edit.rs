@@ -27,6 +27,8 @@ pub enum EditError {
     Conflict(ProfileName),
     /// No profile of this name exists.
     Unknown(ProfileName),
+    /// The store of encrypted files has a recipient already, or its table is written in a form that cannot be edited here.
+    Recipient,
     /// The profiles are written in a form that cannot be edited here, such as an inline table; or the profile cannot be
     /// written in TOML, for example with a path that is not UTF-8.
     Form(ProfileName),
@@ -260,6 +262,10 @@ impl fmt::Display for EditError {
             }
             Self::Conflict(name) => write!(f, "there is a profile {name} already"),
             Self::Unknown(name) => write!(f, "there is no profile {name}"),
+            Self::Recipient => write!(
+                f,
+                "[encrypted-file] is there already: take it out, or write its recipient by hand"
+            ),
             Self::Form(name) => write!(
                 f,
                 "the profile {name} cannot be changed here without changing what else is in the configuration: edit it by hand, as [profiles.{name}]"

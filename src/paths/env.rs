@@ -62,6 +62,8 @@ pub struct Env {
     /// `LISTEN_FDNAMES`: the names of the sockets that a service manager passes, with colons between them
     /// (sd_listen_fds(3)).
     pub listen_names: Option<String>,
+    /// `CREDENTIALS_DIRECTORY`, when it is absolute: where systemd passes credentials (systemd.exec(5)).
+    pub credentials_directory: Option<PathBuf>,
     /// `TERM`: what kind of terminal there is.
     pub term: Option<String>,
     /// `USER`, else `LOGNAME`: what the user is called.
@@ -154,6 +156,7 @@ impl Env {
             watchdog_usec: None,
             watchdog_pid: None,
             listen_names: None,
+            credentials_directory: None,
             term: None,
             user: None,
             path: None,

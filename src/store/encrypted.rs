@@ -16,8 +16,10 @@ use super::record::MAX_LEN;
 use super::{About, ChangeSource, ProfileLock, Store, StoreError, StoreErrorKind};
 use crate::profile::ProfileName;
 
+mod identity_file;
 mod keys;
 
+pub use identity_file::{IdentityFile, Wrapped};
 pub use keys::{Mismatch, StoreKeys};
 
 /// The largest file, in bytes: a record, and what age and the profile's name add to it.
@@ -69,11 +71,8 @@ impl Store for EncryptedStore {
         format!("{}, encrypted", path.display())
     }
 
-    /// Checks the folder, which may be missing, and that there is somebody to encrypt to.
-    fn probe(&self, profile: &ProfileName) -> Result<(), StoreError> {
-        if self.keys.recipient().is_none() {
-            return Err(self.error(profile, StoreErrorKind::NoRecipient));
-        }
+    /// Checks only the folder; a missing folder is fine.
+    fn probe(&self, _: &ProfileName) -> Result<(), StoreError> {
         self.files.probe()
     }
 

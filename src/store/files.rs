@@ -126,14 +126,18 @@ impl PrivateFiles {
         &self,
         profile: &ProfileName,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.read_file(OsStr::new(&self.file_name(profile)))
+    }
+
+    /// The bytes of the file of this name, at most the limit.
+    pub(super) fn read_file(&self, name: &OsStr) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let Some(folder) = self.existing()? else {
             return Ok(None);
         };
-        let path = self.path(profile);
+        let path = self.folder.join(name);
         let mut again = TRIES;
         let (file, facts) = loop {
-            let file = match folder.open_file(OsStr::new(&self.file_name(profile)), OFlags::RDONLY)
-            {
+            let file = match folder.open_file(name, OFlags::RDONLY) {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(unopened(&path, self.owner, e)),
@@ -188,6 +192,26 @@ impl PrivateFiles {
                 self.attributes(),
             )
             .map_err(|e| StoreError::replace(&self.path(profile), e))
+    }
+
+    /// Makes the file of this name, never in the place of another. `writer` is in the name of its temporary file; those
+    /// that killed ones have left are removed, so one writer is there at a time.
+    pub(super) fn make_file(
+        &self,
+        writer: &str,
+        name: &OsStr,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let file = private_dir(&self.folder, self.owner).map_err(StoreError::untrusted)?;
+        let folder = Folder::new(file, &self.folder);
+        folder.sweep_of(|other| other == Some(writer));
+        let made = folder
+            .begin_as(writer, self.attributes())
+            .and_then(|mut new| {
+                new.fill(bytes)?;
+                new.put_new(name)
+            });
+        made.map_err(|e| StoreError::replace(&self.folder.join(name), e))
     }
 
     /// Removes the profile's file; returns whether there was one.

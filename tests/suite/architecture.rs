@@ -38,11 +38,16 @@ const OUTSIDE: [&str; 14] = [
 ];
 
 /// Where a secret or a token leaves its type, and how often.
-const DOORS: [(&str, usize); 18] = [
+const DOORS: [(&str, usize); 22] = [
     // the types themselves, comparing two secrets or two tokens, and hashing one
     ("src/credential.rs", 4),
     ("src/token.rs", 5),
     ("src/token/spelled.rs", 4),
+    // a passphrase and an identity: wrapped, typed twice, and handed to the daemon
+    ("src/age_file/passphrase.rs", 3),
+    ("src/age_file/identity.rs", 1),
+    ("src/store/encrypted/identity_file.rs", 1),
+    ("src/cli/unlock.rs", 1),
     // what is stored, and what is sent or must not be quoted
     ("src/store/record.rs", 1),
     ("src/transfer/form.rs", 1),

@@ -27,6 +27,7 @@ mod dialects;
 mod dialogue;
 mod discovery;
 mod doctor;
+mod encrypted;
 mod enrol;
 mod exec_files;
 mod first_light;

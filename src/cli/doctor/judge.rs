@@ -205,6 +205,11 @@ pub(super) fn credential(
 
 fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Finding {
     match &error.kind {
+        // Whether the daemon has opened it is told of its token.
+        StoreErrorKind::Locked => Finding::ok(
+            check,
+            "one is in an encrypted file, which only the daemon opens",
+        ),
         StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
         StoreErrorKind::Unavailable(why) => {
             let found = format!("{} cannot be used: {}", why.store(), why.reason());

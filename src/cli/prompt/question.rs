@@ -30,10 +30,6 @@ pub(in super::super) fn agreed(question: &str) -> Result<bool, Exit> {
 }
 
 /// Asks for a secret, without echo, and takes it as it is typed.
-#[allow(
-    dead_code,
-    reason = "what encrypts and decrypts asks for its passphrase"
-)]
 pub(in super::super) fn secret(question: &str) -> Result<Zeroizing<String>, Exit> {
     typed(question, Typing::Hidden)
 }
