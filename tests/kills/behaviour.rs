@@ -70,6 +70,9 @@ pub(crate) const OF_TOKENS: &[Form] = &[
     form(Fails, "truncated", Span::Later),
 ];
 
+/// For a command that asks no control plane.
+pub(crate) const OF_NOTHING: &[Form] = &[form(Answers, "none", Span::All)];
+
 const fn form(behaviour: Behaviour, fault: &'static str, span: Span) -> Form {
     Form {
         behaviour,

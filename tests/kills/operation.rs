@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::behaviour::{Form, OF_KEYS, OF_TOKENS};
+use crate::behaviour::{Form, OF_KEYS, OF_NOTHING, OF_TOKENS};
 use crate::place::{PROFILE, Place};
 
 /// A command that changes credentials.
@@ -166,7 +166,51 @@ pub(crate) const ALL: &[Operation] = &[
         },
         end: |_| None,
     },
+    Operation {
+        name: "encrypt-store",
+        forms: OF_NOTHING,
+        prepare: |place| fs::write(place.env.path("passphrase"), "a passphrase").unwrap(),
+        arguments: encrypt,
+        claim: "the store of encrypted files is",
+        is_done: |place| has_recipient(place) && has_identity(place),
+        // A recipient without its identity would take records that nothing opens.
+        is_safe: |place| !has_recipient(place) || has_identity(place),
+        end: |place| {
+            if !has_recipient(place) {
+                let again = place.env.jetond(&borrowed(&encrypt(place)));
+                if again.code != 0 {
+                    return Some(format!("it cannot be ended: {}", tail(&again.stderr)));
+                }
+            }
+            let is_whole = has_recipient(place) && has_identity(place) && place.works(PROFILE);
+            (!is_whole).then(|| "half a store".to_owned())
+        },
+    },
 ];
+
+fn encrypt(place: &Place) -> Vec<String> {
+    let file = place.env.path("passphrase");
+    let file = file.to_str().unwrap();
+    owned(&[
+        "encrypt-store",
+        "--work-factor",
+        "12",
+        "--passphrase-file",
+        file,
+    ])
+}
+
+fn has_recipient(place: &Place) -> bool {
+    let config = fs::read_to_string(place.env.config()).unwrap_or_default();
+    config.contains("\nrecipient = \"age1")
+}
+
+fn has_identity(place: &Place) -> bool {
+    place
+        .env
+        .path("state/jeton/encrypted-file/identity.age")
+        .exists()
+}
 
 /// Whether the file has the secret of the key of this client ID.
 pub(crate) fn file_works(place: &Place, client_id: &str) -> bool {
