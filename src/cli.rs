@@ -12,10 +12,12 @@ mod companion;
 mod demo;
 mod doctor;
 mod encrypt_store;
+mod export;
 mod git_config;
 mod held_token;
 mod helpers;
 mod hosts;
+mod import;
 mod issuer;
 mod keyring_call;
 mod leftover;
@@ -93,6 +95,10 @@ enum Command {
     Unlock(unlock::UnlockArgs),
     /// Have the running daemon forget what opens that store, and every credential and token that came of it
     Lock(unlock::LockArgs),
+    /// Put profiles into a file that a passphrase opens, for another machine
+    Export(export::ExportArgs),
+    /// Take profiles out of such a file: show where each secret is sent, ask, prove with a token, write
+    Import(import::ImportArgs),
     /// Say every fault of the configuration and the store
     Check(check::CheckArgs),
     /// Look for what keeps tokens from being served: sockets, store, issuers, clock, system; say what to do
@@ -230,6 +236,8 @@ impl CommandLine {
             }
             Command::Unlock(args) => before.target(&mut args.target).map(|()| "unlock")?,
             Command::Lock(args) => before.target(&mut args.target).map(|()| "lock")?,
+            Command::Export(args) => before.target(&mut args.target).map(|()| "export")?,
+            Command::Import(args) => before.target(&mut args.target).map(|()| "import")?,
             Command::Check(args) => before.target(&mut args.target).map(|()| "check")?,
             Command::Doctor(args) => {
                 before.target(&mut args.target)?;
@@ -276,6 +284,8 @@ impl CommandLine {
             Some(Command::EncryptStore(args)) => encrypt_store::encrypt_store(args, env),
             Some(Command::Unlock(args)) => unlock::unlock(args, env),
             Some(Command::Lock(args)) => unlock::lock(args, env),
+            Some(Command::Export(args)) => export::export(args, env),
+            Some(Command::Import(args)) => import::import(args, env),
             Some(Command::Check(args)) => check::check(args, env),
             Some(Command::Demo(args)) => demo::demo(args, env),
             Some(Command::Doctor(args)) => doctor::doctor(args, env),

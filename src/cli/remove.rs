@@ -76,6 +76,23 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
     done.map_err(|(NotRemoved::Nothing(exit) | NotRemoved::Credential(exit))| exit)
 }
 
+/// Removes a profile whose credential has been moved into a file, on behalf of the holder of the configuration's lock.
+pub(super) fn remove_moved(
+    target: &Target,
+    stores: &Stores,
+    lock: &ProfileLock,
+) -> Result<(), Exit> {
+    let work = Work {
+        name: lock.profile(),
+        removals: Removals::new(&target.state, target.owner),
+        stores: stores.clone(),
+        target,
+    };
+    let left = work.left()?;
+    let done = work.carry_out(&left, Some(lock));
+    done.map_err(|(NotRemoved::Nothing(exit) | NotRemoved::Credential(exit))| exit)
+}
+
 /// Asks a person. Without a terminal the command line has to say `--yes`.
 fn confirm(what: &str) -> Result<(), Exit> {
     if !prompt::possible() {

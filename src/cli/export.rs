@@ -1,0 +1,347 @@
+//! `jetond export`: puts profiles into a file that a passphrase opens, for another machine.
+//!
+//! Without `--move` the profiles stay, and each credential is marked as shared before the file is there: a rotation must not
+//! revoke what another machine uses. With `--move` they are removed here, once the file was synced, read back and opened.
+
+mod content;
+mod file;
+mod passphrase;
+
+pub(super) use file::read as read_file;
+pub(super) use passphrase::known as known_passphrase;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::admin;
+use super::moves::{ProfileMoves, refused};
+use super::output::{Exit, fail, report, tell};
+use super::prompt;
+use super::remove;
+use super::target::lines::quoted;
+use super::target::{Target, TargetArgs};
+use crate::age_file::{Passphrase, WorkFactor};
+use crate::config::StoreKind;
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::store::{Key, MoveKind, ProfileLock, Record, Revision, StoreError, Stores};
+use crate::transfer::{self, Exported};
+use content::Gathered;
+
+const NOTHING: &str = "nothing is exported";
+
+/// The arguments of `jetond export`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportArgs {
+    /// The profiles
+    #[arg(value_name = "PROFILE", required = true, value_parser = ProfileName::parse)]
+    names: Vec<ProfileName>,
+    /// The file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Remove the profiles here, once the file was written, read back and opened
+    #[arg(long = "move")]
+    moves: bool,
+    /// Read the passphrase from this file instead of asking for it
+    #[arg(long, value_name = "PATH")]
+    passphrase_file: Option<PathBuf>,
+    /// With --move, remove them without asking
+    #[arg(long, requires = "moves")]
+    yes: bool,
+    /// How much work it takes to try a passphrase: 18 is about a second and 256 MiB
+    #[arg(long, value_name = "N", value_parser = WorkFactor::parse, hide = true)]
+    work_factor: Option<WorkFactor>,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+pub(super) fn export(args: &ExportArgs, env: &Env) -> Exit {
+    try_export(args, env).err().unwrap_or(Exit::Done)
+}
+
+fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find_own(env)?;
+    let file = std::path::absolute(&args.to);
+    let export = Export {
+        names: args.names.iter().collect(),
+        file: file.map_err(|e| fail(Exit::Usage, format!("{}: {e}", args.to.display())))?,
+        moves: args.moves,
+        work: args.work_factor.unwrap_or(WorkFactor::USUAL),
+        stores: target.stores(),
+        target: &target,
+    };
+    // All that can be refused is, before anybody is asked for anything.
+    export.gather()?;
+    let goes_on = export.goes_on()?;
+    if !goes_on && export.file.symlink_metadata().is_ok() {
+        let what = format!(
+            "{NOTHING}: {} is there already, and no file is written over; choose another name",
+            export.file.display()
+        );
+        return Err(fail(Exit::Config, what));
+    }
+    let from = args.passphrase_file.as_deref();
+    let passphrase = match goes_on {
+        true => passphrase::known(from, &export.file)?,
+        false => passphrase::new(from, &export.file)?,
+    };
+    if args.moves && !args.yes {
+        export.confirm()?;
+    }
+    let done = {
+        let _lock = target.lock(NOTHING)?;
+        let locks = export.lock()?;
+        match goes_on {
+            true => export.demand_held(&passphrase)?,
+            false => export.write(&locks, &passphrase)?,
+        }
+        export.finish(&locks)
+    };
+    if args.moves {
+        admin::reload(&target, env);
+    }
+    done
+}
+
+/// An export.
+struct Export<'a> {
+    /// In their order, in which they are locked.
+    names: BTreeSet<&'a ProfileName>,
+    file: PathBuf,
+    moves: bool,
+    work: WorkFactor,
+    target: &'a Target,
+    stores: Stores,
+}
+
+impl Export<'_> {
+    fn confirm(&self) -> Result<(), Exit> {
+        let names = self.listed();
+        let what = format!(
+            "once {} is written, this removes from this machine, with their credentials: {names}",
+            self.file.display()
+        );
+        if !prompt::possible() {
+            let what = format!("{NOTHING}: there is no terminal to ask on; with --yes, {what}");
+            return Err(fail(Exit::Usage, what));
+        }
+        tell(what);
+        match prompt::confirmed("Move them?")? {
+            true => Ok(()),
+            false => Err(fail(Exit::Failed, NOTHING)),
+        }
+    }
+
+    fn listed(&self) -> String {
+        let names: Vec<_> = self.names.iter().map(|name| name.as_str()).collect();
+        names.join(", ")
+    }
+
+    fn moves_of<'m>(&'m self, name: &'m ProfileName) -> ProfileMoves<'m> {
+        ProfileMoves::new(self.target, &self.stores, name, NOTHING)
+    }
+
+    /// Whether an interrupted move into this very file goes on.
+    fn goes_on(&self) -> Result<bool, Exit> {
+        let mut goes_on = self.moves && self.file.symlink_metadata().is_ok();
+        for name in &self.names {
+            let begun = self.moves_of(name).begun()?;
+            goes_on &= begun.is_some_and(|begun| match begun.kind {
+                MoveKind::Export { file } => file == self.file,
+                MoveKind::Migration { .. } | MoveKind::Import { .. } => false,
+            });
+        }
+        Ok(goes_on)
+    }
+
+    /// Keeps other programs from changing what is kept of the profiles.
+    fn lock(&self) -> Result<Vec<ProfileLock>, Exit> {
+        let locks = self.names.iter().map(|name| {
+            let lock = self.stores.lock(name);
+            lock.map_err(|error| refused(&error, NOTHING))
+        });
+        locks.collect()
+    }
+
+    /// Writes down what is meant, marks the credentials that stay, and writes the file. Where that fails, everything is as
+    /// it was.
+    fn write(&self, locks: &[ProfileLock], passphrase: &Passphrase) -> Result<(), Exit> {
+        // A person may have thought about a passphrase for a while.
+        let gathered = self.gather()?;
+        for lock in locks {
+            let name = lock.profile();
+            let moves = self.moves_of(name);
+            if let Some(profile) = gathered.iter().find(|one| one.name == *name) {
+                for store in moves.settle(lock, &profile.store)? {
+                    let place = self.stores.store(&store).place_of(name);
+                    report(format!(
+                        "an interrupted move is ended: its copy is removed from {place}"
+                    ));
+                }
+            }
+            if self.moves {
+                let file = self.file.clone();
+                moves.begin(lock, MoveKind::Export { file })?;
+            }
+        }
+        let marked = match self.moves {
+            true => vec![],
+            false => self.mark(locks, self.gather()?)?,
+        };
+        let exported = gathered.into_iter().map(|one| one.exported(!self.moves));
+        let written = self.write_file(&exported.collect(), passphrase);
+        written.inspect_err(|_| self.undo(locks, marked))
+    }
+
+    fn write_file(&self, exported: &Exported, passphrase: &Passphrase) -> Result<(), Exit> {
+        let failed = |why: String| {
+            let what = format!("{NOTHING}: {}: {why}", self.file.display());
+            fail(Exit::Config, what)
+        };
+        let json = transfer::to_json(exported);
+        let json = json.ok_or_else(|| failed("so much does not go into one file".to_owned()))?;
+        let sealed = passphrase.seal(&json, self.work);
+        let sealed =
+            sealed.ok_or_else(|| failed("the system gives no random numbers".to_owned()))?;
+        let made = file::make(&self.file, &sealed, self.target.uid).map_err(|error| {
+            let exit = error.exit();
+            fail(exit, format!("{NOTHING}: {}: {error}", self.file.display()))
+        })?;
+        let opened = file::read(&self.file)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| {
+                let opened = passphrase.open(&bytes, transfer::MAX_LEN);
+                opened.map_err(|why| why.to_string())
+            });
+        match opened {
+            Ok(back) if back == json => Ok(()),
+            Ok(_) => {
+                made.discard();
+                Err(failed(
+                    "what was read back is not what was written".to_owned(),
+                ))
+            }
+            Err(why) => {
+                made.discard();
+                Err(failed(format!("it cannot be opened again: {why}")))
+            }
+        }
+    }
+
+    /// Marks the credentials as shared.
+    fn mark(&self, locks: &[ProfileLock], gathered: Vec<Gathered>) -> Result<Vec<Marked>, Exit> {
+        let mut marked = vec![];
+        for one in gathered {
+            let Some(lock) = locks.iter().find(|lock| *lock.profile() == one.name) else {
+                continue;
+            };
+            if one.record.key.credential.is_shared() {
+                continue;
+            }
+            let record = with_mark(one.record, true);
+            let store = self.stores.store(&one.store);
+            match store.replace(lock, &one.revision, &record) {
+                Ok(revision) => marked.push(Marked {
+                    name: one.name,
+                    store: one.store,
+                    record,
+                    revision,
+                }),
+                Err(error) => {
+                    let exit = refused(&error, NOTHING);
+                    self.undo(locks, marked);
+                    return Err(exit);
+                }
+            }
+        }
+        Ok(marked)
+    }
+
+    /// Takes the marks off again, and what was written down. A mark that stays does no harm: a rotation waits longer.
+    fn undo(&self, locks: &[ProfileLock], marked: Vec<Marked>) {
+        for one in marked {
+            if let Some(lock) = locks.iter().find(|lock| *lock.profile() == one.name) {
+                let record = with_mark(one.record, false);
+                let store = self.stores.store(&one.store);
+                let _: Result<Revision, StoreError> = store.replace(lock, &one.revision, &record);
+            }
+        }
+        for lock in locks.iter().filter(|_| self.moves) {
+            // Where there is no file, what stays written down counts for nothing.
+            let _: Result<(), StoreError> = self.moves_of(lock.profile()).end(lock);
+        }
+    }
+
+    /// Checks that the file of an interrupted move has what is to be removed here.
+    fn demand_held(&self, passphrase: &Passphrase) -> Result<(), Exit> {
+        let refuse = |why: String| {
+            let what = format!("nothing is removed: {}: {why}", self.file.display());
+            fail(Exit::Config, what)
+        };
+        let bytes = file::read(&self.file).map_err(|error| refuse(error.to_string()))?;
+        let json = passphrase.open(&bytes, transfer::MAX_LEN);
+        let json = json.map_err(|why| refuse(why.to_string()))?;
+        let held = transfer::parse(&json).map_err(|why| refuse(why.to_string()))?;
+        for one in self.gather()? {
+            let credential = &one.record.key.credential;
+            let is_held = held.get(&one.name).is_some_and(|held| {
+                let held = &held.key.credential;
+                held.client_id == credential.client_id
+                    && held.client_secret == credential.client_secret
+            });
+            if !is_held {
+                return Err(refuse(format!(
+                    "it does not have the credential of {} that is stored here; remove the file and run this again",
+                    one.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what was done; with `--move`, removes the profiles.
+    fn finish(&self, locks: &[ProfileLock]) -> Result<(), Exit> {
+        let file = self.file.display();
+        let import = format!("jetond import {}", quoted(Path::new(&self.file)));
+        if !self.moves {
+            report(format!(
+                "{} is exported to {file}; on the other machine run: {import}",
+                self.listed()
+            ));
+            return Ok(());
+        }
+        for lock in locks {
+            let name = lock.profile();
+            remove::remove_moved(self.target, &self.stores, lock)?;
+            report(format!("{name} is moved to {file}, and removed here"));
+        }
+        report(format!("on the other machine run: {import}"));
+        Ok(())
+    }
+}
+
+/// A credential that was marked as shared.
+struct Marked {
+    name: ProfileName,
+    store: StoreKind,
+    record: Record,
+    revision: Revision,
+}
+
+fn with_mark(record: Record, shared: bool) -> Record {
+    let Key {
+        credential,
+        key_id,
+        key_name,
+        created_at,
+    } = record.key;
+    Record {
+        key: Key {
+            credential: credential.shared(shared),
+            key_id,
+            key_name,
+            created_at,
+        },
+        ..record
+    }
+}

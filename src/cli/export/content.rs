@@ -1,0 +1,107 @@
+//! What of a profile goes into a file.
+
+use super::super::bound::bound_as;
+use super::super::moves::refused;
+use super::super::output::{Exit, fail, tell};
+use super::{Export, NOTHING};
+use crate::config::{Profile, StoreKind};
+use crate::profile::ProfileName;
+use crate::store::{Bound, Record, Revision};
+use crate::transfer::ExportedProfile;
+
+/// A profile, and what is stored of it now.
+pub(super) struct Gathered {
+    pub(super) name: ProfileName,
+    pub(super) profile: Profile,
+    pub(super) store: StoreKind,
+    pub(super) record: Record,
+    pub(super) revision: Revision,
+    /// The only certificates to trust, in PEM form.
+    ca: Option<String>,
+}
+
+impl Export<'_> {
+    /// Reads what is to be exported. What cannot be is refused.
+    pub(super) fn gather(&self) -> Result<Vec<Gathered>, Exit> {
+        let found = self.target.read_to_change()?;
+        self.stores
+            .keys()
+            .encrypt_to(found.config.recipient.clone());
+        let names = self.names.iter();
+        names
+            .map(|name| match found.config.profiles.get(*name) {
+                Some(profile) => self.gather_one(name, profile),
+                None => {
+                    let shown = self.target.config.display();
+                    let what = format!("{NOTHING}: there is no profile {name} in {shown}");
+                    Err(fail(Exit::Config, what))
+                }
+            })
+            .collect()
+    }
+
+    fn gather_one(&self, name: &ProfileName, profile: &Profile) -> Result<Gathered, Exit> {
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name} {why}"));
+        if profile.client_certificate.is_some() {
+            return Err(refuse(
+                "shows a client certificate, whose key is not exported; enrol it there with jetond add".to_owned(),
+            ));
+        }
+        let store = profile.store().cloned().ok_or_else(|| {
+            let whereabouts = self.stores.whereabouts(profile);
+            refuse(format!(
+                "has its credential {whereabouts}, which Jeton only reads"
+            ))
+        })?;
+        let look = self.stores.reader(&store).look(name);
+        let record = look.record.map_err(|error| refused(&error, NOTHING))?;
+        let record = record.ok_or_else(|| {
+            let rebind = self.target.line(&format!("add {name} --rebind"));
+            refuse(format!("has no credential that is stored; run: {rebind}"))
+        })?;
+        if record.previous.is_some() {
+            return Err(refuse(
+                "is being rotated; try again when that has ended".to_owned(),
+            ));
+        }
+        let (files, _) = bound_as(self.target, name, profile, &record.binding)?;
+        Ok(Gathered {
+            name: name.clone(),
+            profile: profile.clone(),
+            store,
+            record,
+            revision: look.revision,
+            ca: files.ca_file.map(|file| file.to_pem()),
+        })
+    }
+}
+
+impl Gathered {
+    /// What goes into the file. `stays` says whether this machine keeps the credential as well.
+    pub(super) fn exported(self, stays: bool) -> (ProfileName, ExportedProfile) {
+        if stays && self.profile.kills_old() {
+            tell(format!(
+                "warning: {}: with reissue = \"kills-old\", two machines with this client end each other's tokens",
+                self.name
+            ));
+        }
+        let Record {
+            mut key, binding, ..
+        } = self.record;
+        let is_shared = key.credential.is_shared();
+        key.credential = key.credential.shared(stays || is_shared);
+        let endpoint = match binding.bound {
+            Bound::Endpoint { endpoint, .. } => endpoint,
+            // A record of such an age is refused, since its address is not known to be the same.
+            Bound::Origin(_) => self.profile.provider.reached_at(),
+        };
+        let exported = ExportedProfile {
+            provider: self.profile.provider,
+            endpoint,
+            ca: self.ca,
+            proxy: self.profile.proxy,
+            key,
+        };
+        (self.name, exported)
+    }
+}

@@ -1,0 +1,114 @@
+//! The file: new, ours alone, and on the disk before anything counts on it.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::super::output::Exit;
+use crate::folder::{Attributes, Folder};
+use crate::transfer::MAX_LEN;
+use crate::trust::is_full;
+
+/// The largest file that is read, in bytes: the largest content, what encryption adds, and half as much for an armored one.
+const MAX_FILE: u64 = (MAX_LEN + MAX_LEN / 2) as u64;
+
+/// A file that was made.
+pub(super) struct Made(PathBuf);
+
+/// Why a file was not written.
+#[derive(Debug)]
+pub(in super::super) struct FileError {
+    action: &'static str,
+    source: io::Error,
+}
+
+/// Makes a file of mode 0600 with these bytes, synced with its folder. Nothing is written over.
+pub(super) fn make(path: &Path, bytes: &[u8], owner: u32) -> Result<Made, FileError> {
+    let failed = |action| move |source| FileError { action, source };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(failed("write it")(io::ErrorKind::InvalidFilename.into()));
+    };
+    let folder = Folder::open(parent).map_err(failed("open its folder"))?;
+    let attributes = Attributes {
+        owner,
+        group: None,
+        mode: 0o600,
+    };
+    let written = || {
+        let mut new = folder.begin_as("export", attributes)?;
+        new.fill(bytes)?;
+        new.put_new(name)
+    };
+    match written() {
+        Ok(()) => Ok(Made(path.to_owned())),
+        Err(error) => {
+            if error.replaced {
+                Made(path.to_owned()).discard();
+            }
+            Err(failed(error.action)(error.source))
+        }
+    }
+}
+
+/// Reads a file whole. What is no file, or is far too large, is refused.
+pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let failed = |action| move |source| FileError { action, source };
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(failed("open it"))?;
+    let meta = file.metadata().map_err(failed("read its state"))?;
+    if !meta.is_file() {
+        let source = io::Error::other("it is not a regular file");
+        return Err(failed("read it")(source));
+    }
+    if meta.len() > MAX_FILE {
+        return Err(failed("read it")(Errno::FBIG.into()));
+    }
+    let mut bytes = Zeroizing::new(vec![]);
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    match read.map_err(failed("read it"))? {
+        len if len as u64 > MAX_FILE => Err(failed("read it")(Errno::FBIG.into())),
+        _ => Ok(bytes),
+    }
+}
+
+// === impl Made ===
+
+impl Made {
+    /// Removes it: it is of no use.
+    pub(super) fn discard(&self) {
+        // What stays opens with the passphrase alone, and holds nothing that is not here.
+        let _: io::Result<()> = fs::remove_file(&self.0);
+    }
+}
+
+// === impl FileError ===
+
+impl FileError {
+    /// How a command ends that could not write it: there may be room later.
+    pub(super) fn exit(&self) -> Exit {
+        match is_full(&self.source) {
+            true => Exit::Later,
+            false => Exit::Config,
+        }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.kind() == io::ErrorKind::AlreadyExists {
+            return f.write_str("it is there already, and no file is written over");
+        }
+        write!(f, "cannot {}: {}", self.action, self.source)
+    }
+}

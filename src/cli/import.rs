@@ -1,0 +1,332 @@
+//! `jetond import`: takes profiles out of a file that `jetond export` has made.
+//!
+//! The file comes from elsewhere, so a person sees where each secret will be sent before it is. Every credential is proved
+//! before the first is written. Then each profile is written as an enrolment is: first what is meant, then the certificates,
+//! the record and the configuration.
+
+mod shown;
+mod write;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::admin;
+use super::export::{known_passphrase, read_file};
+use super::issuer;
+use super::output::{Exit, fail, report, say, tell};
+use super::place::{self, Place};
+use super::prompt;
+use super::proof::Proof;
+use super::same_client;
+use super::target::lines::quoted;
+use super::target::{Target, TargetArgs};
+use crate::causes::Causes;
+use crate::certificates::CaFile;
+use crate::config::{CredentialPlace, Profile, StoreKind};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::provider::configured::{self, Files};
+use crate::settings::Content;
+use crate::store::{Bound, Key, Look, Record, Required, Stores};
+use crate::transfer::{self, Exported, ExportedProfile};
+
+const NOTHING: &str = "nothing is imported";
+
+/// The arguments of `jetond import`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// The file
+    file: PathBuf,
+    /// The profiles to import; without any, all that are in the file
+    #[arg(value_name = "PROFILE", value_parser = ProfileName::parse)]
+    names: Vec<ProfileName>,
+    /// Give the one profile that is imported another name
+    #[arg(long = "as", value_name = "NAME", value_parser = ProfileName::parse)]
+    renamed: Option<ProfileName>,
+    /// Where to keep the credentials; without it the OS keyring if it can be used here, else a file
+    #[arg(long, value_name = "STORE", value_parser = place::asked())]
+    store: Option<StoreKind>,
+    /// Read the passphrase from this file instead of asking for it
+    #[arg(long, value_name = "PATH")]
+    passphrase_file: Option<PathBuf>,
+    /// Import without asking
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+pub(super) fn import(args: &ImportArgs, env: &Env) -> Exit {
+    try_import(args, env).err().unwrap_or(Exit::Done)
+}
+
+fn try_import(args: &ImportArgs, env: &Env) -> Result<(), Exit> {
+    let target = args.target.find_own(env)?;
+    target.note_beside_the_systems();
+    let import = Import {
+        args,
+        stores: target.stores(),
+        target: &target,
+        env,
+    };
+    let profiles = import.chosen(import.open()?)?;
+    import.refuse_conflicts(profiles.keys())?;
+    let mut plans = vec![];
+    for (name, profile) in profiles {
+        plans.push(import.plan(name, profile)?);
+    }
+    import.confirm(&plans)?;
+    let mut proofs = vec![];
+    for plan in &plans {
+        proofs.push((&plan.name, import.prove(plan)?));
+    }
+    let written = import.write(&plans);
+    let is_changed = written.as_ref().map_or_else(|(any, _)| *any, |()| true);
+    if is_changed {
+        admin::reload(&target, env);
+    }
+    let places = admin::places(&target, env);
+    for (name, proof) in proofs
+        .iter()
+        .filter_map(|(name, proof)| Some((name, proof.as_ref()?)))
+    {
+        if let Ok(places) = &places {
+            proof.tell(&places.admin);
+        }
+        if written.is_ok() {
+            same_client::note(&target, &import.stores, name, proof);
+        }
+    }
+    written.map_err(|(_, exit)| exit)
+}
+
+/// An import.
+struct Import<'a> {
+    args: &'a ImportArgs,
+    target: &'a Target,
+    stores: Stores,
+    env: &'a Env,
+}
+
+/// A profile that is to be written.
+struct Plan {
+    name: ProfileName,
+    profile: Profile,
+    place: Place,
+    /// The certificates to trust, which are to be written into a file of their own.
+    ca: Option<Ca>,
+    record: Record,
+    seen: Look,
+}
+
+/// The certificates to trust.
+struct Ca {
+    text: String,
+    file: Arc<CaFile>,
+}
+
+impl Import<'_> {
+    /// Reads the file, and opens it.
+    fn open(&self) -> Result<Exported, Exit> {
+        let file = &self.args.file;
+        let refuse = |why: String| {
+            let what = format!("{NOTHING}: {}: {why}", file.display());
+            fail(Exit::Config, what)
+        };
+        let bytes = read_file(file).map_err(|error| refuse(error.to_string()))?;
+        let passphrase = known_passphrase(self.args.passphrase_file.as_deref(), file)?;
+        let json = passphrase.open(&bytes, transfer::MAX_LEN);
+        let json = json.map_err(|why| refuse(why.to_string()))?;
+        transfer::parse(&json).map_err(|why| refuse(why.to_string()))
+    }
+
+    /// Those of the profiles that were asked for, with the name that they get here.
+    fn chosen(&self, mut all: Exported) -> Result<Exported, Exit> {
+        let asked: BTreeSet<_> = self.args.names.iter().collect();
+        if let Some(missing) = asked.iter().find(|name| !all.contains_key(**name)) {
+            let there: Vec<_> = all.keys().map(ProfileName::as_str).collect();
+            let what = format!(
+                "{NOTHING}: {} has no profile {missing}; it has {}",
+                self.args.file.display(),
+                there.join(", ")
+            );
+            return Err(fail(Exit::Config, what));
+        }
+        if !asked.is_empty() {
+            all.retain(|name, _| asked.contains(name));
+        }
+        let Some(renamed) = &self.args.renamed else {
+            return Ok(all);
+        };
+        match all.pop_first() {
+            Some((_, profile)) if all.is_empty() => {
+                Ok(Exported::from([(renamed.clone(), profile)]))
+            }
+            _ => {
+                let what = format!("{NOTHING}: --as takes one profile; name it behind the file");
+                Err(fail(Exit::Usage, what))
+            }
+        }
+    }
+
+    /// Refuses all where one of the names is taken.
+    fn refuse_conflicts<'n>(
+        &self,
+        names: impl Iterator<Item = &'n ProfileName>,
+    ) -> Result<(), Exit> {
+        let found = self.target.read_to_change()?;
+        self.stores
+            .keys()
+            .encrypt_to(found.config.recipient.clone());
+        if found.content != Content::Text {
+            admin::refuse_if_gone(self.target, self.env)?;
+        }
+        let is_there = |name: &&ProfileName| found.config.profiles.contains_key(*name);
+        let (taken, free): (Vec<_>, Vec<_>) = names.partition(is_there);
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let listed = |names: &[&ProfileName], between| {
+            let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
+            names.join(between)
+        };
+        let file = quoted(Path::new(&self.args.file));
+        let line = |more: String| self.target.line(&format!("import {file} {more}"));
+        let remedy = match free.as_slice() {
+            [] => format!(
+                "to give it another name, run: {}",
+                line("PROFILE --as NAME".to_owned())
+            ),
+            free => format!("to import the others, run: {}", line(listed(free, " "))),
+        };
+        let what = format!(
+            "{NOTHING}: conflict: there is a profile {} already; {remedy}",
+            listed(&taken, ", ")
+        );
+        Err(fail(Exit::Config, what))
+    }
+
+    /// What is to be written of a profile. Asks the issuer where its token endpoint is, if it is one that says so itself.
+    fn plan(&self, name: ProfileName, exported: ExportedProfile) -> Result<Plan, Exit> {
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name}: {why}"));
+        let target = self.target;
+        let place = Place::choose(self.args.store.clone(), target.system, &self.stores, &name);
+        let place = place.map_err(refuse)?;
+        let ca = exported.ca.map(|text| self.ca(&name, text)).transpose()?;
+        let profile = Profile {
+            provider: exported.provider,
+            credential: CredentialPlace::Store(place.kind().clone()),
+            ca_file: ca.as_ref().map(|ca| ca.file.path.clone()),
+            proxy: exported.proxy,
+            client_certificate: None,
+            keep_warm: false,
+            reissue: Default::default(),
+            lifetime: None,
+        };
+        let ca_file = ca.as_ref().map(|ca| Arc::clone(&ca.file));
+        let bound = Bound::of(&profile, exported.endpoint);
+        if profile.endpoint().is_none() {
+            let files = Files::with_ca(target.daemon, ca_file.clone());
+            let question = configured::destination(&profile, &files);
+            let located = issuer::ask(&profile, self.env, NOTHING, question)?;
+            let now = Bound::of(&profile, located.endpoint);
+            if now != bound {
+                return Err(refuse(format!(
+                    "the issuer names {now} as its token endpoint, and the credential is for {bound}; to enrol it for that, run jetond add"
+                )));
+            }
+        }
+        let Required { binding, .. } = Required::of(&profile, &bound, ca_file);
+        let key = Key {
+            credential: exported
+                .key
+                .credential
+                .bound_to(binding.bound.as_str())
+                .trusting(binding.ca.clone()),
+            ..exported.key
+        };
+        let seen = self.stores.reader(place.kind()).look(&name);
+        Ok(Plan {
+            place,
+            ca,
+            profile,
+            seen,
+            record: Record {
+                key,
+                binding,
+                previous: None,
+            },
+            name,
+        })
+    }
+
+    /// The certificates, in a file of their own beside the configuration.
+    fn ca(&self, name: &ProfileName, text: String) -> Result<Ca, Exit> {
+        let config = std::path::absolute(&self.target.config);
+        let config = config.map_err(|error| fail(Exit::Config, error))?;
+        let path = config.with_file_name(format!("{name}-ca.pem"));
+        let file = CaFile::of_text(&path, &text);
+        let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+        let text = file.to_pem();
+        let file = CaFile::of_text(&path, &text);
+        let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+        Ok(Ca {
+            text,
+            file: Arc::new(file),
+        })
+    }
+
+    /// Shows what will be sent where, and asks.
+    fn confirm(&self, plans: &[Plan]) -> Result<(), Exit> {
+        for plan in plans {
+            plan.show().into_iter().for_each(say);
+        }
+        if self.args.yes {
+            return Ok(());
+        }
+        if !prompt::possible() {
+            let what = format!(
+                "{NOTHING}: there is no terminal to ask on; with --yes, each secret is sent to the address above"
+            );
+            return Err(fail(Exit::Usage, what));
+        }
+        match prompt::confirmed("Send each secret there, and import this?")? {
+            true => Ok(()),
+            false => Err(fail(Exit::Failed, NOTHING)),
+        }
+    }
+
+    /// Gets a token.
+    fn prove(&self, plan: &Plan) -> Result<Option<Proof>, Exit> {
+        let ca_file = plan.ca.as_ref().map(|ca| Arc::clone(&ca.file));
+        let files = Files::with_ca(self.target.daemon, ca_file);
+        let provider = configured::provider(&plan.profile, &files);
+        let so = format!("no token for {}, so {NOTHING}", plan.name);
+        let credential = &plan.record.key.credential;
+        issuer::ask(&plan.profile, self.env, &so, provider.fetch(credential))?;
+        Ok(Proof::of(credential))
+    }
+
+    /// Writes all. On an error it says whether any was written.
+    fn write(&self, plans: &[Plan]) -> Result<(), (bool, Exit)> {
+        let _lock = self.target.lock(NOTHING).map_err(|exit| (false, exit))?;
+        let mut done: Vec<&str> = vec![];
+        for plan in plans {
+            if let Err(exit) = self.write_one(plan) {
+                if !done.is_empty() {
+                    tell(format!("imported before that: {}", done.join(", ")));
+                }
+                return Err((!done.is_empty(), exit));
+            }
+            done.push(plan.name.as_str());
+            report(format!(
+                "{} is imported: {} gave a token; {}",
+                plan.name,
+                plan.record.binding.bound,
+                plan.place.sentence(&self.stores, &plan.name)
+            ));
+        }
+        Ok(())
+    }
+}

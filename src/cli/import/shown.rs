@@ -1,0 +1,60 @@
+//! What a person sees of a profile before its secret is sent.
+
+use super::Plan;
+use crate::config::{Proxy, Setting};
+
+impl Plan {
+    /// Its provider, the whole address, the certificates and the proxy, and what will be asked for.
+    pub(super) fn show(&self) -> Vec<String> {
+        let (profile, binding) = (&self.profile, &self.record.binding);
+        let credential = &self.record.key.credential;
+        let mut lines = vec![
+            format!(
+                "{}: {}, client {}",
+                self.name,
+                profile.provider.as_str(),
+                credential.client_id
+            ),
+            format!("  sent to  {}", binding.bound.as_str()),
+        ];
+        if let Some(issuer) = &binding.issuer {
+            lines.push(format!("  issuer   {issuer}"));
+        }
+        lines.push(match &self.ca {
+            None => "  CA       the system's".to_owned(),
+            Some(ca) => format!(
+                "  CA       {} in {}, and no others: {}",
+                match ca.file.content.set.len() {
+                    1 => "one certificate".to_owned(),
+                    count => format!("{count} certificates"),
+                },
+                ca.file.path.display(),
+                ca.file.content.set.join(" ")
+            ),
+        });
+        lines.push(match profile.proxy_in_use() {
+            Proxy::Direct => "  proxy    none".to_owned(),
+            Proxy::Environment => "  proxy    the one that HTTPS_PROXY names here".to_owned(),
+            Proxy::Http(url) => format!("  proxy    {url}"),
+        });
+        let settings = profile.provider.settings().into_iter();
+        let settings = settings.filter(|(key, _)| !["url", "issuer", "token-url"].contains(key));
+        lines.extend(settings.map(|(key, setting)| format!("  {key:8} {}", shown(&setting))));
+        if credential.is_shared() {
+            lines.push("  shared   the machine that it comes from has it as well".to_owned());
+        }
+        lines
+    }
+}
+
+fn shown(setting: &Setting) -> String {
+    match setting {
+        Setting::Text(text) => text.clone(),
+        Setting::Flag(flag) => flag.to_string(),
+        Setting::List(texts) => texts.join(" "),
+        Setting::Pairs(pairs) => {
+            let pairs: Vec<_> = pairs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            pairs.join(" ")
+        }
+    }
+}

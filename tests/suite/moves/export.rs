@@ -1,0 +1,553 @@
+//! To another machine in a file: `jetond export` and `jetond import`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use jetond::age_file::{Identity, Passphrase, WorkFactor};
+use jetond::sandbox::Line;
+use serde_json::{Value, json};
+
+use crate::enrol::{assert_nothing_written, write_config};
+use crate::support::TestEnv;
+use crate::support::env::Output;
+use crate::terminal::Terminal;
+
+const PASSPHRASE: &str = "correct horse battery";
+
+/// A file with this passphrase.
+fn passphrase_file(env: &TestEnv, passphrase: &str) -> String {
+    let path = env.path("home/passphrase");
+    fs::write(&path, format!("{passphrase}\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn export(env: &TestEnv, file: &Path, more: &[&str]) -> Output {
+    let passphrase = passphrase_file(env, PASSPHRASE);
+    let to = [
+        "--to",
+        file.to_str().unwrap(),
+        "--passphrase-file",
+        &passphrase,
+    ];
+    let work = ["--work-factor", "12"];
+    env.jetond(&[&["export"], more, &to[..], &work[..]].concat())
+}
+
+fn import(env: &TestEnv, file: &Path, more: &[&str]) -> Output {
+    let passphrase = passphrase_file(env, PASSPHRASE);
+    let file = [file.to_str().unwrap(), "--passphrase-file", &passphrase];
+    env.jetond(&[&["import"], &file[..], more].concat())
+}
+
+/// Another machine, on which the secrets of the first must not come out either.
+fn other_machine(env: &TestEnv) -> TestEnv {
+    let mut other = TestEnv::new();
+    other.watch_for_secret("the secret of the first machine", env.secret());
+    other
+}
+
+fn record(env: &TestEnv, profile: &str) -> Value {
+    serde_json::from_slice(&fs::read(env.record(profile)).unwrap()).unwrap()
+}
+
+fn config(env: &TestEnv) -> String {
+    fs::read_to_string(env.config()).unwrap()
+}
+
+fn intent(env: &TestEnv, profile: &str) -> PathBuf {
+    env.path(&format!("state/jeton/moves/{profile}.json"))
+}
+
+/// A file as `jetond export` makes it, with this content.
+fn sealed(env: &TestEnv, content: &Value) -> PathBuf {
+    let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
+    let bytes = passphrase.seal(content.to_string().as_bytes(), WorkFactor::LEAST);
+    let path = env.path("home/made.age");
+    fs::write(&path, &*bytes.unwrap()).unwrap();
+    path
+}
+
+/// The content of an exported file.
+fn opened(file: &Path) -> Value {
+    let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
+    let content = passphrase.open(&fs::read(file).unwrap(), 1 << 20).unwrap();
+    serde_json::from_slice(&content).unwrap()
+}
+
+#[test]
+fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let rules = "[[profiles.research.allow]]\nuid = 4711\n[[profiles.research.sinks]]\npath = \"x/y\"\nformat = \"raw\"\n";
+    write_config(&env, format!("{}{rules}", config(&env)));
+    let before = config(&env);
+    let file = env.path("home/research.age");
+    let exported = export(&env, &file, &["research"]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    assert!(exported.stdout.contains("jetond import"), "{exported:?}");
+    assert_eq!(
+        file.metadata().unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+    assert_eq!(config(&env), before, "it stays");
+    assert_eq!(record(&env, "research")["shared"], true);
+    let content = opened(&file);
+    let profile = content["profiles"][0].as_object().unwrap();
+    let fields: Vec<&str> = profile.keys().map(String::as_str).collect();
+    let url = env.sandbox().url();
+    assert_eq!(profile["settings"], json!({"url": url}));
+    assert_eq!(
+        fields,
+        [
+            "client_id",
+            "client_secret",
+            "created_at",
+            "endpoint",
+            "name",
+            "provider",
+            "settings",
+            "shared"
+        ]
+    );
+
+    let other = other_machine(&env);
+    let moved = other.path("home/research.age");
+    fs::copy(&file, &moved).unwrap();
+    let asked = import(&other, &moved, &[]);
+    assert_eq!(asked.code, 64, "{asked:?}");
+    assert!(
+        asked.stdout.contains(&format!("sent to  {url}/")),
+        "{asked:?}"
+    );
+    assert_nothing_written(&other);
+    let before = env.sandbox().stats().token_requests;
+    let imported = import(&other, &moved, &["--yes"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    assert_eq!(
+        env.sandbox().stats().token_requests,
+        before + 1,
+        "the proof"
+    );
+    let text =
+        format!("[profiles.research]\nprovider = \"runai\"\nurl = \"{url}\"\nstore = \"file\"\n");
+    assert_eq!(config(&other), text);
+    assert_eq!(record(&other, "research"), record(&env, "research"));
+    assert!(!intent(&other, "research").exists());
+    let mut daemon = other.start();
+    assert!(
+        env.sandbox()
+            .issued()
+            .contains(&other.token(&daemon, "research"))
+    );
+    other.stop(&mut daemon);
+    let checked = other.jetond(&["check"]);
+    assert_eq!(
+        (checked.code, checked.stderr.as_str()),
+        (0, ""),
+        "{checked:?}"
+    );
+}
+
+#[test]
+fn a_moved_profile_is_removed_here_once_the_file_was_opened() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    env.enrol("stays");
+    let mut daemon = env.start();
+    let file = env.path("home/research.age");
+    let refused = export(&env, &file, &["research", "--move"]);
+    assert_eq!(refused.code, 64, "nobody was asked: {refused:?}");
+    assert!(!file.exists() && !intent(&env, "research").exists());
+    let moved = export(&env, &file, &["research", "--move", "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(!env.record("research").exists() && !intent(&env, "research").exists());
+    assert!(!config(&env).contains("profiles.research"));
+    assert!(env.record("stays").exists());
+    assert_eq!(opened(&file)["profiles"][0]["shared"], false);
+    let gone = env.get(&daemon, "/v1/profiles/research/token");
+    assert_eq!(gone.code(), "unknown_profile");
+    env.token(&daemon, "stays");
+    // Back again.
+    let imported = import(&env, &file, &["--yes"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    assert!(record(&env, "research").get("shared").is_none());
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn no_file_is_written_over_and_what_cannot_be_exported_leaves_no_trace() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let before = (config(&env), record(&env, "research"));
+    let there = env.path("home/there");
+    fs::write(&there, "mine").unwrap();
+    let link = env.path("home/link");
+    symlink(env.path("home/nowhere"), &link).unwrap();
+    let missing = env.path("home/no/folder");
+    for (file, names, code) in [
+        (&there, &["research"][..], 78),
+        (&link, &["research"], 78),
+        (&missing, &["research"], 78),
+        (&env.path("home/x.age"), &["research", "nobody"], 78),
+    ] {
+        for more in [&[][..], &["--move", "--yes"]] {
+            let refused = export(&env, file, &[names, more].concat());
+            assert_eq!(refused.code, code, "{}: {refused:?}", file.display());
+            assert!(
+                refused.stderr.contains("nothing is exported"),
+                "{refused:?}"
+            );
+            assert!(before == (config(&env), record(&env, "research")));
+            assert!(!intent(&env, "research").exists());
+        }
+    }
+    assert_eq!(fs::read_to_string(&there).unwrap(), "mine");
+    assert!(!env.path("home/nowhere").exists() && !env.path("home/x.age").exists());
+    // One with a client certificate, whose key is a file here.
+    let text = config(&env).replace(
+        "provider = ",
+        "client-certificate = { cert = \"/c/us.pem\", key = \"/c/us.key\" }\nprovider = ",
+    );
+    write_config(&env, text);
+    let refused = export(&env, &env.path("home/x.age"), &["research"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("client certificate"), "{refused:?}");
+}
+
+#[test]
+fn a_name_that_exists_is_a_conflict_and_the_others_can_be_chosen() {
+    let env = TestEnv::with_sandbox(60);
+    for name in ["research", "reports"] {
+        env.enrol(name);
+    }
+    let file = env.path("home/both.age");
+    let exported = export(&env, &file, &["research", "reports"]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    let before = (config(&env), env.sandbox().stats().token_requests);
+    let refused = import(&env, &file, &["--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    for says in [
+        "conflict: there is a profile reports, research already",
+        "--as NAME",
+    ] {
+        assert!(refused.stderr.contains(says), "{refused:?}");
+    }
+    let removed = env.jetond(&["remove", "reports", "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    let refused = import(&env, &file, &["--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    let line = format!("jetond import {} reports", file.display());
+    assert!(refused.stderr.contains(&line), "{refused:?}");
+    assert_eq!(
+        env.sandbox().stats().token_requests,
+        before.1,
+        "nothing was sent"
+    );
+    let imported = import(&env, &file, &["reports", "--yes"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    let renamed = import(&env, &file, &["research", "--as", "second", "--yes"]);
+    assert_eq!(renamed.code, 0, "{renamed:?}");
+    assert!(config(&env).contains("[profiles.second]"));
+    for more in [&["--as", "third", "--yes"][..], &["nobody", "--yes"]] {
+        let refused = import(&env, &file, more);
+        assert!([64, 78].contains(&refused.code), "{refused:?}");
+    }
+    // A credential that nothing names is not replaced either.
+    fs::copy(env.record("second"), env.record("fourth")).unwrap();
+    let mut other = record(&env, "fourth");
+    other["client_id"] = json!("somebody-else");
+    fs::write(env.record("fourth"), other.to_string()).unwrap();
+    let refused = import(&env, &file, &["research", "--as", "fourth", "--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("conflict"), "{refused:?}");
+    assert!(record(&env, "fourth") == other && !config(&env).contains("fourth"));
+}
+
+#[test]
+fn a_file_with_more_or_of_another_kind_imports_nothing() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/x.age");
+    assert_eq!(export(&env, &file, &["research"]).code, 0);
+    let good = opened(&file);
+    let other = other_machine(&env);
+    let refuse = |path: &Path, says: &str| {
+        let refused = import(&other, path, &["--yes"]);
+        assert_eq!(refused.code, 78, "{says}: {refused:?}");
+        assert!(refused.stderr.contains(says), "{says}: {refused:?}");
+        assert_nothing_written(&other);
+    };
+    for (field, more) in [
+        ("allow", json!([{"user": "mallory"}])),
+        ("hosts", json!(["https://mallory"])),
+        ("sinks", json!([{"path": "/root/.ssh/x", "format": "raw"}])),
+        ("client-secret", json!({"command": ["/bin/sh"]})),
+        ("ca-file", json!("/etc/shadow")),
+    ] {
+        let mut content = good.clone();
+        content["profiles"][0][field] = more;
+        refuse(&sealed(&other, &content), "more than a credential");
+    }
+    let mut later = good.clone();
+    later["version"] = json!(2);
+    refuse(&sealed(&other, &later), "of version 2");
+    let mut elsewhere = good.clone();
+    elsewhere["profiles"][0]["endpoint"] = json!("https://mallory/");
+    refuse(
+        &sealed(&other, &elsewhere),
+        "another one than its settings say",
+    );
+    refuse(&sealed(&other, &json!({"x": 1})), "no profiles that");
+
+    let whole = fs::read(&file).unwrap();
+    let path = other.path("home/bad.age");
+    let to_a_key = Identity::generate().recipient().seal(b"{}").unwrap();
+    let work = String::from_utf8_lossy(&whole)
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned()
+        + "\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 30\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
+    for (bytes, says) in [
+        (whole[..whole.len() - 9].to_vec(), "cut off"),
+        (b"hello".to_vec(), "not an age file"),
+        (vec![], "not an age file"),
+        (to_a_key.to_vec(), "not encrypted by a passphrase"),
+        (work.into_bytes(), "a work factor of 30"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        refuse(&path, says);
+    }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refuse(&path, "not a regular file");
+    fs::remove_dir(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    refuse(&path, "not a regular file");
+    let wrong = passphrase_file(&other, "incorrect horse");
+    let refused = other.jetond(&[
+        "import",
+        file.to_str().unwrap(),
+        "--yes",
+        "--passphrase-file",
+        &wrong,
+    ]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("the passphrase is not the right one"),
+        "{refused:?}"
+    );
+    assert_nothing_written(&other);
+}
+
+#[test]
+fn an_import_is_proved_before_anything_is_written() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/x.age");
+    assert_eq!(export(&env, &file, &["research"]).code, 0);
+    let other = other_machine(&env);
+    for (fault, code) in [("status:503", 75), ("status:401", 1)] {
+        env.fault(fault);
+        let refused = import(&other, &file, &["--yes"]);
+        assert_eq!(refused.code, code, "{fault}: {refused:?}");
+        assert!(
+            refused.stderr.contains("nothing is imported"),
+            "{refused:?}"
+        );
+        assert_nothing_written(&other);
+    }
+}
+
+#[test]
+fn the_certificates_go_into_a_file_of_their_own_and_the_path_stays_behind() {
+    let mut env = TestEnv::new();
+    env.add_sandbox_that(Line::V2_24, 60, |options| options.tls = true);
+    let ca = env.ca_file(0).unwrap();
+    let url = env.sandbox().url();
+    let added = env.try_enrol_with("research", &url, &["--ca-file", &ca]);
+    assert_eq!(added.code, 0, "{added:?}");
+    let file = env.path("home/x.age");
+    let exported = export(&env, &file, &["research"]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    assert!(!opened(&file).to_string().contains(&ca), "no path");
+    let other = other_machine(&env);
+    let imported = import(&other, &file, &["--yes"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    let written = other.path("config/jeton/research-ca.pem");
+    assert!(
+        imported.stdout.contains(written.to_str().unwrap()),
+        "{imported:?}"
+    );
+    let of = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines()
+            .filter(|line| !line.is_empty())
+            .collect::<String>()
+    };
+    assert_eq!(of(&written), of(Path::new(&ca)));
+    assert!(config(&other).contains(&format!("ca-file = \"{}\"", written.display())));
+    assert_eq!(
+        record(&other, "research")["ca"],
+        record(&env, "research")["ca"]
+    );
+    let mut daemon = other.start();
+    other.token(&daemon, "research");
+    other.stop(&mut daemon);
+    // Other certificates under that name are not written over.
+    let removed = other.jetond(&["remove", "research", "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    fs::write(&written, "something else").unwrap();
+    let refused = import(&other, &file, &["--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert_eq!(fs::read_to_string(&written).unwrap(), "something else");
+    assert!(!other.record("research").exists() && !intent(&other, "research").exists());
+}
+
+#[test]
+fn an_interrupted_move_is_said_and_ended_by_the_same_command_or_by_taking_the_file_away() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/x.age");
+    let begin = |exists: bool| {
+        assert_eq!(export(&env, &file, &["research"]).code, 0);
+        if !exists {
+            fs::remove_file(&file).unwrap();
+        }
+        let folder = intent(&env, "research").parent().unwrap().to_owned();
+        let _ = fs::create_dir(&folder);
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        let text = json!({
+            "version": 1, "profile": "research", "config": env.config().canonicalize().unwrap(),
+            "export": {"file": file},
+        });
+        fs::write(intent(&env, "research"), text.to_string()).unwrap();
+        fs::set_permissions(intent(&env, "research"), Permissions::from_mode(0o600)).unwrap();
+    };
+    // Killed before the file: nothing is left that counts.
+    begin(false);
+    let checked = env.jetond(&["check"]);
+    assert_eq!(
+        (checked.code, checked.stderr.as_str()),
+        (0, ""),
+        "{checked:?}"
+    );
+    // Killed after it.
+    begin(true);
+    let checked = env.jetond(&["check"]);
+    let line = format!("jetond export research --to {} --move", file.display());
+    assert!(
+        checked.code == 0 && checked.stderr.contains(&line),
+        "{checked:?}"
+    );
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+    assert!(daemon.log().contains(&line), "{}", daemon.log());
+    let refused = env.jetond(&["migrate", "research", "--to", "keyring"]);
+    assert!(
+        refused.code == 78 && refused.stderr.contains(&line),
+        "{refused:?}"
+    );
+    // Another credential is stored by now: the file has not what would be removed.
+    let right = fs::read(env.record("research")).unwrap();
+    let mut other = record(&env, "research");
+    other["client_secret"] = json!("another");
+    fs::write(env.record("research"), other.to_string()).unwrap();
+    let refused = export(&env, &file, &["research", "--move", "--yes"]);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(env.record("research").exists());
+    fs::write(env.record("research"), right).unwrap();
+    let ended = export(&env, &file, &["research", "--move", "--yes"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!env.record("research").exists() && !intent(&env, "research").exists());
+    assert!(opened(&file)["profiles"][0]["client_secret"] == env.secret());
+}
+
+#[test]
+fn the_passphrase_is_asked_for_twice_without_echo_and_the_import_asks_before_it_sends() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/x.age");
+    let args = [
+        "export",
+        "research",
+        "--to",
+        file.to_str().unwrap(),
+        "--work-factor",
+        "12",
+    ];
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("New passphrase for");
+    terminal.type_in("one passphrase\r");
+    terminal.wait_for("The same again");
+    terminal.type_in("another one\r");
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(64), "{shown}");
+    assert!(
+        !file.exists() && !shown.contains("one passphrase"),
+        "{shown}"
+    );
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("New passphrase for");
+    terminal.type_in(&format!("{PASSPHRASE}\r"));
+    terminal.wait_for("The same again");
+    terminal.type_in(&format!("{PASSPHRASE}\r"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(!shown.contains(PASSPHRASE), "{shown}");
+
+    let other = other_machine(&env);
+    let args = ["import", file.to_str().unwrap()];
+    for (answer, code) in [("n", 1), ("y", 0)] {
+        let before = env.sandbox().stats().token_requests;
+        let mut terminal = Terminal::start(&other, &args, &[]);
+        terminal.wait_for("Passphrase for");
+        terminal.type_in(&format!("{PASSPHRASE}\r"));
+        terminal.wait_for("import this? [y/N]");
+        assert_eq!(
+            env.sandbox().stats().token_requests,
+            before,
+            "nothing is sent yet"
+        );
+        terminal.type_in(&format!("{answer}\r"));
+        let (status, shown) = terminal.end(&other);
+        assert_eq!(status.code(), Some(code), "{shown}");
+        assert!(shown.contains(&env.sandbox().url()), "{shown}");
+        assert_eq!(other.record("research").exists(), code == 0);
+    }
+}
+
+#[test]
+fn a_passphrase_that_is_empty_or_of_ten_kibibytes_is_refused() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let file = env.path("home/x.age");
+    for (passphrase, says) in [
+        ("", "it is empty"),
+        (&*"x".repeat(10 * 1_024), "more than 1024 bytes"),
+    ] {
+        let path = passphrase_file(&env, passphrase);
+        let args = [
+            "export",
+            "research",
+            "--to",
+            file.to_str().unwrap(),
+            "--passphrase-file",
+            &path,
+        ];
+        let refused = env.jetond(&args);
+        assert_eq!(refused.code, 64, "{refused:?}");
+        assert!(refused.stderr.contains(says), "{refused:?}");
+        assert!(!file.exists());
+    }
+}
