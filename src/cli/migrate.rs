@@ -150,6 +150,12 @@ impl Migration<'_> {
         let route = bound_as(self.target, name, &profile, &record.binding);
         let (files, binding) = route.map_err(NotMoved::Nothing)?;
         let (copied, back) = self.copy(&lock, from, record).map_err(NotMoved::Nothing)?;
+        let back = match back {
+            Some(back) => back,
+            None => self
+                .load_again(from, record)
+                .inspect_err(|_| self.undo(&lock, &copied))?,
+        };
         let credential = back.key.credential.trusting(binding.ca);
         let provider = configured::provider(&profile, &files);
         let token = provider.fetch(&credential);
@@ -198,6 +204,18 @@ impl Migration<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The record of the former store once more, where the new one cannot be opened.
+    fn load_again(&self, from: &StoreKind, record: &Record) -> Result<Record, NotMoved> {
+        match self.stores.store(from).load(self.name) {
+            Ok(Some(again)) if again.is_same_as(record) => Ok(again),
+            Ok(_) => {
+                let what = format!("{NOTHING}: the credential was changed meanwhile; try again");
+                Err(NotMoved::Nothing(fail(Exit::Later, what)))
+            }
+            Err(error) => Err(NotMoved::Nothing(refused(&error, NOTHING))),
+        }
     }
 
     /// The record that is to be moved.

@@ -9,7 +9,7 @@ use crate::causes::Causes;
 use crate::config::{Config, Profile, StoreKind};
 use crate::profile::ProfileName;
 use crate::settings;
-use crate::store::{Move, MoveKind, Moved, Moves, ProfileLock, StoreError, Stores};
+use crate::store::{Move, MoveKind, Moved, Moves, ProfileLock, StoreError, StoreErrorKind, Stores};
 
 /// The moves of one profile's credential.
 pub(super) struct ProfileMoves<'a> {
@@ -135,10 +135,15 @@ impl<'a> ProfileMoves<'a> {
     ) -> Result<bool, StoreError> {
         let kept = self.stores.store(store);
         let look = kept.look(self.name);
-        match look.record? {
-            None => Ok(false),
-            Some(record) if Moved::of(&record) == *moved => kept.remove(lock, &look.revision),
-            Some(_) => {
+        match look.record {
+            Ok(None) => Ok(false),
+            Ok(Some(record)) if Moved::of(&record) == *moved => kept.remove(lock, &look.revision),
+            // In the state folder nothing else has this name, and what is written down names it.
+            Err(error) if matches!(error.kind, StoreErrorKind::Locked) => {
+                kept.remove(lock, &look.revision)
+            }
+            Err(error) => Err(error),
+            Ok(Some(_)) => {
                 tell(format!(
                     "{} has another credential than the one that was moved: it stays",
                     kept.place_of(self.name)
@@ -152,6 +157,8 @@ impl<'a> ProfileMoves<'a> {
         let kept = self.stores.store(in_force);
         let why = match kept.load(self.name) {
             Ok(Some(_)) => return Ok(()),
+            // It was compared with what was written before the configuration named it.
+            Err(error) if matches!(error.kind, StoreErrorKind::Locked) => return Ok(()),
             Ok(None) => format!(
                 "{} has no credential of {}",
                 kept.place_of(self.name),

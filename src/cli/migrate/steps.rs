@@ -8,7 +8,9 @@ use super::{Migration, NOTHING, NotMoved};
 use crate::causes::Causes;
 use crate::config::{self, StoreKind};
 use crate::settings::Content;
-use crate::store::{MoveKind, Moved, ProfileLock, Record, Revision, Store, StoreError};
+use crate::store::{
+    MoveKind, Moved, ProfileLock, Record, Revision, Store, StoreError, StoreErrorKind,
+};
 
 /// A copy in the new store.
 pub(super) struct Copied {
@@ -19,13 +21,13 @@ pub(super) struct Copied {
 }
 
 impl Migration<'_> {
-    /// Writes down what is meant, copies the record into the new store, and reads it back.
+    /// Writes down what is meant, copies the record into the new store, and reads it back, as far as that store is unlocked.
     pub(super) fn copy(
         &self,
         lock: &ProfileLock,
         from: &StoreKind,
         record: &Record,
-    ) -> Result<(Copied, Record), Exit> {
+    ) -> Result<(Copied, Option<Record>), Exit> {
         let name = self.name;
         let store = self.stores.store(self.to);
         let seen = store.look(name);
@@ -62,8 +64,16 @@ impl Migration<'_> {
             revision,
             was_there,
         };
-        let why = match copied.store.load(name) {
-            Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, back)),
+        let look = copied.store.look(name);
+        let why = match look.record {
+            Ok(Some(back)) if back.is_same_as(record) => return Ok((copied, Some(back))),
+            // It is encrypted, and needs no unlocking to be written: then its bytes are compared.
+            Err(error)
+                if matches!(error.kind, StoreErrorKind::Locked)
+                    && look.revision == copied.revision =>
+            {
+                return Ok((copied, None));
+            }
             Ok(_) => "it is not what was written".to_owned(),
             Err(error) => Causes(&error).to_string(),
         };

@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use jetond::age_file::Identity;
+
 use crate::enrol::{add, write_config};
 use crate::support::TestEnv;
 use crate::support::env::Output;
@@ -264,4 +266,43 @@ fn an_interrupted_migration_is_said_at_the_next_start_and_ended_by_the_next_comm
             let _: Output = env.finish("secret-tool", clear, b"", false);
         }
     }
+}
+
+#[test]
+fn a_credential_is_encrypted_by_a_migration_and_the_daemon_goes_on_with_its_token() {
+    let env = TestEnv::with_sandbox(3_600);
+    env.enrol("research");
+    let refused = migrate(&env, "encrypted-file");
+    assert_eq!(refused.code, 78, "nobody to encrypt to: {refused:?}");
+    let identity = Identity::generate();
+    let recipient = format!(
+        "\n[encrypted-file]\nrecipient = \"{}\"\n",
+        identity.recipient().as_str()
+    );
+    let text = config(&env).replace(
+        "provider = ",
+        "reissue = \"same-until-expiry\"\nprovider = ",
+    );
+    write_config(&env, text + &recipient);
+    let mut daemon = env.start();
+    let token = env.token(&daemon, "research");
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(env.record("research")).unwrap()).unwrap();
+    // Writing needs no unlocking.
+    let moved = migrate(&env, "encrypted-file");
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(!env.record("research").exists() && !intent(&env).exists());
+    assert!(config(&env).contains("store = \"encrypted-file\""));
+    let file = env.path("state/jeton/credentials/research.age");
+    let opened = identity.open(&fs::read(&file).unwrap(), 1 << 16).unwrap();
+    let mut opened: serde_json::Value = serde_json::from_slice(&opened).unwrap();
+    assert_eq!(opened["profile"], "research");
+    opened.as_object_mut().unwrap().remove("profile");
+    assert_eq!(opened, record);
+    assert!(env.token(&daemon, "research") == token);
+    env.stop(&mut daemon);
+    // Reading does, and no command can be sure of what it cannot read.
+    let refused = migrate(&env, "file");
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(file.exists() && !env.record("research").exists());
 }
