@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use crate::behaviour::Form;
 use crate::judge::{Bar, Broken, judge};
+use crate::keyring::Keyring;
 use crate::operation::{self, Operation};
 use crate::place::Place;
 use crate::support;
 use crate::table::{self, Cell};
-use crate::tracer::{self, Point};
+use crate::tracer::{self, Blow, Point};
 
 /// What is killed.
 pub(crate) enum Choice {
@@ -42,6 +43,7 @@ struct Try {
     operation: usize,
     form: Form,
     point: Point,
+    blow: Blow,
 }
 
 /// How it went.
@@ -60,15 +62,24 @@ pub(crate) fn run(choice: &Choice) -> bool {
         return true;
     }
     let start = Instant::now();
+    let has_keyring = Keyring::is_possible();
+    if !has_keyring {
+        support::ignored(
+            "kills of commands that use the keyring: dbus-daemon, gnome-keyring-daemon or secret-tool is missing",
+        );
+    }
     let forms: Vec<(usize, Form)> = operation::ALL
         .iter()
         .enumerate()
+        .filter(|(_, operation)| has_keyring || !operation.uses_keyring)
         .flat_map(|(n, operation)| operation.forms.iter().map(move |form| (n, *form)))
         .filter(|(n, form)| choice.may_be_of(&label(*n, *form)))
         .collect();
     let watched: Vec<_> = at_once(&forms, |(operation, form)| watch(*operation, *form));
     let mut faults: Vec<String> = vec![];
     let mut tries: BTreeMap<Cell, Vec<Try>> = BTreeMap::new();
+    // A disk that fails, while the control plane behaves.
+    let mut errors: Vec<Try> = vec![];
     let mut broken: Vec<(Bar, String)> = vec![];
     for (of_form, result) in forms.iter().zip(watched) {
         let label = label(of_form.0, of_form.1);
@@ -80,14 +91,19 @@ pub(crate) fn run(choice: &Choice) -> bool {
                         .into_iter()
                         .map(|(bar, what)| (bar, format!("{label}, not killed: {what}"))),
                 );
+                if of_form.1.fault == "none" {
+                    errors.extend(errors_of(*of_form, &points));
+                }
                 for point in points {
                     let (operation, form) = *of_form;
+                    let blow = Blow::Kill;
                     let cell = (operation, form.behaviour, point.group());
                     let of_cell = tries.entry(cell).or_default();
                     of_cell.push(Try {
                         operation,
                         form,
                         point,
+                        blow,
                     });
                 }
             }
@@ -95,11 +111,13 @@ pub(crate) fn run(choice: &Choice) -> bool {
     }
     let known: usize = tries.values().map(Vec::len).sum();
     let mut fired: BTreeMap<Cell, usize> = BTreeMap::new();
+    let mut blows: BTreeMap<Blow, usize> = BTreeMap::new();
     let mut missed = 0;
     let mut rounds = 0;
     while rounds < 3 {
         rounds += 1;
-        let chosen = choose(choice, &mut tries, &fired);
+        let mut chosen = choose(choice, &mut tries, &fired);
+        chosen.append(&mut choose_errors(choice, &mut errors));
         if chosen.is_empty() {
             break;
         }
@@ -107,10 +125,11 @@ pub(crate) fn run(choice: &Choice) -> bool {
             match result {
                 Err(why) => faults.push(format!("{}: {why}", of_try.label())),
                 Ok(tried) => {
-                    if tried.has_fired {
-                        *fired.entry(tried.cell).or_default() += 1;
-                    } else {
-                        missed += 1;
+                    match (tried.has_fired, of_try.blow) {
+                        (true, Blow::Kill) => *fired.entry(tried.cell).or_default() += 1,
+                        (true, Blow::Error(_)) => *blows.entry(of_try.blow).or_default() += 1,
+                        (true, Blow::Short(_)) => *blows.entry(Blow::SHORT[0]).or_default() += 1,
+                        (false, _) => missed += 1,
                     }
                     if let Choice::Only(_) = choice {
                         println!(
@@ -148,6 +167,17 @@ pub(crate) fn run(choice: &Choice) -> bool {
         let count = broken.iter().filter(|(other, _)| *other == bar).count();
         format!("{} {count}", bar.as_str())
     });
+    let blows: Vec<String> = blows
+        .iter()
+        .map(|(blow, count)| match blow {
+            Blow::Short(_) => format!("{count} short writes"),
+            blow => format!("{count} {blow}"),
+        })
+        .collect();
+    println!("errors of the disk: {}", blows.join(", "));
+    if let Choice::Some { seed, .. } = choice {
+        println!("seed {seed}");
+    }
     println!(
         "{} kills of {known} known points ({missed} more did not happen), {empty} cells empty, in {:.0} s: {}",
         fired.values().sum::<usize>(),
@@ -155,6 +185,45 @@ pub(crate) fn run(choice: &Choice) -> bool {
         counts.join(", ")
     );
     broken.is_empty() && faults.is_empty() && (may_be_empty || empty == 0)
+}
+
+/// The errors of the disk that a command can meet at these points.
+fn errors_of((operation, form): (usize, Form), points: &[Point]) -> Vec<Try> {
+    let of = |point: &Point, blow| Try {
+        operation,
+        form,
+        point: point.clone(),
+        blow,
+    };
+    let failing = points.iter().flat_map(|point| {
+        let errors = Blow::errors(point.group()).iter();
+        errors.map(move |blow| of(point, *blow))
+    });
+    let first = points.iter().find(|point| point.call == "write");
+    let short = first.iter().flat_map(|point| {
+        let short = Blow::SHORT.iter();
+        short.map(move |blow| of(point, *blow))
+    });
+    failing.chain(short).collect()
+}
+
+/// Takes the errors of the disk that are tried: a third as many as there are kills.
+fn choose_errors(choice: &Choice, errors: &mut Vec<Try>) -> Vec<Try> {
+    let all = std::mem::take(errors);
+    match choice {
+        Choice::Some { points, seed } => {
+            let mut all = all;
+            let mut random = fastrand::Rng::with_seed(u64::try_from(*seed).unwrap());
+            random.shuffle(&mut all);
+            all.truncate(points / 3);
+            all
+        }
+        Choice::All => all,
+        Choice::Only(text) => all
+            .into_iter()
+            .filter(|one| one.label().contains(text))
+            .collect(),
+    }
 }
 
 /// Takes the next tries out of those there are.
@@ -194,7 +263,12 @@ fn choose(
 
 impl Try {
     fn label(&self) -> String {
-        format!("{} {}", label(self.operation, self.form), self.point)
+        let label = label(self.operation, self.form);
+        match self.blow {
+            Blow::Kill => format!("{label} {}", self.point),
+            Blow::Error(_) => format!("{label} {} {}", self.point, self.blow),
+            Blow::Short(_) => format!("{label} {}", self.blow),
+        }
     }
 }
 
@@ -231,7 +305,7 @@ fn kill(of_try: &Try) -> Tried {
     let operation = &operation::ALL[of_try.operation];
     let form = of_try.form;
     let (place, arguments) = prepared(operation);
-    let run = || tracer::run(&place.env, &arguments, Some(&of_try.point));
+    let run = || tracer::run(&place.env, &arguments, Some((&of_try.point, of_try.blow)));
     let (output, killed) = place.while_it_behaves(form, run);
     let has_fired = killed.contains(&of_try.point);
     let looks_early = of_try.point.nth.is_multiple_of(2);

@@ -106,9 +106,13 @@ pub(crate) fn judge(
             .watch_for_secret("a secret that the issuer made", &secret);
     }
     let Place {
-        env, mut daemon, ..
+        env,
+        mut daemon,
+        keyring,
+        ..
     } = place;
     env.stop(&mut daemon);
+    drop(keyring);
     let leaks = env.leaks();
     if !leaks.is_empty() {
         // It looks too, and panics.

@@ -5,7 +5,11 @@
 //!     cargo test --test kills                            a few kills of each kind
 //!     cargo test --test kills -- --points 300 --seed 2   so many, spread evenly, others with another seed
 //!     cargo test --test kills -- --all                   every one
+//!     cargo test --test kills -- --power-loss 1000       so many power losses in place of kills
 //!     cargo test --test kills -- --only TEXT             those whose label has this text, with what the commands say
+//!
+//! A third as many commands meet a disk that is full, read-only or broken, or writes that are cut short. The seed is another
+//! one each time, and printed.
 //!
 //! A kill is named by the operation, the server's behaviour, the thread, the call, and the call's number in that
 //! thread. It counts only if strace's log shows that it happened.
@@ -30,8 +34,10 @@ mod support;
 mod batch;
 mod behaviour;
 mod judge;
+mod keyring;
 mod operation;
 mod place;
+mod power;
 mod table;
 mod tracer;
 
@@ -44,6 +50,9 @@ use batch::Choice;
 /// How many kills `cargo test` tries.
 const FEW: usize = 40;
 
+/// How many power losses it tries.
+const VARIANTS: usize = 120;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let after = |flag: &str| {
@@ -55,7 +64,14 @@ fn main() -> ExitCode {
         let number = after(flag)?.parse();
         Some(number.unwrap_or_else(|_| panic!("{flag} takes a number")))
     };
-    let seed = number("--seed").unwrap_or(0);
+    // Another one each time, and printed, so that a run that fails can be run again.
+    let seed = number("--seed").unwrap_or_else(|| fastrand::usize(..1_000_000));
+    if let Some(variants) = number("--power-loss") {
+        return match power::run(variants, seed) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
+    }
     let choice = if let Some(text) = after("--only") {
         Some(Choice::Only(text))
     } else if arguments.iter().any(|argument| argument == "--all") {
@@ -73,5 +89,10 @@ fn main() -> ExitCode {
     let trial = Trial::test("killed_commands_lose_nothing", move || {
         batch::run(&few).then_some(()).ok_or("see above".into())
     });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+    let power = Trial::test("a_power_loss_leaves_every_credential", move || {
+        power::run(VARIANTS, seed)
+            .then_some(())
+            .ok_or("see above".into())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial, power]).exit_code()
 }

@@ -1,8 +1,12 @@
 //! The operations that are killed. A further one is a row of [`ALL`].
 
 use std::fs;
+use std::path::PathBuf;
+
+use jetond::age_file::Passphrase;
 
 use crate::behaviour::{Form, OF_KEYS, OF_NOTHING, OF_TOKENS};
+use crate::keyring::Keyring;
 use crate::place::{PROFILE, Place};
 
 /// A command that changes credentials.
@@ -11,6 +15,10 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     /// How the control plane may behave meanwhile.
     pub(crate) forms: &'static [Form],
+    /// Whether it changes nothing at the control plane.
+    pub(crate) is_local: bool,
+    /// Whether it takes a keyring.
+    pub(crate) uses_keyring: bool,
     /// What there is before it.
     pub(crate) prepare: fn(&Place),
     pub(crate) arguments: fn(&Place) -> Vec<String>,
@@ -32,6 +40,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "add",
         forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
         prepare: |_| {},
         arguments: add,
         claim: "is enrolled",
@@ -45,6 +55,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "add --rebind",
         forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
         prepare: |_| {},
         arguments: rebind,
         claim: "is enrolled",
@@ -58,6 +70,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "remove",
         forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
         prepare: |place| {
             let added = place.env.jetond(&borrowed(&add(place)));
             assert_eq!(added.code, 0, "{added:?}");
@@ -88,6 +102,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "create --enrol",
         forms: OF_KEYS,
+        is_local: false,
+        uses_keyring: false,
         prepare: |_| {},
         arguments: create,
         claim: "is made",
@@ -107,6 +123,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "create --secret-file",
         forms: OF_KEYS,
+        is_local: false,
+        uses_keyring: false,
         prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
         arguments: |place| {
             let path = place.env.path("secret");
@@ -132,6 +150,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "regenerate",
         forms: OF_KEYS,
+        is_local: false,
+        uses_keyring: false,
         prepare: |_| {},
         arguments: regenerate,
         claim: "has a new secret",
@@ -145,6 +165,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "regenerate --secret-file",
         forms: OF_KEYS,
+        is_local: false,
+        uses_keyring: false,
         prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
         arguments: |place| {
             let path = place.env.path("secret");
@@ -169,6 +191,8 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "encrypt-store",
         forms: OF_NOTHING,
+        is_local: true,
+        uses_keyring: false,
         prepare: |place| fs::write(place.env.path("passphrase"), "a passphrase").unwrap(),
         arguments: encrypt,
         claim: "the store of encrypted files is",
@@ -184,6 +208,102 @@ pub(crate) const ALL: &[Operation] = &[
             }
             let is_whole = has_recipient(place) && has_identity(place) && place.works(PROFILE);
             (!is_whole).then(|| "half a store".to_owned())
+        },
+    },
+    Operation {
+        name: "migrate to keyring",
+        forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: true,
+        prepare: Place::start_keyring,
+        arguments: |_| migrate("keyring"),
+        claim: "is moved",
+        is_done: |place| is_in(place, "keyring"),
+        is_safe: |place| place.works(PROFILE),
+        end: |place| end_migration(place, "keyring"),
+    },
+    Operation {
+        name: "migrate to file",
+        forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: true,
+        prepare: |place| {
+            place.start_keyring();
+            let moved = place.env.jetond(&borrowed(&migrate("keyring")));
+            assert_eq!(moved.code, 0, "{moved:?}");
+        },
+        arguments: |_| migrate("file"),
+        claim: "is moved",
+        is_done: |place| is_in(place, "file"),
+        is_safe: |place| place.works(PROFILE),
+        end: |place| end_migration(place, "file"),
+    },
+    Operation {
+        name: "export",
+        forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
+        prepare: prepare_export,
+        arguments: |place| export(place, &[]),
+        claim: "is exported to",
+        is_done: |place| file_holds(place) && place.is_shared(NEW) && place.works(NEW),
+        is_safe: |place| place.works(NEW) && (!exported(place).exists() || file_holds(place)),
+        end: |place| {
+            if exported(place).exists() {
+                return (!place.is_shared(NEW))
+                    .then(|| "used elsewhere, and not marked".to_owned());
+            }
+            run_again(place, &export(place, &[]), NEW)
+        },
+    },
+    Operation {
+        name: "export --move",
+        forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
+        prepare: prepare_export,
+        arguments: |place| export(place, MOVE),
+        claim: "and removed here",
+        is_done: |place| is_moved(place),
+        is_safe: |place| place.has_profile(NEW) && place.works(NEW) || file_holds(place),
+        end: |place| {
+            let again = match place.has_profile(NEW) {
+                true => place.env.jetond(&borrowed(&export(place, MOVE))),
+                false if is_begun(place, "removals") => place.env.jetond(&["remove", NEW, "--yes"]),
+                false => return (!is_moved(place)).then(|| "not removed as a whole".to_owned()),
+            };
+            let is_ended = again.code == 0 && is_moved(place);
+            (!is_ended).then(|| {
+                format!(
+                    "it cannot be ended: {}: {}",
+                    again.code,
+                    tail(&again.stderr)
+                )
+            })
+        },
+    },
+    Operation {
+        name: "import",
+        forms: OF_TOKENS,
+        is_local: true,
+        uses_keyring: false,
+        prepare: |place| {
+            prepare_export(place);
+            let moved = place.env.jetond(&borrowed(&export(place, MOVE)));
+            assert_eq!(moved.code, 0, "{moved:?}");
+        },
+        arguments: import,
+        claim: "is imported",
+        is_done: |place| place.has_profile(NEW) && place.works(NEW),
+        is_safe: file_holds,
+        end: |place| {
+            if place.has_profile(NEW) {
+                return None;
+            }
+            let ended = run_again(place, &import(place), NEW);
+            ended.or_else(|| {
+                is_begun(place, "moves").then(|| "what is written down stays".to_owned())
+            })
         },
     },
 ];
@@ -210,6 +330,97 @@ fn has_identity(place: &Place) -> bool {
         .env
         .path("state/jeton/encrypted-file/identity.age")
         .exists()
+}
+
+/// The options of an export that removes the profile here.
+const MOVE: &[&str] = &["--move", "--yes"];
+
+/// Whether something is written down of a command on the new profile that has not ended.
+fn is_begun(place: &Place, what: &str) -> bool {
+    place
+        .env
+        .path(&format!("state/jeton/{what}/{NEW}.json"))
+        .exists()
+}
+
+fn migrate(to: &str) -> Vec<String> {
+    owned(&["migrate", PROFILE, "--to", to])
+}
+
+/// Whether the profile's credential is in this store and in no other.
+fn is_in(place: &Place, store: &str) -> bool {
+    let is_in_file = place.env.record(PROFILE).exists();
+    let is_in_keyring = !Keyring::lookup(&place.env, PROFILE).is_empty();
+    place.store_of(PROFILE).as_deref() == Some(store)
+        && place.works(PROFILE)
+        && (is_in_file, is_in_keyring) == (store == "file", store == "keyring")
+}
+
+fn end_migration(place: &Place, store: &str) -> Option<String> {
+    let ended = run_again(place, &migrate(store), PROFILE);
+    let is_begun = place.env.path("state/jeton/moves/research.json").exists();
+    ended.or_else(|| {
+        let is_ended = is_in(place, store) && !is_begun && place.left_over().is_empty();
+        (!is_ended).then(|| format!("left over: {:?}", place.left_over()))
+    })
+}
+
+fn exported(place: &Place) -> PathBuf {
+    place.env.path("home/moved.age")
+}
+
+/// Adds the profile, and makes the file with the passphrase.
+fn prepare_export(place: &Place) {
+    let added = place.env.jetond(&borrowed(&add(place)));
+    assert_eq!(added.code, 0, "{added:?}");
+    let path = place.env.path("home/passphrase");
+    fs::write(&path, PASSPHRASE).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+const PASSPHRASE: &str = "correct horse battery";
+
+fn export(place: &Place, more: &[&str]) -> Vec<String> {
+    let (to, passphrase) = (exported(place), place.env.path("home/passphrase"));
+    let to = [
+        "--to",
+        to.to_str().unwrap(),
+        "--passphrase-file",
+        passphrase.to_str().unwrap(),
+    ];
+    owned(&[&["export", NEW], &to[..], &["--work-factor", "12"], more].concat())
+}
+
+fn import(place: &Place) -> Vec<String> {
+    let (file, passphrase) = (exported(place), place.env.path("home/passphrase"));
+    owned(&[
+        "import",
+        file.to_str().unwrap(),
+        "--yes",
+        "--passphrase-file",
+        passphrase.to_str().unwrap(),
+    ])
+}
+
+/// Whether the file is whole, and the credential in it works.
+fn file_holds(place: &Place) -> bool {
+    let passphrase = Passphrase::parse(PASSPHRASE).unwrap();
+    let opened = fs::read(exported(place)).ok();
+    let opened = opened.and_then(|bytes| passphrase.open(&bytes, 1 << 20).ok());
+    opened.is_some_and(|json| {
+        let content: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let of = |field: &str| content["profiles"][0][field].as_str().unwrap().to_owned();
+        place.gets_token(&of("client_id"), &of("client_secret"))
+    })
+}
+
+/// Whether the profile is in the file, and nothing of it is here.
+fn is_moved(place: &Place) -> bool {
+    file_holds(place)
+        && !place.has_profile(NEW)
+        && !place.env.record(NEW).exists()
+        && !is_begun(place, "moves")
+        && !is_begun(place, "removals")
 }
 
 /// Whether the file has the secret of the key of this client ID.

@@ -1,5 +1,6 @@
 //! Where a command is killed: a sandbox, a profile, a daemon, and a key of somebody else's.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,6 +11,7 @@ use jetond::sandbox::{Application, Fault, Line, Sandbox};
 use serde_json::Value;
 
 use crate::behaviour::{Form, LATE, Span};
+use crate::keyring::Keyring;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 
@@ -26,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) before: Vec<Application>,
     /// The client ID and the secret of a second key of ours. The secret is in the file of [`TestEnv::path`] `secret`, too.
     pub(crate) second: (String, String),
+    /// The keyring, once an operation needs one.
+    pub(crate) keyring: RefCell<Option<Keyring>>,
 }
 
 impl Place {
@@ -39,6 +43,7 @@ impl Place {
             daemon,
             before: vec![],
             second: Default::default(),
+            keyring: RefCell::default(),
         };
         place.create("bystander");
         place.second = place.create("second-key");
@@ -133,12 +138,36 @@ impl Place {
         post(self.env.sandbox(), "/api/v2/token", head, &form).0 == 200
     }
 
-    /// The client ID and the secret that the store keeps for the profile.
+    /// Starts a keyring.
+    pub(crate) fn start_keyring(&self) {
+        *self.keyring.borrow_mut() = Some(Keyring::start(&self.env));
+    }
+
+    /// The store that the configuration names for the profile.
+    pub(crate) fn store_of(&self, profile: &str) -> Option<String> {
+        let text = fs::read_to_string(self.env.config()).unwrap();
+        let (_, section) = text.split_once(&format!("[profiles.{profile}]\n"))?;
+        let mut lines = section.lines().take_while(|line| !line.starts_with('['));
+        let store = lines.find_map(|line| line.strip_prefix("store = "))?;
+        Some(store.trim_matches('"').to_owned())
+    }
+
+    /// The client ID and the secret that the store in force keeps for the profile.
     pub(crate) fn stored(&self, profile: &str) -> Option<(String, String)> {
-        let record: Value =
-            serde_json::from_slice(&fs::read(self.env.record(profile)).ok()?).ok()?;
+        let bytes = match self.store_of(profile).as_deref() {
+            Some("keyring") => Keyring::lookup(&self.env, profile),
+            _ => fs::read(self.env.record(profile)).ok()?,
+        };
+        let record: Value = serde_json::from_slice(&bytes).ok()?;
         let text = |field: &str| Some(record[field].as_str()?.to_owned());
         Some((text("client_id")?, text("client_secret")?))
+    }
+
+    /// Whether the record says that another machine has the credential as well.
+    pub(crate) fn is_shared(&self, profile: &str) -> bool {
+        let record = fs::read(self.env.record(profile)).ok();
+        let record: Option<Value> = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        record.is_some_and(|record| record["shared"] == true)
     }
 
     /// The client IDs of every record in the store.
@@ -177,6 +206,8 @@ impl Place {
             "config/jeton",
             "state/jeton/credentials",
             "state/jeton/removals",
+            "state/jeton/moves",
+            "home",
         ];
         let names = folders.into_iter().flat_map(|folder| self.names(folder));
         let temporary = names.filter(|name| name.starts_with(".jeton-new-"));

@@ -100,6 +100,53 @@ impl fmt::Display for Point {
     }
 }
 
+/// What happens to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Blow {
+    /// It is killed at a call.
+    Kill,
+    /// A call fails with this error.
+    Error(&'static str),
+    /// No file gets longer than so many bytes: a longer write is short, and the next one ends the command.
+    Short(u64),
+}
+
+// === impl Blow ===
+
+impl Blow {
+    /// The errors of a disk that a call of this group can have.
+    pub(crate) const fn errors(group: Group) -> &'static [Self] {
+        match group {
+            Group::Write => &[Self::Error("ENOSPC"), Self::Error("EIO")],
+            Group::Rename => &[
+                Self::Error("EROFS"),
+                Self::Error("EIO"),
+                Self::Error("ENOSPC"),
+            ],
+            Group::Sync => &[Self::Error("EIO"), Self::Error("ENOSPC")],
+            Group::Connect | Group::Send | Group::Receive => &[],
+        }
+    }
+
+    /// Writes that are cut short, where nothing else happens: in the first byte of a file, in a record, behind one.
+    pub(crate) const SHORT: &'static [Self] = &[
+        Self::Short(1),
+        Self::Short(150),
+        Self::Short(400),
+        Self::Short(900),
+    ];
+}
+
+impl fmt::Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => f.write_str("kill"),
+            Self::Error(name) => f.write_str(name),
+            Self::Short(bytes) => write!(f, "short after {bytes}"),
+        }
+    }
+}
+
 /// Why a process cannot be traced here, if it cannot.
 pub(crate) fn missing() -> Option<String> {
     let run = Command::new("strace")
@@ -116,8 +163,12 @@ pub(crate) fn missing() -> Option<String> {
 }
 
 /// Runs `jetond` with these arguments to its end, or until it is killed. Gives back what it said, and the points that it
-/// passed, or the one at which it was killed.
-pub(crate) fn run(env: &TestEnv, args: &[String], kill: Option<&Point>) -> (Output, Vec<Point>) {
+/// passed, or those at which something happened to it.
+pub(crate) fn run(
+    env: &TestEnv,
+    args: &[String],
+    blow: Option<(&Point, Blow)>,
+) -> (Output, Vec<Point>) {
     let log = env.path("out/strace");
     let calls: Vec<&str> = CALLS
         .iter()
@@ -129,18 +180,63 @@ pub(crate) fn run(env: &TestEnv, args: &[String], kill: Option<&Point>) -> (Outp
     command.args(["-f", "-q", "-Y", "-s", "0", "-e", "abbrev=all"]);
     command.args(["-e", &format!("trace={}", calls.join(","))]);
     command.arg("-o").arg(&log);
-    if let Some(Point { call, nth, .. }) = kill {
-        command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+    match blow {
+        None => {}
+        Some((Point { call, nth, .. }, Blow::Kill)) => {
+            command.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+        }
+        Some((Point { call, nth, .. }, Blow::Error(name))) => {
+            command.args(["-e", &format!("inject={call}:error={name}:when={nth}")]);
+        }
+        Some((_, Blow::Short(bytes))) => {
+            command.args(["prlimit", &format!("--fsize={bytes}:{bytes}"), "--"]);
+        }
     }
     command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
     let output = env.finish("jetond", command, b"", false);
     let text = fs::read_to_string(&log).unwrap();
-    let passed = match kill {
+    let passed = match blow {
         None => passed(&text),
-        Some(_) => killed(&text),
+        Some((_, Blow::Kill)) => killed(&text),
+        Some((_, Blow::Error(_))) => failed(&text),
+        Some((point, Blow::Short(_))) => match text.contains("SIGXFSZ") {
+            true => vec![point.clone()],
+            false => vec![],
+        },
     };
     (output, passed)
 }
+
+/// Runs `jetond` with these arguments to its end. Gives back what it said, and every call that changes a file, with its
+/// bytes.
+pub(crate) fn writes(env: &TestEnv, args: &[String]) -> (Output, String) {
+    // It has secrets, so it is not in the place.
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = env.command("strace");
+    command.args(["-f", "-q", "-y", "-xx", "-s", "1000000", "-o"]);
+    command.arg(log.path());
+    command.args(["-e", &format!("trace={}", CHANGES.join(","))]);
+    command.arg(env!("CARGO_BIN_EXE_jetond")).args(args);
+    let output = env.finish("jetond", command, b"", false);
+    (output, fs::read_to_string(log.path()).unwrap())
+}
+
+/// The calls that change a file.
+const CHANGES: [&str; 13] = [
+    "openat",
+    "write",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "fchmod",
+    "linkat",
+];
 
 /// The arguments of every program that the command starts, itself among them.
 pub(crate) fn arguments(env: &TestEnv, args: &[String]) -> (Output, Vec<u8>) {
@@ -183,6 +279,21 @@ fn passed(log: &str) -> Vec<Point> {
         });
     }
     points
+}
+
+/// The points in the log that strace has let fail.
+fn failed(log: &str) -> Vec<Point> {
+    let failed: Vec<bool> = log
+        .lines()
+        .filter_map(line)
+        .filter(|(_, _, rest)| call(rest).is_some())
+        .map(|(_, _, rest)| rest.ends_with("(INJECTED)"))
+        .collect();
+    let points = passed(log).into_iter().zip(failed);
+    points
+        .filter(|(_, failed)| *failed)
+        .map(|(point, _)| point)
+        .collect()
 }
 
 /// The point at which a process was killed in the log: its last call did not end.

@@ -1,0 +1,129 @@
+//! Power loss: the writes of each command are recorded, and replayed up to some call. Of what was not synced by then, some is
+//! dropped. Whatever the disk has then, the next commands find every credential.
+//!
+//! The model is as hard as POSIX allows: a file's content is on the disk when the file was synced, and a name when its folder
+//! was; what was not is there or not, each for itself.
+
+mod disk;
+mod log;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::operation::{self, Operation};
+use crate::place::{COMMENT, PROFILE, Place};
+use crate::support;
+use crate::tracer;
+
+use disk::{Disk, Tree};
+
+/// The operations whose writes are on this machine alone: a control plane that has executed would not be rolled back.
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    let all = operation::ALL.iter();
+    all.filter(|operation| operation.is_local && !operation.uses_keyring)
+}
+
+/// Tries so many variants, prints what came of them, and says whether all is well.
+pub(crate) fn run(variants: usize, seed: usize) -> bool {
+    if let Some(why) = tracer::missing() {
+        support::ignored(&format!("power loss: {why}"));
+        return true;
+    }
+    let start = Instant::now();
+    let count = operations().count();
+    let mut faults: Vec<String> = vec![];
+    let (mut tried, mut distinct) = (0, 0);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = operations()
+            .enumerate()
+            .map(|(n, operation)| {
+                let seed = u64::try_from(seed + n).unwrap();
+                let variants = variants.div_ceil(count);
+                scope.spawn(move || (operation.name, of_operation(operation, variants, seed)))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    for result in results {
+        match result {
+            Ok((name, (of_variants, trees, broken))) => {
+                println!(
+                    "{name:25} {of_variants} variants, {trees} different disks, {} faults",
+                    broken.len()
+                );
+                (tried, distinct) = (tried + of_variants, distinct + trees);
+                faults.extend(broken);
+            }
+            Err(_) => faults.push("an operation could not be tried, see above".to_owned()),
+        }
+    }
+    for fault in &faults {
+        println!("lost: {fault}");
+    }
+    println!("seed {seed}");
+    println!(
+        "{tried} power losses, {distinct} different disks, in {:.0} s: {} not recoverable",
+        start.elapsed().as_secs_f64(),
+        faults.len()
+    );
+    faults.is_empty()
+}
+
+/// How many variants there were, how many different disks they left, and what is wrong with them.
+fn of_operation(operation: &Operation, variants: usize, seed: u64) -> (usize, usize, Vec<String>) {
+    let mut place = Place::make();
+    (operation.prepare)(&place);
+    let arguments = (operation.arguments)(&place);
+    // A power loss ends it, too.
+    let mut daemon = std::mem::replace(&mut place.daemon, place.env.spawn(&["--help"]));
+    place.env.stop(&mut daemon);
+    let roots = ["state", "config", "home"].map(|root| place.env.path(root));
+    let before = Tree::read(&roots);
+    let (output, text) = tracer::writes(&place.env, &arguments);
+    assert_eq!(output.code, 0, "{}: {output:?}", operation.name);
+    let disk = Disk::new(before, log::operations(&text, &roots));
+    let whole = disk.whole();
+    assert_eq!(
+        whole,
+        Tree::read(&roots),
+        "{}: the model is of another disk",
+        operation.name
+    );
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut trees: BTreeMap<Tree, String> = BTreeMap::new();
+    for _ in 0..variants {
+        let (tree, label) = disk.after_power_loss(&mut random);
+        trees.entry(tree).or_insert(label);
+    }
+    let mut broken = vec![];
+    for (tree, label) in &trees {
+        tree.restore(&roots);
+        let wrong = judge(&place, operation);
+        broken.extend(wrong.map(|what| format!("{} {label}: {what}", operation.name)));
+    }
+    (variants, trees.len(), broken)
+}
+
+/// What is not as it has to be on the disk of now.
+fn judge(place: &Place, operation: &Operation) -> Option<String> {
+    let text = std::fs::read_to_string(place.env.config()).unwrap_or_default();
+    if !text.starts_with(COMMENT) {
+        return Some("what a person wrote into the configuration is lost".to_owned());
+    }
+    if !place.has_profile(PROFILE) || !place.works(PROFILE) {
+        return Some(format!("{PROFILE} does not work"));
+    }
+    for profile in place.profiles() {
+        if !place.works(&profile) {
+            return Some(format!("{profile} does not work"));
+        }
+    }
+    let checked = place.env.jetond(&["check"]);
+    if checked.code != 0 {
+        return Some(format!("check: {}", checked.stderr));
+    }
+    if !(operation.is_safe)(place) {
+        return Some("the credential is in no place that is whole".to_owned());
+    }
+    (operation.end)(place)
+}

@@ -1,0 +1,166 @@
+//! What a command does to the disk, out of strace's log.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::disk::Change;
+
+/// A call, with its arguments as they are written.
+struct Call<'a> {
+    name: &'a str,
+    arguments: Vec<&'a str>,
+    result: &'a str,
+}
+
+/// The changes of what is below these folders.
+pub(super) fn operations(log: &str, roots: &[PathBuf]) -> Vec<Change> {
+    let mut files: HashMap<PathBuf, usize> = HashMap::new();
+    let mut changes = vec![];
+    let is_ours = |path: &Path| roots.iter().any(|root| path.starts_with(root));
+    for line in whole_lines(log) {
+        let Some(call) = parse(&line) else { continue };
+        if call.result.starts_with('-') || call.result.starts_with('?') {
+            continue;
+        }
+        changes.extend(change(&call, &mut files, &is_ours));
+    }
+    changes
+}
+
+fn change(
+    call: &Call<'_>,
+    files: &mut HashMap<PathBuf, usize>,
+    is_ours: &dyn Fn(&Path) -> bool,
+) -> Option<Change> {
+    let next = files.len() + 1;
+    let argument = |n: usize| call.arguments.get(n).copied();
+    let at = |folder: usize, name: usize| -> Option<PathBuf> {
+        let path = opened(argument(folder)?)?.join(text(argument(name)?)?);
+        is_ours(&path).then_some(path)
+    };
+    let named = |n: usize| -> Option<PathBuf> {
+        let path = PathBuf::from(text(argument(n)?)?);
+        is_ours(&path).then_some(path)
+    };
+    let file_of = |n: usize| {
+        let path = opened(argument(n)?)?;
+        files.get(&path).copied()
+    };
+    match call.name {
+        "openat" if argument(2)?.contains("O_CREAT") => {
+            let path = opened(call.result)?;
+            if !is_ours(&path) || files.contains_key(&path) {
+                return None;
+            }
+            files.insert(path.clone(), next);
+            Some(Change::Name(path, next))
+        }
+        "write" => {
+            let file = file_of(0)?;
+            Some(Change::Write(file, bytes(argument(1)?)?))
+        }
+        "fchmod" => {
+            let file = file_of(0)?;
+            Some(Change::Mode(
+                file,
+                u32::from_str_radix(argument(1)?, 8).ok()?,
+            ))
+        }
+        "fsync" | "fdatasync" => {
+            let path = opened(argument(0)?)?;
+            match files.get(&path) {
+                Some(file) => Some(Change::SyncFile(*file)),
+                None => is_ours(&path).then_some(Change::SyncFolder(path)),
+            }
+        }
+        "rename" => {
+            let (from, to) = (named(0)?, named(1)?);
+            renamed(files, &from, &to);
+            Some(Change::Rename(from, to))
+        }
+        "renameat" | "renameat2" => {
+            let (from, to) = (at(0, 1)?, at(2, 3)?);
+            renamed(files, &from, &to);
+            Some(Change::Rename(from, to))
+        }
+        "unlink" => {
+            let path = named(0)?;
+            files.remove(&path);
+            Some(Change::Remove(path))
+        }
+        "unlinkat" => {
+            let path = at(0, 1)?;
+            files.remove(&path);
+            Some(Change::Remove(path))
+        }
+        "mkdir" => named(0).map(Change::MakeFolder),
+        "mkdirat" => at(0, 1).map(Change::MakeFolder),
+        _ => None,
+    }
+}
+
+fn renamed(files: &mut HashMap<PathBuf, usize>, from: &Path, to: &Path) {
+    if let Some(file) = files.remove(from) {
+        files.insert(to.to_owned(), file);
+    }
+}
+
+/// The lines of the log, each call in one: one that another thread has interrupted is put together again.
+fn whole_lines(log: &str) -> Vec<String> {
+    let mut begun: HashMap<&str, &str> = HashMap::new();
+    let mut lines = vec![];
+    for line in log.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let rest = rest.trim_start();
+        if let Some(begin) = rest.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, begin);
+        } else if let Some((_, end)) = rest.split_once(" resumed>") {
+            lines.extend(begun.remove(thread).map(|begin| format!("{begin}{end}")));
+        } else {
+            lines.push(rest.to_owned());
+        }
+    }
+    lines
+}
+
+fn parse(line: &str) -> Option<Call<'_>> {
+    let (name, rest) = line.split_once('(')?;
+    let (arguments, result) = rest.rsplit_once(") = ").or_else(|| {
+        let (arguments, result) = rest.rsplit_once('=')?;
+        Some((arguments.trim_end().strip_suffix(')')?, result.trim_start()))
+    })?;
+    Some(Call {
+        name,
+        arguments: arguments.split(", ").collect(),
+        result: result.trim(),
+    })
+}
+
+/// The path behind a descriptor: `5<\x2f\x74>`.
+fn opened(descriptor: &str) -> Option<PathBuf> {
+    let (_, path) = descriptor.split_once('<')?;
+    let path = path.split_once('>')?.0;
+    let path = String::from_utf8(unescaped(path)?).ok()?;
+    Some(PathBuf::from(path))
+}
+
+/// A text in quotes.
+fn text(quoted: &str) -> Option<String> {
+    String::from_utf8(bytes(quoted)?).ok()
+}
+
+fn bytes(quoted: &str) -> Option<Vec<u8>> {
+    let quoted = quoted.strip_prefix('"')?;
+    unescaped(quoted.strip_suffix('"')?)
+}
+
+/// Bytes in hexadecimal, each behind `\x`; a path may be written as it is.
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    if !text.starts_with("\\x") {
+        return Some(text.as_bytes().to_vec());
+    }
+    let digits = text.split("\\x").skip(1);
+    digits.map(|two| u8::from_str_radix(two, 16).ok()).collect()
+}
