@@ -21,12 +21,13 @@ use crate::provider::configured::{self, Files};
 use crate::settings::Content;
 use crate::store::source::ca_file;
 use crate::store::{Bound, Look, Required, Stores};
-use finished::Enrolment;
+use enrolment::Enrolment;
 use provider::ProviderArgs;
 
 mod authentication;
 mod credential;
 mod dialogue;
+mod enrolment;
 mod finished;
 mod granted;
 mod profile;

@@ -6,7 +6,7 @@ use toml_edit::Value;
 use super::kind::{Described, Kind, Pasted};
 use super::reader::key::{Key, OptionForm, key, set};
 use super::reader::{Reader, Section};
-use super::url::{self, BaseUrl, InvalidUrl, Origin};
+use super::url::{BaseUrl, InvalidUrl, Origin, pasted};
 
 /// A Run:ai control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,21 +77,19 @@ impl Kind for Runai {
 
     /// The server first: most have their API at its root. A page of the console may be below any of the others.
     fn pasted(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
-        let meant = url::meant(text)?;
+        let meant = pasted::meant(text)?;
         let origin = Origin::of(&meant);
         let whole = BaseUrl::parse(origin.join(meant.path()).as_str())?;
-        let pasted = |value: String| Pasted {
+        let url = |value: String| Pasted {
             option: "url",
             value,
         };
         if whole.path() != meant.path().trim_end_matches('/') {
             // It has the path of the API in it, and so the one before that.
-            return Ok(vec![pasted(whole.to_string())]);
+            return Ok(vec![url(whole.to_string())]);
         }
-        let paths = url::paths(&meant).into_iter().take(MAX_PATHS);
-        Ok(paths
-            .map(|path| pasted(format!("{origin}{path}")))
-            .collect())
+        let paths = pasted::paths(&meant).into_iter().take(MAX_PATHS);
+        Ok(paths.map(|path| url(format!("{origin}{path}"))).collect())
     }
 
     fn finish(draft: Draft, _: &mut Reader<'_>, _: &Section<'_>) -> Option<Self> {

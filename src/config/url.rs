@@ -6,11 +6,10 @@ use url::{Host, Url};
 
 mod invalid;
 mod parts;
-mod pasted;
+pub(super) mod pasted;
 
 pub use invalid::InvalidUrl;
 pub(super) use invalid::{Most, NO_QUERY, demand_no_more, invalid, taken_apart};
-pub(super) use pasted::{meant, paths};
 
 /// The base address of an issuer: `https://HOST[:PORT][/PATH]`, or `http` for a loopback address; without a trailing
 /// slash, an API's path, a query, a fragment or a user.

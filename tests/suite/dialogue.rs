@@ -68,7 +68,7 @@ fn a_dialogue_asks_for_all_and_ends_with_three_ways_to_use_it() {
         &format!("the address is taken for {url}\r\n"),
         &format!("Client secret for {url} (not shown): "),
         "found Run:ai 2.24 or later: it gives tokens at /api/v2/token\r\n",
-        "Name of the profile (Enter takes runai): ",
+        "Name of the profile (Enter takes runai)",
         "runai is enrolled",
         "three ways to use it:\r\n",
         "  jeton token runai ",

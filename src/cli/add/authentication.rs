@@ -1,6 +1,7 @@
 //! How the client authenticates: what an enrolment takes over from the issuer, and what a refusal says of it.
 
 use super::super::output::{Exit, say, tell};
+use super::enrolment::Proved;
 use super::{AddArgs, Plan, ask, granted};
 use crate::clock::{Clock, SystemClock};
 use crate::config::oauth2::ClientAuth;
@@ -10,16 +11,6 @@ use crate::paths::Env;
 use crate::provider::configured::{self, Files};
 use crate::provider::{AuthMethods, Proof};
 use crate::token::Validity;
-
-/// What a token has proved.
-pub(super) struct Proved {
-    /// How long the token holds.
-    pub(super) validity: Validity,
-    /// The client authentication that the issuer took.
-    pub(super) client_auth: Option<ClientAuth>,
-    /// What the server is, if the endpoint that gave the token says so.
-    pub(super) server: Option<&'static str>,
-}
 
 impl AddArgs {
     /// Takes the only form of a new profile that the issuer's document lists, unless the person chose one.

@@ -2,46 +2,13 @@
 
 use super::super::admin;
 use super::super::output::{Exit, report};
-use super::super::proof::Proof;
 use super::super::same_client;
 use super::super::target::Target;
-use super::authentication::Proved;
+use super::enrolment::Enrolment;
 use super::{Plan, Steps};
-use crate::clock::{Clock as _, SystemClock};
-use crate::credential::Credential;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Binding, Key, Look, Record, Stores};
-use crate::token::Validity;
-
-/// A credential that has been given a token.
-pub(super) struct Enrolment {
-    record: Record,
-    validity: Validity,
-    proof: Option<Proof>,
-}
-
-impl Enrolment {
-    pub(super) fn new(credential: Credential, binding: Binding, proved: &Proved) -> Self {
-        let proof = Proof::of(&credential);
-        let key = Key {
-            credential,
-            key_id: None,
-            key_name: None,
-            created_at: SystemClock.now().unix,
-        };
-        let record = Record {
-            key,
-            binding,
-            previous: None,
-        };
-        Self {
-            record,
-            validity: proved.validity,
-            proof,
-        }
-    }
-}
+use crate::store::{Look, Stores};
 
 impl Plan {
     /// Writes the enrolment, says so, and has the running daemon read it.

@@ -2,7 +2,7 @@
 
 use super::EndpointUrl;
 use crate::config::kind::Pasted;
-use crate::config::url::{self, InvalidUrl, Origin};
+use crate::config::url::{InvalidUrl, Origin, pasted};
 
 /// How many issuers a pasted address is looked for as.
 const MAX_ISSUERS: usize = 8;
@@ -12,7 +12,7 @@ const MAX_ISSUERS: usize = 8;
 /// # Errors
 /// [`InvalidUrl`] if it is none.
 pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
-    let mut meant = url::meant(text)?;
+    let mut meant = pasted::meant(text)?;
     if is_token_endpoint(meant.path()) {
         meant.set_fragment(None);
         let endpoint = EndpointUrl::token(meant.as_str())?;
@@ -25,7 +25,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
         && let Err(document) = EndpointUrl::issuer(meant.as_str())
         && let Some(issuer) = &document.suggestion
     {
-        meant = url::meant(issuer)?;
+        meant = pasted::meant(issuer)?;
     }
     let origin = Origin::of(&meant);
     let has_slash = meant.path().ends_with('/') && meant.path() != "/";
@@ -35,7 +35,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<Pasted>, InvalidUrl> {
     };
     // An issuer is its address to the final slash, which people leave out and pages add.
     let both = |path: String| [has_slash, !has_slash].map(|slash| issuer(&path, slash));
-    let paths = url::paths(&meant).into_iter().rev();
+    let paths = pasted::paths(&meant).into_iter().rev();
     Ok(paths.flat_map(both).take(MAX_ISSUERS).collect())
 }
 
