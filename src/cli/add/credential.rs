@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::super::output::{Exit, fail, fail_with};
+use super::super::output::{Exit, fail, fail_with, say};
 use super::super::prompt::{self, Around};
 use super::AddArgs;
 use crate::credential::{ClientSecret, Credential, InvalidCredential};
@@ -101,6 +101,10 @@ fn ask_for_both(
     bound: &Bound,
 ) -> Result<(Zeroizing<String>, Zeroizing<String>), Exit> {
     let stored_id = stored.map(|stored| stored.client_id.as_str());
+    if stored.is_some() {
+        // What the configuration names now, before anything is pasted that is for it.
+        say(format!("the credential of this profile goes to {bound}"));
+    }
     let question = match stored_id {
         Some(id) => format!("{ID} (Enter keeps {id})"),
         None => ID.to_owned(),
@@ -147,7 +151,7 @@ fn demand_a_secret_alone(secret: &str) -> Result<(), Exit> {
 }
 
 fn demand_nothing_around(what: &str, text: &str) -> Result<(), Exit> {
-    let Some(around) = Around::of(text).said() else {
+    let Some(around) = Around::of_unasked(text).said() else {
         return Ok(());
     };
     Err(fail(

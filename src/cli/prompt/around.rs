@@ -74,6 +74,23 @@ impl<'a> Around<'a> {
         }
     }
 
+    /// The same, where nobody can be asked about what may be a part of the value.
+    pub(in super::super) fn of_unasked(text: &'a str) -> Self {
+        let found = Self::of(text);
+        let whole = Self {
+            inner: text,
+            label: None,
+            has_quotes: false,
+            has_space_before: false,
+            has_space_after: false,
+        };
+        let is_plain = found.has_quotes || found.has_space_before || found.has_space_after;
+        match is_plain || found.label.is_none() || !has_short_name(text) {
+            true => found,
+            false => whole,
+        }
+    }
+
     /// What stands around the value, in words; `None` if nothing does.
     pub(in super::super) fn said(&self) -> Option<String> {
         let spaces = match (self.has_space_before, self.has_space_after) {
@@ -122,6 +139,17 @@ fn labelled(text: &str) -> Option<(Label, &str)> {
         return None;
     }
     Some((label(name)?, value.get(1..)?))
+}
+
+/// Whether the name before a value is a single word: a secret may begin with `id:` or `secret=` itself.
+fn has_short_name(text: &str) -> bool {
+    ["id", "secret"].into_iter().any(|name| {
+        let behind = text.get(name.len()..).unwrap_or_default();
+        let is_name = text
+            .get(..name.len())
+            .is_some_and(|it| it.eq_ignore_ascii_case(name));
+        is_name && behind.starts_with(['=', ':'])
+    })
 }
 
 /// What a name says that its value is.
@@ -211,6 +239,22 @@ mod tests {
                 (inner, said),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_value_that_may_begin_so_is_not_refused_unasked() {
+        for (text, said) in [
+            ("secret=abc", None),
+            ("ID:abc", None),
+            ("abc", None),
+            ("CLIENT_SECRET=abc", Some("a name before it")),
+            ("client-id: abc", Some("a name before it")),
+            ("secret=abc ", Some("a name before it and a space after it")),
+            ("\"abc\"", Some("quotes around it")),
+        ] {
+            let found = Around::of_unasked(text).said();
+            assert_eq!(found.as_deref(), said, "{text}");
         }
     }
 
