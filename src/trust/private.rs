@@ -28,9 +28,24 @@ pub fn private_dir(path: &Path, uid: u32) -> Result<File, Untrusted> {
 pub(crate) fn make_folders(path: &Path, uid: u32, mode: u16) -> Result<(), Untrusted> {
     for missing in missing_folders(path) {
         make(&missing, uid, None, mode)
+            .and_then(|()| sync_above(&missing))
             .map_err(|why| Untrusted::new(&missing, why).meant_for(Purpose::State))?;
     }
     Ok(())
+}
+
+/// Makes the name of a new folder last: what is synced in it would otherwise be gone with it after a power failure. Some
+/// network file systems cannot, and say so: there it lasts as it does.
+fn sync_above(path: &Path) -> Result<(), Distrust> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or_else(|| Path::new("."));
+    let synced = rustix::fs::open(above, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(rustix::fs::fsync);
+    match synced {
+        // A folder that may be searched and not read cannot be synced either.
+        Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::ACCESS | Errno::ROFS) => Ok(()),
+        Err(e) => Err(Distrust::io("sync the folder of", e.into())),
+    }
 }
 
 /// Opens the folder `path`, which must be private to `uid`.

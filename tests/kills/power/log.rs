@@ -16,13 +16,14 @@ struct Call<'a> {
 pub(super) fn operations(log: &str, roots: &[PathBuf]) -> Vec<Change> {
     let mut files: HashMap<PathBuf, usize> = HashMap::new();
     let mut changes = vec![];
+    let mut last = 0;
     let is_ours = |path: &Path| roots.iter().any(|root| path.starts_with(root));
     for line in whole_lines(log) {
         let Some(call) = parse(&line) else { continue };
         if call.result.starts_with('-') || call.result.starts_with('?') {
             continue;
         }
-        changes.extend(change(&call, &mut files, &is_ours));
+        changes.extend(change(&call, &mut files, &mut last, &is_ours));
     }
     changes
 }
@@ -30,9 +31,9 @@ pub(super) fn operations(log: &str, roots: &[PathBuf]) -> Vec<Change> {
 fn change(
     call: &Call<'_>,
     files: &mut HashMap<PathBuf, usize>,
+    last: &mut usize,
     is_ours: &dyn Fn(&Path) -> bool,
 ) -> Option<Change> {
-    let next = files.len() + 1;
     let argument = |n: usize| call.arguments.get(n).copied();
     let at = |folder: usize, name: usize| -> Option<PathBuf> {
         let path = opened(argument(folder)?)?.join(text(argument(name)?)?);
@@ -52,8 +53,9 @@ fn change(
             if !is_ours(&path) || files.contains_key(&path) {
                 return None;
             }
-            files.insert(path.clone(), next);
-            Some(Change::Name(path, next))
+            *last += 1;
+            files.insert(path.clone(), *last);
+            Some(Change::Name(path, *last))
         }
         "write" => {
             let file = file_of(0)?;
