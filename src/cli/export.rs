@@ -5,6 +5,7 @@
 
 mod content;
 mod file;
+mod marks;
 mod passphrase;
 
 pub(super) use file::read as read_file;
@@ -21,14 +22,12 @@ use super::remove;
 use super::target::lines::quoted;
 use super::target::{Target, TargetArgs};
 use crate::age_file::{Passphrase, WorkFactor};
-use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::profile::ProfileName;
-use crate::store::{Key, MoveKind, ProfileLock, Record, Revision, StoreError, Stores};
+use crate::store::{MoveKind, ProfileLock, StoreError, Stores};
 use crate::transfer::{self, Exported};
-use content::Gathered;
-
-const NOTHING: &str = "nothing is exported";
+use content::{Gathered, Gathering, NOTHING};
+use marks::Marks;
 
 /// The arguments of `jetond export`.
 #[derive(Debug, clap::Args)]
@@ -132,6 +131,16 @@ impl Export<'_> {
         }
     }
 
+    /// Reads what is to be exported. What cannot be is refused.
+    fn gather(&self) -> Result<Vec<Gathered>, Exit> {
+        let gathering = Gathering {
+            target: self.target,
+            stores: &self.stores,
+            names: &self.names,
+        };
+        gathering.gather()
+    }
+
     fn listed(&self) -> String {
         let names: Vec<_> = self.names.iter().map(|name| name.as_str()).collect();
         names.join(", ")
@@ -185,8 +194,8 @@ impl Export<'_> {
             }
         }
         let marked = match self.moves {
-            true => vec![],
-            false => self.mark(locks, self.gather()?)?,
+            true => Marks::default(),
+            false => Marks::set(&self.stores, locks, self.gather()?)?,
         };
         let exported = gathered.into_iter().map(|one| one.exported(!self.moves));
         let written = self.write_file(&exported.collect(), passphrase);
@@ -228,44 +237,9 @@ impl Export<'_> {
         }
     }
 
-    /// Marks the credentials as shared.
-    fn mark(&self, locks: &[ProfileLock], gathered: Vec<Gathered>) -> Result<Vec<Marked>, Exit> {
-        let mut marked = vec![];
-        for one in gathered {
-            let Some(lock) = locks.iter().find(|lock| *lock.profile() == one.name) else {
-                continue;
-            };
-            if one.record.key.credential.is_shared() {
-                continue;
-            }
-            let record = with_mark(one.record, true);
-            let store = self.stores.store(&one.store);
-            match store.replace(lock, &one.revision, &record) {
-                Ok(revision) => marked.push(Marked {
-                    name: one.name,
-                    store: one.store,
-                    record,
-                    revision,
-                }),
-                Err(error) => {
-                    let exit = refused(&error, NOTHING);
-                    self.undo(locks, marked);
-                    return Err(exit);
-                }
-            }
-        }
-        Ok(marked)
-    }
-
-    /// Takes the marks off again, and what was written down. A mark that stays does no harm: a rotation waits longer.
-    fn undo(&self, locks: &[ProfileLock], marked: Vec<Marked>) {
-        for one in marked {
-            if let Some(lock) = locks.iter().find(|lock| *lock.profile() == one.name) {
-                let record = with_mark(one.record, false);
-                let store = self.stores.store(&one.store);
-                let _: Result<Revision, StoreError> = store.replace(lock, &one.revision, &record);
-            }
-        }
+    /// Takes the marks off again, and what was written down.
+    fn undo(&self, locks: &[ProfileLock], marks: Marks) {
+        marks.take_off(&self.stores, locks);
         for lock in locks.iter().filter(|_| self.moves) {
             // Where there is no file, what stays written down counts for nothing.
             let _: Result<(), StoreError> = self.moves_of(lock.profile()).end(lock);
@@ -317,31 +291,5 @@ impl Export<'_> {
         }
         report(format!("on the other machine run: {import}"));
         Ok(())
-    }
-}
-
-/// A credential that was marked as shared.
-struct Marked {
-    name: ProfileName,
-    store: StoreKind,
-    record: Record,
-    revision: Revision,
-}
-
-fn with_mark(record: Record, shared: bool) -> Record {
-    let Key {
-        credential,
-        key_id,
-        key_name,
-        created_at,
-    } = record.key;
-    Record {
-        key: Key {
-            credential: credential.shared(shared),
-            key_id,
-            key_name,
-            created_at,
-        },
-        ..record
     }
 }

@@ -4,6 +4,7 @@
 //! before the first is written. Then each profile is written as an enrolment is: first what is meant, then the certificates,
 //! the record and the configuration.
 
+mod plan;
 mod shown;
 mod write;
 
@@ -15,23 +16,20 @@ use super::admin;
 use super::export::{known_passphrase, read_file};
 use super::issuer;
 use super::output::{Exit, fail, report, say, tell};
-use super::place::{self, Place};
+use super::place;
 use super::prompt;
 use super::proof::Proof;
 use super::same_client;
 use super::target::lines::quoted;
 use super::target::{Target, TargetArgs};
-use crate::causes::Causes;
-use crate::certificates::CaFile;
-use crate::config::{CredentialPlace, Profile, StoreKind};
+use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured::{self, Files};
 use crate::settings::Content;
-use crate::store::{Bound, Key, Look, Record, Required, Stores};
-use crate::transfer::{self, Exported, ExportedProfile};
-
-const NOTHING: &str = "nothing is imported";
+use crate::store::Stores;
+use crate::transfer::{self, Exported};
+use plan::{NOTHING, Outside, Plan};
 
 /// The arguments of `jetond import`.
 #[derive(Debug, clap::Args)]
@@ -74,7 +72,7 @@ fn try_import(args: &ImportArgs, env: &Env) -> Result<(), Exit> {
     import.refuse_conflicts(profiles.keys())?;
     let mut plans = vec![];
     for (name, profile) in profiles {
-        plans.push(import.plan(name, profile)?);
+        plans.push(Plan::make(&import.outside(), name, profile)?);
     }
     import.confirm(&plans)?;
     let mut proofs = vec![];
@@ -109,24 +107,16 @@ struct Import<'a> {
     env: &'a Env,
 }
 
-/// A profile that is to be written.
-struct Plan {
-    name: ProfileName,
-    profile: Profile,
-    place: Place,
-    /// The certificates to trust, which are to be written into a file of their own.
-    ca: Option<Ca>,
-    record: Record,
-    seen: Look,
-}
-
-/// The certificates to trust.
-struct Ca {
-    text: String,
-    file: Arc<CaFile>,
-}
-
 impl Import<'_> {
+    const fn outside(&self) -> Outside<'_> {
+        Outside {
+            target: self.target,
+            stores: &self.stores,
+            env: self.env,
+            store: self.args.store.as_ref(),
+        }
+    }
+
     /// Reads the file, and opens it.
     fn open(&self) -> Result<Exported, Exit> {
         let file = &self.args.file;
@@ -205,76 +195,6 @@ impl Import<'_> {
             listed(&taken, ", ")
         );
         Err(fail(Exit::Config, what))
-    }
-
-    /// What is to be written of a profile. Asks the issuer where its token endpoint is, if it is one that says so itself.
-    fn plan(&self, name: ProfileName, exported: ExportedProfile) -> Result<Plan, Exit> {
-        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name}: {why}"));
-        let target = self.target;
-        let place = Place::choose(self.args.store.clone(), target.system, &self.stores, &name);
-        let place = place.map_err(refuse)?;
-        let ca = exported.ca.map(|text| self.ca(&name, text)).transpose()?;
-        let profile = Profile {
-            provider: exported.provider,
-            credential: CredentialPlace::Store(place.kind().clone()),
-            ca_file: ca.as_ref().map(|ca| ca.file.path.clone()),
-            proxy: exported.proxy,
-            client_certificate: None,
-            keep_warm: false,
-            reissue: Default::default(),
-            lifetime: None,
-        };
-        let ca_file = ca.as_ref().map(|ca| Arc::clone(&ca.file));
-        let bound = Bound::of(&profile, exported.endpoint);
-        if profile.endpoint().is_none() {
-            let files = Files::with_ca(target.daemon, ca_file.clone());
-            let question = configured::destination(&profile, &files);
-            let located = issuer::ask(&profile, self.env, NOTHING, question)?;
-            let now = Bound::of(&profile, located.endpoint);
-            if now != bound {
-                return Err(refuse(format!(
-                    "the issuer names {now} as its token endpoint, and the credential is for {bound}; to enrol it for that, run jetond add"
-                )));
-            }
-        }
-        let Required { binding, .. } = Required::of(&profile, &bound, ca_file);
-        let key = Key {
-            credential: exported
-                .key
-                .credential
-                .bound_to(binding.bound.as_str())
-                .trusting(binding.ca.clone()),
-            ..exported.key
-        };
-        let seen = self.stores.reader(place.kind()).look(&name);
-        Ok(Plan {
-            place,
-            ca,
-            profile,
-            seen,
-            record: Record {
-                key,
-                binding,
-                previous: None,
-            },
-            name,
-        })
-    }
-
-    /// The certificates, in a file of their own beside the configuration.
-    fn ca(&self, name: &ProfileName, text: String) -> Result<Ca, Exit> {
-        let config = std::path::absolute(&self.target.config);
-        let config = config.map_err(|error| fail(Exit::Config, error))?;
-        let path = config.with_file_name(format!("{name}-ca.pem"));
-        let file = CaFile::of_text(&path, &text);
-        let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
-        let text = file.to_pem();
-        let file = CaFile::of_text(&path, &text);
-        let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
-        Ok(Ca {
-            text,
-            file: Arc::new(file),
-        })
     }
 
     /// Shows what will be sent where, and asks.

@@ -27,7 +27,7 @@ impl Keyring {
         };
         ["dbus-daemon", "gnome-keyring-daemon", "secret-tool"]
             .iter()
-            .all(|p| is_there(&p))
+            .all(is_there)
     }
 
     /// Starts both where every program of the place finds them.

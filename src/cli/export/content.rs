@@ -1,12 +1,14 @@
 //! What of a profile goes into a file.
 
+use std::collections::BTreeSet;
+
 use super::super::bound::bound_as;
 use super::super::moves::refused;
 use super::super::output::{Exit, fail, tell};
-use super::{Export, NOTHING};
+use super::super::target::Target;
 use crate::config::{Profile, StoreKind};
 use crate::profile::ProfileName;
-use crate::store::{Bound, Record, Revision};
+use crate::store::{Bound, Record, Revision, Stores};
 use crate::transfer::ExportedProfile;
 
 /// A profile, and what is stored of it now.
@@ -20,7 +22,18 @@ pub(super) struct Gathered {
     ca: Option<String>,
 }
 
-impl Export<'_> {
+/// What follows where an export is refused.
+pub(super) const NOTHING: &str = "nothing is exported";
+
+/// Reads profiles, and what is stored of them.
+pub(super) struct Gathering<'a> {
+    pub(super) target: &'a Target,
+    pub(super) stores: &'a Stores,
+    /// In their order, in which they are locked.
+    pub(super) names: &'a BTreeSet<&'a ProfileName>,
+}
+
+impl Gathering<'_> {
     /// Reads what is to be exported. What cannot be is refused.
     pub(super) fn gather(&self) -> Result<Vec<Gathered>, Exit> {
         let found = self.target.read_to_change()?;

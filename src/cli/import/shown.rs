@@ -1,6 +1,6 @@
 //! What a person sees of a profile before its secret is sent.
 
-use super::Plan;
+use super::plan::Plan;
 use crate::config::{Proxy, Setting};
 
 impl Plan {

@@ -140,11 +140,8 @@ fn an_exported_profile_works_on_another_machine_and_both_are_marked_as_shared() 
     assert_eq!(record(&other, "research"), record(&env, "research"));
     assert!(!intent(&other, "research").exists());
     let mut daemon = other.start();
-    assert!(
-        env.sandbox()
-            .issued()
-            .contains(&other.token(&daemon, "research"))
-    );
+    let token = other.token(&daemon, "research");
+    assert!(env.sandbox().issued().contains(&token));
     other.stop(&mut daemon);
     let checked = other.jetond(&["check"]);
     assert_eq!(

@@ -1,0 +1,124 @@
+//! What is to be written of a profile.
+
+use std::sync::Arc;
+
+use super::super::issuer;
+use super::super::output::{Exit, fail};
+use super::super::place::Place;
+use super::super::target::Target;
+use crate::causes::Causes;
+use crate::certificates::CaFile;
+use crate::config::{CredentialPlace, Profile, StoreKind};
+use crate::paths::Env;
+use crate::profile::ProfileName;
+use crate::provider::configured::{self, Files};
+use crate::store::{Bound, Key, Look, Record, Required, Stores};
+use crate::transfer::ExportedProfile;
+
+/// What follows where an import is refused.
+pub(super) const NOTHING: &str = "nothing is imported";
+
+/// Where it is to be written.
+pub(super) struct Outside<'a> {
+    pub(super) target: &'a Target,
+    pub(super) stores: &'a Stores,
+    pub(super) env: &'a Env,
+    /// The store that was asked for.
+    pub(super) store: Option<&'a StoreKind>,
+}
+
+/// A profile that is to be written.
+pub(super) struct Plan {
+    pub(super) name: ProfileName,
+    pub(super) profile: Profile,
+    pub(super) place: Place,
+    /// The certificates to trust, which are to be written into a file of their own.
+    pub(super) ca: Option<Ca>,
+    pub(super) record: Record,
+    pub(super) seen: Look,
+}
+
+/// The certificates to trust.
+pub(super) struct Ca {
+    pub(super) text: String,
+    pub(super) file: Arc<CaFile>,
+}
+
+impl Plan {
+    /// What is to be written of a profile. Asks the issuer where its token endpoint is, if it is one that says so itself.
+    pub(super) fn make(
+        outside: &Outside<'_>,
+        name: ProfileName,
+        exported: ExportedProfile,
+    ) -> Result<Self, Exit> {
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name}: {why}"));
+        let target = outside.target;
+        let place = Place::choose(outside.store.cloned(), target.system, outside.stores, &name);
+        let place = place.map_err(refuse)?;
+        let ca = exported
+            .ca
+            .map(|text| ca(target, &name, text))
+            .transpose()?;
+        let profile = Profile {
+            provider: exported.provider,
+            credential: CredentialPlace::Store(place.kind().clone()),
+            ca_file: ca.as_ref().map(|ca| ca.file.path.clone()),
+            proxy: exported.proxy,
+            client_certificate: None,
+            keep_warm: false,
+            reissue: Default::default(),
+            lifetime: None,
+        };
+        let ca_file = ca.as_ref().map(|ca| Arc::clone(&ca.file));
+        let bound = Bound::of(&profile, exported.endpoint);
+        if profile.endpoint().is_none() {
+            let files = Files::with_ca(target.daemon, ca_file.clone());
+            let question = configured::destination(&profile, &files);
+            let located = issuer::ask(&profile, outside.env, NOTHING, question)?;
+            let now = Bound::of(&profile, located.endpoint);
+            if now != bound {
+                return Err(refuse(format!(
+                    "the issuer names {now} as its token endpoint, and the credential is for {bound}; to enrol it for that, run jetond add"
+                )));
+            }
+        }
+        let Required { binding, .. } = Required::of(&profile, &bound, ca_file);
+        let key = Key {
+            credential: exported
+                .key
+                .credential
+                .bound_to(binding.bound.as_str())
+                .trusting(binding.ca.clone()),
+            ..exported.key
+        };
+        let seen = outside.stores.reader(place.kind()).look(&name);
+        Ok(Self {
+            place,
+            ca,
+            profile,
+            seen,
+            record: Record {
+                key,
+                binding,
+                previous: None,
+            },
+            name,
+        })
+    }
+}
+
+/// The certificates, in a file of their own beside the configuration.
+fn ca(target: &Target, name: &ProfileName, text: String) -> Result<Ca, Exit> {
+    let config = std::path::absolute(&target.config);
+    let config = config.map_err(|error| fail(Exit::Config, error))?;
+    let path = config.with_file_name(format!("{name}-ca.pem"));
+    let file = CaFile::of_text(&path, &text);
+    let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    let text = file.to_pem();
+    let file = CaFile::of_text(&path, &text);
+    let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
+    Ok(Ca {
+        text,
+        file: Arc::new(file),
+    })
+}
