@@ -23,6 +23,7 @@ mod keyring_call;
 mod leftover;
 mod migrate;
 mod moves;
+mod open_here;
 mod output;
 mod passphrase;
 mod place;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::admin;
 use super::issuer;
+use super::open_here::open_here;
 use super::output::{Exit, fail, say};
 use super::place::{self, Place};
 use super::prompt;
@@ -104,7 +105,12 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     let (bound, listed) = destination(&plan.profile, &files, env)?;
     args.take_listed(&mut plan.profile, listed.as_ref());
     let Required { binding, .. } = Required::of(&plan.profile, &bound, files.ca_file.clone());
-    let seen = stores.reader(plan.place.kind()).look(name);
+    let mut seen = stores.reader(plan.place.kind()).look(name);
+    let is_locked = seen.record.as_ref().is_err_and(|error| error.is_locked());
+    if is_locked && args.needs_the_stored() {
+        open_here(&target, &stores, plan.place.kind(), env)?;
+        seen = stores.reader(plan.place.kind()).look(name);
+    }
     let credential = args
         .credential(Some(&seen), &binding.bound, plan.profile.origin().is_none())?
         .bound_to(binding.bound.as_str())

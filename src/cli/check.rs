@@ -24,7 +24,7 @@ use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
 use crate::store::source::binding_of;
-use crate::store::{Differences, StoreErrorKind, Stores};
+use crate::store::{Differences, Stores};
 
 /// The arguments of `jetond check`.
 #[derive(Debug, clap::Args)]
@@ -221,7 +221,7 @@ fn check_profile(
     let store = stores.reader_of(profile);
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
     let record = match store.load(name) {
-        Err(error) if matches!(error.kind, StoreErrorKind::Locked) => return Ok(None),
+        Err(error) if error.is_locked() => return Ok(None),
         record => record.map_err(|e| Causes(&e).to_string())?,
     };
     let Some(record) = record else {

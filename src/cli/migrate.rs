@@ -10,6 +10,7 @@ use super::admin;
 use super::bound::bound_as;
 use super::issuer;
 use super::moves::{ProfileMoves, refused};
+use super::open_here::open_here;
 use super::output::{Exit, fail, report};
 use super::place::{self, Place};
 use super::proof::Proof;
@@ -145,6 +146,7 @@ impl Migration<'_> {
             return Ok(Moved::NotAtAll);
         }
         self.demand_place(from).map_err(NotMoved::Nothing)?;
+        open_here(self.target, self.stores, from, self.env).map_err(NotMoved::Nothing)?;
         let former = self.stores.store(from).look(name);
         let record = self.record(from, &former).map_err(NotMoved::Nothing)?;
         let route = bound_as(self.target, name, &profile, &record.binding);

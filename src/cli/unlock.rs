@@ -113,7 +113,7 @@ fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
 }
 
 /// The wrapped identity of this recipient.
-fn wrapped(file: &IdentityFile, recipient: &Recipient) -> Result<Wrapped, Exit> {
+pub(super) fn wrapped(file: &IdentityFile, recipient: &Recipient) -> Result<Wrapped, Exit> {
     let read = file.read();
     let read = read.map_err(|error| {
         let what = format!("{NOT_UNLOCKED}: {}", Causes(&error));

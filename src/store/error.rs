@@ -95,6 +95,11 @@ pub enum StoreErrorKind {
 // === impl StoreError ===
 
 impl StoreError {
+    /// Whether the record is encrypted, and the store is locked.
+    pub const fn is_locked(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Locked)
+    }
+
     pub(super) fn new(path: &Path, kind: StoreErrorKind) -> Self {
         Self {
             place: path.display().to_string(),

@@ -11,6 +11,15 @@ use crate::credential::{ClientSecret, Credential, InvalidCredential};
 use crate::store::{Bound, Look};
 
 impl AddArgs {
+    const fn is_secret_given(&self) -> bool {
+        self.client_secret_stdin || self.client_secret_file.is_some()
+    }
+
+    /// Whether the stored credential may be enrolled again. What is replaced as a whole need not be readable.
+    pub(super) const fn needs_the_stored(&self) -> bool {
+        self.rebind && !(self.client_id.is_some() && self.is_secret_given())
+    }
+
     /// The credential: as given, asked for, or with `--rebind` the one that was `seen` in the store. A person sees the address before the
     /// secret goes there; where nobody can, a stored secret goes to no other place that was `discovered`.
     pub(super) fn credential(
@@ -19,9 +28,8 @@ impl AddArgs {
         bound: &Bound,
         discovered: bool,
     ) -> Result<Credential, Exit> {
-        let secret_given = self.client_secret_stdin || self.client_secret_file.is_some();
-        // What is replaced as a whole need not be readable.
-        let stored = if self.rebind && !(self.client_id.is_some() && secret_given) {
+        let secret_given = self.is_secret_given();
+        let stored = if self.needs_the_stored() {
             seen.map(stored).transpose()?.flatten()
         } else {
             None

@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::super::admin;
 use super::super::bound::bound;
+use super::super::open_here::open_here;
 use super::super::output::{Exit, fail};
 use super::super::proof::Proof;
 use super::super::target::Target;
@@ -68,7 +69,10 @@ impl Session {
             );
             return Err(fail(Exit::Config, what));
         };
-        let stores = target.stores();
+        let stores = target.stores().encrypting_for(&config);
+        if let Some(store) = profile.store() {
+            open_here(&target, &stores, store, env)?;
+        }
         let (files, binding) = bound(&target, &stores, &name, &profile)?;
         let places = admin::places(&target, env).map_err(|error| fail(Exit::Config, error))?;
         admin::refuse_another_daemon(&target, &places)?;

@@ -191,3 +191,20 @@ fn a_daemon_of_another_recipient_takes_no_identity() {
     assert_eq!(answer(&env, &daemon, "research"), locked());
     env.stop(&mut daemon);
 }
+
+#[test]
+fn a_command_that_reads_a_record_asks_for_the_passphrase_itself() {
+    let env = place(60);
+    enrol(&env, "research");
+    let args = ["migrate", "research", "--to", "file"];
+    let refused = env.jetond(&args);
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.stderr.contains("locked"), "{refused:?}");
+    let mut terminal = Terminal::start(&env, &args, &[]);
+    terminal.wait_for("Passphrase (not shown): ");
+    terminal.wait_for_no_echo();
+    terminal.type_in(&format!("{PASSPHRASE}\n"));
+    let (status, shown) = terminal.end(&env);
+    assert_eq!(status.code(), Some(0), "{shown}");
+    assert!(env.record("research").exists() && !record(&env, "research").exists());
+}
