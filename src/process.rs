@@ -1,5 +1,6 @@
 //! This process: hardening, log, signals, children, service manager, and the rights that it works with.
 
+pub mod bounded;
 pub mod children;
 pub mod crash_loop;
 pub mod dispositions;

@@ -1,0 +1,128 @@
+use std::path::Path;
+
+use super::*;
+
+/// Longer than any test: only a limit that a test sets ends a program.
+const LONG: Limits = Limits {
+    time: Duration::from_secs(600),
+    output: 64 * 1024,
+};
+
+fn sh(script: &str, limits: Limits) -> Result<Zeroizing<Vec<u8>>, RunError> {
+    let words = ["/bin/sh", "-c", script].map(str::to_owned);
+    let path = [("PATH".into(), "/usr/bin:/bin".into())];
+    run(&words, &path, limits)
+}
+
+fn printed(script: &str) -> String {
+    String::from_utf8(sh(script, LONG).unwrap().to_vec()).unwrap()
+}
+
+/// Whether the process has ended, or is about to be reaped.
+fn is_gone(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| {
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with('Z'))
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that waits for the kernel"
+)]
+fn wait_until_gone(pid: &str) {
+    while !is_gone(pid) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_output_is_what_the_program_printed_and_nothing_else_of_ours_reaches_it() {
+    assert_eq!(printed("printf secret"), "secret");
+    assert_eq!(printed("echo error >&2; cat; echo end"), "end\n");
+    assert_eq!(printed("pwd"), "/\n");
+    let env = printed("env");
+    let names: Vec<_> = env
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let ours = ["PATH", "PWD", "SHLVL", "_", "OLDPWD"];
+    assert!(names.iter().all(|(name, _)| ours.contains(name)), "{env}");
+}
+
+#[test]
+fn a_failure_is_told_by_its_status_and_its_output_does_not_count() {
+    let failed = sh("echo secret; exit 3", LONG).unwrap_err().to_string();
+    assert_eq!(failed, "failed (exit status: 3)");
+    let words = ["/nowhere".to_owned()];
+    let missing = run(&words, &[], LONG).unwrap_err();
+    assert!(missing.system().is_some(), "{missing}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_hangs_is_killed_with_all_that_it_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let pids = dir.path().join("pids");
+    let script = format!(
+        "sleep 600 & echo $! > {0}; (trap '' TERM HUP INT; sleep 600) & echo $! >> {0}; echo $$ >> {0}; wait",
+        pids.display()
+    );
+    let limits = Limits {
+        time: Duration::from_secs(2),
+        ..LONG
+    };
+    let late = sh(&script, limits).unwrap_err();
+    assert!(matches!(late, RunError::Late(_)), "{late}");
+    let pids = std::fs::read_to_string(pids).unwrap();
+    assert_eq!(pids.lines().count(), 3);
+    pids.lines().for_each(wait_until_gone);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_forks_and_exits_has_ended_and_its_child_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid = dir.path().join("pid");
+    // The child has the same standard output, which is never closed.
+    let script = format!("sleep 600 & echo $! > {}; echo secret", pid.display());
+    assert_eq!(printed(&script), "secret\n");
+    wait_until_gone(std::fs::read_to_string(pid).unwrap().trim());
+}
+
+#[test]
+fn a_program_that_prints_without_end_is_killed_at_the_limit() {
+    let long = sh("exec yes", LONG).unwrap_err();
+    assert!(matches!(long, RunError::TooLong(_)), "{long}");
+    let whole = printed("head -c 65536 /dev/zero | tr '\\0' a");
+    assert_eq!(whole.len(), 65_536);
+}
+
+#[test]
+fn a_program_that_closes_its_output_and_goes_on_is_waited_for() {
+    let status = sh("echo secret; exec >&-; sleep 0.1; exit 4", LONG).unwrap_err();
+    assert_eq!(status.to_string(), "failed (exit status: 4)");
+}
+
+#[test]
+fn a_program_that_is_replaced_while_it_runs_runs_to_its_end() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (program, next) = (dir.path().join("program"), dir.path().join("next"));
+    let write = |path: &Path, script: &str| {
+        std::fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    write(&next, "echo second");
+    write(
+        &program,
+        &format!("mv {} {}; echo first", next.display(), program.display()),
+    );
+    let words = [program.to_str().unwrap().to_owned()];
+    let path = [("PATH".into(), "/usr/bin:/bin".into())];
+    for expected in ["first\n", "second\n"] {
+        let printed = run(&words, &path, LONG).unwrap();
+        assert_eq!(printed.as_slice(), expected.as_bytes());
+    }
+}
