@@ -26,6 +26,7 @@ mod links_folder;
 mod named;
 mod namespace;
 mod private;
+mod program;
 mod remedy;
 mod shared;
 mod volume;
@@ -41,6 +42,7 @@ pub use links_folder::open_links_folder;
 pub use named::{NamedFile, read_named};
 pub use private::private_dir;
 pub(crate) use private::{judge_lock, make_folders, open_private};
+pub use program::judge_program;
 pub use shared::{Sharing, SocketFolder, barrier};
 pub use volume::is_volume;
 

@@ -74,6 +74,13 @@ pub struct Env {
     pub kubeconfig: Option<OsString>,
     /// `GIT_CONFIG_GLOBAL`: the user's configuration of git.
     pub git_config_global: Option<PathBuf>,
+    /// `CREDENTIALS_DIRECTORY`, when it is absolute: where systemd passes credentials (systemd.exec(5)).
+    pub credentials_directory: Option<PathBuf>,
+    /// `SYSTEMD_EXEC_PID`: the process that systemd has started (systemd.exec(5)).
+    pub systemd_exec_pid: Option<String>,
+    /// The variables that a command gets which prints a client secret, and no others: `HOME`, `PATH`, `XDG_*`,
+    /// `SSH_AUTH_SOCK` and `DBUS_SESSION_BUS_ADDRESS`.
+    pub for_commands: Vec<(OsString, OsString)>,
     /// `https_proxy`, else `HTTPS_PROXY`.
     pub https_proxy: Option<ProxyText>,
     /// The variables of [`CA_VARIABLES`] that are set, in that order. They are for messages alone.
@@ -162,6 +169,9 @@ impl Env {
             path: None,
             kubeconfig: None,
             git_config_global: None,
+            credentials_directory: None,
+            systemd_exec_pid: None,
+            for_commands: vec![],
             https_proxy: None,
             ca_variables: vec![],
             uid,
@@ -171,6 +181,9 @@ impl Env {
         for (name, value) in vars {
             if value.is_empty() {
                 continue;
+            }
+            if is_for_commands(name.as_bytes()) {
+                env.for_commands.push((name.clone(), value.clone()));
             }
             match name.as_bytes() {
                 b"HOME" => env.home = absolute(value),
@@ -194,6 +207,8 @@ impl Env {
                 b"PATH" => env.path = Some(value),
                 b"KUBECONFIG" => env.kubeconfig = Some(value),
                 b"GIT_CONFIG_GLOBAL" => env.git_config_global = Some(value.into()),
+                b"CREDENTIALS_DIRECTORY" => env.credentials_directory = absolute(value),
+                b"SYSTEMD_EXEC_PID" => env.systemd_exec_pid = value.into_string().ok(),
                 b"LOGNAME" => logname = value.into_string().ok(),
                 b"https_proxy" => env.https_proxy = value.into_string().ok().map(ProxyText),
                 b"HTTPS_PROXY" => upper_proxy = value.into_string().ok().map(ProxyText),
@@ -215,6 +230,17 @@ impl Env {
     pub fn service_folder(&self) -> Option<&Path> {
         self.notify.as_ref().and(self.runtime_directory.as_deref())
     }
+}
+
+/// Whether a command that prints a client secret gets this variable: where it finds its files, its agent and its session.
+fn is_for_commands(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 4] = [
+        b"HOME",
+        b"PATH",
+        b"SSH_AUTH_SOCK",
+        b"DBUS_SESSION_BUS_ADDRESS",
+    ];
+    NAMES.contains(&name) || name.starts_with(b"XDG_")
 }
 
 /// A path that can be trusted to mean the same from every folder.
@@ -241,6 +267,27 @@ fn own_entry(list: &OsStr) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_gets_a_few_variables_and_no_others() {
+        let vars = [
+            ("HOME", "/h"),
+            ("PATH", "/bin"),
+            ("XDG_RUNTIME_DIR", "/r"),
+            ("XDG_", "x"),
+            ("SSH_AUTH_SOCK", "/a"),
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/b"),
+            ("JETON_CONFIG", "canary"),
+            ("NOTIFY_SOCKET", "canary"),
+            ("HTTPS_PROXY", "canary"),
+            ("LD_PRELOAD", "canary"),
+            ("OP_SERVICE_ACCOUNT_TOKEN", "canary"),
+            ("XDGS", "canary"),
+        ];
+        let env = Env::from_vars(vars.map(|(n, v)| (n.into(), v.into())), 1_000);
+        assert_eq!(env.for_commands.len(), 6);
+        assert!(env.for_commands.iter().all(|(_, value)| value != "canary"));
+    }
 
     #[test]
     fn the_runtime_folder_is_the_one_called_jetond_and_never_that_of_the_sockets() {

@@ -26,6 +26,18 @@ impl Manager {
         Self::of_process(pid, comm.ok().as_deref(), is_booted)
     }
 
+    /// The manager that has started this process; `None` if another program has. `exec_pid` is `$SYSTEMD_EXEC_PID`, which
+    /// systemd sets from version 248 on and which children of a service inherit; before that, a service of ours is known by
+    /// `$NOTIFY_SOCKET`. A parent alone says nothing: a process may have lost its own, and got this one.
+    pub fn of_this_process(exec_pid: Option<&str>, is_notified: bool) -> Option<Self> {
+        let is_started = match exec_pid {
+            Some(pid) => pid.parse() == Ok(std::process::id()),
+            None => is_notified,
+        };
+        let parent = rustix::process::getppid().filter(|_| is_started)?;
+        Self::of(parent.as_raw_nonzero().get())
+    }
+
     /// The manager that listens at this socket for a service of ours; `None` too if the socket cannot be connected to.
     pub fn listening_at(socket: &Path) -> Option<Self> {
         Self::of(listener_at(socket)?)

@@ -20,6 +20,8 @@ pub enum Purpose {
     Secret,
     /// A file with a client ID or a client secret, which other programs write.
     SecretFile,
+    /// A program that prints a client secret.
+    Program,
     /// The certificates to trust.
     CaFile,
     /// The certificate to show to an issuer.

@@ -56,7 +56,8 @@ fn remedy_in(
             | Purpose::CaFile
             | Purpose::ClientCertificate
             | Purpose::ClientKey
-            | Purpose::SecretFile => "put the file itself there".into(),
+            | Purpose::SecretFile
+            | Purpose::Program => "put the file itself there".into(),
             Purpose::Lock => "remove it".into(),
             Purpose::State | Purpose::Links | Purpose::Sink | Purpose::Socket { .. } => {
                 format!("put the folder itself there, or {elsewhere}")
@@ -84,6 +85,7 @@ fn remedy_in(
             | Purpose::ClientCertificate
             | Purpose::ClientKey
             | Purpose::SecretFile
+            | Purpose::Program
                 if *is_file =>
             {
                 format!("make a copy of your own, and {elsewhere}")
@@ -172,6 +174,7 @@ const fn elsewhere(purpose: Purpose, is_system: bool) -> &'static str {
             "name it with client-certificate (add: --client-certificate, --client-key)"
         }
         Purpose::SecretFile => "name it with client-id or client-secret",
+        Purpose::Program => "name it with client-secret",
         Purpose::Links => "name another folder",
         Purpose::Sink => "name another path for the sink",
         Purpose::Socket { named: true } => "choose another place with --socket or JETON_SOCKET",

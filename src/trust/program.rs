@@ -1,0 +1,67 @@
+//! A program that is started for a secret: judged before it runs with our rights.
+
+use std::path::Path;
+
+use rustix::fs::CWD;
+
+use super::facts::Facts;
+use super::{Distrust, Purpose, Untrusted, acl, explained, group, resolve};
+
+/// Judges a program that the path leads to, through any links: only root and `uid` can have written it, or can put another
+/// one in its place. So what is started by this path next is what was judged, or another one of theirs.
+///
+/// # Errors
+/// [`Untrusted`] names the program, or the folder or link on the way to it, and the remedy.
+pub fn judge_program(path: &Path, uid: u32) -> Result<(), Untrusted> {
+    judge(path, uid).map_err(|untrusted| explained(untrusted.meant_for(Purpose::Program), uid))
+}
+
+fn judge(path: &Path, uid: u32) -> Result<(), Untrusted> {
+    let real = resolve(path, uid)?;
+    let untrusted = |why| Untrusted::new(&real, why);
+    // Not opened: a program need not be readable to be run.
+    let stat = rustix::fs::statat(CWD, &real, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    let stat = stat.map_err(|e| untrusted(Distrust::io("read the state of", e.into())))?;
+    Facts::new(&stat, false)
+        .judge_file(uid)
+        .or_else(|why| group::accept_private(why, uid, || acl::of_path(&real)))
+        .map_err(untrusted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_believed_only_if_no_other_user_can_change_or_replace_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        let mode = |path: &Path, mode| set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        mode(dir.path(), 0o755);
+        let (program, link) = (dir.path().join("program"), dir.path().join("link"));
+        std::fs::write(&program, "").unwrap();
+        symlink(&program, &link).unwrap();
+        for (of_file, of_folder, is_good) in [
+            (0o755, 0o755, true),
+            (0o711, 0o755, true),
+            (0o757, 0o755, false),
+            (0o755, 0o757, false),
+            (0o755, 0o1777, true),
+        ] {
+            mode(&program, of_file);
+            mode(dir.path(), of_folder);
+            for path in [&program, &link] {
+                let judged = judge_program(path, uid);
+                assert_eq!(judged.is_ok(), is_good, "{of_file:o} {of_folder:o}");
+            }
+        }
+        mode(dir.path(), 0o755);
+        for path in [dir.path(), &dir.path().join("none")] {
+            assert!(judge_program(path, uid).is_err(), "{}", path.display());
+        }
+        assert!(judge_program(&program, uid + 1).is_err() || uid == 0);
+    }
+}
