@@ -12,7 +12,7 @@
 //! | File or room | What it does | Names | Edges |
 //! |---|---|---|---|
 //! | [`reloading`] | puts configurations in force, one at a time | condition keep options service sockets wiring | clock offload process settings |
-//! | [`wiring`] | builds the profiles that a configuration names | keep | applications clock offload provider store |
+//! | [`wiring`] | builds the profiles that a configuration names | keep | applications certificates clock offload provider store |
 //! | [`watchdog`] | pings the service manager's watchdog after serving a request | serve service shutdown | process |
 //! | `credential_watch` | notices that a credential was replaced | keep | clock offload path_events store |
 //! | [`sinks`] | keeps the files fresh that tokens are written to | keep options | clock offload sink |
@@ -25,7 +25,7 @@
 //! | `shutdown` | the order to stop, and how long requests in progress may take | | |
 //! | `clock_changes` | passes suspends and steps of the wall clock on to the profiles | keep | process |
 //! | [`condition`] | the daemon's state, in one line | keep | |
-//! | `options` | the options that a daemon is started with | | process |
+//! | `options` | the options that a daemon is started with | | process store |
 //! | [`keep`] | keeps profiles: one task for each, which owns its state | | clock process provider store |
 
 mod clock_changes;
@@ -125,6 +125,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         let sockets = Sockets::open(passed, places).map_err(StartError::Listen)?;
         serve(options, config, sockets, signals, limit).await
     });
+    process::bounded::end_all();
     // Do not wait for threads: one may hang in the system's resolver or on a disk.
     runtime.shutdown_background();
     result
@@ -194,6 +195,7 @@ async fn serve(
     tokio::spawn(tell_of_jumps(jumps, Arc::clone(&roster)));
     let wiring = Wiring::new(
         &options.state,
+        &options.surroundings,
         options.uid,
         Arc::clone(&clock),
         Arc::clone(&roster),

@@ -14,7 +14,7 @@
 //! | Top | What it is | Names |
 //! |---|---|---|
 //! | [`cli`] | the commands of `jetond` | address age_file applications causes certificates clock command_line config credential daemon dialect fault file_lock folder instant lifecycle offload paths policy process profile provider sandbox settings store token transfer trust wire |
-//! | [`daemon`] | the daemon: its own map is on its page | address age_file applications causes clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload path_events paths policy problem process profile provider query schedule settings sink store token trust wire |
+//! | [`daemon`] | the daemon: its own map is on its page | address age_file applications causes certificates clock command_line config credential dialect fault file_format file_lock folder instant lifecycle offload path_events paths policy problem process profile provider query schedule settings sink store token trust wire |
 //!
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|

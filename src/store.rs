@@ -12,9 +12,11 @@ use crate::profile::ProfileName;
 
 mod access;
 mod binding;
+mod bindings;
 mod changes;
 mod difference;
 mod encrypted;
+mod enrolled;
 mod error;
 mod file;
 mod files;
@@ -26,19 +28,22 @@ mod read_only;
 mod record;
 mod removal;
 pub mod source;
+pub mod sourced;
 
 pub use access::{About, Look, Revision, Store, StoreReader, StoreWriter};
 pub use binding::{Binding, Bound, Required};
+pub use bindings::{Bindings, Recorded};
 pub use changes::ChangeSource;
 pub use difference::{BindingPart, Difference, Differences};
 pub use encrypted::{EncryptedStore, IdentityFile, Mismatch, StoreKeys, Wrapped};
+pub use enrolled::Enrolled;
 pub use error::{StoreError, StoreErrorKind, Unavailable};
 pub use file::FileStore;
 pub use intents::{Keeper, KeyCall, KeyIntent, KeyIntents};
 pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
 pub use moves::{Move, MoveKind, Moved, Moves};
-pub use read_only::{SourceError, SourceReader};
+pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
 pub use record::{Key, Record};
 pub use removal::{Removal, Removals};
 
@@ -51,6 +56,8 @@ pub struct Stores {
     keyring: Arc<KeyringStore>,
     encrypted: Arc<EncryptedStore>,
     locks: Locks,
+    bindings: Arc<Bindings>,
+    surroundings: Arc<Surroundings>,
     /// The user that the daemon runs as, or ours: only this user and root may write what a source is read from.
     owner: u32,
 }
@@ -63,6 +70,8 @@ impl Stores {
             keyring: Arc::new(KeyringStore::new()),
             encrypted: Arc::new(EncryptedStore::new(state, owner, Arc::default())),
             locks: Locks::new(state, owner),
+            bindings: Arc::new(Bindings::new(state, owner)),
+            surroundings: Arc::default(),
             owner,
         }
     }
@@ -76,12 +85,23 @@ impl Stores {
         }
     }
 
-    /// The reader of what this profile's credential comes from: its store, or its source.
-    pub fn reader_of(&self, profile: &Profile) -> Arc<dyn StoreReader> {
-        match SourceReader::of(profile, self.owner) {
-            Some(source) => Arc::new(source),
-            None => self.reader(profile.store().unwrap_or(&StoreKind::File)),
+    /// The same with these surroundings, for the sources that are only read.
+    #[must_use]
+    pub fn in_surroundings(self, surroundings: Arc<Surroundings>) -> Self {
+        Self {
+            surroundings,
+            ..self
         }
+    }
+
+    /// The source of this profile's credential; `None` if it has a store.
+    pub fn source_of(&self, profile: &Profile) -> Option<SourceReader> {
+        SourceReader::of(profile, self.owner, &self.surroundings)
+    }
+
+    /// The bindings of the sources' credentials.
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
     }
 
     /// Where this profile's credential is, in words that follow "the credential".

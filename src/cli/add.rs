@@ -34,6 +34,7 @@ mod granted;
 mod profile;
 mod proposal;
 mod provider;
+mod rebound;
 mod steps;
 mod ways;
 mod written;
@@ -99,6 +100,9 @@ fn try_add(args: &AddArgs, env: &Env) -> Result<(), Exit> {
     };
     let target = args.target.find_own(env)?;
     target.note_beside_the_systems();
+    if let Some(rebound) = args.rebind_source(name, &target, env) {
+        return rebound;
+    }
     let stores = target.stores();
     let mut plan = Plan::make(args, name, env, &target, &stores)?;
     let files = files(&plan.profile, &target)?;
@@ -189,8 +193,8 @@ impl Plan {
     fn store_of(profile: &Profile, name: &ProfileName, target: &Target) -> Result<StoreKind, Exit> {
         profile.store().cloned().ok_or_else(|| {
             let what = format!(
-                "nothing is changed: the configuration names where the credential of {name} comes from, so there is nothing to store; see what is read there with: {}",
-                target.line("check")
+                "nothing is changed: the credential of {name} comes {}, and is not stored",
+                target.stores().whereabouts(profile)
             );
             fail(Exit::Config, what)
         })

@@ -6,8 +6,7 @@ use crate::causes::Causes;
 use crate::config::Profile;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
-use crate::store::source::binding_of;
-use crate::store::{Binding, Differences, Stores};
+use crate::store::{Binding, Differences, Enrolled, Stores};
 
 /// What the profile's token and secret may be sent to: what its credential is bound to. A configuration that names another
 /// address now gets nothing.
@@ -17,15 +16,15 @@ pub(super) fn bound(
     name: &ProfileName,
     profile: &Profile,
 ) -> Result<(Files, Binding), Exit> {
-    let record = stores.reader_of(profile).load(name);
-    let record = record.map_err(|error| refuse(Causes(&error)))?;
-    let Some(record) = record else {
+    let enrolled = stores.enrolled(name, profile);
+    let enrolled = enrolled.map_err(|error| refuse(Causes(&error)))?;
+    let Some(enrolled) = enrolled else {
         let rebind = target.line(&format!("add {name} --rebind"));
         return Err(refuse(format!(
             "no credential of {name} is stored; run: {rebind}"
         )));
     };
-    bound_as(target, name, profile, &record.binding)
+    compared(target, name, profile, &enrolled)
 }
 
 /// The same for a credential that is bound so.
@@ -35,10 +34,22 @@ pub(super) fn bound_as(
     profile: &Profile,
     binding: &Binding,
 ) -> Result<(Files, Binding), Exit> {
+    let enrolled = Enrolled {
+        client_id: String::new(),
+        binding: Some(binding.clone()),
+    };
+    compared(target, name, profile, &enrolled)
+}
+
+fn compared(
+    target: &Target,
+    name: &ProfileName,
+    profile: &Profile,
+    enrolled: &Enrolled,
+) -> Result<(Files, Binding), Exit> {
     let owner = target.daemon;
-    let now = target.as_daemon(|| binding_of(profile, &binding.bound, owner));
-    let now = now.map_err(|error| refuse(Causes(&error)))?;
-    let differences = binding.differences(&now);
+    let compared = target.as_daemon(|| enrolled.compare(profile, owner));
+    let (now, differences) = compared.map_err(|error| refuse(Causes(&error)))?;
     if !differences.is_empty() {
         return Err(refuse(format!(
             "{}; if that is right, run: {}",

@@ -1,6 +1,7 @@
 //! `jetond check`: every fault of the configuration and the store, with the place and what to do.
 
 mod reach;
+mod source;
 
 use std::sync::Arc;
 
@@ -23,7 +24,6 @@ use crate::offload;
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::provider::configured::Files;
-use crate::store::source::binding_of;
 use crate::store::{Differences, Stores};
 
 /// The arguments of `jetond check`.
@@ -218,35 +218,37 @@ fn check_profile(
     profile: &Profile,
 ) -> Result<Option<(String, Destination)>, String> {
     let rebind = || target.line(&format!("add {name} --rebind"));
-    let store = stores.reader_of(profile);
     // By the owner and mode of the record, so as ourselves: only its owner can read it.
-    let record = match store.load(name) {
+    let enrolled = match stores.enrolled(name, profile) {
         Err(error) if error.is_locked() => return Ok(None),
-        record => record.map_err(|e| Causes(&e).to_string())?,
+        enrolled => enrolled.map_err(|e| Causes(&e).to_string())?,
     };
-    let Some(record) = record else {
+    let Some(enrolled) = enrolled else {
         let system = target.note_of_the_systems("check");
         return Err(format!(
             "no credential is stored; run: {}{system}",
             rebind()
         ));
     };
-    let now = target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon));
-    let now = now.map_err(|e| Causes(&e).to_string())?;
+    let compared = target.as_daemon(|| enrolled.compare(profile, target.daemon));
+    let (now, differences) = compared.map_err(|e| Causes(&e).to_string())?;
     if let Some(files) = &profile.client_certificate {
         let read = target.as_daemon(|| ClientFiles::examine(files, target.daemon));
         read.map_err(|e| Causes(&e).to_string())?;
     }
-    let differences = record.binding.differences(&now);
     if differences.is_empty() {
+        if let Some(source) = stores.source_of(profile) {
+            let is_used = enrolled.binding.is_some();
+            source::check(target, stores, name, &source, is_used)?;
+        }
         let destination = Destination {
             files: Files::with_ca(target.daemon, now.ca_file),
             ca: now.binding.ca,
         };
-        return Ok(Some((record.key.credential.client_id, destination)));
+        return Ok(Some((enrolled.client_id, destination)));
     }
     Err(format!(
-        "nothing is sent with the stored credential: {}; if that is right, run: {}",
+        "nothing is sent with the credential: {}; if that is right, run: {}",
         Differences(&differences),
         rebind()
     ))

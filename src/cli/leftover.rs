@@ -61,7 +61,30 @@ pub(super) fn find(target: &Target, config: &Config, env: &Env) -> Vec<Leftover>
             found.push(of_credential(target, config, path, name));
         }
     }
+    let bindings = stores.bindings().files().unwrap_or_default();
+    let is_read = |name: &ProfileName| {
+        let profiles = usual.iter().chain([config]);
+        let mut profiles = profiles.filter_map(|config| config.profiles.get(name));
+        profiles.any(|profile| profile.store().is_none())
+    };
+    let unread = bindings
+        .into_iter()
+        .filter(|(_, name)| !name.as_ref().is_some_and(is_read));
+    found.extend(unread.map(|(path, _)| of_binding(target, path)));
     found
+}
+
+/// What a credential of a source was for, which is read no more.
+fn of_binding(target: &Target, path: PathBuf) -> Leftover {
+    let what = format!(
+        "no profile of {} reads the credential from a source whose use this file records",
+        target.config.display()
+    );
+    let remedy = format!(
+        "if no other configuration does, remove the file {}",
+        quoted(&path)
+    );
+    Leftover { path, what, remedy }
 }
 
 fn of_credential(

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::leftover;
 use super::output::{Exit, fail, fail_with};
 use super::sockets;
-use super::target::{Target, TargetArgs};
+use super::target::{Target, TargetArgs, surroundings};
 use crate::daemon::{self, Options, StartError, watchdog};
 use crate::offload;
 use crate::paths::Env;
@@ -149,6 +149,7 @@ fn serve(args: &RunArgs, guests: Guests, env: &Env, life: Option<Life>) -> Exit 
         stop_at_eof: args.stop_at_eof,
         guests,
         life,
+        surroundings: surroundings::of_daemon(env, target.system),
     };
     let ended = daemon::run(&options);
     if args.stop_at_eof {

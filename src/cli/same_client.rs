@@ -87,8 +87,8 @@ fn others(
 
 /// The origin and the client ID of a profile's stored credential, if it can be read.
 fn client(stores: &Stores, name: &ProfileName, profile: &Profile) -> Option<(String, String)> {
-    let record = stores.reader_of(profile).load(name).ok()??;
-    Some((record.binding.origin(), record.key.credential.client_id))
+    let enrolled = stores.enrolled(name, profile).ok()??;
+    Some((enrolled.bound(profile).origin(), enrolled.client_id))
 }
 
 fn listed(names: &[ProfileName]) -> String {

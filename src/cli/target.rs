@@ -1,10 +1,12 @@
 //! Which configuration and which state a command works on.
 
 pub(super) mod lines;
+pub(super) mod surroundings;
 mod systems;
 mod usual;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::systems::{Machine, Use};
 
@@ -16,7 +18,7 @@ use crate::paths::{Env, SYSTEM_CONFIG, SYSTEM_STATE};
 use crate::process::user::{ServiceGroups, with_rights_of};
 use crate::profile::ProfileName;
 use crate::settings::{self, ConfigLock, Content, Found, LockError, Readers, Unusable, WriteError};
-use crate::store::{Removals, Stores};
+use crate::store::{Removals, Stores, Surroundings};
 
 /// Which configuration and state.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -51,6 +53,8 @@ pub(super) struct Target {
     pub(super) system: bool,
     /// Whether systemd manages this machine's services.
     pub(super) has_systemd: bool,
+    /// What sources of credentials need.
+    pub(super) surroundings: Arc<Surroundings>,
 }
 
 impl TargetArgs {
@@ -100,6 +104,7 @@ impl TargetArgs {
                 readers: Readers::Everyone,
                 system: true,
                 has_systemd,
+                surroundings: surroundings::of_command(env, machine.daemon(uid), true),
             });
         }
         Ok(Target {
@@ -114,6 +119,7 @@ impl TargetArgs {
             readers: Readers::Owner,
             system: false,
             has_systemd,
+            surroundings: surroundings::of_command(env, uid, false),
         })
     }
 
@@ -152,7 +158,7 @@ impl Target {
 
     /// The stores of this state.
     pub(super) fn stores(&self) -> Stores {
-        Stores::new(&self.state, self.owner)
+        Stores::new(&self.state, self.owner).in_surroundings(Arc::clone(&self.surroundings))
     }
 
     /// The configuration that a daemon would begin with, with every fault told.

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, SocketMode};
 use crate::paths::SocketPlaces;
 use crate::policy::Guests;
 use crate::process::crash_loop::Life;
+use crate::store::Surroundings;
 
 /// The options that a daemon is started with.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub struct Options {
     pub guests: Guests,
     /// The record of this life, where a service manager keeps one.
     pub life: Option<Life>,
+    /// What sources of credentials need.
+    pub surroundings: Arc<Surroundings>,
 }
 
 // === impl Options ===

@@ -15,18 +15,18 @@ use super::keep::roster::{Entry, Profiles, Roster};
 use crate::clock::Clock;
 use crate::config::{Config, Names, Profile, Rule};
 use crate::lifecycle::Policy;
-use crate::offload::Lane;
 use crate::profile::ProfileName;
 use crate::provider::{Provider, configured, http};
 use crate::query::Reloaded;
 use crate::schedule::Unit;
-use crate::store::source::{CredentialSource, StoreSource};
-use crate::store::{StoreKeys, Stores};
+use crate::store::source::CredentialSource;
+use crate::store::{StoreKeys, Stores, Surroundings};
 
 mod carried;
 mod control_plane;
 mod locking;
 mod looks;
+mod sourced;
 
 use carried::{Carried, carried_over};
 use control_plane::ControlPlanes;
@@ -70,11 +70,17 @@ pub struct Wiring {
 
 impl Wiring {
     /// Creates a builder that uses the credentials below this state folder; no profile is kept yet.
-    pub fn new(state: &Path, uid: u32, clock: Arc<dyn Clock>, roster: Arc<Roster>) -> Self {
+    pub fn new(
+        state: &Path,
+        surroundings: &Arc<Surroundings>,
+        uid: u32,
+        clock: Arc<dyn Clock>,
+        roster: Arc<Roster>,
+    ) -> Self {
         if let Err(error) = configured::prepare() {
             warn!(%error, "the system refuses another thread, so issuers' names cannot be looked up now");
         }
-        let stores = Stores::new(state, uid);
+        let stores = Stores::new(state, uid).in_surroundings(Arc::clone(surroundings));
         let planes = ControlPlanes::new(uid);
         let keys = Arc::clone(stores.keys());
         let wiring = Self::around(clock, roster, move |name, profile| {
@@ -274,15 +280,8 @@ fn on_this_machine(
     let provider = configured::provider(profile, &configured::Files::of(uid));
     let provider = planes.threads.moved(&profile.site(), provider);
     info!(profile = %name, provider = profile.provider.as_str(), url = %profile.url(), "profile is kept");
-    let source = StoreSource {
-        name: name.clone(),
-        profile: profile.clone(),
-        owner: uid,
-        store: stores.reader_of(profile),
-        lane: Lane::default(),
-    };
     Outside {
-        source: Arc::new(source),
+        source: sourced::credential(stores, uid, name, profile),
         provider,
         api: planes.of(profile),
         jitter: || Unit::new(fastrand::f64()),

@@ -230,9 +230,6 @@ fn compare(
 // === impl Revision ===
 
 impl Revision {
-    /// The revision of what no program of ours replaces.
-    pub(super) const UNREADABLE: Self = Self(State::Unreadable);
-
     fn of(read: &Result<Option<Zeroizing<Vec<u8>>>, StoreError>) -> Self {
         Self(match read {
             Ok(None) => State::Absent,

@@ -114,6 +114,22 @@ impl Bound {
     }
 }
 
+impl fmt::Display for Binding {
+    /// All of it, in a clause for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.bound {
+            Bound::Origin(_) => write!(f, "{}", self.bound)?,
+            Bound::Endpoint { provider, .. } => write!(f, "{provider} at {}", self.bound)?,
+        }
+        if let Some(issuer) = &self.issuer {
+            write!(f, ", which the issuer {issuer} names")?;
+        }
+        write!(f, "; trusted certificates: {}", describe(&self.ca))?;
+        let proxy = self.proxy.as_deref().unwrap_or("not set");
+        write!(f, "; proxy: {proxy}")
+    }
+}
+
 /// Certificates, in words that follow "was" or "is".
 fn describe(ca: &Ca) -> String {
     match ca {

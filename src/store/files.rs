@@ -55,6 +55,11 @@ impl PrivateFiles {
         Self { limit, ..self }
     }
 
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of a profile's file.
     pub(super) fn path(&self, profile: &ProfileName) -> PathBuf {
         self.folder.join(self.file_name(profile))

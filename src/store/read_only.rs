@@ -1,86 +1,117 @@
-//! Sources of credentials that Jeton only reads: other programs write them, and the configuration that names a source
-//! says what its credential is for.
+//! Sources of credentials that Jeton only reads: other programs write them.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::access::{Look, Revision};
-use super::{Bound, ChangeSource, Key, Record, Required, StoreError, StoreErrorKind, StoreReader};
+use super::{StoreError, StoreErrorKind};
 use crate::config::{ClientIdSource, Profile, ReadOnlySource, SecretSource};
-use crate::credential::{ClientSecret, Credential, InvalidCredential};
-use crate::instant::UnixTime;
-use crate::profile::ProfileName;
-use crate::store::source::ca_file;
+use crate::credential::{ClientSecret, Credential, InvalidCredential, client_id};
+use crate::process::bounded::{self, Limits};
+use crate::trust::judge_program;
 
 mod error;
 mod file;
 
 use error::Part;
 
-pub use error::SourceError;
+pub use error::{NoCommands, SourceError};
+
+/// What a command may take: a person may have to touch a key first, and no caller waits longer than this.
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(10),
+    output: 64 * 1024,
+};
+
+/// How often two files are read again that another program is replacing.
+const TRIES: u32 = 3;
+
+/// What of this process's surroundings the sources need.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The folder in which systemd passes credentials to this service (`$CREDENTIALS_DIRECTORY`).
+    pub credentials: Option<PathBuf>,
+    /// The whole environment of a command.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Why no command is run here; `None` where it is.
+    pub no_commands: Option<NoCommands>,
+}
 
 /// Reads the credential of one profile from its source.
 #[derive(Debug, Clone)]
 pub struct SourceReader {
-    profile: Profile,
     source: ReadOnlySource,
-    /// The user whose daemon this is: only this user and root may write the files.
+    /// The user whose daemon this is: only this user and root may write what is read and run.
     owner: u32,
+    surroundings: Arc<Surroundings>,
 }
 
 // === impl SourceReader ===
 
 impl SourceReader {
     /// The reader of the profile's source; `None` if the profile has a store. Nothing is read yet.
-    pub fn of(profile: &Profile, owner: u32) -> Option<Self> {
-        let source = profile.credential.source()?.clone();
+    pub(super) fn of(
+        profile: &Profile,
+        owner: u32,
+        surroundings: &Arc<Surroundings>,
+    ) -> Option<Self> {
         Some(Self {
-            profile: profile.clone(),
-            source,
+            source: profile.credential.source()?.clone(),
             owner,
+            surroundings: Arc::clone(surroundings),
         })
     }
 
-    fn record(&self) -> Result<Record, StoreError> {
-        let credential = self.credential()?;
-        let ca_file = ca_file(&self.profile, self.owner);
-        let ca_file =
-            ca_file.map_err(|error| failed(Part::ClientSecret, SourceError::Ca(error)))?;
-        let issuer = Bound::Origin(self.profile.site());
-        let Required { binding, .. } = Required::of(&self.profile, &issuer, ca_file);
-        let credential = match self.profile.origin() {
-            Some(_) => credential.bound_to(binding.bound.as_str()),
-            None => credential,
-        };
-        Ok(Record {
-            key: Key {
-                credential: credential.trusting(binding.ca.clone()),
-                key_id: None,
-                key_name: None,
-                created_at: UnixTime::from_epoch(std::time::Duration::ZERO),
-            },
-            binding,
-            previous: None,
-        })
+    /// Reads the client ID and the client secret; runs the command, if there is one. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Source`] with the reason.
+    pub fn credential(&self) -> Result<Credential, StoreError> {
+        let mut id = self.client_id()?;
+        for _ in 0..TRIES {
+            let secret = self.client_secret()?;
+            let after = self.client_id()?;
+            if after == id {
+                return Credential::new(&id, secret).map_err(|why| invalid(Part::ClientId, why));
+            }
+            // Both were replaced in between: the secret may be of either.
+            id = after;
+        }
+        Err(failed(Part::ClientId, SourceError::Changing))
     }
 
-    /// The client ID and the client secret of now.
-    fn credential(&self) -> Result<Credential, StoreError> {
-        let id = self.client_id()?;
-        let secret = self.client_secret()?;
-        Credential::new(&id, secret).map_err(|why| invalid(Part::ClientId, why))
-    }
-
-    fn client_id(&self) -> Result<String, StoreError> {
+    /// Reads the client ID alone. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Source`] with the reason.
+    pub fn client_id(&self) -> Result<String, StoreError> {
         let part = Part::ClientId;
         match &self.source.client_id {
             ClientIdSource::Text(text) => Ok(text.clone()),
             ClientIdSource::File(path) => {
                 let bytes = self.file(part, path)?;
-                let text = file::text(&bytes).and_then(crate::credential::client_id);
+                let text = file::text(&bytes).and_then(client_id);
                 text.map_err(|why| invalid(part, why))
             }
+        }
+    }
+
+    /// The source.
+    pub const fn source(&self) -> &ReadOnlySource {
+        &self.source
+    }
+
+    /// Judges the program of the command, without running it; `Ok` for any other source.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Source`] with the reason.
+    pub fn judge_command(&self) -> Result<(), StoreError> {
+        match &self.source.client_secret {
+            SecretSource::Command(words) => self.judge(words),
+            SecretSource::File(_) | SecretSource::SystemdCredential(_) => Ok(()),
         }
     }
 
@@ -88,7 +119,11 @@ impl SourceReader {
         let part = Part::ClientSecret;
         let bytes = match &self.source.client_secret {
             SecretSource::File(path) => self.file(part, path)?,
-            source => return Err(failed(part, SourceError::Unsupported(source.to_string()))),
+            SecretSource::SystemdCredential(name) => match &self.surroundings.credentials {
+                Some(folder) => self.file(part, &folder.join(name))?,
+                None => return Err(failed(part, SourceError::NotPassed(name.clone()))),
+            },
+            SecretSource::Command(words) => self.printed(words)?,
         };
         let text = file::text(&bytes).and_then(ClientSecret::parse);
         text.map_err(|why| invalid(part, why))
@@ -97,6 +132,28 @@ impl SourceReader {
     fn file(&self, part: Part, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         file::read(path, self.owner).map_err(|why| failed(part, SourceError::Untrusted(why)))
     }
+
+    fn printed(&self, words: &[String]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.judge(words)?;
+        let printed = bounded::run(words, &self.surroundings.variables, LIMITS);
+        printed.map_err(|why| {
+            let program = program(words).display().to_string();
+            failed(Part::ClientSecret, SourceError::Command(program, why))
+        })
+    }
+
+    fn judge(&self, words: &[String]) -> Result<(), StoreError> {
+        let failed = |why| failed(Part::ClientSecret, why);
+        if let Some(why) = self.surroundings.no_commands {
+            return Err(failed(SourceError::NoCommands(why)));
+        }
+        let judged = judge_program(program(words), self.owner);
+        judged.map_err(|why| failed(SourceError::Untrusted(why)))
+    }
+}
+
+fn program(words: &[String]) -> &Path {
+    Path::new(words.first().map_or("", String::as_str))
 }
 
 fn failed(part: Part, why: SourceError) -> StoreError {
@@ -111,20 +168,5 @@ fn invalid(part: Part, why: InvalidCredential) -> StoreError {
     failed(part, SourceError::Invalid(part, why))
 }
 
-impl StoreReader for SourceReader {
-    fn look(&self, _: &ProfileName) -> Look {
-        Look {
-            record: self.record().map(Some),
-            revision: Revision::UNREADABLE,
-        }
-    }
-
-    fn change_sources(&self, _: &ProfileName) -> Vec<ChangeSource> {
-        let files = self.source.files().map(Path::to_owned);
-        files.map(ChangeSource::File).collect()
-    }
-
-    fn is_in_two_places(&self) -> bool {
-        !matches!(self.source.client_id, ClientIdSource::Text(_))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,19 @@
     reason = "helpers of tests, which stop at the first surprise as tests do"
 )]
 
+mod commands;
+
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use jetond::credential::ClientSecret;
+use jetond::sandbox::{Line, Options, Sandbox};
+use tempfile::TempDir;
 
 use crate::enrol::write_config;
 use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
 
 /// A profile `research` of the sandbox, whose client secret comes from this source.
 pub(crate) fn profile(env: &TestEnv, id: &str, secret: &str) -> String {
@@ -61,4 +69,204 @@ fn a_profile_with_a_source_is_removed_and_its_source_stays() {
             .contains("research")
     );
     assert!(secret.exists());
+}
+
+/// The file that records what the credential of `research` is for.
+fn binding(env: &TestEnv) -> PathBuf {
+    env.path("state/jeton/bindings/research.json")
+}
+
+/// The same profile at another address.
+fn at(env: &TestEnv, other: &Sandbox, secret: &str) {
+    let profile = profile(env, "\"test-client\"", secret);
+    write_config(env, profile.replace(&env.sandbox().url(), &other.url()));
+}
+
+/// Another control plane that takes the same credential.
+fn another(env: &TestEnv) -> Sandbox {
+    let secret = ClientSecret::parse(env.secret()).unwrap();
+    let options = Options::new(Line::V2_24, "test-client", secret);
+    env.block_on(Sandbox::start(options)).unwrap()
+}
+
+fn reload(env: &TestEnv, daemon: &Daemon) {
+    let reloaded = env.request(&daemon.admin, "POST", "/v1/reload", &[], b"");
+    assert_eq!(reloaded.status, 200, "{reloaded:?}");
+}
+
+const TOKEN: &str = "/v1/profiles/research/token?min_valid=1&max_wait=5";
+
+#[test]
+fn a_credential_is_bound_at_its_first_use_until_a_person_rebinds_it() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = file(&env.secret_file());
+    write_config(&env, profile(&env, "\"test-client\"", &secret));
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let says = "research: what its credential is for is recorded at its first use";
+    assert!(checked.stdout.contains(says), "{checked:?}");
+    assert!(!binding(&env).exists(), "a look records nothing");
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    let recorded = fs::read_to_string(binding(&env)).unwrap();
+    assert!(recorded.contains(&env.sandbox().url()) && !recorded.contains(env.secret()));
+
+    let other = another(&env);
+    at(&env, &other, &secret);
+    reload(&env, &daemon);
+    let refused = env.get(&daemon, TOKEN);
+    assert_eq!(
+        (refused.status, refused.code()),
+        (409, "binding_changed".to_owned())
+    );
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 78, "{checked:?}");
+    for says in [
+        "the address (url, token-url or issuer) was ",
+        &other.url(),
+        "jetond add research --rebind",
+    ] {
+        assert!(checked.stderr.contains(says), "{says}: {checked:?}");
+    }
+    // The next start is no way around it.
+    env.stop(&mut daemon);
+    let mut daemon = env.start();
+    assert_eq!(env.get(&daemon, TOKEN).code(), "binding_changed");
+    assert!(other.requests().is_empty());
+
+    let rebound = env.jetond(&["add", "research", "--rebind"]);
+    assert_eq!(rebound.code, 0, "{rebound:?}");
+    for says in [
+        format!("recorded: runai at {}", env.sandbox().url()),
+        format!("now: runai at {}", other.url()),
+    ] {
+        assert!(rebound.stdout.contains(&says), "{says}: {rebound:?}");
+    }
+    let token = env.token(&daemon, "research");
+    assert!(other.issued().contains(&token));
+    assert_eq!(env.jetond(&["check"]).code, 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_rebind_that_the_issuer_refuses_or_that_is_given_a_secret_records_nothing() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = env.secret_file();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
+    let path = secret.to_str().unwrap();
+    let given = env.jetond(&["add", "research", "--rebind", "--client-secret-file", path]);
+    assert_eq!(given.code, 64, "{given:?}");
+    assert!(
+        given.stderr.contains("so it is not given here"),
+        "{given:?}"
+    );
+    let stranger = ClientSecret::parse("another secret").unwrap();
+    env.sandbox().set_secret(stranger);
+    let refused = env.jetond(&["add", "research", "--rebind"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    fs::write(&secret, "\n").unwrap();
+    let empty = env.jetond(&["add", "research", "--rebind"]);
+    assert_eq!(empty.code, 78, "{empty:?}");
+    assert!(empty.stderr.contains("gives nothing"), "{empty:?}");
+    assert!(!binding(&env).exists());
+}
+
+#[test]
+fn a_mounted_secret_of_kubernetes_is_read_through_its_links_and_again_after_a_swap() {
+    let mut env = TestEnv::with_sandbox(60);
+    // Beside the place, whose every byte is searched for secrets.
+    let beside = TempDir::new().unwrap();
+    let volume = beside.path().to_owned();
+    let write = |env: &TestEnv, data: &str| {
+        let folder = volume.join(data);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), env.secret()).unwrap();
+        // As kubelet does it: the link is made beside and renamed.
+        symlink(data, volume.join("..data_tmp")).unwrap();
+        fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+    };
+    write(&env, "..2026_11_30_1");
+    symlink("..data/secret", volume.join("secret")).unwrap();
+    let source = file(&volume.join("secret"));
+    write_config(&env, profile(&env, "\"test-client\"", &source));
+    let mut daemon = env.start();
+    let first = env.token(&daemon, "research");
+    env.replace_secret();
+    write(&env, "..2026_11_30_2");
+    fs::remove_dir_all(volume.join("..2026_11_30_1")).unwrap();
+    reload(&env, &daemon);
+    wait_until("a token for the new secret", || {
+        env.token(&daemon, "research") != first
+    });
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_source_that_gives_nothing_is_told_by_the_daemon_check_and_doctor() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = env.secret_file();
+    fs::write(&secret, "").unwrap();
+    write_config(&env, profile(&env, "\"test-client\"", &file(&secret)));
+    let mut daemon = env.start();
+    let says = "client-secret: its source gives nothing, where a client secret should be";
+    let refused = env.get(&daemon, TOKEN);
+    assert_eq!(
+        (refused.status, refused.code()),
+        (503, "misconfigured".to_owned())
+    );
+    daemon.wait_for_log(says);
+    for command in ["check", "doctor"] {
+        let told = env.jetond(&[command]);
+        assert_ne!(told.code, 0, "{told:?}");
+        assert!(format!("{told:?}").contains(says), "{told:?}");
+    }
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_systemd_credential_is_read_where_systemd_passes_it() {
+    let env = TestEnv::with_sandbox(60);
+    let beside = TempDir::new().unwrap();
+    let folder = beside.path();
+    fs::rename(env.secret_file(), folder.join("ci.secret")).unwrap();
+    let source = "{ systemd-credential = \"ci.secret\" }";
+    write_config(&env, profile(&env, "\"test-client\"", source));
+    let mut command = env.jetond_command(&["run"]);
+    command.env("CREDENTIALS_DIRECTORY", folder);
+    let mut daemon = env.start_command(command);
+    env.token(&daemon, "research");
+    // A command is not passed it.
+    let checked = env.jetond(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let says = "research: the systemd credential ci.secret was not read";
+    assert!(checked.stdout.contains(says), "{checked:?}");
+    env.stop(&mut daemon);
+    let mut daemon = env.start();
+    let refused = env.get(&daemon, TOKEN);
+    assert_eq!(refused.code(), "misconfigured");
+    assert!(
+        refused.text().contains("LoadCredential=ci.secret:/PATH"),
+        "{refused:?}"
+    );
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_removal_forgets_what_a_credential_was_for_and_check_finds_what_is_left() {
+    let env = TestEnv::with_sandbox(60);
+    let secret = file(&env.secret_file());
+    write_config(&env, profile(&env, "\"test-client\"", &secret));
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    env.stop(&mut daemon);
+    let left = fs::read(binding(&env)).unwrap();
+    assert_eq!(env.jetond(&["remove", "research", "--yes"]).code, 0);
+    assert!(!binding(&env).exists());
+    fs::write(binding(&env), left).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(binding(&env), mode).unwrap();
+    let checked = env.jetond(&["check"]);
+    let says = format!("{}: no profile of ", binding(&env).display());
+    assert!(checked.stderr.contains(&says), "{checked:?}");
 }

@@ -68,7 +68,12 @@ impl Plan {
     }
 
     /// Whether the configuration is as it was, as far as this profile goes.
-    fn still_holds(&self, now: &Config, target: &Target, name: &ProfileName) -> Result<(), Exit> {
+    pub(super) fn still_holds(
+        &self,
+        now: &Config,
+        target: &Target,
+        name: &ProfileName,
+    ) -> Result<(), Exit> {
         let rebind = || target.line(&format!("add {name} --rebind"));
         let (exit, what) = match (now.profiles.get(name), self.is_new) {
             (None, true) => return Ok(()),

@@ -17,8 +17,8 @@ pub(super) fn holders(
         if profile.provider.origin() != at.provider.origin() {
             continue;
         }
-        match stores.reader_of(profile).load(name) {
-            Ok(Some(record)) => holders.push((record.key.credential.client_id, name.clone())),
+        match stores.enrolled(name, profile) {
+            Ok(Some(enrolled)) => holders.push((enrolled.client_id, name.clone())),
             Ok(None) => {}
             Err(error) => {
                 tell(format!(

@@ -105,6 +105,9 @@ pub(super) enum CredentialFacts {
     Absent,
     /// There is a record for this address; the configuration differs from it in these parts.
     Bound(Bound, Vec<Difference>),
+    /// It comes from a source and was not used yet: nothing is recorded of what it is for, and this is what the configuration
+    /// says.
+    Unused(Bound),
     /// There is a record, but what to compare it with cannot be read.
     Uncompared(String),
 }

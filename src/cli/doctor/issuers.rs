@@ -20,8 +20,7 @@ use crate::config::{Config, Profile, Provider};
 use crate::paths::{Env, SocketPlaces};
 use crate::profile::ProfileName;
 use crate::provider::configured;
-use crate::store::source::binding_of;
-use crate::store::{Bound, Stores};
+use crate::store::{Bound, SourceReader, StoreError, Stores};
 
 /// Examines all profiles at once.
 pub(super) async fn examine(
@@ -119,6 +118,7 @@ async fn one(
         findings.extend(judge::moved(name, bound, &discovered));
     }
     findings.extend(clusters);
+    findings.extend(judge::command(&profile));
     findings
         .into_iter()
         .map(|finding| finding.of(name))
@@ -160,8 +160,8 @@ fn credential(
     profile: &Profile,
     target: &Target,
 ) -> (CredentialFacts, Option<Destination>) {
-    let record = match stores.reader_of(profile).load(name) {
-        Ok(Some(record)) => record,
+    let enrolled = match stores.enrolled(name, profile) {
+        Ok(Some(enrolled)) => enrolled,
         Ok(None) => return (CredentialFacts::Absent, None),
         Err(error) => return (CredentialFacts::Unreadable(error), None),
     };
@@ -174,20 +174,35 @@ fn credential(
             );
         }
     }
-    match target.as_daemon(|| binding_of(profile, &record.binding.bound, target.daemon)) {
-        Ok(now) => {
-            let differences = record.binding.differences(&now);
+    let source = stores.source_of(profile);
+    if let Some(Err(error)) = source.map(|source| target.as_daemon(|| examined(&source))) {
+        return (CredentialFacts::Unreadable(error), None);
+    }
+    match target.as_daemon(|| enrolled.compare(profile, target.daemon)) {
+        Ok((now, differences)) => {
             let destination = differences.is_empty().then_some(Destination {
                 files: configured::Files::with_ca(target.daemon, now.ca_file),
                 ca: now.binding.ca,
             });
-            let facts = CredentialFacts::Bound(record.binding.bound, differences);
+            let facts = match enrolled.binding {
+                Some(binding) => CredentialFacts::Bound(binding.bound, differences),
+                None => CredentialFacts::Unused(enrolled.bound(profile)),
+            };
             (facts, destination)
         }
         Err(error) => (
             CredentialFacts::Uncompared(Causes(&error).to_string()),
             None,
         ),
+    }
+}
+
+/// Reads a source. A command is judged and not run: what the doctor looks at it leaves as it is, and a person may have to
+/// touch a key.
+fn examined(source: &SourceReader) -> Result<(), StoreError> {
+    match source.source().is_command() {
+        true => source.judge_command(),
+        false => source.credential().map(drop),
     }
 }
 

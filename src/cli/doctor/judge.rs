@@ -6,9 +6,11 @@ use std::path::Path;
 
 mod daemons;
 mod issuer;
+mod sources;
 
 pub(super) use daemons::{RESTART, admin, daemons};
 pub(super) use issuer::{issuer, remedy};
+pub(super) use sources::command;
 
 use super::facts::{CredentialFacts, FolderFacts, FolderUse, Host, Passage};
 use super::finding::{Finding, Verdict};
@@ -19,7 +21,7 @@ use crate::command_line;
 use crate::config::Config;
 use crate::profile::ProfileName;
 use crate::settings::Unusable;
-use crate::store::{Bound, Differences, StoreError, StoreErrorKind};
+use crate::store::{Bound, Differences, SourceError, StoreError, StoreErrorKind};
 use crate::trust::{Distrust, Untrusted};
 
 /// The remedy for a user without the right to look.
@@ -196,6 +198,10 @@ pub(super) fn credential(
         Ok(CredentialFacts::Bound(bound, differences)) if differences.is_empty() => {
             Finding::ok(CHECK, format!("one for {bound} {place}"))
         }
+        Ok(CredentialFacts::Unused(bound)) => {
+            let found = format!("one for {bound} {place}, and was not used yet");
+            Finding::ok(CHECK, found)
+        }
         Ok(CredentialFacts::Bound(_, differences)) => {
             let found = format!("nothing is sent with it: {}", Differences(differences));
             Finding::fail(CHECK, found).command("if that is right: ", rebind)
@@ -211,6 +217,10 @@ fn unreadable(check: &'static str, error: &StoreError, rebind: String) -> Findin
             "one is in an encrypted file, which only the daemon opens",
         ),
         StoreErrorKind::Untrusted(untrusted) => distrust(check, untrusted),
+        StoreErrorKind::Source(why) => match &**why {
+            SourceError::Untrusted(untrusted) => distrust(check, untrusted),
+            why => sources::unreadable(check, error, why),
+        },
         StoreErrorKind::Unavailable(why) => {
             let found = format!("{} cannot be used: {}", why.store(), why.reason());
             Finding::fail(check, found).remedy(why.advice().to_owned())

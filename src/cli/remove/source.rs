@@ -1,8 +1,9 @@
 //! The removal of a profile whose credential comes from a source. Other programs write it, so it stays as it is.
 
 use super::super::admin;
-use super::super::output::{Exit, fail, report};
-use super::{NOTHING, Work, confirm};
+use super::super::output::{Exit, fail, report, tell};
+use super::{NOTHING, Work, confirm, exit_of};
+use crate::causes::Causes;
 use crate::config::{self, ReadOnlySource};
 use crate::paths::Env;
 use crate::settings::Content;
@@ -38,12 +39,27 @@ impl Work<'_> {
                     format!("{NOTHING}: the profile {name} was changed meanwhile; try again");
                 return Err(fail(Exit::Later, what));
             }
+            // Another command that works on this profile ends first.
+            let bindings = self.stores.bindings();
+            let is_bound = bindings.path(name).symlink_metadata().is_ok();
+            let lock = is_bound.then(|| self.stores.lock(name)).transpose();
+            let lock = lock.map_err(|error| {
+                let what = format!("{NOTHING}: {}", Causes(&error));
+                fail(exit_of(&error), what)
+            })?;
             let without = |text: &str| config::remove_profile(text, name);
             let changed = target.change(&Content::Text, without);
             changed.map_err(|error| match error.is_changed() {
                 true => error.tell("the profile is removed, but perhaps not for long"),
                 false => error.tell(NOTHING),
             })?;
+            if let Some(Err(error)) = lock.map(|lock| bindings.forget(&lock)) {
+                tell(format!(
+                    "warning: what its credential was for is still recorded, for the next profile of this name; remove {}: {}",
+                    bindings.path(name).display(),
+                    Causes(&error)
+                ));
+            }
         }
         report(format!(
             "{name} is removed from {config}; its credential stays where it comes from: {secret}"

@@ -26,6 +26,7 @@ fn reloading(folder: &Path) -> Reloading {
         stop_at_eof: false,
         guests: Guests::default(),
         life: None,
+        surroundings: Arc::default(),
     };
     let roster = Arc::new(Roster::new(Gate {
         own_uid: uid,

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::certificates::CaFileError;
 use crate::credential::InvalidCredential;
-use crate::trust::Untrusted;
+use crate::process::bounded::RunError;
+use crate::trust::{Untrusted, is_passing};
 
 /// The part of a credential that a source gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +15,30 @@ pub enum Part {
     ClientSecret,
 }
 
+/// Why this daemon runs no command for a secret: it would have rights that no user's program should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCommands {
+    /// The daemon is root's.
+    Root,
+    /// The daemon is a service of the machine.
+    SystemUnit,
+}
+
 /// Why a source gave no credential. It never quotes what the source gave.
 #[derive(Debug)]
 pub enum SourceError {
-    /// Its file, or a folder or link that leads to it, cannot be read or is not trusted.
+    /// Its file or its program, or a folder or link that leads to it, cannot be read or is not trusted.
     Untrusted(Untrusted),
     /// What it gives is no client ID or no client secret.
     Invalid(Part, InvalidCredential),
-    /// The CA file of the profile cannot be used.
-    Ca(CaFileError),
-    /// This version cannot read it.
-    Unsupported(String),
+    /// Another program keeps replacing the file of the client ID.
+    Changing,
+    /// systemd has passed no credentials to this process, and so not the one of this name.
+    NotPassed(String),
+    /// No command is run here.
+    NoCommands(NoCommands),
+    /// The command of this program gave nothing.
+    Command(String, RunError),
 }
 
 // === impl Part ===
@@ -54,9 +67,20 @@ impl SourceError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Untrusted(untrusted) => untrusted.is_passing(),
-            Self::Ca(error) => error.is_passing(),
-            Self::Invalid(..) | Self::Unsupported(_) => false,
+            Self::Command(_, RunError::Ending) | Self::Changing => true,
+            Self::Command(_, why) => why.system().is_some_and(is_passing),
+            Self::Invalid(..) | Self::NotPassed(_) | Self::NoCommands(_) => false,
         }
+    }
+}
+
+impl fmt::Display for NoCommands {
+    /// A clause.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "this daemon is root's",
+            Self::SystemUnit => "this daemon is a service of the machine",
+        })
     }
 }
 
@@ -65,11 +89,34 @@ impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untrusted(untrusted) => untrusted.fmt(f),
-            Self::Invalid(part, why) => {
-                write!(f, "its source gives no {}: {why}", part.noun())
+            Self::Invalid(part, InvalidCredential::Empty) => {
+                write!(
+                    f,
+                    "its source gives nothing, where a {} should be",
+                    part.noun()
+                )
             }
-            Self::Ca(error) => error.fmt(f),
-            Self::Unsupported(source) => write!(f, "{source} cannot be read by this version"),
+            Self::Invalid(part, why) => {
+                write!(f, "what its source gives is no {}: {why}", part.noun())
+            }
+            Self::Changing => f.write_str("another program is replacing it: try again"),
+            Self::NotPassed(name) => write!(
+                f,
+                "systemd has passed no credentials to this process: name it in the service's unit with LoadCredential={name}:/PATH and restart the service"
+            ),
+            Self::NoCommands(why) => write!(
+                f,
+                "no command is run for a secret, since {why}: only a daemon that a user runs does; use {{ file = … }} or {{ systemd-credential = … }}"
+            ),
+            Self::Command(program, why) => {
+                write!(f, "the command {program} {why}")?;
+                match why {
+                    RunError::Failed(_) => f.write_str(
+                        "; run it by hand, with no more of the environment than HOME, PATH, XDG_*, SSH_AUTH_SOCK and DBUS_SESSION_BUS_ADDRESS",
+                    ),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
@@ -78,8 +125,11 @@ impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Untrusted(untrusted) => std::error::Error::source(untrusted),
-            Self::Ca(error) => std::error::Error::source(error),
-            Self::Invalid(..) | Self::Unsupported(_) => None,
+            Self::Invalid(..)
+            | Self::Changing
+            | Self::NotPassed(_)
+            | Self::NoCommands(_)
+            | Self::Command(..) => None,
         }
     }
 }

@@ -1,0 +1,41 @@
+//! Whether the credential of a profile can be read from its source.
+
+use super::super::output::{say, tell};
+use super::super::target::Target;
+use crate::causes::Causes;
+use crate::profile::ProfileName;
+use crate::store::{SourceError, SourceReader, StoreErrorKind, Stores};
+
+/// Reads the source as the daemon would, and says what binds its credential. `is_used` says whether that is recorded.
+pub(super) fn check(
+    target: &Target,
+    stores: &Stores,
+    name: &ProfileName,
+    source: &SourceReader,
+    is_used: bool,
+) -> Result<(), String> {
+    if let Err(error) = target.as_daemon(|| source.credential().map(drop)) {
+        let StoreErrorKind::Source(why) = &error.kind else {
+            return Err(Causes(&error).to_string());
+        };
+        let SourceError::NotPassed(credential) = &**why else {
+            return Err(Causes(&error).to_string());
+        };
+        say(format!(
+            "{name}: the systemd credential {credential} was not read: systemd passes it to the service alone, and only while that runs"
+        ));
+    }
+    if is_used {
+        return Ok(());
+    }
+    match target.as_daemon(|| stores.bindings().obstacle()) {
+        Some((path, why)) => tell(format!(
+            "warning: {name}: what its credential is for cannot be recorded ({}: {why}), so the configuration alone says where it is sent",
+            path.display()
+        )),
+        None => say(format!(
+            "{name}: what its credential is for is recorded at its first use"
+        )),
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Where a profile's credential comes from on this machine: its store, or a source that is only read.
+
+use std::sync::Arc;
+
+use crate::certificates::CaFile;
+use crate::config::{Profile, StoreKind};
+use crate::offload::Lane;
+use crate::profile::ProfileName;
+use crate::provider::configured::{self, Files};
+use crate::store::Stores;
+use crate::store::source::{CredentialSource, StoreSource};
+use crate::store::sourced::{Locate, Locating, Parts, SourcedCredential};
+
+/// The credential of a profile.
+pub(super) fn credential(
+    stores: &Stores,
+    owner: u32,
+    name: &ProfileName,
+    profile: &Profile,
+) -> Arc<dyn CredentialSource> {
+    let lane = Lane::default();
+    let Some(reader) = stores.source_of(profile) else {
+        let store = profile.store().unwrap_or(&StoreKind::File);
+        return Arc::new(StoreSource {
+            name: name.clone(),
+            profile: profile.clone(),
+            owner,
+            store: stores.reader(store),
+            lane,
+        });
+    };
+    Arc::new(SourcedCredential::new(Parts {
+        name: name.clone(),
+        profile: profile.clone(),
+        owner,
+        reader,
+        stores: stores.clone(),
+        locate: Box::new(Issuer {
+            profile: profile.clone(),
+            owner,
+        }),
+        lane,
+        unrecorded: None.into(),
+    }))
+}
+
+/// The issuer of a profile, which says where its token endpoint is.
+struct Issuer {
+    profile: Profile,
+    owner: u32,
+}
+
+impl Locate for Issuer {
+    fn locate(&self, ca_file: Option<Arc<CaFile>>) -> Locating<'_> {
+        Box::pin(async move {
+            let files = Files::with_ca(self.owner, ca_file);
+            let located = configured::destination(&self.profile, &files).await;
+            located.map(|located| located.endpoint)
+        })
+    }
+}

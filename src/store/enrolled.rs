@@ -1,0 +1,76 @@
+//! What is known of a profile's credential without its secret.
+
+use super::{Binding, Bound, Difference, Required, StoreError, Stores};
+use crate::certificates::CaFileError;
+use crate::config::Profile;
+use crate::profile::ProfileName;
+use crate::store::source::binding_of;
+
+/// A profile's credential, without its secret.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// The client ID.
+    pub client_id: String,
+    /// What the credential is for; `None` for one of a source that was not used yet, which the configuration alone binds.
+    pub binding: Option<Binding>,
+}
+
+impl Stores {
+    /// What is stored of this profile's credential, or its source gives, without the secret; `None` if nothing is stored.
+    /// Runs no command. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be read or trusted.
+    pub fn enrolled(
+        &self,
+        name: &ProfileName,
+        profile: &Profile,
+    ) -> Result<Option<Enrolled>, StoreError> {
+        if let Some(source) = self.source_of(profile) {
+            let recorded = self.bindings().recorded(name)?;
+            return Ok(Some(Enrolled {
+                client_id: source.client_id()?,
+                binding: recorded.map(|recorded| recorded.binding),
+            }));
+        }
+        let Some(store) = profile.store() else {
+            return Ok(None);
+        };
+        let record = self.reader(store).load(name)?;
+        Ok(record.map(|record| Enrolled {
+            client_id: record.key.credential.client_id,
+            binding: Some(record.binding),
+        }))
+    }
+}
+
+// === impl Enrolled ===
+
+impl Enrolled {
+    /// Compares it with what the configuration requires now. `owner` is the only user besides root who may change the CA
+    /// file. Blocks.
+    ///
+    /// # Errors
+    /// [`CaFileError`] if the CA file cannot be used.
+    pub fn compare(
+        &self,
+        profile: &Profile,
+        owner: u32,
+    ) -> Result<(Required, Vec<Difference>), CaFileError> {
+        let now = binding_of(profile, &self.bound(profile), owner)?;
+        let binding = self.binding.as_ref();
+        let differences = binding.map_or_else(Vec::new, |binding| binding.differences(&now));
+        Ok((now, differences))
+    }
+
+    /// The address that the credential is for, as far as it is known.
+    pub fn bound(&self, profile: &Profile) -> Bound {
+        match &self.binding {
+            Some(binding) => binding.bound.clone(),
+            None => match profile.endpoint() {
+                Some(endpoint) => Bound::of(profile, endpoint),
+                None => Bound::Origin(profile.site()),
+            },
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The credential of a read-only source, for the daemon: bound at its first use, and read again whenever it is loaded.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::{info, warn};
+use url::Url;
+
+use super::source::{CredentialSource, Loaded, LoadedCredential, Loading, ca_file};
+use super::{
+    Bound, ChangeSource, Differences, Recorded, Required, SourceReader, StoreError, Stores,
+};
+use crate::causes::Causes;
+use crate::certificates::CaFile;
+use crate::clock::{Clock as _, SystemClock};
+use crate::command_line;
+use crate::config::Profile;
+use crate::credential::CaVerdict;
+use crate::fault::{Block, Fault, FaultKind};
+use crate::lifecycle::credentials::NotLoaded;
+use crate::offload::{Lane, Refused};
+use crate::profile::ProfileName;
+
+/// A token endpoint that is being looked for.
+pub type Locating<'a> = Pin<Box<dyn Future<Output = Result<Url, Fault>> + Send + 'a>>;
+
+/// Finds the token endpoint of a profile whose issuer determines it.
+pub trait Locate: Send + Sync {
+    /// Asks the issuer, over the profile's own route and with these certificates. Sends no secret.
+    fn locate(&self, ca_file: Option<Arc<CaFile>>) -> Locating<'_>;
+}
+
+/// The credential of one profile with a read-only source.
+#[derive(Clone)]
+pub struct SourcedCredential(Arc<Parts>);
+
+/// What it is made of.
+pub struct Parts {
+    /// The profile.
+    pub name: ProfileName,
+    /// Its configuration.
+    pub profile: Profile,
+    /// The user whose daemon this is: only this user and root may change its CA file.
+    pub owner: u32,
+    /// The source.
+    pub reader: SourceReader,
+    /// Where the binding is recorded.
+    pub stores: Stores,
+    /// Finds the token endpoint.
+    pub locate: Box<dyn Locate>,
+    /// The lane on which the source is read.
+    pub lane: Lane,
+    /// What the credential was first used for, where that cannot be recorded: it binds the credential until this process
+    /// ends, or the configuration changes.
+    pub unrecorded: Mutex<Option<Recorded>>,
+}
+
+/// What is known before the source is read.
+enum Known {
+    /// What the credential is for, which the configuration agrees with.
+    Bound(Recorded, Required),
+    /// It was not used yet, and this is what it will be for.
+    First(Required),
+    /// It was not used yet, and the issuer has to say what it is for. The CA file, as it was read.
+    Unlocated(Option<Arc<CaFile>>),
+}
+
+// === impl SourcedCredential ===
+
+impl SourcedCredential {
+    /// The credential of these parts. Nothing is read yet.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    async fn read(&self) -> Loaded {
+        let parts = &self.0;
+        let judging = Arc::clone(parts);
+        let judged = parts.lane.run_in_turn(move || judging.judge()).await;
+        let known = match judged.map_err(|refused| not_read(&refused))?? {
+            Known::Unlocated(ca_file) => {
+                let located = parts.locate.locate(ca_file.clone()).await;
+                let endpoint = located.map_err(NotLoaded::Failed)?;
+                let bound = Bound::of(&parts.profile, endpoint);
+                Known::First(Required::of(&parts.profile, &bound, ca_file))
+            }
+            known => known,
+        };
+        let reading = Arc::clone(parts);
+        let read = parts.lane.run_in_turn(move || reading.take(known)).await;
+        read.map_err(|refused| not_read(&refused))?
+    }
+}
+
+impl CredentialSource for SourcedCredential {
+    /// Runs on threads of its own.
+    fn load(&self) -> Loading<'_> {
+        Box::pin(self.read())
+    }
+
+    fn change_sources(&self) -> Vec<ChangeSource> {
+        let files = self.0.reader.source().files();
+        files
+            .map(|file| ChangeSource::File(file.to_owned()))
+            .collect()
+    }
+
+    fn is_in_two_places(&self) -> bool {
+        self.change_sources().len() > 1
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// Compares what is recorded with the configuration. Nothing secret is read before.
+    fn judge(&self) -> Result<Known, NotLoaded> {
+        let ca_file = ca_file(&self.profile, self.owner);
+        let ca_file = ca_file.map_err(|error| unusable(&error, error.is_passing()))?;
+        let recorded = self.recorded()?;
+        let Some(recorded) = recorded else {
+            return Ok(match self.profile.endpoint() {
+                Some(endpoint) => {
+                    let bound = Bound::of(&self.profile, endpoint);
+                    Known::First(Required::of(&self.profile, &bound, ca_file))
+                }
+                None => Known::Unlocated(ca_file),
+            });
+        };
+        let required = Required::of(&self.profile, &recorded.binding.bound, ca_file);
+        self.compare(&recorded, &required)?;
+        Ok(Known::Bound(recorded, required))
+    }
+
+    /// What is recorded, in the state folder or else in this process.
+    fn recorded(&self) -> Result<Option<Recorded>, NotLoaded> {
+        let recorded = self.stores.bindings().recorded(&self.name);
+        match recorded.map_err(|error| failed(&error))? {
+            None => Ok(self.unrecorded().clone()),
+            recorded => Ok(recorded),
+        }
+    }
+
+    fn unrecorded(&self) -> std::sync::MutexGuard<'_, Option<Recorded>> {
+        self.unrecorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compare(&self, recorded: &Recorded, required: &Required) -> Result<(), NotLoaded> {
+        let differences = recorded.binding.differences(required);
+        if !differences.is_empty() {
+            let detail = format!(
+                "nothing is sent with the credential: {}; {}",
+                Differences(&differences),
+                command_line::proposed(
+                    "if that is right, run 'jetond add NAME --rebind'",
+                    Some(&self.name)
+                )
+            );
+            return Err(NotLoaded::Blocked(Block::BindingChanged { detail }));
+        }
+        if let (CaVerdict::ChangedByRoot, Some(file)) =
+            (recorded.binding.certificates(required), &required.ca_file)
+        {
+            info!(profile = %self.name, ca_file = %file.path.display(), "the CA file holds other certificates than at the first use; only root can have changed them, so they are trusted from now on");
+        }
+        Ok(())
+    }
+
+    /// Reads the source, and records what the credential is for before it is used.
+    fn take(&self, known: Known) -> Loaded {
+        let credential = self.reader.credential().map_err(|error| failed(&error))?;
+        let (recorded, required) = match known {
+            Known::Bound(recorded, required) => (recorded, required),
+            Known::First(required) => (self.record(&required)?, required),
+            // It was located before.
+            Known::Unlocated(_) => {
+                let what = "the issuer was not asked for its token endpoint".to_owned();
+                return Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)));
+            }
+        };
+        let credential = credential
+            .bound_to(recorded.binding.bound.as_str())
+            .enrolled_at(recorded.at)
+            .trusting(required.binding.ca);
+        Ok(LoadedCredential::new(credential))
+    }
+
+    /// Records what the credential is for, unless another program was first: then that binds it.
+    fn record(&self, required: &Required) -> Result<Recorded, NotLoaded> {
+        let now = Recorded {
+            binding: required.binding.clone(),
+            at: SystemClock.now().unix,
+        };
+        let written = || -> Result<Recorded, StoreError> {
+            let lock = self.stores.lock(&self.name)?;
+            let bindings = self.stores.bindings();
+            if let Some(recorded) = bindings.recorded(&self.name)? {
+                return Ok(recorded);
+            }
+            bindings.record(&lock, &now)?;
+            Ok(now.clone())
+        };
+        match written() {
+            Ok(recorded) => {
+                self.compare(&recorded, required)?;
+                if recorded == now {
+                    info!(profile = %self.name, endpoint = %now.binding.bound, "the credential is used for the first time: what it is for is recorded");
+                }
+                Ok(recorded)
+            }
+            Err(error) if error.kind.is_of_another_writer() => {
+                let what = Causes(&error).to_string();
+                Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, what)))
+            }
+            Err(error) => {
+                warn!(profile = %self.name, error = %Causes(&error), "what the credential is for cannot be recorded: the configuration alone says where it is sent");
+                *self.unrecorded() = Some(now.clone());
+                Ok(now)
+            }
+        }
+    }
+}
+
+fn unusable(error: &(dyn Error + 'static), is_passing: bool) -> NotLoaded {
+    let detail = Causes(error).to_string();
+    match is_passing {
+        true => NotLoaded::Failed(Fault::new(FaultKind::Connect, detail)),
+        false => NotLoaded::Blocked(Block::Unusable { detail }),
+    }
+}
+
+fn failed(error: &StoreError) -> NotLoaded {
+    unusable(error, error.kind.is_passing())
+}
+
+fn not_read(refused: &Refused) -> NotLoaded {
+    let what = format!("the credential could not be read: {refused}");
+    NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
+}
