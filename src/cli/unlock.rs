@@ -86,11 +86,8 @@ fn try_unlock(args: &UnlockArgs, env: &Env) -> Result<(), Exit> {
 
 fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
-    let daemon = match Believed::find(args.admin_socket.as_deref(), &target, env) {
-        // Whose it is does not matter: nothing secret is sent.
-        Err(exit) => return Err(exit),
-        Ok(daemon) => daemon,
-    };
+    // Whose it is does not matter: nothing secret is sent.
+    let daemon = Believed::find(args.admin_socket.as_deref(), &target, env)?;
     let answer = daemon.post("/v1/lock", "")?;
     let LockReply { profiles, left } = daemon.reply(&answer, "nothing is locked")?;
     for path in &left {

@@ -74,8 +74,6 @@ pub struct Env {
     pub kubeconfig: Option<OsString>,
     /// `GIT_CONFIG_GLOBAL`: the user's configuration of git.
     pub git_config_global: Option<PathBuf>,
-    /// `CREDENTIALS_DIRECTORY`, when it is absolute: where systemd passes credentials (systemd.exec(5)).
-    pub credentials_directory: Option<PathBuf>,
     /// `SYSTEMD_EXEC_PID`: the process that systemd has started (systemd.exec(5)).
     pub systemd_exec_pid: Option<String>,
     /// The variables that a command gets which prints a client secret, and no others: `HOME`, `PATH`, `XDG_*`,
@@ -169,7 +167,6 @@ impl Env {
             path: None,
             kubeconfig: None,
             git_config_global: None,
-            credentials_directory: None,
             systemd_exec_pid: None,
             for_commands: vec![],
             https_proxy: None,

@@ -59,7 +59,7 @@ pub struct Parts {
 /// What is known before the source is read.
 enum Known {
     /// What the credential is for, which the configuration agrees with.
-    Bound(Recorded, Required),
+    Bound(Box<(Recorded, Required)>),
     /// It was not used yet, and this is what it will be for.
     First(Required),
     /// It was not used yet, and the issuer has to say what it is for. The CA file, as it was read.
@@ -130,7 +130,7 @@ impl Parts {
         };
         let required = Required::of(&self.profile, &recorded.binding.bound, ca_file);
         self.compare(&recorded, &required)?;
-        Ok(Known::Bound(recorded, required))
+        Ok(Known::Bound(Box::new((recorded, required))))
     }
 
     /// What is recorded, in the state folder or else in this process.
@@ -173,7 +173,7 @@ impl Parts {
     fn take(&self, known: Known) -> Loaded {
         let credential = self.reader.credential().map_err(|error| failed(&error))?;
         let (recorded, required) = match known {
-            Known::Bound(recorded, required) => (recorded, required),
+            Known::Bound(known) => *known,
             Known::First(required) => (self.record(&required)?, required),
             // It was located before.
             Known::Unlocated(_) => {

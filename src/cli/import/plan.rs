@@ -57,7 +57,7 @@ impl Plan {
         let place = place.map_err(refuse)?;
         let ca = exported
             .ca
-            .map(|text| ca(target, &name, text))
+            .map(|text| ca(target, &name, &text))
             .transpose()?;
         let profile = Profile {
             provider: exported.provider,
@@ -108,11 +108,11 @@ impl Plan {
 }
 
 /// The certificates, in a file of their own beside the configuration.
-fn ca(target: &Target, name: &ProfileName, text: String) -> Result<Ca, Exit> {
+fn ca(target: &Target, name: &ProfileName, text: &str) -> Result<Ca, Exit> {
     let config = std::path::absolute(&target.config);
     let config = config.map_err(|error| fail(Exit::Config, error))?;
     let path = config.with_file_name(format!("{name}-ca.pem"));
-    let file = CaFile::of_text(&path, &text);
+    let file = CaFile::of_text(&path, text);
     let file = file.map_err(|error| fail(Exit::Config, Causes(&error)))?;
     let text = file.to_pem();
     let file = CaFile::of_text(&path, &text);

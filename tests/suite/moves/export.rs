@@ -295,7 +295,7 @@ fn a_file_with_more_or_of_another_kind_imports_nothing() {
     let mut later = good.clone();
     later["version"] = json!(2);
     refuse(&sealed(&other, &later), "of version 2");
-    let mut elsewhere = good.clone();
+    let mut elsewhere = good;
     elsewhere["profiles"][0]["endpoint"] = json!("https://mallory/");
     refuse(
         &sealed(&other, &elsewhere),
