@@ -65,7 +65,9 @@ fn try_unlock(args: &UnlockArgs, env: &Env) -> Result<(), Exit> {
     let file = IdentityFile::new(&target.state, target.owner);
     let wrapped = wrapped(&file, &recipient)?;
     // Before a person types a passphrase for a daemon that is not there.
-    let daemon = Believed::find(args.admin_socket.as_deref(), &target, env)?;
+    let daemon = Daemon::find(args.admin_socket.as_deref(), &target, env)?;
+    daemon.judge(env.uid)?;
+    daemon.refuse_another(&target)?;
     let identity = opened(&wrapped, &file, &args.passphrase, env)?;
     if identity.recipient() != recipient {
         return Err(another_recipient(&file, &identity, &recipient));
@@ -87,7 +89,8 @@ fn try_unlock(args: &UnlockArgs, env: &Env) -> Result<(), Exit> {
 fn try_lock(args: &LockArgs, env: &Env) -> Result<(), Exit> {
     let target = args.target.find(env)?;
     // Whose it is does not matter: nothing secret is sent.
-    let daemon = Believed::find(args.admin_socket.as_deref(), &target, env)?;
+    let daemon = Daemon::find(args.admin_socket.as_deref(), &target, env)?;
+    daemon.refuse_another(&target)?;
     let answer = daemon.post("/v1/lock", "")?;
     let LockReply { profiles, left } = daemon.reply(&answer, "nothing is locked")?;
     for path in &left {
@@ -162,18 +165,17 @@ pub(super) fn opened(
     Err(wrong(NOT_UNLOCKED))
 }
 
-/// A daemon at an admin socket, and its user, who may get an identity.
-struct Believed {
+/// A daemon at an admin socket, and its user.
+struct Daemon {
     socket: PathBuf,
     user: u32,
     named: bool,
 }
 
-// === impl Believed ===
+// === impl Daemon ===
 
-impl Believed {
-    /// Finds the daemon of this target, or the one at the socket that was named. It is believed if it is our user's or
-    /// root's; another user's only if it was named here, and a person says so.
+impl Daemon {
+    /// Finds the daemon of this target, or the one at the socket that was named.
     fn find(named: Option<&Path>, target: &Target, env: &Env) -> Result<Self, Exit> {
         let socket = match named {
             Some(socket) => socket.to_owned(),
@@ -195,23 +197,26 @@ impl Believed {
             fail(exit, what)
         })?;
         let user = user_of(&stream, &socket)?;
-        let daemon = Self {
+        Ok(Self {
             socket,
             user,
             named: named.is_some(),
-        };
-        daemon.judge(env.uid)?;
-        if !daemon.named && admin::is_another_daemon(target, &daemon.socket) {
-            let (shown, start) = (daemon.socket.display(), target.line("run"));
-            let what = format!(
-                "the daemon at {shown} has another configuration or another state; start one for this one with: {start}"
-            );
-            return Err(fail(Exit::Config, what));
-        }
-        Ok(daemon)
+        })
     }
 
-    /// Refuses another user's daemon, unless a person who has named it says that it is meant.
+    /// Refuses the usual daemon if it has another configuration or state than this target.
+    fn refuse_another(&self, target: &Target) -> Result<(), Exit> {
+        if self.named || !admin::is_another_daemon(target, &self.socket) {
+            return Ok(());
+        }
+        let (shown, start) = (self.socket.display(), target.line("run"));
+        let what = format!(
+            "the daemon at {shown} has another configuration or another state; start one for this one with: {start}"
+        );
+        Err(fail(Exit::Config, what))
+    }
+
+    /// Believes a daemon of our user or of root, and another user's only if a person who has named it says so.
     fn judge(&self, own_uid: u32) -> Result<(), Exit> {
         if peers::gate(own_uid, true).is_ours(self.user) {
             return Ok(());
