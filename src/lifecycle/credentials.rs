@@ -35,9 +35,11 @@ mod carried;
 mod decision;
 mod former;
 mod half;
+mod in_use;
 mod lock;
 mod recheck;
 mod rejections;
+mod whole;
 
 pub use decision::{CallEnd, Decision, NotLoaded, Read};
 use former::Former;

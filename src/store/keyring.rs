@@ -25,6 +25,7 @@ mod keychain;
 mod process;
 #[cfg(not(target_os = "macos"))]
 mod secret_service;
+mod signal;
 mod turn;
 mod watch;
 
@@ -36,7 +37,8 @@ use self::secret_service as system;
 pub use self::call::Operation;
 pub use self::fault::KeyringFault;
 pub use self::process::COMMAND;
-pub use self::watch::{KeyringWatch, Signal, WATCH_COMMAND, serve_watch};
+pub use self::signal::Signal;
+pub use self::watch::{KeyringWatch, WATCH_COMMAND, serve_watch};
 
 /// The service name of every entry; its user name is the profile.
 const SERVICE: &str = "jeton";
@@ -63,7 +65,11 @@ pub fn serve_call(operation: Operation, profile: &ProfileName) -> io::Result<()>
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let open = |profile: &str| system::open(SERVICE, profile, LIMIT);
     let (input, output) = (io::stdin().lock(), io::stdout().lock());
-    call::serve(operation, profile, open, input, output)
+    call::serve(operation, profile, open, input, output)?;
+    if operation == Operation::Save {
+        system::announce(SERVICE, profile.as_str());
+    }
+    Ok(())
 }
 
 impl KeyringStore {

@@ -24,11 +24,17 @@ const SOON: Duration = Duration::from_secs(2);
 /// What the log says once.
 const REPLACED: &str = "the credential was replaced";
 
+/// The text of this record with another secret.
+fn with_secret(record: &str, secret: &str) -> String {
+    let mut record: serde_json::Value = serde_json::from_str(record).unwrap();
+    assert!(record["client_secret"].is_string());
+    record["client_secret"] = secret.into();
+    record.to_string()
+}
+
 /// A record whose secret is another one, as the store would keep it.
-fn record_with(env: &TestEnv, before: &str, after: &str) -> String {
-    let record = fs::read_to_string(env.record("research")).unwrap();
-    assert_eq!(record.matches(before).count(), 1);
-    record.replace(before, after)
+fn record_with(env: &TestEnv, secret: &str) -> String {
+    with_secret(&fs::read_to_string(env.record("research")).unwrap(), secret)
 }
 
 /// Puts this record in the place of the one of the store, as its writers do.
@@ -59,9 +65,8 @@ fn start(env: &mut TestEnv) -> (Daemon, String) {
     env.enrol("research");
     let daemon = env.start();
     env.token(&daemon, "research");
-    let before = env.secret().to_owned();
     env.replace_secret();
-    let record = record_with(env, &before, env.secret());
+    let record = record_with(env, env.secret());
     (daemon, record)
 }
 
@@ -89,9 +94,8 @@ fn a_replaced_record_is_loaded_within_two_seconds_and_carried_by_the_next_attemp
 fn a_replaced_record_leads_to_an_attempt_at_once_where_no_token_is_held() {
     let mut env = TestEnv::with_sandbox(3_600);
     env.enrol("research");
-    let before = env.secret().to_owned();
     env.replace_secret();
-    let good = record_with(&env, &before, env.secret());
+    let good = record_with(&env, env.secret());
     let mut daemon = env.start();
     wait_until("the breaker to open", || is_rejected(&env, &daemon));
     // In place, as an editor may write it.
@@ -131,7 +135,7 @@ fn a_new_secret_that_is_rejected_leaves_the_former_one_in_use_and_the_state_says
     let good = fs::read_to_string(env.record("research")).unwrap();
     let wrong = format!("wrong-{}", env.secret());
     env.watch_for_secret("a wrong secret", &wrong);
-    put(&env, &record_with(&env, env.secret(), &wrong));
+    put(&env, &record_with(&env, &wrong));
     daemon.wait_for_log(REPLACED);
     let refreshed = env.jeton(&["refresh", "research"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
@@ -169,6 +173,8 @@ fn a_folder_of_credentials_that_is_exchanged_is_watched_again() {
     put(&env, &record);
     daemon.wait_for_log(REPLACED);
     let good = fs::read_to_string(away.join("research.json")).unwrap();
+    // The place is searched for secrets where none may be.
+    fs::remove_dir_all(away).unwrap();
     put(&env, &good);
     wait_until("it to be replaced again", || {
         daemon.log().matches(REPLACED).count() == 2
@@ -226,6 +232,8 @@ fn a_secret_volume_of_kubernetes_that_is_swapped_is_loaded_within_two_seconds() 
     assert_ne!(env.token(&daemon, "research"), held);
     assert_eq!(env.sandbox().stats().rejected, 0);
     env.stop(&mut daemon);
+    // The place is searched for secrets where none may be.
+    fs::remove_dir_all(volume).unwrap();
 }
 
 #[test]
@@ -285,9 +293,8 @@ fn where_the_limit_of_watches_is_used_up_a_look_every_30_s_finds_a_replaced_reco
         };
         daemon.wait_for_log(says);
         env.token(&daemon, "research");
-        let before = env.secret().to_owned();
         env.replace_secret();
-        put(&env, &record_with(&env, &before, env.secret()));
+        put(&env, &record_with(&env, env.secret()));
         daemon.wait_for_log(REPLACED);
         env.stop(&mut daemon);
     }
@@ -314,9 +321,8 @@ fn a_store_that_is_mounted_read_only_is_watched_all_the_same() {
     let mounts = format!("mount --bind {state} {state}; mount -o remount,ro,bind {state}");
     let mut daemon = start_in_mounts(&env, &mounts);
     env.token(&daemon, "research");
-    let before = env.secret().to_owned();
     env.replace_secret();
-    put(&env, &record_with(&env, &before, env.secret()));
+    put(&env, &record_with(&env, env.secret()));
     daemon.wait_for_log(REPLACED);
     let refreshed = env.jeton(&["refresh", "research"]);
     assert_eq!(refreshed.code, 0, "{refreshed:?}");
@@ -373,9 +379,9 @@ fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
         let after = format!("new-{before}");
         let secret = jetond::credential::ClientSecret::parse(&after).unwrap();
         env.sandbox().set_secret(secret);
-        let record = bus.lookup("research").replace(&before, &after);
+        let record = with_secret(&bus.lookup("research"), &after);
         let since = Instant::now();
-        store(&env, record.trim());
+        store(&env, &record);
         daemon.wait_for_log(REPLACED);
         assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
         let refreshed = env.jeton(&["refresh", "research"]);
@@ -383,7 +389,20 @@ fn a_secret_that_is_replaced_in_the_keyring_is_loaded_by_the_keyrings_signal() {
         assert_ne!(env.token(&daemon, "research"), held);
         assert_eq!(env.sandbox().stats().rejected, 0);
 
-        // The bus goes away and comes back, with another keyring; that holds up nothing.
+        // A writer of ours that cannot tell the daemon has the keyring tell it.
+        let old = env.secret_file();
+        env.sandbox()
+            .set_secret(jetond::credential::ClientSecret::parse(&before).unwrap());
+        let args = ["add", "research", "--rebind", "--client-secret-file"];
+        let mut command = env.jetond_command(&[&args[..], &[old.to_str().unwrap()]].concat());
+        command.env("JETON_ADMIN_SOCKET", env.path("run/nowhere"));
+        let rebound = env.finish("jetond add", command, b"", false);
+        assert_eq!(rebound.code, 0, "{rebound:?}");
+        wait_until("the credential to be replaced again", || {
+            daemon.log().matches(REPLACED).count() == 2
+        });
+
+        // The bus goes away, which holds up nothing.
         drop(bus);
         daemon.wait_for_log("the keyring is not watched");
         env.token(&daemon, "research");

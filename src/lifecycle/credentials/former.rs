@@ -4,17 +4,13 @@
 //! then, so it goes on to work, and callers keep their tokens. The stored one is tried again when its probe is due. Once
 //! the issuer accepts it, or rejects the former one, the former one is forgotten.
 
-use std::sync::Arc;
-
-use super::Credentials;
 use crate::credential::CredentialId;
-use crate::lifecycle::LastFault;
 
 /// What the issuer accepted last.
 #[derive(Debug, Default)]
 pub(super) struct Former {
     /// The credential that the issuer accepted last, unless it has rejected it since.
-    accepted: Option<CredentialId>,
+    pub(super) accepted: Option<CredentialId>,
     /// Whether the next call carries the accepted credential, even if the probe of the stored one is due: the attempt that
     /// sent the stored one ended with it.
     is_next: bool,
@@ -40,28 +36,5 @@ impl Former {
     /// Whether the accepted credential is to be sent before the stored one.
     pub(super) const fn is_next(&self) -> bool {
         self.is_next
-    }
-}
-
-impl Credentials {
-    /// The former credential, while it stays in use. The same client ID and secret are not sent again: the issuer has
-    /// just rejected them.
-    pub(super) fn former(&self) -> Option<CredentialId> {
-        let stored = self.stored?;
-        let is_rejected = !self.rejections.times(stored).is_none();
-        let accepted = self.former.accepted.filter(|_| is_rejected)?;
-        (!accepted.sends_the_same_as(stored)).then_some(accepted)
-    }
-
-    /// Why the issuer rejects the stored credential, while the former one stays in use.
-    pub fn rejected_successor(&self) -> Option<&Arc<LastFault>> {
-        self.former()?;
-        self.rejections.last(self.stored?)
-    }
-
-    /// Whether a call may still carry this credential. The secrets of all others can be forgotten.
-    pub fn needs(&self, credential: CredentialId) -> bool {
-        let needed = [self.stored, self.former.accepted, self.carried()];
-        needed.contains(&Some(credential))
     }
 }

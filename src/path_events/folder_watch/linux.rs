@@ -2,12 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use tokio::io::Interest;
@@ -15,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::super::local::{is_local, is_mounted_by_itself};
 use super::super::walk::{Last, PartKind, walk};
-use super::{Duration, Events, NotWatched, Path, WatchId, Watched, io};
+use super::super::watched::{Events, NotWatched, WatchId, Watched};
 
 /// What happens to a folder itself.
 const ITSELF: WatchFlags = WatchFlags::ONLYDIR

@@ -8,7 +8,7 @@ use keyring::Entry;
 use keyring_core::api::CredentialStoreApi as _;
 
 use super::KeyringFault;
-use super::watch::Signal;
+use super::signal::Signal;
 
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Keychain";
@@ -27,3 +27,6 @@ pub(super) fn watch(_: impl FnMut(Signal) -> io::Result<()>) -> Result<(), Keyri
     let what = "it tells nothing of its changes";
     Err(KeyringFault::Failed(what.into()))
 }
+
+/// No program waits for word of a change.
+pub(super) const fn announce(_: &str, _: &str) {}

@@ -13,11 +13,11 @@ use keyring_core::api::CredentialStoreApi as _;
 use zbus::Message;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::{Connection, MessageIterator};
-use zbus::zvariant::{OwnedObjectPath, OwnedValue};
+use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus_secret_service_keyring_store::Store;
 
 use super::KeyringFault;
-use super::watch::Signal;
+use super::signal::Signal;
 
 /// The system's name for its keyring.
 pub(super) const NAME: &str = "Secret Service";
@@ -30,20 +30,23 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 const SECRETS: &str = "org.freedesktop.secrets";
 const SECRETS_PATH: &str = "/org/freedesktop/secrets";
 
+/// The interface of an entry.
+const ITEM: &str = "org.freedesktop.Secret.Item";
+
 /// What the bus is to pass on: every signal of the service, and whether another program takes its place.
 const RULES: [&str; 2] = [
     "type='signal',sender='org.freedesktop.secrets',path_namespace='/org/freedesktop/secrets'",
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.freedesktop.secrets'",
 ];
 
-/// The signals after which an entry may have another secret, or may be readable. An entry that was removed has none.
-const CHANGES: [(&str, &str); 6] = [
+/// The signals of the service after which an entry may have another secret, or may be readable. An entry that was removed
+/// has none.
+const CHANGES: [(&str, &str); 5] = [
     ("org.freedesktop.Secret.Collection", "ItemCreated"),
     ("org.freedesktop.Secret.Collection", "ItemChanged"),
     ("org.freedesktop.Secret.Service", "CollectionCreated"),
     ("org.freedesktop.Secret.Service", "CollectionChanged"),
     ("org.freedesktop.DBus.Properties", "PropertiesChanged"),
-    (BUS, "NameOwnerChanged"),
 ];
 
 /// Tells of every change of the keyring, for as long as there is a bus and `tell` succeeds. The service need not run yet.
@@ -72,11 +75,39 @@ pub(super) fn watch(mut tell: impl FnMut(Signal) -> io::Result<()>) -> Result<()
     Ok(())
 }
 
+/// How long the announcement of a change may take: the change has been made, and must not look late.
+const ANNOUNCING: Duration = Duration::from_millis(500);
+
+/// Has the service tell of the change that was made to the entry of a profile: gnome-keyring tells nothing of a new secret
+/// in an entry that exists, and of an attribute that is set, to whatever value.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the process of one call, whose end by a panic is a fault"
+)]
+pub(super) fn announce(service: &str, profile: &str) {
+    let set = || {
+        let bus = Builder::session()?.method_timeout(ANNOUNCING).build()?;
+        let label = (ITEM, "Label", Value::from(format!("Jeton: {profile}")));
+        for item in (Peer { bus: &bus }).entries(service, profile)?.0 {
+            let properties = Some("org.freedesktop.DBus.Properties");
+            bus.call_method(Some(SECRETS), &item, properties, "Set", &label)?;
+        }
+        zbus::Result::Ok(())
+    };
+    // Who watches finds the change later without it.
+    let _: zbus::Result<()> = set();
+}
+
 fn is_change(message: &Message) -> bool {
     let header = message.header();
     let (Some(interface), Some(member)) = (header.interface(), header.member()) else {
         return false;
     };
+    if (interface.as_str(), member.as_str()) == (BUS, "NameOwnerChanged") {
+        // The name, and its former and its new owner, which is empty for a service that has gone.
+        let owners: zbus::Result<(String, String, String)> = message.body().deserialize();
+        return owners.is_ok_and(|(_, _, new)| !new.is_empty());
+    }
     CHANGES.contains(&(interface.as_str(), member.as_str()))
 }
 
@@ -117,6 +148,8 @@ fn look(bus: &Connection, service: &str, profile: &str) -> Result<(), KeyringFau
     }
     Ok(())
 }
+
+type Entries = (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>);
 
 /// The Secret Service at the other end of a connection.
 struct Peer<'a> {
@@ -171,6 +204,11 @@ impl Peer<'_> {
     }
 
     fn has_locked_entries(&self, service: &str, profile: &str) -> zbus::Result<bool> {
+        Ok(!self.entries(service, profile)?.1.is_empty())
+    }
+
+    /// The entries of a profile that are unlocked, and those that are locked.
+    fn entries(&self, service: &str, profile: &str) -> zbus::Result<Entries> {
         let interface = Some("org.freedesktop.Secret.Service");
         let attributes = HashMap::from([("service", service), ("username", profile)]);
         let reply = self.bus.call_method(
@@ -180,8 +218,6 @@ impl Peer<'_> {
             "SearchItems",
             &attributes,
         )?;
-        let body = reply.body();
-        let (_, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = body.deserialize()?;
-        Ok(!locked.is_empty())
+        reply.body().deserialize()
     }
 }

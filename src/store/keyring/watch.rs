@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::KeyringFault;
+use super::signal::Signal;
 use super::system;
 use crate::offload;
 use crate::process::children::{self, Owned};
@@ -19,44 +20,12 @@ use crate::process::program::{SERVICE_VARIABLES, this_program};
 /// The hidden command of `jetond` that watches.
 pub const WATCH_COMMAND: &str = "keyring-watch";
 
-/// What the process tells, each in one byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// From now on it tells of every change.
-    Ready,
-    /// An entry was made or changed, the keyring was unlocked, or another keyring took its place.
-    Changed,
-    /// There is no keyring that could be watched. The process ends.
-    NoKeyring,
-}
-
 /// The process. It ends when this is dropped.
 #[derive(Debug)]
 pub struct KeyringWatch {
     child: Child,
     /// Kept until the child has been waited for, which [`Drop`] does before this field is dropped.
     _owned: Option<Owned>,
-}
-
-// === impl Signal ===
-
-impl Signal {
-    const ALL: [(Self, u8); 3] = [
-        (Self::Ready, b'r'),
-        (Self::Changed, b'c'),
-        (Self::NoKeyring, b'n'),
-    ];
-
-    /// The signal of this byte.
-    pub fn of(byte: u8) -> Option<Self> {
-        let found = Self::ALL.into_iter().find(|(_, spelled)| *spelled == byte);
-        found.map(|(signal, _)| signal)
-    }
-
-    fn byte(self) -> u8 {
-        let found = Self::ALL.into_iter().find(|(signal, _)| *signal == self);
-        found.map_or(0, |(_, spelled)| spelled)
-    }
 }
 
 // === impl KeyringWatch ===
@@ -133,17 +102,4 @@ fn end_with_parent() {
     let mut closed = [PollFd::new(&stdout, PollFlags::empty())];
     while poll(&mut closed, None) == Err(rustix::io::Errno::INTR) {}
     std::process::exit(0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signal_is_read_as_it_was_written() {
-        for (signal, _) in Signal::ALL {
-            assert_eq!(Signal::of(signal.byte()), Some(signal));
-        }
-        assert_eq!(Signal::of(0), None);
-    }
 }

@@ -1,0 +1,44 @@
+//! What the process that watches the keyring tells its parent.
+
+/// What the process tells, each in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// From now on it tells of every change.
+    Ready,
+    /// An entry was made or changed, the keyring was unlocked, or another keyring took its place.
+    Changed,
+    /// There is no keyring that could be watched. The process ends.
+    NoKeyring,
+}
+
+impl Signal {
+    const ALL: [(Self, u8); 3] = [
+        (Self::Ready, b'r'),
+        (Self::Changed, b'c'),
+        (Self::NoKeyring, b'n'),
+    ];
+
+    /// The signal of this byte.
+    pub fn of(byte: u8) -> Option<Self> {
+        let found = Self::ALL.into_iter().find(|(_, spelled)| *spelled == byte);
+        found.map(|(signal, _)| signal)
+    }
+
+    pub(super) fn byte(self) -> u8 {
+        let found = Self::ALL.into_iter().find(|(signal, _)| *signal == self);
+        found.map_or(0, |(_, spelled)| spelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_read_as_it_was_written() {
+        for (signal, _) in Signal::ALL {
+            assert_eq!(Signal::of(signal.byte()), Some(signal));
+        }
+        assert_eq!(Signal::of(0), None);
+    }
+}
