@@ -267,9 +267,12 @@ pub(crate) const ALL: &[Operation] = &[
         is_done: |place| is_moved(place),
         is_safe: |place| place.has_profile(NEW) && place.works(NEW) || file_holds(place),
         end: |place| {
-            let again = match place.has_profile(NEW) {
-                true => place.env.jetond(&borrowed(&export(place, MOVE))),
-                false if is_begun(place, "removals") => place.env.jetond(&["remove", NEW, "--yes"]),
+            // Once the removal is written down, it is what `check` names.
+            let again = match is_begun(place, "removals") {
+                true => place.env.jetond(&["remove", NEW, "--yes"]),
+                false if place.has_profile(NEW) => {
+                    place.env.jetond(&borrowed(&export(place, MOVE)))
+                }
                 false => return (!is_moved(place)).then(|| "not removed as a whole".to_owned()),
             };
             let is_ended = again.code == 0 && is_moved(place);
