@@ -123,20 +123,17 @@ enum Command {
 }
 
 /// Runs `jetond` with this process's arguments and environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment is read here, once, and is an argument from here on"
+)]
 pub fn main() -> ExitCode {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it decides how the arguments' errors are printed, before the rest of the environment is read"
-    )]
+    // It decides how the arguments' errors are printed.
     logging::recognize_journal(std::env::var_os("JOURNAL_STREAM").as_deref());
     logging::report_panics();
     let mask = dispositions::reset();
     let args: Vec<OsString> = std::env::args_os().collect();
     let uid = rustix::process::geteuid().as_raw();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the environment is read here, once, and is an argument from here on"
-    )]
     let env = Env::from_vars(std::env::vars_os(), uid);
     let parsed = CommandLine::parse(&args);
     let is_daemon = match &parsed {

@@ -247,8 +247,12 @@ fn check_profile(
         };
         return Ok(Some((enrolled.client_id, destination)));
     }
+    let kept = match profile.store() {
+        Some(_) => "stored ",
+        None => "",
+    };
     Err(format!(
-        "nothing is sent with the credential: {}; if that is right, run: {}",
+        "nothing is sent with the {kept}credential: {}; if that is right, run: {}",
         Differences(&differences),
         rebind()
     ))

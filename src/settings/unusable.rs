@@ -133,7 +133,7 @@ mod tests {
             (
                 "/c",
                 "a = 1",
-                "/c:1:1: a: unknown key; known here are profiles, socket",
+                "/c:1:1: a: unknown key; known here are profiles, socket, encrypted-file",
             ),
             (
                 "/c",

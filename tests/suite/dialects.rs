@@ -251,7 +251,7 @@ fn a_forbidden_profile_looks_like_none_in_every_protocol() {
             let text = output.stderr.replace("research", "absent");
             (
                 output.code,
-                output.stdout.clone(),
+                output.stdout.replace("git.example", "absent.example"),
                 text.replace("git.example", "absent.example"),
             )
         };

@@ -17,7 +17,7 @@ pub(super) const SECRETS: &[&str] = &[
 ];
 
 /// The fault of a secret in this file.
-pub(super) const SECRET_IN_FILE: &str = "this file never holds a credential: remove it, and let `jetond add` ask for it and store it, or name its source with client-secret = { … }";
+pub(super) const SECRET_IN_FILE: &str = "this file never holds a credential: remove it, and name its source with client-secret = { … }, or let `jetond add` ask for it and store it";
 
 /// Advice for a key that is not one of a profile, and is meant to name the source of a credential.
 pub(super) fn advice(name: &str) -> Option<&'static str> {
