@@ -46,6 +46,19 @@ struct Form {
     recorded_at: u64,
 }
 
+// === impl Recorded ===
+
+impl Recorded {
+    /// The binding as it is recorded at this time: by the second, so that the credential of the first use is the same as that
+    /// of the next read.
+    pub fn new(binding: Binding, now: UnixTime) -> Self {
+        Self {
+            binding,
+            at: UnixTime::from_epoch(Duration::from_secs(now.seconds_down())),
+        }
+    }
+}
+
 // === impl Bindings ===
 
 impl Bindings {
@@ -187,6 +200,13 @@ mod tests {
             },
             at: UnixTime::from_epoch(Duration::from_secs(7)),
         }
+    }
+
+    #[test]
+    fn what_is_recorded_is_what_is_read_back() {
+        let binding = recorded(Ca::System).binding;
+        let now = UnixTime::from_epoch(Duration::from_millis(7_900));
+        assert_eq!(Recorded::new(binding, now), recorded(Ca::System));
     }
 
     #[test]

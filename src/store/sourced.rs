@@ -190,10 +190,7 @@ impl Parts {
 
     /// Records what the credential is for, unless another program was first: then that binds it.
     fn record(&self, required: &Required) -> Result<Recorded, NotLoaded> {
-        let now = Recorded {
-            binding: required.binding.clone(),
-            at: SystemClock.now().unix,
-        };
+        let now = Recorded::new(required.binding.clone(), SystemClock.now().unix);
         let written = || -> Result<Recorded, StoreError> {
             let lock = self.stores.lock(&self.name)?;
             let bindings = self.stores.bindings();

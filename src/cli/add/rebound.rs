@@ -97,10 +97,7 @@ impl Work<'_> {
         )?;
         self.plan.keep(proved.client_auth);
         let proof = Proof::of(&credential);
-        let now = Recorded {
-            binding,
-            at: SystemClock.now().unix,
-        };
+        let now = Recorded::new(binding, SystemClock.now().unix);
         let written = self.write(&now);
         if written.is_ok() {
             report(format!(
