@@ -2,9 +2,9 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
@@ -98,13 +98,33 @@ fn start(name: &'static str) -> io::Result<Handle> {
         .global_queue_interval(1)
         .build()?;
     let handle = runtime.handle().clone();
-    thread(name, move || {
+    let ours = Arc::new(Mutex::new(Some(runtime)));
+    let theirs = Arc::clone(&ours);
+    let started = thread(name, move || {
         if let Err(error) = give_way() {
             debug!(thread = name, %error, "the system refuses a lower priority");
         }
-        runtime.block_on(pending::<()>());
-    })?;
-    Ok(handle)
+        // It is there, since only a thread that does not start leaves it to us.
+        if let Some(runtime) = taken(&theirs) {
+            runtime.block_on(pending::<()>());
+        }
+    });
+    if started.is_err()
+        && let Some(runtime) = taken(&ours)
+    {
+        // tokio panics when an event loop is dropped on the thread of another one.
+        runtime.shutdown_background();
+    }
+    started.map(|()| handle)
+}
+
+/// The event loop, for the one who takes it first.
+fn taken(runtime: &Mutex<Option<Runtime>>) -> Option<Runtime> {
+    // Nothing panics while it is locked.
+    runtime
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
 }
 
 /// Lowers the priority of this thread. Elsewhere than on Linux the priority is the process's.

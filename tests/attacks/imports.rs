@@ -53,7 +53,8 @@ fn a_secret_is_kept_byte_for_byte_or_refused_with_the_reason() {
         let text = format!("{before}{SECRET}{after}");
         kept += u32::from(import(&env, &file, &url, text.as_bytes(), number));
     }
-    assert_eq!(kept, 6, "what is printable is kept");
+    // Spaces round a secret are refused with the reason: they are seldom meant.
+    assert_eq!(kept, 4, "what is printable is kept");
     let long = SECRET.repeat(4_096 / SECRET.len() + 1);
     let not_text = [SECRET.as_bytes(), b"\xff\xfe"].concat();
     for bytes in [long.as_bytes(), &not_text, b"", b"\n"] {
