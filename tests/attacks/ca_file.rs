@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use jetond::sandbox::{Line, Sandbox};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, wait_until};
@@ -329,6 +329,13 @@ fn a_file_that_only_root_can_change_is_taken_up_with_a_line_in_the_log() {
     assert_eq!(scene.env.jetond(&["check"]).code, 0);
     let reloaded = scene.env.jeton(&["reload"]);
     assert_eq!(reloaded.code, 0, "{reloaded:?}");
+    // A valid token is held, so that the set is first used for the next one.
+    let body = json!({"generation": scene.profile(&daemon)["generation"]}).to_string();
+    let target = "/v1/profiles/research/token/reject?max_wait=30";
+    let next = scene
+        .env
+        .request(&daemon.socket, "POST", target, &[], body.as_bytes());
+    assert_eq!(next.status, 200, "{}", next.text());
     wait_until("a refresh at the new issuer", || {
         scene.secrets_at(1) > before
     });
