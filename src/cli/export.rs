@@ -5,6 +5,7 @@
 
 mod content;
 mod file;
+mod finish;
 mod marks;
 mod passphrase;
 
@@ -12,14 +13,12 @@ pub(super) use file::read as read_file;
 pub(super) use passphrase::known as known_passphrase;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::admin;
 use super::moves::{ProfileMoves, refused};
 use super::output::{Exit, fail, report, tell};
 use super::prompt;
-use super::remove;
-use super::target::lines::quoted;
 use super::target::{Target, TargetArgs};
 use crate::age_file::{Passphrase, WorkFactor};
 use crate::paths::Env;
@@ -270,26 +269,6 @@ impl Export<'_> {
                 )));
             }
         }
-        Ok(())
-    }
-
-    /// Says what was done; with `--move`, removes the profiles.
-    fn finish(&self, locks: &[ProfileLock]) -> Result<(), Exit> {
-        let file = self.file.display();
-        let import = format!("jetond import {}", quoted(Path::new(&self.file)));
-        if !self.moves {
-            report(format!(
-                "{} is exported to {file}; on the other machine run: {import}",
-                self.listed()
-            ));
-            return Ok(());
-        }
-        for lock in locks {
-            let name = lock.profile();
-            remove::remove_moved(self.target, &self.stores, lock)?;
-            report(format!("{name} is moved to {file}, and removed here"));
-        }
-        report(format!("on the other machine run: {import}"));
         Ok(())
     }
 }
