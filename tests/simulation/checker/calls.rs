@@ -19,6 +19,11 @@ use super::row::Row;
 use super::walk::Walk;
 use super::{Finding, Rule};
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// For how long the rest of a change is waited for.
+const REST_OF_A_CHANGE: Duration = Duration::from_secs(5);
+
 pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     for life in &record.lives {
         let attempts = Attempt::of(record, life);
@@ -65,7 +70,8 @@ impl Walk<'_> {
     /// A stated wait is undercut by the last call before the expiry alone, which is one.
     fn undercuts(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
         let at = attempt.begun.boot;
-        let Some(stated) = self.stated.filter(|stated| at < stated.until) else {
+        // A wait of no time is one of a second to the schedule, and the former credential is sent at once.
+        let Some(stated) = self.stated.filter(|stated| at.after(SECOND) < stated.until) else {
             return;
         };
         let is_last_call = self.held.is_some_and(|held| {
@@ -185,6 +191,8 @@ impl Walk<'_> {
         {
             due = self.record.awake(due.max(turn)).after(GRAIN);
         }
+        // What may be half a change of the credential is waited for.
+        due = due.after(REST_OF_A_CHANGE);
         // It begins with a look into the store.
         let looks = self
             .life
