@@ -9,9 +9,11 @@ use crate::instant::UnixTime;
 
 mod ca;
 mod enrolment;
+mod wiped;
 
 pub use ca::{Ca, CaContent, CaVerdict};
 pub use enrolment::Enrolment;
+pub use wiped::Wiped;
 
 /// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.
 pub const MAX_CREDENTIAL_LEN: usize = 1_024;

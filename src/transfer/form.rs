@@ -1,12 +1,10 @@
 //! The content's JSON. The secrets in it are read into and written from memory that is wiped.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
@@ -14,7 +12,7 @@ use zeroize::Zeroizing;
 use super::content::{Exported, ExportedProfile, InvalidContent, MAX_LEN, VERSION};
 use crate::certificates::CaFile;
 use crate::config::{ConfigFault, ProviderKind, Proxy, Setting};
-use crate::credential::Credential;
+use crate::credential::{Credential, Wiped};
 use crate::instant::UnixTime;
 use crate::profile::ProfileName;
 use crate::store::Key;
@@ -263,26 +261,5 @@ impl io::Write for Length {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A text that is wiped on drop.
-struct Wiped(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Wiped {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Wiped;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
-                Ok(Wiped(Zeroizing::new(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
     }
 }

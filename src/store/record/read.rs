@@ -1,15 +1,12 @@
 //! A record's JSON, parsed into memory that is wiped.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::{FORMER_VERSION, Key, Record, VERSION};
-use crate::credential::{Ca, Credential};
+use crate::credential::{Ca, Credential, Wiped};
 use crate::instant::UnixTime;
 use crate::store::{Binding, Bound, StoreErrorKind};
 
@@ -150,26 +147,5 @@ impl ReadKey {
             key_name: self.key_name,
             created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
         })
-    }
-}
-
-/// A text that is wiped on drop.
-struct Wiped(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Wiped {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Wiped;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
-                Ok(Wiped(Zeroizing::new(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
     }
 }

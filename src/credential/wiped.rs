@@ -1,0 +1,28 @@
+//! A text in JSON that is read into memory that is wiped.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use zeroize::Zeroizing;
+
+/// A text that is wiped when it is dropped.
+pub struct Wiped(pub Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Wiped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Wiped;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wiped, E> {
+                Ok(Wiped(Zeroizing::new(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
