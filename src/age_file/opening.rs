@@ -17,7 +17,7 @@ pub enum Unopened {
     NotAge,
     /// It is of a later version of the format.
     LaterVersion,
-    /// It is encrypted to somebody else, such as a plug-in's recipient, or by a passphrase.
+    /// It is encrypted to another recipient, such as a plug-in's, or by a passphrase.
     NotForThisIdentity,
     /// It is not encrypted by a passphrase.
     NotByPassphrase,

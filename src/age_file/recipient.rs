@@ -1,4 +1,4 @@
-//! A recipient: whoever has it can encrypt, and only its identity decrypts. It is not secret.
+//! A recipient, which is the public part of an identity: it encrypts, and only the identity decrypts.
 
 use std::fmt;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ pub enum InvalidRecipient {
     Plugin,
     /// It is an SSH key.
     Ssh,
-    /// It is none of age's.
+    /// It is not a recipient of age.
     Other,
 }
 

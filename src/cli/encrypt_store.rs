@@ -60,7 +60,7 @@ fn try_encrypt(args: &EncryptStoreArgs, env: &Env) -> Result<(), Exit> {
         None => {
             let passphrase = match args.passphrase.given(env)? {
                 Some(passphrase) => passphrase,
-                None => passphrase::ask_for_new()?,
+                None => passphrase::ask_for_new("New passphrase (not shown)")?,
             };
             (make(&file, &passphrase, args.work_factor, &target)?, true)
         }

@@ -7,10 +7,8 @@ mod content;
 mod file;
 mod finish;
 mod marks;
-mod passphrase;
 
 pub(super) use file::read as read_file;
-pub(super) use passphrase::known as known_passphrase;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,6 +16,7 @@ use std::path::PathBuf;
 use super::admin;
 use super::moves::{ProfileMoves, refused};
 use super::output::{Exit, fail, report, tell};
+use super::passphrase;
 use super::prompt;
 use super::target::{Target, TargetArgs};
 use crate::age_file::{Passphrase, WorkFactor};
@@ -68,7 +67,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
         stores: target.stores(),
         target: &target,
     };
-    // All that can be refused is, before anybody is asked for anything.
+    // All that can be refused is refused before the person is asked for a passphrase.
     export.gather()?;
     let goes_on = export.goes_on()?;
     if !goes_on && export.file.symlink_metadata().is_ok() {
@@ -80,8 +79,8 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
     }
     let from = args.passphrase_file.as_deref();
     let passphrase = match goes_on {
-        true => passphrase::known(from, &export.file)?,
-        false => passphrase::new(from, &export.file)?,
+        true => passphrase::of_file(from, &export.file)?,
+        false => passphrase::of_new_file(from, &export.file)?,
     };
     if args.moves && !args.yes {
         export.confirm()?;

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::admin;
-use super::export::{known_passphrase, read_file};
+use super::export::read_file;
 use super::issuer;
 use super::output::{Exit, fail, report, say, tell};
+use super::passphrase;
 use super::place;
 use super::prompt;
 use super::proof::Proof;
@@ -125,7 +126,7 @@ impl Import<'_> {
             fail(Exit::Config, what)
         };
         let bytes = read_file(file).map_err(|error| refuse(error.to_string()))?;
-        let passphrase = known_passphrase(self.args.passphrase_file.as_deref(), file)?;
+        let passphrase = passphrase::of_file(self.args.passphrase_file.as_deref(), file)?;
         let json = passphrase.open(&bytes, transfer::MAX_LEN);
         let json = json.map_err(|why| refuse(why.to_string()))?;
         transfer::parse(&json).map_err(|why| refuse(why.to_string()))

@@ -7,7 +7,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::offload;
 use crate::paths::Env;
 
-/// Waits for the issuer's answer. `so` says what follows where there is none.
+/// Waits for the issuer's answer. `so` says what follows if there is no answer.
 pub(super) fn ask<T>(
     profile: &Profile,
     env: &Env,

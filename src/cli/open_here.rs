@@ -9,7 +9,7 @@ use crate::config::StoreKind;
 use crate::paths::Env;
 use crate::store::{IdentityFile, Stores};
 
-/// Asks for the passphrase if records of this store are encrypted. Where nobody is there to ask, the store stays locked,
+/// Asks for the passphrase if records of this store are encrypted. Without a terminal the store stays locked,
 /// and the read of a record says so.
 pub(super) fn open_here(
     target: &Target,

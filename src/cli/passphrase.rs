@@ -1,5 +1,5 @@
-//! The passphrase that wraps the identity of the store of encrypted files: asked for without echo, or given where nobody
-//! is there to ask.
+//! A passphrase: of the identity of the store of encrypted files, and of an exported file. It is typed without echo, read
+//! from a file, or passed by systemd.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -16,7 +16,7 @@ use crate::paths::Env;
 /// How often a person may type a passphrase that is not the right one.
 pub(super) const TRIES: usize = 3;
 
-/// Where the passphrase comes from, if nobody is to be asked.
+/// Where the passphrase comes from, if it is not typed.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PassphraseArgs {
     /// Read the passphrase from a file, instead of asking for it
@@ -63,9 +63,36 @@ impl PassphraseArgs {
     }
 }
 
+/// The passphrase of an exported file that is there.
+pub(super) fn of_file(from: Option<&Path>, file: &Path) -> Result<Passphrase, Exit> {
+    read_or(from, || {
+        ask(&format!("Passphrase for {} (not shown)", file.display()))
+    })
+}
+
+/// A passphrase for a file that is to be exported.
+pub(super) fn of_new_file(from: Option<&Path>, file: &Path) -> Result<Passphrase, Exit> {
+    let question = format!("New passphrase for {} (not shown)", file.display());
+    read_or(from, || ask_for_new(&question))
+}
+
+fn read_or(
+    from: Option<&Path>,
+    ask: impl FnOnce() -> Result<Passphrase, Exit>,
+) -> Result<Passphrase, Exit> {
+    match from {
+        Some(path) => read(path),
+        None if prompt::possible() => ask(),
+        None => Err(fail(
+            Exit::Usage,
+            "nothing is done: there is no terminal to ask for the passphrase on; give --passphrase-file PATH",
+        )),
+    }
+}
+
 /// Asks for a new passphrase, twice.
-pub(super) fn ask_for_new() -> Result<Passphrase, Exit> {
-    let first = ask("New passphrase (not shown)")?;
+pub(super) fn ask_for_new(question: &str) -> Result<Passphrase, Exit> {
+    let first = ask(question)?;
     let again = ask("The same again")?;
     if first.is(&again) {
         Ok(first)

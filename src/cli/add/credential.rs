@@ -152,7 +152,8 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, Exit> {
     Ok(secret)
 }
 
-/// Refuses a secret, read where nobody can be asked, that cannot be one or that was copied with what stands around it.
+/// Refuses a text that cannot be a secret, or that was copied with quotes, spaces or a name around the secret. It was not read
+/// from a terminal, so no person can be asked.
 fn demand_a_secret_alone(secret: &str) -> Result<(), Exit> {
     check("the client secret", secret)?;
     demand_nothing_around("the client secret", secret)

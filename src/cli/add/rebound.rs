@@ -19,7 +19,7 @@ use crate::store::{Recorded, Required, SourceReader, StoreError, Stores};
 
 const NOTHING: &str = "nothing is recorded";
 
-/// What is to be bound anew.
+/// What is to be bound again.
 struct Work<'a> {
     args: &'a AddArgs,
     name: &'a ProfileName,

@@ -85,7 +85,7 @@ pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileErro
 // === impl Made ===
 
 impl Made {
-    /// Removes it: it is of no use.
+    /// Removes it: it could not be completed or read back.
     pub(super) fn discard(&self) {
         // What stays opens with the passphrase alone, and holds nothing that is not here.
         let _: io::Result<()> = fs::remove_file(&self.0);
