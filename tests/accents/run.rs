@@ -26,6 +26,9 @@ const CANARY: &str = "canary";
 /// The shortest token that is looked for in a fault.
 const TELLING: usize = 6;
 
+/// How many turns other tasks get between two steps.
+const TURNS: usize = 32;
+
 /// No account of this machine is in a profile.
 struct NoNames;
 
@@ -89,8 +92,17 @@ pub(crate) async fn run(accent: Accent) -> Result<(), String> {
         let came = running.ask(step, n).await;
         let judged = running.judge(step, &came);
         judged.map_err(|why| format!("step {} of {steps}: {why}\n  came: {came:?}", n + 1))?;
+        let_the_connection_be_idle().await;
     }
     Ok(())
+}
+
+/// Lets the tasks of a connection whose answer is read hand it back, so that the next step can use it again. Each of them
+/// needs a turn or two, which is theirs for certain where there is one thread.
+async fn let_the_connection_be_idle() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
 }
 
 impl Running {
