@@ -44,7 +44,7 @@ pub use keyring::{KeyringFault, KeyringStore};
 pub use lock::ProfileLock;
 pub use moves::{Move, MoveKind, Moved, Moves};
 pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
-pub use record::{Key, Record};
+pub use record::{Begun, Key, OtherKey, Record, RotationId};
 pub use removal::{Removal, Removals};
 
 /// The stores of one state folder and one user. Creating them has no side effects: a store that no profile names is

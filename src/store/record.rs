@@ -5,16 +5,25 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{Binding, Bound};
-use crate::credential::{Ca, Credential};
+use crate::credential::Ca;
 use crate::instant::UnixTime;
 
+mod key;
 mod read;
+mod rotation;
+mod steps;
 
+pub use key::Key;
 pub(super) use read::from_json;
+pub use rotation::{Begun, OtherKey, RotationId};
 
-/// The record version that this program writes. Its `endpoint` and `provider`, and its `ca` with a hash for each
-/// certificate, are new.
-pub(super) const VERSION: u64 = 2;
+/// The version of a record whose key is being rotated, and the last one that is known. Its `rotation_id`, `next` and
+/// `previous` are new. A program that does not know them must not take the record up: it refuses it.
+pub(super) const VERSION: u64 = 3;
+
+/// The version of every other record. Its `endpoint` and `provider`, and its `ca` with a hash for each certificate, are
+/// new.
+const SETTLED_VERSION: u64 = 2;
 
 /// The former version, which is still read: its `origin` is all that is known of the address, and its `ca` is the hash of
 /// the CA file's bytes.
@@ -30,21 +39,8 @@ pub struct Record {
     pub key: Key,
     /// What the credential was enrolled for, and may be sent to.
     pub binding: Binding,
-    /// The key before this one, as long as a rotation needs it.
-    pub previous: Option<Key>,
-}
-
-/// A credential, and its issuer's names for it.
-#[derive(Debug)]
-pub struct Key {
-    /// The client ID and the client secret.
-    pub credential: Credential,
-    /// The issuer's ID of the key, which is not the client ID.
-    pub key_id: Option<String>,
-    /// The name under which the issuer lists the key.
-    pub key_name: Option<String>,
-    /// When it was enrolled or created.
-    pub created_at: UnixTime,
+    /// The rotation of the key that has begun and not ended.
+    pub rotation: Option<Begun>,
 }
 
 impl Record {
@@ -54,18 +50,28 @@ impl Record {
     }
 }
 
-/// The record's JSON; `None` if it would be larger than [`MAX_LEN`].
+/// The record's JSON; `None` if it would be larger than [`MAX_LEN`], or is of the former version and its key is being
+/// rotated.
 pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
     // Allocated at the largest size, so that no growth leaves a copy behind.
     let mut json = Zeroizing::new(Vec::with_capacity(MAX_LEN));
+    if matches!(record.binding.bound, Bound::Origin(_)) && record.rotation.is_some() {
+        return None;
+    }
     let origin = record.binding.origin();
     // A record of the former version stays one: what it does not know cannot be made up.
     let (version, provider, endpoint) = match &record.binding.bound {
         Bound::Origin(_) => (FORMER_VERSION, None, None),
         Bound::Endpoint { provider, endpoint } => {
-            (VERSION, Some(provider.as_str()), Some(endpoint.as_str()))
+            let version = match record.rotation {
+                Some(_) => VERSION,
+                None => SETTLED_VERSION,
+            };
+            (version, Some(provider.as_str()), Some(endpoint.as_str()))
         }
     };
+    let rotation = record.rotation.as_ref();
+    let other = rotation.and_then(|rotation| rotation.other.as_ref());
     let written = Written {
         version,
         key: WrittenKey::of(&record.key),
@@ -79,8 +85,9 @@ pub(super) fn to_json(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
             Ca::Set(hashes) => Some(WrittenCa::Set(hashes)),
         },
         proxy: record.binding.proxy.as_deref(),
-        shared: record.key.credential.is_shared(),
-        previous: record.previous.as_ref().map(WrittenKey::of),
+        rotation_id: rotation.map(|rotation| rotation.id.as_str()),
+        next: other.and_then(OtherKey::next).map(WrittenKey::of),
+        previous: other.and_then(OtherKey::previous).map(WrittenKey::of),
     };
     let room = Room(&mut json);
     serde_json::to_writer_pretty(room, &written).ok()?;
@@ -101,9 +108,10 @@ struct Written<'a> {
     issuer: Option<&'a str>,
     ca: Option<WrittenCa<'a>>,
     proxy: Option<&'a str>,
-    /// Only where it is so: an earlier program ignores it.
-    #[serde(skip_serializing_if = "is_false")]
-    shared: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<WrittenKey<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<WrittenKey<'a>>,
 }
@@ -130,6 +138,11 @@ struct WrittenKey<'a> {
     key_id: Option<&'a str>,
     key_name: Option<&'a str>,
     created_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_date: Option<u64>,
+    /// Only where it is so: an earlier program ignores it.
+    #[serde(skip_serializing_if = "is_false")]
+    shared: bool,
 }
 
 impl<'a> WrittenKey<'a> {
@@ -140,6 +153,8 @@ impl<'a> WrittenKey<'a> {
             key_id: key.key_id.as_deref(),
             key_name: key.key_name.as_deref(),
             created_at: key.created_at.seconds_down(),
+            server_date: key.server_date.map(UnixTime::seconds_down),
+            shared: key.credential.is_shared(),
         }
     }
 }
@@ -168,6 +183,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::credential::Credential;
 
     fn key(id: &str, secret: &str) -> Key {
         Key {
@@ -175,10 +191,16 @@ mod tests {
             key_id: Some("k-1".into()),
             key_name: None,
             created_at: UnixTime::from_epoch(Duration::from_millis(1_700_000_000_500)),
+            server_date: None,
         }
     }
 
-    fn record(secret: &str, previous: Option<Key>) -> Record {
+    fn id() -> RotationId {
+        RotationId::of(7)
+    }
+
+    /// A record whose key is being rotated if there is another one.
+    fn record(secret: &str, other: Option<OtherKey>) -> Record {
         Record {
             key: key("app", secret),
             binding: Binding {
@@ -190,7 +212,10 @@ mod tests {
                 ca: Ca::System,
                 proxy: Some("http://p:1".into()),
             },
-            previous,
+            rotation: other.map(|other| Begun {
+                id: id(),
+                other: Some(other),
+            }),
         }
     }
 
@@ -208,7 +233,8 @@ mod tests {
     #[test]
     fn a_record_is_the_same_after_it_was_written_and_read() {
         let secret = "quo\"te \\ back / <&>";
-        let json = to_json(&record(secret, Some(key("old", "older")))).unwrap();
+        let old = OtherKey::Previous(key("old", "older"));
+        let json = to_json(&record(secret, Some(old))).unwrap();
         let read = from_json(&json).unwrap();
         assert_eq!(read.key.credential.client_secret.expose(), secret);
         assert_eq!(read.key.credential.client_id, "app");
@@ -220,7 +246,13 @@ mod tests {
             Duration::from_secs(1_700_000_000)
         );
         assert_eq!(read.binding, record("x", None).binding);
-        let previous = read.previous.unwrap();
+        assert_eq!(read.rotation_id(), Some(&id()));
+        let rotation = read.rotation.unwrap();
+        let previous = rotation
+            .other
+            .as_ref()
+            .and_then(OtherKey::previous)
+            .unwrap();
         assert_eq!(previous.credential.client_secret.expose(), "older");
         assert_eq!(previous.credential.endpoint(), Some("https://a.b/x"));
         assert_eq!(
@@ -231,22 +263,119 @@ mod tests {
         assert!(
             from_json(&to_json(&record("x", None)).unwrap())
                 .unwrap()
-                .previous
+                .rotation
                 .is_none()
         );
     }
 
     #[test]
     fn the_form_on_the_disk_is_the_documented_one() {
-        let json = to_json(&record("s3", Some(key("old", "s2")))).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        let expected = serde_json::json!({
+        let value = |record: &Record| -> serde_json::Value {
+            serde_json::from_slice(&to_json(record).unwrap()).unwrap()
+        };
+        let mut expected = serde_json::json!({
             "version": 2, "client_id": "app", "client_secret": "s3", "key_id": "k-1", "key_name": null,
             "created_at": 1_700_000_000_u64, "provider": "runai", "endpoint": "https://a.b/x", "origin": "https://a.b",
             "ca": null, "proxy": "http://p:1",
-            "previous": {"client_id": "old", "client_secret": "s2", "key_id": "k-1", "key_name": null, "created_at": 1_700_000_000_u64},
         });
-        assert_eq!(value, expected);
+        assert_eq!(value(&record("s3", None)), expected);
+        let mut dated = record("s3", None);
+        dated.key.server_date = Some(UnixTime::from_epoch(Duration::from_secs(9)));
+        expected["server_date"] = 9.into();
+        assert_eq!(value(&dated), expected);
+        expected["version"] = 3.into();
+        expected["rotation_id"] = "00000000000000000000000000000007".into();
+        dated.rotation = Some(Begun {
+            id: id(),
+            other: None,
+        });
+        assert_eq!(value(&dated), expected);
+        let mut other = key("other", "s2");
+        other.credential = other.credential.shared(true);
+        dated.rotation = Some(Begun {
+            id: id(),
+            other: Some(OtherKey::Next(other)),
+        });
+        expected["next"] = serde_json::json!({"client_id": "other", "client_secret": "s2", "key_id": "k-1", "key_name": null, "created_at": 1_700_000_000_u64, "shared": true});
+        assert_eq!(value(&dated), expected);
+        let now = expected["next"].clone();
+        let names = [
+            "client_id",
+            "client_secret",
+            "key_id",
+            "key_name",
+            "created_at",
+            "server_date",
+        ];
+        expected.as_object_mut().unwrap().remove("next");
+        let former: serde_json::Map<_, _> = names
+            .map(|name| (name.to_owned(), expected[name].take()))
+            .into_iter()
+            .collect();
+        expected.as_object_mut().unwrap().remove("server_date");
+        expected
+            .as_object_mut()
+            .unwrap()
+            .extend(now.as_object().unwrap().clone());
+        expected["previous"] = former.into();
+        let switched = dated.switched().unwrap();
+        assert_eq!(value(&switched), expected);
+        let settled = value(&switched.settled());
+        assert_eq!(
+            (
+                &settled["version"],
+                settled.get("previous"),
+                settled.get("rotation_id")
+            ),
+            (&serde_json::json!(2), None, None)
+        );
+    }
+
+    #[test]
+    fn a_date_and_a_mark_of_either_key_are_read_as_they_were_written() {
+        let mut old = key("old", "older");
+        old.credential = old.credential.shared(true);
+        old.server_date = Some(UnixTime::from_epoch(Duration::from_secs(3)));
+        let json = to_json(&record("x", Some(OtherKey::Previous(old)))).unwrap();
+        let read = from_json(&json).unwrap();
+        assert!(!read.key.credential.is_shared() && read.key.server_date.is_none());
+        let old = read.other_key().unwrap();
+        assert!(old.credential.is_shared());
+        assert_eq!(old.server_date.map(UnixTime::seconds_down), Some(3));
+        assert!(read.needs("old") && read.needs("app") && !read.needs("other"));
+    }
+
+    #[test]
+    fn a_record_of_version_1_is_not_rotated() {
+        let read = from_json(FORMER.as_bytes()).unwrap();
+        assert!(read.rotating(id(), None).is_none());
+        let mut read = from_json(FORMER.as_bytes()).unwrap();
+        read.rotation = Some(Begun {
+            id: id(),
+            other: None,
+        });
+        assert!(to_json(&read).is_none());
+    }
+
+    #[test]
+    fn a_rotation_without_an_id_or_with_two_other_keys_is_no_record() {
+        let json = to_json(&record("x", Some(OtherKey::Next(key("new", "canary"))))).unwrap();
+        let good: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let fault = |change: fn(&mut serde_json::Value)| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            assert_ne!(bad, good);
+            let text = fault(&bad.to_string());
+            assert!(
+                text.contains("not a credential's record") && !text.contains("canary"),
+                "{text}"
+            );
+        };
+        fault(|bad| bad["rotation_id"] = "canary".into());
+        fault(|bad| bad["rotation_id"] = "0000000000000000000000000000000A".into());
+        fault(|bad| bad["rotation_id"] = serde_json::Value::Null);
+        fault(|bad| bad["previous"] = bad["next"].clone());
+        fault(|bad| bad["next"]["client_secret"] = serde_json::Value::Null);
     }
 
     #[test]
@@ -303,7 +432,7 @@ mod tests {
     #[test]
     fn the_longest_credentials_fit_and_what_does_not_is_refused() {
         let longest = "\"".repeat(crate::credential::MAX_CREDENTIAL_LEN);
-        let both = record(&longest, Some(key(&longest, &longest)));
+        let both = record(&longest, Some(OtherKey::Next(key(&longest, &longest))));
         assert!(from_json(&to_json(&both).unwrap()).is_ok());
         let mut huge = record("x", None);
         huge.key.key_name = Some("x".repeat(MAX_LEN));
@@ -313,8 +442,8 @@ mod tests {
     #[test]
     fn unknown_fields_are_ignored_and_a_later_version_is_told() {
         assert!(from_json(GOOD.as_bytes()).is_ok());
-        let later = r#"{"client_secret": ["canary"], "version": 3}"#;
-        assert!(fault(later).contains("of version 3"), "{}", fault(later));
+        let later = r#"{"client_secret": ["canary"], "version": 4}"#;
+        assert!(fault(later).contains("of version 4"), "{}", fault(later));
     }
 
     #[test]

@@ -217,6 +217,8 @@ impl ReadProfile {
                 key_id: self.key_id,
                 key_name: self.key_name,
                 created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
+                // An earlier version takes no file that has more than it knows.
+                server_date: None,
             },
         })
     }

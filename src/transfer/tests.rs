@@ -24,6 +24,7 @@ fn exported(text: &str, ca: Option<String>, endpoint: &str) -> ExportedProfile {
             key_id: Some("k-1".into()),
             key_name: None,
             created_at: UnixTime::from_epoch(Duration::from_secs(7)),
+            server_date: None,
         },
     }
 }

@@ -87,7 +87,8 @@ fn one_token_is_the_proof_and_then_the_bound_record_and_the_profile_are_written(
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(env.record("research")).unwrap()).unwrap();
     let created_at = record["created_at"].as_u64().unwrap();
-    assert!(created_at > 1_700_000_000);
+    let server_date = record["server_date"].as_u64().unwrap();
+    assert!(created_at > 1_700_000_000 && server_date > 1_700_000_000);
     let expected = serde_json::json!({
         "version": 2,
         "client_id": "test-client",
@@ -95,6 +96,7 @@ fn one_token_is_the_proof_and_then_the_bound_record_and_the_profile_are_written(
         "key_id": null,
         "key_name": null,
         "created_at": created_at,
+        "server_date": server_date,
         "provider": "runai",
         "endpoint": format!("{url}/"),
         "origin": url,

@@ -61,6 +61,7 @@ impl AddArgs {
             validity,
             client_auth,
             server,
+            server_date: granted.server_date,
         })
     }
 }

@@ -4,6 +4,7 @@ use super::super::proof::Proof;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::oauth2::ClientAuth;
 use crate::credential::Credential;
+use crate::instant::UnixTime;
 use crate::store::{Binding, Key, Record};
 use crate::token::Validity;
 
@@ -15,6 +16,8 @@ pub(super) struct Proved {
     pub(super) client_auth: Option<ClientAuth>,
     /// What the server is, if the endpoint that gave the token says so.
     pub(super) server: Option<&'static str>,
+    /// What the issuer's clock showed.
+    pub(super) server_date: Option<UnixTime>,
 }
 
 /// A credential that has been given a token.
@@ -32,11 +35,12 @@ impl Enrolment {
             key_id: None,
             key_name: None,
             created_at: SystemClock.now().unix,
+            server_date: proved.server_date,
         };
         let record = Record {
             key,
             binding,
-            previous: None,
+            rotation: None,
         };
         Self {
             record,

@@ -183,6 +183,7 @@ mod tests {
                 key_id: None,
                 key_name: None,
                 created_at: UnixTime::from_epoch(Duration::from_secs(5)),
+                server_date: None,
             },
             binding: Binding {
                 bound: Bound::Origin("https://a.b".into()),
@@ -190,7 +191,7 @@ mod tests {
                 ca: Ca::System,
                 proxy: None,
             },
-            previous: None,
+            rotation: None,
         }
     }
 

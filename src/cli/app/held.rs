@@ -53,7 +53,7 @@ impl Held {
         let look = kept.look(name);
         let record = look.record.map_err(|error| refused(&error, nothing))?;
         let is_of_key = |record: &Record| {
-            record.previous.is_none() && record.key.credential.client_id == key.client_id
+            record.rotation.is_none() && record.key.credential.client_id == key.client_id
         };
         let Some(record) = record.filter(is_of_key) else {
             let what = format!("{nothing}: what is stored of {name} is being changed; try again");
@@ -81,7 +81,7 @@ impl Held {
         let now = store.look(&self.name);
         let client_id = &record.key.credential.client_id;
         let is_of_another =
-            |now: &Record| now.key.credential.client_id != *client_id || now.previous.is_some();
+            |now: &Record| now.key.credential.client_id != *client_id || now.rotation.is_some();
         let again = match &now.record {
             // It was changed past our lock: what is there now is of use, too.
             Ok(Some(other)) if is_of_another(other) => Err(first),

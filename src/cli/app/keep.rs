@@ -218,8 +218,9 @@ fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> 
             key_id: Some(id),
             key_name: Some(key_name.to_owned()),
             created_at: SystemClock.now().unix,
+            server_date: None,
         },
         binding,
-        previous: None,
+        rotation: None,
     })
 }

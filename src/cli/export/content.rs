@@ -72,7 +72,7 @@ impl Gathering<'_> {
             let rebind = self.target.line(&format!("add {name} --rebind"));
             refuse(format!("has no credential that is stored; run: {rebind}"))
         })?;
-        if record.previous.is_some() {
+        if record.rotation.is_some() {
             return Err(refuse(
                 "is being rotated; try again when that has ended".to_owned(),
             ));

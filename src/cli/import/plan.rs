@@ -100,7 +100,7 @@ impl Plan {
             record: Record {
                 key,
                 binding,
-                previous: None,
+                rotation: None,
             },
             name,
         })

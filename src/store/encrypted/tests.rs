@@ -16,6 +16,7 @@ fn record(secret: &str) -> Record {
             key_id: None,
             key_name: None,
             created_at: UnixTime::from_epoch(Duration::from_secs(5)),
+            server_date: None,
         },
         binding: Binding {
             bound: Bound::Origin("https://a.b".into()),
@@ -23,7 +24,7 @@ fn record(secret: &str) -> Record {
             ca: Ca::System,
             proxy: None,
         },
-        previous: None,
+        rotation: None,
     }
 }
 

@@ -88,6 +88,7 @@ fn record(secret: &str) -> Record {
             key_id: None,
             key_name: Some("jeton-1".into()),
             created_at: UnixTime::from_epoch(Duration::from_secs(5)),
+            server_date: None,
         },
         binding: Binding {
             bound: Bound::Origin("https://a.b".into()),
@@ -95,7 +96,7 @@ fn record(secret: &str) -> Record {
             ca: Ca::System,
             proxy: None,
         },
-        previous: None,
+        rotation: None,
     }
 }
 

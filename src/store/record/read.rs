@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::{FORMER_VERSION, Key, Record, VERSION};
+use super::{Begun, FORMER_VERSION, Key, OtherKey, Record, RotationId, SETTLED_VERSION, VERSION};
 use crate::credential::{Ca, Credential, Wiped};
 use crate::instant::UnixTime;
 use crate::store::{Binding, Bound, StoreErrorKind};
@@ -21,7 +21,7 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
             let bound = Bound::Origin(read.origin);
             (Common::from_json(json)?, bound, ca)
         }
-        VERSION => {
+        SETTLED_VERSION | VERSION => {
             let read: ReadBinding = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
             let ca = read.ca.map_or(Ca::System, Ca::Set);
             let endpoint = Url::parse(&read.endpoint).ok();
@@ -52,14 +52,20 @@ pub(in crate::store) fn from_json(json: &[u8]) -> Result<Record, StoreErrorKind>
         key_id: common.key_id,
         key_name: common.key_name,
         created_at: common.created_at,
+        server_date: common.server_date,
+        shared: common.shared,
     };
-    let previous = common.previous.map(|key| key.parse(&binding)).transpose()?;
-    let mut key = key.parse(&binding)?;
-    key.credential = key.credential.shared(common.shared);
+    let rotation = match version {
+        VERSION => {
+            let read: ReadRotation = serde_json::from_slice(json).map_err(|e| malformed(&e))?;
+            Some(read.parse(&binding)?)
+        }
+        _ => None,
+    };
     Ok(Record {
-        key,
+        key: key.parse(&binding)?,
         binding,
-        previous,
+        rotation,
     })
 }
 
@@ -89,7 +95,7 @@ struct ReadFormer {
     ca: Option<String>,
 }
 
-/// What only records of this version have.
+/// What records of the former version do not have.
 #[derive(Deserialize)]
 struct ReadBinding {
     provider: String,
@@ -98,7 +104,7 @@ struct ReadBinding {
     ca: Option<Vec<String>>,
 }
 
-/// What records of both versions have. Flattening would buffer every field, including secrets, so the key's fields are
+/// What records of all versions have. Flattening would buffer every field, including secrets, so the key's fields are
 /// repeated here.
 #[derive(Deserialize)]
 struct Common {
@@ -107,11 +113,11 @@ struct Common {
     key_id: Option<String>,
     key_name: Option<String>,
     created_at: u64,
-    issuer: Option<String>,
-    proxy: Option<String>,
+    server_date: Option<u64>,
     #[serde(default)]
     shared: bool,
-    previous: Option<ReadKey>,
+    issuer: Option<String>,
+    proxy: Option<String>,
 }
 
 impl Common {
@@ -127,6 +133,36 @@ struct ReadKey {
     key_id: Option<String>,
     key_name: Option<String>,
     created_at: u64,
+    server_date: Option<u64>,
+    #[serde(default)]
+    shared: bool,
+}
+
+/// What only a record has whose key is being rotated.
+#[derive(Deserialize)]
+struct ReadRotation {
+    rotation_id: String,
+    next: Option<ReadKey>,
+    previous: Option<ReadKey>,
+}
+
+impl ReadRotation {
+    fn parse(self, binding: &Binding) -> Result<Begun, StoreErrorKind> {
+        let what = "its rotation has no valid ID, or both a next and a previous key";
+        let malformed = || StoreErrorKind::Malformed {
+            line: 0,
+            column: 0,
+            what,
+        };
+        let other = match (self.next, self.previous) {
+            (None, None) => None,
+            (Some(next), None) => Some(OtherKey::Next(next.parse(binding)?)),
+            (None, Some(previous)) => Some(OtherKey::Previous(previous.parse(binding)?)),
+            (Some(_), Some(_)) => return Err(malformed()),
+        };
+        let id = RotationId::parse(&self.rotation_id).ok_or_else(malformed)?;
+        Ok(Begun { id, other })
+    }
 }
 
 impl ReadKey {
@@ -142,10 +178,16 @@ impl ReadKey {
                     what,
                 })?
                 .bound_to(binding.bound.as_str())
-                .trusting(binding.ca.clone()),
+                .trusting(binding.ca.clone())
+                .shared(self.shared),
             key_id: self.key_id,
             key_name: self.key_name,
-            created_at: UnixTime::from_epoch(Duration::from_secs(self.created_at)),
+            created_at: seconds(self.created_at),
+            server_date: self.server_date.map(seconds),
         })
     }
+}
+
+const fn seconds(since_epoch: u64) -> UnixTime {
+    UnixTime::from_epoch(Duration::from_secs(since_epoch))
 }

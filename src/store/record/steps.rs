@@ -1,0 +1,71 @@
+//! The steps of a record through the rotation of its key.
+
+use super::{Begun, Key, OtherKey, Record, RotationId};
+use crate::store::Bound;
+
+impl Record {
+    /// The ID of the rotation that has begun.
+    pub fn rotation_id(&self) -> Option<&RotationId> {
+        self.rotation.as_ref().map(|rotation| &rotation.id)
+    }
+
+    /// The key beside the one in use, which may work where that does not.
+    pub fn other_key(&self) -> Option<&Key> {
+        let other = self.rotation.as_ref()?.other.as_ref();
+        other.map(OtherKey::key)
+    }
+
+    /// Whether the record needs the key of this client ID.
+    pub fn needs(&self, client_id: &str) -> bool {
+        let mut keys = std::iter::once(&self.key).chain(self.other_key());
+        keys.any(|key| key.credential.client_id == client_id)
+    }
+
+    /// The same record with a rotation of this ID, whose next key is `next`. `None` if the record is of an age that
+    /// does not say where its credential may be sent: such a one is not used either.
+    #[must_use]
+    pub fn rotating(self, id: RotationId, next: Option<Key>) -> Option<Self> {
+        if matches!(self.binding.bound, Bound::Origin(_)) {
+            return None;
+        }
+        let bound = |mut key: Key| {
+            key.credential = key
+                .credential
+                .bound_to(self.binding.bound.as_str())
+                .trusting(self.binding.ca.clone());
+            OtherKey::Next(key)
+        };
+        let other = next.map(bound);
+        let rotation = Some(Begun { id, other });
+        Some(Self { rotation, ..self })
+    }
+
+    /// The same record after the switch: the next key is in use, and the one that was is the previous one. `None` if
+    /// there is no next key.
+    #[must_use]
+    pub fn switched(self) -> Option<Self> {
+        match self.rotation {
+            Some(Begun {
+                id,
+                other: Some(OtherKey::Next(next)),
+            }) => Some(Self {
+                key: next,
+                binding: self.binding,
+                rotation: Some(Begun {
+                    id,
+                    other: Some(OtherKey::Previous(self.key)),
+                }),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The same record without a rotation, and without the other key.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Self {
+            rotation: None,
+            ..self
+        }
+    }
+}
