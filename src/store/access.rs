@@ -243,7 +243,8 @@ impl Revision {
         self.0 == State::Absent
     }
 
-    fn is_unreadable(&self) -> bool {
+    /// Whether what is stored could not be read.
+    pub(super) fn is_unreadable(&self) -> bool {
         self.0 == State::Unreadable
     }
 }
