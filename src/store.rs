@@ -28,6 +28,7 @@ mod moves;
 mod read_only;
 mod record;
 mod removal;
+mod rotations;
 pub mod source;
 pub mod sourced;
 
@@ -48,6 +49,10 @@ pub use moves::{Move, MoveKind, Moved, Moves};
 pub use read_only::{NoCommands, SourceError, SourceReader, Surroundings};
 pub use record::{Begun, Key, OtherKey, Record, RotationId};
 pub use removal::{Removal, Removals};
+pub use rotations::{
+    Login, Machine, Phase, RotationJournal, RotationMode, RotationRead, Rotations, SeenKey,
+    StartedOn, Switched,
+};
 
 /// The stores of one state folder and one user. Creating them has no side effects: a store that no profile names is
 /// never used, and costs nothing.

@@ -1,0 +1,117 @@
+//! The journal of each rotation that has begun, written beforehand: `STATE/rotations/PROFILE.json`.
+//!
+//! The record is what counts: it says which keys are in use. The journal is a hint beside it: the names that were tried
+//! and the keys that were made, so that each key that is at the server because of us is known by its name. There is no
+//! secret in it.
+//!
+//! Each write goes to a new file, which is synced and renamed into place. Where a sync fails, that file is given up: a
+//! second sync of the same file could report what is not so.
+
+use std::path::{Path, PathBuf};
+
+use super::files::PrivateFiles;
+use super::{ProfileLock, StoreError};
+use crate::profile::ProfileName;
+
+mod form;
+mod journal;
+mod names;
+
+pub use journal::{
+    Login, Machine, Phase, RotationJournal, RotationMode, SeenKey, StartedOn, Switched,
+};
+
+/// The largest file, in bytes: a thousand looks take a tenth.
+const MAX_LEN: usize = 1024 * 1024;
+
+/// The journals in the state folder.
+#[derive(Debug)]
+pub struct Rotations(PrivateFiles);
+
+/// What is written down of a profile's rotation.
+#[derive(Debug)]
+pub enum RotationRead {
+    /// None has begun.
+    Absent,
+    /// This one has begun.
+    Begun(Box<RotationJournal>),
+    /// One has begun, and what is written down of it cannot be understood: a person has to look.
+    Unclear {
+        /// Why: it was cut, it is of another profile, or a later version has written it.
+        error: StoreError,
+        /// The names of keys in it, as far as they can be made out.
+        names: Vec<String>,
+    },
+}
+
+// === impl Rotations ===
+
+impl Rotations {
+    /// The journals below this state folder, with files that belong to `owner`; see [`super::FileStore::new`].
+    pub fn new(state: &Path, owner: u32) -> Self {
+        let files = PrivateFiles::new(state.join("rotations"), owner);
+        Self(files.with_limit(MAX_LEN))
+    }
+
+    /// The file of a profile's journal.
+    pub fn path(&self, profile: &ProfileName) -> PathBuf {
+        self.0.path(profile)
+    }
+
+    /// What is written down of the profile's rotation.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read or trusted.
+    pub fn read(&self, profile: &ProfileName) -> Result<RotationRead, StoreError> {
+        let Some(json) = self.0.read(profile)? else {
+            return Ok(RotationRead::Absent);
+        };
+        Ok(match form::parse(&json, profile) {
+            Ok(journal) => RotationRead::Begun(Box::new(journal)),
+            Err(kind) => RotationRead::Unclear {
+                error: StoreError::new(&self.0.path(profile), kind),
+                names: names::of_keys(&json),
+            },
+        })
+    }
+
+    /// The profiles with a rotation that has begun and not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the folder cannot be trusted or read.
+    pub fn profiles(&self) -> Result<Vec<ProfileName>, StoreError> {
+        let files = self.0.names()?.into_iter();
+        Ok(files.filter_map(|(_, name)| name).collect())
+    }
+
+    /// Writes the journal of the profile's rotation. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was to be written down must not be done then.
+    pub fn write(&self, lock: &ProfileLock, journal: &RotationJournal) -> Result<(), StoreError> {
+        let refused = |action, kind: std::io::ErrorKind| {
+            StoreError::io(&self.0.path(lock.profile()), action, kind.into())
+        };
+        let json = form::to_json(lock.profile(), journal);
+        let json = json.map_err(|_| {
+            let action = "write down a rotation";
+            refused(action, std::io::ErrorKind::InvalidData)
+        })?;
+        if json.len() > MAX_LEN {
+            let action = "write down a rotation with so many keys";
+            return Err(refused(action, std::io::ErrorKind::FileTooLarge));
+        }
+        self.0.write(lock, &json)
+    }
+
+    /// Removes the journal: the rotation has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be removed.
+    pub fn end(&self, lock: &ProfileLock) -> Result<(), StoreError> {
+        self.0.remove(lock).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests;

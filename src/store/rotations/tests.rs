@@ -1,0 +1,197 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use super::*;
+use crate::instant::UnixTime;
+use crate::store::lock::Locks;
+use crate::store::{RotationId, StoreErrorKind};
+
+fn owner() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn name() -> ProfileName {
+    ProfileName::parse("a.b").unwrap()
+}
+
+fn machine(host: &str, boot: &str) -> Machine {
+    Machine {
+        host: host.into(),
+        boot: boot.into(),
+    }
+}
+
+fn seen(client_id: &str, name: Option<&str>) -> SeenKey {
+    SeenKey {
+        client_id: client_id.into(),
+        key_id: Some(format!("id-of-{client_id}")),
+        name: name.map(str::to_owned),
+    }
+}
+
+fn journal() -> RotationJournal {
+    let moment = |seconds| UnixTime::from_epoch(Duration::from_secs(seconds));
+    RotationJournal {
+        id: RotationId::of(7),
+        mode: RotationMode::Overlap,
+        phase: Phase::parse("in-grace").unwrap(),
+        machine: machine("h", "b"),
+        with: Some(ProfileName::parse("other").unwrap()),
+        path: "/api/v1/access-keys".into(),
+        former: seen("c \"0\"", Some("first-key")),
+        tried: vec!["jeton-a-1".into(), "jeton-a-2".into()],
+        made: vec![seen("c1", Some("jeton-a-1")), seen("c2", None)],
+        switched: Some(Switched {
+            server_date: Some(moment(9)),
+            boot_ms: 12,
+        }),
+        logins: vec![
+            Login {
+                server_date: moment(10),
+                last_login: None,
+            },
+            Login {
+                server_date: moment(20),
+                last_login: Some(8),
+            },
+        ],
+    }
+}
+
+struct Place {
+    dir: tempfile::TempDir,
+    rotations: Rotations,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            rotations: Rotations::new(dir.path(), owner()),
+            dir,
+        }
+    }
+
+    fn lock(&self) -> ProfileLock {
+        Locks::new(self.dir.path(), owner()).take(&name()).unwrap()
+    }
+
+    fn put(&self, json: &[u8]) {
+        let path = self.rotations.path(&name());
+        std::fs::write(&path, json).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[test]
+fn a_journal_is_read_as_it_was_written_until_the_rotation_ends() {
+    let place = Place::new();
+    let rotations = &place.rotations;
+    let read = rotations.read(&name()).unwrap();
+    assert!(matches!(read, RotationRead::Absent), "{read:?}");
+    assert!(!rotations.path(&name()).parent().unwrap().exists());
+    let lock = place.lock();
+    rotations.end(&lock).unwrap();
+    let bare = RotationJournal {
+        mode: RotationMode::InPlace,
+        with: None,
+        switched: None,
+        made: vec![],
+        logins: vec![],
+        ..journal()
+    };
+    for journal in [journal(), bare] {
+        rotations.write(&lock, &journal).unwrap();
+        let RotationRead::Begun(read) = rotations.read(&name()).unwrap() else {
+            panic!("it has begun");
+        };
+        assert_eq!(*read, journal);
+    }
+    let mode = rotations
+        .path(&name())
+        .metadata()
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(rotations.profiles().unwrap(), [name()]);
+    rotations.end(&lock).unwrap();
+    assert_eq!(rotations.profiles().unwrap(), []);
+}
+
+#[test]
+fn a_journal_that_is_cut_anywhere_is_unclear_and_its_whole_names_are_told() {
+    let place = Place::new();
+    place.rotations.write(&place.lock(), &journal()).unwrap();
+    let whole = std::fs::read(place.rotations.path(&name())).unwrap();
+    for length in 0..whole.len() {
+        place.put(&whole[..length]);
+        let RotationRead::Unclear { error, names } = place.rotations.read(&name()).unwrap() else {
+            panic!("{length} bytes of {} are no journal", whole.len());
+        };
+        assert!(
+            matches!(error.kind, StoreErrorKind::Malformed { .. }),
+            "{error}"
+        );
+        let text = String::from_utf8_lossy(&whole[..length]);
+        for known in ["first-key", "jeton-a-1", "jeton-a-2"] {
+            let is_there = text.contains(&format!("\"{known}\""));
+            assert_eq!(names.iter().any(|name| name == known), is_there, "{text}");
+        }
+        assert!(names.len() <= 3, "{names:?}");
+    }
+}
+
+#[test]
+fn a_later_or_foreign_journal_is_unclear_and_its_names_are_told() {
+    let place = Place::new();
+    place.rotations.write(&place.lock(), &journal()).unwrap();
+    let whole = std::fs::read_to_string(place.rotations.path(&name())).unwrap();
+    for (from, to) in [
+        ("\"version\": 1", "\"version\": 2"),
+        ("\"a.b\"", "\"b\""),
+        ("\"overlap\"", "\"sideways\""),
+        ("\"in-grace\"", "\"In grace\""),
+        ("\"phase\"", "\"stage\""),
+        ("00000000000000000000000000000007", "7"),
+        ("\"other\"", "\"../other\""),
+    ] {
+        let bad = whole.replacen(from, to, 1);
+        assert_ne!(bad, whole);
+        place.put(bad.as_bytes());
+        let RotationRead::Unclear { error, names } = place.rotations.read(&name()).unwrap() else {
+            panic!("{bad}");
+        };
+        let is_later = from.contains("version");
+        assert_eq!(matches!(error.kind, StoreErrorKind::Version(2)), is_later);
+        assert_eq!(names, ["first-key", "jeton-a-1", "jeton-a-2"], "{bad}");
+    }
+    place.put(&[0xff, b'"', b'\n', b'"', 0]);
+    let read = place.rotations.read(&name()).unwrap();
+    assert!(matches!(read, RotationRead::Unclear { .. }), "{read:?}");
+    // What other users could have written is not read at all.
+    let path = place.rotations.path(&name());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(place.rotations.read(&name()).is_err());
+}
+
+#[test]
+fn a_machine_knows_its_own_journal_and_not_that_of_another_host() {
+    for (host, boot, started_on) in [
+        ("h", "b", StartedOn::ThisBoot),
+        ("h", "later", StartedOn::EarlierBoot),
+        ("other", "b", StartedOn::OtherHost),
+    ] {
+        let now = machine(host, boot);
+        assert_eq!(journal().started_on(&now), started_on, "{now:?}");
+    }
+    let mut unknown = journal();
+    unknown.machine.boot.clear();
+    let now = machine("h", "");
+    assert_eq!(unknown.started_on(&now), StartedOn::EarlierBoot);
+}
+
+#[test]
+fn the_names_that_may_be_at_the_server_are_told_once_each() {
+    assert_eq!(journal().names(), ["jeton-a-1", "jeton-a-2"]);
+}
