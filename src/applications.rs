@@ -10,9 +10,13 @@
 
 mod api;
 mod clusters;
+#[cfg(test)]
+mod fake;
 mod identity;
+mod issuer;
 mod kind;
 mod list;
+mod listed;
 mod listing;
 mod made;
 mod name;
@@ -22,11 +26,13 @@ mod time;
 mod trouble;
 mod whoami;
 
-pub use api::{Applications, Listed};
+pub use api::Applications;
 pub use clusters::{Cluster, Clusters, Version};
 pub use identity::{Bearer, Identity};
+pub use issuer::{Calling, KeyIssuer, Reply};
 pub use kind::Family;
 pub use list::{Application, Found, find};
+pub use listed::Listed;
 pub use made::Made;
 pub use name::{KeyName, NAME_RULE};
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};

@@ -5,6 +5,7 @@ use url::Url;
 use super::clusters::{self, Clusters};
 use super::kind::Family;
 use super::list::{self, Application, Found, find};
+use super::listed::{Listed, Page};
 use super::made::{self, Made};
 use super::name::KeyName;
 use super::trouble::{Trouble, TroubleKind};
@@ -28,17 +29,6 @@ pub struct Applications {
     url: BaseUrl,
     ca: Option<Ca>,
     token: AccessToken,
-}
-
-/// The keys that a server lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The family that the server has.
-    pub family: Family,
-    /// The keys, in the server's order.
-    pub keys: Vec<Application>,
-    /// Whether the server may have more: the list is as long as one may be.
-    pub may_have_more: bool,
 }
 
 // === impl Applications ===
@@ -69,12 +59,13 @@ impl Applications {
     /// [`Trouble`]; [`TroubleKind::NoSuchEndpoint`] if the server has none of them.
     pub async fn list(&self, kind: Kind, all: bool) -> Result<Listed, Trouble> {
         for family in kind.families(all) {
-            if let Some(keys) = self.list_of(*family, None).await? {
+            if let Some(Page { keys, server_date }) = self.list_of(*family, None).await? {
                 let may_have_more = family.is_administration() && keys.len() >= MAX_ITEMS;
                 return Ok(Listed {
                     family: *family,
                     keys,
                     may_have_more,
+                    server_date,
                 });
             }
         }
@@ -90,7 +81,9 @@ impl Applications {
         let mut listed = self.list(kind, all).await?;
         if listed.may_have_more && find(&listed.keys, text) == Found::Nothing {
             let more = self.list_of(listed.family, Some(text)).await?;
-            listed.keys.extend(more.unwrap_or_default());
+            listed
+                .keys
+                .extend(more.into_iter().flat_map(|page| page.keys));
         }
         Ok(listed)
     }
@@ -100,7 +93,7 @@ impl Applications {
         &self,
         family: Family,
         client_id: Option<&str>,
-    ) -> Result<Option<Vec<Application>>, Trouble> {
+    ) -> Result<Option<Page>, Trouble> {
         let mut url = self.url.endpoint(family.path());
         if let Some(id) = client_id {
             url.query_pairs_mut().append_pair("clientId", id);
@@ -110,7 +103,10 @@ impl Applications {
             // A single-page application answers every unknown path with its start page.
             _ if answer.is_absent() => Ok(None),
             200 => match list::parse(family, &answer.body) {
-                Some(keys) => Ok(Some(keys)),
+                Some(keys) => Ok(Some(Page {
+                    keys,
+                    server_date: answer.server_date(),
+                })),
                 None => Err(self.malformed(&format!(
                     "something other than a list of {}s",
                     family.noun()
@@ -159,6 +155,7 @@ impl Applications {
                 id,
                 client_id,
                 secret,
+                server_date: answer.server_date(),
             }),
             _ => {
                 let trouble =

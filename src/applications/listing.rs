@@ -1,8 +1,8 @@
 //! Keys as an answer of the daemon has them: in the words of `jetond app`, and as many as fit.
 
 use super::MAX_USER_KEYS;
-use super::api::Listed;
 use super::list::{Application, Found, find};
+use super::listed::Listed;
 use super::table::{JsonRow, Row, ascii, cells, columns, count, head, json_of_one, lines_of_one};
 use crate::query::{KeyForm, KeyList, KeyListing, KeyShown};
 
@@ -141,6 +141,7 @@ mod tests {
             family,
             keys: (0..count).map(key).collect(),
             may_have_more: family.is_administration() && count >= 100,
+            server_date: None,
         }
     }
 

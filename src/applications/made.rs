@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::list::is_id;
 use crate::credential::ClientSecret;
+use crate::instant::UnixTime;
 
 /// A new key.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Made {
     pub client_id: String,
     /// The secret, which the server never shows again.
     pub secret: ClientSecret,
+    /// What the server's clock showed at the answer, if it was seen.
+    pub server_date: Option<UnixTime>,
 }
 
 /// The members of an answer that are a secret.

@@ -64,7 +64,7 @@ impl Applications {
         for family in FAMILIES {
             let keys = match part(self.list_of(family, None).await)? {
                 Part::Known(None) => continue,
-                Part::Known(Some(keys)) => keys,
+                Part::Known(Some(page)) => page.keys,
                 Part::Unknown(why) => {
                     unknown = unknown.or(Some(why));
                     vec![]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::applications::MAX_USER_KEYS;
+use crate::applications::{KeyIssuer, MAX_USER_KEYS, Reply};
 use crate::credential::Credential;
 use crate::sandbox::{Fault as Broken, Line, Options, Sandbox, UnknownPath};
 use crate::testing::FewNames;
@@ -203,4 +203,47 @@ async fn a_server_that_fails_after_a_call_may_have_done_it() {
         .await
         .unwrap_err();
     assert!(!trouble.may_be_done && trouble.is_passing(), "{trouble}");
+}
+
+#[tokio::test]
+async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
+    let place = Place::new(Line::V2_24, |_| {}).await;
+    let issuer: Box<dyn KeyIssuer> = Box::new(place.api().await);
+    let family = Family::AccessKeys;
+    let listed = issuer.list(Kind::Auto).await.unwrap();
+    assert!(listed.server_date.is_some(), "{listed:?}");
+    let Reply::Done(made) = issuer.create(family, &name("new-key")).await else {
+        panic!("it is made");
+    };
+    assert!(made.server_date.is_some());
+    let listed = issuer.list(Kind::Auto).await.unwrap();
+    let Found::One(key) = find(&listed.keys, &made.client_id) else {
+        panic!("{listed:?}");
+    };
+    assert_eq!((key.id.as_str(), key.name.as_str()), (&*made.id, "new-key"));
+    assert!(key.created_at.is_some() && key.last_login.is_none());
+    let taken = issuer.create(family, &name("new-key")).await;
+    assert!(
+        matches!(&taken, Reply::Refused(trouble) if trouble.kind == TroubleKind::Conflict),
+        "{taken:?}"
+    );
+    let Reply::Done(secret) = issuer.regenerate(family, &made.id).await else {
+        panic!("it is renewed");
+    };
+    assert!(!place.can_log_in(&made.client_id, made.secret).await);
+    assert!(place.can_log_in(&made.client_id, secret).await);
+    let deleted = issuer.delete(family, &made.id).await;
+    assert!(matches!(deleted, Reply::Done(())), "{deleted:?}");
+    let gone = issuer.delete(family, &made.id).await;
+    assert!(
+        matches!(&gone, Reply::Refused(trouble) if trouble.kind == TroubleKind::NotFound),
+        "{gone:?}"
+    );
+    for (fault, is_lost) in [("keys:reset", true), ("refuse", false)] {
+        let fault = Broken::parse(fault).unwrap();
+        place.sandbox.set_fault(Some(fault)).await.unwrap();
+        let reply = issuer.create(family, &name("other")).await;
+        assert_eq!(matches!(reply, Reply::Lost(_)), is_lost, "{reply:?}");
+        assert_eq!(matches!(reply, Reply::Refused(_)), !is_lost, "{reply:?}");
+    }
 }

@@ -204,6 +204,7 @@ fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> 
         id,
         client_id,
         secret,
+        server_date,
     } = made;
     let credential = Credential::new(&client_id, secret).map_err(|why| {
         let what = format!("the key cannot be used: its client ID: {why}");
@@ -218,7 +219,7 @@ fn record(made: Made, key_name: &str, binding: Binding) -> Result<Record, Exit> 
             key_id: Some(id),
             key_name: Some(key_name.to_owned()),
             created_at: SystemClock.now().unix,
-            server_date: None,
+            server_date,
         },
         binding,
         rotation: None,

@@ -184,6 +184,7 @@ impl Work<'_> {
                         id: key.id.clone(),
                         client_id: key.client_id.clone(),
                         secret,
+                        server_date: None,
                     };
                     match self.keep.keep(session, &key.name, made, false, &|| {}) {
                         Ok(kept) => {
