@@ -30,6 +30,7 @@ mod place;
 mod prompt;
 mod proof;
 mod remove;
+mod rotating;
 mod run;
 mod same_client;
 mod sandbox;

@@ -14,6 +14,7 @@ use super::open_here::open_here;
 use super::output::{Exit, fail, report};
 use super::place::{self, Place};
 use super::proof::Proof;
+use super::rotating;
 use super::target::{Target, TargetArgs};
 use crate::config::{Profile, StoreKind};
 use crate::paths::Env;
@@ -149,6 +150,7 @@ impl Migration<'_> {
         open_here(self.target, self.stores, from, self.env).map_err(NotMoved::Nothing)?;
         let former = self.stores.store(from).look(name);
         let record = self.record(from, &former).map_err(NotMoved::Nothing)?;
+        rotating::refuse(self.target, name, Some(record), NOTHING).map_err(NotMoved::Nothing)?;
         let route = bound_as(self.target, name, &profile, &record.binding);
         let (files, binding) = route.map_err(NotMoved::Nothing)?;
         let (copied, back) = self.copy(&lock, from, record).map_err(NotMoved::Nothing)?;

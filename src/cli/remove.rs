@@ -17,10 +17,15 @@ use crate::settings::{self, Content};
 use crate::store::{ProfileLock, Removal, Removals, Revision, StoreError, Stores};
 
 mod left;
+mod rotation;
 mod source;
 mod words;
 
 const NOTHING: &str = "nothing is removed";
+
+/// What a person can do while the key is being rotated.
+const FORCED: &str =
+    "; to remove the profile all the same, add --force, and delete its keys at the server";
 
 /// The arguments of `jetond remove`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,9 @@ pub(super) struct RemoveArgs {
     /// Remove it without asking
     #[arg(long)]
     yes: bool,
+    /// Remove it while its key is being rotated; keys that were made for that may stay at the server
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     pub(super) target: TargetArgs,
 }
@@ -51,6 +59,10 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
         return work.remove_with_source(&source, args.yes, env);
     }
     let left = work.left()?;
+    let rotation = work.rotation(&left);
+    if let Some(open) = rotation.as_ref().filter(|_| !args.force) {
+        return Err(open.refuse(&args.name, NOTHING, FORCED));
+    }
     if !args.yes {
         confirm(&work.sentence(&left))?;
     }
@@ -65,10 +77,17 @@ fn try_remove(args: &RemoveArgs, env: &Env) -> Result<(), Exit> {
             );
             return Err(fail(Exit::Later, what));
         }
-        work.carry_out(&left, lock.as_ref())
+        let done = work.carry_out(&left, lock.as_ref());
+        if let (Ok(()), Some(lock)) = (&done, &lock) {
+            work.end_rotation(lock);
+        }
+        done
     };
     if done.is_ok() {
         report(work.result(&left));
+        if let Some(open) = rotation {
+            tell(open.left());
+        }
     }
     if !matches!(done, Err(NotRemoved::Nothing(_))) {
         admin::reload(&target, env);

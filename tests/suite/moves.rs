@@ -3,3 +3,4 @@
 mod bad_stores;
 mod export;
 mod migrate;
+mod rotating;

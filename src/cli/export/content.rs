@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::bound::bound_as;
 use super::super::moves::refused;
 use super::super::output::{Exit, fail, tell};
+use super::super::rotating;
 use super::super::target::Target;
 use crate::config::{Profile, StoreKind};
 use crate::profile::ProfileName;
@@ -72,11 +73,7 @@ impl Gathering<'_> {
             let rebind = self.target.line(&format!("add {name} --rebind"));
             refuse(format!("has no credential that is stored; run: {rebind}"))
         })?;
-        if record.rotation.is_some() {
-            return Err(refuse(
-                "is being rotated; try again when that has ended".to_owned(),
-            ));
-        }
+        rotating::refuse(self.target, name, Some(&record), NOTHING)?;
         let (files, _) = bound_as(self.target, name, profile, &record.binding)?;
         Ok(Gathered {
             name: name.clone(),

@@ -1,0 +1,28 @@
+//! The rotation of the profile's key that a removal gives up.
+
+use super::super::output::tell;
+use super::super::rotating::OpenRotation;
+use super::{Left, Work};
+use crate::causes::Causes;
+use crate::store::{ProfileLock, Rotations};
+
+impl Work<'_> {
+    /// The rotation that has begun and not ended.
+    pub(super) fn rotation(&self, left: &Left) -> Option<OpenRotation> {
+        // One that cannot be read, as of a locked store, has its journal.
+        let record = self.stores.reader(&left.store).load(self.name);
+        let record = record.ok().flatten();
+        OpenRotation::of(self.target, self.name, record.as_ref())
+    }
+
+    /// Removes what is written down of a rotation.
+    pub(super) fn end_rotation(&self, lock: &ProfileLock) {
+        let rotations = Rotations::new(&self.target.state, self.target.owner);
+        if let Err(error) = rotations.end(lock) {
+            tell(format!(
+                "warning: what is written down of a rotation stays: {}",
+                Causes(&error)
+            ));
+        }
+    }
+}

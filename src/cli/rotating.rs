@@ -1,0 +1,83 @@
+//! The rotation of a profile's key that has begun, as it concerns the commands that move or remove its credential.
+
+use super::output::{Exit, fail};
+use super::target::Target;
+use crate::causes::Causes;
+use crate::profile::ProfileName;
+use crate::store::{Record, RotationRead, Rotations};
+
+/// A rotation that has begun.
+pub(super) struct OpenRotation {
+    /// The names of the keys that may be at the server, as far as they are known.
+    names: Vec<String>,
+    /// Why no more is known of it.
+    unclear: Option<String>,
+}
+
+// === impl OpenRotation ===
+
+impl OpenRotation {
+    /// The rotation of this profile's key. `record` is what is stored of the profile, as far as it can be read.
+    pub(super) fn of(target: &Target, name: &ProfileName, record: Option<&Record>) -> Option<Self> {
+        let rotations = Rotations::new(&target.state, target.owner);
+        let begun = record.filter(|record| record.rotation.is_some());
+        let mut names: Vec<String> = begun
+            .and_then(Record::other_key)
+            .and_then(|key| key.key_name.clone())
+            .into_iter()
+            .collect();
+        let unclear = match rotations.read(name) {
+            Ok(RotationRead::Absent) if begun.is_none() => return None,
+            Ok(RotationRead::Absent) => None,
+            Ok(RotationRead::Begun(journal)) => {
+                names.extend(journal.former.name.clone());
+                names.extend(journal.names().into_iter().map(str::to_owned));
+                None
+            }
+            Ok(RotationRead::Unclear { error, names: told }) => {
+                names.extend(told);
+                Some(Causes(&error).to_string())
+            }
+            Err(error) => Some(Causes(&error).to_string()),
+        };
+        names.sort_unstable();
+        names.dedup();
+        Some(Self { names, unclear })
+    }
+
+    /// Refuses because of it. `nothing` says what follows, and `instead` what else a person can do.
+    pub(super) fn refuse(&self, name: &ProfileName, nothing: &str, instead: &str) -> Exit {
+        let why = match &self.unclear {
+            Some(why) => format!(", and what is written down of that cannot be understood: {why}"),
+            None => "; try again when that has ended".to_owned(),
+        };
+        fail(
+            Exit::Later,
+            format!("{nothing}: the key of {name} is being rotated{why}{instead}"),
+        )
+    }
+
+    /// The keys that stay at the server where it is given up, for a person.
+    pub(super) fn left(&self) -> String {
+        match self.names.as_slice() {
+            [] => {
+                "a key that was made for it may stay at the server, under a name that is not known"
+                    .to_owned()
+            }
+            names => format!("these keys may stay at the server: {}", names.join(", ")),
+        }
+    }
+}
+
+/// Refuses while the profile's key is being rotated. `nothing` says what follows.
+pub(super) fn refuse(
+    target: &Target,
+    name: &ProfileName,
+    record: Option<&Record>,
+    nothing: &str,
+) -> Result<(), Exit> {
+    match OpenRotation::of(target, name, record) {
+        Some(open) => Err(open.refuse(name, nothing, "")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,104 @@
+//! A credential whose key is being rotated stays where it is.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+
+use crate::support::TestEnv;
+use crate::support::env::Output;
+
+fn journal(env: &TestEnv) -> PathBuf {
+    env.path("state/jeton/rotations/a.json")
+}
+
+fn put_journal(env: &TestEnv, text: &str) {
+    let folder = journal(env).parent().unwrap().to_owned();
+    let _ = fs::DirBuilder::new().mode(0o700).create(folder);
+    fs::write(journal(env), text).unwrap();
+    fs::set_permissions(journal(env), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Makes the record one of a rotation before its switch.
+fn rotate_record(env: &TestEnv) {
+    let record = fs::read(env.record("a")).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["version"], 2, "a record that is not rotated");
+    assert!(record["server_date"].is_u64(), "the issuer's date is kept");
+    let next = serde_json::json!({
+        "client_id": "next-id", "client_secret": "next-canary", "key_id": "k-2",
+        "key_name": "jeton-a-2", "created_at": 5,
+    });
+    record["version"] = 3.into();
+    record["rotation_id"] = "0".repeat(32).into();
+    record["next"] = next;
+    fs::write(env.record("a"), record.to_string()).unwrap();
+}
+
+fn refusals(env: &TestEnv) -> [Output; 3] {
+    let passphrase = env.path("home/passphrase");
+    fs::write(&passphrase, "a passphrase of several words").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let (file, passphrase) = (env.path("home/out.age"), passphrase.to_str().unwrap());
+    let export = [
+        "export",
+        "a",
+        "--to",
+        file.to_str().unwrap(),
+        "--passphrase-file",
+        passphrase,
+    ];
+    [
+        env.jetond(&["remove", "a", "--yes"]),
+        env.jetond(&["migrate", "a", "--to", "keyring"]),
+        env.jetond(&export),
+    ]
+}
+
+fn assert_refused(env: &TestEnv, why: &str) {
+    let before = (
+        fs::read(env.config()).unwrap(),
+        fs::read(env.record("a")).unwrap(),
+    );
+    for refused in refusals(env) {
+        assert_eq!((refused.code, &*refused.stdout), (75, ""), "{refused:?}");
+        assert!(
+            refused.stderr.contains("the key of a is being rotated")
+                && refused.stderr.contains(why),
+            "{refused:?}"
+        );
+    }
+    assert!(!env.path("home/out.age").exists());
+    let after = (
+        fs::read(env.config()).unwrap(),
+        fs::read(env.record("a")).unwrap(),
+    );
+    assert!(before == after, "nothing is changed");
+}
+
+#[test]
+fn a_profile_whose_record_is_being_rotated_is_neither_moved_nor_removed() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("a");
+    rotate_record(&env);
+    assert_refused(&env, "try again when that has ended");
+    let forced = env.jetond(&["remove", "a", "--yes", "--force"]);
+    assert_eq!(forced.code, 0, "{forced:?}");
+    assert!(forced.stderr.contains("jeton-a-2"), "{forced:?}");
+    assert!(!env.record("a").exists());
+}
+
+#[test]
+fn a_journal_that_cannot_be_understood_keeps_a_profile_as_it_is_and_is_told_by_its_names() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("a");
+    put_journal(&env, "{\"version\": 1, \"tried\": [\"jeton-a-7\", \"jeton-");
+    assert_refused(&env, "cannot be understood");
+    let forced = env.jetond(&["remove", "a", "--yes", "--force"]);
+    assert_eq!(forced.code, 0, "{forced:?}");
+    assert!(forced.stderr.contains("jeton-a-7"), "{forced:?}");
+    assert!(!env.record("a").exists() && !journal(&env).exists());
+}
