@@ -19,7 +19,6 @@ mod list;
 mod listed;
 mod listing;
 mod made;
-mod name;
 mod rules;
 mod table;
 mod time;
@@ -34,10 +33,10 @@ pub use kind::Family;
 pub use list::{Application, Found, find};
 pub use listed::Listed;
 pub use made::Made;
-pub use name::{KeyName, NAME_RULE};
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
 pub use trouble::{Trouble, TroubleKind};
 
+pub use crate::key_name::{KeyName, NAME_RULE};
 pub use crate::query::KeyKind as Kind;
 
 /// How many keys a user has at most (the vendor's guide to user access keys).

@@ -19,7 +19,7 @@
 //! | Edges: files, network, threads | What it is | Names |
 //! |---|---|---|
 //! | [`sandbox`] | a control plane of our own, which fails on demand | credential instant |
-//! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant provider query token |
+//! | [`applications`] | manages the keys of Run:ai's users and organisations by its API | config credential fault instant key_name provider query token |
 //! | [`provider`] | asks an issuer for a token, once | certificates clock config credential fault instant offload token |
 //! | [`transfer`] | the content of a file in which credentials go to another machine | certificates config credential instant profile store |
 //! | [`store`] | keeps credentials, each bound to where it may be sent | age_file causes certificates clock command_line config credential fault file_lock folder instant lifecycle offload process profile trust |
@@ -52,6 +52,7 @@
 //! | [`paths`] | where everything is, as a function of the environment | |
 //! | [`policy`] | who may ask | |
 //! | [`command_line`] | the commands that messages propose, with the options of this process | profile |
+//! | [`key_name`] | the rule for a key's name at Run:ai | |
 //! | `spelling` | finds the word that was probably meant | |
 //! | `causes` | an error with its causes, in one line | |
 //! | [`address`] | the addresses that tokens are for: parsed once, compared exactly | |
@@ -75,6 +76,7 @@ pub mod file_format;
 mod file_lock;
 mod folder;
 pub mod instant;
+pub mod key_name;
 pub mod lifecycle;
 pub mod offload;
 mod path_events;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::name::NAME_RULE;
 use crate::fault::{Fault, FaultKind};
+use crate::key_name::NAME_RULE;
 
 /// What kind of trouble it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
