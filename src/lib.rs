@@ -37,6 +37,7 @@
 //! | Core: no file, socket, clock, thread or `async` | What it is | Names |
 //! |---|---|---|
 //! | [`dialect`] | the companion's verbs and other tools' protocols: request in, bytes and exit code out | address command_line config instant lifecycle problem profile query spelling wire |
+//! | [`rotation`] | the rotation of a key as state machines: outcomes in, the next action out; its rules | instant key_name profile |
 //! | [`query`] | what the daemon can be asked, and what it answers | address config instant lifecycle problem profile wire |
 //! | [`wire`] | the local interface: what is asked, what is answered, every cap | fault instant lifecycle profile token |
 //! | [`config`] | the configuration's text, parsed and edited | address age_file command_line credential file_format policy profile schedule spelling |
@@ -87,6 +88,7 @@ pub mod process;
 pub mod profile;
 pub mod provider;
 pub mod query;
+pub mod rotation;
 pub mod sandbox;
 pub mod schedule;
 pub mod settings;

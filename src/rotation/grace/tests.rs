@@ -1,0 +1,157 @@
+use super::*;
+
+const HOUR: u64 = 3_600;
+const LOGIN: u64 = 500 * DAY + 12_345;
+
+fn terms() -> Terms {
+    Terms {
+        lifetime: Duration::from_secs(HOUR),
+        grace: Duration::from_secs(7 * DAY),
+        is_shared: false,
+    }
+}
+
+const fn date(seconds: u64) -> UnixTime {
+    UnixTime::from_epoch(Duration::from_secs(seconds))
+}
+
+/// A moment so many seconds after the switch, in this boot, with the issuer's `Date`.
+fn mark(boot_id: &str, seconds: u64) -> Mark {
+    // A second boot's clock begins again.
+    let at = if boot_id == "a" { 1_000 + seconds } else { 1 };
+    Mark {
+        boot_id: boot_id.into(),
+        at: BootInstant::from_boot(Duration::from_secs(at)),
+        date: Some(date(600 * DAY + 7 + seconds)),
+    }
+}
+
+fn undated(boot_id: &str, seconds: u64) -> Mark {
+    Mark {
+        date: None,
+        ..mark(boot_id, seconds)
+    }
+}
+
+fn wait(seconds: u64, why: Why) -> Verdict {
+    Verdict::Wait(Duration::from_secs(seconds), why)
+}
+
+fn look(grace: &mut Grace, at: Mark, login: Option<u64>) {
+    let login = login.map(date);
+    let all: Vec<_> = login.into_iter().collect();
+    grace.look(at, login, &all);
+}
+
+#[test]
+fn the_old_key_goes_after_two_lifetimes_and_two_equal_looks_two_lifetimes_apart() {
+    let mut grace = Grace::new(mark("a", 0));
+    let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
+    assert_eq!(judge(&grace, 0), wait(2 * HOUR, Why::Grace));
+    assert_eq!(judge(&grace, 2 * HOUR - 1), wait(1, Why::Grace));
+    assert_eq!(judge(&grace, 2 * HOUR), Verdict::Look);
+    look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
+    assert_eq!(judge(&grace, 2 * HOUR), wait(2 * HOUR, Why::Unused));
+    assert_eq!(judge(&grace, 4 * HOUR), Verdict::Look);
+    look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN));
+    assert_eq!(judge(&grace, 4 * HOUR), Verdict::Delete);
+}
+
+#[test]
+fn a_key_whose_last_login_moves_stays_until_it_rests() {
+    let mut grace = Grace::new(mark("a", 0));
+    look(&mut grace, mark("a", 2 * HOUR), Some(LOGIN));
+    look(&mut grace, mark("a", 4 * HOUR), Some(LOGIN + 1));
+    let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
+    assert_eq!(judge(&grace, 4 * HOUR), wait(2 * HOUR, Why::InUse));
+    assert_eq!(grace.moved_to, Some(date(LOGIN + 1)));
+    look(&mut grace, mark("a", 6 * HOUR), Some(LOGIN + 1));
+    assert_eq!(judge(&grace, 6 * HOUR), Verdict::Delete);
+}
+
+#[test]
+fn a_last_login_at_midnight_says_a_day_alone_so_the_looks_are_49_hours_apart() {
+    let mut grace = Grace::new(mark("a", 0));
+    let judge = |grace: &Grace, s| grace.judge(&mark("a", s), &terms(), false);
+    look(&mut grace, mark("a", 2 * HOUR), Some(500 * DAY));
+    assert_eq!(judge(&grace, 2 * HOUR), wait(49 * HOUR, Why::Unused));
+    look(&mut grace, mark("a", 50 * HOUR), Some(500 * DAY));
+    assert_eq!(judge(&grace, 50 * HOUR), wait(HOUR, Why::Unused));
+    look(&mut grace, mark("a", 51 * HOUR), Some(500 * DAY));
+    assert_eq!(judge(&grace, 51 * HOUR), Verdict::Delete);
+    // Another key's login shows that the issuer tells more than the day.
+    let mut told = Grace::new(mark("a", 0));
+    for at in [2, 4] {
+        let all = [date(500 * DAY), date(LOGIN)];
+        told.look(mark("a", at * HOUR), Some(date(500 * DAY)), &all);
+    }
+    assert_eq!(judge(&told, 4 * HOUR), Verdict::Delete);
+}
+
+#[test]
+fn days_are_compared_by_the_issuers_date_alone() {
+    let mut grace = Grace::new(undated("a", 0));
+    look(&mut grace, undated("a", 2 * HOUR), Some(500 * DAY));
+    look(&mut grace, undated("a", 60 * HOUR), Some(500 * DAY));
+    let now = undated("a", 60 * HOUR);
+    let left = 7 * DAY - 60 * HOUR;
+    assert_eq!(grace.judge(&now, &terms(), false), wait(left, Why::NotTold));
+}
+
+#[test]
+fn an_issuer_that_tells_no_login_keeps_the_key_for_the_grace_or_until_finish() {
+    let mut grace = Grace::new(mark("a", 0));
+    look(&mut grace, mark("a", 2 * HOUR), None);
+    let judge = |grace: &Grace, s, finish| grace.judge(&mark("a", s), &terms(), finish);
+    let left = 7 * DAY - 3 * HOUR;
+    assert_eq!(judge(&grace, 3 * HOUR, false), wait(left, Why::NotTold));
+    assert_eq!(judge(&grace, 3 * HOUR, true), Verdict::Delete);
+    assert_eq!(judge(&grace, HOUR, true), wait(HOUR, Why::Grace));
+    assert_eq!(judge(&grace, 7 * DAY, false), Verdict::Look);
+    let mut used = grace.clone();
+    look(&mut used, mark("a", 7 * DAY), Some(LOGIN));
+    assert_eq!(judge(&used, 7 * DAY, false), wait(2 * HOUR, Why::InUse));
+    look(&mut grace, mark("a", 7 * DAY), None);
+    assert_eq!(judge(&grace, 7 * DAY, false), Verdict::Delete);
+}
+
+#[test]
+fn after_a_restart_of_the_machine_the_issuers_date_counts() {
+    let grace = Grace::new(mark("a", 0));
+    let judge = |now: &Mark| grace.judge(now, &terms(), false);
+    assert_eq!(judge(&mark("b", HOUR)), wait(HOUR, Why::Grace));
+    assert_eq!(judge(&mark("b", 2 * HOUR)), Verdict::Look);
+    // Without its Date nothing tells how long it is ago: a look may bring one.
+    assert_eq!(judge(&undated("b", 2 * HOUR)), Verdict::Look);
+    let mut again = grace.clone();
+    look(&mut again, undated("b", 2 * HOUR), Some(LOGIN));
+    let now = undated("b", 2 * HOUR);
+    assert_eq!(
+        again.judge(&now, &terms(), false),
+        wait(2 * HOUR, Why::Grace)
+    );
+    // An issuer's clock that was set back counts as no time.
+    let mut back = mark("b", 0);
+    back.date = Some(date(1));
+    assert_eq!(judge(&back), wait(2 * HOUR, Why::Grace));
+}
+
+#[test]
+fn a_key_that_another_machine_has_as_well_stays() {
+    let grace = Grace::new(mark("a", 0));
+    let shared = Terms {
+        is_shared: true,
+        ..terms()
+    };
+    for finish in [false, true] {
+        let verdict = grace.judge(&mark("a", 9 * DAY), &shared, finish);
+        assert_eq!(verdict, Verdict::Keep);
+    }
+}
+
+#[test]
+fn a_clock_goes_on_from_what_it_last_showed() {
+    let later = mark("a", 5).at(mark("a", 65).at);
+    assert_eq!(later, mark("a", 65));
+    assert_eq!(undated("a", 5).at(mark("a", 65).at), undated("a", 65));
+}

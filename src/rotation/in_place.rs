@@ -1,0 +1,254 @@
+//! The state machine of a rotation in place: the issuer replaces the key's secret, and the old one dies at once.
+//!
+//! A token is taken and kept first, so that a lost answer can be asked for again. A call whose answer was lost may be
+//! executed later and revoke what came since, so success is claimed only when the secret still gets a token 60 s after
+//! the last of them.
+
+use super::event::{Refused, Written};
+use super::pause::{LATE_CALLS, Pause, Why, proof_wait, retry_wait};
+use crate::instant::BootInstant;
+
+mod exchange;
+
+pub use exchange::{InPlaceCommand, InPlaceEnd, InPlaceEvent, InPlaceNotes, SecretHash, Slot};
+
+/// How often a new secret is asked for before a person is needed.
+const ROUNDS: u8 = 5;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum State {
+    KeepingToken,
+    Noting,
+    Calling,
+    KeepingAnswer(SecretHash),
+    Storing(SecretHash),
+    Proving,
+    /// The issuer refuses the call: finds out whether the secret in force works.
+    Judging(Refused),
+    Finishing,
+    Closing,
+    Settling,
+    Reading,
+    Lasting(Pause, Box<State>),
+    Pausing(Pause, Box<State>),
+    Ended(InPlaceEnd),
+}
+
+/// One rotation in place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InPlace {
+    notes: InPlaceNotes,
+    now: BootInstant,
+    /// The secret in force.
+    current: SecretHash,
+    is_noted: bool,
+    last_lost: Option<BootInstant>,
+    rounds: u8,
+    tries: u8,
+    faults: u8,
+    state: State,
+}
+
+// === impl InPlace ===
+
+impl InPlace {
+    /// A rotation that begins. The key was found in the issuer's list by its client ID.
+    pub fn new(notes: InPlaceNotes, now: BootInstant) -> Self {
+        Self::at(State::KeepingToken, notes, now, None)
+    }
+
+    /// A rotation that an earlier process began, by its journal. Its last call may still be executed.
+    pub fn resume(notes: InPlaceNotes, now: BootInstant) -> Self {
+        Self {
+            is_noted: true,
+            ..Self::at(State::Settling, notes, now, Some(now))
+        }
+    }
+
+    fn at(
+        state: State,
+        notes: InPlaceNotes,
+        now: BootInstant,
+        last_lost: Option<BootInstant>,
+    ) -> Self {
+        Self {
+            current: notes.old.clone(),
+            notes,
+            now,
+            is_noted: false,
+            last_lost,
+            rounds: 0,
+            tries: 0,
+            faults: 0,
+            state,
+        }
+    }
+
+    /// What the executor is to do next.
+    pub fn command(&self) -> InPlaceCommand {
+        let id = || self.notes.rotation.clone();
+        match &self.state {
+            State::KeepingToken => InPlaceCommand::KeepToken,
+            State::Noting => InPlaceCommand::Note(self.notes.clone()),
+            State::Calling => InPlaceCommand::Regenerate(self.notes.key.clone()),
+            State::KeepingAnswer(_) => InPlaceCommand::KeepAnswer,
+            State::Storing(secret) => InPlaceCommand::Store(id(), secret.clone()),
+            State::Proving | State::Judging(_) => InPlaceCommand::Prove,
+            State::Finishing => InPlaceCommand::Finish(id()),
+            State::Closing => InPlaceCommand::RemoveNotes,
+            State::Settling => InPlaceCommand::Settle,
+            State::Reading => InPlaceCommand::Read,
+            State::Lasting(pause, _) | State::Pausing(pause, _) => InPlaceCommand::Pause(*pause),
+            State::Ended(end) => InPlaceCommand::End(*end),
+        }
+    }
+
+    /// Takes the outcome of the last command. An event that does not belong to it changes nothing.
+    pub fn step(&mut self, now: BootInstant, event: InPlaceEvent) {
+        self.now = now;
+        let is_wake = event == InPlaceEvent::Woken;
+        let state = std::mem::replace(&mut self.state, State::Reading);
+        self.state = self.next(state, event);
+        self.faults = match &self.state {
+            _ if is_wake => self.faults,
+            State::Pausing(..) => self.faults.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    fn next(&mut self, state: State, event: InPlaceEvent) -> State {
+        use InPlaceEvent as E;
+        match (state, event) {
+            (State::KeepingToken, E::Kept) if self.is_noted => State::Calling,
+            (State::KeepingToken, E::Kept) => State::Noting,
+            // Nothing was asked of the issuer yet.
+            (State::KeepingToken, _) if !self.is_noted => State::Ended(InPlaceEnd::Undone),
+            (State::KeepingToken, E::NotKept) => self.pause(Why::Store, State::KeepingToken),
+            (State::KeepingToken, E::Rejected) => State::Judging(Refused::Unauthorized),
+            (State::Noting, E::Noted) => {
+                self.is_noted = true;
+                State::Calling
+            }
+            (State::Noting, E::NotNoted) => State::Finishing,
+            (State::Calling, E::Regenerated(secret)) => {
+                self.tries = 0;
+                State::KeepingAnswer(secret)
+            }
+            (State::Calling, E::Lost) => {
+                self.last_lost = Some(self.now);
+                self.call_again()
+            }
+            (State::Calling, E::NotSent) => self.pause(Why::Issuer, State::Calling),
+            (State::Calling, E::Refused(why)) => {
+                self.tries = 0;
+                self.after_late_calls(State::Judging(why))
+            }
+            // The record is as good a place; the slot only spares a second call after a kill.
+            (State::KeepingAnswer(secret), E::Kept | E::NotKept) => State::Storing(secret),
+            (State::Storing(secret), E::Stored(Written::Done)) => {
+                self.current = secret;
+                State::Proving
+            }
+            (State::Finishing, E::Stored(Written::Done)) => State::Closing,
+            (state @ (State::Storing(_) | State::Finishing), E::Stored(Written::Failed)) => {
+                self.pause(Why::Store, state)
+            }
+            (State::Storing(_) | State::Finishing, E::Stored(Written::Unknown)) => State::Settling,
+            (State::Storing(_) | State::Finishing, E::Stored(Written::Conflict)) => {
+                self.pause(Why::Store, State::Reading)
+            }
+            (State::Proving, E::Proved) => match self.has_late_calls() {
+                true => self.after_late_calls(State::Proving),
+                false => State::Finishing,
+            },
+            (State::Proving, E::Rejected) => match self.try_again(State::Proving) {
+                Some(pause) => pause,
+                // A call whose answer was lost was executed after the one that was answered.
+                None => self.call_again(),
+            },
+            (State::Judging(_), E::Proved) if self.current != self.notes.old => State::Proving,
+            (State::Judging(Refused::Unauthorized), E::Proved) => {
+                self.rounds = self.rounds.saturating_add(1);
+                match self.rounds < ROUNDS {
+                    true => State::KeepingToken,
+                    false => State::Finishing,
+                }
+            }
+            (State::Judging(_), E::Proved) => State::Finishing,
+            (State::Judging(why), E::Rejected) => match self.try_again(State::Judging(why)) {
+                Some(pause) => pause,
+                None => State::Ended(InPlaceEnd::NeedsHuman),
+            },
+            (state @ (State::Proving | State::Judging(_)), E::Lost | E::NotSent) => {
+                self.pause(Why::Issuer, state)
+            }
+            (State::Settling, E::Settled) => State::Reading,
+            (State::Reading, E::Record(current, slot)) => self.resumed(current, slot),
+            (State::Reading, E::Unreadable) => self.pause(Why::Store, State::Reading),
+            (State::Closing, E::Noted) => State::Ended(self.end()),
+            (State::Closing, E::NotNoted) => self.pause(Why::Journal, State::Closing),
+            (State::Pausing(_, after), E::Woken) => *after,
+            (State::Lasting(_, after), E::Woken) => self.after_late_calls(*after),
+            (state, _) => state,
+        }
+    }
+
+    fn resumed(&mut self, current: SecretHash, slot: Slot) -> State {
+        self.current = current;
+        match slot {
+            // The issuer was asked for nothing, and the journal may be missing.
+            _ if !self.is_noted => State::Finishing,
+            Slot::Answer(secret) if secret != self.current => State::Storing(secret),
+            _ if self.current != self.notes.old => State::Proving,
+            Slot::Token | Slot::Answer(_) => State::Calling,
+            Slot::Empty => self.after_late_calls(State::Judging(Refused::Unauthorized)),
+        }
+    }
+
+    fn has_late_calls(&self) -> bool {
+        let last = self.last_lost;
+        last.is_some_and(|at| self.now < at.after(LATE_CALLS))
+    }
+
+    /// Goes on with this state once no call whose answer was lost can still be executed.
+    fn after_late_calls(&self, state: State) -> State {
+        match self.last_lost.map(|at| at.after(LATE_CALLS)) {
+            Some(until) if self.now < until => {
+                let why = Why::LateCalls;
+                State::Lasting(Pause { until, why }, Box::new(state))
+            }
+            _ => state,
+        }
+    }
+
+    fn call_again(&mut self) -> State {
+        self.tries = 0;
+        self.rounds = self.rounds.saturating_add(1);
+        match self.rounds < ROUNDS {
+            true => self.pause(Why::Issuer, State::Calling),
+            false => self.after_late_calls(State::Judging(Refused::Other)),
+        }
+    }
+
+    fn try_again(&mut self, state: State) -> Option<State> {
+        self.tries = self.tries.saturating_add(1);
+        let until = self.now.after(proof_wait(self.tries)?);
+        let why = Why::Replicas;
+        Some(State::Pausing(Pause { until, why }, Box::new(state)))
+    }
+
+    fn pause(&self, why: Why, after: State) -> State {
+        let until = self.now.after(retry_wait(self.faults));
+        State::Pausing(Pause { until, why }, Box::new(after))
+    }
+
+    fn end(&self) -> InPlaceEnd {
+        match self.current == self.notes.old {
+            true => InPlaceEnd::Undone,
+            false => InPlaceEnd::Rotated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod search;

@@ -1,0 +1,51 @@
+//! The name of the key that a rotation creates.
+
+use super::record::RotationId;
+use crate::key_name::KeyName;
+use crate::profile::ProfileName;
+
+/// How each of these names begins, so that a name begins with a letter and people see where the key comes from.
+const PREFIX: &str = "jeton-";
+
+/// The name of the new key of this rotation: no other rotation, of whichever profile, has the same. It can be made
+/// again when the journal is lost.
+///
+/// A character of the profile's name that the rule for keys does not allow becomes `-`.
+pub fn key_name(profile: &ProfileName, rotation: &RotationId) -> String {
+    let profile = profile.as_str().replace('.', "-");
+    format!("{PREFIX}{profile}-{}", rotation.as_str())
+}
+
+/// The same, parsed; `None` never happens for a profile's name and a rotation's ID, which the tests show.
+pub fn parsed_key_name(profile: &ProfileName, rotation: &RotationId) -> Option<KeyName> {
+    KeyName::parse(&key_name(profile, rotation)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_profile_and_rotation_gives_a_name_that_the_rule_allows() {
+        let id = RotationId::of_bits(0xabc);
+        let longest = "9".repeat(ProfileName::MAX_LEN);
+        for profile in ["a", "0", "9.lives", "a.b_c-d", "x-", "x_", "x.", &longest] {
+            let name = ProfileName::parse(profile).unwrap();
+            assert!(parsed_key_name(&name, &id).is_some(), "{profile}");
+        }
+        let profile = ProfileName::parse("ci.prod").unwrap();
+        assert_eq!(key_name(&profile, &id), "jeton-ci-prod-000000000abc");
+    }
+
+    #[test]
+    fn two_rotations_never_share_a_name() {
+        let profiles = ["a", "a.b", "a-b"].map(|name| ProfileName::parse(name).unwrap());
+        let mut names = BTreeSet::new();
+        for (bits, profile) in profiles.iter().enumerate() {
+            names.insert(key_name(profile, &RotationId::of_bits(bits as u64)));
+        }
+        assert_eq!(names.len(), 3);
+    }
+}

@@ -1,0 +1,290 @@
+//! The state machine of a rotation with overlap: the old key works until the new one is proven and in force.
+//!
+//! What follows from each state and outcome. After a pause and after a kill, [`State::Reading`] and the record decide.
+//!
+//! | State | Outcome → next state |
+//! |---|---|
+//! | Checking | 403 → Ended; listed → Noting; lost → Ended |
+//! | Clearing | 403 → Noting; deleted → Creating or Noting; lost → Pausing |
+//! | Closing | not noted → Pausing; noted → Ended |
+//! | Creating | 409 → Pausing; created → Storing; lost → Pausing; not sent → Pausing; refused → Noting |
+//! | Deleting | 403 → Guarding or Lasting; deleted → Guarding or Lasting; lost → Pausing |
+//! | Finding | 403 → Pausing; listed → Clearing or Creating or Noting; lost → Pausing |
+//! | Finishing | not stored → Pausing; stored → Closing; unknown → Settling |
+//! | Guarding | record → Sweeping; unreadable → Pausing |
+//! | Lasting | woken → Guarding or Lasting |
+//! | Looking | 403 → Pausing; listed → Noting; lost → Pausing |
+//! | Noting | not noted → Closing or Pausing; noted → Creating or Noting or Proving or Reading or Resting |
+//! | Pausing | woken → Clearing or Closing or Creating or Deleting or Finding or Finishing or Guarding or Looking or Noting or Proving or Reading or Removing or Restoring or Storing or Sweeping or Switching |
+//! | Proving | lost → Pausing; proved → Noting or Switching; rejected → Pausing |
+//! | Reading | record → Deleting or Finding or Lasting or Looking or Noting or Pausing or Proving or Resting or Restoring; unreadable → Pausing |
+//! | Removing | 403 → Sweeping; deleted → Sweeping; lost → Pausing |
+//! | Resting | woken → Looking or Resting |
+//! | Restoring | not stored → Pausing; stored → Lasting; unknown → Settling |
+//! | Settling | settled → Reading |
+//! | Storing | not stored → Noting or Pausing; stored → Noting; unknown → Settling |
+//! | Sweeping | 403 → Pausing; listed → Closing or Finishing or Removing; lost → Pausing |
+//! | Switching | not stored → Pausing; stored → Noting; unknown → Settling |
+
+use std::collections::BTreeSet;
+
+use super::command::{Change, Command, End};
+use super::event::{Event, Refused, Rights, Written};
+use super::grace::{Mark, Terms};
+use super::notes::{Notes, Phase, Reason};
+use super::pause::{Why, proof_wait};
+use super::preflight::{Refusal, Wanted};
+use super::record::{KeyRef, RotationId};
+use crate::instant::BootInstant;
+
+mod state;
+mod walk;
+
+pub use state::State;
+
+/// How often a key is created, and a new key is stored, before the rotation is undone.
+const TRIES: u8 = 5;
+
+/// One rotation with overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Overlap {
+    terms: Terms,
+    /// This boot, and the issuer's clock as far as it was told.
+    clock: Mark,
+    notes: Notes,
+    /// The key whose secret the executor has from its creation, as long as it is not known to be in the record.
+    made: Option<KeyRef>,
+    /// When a call that creates a key last ended, or this process began.
+    last_create: BootInstant,
+    /// How often the current step was tried.
+    tries: u8,
+    /// How many faults there were in a row. It only sets how long a pause is.
+    faults: u8,
+    finish: bool,
+    is_old_kept: bool,
+    refusal: Option<Refusal>,
+    /// The names of the keys that the issuer did not let us delete.
+    left: BTreeSet<String>,
+    state: State,
+}
+
+// === impl Overlap ===
+
+impl Overlap {
+    /// A rotation that begins. `clock` is now, on this boot.
+    pub fn new(rotation: RotationId, wanted: Wanted, terms: Terms, clock: Mark) -> Self {
+        let notes = Notes {
+            rotation,
+            name: wanted.name.clone(),
+            old: KeyRef {
+                client_id: wanted.client_id.clone(),
+                id: None,
+                name: None,
+            },
+            new: None,
+            phase: Phase::Creating,
+            grace: None,
+        };
+        Self::at(State::Checking(Box::new(wanted)), notes, terms, clock)
+    }
+
+    /// A rotation that an earlier process began. `notes` are its journal's, or where that is missing
+    /// [`Notes::of_record`]. A journal that cannot be read or is newer makes no machine: nothing is done, and the user
+    /// is told (`needs_human`).
+    pub const fn resume(notes: Notes, terms: Terms, clock: Mark) -> Self {
+        Self::at(State::Settling, notes, terms, clock)
+    }
+
+    const fn at(state: State, notes: Notes, terms: Terms, clock: Mark) -> Self {
+        Self {
+            last_create: clock.at,
+            terms,
+            clock,
+            notes,
+            made: None,
+            tries: 0,
+            faults: 0,
+            finish: false,
+            is_old_kept: false,
+            refusal: None,
+            left: BTreeSet::new(),
+            state,
+        }
+    }
+
+    /// The rotation as its journal has it, or is about to have it.
+    pub const fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// What it does now.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the executor is to do next.
+    pub fn command(&self) -> Command {
+        let id = || self.notes.rotation.clone();
+        let old = || self.notes.old.clone();
+        match &self.state {
+            State::Checking(_) | State::Finding | State::Looking | State::Sweeping(_) => {
+                Command::List
+            }
+            State::Noting => Command::Note(Box::new(self.notes.clone())),
+            State::Creating => Command::Create(self.notes.name.clone()),
+            State::Clearing(key) | State::Removing(key, _) => Command::Delete(key.clone()),
+            State::Storing(next) => Command::Store(Change::PutNext {
+                rotation: id(),
+                current: old(),
+                next: next.clone(),
+            }),
+            State::Proving(key) => Command::Prove(key.clone()),
+            State::Switching => Command::Store(Change::Switch(id())),
+            State::Deleting => Command::Delete(old()),
+            State::Restoring => Command::Store(Change::Restore(id(), old())),
+            State::Finishing => Command::Store(Change::Finish(id())),
+            State::Closing => Command::RemoveNotes,
+            State::Settling => Command::Settle,
+            State::Reading | State::Guarding => Command::Read,
+            State::Resting(pause) | State::Lasting(pause) | State::Pausing(pause, _) => {
+                Command::Pause(*pause)
+            }
+            State::Ended(end) => Command::End(end.clone()),
+        }
+    }
+
+    /// Takes the outcome of the last command. An event that does not belong to it changes nothing.
+    pub fn step(&mut self, now: BootInstant, event: Event) {
+        self.clock = self.clock.at(now);
+        self.finish |= event == Event::Finish;
+        let is_wake = matches!(event, Event::Woken | Event::Finish);
+        let state = std::mem::replace(&mut self.state, State::Reading);
+        self.state = self.next(state, event);
+        self.faults = match &self.state {
+            _ if is_wake => self.faults,
+            State::Pausing(..) => self.faults.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    fn next(&mut self, state: State, event: Event) -> State {
+        match event {
+            Event::Stored(written) if state.stores() => self.stored(state, written),
+            Event::Lost | Event::NotSent if state.repeats() => self.pause(Why::Issuer, state),
+            Event::Refused(why) => self.refused(state, why),
+            Event::NotNoted => self.not_noted(state),
+            _ => self.succeeded(state, event),
+        }
+    }
+
+    fn succeeded(&mut self, state: State, event: Event) -> State {
+        match (state, event) {
+            (State::Checking(wanted), Event::Listed(list)) => self.checked(&wanted, &list),
+            (State::Checking(_), Event::Lost | Event::NotSent) => {
+                State::Ended(End::Refused(Refusal::NoList))
+            }
+            (State::Noting, Event::Noted) => self.noted(),
+            (State::Creating, Event::Created(key)) => {
+                self.last_create = self.clock.at;
+                self.tries = 0;
+                self.made = Some(key.clone());
+                State::Storing(key)
+            }
+            (State::Creating, Event::NotSent) => self.pause(Why::Issuer, State::Creating),
+            (State::Creating, Event::Lost) => {
+                self.last_create = self.clock.at;
+                self.pause(Why::Issuer, State::Finding)
+            }
+            (State::Finding, Event::Listed(list)) => self.found(&list),
+            (State::Clearing(_), Event::Deleted) => self.create_again(),
+            (State::Proving(_), Event::Proved { rights, date }) => {
+                self.clock.date = date.or(self.clock.date);
+                match rights {
+                    Rights::Kept | Rights::Unknown => State::Switching,
+                    Rights::Fewer => self.undo(Reason::FewerRights),
+                }
+            }
+            (State::Proving(key), Event::Rejected) => {
+                self.tries += 1;
+                match proof_wait(self.tries) {
+                    Some(wait) => self.pause_for(wait, Why::Replicas, State::Proving(key)),
+                    None => self.undo(Reason::NewKeyRejected),
+                }
+            }
+            (State::Settling, Event::Settled) => State::Reading,
+            (State::Reading, Event::Record(record)) => self.resumed(&record),
+            (State::Guarding, Event::Record(record)) => State::Sweeping(Box::new(record)),
+            (state @ (State::Reading | State::Guarding), Event::Unreadable) => {
+                self.pause(Why::Store, state)
+            }
+            (State::Looking, Event::Listed(list)) => self.looked(&list),
+            (State::Deleting, Event::Deleted) => self.sweep(),
+            (State::Sweeping(record), Event::Listed(list)) => self.swept(record, &list),
+            (State::Removing(_, record), Event::Deleted) => State::Sweeping(record),
+            (State::Closing, Event::Noted) => State::Ended(self.end()),
+            (State::Pausing(_, after), Event::Woken) => *after,
+            (State::Resting(_), Event::Woken | Event::Finish) => self.judge(),
+            (State::Lasting(_), Event::Woken) => self.sweep(),
+            (state, _) => state,
+        }
+    }
+
+    fn stored(&mut self, state: State, written: Written) -> State {
+        match (state, written) {
+            (State::Storing(new), Written::Done) => self.prove(new),
+            (State::Storing(new), Written::Failed) => self.store_again(new),
+            (State::Restoring, Written::Done) => self.sweep(),
+            (State::Finishing, Written::Done) => State::Closing,
+            (State::Switching, Written::Done) => match self.notes.new.clone() {
+                Some(new) => self.switched(new),
+                None => State::Reading,
+            },
+            (state, Written::Failed) => self.pause(Why::Store, state),
+            (_, Written::Conflict) => self.pause(Why::Store, State::Reading),
+            (_, Written::Unknown) => State::Settling,
+            (state, Written::Done) => state,
+        }
+    }
+
+    fn refused(&mut self, state: State, why: Refused) -> State {
+        match (state, why) {
+            (State::Checking(_), Refused::Forbidden) => {
+                State::Ended(End::Refused(Refusal::MayNotManage))
+            }
+            (State::Checking(_), _) => State::Ended(End::Refused(Refusal::NoList)),
+            (State::Creating, Refused::NameTaken) => {
+                self.last_create = self.clock.at;
+                self.pause(Why::Issuer, State::Finding)
+            }
+            // The bearer's token may be replaced by a valid one, or its rights restored.
+            (state, Refused::Unauthorized) if state.repeats() || state == State::Creating => {
+                self.pause(Why::Issuer, state)
+            }
+            (State::Creating | State::Clearing(_), _) => self.undo(Reason::NotCreated),
+            (State::Deleting, _) => {
+                self.left.insert(self.notes.old.label().to_owned());
+                self.sweep()
+            }
+            (State::Removing(key, record), _) => {
+                self.left.insert(key.label().to_owned());
+                State::Sweeping(record)
+            }
+            (state, _) if state.repeats() => self.pause(Why::Issuer, state),
+            (state, _) => state,
+        }
+    }
+
+    fn not_noted(&mut self, state: State) -> State {
+        match state {
+            State::Noting if self.notes.phase == Phase::Creating => {
+                self.refusal = Some(Refusal::NoJournal);
+                State::Closing
+            }
+            State::Noting | State::Closing => self.pause(Why::Journal, state),
+            _ => state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod search;

@@ -1,0 +1,187 @@
+//! The decisions of a rotation with overlap: which state follows.
+
+use super::super::command::End;
+use super::super::event::Listing;
+use super::super::grace::{Grace, Verdict};
+use super::super::notes::{Phase, Reason, Relation};
+use super::super::pause::{LATE_CALLS, Pause, Why, retry_wait};
+use super::super::preflight::{self, Wanted};
+use super::super::record::{KeyRef, RecordView};
+use super::{Overlap, State, TRIES};
+
+impl Overlap {
+    pub(super) fn checked(&mut self, wanted: &Wanted, list: &Listing) -> State {
+        self.clock.date = list.date.or(self.clock.date);
+        match preflight::check(wanted, list) {
+            Ok(own) => {
+                self.notes.old = own.to_ref();
+                State::Noting
+            }
+            Err(refusal) => State::Ended(End::Refused(refusal)),
+        }
+    }
+
+    /// Goes on from what the journal and the record say, after a restart and after each write whose outcome is unknown.
+    /// The record decides; the phase says what may have been done at the issuer.
+    pub(super) fn resumed(&mut self, record: &RecordView) -> State {
+        match (self.notes.phase, self.notes.relation(record)) {
+            (Phase::Creating, Relation::Next(new)) => self.prove(new),
+            // An earlier write has come late, and the old key is in force again.
+            (Phase::Grace | Phase::Deleting, Relation::Next(new)) => self.prove(new),
+            (Phase::Proving, Relation::Next(new)) => State::Proving(new),
+            (Phase::Creating, Relation::Old) => match self.made.clone() {
+                Some(key) => self.store_again(key),
+                None => State::Finding,
+            },
+            (Phase::Undoing(_), Relation::Next(_)) => State::Restoring,
+            (Phase::Undoing(Reason::NewKeyGone), Relation::Switched(_)) => State::Restoring,
+            (Phase::Undoing(_), Relation::Old | Relation::Foreign) => self.sweep(),
+            (Phase::Grace, Relation::Switched(_)) => self.judge(),
+            (Phase::Deleting, Relation::Switched(_)) => State::Deleting,
+            (_, Relation::Switched(new)) => self.switched(new),
+            (_, Relation::Old | Relation::Foreign) => self.undo(Reason::RecordChanged),
+        }
+    }
+
+    /// The journal is written: begins the phase that it names.
+    pub(super) fn noted(&mut self) -> State {
+        match (self.notes.phase, &self.notes.new) {
+            (Phase::Creating, _) => State::Creating,
+            (Phase::Proving, Some(new)) => State::Proving(new.clone()),
+            (Phase::Grace, _) => self.judge(),
+            (Phase::Proving | Phase::Undoing(_) | Phase::Deleting, _) => State::Reading,
+        }
+    }
+
+    pub(super) fn note(&mut self, phase: Phase) -> State {
+        self.notes.phase = phase;
+        self.tries = 0;
+        State::Noting
+    }
+
+    pub(super) fn undo(&mut self, reason: Reason) -> State {
+        self.note(Phase::Undoing(reason))
+    }
+
+    pub(super) fn prove(&mut self, new: KeyRef) -> State {
+        self.made = None;
+        self.notes.new = Some(new);
+        self.notes.grace = None;
+        self.note(Phase::Proving)
+    }
+
+    pub(super) fn store_again(&mut self, key: KeyRef) -> State {
+        self.tries += 1;
+        if self.tries >= TRIES {
+            return self.undo(Reason::NotStored);
+        }
+        self.pause(Why::Store, State::Storing(key))
+    }
+
+    pub(super) fn switched(&mut self, new: KeyRef) -> State {
+        self.notes.new = Some(new);
+        self.notes.grace = Some(Grace::new(self.clock.clone()));
+        self.note(Phase::Grace)
+    }
+
+    /// The list after a call that may have created a key whose secret is lost.
+    pub(super) fn found(&mut self, list: &Listing) -> State {
+        match list.named(&self.notes.name, &self.notes.old.client_id) {
+            Some(key) => State::Clearing(key.to_ref()),
+            None => self.create_again(),
+        }
+    }
+
+    /// Creates under the same name: if the lost call is executed later, one of the two is refused.
+    pub(super) fn create_again(&mut self) -> State {
+        self.tries += 1;
+        if self.tries >= TRIES {
+            return self.undo(Reason::NotCreated);
+        }
+        State::Creating
+    }
+
+    pub(super) fn judge(&mut self) -> State {
+        let clock = self.clock.clone();
+        let grace = self.notes.grace.get_or_insert_with(|| Grace::new(clock));
+        match grace.judge(&self.clock, &self.terms, self.finish) {
+            Verdict::Wait(wait, why) => State::Resting(Pause {
+                until: self.clock.at.after(wait),
+                why,
+            }),
+            Verdict::Look => State::Looking,
+            Verdict::Delete => self.note(Phase::Deleting),
+            Verdict::Keep => {
+                self.is_old_kept = true;
+                self.sweep()
+            }
+        }
+    }
+
+    pub(super) fn looked(&mut self, list: &Listing) -> State {
+        self.clock.date = list.date.or(self.clock.date);
+        let new = self.notes.new.as_ref();
+        let has_new = new.is_some_and(|new| list.by_client(&new.client_id).is_some());
+        let old = list.by_client(&self.notes.old.client_id);
+        match (has_new, old) {
+            (true, Some(old)) => {
+                let clock = self.clock.clone();
+                let grace = &mut self.notes.grace;
+                let grace = grace.get_or_insert_with(|| Grace::new(clock.clone()));
+                let logins: Vec<_> = list.keys.iter().filter_map(|key| key.last_login).collect();
+                grace.look(clock, old.last_login, &logins);
+                State::Noting
+            }
+            (true, None) => self.note(Phase::Deleting),
+            (false, Some(_)) => self.undo(Reason::NewKeyGone),
+            (false, None) => State::Ended(End::NeedsHuman),
+        }
+    }
+
+    /// Begins to remove what this rotation left at the issuer, once no call of ours can still create a key.
+    pub(super) fn sweep(&self) -> State {
+        let until = self.last_create.after(LATE_CALLS);
+        if self.clock.at >= until {
+            return State::Guarding;
+        }
+        let why = Why::LateCalls;
+        State::Lasting(Pause { until, why })
+    }
+
+    /// One key is deleted at a time, and the list is read again after it.
+    pub(super) fn swept(&self, record: Box<RecordView>, list: &Listing) -> State {
+        let named = list.keys.iter().find(|key| {
+            key.name == self.notes.name
+                && !record.needs(&key.client_id)
+                && !self.left.contains(&key.name)
+        });
+        if let Some(key) = named {
+            return State::Removing(key.to_ref(), record);
+        }
+        match record.rotation.as_ref() == Some(&self.notes.rotation) {
+            true => State::Finishing,
+            false => State::Closing,
+        }
+    }
+
+    pub(super) fn end(&self) -> End {
+        let left = self.left.iter().cloned().collect();
+        match (&self.refusal, self.notes.phase) {
+            (Some(refusal), _) => End::Refused(refusal.clone()),
+            (None, Phase::Undoing(reason)) => End::Undone { reason, left },
+            (None, _) => End::Rotated {
+                is_old_kept: self.is_old_kept,
+                left,
+            },
+        }
+    }
+
+    pub(super) fn pause(&self, why: Why, after: State) -> State {
+        self.pause_for(retry_wait(self.faults), why, after)
+    }
+
+    pub(super) fn pause_for(&self, wait: std::time::Duration, why: Why, after: State) -> State {
+        let until = self.clock.at.after(wait);
+        State::Pausing(Pause { until, why }, Box::new(after))
+    }
+}

@@ -1,0 +1,122 @@
+//! What is checked before a rotation changes anything.
+
+use super::event::{ListedKey, Listing};
+use crate::profile::ProfileName;
+
+/// What a rotation is asked to do, with what is known before the first call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// The client ID of the profile.
+    pub client_id: String,
+    /// The name of the new key.
+    pub name: String,
+    /// The other profiles of the same origin and client ID.
+    pub sharers: Vec<ProfileName>,
+    /// How many keys a user may have.
+    pub max_keys: usize,
+}
+
+/// Why a rotation did not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The issuer gave no list; there is nothing to begin with.
+    NoList,
+    /// The bearer may not list keys: another profile of the same user may (`--with`).
+    MayNotManage,
+    /// The list has no key of the profile's client ID: it belongs to another user, or is not a user's key.
+    NotListed,
+    /// The key is an application's or a service account's, which has access rules of its own: only in place.
+    NotUsers,
+    /// Other profiles use the same key.
+    UsedBy(Vec<ProfileName>),
+    /// There is no room for one key more. The names of the keys, the longest unused first.
+    NoRoom(Vec<String>),
+    /// A key has the new name already.
+    NameTaken,
+    /// The journal could not be written.
+    NoJournal,
+}
+
+/// Finds the profile's key for a rotation with overlap.
+///
+/// # Errors
+/// Why there must be no such rotation.
+pub fn check<'a>(wanted: &Wanted, listing: &'a Listing) -> Result<&'a ListedKey, Refusal> {
+    let own = listing.by_client(&wanted.client_id);
+    let own = own.ok_or(Refusal::NotListed)?;
+    if !own.is_users {
+        return Err(Refusal::NotUsers);
+    }
+    if !wanted.sharers.is_empty() {
+        return Err(Refusal::UsedBy(wanted.sharers.clone()));
+    }
+    if listing.keys.iter().any(|key| key.name == wanted.name) {
+        return Err(Refusal::NameTaken);
+    }
+    if listing.keys.len() >= wanted.max_keys {
+        let mut keys: Vec<_> = listing.keys.iter().collect();
+        keys.sort_by_key(|key| key.last_login);
+        let names = keys.into_iter().map(|key| key.name.clone());
+        return Err(Refusal::NoRoom(names.collect()));
+    }
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::instant::UnixTime;
+
+    fn key(name: &str, last_login: Option<u64>) -> ListedKey {
+        ListedKey {
+            id: format!("id-{name}"),
+            name: name.into(),
+            client_id: format!("client-{name}"),
+            is_users: true,
+            last_login: last_login.map(|s| UnixTime::from_epoch(Duration::from_secs(s))),
+        }
+    }
+
+    fn wanted() -> Wanted {
+        Wanted {
+            client_id: "client-own".into(),
+            name: "new".into(),
+            sharers: vec![],
+            max_keys: 3,
+        }
+    }
+
+    fn list(keys: Vec<ListedKey>) -> Listing {
+        Listing { keys, date: None }
+    }
+
+    #[test]
+    fn a_key_of_the_users_own_is_found_by_its_client_id() {
+        let two = list(vec![key("x", None), key("own", Some(1))]);
+        assert_eq!(check(&wanted(), &two).unwrap().id, "id-own");
+    }
+
+    #[test]
+    fn each_obstacle_is_told_before_anything_is_changed() {
+        let own = || key("own", Some(5));
+        let refusal = |keys: Vec<ListedKey>| check(&wanted(), &list(keys)).unwrap_err();
+        assert_eq!(refusal(vec![key("x", None)]), Refusal::NotListed);
+        let service = ListedKey {
+            is_users: false,
+            ..own()
+        };
+        assert_eq!(refusal(vec![service]), Refusal::NotUsers);
+        assert_eq!(refusal(vec![own(), key("new", None)]), Refusal::NameTaken);
+        let full = vec![own(), key("b", Some(3)), key("c", None)];
+        let names = ["c", "b", "own"].map(String::from).to_vec();
+        assert_eq!(refusal(full), Refusal::NoRoom(names));
+        let sharer = ProfileName::parse("other").unwrap();
+        let mut shared = wanted();
+        shared.sharers = vec![sharer.clone()];
+        let alone = list(vec![own()]);
+        let refused = check(&shared, &alone);
+        assert_eq!(refused.unwrap_err(), Refusal::UsedBy(vec![sharer]));
+    }
+}
