@@ -192,7 +192,8 @@ mod tests {
     fn a_key_is_due_at_its_age_and_waits_for_a_healthy_profile() {
         assert_eq!(due(MONTH, OLD, &ready()), Due::Now);
         assert_eq!(due(MONTH + HOUR * 25, OLD, &ready()), Due::In(HOUR));
-        let cases: [(fn(&mut Readiness), Obstacle); 3] = [
+        type Change = fn(&mut Readiness);
+        let cases: [(Change, Obstacle); 3] = [
             (|it| it.is_fresh = false, Obstacle::NotFresh),
             (|it| it.has_refreshed = false, Obstacle::RefreshFailed),
             (|it| it.is_held_back = true, Obstacle::HeldBack),

@@ -29,8 +29,8 @@ enum State {
     Closing,
     Settling,
     Reading,
-    Lasting(Pause, Box<State>),
-    Pausing(Pause, Box<State>),
+    Lasting(Pause, Box<Self>),
+    Pausing(Pause, Box<Self>),
     Ended(InPlaceEnd),
 }
 

@@ -288,3 +288,5 @@ impl Overlap {
 
 #[cfg(test)]
 mod search;
+#[cfg(test)]
+mod tests;

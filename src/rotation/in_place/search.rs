@@ -167,7 +167,7 @@ impl World {
                 take(E::Stored(Written::Unknown), &none);
                 take(E::Stored(Written::Unknown), &|world| world.current = new);
                 take(E::Stored(Written::Unknown), &|world| {
-                    world.write = Some(new)
+                    world.write = Some(new);
                 });
             }
             InPlaceCommand::Prove => {

@@ -95,6 +95,9 @@ fn begin() -> Overlap {
     Overlap::new(id(), wanted, terms(), clock())
 }
 
+/// What happens in the world together with an event.
+type Effect<'a> = &'a dyn Fn(&mut World);
+
 impl Stored {
     const fn plain(current: u8) -> Self {
         Self {
@@ -430,7 +433,7 @@ impl World {
         &self,
         machine: &Overlap,
         until: BootInstant,
-        take: &mut dyn FnMut(Event, &dyn Fn(&mut Self)),
+        take: &mut dyn FnMut(Event, Effect<'_>),
     ) {
         let time = match machine.state() {
             // No retry may rely on how long it waited.

@@ -1,0 +1,178 @@
+//! Walks that the search does not take: what another person does at the server, and ends of their own.
+
+use std::time::Duration;
+
+use super::*;
+use crate::instant::UnixTime;
+use crate::rotation::event::{ListedKey, Listing};
+
+const NOW: BootInstant = BootInstant::from_boot(Duration::from_secs(1_000));
+
+fn key(name: &str) -> KeyRef {
+    KeyRef {
+        client_id: format!("client-{name}"),
+        id: Some(format!("id-{name}")),
+        name: Some(name.into()),
+    }
+}
+
+fn list(names: &[&str]) -> Event {
+    let keys = names.iter().map(|name| ListedKey {
+        id: format!("id-{name}"),
+        name: (*name).to_owned(),
+        client_id: format!("client-{name}"),
+        is_users: true,
+        last_login: Some(UnixTime::from_epoch(Duration::from_secs(12_345))),
+    });
+    Event::Listed(Listing {
+        keys: keys.collect(),
+        date: None,
+    })
+}
+
+fn begin(is_shared: bool) -> Overlap {
+    let wanted = Wanted {
+        client_id: "client-old".into(),
+        name: "new".into(),
+        sharers: vec![],
+        max_keys: 20,
+    };
+    let terms = Terms {
+        lifetime: Duration::ZERO,
+        grace: Duration::ZERO,
+        is_shared,
+    };
+    let clock = Mark {
+        boot_id: String::new(),
+        at: NOW,
+        date: None,
+    };
+    Overlap::new(RotationId::of_bits(1), wanted, terms, clock)
+}
+
+fn record(current: &str, previous: Option<&str>) -> Event {
+    Event::Record(crate::rotation::record::RecordView {
+        rotation: previous.map(|_| RotationId::of_bits(1)),
+        current: key(current),
+        next: None,
+        previous: previous.map(key),
+    })
+}
+
+fn steps(machine: &mut Overlap, events: Vec<Event>) {
+    for event in events {
+        let before = machine.clone();
+        machine.step(machine.clock.at, event.clone());
+        assert_ne!(*machine, before, "{event:?} changes nothing");
+    }
+}
+
+/// A rotation whose new key was just put in force.
+fn switched(is_shared: bool) -> Overlap {
+    let mut machine = begin(is_shared);
+    let events = vec![
+        list(&["old"]),
+        Event::Noted,
+        Event::Created(key("new")),
+        Event::Stored(Written::Done),
+        Event::Noted,
+        Event::Proved {
+            rights: Rights::Unknown,
+            date: None,
+        },
+        Event::Stored(Written::Done),
+        Event::Noted,
+    ];
+    steps(&mut machine, events);
+    machine.step(NOW.after(Duration::from_secs(60)), Event::Lost);
+    machine
+}
+
+fn end(machine: &Overlap) -> End {
+    match machine.command() {
+        Command::End(end) => end,
+        other => panic!("not over: {other:?}"),
+    }
+}
+
+#[test]
+fn a_new_key_that_someone_deletes_gives_way_to_the_old_one() {
+    let mut machine = switched(false);
+    let events = vec![
+        Event::Woken,
+        list(&["old"]),
+        Event::Noted,
+        record("new", Some("old")),
+    ];
+    steps(&mut machine, events);
+    let restore = Change::Restore(RotationId::of_bits(1), key("old"));
+    assert_eq!(machine.command(), Command::Store(restore));
+    let events = vec![
+        Event::Stored(Written::Done),
+        record("old", None),
+        list(&["old"]),
+        Event::Noted,
+    ];
+    steps(&mut machine, events);
+    let reason = Reason::NewKeyGone;
+    assert_eq!(
+        end(&machine),
+        End::Undone {
+            reason,
+            left: vec![]
+        }
+    );
+}
+
+#[test]
+fn a_person_is_needed_when_the_server_has_neither_key() {
+    let mut machine = switched(false);
+    steps(&mut machine, vec![Event::Woken, list(&["other"])]);
+    assert_eq!(end(&machine), End::NeedsHuman);
+}
+
+#[test]
+fn an_old_key_that_may_not_be_deleted_is_named() {
+    let mut machine = switched(false);
+    let events = vec![
+        Event::Woken,
+        list(&["old", "new"]),
+        Event::Noted,
+        Event::Noted,
+        record("new", Some("old")),
+        Event::Refused(Refused::Forbidden),
+        record("new", Some("old")),
+        list(&["old", "new"]),
+        Event::Stored(Written::Done),
+        Event::Noted,
+    ];
+    steps(&mut machine, events);
+    let left = vec!["old".to_owned()];
+    let is_old_kept = false;
+    assert_eq!(end(&machine), End::Rotated { is_old_kept, left });
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_refuses_before_a_key_is_created() {
+    let mut machine = begin(false);
+    steps(&mut machine, vec![list(&["old"]), Event::NotNoted]);
+    assert_eq!(machine.command(), Command::RemoveNotes);
+    steps(&mut machine, vec![Event::Noted]);
+    assert_eq!(end(&machine), End::Refused(Refusal::NoJournal));
+}
+
+#[test]
+fn an_old_key_that_another_machine_uses_stays_at_the_server() {
+    let mut machine = switched(true);
+    let events = vec![
+        Event::Woken,
+        record("new", Some("old")),
+        list(&["old", "new"]),
+        Event::Stored(Written::Done),
+        Event::Noted,
+    ];
+    steps(&mut machine, events);
+    let is_old_kept = true;
+    let left = vec![];
+    assert_eq!(end(&machine), End::Rotated { is_old_kept, left });
+}
