@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_the_table_of_stores() {
+    fn the_docs_have_the_table_of_stores() {
         let mut table = "| `store` | where the credential is kept |\n|---|---|\n".to_owned();
         for kind in StoreKind::WORDS {
             let word = kind.as_str();
@@ -77,7 +77,10 @@ mod tests {
             let about = kind.about();
             table.push_str(&format!("| `\"{word}\"`{default} | {about} |\n"));
         }
-        let readme = include_str!("../../README.md");
-        assert!(readme.contains(&table), "the README lacks:\n{table}");
+        let docs = include_str!("../../docs/configuration.md");
+        assert!(
+            docs.contains(&table),
+            "docs/configuration.md lacks:\n{table}"
+        );
     }
 }

@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// A row of the table in `docs/tools.md`.
+    /// A row of the table in `docs/integrations.md`.
     fn documented(asked_by: &str, client: &Client) -> String {
         let time = |time: Duration| match time.as_secs() {
             secs if secs.is_multiple_of(60) => format!("{} min", secs / 60),
@@ -104,7 +104,7 @@ mod tests {
             .chain([cargo])
             .map(|(name, client)| documented(&name, client))
             .collect();
-        let docs = include_str!("../../docs/tools.md");
+        let docs = include_str!("../../docs/integrations.md");
         let (_, table) = docs.split_once("| asked by |").unwrap();
         let rows = table
             .lines()

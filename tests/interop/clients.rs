@@ -1,4 +1,4 @@
-//! The clients that `docs/tools.md` names are there, and run.
+//! The clients that `docs/integrations.md` names are there, and run.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """OAuth 2.0 clients of Python, unmodified, at `/oauth2/token` of a Unix socket: oauthlib 4.0.1 with requests-oauthlib
-2.0.0 and requests-unixsocket 0.4.1, and the README's lines for Authlib 1.9.9, with httpx2 2.16.2 and with httpx 0.28.1.
+2.0.0 and requests-unixsocket 0.4.1, and the lines of docs/integrations.md for Authlib 1.9.9, with httpx2 2.16.2 and with
+httpx 0.28.1.
 
 Needs these from PyPI. Takes JETON_SOCKET from the environment, the library as its first argument (`oauthlib`,
 `authlib-httpx2` or `authlib-httpx`), and as its second the address of an API, which is asked beside the daemon. Prints
@@ -18,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 PATH = os.environ["JETON_SOCKET"]
-README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs" / "integrations.md"
 
 
 def oauthlib_token(profile: str, **more):
@@ -35,8 +36,8 @@ def oauthlib_token(profile: str, **more):
 
 
 def authlib_lines(profile: str, api: str) -> str:
-    """The README's lines for Authlib, with this profile and API in the place of those that it names."""
-    lines = README.read_text().splitlines()
+    """The lines of the docs for Authlib, with this profile and API in the place of those that it names."""
+    lines = DOCS.read_text().splitlines()
     first = next(at for at, line in enumerate(lines) if "import OAuth2Client" in line)
     length = lines[first:].index("")
     text = textwrap.dedent("\n".join(lines[first : first + length]))
@@ -45,7 +46,7 @@ def authlib_lines(profile: str, api: str) -> str:
         ('"research"', f'"{profile}"'),
         ("https://acme.run.ai/api/v1/clusters", api),
     ):
-        assert text.count(written) == 1, f"{written} in the README"
+        assert text.count(written) == 1, f"{written} in the docs"
         text = text.replace(written, here)
     return text
 
