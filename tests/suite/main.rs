@@ -48,6 +48,7 @@ mod long_lists;
 mod missing_socket;
 mod moves;
 mod outage;
+mod papers;
 mod pasting;
 mod peers;
 mod printing;

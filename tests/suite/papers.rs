@@ -1,0 +1,50 @@
+//! The README and `docs/` are true: their links lead somewhere, their blocks of code run, and their tables are the
+//! program's own.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+mod blocks;
+mod links;
+mod page;
+mod tables;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use page::Page;
+
+/// The most lines that the README may have.
+const README_LINES: usize = 200;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The README and every page of `docs/`, in the order of their names.
+fn pages() -> Vec<Page> {
+    let entries = fs::read_dir(root().join("docs")).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let names = paths
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap());
+    let mut names: Vec<_> = names.map(|name| format!("docs/{name}")).collect();
+    names.sort();
+    names.insert(0, "README.md".to_owned());
+    names
+        .iter()
+        .map(|name| Page::parse(name, &read(name)))
+        .collect()
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= README_LINES, "{lines} lines");
+}
