@@ -7,7 +7,9 @@
 
 mod blocks;
 mod links;
+mod marks;
 mod page;
+mod story;
 mod tables;
 
 use std::fs;

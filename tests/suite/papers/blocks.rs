@@ -1,82 +1,19 @@
 //! Every block of code runs here, is run by a test that its mark names, or says why it does not run.
 //!
-//! Here run those without a mark: a configuration is read by the program's parser; the lines of a shell run beside a daemon
-//! and a sandbox, in the order of their page.
+//! Those without a mark run here: the program's parser reads a configuration; `story.rs` runs the lines of a shell.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use jetond::config::{self, LookupFailed, Names};
 
+use super::marks::{MARKS, mark};
 use super::page::{Block, Mark, Page};
+use super::story;
 use super::{pages, root};
-use crate::support::{TestEnv, ignored};
 
 /// How many blocks do not run. A block that can run is no member of these.
-const NOT_RUN: usize = 9;
-
-/// The marks of pages that have none themselves: the page, how a block begins, and its mark.
-const MARKS: [(&str, &str, &str); 9] = [
-    (
-        "docs/applications.md",
-        "jetond app create",
-        "run by tests/suite/app.rs",
-    ),
-    (
-        "docs/applications.md",
-        "jeton token batch",
-        "not run here: train.py is yours; the README runs the same with a shell",
-    ),
-    (
-        "docs/applications.md",
-        "jetond app list",
-        "run by tests/suite/app.rs",
-    ),
-    (
-        "docs/applications.md",
-        "jetond app regenerate",
-        "run by tests/suite/app.rs",
-    ),
-    (
-        "docs/applications.md",
-        "jetond app delete",
-        "run by tests/suite/app.rs",
-    ),
-    (
-        "docs/credentials.md",
-        "jetond encrypt-store",
-        "run by tests/suite/encrypted.rs",
-    ),
-    (
-        "docs/credentials.md",
-        "# ~/.config/systemd/user/jetond-unlock.service",
-        "not run here: no test boots with a credential that systemd has encrypted",
-    ),
-    (
-        "docs/credentials.md",
-        "age -d",
-        "run by tests/suite/encrypted.rs",
-    ),
-    (
-        "docs/credentials.md",
-        "jetond migrate",
-        "run by tests/suite/moves.rs",
-    ),
-];
-
-/// The mark of a block.
-fn mark(page: &Page, block: &Block) -> Mark {
-    let of_page = MARKS
-        .iter()
-        .find(|(path, begin, _)| *path == page.path && block.text.starts_with(begin));
-    match of_page {
-        Some((.., mark)) if block.mark == Mark::None => {
-            Mark::parse(&format!("<!-- {mark} -->")).unwrap()
-        }
-        _ => block.mark.clone(),
-    }
-}
+const NOT_RUN: usize = 7;
 
 /// The blocks of code; a text is none.
 fn blocks(pages: &[Page]) -> impl Iterator<Item = (&Page, &Block)> {
@@ -205,97 +142,12 @@ fn every_configuration_is_valid() {
     assert!(read >= 5, "{read}");
 }
 
-/// The lines of a shell as they run here. What was built elsewhere is not built again, the daemon is there already, and the
-/// sandbox is in the place of acme.
-fn here(text: &str, url: &str, secret: &Path) -> String {
-    let mut lines = String::new();
-    for line in text.lines() {
-        if line.starts_with("cargo ") || line.starts_with("jetond run &") {
-            continue;
-        }
-        let credential = format!(
-            "{url} --client-id test-client --store file --client-secret-file {}",
-            secret.display()
-        );
-        let address = match line.starts_with("jetond add") {
-            true => &credential,
-            false => url,
-        };
-        lines += &line.replace("https://acme.run.ai", address);
-        lines.push('\n');
-    }
-    lines
-}
-
-/// Runs the blocks of a shell on a page that have no mark.
-fn run(path: &str, at_least: usize) {
-    let pages = pages();
-    let page = pages.iter().find(|page| page.path == path).unwrap();
-    let here_run = |block: &&Block| block.language == "sh" && mark(page, block) == Mark::None;
-    let blocks: Vec<_> = page.blocks.iter().filter(here_run).collect();
-    assert!(blocks.len() >= at_least, "{path}: {}", blocks.len());
-    if !Path::new("/usr/bin/curl").exists() {
-        return ignored("curl is missing: apt-get install curl");
-    }
-    let env = TestEnv::with_sandbox(600);
-    if !blocks
-        .iter()
-        .any(|block| block.text.contains("jetond add research"))
-    {
-        env.enrol("research");
-    }
-    let mut daemon = env.start();
-    let programs = Path::new(env!("CARGO_BIN_EXE_jetond")).parent().unwrap();
-    for block in blocks {
-        let mut command = env.command("/bin/bash");
-        let lines = here(&block.text, &env.sandbox().url(), &env.secret_file());
-        command.args(["-euo", "pipefail", "-c", &lines]).env(
-            "PATH",
-            format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display()),
-        );
-        let ran = env.finish(path, command, b"", true);
-        let what = format!("{path}:{}:\n{lines}", block.line);
-        assert_eq!(ran.code, 0, "{what}{}", ran.stderr);
-        // Also in a part of a line whose exit code the shell does not tell. What is no fault has an expiry in it.
-        let is_fault = |line: &str| line.starts_with("jeton: ") && !line.contains(" expires in ");
-        let refused = ran.stderr.lines().any(is_fault);
-        assert!(!refused, "{what}{}", ran.stderr);
-    }
-    env.stop(&mut daemon);
-}
-
-#[test]
-fn the_lines_of_the_readme_run() {
-    run("README.md", 7);
-}
-
-#[test]
-fn the_lines_of_getting_started_run() {
-    run("docs/getting-started.md", 4);
-}
-
-#[test]
-fn the_lines_of_integrations_run() {
-    run("docs/integrations.md", 3);
-}
-
-#[test]
-fn the_lines_of_the_api_run() {
-    run("docs/api.md", 1);
-}
-
 #[test]
 fn no_block_is_left_out() {
-    let ran_here = [
-        "README.md",
-        "docs/getting-started.md",
-        "docs/integrations.md",
-        "docs/api.md",
-    ];
     for (page, block) in blocks(&pages()) {
         let is_run = match block.language.as_str() {
             "toml" => true,
-            "sh" => ran_here.contains(&page.path.as_str()),
+            "sh" => story::PAGES.iter().any(|(path, _)| *path == page.path),
             _ => false,
         };
         let place = format!("{}:{}", page.path, block.line);

@@ -85,7 +85,7 @@ fn is_test(folders: &[&str], name: &str) -> bool {
     let is_folder = |folder: &&str| root().join(format!("{folder}/{name}")).is_dir();
     folders
         .iter()
-        .any(|folder| is_file(&folder) || is_folder(&folder))
+        .any(|folder| is_file(folder) || is_folder(folder))
 }
 
 /// The words of a table's cell in backquotes, that look like names of modules.
