@@ -52,7 +52,7 @@ fn row(doc: &KeyDoc) -> String {
 fn the_page_of_the_configuration_has_every_key() {
     let tables = config::reference().into_iter().map(|(table, keys)| {
         let rows: String = keys.iter().map(row).collect();
-        let head = "| key | of | takes | default | what it does |\n|---|---|---|---|---|";
+        let head = "| key | of | takes | default, or why it may be missing | what it does |\n|---|---|---|---|---|";
         format!("### `[{table}]`\n\n{head}\n{rows}")
     });
     let tables: Vec<_> = tables.collect();
