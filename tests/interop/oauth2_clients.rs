@@ -8,12 +8,12 @@ use crate::tools::{Missing, Test, program, python};
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("oauthlib_gets_a_token", oauthlib_gets_a_token),
     (
-        "authlib_with_httpx2_gets_a_token_by_the_readmes_lines",
-        authlib_with_httpx2_gets_a_token_by_the_readmes_lines,
+        "authlib_with_httpx2_gets_a_token_by_the_lines_of_the_docs",
+        authlib_with_httpx2_gets_a_token_by_the_lines_of_the_docs,
     ),
     (
-        "authlib_with_httpx_gets_a_token_by_the_readmes_lines",
-        authlib_with_httpx_gets_a_token_by_the_readmes_lines,
+        "authlib_with_httpx_gets_a_token_by_the_lines_of_the_docs",
+        authlib_with_httpx_gets_a_token_by_the_lines_of_the_docs,
     ),
     (
         "the_fetch_of_node_gets_a_token",
@@ -60,11 +60,11 @@ fn oauthlib_gets_a_token() -> Result<(), Missing> {
     )
 }
 
-fn authlib_with_httpx2_gets_a_token_by_the_readmes_lines() -> Result<(), Missing> {
+fn authlib_with_httpx2_gets_a_token_by_the_lines_of_the_docs() -> Result<(), Missing> {
     authlib("authlib-httpx2")
 }
 
-fn authlib_with_httpx_gets_a_token_by_the_readmes_lines() -> Result<(), Missing> {
+fn authlib_with_httpx_gets_a_token_by_the_lines_of_the_docs() -> Result<(), Missing> {
     authlib("authlib-httpx")
 }
 
