@@ -16,7 +16,7 @@ use crate::instant::BootInstant;
 use spelled::{Spelled, Spelling};
 
 pub use last_answer::LastAnswer;
-pub use pieces::{Pieces, share};
+pub use pieces::{Pieces, around_in_json, share};
 pub use scope::Scope;
 
 /// The longest token that is taken, in bytes. Most are below 4 KiB; Keycloak with many roles was seen to give 10 to 30 KiB.
@@ -147,6 +147,11 @@ impl AccessToken {
     /// them once. `None` if the answer has it in neither spelling.
     fn find_shared(&self, answer: &[u8]) -> Option<(usize, Bytes)> {
         self.0.find_shared(answer)
+    }
+
+    /// Its bytes as JSON spells it, which are not copied.
+    fn share_in_json(&self) -> Bytes {
+        self.0.shared(Spelling::Json)
     }
 
     /// Its SHA-256, by which somebody names it who will not send it.

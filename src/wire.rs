@@ -57,6 +57,9 @@ pub fn seconds(text: &str, max: Duration) -> Option<Duration> {
     Some(Duration::new(whole.parse().ok()?, nanos)).filter(|wait| *wait <= max)
 }
 
+/// Room for the numbers of an answer to be written in.
+type Digits = [itoa::Buffer; 3];
+
 /// The answer to a request for a token.
 pub struct TokenReply<'a> {
     /// The profile.
@@ -195,37 +198,47 @@ impl<'a> TokenReply<'a> {
     pub fn line(profile: &'a ProfileName, held: &'a Held, stale: bool, now: Now) -> Pieces {
         let reply = Self::new(profile, held, stale, now);
         let shows = (reply.expires_in, reply.expires_at, stale);
-        held.last_answer
-            .expose_or_make(shows, || token::share(reply.to_line(), &held.token))
+        held.last_answer.expose_or_make(shows, || {
+            let mut digits = Digits::default();
+            let (before, after) = reply.around_token(&mut digits);
+            token::around_in_json(before.concat(), &held.token, after.concat())
+        })
     }
 
     /// The answer as a line of JSON. A profile's name has no character that JSON escapes, and the token is spelled for JSON
     /// already, so they are copied as they are; and into a buffer of its final size, since one that grows leaves copies
     /// behind.
     pub fn to_line(&self) -> Vec<u8> {
-        let mut digits = [itoa::Buffer::new(); 3];
-        let [expires_in, expires_at, generation] = &mut digits;
-        [
-            r#"{"profile":""#,
-            self.profile,
-            r#"","access_token":""#,
-            self.token_in_json,
-            r#"","token_type":""#,
-            self.token_type,
-            r#"","expires_in":"#,
-            expires_in.format(self.expires_in),
-            r#","expires_at":"#,
-            expires_at.format(self.expires_at),
-            r#","generation":"#,
-            generation.format(self.generation),
-            if self.stale {
-                ",\"stale\":true}\n"
-            } else {
-                ",\"stale\":false}\n"
-            },
-        ]
-        .concat()
-        .into_bytes()
+        let mut digits = Digits::default();
+        let (before, after) = self.around_token(&mut digits);
+        let [a, b, c] = before;
+        let [d, e, f, g, h, i, j, k, l] = after;
+        [a, b, c, self.token_in_json, d, e, f, g, h, i, j, k, l]
+            .concat()
+            .into_bytes()
+    }
+
+    /// The parts of the line before and after the token.
+    fn around_token<'b>(&'b self, digits: &'b mut Digits) -> ([&'b str; 3], [&'b str; 9]) {
+        let [expires_in, expires_at, generation] = digits;
+        (
+            [r#"{"profile":""#, self.profile, r#"","access_token":""#],
+            [
+                r#"","token_type":""#,
+                self.token_type,
+                r#"","expires_in":"#,
+                expires_in.format(self.expires_in),
+                r#","expires_at":"#,
+                expires_at.format(self.expires_at),
+                r#","generation":"#,
+                generation.format(self.generation),
+                if self.stale {
+                    ",\"stale\":true}\n"
+                } else {
+                    ",\"stale\":false}\n"
+                },
+            ],
+        )
     }
 }
 
@@ -280,6 +293,8 @@ impl ProfileReply {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf as _;
+
     use super::*;
     use crate::instant::{BootInstant, UnixTime};
     use crate::token::{AccessToken, LastAnswer, Validity};
@@ -343,7 +358,7 @@ mod tests {
         ] {
             let now = at(boot, unix);
             let line = TokenReply::line(&profile, &held, stale, now);
-            let line = line.concat();
+            let line = line.clone().copy_to_bytes(line.remaining());
             assert_eq!(line, TokenReply::new(&profile, &held, stale, now).to_line());
             lines.insert(line);
         }

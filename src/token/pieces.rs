@@ -1,18 +1,22 @@
 //! An answer in pieces, of which the token is shared with all other answers that carry it.
 
-use bytes::Bytes;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
 
 use super::AccessToken;
 
-/// An answer in its order: before the token, the token, and after it; or all in the first piece.
-pub type Pieces = [Bytes; 3];
+/// An answer in its order: before the token, the token, and after it; or all in the first piece. It is sent from where its
+/// pieces are, in one system call.
+#[derive(Clone, Default)]
+pub struct Pieces([Bytes; 3]);
 
 /// Answers up to this length, in bytes, are one piece: splitting one takes longer than copying a token of the usual
 /// length, and 4,096 of these that are never read hold 8 MiB.
 const SMALL: usize = 2_048;
 
-/// Splits an answer around the token that it carries, as it is or as JSON spells it. The copy of the token in it is freed, so that an answer that is
-/// never read holds little memory however long its token is.
+/// Splits an answer around the token that it carries, as it is or as JSON spells it. The copy of the token in it is freed,
+/// so that an answer that is never read holds little memory however long its token is.
 pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
     let found = (answer.len() > SMALL)
         .then(|| token.find_shared(&answer))
@@ -22,12 +26,59 @@ pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
         Some((before, rest.get(shared.len()..)?, shared))
     });
     match parts {
-        Some((before, after, shared)) => [
+        Some((before, after, shared)) => Pieces([
             Bytes::copy_from_slice(before),
             shared,
             Bytes::copy_from_slice(after),
-        ],
-        None => [answer.into(), Bytes::new(), Bytes::new()],
+        ]),
+        None => answer.into(),
+    }
+}
+
+/// The answer with these texts before and after the token as JSON spells it. It is never put together, so that memory has
+/// the token once however long the answer is kept.
+pub fn around_in_json(before: String, token: &AccessToken, after: String) -> Pieces {
+    Pieces([before.into(), token.share_in_json(), after.into()])
+}
+
+// === impl Pieces ===
+
+impl From<Bytes> for Pieces {
+    fn from(whole: Bytes) -> Self {
+        Self([whole, Bytes::new(), Bytes::new()])
+    }
+}
+
+impl From<Vec<u8>> for Pieces {
+    fn from(whole: Vec<u8>) -> Self {
+        Bytes::from(whole).into()
+    }
+}
+
+impl Buf for Pieces {
+    fn remaining(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        let left = self.0.iter().find(|piece| !piece.is_empty());
+        left.map_or(&[], |piece| piece)
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        for piece in &mut self.0 {
+            let taken = count.min(piece.len());
+            piece.advance(taken);
+            count -= taken;
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, room: &mut [IoSlice<'a>]) -> usize {
+        let left = self.0.iter().filter(|piece| !piece.is_empty());
+        let filled = room.iter_mut().zip(left);
+        filled
+            .map(|(slot, piece)| *slot = IoSlice::new(piece))
+            .count()
     }
 }
 
@@ -35,19 +86,61 @@ pub fn share(answer: Vec<u8>, token: &AccessToken) -> Pieces {
 mod tests {
     use super::*;
 
+    fn concat(pieces: &Pieces) -> Vec<u8> {
+        pieces.clone().copy_to_bytes(pieces.remaining()).into()
+    }
+
+    #[test]
+    fn an_answer_around_a_token_has_no_copy_of_it_however_short_it_is() {
+        for text in ["T0KEN", "\"T\\0KEN"] {
+            let token = AccessToken::parse(text).unwrap();
+            let pieces = around_in_json("before ".to_owned(), &token, " after".to_owned());
+            assert_eq!(pieces.0[1].as_ptr(), token.expose_json().as_ptr());
+            let whole = format!("before {} after", token.expose_json());
+            assert_eq!(concat(&pieces), whole.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_an_answer_is_sent_in_its_order_wherever_a_write_ended() {
+        let pieces = |first, second, third| {
+            Pieces([first, second, third].map(|piece: &'static str| piece.into()))
+        };
+        for (answer, slices) in [
+            (pieces("ab", "cde", "f"), 3),
+            (pieces("abcdef", "", ""), 1),
+            (pieces("", "abc", "def"), 2),
+            (pieces("", "", ""), 0),
+        ] {
+            let whole = concat(&answer);
+            for sent in 0..=whole.len() {
+                let mut left = answer.clone();
+                left.advance(sent);
+                assert_eq!(left.remaining(), whole.len() - sent);
+                assert_eq!(left.has_remaining(), !left.chunk().is_empty());
+                let mut room = [IoSlice::new(&[]); 4];
+                let filled = left.chunks_vectored(&mut room);
+                let slices_left = room[..filled].iter().flat_map(|slice| slice.to_vec());
+                assert!(slices_left.eq(whole[sent..].iter().copied()));
+                assert!(sent > 0 || filled == slices);
+                // The room may be less than the pieces.
+                let filled = left.chunks_vectored(&mut room[..1]);
+                assert_eq!(filled, usize::from(left.has_remaining()));
+            }
+        }
+    }
+
     #[test]
     fn the_token_of_a_long_answer_is_shared_and_a_short_answer_is_one_piece() {
         for (length, pieces) in [(1, 1), (1_000, 1), (2_000, 1), (2_040, 3), (65_536, 3)] {
             let token = AccessToken::parse(&"x".repeat(length)).unwrap();
             let answer = [b"before ", token.expose().as_bytes(), b" after"].concat();
             let shared = share(answer.clone(), &token);
-            assert_eq!(shared.concat(), answer);
-            assert_eq!(
-                shared.iter().filter(|piece| !piece.is_empty()).count(),
-                pieces
-            );
+            assert_eq!(concat(&shared), answer);
+            let left = shared.0.iter().filter(|piece| !piece.is_empty());
+            assert_eq!(left.count(), pieces);
             if pieces == 3 {
-                assert_eq!(shared[1].as_ptr(), token.expose().as_ptr());
+                assert_eq!(shared.0[1].as_ptr(), token.expose().as_ptr());
             }
         }
     }
@@ -58,8 +151,8 @@ mod tests {
         for text in [token.expose(), token.expose_json()] {
             let answer = format!("before {text} after").into_bytes();
             let shared = share(answer.clone(), &token);
-            assert_eq!(shared.concat(), answer);
-            assert_eq!(shared[1].as_ptr(), text.as_ptr());
+            assert_eq!(concat(&shared), answer);
+            assert_eq!(shared.0[1].as_ptr(), text.as_ptr());
         }
     }
 
@@ -69,8 +162,8 @@ mod tests {
             let token = AccessToken::parse(&text).unwrap();
             let answer = format!("before {} after", token.expose_json()).into_bytes();
             let shared = share(answer.clone(), &token);
-            assert_eq!(shared.concat(), answer);
-            assert_eq!(shared[1].as_ptr(), token.expose_json().as_ptr());
+            assert_eq!(concat(&shared), answer);
+            assert_eq!(shared.0[1].as_ptr(), token.expose_json().as_ptr());
         }
     }
 
@@ -78,14 +171,14 @@ mod tests {
     fn an_answer_without_the_token_stays_as_it_is() {
         let token = AccessToken::parse("T0KEN").unwrap();
         let answer = vec![b'a'; 5_000];
-        assert_eq!(share(answer.clone(), &token).concat(), answer);
-        assert_eq!(share(vec![], &token).concat(), b"");
+        assert_eq!(concat(&share(answer.clone(), &token)), answer);
+        assert_eq!(concat(&share(vec![], &token)), b"");
     }
 
     #[test]
     fn shared_bytes_outlive_the_token() {
         let token = AccessToken::parse(&"x".repeat(3_000)).unwrap();
-        let [_, shared, _] = share(token.expose().as_bytes().to_vec(), &token);
+        let Pieces([_, shared, _]) = share(token.expose().as_bytes().to_vec(), &token);
         drop(token);
         assert_eq!(shared, "x".repeat(3_000));
     }

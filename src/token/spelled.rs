@@ -43,14 +43,18 @@ impl Spelled {
         }
     }
 
+    /// The bytes of a spelling, which are not copied.
+    pub(super) fn shared(self: &Arc<Self>, spelling: Spelling) -> Bytes {
+        Bytes::from_owner(Shared(Arc::clone(self), spelling))
+    }
+
     /// Finds the token in an answer: where it begins, and its shared bytes. The longer spelling comes first, since the other
     /// one may be a part of it.
     pub(super) fn find_shared(self: &Arc<Self>, answer: &[u8]) -> Option<(usize, Bytes)> {
         let found = |spelling| {
             let text = self.expose(spelling).as_bytes();
             let at = answer.windows(text.len()).position(|part| part == text)?;
-            let shared = Shared(Arc::clone(self), spelling);
-            Some((at, Bytes::from_owner(shared)))
+            Some((at, self.shared(spelling)))
         };
         let in_json = self.json.as_ref().and_then(|_| found(Spelling::Json));
         in_json.or_else(|| found(Spelling::Plain))

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Buf as _, Frame, SizeHint};
 
 use super::super::keep::feed::{Feed, Told};
 use super::pace::Busy;
@@ -22,11 +22,10 @@ pub(super) struct Answering {
 }
 
 enum Sending {
-    /// What is left of an answer: pieces that were sent are empty.
+    /// An answer, until it is sent.
     Whole(Pieces),
-    /// What is left of an event, and then a wait for the next one. No event is made before the connection has room for
-    /// it.
-    Watched(Pieces, Next),
+    /// A wait for the next event. No event is made before the connection has room for it.
+    Watched(Next),
     Over,
 }
 
@@ -57,15 +56,10 @@ pub(super) enum Form {
 // === impl Answering ===
 
 impl Answering {
-    /// Sends an answer that is one piece.
-    pub(super) fn whole(bytes: Bytes, busy: Busy) -> Self {
-        Self::in_pieces([bytes, Bytes::new(), Bytes::new()], busy)
-    }
-
-    /// Sends an answer in pieces.
-    pub(super) const fn in_pieces(pieces: Pieces, busy: Busy) -> Self {
+    /// Sends an answer.
+    pub(super) fn whole(answer: impl Into<Pieces>, busy: Busy) -> Self {
         Self {
-            sending: Sending::Whole(pieces),
+            sending: Sending::Whole(answer.into()),
             _busy: busy,
         }
     }
@@ -75,49 +69,36 @@ impl Answering {
         busy.watches();
         let next = Box::pin(watching.next());
         Self {
-            sending: Sending::Watched(Pieces::default(), next),
+            sending: Sending::Watched(next),
             _busy: busy,
         }
     }
 }
 
-/// Takes the first piece that is left.
-fn next_piece(pieces: &mut Pieces) -> Option<Bytes> {
-    let left = pieces.iter_mut().find(|piece| !piece.is_empty());
-    left.map(std::mem::take)
-}
-
 impl Body for Answering {
-    type Data = Bytes;
+    type Data = Pieces;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let piece = match &mut self.sending {
-            Sending::Whole(pieces) => next_piece(pieces),
-            Sending::Over => None,
-            Sending::Watched(pieces, next) => {
-                let mut piece = next_piece(pieces);
-                if piece.is_none() {
-                    self.sending = match ready!(next.as_mut().poll(cx)) {
-                        Some((mut pieces, watching)) => {
-                            piece = next_piece(&mut pieces);
-                            Sending::Watched(pieces, Box::pin(watching.next()))
-                        }
-                        None => Sending::Over,
-                    };
-                }
-                piece
-            }
+        let (pieces, then) = match &mut self.sending {
+            Sending::Whole(pieces) => (std::mem::take(pieces), Sending::Over),
+            Sending::Over => return Poll::Ready(None),
+            Sending::Watched(next) => match ready!(next.as_mut().poll(cx)) {
+                Some((pieces, watching)) => (pieces, Sending::Watched(Box::pin(watching.next()))),
+                None => (Pieces::default(), Sending::Over),
+            },
         };
-        Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
+        self.sending = then;
+        let is_left = pieces.has_remaining();
+        Poll::Ready(is_left.then(|| Ok(Frame::data(pieces))))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.sending {
-            Sending::Whole(pieces) => pieces.iter().all(Bytes::is_empty),
+            Sending::Whole(pieces) => !pieces.has_remaining(),
             Sending::Watched(..) => false,
             Sending::Over => true,
         }
@@ -125,9 +106,7 @@ impl Body for Answering {
 
     fn size_hint(&self) -> SizeHint {
         match &self.sending {
-            Sending::Whole(pieces) => {
-                SizeHint::with_exact(pieces.iter().map(|piece| piece.len() as u64).sum())
-            }
+            Sending::Whole(pieces) => SizeHint::with_exact(pieces.remaining() as u64),
             Sending::Watched(..) => SizeHint::new(),
             Sending::Over => SizeHint::with_exact(0),
         }
@@ -160,7 +139,7 @@ impl Watching {
         let bytes = self.form.write(told, self.feed.now())?;
         let pieces = match held {
             Some(held) => token::share(bytes, &held.token),
-            None => [bytes.into(), Bytes::new(), Bytes::new()],
+            None => bytes.into(),
         };
         Some((pieces, self))
     }

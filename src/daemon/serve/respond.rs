@@ -62,7 +62,7 @@ pub(super) async fn respond(
         Ok(reply) => {
             let body = match reply.body {
                 Content::Own(bytes) | Content::Shared(bytes) => Answering::whole(bytes, busy),
-                Content::Token(pieces) => Answering::in_pieces(pieces, busy),
+                Content::Token(pieces) => Answering::whole(pieces, busy),
                 Content::Watched(watching) => Answering::watched(watching, busy),
             };
             response::accept(reply.content_type, body)

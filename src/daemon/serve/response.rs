@@ -36,7 +36,7 @@ pub(super) fn close(response: &mut Response<Answering>) {
 /// The response that carries a problem.
 pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(problem.code.row().status);
-    let body = Answering::whole(problem.to_json().into(), busy);
+    let body = Answering::whole(problem.to_json(), busy);
     let mut response = response(status, PROBLEM, body);
     retry_after(&mut response, problem.retry_at, now);
     response
@@ -45,7 +45,7 @@ pub(super) fn refuse(problem: &Problem, now: Now, busy: Busy) -> Response<Answer
 /// The response that carries a refusal of RFC 6749 section 5.2.
 pub(super) fn refuse_oauth2(refusal: &Refusal, now: Now, busy: Busy) -> Response<Answering> {
     let status = status(refusal.status);
-    let body = Answering::whole(refusal.to_json().into(), busy);
+    let body = Answering::whole(refusal.to_json(), busy);
     let mut response = response(status, JSON, body);
     retry_after(&mut response, refusal.again_at(now.unix), now);
     if status == StatusCode::UNAUTHORIZED {
