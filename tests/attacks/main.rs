@@ -28,8 +28,12 @@ mod issuers;
 mod memory;
 mod mutation;
 mod places;
+#[cfg(target_os = "linux")]
+mod process_memory;
 mod removal;
 mod reports;
+#[cfg(target_os = "linux")]
+mod secrets_in_memory;
 mod smuggling;
 mod system_roots;
 mod web_pages;

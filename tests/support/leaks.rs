@@ -1,5 +1,7 @@
 //! Looks for secrets in bytes, in every form in which they leak: raw, base64, hexadecimal, URL, JSON, UTF-16.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -93,6 +95,13 @@ impl Canary {
     }
 }
 
+impl Canary {
+    /// Its forms, each once.
+    pub(crate) fn disguises(&self) -> BTreeSet<&[u8]> {
+        self.forms.iter().map(|(_, form)| &form[..]).collect()
+    }
+}
+
 impl<'a> Search<'a> {
     pub(crate) fn new(canaries: &'a [Canary]) -> Self {
         let mut buckets = vec![vec![]; 1 << 16];
@@ -107,17 +116,37 @@ impl<'a> Search<'a> {
     /// Which canaries are in `haystack`, each once, by its number, with its name and its form for people.
     pub(crate) fn find(&self, haystack: &[u8]) -> Vec<(usize, String)> {
         let mut found: Vec<(usize, String)> = vec![];
+        self.visit(haystack, |c, form, _| {
+            if found.iter().all(|(known, _)| *known != c) {
+                found.push((c, format!("{} ({form})", self.canaries[c].name)));
+            }
+        });
+        found
+    }
+
+    /// Every place in `haystack` where a canary begins: its number, its form and the place.
+    pub(crate) fn occurrences(&self, haystack: &[u8]) -> Vec<(usize, &'static str, usize)> {
+        let mut found: Vec<(usize, &str, usize)> = vec![];
+        self.visit(haystack, |c, form, at| {
+            // Several forms of one text are the same bytes.
+            let mut here = found.iter().rev().take_while(|(_, _, there)| *there == at);
+            if !here.any(|(known, ..)| *known == c) {
+                found.push((c, form, at));
+            }
+        });
+        found
+    }
+
+    fn visit(&self, haystack: &[u8], mut found: impl FnMut(usize, &'static str, usize)) {
         for at in 0..haystack.len().saturating_sub(2) {
             let rest = &haystack[at..];
             for (c, f) in &self.buckets[bucket(rest)] {
-                let canary = &self.canaries[*c];
-                let (name, form) = &canary.forms[*f];
-                if rest.starts_with(form) && found.iter().all(|(known, _)| known != c) {
-                    found.push((*c, format!("{} ({name})", canary.name)));
+                let (form, bytes) = &self.canaries[*c].forms[*f];
+                if rest.starts_with(bytes) {
+                    found(*c, *form, at);
                 }
             }
         }
-        found
     }
 }
 
@@ -169,6 +198,14 @@ mod tests {
                 );
             }
         }
+        for form in canaries[1].disguises() {
+            assert_eq!(search.occurrences(form).len(), 1);
+        }
+        let twice = format!("{text} {hex}");
+        assert_eq!(
+            search.occurrences(twice.as_bytes()),
+            [(1, "raw", 0), (1, "hex", text.len() + 1)]
+        );
         for clean in ["canary and secret, but not the canary secret", "", "ca"] {
             assert_eq!(search.find(clean.as_bytes()), []);
         }
