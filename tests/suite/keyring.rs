@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
-use crate::support::keyring::Bus;
+use crate::support::keyring::{Bus, Conduct};
 
 const PASSWORD: Option<&str> = Some("a password of the keyring");
 
@@ -222,6 +222,53 @@ fn a_keyring_that_hangs_holds_up_nobody() {
     });
     assert_eq!(calls(&daemon), Vec::<u32>::new());
     env.stop(&mut daemon);
+}
+
+#[test]
+fn a_keyring_that_denies_or_returns_another_type_is_not_used_and_its_words_are_not_quoted() {
+    let env = TestEnv::with_sandbox(60);
+    let Some(mut bus) = Bus::start(&env) else {
+        return;
+    };
+    bus.keyring(PASSWORD);
+    assert_eq!(add(&env, "research", &[]).code, 0);
+    let denied = "it failed: org.freedesktop.DBus.Error.AccessDenied";
+    for (from, conduct, why) in [
+        ("ReadAlias", Conduct::Denies, denied),
+        ("Get", Conduct::Denies, denied),
+        ("SearchItems", Conduct::Denies, denied),
+        ("OpenSession", Conduct::Denies, denied),
+        ("ReadAlias", Conduct::ReturnsAnotherType, "it failed: "),
+        ("Get", Conduct::ReturnsAnotherType, "it failed: "),
+        ("SearchItems", Conduct::ReturnsAnotherType, "it failed: "),
+        ("OpenSession", Conduct::ReturnsAnotherType, "it failed: "),
+    ] {
+        bus.stand_in(from, conduct);
+        let asked = add(&env, "asked", &["--store", "keyring"]);
+        assert!(
+            asked.code == 78 && asked.stderr.contains(why),
+            "{from} {conduct:?}: {asked:?}"
+        );
+        assert!(!asked.stderr.contains("canary of"), "{asked:?}");
+        assert_nothing_written(&env, "asked");
+    }
+    let chosen = add(&env, "chosen", &[]);
+    let sentence = "no OS keyring to use here (it failed: ";
+    assert!(
+        chosen.code == 0 && chosen.stdout.contains(sentence),
+        "{chosen:?}"
+    );
+
+    // The daemon serves what it can, and takes up the keyring when it is one again.
+    let mut daemon = env.start();
+    env.token(&daemon, "chosen");
+    let answer = env.get(&daemon, "/v1/profiles/research/token");
+    assert_eq!(
+        (answer.status, answer.code()),
+        (503, "misconfigured".to_owned())
+    );
+    env.stop(&mut daemon);
+    assert!(!daemon.log().contains("canary of"));
 }
 
 #[test]

@@ -10,10 +10,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
-use zbus::zvariant::{ObjectPath, OwnedObjectPath};
+use zbus::blocking::{Connection, MessageIterator};
+use zbus::fdo::RequestNameFlags;
+use zbus::message::Type;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, Value};
 
 use super::daemon::{accepts, wait_until};
 use super::{TestEnv, ignored};
@@ -28,6 +30,15 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
 <busconfig><type>session</type><listen>unix:path=BUS</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>"#;
+
+/// What a stand-in for a keyring does from one of its methods on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Conduct {
+    /// It refuses the call.
+    Denies,
+    /// It answers with a number, which no method of a keyring returns.
+    ReturnsAnotherType,
+}
 
 /// A session bus where every program of the place finds it: at `$XDG_RUNTIME_DIR/bus`.
 pub(crate) struct Bus<'a> {
@@ -95,6 +106,20 @@ impl<'a> Bus<'a> {
         wait_until("the keyring", || owned().unwrap());
     }
 
+    /// Puts a stand-in into the place of the keyring, for as long as there is the bus. It answers as a keyring without
+    /// entries until the method `from` is called, and from then on in its own way.
+    pub(crate) fn stand_in(&mut self, from: &'static str, conduct: Conduct) {
+        stop(self.keyring.take());
+        let bus = self.connect();
+        let calls = MessageIterator::from(&bus);
+        let flags = RequestNameFlags::ReplaceExisting | RequestNameFlags::AllowReplacement;
+        wait_until("the stand-in to be the keyring", || {
+            let got = bus.request_name_with_flags(SECRETS, flags | RequestNameFlags::DoNotQueue);
+            got.is_ok()
+        });
+        std::thread::spawn(move || answer_calls(&bus, calls, from, conduct));
+    }
+
     /// Stops the keyring in its tracks, as one that hangs; or lets it go on.
     pub(crate) fn hang(&self, hangs: bool) {
         let id = self.keyring.as_ref().unwrap().id();
@@ -140,6 +165,35 @@ impl Drop for Bus<'_> {
         stop(self.keyring.take());
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
+    }
+}
+
+/// Answers calls until the bus ends.
+fn answer_calls(bus: &Connection, calls: MessageIterator, from: &str, conduct: Conduct) {
+    let default = ObjectPath::try_from("/org/freedesktop/secrets/collection/login").unwrap();
+    let none: Vec<ObjectPath<'_>> = vec![];
+    let mut is_itself = true;
+    for call in calls.map_while(Result::ok) {
+        let header = call.header();
+        let Some(member) = header
+            .member()
+            .filter(|_| call.message_type() == Type::MethodCall)
+        else {
+            continue;
+        };
+        is_itself &= member.as_str() != from;
+        let sent = match (member.as_str(), conduct) {
+            ("ReadAlias", _) if is_itself => bus.reply(&header, &default),
+            ("Get", _) if is_itself => bus.reply(&header, &Value::from(false)),
+            ("SearchItems", _) if is_itself => bus.reply(&header, &(&none, &none)),
+            (_, Conduct::ReturnsAnotherType) => bus.reply(&header, &7_u32),
+            (_, Conduct::Denies) => {
+                let denied = "org.freedesktop.DBus.Error.AccessDenied";
+                bus.reply_error(&header, denied, &"canary of the keyring")
+            }
+        };
+        // A caller that has gone needs no answer.
+        drop(sent);
     }
 }
 
