@@ -112,7 +112,9 @@ impl Task {
                 told = feed.next() => match told {
                     Told::News(News::Token(answer)) => answer.held,
                     Told::News(_) => {
-                        self.heed_locks(&feed).await;
+                        if self.heed_locks(&feed).await {
+                            failed = None;
+                        }
                         continue;
                     }
                     Told::End(problem) if problem.code == Code::Unavailable => return End::Daemon,
@@ -176,16 +178,19 @@ impl Task {
         put.map(drop)
     }
 
-    /// Removes the file if the store was locked since the last look.
-    async fn heed_locks(&mut self, feed: &Feed) {
+    /// Removes the file if the store was locked since the last look, and returns whether it was: a token that could not be
+    /// written before must not be written any more.
+    async fn heed_locks(&mut self, feed: &Feed) -> bool {
         let locks = feed.locks();
-        if locks > self.locks {
+        let was_locked = locks > self.locks;
+        if was_locked {
             self.empty().await;
             self.shown.expired();
             self.shown.show(&self.feeds.roster);
         }
         self.locks = locks;
         self.shown.heed(&self.feeds.roster, locks);
+        was_locked
     }
 
     /// Removes the file.

@@ -158,6 +158,45 @@ fn a_lock_removes_the_file_of_a_command_that_runs() {
 }
 
 #[test]
+fn a_token_that_could_not_be_written_before_a_lock_is_not_written_after_it() {
+    let env = place(600);
+    enrol(&env, "research");
+    let url = env.sandbox().url();
+    let plain = env.try_enrol_with("plain", &url, &["--store", "file"]);
+    assert_eq!(plain.code, 0, "{plain:?}");
+    let mut daemon = env.start();
+    assert_eq!(unlock(&env).code, 0);
+    let [locked, other] = ["research", "plain"].map(|profile| {
+        let mut command = env.command(env!("CARGO_BIN_EXE_jeton"));
+        command.args(["exec", "--file", "F", profile, "--", "sh", "-c"]);
+        command.arg("echo \"$F\"; exec cat");
+        crate::exec_files::start(command)
+    });
+    // A file is in the place of a folder, so that the next token cannot be written.
+    let fail = |file: &std::path::Path, profile: &str| {
+        let folder = file.parent().unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        fs::write(folder, "").unwrap();
+        let refreshed = env.jeton(&["refresh", profile]);
+        assert_eq!(refreshed.code, 0, "{refreshed:?}");
+        let failures = || daemon.log().matches("was not written").count();
+        let wanted = if profile == "research" { 1 } else { 2 };
+        wait_until("a failure", || failures() == wanted);
+    };
+    fail(&locked.file, "research");
+    assert_eq!(env.jetond(&["lock"]).code, 0);
+    fs::remove_file(locked.file.parent().unwrap()).unwrap();
+    // What failed later is written again later.
+    fail(&other.file, "plain");
+    fs::remove_file(other.file.parent().unwrap()).unwrap();
+    wait_until("the file again", || other.file.exists());
+    assert!(!locked.file.exists(), "{}", locked.file.display());
+    locked.end();
+    other.end();
+    env.stop(&mut daemon);
+}
+
+#[test]
 fn without_a_daemon_there_is_nothing_to_lock_or_to_unlock() {
     let env = place(60);
     enrol(&env, "research");
