@@ -13,7 +13,7 @@ use super::lookup::Names;
 use super::named::{Doubtful, Name, Named};
 use super::proxy::Proxy;
 use super::sinks::{Sink, Sinks};
-use super::source::CredentialPlace;
+use super::source::{CredentialPlace, ReadOnlySource};
 use super::store::StoreKind;
 use super::url::Origin;
 use crate::age_file::Recipient;
@@ -185,6 +185,12 @@ impl Profile {
     /// The store of its credential; `None` if Jeton only reads it from a source.
     pub const fn store(&self) -> Option<&StoreKind> {
         self.credential.store()
+    }
+
+    /// Whether its secret comes from a command.
+    pub fn has_command(&self) -> bool {
+        let source = self.credential.source();
+        source.is_some_and(ReadOnlySource::is_command)
     }
 
     /// The configured address, for messages.

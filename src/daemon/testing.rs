@@ -114,6 +114,8 @@ pub(crate) struct MemoryStore {
     /// How long a read takes.
     delay: Mutex<Duration>,
     is_locked: AtomicBool,
+    /// How often it was read for another reason than an attempt.
+    reads: AtomicUsize,
 }
 
 impl MemoryStore {
@@ -123,7 +125,12 @@ impl MemoryStore {
             refusals: AtomicUsize::new(0),
             delay: Mutex::default(),
             is_locked: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
         })
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     pub(crate) fn put(&self, secret: Option<&'static str>) {
@@ -149,6 +156,11 @@ impl MemoryStore {
 
 impl CredentialSource for MemoryStore {
     fn load(&self) -> Loading<'_> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.load_for_attempt()
+    }
+
+    fn load_for_attempt(&self) -> Loading<'_> {
         let one_less = |n: usize| n.checked_sub(1);
         let refused = self
             .refusals

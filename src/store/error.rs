@@ -250,6 +250,11 @@ impl StoreErrorKind {
         }
     }
 
+    /// Whether a command was run before it, to its end or to a limit.
+    pub(super) fn is_after_a_run(&self) -> bool {
+        matches!(self, Self::Source(why) if why.is_after_a_run())
+    }
+
     /// Whether a retry may succeed, since another program was only faster.
     pub const fn is_of_another_writer(&self) -> bool {
         matches!(self, Self::Busy | Self::Conflict)

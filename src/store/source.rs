@@ -42,6 +42,14 @@ pub trait CredentialSource: Send + Sync {
     /// Why no credential can be used, for the program and for people.
     fn load(&self) -> Loading<'_>;
 
+    /// Loads the credential for an attempt. That is no reason to run a command again: it gives what its last run gave.
+    ///
+    /// # Errors
+    /// The same as of [`load`](Self::load).
+    fn load_for_attempt(&self) -> Loading<'_> {
+        self.load()
+    }
+
     /// Where a change of the credential shows; empty where nothing shows it. Never blocks.
     fn change_sources(&self) -> Vec<ChangeSource> {
         vec![]

@@ -1,8 +1,9 @@
-//! The credential of a read-only source, for the daemon: bound at its first use, and read again whenever it is loaded.
+//! The credential of a read-only source, for the daemon: bound at its first use, and read again whenever it is loaded. Only a
+//! command is not run again for an attempt: it may ask a person, or a server that counts.
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 use url::Url;
@@ -54,7 +55,12 @@ pub struct Parts {
     /// What the credential was first used for, where that cannot be recorded: it binds the credential until this process
     /// ends, or the configuration changes.
     pub unrecorded: Mutex<Option<Recorded>>,
+    /// What the command gave last: the credential of its last success, or why there was none yet.
+    pub last_run: Mutex<Option<Loaded>>,
 }
+
+/// How a person has a command run again.
+const RUN_AGAIN: &str = "it is run again by 'jeton reload'";
 
 /// What is known before the source is read.
 enum Known {
@@ -74,7 +80,8 @@ impl SourcedCredential {
         Self(Arc::new(parts))
     }
 
-    async fn read(&self) -> Loaded {
+    /// Reads the source; with `may_repeat`, a command that ran already is not run again.
+    async fn read(&self, may_repeat: bool) -> Loaded {
         let parts = &self.0;
         let judging = Arc::clone(parts);
         let judged = parts.lane.run_in_turn(move || judging.judge()).await;
@@ -88,7 +95,11 @@ impl SourcedCredential {
             known => known,
         };
         let reading = Arc::clone(parts);
-        let read = parts.lane.run_in_turn(move || reading.take(known)).await;
+        let read = parts.lane.run_in_turn(move || {
+            let last = reading.last_run_for(&known).filter(|_| may_repeat);
+            last.unwrap_or_else(|| reading.take(known))
+        });
+        let read = read.await;
         read.map_err(|refused| not_read(&refused))?
     }
 }
@@ -96,7 +107,11 @@ impl SourcedCredential {
 impl CredentialSource for SourcedCredential {
     /// Runs on threads of its own.
     fn load(&self) -> Loading<'_> {
-        Box::pin(self.read())
+        Box::pin(self.read(false))
+    }
+
+    fn load_for_attempt(&self) -> Loading<'_> {
+        Box::pin(self.read(true))
     }
 
     fn change_sources(&self) -> Vec<ChangeSource> {
@@ -142,7 +157,7 @@ impl Parts {
         }
     }
 
-    fn unrecorded(&self) -> std::sync::MutexGuard<'_, Option<Recorded>> {
+    fn unrecorded(&self) -> MutexGuard<'_, Option<Recorded>> {
         self.unrecorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -171,7 +186,8 @@ impl Parts {
 
     /// Reads the source, and records what the credential is for before it is used.
     fn take(&self, known: Known) -> Loaded {
-        let credential = self.reader.credential().map_err(|error| failed(&error))?;
+        let credential = self.reader.credential();
+        let credential = credential.map_err(|error| self.not_given(&error))?;
         let (recorded, required) = match known {
             Known::Bound(known) => *known,
             Known::First(required) => (self.record(&required)?, required),
@@ -185,7 +201,44 @@ impl Parts {
             .bound_to(recorded.binding.bound.as_str())
             .enrolled_at(recorded.at)
             .trusting(required.binding.ca);
-        Ok(LoadedCredential::new(credential))
+        let loaded = LoadedCredential::new(credential);
+        if self.reader.source().is_command() {
+            *self.last_run() = Some(Ok(loaded.clone()));
+        }
+        Ok(loaded)
+    }
+
+    fn last_run(&self) -> MutexGuard<'_, Option<Loaded>> {
+        self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the command gave last, if that is for what is known now.
+    fn last_run_for(&self, known: &Known) -> Option<Loaded> {
+        let last = self.last_run().clone()?;
+        let is_for_it = match (&last, known) {
+            (Ok(loaded), Known::Bound(known)) => {
+                loaded.credential.ca() == Some(&known.1.binding.ca)
+            }
+            (Ok(_), Known::First(_) | Known::Unlocated(_)) => false,
+            (Err(_), _) => true,
+        };
+        is_for_it.then_some(last)
+    }
+
+    /// Why the source gave nothing. A command that has run is not run again for the next attempt; with a credential that it
+    /// gave before, the issuer decides.
+    fn not_given(&self, error: &StoreError) -> NotLoaded {
+        if !error.kind.is_after_a_run() || !self.reader.source().is_command() {
+            return failed(error);
+        }
+        let again = command_line::proposed(RUN_AGAIN, None);
+        let detail = format!("{}; {again}", Causes(error));
+        let why = NotLoaded::Blocked(Block::Unusable { detail });
+        let mut last = self.last_run();
+        if !matches!(*last, Some(Ok(_))) {
+            *last = Some(Err(why.clone()));
+        }
+        why
     }
 
     /// Records what the credential is for, unless another program was first: then that binds it.
@@ -237,3 +290,6 @@ fn not_read(refused: &Refused) -> NotLoaded {
     let what = format!("the credential could not be read: {refused}");
     NotLoaded::Failed(Fault::new(FaultKind::Connect, what))
 }
+
+#[cfg(test)]
+mod tests;

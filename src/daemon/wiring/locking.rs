@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::super::keep::handle::Handle;
+use super::super::keep::looks::look;
 use super::Wiring;
 use crate::age_file::Identity;
-use crate::config::StoreKind;
+use crate::config::{Profile, StoreKind};
 use crate::problem::{Code, Problem};
 use crate::store::Mismatch;
 
@@ -25,26 +26,32 @@ impl Wiring {
                 Mismatch::AnotherRecipient => ANOTHER_RECIPIENT,
             })
         })?;
-        Ok(self.encrypted())
+        // A command is run again: it may need what the person who unlocks has unlocked as well, such as an agent.
+        tokio::spawn(look(self.kept(Profile::has_command)));
+        Ok(self.kept(is_encrypted))
     }
 
     /// Forgets the identity, and all that it has opened. Returns the profiles that are locked.
     pub async fn lock(&self) -> Vec<Arc<Handle>> {
         self.keys.lock();
-        let locked = self.encrypted();
+        let locked = self.kept(is_encrypted);
         for handle in &locked {
             handle.lock().await;
         }
         locked
     }
 
-    /// The profiles in force whose records are encrypted.
-    fn encrypted(&self) -> Vec<Arc<Handle>> {
+    /// The profiles in force that are such.
+    fn kept(&self, are_such: fn(&Profile) -> bool) -> Vec<Arc<Handle>> {
         let kept = self.roster.all();
         let all = self.config.profiles.iter();
-        let encrypted =
-            all.filter(|(_, profile)| profile.store() == Some(&StoreKind::EncryptedFile));
-        let handles = encrypted.filter_map(|(name, _)| kept.get(name));
+        let such = all.filter(|(_, profile)| are_such(profile));
+        let handles = such.filter_map(|(name, _)| kept.get(name));
         handles.map(|entry| Arc::clone(&entry.handle)).collect()
     }
+}
+
+/// Whether the profile's record is encrypted.
+fn is_encrypted(profile: &Profile) -> bool {
+    profile.store() == Some(&StoreKind::EncryptedFile)
 }

@@ -41,6 +41,7 @@ pub(super) fn credential(
         }),
         lane,
         unrecorded: None.into(),
+        last_run: None.into(),
     }))
 }
 

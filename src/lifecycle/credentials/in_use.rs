@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Credentials;
+use super::{Credentials, Step};
 use crate::credential::CredentialId;
 use crate::lifecycle::LastFault;
 
@@ -20,6 +20,11 @@ impl Credentials {
     pub fn rejected_successor(&self) -> Option<&Arc<LastFault>> {
         self.former()?;
         self.rejections.last(self.stored?)
+    }
+
+    /// Whether the issuer has rejected the credential of this attempt, which reads the store for another one.
+    pub fn is_rejected_in(&self, attempt: u64) -> bool {
+        matches!(self.step, Step::Reloading { attempt: running, .. } if running == attempt)
     }
 
     /// Whether a call may still carry this credential. The secrets of all others can be forgotten.

@@ -72,6 +72,15 @@ impl SourceError {
             Self::Invalid(..) | Self::NotPassed(_) | Self::NoCommands(_) => false,
         }
     }
+
+    /// Whether the command was run before it, if the source is one.
+    pub(in super::super) const fn is_after_a_run(&self) -> bool {
+        match self {
+            Self::Command(_, why) => !matches!(why, RunError::Ending | RunError::Start(_)),
+            Self::Invalid(part, _) => matches!(part, Part::ClientSecret),
+            Self::Untrusted(_) | Self::Changing | Self::NotPassed(_) | Self::NoCommands(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for NoCommands {

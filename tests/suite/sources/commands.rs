@@ -243,6 +243,33 @@ fn a_command_that_is_replaced_while_it_runs_gives_its_secret_and_the_next_one_ru
 }
 
 #[test]
+fn a_command_that_failed_runs_again_at_a_reload_and_not_for_a_request() {
+    let script = "echo run >> HERE/runs; test -e HERE/good && SECRET";
+    let Some(place) = Place::new("a command that fails", script) else {
+        return;
+    };
+    let env = &place.env;
+    let runs = || {
+        let runs = fs::read_to_string(place.path("runs"));
+        runs.unwrap_or_default().lines().count()
+    };
+    let mut daemon = place.start();
+    for _ in 0..3 {
+        assert_eq!(env.get(&daemon, TOKEN).code(), "misconfigured");
+        let target = "/v1/profiles/research/refresh";
+        env.request(&daemon.socket, "POST", target, &[], b"");
+    }
+    daemon.wait_for_log("it is run again by 'jeton reload'");
+    assert_eq!(runs(), 1);
+    fs::write(place.path("good"), "").unwrap();
+    let reloaded = env.request(&daemon.admin, "POST", "/v1/reload", &[], b"");
+    assert_eq!(reloaded.status, 200, "{reloaded:?}");
+    env.token(&daemon, "research");
+    assert_eq!(runs(), 2);
+    env.stop(&mut daemon);
+}
+
+#[test]
 fn a_daemon_of_root_runs_no_command_and_says_why() {
     let env = TestEnv::with_sandbox(60);
     if !are_root("root's daemon and a command") {

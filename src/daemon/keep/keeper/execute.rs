@@ -22,12 +22,13 @@ impl Keeper {
                 Decision::Recheck => {
                     // Beginning again would starve it: requests may come faster than a keyring answers.
                     if self.recheck.is_none() {
-                        self.recheck = Some(self.load());
+                        let source = Arc::clone(&self.parts.source);
+                        self.recheck = Some(Running::start(async move { source.load().await }));
                     }
                     return;
                 }
                 Decision::Load { attempt } => {
-                    self.work = Some(Work::Load(attempt, self.load()));
+                    self.work = Some(Work::Load(attempt, self.load_for(attempt)));
                     return;
                 }
                 Decision::Call {
@@ -71,9 +72,16 @@ impl Keeper {
         }
     }
 
-    fn load(&self) -> Running<Loaded> {
+    /// Reads the store for the attempt: anew when the issuer has just rejected what was read before.
+    fn load_for(&self, attempt: u64) -> Running<Loaded> {
         let source = Arc::clone(&self.parts.source);
-        Running::start(async move { source.load().await })
+        let is_rejected = self.credentials.is_rejected_in(attempt);
+        Running::start(async move {
+            match is_rejected {
+                true => source.load().await,
+                false => source.load_for_attempt().await,
+            }
+        })
     }
 
     /// Starts a call in a task of its own: a caller that goes away cancels nothing, and a slow issuer does not hold up

@@ -25,6 +25,25 @@ async fn a_secret_replaced_in_the_store_is_taken_up_on_rejection_and_on_recheck(
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_is_no_reason_to_read_anew_but_a_rejection_and_a_recheck_are() {
+    let store = MemoryStore::new(None);
+    let issuer = ScriptedIssuer::new(&[fail(FaultKind::Rejected)]);
+    let (handle, _) = keep(&issuer, &store);
+    // Blocked, it looks for a credential again and again.
+    tokio::time::sleep(secs(600)).await;
+    assert_eq!(store.reads(), 0);
+    store.set("old");
+    handle.recheck().await;
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!((issuer.seen().len(), store.reads()), (1, 2));
+    // Each probe of the rejected secret is one more rejection.
+    tokio::time::sleep(secs(3_600)).await;
+    let sent = issuer.seen().len();
+    assert!(sent > 3, "{sent}");
+    assert_eq!(store.reads(), 1 + sent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn refreshes_do_not_begin_a_slow_look_into_the_store_again() {
     let issuer = ScriptedIssuer::new(&[
         fail(FaultKind::Rejected),
