@@ -9,6 +9,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::enrol::write_config;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
 use crate::support::env::Output;
@@ -389,4 +390,59 @@ fn of_two_profiles_with_one_issuer_the_broken_one_is_alone() {
     assert_eq!((asked.code, asked.stdout.as_str()), (78, ""), "{asked:?}");
     env.stop(&mut daemon);
     watch(&mut env, &issuer);
+}
+
+/// Nothing in the configuration names the endpoint, so the issuer's word at the first use is what binds the secret.
+#[test]
+fn a_source_is_bound_at_its_first_use_to_the_endpoint_that_the_issuer_names() {
+    let mut env = TestEnv::new();
+    let (issuer, other) = (Issuer::start(), Issuer::start());
+    let secret = env.secret_file();
+    let profile = format!(
+        "[profiles.reports]\nprovider = \"oauth2\"\nissuer = \"{}\"\nclient-auth = \"post\"\nclient-id = \"reports\"\nclient-secret = {{ file = \"{}\" }}\n",
+        issuer.url,
+        secret.display()
+    );
+    write_config(&env, profile);
+    let binding = env.path("state/jeton/bindings/reports.json");
+    let token = "/v1/profiles/reports/token?min_valid=1&max_wait=5";
+
+    // As long as it names none, nothing is recorded and nothing is sent.
+    issuer.says("503 Unavailable\r\nConnection: close", "");
+    let mut daemon = env.start();
+    wait_until("a fault", || {
+        status(&env, &daemon, "reports")["last_fault"].is_object()
+    });
+    assert!(!binding.exists() && issuer.count("POST") == 0);
+    issuer.is_well();
+    let first = first_token(&env, &daemon, "reports");
+    assert_eq!(issuer.inner().tokens.last(), Some(&first));
+    let recorded = fs::read_to_string(&binding).unwrap();
+    let endpoint = format!("\"{}/token\"", issuer.url);
+    assert!(recorded.contains(&endpoint), "{recorded}");
+    assert_eq!(env.jetond(&["check"]).code, 0);
+    env.stop(&mut daemon);
+
+    // Another endpoint is another use of the secret, whoever says so.
+    let moved = GOOD.replace("ISSUER/token", &format!("{}/token", other.url));
+    issuer.says(JSON, &moved);
+    let sent = issuer.count("POST");
+    let mut daemon = env.start();
+    assert_eq!(env.get(&daemon, token).code(), "binding_changed");
+    assert_eq!((issuer.count("POST"), other.count("POST")), (sent, 0));
+    let refused = env.jetond(&["add", "reports", "--rebind"]);
+    assert_eq!(refused.code, 64, "{refused:?}");
+    assert_eq!(fs::read_to_string(&binding).unwrap(), recorded);
+    let mut terminal = Terminal::start(&env, &["add", "reports", "--rebind"], &[]);
+    terminal.wait_for("Send the credential there?");
+    terminal.type_in("y\n");
+    let (exit, shown) = terminal.end(&env);
+    assert_eq!(exit.code(), Some(0), "{shown}");
+    assert!(shown.contains(&format!("{}/token", other.url)), "{shown}");
+    let next = first_token(&env, &daemon, "reports");
+    assert_eq!(other.inner().tokens.last(), Some(&next));
+    assert_eq!(issuer.count("POST"), sent);
+    env.stop(&mut daemon);
+    watch(&mut env, &issuer);
+    watch(&mut env, &other);
 }
