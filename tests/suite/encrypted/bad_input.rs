@@ -10,6 +10,11 @@ fn age_header(factor: u8) -> String {
     )
 }
 
+/// An age file to the recipient of a plug-in.
+const OF_A_PLUGIN: &str = "age-encryption.org/v1\n-> piv-p256 AAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+     --- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n0123456789abcdef";
+
 /// Unlocks with this identity in the place of the one that was made.
 fn with_identity(env: &TestEnv, bytes: &[u8]) -> Output {
     fs::write(identity(env), bytes).unwrap();
@@ -95,6 +100,7 @@ fn an_identity_that_cannot_be_taken_is_refused_with_the_reason() {
     let whole = fs::read(identity(&env)).unwrap();
     for (bytes, why) in [
         (age_header(30).into_bytes(), "a work factor of 30"),
+        (OF_A_PLUGIN.into(), "not encrypted by a passphrase"),
         (whole[..whole.len() - 1].to_vec(), "cut off"),
         (whole[..40].to_vec(), "cut off"),
         (vec![], "not an age file"),
@@ -184,7 +190,7 @@ fn an_identity_that_a_foreign_tool_has_wrapped_is_taken_if_it_is_the_recipients(
 #[test]
 fn a_swapped_a_truncated_and_a_later_record_are_refused_and_named() {
     let env = place(60);
-    for profile in ["one", "two", "three", "four"] {
+    for profile in ["one", "two", "three", "four", "five"] {
         enrol(&env, profile);
     }
     let whole = fs::read(record(&env, "two")).unwrap();
@@ -195,15 +201,17 @@ fn a_swapped_a_truncated_and_a_later_record_are_refused_and_named() {
         b"age-encryption.org/v9\n-> X\n\n--- y\n",
     )
     .unwrap();
+    fs::write(record(&env, "five"), OF_A_PLUGIN).unwrap();
     let mut daemon = env.start();
     assert_eq!(unlock(&env).code, 0);
     env.token(&daemon, "two");
-    for profile in ["one", "three", "four"] {
+    for profile in ["one", "three", "four", "five"] {
         let answer = answer(&env, &daemon, profile);
         assert_eq!(answer, (503, "misconfigured".to_owned()), "{profile}");
     }
     daemon.wait_for_log("this is the record of the profile two");
     daemon.wait_for_log("it is cut off, or was changed");
     daemon.wait_for_log("a later version of the format");
+    daemon.wait_for_log("it is encrypted to another recipient");
     env.stop(&mut daemon);
 }
