@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::enrol::write_config;
 use crate::sources::profile;
 use crate::support::daemon::{Daemon, wait_until};
+use crate::support::fuse::Fuse;
 use crate::support::keyring::Bus;
 use crate::support::mounts::can_mount;
 use crate::support::{TestEnv, ignored};
@@ -345,6 +346,37 @@ fn a_file_that_is_bound_into_a_container_by_itself_is_looked_at_every_30_s() {
     env.replace_secret();
     // In place: the mount goes on to show the same file.
     assert_eq!(env.secret_file(), real);
+    daemon.wait_for_log(REPLACED);
+    assert_eq!(env.sandbox().stats().rejected, 0);
+    env.stop(&mut daemon);
+}
+
+#[test]
+fn a_file_on_a_fuse_file_system_is_looked_at_every_30_s() {
+    let test = "a_file_on_a_fuse_file_system_is_looked_at_every_30_s";
+    if !can_mount(test) {
+        return;
+    }
+    let mut env = TestEnv::with_sandbox(3_600);
+    let Some(fuse) = Fuse::open(env.secret()) else {
+        return ignored(&format!("{test}: no /dev/fuse here"));
+    };
+    let at = env.path("mounted");
+    fs::create_dir(&at).unwrap();
+    let source = file(&at.join("secret"));
+    write_config(&env, profile(&env, "\"test-client\"", &source));
+    let (device, mount) = fuse.mount(&at);
+    let mut command = env.command("unshare");
+    let script = format!("set -e; {mount}; exec \"$0\" run </dev/null");
+    command.args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_jetond")]);
+    command.stdin(device).stdout(Stdio::null());
+    let daemon = env.spawn_as_it_is(command);
+    let content = fuse.serve();
+    let mut daemon = env.serving(daemon);
+    env.token(&daemon, "research");
+    daemon.wait_for_log("other hosts or programs can change it unnoticed");
+    env.replace_secret();
+    content.lock().unwrap().clone_from(&env.secret().to_owned());
     daemon.wait_for_log(REPLACED);
     assert_eq!(env.sandbox().stats().rejected, 0);
     env.stop(&mut daemon);

@@ -315,7 +315,11 @@ impl TestEnv {
 
     /// Starts a daemon by this command and waits until it serves.
     pub(crate) fn start_command(&self, command: Command) -> Daemon {
-        let mut daemon = self.spawn_command(command);
+        self.serving(self.spawn_command(command))
+    }
+
+    /// Waits until a daemon that was started serves.
+    pub(crate) fn serving(&self, mut daemon: Daemon) -> Daemon {
         let sockets = [daemon.socket.clone(), daemon.admin.clone()];
         wait_until("the daemon to serve", || {
             let ended = daemon.child.try_wait().unwrap();

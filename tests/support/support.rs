@@ -11,6 +11,8 @@ pub(crate) mod daemon;
 mod document;
 pub(crate) mod ends;
 pub(crate) mod env;
+#[cfg(target_os = "linux")]
+pub(crate) mod fuse;
 pub(crate) mod http;
 #[cfg(target_os = "linux")]
 pub(crate) mod keyring;
