@@ -210,7 +210,7 @@ impl Export<'_> {
         let sealed = passphrase.seal(&json, self.work);
         let sealed =
             sealed.ok_or_else(|| failed("the system gives no random numbers".to_owned()))?;
-        let made = file::make(&self.file, &sealed, self.target.uid).map_err(|error| {
+        let made = file::make(&self.file, &sealed, self.target).map_err(|error| {
             let exit = error.exit();
             fail(exit, format!("{NOTHING}: {}: {error}", self.file.display()))
         })?;

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::super::output::Exit;
+use super::super::target::Target;
 use crate::folder::{Attributes, Folder};
+use crate::settings;
 use crate::transfer::MAX_LEN;
 use crate::trust::is_full;
 
@@ -28,20 +31,23 @@ pub(in super::super) struct FileError {
     source: io::Error,
 }
 
-/// Makes a file of mode 0600 with these bytes, synced with its folder. Nothing is written over.
-pub(super) fn make(path: &Path, bytes: &[u8], owner: u32) -> Result<Made, FileError> {
+/// Makes a file of mode 0600 with these bytes, synced with its folder. Nothing is written over. The lock of the target's
+/// configuration is held: what an export of it that was killed has left in the folder is removed.
+pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, FileError> {
     let failed = |action| move |source| FileError { action, source };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed("write it")(io::ErrorKind::InvalidFilename.into()));
     };
     let folder = Folder::open(parent).map_err(failed("open its folder"))?;
+    let writer = writer(target);
+    folder.sweep_of(|other| other == Some(&writer));
     let attributes = Attributes {
-        owner,
+        owner: target.uid,
         group: None,
         mode: 0o600,
     };
     let written = || {
-        let mut new = folder.begin_as("export", attributes)?;
+        let mut new = folder.begin_as(&writer, attributes)?;
         new.fill(bytes)?;
         new.put_new(name)
     };
@@ -54,6 +60,15 @@ pub(super) fn make(path: &Path, bytes: &[u8], owner: u32) -> Result<Made, FileEr
             Err(failed(error.action)(error.source))
         }
     }
+}
+
+/// The name of this writer: several configurations may export into one folder, each under a lock of its own. Where two machines
+/// with the same paths do so at once, one of the two exports fails, and nothing is removed there.
+fn writer(target: &Target) -> String {
+    let config = settings::real_path(&target.config);
+    let hash: [u8; 32] = Sha256::digest(config.as_os_str().as_encoded_bytes()).into();
+    let half = hash.iter().take(16).map(|byte| format!("{byte:02x}"));
+    format!("export-{}", half.collect::<String>())
 }
 
 /// Reads a file whole. What is no file, or is far too large, is refused.

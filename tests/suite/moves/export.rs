@@ -13,8 +13,8 @@ use jetond::sandbox::Line;
 use serde_json::{Value, json};
 
 use crate::enrol::{assert_nothing_written, write_config};
-use crate::support::TestEnv;
 use crate::support::env::Output;
+use crate::support::{TestEnv, ignored};
 use crate::terminal::Terminal;
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -547,4 +547,49 @@ fn a_passphrase_that_is_empty_or_of_ten_kibibytes_is_refused() {
         assert!(refused.stderr.contains(says), "{refused:?}");
         assert!(!file.exists());
     }
+}
+
+#[test]
+fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let folder = env.path("home/out");
+    fs::create_dir(&folder).unwrap();
+    let left = killed_export(&env, &folder.join("moved.age"));
+    let Some(left) = left else { return };
+    assert!(folder.join(&left).exists());
+    // Those of other writers stay.
+    let others = [".jeton-new-export-abc", ".jeton-new-abc", "export"];
+    for name in others {
+        fs::write(folder.join(name), "").unwrap();
+    }
+    let exported = export(&env, &folder.join("moved.age"), &["research"]);
+    assert_eq!(exported.code, 0, "{exported:?}");
+    assert!(!folder.join(&left).exists(), "{left}");
+    assert!(others.iter().all(|name| folder.join(name).exists()));
+}
+
+/// Runs an export that is killed before its file gets its name. Gives back the file's temporary name; `None` where no process
+/// can be traced.
+fn killed_export(env: &TestEnv, file: &Path) -> Option<String> {
+    let passphrase = passphrase_file(env, PASSPHRASE);
+    let mut command = env.command("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2"]);
+    command.args(["-e", "inject=renameat2:signal=KILL:when=1"]);
+    command.arg(env!("CARGO_BIN_EXE_jetond"));
+    command.args(["export", "research", "--to", file.to_str().unwrap()]);
+    command.args(["--passphrase-file", &passphrase, "--work-factor", "12"]);
+    if std::process::Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_err()
+    {
+        ignored("a killed export: apt-get install strace");
+        return None;
+    }
+    let killed = env.finish("jetond export", command, b"", false);
+    assert_ne!(killed.code, 0, "{killed:?}");
+    let mut names = fs::read_dir(file.parent().unwrap()).unwrap();
+    let name = names.next().unwrap().unwrap().file_name();
+    Some(name.into_string().unwrap())
 }
