@@ -66,9 +66,9 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
         work: args.work_factor.unwrap_or(WorkFactor::USUAL),
         stores: target.stores(),
         target: &target,
+        env,
     };
     // All that can be refused is refused before the person is asked for a passphrase.
-    export.gather()?;
     let goes_on = export.goes_on()?;
     if !goes_on && export.file.symlink_metadata().is_ok() {
         let what = format!(
@@ -77,6 +77,7 @@ fn try_export(args: &ExportArgs, env: &Env) -> Result<(), Exit> {
         );
         return Err(fail(Exit::Config, what));
     }
+    export.gather()?;
     let from = args.passphrase_file.as_deref();
     let passphrase = match goes_on {
         true => passphrase::of_file(from, &export.file)?,
@@ -109,6 +110,7 @@ struct Export<'a> {
     work: WorkFactor,
     target: &'a Target,
     stores: Stores,
+    env: &'a Env,
 }
 
 impl Export<'_> {
@@ -135,6 +137,7 @@ impl Export<'_> {
             target: self.target,
             stores: &self.stores,
             names: &self.names,
+            env: self.env,
         };
         gathering.gather()
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::super::bound::bound_as;
 use super::super::moves::refused;
+use super::super::open_here::open_here;
 use super::super::output::{Exit, fail, tell};
 use super::super::rotating;
 use super::super::target::Target;
-use crate::config::{Profile, StoreKind};
+use crate::config::{Config, Profile, StoreKind};
+use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::store::{Bound, Record, Revision, Stores};
 use crate::transfer::ExportedProfile;
@@ -32,6 +34,7 @@ pub(super) struct Gathering<'a> {
     pub(super) stores: &'a Stores,
     /// In their order, in which they are locked.
     pub(super) names: &'a BTreeSet<&'a ProfileName>,
+    pub(super) env: &'a Env,
 }
 
 impl Gathering<'_> {
@@ -42,32 +45,51 @@ impl Gathering<'_> {
             .keys()
             .encrypt_to(found.config.recipient.clone());
         let names = self.names.iter();
-        names
-            .map(|name| match found.config.profiles.get(*name) {
-                Some(profile) => self.gather_one(name, profile),
-                None => {
-                    let shown = self.target.config.display();
-                    let what = format!("{NOTHING}: there is no profile {name} in {shown}");
-                    Err(fail(Exit::Config, what))
-                }
-            })
+        let named = names.map(|name| self.exportable(&found.config, name));
+        let named = named.collect::<Result<Vec<_>, _>>()?;
+        // Nobody types a passphrase for what is refused anyway.
+        for (.., store) in &named {
+            open_here(self.target, self.stores, store, self.env)?;
+        }
+        let named = named.into_iter();
+        named
+            .map(|(name, profile, store)| self.gather_one(name, profile, store))
             .collect()
     }
 
-    fn gather_one(&self, name: &ProfileName, profile: &Profile) -> Result<Gathered, Exit> {
-        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name} {why}"));
+    /// The profile and its store, as far as the configuration alone tells that it can be exported.
+    fn exportable<'c>(
+        &self,
+        config: &'c Config,
+        name: &'c ProfileName,
+    ) -> Result<(&'c ProfileName, &'c Profile, &'c StoreKind), Exit> {
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {why}"));
+        let profile = config.profiles.get(name).ok_or_else(|| {
+            let shown = self.target.config.display();
+            refuse(format!("there is no profile {name} in {shown}"))
+        })?;
         if profile.client_certificate.is_some() {
-            return Err(refuse(
-                "shows a client certificate, whose key is not exported; enrol it there with jetond add".to_owned(),
-            ));
+            return Err(refuse(format!(
+                "{name} shows a client certificate, whose key is not exported; enrol it there with jetond add"
+            )));
         }
-        let store = profile.store().cloned().ok_or_else(|| {
+        let store = profile.store().ok_or_else(|| {
             let whereabouts = self.stores.whereabouts(profile);
             refuse(format!(
-                "has its credential {whereabouts}, which Jeton only reads"
+                "{name} has its credential {whereabouts}, which Jeton only reads"
             ))
         })?;
-        let look = self.stores.reader(&store).look(name);
+        Ok((name, profile, store))
+    }
+
+    fn gather_one(
+        &self,
+        name: &ProfileName,
+        profile: &Profile,
+        store: &StoreKind,
+    ) -> Result<Gathered, Exit> {
+        let refuse = |why: String| fail(Exit::Config, format!("{NOTHING}: {name} {why}"));
+        let look = self.stores.reader(store).look(name);
         let record = look.record.map_err(|error| refused(&error, NOTHING))?;
         let record = record.ok_or_else(|| {
             let rebind = self.target.line(&format!("add {name} --rebind"));
@@ -78,7 +100,7 @@ impl Gathering<'_> {
         Ok(Gathered {
             name: name.clone(),
             profile: profile.clone(),
-            store,
+            store: store.clone(),
             record,
             revision: look.revision,
             ca: files.ca_file.map(|file| file.to_pem()),

@@ -593,3 +593,61 @@ fn killed_export(env: &TestEnv, file: &Path) -> Option<String> {
     let name = names.next().unwrap().unwrap().file_name();
     Some(name.into_string().unwrap())
 }
+
+#[test]
+fn an_encrypted_profile_is_exported_with_the_stores_passphrase_which_is_asked_for() {
+    let mut env = TestEnv::with_sandbox(60);
+    let of_store = "the passphrase of the store";
+    env.watch_for("the passphrase of the store", of_store);
+    let given = tempfile::NamedTempFile::new().unwrap();
+    fs::write(given.path(), of_store).unwrap();
+    fs::set_permissions(given.path(), Permissions::from_mode(0o600)).unwrap();
+    let encrypt = ["encrypt-store", "--work-factor", "12", "--passphrase-file"];
+    let made = env.jetond(&[&encrypt[..], &[given.path().to_str().unwrap()]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    env.enrol("research");
+    let file = env.path("home/research.age");
+    // Without a terminal nobody can type it.
+    let locked = export(&env, &file, &["research"]);
+    assert_ne!(locked.code, 0, "{locked:?}");
+    assert!(locked.stderr.contains("locked"), "{locked:?}");
+    // What is refused anyway is refused before anything is asked.
+    let passphrase = passphrase_file(&env, PASSPHRASE);
+    let line = |names: &[&str]| {
+        let mut line = vec!["export".to_owned()];
+        line.extend(names.iter().map(|name| (*name).to_owned()));
+        let more = [
+            "--passphrase-file",
+            &passphrase,
+            "--work-factor",
+            "12",
+            "--to",
+        ];
+        line.extend(more.map(str::to_owned));
+        line.push(file.display().to_string());
+        line
+    };
+    let run = |names: &[&str]| {
+        let line = line(names);
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        Terminal::start(&env, &line, &[])
+    };
+    let (status, shown) = run(&["research", "nobody"]).end(&env);
+    assert_eq!(status.code(), Some(78), "{shown}");
+    assert!(!shown.contains("assphrase (not shown)"), "{shown}");
+    for (typed, code) in [("wrong\nwrong\nwrong", 1), (of_store, 0)] {
+        let mut terminal = run(&["research"]);
+        for (n, line) in typed.lines().enumerate() {
+            crate::support::daemon::wait_until("the question", || {
+                terminal.count("Passphrase (not shown): ") == n + 1
+            });
+            terminal.wait_for_no_echo();
+            terminal.type_in(&format!("{line}\n"));
+        }
+        let (status, shown) = terminal.end(&env);
+        assert_eq!(status.code(), Some(code), "{shown}");
+        assert_eq!(file.exists(), code == 0, "{shown}");
+    }
+    let content = opened(&file);
+    assert_eq!(content["profiles"][0]["client_secret"], env.secret());
+}
