@@ -8,7 +8,7 @@ mod file;
 mod finish;
 mod marks;
 
-pub(super) use file::read as read_file;
+pub(super) use file::{read as read_file, unfinished};
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

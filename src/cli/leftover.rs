@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tracing::warn;
 
+use super::export;
 use super::moves;
 use super::target::Target;
 use super::target::lines::quoted;
@@ -12,7 +13,7 @@ use crate::config::{Config, StoreKind};
 use crate::paths::Env;
 use crate::profile::ProfileName;
 use crate::settings::Content;
-use crate::store::{Moves, Removals, Stores};
+use crate::store::{Move, MoveKind, Moves, Removals, Stores};
 
 /// Something that was left.
 #[derive(Debug)]
@@ -144,7 +145,8 @@ fn of_move(
     let path = moves.path(name);
     let (what, remedy) = match moves.begun(name) {
         Ok(None) => return None,
-        Ok(Some(begun)) => moves::told(target, stores, config, name, &begun)?,
+        Ok(Some(begun)) => moves::told(target, stores, config, name, &begun)
+            .or_else(|| of_unfinished_file(target, name, &begun))?,
         Err(error) => (
             format!(
                 "a move of the credential of {name} was begun, and what it has still to do cannot be read: {}",
@@ -154,6 +156,23 @@ fn of_move(
         ),
     };
     Some(Leftover { path, what, remedy })
+}
+
+/// The part of a file that a killed export has left: the profile is here as before, and nothing else names that part.
+fn of_unfinished_file(
+    target: &Target,
+    name: &ProfileName,
+    begun: &Move,
+) -> Option<(String, String)> {
+    let MoveKind::Export { file } = &begun.kind else {
+        return None;
+    };
+    let left = export::unfinished(file, target)?;
+    let what = format!(
+        "a move of {name} into the file {} was begun, and has left a part of that file",
+        file.display()
+    );
+    Some((what, format!("remove the file {}", quoted(&left))))
 }
 
 /// Says at the start of a daemon what interrupted commands have left.

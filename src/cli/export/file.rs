@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::super::output::Exit;
 use super::super::target::Target;
-use crate::folder::{Attributes, Folder};
+use crate::folder::{Attributes, Folder, is_temporary};
 use crate::settings;
 use crate::transfer::MAX_LEN;
 use crate::trust::is_full;
@@ -60,6 +60,17 @@ pub(super) fn make(path: &Path, bytes: &[u8], target: &Target) -> Result<Made, F
             Err(failed(error.action)(error.source))
         }
     }
+}
+
+/// The part of this file that an export of the target's configuration has left, if one was killed.
+pub(in super::super) fn unfinished(path: &Path, target: &Target) -> Option<PathBuf> {
+    let (parent, writer) = (path.parent()?, writer(target));
+    let names = Folder::open(parent).ok()?.names().ok()?;
+    let mut left = names.into_iter().filter(|name| {
+        let is_ours = name.to_string_lossy().contains(&writer);
+        is_temporary(name) && is_ours
+    });
+    left.next().map(|name| parent.join(name))
 }
 
 /// The name of this writer: several configurations may export into one folder, each under a lock of its own. Where two machines

@@ -555,7 +555,7 @@ fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
     env.enrol("research");
     let folder = env.path("home/out");
     fs::create_dir(&folder).unwrap();
-    let left = killed_export(&env, &folder.join("moved.age"));
+    let left = killed_export(&env, &folder.join("moved.age"), &[]);
     let Some(left) = left else { return };
     assert!(folder.join(&left).exists());
     // Those of other writers stay.
@@ -569,9 +569,41 @@ fn what_a_killed_export_has_left_is_removed_by_the_next_one_into_that_folder() {
     assert!(others.iter().all(|name| folder.join(name).exists()));
 }
 
+#[test]
+fn a_part_of_a_file_that_a_killed_move_has_left_is_said_at_the_next_start() {
+    let env = TestEnv::with_sandbox(60);
+    env.enrol("research");
+    let folder = env.path("home/out");
+    fs::create_dir(&folder).unwrap();
+    let Some(left) = killed_export(&env, &folder.join("moved.age"), &["--move", "--yes"]) else {
+        return;
+    };
+    let left = folder.join(left).display().to_string();
+    let says = "was begun, and has left a part of that file";
+    let mut daemon = env.start();
+    env.token(&daemon, "research");
+    daemon.wait_for_log(says);
+    daemon.wait_for_log(&left);
+    env.stop(&mut daemon);
+    let checked = env.jetond(&["check"]);
+    assert!(
+        checked.stderr.contains(says) && checked.stderr.contains(&left),
+        "{checked:?}"
+    );
+    // The same command ends it, and nothing is left to say.
+    let moved = export(
+        &env,
+        &folder.join("moved.age"),
+        &["research", "--move", "--yes"],
+    );
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let checked = env.jetond(&["check"]);
+    assert!(!checked.stderr.contains(says), "{checked:?}");
+}
+
 /// Runs an export that is killed before its file gets its name. Gives back the file's temporary name; `None` where no process
 /// can be traced.
-fn killed_export(env: &TestEnv, file: &Path) -> Option<String> {
+fn killed_export(env: &TestEnv, file: &Path, more: &[&str]) -> Option<String> {
     let passphrase = passphrase_file(env, PASSPHRASE);
     let mut command = env.command("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2"]);
@@ -579,6 +611,7 @@ fn killed_export(env: &TestEnv, file: &Path) -> Option<String> {
     command.arg(env!("CARGO_BIN_EXE_jetond"));
     command.args(["export", "research", "--to", file.to_str().unwrap()]);
     command.args(["--passphrase-file", &passphrase, "--work-factor", "12"]);
+    command.args(more);
     if std::process::Command::new("strace")
         .arg("-V")
         .output()
