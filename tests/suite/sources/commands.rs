@@ -243,7 +243,7 @@ fn a_command_that_is_replaced_while_it_runs_gives_its_secret_and_the_next_one_ru
 }
 
 #[test]
-fn a_command_that_failed_runs_again_at_a_reload_and_not_for_a_request() {
+fn a_command_that_failed_runs_again_at_a_reload_or_an_unlock_and_not_for_a_request() {
     let script = "echo run >> HERE/runs; test -e HERE/good && SECRET";
     let Some(place) = Place::new("a command that fails", script) else {
         return;
@@ -266,6 +266,16 @@ fn a_command_that_failed_runs_again_at_a_reload_and_not_for_a_request() {
     assert_eq!(reloaded.status, 200, "{reloaded:?}");
     env.token(&daemon, "research");
     assert_eq!(runs(), 2);
+    let passphrase = place.path("passphrase");
+    fs::write(&passphrase, "of a store").unwrap();
+    place.give(Path::new(&passphrase));
+    let given = ["--passphrase-file", &passphrase];
+    let made = place.run(&[&["encrypt-store", "--work-factor", "12"], &given[..]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    wait_until("the reload that follows", || runs() == 3);
+    let unlocked = place.run(&[&["unlock"], &given[..]].concat());
+    assert_eq!(unlocked.code, 0, "{unlocked:?}");
+    wait_until("the command to run at an unlock", || runs() == 4);
     env.stop(&mut daemon);
 }
 
