@@ -6,9 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jetond::sandbox::Application;
 
 use crate::behaviour::Form;
-use crate::operation::{Operation, file_works, tail};
+use crate::encrypted;
+use crate::encrypted_record;
+use crate::operation::{Operation, file_works};
 use crate::place::{COMMENT, PROFILE, Place};
 use crate::support::env::Output;
+use crate::words::tail;
 
 /// What must never happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +64,9 @@ pub(crate) fn judge(
     let mut broken = vec![];
     let claims = output.code == 0 || output.stdout.contains(operation.claim);
     let is_false = claims && !(operation.is_done)(&place);
+    if let Some(what) = encrypted::unlock_if_needed(&place) {
+        broken.push((Bar::Lost, what));
+    }
     if form.is_late() {
         if looks_early {
             let _: Output = list(&place);
@@ -72,7 +78,8 @@ pub(crate) fn judge(
     place.before.extend(place.key("foreign-key"));
 
     let first = list(&place);
-    if first.code != 0 {
+    // Of an encrypted credential it asks for the passphrase, and there is no terminal.
+    if first.code != 0 && !encrypted::is_used(&place) {
         broken.push((Bar::Lost, format!("app list: {}", tail(&first.stderr))));
     }
     let keys = place.keys();
@@ -104,6 +111,16 @@ pub(crate) fn judge(
         place
             .env
             .watch_for_secret("a secret that the issuer made", &secret);
+    }
+    if let Some(identity) = encrypted_record::identity(&place.env) {
+        let identity = identity.expose();
+        place.env.watch_for("the identity of the store", &identity);
+        // The file with the passphrase is the test's own.
+        fs::remove_file(place.env.path("passphrase")).unwrap();
+        let passphrase = encrypted_record::PASSPHRASE;
+        place
+            .env
+            .watch_for("the passphrase of the store", passphrase);
     }
     let Place {
         env,

@@ -33,13 +33,17 @@ mod support;
 
 mod batch;
 mod behaviour;
+mod encrypted;
+mod encrypted_record;
 mod judge;
 mod keyring;
+mod never;
 mod operation;
 mod place;
 mod power;
 mod table;
 mod tracer;
+mod words;
 
 use std::process::ExitCode;
 

@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use jetond::age_file::Passphrase;
 
 use crate::behaviour::{Form, OF_KEYS, OF_NOTHING, OF_TOKENS};
+use crate::encrypted;
+use crate::encrypted_record;
 use crate::keyring::Keyring;
+use crate::never::{NO_CONNECTION, NO_CONTROL_PLANE, NO_FILE, Never};
 use crate::place::{PROFILE, Place};
+use crate::words::{borrowed, owned, tail};
 
 /// A command that changes credentials.
 pub(crate) struct Operation {
@@ -15,8 +19,12 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     /// How the control plane may behave meanwhile.
     pub(crate) forms: &'static [Form],
+    /// The cells of its row that cannot be filled.
+    pub(crate) never: &'static [Never],
     /// Whether it changes nothing at the control plane.
     pub(crate) is_local: bool,
+    /// Whether it changes no file, and only the daemon that runs.
+    pub(crate) is_of_daemon: bool,
     /// Whether it takes a keyring.
     pub(crate) uses_keyring: bool,
     /// What there is before it.
@@ -40,7 +48,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "add",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |_| {},
         arguments: add,
@@ -55,7 +65,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "add --rebind",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |_| {},
         arguments: rebind,
@@ -70,7 +82,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "remove",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |place| {
             let added = place.env.jetond(&borrowed(&add(place)));
@@ -102,7 +116,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "create --enrol",
         forms: OF_KEYS,
+        never: &[],
         is_local: false,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |_| {},
         arguments: create,
@@ -123,7 +139,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "create --secret-file",
         forms: OF_KEYS,
+        never: &[],
         is_local: false,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
         arguments: |place| {
@@ -150,7 +168,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "regenerate",
         forms: OF_KEYS,
+        never: &[],
         is_local: false,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |_| {},
         arguments: regenerate,
@@ -165,7 +185,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "regenerate --secret-file",
         forms: OF_KEYS,
+        never: &[],
         is_local: false,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |place| fs::remove_file(place.env.path("secret")).unwrap(),
         arguments: |place| {
@@ -191,17 +213,19 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "encrypt-store",
         forms: OF_NOTHING,
+        never: &[NO_CONTROL_PLANE],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
-        prepare: |place| fs::write(place.env.path("passphrase"), "a passphrase").unwrap(),
-        arguments: encrypt,
+        prepare: encrypted::write_passphrase,
+        arguments: encrypted::encrypt,
         claim: "the store of encrypted files is",
         is_done: |place| has_recipient(place) && has_identity(place),
         // A recipient without its identity would take records that nothing opens.
         is_safe: |place| !has_recipient(place) || has_identity(place),
         end: |place| {
             if !has_recipient(place) {
-                let again = place.env.jetond(&borrowed(&encrypt(place)));
+                let again = place.env.jetond(&borrowed(&encrypted::encrypt(place)));
                 if again.code != 0 {
                     return Some(format!("it cannot be ended: {}", tail(&again.stderr)));
                 }
@@ -213,7 +237,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "migrate to keyring",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: true,
         prepare: Place::start_keyring,
         arguments: |_| migrate("keyring"),
@@ -225,7 +251,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "migrate to file",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: true,
         prepare: |place| {
             place.start_keyring();
@@ -239,9 +267,59 @@ pub(crate) const ALL: &[Operation] = &[
         end: |place| end_migration(place, "file"),
     },
     Operation {
+        name: "migrate to encrypted-file",
+        forms: OF_TOKENS,
+        never: &[],
+        is_local: true,
+        is_of_daemon: false,
+        uses_keyring: false,
+        prepare: encrypted::make,
+        arguments: |_| migrate(encrypted_record::STORE),
+        claim: "is moved",
+        is_done: encrypted::has_profile,
+        is_safe: |place| place.works(PROFILE),
+        end: |place| {
+            let ended = run_again(place, &migrate(encrypted_record::STORE), PROFILE);
+            ended.or_else(|| {
+                let is_ended = encrypted::has_profile(place) && place.left_over().is_empty();
+                (!is_ended).then(|| format!("left over: {:?}", place.left_over()))
+            })
+        },
+    },
+    Operation {
+        name: "unlock",
+        forms: OF_NOTHING,
+        never: &[NO_CONTROL_PLANE, NO_FILE],
+        is_local: true,
+        is_of_daemon: true,
+        uses_keyring: false,
+        prepare: encrypted::make_and_lock,
+        arguments: encrypted::unlock,
+        claim: "unlocked until",
+        is_done: encrypted::is_served,
+        is_safe: |place| place.works(PROFILE),
+        end: encrypted::end_lock,
+    },
+    Operation {
+        name: "lock",
+        forms: OF_NOTHING,
+        never: &[NO_CONTROL_PLANE, NO_FILE],
+        is_local: true,
+        is_of_daemon: true,
+        uses_keyring: false,
+        prepare: encrypted::make_and_unlock,
+        arguments: |_| owned(&["lock"]),
+        claim: "locked, with their tokens forgotten",
+        is_done: encrypted::is_locked,
+        is_safe: |place| place.works(PROFILE),
+        end: encrypted::end_lock,
+    },
+    Operation {
         name: "export",
         forms: OF_TOKENS,
+        never: &[NO_CONNECTION],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: prepare_export,
         arguments: |place| export(place, &[]),
@@ -253,13 +331,19 @@ pub(crate) const ALL: &[Operation] = &[
                 return (!place.is_shared(NEW))
                     .then(|| "used elsewhere, and not marked".to_owned());
             }
-            run_again(place, &export(place, &[]), NEW)
+            let ended = run_again(place, &export(place, &[]), NEW);
+            ended.or_else(|| {
+                let left = place.left_over();
+                (!left.is_empty()).then(|| format!("left over: {left:?}"))
+            })
         },
     },
     Operation {
         name: "export --move",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: prepare_export,
         arguments: |place| export(place, MOVE),
@@ -288,7 +372,9 @@ pub(crate) const ALL: &[Operation] = &[
     Operation {
         name: "import",
         forms: OF_TOKENS,
+        never: &[],
         is_local: true,
+        is_of_daemon: false,
         uses_keyring: false,
         prepare: |place| {
             prepare_export(place);
@@ -311,28 +397,13 @@ pub(crate) const ALL: &[Operation] = &[
     },
 ];
 
-fn encrypt(place: &Place) -> Vec<String> {
-    let file = place.env.path("passphrase");
-    let file = file.to_str().unwrap();
-    owned(&[
-        "encrypt-store",
-        "--work-factor",
-        "12",
-        "--passphrase-file",
-        file,
-    ])
-}
-
 fn has_recipient(place: &Place) -> bool {
     let config = fs::read_to_string(place.env.config()).unwrap_or_default();
     config.contains("\nrecipient = \"age1")
 }
 
 fn has_identity(place: &Place) -> bool {
-    place
-        .env
-        .path("state/jeton/encrypted-file/identity.age")
-        .exists()
+    encrypted_record::identity(&place.env).is_some()
 }
 
 /// The options of an export that removes the profile here.
@@ -481,18 +552,4 @@ fn run_again(place: &Place, arguments: &[String], profile: &str) -> Option<Strin
             tail(&again.stderr)
         )
     })
-}
-
-/// The last lines of what a command said, for people.
-pub(crate) fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(3)..].join(" / ")
-}
-
-fn owned(arguments: &[&str]) -> Vec<String> {
-    arguments.iter().map(|text| (*text).to_owned()).collect()
-}
-
-fn borrowed(arguments: &[String]) -> Vec<&str> {
-    arguments.iter().map(String::as_str).collect()
 }

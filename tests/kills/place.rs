@@ -11,6 +11,7 @@ use jetond::sandbox::{Application, Fault, Line, Sandbox};
 use serde_json::Value;
 
 use crate::behaviour::{Form, LATE, Span};
+use crate::encrypted_record;
 use crate::keyring::Keyring;
 use crate::support::TestEnv;
 use crate::support::daemon::{Daemon, wait_until};
@@ -127,6 +128,16 @@ impl Place {
         wait_until("the server to execute", || start.elapsed() > wait);
     }
 
+    /// The status and the code of a request for the profile's token.
+    pub(crate) fn answer(&self, profile: &str) -> (u16, String) {
+        let target = format!("/v1/profiles/{profile}/token");
+        let answer = self.env.get(&self.daemon, &target);
+        match answer.status {
+            200 => (200, String::new()),
+            status => (status, answer.code()),
+        }
+    }
+
     /// Whether the control plane gives a token for the credential.
     pub(crate) fn gets_token(&self, client_id: &str, secret: &str) -> bool {
         let form: String = url::form_urlencoded::Serializer::new(String::new())
@@ -156,6 +167,7 @@ impl Place {
     pub(crate) fn stored(&self, profile: &str) -> Option<(String, String)> {
         let bytes = match self.store_of(profile).as_deref() {
             Some("keyring") => Keyring::lookup(&self.env, profile),
+            Some(encrypted_record::STORE) => encrypted_record::record(&self.env, profile)?,
             _ => fs::read(self.env.record(profile)).ok()?,
         };
         let record: Value = serde_json::from_slice(&bytes).ok()?;
@@ -173,7 +185,10 @@ impl Place {
     /// The client IDs of every record in the store.
     pub(crate) fn stored_ids(&self) -> Vec<String> {
         let names = self.names("state/jeton/credentials");
-        let profiles = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let profiles = names.iter().filter_map(|name| {
+            let of = |ending| name.strip_suffix(ending);
+            of(".json").or_else(|| of(".age"))
+        });
         let stored = profiles.filter_map(|profile| self.stored(profile));
         stored.map(|(client_id, _)| client_id).collect()
     }

@@ -17,10 +17,10 @@ use crate::tracer;
 
 use disk::{Disk, Tree};
 
-/// The operations whose writes are on this machine alone: a control plane that has executed would not be rolled back.
+/// The operations that write on this machine, and there alone: a control plane that has executed would not be rolled back.
 fn operations() -> impl Iterator<Item = &'static Operation> {
     let all = operation::ALL.iter();
-    all.filter(|operation| operation.is_local && !operation.uses_keyring)
+    all.filter(|operation| operation.is_local && !operation.uses_keyring && !operation.is_of_daemon)
 }
 
 /// Tries so many variants, prints what came of them, and says whether all is well.

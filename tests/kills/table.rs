@@ -10,6 +10,20 @@ use crate::tracer::Group;
 /// A cell of the table: an operation by its number, the server's behaviour, what the call does.
 pub(crate) type Cell = (usize, Behaviour, Group);
 
+/// Why the cell cannot be filled, if it cannot.
+pub(crate) fn never((operation, behaviour, group): Cell) -> Option<&'static str> {
+    let mut never = operation::ALL[operation].never.iter();
+    let never =
+        never.find(|never| never.behaviours.contains(&behaviour) && never.groups.contains(&group));
+    never.map(|never| never.why)
+}
+
+/// The cell for people.
+pub(crate) fn label((operation, behaviour, group): Cell) -> String {
+    let (name, behaviour) = (operation::ALL[operation].name, behaviour.as_str());
+    format!("{name}, {behaviour}, {}", group.short())
+}
+
 /// Every cell of the table.
 pub(crate) fn cells() -> impl Iterator<Item = Cell> {
     (0..operation::ALL.len()).flat_map(|operation| {
@@ -42,14 +56,21 @@ pub(crate) fn text(counts: &BTreeMap<Cell, usize>) -> String {
         for behaviour in Behaviour::ALL {
             text.push('|');
             for group in Group::ALL {
-                match counts.get(&(row, behaviour, group)) {
-                    Some(count) => write!(text, "{count:>3} ").unwrap(),
-                    None => text.push_str("  . "),
+                let cell = (row, behaviour, group);
+                match (counts.get(&cell), never(cell)) {
+                    (Some(count), _) => write!(text, "{count:>3} ").unwrap(),
+                    (None, None) => text.push_str("  . "),
+                    (None, Some(_)) => text.push_str("  - "),
                 }
             }
         }
         text.push('|');
     }
-    text.push_str("\nwr write, rn rename or unlink, sy sync, co connect, se send, re receive");
+    text.push_str("\nwr write, rn rename or unlink, sy sync, co connect, se send, re receive; - cannot be, since:");
+    for operation in operation::ALL {
+        for never in operation.never {
+            write!(text, "\n  {}: {}", operation.name, never.why).unwrap();
+        }
+    }
     text
 }

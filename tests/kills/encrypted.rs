@@ -1,0 +1,94 @@
+//! The store of encrypted files of a place: made, moved into, unlocked and locked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::encrypted_record::{PASSPHRASE, STORE};
+use crate::place::{PROFILE, Place};
+use crate::words::{borrowed, owned, tail};
+
+/// Writes the file with the passphrase.
+pub(crate) fn write_passphrase(place: &Place) {
+    let path = place.env.path("passphrase");
+    fs::write(&path, PASSPHRASE).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+/// A command that takes the passphrase from the file.
+pub(crate) fn with_passphrase(place: &Place, command: &[&str]) -> Vec<String> {
+    let file = place.env.path("passphrase");
+    owned(&[command, &["--passphrase-file", file.to_str().unwrap()]].concat())
+}
+
+/// `jetond encrypt-store`.
+pub(crate) fn encrypt(place: &Place) -> Vec<String> {
+    with_passphrase(place, &["encrypt-store", "--work-factor", "12"])
+}
+
+/// `jetond unlock`.
+pub(crate) fn unlock(place: &Place) -> Vec<String> {
+    with_passphrase(place, &["unlock"])
+}
+
+/// Makes the store, and moves no profile.
+pub(crate) fn make(place: &Place) {
+    write_passphrase(place);
+    run(place, &borrowed(&encrypt(place)));
+}
+
+/// Makes the store with the profile in it, and unlocks the daemon.
+pub(crate) fn make_and_unlock(place: &Place) {
+    make(place);
+    run(place, &["migrate", PROFILE, "--to", STORE]);
+    run(place, &borrowed(&unlock(place)));
+}
+
+/// The same, and locks the daemon again.
+pub(crate) fn make_and_lock(place: &Place) {
+    make_and_unlock(place);
+    run(place, &["lock"]);
+}
+
+fn run(place: &Place, command: &[&str]) {
+    let run = place.env.jetond(command);
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+/// Whether the profile's credential is in the store and in no other.
+pub(crate) fn has_profile(place: &Place) -> bool {
+    is_used(place) && !place.env.record(PROFILE).exists() && place.works(PROFILE)
+}
+
+/// Whether the configuration names the store for the profile.
+pub(crate) fn is_used(place: &Place) -> bool {
+    place.store_of(PROFILE).as_deref() == Some(STORE)
+}
+
+/// Whether the daemon serves the profile's token.
+pub(crate) fn is_served(place: &Place) -> bool {
+    place.answer(PROFILE) == (200, String::new())
+}
+
+/// Whether the daemon says that the store is locked.
+pub(crate) fn is_locked(place: &Place) -> bool {
+    place.answer(PROFILE) == (503, "locked".to_owned())
+}
+
+/// Unlocks the daemon where the profile's record is encrypted, as a person does after a start. Gives back what is wrong.
+pub(crate) fn unlock_if_needed(place: &Place) -> Option<String> {
+    if !is_used(place) {
+        return None;
+    }
+    let unlocked = place.env.jetond(&borrowed(&unlock(place)));
+    let is_open = unlocked.code == 0 && is_served(place);
+    (!is_open).then(|| format!("it cannot be unlocked: {}", tail(&unlocked.stderr)))
+}
+
+/// Locks and unlocks once more, after either was interrupted. Gives back what is wrong.
+pub(crate) fn end_lock(place: &Place) -> Option<String> {
+    let locked = place.env.jetond(&["lock"]);
+    if locked.code != 0 || !is_locked(place) {
+        return Some(format!("it cannot be locked: {}", tail(&locked.stderr)));
+    }
+    unlock_if_needed(place)
+}
