@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 
 use keyring::Entry;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::KeyringFault;
@@ -123,7 +124,7 @@ impl Outcome {
 /// Makes a call in this process on behalf of its parent, and writes the outcome.
 ///
 /// # Errors
-/// If the record cannot be read or the outcome cannot be written: then the parent is gone.
+/// If the record cannot be read as a whole or the outcome cannot be written: then the parent is gone.
 pub(super) fn serve(
     operation: Operation,
     profile: &ProfileName,
@@ -136,6 +137,10 @@ pub(super) fn serve(
     input
         .take(record::MAX_LEN as u64)
         .read_to_end(&mut record)?;
+    // A parent that was killed, or whose write failed, has sent a part: that must not take the place of an entry.
+    if operation == Operation::Save && serde_json::from_slice::<IgnoredAny>(&record).is_err() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let call = Call {
         operation,
         profile,
@@ -192,6 +197,24 @@ mod tests {
         ] {
             let (result, begun) = Outcome::read(written);
             assert!(begun && result.is_some_and(|read| read.is_ok_and(|read| read == answer)));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_record_is_not_saved() {
+        let profile = ProfileName::parse("a").unwrap();
+        let whole = br#"{"client_id":"a","client_secret":"canary"}"#;
+        for len in 0..=whole.len() {
+            let mut asked = false;
+            let open = |_: &str| {
+                asked = true;
+                Err(KeyringFault::NoBus)
+            };
+            let served = serve(Operation::Save, &profile, open, &whole[..len], vec![]);
+            assert_eq!(
+                (served.is_ok(), asked),
+                (len == whole.len(), len == whole.len())
+            );
         }
     }
 
