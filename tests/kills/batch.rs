@@ -277,6 +277,8 @@ fn choose(
     let mut chosen = vec![];
     let mut random = fastrand::Rng::with_seed(u64::try_from(*seed).unwrap());
     let mut cells: Vec<Cell> = table::cells().collect();
+    // There may be fewer points than cells: then the seed draws which rows go without.
+    random.shuffle(&mut cells);
     cells.sort_by_key(|cell| fired.get(cell).copied().unwrap_or(0));
     while missing > 0 && tries.values().any(|of_cell| !of_cell.is_empty()) {
         for cell in &cells {
