@@ -14,7 +14,8 @@
 //! after the end of the held token is due before it;
 //! (b) a call carries what the store held when it was last read, so that a new credential is used at the next need, but
 //! for (e);
-//! (c) a read of the store never breaks off an attempt that carries the credential which was found;
+//! (c) a read of the store never breaks off an attempt that carries the credential which was found, or that reads the store
+//! itself;
 //! (d) no three calls begin within one second: the third is put off, and not dropped;
 //! (e) while the issuer rejects the stored credential, calls carry the former one, which it accepted last and has not
 //! rejected since; the stored one is tried again when its probe is due, and the state says that it is rejected;

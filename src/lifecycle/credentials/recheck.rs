@@ -1,12 +1,13 @@
 //! Reads of the store outside any attempt.
 
-use super::{Credentials, Decision};
+use super::{Credentials, Decision, Step};
 use crate::credential::CredentialId;
 use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Credentials {
     /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
+    /// An attempt that reads the store as well goes on with this credential.
     pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
         let Some(credential) = read else {
             self.forget_overdue_half(now);
@@ -19,6 +20,10 @@ impl Credentials {
         };
         if self.waits_for_rest(now, credential).is_some() {
             return Decision::Wait;
+        }
+        if let Step::Loading { attempt } = self.step {
+            // It is at least as new as what the attempt would read itself.
+            return self.loaded(now, attempt, Ok(credential));
         }
         let before = self.stored.replace(credential);
         if self.carried() == Some(credential) {

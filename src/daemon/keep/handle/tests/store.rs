@@ -1,7 +1,7 @@
 //! The effect of a read of the store on running attempts, waiting callers and the circuit breaker.
 
 use super::*;
-use crate::lifecycle::Reporter;
+use crate::lifecycle::{Pace, Reporter};
 use crate::wire::Rejected;
 
 #[tokio::test(start_paused = true)]
@@ -102,6 +102,23 @@ async fn a_look_into_the_store_while_the_first_attempt_runs_sends_no_secret_twic
         assert!(text(&handle, NOW, secs(5)).await.starts_with("token-"));
         assert_eq!(issuer.seen(), seen);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_attempt_goes_on_with_what_a_look_finds_before_its_own_read_ends() {
+    let issuer = ScriptedIssuer::new(&[grant(100)]);
+    let store = MemoryStore::new(Some("s"));
+    store.slow(secs(2));
+    let (handle, _) = keep(&issuer, &store);
+    tokio::time::sleep(secs(1)).await;
+    store.slow(Duration::ZERO);
+    handle.recheck().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(text(&handle, NOW, NOW).await, "token-1");
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(issuer.seen(), ["s"]);
+    // An attempt that is broken off counts as a failed one.
+    assert_eq!(handle.pace(), Pace::default());
 }
 
 #[tokio::test(start_paused = true)]
