@@ -228,7 +228,10 @@ impl Credentials {
 
     fn found(&mut self, now: BootInstant, attempt: u64, credential: CredentialId) -> Decision {
         if let (Some(until), Some(stored)) = (self.waits_for_rest(now, credential), self.stored) {
-            return self.withheld(attempt, stored, until);
+            return match self.former() {
+                Some(former) => self.call(now, attempt, former, false),
+                None => self.withheld(attempt, stored, until),
+            };
         }
         self.stored = Some(credential);
         self.obstacle = None;
