@@ -74,6 +74,8 @@ impl Attempt {
             let is_put_off = is_put_off(record, &[&former, &calls[..=index]].concat());
             // The former secret is sent in place of the one that was found, if that one was rejected.
             let is_former = former_secret(&calls[..index]) == Some(call.secret);
+            // Where the former one is rejected and the store cannot be read, it is the one that was read last.
+            let is_stored = stored_secret(life, call.from) == Some(call.secret);
             let found = || {
                 life.loads().filter(|load| {
                     let is_last = load.until.run == call.from.run
@@ -81,7 +83,9 @@ impl Attempt {
                             && since.run <= load.until.run
                             && load.until.run < call.from.run);
                     let leads_to_it = load.found == Some(Ok(call.secret));
-                    (leads_to_it || is_former && load.found.is_some()) && is_last
+                    let leads_to_former = is_former && load.found.is_some();
+                    let leads_to_stored = is_stored && matches!(load.found, Some(Err(_)));
+                    (leads_to_it || leads_to_former || leads_to_stored) && is_last
                 })
             };
             let before = attempts.last_mut();
@@ -135,6 +139,12 @@ pub(super) fn former_secret(calls: &[Called]) -> Option<u32> {
         CallEnd::Failed(FaultKind::Rejected, _) => former.filter(|former| *former != call.secret),
         _ => former,
     })
+}
+
+/// The secret that the store held when it was last read with success.
+pub(super) fn stored_secret(life: &Lived, at: At) -> Option<u32> {
+    let reads = life.loads().filter(|load| load.until.run <= at.run);
+    reads.filter_map(|load| load.found?.ok()).last()
 }
 
 /// The last calls of the profile's former lives: a life that follows them at the same issuer keeps to their limit.

@@ -7,7 +7,7 @@ use jetond::instant::BootInstant;
 
 use super::absence::Absence;
 use super::attempts::{self, Attempt, Cause, NOTICED, Outcome};
-use super::attempts::{TURN, former_secret, states_a_wait, turn_at_end};
+use super::attempts::{TURN, former_secret, states_a_wait, stored_secret, turn_at_end};
 use super::budget;
 use super::causes::DEMAND;
 use super::held::Held;
@@ -18,11 +18,6 @@ use super::reports;
 use super::row::Row;
 use super::walk::Walk;
 use super::{Finding, Rule};
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// For how long the rest of a change is waited for.
-const REST_OF_A_CHANGE: Duration = Duration::from_secs(5);
 
 pub(crate) fn check(record: &Record, findings: &mut Vec<Finding>) {
     for life in &record.lives {
@@ -70,8 +65,7 @@ impl Walk<'_> {
     /// A stated wait is undercut by the last call before the expiry alone, which is one.
     fn undercuts(&self, attempt: &Attempt, findings: &mut Vec<Finding>) {
         let at = attempt.begun.boot;
-        // A wait of no time is one of a second to the schedule, and the former credential is sent at once.
-        let Some(stated) = self.stated.filter(|stated| at.after(SECOND) < stated.until) else {
+        let Some(stated) = self.stated.filter(|stated| at < stated.until) else {
             return;
         };
         let is_last_call = self.held.is_some_and(|held| {
@@ -191,8 +185,6 @@ impl Walk<'_> {
         {
             due = self.record.awake(due.max(turn)).after(GRAIN);
         }
-        // What may be half a change of the credential is waited for.
-        due = due.after(REST_OF_A_CHANGE);
         // It begins with a look into the store.
         let looks = self
             .life
@@ -351,12 +343,10 @@ impl Walk<'_> {
                     let is_doubtful = attempt.last.is_doubtful;
                     self.rejections = self.rejections.map(|row| row.and_one(is_doubtful));
                 }
-                // Where the former secret was rejected, too, the stored one decides.
-                let is_after = |load: &&Loaded| load.from.run == attempt.last.until.run;
-                let stored = self.life.loads().find(is_after).and_then(|load| load.found);
-                let secrets = [Some(secret), stored.and_then(Result::ok)];
+                // Where the former secret was rejected, too, the stored one decides, even if it cannot be read just now.
+                let stored = stored_secret(self.life, attempt.known);
                 let first = attempt.first.secret;
-                for secret in secrets.into_iter().flatten().chain([first]) {
+                for secret in [secret, first].into_iter().chain(stored) {
                     if let Some(times) = self.remembered.get(&secret) {
                         self.rejections[1] = self.rejections[1].max(*times);
                     }
