@@ -14,10 +14,10 @@ const TWICE: u64 = 10;
 /// So many failing seeds are told.
 const TOLD: usize = 10;
 
-/// Runs the first seeds, on as many threads as there are processors, and says whether all is well.
-pub(crate) fn many(seeds: u64) -> bool {
+/// Runs this many seeds from `first` on, on as many threads as there are processors, and says whether all is well.
+pub(crate) fn many(first: u64, seeds: u64) -> bool {
     let start = Instant::now();
-    let next = AtomicU64::new(0);
+    let next = AtomicU64::new(first);
     let told = Mutex::new((Coverage::default(), vec![], 0_usize));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
@@ -25,7 +25,7 @@ pub(crate) fn many(seeds: u64) -> bool {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
+                    if seed - first >= seeds {
                         return;
                     }
                     let (coverage, length, faults) = judged(seed);

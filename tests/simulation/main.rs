@@ -2,8 +2,9 @@
 //! to the call of its provider, on a paused clock; its issuers, its stores, its machine and its clients do what the seed
 //! draws. A checker reads what they saw.
 //!
-//!     cargo simulate --seeds 1000       the first thousand
-//!     cargo simulate --seed 17          one of them, with its whole trace
+//!     cargo simulate --seeds 1000               the first thousand
+//!     cargo simulate --seeds 500 --from 1000    the next five hundred
+//!     cargo simulate --seed 17                  one of them, with its whole trace
 //!
 //! `cargo simulate` (`.cargo/config.toml`) builds it so that chance is the seed's alone. `cargo test` runs a few seeds too,
 //! but there tokio draws by itself whom it wakes first of several who wait for one thing, so none is the same each time.
@@ -52,10 +53,10 @@ fn main() -> ExitCode {
         return exit_code(batch::one(seed));
     }
     if let Some(seeds) = number("--seeds") {
-        return exit_code(batch::many(seeds));
+        return exit_code(batch::many(number("--from").unwrap_or(0), seeds));
     }
     let seeds = Trial::test("seeds", || {
-        let all_is_well = batch::many(FEW);
+        let all_is_well = batch::many(0, FEW);
         all_is_well.then_some(()).ok_or("see above".into())
     });
     let planted = planted::PLANTED.into_iter().map(|(bug, rule)| {
