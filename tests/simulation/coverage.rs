@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use jetond::lifecycle::Phase;
 
 /// How often each pair has to be met in a thousand seeds.
-/// Few lives are rejected while a token is held: the former credential stays in use then.
-pub(crate) const WANTED: u32 = 40;
+pub(crate) const WANTED: u32 = 50;
 
 macro_rules! rows {
     ($($name:ident),* $(,)?) => {

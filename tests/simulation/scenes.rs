@@ -56,11 +56,19 @@ pub(crate) fn draw(
         Mood::Mixed => (40, 12, 5),
         Mood::Outage => (0, 0, 0),
         Mood::Absent => (1, 0, 0),
+        // What is rejected is asked rarely, and each kind of grant is a small part of those.
+        Mood::Rejecting if phase == Some(Phase::Rejected) => (14, 46, 4),
         Mood::Rejecting => (8, 50, 4),
     };
     let starts_slowly = phase == Some(Phase::Starting) && rng.bool();
-    let phase_is_rare = matches!(phase, Some(Phase::Resting | Phase::Misconfigured));
-    let repeats = phase_is_rare && can_repeat(subject, now) && rng.bool();
+    let repeats = can_repeat(subject, now)
+        && match phase {
+            Some(Phase::Misconfigured) => rng.bool(),
+            // Few profiles hold a token while they rest or are rejected.
+            Some(Phase::Resting) => rng.u8(0..4) > 0,
+            Some(Phase::Rejected) => rng.u8(0..16) == 0,
+            _ => false,
+        };
     let (met, after, play) = if repeats {
         (Some(Met::SameToken), Duration::ZERO, Play::Same)
     } else if percent < good {
