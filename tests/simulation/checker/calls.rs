@@ -93,7 +93,12 @@ impl Walk<'_> {
         let former = former_secret(&calls[..before.unwrap_or(0)]);
         let is_other = former.is_some_and(|former| former != attempt.first.secret);
         let is_rejected = matches!(attempt.outcome, Outcome::Rejected(_));
-        if is_other && is_rejected && attempt.is_one_call() && !states_a_wait(&attempt.first) {
+        // The life may end before the look does after which the former secret is sent.
+        let at = attempt.first.until.run;
+        let mut looks = self.life.loads().filter(|load| load.from.run == at);
+        let is_cut_off = looks.any(|load| load.found.is_none());
+        let ends = attempt.is_one_call() && !states_a_wait(&attempt.first) && !is_cut_off;
+        if is_other && is_rejected && ends {
             let text = format!(
                 "call {} of life {} was rejected, and the former secret was not sent",
                 attempt.first.number, self.life.number
