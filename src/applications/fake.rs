@@ -9,11 +9,11 @@ use super::kind::Family;
 use super::list::Application;
 use super::listed::Listed;
 use super::made::Made;
-use super::name::KeyName;
 use super::trouble::{Trouble, TroubleKind};
 use crate::credential::ClientSecret;
 use crate::fault::FaultKind;
 use crate::instant::UnixTime;
+use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
 
 /// What becomes of the next call that changes something.

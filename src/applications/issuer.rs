@@ -7,9 +7,9 @@ use super::api::Applications;
 use super::kind::Family;
 use super::listed::Listed;
 use super::made::Made;
-use super::name::KeyName;
 use super::trouble::Trouble;
 use crate::credential::ClientSecret;
+use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
 
 /// A call that is under way.
