@@ -41,9 +41,8 @@ impl Place {
         let name = ProfileName::parse("a").unwrap();
         let profile = config.profiles[&name].clone();
         let owner = rustix::process::geteuid().as_raw();
-        let path = std::env::var_os("PATH").unwrap_or_default();
         let surroundings = Surroundings {
-            variables: vec![("PATH".into(), path)],
+            variables: vec![("PATH".into(), "/usr/bin:/bin".into())],
             ..Surroundings::default()
         };
         let stores =
