@@ -143,7 +143,7 @@ impl<'a> Search<'a> {
             for (c, f) in &self.buckets[bucket(rest)] {
                 let (form, bytes) = &self.canaries[*c].forms[*f];
                 if rest.starts_with(bytes) {
-                    found(*c, *form, at);
+                    found(*c, form, at);
                 }
             }
         }
