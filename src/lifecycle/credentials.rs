@@ -4,7 +4,7 @@
 //! It stands beside the [`Lifecycle`](super::Lifecycle). That one says when an attempt is made; this one says what the
 //! attempt does, and what its end means for the lifecycle. It knows credentials by their ids alone.
 //!
-//! An attempt is at most two calls. It begins with a read of the store unless the stored credential is known and good.
+//! An attempt is at most two calls, and a third where the key is being rotated. It begins with a read of the store unless the stored credential is known and good.
 //! When the issuer rejects the credential, the store is read again: it may have been replaced unnoticed, and then the
 //! new one is sent at once. It is not if the rejection states a wait: that holds for every credential, so the attempt
 //! ends, and the next one reads the store.
@@ -20,20 +20,22 @@
 //! (e) while the issuer rejects the stored credential, calls carry the former one, which it accepted last and has not
 //! rejected since; the stored one is tried again when its probe is due, and the state says that it is rejected;
 //! (f) a client ID that changed without its secret, where the two are kept in two places, is used no earlier than after
-//! 5 s, in which the secret may change, too.
+//! 5 s, in which the secret may change, too;
+//! (g) while the key of the record is being rotated, an attempt does not count as rejected before the issuer has rejected
+//! the other key of the record, too.
 
 use std::time::Duration;
 
 use super::Event;
 use crate::credential::CredentialId;
-use crate::fault::{Block, Fault, FaultKind};
+use crate::fault::{Fault, FaultKind};
 use crate::instant::BootInstant;
-use crate::schedule::RejectionCount;
 use crate::token::Validity;
 
 mod call;
 mod carried;
 mod decision;
+mod failed;
 mod former;
 mod half;
 mod in_use;
@@ -42,7 +44,7 @@ mod recheck;
 mod rejections;
 mod whole;
 
-pub use decision::{CallEnd, Decision, NotLoaded, Read};
+pub use decision::{CallEnd, Decision, Found, NotLoaded, Read};
 use former::Former;
 use half::Half;
 use rejections::Rejections;
@@ -56,6 +58,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub struct Credentials {
     /// What the store held when it was last read with success.
     stored: Option<CredentialId>,
+    /// The other key of that record, while its key is being rotated.
+    other: Option<CredentialId>,
     /// Why the last attempt could not use what is stored.
     obstacle: Option<Obstacle>,
     step: Step,
@@ -140,7 +144,7 @@ impl Credentials {
     pub fn loaded(&mut self, now: BootInstant, attempt: u64, read: Read) -> Decision {
         match std::mem::take(&mut self.step) {
             Step::Loading { attempt: running } if running == attempt => match read {
-                Ok(credential) => self.found(now, attempt, credential),
+                Ok(found) => self.found(now, attempt, found),
                 Err(why) => match (self.former(), why) {
                     (Some(former), _) => self.call(now, attempt, former, false),
                     (None, NotLoaded::Blocked(block)) => self.blocked(attempt, block),
@@ -158,14 +162,16 @@ impl Credentials {
                 // A failed read does not change which credential the store held last, nor does half a change.
                 let read = read
                     .ok()
-                    .filter(|found| self.waits_for_rest(now, *found).is_none());
-                self.stored = read.or(self.stored);
-                let other = self.stored.filter(|stored| {
+                    .filter(|found| self.waits_for_rest(now, found.credential).is_none());
+                if let Some(found) = read {
+                    (self.stored, self.other) = (Some(found.credential), found.other);
+                }
+                let replaced = self.stored.filter(|stored| {
                     *stored != credential && self.rejections.probe(now, *stored).is_none()
                 });
                 let former = || self.former().filter(|former| *former != credential);
-                match other.or_else(former) {
-                    Some(other) => self.call(now, attempt, other, true),
+                match replaced.or_else(former).or_else(|| self.other(now)) {
+                    Some(next) => self.call(now, attempt, next, true),
                     None => self.failed(now, attempt, Some(credential), fault),
                 }
             }
@@ -211,7 +217,12 @@ impl Credentials {
                     let held = self.held.as_ref();
                     self.rejections
                         .add(now, credential, self.stored, &fault, held);
-                    self.former.reject(credential);
+                    self.former.reject(credential, self.stored);
+                    if let (Some(other), true, false) =
+                        (self.other(now), is_second, fault.states_a_wait())
+                    {
+                        return self.call(now, attempt, other, true);
+                    }
                 }
                 if fault.kind.is_permanent() && !is_second && !fault.states_a_wait() {
                     self.step = Step::Reloading {
@@ -226,64 +237,24 @@ impl Credentials {
         }
     }
 
-    fn found(&mut self, now: BootInstant, attempt: u64, credential: CredentialId) -> Decision {
+    fn found(&mut self, now: BootInstant, attempt: u64, found: Found) -> Decision {
+        let Found { credential, other } = found;
         if let (Some(until), Some(stored)) = (self.waits_for_rest(now, credential), self.stored) {
             return match self.former() {
                 Some(former) => self.call(now, attempt, former, false),
                 None => self.withheld(attempt, stored, until),
             };
         }
-        self.stored = Some(credential);
+        (self.stored, self.other) = (Some(credential), other);
         self.obstacle = None;
         let probe = self.rejections.probe(now, credential);
         let is_its_turn = probe.is_some() || self.former.is_next();
-        match (self.former().filter(|_| is_its_turn), probe) {
-            (Some(former), _) => self.call(now, attempt, former, false),
+        let in_its_place = self.former().or_else(|| self.other(now));
+        match (in_its_place.filter(|_| is_its_turn), probe) {
+            (Some(other), _) => self.call(now, attempt, other, false),
             (None, Some(until)) => self.withheld(attempt, credential, until),
             (None, None) => self.call(now, attempt, credential, false),
         }
-    }
-
-    /// Ends the attempt without a call: this credential may not be sent before `until`.
-    fn withheld(&self, attempt: u64, credential: CredentialId, until: BootInstant) -> Decision {
-        let rejections = self.rejections.times(credential);
-        Decision::Tell(Event::Withheld {
-            attempt,
-            rejections,
-            until,
-        })
-    }
-
-    fn failed(
-        &mut self,
-        now: BootInstant,
-        attempt: u64,
-        credential: Option<CredentialId>,
-        fault: Fault,
-    ) -> Decision {
-        if fault.kind == FaultKind::BindingChanged {
-            let detail = fault.detail;
-            return self.blocked(attempt, Block::BindingChanged { detail });
-        }
-        let held = self.held.as_ref();
-        // Once the former credential is rejected, too, the next call waits for the probe of the stored one.
-        let is_rejected = fault.kind == FaultKind::Rejected;
-        let stored = self
-            .stored
-            .filter(|it| is_rejected && !self.rejections.times(*it).is_none());
-        let rejections = stored.or(credential).map_or(RejectionCount::NONE, |it| {
-            self.rejections.postpone(now, it, held)
-        });
-        Decision::Tell(Event::Failed {
-            attempt,
-            fault,
-            rejections,
-        })
-    }
-
-    fn blocked(&mut self, attempt: u64, block: Block) -> Decision {
-        self.obstacle = Some(Obstacle::Blocked);
-        Decision::Tell(Event::Blocked { attempt, block })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct LoadedCredential {
     pub id: CredentialId,
     /// The credential.
     pub credential: Arc<Credential>,
+    /// The other key of the record, while its key is being rotated.
+    pub other: Option<Box<Self>>,
 }
 
 /// A credential that is being loaded.
@@ -70,6 +72,16 @@ impl LoadedCredential {
         Self {
             id: credential.id(&KEY),
             credential: Arc::new(credential),
+            other: None,
+        }
+    }
+
+    /// The same beside this other key of its record.
+    #[must_use]
+    pub fn beside(self, other: Option<Credential>) -> Self {
+        Self {
+            other: other.map(|other| Box::new(Self::new(other))),
+            ..self
         }
     }
 }
@@ -159,14 +171,14 @@ impl StoreSource {
         {
             info!(profile = %self.name, ca_file = %file.path.display(), "the CA file holds other certificates than at enrolment; only root can have changed them, so they are trusted from now on");
         }
-        let Key {
-            credential,
-            created_at,
-            ..
-        } = record.key;
         // What was judged here is what the provider's client is held to, whatever the file becomes.
-        let credential = credential.enrolled_at(created_at).trusting(now.binding.ca);
-        Ok(LoadedCredential::new(credential))
+        let usable = |key: Key| {
+            let credential = key.credential.enrolled_at(key.created_at);
+            credential.trusting(now.binding.ca.clone())
+        };
+        let other = record.rotation.and_then(|rotation| rotation.other);
+        let other = other.map(|other| usable(other.into_key()));
+        Ok(LoadedCredential::new(usable(record.key)).beside(other))
     }
 }
 

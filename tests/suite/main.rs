@@ -81,6 +81,7 @@ mod token_for;
 mod told_expiry;
 mod tools;
 mod traps;
+mod two_keys;
 mod versions;
 mod watching;
 mod whose_word;

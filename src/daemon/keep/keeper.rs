@@ -65,8 +65,8 @@ pub(super) struct Keeper {
     parts: Parts,
     lifecycle: Lifecycle,
     credentials: Credentials,
-    /// The credentials that were loaded and may still be sent: the stored one, and the former one while it may have to
-    /// stay in use.
+    /// The credentials that were loaded and may still be sent: the stored one, the former one while it may have to stay in
+    /// use, and the other key of a record whose key is being rotated.
     loaded: Vec<LoadedCredential>,
     /// The same without its secret, for the rest of the daemon.
     enrolled: watch::Sender<Option<Arc<Enrolment>>>,

@@ -8,8 +8,17 @@ use crate::instant::{BootInstant, UnixTime};
 use crate::lifecycle::Event;
 use crate::token::Grant;
 
-/// The result of a read of the store: a credential, or the reason for none.
-pub type Read = Result<CredentialId, NotLoaded>;
+/// The result of a read of the store: what was found, or the reason for nothing.
+pub type Read = Result<Found, NotLoaded>;
+
+/// What a read of the store found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The credential that is to be used.
+    pub credential: CredentialId,
+    /// The other key of the record, while its key is being rotated.
+    pub other: Option<CredentialId>,
+}
 
 /// Why no credential was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]

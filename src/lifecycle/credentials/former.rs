@@ -11,8 +11,8 @@ use crate::credential::CredentialId;
 pub(super) struct Former {
     /// The credential that the issuer accepted last, unless it has rejected it since.
     pub(super) accepted: Option<CredentialId>,
-    /// Whether the next call carries the accepted credential, even if the probe of the stored one is due: the attempt that
-    /// sent the stored one ended with it.
+    /// Whether the next call carries another credential than the stored one, even if the probe of that one is due: the
+    /// attempt that sent the stored one ended with it.
     is_next: bool,
 }
 
@@ -27,13 +27,13 @@ impl Former {
         };
     }
 
-    /// Records that the issuer rejected this credential.
-    pub(super) fn reject(&mut self, credential: CredentialId) {
+    /// Records that the issuer rejected this credential, while the store holds this one.
+    pub(super) fn reject(&mut self, credential: CredentialId, stored: Option<CredentialId>) {
         self.accepted.take_if(|accepted| *accepted == credential);
-        self.is_next = self.accepted.is_some();
+        self.is_next = stored == Some(credential);
     }
 
-    /// Whether the accepted credential is to be sent before the stored one.
+    /// Whether another credential is to be sent before the stored one.
     pub(super) const fn is_next(&self) -> bool {
         self.is_next
     }

@@ -4,16 +4,32 @@ use std::sync::Arc;
 
 use super::{Credentials, Step};
 use crate::credential::CredentialId;
+use crate::instant::BootInstant;
 use crate::lifecycle::LastFault;
 
 impl Credentials {
     /// The former credential, while it stays in use. The same client ID and secret are not sent again: the issuer has
     /// just rejected them.
     pub(super) fn former(&self) -> Option<CredentialId> {
+        self.beside_rejected(self.former.accepted)
+    }
+
+    /// The other key of the record, while the issuer rejects the stored one. It is not sent before its own probe is due.
+    pub(super) fn other(&self, now: BootInstant) -> Option<CredentialId> {
+        let other = self.beside_rejected(self.other)?;
+        self.rejections.probe(now, other).is_none().then_some(other)
+    }
+
+    /// The same, unless the issuer has rejected it as well.
+    pub(super) fn untried(&self, now: BootInstant) -> Option<CredentialId> {
+        self.other(now)
+            .filter(|other| self.rejections.times(*other).is_none())
+    }
+
+    fn beside_rejected(&self, other: Option<CredentialId>) -> Option<CredentialId> {
         let stored = self.stored?;
         let is_rejected = !self.rejections.times(stored).is_none();
-        let accepted = self.former.accepted.filter(|_| is_rejected)?;
-        (!accepted.sends_the_same_as(stored)).then_some(accepted)
+        other.filter(|other| is_rejected && !other.sends_the_same_as(stored))
     }
 
     /// Why the issuer rejects the stored credential, while the former one stays in use.
@@ -27,9 +43,20 @@ impl Credentials {
         matches!(self.step, Step::Reloading { attempt: running, .. } if running == attempt)
     }
 
+    /// Whether the credential that is in use in its place is the other key of the record.
+    pub fn uses_other(&self) -> bool {
+        let former = self.former();
+        former.is_some() && former == self.other
+    }
+
     /// Whether a call may still carry this credential. The secrets of all others can be forgotten.
     pub fn needs(&self, credential: CredentialId) -> bool {
-        let needed = [self.stored, self.former.accepted, self.carried()];
+        let needed = [
+            self.stored,
+            self.other,
+            self.former.accepted,
+            self.carried(),
+        ];
         needed.contains(&Some(credential))
     }
 }

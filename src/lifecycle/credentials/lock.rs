@@ -10,7 +10,7 @@ impl Credentials {
     /// be sent again otherwise.
     pub fn lock(&mut self, now: BootInstant) {
         self.stop(now);
-        self.stored = None;
+        (self.stored, self.other) = (None, None);
         self.former = Former::default();
         self.half = Half::default();
         self.obstacle = Some(Obstacle::Blocked);

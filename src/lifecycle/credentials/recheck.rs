@@ -1,15 +1,14 @@
 //! Reads of the store outside any attempt.
 
-use super::{Credentials, Decision, Step};
-use crate::credential::CredentialId;
+use super::{Credentials, Decision, Found, Step};
 use crate::instant::BootInstant;
 use crate::lifecycle::Event;
 
 impl Credentials {
-    /// Takes the result of a read of the store outside any attempt: the credential, or `None` if none could be loaded.
-    /// An attempt that reads the store as well goes on with this credential.
-    pub fn rechecked(&mut self, now: BootInstant, read: Option<CredentialId>) -> Decision {
-        let Some(credential) = read else {
+    /// Takes the result of a read of the store outside any attempt: what was found, or `None` if nothing could be loaded.
+    /// An attempt that reads the store as well goes on with what was found.
+    pub fn rechecked(&mut self, now: BootInstant, read: Option<Found>) -> Decision {
+        let Some(found) = read else {
             self.forget_overdue_half(now);
             // A blocked profile shows the current reason, not that of its last attempt.
             return if self.is_blocked() {
@@ -18,21 +17,25 @@ impl Credentials {
                 Decision::Wait
             };
         };
+        let Found { credential, other } = found;
         if self.waits_for_rest(now, credential).is_some() {
             return Decision::Wait;
         }
         if let Step::Loading { attempt } = self.step {
             // It is at least as new as what the attempt would read itself.
-            return self.loaded(now, attempt, Ok(credential));
+            return self.loaded(now, attempt, Ok(found));
         }
         let before = self.stored.replace(credential);
+        let is_other = other != std::mem::replace(&mut self.other, other);
         if self.carried() == Some(credential) {
             return Decision::Wait;
         }
         let may_help = if before == Some(credential) {
             // A credential that could not be used may be usable now. A rejected one waits until the lifecycle probes
             // it.
-            self.obstacle.is_some() && self.rejections.times(credential).is_none()
+            let is_usable = self.obstacle.is_some() && self.rejections.times(credential).is_none();
+            let beside = self.untried(now).filter(|_| is_other);
+            is_usable || (beside.is_some() && self.former().is_none())
         } else {
             self.rejections.probe(now, credential).is_none()
         };

@@ -3,12 +3,14 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::credential::Credential;
+use crate::fault::Block;
 use crate::profile::ProfileName;
 use crate::token::{AccessToken, Grant};
 
 mod former;
 mod half;
 mod invariants;
+mod rotating;
 
 fn at(seconds: u64) -> BootInstant {
     BootInstant::from_boot(Duration::from_secs(1_000 + seconds))
@@ -22,6 +24,14 @@ fn id(number: u8) -> CredentialId {
         (0..4).map(|n| of(n).id(&key)).collect()
     });
     IDS[usize::from(number)]
+}
+
+/// A read that found this credential and no other key beside it.
+fn alone(credential: CredentialId) -> Found {
+    Found {
+        credential,
+        other: None,
+    }
 }
 
 fn granted(sent: BootInstant) -> CallEnd {
@@ -70,7 +80,7 @@ fn rejections(decision: &Decision) -> u32 {
 fn calling() -> Credentials {
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(0), 1, Ok(id(1))), 1, at(0));
+    assert_calls(&machine.loaded(at(0), 1, Ok(alone(id(1)))), 1, at(0));
     machine
 }
 
@@ -82,7 +92,7 @@ fn rejected() -> Credentials {
         machine.answered(at(0), 1, end),
         Decision::Load { .. }
     ));
-    assert_eq!(rejections(&machine.loaded(at(0), 1, Ok(id(1)))), 1);
+    assert_eq!(rejections(&machine.loaded(at(0), 1, Ok(alone(id(1))))), 1);
     machine
 }
 
@@ -105,7 +115,7 @@ fn a_rejection_leads_to_one_second_call_with_another_credential() {
         machine.answered(at(0), 1, end),
         Decision::Load { .. }
     ));
-    assert_calls(&machine.loaded(at(1), 1, Ok(id(2))), 2, at(1));
+    assert_calls(&machine.loaded(at(1), 1, Ok(alone(id(2)))), 2, at(1));
     let told = machine.answered(at(1), 1, failed(at(1), FaultKind::Rejected));
     assert_eq!(rejections(&told), 1, "of the second credential");
 }
@@ -130,14 +140,14 @@ fn a_rejection_that_states_a_wait_ends_the_attempt() {
         assert_eq!(rejections(&next), 1, "{wait:?}");
         // The next attempt finds the credential that took its place.
         assert!(matches!(machine.begin(at(60), 2), Decision::Load { .. }));
-        assert_calls(&machine.loaded(at(60), 2, Ok(id(2))), 2, at(60));
+        assert_calls(&machine.loaded(at(60), 2, Ok(alone(id(2)))), 2, at(60));
     }
 }
 
 #[test]
 fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
     let mut machine = rejected();
-    let changed = machine.rechecked(at(1), Some(id(2)));
+    let changed = machine.rechecked(at(1), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(1), 2), 2, at(1));
     let end = failed(at(1), FaultKind::Rejected);
@@ -145,7 +155,7 @@ fn a_rejected_credential_in_the_store_makes_no_second_call_before_its_probe() {
         machine.answered(at(1), 2, end),
         Decision::Load { .. }
     ));
-    assert_eq!(rejections(&machine.loaded(at(2), 2, Ok(id(1)))), 1);
+    assert_eq!(rejections(&machine.loaded(at(2), 2, Ok(alone(id(1))))), 1);
 }
 
 #[test]
@@ -171,7 +181,7 @@ fn an_attempt_that_reads_the_store_goes_on_with_what_another_read_found() {
 fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
     let mut machine = rejected();
     assert!(matches!(machine.begin(at(1), 2), Decision::Load { .. }));
-    let told = machine.loaded(at(1), 2, Ok(id(1)));
+    let told = machine.loaded(at(1), 2, Ok(alone(id(1))));
     let Decision::Tell(Event::Withheld {
         rejections, until, ..
     }) = told
@@ -180,7 +190,7 @@ fn an_attempt_before_the_probe_reads_the_store_and_sends_nothing() {
     };
     assert_eq!((rejections.times(), until), (1, at(5)));
     assert!(matches!(machine.begin(at(5), 3), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(5), 3, Ok(id(1))), 1, at(5));
+    assert_calls(&machine.loaded(at(5), 3, Ok(alone(id(1)))), 1, at(5));
 }
 
 #[test]
@@ -191,7 +201,7 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
             machine.begin(at(second), second),
             Decision::Load { .. }
         ));
-        let call = machine.loaded(at(second), second, Ok(id(1)));
+        let call = machine.loaded(at(second), second, Ok(alone(id(1))));
         assert_calls(&call, 1, at(second));
         let end = failed(at(second), FaultKind::Rejected);
         let again = machine.answered(at(second), second, end);
@@ -203,14 +213,14 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
         );
     }
     assert!(matches!(machine.begin(at(185), 9), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(185), 9, Ok(id(1))), 1, at(185));
+    assert_calls(&machine.loaded(at(185), 9, Ok(alone(id(1)))), 1, at(185));
     let told = machine.answered(at(185), 9, failed(at(185), FaultKind::Connect));
     assert_eq!(rejections(&told), 3, "an outage takes nothing back");
     assert!(matches!(machine.begin(at(186), 10), Decision::Load { .. }));
-    let told = machine.loaded(at(186), 10, Ok(id(1)));
+    let told = machine.loaded(at(186), 10, Ok(alone(id(1))));
     assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
     assert!(matches!(machine.begin(at(500), 11), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(500), 11, Ok(id(1))), 1, at(500));
+    assert_calls(&machine.loaded(at(500), 11, Ok(alone(id(1)))), 1, at(500));
     let told = machine.answered(at(500), 11, granted(at(500)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     assert_calls(&machine.begin(at(900), 12), 1, at(900));
@@ -219,7 +229,10 @@ fn rejections_are_counted_until_the_issuer_accepts_the_credential() {
         machine.answered(at(900), 12, end),
         Decision::Load { .. }
     ));
-    assert_eq!(rejections(&machine.loaded(at(900), 12, Ok(id(1)))), 1);
+    assert_eq!(
+        rejections(&machine.loaded(at(900), 12, Ok(alone(id(1))))),
+        1
+    );
 }
 
 #[test]
@@ -239,7 +252,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
                 Decision::Load { .. }
             ));
             assert_calls(
-                &machine.loaded(at(second), attempt, Ok(id(1))),
+                &machine.loaded(at(second), attempt, Ok(alone(id(1)))),
                 1,
                 at(second),
             );
@@ -248,7 +261,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
         let sent = Some(at(second));
         let end = machine.answered(at(second), attempt, CallEnd::Failed { sent, fault });
         assert!(matches!(end, Decision::Load { .. }));
-        let told = machine.loaded(at(second), attempt, Ok(id(1)));
+        let told = machine.loaded(at(second), attempt, Ok(alone(id(1))));
         let Decision::Tell(Event::Failed { rejections, .. }) = told else {
             panic!("{told:?}");
         };
@@ -260,7 +273,7 @@ fn a_doubtful_rejection_is_no_proof_and_still_leads_to_a_read_of_the_store() {
             machine.begin(at(next - 1), early),
             Decision::Load { .. }
         ));
-        let told = machine.loaded(at(next - 1), early, Ok(id(1)));
+        let told = machine.loaded(at(next - 1), early, Ok(alone(id(1))));
         assert!(
             matches!(told, Decision::Tell(Event::Withheld { until, .. }) if until == at(next)),
             "{told:?}"
@@ -277,7 +290,7 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
             machine.answered(at(0), 1, end),
             Decision::Load { .. }
         ));
-        let next = machine.loaded(at(0), 1, Ok(id(stored)));
+        let next = machine.loaded(at(0), 1, Ok(alone(id(stored))));
         if calls {
             assert_calls(&next, stored, at(0));
             continue;
@@ -287,7 +300,7 @@ fn another_endpoint_blocks_the_profile_unless_the_store_has_another_credential()
         let is_blocked = |next: &Decision| matches!(next, Decision::Tell(Event::Blocked { block: b, .. }) if *b == block);
         assert!(is_blocked(&next), "{next:?}");
         // It was not rejected: the next read of the store may find the binding in order.
-        let changed = machine.rechecked(at(1), Some(id(stored)));
+        let changed = machine.rechecked(at(1), Some(alone(id(stored))));
         assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     }
 }
@@ -316,7 +329,7 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
             machine.answered(at(0), 2, end),
             Decision::Load { .. }
         ));
-        let told = machine.loaded(at(0), 2, Ok(id(1)));
+        let told = machine.loaded(at(0), 2, Ok(alone(id(1))));
         assert!(matches!(told, Decision::Tell(Event::Blocked { .. })));
         assert!(matches!(machine.begin(at(60), 3), Decision::Load { .. }));
         let fault = Fault::new(FaultKind::Connect, "no thread");
@@ -340,7 +353,7 @@ fn a_recheck_asks_for_an_attempt_only_where_one_may_help() {
         ("unreadable, and the same", unreadable(), Some(1), "changed"),
     ];
     for (case, mut machine, read, wanted) in table {
-        let decision = match machine.rechecked(at(61), read.map(id)) {
+        let decision = match machine.rechecked(at(61), read.map(id).map(alone)) {
             Decision::Wait => "wait",
             Decision::Tell(Event::CredentialChanged) => "changed",
             Decision::Tell(Event::LookAgain) => "look again",
@@ -360,7 +373,7 @@ fn a_refresh_on_request_sends_no_rejected_credential() {
     assert!(is_granted(&calling()));
     let mut machine = rejected();
     assert!(matches!(machine.refresh_requested(), Decision::Recheck));
-    let changed = machine.rechecked(at(1), Some(id(2)));
+    let changed = machine.rechecked(at(1), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert!(is_granted(&machine));
 }
@@ -371,8 +384,8 @@ fn what_belongs_to_an_older_attempt_is_dropped() {
     assert_calls(&machine.begin(at(1), 2), 1, at(1));
     for late in [
         machine.answered(at(1), 1, granted(at(0))),
-        machine.loaded(at(1), 1, Ok(id(2))),
-        machine.loaded(at(1), 2, Ok(id(2))),
+        machine.loaded(at(1), 1, Ok(alone(id(2)))),
+        machine.loaded(at(1), 2, Ok(alone(id(2)))),
     ] {
         assert!(matches!(late, Decision::Wait), "{late:?}");
     }

@@ -76,6 +76,13 @@ impl OtherKey {
         }
     }
 
+    /// The key, whichever it is, by value.
+    pub fn into_key(self) -> Key {
+        match self {
+            Self::Next(key) | Self::Previous(key) => key,
+        }
+    }
+
     /// The key that is to be used.
     pub const fn next(&self) -> Option<&Key> {
         match self {

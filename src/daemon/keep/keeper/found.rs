@@ -7,8 +7,8 @@ use tracing::{debug, info};
 
 use super::Keeper;
 use crate::credential::Enrolment;
-use crate::lifecycle::credentials::Read;
-use crate::store::source::Loaded;
+use crate::lifecycle::credentials::{Found, Read};
+use crate::store::source::{Loaded, LoadedCredential};
 
 /// The credential that was read last, without its secret, for the rest of the daemon.
 pub(in super::super) type Enrolled = watch::Receiver<Option<Arc<Enrolment>>>;
@@ -36,15 +36,26 @@ impl Keeper {
     }
 
     pub(super) fn read(&mut self, loaded: Loaded) -> Read {
-        let found = loaded?;
-        let id = found.id;
-        let enrolment = Arc::new(found.credential.enrolment());
+        let mut stored = loaded?;
+        let other = stored.other.take();
+        let found = Found {
+            credential: stored.id,
+            other: other.as_ref().map(|other| other.id),
+        };
+        let enrolment = Arc::new(stored.credential.enrolment());
         self.enrolled.send_replace(Some(enrolment));
-        match self.loaded.iter_mut().find(|loaded| loaded.id == id) {
-            Some(loaded) => *loaded = found,
+        self.hold(stored);
+        if let Some(other) = other {
+            self.hold(*other);
+        }
+        Ok(found)
+    }
+
+    fn hold(&mut self, found: LoadedCredential) {
+        match self.loaded.iter_mut().find(|it| it.id == found.id) {
+            Some(held) => *held = found,
             None => self.loaded.push(found),
         }
-        Ok(id)
     }
 
     /// Forgets the secrets that no call will carry.

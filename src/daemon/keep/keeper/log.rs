@@ -122,14 +122,22 @@ impl Keeper {
         self.logged.skew = far;
     }
 
-    /// Logs one line when the issuer rejects the stored credential and the former one stays in use.
+    /// Logs one line when the issuer rejects the stored credential, and which one is in use.
     pub(super) fn log_former(&mut self) {
         let rejected = self.credentials.rejected_successor();
         if let (Some(last), false) = (rejected, self.logged.former) {
-            warn!(
-                detail = last.fault.detail,
-                "the issuer rejects the stored credential; the former one stays in use"
-            );
+            let detail = &last.fault.detail;
+            if self.credentials.uses_other() {
+                warn!(
+                    detail,
+                    "the issuer rejects the stored credential; the other key of its rotation is in use"
+                );
+            } else {
+                warn!(
+                    detail,
+                    "the issuer rejects the stored credential; the former one stays in use"
+                );
+            }
         }
         self.logged.former = rejected.is_some();
     }

@@ -13,14 +13,14 @@ fn accepted() -> Credentials {
 /// The same after credential 2 took its place and was rejected in second 100, and the store was read again.
 fn replaced() -> Credentials {
     let mut machine = accepted();
-    let changed = machine.rechecked(at(50), Some(id(2)));
+    let changed = machine.rechecked(at(50), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(100), 2), 2, at(100));
     assert!(machine.rejected_successor().is_none());
     let end = failed(at(100), FaultKind::Rejected);
     let next = machine.answered(at(100), 2, end);
     assert!(matches!(next, Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(100), 2, Ok(id(2))), 1, at(100));
+    assert_calls(&machine.loaded(at(100), 2, Ok(alone(id(2)))), 1, at(100));
     machine
 }
 
@@ -34,12 +34,12 @@ fn a_new_credential_that_is_rejected_leaves_the_former_one_in_use_and_the_state_
     assert_eq!(says(&machine), Some(at(100)));
     // Before the probe of the stored one the former one is sent alone.
     assert!(matches!(machine.begin(at(102), 3), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(102), 3, Ok(id(2))), 1, at(102));
+    assert_calls(&machine.loaded(at(102), 3, Ok(alone(id(2)))), 1, at(102));
     let told = machine.answered(at(102), 3, granted(at(102)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     // When it is due, the stored one is tried again.
     assert!(matches!(machine.begin(at(200), 4), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(200), 4, Ok(id(2))), 2, at(200));
+    assert_calls(&machine.loaded(at(200), 4, Ok(alone(id(2)))), 2, at(200));
     let told = machine.answered(at(200), 4, granted(at(200)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     assert_eq!(says(&machine), None);
@@ -56,7 +56,7 @@ fn the_former_credential_is_forgotten_once_it_is_rejected_too() {
     assert!(machine.needs(id(2)) && !machine.needs(id(1)));
     // Both wait for their probes.
     assert!(matches!(machine.begin(at(101), 3), Decision::Load { .. }));
-    let told = machine.loaded(at(101), 3, Ok(id(2)));
+    let told = machine.loaded(at(101), 3, Ok(alone(id(2))));
     assert!(matches!(told, Decision::Tell(Event::Withheld { .. })));
 }
 
@@ -75,7 +75,7 @@ fn a_store_that_cannot_be_read_keeps_the_former_credential_in_use() {
 #[test]
 fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_credential() {
     let mut machine = accepted();
-    let changed = machine.rechecked(at(50), Some(id(2)));
+    let changed = machine.rechecked(at(50), Some(alone(id(2))));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert_calls(&machine.begin(at(100), 2), 2, at(100));
     let wait = Some(Duration::from_secs(300));
@@ -85,11 +85,11 @@ fn after_a_rejection_that_states_a_wait_the_next_attempt_sends_the_former_creden
     assert_eq!(rejections(&told), 1);
     // The probe of the stored one is long due, and would end the attempt once more.
     assert!(matches!(machine.begin(at(400), 3), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(400), 3, Ok(id(2))), 1, at(400));
+    assert_calls(&machine.loaded(at(400), 3, Ok(alone(id(2)))), 1, at(400));
     let told = machine.answered(at(400), 3, granted(at(400)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
     assert!(matches!(machine.begin(at(600), 4), Decision::Load { .. }));
-    assert_calls(&machine.loaded(at(600), 4, Ok(id(2))), 2, at(600));
+    assert_calls(&machine.loaded(at(600), 4, Ok(alone(id(2)))), 2, at(600));
 }
 
 #[test]
@@ -102,18 +102,18 @@ fn the_same_secret_enrolled_again_is_no_former_credential() {
     let (before, after) = (enrolled("https://a"), enrolled("https://b"));
     let mut machine = Credentials::default();
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
-    let call = machine.loaded(at(0), 1, Ok(before));
+    let call = machine.loaded(at(0), 1, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { .. }));
     let told = machine.answered(at(0), 1, granted(at(0)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
-    let changed = machine.rechecked(at(50), Some(after));
+    let changed = machine.rechecked(at(50), Some(alone(after)));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     let call = machine.begin(at(100), 2);
     assert!(matches!(call, Decision::Call { credential, .. } if credential == after));
     let end = failed(at(100), FaultKind::Rejected);
     let next = machine.answered(at(100), 2, end);
     assert!(matches!(next, Decision::Load { .. }));
-    assert_eq!(rejections(&machine.loaded(at(100), 2, Ok(after))), 1);
+    assert_eq!(rejections(&machine.loaded(at(100), 2, Ok(alone(after)))), 1);
     assert!(machine.rejected_successor().is_none());
 }
 
@@ -129,7 +129,7 @@ fn a_person_may_have_a_token_refreshed_with_the_former_credential() {
 #[test]
 fn the_former_credential_put_back_into_the_store_is_in_use_without_an_attempt() {
     let mut machine = replaced();
-    let put_back = machine.rechecked(at(100), Some(id(1)));
+    let put_back = machine.rechecked(at(100), Some(alone(id(1))));
     assert!(matches!(put_back, Decision::Wait), "it is carried");
     assert!(machine.rejected_successor().is_none());
     let told = machine.answered(at(101), 2, granted(at(100)));

@@ -13,7 +13,7 @@ fn ids() -> [CredentialId; 4] {
 fn in_use(machine: Credentials, before: CredentialId) -> Credentials {
     let mut machine = machine;
     assert!(matches!(machine.begin(at(0), 1), Decision::Load { .. }));
-    let call = machine.loaded(at(0), 1, Ok(before));
+    let call = machine.loaded(at(0), 1, Ok(alone(before)));
     assert!(matches!(call, Decision::Call { .. }));
     let told = machine.answered(at(0), 1, granted(at(0)));
     assert!(matches!(told, Decision::Tell(Event::Fetched { .. })));
@@ -25,15 +25,15 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
     let [before, half, whole, _] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
     assert!(machine.next_look().is_none());
-    let wait = machine.rechecked(at(10), Some(half));
+    let wait = machine.rechecked(at(10), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
     assert_eq!(machine.next_look(), Some(at(15)));
     assert!(machine.stored() == Some(before));
     // A look in between waits no longer.
-    let wait = machine.rechecked(at(12), Some(half));
+    let wait = machine.rechecked(at(12), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
     assert_eq!(machine.next_look(), Some(at(15)));
-    let changed = machine.rechecked(at(13), Some(whole));
+    let changed = machine.rechecked(at(13), Some(alone(whole)));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert!(machine.next_look().is_none());
     assert!(machine.stored() == Some(whole));
@@ -43,12 +43,12 @@ fn half_a_change_is_waited_for_and_the_whole_is_taken_up_at_once() {
 fn after_five_seconds_half_a_change_counts_as_whole() {
     let [before, half, whole, _] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
-    let wait = machine.rechecked(at(10), Some(half));
+    let wait = machine.rechecked(at(10), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
-    let changed = machine.rechecked(at(15), Some(half));
+    let changed = machine.rechecked(at(15), Some(alone(half)));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     assert!(machine.next_look().is_none());
-    let changed = machine.rechecked(at(16), Some(whole));
+    let changed = machine.rechecked(at(16), Some(alone(whole)));
     assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
 }
 
@@ -58,7 +58,7 @@ fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() 
     for (is_in_two_places, found) in [(false, half), (true, whole), (true, secret)] {
         let machine = Credentials::default().in_two_places(is_in_two_places);
         let mut machine = in_use(machine, before);
-        let changed = machine.rechecked(at(10), Some(found));
+        let changed = machine.rechecked(at(10), Some(alone(found)));
         assert!(matches!(changed, Decision::Tell(Event::CredentialChanged)));
     }
 }
@@ -67,7 +67,7 @@ fn only_another_client_id_with_the_same_secret_in_two_places_is_half_a_change() 
 fn a_store_that_cannot_be_read_in_time_leaves_no_look_overdue() {
     let [before, half, ..] = ids();
     let mut machine = in_use(Credentials::default().in_two_places(true), before);
-    let wait = machine.rechecked(at(10), Some(half));
+    let wait = machine.rechecked(at(10), Some(alone(half)));
     assert!(matches!(wait, Decision::Wait));
     let wait = machine.rechecked(at(12), None);
     assert!(matches!(wait, Decision::Wait));
@@ -86,17 +86,17 @@ fn an_attempt_sends_no_half_of_a_change() {
     assert!(matches!(call, Decision::Call { .. }));
     let next = machine.answered(at(10), 2, failed(at(10), FaultKind::Rejected));
     assert!(matches!(next, Decision::Load { .. }));
-    assert_eq!(rejections(&machine.loaded(at(10), 2, Ok(half))), 1);
+    assert_eq!(rejections(&machine.loaded(at(10), 2, Ok(alone(half)))), 1);
     assert_eq!(machine.next_look(), Some(at(15)));
     // The next attempt finds the same.
     assert!(matches!(machine.begin(at(14), 3), Decision::Load { .. }));
-    let told = machine.loaded(at(14), 3, Ok(half));
+    let told = machine.loaded(at(14), 3, Ok(alone(half)));
     let Decision::Tell(Event::Withheld { until, .. }) = told else {
         panic!("{told:?}");
     };
     assert_eq!(until, at(15));
     assert!(matches!(machine.begin(at(15), 4), Decision::Load { .. }));
-    let call = machine.loaded(at(15), 4, Ok(whole));
+    let call = machine.loaded(at(15), 4, Ok(alone(whole)));
     assert!(matches!(call, Decision::Call { credential, .. } if credential == whole));
     assert!(machine.next_look().is_none());
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::schedule;
+use crate::schedule::{self, RejectionCount};
 
 /// What happens next.
 #[derive(Debug, Clone)]
@@ -12,7 +12,9 @@ enum Happens {
     Pass(u64),
     /// The store holds this credential from now on; 0 is none.
     Store(u8),
-    /// The same, and the store is read at once.
+    /// The record has this other key from now on; 0 is none.
+    Beside(u8),
+    /// The store holds this credential from now on, and is read at once.
     Replace(u8),
     /// The store cannot be read from now on.
     StoreFails,
@@ -39,6 +41,8 @@ enum Answer {
 /// What happened, in order.
 #[derive(Debug, Clone, Copy)]
 enum Entry {
+    /// The record that is read next has this other key; 0 is none.
+    Beside(u8),
     /// The store was read, and held this credential.
     Read(u8),
     /// The machine decided on a call.
@@ -61,6 +65,8 @@ enum Entry {
     Withheld,
     /// An attempt ended after this number of calls, of which the last was rejected.
     Rejected(u32),
+    /// The lifecycle was told that the credential was rejected.
+    Counted,
     /// Whether the state says that the former credential stays in use.
     Says(bool),
     /// A recheck found a credential while the attempt carried this one, or read the store itself.
@@ -95,6 +101,8 @@ struct World {
     /// How many calls the attempt has decided on.
     calls: u32,
     stored: Result<u8, ()>,
+    /// The other key of the record; 0 is none.
+    beside: u8,
     record: Vec<Entry>,
 }
 
@@ -109,13 +117,14 @@ impl World {
             carried: None,
             calls: 0,
             stored: Ok(1),
+            beside: 0,
             record: vec![],
         };
         for happens in story {
             world.take(happens);
         }
-        // An attempt is at most two reads and two calls, which are each sent and answered.
-        for _ in 0..6 {
+        // An attempt is at most two reads and three calls, which are each sent and answered.
+        for _ in 0..8 {
             world.take(&Happens::Pass(1_000));
             world.take(&Happens::GoOn(Answer::Fail(FaultKind::Connect)));
         }
@@ -133,6 +142,7 @@ impl World {
         match happens {
             Happens::Pass(millis) => self.now = self.now.after(Duration::from_millis(*millis)),
             Happens::Store(number) => self.stored = Ok(*number),
+            Happens::Beside(number) => self.beside = *number,
             Happens::Replace(number) => {
                 self.stored = Ok(*number);
                 self.recheck();
@@ -163,8 +173,11 @@ impl World {
         match self.stored {
             Ok(0) => nothing(),
             Ok(number) => {
+                self.record.push(Entry::Beside(self.beside));
                 self.record.push(Entry::Read(number));
-                Ok(id(number))
+                let other = (self.beside > 0).then(|| id(self.beside));
+                let credential = id(number);
+                Ok(Found { credential, other })
             }
             Err(()) => Err(NotLoaded::Failed(Fault::new(FaultKind::Connect, "x"))),
         }
@@ -276,6 +289,11 @@ impl World {
                 }
             }
             Decision::Tell(event) => {
+                if let Event::Failed { rejections, .. } = event
+                    && !rejections.is_none()
+                {
+                    self.record.push(Entry::Counted);
+                }
                 match event {
                     Event::Withheld { .. } => self.record.push(Entry::Withheld),
                     Event::Failed { fault, .. } if fault.kind == FaultKind::Rejected => {
@@ -291,7 +309,7 @@ impl World {
 
 /// One number says what happens, the other how long it takes or what is stored.
 fn happens() -> impl Strategy<Value = Happens> {
-    (0u8..20, 0u64..20_000).prop_map(|(kind, size)| match kind {
+    (0u8..22, 0u64..20_000).prop_map(|(kind, size)| match kind {
         0 => Happens::Pass(size % 1_500),
         1 => Happens::Pass(size),
         2 => Happens::Pass(size * 10),
@@ -307,6 +325,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         14 => Happens::GoOn(Answer::Fail(FaultKind::Connect)),
         15 => Happens::GoOn(Answer::Fail(FaultKind::BindingChanged)),
         16 | 17 => Happens::GoOn(Answer::Doubt),
+        18 => Happens::Beside((size % 4) as u8),
         _ => Happens::GoOn(Answer::Fail(FaultKind::Rejected)),
     })
 }
@@ -376,6 +395,17 @@ fn former(record: &[Entry]) -> Option<u8> {
     rejected(record, stored).map(|_| former)
 }
 
+/// The other key of the record that was read last, if the one in use was rejected.
+fn other(record: &[Entry]) -> Option<u8> {
+    let stored = last_read(record)?;
+    let beside = record.iter().rev().find_map(|entry| match entry {
+        Entry::Beside(number) => Some(*number),
+        _ => None,
+    });
+    let other = beside.filter(|other| *other > 0 && *other != stored)?;
+    rejected(record, stored).map(|_| other)
+}
+
 /// The last moment of this record that is known.
 fn last_moment(record: &[Entry]) -> BootInstant {
     let moments = record.iter().filter_map(|entry| match entry {
@@ -409,15 +439,16 @@ proptest! {
             let before = &record[..index];
             match entry {
                 Entry::Decided { credential, .. } => {
-                    let is_either = [last_read(before), former(before)].contains(&Some(*credential));
-                    prop_assert!(is_either, "{record:#?}");
+                    let allowed = [last_read(before), former(before), other(before)];
+                    prop_assert!(allowed.contains(&Some(*credential)), "{record:#?}");
                 }
-                Entry::Recheck { found, was_loading, has_begun, .. } => {
+                Entry::Recheck { found, has_begun, .. } => {
                     let is_found = |entry: &&Entry| matches!(entry, Entry::Read(number) if number == found);
-                    let is_new = before.iter().filter(is_found).count() == 1;
-                    let last = before.last();
-                    let is_sent = matches!(last, Some(Entry::Decided { credential, .. }) if credential == found);
-                    prop_assert!(!is_new || *has_begun || *was_loading && is_sent, "{record:#?}");
+                    // It may have been sent as the other key of a record, or in this attempt.
+                    let was_sent = |entry: &Entry| matches!(entry, Entry::Decided { credential, .. } if credential == found);
+                    let is_new = before.iter().filter(is_found).count() == 1
+                        && !before.iter().any(was_sent);
+                    prop_assert!(!is_new || *has_begun, "{record:#?}");
                 }
                 _ => {}
             }
@@ -478,6 +509,21 @@ proptest! {
                     prop_assert!(*says || !has_former, "{record:#?}");
                 }
                 _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn g_nothing_counts_as_rejected_before_the_other_key_of_the_record(story in story()) {
+        let record = World::record(&story);
+        for (index, entry) in record.iter().enumerate() {
+            if matches!(entry, Entry::Counted | Entry::Rejected(_) | Entry::Withheld) {
+                let before = &record[..index];
+                let untried = other(before).filter(|other| rejected(before, *other).is_none());
+                // One that the machine has forgotten counts as good.
+                let stored = last_read(before).and_then(|stored| rejected(before, stored));
+                let is_known = stored.is_some_and(|at| last_moment(before).since(at) < schedule::PROBE_CAP);
+                prop_assert!(untried.is_none() || !is_known, "{record:#?}");
             }
         }
     }

@@ -1,0 +1,66 @@
+//! The ends of an attempt that brought no token.
+
+use super::{Credentials, Decision, Obstacle};
+use crate::credential::CredentialId;
+use crate::fault::{Block, Fault, FaultKind};
+use crate::instant::BootInstant;
+use crate::lifecycle::Event;
+use crate::schedule::RejectionCount;
+
+impl Credentials {
+    /// Ends the attempt without a call: this credential may not be sent before `until`.
+    pub(super) fn withheld(
+        &self,
+        attempt: u64,
+        credential: CredentialId,
+        until: BootInstant,
+    ) -> Decision {
+        let rejections = self.rejections.times(credential);
+        Decision::Tell(Event::Withheld {
+            attempt,
+            rejections,
+            until,
+        })
+    }
+
+    /// Ends the attempt with this fault of a call that carried this credential, or of a read.
+    pub(super) fn failed(
+        &mut self,
+        now: BootInstant,
+        attempt: u64,
+        credential: Option<CredentialId>,
+        fault: Fault,
+    ) -> Decision {
+        if fault.kind == FaultKind::BindingChanged {
+            let detail = fault.detail;
+            return self.blocked(attempt, Block::BindingChanged { detail });
+        }
+        let held = self.held.as_ref();
+        // Once the former credential is rejected, too, the next call waits for the probe of the stored one.
+        let is_rejected = fault.kind == FaultKind::Rejected;
+        let stored = self
+            .stored
+            .filter(|it| is_rejected && !self.rejections.times(*it).is_none());
+        let rejections = stored.or(credential).map_or(RejectionCount::NONE, |it| {
+            self.rejections.postpone(now, it, held)
+        });
+        // As long as the other key may work, it is no matter of the credential.
+        let may_work = self.untried(now).is_some();
+        let rejections = if may_work {
+            RejectionCount::NONE
+        } else {
+            rejections
+        };
+        Decision::Tell(Event::Failed {
+            attempt,
+            fault,
+            rejections,
+        })
+    }
+
+    /// Ends the attempt without a call, until something on this machine is put right.
+    pub(super) fn blocked(&mut self, attempt: u64, block: Block) -> Decision {
+        self.obstacle = Some(Obstacle::Blocked);
+        Decision::Tell(Event::Blocked { attempt, block })
+    }
+}

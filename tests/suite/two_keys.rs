@@ -1,0 +1,82 @@
+//! A record whose key is being rotated has two keys: while the issuer rejects the one in use, the other one gives tokens.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which stop at the first surprise as tests do"
+)]
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::TestEnv;
+use crate::support::daemon::{Daemon, wait_until};
+
+/// The secret of a key that the issuer does not know.
+const REVOKED: &str = "revoked-secret-8c1f0d";
+
+/// Makes this record one in the middle of a rotation: its key in use is one that the issuer does not know, and the
+/// good one is in this member.
+fn rotate(env: &TestEnv, record: &[u8], member: &str) {
+    let mut record: Value = serde_json::from_slice(record).unwrap();
+    let members = [
+        "client_id",
+        "client_secret",
+        "key_id",
+        "key_name",
+        "created_at",
+    ];
+    let good = members.map(|name| (name.to_owned(), record[name].clone()));
+    record[member] = Value::Object(good.into_iter().collect());
+    record["version"] = 3.into();
+    record["rotation_id"] = "0".repeat(32).into();
+    record["client_id"] = "revoked-client".into();
+    record["client_secret"] = REVOKED.into();
+    // In place, as an editor may write it.
+    fs::write(env.record("a"), record.to_string()).unwrap();
+}
+
+fn status(env: &TestEnv, daemon: &Daemon) -> Value {
+    env.get(daemon, "/v1/profiles/a").json()
+}
+
+#[test]
+fn the_other_key_of_a_rotation_gives_tokens_while_the_one_in_use_is_rejected() {
+    for member in ["next", "previous"] {
+        let mut env = TestEnv::with_sandbox(3_600);
+        env.watch_for_secret("a revoked secret", REVOKED);
+        env.enrol("a");
+        rotate(&env, &fs::read(env.record("a")).unwrap(), member);
+        let mut daemon = env.start();
+        let held = env.token(&daemon, "a");
+        assert!(env.sandbox().stats().rejected >= 1, "the first was tried");
+        let refreshed = env.jeton(&["refresh", "a"]);
+        assert_eq!(refreshed.code, 0, "{member}: {refreshed:?}");
+        assert_ne!(env.token(&daemon, "a"), held);
+        let state = status(&env, &daemon);
+        assert_eq!(state["phase"], "fresh", "{member}: {state}");
+        assert_eq!(state["last_fault"], json!(null), "{member}: {state}");
+        let rejected = &state["stored_credential_rejected"]["kind"];
+        assert_eq!(*rejected, "rejected", "{member}: {state}");
+        daemon.wait_for_log("the other key of its rotation is in use");
+        env.stop(&mut daemon);
+    }
+}
+
+#[test]
+fn another_key_that_is_written_beside_a_rejected_one_opens_the_breaker_again() {
+    let mut env = TestEnv::with_sandbox(3_600);
+    env.watch_for_secret("a revoked secret", REVOKED);
+    env.enrol("a");
+    let good = fs::read(env.record("a")).unwrap();
+    let mut alone: Value = serde_json::from_slice(&good).unwrap();
+    alone["client_id"] = "revoked-client".into();
+    alone["client_secret"] = REVOKED.into();
+    fs::write(env.record("a"), alone.to_string()).unwrap();
+    let mut daemon = env.start();
+    wait_until("the rejection", || {
+        status(&env, &daemon)["phase"] == "rejected"
+    });
+    rotate(&env, &good, "next");
+    wait_until("a token", || status(&env, &daemon)["expires_in"].is_u64());
+    env.stop(&mut daemon);
+}
