@@ -2,11 +2,13 @@
 //! are names of the same thing in different years.
 //!
 //! [`Applications`] makes the calls; everything else here is pure: which endpoint manages which kind, what an answer
-//! says, and the words for people. A secret that the server made leaves an answer only as a [`ClientSecret`].
+//! says, and the words for people. A secret that the server made leaves an answer only as a [`ClientSecret`], or in a
+//! [`RawAnswer`].
 //!
 //! Source: the vendor's OpenAPI documents, v1.218 to v1.224, and for 3.0 its documentation.
 //!
 //! [`ClientSecret`]: crate::credential::ClientSecret
+//! [`RawAnswer`]: crate::credential::RawAnswer
 
 mod api;
 mod clusters;
@@ -32,7 +34,7 @@ pub use issuer::{Calling, KeyIssuer, Reply};
 pub use kind::Family;
 pub use list::{Application, Found, find};
 pub use listed::Listed;
-pub use made::Made;
+pub use made::{Made, Renewed, secret_of};
 pub use table::{Row, json, json_of_one, lines_of_one, login, printable, table};
 pub use trouble::{Trouble, TroubleKind};
 

@@ -9,10 +9,12 @@ use crate::instant::UnixTime;
 
 mod ca;
 mod enrolment;
+mod raw_answer;
 mod wiped;
 
 pub use ca::{Ca, CaContent, CaVerdict};
 pub use enrolment::Enrolment;
+pub use raw_answer::RawAnswer;
 pub use wiped::Wiped;
 
 /// The longest client ID or secret that is taken, in bytes: twice what Run:ai's reference allows.

@@ -6,10 +6,10 @@ use super::clusters::{self, Clusters};
 use super::kind::Family;
 use super::list::{self, Application, Found, find};
 use super::listed::{Listed, Page};
-use super::made::{self, Made};
+use super::made::{self, Made, Renewed};
 use super::trouble::{Trouble, TroubleKind};
 use crate::config::{BaseUrl, Profile, Provider};
-use crate::credential::{Ca, ClientSecret};
+use crate::credential::{Ca, RawAnswer};
 use crate::key_name::KeyName;
 use crate::provider::answer::Answer;
 use crate::provider::configured::{self, Call, Files, Http, Method};
@@ -165,11 +165,12 @@ impl Applications {
         }
     }
 
-    /// Gives a key another secret. The former one is revoked at once.
+    /// Gives a key another secret. The former one is revoked at once. The answer is given as it came, too: whoever cannot
+    /// use what is found in it may keep it.
     ///
     /// # Errors
     /// [`Trouble`]; where [`Trouble::may_be_done`] is set, the former secret may be revoked and the new one lost.
-    pub async fn regenerate(&self, family: Family, id: &str) -> Result<ClientSecret, Trouble> {
+    pub async fn regenerate(&self, family: Family, id: &str) -> Result<Renewed, Trouble> {
         let mut url = self.url_of(family, id);
         url.set_path(&format!("{}/secret", url.path()));
         let answer = self.send(Method::Post, url, None).await?;
@@ -181,10 +182,12 @@ impl Applications {
         } else {
             &[]
         };
-        made::secret(body).ok_or_else(|| {
+        let secret = made::secret(body).ok_or_else(|| {
             let trouble = self.malformed("without the new secret");
             trouble.after_all(true)
-        })
+        });
+        let raw = RawAnswer::of(&answer.body);
+        Ok(Renewed { secret, raw })
     }
 
     /// Deletes a key.

@@ -8,9 +8,9 @@ use super::issuer::{Calling, KeyIssuer, Reply};
 use super::kind::Family;
 use super::list::Application;
 use super::listed::Listed;
-use super::made::Made;
+use super::made::{self, Made, Renewed};
 use super::trouble::{Trouble, TroubleKind};
-use crate::credential::ClientSecret;
+use crate::credential::{ClientSecret, RawAnswer};
 use crate::fault::FaultKind;
 use crate::instant::UnixTime;
 use crate::key_name::KeyName;
@@ -175,9 +175,12 @@ impl KeyIssuer for FakeIssuer {
         Box::pin(std::future::ready(reply))
     }
 
-    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<ClientSecret>> {
+    fn regenerate<'a>(&'a self, _: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
         let change = Change::Regenerate(id.to_owned());
-        let reply = self.change(change, |_, secret, _| secret_of(&secret));
+        let reply = self.change(change, |_, secret, _| Renewed {
+            secret: Ok(secret_of(&secret)),
+            raw: RawAnswer::of(format!("{{\"clientSecret\":\"{secret}\"}}").as_bytes()),
+        });
         Box::pin(std::future::ready(reply))
     }
 
@@ -218,9 +221,11 @@ async fn a_call_is_done_refused_lost_or_late_as_a_test_asks() {
         matches!(&taken, Reply::Refused(trouble) if trouble.kind == TroubleKind::Conflict),
         "{taken:?}"
     );
-    let Reply::Done(secret) = issuer.regenerate(family, &late[0].id).await else {
+    let Reply::Done(renewed) = issuer.regenerate(family, &late[0].id).await else {
         panic!("it is renewed");
     };
+    let secret = renewed.secret.unwrap();
+    assert_eq!(made::secret_of(&renewed.raw).as_ref(), Some(&secret));
     let client_id = &late[0].client_id;
     assert!(issuer.log_in(client_id, &secret) && !issuer.log_in(client_id, &secret_of("other")));
     assert_eq!(names().await[0].last_login, Some(7));

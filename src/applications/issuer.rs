@@ -6,9 +6,8 @@ use std::pin::Pin;
 use super::api::Applications;
 use super::kind::Family;
 use super::listed::Listed;
-use super::made::Made;
+use super::made::{Made, Renewed};
 use super::trouble::Trouble;
-use crate::credential::ClientSecret;
 use crate::key_name::KeyName;
 use crate::query::KeyKind as Kind;
 
@@ -36,7 +35,7 @@ pub trait KeyIssuer: Send + Sync {
     fn create<'a>(&'a self, family: Family, name: &'a KeyName) -> Calling<'a, Reply<Made>>;
 
     /// Gives a key another secret; the former one is revoked at once.
-    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<ClientSecret>>;
+    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<Renewed>>;
 
     /// Deletes a key. Where there is none of this ID, it is refused as [`super::TroubleKind::NotFound`].
     fn delete<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<()>>;
@@ -64,7 +63,7 @@ impl KeyIssuer for Applications {
         Box::pin(async move { Reply::of(self.create(family, name).await) })
     }
 
-    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<ClientSecret>> {
+    fn regenerate<'a>(&'a self, family: Family, id: &'a str) -> Calling<'a, Reply<Renewed>> {
         Box::pin(async move { Reply::of(self.regenerate(family, id).await) })
     }
 

@@ -3,7 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::list::is_id;
-use crate::credential::ClientSecret;
+use super::trouble::Trouble;
+use crate::credential::{ClientSecret, RawAnswer};
 use crate::instant::UnixTime;
 
 /// A new key.
@@ -17,6 +18,20 @@ pub struct Made {
     pub secret: ClientSecret,
     /// What the server's clock showed at the answer, if it was seen.
     pub server_date: Option<UnixTime>,
+}
+
+/// The answer to a regeneration: the former secret is revoked.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The new secret, or why it is not found in the answer.
+    pub secret: Result<ClientSecret, Trouble>,
+    /// The answer as it came, whose secret the server never shows again.
+    pub raw: RawAnswer,
+}
+
+/// The new secret in an answer that was kept.
+pub fn secret_of(answer: &RawAnswer) -> Option<ClientSecret> {
+    secret(answer.expose())
 }
 
 /// The members of an answer that are a secret.
@@ -64,6 +79,8 @@ mod tests {
             assert!(!format!("{secret:?}").contains("s3cr"));
         }
         assert_eq!(client_id(br#"{"id":"1","name":"a"}"#).unwrap(), "a");
+        let kept = secret_of(&RawAnswer::of(br#"{"clientSecret":"s3cr-et"}"#));
+        assert_eq!(kept, Some(ClientSecret::parse("s3cr-et").unwrap()));
     }
 
     #[test]

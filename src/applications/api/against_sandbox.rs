@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::applications::{KeyIssuer, MAX_USER_KEYS, Reply};
-use crate::credential::Credential;
+use crate::applications::{KeyIssuer, MAX_USER_KEYS, Reply, secret_of};
+use crate::credential::{ClientSecret, Credential};
 use crate::sandbox::{Fault as Broken, Line, Options, Sandbox, UnknownPath};
 use crate::testing::FewNames;
 
@@ -88,7 +88,9 @@ async fn every_line_lists_makes_renews_and_deletes_keys_of_the_kinds_it_has() {
                 "{line}"
             );
             let renewed = api.regenerate(*family, &made.id).await.unwrap();
-            assert!(place.can_log_in(&made.client_id, renewed).await, "{line}");
+            let secret = renewed.secret.unwrap();
+            assert_eq!(secret_of(&renewed.raw).as_ref(), Some(&secret), "{line}");
+            assert!(place.can_log_in(&made.client_id, secret).await, "{line}");
             let used = api.show(*family, &made.id).await.unwrap();
             assert!(used.last_login.is_some(), "{line}");
             api.delete(*family, &made.id).await.unwrap();
@@ -227,11 +229,15 @@ async fn a_rotation_learns_whether_a_call_was_answered_refused_or_lost() {
         matches!(&taken, Reply::Refused(trouble) if trouble.kind == TroubleKind::Conflict),
         "{taken:?}"
     );
-    let Reply::Done(secret) = issuer.regenerate(family, &made.id).await else {
+    let Reply::Done(renewed) = issuer.regenerate(family, &made.id).await else {
         panic!("it is renewed");
     };
     assert!(!place.can_log_in(&made.client_id, made.secret).await);
-    assert!(place.can_log_in(&made.client_id, secret).await);
+    assert!(
+        place
+            .can_log_in(&made.client_id, renewed.secret.unwrap())
+            .await
+    );
     let deleted = issuer.delete(family, &made.id).await;
     assert!(matches!(deleted, Reply::Done(())), "{deleted:?}");
     let gone = issuer.delete(family, &made.id).await;

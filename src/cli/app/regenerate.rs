@@ -177,7 +177,8 @@ impl Work<'_> {
         let mut may_come = false;
         let (mut is_sent, mut is_revoked) = (false, false);
         for _ in 0..TRIES {
-            match session.wait(session.api.regenerate(self.family, &key.id)) {
+            let call = session.api.regenerate(self.family, &key.id);
+            match session.wait(call).and_then(|renewed| renewed.secret) {
                 Ok(secret) => {
                     (is_sent, is_revoked) = (true, true);
                     let made = Made {
